@@ -1,0 +1,6 @@
+"""`python -m heteroplan`."""
+
+from heteroplan.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Frozen data, no input or output: what a scenario is and what a plan is."""

@@ -1,0 +1,90 @@
+"""What hardware there is, where it stands, and when some of it is away."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from heteroplan.entities.network import Affinity, Leaf, Network
+
+
+@dataclass(frozen=True, slots=True)
+class GpuType:
+    """A kind of accelerator."""
+
+    name: str
+    memory_gib: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """A purchasable shape of host."""
+
+    name: str
+    gpu: GpuType
+    gpus: int
+    """GPUs a node."""
+    nic_gbit_per_s: float
+    """Network bandwidth of a node [Gbit/s]."""
+    usd_per_gpu_hour: float
+
+    @property
+    def nic_gbit_per_s_per_gpu(self) -> float:
+        """A GPU's share of its node's network bandwidth [Gbit/s]."""
+        return self.nic_gbit_per_s / self.gpus
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Nodes that are away (maintenance, failure) for a while."""
+
+    leaf: str
+    node_type: str
+    nodes: int
+    start: datetime
+    """Zone-aware, inclusive."""
+    end: datetime
+    """Zone-aware, exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Node types, the network they stand in, and planned absences."""
+
+    name: str
+    node_types: tuple[NodeType, ...]
+    network: Network
+    outages: tuple[Outage, ...]
+    across_leaves: float
+    """Share of NIC bandwidth left to traffic between two leaves of a spine."""
+    across_spines: float
+    """Share of NIC bandwidth left to traffic between two spines of a cluster."""
+
+    def node_type(self, name: str) -> NodeType:
+        """The node type called `name`. Raises KeyError."""
+        for node_type in self.node_types:
+            if node_type.name == name:
+                return node_type
+        raise KeyError(name)
+
+    def bandwidth_factor(self, level: Affinity) -> float:
+        """Share of NIC bandwidth that KV transfer can count on inside a domain of `level`."""
+        return {
+            Affinity.LEAF: 1.0,
+            Affinity.SPINE: self.across_leaves,
+            Affinity.CLUSTER: self.across_spines,
+        }[level]
+
+    def nodes_available(self, leaf: Leaf, node_type: str, start: datetime, end: datetime) -> int:
+        """Fewest nodes of `node_type` on `leaf` at any moment of [start, end).
+
+        Outages that touch the interval all count as if they overlapped one another: never
+        more than there is, and less only where two short outages share one interval.
+        """
+        away = sum(
+            outage.nodes
+            for outage in self.outages
+            if outage.leaf == leaf.name
+            and outage.node_type == node_type
+            and outage.start < end
+            and outage.end > start
+        )
+        return max(0, leaf.nodes.get(node_type, 0) - away)

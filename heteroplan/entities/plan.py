@@ -1,0 +1,151 @@
+"""A plan: the decision, its proof and what it saves. Field for field what plan.json holds."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Role
+
+
+class Termination(StrEnum):
+    """Why the solver stopped."""
+
+    OPTIMAL = "optimal"
+    GAP_REACHED = "gap_reached"
+    TIME_LIMIT = "time_limit"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class SolveReport:
+    """The solver's verdict. Objective and bound are USD or GPU-hours, as the scenario asks."""
+
+    termination: Termination
+    objective: float
+    bound: float
+    """No plan that leaves as little demand unserved has a lower objective."""
+    unserved_requests: float
+    """Requests left unserved over the horizon, all workloads."""
+    unserved_requests_bound: float
+    """No plan leaves fewer (each priority class before the next)."""
+    seconds: float
+
+    @property
+    def gap(self) -> float:
+        """(objective - bound) / objective; 0 where both are 0."""
+        return (self.objective - self.bound) / self.objective if self.objective > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The replicas of one workload, role and engine in one network domain."""
+
+    workload: str
+    role: Role
+    engine: str
+    node_type: str
+    gpus_per_replica: int
+    domain: str
+    level: Affinity
+    replicas: tuple[int, ...]
+    """One an interval."""
+
+    @property
+    def group(self) -> str:
+        """Deployment group: the workload's replicas in this domain."""
+        return f"{self.workload}@{self.domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadPlan:
+    """What a workload asks for and gets, per interval."""
+
+    name: str
+    priority: int
+    demand_rps: tuple[float, ...]
+    served_rps: tuple[float, ...]
+    capacity_rps: tuple[float, ...]
+    """Greatest rate the planned replicas serve with the interval's request mix."""
+    pd_ratio: tuple[float | None, ...]
+    """Prefill replicas / decode replicas; None where there is no decode replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Demand of one interval that the plan does not serve."""
+
+    workload: str
+    interval: int
+    unserved_rps: float
+    limited_by: str
+    """Node types that are full in the domains where the workload may run, or why it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The plan in five numbers; GPU-hours and cost cover running, starting and draining."""
+
+    gpu_hours: float
+    cost_usd: float
+    served_fraction: float
+    """Requests served / requests asked for."""
+    peak_gpus: int
+    """Greatest number of GPUs held at once, starting replicas included."""
+    starts: int
+    """Replicas started over the horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What something else would need for the same demand."""
+
+    name: str
+    """static_peak, static_peak_one_gpu_type, lower_bound."""
+    gpu_hours: float | None
+    """None where the baseline does not say (a bound on cost says nothing of GPU-hours)."""
+    cost_usd: float | None
+    saved_gpu_hours: float | None
+    saved_cost_usd: float | None
+    saved_fraction: float | None
+    """Of the scenario's objective: (baseline - plan) / baseline."""
+    utilization: float | None
+    """Demand over capacity, weighted by GPUs."""
+    note: str = ""
+    """Which GPU type, or why there is no figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyUse:
+    """GPUs of one node type over the horizon."""
+
+    node_type: str
+    supply: tuple[int, ...]
+    """GPUs present, maintenance applied, one an interval."""
+    held: tuple[int, ...]
+    """GPUs of running and starting replicas, one an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision for one scenario."""
+
+    scenario: Scenario
+    candidates: tuple[Candidate, ...]
+    """Every engine considered, used or not."""
+    report: SolveReport
+    totals: Totals
+    utilization: float
+    """Demand over capacity of the plan, weighted by GPUs."""
+    savings: tuple[Baseline, ...]
+    pools: tuple[Pool, ...]
+    """Pools with a replica in any interval, in a fixed order."""
+    workloads: tuple[WorkloadPlan, ...]
+    shortages: tuple[Shortage, ...]
+    supply: tuple[SupplyUse, ...]
+
+    @property
+    def covered(self) -> bool:
+        """Whether all demand is served."""
+        return not self.shortages

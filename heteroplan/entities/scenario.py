@@ -1,0 +1,59 @@
+"""A scenario: the question that a plan answers."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.workload import Workload
+from heteroplan.units import s_to_hours
+
+
+class Objective(StrEnum):
+    """What is minimised once as much demand as possible is served."""
+
+    COST = "cost"
+    GPU_HOURS = "gpu_hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The time that is planned, in equal steps of elapsed time."""
+
+    start: datetime
+    """Zone-aware, in `timezone`."""
+    intervals: int
+    interval_s: int
+    timezone: str
+    """IANA name."""
+    cyclic: bool
+    """The first interval follows the last one."""
+
+    @property
+    def interval_hours(self) -> float:
+        """Length of an interval [h]."""
+        return s_to_hours(self.interval_s)
+
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The intervals + 1 moments between intervals, in `timezone`.
+
+        Steps are elapsed time, so a day on which clocks change has 23 or 25 hours.
+        """
+        first = self.start.astimezone(UTC)
+        step = timedelta(seconds=self.interval_s)
+        zone = ZoneInfo(self.timezone)
+        return tuple((first + step * t).astimezone(zone) for t in range(self.intervals + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Fleet, horizon and workloads, checked and complete."""
+
+    name: str
+    fleet: Fleet
+    horizon: Horizon
+    objective: Objective
+    workloads: tuple[Workload, ...]
+    inputs_sha256: str
+    """Over every input file as read and every override."""

@@ -1,0 +1,72 @@
+"""The error family and the exit codes.
+
+HeteroplanError                 anything a user can mend; one message, no traceback
+├── UsageError          exit 2  a wrong option or argument
+├── InputError          exit 2  problems in input files, all of them at once
+└── NoPlanError         exit 3  the solver gave no plan
+
+PlanViolationError (a bug, exit 70) is no member: it must end in a traceback.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a heteroplan process ends with."""
+
+    OK = 0
+    NOT_COVERED = 1
+    BAD_INPUT = 2
+    NO_PLAN = 3
+    BUG = 70
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InputProblem:
+    """One thing wrong with the input, and how to mend it."""
+
+    file: str
+    """Path as the user wrote it (or `<stdin>`)."""
+    line: int
+    """1-based line, 0 where none is known."""
+    path: str
+    """Field, for example `workloads[0].slo.itl_ms`; empty for the file as a whole."""
+    value: str
+    """What stands there, shortened; empty where nothing does."""
+    remedy: str
+    """What is wrong and what to write instead."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.path, self.value, self.remedy) if part)
+
+
+class HeteroplanError(Exception):
+    """A mistake the user can mend."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class UsageError(HeteroplanError):
+    """A wrong option or argument."""
+
+
+class InputError(HeteroplanError):
+    """Every problem found in the input files."""
+
+    def __init__(self, problems: Iterable[InputProblem]) -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NoPlanError(HeteroplanError):
+    """The solver ended without any plan."""
+
+    exit_code = ExitCode.NO_PLAN
+
+
+class PlanViolationError(AssertionError):
+    """A plan that breaks its own inputs: a bug in heteroplan, never the user's mistake."""
