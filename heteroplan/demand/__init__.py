@@ -1,0 +1,1 @@
+"""Request traces -> a demand curve."""

@@ -1,0 +1,53 @@
+"""Demand in the file's steps -> demand in planning intervals.
+
+An interval takes the steps that it overlaps, wholly or in part. Its rate is the greatest of
+theirs, because the plan must cover each of them; its lengths are their mean over requests,
+that is weighted by rate and by seconds of overlap. Where the interval lies in one step it takes
+that step's values. Nothing depends on one being a multiple of the other.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from heteroplan.entities.scenario import Horizon
+from heteroplan.inputs.demand_csv import DemandSeries
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedDemand:
+    """Demand of one planning interval, headroom not yet applied."""
+
+    rps: float
+    """Requests a second."""
+    isl: float | None
+    """Mean input tokens a request, where the file says."""
+    osl: float | None
+    """Mean output tokens a request, where the file says."""
+
+
+def aligned(series: DemandSeries, horizon: Horizon) -> Iterator[AlignedDemand]:
+    """Demand of each planning interval. `series` must cover the horizon."""
+    offset_s = int(horizon.start.timestamp()) - series.start_s
+    for t in range(horizon.intervals):
+        start_s = offset_s + t * horizon.interval_s
+        end_s = start_s + horizon.interval_s
+        steps = range(start_s // series.step_s, -(-end_s // series.step_s))
+        overlap_s = [
+            min(end_s, (i + 1) * series.step_s) - max(start_s, i * series.step_s) for i in steps
+        ]
+        requests = [series.rps[i] * s for i, s in zip(steps, overlap_s, strict=True)]
+        weights = requests if any(requests) else overlap_s
+        yield AlignedDemand(
+            max(series.rps[i] for i in steps),
+            _mean(series.isl, steps, weights),
+            _mean(series.osl, steps, weights),
+        )
+
+
+def _mean(values: Sequence[float] | None, steps: range, weights: Sequence[float]) -> float | None:
+    if values is None:
+        return None
+    if len(steps) == 1:
+        return values[steps[0]]
+    total = sum(values[i] * weight for i, weight in zip(steps, weights, strict=True))
+    return total / sum(weights)

@@ -1,0 +1,205 @@
+"""Checked schemas -> entities."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
+from heteroplan.entities.network import Affinity, Leaf, Network
+from heteroplan.entities.scenario import Horizon
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    Engine,
+    IntervalDemand,
+    PrefillCoefficients,
+    Profile,
+    RatioBand,
+    RequestClass,
+    Role,
+    Slo,
+    Source,
+    SourceKind,
+    Span,
+    Workload,
+)
+from heteroplan.inputs.align import AlignedDemand
+from heteroplan.inputs.durations import parse_duration_s
+from heteroplan.inputs.gpu_types import BUILT_IN
+from heteroplan.inputs.local_time import localized
+from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.profile import DecodeSpec, EngineSpec, PrefillSpec
+from heteroplan.inputs.schemas.scenario import HorizonSpec, RatioSpec, WorkloadSpec
+
+MAX_INTERVALS = 100_000
+_MAX_DAYS = 366
+
+
+class FieldError(ValueError):
+    """A field that no entity can be made of; `field` names it."""
+
+    def __init__(self, field: str, remedy: str) -> None:
+        super().__init__(remedy)
+        self.field = field
+
+
+def horizon(spec: HorizonSpec) -> Horizon:
+    """The horizon. Raises FieldError: no such moment, or an interval that does not divide it."""
+    zone = ZoneInfo(spec.timezone)
+    try:
+        start = localized(spec.start, zone)
+    except ValueError as error:
+        raise FieldError("start", str(error)) from None
+    interval_s = parse_duration_s(spec.interval)
+    intervals = spec.intervals or _intervals(start, spec.days or 1, interval_s)
+    if intervals > MAX_INTERVALS or intervals * interval_s > (_MAX_DAYS + 1) * 86_400:
+        remedy = f"the horizon has more than {MAX_INTERVALS} intervals or {_MAX_DAYS} days"
+        raise FieldError("interval", f"{remedy}; shorten it")
+    return Horizon(start, intervals, interval_s, spec.timezone, spec.cyclic)
+
+
+def _intervals(start: datetime, days: int, interval_s: int) -> int:
+    """Intervals in `days` local calendar days, of which a clock change makes one 23 or 25 h."""
+    wall = start.replace(tzinfo=None) + timedelta(days=days)
+    end = wall.replace(tzinfo=start.tzinfo).astimezone(UTC)
+    total_s = int((end - start).total_seconds())
+    if total_s % interval_s:
+        raise FieldError("interval", f"does not divide the horizon of {total_s / 3600:g} h")
+    return total_s // interval_s
+
+
+def gpu_types(spec: FleetFile) -> dict[str, GpuType]:
+    """GPU types that a fleet may name: the built-in ones and its own."""
+    return BUILT_IN | {own.name: GpuType(own.name, own.memory_gib) for own in spec.gpu_types}
+
+
+def leaves(spec: FleetFile) -> tuple[Leaf, ...]:
+    """Leaves in file order; one leaf, spine and cluster of the fleet's name without a network."""
+    if spec.network is None:
+        return (Leaf(spec.name, spec.name, spec.name, dict(spec.nodes or {})),)
+    return tuple(
+        Leaf(leaf.leaf, spine.spine, cluster.cluster, dict(leaf.nodes))
+        for cluster in spec.network
+        for spine in cluster.spines
+        for leaf in spine.leaves
+    )
+
+
+def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
+    """The fleet; stamps without an offset are local to `zone`. The fleet's checks have passed.
+
+    Outages are in UTC: Python compares two moments of one zone by their wall clocks, which is
+    wrong in an hour that clocks repeat.
+    """
+    gpus = gpu_types(spec)
+    return Fleet(
+        name=spec.name,
+        node_types=tuple(
+            NodeType(
+                name=each.name,
+                gpu=gpus[each.gpu],
+                gpus=each.gpus,
+                nic_gbit_per_s=each.nic_gbit_per_s,
+                usd_per_gpu_hour=each.usd_per_gpu_hour,
+            )
+            for each in spec.node_types
+        ),
+        network=Network(leaves(spec)),
+        outages=tuple(
+            Outage(
+                each.leaf,
+                each.node_type,
+                each.nodes,
+                localized(each.start, zone).astimezone(UTC),
+                localized(each.end, zone).astimezone(UTC),
+            )
+            for each in spec.unavailable
+        ),
+        across_leaves=spec.bandwidth.across_leaves,
+        across_spines=spec.bandwidth.across_spines,
+    )
+
+
+def engine(spec: EngineSpec) -> Engine:
+    """The engine; without coefficients where it is still to be fitted."""
+    source = spec.source
+    return Engine(
+        name=spec.name,
+        role=Role(spec.role),
+        gpu=spec.gpu,
+        gpus=spec.gpus,
+        source=Source(SourceKind.GIVEN)
+        if source is None
+        else Source(SourceKind(source.kind), source.origin, source.error_mape, source.points),
+        startup_s=spec.startup_s,
+        drain_s=spec.drain_s,
+        prefill=_prefill(spec.prefill),
+        decode=_decode(spec.decode),
+        kv_tokens=spec.kv_tokens,
+        batch_tokens_range=_span(spec.range.batch_tokens),
+        batch_range=_span(spec.range.batch),
+        context_range=_span(spec.range.context),
+        capacity_rps=spec.capacity_rps,
+    )
+
+
+def _prefill(spec: PrefillSpec | None) -> PrefillCoefficients | None:
+    if spec is None:
+        return None
+    return PrefillCoefficients(spec.overhead_ms, spec.ms_per_token, spec.ms_per_token_squared)
+
+
+def _decode(spec: DecodeSpec | None) -> DecodeCoefficients | None:
+    if spec is None:
+        return None
+    return DecodeCoefficients(spec.base_ms, spec.ms_per_sequence, spec.ms_per_context_token)
+
+
+def _band(spec: RatioSpec | None) -> RatioBand | None:
+    return None if spec is None else RatioBand(spec.min, spec.max)
+
+
+def _span(ends: list[float] | None) -> Span | None:
+    return None if ends is None else Span(*ends)
+
+
+def workload(spec: WorkloadSpec, of: Profile, demand: Iterable[AlignedDemand]) -> Workload:
+    """The workload; `demand` has one entry a planning interval, without headroom."""
+    return Workload(
+        name=spec.name,
+        profile=of,
+        demand=tuple(_with_shapes(spec, demand)),
+        slo=Slo(spec.slo.ttft_ms, spec.slo.itl_ms, spec.slo.percentile),
+        affinity=Affinity(spec.affinity),
+        priority=spec.priority,
+        headroom=spec.headroom,
+        pd_ratio=_band(spec.pd_ratio),
+        min_replicas={Role(role): count for role, count in spec.min_replicas if count},
+        max_replicas={Role(role): count for role, count in spec.max_replicas if count is not None},
+        allow_extrapolation=spec.allow_extrapolation,
+    )
+
+
+def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterator[IntervalDemand]:
+    """Demand with headroom and request shapes; equal shapes are one object."""
+    shapes = _shapes(spec)
+    seen: dict[tuple[float, float], tuple[RequestClass, ...]] = {}
+    for interval in demand:
+        rps = interval.rps * (1 + spec.headroom)
+        if interval.isl is None or interval.osl is None:
+            yield IntervalDemand(rps, shapes)
+            continue
+        lengths = (interval.isl, interval.osl)
+        if lengths not in seen:
+            seen[lengths] = (replace(shapes[0], isl=interval.isl, osl=interval.osl),)
+        yield IntervalDemand(rps, seen[lengths])
+
+
+def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
+    if spec.requests is not None:
+        each = spec.requests
+        return (RequestClass("default", 1.0, each.isl, each.osl, each.prefix_hit_rate),)
+    return tuple(
+        RequestClass(each.name, each.share, each.isl, each.osl, each.prefix_hit_rate)
+        for each in spec.classes or []
+    )

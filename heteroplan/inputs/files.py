@@ -1,0 +1,90 @@
+"""Input files as bytes: each read once, bounded, named as the user knows it, and hashed."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+MAX_BYTES = 16 * 2**20
+"""Largest input file [bytes]: a million demand rows fit."""
+
+STDIN = Path("<stdin>")
+"""Stands for standard input."""
+
+
+def shown(path: Path) -> str:
+    """Path as messages show it: relative to the working directory where it is inside it."""
+    if path == STDIN:
+        return str(path)
+    absolute = Path(os.path.normpath(Path.cwd() / path))
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path)
+
+
+class UnreadableError(ValueError):
+    """A file that cannot be used; the message says why."""
+
+
+class Files:
+    """The input files of one scenario."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes | UnreadableError] = {}
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Shown paths in the order of reading."""
+        return tuple(self._contents)
+
+    def content(self, path: Path) -> bytes:
+        """A file's bytes. Raises UnreadableError: absent, a folder, unreadable, too large."""
+        name = shown(path)
+        if name not in self._contents:
+            try:
+                self._contents[name] = _content(path)
+            except UnreadableError as error:
+                self._contents[name] = error
+        found = self._contents[name]
+        if isinstance(found, UnreadableError):
+            raise found
+        return found
+
+    def text(self, path: Path) -> str:
+        """A file as text. Raises UnreadableError as `content` does, and where it is not UTF-8."""
+        try:
+            return self.content(path).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            remedy = f"not UTF-8 text (byte {error.start}); save it as UTF-8"
+            raise UnreadableError(remedy) from None
+
+    def sha256(self, overrides: Iterable[str]) -> str:
+        """Hash over every file read, in the order of reading, and over the overrides."""
+        contents = (each for each in self._contents.values() if isinstance(each, bytes))
+        digest = hashlib.sha256()
+        for part in (*contents, *(text.encode(errors="replace") for text in overrides)):
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    content = _read(path)
+    if len(content) > MAX_BYTES:
+        raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB; split or shorten it")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path == STDIN:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UnreadableError("no such file") from None
+    except IsADirectoryError:
+        raise UnreadableError("a folder; name a file") from None
+    except OSError as error:
+        reason = error.strerror or "not readable"
+        raise UnreadableError(f"cannot be read: {reason}") from None
+    except ValueError:
+        raise UnreadableError("not a path") from None

@@ -1,0 +1,27 @@
+"""Wall-clock stamps in a zone -> moments, where clocks may jump."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+
+def localized(text: str, zone: ZoneInfo, after: datetime | None = None) -> datetime:
+    """The moment of an ISO 8601 stamp, in `zone`.
+
+    A stamp without an offset is wall-clock time. Where clocks are set back it happens twice:
+    the first time is meant, unless `after` (the stamp before) is not earlier than that.
+    Raises ValueError where the clocks skip it.
+    """
+    stamp = datetime.fromisoformat(text)
+    if stamp.tzinfo is not None:
+        return stamp.astimezone(zone)
+    wall = stamp.replace(tzinfo=zone)
+    moment = wall.astimezone(UTC)
+    back = moment.astimezone(zone)
+    if back.replace(tzinfo=None) != stamp:
+        raise ValueError(
+            f"does not exist in {zone.key}, where clocks are set forward over it; "
+            f"write {back.replace(tzinfo=None).isoformat(timespec='minutes')} or another time"
+        )
+    if after is not None and moment <= after:
+        wall = wall.replace(fold=1)
+    return wall.astimezone(UTC).astimezone(zone)

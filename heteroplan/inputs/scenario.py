@@ -1,0 +1,282 @@
+"""Scenario, fleet, profiles, demand and measurements: files -> entities, every problem at once."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ValidationError
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.scenario import Horizon, Objective, Scenario
+from heteroplan.entities.workload import Engine, Profile, Workload
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs import build
+from heteroplan.inputs.align import aligned
+from heteroplan.inputs.checks import (
+    RULES,
+    WorkloadCase,
+    check_engine_names_unique,
+    check_model,
+    check_replica_sizes,
+    check_workload_names_unique,
+)
+from heteroplan.inputs.demand_csv import DemandSeries, read_demand
+from heteroplan.inputs.files import STDIN, Files, UnreadableError, shown
+from heteroplan.inputs.fleet_checks import FleetCase, fleet_problems
+from heteroplan.inputs.overrides import override
+from heteroplan.inputs.schema_problems import checked
+from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
+from heteroplan.inputs.schemas.scenario import HorizonSpec, ScenarioFile, WorkloadSpec
+from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A scenario, and what each engine serves in it."""
+
+    scenario: Scenario
+    candidates: tuple[Candidate, ...]
+    """By workload, engine and node type, in file order."""
+
+
+def load(scenario: str, *, overrides: Sequence[str] = (), interval: str | None = None) -> Loaded:
+    """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
+
+    Paths in the scenario are relative to its folder (to the working directory for `-`), those
+    in a profile to the profile's. `overrides` are `PATH=VALUE` on fields of the scenario file,
+    `interval` one on `horizon.interval`. Raises InputError with every problem of every file.
+    """
+    return _Loading(scenario, overrides, interval).loaded()
+
+
+@dataclass(frozen=True, slots=True)
+class _ProfileSource:
+    document: Document
+    spec: ProfileFile
+    profile: Profile | None
+    """None where an engine could not be fitted."""
+
+
+class _Loading:
+    """One call of `load`. What a problem spoils is None, and the rest is looked at all the same."""
+
+    def __init__(self, scenario: str, overrides: Sequence[str], interval: str | None) -> None:
+        self._files = Files()
+        self._problems: list[InputProblem] = []
+        self._profiles: dict[Path, _ProfileSource | None] = {}
+        self._options = (*overrides, *([] if interval is None else [f"--interval={interval}"]))
+        path = _located(scenario)
+        self._folder = Path() if path == STDIN else path.parent
+        try:
+            self._document, found = parse_document(self._files.text(path), shown(path))
+        except UnreadableError as error:
+            raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
+        self._problems += found + override(self._document, overrides, interval)
+
+    def loaded(self) -> Loaded:
+        """All stages in order."""
+        spec = checked(self._document, ScenarioFile, self._problems)
+        zone, horizon = self._horizon()
+        fleet = self._fleet(zone or ZoneInfo("UTC"))
+        cases = [case for case in self._cases(zone, horizon, fleet) if case is not None]
+        self._problems += check_replica_sizes(cases)
+        if self._problems or spec is None or horizon is None or fleet is None:
+            raise InputError(self._sorted())
+        return Loaded(
+            Scenario(
+                name=spec.name,
+                fleet=fleet,
+                horizon=horizon,
+                objective=Objective(spec.objective),
+                workloads=tuple(case.workload for case in cases),
+                inputs_sha256=self._files.sha256(self._options),
+            ),
+            tuple(candidate for case in cases for candidate in case.candidates),
+        )
+
+    def _sorted(self) -> list[InputProblem]:
+        order = {name: i for i, name in enumerate(self._files.order)}
+        return sorted(self._problems, key=lambda each: (order.get(each.file, len(order)), each))
+
+    def _horizon(self) -> tuple[ZoneInfo | None, Horizon | None]:
+        spec = _fitting(HorizonSpec, self._document.value(("horizon",)))
+        if spec is None:
+            return None, None
+        try:
+            return ZoneInfo(spec.timezone), build.horizon(spec)
+        except build.FieldError as error:
+            problem = self._document.problem(("horizon", error.field), str(error))
+            self._problems.append(problem)
+            return ZoneInfo(spec.timezone), None
+
+    def _fleet(self, zone: ZoneInfo) -> Fleet | None:
+        document = self._referenced(self._document, ("fleet",), self._folder)
+        spec = checked(document, FleetFile, self._problems) if document else None
+        if document is None or spec is None:
+            return None
+        problems = fleet_problems(FleetCase(document, spec, zone))
+        self._problems += problems
+        return None if problems else build.fleet(spec, zone)
+
+    def _cases(
+        self, zone: ZoneInfo | None, horizon: Horizon | None, fleet: Fleet | None
+    ) -> Iterator[WorkloadCase | None]:
+        raw = self._document.value(("workloads",))
+        paths: list[FieldPath] = [
+            ("workloads", i) for i in range(len(raw) if isinstance(raw, list) else 0)
+        ]
+        specs = {path: _fitting(WorkloadSpec, self._document.value(path)) for path in paths}
+        fitting = [(path, spec) for path, spec in specs.items() if spec is not None]
+        self._problems += check_workload_names_unique(self._document, fitting)
+        for path, spec in specs.items():
+            yield self._case(path, spec, zone, horizon, fleet)
+
+    def _case(
+        self,
+        path: FieldPath,
+        spec: WorkloadSpec | None,
+        zone: ZoneInfo | None,
+        horizon: Horizon | None,
+        fleet: Fleet | None,
+    ) -> WorkloadCase | None:
+        source = self._profile((*path, "profile"))
+        demand = self._demand((*path, "demand"), spec, zone, horizon)
+        if source is not None and spec is not None:
+            self._problems += check_model(self._document, path, spec, source.spec)
+        if (
+            spec is None
+            or source is None
+            or source.profile is None
+            or demand is None
+            or horizon is None
+            or fleet is None
+        ):
+            return None
+        workload = build.workload(spec, source.profile, aligned(demand, horizon))
+        case = WorkloadCase(
+            self._document,
+            path,
+            source.document,
+            workload,
+            fleet,
+            horizon,
+            _candidates(workload, fleet),
+        )
+        self._problems += [problem for rule in RULES for problem in rule(case)]
+        return case
+
+    def _demand(
+        self,
+        field: FieldPath,
+        spec: WorkloadSpec | None,
+        zone: ZoneInfo | None,
+        horizon: Horizon | None,
+    ) -> DemandSeries | None:
+        path = self._path(self._document, field, self._folder)
+        if path is None:
+            return None
+        with self._gathering(self._document, field):
+            series = read_demand(self._files.text(path), shown(path), zone, horizon)
+            if series and series.isl is not None and spec is not None and spec.classes is not None:
+                remedy = "has isl and osl columns, which say nothing of classes; remove them"
+                self._problems.append(self._document.problem(field, remedy))
+            return series
+        return None
+
+    def _profile(self, field: FieldPath) -> _ProfileSource | None:
+        path = self._path(self._document, field, self._folder)
+        if path is None:
+            return None
+        if path not in self._profiles:
+            document = self._referenced(self._document, field, self._folder)
+            self._profiles[path] = self._profile_of(document, path.parent) if document else None
+        return self._profiles[path]
+
+    def _profile_of(self, document: Document, folder: Path) -> _ProfileSource | None:
+        spec = checked(document, ProfileFile, self._problems)
+        if spec is None:
+            return None
+        self._problems += check_engine_names_unique(document, spec)
+        engines = [
+            self._engine(document, ("engines", i, "measurements"), each, folder)
+            for i, each in enumerate(spec.engines)
+        ]
+        found = [each for each in engines if each is not None]
+        profile = Profile(spec.model, spec.kv_bytes_per_token, tuple(found))
+        return _ProfileSource(document, spec, profile if len(found) == len(engines) else None)
+
+    def _engine(
+        self, document: Document, field: FieldPath, spec: EngineSpec, folder: Path
+    ) -> Engine | None:
+        engine = build.engine(spec)
+        if spec.measurements is None:
+            return engine
+        path = folder / spec.measurements
+        with self._gathering(document, field):
+            self._files.content(path)
+            return _fitted(engine, Path(shown(path)), origin=spec.measurements)
+        return None
+
+    def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:
+        """The YAML file that a field names."""
+        path = self._path(document, field, folder)
+        if path is None:
+            return None
+        with self._gathering(document, field):
+            found, problems = parse_document(self._files.text(path), shown(path))
+            self._problems += problems
+            return found
+        return None
+
+    def _path(self, document: Document, field: FieldPath, folder: Path) -> Path | None:
+        name = document.value(field)
+        return folder / name if isinstance(name, str) and name else None
+
+    @contextmanager
+    def _gathering(self, document: Document, field: FieldPath) -> Iterator[None]:
+        """Turns what a named file raises into problems: of the file, or of the field."""
+        try:
+            yield
+        except InputError as error:
+            self._problems.extend(error.problems)
+        except UnreadableError as error:
+            self._problems.append(document.problem(field, str(error)))
+
+
+def _located(scenario: str) -> Path:
+    if scenario == "-":
+        return STDIN
+    path = Path(scenario)
+    try:
+        return path / "scenario.yaml" if path.is_dir() else path
+    except (OSError, ValueError):
+        return path
+
+
+def _fitting[T: BaseModel](model: type[T], data: object) -> T | None:
+    """`data` as `model`, if it fits; its problems are those of the whole file."""
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def _fitted(engine: Engine, measurements: Path, origin: str) -> Engine:
+    from heteroplan.profiles.fit import fitted_engine
+    from heteroplan.profiles.readers import read
+
+    points = read(measurements)
+    try:
+        return fitted_engine(engine, points, origin)
+    except ValueError as error:
+        raise UnreadableError(str(error)) from error
+
+
+def _candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
+    from heteroplan.profiles.capacity import candidates
+
+    return candidates(workload, fleet)

@@ -1,0 +1,133 @@
+"""pydantic's errors -> problems in plain words."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from heteroplan.errors import InputProblem
+from heteroplan.inputs.yaml_source import Document, FieldPath
+
+_TYPES = {
+    "int_type": "not a whole number; write one without quotes",
+    "int_from_float": "not a whole number",
+    "float_type": "not a number; write one without quotes",
+    "string_type": "not text; write it in quotes",
+    "bool_type": "not true or false",
+    "list_type": "not a list; write [a, b] or lines that start with -",
+    "dict_type": "not a mapping; write `key: value` lines",
+    "model_type": "not a mapping; write `key: value` lines",
+    "finite_number": "not a finite number",
+    "string_too_short": "empty",
+}
+
+
+def checked[T: BaseModel](
+    document: Document, model: type[T], problems: list[InputProblem]
+) -> T | None:
+    """The document as `model`; None, with the problems added, where it does not fit."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        problems.extend(_problems(document, model, error))
+        return None
+
+
+def _problems(
+    document: Document, model: type[BaseModel], error: ValidationError
+) -> Iterator[InputProblem]:
+    for detail in error.errors(include_url=False):
+        path = tuple(step for step in detail["loc"] if step != "[key]")
+        yield document.problem(path, _remedy(model, path, dict(detail)))
+
+
+def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> str:
+    kind, context = str(detail["type"]), detail.get("ctx", {})
+    field = _field(model, path)
+    about = f" ({field.description.rstrip('.')})" if field and field.description else ""
+    match kind:
+        case "missing":
+            return f"missing; add it{about}"
+        case "extra_forbidden":
+            return _unknown_key(model, path)
+        case "literal_error":
+            return f"must be {context['expected']}"
+        case "value_error":
+            return str(context["error"])
+        case "greater_than":
+            return f"must be greater than {context['gt']:g}{about}"
+        case "greater_than_equal":
+            return f"must be at least {context['ge']:g}{about}"
+        case "less_than":
+            return f"must be less than {context['lt']:g}{about}"
+        case "less_than_equal":
+            return f"must be at most {context['le']:g}{about}"
+        case "string_pattern_mismatch" if "a-z0-9" in context["pattern"]:
+            return (
+                "not an RFC 1123 label; use lower-case letters, digits and -, at most 63, "
+                "beginning and ending with a letter or digit"
+            )
+        case "string_pattern_mismatch":
+            return "holds control characters; remove them"
+        case "too_short":
+            return f"too few entries; at least {context['min_length']}{about}"
+        case "too_long":
+            return f"too many entries; at most {context['max_length']}{about}"
+        case "string_too_long":
+            return f"longer than {context['max_length']} characters"
+        case _ if kind in _TYPES:
+            return _TYPES[kind] + about
+    return str(detail["msg"])
+
+
+def _unknown_key(model: type[BaseModel], path: FieldPath) -> str:
+    parent = _model(model, path[:-1])
+    keys = list(_known(parent)) if parent else []
+    if same := next((names[0] for names in keys if path[-1] in names), None):
+        return f"the same as '{same}', which stands as well; keep one of them"
+    known = [names[0] for names in keys]
+    if near := get_close_matches(str(path[-1]), known, n=1):
+        return f"unknown key; did you mean '{near[0]}'?"
+    return f"unknown key; known are {', '.join(known)}"
+
+
+def _known(model: type[BaseModel]) -> dict[tuple[str, ...], FieldInfo]:
+    """Fields by the keys that the file may call them, the first one preferred."""
+    return {_keys(name, field): field for name, field in model.model_fields.items()}
+
+
+def _keys(name: str, field: FieldInfo) -> tuple[str, ...]:
+    choices = field.validation_alias
+    if isinstance(choices, AliasChoices):
+        return tuple(str(choice) for choice in choices.choices)
+    return (field.alias or name,)
+
+
+def _field(model: type[BaseModel], path: FieldPath) -> FieldInfo | None:
+    """The field at `path`, if it is one of a schema."""
+    parent = _model(model, path[:-1]) if path else None
+    known = _known(parent) if parent else {}
+    return next((field for keys, field in known.items() if path[-1] in keys), None)
+
+
+def _model(model: type[BaseModel], path: FieldPath) -> type[BaseModel] | None:
+    """The schema of the mapping at `path`."""
+    found: Any = model
+    for step in path:
+        if isinstance(step, int):
+            found = next(iter(get_args(found)), None)
+        elif isinstance(found, type) and issubclass(found, BaseModel):
+            field = _field(found, (step,))
+            found = _without_none(field.annotation) if field else None
+        else:
+            return None
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _without_none(annotation: Any) -> Any:
+    """T of `T | None`; anything else as it is."""
+    if get_origin(annotation) in (None, list, dict):
+        return annotation
+    return next(part for part in get_args(annotation) if part is not type(None))

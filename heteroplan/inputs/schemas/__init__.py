@@ -1,0 +1,15 @@
+"""What scenario, fleet and profile files may hold: the border between YAML and entities.
+
+Unknown keys are refused, types are not converted, numbers are finite. A field's docstring is
+its help: messages and the published JSON Schema repeat it. Rules within one mapping stand here;
+those across lists and files stand in `checks` and `fleet_checks`.
+"""
+
+from pydantic import BaseModel
+
+from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.profile import ProfileFile
+from heteroplan.inputs.schemas.scenario import ScenarioFile
+
+FILES: dict[str, type[BaseModel]] = {"scenario": ScenarioFile, "fleet": FleetFile, "profile": ProfileFile}
+"""Schema of each kind of file."""

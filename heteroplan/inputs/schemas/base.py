@@ -1,0 +1,91 @@
+"""What all input schemas share: strictness and the field types."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from heteroplan.inputs.durations import parse_duration_s
+
+LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""RFC 1123 label."""
+MAX_COUNT = 1_000_000
+
+
+def _text_checked(check: Callable[[str], object]) -> AfterValidator:
+    """Runs a parser for its ValueError and keeps the text."""
+
+    def checked(text: str) -> str:
+        check(text)
+        return text
+
+    return AfterValidator(checked)
+
+
+def _iso(text: str) -> None:
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a date or time; write 2026-11-23 or 2026-11-23T06:00") from None
+    if not 1970 <= stamp.year < 2200:
+        raise ValueError("year is not between 1970 and 2199")
+    if stamp.microsecond:
+        raise ValueError("not a whole second")
+
+
+def _zone(text: str) -> None:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        message = "unknown time zone; write an IANA name such as Asia/Singapore or UTC"
+        raise ValueError(message) from None
+
+
+def _ordered(pair: list[float]) -> list[float]:
+    if pair[0] > pair[1]:
+        raise ValueError("the low end is above the high end; swap them")
+    return pair
+
+
+Label = Annotated[str, StringConstraints(pattern=LABEL)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Duration = Annotated[str, _text_checked(parse_duration_s)]
+Stamp = Annotated[str, _text_checked(_iso)]
+Zone = Annotated[str, _text_checked(_zone)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Tokens = Annotated[float, Field(ge=1, le=1e9)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Range = Annotated[list[NotNegative], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
+
+
+class Strict(BaseModel):
+    """Base of all input schemas. A known key without a value counts as absent."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {k: v for k, v in data.items() if v is not None or k not in cls.model_fields}

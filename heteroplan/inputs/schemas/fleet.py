@@ -1,0 +1,120 @@
+"""What fleet.yaml may hold."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from heteroplan.inputs.schemas.base import (
+    MAX_COUNT,
+    Count,
+    Label,
+    NotNegative,
+    Positive,
+    Share,
+    Stamp,
+    Strict,
+    Text,
+)
+
+
+class GpuTypeSpec(Strict):
+    """A GPU type that is not built in."""
+
+    name: Text
+    """Name of the GPU type."""
+    memory_gib: Positive
+    """Memory of a GPU [GiB]."""
+
+
+class NodeTypeSpec(Strict):
+    """A shape of host."""
+
+    name: Label
+    """Name of the node type."""
+    gpu: Text
+    """GPU type: a built-in one or one under gpu_types."""
+    gpus: Annotated[int, Field(ge=1, le=1024)]
+    """GPUs a node."""
+    nic_gbit_per_s: Positive
+    """Network bandwidth of a node [Gbit/s]."""
+    usd_per_gpu_hour: NotNegative
+    """Price of a GPU [USD/h]."""
+
+
+class LeafSpec(Strict):
+    """A leaf switch and the nodes below it."""
+
+    leaf: Label
+    """Name of the leaf."""
+    nodes: dict[str, Count]
+    """Nodes by node type."""
+
+
+class SpineSpec(Strict):
+    """A spine and its leaves."""
+
+    spine: Label
+    """Name of the spine."""
+    leaves: list[LeafSpec] = Field(min_length=1)
+    """Leaves below the spine."""
+
+
+class ClusterSpec(Strict):
+    """A cluster and its spines."""
+
+    cluster: Label
+    """Name of the cluster."""
+    spines: list[SpineSpec] = Field(min_length=1)
+    """Spines of the cluster."""
+
+
+class BandwidthSpec(Strict):
+    """Share of NIC bandwidth left to traffic between switches."""
+
+    across_leaves: Share = 0.8
+    """Share of NIC bandwidth left between two leaves of a spine."""
+    across_spines: Share = 0.5
+    """Share of NIC bandwidth left between two spines of a cluster."""
+
+
+class OutageSpec(Strict):
+    """Nodes that are away for a while."""
+
+    leaf: Text
+    """Leaf that the nodes stand on; the fleet's name where it has no network."""
+    node_type: Text
+    """Their node type."""
+    nodes: Annotated[int, Field(ge=1, le=MAX_COUNT)]
+    """How many are away."""
+    start: Stamp
+    """First moment, local to the scenario's time zone unless it has an offset."""
+    end: Stamp
+    """First moment after, likewise."""
+
+
+class FleetFile(Strict):
+    """fleet.yaml."""
+
+    name: Text
+    """Name of the fleet."""
+    gpu_types: list[GpuTypeSpec] = Field([], max_length=1000)
+    """GPU types that are not built in."""
+    node_types: list[NodeTypeSpec] = Field(min_length=1, max_length=1000)
+    """Shapes of host."""
+    network: list[ClusterSpec] | None = Field(None, min_length=1)
+    """Clusters, spines and leaves with their nodes; or give `nodes`."""
+    nodes: dict[str, Count] | None = None
+    """Nodes by node type of a fleet that is one network domain; or give `network`."""
+    bandwidth: BandwidthSpec = BandwidthSpec()
+    """Share of NIC bandwidth left to traffic between switches."""
+    unavailable: list[OutageSpec] = Field([], max_length=10_000)
+    """Maintenance and failures."""
+
+    @field_validator("nodes")
+    @classmethod
+    def _one_network(
+        cls, nodes: dict[str, int] | None, info: ValidationInfo
+    ) -> dict[str, int] | None:
+        if "network" in info.data and (nodes is None) == (info.data["network"] is None):
+            raise ValueError("give either network or nodes, and one of them only")
+        return nodes

@@ -1,0 +1,130 @@
+"""What profile.yaml may hold."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from heteroplan.inputs.schemas.base import (
+    Count,
+    FilePath,
+    Label,
+    NotNegative,
+    Positive,
+    Range,
+    Seconds,
+    Strict,
+    Text,
+)
+
+
+class PrefillSpec(Strict):
+    """Prefill time of a batch [ms] = overhead + per token * tokens + squared * sum of n^2."""
+
+    overhead_ms: NotNegative
+    """Time of an empty batch [ms]."""
+    ms_per_token: NotNegative
+    """Time a token [ms]."""
+    ms_per_token_squared: NotNegative = 0.0
+    """Time a squared prompt length [ms]."""
+
+    @model_validator(mode="after")
+    def _takes_time(self) -> Self:
+        if not any((self.overhead_ms, self.ms_per_token, self.ms_per_token_squared)):
+            raise ValueError("all coefficients are 0; give measured ones")
+        return self
+
+
+class DecodeSpec(Strict):
+    """Decode step [ms] = base + per sequence * batch + per context token * batch * context."""
+
+    base_ms: NotNegative
+    """Time of an empty step [ms]."""
+    ms_per_sequence: NotNegative
+    """Time a sequence of the batch [ms]."""
+    ms_per_context_token: NotNegative
+    """Time a token of context of the batch [ms]."""
+
+    @model_validator(mode="after")
+    def _takes_time(self) -> Self:
+        if not any((self.base_ms, self.ms_per_sequence, self.ms_per_context_token)):
+            raise ValueError("all coefficients are 0; give measured ones")
+        return self
+
+
+class RangeSpec(Strict):
+    """What the measurements cover."""
+
+    batch_tokens: Range | None = None
+    """Least and greatest prefill batch [tokens]."""
+    batch: Range | None = None
+    """Least and greatest decode batch [sequences]."""
+    context: Range | None = None
+    """Least and greatest decode context [tokens]."""
+
+
+class SourceSpec(Strict):
+    """Where an engine's figures come from."""
+
+    kind: Literal["measured", "fitted", "interpolated", "modelled", "given"]
+    """How the figures were made."""
+    origin: str = Field("", alias="from", max_length=1000)
+    """File, paper or tool."""
+    error_mape: NotNegative | None = None
+    """Mean absolute relative error of the fit; 2 % is 0.02."""
+    points: Count | None = None
+    """Measured points behind the fit."""
+
+
+class EngineSpec(Strict):
+    """A model on a GPU type with a parallelism and a role."""
+
+    name: Label
+    """Name of the engine."""
+    role: Literal["prefill", "decode", "aggregated"]
+    """Which half of a request it serves."""
+    gpu: Text
+    """GPU type."""
+    gpus: Annotated[int, Field(ge=1, le=10_000)]
+    """GPUs a replica."""
+    startup_s: Seconds = 0.0
+    """From asking for a replica to its first request [s]."""
+    drain_s: Seconds = 0.0
+    """From the last new request to giving the GPUs back [s]."""
+    prefill: PrefillSpec | None = None
+    """Prefill coefficients."""
+    decode: DecodeSpec | None = None
+    """Decode coefficients."""
+    kv_tokens: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    """KV cache that fits a replica [tokens]."""
+    range: RangeSpec = RangeSpec()
+    """What the measurements cover."""
+    source: SourceSpec | None = None
+    """Where the figures come from."""
+    measurements: FilePath | None = None
+    """Measurement CSV to fit, relative to the profile's folder."""
+    capacity_rps: Positive | None = None
+    """Rate of one replica at the SLO as a pressure test gave it [requests/s]."""
+
+    @model_validator(mode="after")
+    def _has_figures(self) -> Self:
+        given = {role for role in ("prefill", "decode") if getattr(self, role) is not None}
+        needed = {"prefill", "decode"} if self.role == "aggregated" else {self.role}
+        if self.measurements is not None and (given or self.capacity_rps is not None):
+            raise ValueError("measurements and figures both stand; keep one of them")
+        if extra := given - needed:
+            raise ValueError(f"a {self.role} engine takes no {extra.pop()} block; remove it")
+        if not (needed <= given or self.measurements is not None or self.capacity_rps is not None):
+            missing = " and ".join(sorted(needed - given))
+            raise ValueError(f"add a {missing} block, measurements or capacity_rps")
+        return self
+
+
+class ProfileFile(Strict):
+    """profile.yaml: the engines of one model."""
+
+    model: Text
+    """Model."""
+    kv_bytes_per_token: Positive | None = None
+    """KV cache of a token [bytes]; transfer is not limited without it."""
+    engines: list[EngineSpec] = Field(min_length=1, max_length=1000)
+    """Engines of the model."""

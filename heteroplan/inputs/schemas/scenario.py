@@ -1,0 +1,188 @@
+"""What scenario.yaml may hold."""
+
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
+
+from heteroplan.inputs.schemas.base import (
+    Count,
+    Duration,
+    FilePath,
+    Label,
+    NotNegative,
+    Positive,
+    Share,
+    Stamp,
+    Strict,
+    Text,
+    Tokens,
+    Zone,
+)
+
+
+class HorizonSpec(Strict):
+    """The time to plan, in equal steps."""
+
+    start: Stamp
+    """First moment, local to `timezone`: 2026-11-23 or 2026-11-23T06:00."""
+    days: Annotated[int, Field(ge=1, le=366)] | None = None
+    """Local calendar days; 1 where neither `days` nor `intervals` stands."""
+    intervals: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Number of intervals, instead of `days`."""
+    interval: Duration = "15min"
+    """Planning step, such as 15min."""
+    timezone: Zone = "UTC"
+    """IANA time zone."""
+    cyclic: bool = True
+    """Whether the first interval follows the last one."""
+
+    @field_validator("intervals")
+    @classmethod
+    def _one_length(cls, intervals: int | None, info: ValidationInfo) -> int | None:
+        if intervals is not None and info.data.get("days") is not None:
+            raise ValueError("days stands as well; keep one of them")
+        return intervals
+
+
+class RequestSpec(Strict):
+    """Shape of all requests."""
+
+    isl: Tokens
+    """Input tokens a request."""
+    osl: Tokens
+    """Output tokens a request."""
+    prefix_hit_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the input tokens found in the prefix cache, 0 to below 1."""
+
+
+class ClassSpec(RequestSpec):
+    """Shape of a share of the requests."""
+
+    name: Text
+    """Name of the class."""
+    share: Share
+    """Share of the requests; all shares sum to 1."""
+
+
+class SloSpec(Strict):
+    """Latency targets."""
+
+    ttft_ms: Positive
+    """Time to first token, queueing included [ms]."""
+    itl_ms: Positive = Field(validation_alias=AliasChoices("itl_ms", "tpot_ms"))
+    """Inter-token latency [ms]."""
+    percentile: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of requests that must meet both; 95 % is 0.95."""
+
+
+class RatioSpec(Strict):
+    """Prefill replicas / decode replicas of each deployment group."""
+
+    min: NotNegative
+    """Fewest prefill replicas a decode replica."""
+    max: Positive
+    """Most prefill replicas a decode replica."""
+
+    @field_validator("max")
+    @classmethod
+    def _not_below_min(cls, high: float, info: ValidationInfo) -> float:
+        if high < info.data.get("min", high):
+            raise ValueError("below min; swap them")
+        return high
+
+
+class MinReplicas(Strict):
+    """Fewest replicas a role, all domains together."""
+
+    prefill: Count = 0
+    """Fewest prefill replicas."""
+    decode: Count = 0
+    """Fewest decode replicas."""
+    aggregated: Count = 0
+    """Fewest aggregated replicas."""
+
+
+class MaxReplicas(Strict):
+    """Most replicas a role, all domains together."""
+
+    prefill: Count | None = None
+    """Most prefill replicas."""
+    decode: Count | None = None
+    """Most decode replicas."""
+    aggregated: Count | None = None
+    """Most aggregated replicas."""
+
+
+class WorkloadSpec(Strict):
+    """One model served to users."""
+
+    name: Label
+    """Name of the workload."""
+    model: Text
+    """Model, as its profile calls it."""
+    profile: FilePath
+    """Profile file, relative to the scenario's folder."""
+    demand: FilePath
+    """Demand CSV, relative to the scenario's folder."""
+    requests: RequestSpec | None = None
+    """Shape of all requests; or give `classes`."""
+    classes: list[ClassSpec] | None = Field(None, min_length=1, max_length=64)
+    """Shapes of shares of the requests; or give `requests`."""
+    slo: SloSpec
+    """Latency targets."""
+    affinity: Literal["leaf", "spine", "cluster"] = "spine"
+    """How far apart the prefill and decode replicas of a group may stand."""
+    priority: Annotated[int, Field(ge=1, le=1000)] = 1
+    """1 is served first."""
+    headroom: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Share added to the demand; 10 % is 0.1."""
+    pd_ratio: RatioSpec | None = None
+    """Band of prefill replicas / decode replicas."""
+    min_replicas: MinReplicas = MinReplicas()
+    """Fewest replicas a role."""
+    max_replicas: MaxReplicas = MaxReplicas()
+    """Most replicas a role."""
+    allow_extrapolation: bool = False
+    """Whether profiles may be used outside their measured range."""
+
+    @field_validator("classes")
+    @classmethod
+    def _one_shape(
+        cls, classes: list[ClassSpec] | None, info: ValidationInfo
+    ) -> list[ClassSpec] | None:
+        if "requests" not in info.data:
+            return classes
+        if (classes is None) == (info.data["requests"] is None):
+            raise ValueError("give either requests or classes, and one of them only")
+        names = [each.name for each in classes or []]
+        if len(names) != len(set(names)):
+            raise ValueError("two classes have the same name; rename one")
+        total = sum(each.share for each in classes) if classes is not None else 1.0
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
+        return classes
+
+    @field_validator("max_replicas")
+    @classmethod
+    def _not_below_min(cls, most: MaxReplicas, info: ValidationInfo) -> MaxReplicas:
+        fewest = info.data.get("min_replicas", MinReplicas())
+        for role, low in fewest:
+            high = getattr(most, role)
+            if high is not None and high < low:
+                raise ValueError(f"{role}: {high} is below min_replicas {low}")
+        return most
+
+
+class ScenarioFile(Strict):
+    """scenario.yaml."""
+
+    name: Text
+    """Name of the scenario."""
+    fleet: FilePath
+    """Fleet file, relative to the scenario's folder."""
+    horizon: HorizonSpec
+    """The time to plan."""
+    objective: Literal["cost", "gpu_hours"] = "cost"
+    """What is minimised once all demand that can be served is."""
+    workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
+    """The models to serve."""

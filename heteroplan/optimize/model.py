@@ -1,0 +1,365 @@
+"""The whole program as one MIP: the reference that tests compare with, and the polish.
+
+Read `build_model` first: it is the table of contents. Variables, for pool p, class k,
+interval t and workload w:
+
+    n[p,t]      replicas that serve                     integer
+    up[p,t]     replicas started to serve from t on     >= 0
+    x[p,k,t]    share of class k's demand handled       0..1
+    short[w,k,t] share of class k's demand unserved     0..1
+
+To add a constraint: one `define_*` function, one line in `build_model`, one test with the
+arithmetic in its docstring.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pulp
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
+from heteroplan.units import S_PER_HOUR
+
+type Terms = list[tuple[pulp.LpVariable, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Bounds on pool sizes, each [P, T]: the neighbourhood that a solve may search."""
+
+    low: Ints
+    high: Ints
+
+
+@dataclass(slots=True)
+class Model:
+    """A PuLP problem and its variables by index."""
+
+    problem: Problem
+    lp: pulp.LpProblem
+    n: list[list[pulp.LpVariable]] = field(default_factory=list)
+    up: list[list[pulp.LpVariable]] = field(default_factory=list)
+    """Empty for a pool whose starts cost nothing and hold nothing."""
+    x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
+    """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
+    short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
+    cost_scale: float = 1.0
+    """Objective units per unit of the scaled objective."""
+    supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
+    """(supply row, t) -> constraint, for its dual."""
+
+    def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
+        """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
+        expression = pulp.LpAffineExpression.from_list(terms)
+        relation = {"<=": expression <= right, ">=": expression >= right, "==": expression == right}
+        return self.lp.addConstraint(relation[sense], name)
+
+
+def build_model(
+    problem: Problem,
+    *,
+    box: Box | None = None,
+    allow_short: bool = True,
+    constant: bool = False,
+) -> Model:
+    """The program, or the part of it inside `box`.
+
+    With `constant` every pool keeps one size all day (the static baseline); then there are no
+    starts. Without `allow_short` all demand must be served.
+    """
+    model = Model(problem, pulp.LpProblem("heteroplan", pulp.LpMinimize))
+    define_replicas(model, box, constant)
+    define_starts(model, constant)
+    define_flow(model)
+    define_shortage(model, allow_short)
+
+    define_capacity(model)
+    define_balance(model)
+    define_demand(model)
+    define_supply(model)
+    define_transition(model)
+    define_ratio_band(model)
+    define_replica_limits(model)
+
+    minimise_cost(model)
+    return model
+
+
+def define_replicas(model: Model, box: Box | None, constant: bool) -> None:
+    """low[p,t] <= n[p,t] <= high[p,t], integer; one n[p] for all t where `constant`."""
+    for p, pool in enumerate(model.problem.pools):
+        low = box.low[p] if box else np.zeros_like(pool.most)
+        high = box.high[p] if box else pool.most
+        if constant:
+            one = model.lp.add_variable(f"n_{p}", int(low.max()), int(high.min()), pulp.LpInteger)
+            model.n.append([one] * model.problem.intervals)
+            continue
+        model.n.append(
+            [
+                model.lp.add_variable(f"n_{p}_{t}", int(low[t]), int(high[t]), pulp.LpInteger)
+                for t in range(model.problem.intervals)
+            ]
+        )
+
+
+def define_starts(model: Model, constant: bool) -> None:
+    """up[p,t] >= 0 where a start costs something or holds GPUs before it serves."""
+    for p, pool in enumerate(model.problem.pools):
+        matters = (pool.start_cost > 0 or pool.lead > 0) and not constant
+        times = range(model.problem.intervals) if matters else range(0)
+        model.up.append([model.lp.add_variable(f"up_{p}_{t}", 0) for t in times])
+
+
+def define_flow(model: Model) -> None:
+    """0 <= x[p,k,t] <= 1 where class k asks for something and pool p can serve it."""
+    for p, pool in enumerate(model.problem.pools):
+        rps = model.problem.works[pool.workload].rps
+        model.x.append(
+            [
+                [
+                    model.lp.add_variable(f"x_{p}_{k}_{t}", 0, 1)
+                    if rps[k, t] > 0 and np.isfinite(pool.load[k, t])
+                    else None
+                    for t in range(model.problem.intervals)
+                ]
+                for k in range(len(rps))
+            ]
+        )
+
+
+def define_shortage(model: Model, allow_short: bool) -> None:
+    """0 <= short[w,k,t] <= 1 where class k asks for something."""
+    for w, work in enumerate(model.problem.works):
+        model.short.append(
+            [
+                [
+                    model.lp.add_variable(f"short_{w}_{k}_{t}", 0, 1)
+                    if allow_short and work.rps[k, t] > 0
+                    else None
+                    for t in range(model.problem.intervals)
+                ]
+                for k in range(len(work.rps))
+            ]
+        )
+
+
+def define_capacity(model: Model) -> None:
+    """Σ_k load[p,k,t]·x[p,k,t] <= n[p,t] [replicas] for each pool: the SLO holds."""
+    for p, pool in enumerate(model.problem.pools):
+        for t in range(model.problem.intervals):
+            busy: Terms = [
+                (flow[t], float(pool.load[k, t]))
+                for k, flow in enumerate(model.x[p])
+                if flow[t] is not None
+            ]
+            if busy:
+                model.add([*busy, (model.n[p][t], -1.0)], "<=", 0.0, f"capacity_{p}_{t}")
+
+
+def define_balance(model: Model) -> None:
+    """Σ_prefill x[p,k,t] = Σ_decode x[p,k,t] [share] for each w, k, domain, t.
+
+    KV made in a domain is consumed in it: no stranded half pairs.
+    """
+    sign = {Role.PREFILL: 1.0, Role.DECODE: -1.0}
+    for w, d, pools in _groups(model.problem):
+        for k in range(len(model.problem.works[w].rps)):
+            for t in range(model.problem.intervals):
+                terms: Terms = [
+                    (model.x[p][k][t], sign[role])
+                    for p in pools
+                    if (role := model.problem.pools[p].role) in sign
+                    and model.x[p][k][t] is not None
+                ]
+                if terms:
+                    model.add(terms, "==", 0.0, f"balance_{w}_{d}_{k}_{t}")
+
+
+def define_demand(model: Model) -> None:
+    """Σ_{decode, aggregated} x[p,k,t] + short[w,k,t] >= 1 [share] for each w, k, t with demand."""
+    for w, work in enumerate(model.problem.works):
+        for k in range(len(work.rps)):
+            for t in np.flatnonzero(work.rps[k] > 0):
+                terms: Terms = [
+                    (model.x[p][k][t], 1.0)
+                    for p in work.pools
+                    if model.problem.pools[p].role is not Role.PREFILL
+                    and model.x[p][k][t] is not None
+                ]
+                missing = model.short[w][k][t]
+                if missing is not None:
+                    terms.append((missing, 1.0))
+                model.add(terms, ">=", 1.0, f"demand_{w}_{k}_{t}")
+
+
+def define_supply(model: Model) -> None:
+    """Σ_p gpus[p]·(n[p,t] + Σ_{j=1..lead[p]} up[p,t+j]) <= supply[r,t] [GPUs] for each row r, t.
+
+    A starting replica holds its GPUs before it serves.
+    """
+    problem = model.problem
+    for r, row in enumerate(problem.supplies):
+        for t in range(problem.intervals):
+            terms: Terms = []
+            for p in row.pools:
+                gpus = float(problem.pools[p].gpus)
+                terms.append((model.n[p][t], gpus))
+                terms.extend((up, gpus) for up in _starting(model, p, t))
+            model.supply_rows[r, t] = model.add(terms, "<=", float(row.gpus[t]), f"supply_{r}_{t}")
+
+
+def define_transition(model: Model) -> None:
+    """up[p,t] >= n[p,t] - n[p,t-1] [replicas] for each pool with start variables.
+
+    t-1 is the last interval for t = 0 of a cyclic day; elsewhere t = 0 starts nothing.
+    """
+    first = 0 if model.problem.cyclic else 1
+    for p, starts in enumerate(model.up):
+        for t in range(first, len(starts)):
+            now, before = model.n[p][t], model.n[p][t - 1]
+            terms: Terms = [(starts[t], 1.0)]
+            if now is not before:
+                terms += [(now, -1.0), (before, 1.0)]
+            model.add(terms, ">=", 0.0, f"transition_{p}_{t}")
+
+
+def define_ratio_band(model: Model) -> None:
+    """low·Σ_decode n <= Σ_prefill n <= high·Σ_decode n [replicas] in each group with a band."""
+    for w, d, pools in _groups(model.problem):
+        band = model.problem.works[w].pd_ratio
+        if band is None:
+            continue
+        for t in range(model.problem.intervals):
+            prefill, decode = (
+                [model.n[p][t] for p in pools if model.problem.pools[p].role is role]
+                for role in (Role.PREFILL, Role.DECODE)
+            )
+            for name, bound, sense in (("low", band.low, ">="), ("high", band.high, "<=")):
+                terms = [(n, 1.0) for n in prefill] + [(n, -bound) for n in decode]
+                if terms:
+                    model.add(terms, sense, 0.0, f"ratio_{name}_{w}_{d}_{t}")
+
+
+def define_replica_limits(model: Model) -> None:
+    """min[w,role] <= Σ_{p of role} n[p,t] <= max[w,role] [replicas] for each w, role, t."""
+    for w, work in enumerate(model.problem.works):
+        for name, limits, sense in (
+            ("min", work.min_replicas, ">="),
+            ("max", work.max_replicas, "<="),
+        ):
+            for role, limit in limits.items():
+                members = [p for p in work.pools if model.problem.pools[p].role is role]
+                for t in range(model.problem.intervals):
+                    terms: Terms = [(model.n[p][t], 1.0) for p in members]
+                    if terms or (sense == ">=" and limit > 0):
+                        model.add(terms, sense, float(limit), f"{name}_{w}_{role.value}_{t}")
+
+
+def minimise_cost(model: Model) -> None:
+    """Σ run[p,t]·n[p,t] + start[p]·up[p,t], scaled so that the dearest replica costs 1."""
+    problem = model.problem
+    costs = [float(np.abs(pool.run_cost).max()) for pool in problem.pools]
+    model.cost_scale = max(costs, default=1.0) or 1.0
+    model.lp.setObjective(_expression(_cost_terms(model, 1.0 / model.cost_scale)))
+
+
+def cap_cost(model: Model, most: float) -> None:
+    """Σ run·n + start·up <= most [objective units]: only better plans are of interest."""
+    model.add(_cost_terms(model, 1.0 / model.cost_scale), "<=", most / model.cost_scale, "cost_cap")
+
+
+def shortage_terms(model: Model, priority: int) -> Terms:
+    """Requests of one priority class left unserved over the horizon."""
+    seconds = model.problem.hours * S_PER_HOUR
+    return [
+        (missing, float(work.rps[k, t]) * seconds)
+        for w, work in enumerate(model.problem.works)
+        if work.priority == priority
+        for k, over_time in enumerate(model.short[w])
+        for t, missing in enumerate(over_time)
+        if missing is not None
+    ]
+
+
+def minimise_shortage(model: Model, priority: int) -> float:
+    """Make the shortage of one priority class the objective; returns its scale [requests]."""
+    terms = shortage_terms(model, priority)
+    scale = max((weight for _, weight in terms), default=1.0)
+    model.lp.setObjective(_expression([(var, weight / scale) for var, weight in terms]))
+    return scale
+
+
+def cap_shortage(model: Model, most: Mapping[int, float]) -> None:
+    """Unserved requests of each priority class <= most[class]."""
+    for priority, requests in most.items():
+        terms = shortage_terms(model, priority)
+        if terms:
+            scale = max(weight for _, weight in terms)
+            scaled = [(var, weight / scale) for var, weight in terms]
+            model.add(scaled, "<=", requests / scale, f"shortage_cap_{priority}")
+
+
+def read_solution(model: Model) -> Solution:
+    """Pool sizes, rounded to the integers they are, and flow, from the variables' values."""
+    problem = model.problem
+    replicas = np.array(
+        [[round(n.varValue or 0.0) for n in over_time] for over_time in model.n], dtype=np.int64
+    ).reshape(len(problem.pools), problem.intervals)
+    return Solution(replicas, tuple(read_flow(model)))
+
+
+def read_flow(model: Model) -> Iterator[Floats]:
+    """[K, T] share handled, for each pool."""
+    for flows in model.x:
+        yield np.array(
+            [[0.0 if x is None else x.varValue or 0.0 for x in over_time] for over_time in flows]
+        )
+
+
+def read_sizes(model: Model) -> Floats:
+    """[P, T] values of n, fractional where the LP relaxation was solved."""
+    return np.array([[n.varValue or 0.0 for n in over_time] for over_time in model.n]).reshape(
+        len(model.n), model.problem.intervals
+    )
+
+
+def read_supply_prices(model: Model) -> Floats:
+    """[R, T] duals of the supply rows in objective units a GPU, never negative."""
+    prices = np.zeros((len(model.problem.supplies), model.problem.intervals))
+    for (r, t), row in model.supply_rows.items():
+        prices[r, t] = max(0.0, -(row.pi or 0.0)) * model.cost_scale
+    return prices
+
+
+def _cost_terms(model: Model, factor: float) -> Terms:
+    terms: dict[int, tuple[pulp.LpVariable, float]] = {}
+    for p, pool in enumerate(model.problem.pools):
+        for variable, cost in zip(model.n[p], pool.run_cost, strict=True):
+            known = terms.get(variable.id, (variable, 0.0))[1]
+            terms[variable.id] = (variable, known + float(cost) * factor)
+        for variable in model.up[p]:
+            terms[variable.id] = (variable, pool.start_cost * factor)
+    return list(terms.values())
+
+
+def _expression(terms: Terms) -> pulp.LpAffineExpression:
+    return pulp.LpAffineExpression.from_list(terms)
+
+
+def _starting(model: Model, p: int, t: int) -> Iterator[pulp.LpVariable]:
+    """Starts that already hold GPUs in interval t."""
+    for ahead in range(1, model.problem.pools[p].lead + 1):
+        if model.up[p] and (model.problem.cyclic or t + ahead < model.problem.intervals):
+            yield model.up[p][(t + ahead) % model.problem.intervals]
+
+
+def _groups(problem: Problem) -> Iterator[tuple[int, int, list[int]]]:
+    """(workload, number of its domain, pools there)."""
+    for w, work in enumerate(problem.works):
+        by_domain: dict[str, list[int]] = {}
+        for p in work.pools:
+            by_domain.setdefault(problem.pools[p].domain, []).append(p)
+        for d, pools in enumerate(by_domain.values()):
+            yield w, d, pools

@@ -1,0 +1,123 @@
+"""The LP relaxation: least shortage by priority, a first bound, supply prices, a guide."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.optimize import solver
+from heteroplan.optimize.model import (
+    Model,
+    build_model,
+    cap_shortage,
+    minimise_cost,
+    minimise_shortage,
+    read_flow,
+    read_sizes,
+    read_supply_prices,
+    shortage_terms,
+)
+from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.solver import Effort, Verdict
+
+MARGIN = 1e-6
+"""Relative safety margin between an LP's floating-point optimum and a claimed bound."""
+UNSERVED_MARGIN = 1e-6
+"""Share of a class's requests by which a shortage found by an LP is relaxed or claimed less."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relaxation:
+    """What the LP says."""
+
+    bound: float
+    """On the cost of a plan that leaves no more unserved than `unserved`, margin taken off."""
+    unserved: dict[int, float]
+    """Least requests left unserved by priority class, each class before the next; 0 where
+    the LP serves everything."""
+    sizes: Floats
+    """[P, T] fractional replicas."""
+    flow: tuple[Floats, ...]
+    """For each pool [K, T]."""
+    prices: Floats
+    """[R, T] duals of supply, objective units a GPU and interval."""
+    start_share: Floats
+    """[P, T] duals of the transitions over the start cost, 0..1."""
+
+
+def relax(problem: Problem, effort: Effort) -> Relaxation | None:
+    """Solve the LP relaxation; None where the effort ran out.
+
+    Tries to serve everything first; where that is impossible, shortage is minimised class by
+    class and the cost is bounded at the least shortage.
+    """
+    model = build_model(problem, allow_short=False) if _servable(problem) else None
+    unserved = dict.fromkeys(sorted({work.priority for work in problem.works}), 0.0)
+    answer = solver.run(model.lp, effort, integer=False) if model else None
+    if model is None or (answer is not None and answer.verdict is Verdict.INFEASIBLE):
+        model = build_model(problem, allow_short=True)
+        least = least_shortage(model, effort, integer=False)
+        if least is None:
+            return None
+        unserved = least
+        minimise_cost(model)
+        answer = solver.run(model.lp, effort, integer=False)
+    if answer is None or answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+        return None
+    value = answer.objective * model.cost_scale
+    return Relaxation(
+        bound=value - MARGIN * abs(value),
+        unserved=unserved,
+        sizes=read_sizes(model),
+        flow=tuple(read_flow(model)),
+        prices=read_supply_prices(model),
+        start_share=_start_shares(model),
+    )
+
+
+def least_shortage(model: Model, effort: Effort, *, integer: bool) -> dict[int, float] | None:
+    """Least unserved requests class by class; the model is left with those as caps."""
+    found: dict[int, float] = {}
+    for priority in sorted({work.priority for work in model.problem.works}):
+        scale = minimise_shortage(model, priority)
+        answer = solver.run(model.lp, effort, integer=integer)
+        if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+            return None
+        asked = sum(weight for _, weight in shortage_terms(model, priority))
+        least = max(0.0, answer.objective * scale)
+        found[priority] = max(0.0, least - UNSERVED_MARGIN * asked)
+        cap_shortage(model, {priority: least + UNSERVED_MARGIN * asked})
+    return found
+
+
+def bound_at_shortage(
+    problem: Problem, unserved: dict[int, float], effort: Effort
+) -> float | None:
+    """Bound on the cost of any plan that leaves no class more requests unserved than given."""
+    model = build_model(problem, allow_short=True)
+    cap_shortage(model, {p: lost * (1 + MARGIN) + 1e-6 for p, lost in unserved.items()})
+    answer = solver.run(model.lp, effort, integer=False)
+    if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+        return None
+    value = answer.objective * model.cost_scale
+    return value - MARGIN * abs(value)
+
+
+def _servable(problem: Problem) -> bool:
+    """Whether every class that asks for something has a pool that could serve it."""
+    for work in problem.works:
+        for k, t in np.argwhere(work.rps > 0):
+            if not any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools):
+                return False
+    return True
+
+
+def _start_shares(model: Model) -> Floats:
+    shares = np.zeros((len(model.problem.pools), model.problem.intervals))
+    for row in model.lp.constraints():
+        name = row.name or ""
+        if name.startswith("transition_"):
+            _, p, t = name.split("_")
+            cost = model.problem.pools[int(p)].start_cost / model.cost_scale
+            if cost > 0:
+                shares[int(p), int(t)] = min(1.0, max(0.0, (row.pi or 0.0) / cost))
+    return shares

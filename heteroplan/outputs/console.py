@@ -1,0 +1,246 @@
+"""Plans, checks, fits and demand curves on a terminal, from 80 columns up."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from heteroplan.demand.curve import Curve
+from heteroplan.entities.plan import Plan, SupplyUse
+from heteroplan.entities.scenario import Horizon
+from heteroplan.outputs.check_report import CheckRow
+from heteroplan.outputs.pool_lines import shortest_pool_lines
+from heteroplan.outputs.terminal import draws_blocks, spark_width, sparkline
+from heteroplan.outputs.words import (
+    baseline_label,
+    horizon_text,
+    percent,
+    rate,
+    solver_sentence,
+    spells,
+    verdict,
+)
+from heteroplan.profiles.fit import Fit
+
+MOST_SHORTAGE_LINES = 10
+_NARROWEST_SPARKLINE = 24
+_WIDEST_SPARKLINE = 72
+_WIDEST_NAME = 40
+_NARROWEST_NAME = 6
+_GUTTER = 2
+
+Justify = Literal["left", "right"]
+
+
+def render_plan(plan: Plan, console: Console) -> None:
+    """What an operator wants first: verdict, savings, pools, GPUs against supply, proof."""
+    title = Text.assemble((plan.scenario.name, "bold"), f"  {horizon_text(plan.scenario.horizon)}")
+    console.print(title)
+    console.print(Text(verdict(plan), style="bold green" if plan.covered else "bold red"))
+    sections = (
+        _shortage_table(plan, console),
+        _savings_table(plan, console),
+        _pool_table(plan, console),
+        _supply_table(plan.supply, console),
+    )
+    for section in sections:
+        if section is not None:
+            console.print()
+            console.print(section)
+    console.print()
+    console.print(Text(solver_sentence(plan)))
+
+
+def render_check(rows: Sequence[CheckRow], console: Console) -> None:
+    """One line a scenario: verdict, headroom, peak, and what is wrong."""
+    table = _table(console, ("scenario", "left"), ("verdict", "left"), ("headroom", "right"),
+                   ("peak GPUs", "right"), ("note", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for row in rows:
+        table.add_row(
+            Text(row.name),
+            Text(row.verdict, style="green" if row.passed else "bold red"),
+            Text("" if row.headroom is None else percent(row.headroom)),
+            Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
+            Text(row.note),
+        )
+    console.print(table)
+
+
+def render_fit(fits: Sequence[Fit], console: Console) -> None:
+    """One line an engine and phase: points, errors and the measured range."""
+    table = _table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
+                   ("points", "right"), ("MAPE", "right"), ("worst", "right"),
+                   ("held out", "right"), ("range", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for fit in fits:
+        table.add_row(
+            Text(fit.gpu),
+            str(fit.gpus),
+            fit.phase.value,
+            str(fit.points),
+            percent(fit.seen.mape),
+            percent(fit.seen.worst),
+            "" if fit.held_out is None else percent(fit.held_out.mape),
+            Text(_fit_range(fit)),
+        )
+    console.print(table)
+    console.print(
+        Text("range: tokens of a prefill batch; decode batch x context tokens", style="dim")
+    )
+
+
+def render_curve(curve: Curve, console: Console) -> None:
+    """The day as a sparkline, peak, mean and trough, and what was done to the trace."""
+    rates = [row.rps for row in curve.rows]
+    peak = curve.rows[rates.index(max(rates))]
+    mean = sum(rates) / len(rates)
+    first, last = curve.rows[0].start, curve.rows[-1].start
+    width = min(console.width, _WIDEST_SPARKLINE)
+    console.print(
+        Text(f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} {first.tzinfo}, {len(rates)} rows")
+    )
+    console.print(Text(sparkline(rates, width, blocks=draws_blocks(console)), style="cyan"))
+    console.print(
+        Text(
+            f"peak {rate(peak.rps)} ({peak.start:%d %b %H:%M}), mean {mean:,.3g} "
+            f"({percent(mean / peak.rps if peak.rps > 0 else 0.0)}), trough {min(rates):,.3g}"
+        )
+    )
+    for note in curve.notes:
+        console.print(Text(note, style="dim"))
+
+
+def _shortage_table(plan: Plan, console: Console) -> Table | None:
+    found = spells(plan)
+    if len(found) < 2:
+        return None
+    table = _table(console, ("short", "left"), ("when", "left"), ("up to", "right"),
+                   ("of demand", "right"), ("limited by", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for spell in found[:MOST_SHORTAGE_LINES]:
+        table.add_row(
+            Text(spell.workload),
+            spell.when(plan.scenario.horizon),
+            rate(spell.worst_rps),
+            percent(spell.worst_fraction),
+            Text(spell.limited_by),
+        )
+    if len(found) > MOST_SHORTAGE_LINES:
+        table.add_row(_more(len(found) - MOST_SHORTAGE_LINES, "plan.json", console))
+    return table
+
+
+def _savings_table(plan: Plan, console: Console) -> Table:
+    table = _table(console, ("", "left"), ("GPU-hours", "right"), ("cost USD", "right"),
+                   ("saved", "right"), ("utilization", "right"))  # fmt: skip
+    table.add_row(
+        Text("this plan", style="bold"),
+        f"{plan.totals.gpu_hours:,.1f}",
+        f"{plan.totals.cost_usd:,.2f}",
+        "",
+        percent(plan.utilization),
+    )
+    for baseline in plan.savings:
+        saved = None if baseline.name == "lower_bound" else baseline.saved_fraction
+        table.add_row(
+            Text(baseline_label(baseline)),
+            "" if baseline.gpu_hours is None else f"{baseline.gpu_hours:,.1f}",
+            "" if baseline.cost_usd is None else f"{baseline.cost_usd:,.2f}",
+            "" if saved is None else Text(percent(saved), style="bold green" if saved > 0 else ""),
+            "" if baseline.utilization is None else percent(baseline.utilization),
+        )
+    table.columns[0].no_wrap = False
+    return table
+
+
+def _pool_table(plan: Plan, console: Console) -> RenderableType:
+    lines, left_out = shortest_pool_lines(plan.pools)
+    if not lines:
+        return Text("No replicas are planned.")
+    rows = [(line.workload, line.role, line.engine, line.domain) for line in lines]
+    heads = ("workload", "role", "engine", "domain")
+    limit, width = _fit_names([*rows, heads], max(len(line.sizes) for line in lines), console.width)
+    width = min(width, _WIDEST_SPARKLINE)
+    table = _table(
+        console,
+        *((head, "left") for head in heads),
+        (_clock_axis(plan.scenario.horizon, width), "left"),
+        ("size", "right"),
+    )
+    for column in table.columns[:4]:
+        column.max_width = limit
+    table.columns[4].min_width = width
+    blocks = draws_blocks(console)
+    before: tuple[str, ...] = ("", "")
+    for line, row in zip(lines, rows, strict=True):
+        same = row[0] == before[0]
+        table.add_row(
+            Text("" if same else row[0], style="bold"),
+            *(Text(cell) for cell in row[1:]),
+            Text(sparkline(line.replicas, width, blocks=blocks), style="cyan"),
+            line.sizes,
+        )
+        before = row
+    return Group(table, _more(left_out, "schedule.csv", console)) if left_out else table
+
+
+def _fit_names(rows: Sequence[tuple[str, ...]], sizes: int, console_width: int) -> tuple[int, int]:
+    """Widest name and width of the sparkline that together fill the console."""
+    longest = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for limit in range(_WIDEST_NAME, _NARROWEST_NAME, -1):
+        names = sum(min(limit, length) + _GUTTER for length in longest)
+        left = console_width - names - _GUTTER - max(sizes, len("size"))
+        if left >= _NARROWEST_SPARKLINE:
+            return limit, left
+    return _NARROWEST_NAME, _NARROWEST_SPARKLINE
+
+
+def _clock_axis(horizon: Horizon, width: int) -> str:
+    """Start, middle and end of the horizon above a sparkline of `width` at most."""
+    columns = spark_width(horizon.intervals, width)
+    moments = horizon.boundaries()
+    style = "%d %b" if horizon.intervals * horizon.interval_s > 86400 * 1.5 else "%H:%M"
+    start, end = moments[0].strftime(style), moments[-1].strftime(style)
+    middle = moments[horizon.intervals // 2].strftime(style) if columns > 20 else ""
+    room = columns - len(start) - len(middle) - len(end)
+    left = columns // 2 - len(start) - len(middle) // 2
+    if room < 2:
+        return start
+    return start + " " * left + middle + " " * (room - left) + end
+
+
+def _supply_table(supply: Sequence[SupplyUse], console: Console) -> Table:
+    table = _table(console, ("GPUs by node type", "left"), ("peak", "right"),
+                   ("supply then", "right"), ("average held", "right"))  # fmt: skip
+    for use in supply:
+        peak = max(range(len(use.held)), key=lambda t: (use.held[t], -use.supply[t]))
+        total = sum(use.supply)
+        share = percent(sum(use.held) / total) if total else ""
+        table.add_row(Text(use.node_type), f"{use.held[peak]:,}", f"{use.supply[peak]:,}", share)
+    return table
+
+
+def _fit_range(fit: Fit) -> str:
+    spans = (fit.batch_tokens_range, fit.batch_range, fit.context_range)
+    return " x ".join(f"{span.low:g}-{span.high:g}" for span in spans if span)
+
+
+def _more(count: int, where: str, console: Console) -> Text:
+    dots = "…" if draws_blocks(console) else "..."
+    return Text(f"{dots} and {count} more (in {where})", style="dim")
+
+
+def _table(console: Console, *columns: tuple[str, Justify]) -> Table:
+    """Columns without lines between them; a name that does not fit is cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, _GUTTER, 0, 0), header_style="dim")
+    for head, justify in columns:
+        table.add_column(
+            Text(head),
+            justify=justify,
+            no_wrap=True,
+            overflow="ellipsis" if draws_blocks(console) else "crop",
+        )
+    return table

@@ -1,0 +1,23 @@
+"""A plan document as the schedule of some other system: one module a format, one registry."""
+
+from collections.abc import Callable
+
+from heteroplan.outputs.exporters.crontab import crontab
+from heteroplan.outputs.exporters.keda import keda
+from heteroplan.outputs.exporters.options import ExportOptions
+from heteroplan.outputs.exporters.schedule_json import schedule_json
+from heteroplan.outputs.plan_document import PlanDocument
+from heteroplan.outputs.schedule_csv import schedule_csv
+
+Exporter = Callable[[PlanDocument, ExportOptions], str]
+"""Text of the whole schedule; raises UsageError where the format cannot say it."""
+
+EXPORTERS: dict[str, Exporter] = {
+    "crontab": crontab,
+    "csv": lambda document, _: schedule_csv(document),
+    "json": lambda document, _: schedule_json(document),
+    "keda": keda,
+}
+"""Formats of `heteroplan export --format`."""
+
+__all__ = ["EXPORTERS", "ExportOptions", "Exporter"]

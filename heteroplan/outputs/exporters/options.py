@@ -1,0 +1,78 @@
+"""What a user says of the cluster that a schedule is for."""
+
+import hashlib
+import re
+import string
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from heteroplan.errors import UsageError
+from heteroplan.outputs.plan_document import PoolPart
+
+NAME_FIELDS = ("workload", "role", "engine", "node_type", "domain")
+_MOST_CHARACTERS = 63
+"""Of an RFC 1123 label."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Where the pools live and what they are called. Raises UsageError."""
+
+    name_template: str = "{workload}-{role}-{engine}-{domain}"
+    """Name of a pool's scale target, of `NAME_FIELDS`."""
+    target_kind: str = "Deployment"
+    target_api_version: str = "apps/v1"
+    """Used by formats that name an API version."""
+    namespace: str = ""
+    """Empty for the one that is current when the schedule is applied."""
+    context: str = ""
+    """kubectl context; empty for the current one."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not str(getattr(self, field.name)).isprintable():
+                raise UsageError(f"--{field.name.replace('_', '-')} must stand on one line")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", self.target_kind):
+            raise UsageError(
+                f"--target-kind {self.target_kind!r}: write a Kubernetes kind such as Deployment"
+            )
+        try:
+            used = {name for _, name, _, _ in string.Formatter().parse(self.name_template) if name}
+        except ValueError as error:
+            raise UsageError(f"--name-template {self.name_template!r}: {error}") from error
+        if unknown := used - set(NAME_FIELDS):
+            raise UsageError(
+                f"--name-template: no field {{{min(unknown)}}}; fields are {', '.join(NAME_FIELDS)}"
+            )
+
+    def names(self, pools: Sequence[PoolPart]) -> tuple[str, ...]:
+        """RFC 1123 label of each pool's scale target; a long one is cut and ends in a digest.
+
+        Raises UsageError where the template gives two pools one name, or a pool none.
+        """
+        by_name: dict[str, list[PoolPart]] = defaultdict(list)
+        for pool in pools:
+            by_name[self._name(pool)].append(pool)
+        for name, same in by_name.items():
+            if len(same) > 1:
+                places = " and ".join(f"{p.engine} ({p.node_type}) in {p.domain}" for p in same[:2])
+                raise UsageError(
+                    f"--name-template gives {name!r} to two pools, {places}; add to it of "
+                    f"{', '.join(f'{{{field}}}' for field in NAME_FIELDS)}"
+                )
+        return tuple(by_name)
+
+    def _name(self, pool: PoolPart) -> str:
+        values = {field: str(getattr(pool, field)) for field in NAME_FIELDS}
+        try:
+            raw = self.name_template.format(**values)
+        except (ValueError, IndexError) as error:
+            raise UsageError(f"--name-template {self.name_template!r}: {error}") from error
+        name = re.sub(r"[^a-z0-9-]+", "-", raw.lower()).strip("-")
+        if not name:
+            raise UsageError(f"--name-template {self.name_template!r} gives an empty name")
+        if len(name) > _MOST_CHARACTERS:
+            digest = hashlib.sha256(raw.encode()).hexdigest()[:8]
+            name = f"{name[: _MOST_CHARACTERS - 9].rstrip('-')}-{digest}"
+        return name

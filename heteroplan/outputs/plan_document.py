@@ -1,0 +1,222 @@
+"""plan.json as a type: what is written, what is read back, and its JSON Schema."""
+
+from collections.abc import Sized
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from heteroplan.entities.capacity import Limit
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.plan import Termination
+from heteroplan.entities.scenario import Horizon, Objective
+from heteroplan.entities.workload import Role, SourceKind
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A name on one line, so that it can stand in a comment of any format."""
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    """Unknown fields are passed over: a later heteroplan may add some under one version."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", populate_by_name=True)
+
+
+class HorizonPart(_Part):
+    """The planned time."""
+
+    start: datetime = Field(strict=False)
+    """With its offset."""
+    timezone: Name
+    interval_s: Annotated[int, Field(ge=1)]
+    intervals: Annotated[int, Field(ge=1, le=1_000_000)]
+    cyclic: bool
+
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The intervals + 1 moments between intervals, in `timezone`."""
+        start = self.start.astimezone(ZoneInfo(self.timezone))
+        horizon = Horizon(start, self.intervals, self.interval_s, self.timezone, self.cyclic)
+        return horizon.boundaries()
+
+    @model_validator(mode="after")
+    def _is_a_time(self) -> Self:
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"unknown time zone {self.timezone!r}; give an IANA name") from None
+        if self.start.utcoffset() is None:
+            raise ValueError("start has no offset; write for example 2026-11-23T00:00:00+08:00")
+        try:
+            _ = self.start + timedelta(seconds=self.interval_s) * self.intervals
+        except OverflowError:
+            raise ValueError("the horizon ends after the year 9999") from None
+        return self
+
+
+class SolverPart(_Part):
+    """The proof: objective and bound in USD or GPU-hours, as the plan's objective says."""
+
+    termination: Termination
+    objective: Amount
+    bound: Number
+    gap: Number
+    unserved_requests: Amount
+    unserved_requests_bound: Number
+    seconds: Amount
+    """The only field that two runs of the same inputs may differ in."""
+
+
+class TotalsPart(_Part):
+    """The plan in six numbers."""
+
+    gpu_hours: Amount
+    cost_usd: Amount
+    served_fraction: Amount
+    utilization: Amount
+    """Demand over capacity, weighted by GPUs."""
+    peak_gpus: Count
+    starts: Count
+
+
+class SourcePart(_Part):
+    """Where an engine's figures come from."""
+
+    kind: SourceKind
+    origin: str = Field(alias="from")
+    error_mape: Amount | None
+    points: Count | None
+    extrapolated: bool
+    """A figure of any interval lies outside the measured range."""
+
+
+class EnginePart(_Part):
+    """A candidate and how it runs in the workload's busiest interval."""
+
+    workload: Name
+    engine: Name
+    role: Role
+    node_type: Name
+    gpus_per_replica: Annotated[int, Field(ge=1)]
+    capacity_rps: Amount | list[Amount]
+    """Requests/s of one replica at the SLO; one an interval where it varies."""
+    request_class: str
+    """The class that the operating point is of: the one that keeps a replica busiest."""
+    batch: Amount | None
+    utilization: Amount | None
+    ttft_ms: Amount | None
+    itl_ms: Amount | None
+    limited_by: Limit
+    reason: str
+    """Why `capacity_rps` is 0; empty otherwise."""
+    startup_s: Amount
+    drain_s: Amount
+    source: SourcePart
+
+
+class BaselinePart(_Part):
+    """What something else would need for the same demand."""
+
+    gpu_hours: Amount | None
+    cost_usd: Amount | None
+    saved_gpu_hours: Number | None
+    saved_cost_usd: Number | None
+    saved_fraction: Number | None
+    utilization: Amount | None
+    note: str
+
+
+class PoolPart(_Part):
+    """Replicas of one workload, role and engine in one network domain."""
+
+    workload: Name
+    role: Role
+    engine: Name
+    node_type: Name
+    gpus_per_replica: Annotated[int, Field(ge=1)]
+    domain: Name
+    level: Affinity
+    group: Name
+    replicas: list[Count]
+
+
+class WorkloadPart(_Part):
+    """What a workload asks for and gets, one value an interval."""
+
+    name: Name
+    priority: int
+    demand_rps: list[Amount]
+    served_rps: list[Amount]
+    capacity_rps: list[Amount]
+    pd_ratio: list[Amount | None]
+
+
+class ShortagePart(_Part):
+    """Demand of one interval that is not served."""
+
+    workload: Name
+    interval: Count
+    unserved_rps: Amount
+    limited_by: str
+
+
+class SupplyPart(_Part):
+    """GPUs of one node type, one value an interval."""
+
+    node_type: Name
+    supply: list[Count]
+    held: list[Count]
+
+
+class PlanDocument(_Part):
+    """plan.json, schema version 1."""
+
+    schema_version: Literal[1]
+    heteroplan_version: str
+    scenario: Name
+    inputs_sha256: str
+    objective: Objective
+    """What was minimised, and so the unit of `solver`: USD or GPU-hours."""
+    covered: bool
+    horizon: HorizonPart
+    solver: SolverPart
+    totals: TotalsPart
+    savings: dict[str, BaselinePart]
+    shortages: list[ShortagePart]
+    supply: list[SupplyPart]
+    engines: list[EnginePart]
+    workloads: list[WorkloadPart]
+    pools: list[PoolPart]
+
+    def startup_s(self, pool: PoolPart) -> float:
+        """Start-up time of the pool's engine [s]; 0 where the document does not list it."""
+        for engine in self.engines:
+            if (engine.workload, engine.engine, engine.node_type) == (
+                pool.workload,
+                pool.engine,
+                pool.node_type,
+            ):
+                return engine.startup_s
+        return 0.0
+
+    @model_validator(mode="after")
+    def _has_one_value_an_interval(self) -> Self:
+        rows: dict[str, Sized] = {
+            **{f"pools[{i}].replicas": pool.replicas for i, pool in enumerate(self.pools)},
+            **{f"workloads[{i}].demand_rps": w.demand_rps for i, w in enumerate(self.workloads)},
+            **{f"supply[{i}].held": supply.held for i, supply in enumerate(self.supply)},
+        }
+        for path, row in rows.items():
+            if len(row) != self.horizon.intervals:
+                raise ValueError(
+                    f"{path} has {len(row)} values, the horizon {self.horizon.intervals} intervals"
+                )
+        for i, shortage in enumerate(self.shortages):
+            if shortage.interval >= self.horizon.intervals:
+                raise ValueError(f"shortages[{i}].interval lies beyond the horizon")
+        return self

@@ -1,0 +1,281 @@
+"""plan.json: a plan as text that is the same, byte for byte, for the same plan; and back."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from heteroplan import __version__
+from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.plan import Plan
+from heteroplan.entities.workload import IntervalDemand, Workload
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.outputs.plan_document import SCHEMA_VERSION, PlanDocument
+
+_DIGITS = 9
+"""Significant digits written: far below any error of the inputs, above the solver's noise."""
+_NOISE = 1e-9
+"""A solver's 0 may be as much less."""
+_MOST_BYTES = 512 * 2**20
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The plan in the fields of plan.json (schema version 1), numbers rounded to 9 digits."""
+    horizon = plan.scenario.horizon
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "heteroplan_version": __version__,
+        "scenario": plan.scenario.name,
+        "inputs_sha256": plan.scenario.inputs_sha256,
+        "objective": plan.scenario.objective.value,
+        "covered": plan.covered,
+        "horizon": {
+            "start": horizon.boundaries()[0].isoformat(),
+            "timezone": horizon.timezone,
+            "interval_s": horizon.interval_s,
+            "intervals": horizon.intervals,
+            "cyclic": horizon.cyclic,
+        },
+        "solver": {
+            "termination": plan.report.termination.value,
+            "objective": plan.report.objective,
+            "bound": plan.report.bound,
+            "gap": plan.report.gap,
+            "unserved_requests": plan.report.unserved_requests,
+            "unserved_requests_bound": plan.report.unserved_requests_bound,
+            "seconds": round(plan.report.seconds, 3),
+        },
+        "totals": {
+            "gpu_hours": plan.totals.gpu_hours,
+            "cost_usd": plan.totals.cost_usd,
+            "served_fraction": plan.totals.served_fraction,
+            "utilization": plan.utilization,
+            "peak_gpus": plan.totals.peak_gpus,
+            "starts": plan.totals.starts,
+        },
+        "savings": {
+            baseline.name: {
+                "gpu_hours": baseline.gpu_hours,
+                "cost_usd": baseline.cost_usd,
+                "saved_gpu_hours": baseline.saved_gpu_hours,
+                "saved_cost_usd": baseline.saved_cost_usd,
+                "saved_fraction": baseline.saved_fraction,
+                "utilization": baseline.utilization,
+                "note": baseline.note,
+            }
+            for baseline in plan.savings
+        },
+        "shortages": [
+            {
+                "workload": shortage.workload,
+                "interval": shortage.interval,
+                "unserved_rps": shortage.unserved_rps,
+                "limited_by": shortage.limited_by,
+            }
+            for shortage in plan.shortages
+        ],
+        "supply": [
+            {
+                "node_type": use.node_type,
+                "supply": use.supply,
+                "held": use.held,
+            }
+            for use in plan.supply
+        ],
+        "engines": [_engine(plan, candidate) for candidate in plan.candidates],
+        "workloads": [
+            {
+                "name": load.name,
+                "priority": load.priority,
+                "demand_rps": load.demand_rps,
+                "served_rps": load.served_rps,
+                "capacity_rps": load.capacity_rps,
+                "pd_ratio": load.pd_ratio,
+            }
+            for load in plan.workloads
+        ],
+        "pools": [
+            {
+                "workload": pool.workload,
+                "role": pool.role.value,
+                "engine": pool.engine,
+                "node_type": pool.node_type,
+                "gpus_per_replica": pool.gpus_per_replica,
+                "domain": pool.domain,
+                "level": pool.level.value,
+                "group": pool.group,
+                "replicas": pool.replicas,
+            }
+            for pool in plan.pools
+        ],
+    }
+    rounded: dict[str, Any] = _rounded(document)
+    return rounded
+
+
+def plan_text(plan: Plan) -> str:
+    """plan.json: one line a field, and one an entry of the lists and of `savings`."""
+    fields = [
+        f"  {json.dumps(key)}: {_field_text(value)}" for key, value in plan_document(plan).items()
+    ]
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def document_of(plan: Plan) -> PlanDocument:
+    """The plan as its reader sees it."""
+    return PlanDocument.model_validate_json(plan_text(plan))
+
+
+def read_plan(source: str) -> PlanDocument:
+    """The plan document in the file `source`; `-` reads standard input.
+
+    Raises InputError naming every wrong field.
+    """
+    name = "<stdin>" if source == "-" else source
+    try:
+        content = _read_bytes(source)
+    except OSError as error:
+        raise _wrong(name, "", "", error.strerror or str(error)) from error
+    try:
+        return PlanDocument.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(_problems(name, error)) from error
+
+
+def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:
+    """One candidate, used or not."""
+    workload = next(load for load in plan.scenario.workloads if load.name == candidate.workload)
+    capacities = [
+        _mix_capacity_rps(demand, points)
+        for demand, points in zip(workload.demand, candidate.points, strict=True)
+    ]
+    name, point = _operating_point(workload, candidate)
+    source = candidate.engine.source
+    return {
+        "workload": candidate.workload,
+        "engine": candidate.engine.name,
+        "role": candidate.engine.role.value,
+        "node_type": candidate.node_type,
+        "gpus_per_replica": candidate.engine.gpus,
+        "capacity_rps": capacities[0] if len(set(capacities)) == 1 else capacities,
+        "request_class": name,
+        "batch": point.batch,
+        "utilization": point.utilization,
+        "ttft_ms": point.ttft_ms,
+        "itl_ms": point.itl_ms,
+        "limited_by": point.limited_by.value,
+        "reason": point.reason,
+        "startup_s": candidate.engine.startup_s,
+        "drain_s": candidate.engine.drain_s,
+        "source": {
+            "kind": source.kind.value,
+            "from": source.origin,
+            "error_mape": source.error_mape,
+            "points": source.points,
+            "extrapolated": any(p.extrapolated for row in candidate.points for p in row),
+        },
+    }
+
+
+def _mix_capacity_rps(demand: IntervalDemand, points: Iterable[OperatingPoint]) -> float:
+    """1 / sum(share / capacity): a replica's rate with the interval's mix [requests/s]."""
+    busy_s = sum(
+        _busy_s(kind.share, point) for kind, point in zip(demand.classes, points, strict=True)
+    )
+    return _round(1.0 / busy_s) or 0.0
+
+
+def _operating_point(workload: Workload, candidate: Candidate) -> tuple[str, OperatingPoint]:
+    """Class name and point of the class that keeps a replica busiest, at the greatest demand."""
+    busiest = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
+    kind, point = max(
+        zip(workload.demand[busiest].classes, candidate.points[busiest], strict=True),
+        key=lambda pair: _busy_s(pair[0].share, pair[1]),
+    )
+    return kind.name, point
+
+
+def _busy_s(share: float, point: OperatingPoint) -> float:
+    """Replica-seconds that a class takes of a mean request; infinite where it cannot be served."""
+    return share / point.capacity_rps if point.capacity_rps > 0 else math.inf
+
+
+def _rounded(value: Any) -> Any:
+    """The same tree, tuples as lists, floats rounded."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return _round(value) if isinstance(value, float) else value
+
+
+def _round(value: float) -> float | None:
+    """9 significant digits, a hair below 0 as 0; None for what JSON cannot say."""
+    if not math.isfinite(value):
+        return None
+    return 0.0 if -_NOISE < value <= 0.0 else float(f"{value:.{_DIGITS}g}")
+
+
+def _field_text(value: Any) -> str:
+    """A list of entries, or an object of objects, with one entry a line."""
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in value) + "\n  ]"
+    if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
+        lines = (f"    {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items())
+        return "{\n" + ",\n".join(lines) + "\n  }"
+    return json.dumps(value)
+
+
+def _read_bytes(source: str) -> bytes:
+    """Content of a file or of standard input. Raises OSError, also for one that is too large."""
+    if source == "-":
+        content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    else:
+        with Path(source).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(f"larger than {_MOST_BYTES // 2**20} MiB; is this a plan.json?")
+    return content
+
+
+def _wrong(file: str, path: str, value: str, remedy: str) -> InputError:
+    return InputError([InputProblem(file, 0, path, value, remedy)])
+
+
+def _problems(file: str, error: ValidationError) -> Iterable[InputProblem]:
+    """What pydantic found, in the words of the other inputs; the version comes before all."""
+    details = error.errors(include_url=False, include_context=False)
+    version = [detail for detail in details if detail["loc"] == ("schema_version",)]
+    if version:
+        value = version[0]["input"] if version[0]["type"] != "missing" else ""
+        remedy = (
+            f"this heteroplan reads schema_version {SCHEMA_VERSION}; write the plan again with it"
+        )
+        return [InputProblem(file, 0, "schema_version", _short(value), remedy)]
+    return [
+        InputProblem(
+            file,
+            0,
+            "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in detail["loc"]).lstrip("."),
+            "" if isinstance(detail["input"], dict | list | bytes) else _short(detail["input"]),
+            _remedy(detail["type"], detail["msg"]),
+        )
+        for detail in details
+    ]
+
+
+def _remedy(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "missing; is this a plan.json of `heteroplan plan --out` or `--json`?"
+    if kind == "json_invalid":
+        return f"not JSON ({message.removeprefix('Invalid JSON: ')})"
+    return message.removeprefix("Value error, ")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,184 @@
+"""report.html: one file with everything in it, to open from disk or to attach to a ticket."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from heteroplan.entities.plan import Plan
+from heteroplan.outputs.report_charts import demand_chart, gpu_chart, replica_chart
+from heteroplan.outputs.words import (
+    amount_unit,
+    baseline_label,
+    horizon_text,
+    percent,
+    rate,
+    solver_sentence,
+    spells,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_STYLE = """
+:root { color-scheme: light; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --good: #0b7a4b;
+  --bad: #b42318; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #f5f7fa; color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+main { max-width: 1120px; margin: 0 auto; padding: 28px 20px 48px; }
+h1 { margin: 0; font-size: 26px; line-height: 1.2; overflow-wrap: anywhere; }
+h2 { margin: 0 0 10px; font-size: 17px; }
+p { margin: 0; }
+.soft { color: var(--soft); }
+.verdict { margin: 18px 0; padding: 14px 18px; border-radius: 8px; font-weight: 600;
+  color: #fff; background: var(--good); overflow-wrap: anywhere; }
+.verdict.short { background: var(--bad); }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
+.card, section { background: #fff; border: 1px solid var(--line); border-radius: 8px; }
+.card { padding: 12px 16px; }
+.card b { display: block; font-size: 22px; font-weight: 650; font-variant-numeric: tabular-nums; }
+section { margin-top: 16px; padding: 16px 18px; overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th { text-align: right; color: var(--soft); font-weight: 500; }
+td { text-align: right; border-top: 1px solid var(--line); }
+th, td { padding: 6px 10px; vertical-align: top; }
+th.text, td.text { text-align: left; }
+tr.plan td { font-weight: 650; }
+footer { margin-top: 18px; font-size: 13px; overflow-wrap: anywhere; }
+"""
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+"""No request leaves the page."""
+
+
+def report_html(plan: Plan) -> str:
+    """The plan as a self-contained page: verdict, savings, shortages and three charts."""
+    from plotly.offline import get_plotlyjs
+
+    title = f"{escape(plan.scenario.name)}: capacity plan"
+    charts = [
+        ("demand", "Demand and planned capacity", demand_chart(plan)),
+        ("gpus", "GPUs held against supply", gpu_chart(plan)),
+        ("replicas", "Replicas", replica_chart(plan)),
+    ]
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{title}</title><style>{_STYLE}</style>",
+            f"<script>{get_plotlyjs()}</script></head><body><main>",
+            f"<h1>{escape(plan.scenario.name)}</h1>",
+            f'<p class="soft">{escape(horizon_text(plan.scenario.horizon))}, fleet '
+            f"{escape(plan.scenario.fleet.name)}</p>",
+            f'<div class="verdict{"" if plan.covered else " short"}">{escape(verdict(plan))}</div>',
+            _cards(plan),
+            _shortage_section(plan),
+            _savings_section(plan),
+            *(_chart_section(name, head, chart) for name, head, chart in charts),
+            f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>'
+            "<p>Utilization is demand over capacity, weighted by GPUs. Times are in "
+            f"{escape(plan.scenario.horizon.timezone)}. "
+            f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",
+            "</main></body></html>\n",
+        ]
+    )
+
+
+def _cards(plan: Plan) -> str:
+    figures = [
+        (f"{plan.totals.cost_usd:,.0f}", "USD"),
+        (f"{plan.totals.gpu_hours:,.0f}", "GPU-hours"),
+        (f"{plan.totals.peak_gpus:,}", "GPUs at the peak"),
+        (percent(plan.utilization), "utilization"),
+        (percent(plan.report.gap), "proven gap"),
+    ]
+    for baseline in plan.savings:
+        if baseline.name == "static_peak" and baseline.saved_fraction is not None:
+            figures.insert(2, (percent(baseline.saved_fraction), "saved against static peak"))
+    return (
+        '<div class="cards">'
+        + "".join(
+            f'<div class="card"><b>{escape(figure)}</b><span class="soft">{text}</span></div>'
+            for figure, text in figures
+        )
+        + "</div>"
+    )
+
+
+def _savings_section(plan: Plan) -> str:
+    unit = amount_unit(plan.scenario.objective)
+    rows: list[Sequence[str]] = [
+        (
+            "this plan",
+            f"{plan.totals.gpu_hours:,.1f}",
+            f"{plan.totals.cost_usd:,.2f}",
+            "",
+            "",
+            percent(plan.utilization),
+        )
+    ]
+    rows += [
+        (
+            baseline_label(baseline),
+            _number(baseline.gpu_hours, 1),
+            _number(baseline.cost_usd, 2),
+            *(
+                ("", "")
+                if baseline.name == "lower_bound"
+                else (
+                    _number(baseline.saved_gpu_hours, 1),
+                    "" if baseline.saved_fraction is None else percent(baseline.saved_fraction),
+                )
+            ),
+            "" if baseline.utilization is None else percent(baseline.utilization),
+        )
+        for baseline in plan.savings
+    ]
+    heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
+    return _table_section("What the plan saves", heads, rows, text_columns={0})
+
+
+def _shortage_section(plan: Plan) -> str:
+    rows = [
+        (
+            spell.workload,
+            spell.when(plan.scenario.horizon),
+            rate(spell.worst_rps),
+            percent(spell.worst_fraction),
+            spell.limited_by,
+        )
+        for spell in spells(plan)
+    ]
+    heads = ("workload", "when", "up to", "of demand", "limited by")
+    return _table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
+
+
+def _table_section(
+    head: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: set[int]
+) -> str:
+    def cells(tag: str, row: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag}{' class=text' if i in text_columns else ''}>{escape(cell)}</{tag}>"
+            for i, cell in enumerate(row)
+        )
+
+    body = "".join(
+        f"<tr{' class=plan' if row[0] == 'this plan' else ''}>{cells('td', row)}</tr>"
+        for row in rows
+    )
+    return (
+        f"<section><h2>{escape(head)}</h2><table><thead><tr>{cells('th', heads)}</tr></thead>"
+        f"<tbody>{body}</tbody></table></section>"
+    )
+
+
+def _chart_section(name: str, head: str, chart: "Figure") -> str:
+    config: dict[str, Any] = {"displaylogo": False, "responsive": True}
+    body = chart.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
+    return f"<section><h2>{escape(head)}</h2>{body}</section>"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"

@@ -1,0 +1,151 @@
+"""A plan in sentences: what the terminal, the report and CI say alike."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from heteroplan.entities.plan import Baseline, Plan, Shortage, Termination
+from heteroplan.entities.scenario import Horizon, Objective
+
+BASELINE_LABELS = {
+    "static_peak": "static peak",
+    "static_peak_one_gpu_type": "static peak, one GPU type",
+    "lower_bound": "lower bound (proven)",
+}
+_TERMINATIONS = {
+    Termination.OPTIMAL: "proven optimal",
+    Termination.GAP_REACHED: "within the wanted gap",
+    Termination.TIME_LIMIT: "stopped by the time limit",
+    Termination.INTERRUPTED: "interrupted, best plan so far",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Consecutive intervals in which one workload goes short."""
+
+    workload: str
+    first: int
+    last: int
+    """Inclusive."""
+    worst_rps: float
+    worst_fraction: float
+    """Unserved share of the demand in the worst interval."""
+    limited_by: str
+
+    def when(self, horizon: Horizon) -> str:
+        """Such as `18:00 to 21:30`, in the plan's zone."""
+        return time_span(horizon, self.first, self.last)
+
+
+def spells(plan: Plan) -> tuple[Spell, ...]:
+    """Shortages with consecutive intervals merged, by workload as the scenario orders them."""
+    demand = {load.name: load.demand_rps for load in plan.workloads}
+    found: dict[str, list[Spell]] = {name: [] for name in demand}
+    ordered = sorted(plan.shortages, key=lambda shortage: (shortage.workload, shortage.interval))
+    runs = groupby(
+        enumerate(ordered), key=lambda item: (item[1].workload, item[1].interval - item[0])
+    )
+    for (workload, _), members in runs:
+        run = [shortage for _, shortage in members]
+        found[workload].append(_spell(run, demand[workload]))
+    return tuple(spell for of_one in found.values() for spell in of_one)
+
+
+def time_span(horizon: Horizon, first: int, last: int) -> str:
+    """Clock times from the start of interval `first` to the end of `last`.
+
+    With dates where the horizon is longer than a day.
+    """
+    moments = horizon.boundaries()
+    long = horizon.intervals * horizon.interval_s > 86400
+    style = "%Y-%m-%d %H:%M" if long else "%H:%M"
+    return f"{moments[first].strftime(style)} to {moments[last + 1].strftime(style)}"
+
+
+def horizon_text(horizon: Horizon) -> str:
+    """Such as `2026-11-23 00:00 to 2026-11-24 00:00 Asia/Singapore, 96 x 15 min`."""
+    moments = horizon.boundaries()
+    step = (
+        f"{horizon.interval_s // 60} min"
+        if horizon.interval_s % 60 == 0
+        else f"{horizon.interval_s} s"
+    )
+    return (
+        f"{moments[0]:%Y-%m-%d %H:%M} to {moments[-1]:%Y-%m-%d %H:%M} {horizon.timezone}, "
+        f"{horizon.intervals} x {step}"
+    )
+
+
+def verdict(plan: Plan) -> str:
+    """Covered, or how much is not and who goes short most."""
+    if plan.covered:
+        return "Covered: every request of the forecast is served."
+    found = spells(plan)
+    worst = max(found, key=lambda spell: spell.worst_rps)
+    short = len({spell.workload for spell in found})
+    who = f"{worst.workload} goes short"
+    if short > 1:
+        who = f"{short} workloads go short, most of all {worst.workload}"
+    return (
+        f"Not covered: {percent(1.0 - plan.totals.served_fraction)} of requests unserved. "
+        f"{who} {worst.when(plan.scenario.horizon)} by up to {rate(worst.worst_rps)} "
+        f"({percent(worst.worst_fraction)}), limited by {worst.limited_by}."
+    )
+
+
+def solver_sentence(plan: Plan) -> str:
+    """How the solve ended, its gap, bound and time."""
+    report = plan.report
+    unit = amount_unit(plan.scenario.objective)
+    sentence = (
+        f"Solver: {_TERMINATIONS[report.termination]}, gap {percent(report.gap)} "
+        f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
+    )
+    if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
+        sentence += (
+            f"; {report.unserved_requests:,.0f} requests unserved, "
+            f"at least {max(0.0, report.unserved_requests_bound):,.0f}"
+        )
+    return sentence
+
+
+def baseline_label(baseline: Baseline) -> str:
+    """The baseline in words, with its GPU type or why it has no figure."""
+    label = BASELINE_LABELS.get(baseline.name, baseline.name.replace("_", " "))
+    return f"{label} ({baseline.note})" if baseline.note else label
+
+
+def amount_unit(objective: Objective) -> str:
+    """Unit of the solver's objective."""
+    return "USD" if objective is Objective.COST else "GPU-hours"
+
+
+def percent(fraction: float) -> str:
+    """One decimal; what is little but not nothing says so."""
+    if 0 < fraction < 0.0005:
+        return "< 0.1 %"
+    return f"{round(100 * fraction, 1) + 0.0:.1f} %"
+
+
+def rate(rps: float) -> str:
+    """Requests a second in three digits."""
+    return f"{rps:,.3g} requests/s" if rps < 1000 else f"{rps:,.0f} requests/s"
+
+
+def _spell(run: Iterable[Shortage], demand_rps: tuple[float, ...]) -> Spell:
+    members = list(run)
+    worst = max(members, key=lambda shortage: shortage.unserved_rps)
+    asked = demand_rps[worst.interval]
+    times: dict[str, int] = defaultdict(int)
+    for shortage in members:
+        times[shortage.limited_by] += 1
+    return Spell(
+        workload=worst.workload,
+        first=members[0].interval,
+        last=members[-1].interval,
+        worst_rps=worst.unserved_rps,
+        worst_fraction=worst.unserved_rps / asked if asked > 0 else 0.0,
+        limited_by="; ".join(sorted(times, key=lambda reason: -times[reason])),
+    )

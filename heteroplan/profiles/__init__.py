@@ -1,0 +1,1 @@
+"""Measurements -> what one replica serves at the SLO."""

@@ -1,0 +1,91 @@
+"""What one replica of every engine serves at the SLO: the candidates that plans choose from.
+
+The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one request shape.
+"""
+
+from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
+from heteroplan.entities.fleet import Fleet, NodeType
+from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
+from heteroplan.profiles.aggregated import aggregated_point
+from heteroplan.profiles.decode import decode_point
+from heteroplan.profiles.prefill import prefill_point
+from heteroplan.profiles.setting import Setting, zero
+from heteroplan.units import gbit_per_s_to_bytes_per_s
+
+RULES = {
+    Role.PREFILL: prefill_point,
+    Role.DECODE: decode_point,
+    Role.AGGREGATED: aggregated_point,
+}
+
+
+def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
+    """Each engine of `workload` on each node type of `fleet` that has its GPU.
+
+    In the order of the profile, then of the fleet. An operating point is computed once a request
+    shape and shared. Raises ValueError for an engine with neither coefficients nor a capacity.
+    """
+    mixes: dict[tuple[RequestClass, ...], int] = {}
+    mix_of_interval = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
+    found = []
+    for engine in workload.profile.engines:
+        for node in fleet.node_types:
+            if node.gpu.name != engine.gpu:
+                continue
+            by_mix = _by_mix(tuple(mixes), workload, engine, node, fleet)
+            points = tuple(by_mix[mix] for mix in mix_of_interval)
+            found.append(Candidate(workload.name, engine, node.name, points))
+    return tuple(found)
+
+
+def operating_point(setting: Setting, node: NodeType) -> OperatingPoint:
+    """How one replica on `node` runs the shape of `setting` at the SLO."""
+    engine = setting.engine
+    if node.gpus % engine.gpus and engine.gpus % node.gpus:
+        return zero(
+            Limit.MEMORY,
+            f"a replica of {engine.gpus} GPUs neither divides a node of {node.gpus} GPUs "
+            "nor fills whole nodes",
+        )
+    if engine.capacity_rps is not None:
+        return _given(setting, engine.capacity_rps)
+    return RULES[engine.role](setting)
+
+
+def _given(setting: Setting, capacity_rps: float) -> OperatingPoint:
+    """The capacity that a pressure test gave, no more than the NIC moves."""
+    moves_kv = setting.engine.role is not Role.AGGREGATED
+    if moves_kv and setting.transfer_rps < capacity_rps:
+        return OperatingPoint(setting.transfer_rps, Limit.KV_TRANSFER)
+    return OperatingPoint(capacity_rps, Limit.GIVEN)
+
+
+def _by_mix(
+    mixes: tuple[tuple[RequestClass, ...], ...],
+    workload: Workload,
+    engine: Engine,
+    node: NodeType,
+    fleet: Fleet,
+) -> list[tuple[OperatingPoint, ...]]:
+    """[mix][class] operating points; equal shapes share one object."""
+    nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
+    bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * fleet.bandwidth_factor(
+        workload.affinity
+    )
+    points: dict[tuple[float, float, float], OperatingPoint] = {}
+
+    def point(shape: RequestClass) -> OperatingPoint:
+        key = (shape.isl, shape.osl, shape.missed_tokens)
+        if key not in points:
+            setting = Setting(
+                engine=engine,
+                shape=shape,
+                slo=workload.slo,
+                bytes_per_s=bytes_per_s,
+                kv_bytes_per_token=workload.profile.kv_bytes_per_token or 0.0,
+                allow_extrapolation=workload.allow_extrapolation,
+            )
+            points[key] = operating_point(setting, node)
+        return points[key]
+
+    return [tuple(point(shape) for shape in mix) for mix in mixes]

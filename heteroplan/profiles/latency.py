@@ -1,0 +1,47 @@
+"""Latencies and batch sizes that coefficients give; plain arithmetic."""
+
+import math
+from statistics import NormalDist
+
+from heteroplan.entities.workload import DecodeCoefficients, PrefillCoefficients
+
+SHORTEST_MS = 1e-3
+"""No pass over a model is shorter; keeps rates finite when every coefficient is 0."""
+
+
+def prefill_ms(coefficients: PrefillCoefficients, tokens: float) -> float:
+    """Time of a prefill batch of one prompt of `tokens` [ms]."""
+    time_ms = (
+        coefficients.overhead_ms
+        + coefficients.ms_per_token * tokens
+        + coefficients.ms_per_token_squared * tokens**2
+    )
+    return max(SHORTEST_MS, time_ms)
+
+
+def slope_ms(coefficients: DecodeCoefficients, context: float) -> float:
+    """What each sequence at `context` tokens adds to a decode step [ms]."""
+    return coefficients.ms_per_sequence + coefficients.ms_per_context_token * context
+
+
+def step_ms(coefficients: DecodeCoefficients, batch: float, context: float) -> float:
+    """Time of a decode step of `batch` sequences at `context` tokens each [ms]."""
+    return max(SHORTEST_MS, coefficients.base_ms + batch * slope_ms(coefficients, context))
+
+
+def normal_quantile(percentile: float) -> float:
+    """Standard deviations above the mean that `percentile` stays below; at least 0."""
+    return max(0.0, NormalDist().inv_cdf(percentile))
+
+
+def mean_batch(greatest: float, deviations: float) -> float:
+    """Mean B of a batch that stays below `greatest`: B + deviations * sqrt(B) = greatest.
+
+    The number of sequences in flight swings like a Poisson number, of variance B, around B.
+    """
+    return ((math.sqrt(deviations**2 + 4.0 * greatest) - deviations) / 2.0) ** 2
+
+
+def percentile_batch(mean: float, deviations: float) -> float:
+    """The batch that a batch of `mean` stays below: the inverse of `mean_batch`."""
+    return mean + deviations * math.sqrt(mean)

@@ -1,0 +1,170 @@
+"""Rules within one mapping, through the messages they give."""
+
+from typing import Any
+
+import pytest
+
+from heteroplan.inputs.schemas import FILES
+from tests.scenario_files import ScenarioFiles, engine
+
+LABEL = (
+    "not an RFC 1123 label; use lower-case letters, digits and -, at most 63, "
+    "beginning and ending with a letter or digit"
+)
+NUMBER = "not a number; write one without quotes"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "Chat_70B"}, f"name: Chat_70B: {LABEL}"),
+        ({"name": "x" * 64}, f"name: {'x' * 57}...: {LABEL}"),
+        ({"name": "chat\n"}, f'name: "chat\\n": {LABEL}'),
+        ({"name": 7}, "name: 7: not text; write it in quotes (Name of the workload)"),
+        ({"headrom": 0.1}, "headrom: 0.1: unknown key; did you mean 'headroom'?"),
+        ({"model": None}, "model: missing; add it (Model, as its profile calls it)"),
+        ({"affinity": "rack"}, "affinity: rack: must be 'leaf', 'spine' or 'cluster'"),
+        ({"priority": 0}, "priority: 0: must be at least 1 (1 is served first)"),
+        (
+            {"priority": 1.5},
+            "priority: 1.5: not a whole number; write one without quotes (1 is served first)",
+        ),
+        ({"headroom": "0.1"}, f"headroom: 0.1: {NUMBER} (Share added to the demand; 10 % is 0.1)"),
+        ({"headroom": True}, f"headroom: true: {NUMBER} (Share added to the demand; 10 % is 0.1)"),
+        (
+            {"headroom": float("inf")},
+            "headroom: Infinity: not a finite number (Share added to the demand; 10 % is 0.1)",
+        ),
+        ({"slo": 5}, "slo: 5: not a mapping; write `key: value` lines (Latency targets)"),
+        ({"pd_ratio": {"min": 2, "max": 1}}, "pd_ratio.max: 1: below min; swap them"),
+        (
+            {"min_replicas": {"prefill": 3}, "max_replicas": {"prefill": 2}},
+            'max_replicas: {"prefill": 2}: prefill: 2 is below min_replicas 3',
+        ),
+        (
+            {"requests": None},
+            "classes: give either requests or classes, and one of them only",
+        ),
+        (
+            {"profile": ""},
+            'profile: "": empty (Profile file, relative to the scenario\'s folder)',
+        ),
+    ],
+)
+def test_a_workload_says_what_is_wrong(
+    change: dict[str, Any], message: str, files: ScenarioFiles
+) -> None:
+    files.workload.update(change)
+    assert f"scenario.yaml: workloads[0].{message}" in files.problems()
+
+
+@pytest.mark.parametrize(
+    ("slo", "message"),
+    [
+        (
+            {"ttft_ms": 0, "itl_ms": 6},
+            "slo.ttft_ms: 0: must be greater than 0 (Time to first token, queueing included [ms])",
+        ),
+        (
+            {"ttft_ms": 1, "itl_ms": 6, "percentile": 95},
+            "slo.percentile: 95: must be less than 1 (Share of requests that must meet both; "
+            "95 % is 0.95)",
+        ),
+        ({"ttft_ms": 1}, "slo.itl_ms: missing; add it (Inter-token latency [ms])"),
+        ({"ttft_ms": 1, "tpot_ms": "x"}, f"slo.tpot_ms: x: {NUMBER} (Inter-token latency [ms])"),
+        (
+            {"ttft_ms": 1, "itl_ms": 6, "tpot_ms": 6},
+            "slo.tpot_ms: 6: the same as 'itl_ms', which stands as well; keep one of them",
+        ),
+    ],
+)
+def test_an_slo_says_what_is_wrong(slo: dict[str, Any], message: str, files: ScenarioFiles) -> None:
+    files.workload["slo"] = slo
+    assert files.problems() == [f"scenario.yaml: workloads[0].{message}"]
+
+
+def test_class_shares_sum_to_1_and_names_differ(files: ScenarioFiles) -> None:
+    del files.workload["requests"]
+    shape = {"name": "a", "share": 0.5, "isl": 1, "osl": 1}
+    files.workload["classes"] = [shape, shape | {"name": "b", "share": 0.4}]
+    assert files.problems()[0].endswith("shares sum to 0.9; make them sum to 1")
+    files.workload["classes"] = [shape, shape]
+    assert files.problems()[0].endswith("two classes have the same name; rename one")
+
+
+def test_a_prefix_hit_rate_is_below_1(files: ScenarioFiles) -> None:
+    files.workload["requests"]["prefix_hit_rate"] = 1.0
+    assert files.problems() == [
+        "scenario.yaml: workloads[0].requests.prefix_hit_rate: 1.0: must be less than 1 "
+        "(Share of the input tokens found in the prefix cache, 0 to below 1)"
+    ]
+
+
+def test_a_scenario_has_a_workload(files: ScenarioFiles) -> None:
+    files.scenario["workloads"] = []
+    assert files.problems() == [
+        "scenario.yaml: workloads: []: too few entries; at least 1 (The models to serve)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"capacity_rps": None}, "add a prefill block, measurements or capacity_rps"),
+        (
+            {"measurements": "m.csv"},
+            "measurements and figures both stand; keep one of them",
+        ),
+        (
+            {"decode": {"base_ms": 1, "ms_per_sequence": 0, "ms_per_context_token": 0}},
+            "a prefill engine takes no decode block; remove it",
+        ),
+    ],
+)
+def test_an_engine_has_the_figures_of_its_role(
+    change: dict[str, Any], message: str, files: ScenarioFiles
+) -> None:
+    files.profile["engines"][0] = engine("p", "prefill", **change)
+    (problem,) = files.problems()
+    assert problem.startswith("profile.yaml: engines[0]: {")
+    assert problem.endswith(message)
+
+
+def test_a_profile_says_what_is_wrong(files: ScenarioFiles) -> None:
+    nothing = {"overhead_ms": 0, "ms_per_token": 0}
+    files.profile["engines"] = [
+        engine("p", "prefill", prefill=nothing, startup_s=-1),
+        engine("d", "decode", range={"batch": [64, 1]}, source={"kind": "guessed", "form": "x"}),
+    ]
+    assert files.problems() == [
+        'profile.yaml: engines[0].prefill: {"overhead_ms": 0, "ms_per_token": 0}: '
+        "all coefficients are 0; give measured ones",
+        "profile.yaml: engines[0].startup_s: -1: must be at least 0 "
+        "(From asking for a replica to its first request [s])",
+        "profile.yaml: engines[1].range.batch: [64, 1]: the low end is above the high end; "
+        "swap them",
+        "profile.yaml: engines[1].source.kind: guessed: must be 'measured', 'fitted', "
+        "'interpolated', 'modelled' or 'given'",
+        "profile.yaml: engines[1].source.form: x: unknown key; did you mean 'from'?",
+    ]
+
+
+def test_a_fleet_has_a_network_or_nodes(files: ScenarioFiles) -> None:
+    files.fleet["nodes"] = {"h100x8": 2}
+    assert files.problems() == [
+        'fleet.yaml: nodes: {"h100x8": 2}: give either network or nodes, and one of them only'
+    ]
+
+
+def test_a_key_without_a_value_counts_as_absent(files: ScenarioFiles) -> None:
+    files.fleet["unavailable"] = None
+    files.workload["pd_ratio"] = None
+    assert files.load().scenario.workloads[0].pd_ratio is None
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_field_of_a_published_schema_is_described(kind: str) -> None:
+    schema = FILES[kind].model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        for name, field in part["properties"].items():
+            assert "description" in field or "$ref" in field, (part["title"], name)

@@ -1,0 +1,135 @@
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heteroplan.errors import UsageError
+from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
+from heteroplan.outputs.plan_json import document_of
+from tests.cron import crontab_sizes, minutes, planned_sizes
+from tests.plans import day_scenario, horizon, plan, pool
+
+OPTIONS = ExportOptions(name_template="p")
+
+
+def crontab_of(replicas, *, startup_s=0.0, options=OPTIONS, **when):
+    interval_s = when.pop("interval_s", 3600)
+    during = horizon(len(replicas), interval_s=interval_s, **when)
+    made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
+    return EXPORTERS["crontab"](document_of(made), options), during.boundaries()
+
+
+def lines_of(text):
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_daily_plan_has_one_line_a_change():
+    """2 replicas, 5 from 08:00 and 2 again from 20:00; 180 s of start-up: 07:57."""
+    text, _ = crontab_of([2] * 8 + [5] * 12 + [2] * 4, startup_s=180, timezone="Asia/Singapore")
+    assert lines_of(text) == [
+        "CRON_TZ=Asia/Singapore",
+        "57 7 * * * kubectl scale deployment/p --replicas=5",
+        "0 20 * * * kubectl scale deployment/p --replicas=2",
+    ]
+    assert "# 07:57 p: 2 -> 5 replicas" in text
+
+
+def test_constant_pool_is_set_once_a_day():
+    text, _ = crontab_of([3] * 24)
+    assert lines_of(text)[1:] == ["0 0 * * * kubectl scale deployment/p --replicas=3"]
+
+
+def test_growth_at_midnight_starts_the_day_before():
+    """1 replica until midnight, 4 from midnight on for an hour; 10 min of start-up: 23:50."""
+    text, _ = crontab_of([4] + [1] * 23, startup_s=600)
+    assert lines_of(text)[1:] == [
+        "0 1 * * * kubectl scale deployment/p --replicas=1",
+        "50 23 * * * kubectl scale deployment/p --replicas=4",
+    ]
+
+
+def test_a_week_repeats_by_weekday():
+    """Monday 2026-11-23 to Sunday, 4 replicas on Saturday (day 5, cron weekday 6) only."""
+    text, _ = crontab_of([1] * 5 + [4, 1], interval_s=86400)
+    assert lines_of(text)[1:] == [
+        "0 0 * * 6 kubectl scale deployment/p --replicas=4",
+        "0 0 * * 0 kubectl scale deployment/p --replicas=1",
+    ]
+
+
+def test_options_are_quoted_for_the_shell_and_for_cron():
+    options = ExportOptions(
+        name_template="{workload}-{role}",
+        context="a b%c",
+        namespace="llm",
+        target_kind="StatefulSet",
+    )
+    text, _ = crontab_of([3] * 24, options=options)
+    assert lines_of(text)[1] == (
+        r"0 0 * * * kubectl '--context=a b\%c' --namespace=llm scale "
+        "statefulset/chat-1-decode --replicas=3"
+    )
+
+
+def test_seconds_cannot_be_said():
+    with pytest.raises(UsageError, match="whole minutes"):
+        crontab_of([1, 2], interval_s=90)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    replicas=st.lists(st.integers(0, 5), min_size=48, max_size=48),
+    lead=st.integers(0, 100),
+    start=st.sampled_from([datetime(2026, 11, 23), datetime(2026, 11, 23, 6, 30)]),
+)
+def test_simulated_day_has_exactly_the_planned_sizes(replicas, lead, start):
+    text, moments = crontab_of(
+        replicas, startup_s=lead * 60 - 0.5 * (lead > 0), interval_s=1800, start=start
+    )
+    over = list(minutes(moments[0] - timedelta(days=1), moments[-1]))
+    expected = planned_sizes(replicas, 30, lead, cyclic=True)
+    assert crontab_sizes(text, "deployment/p", over)[1440:] == expected
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 10, 25), datetime(2026, 3, 29)])
+@pytest.mark.parametrize("twice", [True, False])
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_dated_plan_follows_the_wall_clock_when_clocks_change(day, twice, data):
+    """25 or 23 hours in Berlin; in the doubled hour (02:00 to 03:00, twice) never too few."""
+    hours = 25 if day.month == 10 else 23
+    replicas = data.draw(st.lists(st.integers(0, 5), min_size=hours, max_size=hours))
+    text, moments = crontab_of(
+        replicas, startup_s=600, start=day, timezone="Europe/Berlin", cyclic=False
+    )
+    over = list(minutes(moments[0] - timedelta(minutes=10), moments[-1]))
+    sizes = crontab_sizes(text, "deployment/p", over, twice=twice)
+    assert sizes[0] is not None
+    expected = planned_sizes(replicas, 60, 10, cyclic=False)
+    for at, size, want in zip(over[10:], sizes[10:], expected, strict=True):
+        if hours == 25 and at.hour == 2:
+            assert size >= want
+        else:
+            assert size == want, at
+    assert "25 10 *" in text or "29 3 *" in text or "24 10 *" in text or "28 3 *" in text
+
+
+def test_one_day_that_is_not_cyclic_is_dated():
+    """Ready at midnight of the 23rd with 60 s of start-up: 23:59 the day before."""
+    text, _ = crontab_of([1] * 23 + [2], startup_s=60, cyclic=False)
+    assert lines_of(text)[1:] == [
+        "59 23 22 11 * kubectl scale deployment/p --replicas=1",
+        "59 22 23 11 * kubectl scale deployment/p --replicas=2",
+    ]
+
+
+def test_cyclic_day_on_which_clocks_change_is_dated():
+    """24 h of elapsed time from midnight of 2026-10-25 in Berlin end at 23:00."""
+    text, _ = crontab_of(
+        [1] * 12 + [2] * 12, start=datetime(2026, 10, 25), timezone="Europe/Berlin"
+    )
+    assert lines_of(text)[1:] == [
+        "0 0 25 10 * kubectl scale deployment/p --replicas=1",
+        "0 11 25 10 * kubectl scale deployment/p --replicas=2",
+    ]

@@ -1,0 +1,116 @@
+from datetime import datetime, timedelta
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heteroplan.errors import UsageError
+from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
+from heteroplan.outputs.plan_json import document_of
+from tests.cron import keda_sizes, minutes, planned_sizes
+from tests.plans import day_scenario, horizon, plan, pool
+
+OPTIONS = ExportOptions(name_template="p")
+
+
+def keda_of(replicas, *, startup_s=0.0, options=OPTIONS, **when):
+    interval_s = when.pop("interval_s", 3600)
+    during = horizon(len(replicas), interval_s=interval_s, **when)
+    made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
+    return EXPORTERS["keda"](document_of(made), options), during.boundaries()
+
+
+def triggers_of(text):
+    (document,) = yaml.safe_load_all(text)
+    return [
+        (t["metadata"]["start"], t["metadata"]["end"], t["metadata"]["desiredReplicas"])
+        for t in document["spec"]["triggers"]
+    ]
+
+
+def test_minimum_is_the_base_and_windows_start_early():
+    """2, from 08:00 5, from 12:00 8, from 20:00 2; 170 s of start-up round up to 3 min."""
+    text, _ = keda_of([2] * 8 + [5] * 4 + [8] * 8 + [2] * 4, startup_s=170)
+    (document,) = yaml.safe_load_all(text)
+    assert document["apiVersion"] == "keda.sh/v1alpha1"
+    assert document["spec"]["minReplicaCount"] == 2
+    assert document["spec"]["maxReplicaCount"] == 8
+    assert triggers_of(text) == [
+        ("57 7 * * *", "57 11 * * *", "5"),
+        ("57 11 * * *", "0 20 * * *", "8"),
+    ]
+
+
+def test_window_wraps_around_midnight():
+    """3 replicas from 22:00 to 02:00, 1 otherwise: one window, not two."""
+    text, _ = keda_of([3] * 2 + [1] * 20 + [3] * 2)
+    assert triggers_of(text) == [("0 22 * * *", "0 2 * * *", "3")]
+
+
+def test_constant_pool_keeps_one_trigger_because_keda_wants_one():
+    text, _ = keda_of([3] * 24)
+    (document,) = yaml.safe_load_all(text)
+    assert document["spec"]["minReplicaCount"] == document["spec"]["maxReplicaCount"] == 3
+    assert triggers_of(text) == [("0 0 * * *", "59 23 * * *", "3")]
+
+
+def test_target_is_what_the_options_say():
+    options = ExportOptions(
+        name_template="{workload}-{role}",
+        target_kind="DynamoGraphDeploymentScalingAdapter",
+        target_api_version="nvidia.com/v1beta1",
+        namespace="llm",
+    )
+    (document,) = yaml.safe_load_all(keda_of([1, 2] * 12, options=options)[0])
+    assert document["metadata"]["namespace"] == "llm"
+    assert document["spec"]["scaleTargetRef"] == {
+        "apiVersion": "nvidia.com/v1beta1",
+        "kind": "DynamoGraphDeploymentScalingAdapter",
+        "name": "chat-1-decode",
+    }
+
+
+def test_no_pools_is_a_usage_error():
+    empty = document_of(plan(day_scenario(horizon(24)), []))
+    with pytest.raises(UsageError, match="no pools"):
+        EXPORTERS["keda"](empty, OPTIONS)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    replicas=st.lists(st.integers(0, 5), min_size=48, max_size=48),
+    lead=st.integers(0, 100),
+    start=st.sampled_from([datetime(2026, 11, 23), datetime(2026, 11, 23, 6, 30)]),
+)
+def test_simulated_day_has_exactly_the_planned_sizes(replicas, lead, start):
+    text, moments = keda_of(replicas, startup_s=lead * 60, interval_s=1800, start=start)
+    over = list(minutes(moments[0] - timedelta(days=1), moments[-1]))
+    scaled = keda_sizes(text, "p", over)[1440:]
+    assert [s.replicas for s in scaled] == planned_sizes(replicas, 30, lead, cyclic=True)
+    assert max(s.active for s in scaled) <= 1
+    assert all(start != end for start, end, _ in triggers_of(text))
+
+
+@settings(max_examples=10, deadline=None)
+@given(replicas=st.lists(st.integers(0, 5), min_size=25, max_size=25))
+def test_dated_plan_on_a_day_with_25_hours(replicas):
+    """Berlin, 2026-10-25: exact outside the doubled hour, never too few inside it."""
+    text, moments = keda_of(
+        replicas,
+        startup_s=600,
+        start=datetime(2026, 10, 25),
+        timezone="Europe/Berlin",
+        cyclic=False,
+    )
+    over = list(minutes(moments[0] - timedelta(minutes=10), moments[-1]))
+    scaled = keda_sizes(text, "p", over)[10:]
+    for at, got, want in zip(
+        over[10:], scaled, planned_sizes(replicas, 60, 10, cyclic=False), strict=True
+    ):
+        assert got.replicas >= want if at.hour == 2 else got.replicas == want
+
+
+def test_last_window_of_a_dated_plan_ends_with_the_plan():
+    text, _ = keda_of([1] * 20 + [3] * 4, cyclic=False)
+    assert triggers_of(text) == [("0 20 23 11 *", "0 0 24 11 *", "3")]

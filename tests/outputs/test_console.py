@@ -1,0 +1,125 @@
+import io
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.console import Console
+
+from heteroplan.demand.curve import Curve, CurveRow
+from heteroplan.entities.workload import DecodeCoefficients, Role, SourceKind, Span
+from heteroplan.outputs.check_report import CheckRow
+from heteroplan.outputs.console import render_check, render_curve, render_fit, render_plan
+from heteroplan.profiles.fit import Fit, FitError
+from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+
+
+def rendered(show, what, width):
+    out = io.StringIO()
+    show(what, Console(file=out, width=width))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("kind", [{}, {"short": True}, {"workloads": 12}])
+def test_plan_fits_the_width_and_says_what_matters(width, kind):
+    text = rendered(render_plan, shown_plan(**kind), width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[1].startswith("Not covered" if kind.get("short") else "Covered")
+    assert "static peak, one GPU type (H100)" in text
+    assert "33.3 %" in text
+    assert "chat-1" in text
+    assert "1-11" in text
+    assert "gap 0.8 %" in text
+    assert len(lines) < 60
+
+
+def test_pools_that_do_not_fit_are_counted():
+    """12 workloads of 3 pools: 36, of which 30 are shown."""
+    assert "… and 6 more (in schedule.csv)" in rendered(render_plan, shown_plan(12), 80)
+
+
+def test_gpus_against_supply_at_the_peak():
+    """320 H100s; 1 replica of 4 for an hour, 3 for the next: peak 12, on average 8 / 320."""
+    text = rendered(render_plan, plan(day_scenario(horizon(2)), [pool([1, 3])]), 80)
+    (line,) = (line for line in text.splitlines() if line.startswith("h100x8"))
+    assert line.split() == ["h100x8", "12", "320", "2.5", "%"]
+
+
+def test_long_names_leave_room_for_the_day():
+    made = plan(day_scenario(horizon(24)), [pool([1] * 12 + [2] * 12, engine_name="e" * 63)])
+    text = rendered(render_plan, made, 80)
+    assert "▄" * 12 + "█" * 12 in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_plan_without_pools():
+    assert "No replicas are planned." in rendered(
+        render_plan, plan(day_scenario(horizon(2)), []), 80
+    )
+
+
+def test_ascii_console_gets_ascii_only():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    render_plan(shown_plan(12, short=True), Console(file=stream, width=80))
+    stream.flush()
+    assert b"@@@@" in raw.getvalue()
+
+
+def test_names_are_no_markup():
+    row = CheckRow("[red]x", "x.yaml", True)
+    assert "[red]x" in rendered(render_check, [row], 80)
+
+
+def test_check_table_has_a_line_a_scenario():
+    rows = [
+        CheckRow("good", "g", True, headroom=0.2, min_headroom=0.1, peak_gpus=40, supply_gpus=64),
+        CheckRow("tight", "t", True, headroom=0.05, min_headroom=0.1),
+        CheckRow("short", "s", False, worst="chat goes short"),
+        CheckRow("wrong", "w", False, error="s.yaml:3: bad"),
+    ]
+    lines = rendered(render_check, rows, 80).splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["good", "covered"],
+        ["tight", "headroom"],
+        ["short", "not"],
+        ["wrong", "error"],
+    ]
+    assert "40 / 64" in lines[1]
+    assert "headroom 5.0 % is below 10.0 %" in lines[2]
+
+
+def test_fit_table_shows_the_held_out_error_and_the_range():
+    fit = Fit(
+        gpu="H100-SXM-80GB",
+        gpus=4,
+        phase=Role.DECODE,
+        coefficients=DecodeCoefficients(20.0, 0.1, 1e-5),
+        points=20,
+        measurements=60,
+        seen=FitError(0.011, 0.04),
+        held_out=FitError(0.021, 0.05),
+        batch_tokens_range=None,
+        batch_range=Span(1, 64),
+        context_range=Span(512, 8192),
+        kind=SourceKind.FITTED,
+    )
+    line = rendered(render_fit, [fit], 80).splitlines()[1]
+    assert " ".join(line.split()) == ("H100-SXM-80GB 4 decode 20 1.1 % 4.0 % 2.1 % 1-64 x 512-8192")
+
+
+def test_curve_shows_the_day_its_peak_and_the_notes():
+    """Rates 1, 4, 4 and 3: mean 3, which is 75 % of the peak at 01:00."""
+    start = datetime(2026, 11, 23, tzinfo=ZoneInfo("Asia/Singapore"))
+    rows = tuple(
+        CurveRow(start + timedelta(hours=i), rps, 1000.0, 200.0)
+        for i, rps in enumerate((1.0, 4.0, 4.0, 3.0))
+    )
+    lines = rendered(render_curve, Curve(3600, rows, ("12 requests",)), 80).splitlines()
+    assert lines == [
+        "2026-11-23 00:00 to 2026-11-23 03:00 Asia/Singapore, 4 rows",
+        "▂" * 18 + "█" * 36 + "▆" * 18,
+        "peak 4 requests/s (23 Nov 01:00), mean 3 (75.0 %), trough 1",
+        "12 requests",
+    ]

@@ -1,0 +1,99 @@
+import errno
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from heteroplan.errors import UsageError
+from heteroplan.outputs.files import write_all, write_atomically
+
+
+def test_content_replaces_what_stood_there(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text("old")
+    write_atomically(path, "zwölf\n")
+    assert path.read_bytes() == "zwölf\n".encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_mode_is_that_of_a_new_file_or_of_the_old_one(tmp_path):
+    """Not the 0600 of a temporary file: 0666 without the bits of the umask, here 0644."""
+    path = tmp_path / "plan.json"
+    mask = os.umask(0o022)
+    try:
+        write_atomically(path, "")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        path.chmod(0o600)
+        write_atomically(path, "")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(mask)
+
+
+def test_full_disk_leaves_all_files_as_they_were(tmp_path, monkeypatch):
+    first, second = tmp_path / "plan.json", tmp_path / "schedule.csv"
+    first.write_text("old")
+    synced = []
+
+    def fsync(handle):
+        synced.append(handle)
+        if len(synced) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(UsageError, match=r"schedule\.csv: cannot be written: No space left"):
+        write_all({first: "new", second: "new"})
+    assert first.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [first]
+
+
+def test_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fsync(handle):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "plan.json", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_directory_in_place_of_the_file(tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UsageError, match="out: cannot be written: it is a directory"):
+        write_atomically(tmp_path / "out", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
+        write_atomically(tmp_path / "gone" / "plan.json", "text")
+
+
+def test_read_only_folder(tmp_path, monkeypatch):
+    """Imitated, because the superuser writes into read-only folders."""
+
+    def mkstemp(**_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("tempfile.mkstemp", mkstemp)
+    with pytest.raises(UsageError, match=r"plan\.json: cannot be written: Permission denied"):
+        write_atomically(tmp_path / "plan.json", "text")
+
+
+def test_link_is_followed(tmp_path):
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "plan.json").symlink_to("real.json")
+    write_atomically(tmp_path / "plan.json", "new")
+    assert (tmp_path / "plan.json").is_symlink()
+    assert (tmp_path / "real.json").read_text() == "new"
+
+
+def test_device_is_written_to_and_stays(tmp_path):
+    code = (
+        "from pathlib import Path; from heteroplan.outputs.files import write_atomically;"
+        "write_atomically(Path('/dev/stdout'), 'text')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "text"

@@ -1,0 +1,194 @@
+import io
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
+from heteroplan.entities.plan import Shortage
+from heteroplan.entities.workload import RequestClass
+from heteroplan.errors import InputError
+from heteroplan.outputs.plan_document import PlanDocument
+from heteroplan.outputs.plan_json import document_of, plan_document, plan_text, read_plan
+from tests.builders import engine, scenario, workload
+from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+
+
+def test_fields_are_those_of_the_interface():
+    document = plan_document(shown_plan(short=True))
+    assert document["schema_version"] == 1
+    assert {"heteroplan_version", "scenario", "inputs_sha256"} < set(document)
+    assert document["horizon"]["start"] == "2026-11-23T00:00:00+08:00"
+    assert {"termination", "objective", "bound", "gap", "seconds"} <= set(document["solver"])
+    assert {"gpu_hours", "cost_usd", "served_fraction", "peak_gpus", "starts"} <= set(
+        document["totals"]
+    )
+    assert set(document["savings"]) == {"static_peak", "static_peak_one_gpu_type", "lower_bound"}
+    assert {
+        *("workload", "role", "engine", "node_type", "gpus_per_replica"),
+        *("domain", "group", "replicas"),
+    } <= set(document["pools"][0])
+    assert {"name", "demand_rps", "served_rps", "capacity_rps", "pd_ratio"} <= set(
+        document["workloads"][0]
+    )
+    assert set(document["shortages"][0]) == {"workload", "interval", "unserved_rps", "limited_by"}
+    assert {
+        *("workload", "engine", "role", "node_type", "gpus_per_replica", "capacity_rps", "batch"),
+        *("utilization", "ttft_ms", "itl_ms", "limited_by", "source", "startup_s", "drain_s"),
+    } <= set(document["engines"][0])
+
+
+def test_text_is_json_of_the_document_and_the_same_each_time():
+    made = shown_plan(short=True)
+    assert json.loads(plan_text(made)) == plan_document(made)
+    assert plan_text(made) == plan_text(shown_plan(short=True))
+    a, b = (plan_text(replace(made, report=replace(made.report, seconds=s))) for s in (1.0, 2.0))
+    assert a.replace('"seconds": 1.0', '"seconds": 2.0') == b
+
+
+def test_numbers_have_nine_digits():
+    """0.1 + 0.2 is 0.30000000000000004 in binary: noise below the digits is not written."""
+    made = plan(day_scenario(horizon(1), rps=[0.1 + 0.2]), [pool([1])])
+    assert plan_document(made)["workloads"][0]["demand_rps"] == [0.3]
+
+
+def test_noise_below_zero_is_zero_and_infinity_is_null():
+    point = OperatingPoint(0.0, Limit.TTFT, "too slow", batch=-1e-15, ttft_ms=float("inf"))
+    made = Candidate("w", engine(), "h100x8", ((point,),))
+    (row,) = plan_document(plan(scenario(), [], considered=[made]))["engines"]
+    assert (row["batch"], row["ttft_ms"]) == (0.0, None)
+
+
+def test_capacity_is_of_the_mix_and_the_point_of_the_busiest_class():
+    """Half at 10/s, half at 5/s: 1 / (0.5/10 + 0.5/5) = 6.666...; the class at 5/s is busiest."""
+    classes = [RequestClass("short", 0.5, 100, 10), RequestClass("long", 0.5, 1000, 10)]
+    points = (
+        OperatingPoint(10.0, Limit.ITL, batch=8.0),
+        OperatingPoint(5.0, Limit.KV_MEMORY, batch=4.0),
+    )
+    of = scenario([workload(rps=[1.0, 2.0], classes=classes)])
+    made = Candidate("w", engine(), "h100x8", (points, points))
+    (row,) = plan_document(plan(of, [], considered=[made]))["engines"]
+    assert row["capacity_rps"] == 6.66666667
+    assert (row["request_class"], row["batch"], row["limited_by"]) == ("long", 4.0, "kv_memory")
+
+
+def test_capacity_that_varies_is_a_list_with_the_point_of_the_busiest_interval():
+    points = tuple((OperatingPoint(rps, Limit.ITL, itl_ms=rps),) for rps in (10.0, 8.0, 9.0))
+    of = scenario([workload(rps=[1.0, 3.0, 2.0])])
+    made = Candidate("w", engine(), "h100x8", points)
+    (row,) = plan_document(plan(of, [], considered=[made]))["engines"]
+    assert row["capacity_rps"] == [10.0, 8.0, 9.0]
+    assert row["itl_ms"] == 8.0
+
+
+def test_candidate_that_misses_the_slo_says_why():
+    point = OperatingPoint(0.0, Limit.ITL, "ITL is 71 ms at batch 1, SLO 60 ms", extrapolated=True)
+    made = Candidate("w", engine(), "h100x8", ((point,),))
+    (row,) = plan_document(plan(scenario(), [], considered=[made]))["engines"]
+    assert row["capacity_rps"] == 0
+    assert row["reason"] == "ITL is 71 ms at batch 1, SLO 60 ms"
+    assert row["source"]["extrapolated"] is True
+
+
+def test_written_plan_is_read_back(tmp_path, monkeypatch):
+    made = shown_plan(short=True)
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(made))
+    document = read_plan(str(path))
+    assert document == document_of(made)
+    assert document.model_dump(mode="json", by_alias=True) == plan_document(made)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(plan_text(made).encode())))
+    assert read_plan("-") == document
+
+
+def changed(**fields):
+    made = plan(day_scenario(horizon(2)), [pool([1, 2])])
+    return {**plan_document(made), **fields}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "p.json: not JSON (EOF while parsing a value at line 1 column 0)"),
+        ("[]", "p.json: Input should be an object"),
+        (
+            json.dumps(changed(schema_version=2, horizon=0)),
+            "p.json: schema_version: 2: this heteroplan reads schema_version 1; "
+            "write the plan again with it",
+        ),
+        (
+            "{}",
+            "p.json: schema_version: this heteroplan reads schema_version 1; "
+            "write the plan again with it",
+        ),
+        (
+            json.dumps(
+                changed(
+                    pools=[{**changed()["pools"][0], "replicas": [1, -2]}],
+                )
+            ),
+            "p.json: pools[0].replicas[1]: -2: Input should be greater than or equal to 0",
+        ),
+        (
+            json.dumps(changed(pools=[{**changed()["pools"][0], "replicas": [1]}])),
+            "p.json: pools[0].replicas has 1 values, the horizon 2 intervals",
+        ),
+        (
+            json.dumps(changed(horizon={**changed()["horizon"], "timezone": "Mars/Base"})),
+            "p.json: horizon: unknown time zone 'Mars/Base'; give an IANA name",
+        ),
+        (
+            json.dumps(changed(horizon={**changed()["horizon"], "start": "2026-11-23T00:00"})),
+            "p.json: horizon: start has no offset; write for example 2026-11-23T00:00:00+08:00",
+        ),
+        (
+            json.dumps(changed(horizon={**changed()["horizon"], "start": "9999-12-31T23:59Z"})),
+            "p.json: horizon: the horizon ends after the year 9999",
+        ),
+        (
+            json.dumps(changed(scenario="a\nb")),
+            r"p.json: scenario: a",
+        ),
+    ],
+)
+def test_wrong_file_names_field_and_remedy(content, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.json").write_text(content)
+    with pytest.raises(InputError) as caught:
+        read_plan("p.json")
+    assert str(caught.value).startswith(message)
+
+
+def test_every_wrong_field_is_named_at_once(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(changed(pools=1, scenario=2)))
+    with pytest.raises(InputError) as caught:
+        read_plan(str(path))
+    assert [problem.path for problem in caught.value.problems] == ["scenario", "pools"]
+
+
+def test_missing_file_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.json: No such file"):
+        read_plan(str(tmp_path / "gone.json"))
+    with pytest.raises(InputError, match="directory"):
+        read_plan(str(tmp_path))
+
+
+@given(content=st.binary(max_size=200))
+def test_any_bytes_give_an_input_error(content, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "junk.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        read_plan(str(path))
+
+
+def test_shortages_beyond_the_horizon_are_refused():
+    made = plan(day_scenario(horizon(1)), [], shortages=[Shortage("chat-1", 0, 1.0, "x")])
+    document = plan_document(made)
+    document["shortages"][0]["interval"] = 1
+    with pytest.raises(ValueError, match=r"shortages\[0\].interval"):
+        PlanDocument.model_validate_json(json.dumps(document))

@@ -1,0 +1,72 @@
+import pytest
+
+from heteroplan.entities.plan import Shortage, Termination
+from heteroplan.outputs.words import percent, solver_sentence, spells, verdict
+from tests.plans import day_scenario, horizon, plan, pool
+
+
+def short_plan(*shortages, workloads=1, **during):
+    of = day_scenario(horizon(24, timezone="Asia/Singapore", **during), workloads=workloads)
+    return plan(of, [pool([1] * 24)], shortages=[Shortage(*s) for s in shortages])
+
+
+def test_consecutive_intervals_are_one_spell():
+    """Hours 18, 19 and 20 short, then 22: 18:00 to 21:00 (worst 4 of 10) and 22:00 to 23:00."""
+    made = short_plan(
+        ("chat-1", 18, 2.0, "h100x8"),
+        ("chat-1", 20, 3.0, "h100x8"),
+        ("chat-1", 19, 4.0, "l40sx8"),
+        ("chat-1", 22, 1.0, "h100x8"),
+    )
+    first, second = spells(made)
+    assert first.when(made.scenario.horizon) == "18:00 to 21:00"
+    assert (first.worst_rps, first.worst_fraction) == (4.0, 0.4)
+    assert first.limited_by == "h100x8; l40sx8"
+    assert second.when(made.scenario.horizon) == "22:00 to 23:00"
+
+
+def test_verdict_says_who_when_how_much_and_why():
+    """4 of 240 requests/s-hours are unserved: 1.7 %."""
+    made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"))
+    assert verdict(made) == (
+        "Not covered: 1.7 % of requests unserved. chat-1 goes short 18:00 to 19:00 by up to "
+        "4 requests/s (40.0 %), limited by h100x8 full in a-s1."
+    )
+    made = short_plan(("chat-1", 1, 4.0, "x"), ("chat-2", 2, 5.0, "y"), workloads=2)
+    assert "2 workloads go short, most of all chat-2 02:00 to 03:00" in verdict(made)
+
+
+def test_long_horizons_show_dates():
+    made = short_plan(("chat-1", 1, 4.0, "x"), interval_s=86400)
+    assert "2026-11-24 00:00 to 2026-11-25 00:00" in verdict(made)
+
+
+def test_covered_plan():
+    assert verdict(short_plan()).startswith("Covered")
+
+
+@pytest.mark.parametrize(
+    ("termination", "words"),
+    [
+        (Termination.OPTIMAL, "proven optimal"),
+        (Termination.GAP_REACHED, "within the wanted gap"),
+        (Termination.TIME_LIMIT, "stopped by the time limit"),
+        (Termination.INTERRUPTED, "interrupted, best plan so far"),
+    ],
+)
+def test_solver_sentence_never_calls_a_time_limit_optimal(termination, words):
+    """24 h of 4 GPUs at 2 USD are 192 USD; the builder's bound is 0.8 % below."""
+    made = plan(day_scenario(horizon(24)), [pool([1] * 24)], termination=termination)
+    assert solver_sentence(made) == (
+        f"Solver: {words}, gap 0.8 % (192.00 USD, bound 190.46), 1.2 s"
+    )
+
+
+def test_percent_does_not_hide_a_little():
+    assert [percent(x) for x in (0.0, 0.0001, 0.4123, 1.0, -0.02)] == [
+        "0.0 %",
+        "< 0.1 %",
+        "41.2 %",
+        "100.0 %",
+        "-2.0 %",
+    ]

@@ -1,0 +1,217 @@
+"""Plans made by hand: consistent enough to show, not the work of a solver."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.plan import (
+    Baseline,
+    Plan,
+    Pool,
+    Shortage,
+    SolveReport,
+    SupplyUse,
+    Termination,
+    Totals,
+    WorkloadPlan,
+)
+from heteroplan.entities.scenario import Horizon, Objective, Scenario
+from heteroplan.entities.workload import Role
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+
+
+def horizon(
+    intervals: int,
+    *,
+    interval_s: int = 3600,
+    start: datetime = datetime(2026, 11, 23),
+    timezone: str = "UTC",
+    cyclic: bool = True,
+) -> Horizon:
+    """`start` is wall clock in `timezone`."""
+    zoned = start.replace(tzinfo=ZoneInfo(timezone))
+    return Horizon(zoned, intervals, interval_s, timezone, cyclic)
+
+
+def day_scenario(
+    during: Horizon,
+    *,
+    rps: Sequence[float] | None = None,
+    startup_s: float = 0.0,
+    name: str = "day",
+    workloads: int = 1,
+    objective: Objective = Objective.COST,
+) -> Scenario:
+    """Workloads `chat-1`, ... over `during`, prefill on H100 and decode on H100 or L40S."""
+    made = scenario(
+        [
+            workload(
+                f"chat-{i + 1}",
+                rps=rps or [10.0] * during.intervals,
+                engines=(
+                    engine("h100-tp4-prefill", role=Role.PREFILL, startup_s=startup_s),
+                    engine("h100-tp4-decode", startup_s=startup_s),
+                    engine("l40s-tp8-decode", gpu="L40S", gpus=8, startup_s=startup_s),
+                ),
+            )
+            for i in range(workloads)
+        ],
+        in_fleet=fleet(
+            {"a-s1-l1": {"h100x8": 40, "l40sx8": 20}},
+            node_types=(node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.8)),
+            spines={"a-s1-l1": "a-s1"},
+        ),
+        objective=objective,
+    )
+    return Scenario(name, made.fleet, during, objective, made.workloads, made.inputs_sha256)
+
+
+def pool(
+    replicas: Sequence[int],
+    *,
+    of: str = "chat-1",
+    role: Role = Role.DECODE,
+    engine_name: str = "h100-tp4-decode",
+    node: str = "h100x8",
+    gpus: int = 4,
+    domain: str = "a-s1",
+) -> Pool:
+    return Pool(of, role, engine_name, node, gpus, domain, Affinity.SPINE, tuple(replicas))
+
+
+def plan(
+    of: Scenario,
+    pools: Sequence[Pool],
+    *,
+    shortages: Sequence[Shortage] = (),
+    considered: Sequence[Candidate] | None = None,
+    savings: Sequence[Baseline] = (),
+    termination: Termination = Termination.GAP_REACHED,
+    seconds: float = 1.25,
+) -> Plan:
+    """A plan whose totals follow from `pools`; capacity is demand served plus a fifth."""
+    hours = of.horizon.interval_hours
+    price = {shape.name: shape.usd_per_gpu_hour for shape in of.fleet.node_types}
+    steps = range(of.horizon.intervals)
+    held = {
+        shape.name: tuple(
+            sum(p.replicas[t] * p.gpus_per_replica for p in pools if p.node_type == shape.name)
+            for t in steps
+        )
+        for shape in of.fleet.node_types
+    }
+    gpu_hours = sum(sum(row) for row in held.values()) * hours
+    cost_usd = sum(sum(row) * price[name] for name, row in held.items()) * hours
+    objective = cost_usd if of.objective is Objective.COST else gpu_hours
+    unserved: Mapping[tuple[str, int], float] = {
+        (s.workload, s.interval): s.unserved_rps for s in shortages
+    }
+    asked = sum(demand.rps for load in of.workloads for demand in load.demand)
+    short = sum(unserved.values())
+    workloads = []
+    for load in of.workloads:
+        demand_rps = tuple(demand.rps for demand in load.demand)
+        served = tuple(rps - unserved.get((load.name, t), 0.0) for t, rps in enumerate(demand_rps))
+        workloads.append(
+            WorkloadPlan(
+                name=load.name,
+                priority=load.priority,
+                demand_rps=demand_rps,
+                served_rps=served,
+                capacity_rps=tuple(1.2 * rps for rps in served),
+                pd_ratio=(0.5,) * len(demand_rps),
+            )
+        )
+    return Plan(
+        scenario=of,
+        candidates=tuple(considered) if considered is not None else candidates(of),
+        report=SolveReport(
+            termination=termination,
+            objective=objective,
+            bound=objective * 0.992,
+            unserved_requests=short * of.horizon.interval_s,
+            unserved_requests_bound=short * of.horizon.interval_s,
+            seconds=seconds,
+        ),
+        totals=Totals(
+            gpu_hours=gpu_hours,
+            cost_usd=cost_usd,
+            served_fraction=1.0 - short / asked if asked else 1.0,
+            peak_gpus=max(map(sum, zip(*held.values(), strict=True)), default=0),
+            starts=sum(
+                max(0, b - a)
+                for p in pools
+                for a, b in zip(p.replicas, p.replicas[1:], strict=False)
+            ),
+        ),
+        utilization=0.81,
+        savings=tuple(savings),
+        pools=tuple(pools),
+        workloads=tuple(workloads),
+        shortages=tuple(shortages),
+        supply=tuple(
+            SupplyUse(
+                shape.name,
+                (
+                    sum(leaf.nodes.get(shape.name, 0) for leaf in of.fleet.network.leaves)
+                    * shape.gpus,
+                )
+                * of.horizon.intervals,
+                held[shape.name],
+            )
+            for shape in of.fleet.node_types
+        ),
+    )
+
+
+def baselines(of: Plan) -> tuple[Baseline, ...]:
+    """The three baselines at 1.5 and 2 times the plan's cost, and the plan's bound."""
+
+    def static(name: str, factor: float, note: str = "") -> Baseline:
+        return Baseline(
+            name=name,
+            gpu_hours=of.totals.gpu_hours * factor,
+            cost_usd=of.totals.cost_usd * factor,
+            saved_gpu_hours=of.totals.gpu_hours * (factor - 1),
+            saved_cost_usd=of.totals.cost_usd * (factor - 1),
+            saved_fraction=1 - 1 / factor,
+            utilization=of.utilization / factor,
+            note=note,
+        )
+
+    bound = Baseline("lower_bound", None, of.report.bound, None, -1.0, -of.report.gap, None)
+    return (static("static_peak", 1.5), static("static_peak_one_gpu_type", 2.0, "H100"), bound)
+
+
+FIGURE_5 = (
+    *(0.34, 0.22, 0.13, 0.07, 0.03, 0.01, 0.02, 0.07, 0.17, 0.44, 0.73, 0.87),
+    *(0.57, 0.55, 0.73, 0.92, 0.98, 0.93, 0.69, 0.55, 0.55, 0.61, 0.62, 0.51),
+)
+"""HeteroScale's Figure 5: demand by hour as a share of the peak."""
+
+
+def shown_plan(workloads: int = 2, intervals: int = 96, *, short: bool = False) -> Plan:
+    """A day of Figure 5 in Singapore with three pools a workload and baselines, to look at."""
+    per_hour = intervals // 24
+    rps = [share * 100 for share in FIGURE_5 for _ in range(per_hour)]
+    during = horizon(intervals, interval_s=3600 // per_hour, timezone="Asia/Singapore", cyclic=True)
+    of = day_scenario(during, rps=rps, startup_s=180.0, name="quickstart", workloads=workloads)
+    pools = []
+    for i in range(workloads):
+        name = f"chat-{i + 1}"
+        prefill = [max(1, round(r / 12)) for r in rps]
+        decode = [max(1, round(r / 9)) for r in rps]
+        pools += [
+            pool(prefill, of=name, role=Role.PREFILL, engine_name="h100-tp4-prefill"),
+            pool(decode, of=name),
+            pool([2] * intervals, of=name, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8),
+        ]
+    shortages = [
+        Shortage("chat-2", t, rps[t] * 0.2, "h100x8 in a-s1")
+        for t in range(intervals)
+        if short and rps[t] > 90
+    ]
+    made = plan(of, pools, shortages=shortages)
+    return plan(of, pools, shortages=shortages, savings=baselines(made))

@@ -1,0 +1,61 @@
+"""Engines and settings for tests of capacity: every argument has a default."""
+
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    Engine,
+    PrefillCoefficients,
+    RequestClass,
+    Role,
+    Slo,
+    Source,
+    SourceKind,
+    Span,
+)
+from heteroplan.profiles.setting import Setting
+
+PREFILL = PrefillCoefficients(overhead_ms=10.0, ms_per_token=0.09, ms_per_token_squared=0.0)
+"""1,000 tokens take 100 ms."""
+DECODE = DecodeCoefficients(base_ms=20.0, ms_per_sequence=0.1, ms_per_context_token=0.0001)
+"""At a context of 1,100 tokens a sequence adds 0.1 + 0.11 = 0.21 ms."""
+
+
+def setting(
+    role: Role,
+    *,
+    prefill: PrefillCoefficients = PREFILL,
+    decode: DecodeCoefficients = DECODE,
+    isl: float = 1000.0,
+    osl: float = 200.0,
+    prefix_hit_rate: float = 0.0,
+    ttft_ms: float = 1000.0,
+    itl_ms: float = 41.0,
+    percentile: float = 0.5,
+    kv_tokens: int | None = None,
+    batch_tokens: Span | None = None,
+    batch: Span | None = None,
+    context: Span | None = None,
+    bytes_per_s: float = 1e9,
+    kv_bytes_per_token: float = 0.0,
+    allow_extrapolation: bool = False,
+) -> Setting:
+    engine = Engine(
+        name="e",
+        role=role,
+        gpu="H100",
+        gpus=4,
+        source=Source(SourceKind.FITTED),
+        prefill=prefill,
+        decode=decode,
+        kv_tokens=kv_tokens,
+        batch_tokens_range=batch_tokens,
+        batch_range=batch,
+        context_range=context,
+    )
+    return Setting(
+        engine=engine,
+        shape=RequestClass("default", 1.0, isl, osl, prefix_hit_rate),
+        slo=Slo(ttft_ms, itl_ms, percentile),
+        bytes_per_s=bytes_per_s,
+        kv_bytes_per_token=kv_bytes_per_token,
+        allow_extrapolation=allow_extrapolation,
+    )

@@ -1,0 +1,110 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from heteroplan.entities.workload import Role, Span
+from heteroplan.profiles.fit import Within
+from heteroplan.profiles.measurement import Measurement
+from heteroplan.profiles.readers import read
+from heteroplan.profiles.report import fit_all, profile_yaml
+from tests.profiles.test_fit import PROMPTS, STEPS
+
+
+def test_a_fit_for_each_gpu_size_and_phase() -> None:
+    few = Measurement("H100", 8, Role.PREFILL, 1, 128, 0.0, 50.0)
+    report = fit_all([*STEPS, *PROMPTS, few])
+    assert [(f.phase, f.gpu, f.gpus) for f in report.fits] == [
+        (Role.PREFILL, "H100", 4),
+        (Role.DECODE, "H100", 4),
+    ]
+    assert report.skipped == (
+        "1 distinct prefill settings of H100 x8 in range; measure at least 4, or widen the range",
+    )
+    assert fit_all([*PROMPTS, few], gpus=4).skipped == ()
+    assert fit_all(PROMPTS, gpu="A100").fits == ()
+
+
+def test_profile_file_of_the_fits() -> None:
+    text = profile_yaml(
+        "m",
+        fit_all(PROMPTS + STEPS).fits,
+        kv_bytes_per_token=327680.0,
+        kv_tokens={("H100", 4): 480_000},
+        startup_s=180.0,
+        drain_s=30.0,
+        origin="m.csv",
+    )
+    assert yaml.safe_load(text) == {
+        "model": "m",
+        "kv_bytes_per_token": 327680,
+        "engines": [
+            {
+                "name": "h100-tp4-prefill",
+                "role": "prefill",
+                "gpu": "H100",
+                "gpus": 4,
+                "startup_s": 180,
+                "drain_s": 30,
+                "prefill": {
+                    "overhead_ms": 20.0,
+                    "ms_per_token": 0.05,
+                    "ms_per_token_squared": 3e-6,
+                },
+                "range": {"batch_tokens": [128, 8192]},
+                "source": {"kind": "fitted", "from": "m.csv", "error_mape": 0.0, "points": 7},
+            },
+            {
+                "name": "h100-tp4-decode",
+                "role": "decode",
+                "gpu": "H100",
+                "gpus": 4,
+                "startup_s": 180,
+                "drain_s": 30,
+                "decode": {
+                    "base_ms": 22.0,
+                    "ms_per_sequence": 0.11,
+                    "ms_per_context_token": 2e-5,
+                },
+                "kv_tokens": 480_000,
+                "range": {"batch": [1, 64], "context": [512, 8192]},
+                "source": {"kind": "fitted", "from": "m.csv", "error_mape": 0.0, "points": 12},
+            },
+        ],
+    }
+
+
+def test_engine_names_stay_apart() -> None:
+    """Two types called A100 keep their whole names, in letters that DNS labels allow."""
+    points = [
+        Measurement(gpu, 4, p.phase, p.batch, p.tokens, p.context, p.latency_ms)
+        for gpu in ("A100-SXM-80GB", "A100-PCIe_40GB", "L40S")
+        for p in PROMPTS
+    ]
+    names = [e["name"] for e in yaml.safe_load(profile_yaml("m", fit_all(points).fits))["engines"]]
+    assert sorted(names) == [
+        "a100-pcie-40gb-tp4-prefill",
+        "a100-sxm-80gb-tp4-prefill",
+        "l40s-tp4-prefill",
+    ]
+
+
+def test_shipped_profile_is_the_fit_of_its_measurements() -> None:
+    """Coefficients of each engine, to the six digits written, from the range that it states."""
+    folder = Path(__file__).resolve().parents[2] / "scenarios" / "quickstart" / "profiles"
+    points = read(folder / "measurements" / "llama-2-70b.csv")
+    for engine in yaml.safe_load((folder / "llama-2-70b.yaml").read_text())["engines"]:
+        tokens = engine["range"].get("batch_tokens")
+        [found] = [
+            found
+            for found in fit_all(
+                points,
+                gpu=engine["gpu"],
+                gpus=engine["gpus"],
+                within=Within(batch_tokens=Span(*tokens) if tokens else None),
+            ).fits
+            if found.phase == engine["role"]
+        ]
+        assert engine[engine["role"]] == pytest.approx(asdict(found.coefficients), rel=1e-5)
+        assert engine["source"]["error_mape"] == round(found.error_mape, 4) <= 0.05
