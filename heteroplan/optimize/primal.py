@@ -5,7 +5,7 @@ goes on to the next. Inside a domain each role is a covering block under the GPU
 left. Prices on supply steer workloads away from what others need more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,14 @@ from heteroplan.optimize.problem import (
     Ints,
     Problem,
     Solution,
+    served_share,
     unserved_requests,
 )
 
 GRID_CELLS = 8_000
 """Largest grid searched whole; larger blocks are searched near a greedy guide."""
+ESCALATION = 0.1
+"""Step of a supply price, as a share of what the GPU costs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,23 +65,77 @@ def place_all(problem: Problem, prices: Floats, order: Sequence[int]) -> Incumbe
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-def sweep(
-    problem: Problem, best: Incumbent, prices: Floats, works: Iterable[int]
+type Placer = Callable[[Floats, Sequence[int]], Incumbent]
+"""(supply prices [R, T], order of the workloads) -> plan"""
+
+
+def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> Iterator[Incumbent]:
+    """Plans at prices that rise where demand is left unserved and GPUs are out.
+
+    Whoever went short is placed earlier within its priority class next time.
+    """
+    rank = {w: i for i, w in enumerate(by_size(problem))}
+    lost = np.zeros(len(problem.works))
+    step = ESCALATION * _gpu_price(problem)
+    for _ in range(rounds):
+        order = sorted(rank, key=lambda w: (problem.works[w].priority, -lost[w], rank[w]))
+        found = placer(prices, order)
+        yield found
+        if found.covered:
+            return
+        short = np.array([_missing(problem, w, found) for w in range(len(problem.works))])
+        lost += short.sum(axis=1)
+        left = problem.residual(found.solution.replicas)
+        prices = prices.copy()
+        for r, row in enumerate(problem.supplies):
+            if row.pools:
+                users = [problem.pools[p].workload for p in row.pools]
+                wanted = short[users].max(axis=0) > 0
+                out = left[r] < max(problem.pools[p].gpus for p in row.pools)
+                prices[r] += step[r] * (wanted & out)
+
+
+def _missing(problem: Problem, w: int, plan: Incumbent) -> Floats:
+    """[T] greatest share of a class of workload w that is left unserved."""
+    missing = 1.0 - served_share(problem, problem.works[w], plan.solution.flow)
+    return np.where(missing > COVER_TOLERANCE, missing, 0.0).max(axis=0)
+
+
+def _gpu_price(problem: Problem) -> Floats:
+    """[R] running cost of a GPU for an interval."""
+    return np.array(
+        [
+            max((problem.pools[p].run_cost.max() / problem.pools[p].gpus for p in row.pools), default=0.0)
+            for row in problem.supplies
+        ]
+    )
+
+
+def reinsert(
+    problem: Problem, best: Incumbent, prices: Floats, works: Sequence[int]
 ) -> Incumbent:
-    """Each workload again beside the others; a change is kept when it ranks better."""
-    held_price = pool_prices(problem, prices)
+    """Take some workloads out and place them again in this order; kept when it ranks better."""
+    replicas = best.solution.replicas.copy()
     for w in works:
-        replicas = best.solution.replicas.copy()
         replicas[list(problem.works[w].pools)] = 0
+    held_price = pool_prices(problem, prices)
+    flow = list(best.solution.flow)
+    for w in works:
         place(problem, w, replicas, held_price)
-        flow = list(best.solution.flow)
         for p, share in zip(
             problem.works[w].pools, mixed_flow_of(problem, w, replicas), strict=True
         ):
             flow[p] = share
-        tried = incumbent(problem, Solution(replicas, tuple(flow)))
-        if tried.rank < best.rank:
-            best = tried
+    tried = incumbent(problem, Solution(replicas, tuple(flow)))
+    return tried if tried.rank < best.rank else best
+
+
+def sweep(
+    problem: Problem, best: Incumbent, prices: Floats, works: Iterable[int]
+) -> Incumbent:
+    """Each workload again beside the others."""
+    for w in works:
+        best = reinsert(problem, best, prices, (w,))
     return best
 
 

@@ -12,9 +12,9 @@
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, permutations
 from time import monotonic
 
 import numpy as np
@@ -26,9 +26,11 @@ from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.primal import (
     Incumbent,
     by_size,
+    escalate,
     incumbent,
     place_all,
     place_guided,
+    reinsert,
     sweep,
 )
 from heteroplan.optimize.problem import (
@@ -47,9 +49,11 @@ type Progress = Callable[[float | None, float, float], None]
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
 PRICE_STEPS = 40
-POLISH_NODES = 60
+ESCALATIONS = 8
+"""Placements with rising prices."""
+POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
-WINDOW = 8
+WINDOW = 4
 """Intervals of one window of time."""
 
 
@@ -163,16 +167,13 @@ def _stages(search: _Search) -> Iterator[None]:
         search.unserved_bound = dict(relaxed.unserved)
         if not any(relaxed.unserved.values()):
             search.raise_bound(relaxed.bound)
-        _guided_plans(search, relaxed)
-        yield
-        for _ in _priced_stage(search, relaxed):
-            yield
-    for _ in _polish_stage(search):
-        yield
+        yield from _guided_plans(search, relaxed)
+        if not any(relaxed.unserved.values()):
+            yield from _priced_stage(search, relaxed)
+    yield from _polish_stage(search)
     _settle_shortage_bound(search)
     yield
-    for _ in _widening_stage(search):
-        yield
+    yield from _widening_stage(search)
 
 
 def _first_plan(search: _Search, no_prices: Floats) -> None:
@@ -191,26 +192,26 @@ def _sweep_until_still(search: _Search, prices: Floats) -> None:
             return
 
 
-def _guided_plans(search: _Search, relaxed: Relaxation) -> None:
+def _guided_plans(search: _Search, relaxed: Relaxation) -> Iterator[None]:
+    """Plans near the LP's, and plans at its prices; both with prices rising where it is tight."""
     problem = search.problem
-    order = by_size(problem)
-    for strength in (0.0, 0.3, 1.0):
-        if search.done():
-            return
-        search.offer(
-            place_guided(problem, strength * relaxed.prices, relaxed.flow, relaxed.sizes, order)
-        )
-        search.offer(place_all(problem, strength * relaxed.prices, order))
-        _sweep_until_still(search, strength * relaxed.prices)
-        _sweep_until_still(search, 0.0 * relaxed.prices)
+
+    def near_lp(prices: Floats, order: Sequence[int]) -> Incumbent:
+        return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order)
+
+    def anywhere(prices: Floats, order: Sequence[int]) -> Incumbent:
+        return place_all(problem, prices, order)
+
+    for placer in (near_lp, anywhere):
+        for found in escalate(problem, placer, relaxed.prices, ESCALATIONS):
+            if search.offer(found):
+                _sweep_until_still(search, 0.0 * relaxed.prices)
+            yield
 
 
 def _priced_stage(search: _Search, relaxed: Relaxation) -> Iterator[None]:
     """Prices improved against the integer blocks; every few steps a placement at them."""
-    if any(relaxed.unserved.values()):
-        return
     problem = search.problem
-    order = by_size(problem)
 
     def target() -> float:
         if search.best is not None and search.best.covered:
@@ -226,12 +227,21 @@ def _priced_stage(search: _Search, relaxed: Relaxation) -> Iterator[None]:
         enough=min(search.gap, 1e-4),
         start_share=relaxed.start_share,
     )
+    best_value, best_prices = -np.inf, relaxed.prices
     for step, (found, prices) in enumerate(steps):
         search.raise_bound(found.value)
-        if step % 8 == 7:
-            search.offer(place_all(problem, prices, order))
+        if found.value > best_value:
+            best_value, best_prices = found.value, prices
+        if step % 10 == 9:
+            search.offer(place_all(problem, best_prices, by_size(problem)))
             _sweep_until_still(search, 0.0 * prices)
         yield
+    works = by_size(problem)
+    for strength in (1.0, 0.5, 0.0):
+        for pair in permutations(works, 2):
+            assert search.best is not None
+            search.offer(reinsert(problem, search.best, strength * best_prices, pair))
+            yield
 
 
 def _polish_stage(search: _Search) -> Iterator[None]:

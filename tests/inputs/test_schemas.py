@@ -70,6 +70,10 @@ def test_a_workload_says_what_is_wrong(
             "slo.percentile: 95: must be less than 1 (Share of requests that must meet both; "
             "95 % is 0.95)",
         ),
+        (
+            {"ttft_ms": 1, "itl_ms": 1e-300},
+            "slo.itl_ms: 1e-300: closer to 0 than 1e-12; check its unit",
+        ),
         ({"ttft_ms": 1}, "slo.itl_ms: missing; add it (Inter-token latency [ms])"),
         ({"ttft_ms": 1, "tpot_ms": "x"}, f"slo.tpot_ms: x: {NUMBER} (Inter-token latency [ms])"),
         (

@@ -11,5 +11,9 @@ from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import ProfileFile
 from heteroplan.inputs.schemas.scenario import ScenarioFile
 
-FILES: dict[str, type[BaseModel]] = {"scenario": ScenarioFile, "fleet": FleetFile, "profile": ProfileFile}
+FILES: dict[str, type[BaseModel]] = {
+    "scenario": ScenarioFile,
+    "fleet": FleetFile,
+    "profile": ProfileFile,
+}
 """Schema of each kind of file."""

@@ -19,6 +19,8 @@ from heteroplan.inputs.durations import parse_duration_s
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """RFC 1123 label."""
 MAX_COUNT = 1_000_000
+MAX_NUMBER = 1e12
+_MIN_NUMBER = 1e-12
 
 
 def _text_checked(check: Callable[[str], object]) -> AfterValidator:
@@ -50,6 +52,12 @@ def _zone(text: str) -> None:
         raise ValueError(message) from None
 
 
+def _not_tiny(number: float) -> float:
+    if number < _MIN_NUMBER:
+        raise ValueError(f"closer to 0 than {_MIN_NUMBER:g}; check its unit")
+    return number
+
+
 def _ordered(pair: list[float]) -> list[float]:
     if pair[0] > pair[1]:
         raise ValueError("the low end is above the high end; swap them")
@@ -63,9 +71,9 @@ Duration = Annotated[str, _text_checked(parse_duration_s)]
 Stamp = Annotated[str, _text_checked(_iso)]
 Zone = Annotated[str, _text_checked(_zone)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER), AfterValidator(_not_tiny)]
+NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
+Share = Annotated[float, Field(gt=0, le=1), AfterValidator(_not_tiny)]
 Tokens = Annotated[float, Field(ge=1, le=1e9)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Range = Annotated[list[NotNegative], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
