@@ -7,6 +7,7 @@ left. Prices on supply steer workloads away from what others need more.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -40,8 +41,8 @@ class Incumbent:
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """Less is better; shortage in whole requests, so that rounding does not outrank cost."""
-        return (*(float(round(self.unserved[p])) for p in sorted(self.unserved)), self.cost)
+        """Less is better; shortage in requests, rounded up, so that noise does not outrank cost."""
+        return (*(float(ceil(self.unserved[p])) for p in sorted(self.unserved)), self.cost)
 
     @property
     def covered(self) -> bool:
@@ -83,7 +84,7 @@ def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> I
         yield found
         if found.covered:
             return
-        short = np.array([_missing(problem, w, found) for w in range(len(problem.works))])
+        short = np.array([unserved_share(problem, w, found) for w in range(len(problem.works))])
         lost += short.sum(axis=1)
         left = problem.residual(found.solution.replicas)
         prices = prices.copy()
@@ -95,7 +96,7 @@ def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> I
                 prices[r] += step[r] * (wanted & out)
 
 
-def _missing(problem: Problem, w: int, plan: Incumbent) -> Floats:
+def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
     """[T] greatest share of a class of workload w that is left unserved."""
     missing = 1.0 - served_share(problem, problem.works[w], plan.solution.flow)
     return np.where(missing > COVER_TOLERANCE, missing, 0.0).max(axis=0)
@@ -119,9 +120,17 @@ def reinsert(
     for w in works:
         replicas[list(problem.works[w].pools)] = 0
     held_price = pool_prices(problem, prices)
-    flow = list(best.solution.flow)
     for w in works:
         place(problem, w, replicas, held_price)
+    return _better_of(problem, best, replicas, works)
+
+
+def _better_of(
+    problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
+) -> Incumbent:
+    """`best`, or the plan with `replicas` in which the pools of `changed` are new."""
+    flow = list(best.solution.flow)
+    for w in changed:
         for p, share in zip(
             problem.works[w].pools, mixed_flow_of(problem, w, replicas), strict=True
         ):
@@ -162,17 +171,39 @@ def place_guided(
     order: Sequence[int],
 ) -> Incumbent:
     """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
-    near = np.ceil(np.maximum.reduce([np.roll(sizes, i, axis=1) for i in (-1, 0, 1)])) + 1
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = pool_prices(problem, prices)
+    limit = _near(sizes, slack=1)
     for w in order:
-        parts: dict[str, Floats] = {}
-        for p in problem.works[w].pools:
-            if problem.pools[p].role is not Role.PREFILL:
-                domain = problem.pools[p].domain
-                parts[domain] = parts.get(domain, 0.0) + flow[p].mean(axis=0)
-        place(problem, w, replicas, held_price, parts, near.astype(np.int64))
+        place(problem, w, replicas, held_price, _parts(problem, w, flow), limit)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def nudge(problem: Problem, best: Incumbent, w: int, slack: int) -> Incumbent:
+    """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
+    no_price = np.zeros((len(problem.pools), problem.intervals))
+    limit = _near(best.solution.replicas.astype(np.float64), slack)
+    parts = _parts(problem, w, best.solution.flow)
+    replicas = best.solution.replicas.copy()
+    replicas[list(problem.works[w].pools)] = 0
+    place(problem, w, replicas, no_price, parts, limit)
+    return _better_of(problem, best, replicas, (w,))
+
+
+def _near(sizes: Floats, slack: int) -> Ints:
+    """[P, T] greatest size in an interval and its neighbours, rounded up, and `slack` more."""
+    around = np.maximum.reduce([np.roll(sizes, i, axis=1) for i in (-1, 0, 1)])
+    return (np.ceil(around - COVER_TOLERANCE) + slack).astype(np.int64)
+
+
+def _parts(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:
+    """[T] mean share of its classes that each domain of workload w finishes."""
+    parts: dict[str, Floats] = {}
+    for p in problem.works[w].pools:
+        if problem.pools[p].role is not Role.PREFILL:
+            domain = problem.pools[p].domain
+            parts[domain] = parts.get(domain, 0.0) + flow[p].mean(axis=0)
+    return parts
 
 
 def place(

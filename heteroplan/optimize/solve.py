@@ -3,17 +3,18 @@
 1. *Blocks without prices.* Every workload and role is a covering block, solved exactly by
    dynamic programming. Their sum is a bound; placed in home domains they are a plan. Where
    supply is slack the two meet and nothing else is needed.
-2. *LP relaxation.* Says what shortage cannot be avoided, gives supply prices and a guide.
-3. *Prices.* Subgradient steps raise the bound (see `bound`); each set of prices also steers
-   a new placement and sweeps over the workloads.
-4. *Polish.* MIPs over one or two workloads near the best plan, then the whole program from
-   the best plan, until the gap or the time is reached.
+2. *LP relaxation.* Says what shortage cannot be avoided, gives supply prices and a guide;
+   plans near it are repaired by rising prices, small moves and small MIPs.
+3. *Prices.* Subgradient steps raise the bound (see `bound`); the best prices also steer new
+   placements, sweeps, and workloads taken out and put back in pairs.
+4. *Polish.* MIPs near the best plan, then the whole program from the best plan, until the gap
+   or the time is reached.
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations, permutations
 from time import monotonic
 
@@ -28,28 +29,24 @@ from heteroplan.optimize.primal import (
     by_size,
     escalate,
     incumbent,
+    nudge,
     place_all,
     place_guided,
     reinsert,
     sweep,
+    unserved_share,
 )
-from heteroplan.optimize.problem import (
-    COVER_TOLERANCE,
-    Floats,
-    Problem,
-    Solution,
-    served_share,
-)
+from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
-from heteroplan.optimize.solver import Effort, Stop, Verdict
-
-type Progress = Callable[[float | None, float, float], None]
-"""(cost of the best plan, bound, seconds)"""
+from heteroplan.optimize.search import Progress, Search
+from heteroplan.optimize.solver import Stop, Verdict
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
 PRICE_STEPS = 40
-ESCALATIONS = 8
+PLACE_EVERY = 10
+"""Price steps between two placements at the best prices."""
+ESCALATIONS = 6
 """Placements with rising prices."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
@@ -71,66 +68,6 @@ class Outcome:
     seconds: float
 
 
-@dataclass(slots=True)
-class _Search:
-    """State of one solve: the best plan, the best bound, and when to stop."""
-
-    problem: Problem
-    gap: float
-    deadline: float
-    stop: Stop
-    progress: Progress
-    started: float = field(default_factory=monotonic)
-    best: Incumbent | None = None
-    bound: float = 0.0
-    unserved_bound: dict[int, float] = field(default_factory=dict)
-    interrupted: bool = False
-
-    def out_of_time(self) -> bool:
-        if not self.interrupted:
-            self.interrupted = self.stop()
-        return self.interrupted or monotonic() >= self.deadline
-
-    def done(self) -> bool:
-        """Gap reached, or time up with a plan in hand."""
-        return self.best is not None and (self.closed(self.gap) or self.out_of_time())
-
-    def closed(self, gap: float) -> bool:
-        """Whether the best plan is proven within `gap`, shortage included."""
-        if self.best is None or not self.unserved_settled():
-            return False
-        return self.best.cost - self.bound <= gap * abs(self.best.cost) + 1e-12
-
-    def unserved_settled(self) -> bool:
-        """Whether no plan can leave noticeably fewer requests unserved."""
-        if self.best is None:
-            return False
-        return all(
-            lost <= self.unserved_bound.get(priority, 0.0) * (1 + self.gap) + 1e-6
-            for priority, lost in self.best.unserved.items()
-        )
-
-    def offer(self, tried: Incumbent) -> bool:
-        """Keep `tried` if it is better; says whether it was."""
-        better = self.best is None or tried.rank < self.best.rank
-        if better:
-            self.best = tried
-            self.report()
-        return better
-
-    def raise_bound(self, value: float) -> None:
-        if np.isfinite(value) and value > self.bound:
-            self.bound = value
-            self.report()
-
-    def report(self) -> None:
-        cost = self.best.cost if self.best is not None and self.best.covered else None
-        self.progress(cost, self.bound, monotonic() - self.started)
-
-    def effort(self, *, gap: float = 0.0, nodes: int | None = None) -> Effort:
-        return Effort(gap=gap, nodes=nodes, deadline=self.deadline, stop=self.out_of_time)
-
-
 def solve(
     problem: Problem,
     *,
@@ -144,7 +81,7 @@ def solve(
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    search = _Search(problem, gap, monotonic() + time_limit_s, stop, progress)
+    search = Search(problem, gap, monotonic() + time_limit_s, stop, progress)
     for _ in _stages(search):
         if search.done():
             break
@@ -153,70 +90,69 @@ def solve(
     return _outcome(search)
 
 
-def _stages(search: _Search) -> Iterator[None]:
-    """The method in order; the caller stops between stages."""
-    problem = search.problem
-    no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    _first_plan(search, no_prices)
+def _stages(search: Search) -> Iterator[None]:
+    """The method in order; the caller may stop at each yield."""
+    no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
+    search.offer(place_all(search.problem, no_prices, by_size(search.problem)))
     yield
-    if search.best is not None and search.best.covered:
-        search.raise_bound(priced_bound(problem, no_prices).value)
+    if search.plan.covered:
+        search.raise_bound(priced_bound(search.problem, no_prices).value)
         yield
-    relaxed = relax(problem, search.effort())
+    relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
         search.unserved_bound = dict(relaxed.unserved)
         if not any(relaxed.unserved.values()):
             search.raise_bound(relaxed.bound)
-        yield from _guided_plans(search, relaxed)
+            yield
+        yield from _plans_near_lp(search, relaxed)
         if not any(relaxed.unserved.values()):
-            yield from _priced_stage(search, relaxed)
+            yield from _price_stage(search, relaxed)
     yield from _polish_stage(search)
-    _settle_shortage_bound(search)
-    yield
-    yield from _widening_stage(search)
+    yield from _whole_program(search)
 
 
-def _first_plan(search: _Search, no_prices: Floats) -> None:
-    order = by_size(search.problem)
-    search.offer(place_all(search.problem, no_prices, order))
-    _sweep_until_still(search, no_prices)
-
-
-def _sweep_until_still(search: _Search, prices: Floats) -> None:
-    for _ in range(3):
-        if search.best is None or search.out_of_time():
-            return
-        if not search.offer(
-            sweep(search.problem, search.best, prices, by_size(search.problem))
-        ):
-            return
-
-
-def _guided_plans(search: _Search, relaxed: Relaxation) -> Iterator[None]:
-    """Plans near the LP's, and plans at its prices; both with prices rising where it is tight."""
+def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
+    """Plans near the LP's, prices rising where demand stays unserved; the best is repaired."""
     problem = search.problem
 
     def near_lp(prices: Floats, order: Sequence[int]) -> Incumbent:
         return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order)
 
-    def anywhere(prices: Floats, order: Sequence[int]) -> Incumbent:
-        return place_all(problem, prices, order)
+    best: Incumbent | None = None
+    for found in escalate(problem, near_lp, relaxed.prices, ESCALATIONS):
+        if best is None or found.rank < best.rank:
+            best = found
+        search.offer(found)
+        yield
+    assert best is not None
+    yield from _repair(search, best)
 
-    for placer in (near_lp, anywhere):
-        for found in escalate(problem, placer, relaxed.prices, ESCALATIONS):
-            if search.offer(found):
-                _sweep_until_still(search, 0.0 * relaxed.prices)
+
+def _repair(search: Search, plan: Incumbent) -> Iterator[None]:
+    """In turns: small moves of one workload, small MIPs in the hours that go short."""
+    problem = search.problem
+    effort = search.effort(gap=1e-3, nodes=POLISH_NODES)
+    before = None
+    for slack, radius in ((2, 1), (4, 2), (2, 4), (4, 4), (2, 8), (4, 8)):
+        for w in by_size(problem):
+            plan = nudge(problem, plan, w, slack)
+            search.offer(plan)
+            yield
+        if plan.covered and before is not None and before.covered:
+            return
+        before = plan
+        for around in _short_hours(problem, plan, radius):
+            plan = polish(problem, plan, around, effort)
+            search.offer(plan)
             yield
 
 
-def _priced_stage(search: _Search, relaxed: Relaxation) -> Iterator[None]:
+def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
     """Prices improved against the integer blocks; every few steps a placement at them."""
     problem = search.problem
 
     def target() -> float:
-        if search.best is not None and search.best.covered:
-            return search.best.cost
-        return search.bound * 1.02
+        return search.plan.cost if search.plan.covered else search.bound * 1.02
 
     steps = improve_prices(
         problem,
@@ -227,105 +163,102 @@ def _priced_stage(search: _Search, relaxed: Relaxation) -> Iterator[None]:
         enough=min(search.gap, 1e-4),
         start_share=relaxed.start_share,
     )
-    best_value, best_prices = -np.inf, relaxed.prices
-    for step, (found, prices) in enumerate(steps):
+    best_value, prices = -np.inf, relaxed.prices
+    for step, (found, at) in enumerate(steps):
         search.raise_bound(found.value)
         if found.value > best_value:
-            best_value, best_prices = found.value, prices
-        if step % 10 == 9:
-            search.offer(place_all(problem, best_prices, by_size(problem)))
-            _sweep_until_still(search, 0.0 * prices)
+            best_value, prices = found.value, at
+        if step % PLACE_EVERY == 0:
+            yield from _place_at(search, prices)
         yield
-    works = by_size(problem)
     for strength in (1.0, 0.5, 0.0):
-        for pair in permutations(works, 2):
-            assert search.best is not None
-            search.offer(reinsert(problem, search.best, strength * best_prices, pair))
+        for pair in permutations(by_size(problem), 2):
+            search.offer(reinsert(problem, search.plan, strength * prices, pair))
             yield
 
 
-def _polish_stage(search: _Search) -> Iterator[None]:
+def _place_at(search: Search, prices: Floats) -> Iterator[None]:
+    """A placement at supply prices, and sweeps over the workloads at none."""
+    problem = search.problem
+    order = by_size(problem)
+    plan = place_all(problem, prices, order)
+    improved = search.offer(plan)
+    yield
+    for _ in range(2):
+        swept = sweep(problem, search.plan if not improved else plan, 0.0 * prices, order)
+        improved = search.offer(swept)
+        yield
+        if not improved:
+            return
+        plan = swept
+
+
+def _polish_stage(search: Search) -> Iterator[None]:
     """Neighbourhoods until none helps: short hours, single workloads, windows, pairs."""
     problem = search.problem
     works = tuple(range(len(problem.works)))
     single = [Neighbourhood((w,), radius=1) for w in works]
-    windows = [
-        Neighbourhood(works, times=times, radius=2) for times in _windows(problem, WINDOW)
-    ]
+    windows = [Neighbourhood(works, times, radius=2) for times in _windows(problem)]
     pairs = [Neighbourhood(pair, radius=1) for pair in combinations(works, 2)]
-    yield from _polish_all(search, _short_hours(search))
+    yield from _polish_all(search, _short_hours(problem, search.plan, None))
     for neighbourhoods in (single, windows, pairs):
         while any((yield from _polish_all(search, neighbourhoods))):
             pass
 
 
 def _polish_all(
-    search: _Search, neighbourhoods: Iterable[Neighbourhood]
+    search: Search, neighbourhoods: Iterable[Neighbourhood]
 ) -> Generator[None, None, list[bool]]:
     """Each neighbourhood once; returns which of them helped."""
     helped = []
     for around in neighbourhoods:
-        assert search.best is not None
         effort = search.effort(gap=search.gap / 10, nodes=POLISH_NODES)
-        helped.append(search.offer(polish(search.problem, search.best, around, effort)))
+        helped.append(search.offer(polish(search.problem, search.plan, around, effort)))
         yield
     return helped
 
 
-def _windows(problem: Problem, length: int) -> list[tuple[int, ...]]:
+def _windows(problem: Problem) -> list[tuple[int, ...]]:
     """Overlapping windows of time over the day."""
-    step = max(1, length // 2)
     return [
-        tuple(sorted({(first + i) % problem.intervals for i in range(length)}))
-        for first in range(0, problem.intervals, step)
+        tuple(sorted({(first + i) % problem.intervals for i in range(WINDOW)}))
+        for first in range(0, problem.intervals, WINDOW // 2)
     ]
 
 
-def _short_hours(search: _Search) -> list[Neighbourhood]:
+def _short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[Neighbourhood]:
     """All workloads around each run of intervals in which demand is left unserved."""
-    problem, best = search.problem, search.best
-    assert best is not None
-    short = np.zeros(problem.intervals, dtype=bool)
-    for work in problem.works:
-        missing = 1.0 - served_share(problem, work, best.solution.flow)
-        short |= (missing > COVER_TOLERANCE).any(axis=0)
-    near = np.zeros_like(short)
-    for offset in range(-2, 3):
-        near |= np.roll(short, offset)
     works = tuple(range(len(problem.works)))
+    short = np.zeros(problem.intervals, dtype=bool)
+    for w in works:
+        short |= unserved_share(problem, w, plan) > 0
+    near = short | np.roll(short, 1) | np.roll(short, -1)
+    runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
     return [
-        Neighbourhood(works, times=tuple(part))
-        for run in np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
+        Neighbourhood(works, tuple(run[i : i + WINDOW].tolist()), radius)
+        for run in runs
         if near[run[0]]
-        for part in (run[i : i + WINDOW].tolist() for i in range(0, len(run), WINDOW))
+        for i in range(0, len(run), WINDOW)
     ]
 
 
-def _settle_shortage_bound(search: _Search) -> None:
-    """Where demand stays unserved, bound the cost of plans that leave no more unserved."""
-    if search.best is None or search.best.covered:
-        return
-    value = bound_at_shortage(search.problem, search.best.unserved, search.effort())
-    if value is not None:
-        search.raise_bound(value)
-
-
-def _widening_stage(search: _Search) -> Iterator[None]:
+def _whole_program(search: Search) -> Iterator[None]:
     """The whole program from the best plan, for as long as there is time."""
-    assert search.best is not None
+    if not search.plan.covered:
+        value = bound_at_shortage(search.problem, search.plan.unserved, search.effort())
+        search.raise_bound(value if value is not None else 0.0)
+        yield
     found, answer = solve_mip(
-        search.problem, None, search.best.solution, search.effort(gap=search.gap)
+        search.problem, None, search.plan.solution, search.effort(gap=search.gap)
     )
     if found is not None:
         search.offer(incumbent(search.problem, found))
     if answer is not None and answer.bound is not None and answer.verdict is not Verdict.FAILED:
-        search.raise_bound(min(answer.bound, search.best.cost))
+        search.raise_bound(min(answer.bound, search.plan.cost))
     yield
 
 
-def _outcome(search: _Search) -> Outcome:
-    best = search.best
-    assert best is not None
+def _outcome(search: Search) -> Outcome:
     if search.closed(OPTIMAL_GAP):
         termination = Termination.OPTIMAL
     elif search.closed(search.gap):
@@ -335,11 +268,11 @@ def _outcome(search: _Search) -> Outcome:
     else:
         termination = Termination.TIME_LIMIT
     return Outcome(
-        solution=best.solution,
-        objective=best.cost,
+        solution=search.plan.solution,
+        objective=search.plan.cost,
         bound=search.bound,
-        unserved=best.unserved,
-        unserved_bound={p: search.unserved_bound.get(p, 0.0) for p in best.unserved},
+        unserved=search.plan.unserved,
+        unserved_bound={p: search.unserved_bound.get(p, 0.0) for p in search.plan.unserved},
         termination=termination,
         seconds=monotonic() - search.started,
     )
