@@ -9,9 +9,12 @@ engine, so the step from one interval to the next is, engine by engine, a runnin
 with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints
 
@@ -37,6 +40,10 @@ class Block:
     fewest: int = 0
     """Replicas of all engines together, at every interval."""
     most: int | None = None
+    weight: Floats | None = None
+    """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
+    room: Ints | None = None
+    """[R, T] GPUs left on those rows."""
 
     def cells(self) -> float:
         """Mean number of states an interval."""
@@ -92,9 +99,7 @@ def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
     return float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
 
 
-def useful_counts(
-    price: Floats, start: Floats, share: Floats, need: Floats, fewest: int
-) -> Ints:
+def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: int) -> Ints:
     """[E, T] counts that some cheapest schedule stays within.
 
     A replica that could be spared in an interval is spared where starting it again costs no
@@ -109,10 +114,55 @@ def useful_counts(
     return np.where(spared[:, None], alone, busiest).astype(np.int64)
 
 
+def not_beaten(
+    price: Floats, start: Floats, share: Floats, copies_allowed: bool
+) -> NDArray[np.bool_]:
+    """[E] whether no number of copies of another engine serves as much for less at all times."""
+    kept = np.ones(len(price), dtype=bool)
+    for a in range(len(price)):
+        for b in np.flatnonzero(kept):
+            if a == b or (share[b][share[a] > 0] <= 0).any():
+                continue
+            ratio = share[a][share[a] > 0] / share[b][share[a] > 0]
+            copies = max(1, ceil(float(ratio.max(initial=0.0)) - 1e-12))
+            if copies > 1 and not copies_allowed:
+                continue
+            cheaper = (copies * price[b] <= price[a]).all() and (
+                copies * start[b] <= start[a]
+            ).all()
+            if cheaper:
+                kept[a] = False
+                break
+    return kept
+
+
+def unit_price(price: Floats, share: Floats) -> Floats:
+    """[E, T] running cost of serving all demand in fractions of a replica."""
+    useful = share > 0
+    return np.where(useful, price / np.where(useful, share, 1.0), np.inf)
+
+
+def on_grid(
+    engines: Sequence[int], price: Floats, share: Floats, high: Ints, most_cells: float
+) -> list[int]:
+    """The engines that serve cheapest, as many as the grid has room for, in their order."""
+    unit = np.minimum(unit_price(price, share), 1e300).mean(axis=1)
+    cells = np.ones(high.shape[1])
+    grid: list[int] = []
+    for e in sorted(engines, key=lambda e: float(unit[e])):
+        wider = cells * (high[e] + 1)
+        if not grid or wider.mean() <= most_cells:
+            grid.append(e)
+            cells = wider
+    return sorted(grid)
+
+
 def _required(block: Block) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        fewest = np.where(block.share > 0, block.need / block.share, np.inf).min(axis=0, initial=np.inf)
-    return np.where(block.need > 0, fewest, 0.0)  # type: ignore[no-any-return]
+        fewest = np.where(block.share > 0, block.need / block.share, np.inf).min(
+            axis=0, initial=np.inf
+        )
+    return np.where(block.need > 0, fewest, 0.0)
 
 
 def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
@@ -156,7 +206,10 @@ def _axis(values: Floats, e: int, engines: int) -> Floats:
 def _stage_cost(block: Block, t: int) -> Floats:
     """Running cost and penalty of every state of interval t; inf where it is not allowed."""
     engines = len(block.low)
-    ranges = [np.arange(lo, max(lo, hi) + 1) for lo, hi in zip(block.low[:, t], block.high[:, t], strict=True)]
+    ranges = [
+        np.arange(lo, max(lo, hi) + 1)
+        for lo, hi in zip(block.low[:, t], block.high[:, t], strict=True)
+    ]
     cost = np.zeros([len(r) for r in ranges])
     cover = np.zeros_like(cost)
     total = np.zeros_like(cost)
@@ -168,11 +221,19 @@ def _stage_cost(block: Block, t: int) -> Floats:
             cost = cost + np.inf
     missing = np.maximum(0.0, block.need[t] - cover)
     short = missing > COVER_TOLERANCE
-    cost = cost + np.where(short, missing * block.penalty[t] if np.isfinite(block.penalty[t]) else np.inf, 0.0)
+    cost = cost + np.where(
+        short, missing * block.penalty[t] if np.isfinite(block.penalty[t]) else np.inf, 0.0
+    )
     allowed = total >= block.fewest
     if block.most is not None:
         allowed &= total <= block.most
-    return np.where(allowed, cost, np.inf)  # type: ignore[no-any-return]
+    if block.weight is not None and block.room is not None:
+        for weight, room in zip(block.weight, block.room[:, t], strict=True):
+            held = np.zeros_like(cost)
+            for e, counts in enumerate(ranges):
+                held = held + _axis(weight[e] * counts, e, engines)
+            allowed &= held <= room
+    return np.where(allowed, cost, np.inf)
 
 
 def _transition(value: Floats, block: Block, before: int, now: int) -> Floats:

@@ -14,7 +14,10 @@ is at most the cost of every plan that serves all demand:
    exceed the sum of starts.
 4. What is left falls apart into one covering block a workload and role. An aggregated engine
    stands in both blocks of its workload, its price divided between them.
-5. Several classes are added up with weights of sum 1, so that a replica covers at most
+5. A block whose grid would be too large keeps the engines that serve cheapest; the others
+   may then run in fractions and start for free, so the cheapest of them prices whatever the
+   kept ones leave open. An engine that whole copies of another beat is left out.
+6. Several classes are added up with weights of sum 1, so that a replica covers at most
    max_k weight[k] / load[k] of the sum.
 
 Lagrangian relaxation after Geoffrion (1974); prices move by Polyak's subgradient step.
@@ -26,12 +29,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.blocks import Block, cheapest_path, useful_counts
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.blocks import (
+    Block,
+    cheapest_path,
+    not_beaten,
+    on_grid,
+    unit_price,
+    useful_counts,
+)
+from heteroplan.optimize.problem import Floats, Ints, Problem
 from heteroplan.optimize.solver import Stop
 
-GRID_CELLS = 30_000
-"""Largest grid that a block is solved exactly on."""
+GRID_CELLS = 8_000
+"""Largest mean number of states an interval of a block."""
 ROUNDING = 1e-9
 """Relative safety margin for sums of floats."""
 
@@ -44,37 +54,41 @@ class PricedBound:
     """Objective units; already lowered by the safety margin."""
     slope: Floats
     """[R, T] GPUs held by the blocks' schedules less supply: a subgradient."""
-    exact: bool
-    """Whether every block was solved over its whole grid."""
 
 
-def priced_bound(problem: Problem, prices: Floats, start_share: Floats | None = None) -> PricedBound:
-    """L(mu) for supply prices [R, T].
+@dataclass(frozen=True, slots=True, eq=False)
+class RoleBlock:
+    """The covering block of a workload and role, its domains added up."""
 
-    Blocks too large for a grid are bounded interval by interval; `start_share` [P, T] in 0..1
-    then says how much of a start is paid by the interval that starts to serve, the rest
-    being a refund to the interval before (any value is valid; LP duals are good ones).
-    """
+    block: Block
+    """Of the engines on the grid; its penalty is the price of `filler`."""
+    engines: list[list[int]]
+    """Pools of each engine on the grid."""
+    fillers: list[list[int]]
+    """Pools of each engine beside it, which may run in fractions."""
+    filler: Ints
+    """[T] the cheapest of them, -1 where there is none."""
+    filler_share: Floats
+    """[T] share of the demand that one of its replicas serves."""
+
+
+def priced_bound(problem: Problem, prices: Floats) -> PricedBound:
+    """L(mu) for supply prices [R, T]."""
     held_price = pool_prices(problem, prices)
     total = -sum(float(prices[r] @ row.gpus) for r, row in enumerate(problem.supplies))
     magnitude = abs(total)
-    slope = np.array([-row.gpus for row in problem.supplies], dtype=np.float64).reshape(prices.shape)
-    exact = True
+    slope = np.array([-row.gpus for row in problem.supplies], dtype=np.float64).reshape(
+        prices.shape
+    )
     for w in range(len(problem.works)):
-        for members, block in work_blocks(problem, w, held_price):
-            if block.cells() <= GRID_CELLS:
-                path = cheapest_path(block, cyclic=problem.cyclic)
-                if path is None:
-                    return PricedBound(np.inf, slope, True)
-                total += path.bound
-                magnitude += abs(path.bound)
-                _add_use(problem, members, path.counts, held_price, slope)
-            else:
-                exact = False
-                value = _interval_bound(problem, members, block, start_share)
-                total += value
-                magnitude += abs(value)
-    return PricedBound(total - ROUNDING * magnitude, slope, exact)
+        for role_block in role_blocks(problem, w, held_price):
+            path = cheapest_path(role_block.block, cyclic=problem.cyclic)
+            if path is None:
+                return PricedBound(np.inf, slope)
+            total += path.bound
+            magnitude += abs(path.bound)
+            _add_use(problem, role_block, path.counts, held_price, slope)
+    return PricedBound(total - ROUNDING * magnitude, slope)
 
 
 def improve_prices(
@@ -85,7 +99,6 @@ def improve_prices(
     steps: int,
     stop: Stop,
     enough: float,
-    start_share: Floats | None = None,
 ) -> Iterator[tuple[PricedBound, Floats]]:
     """Subgradient steps from `prices`; yields each bound with its prices.
 
@@ -93,9 +106,9 @@ def improve_prices(
     """
     scale, since_best, best = 1.0, 0, -np.inf
     for _ in range(steps):
-        found = priced_bound(problem, prices, start_share)
+        found = priced_bound(problem, prices)
         yield found, prices
-        if not found.exact or stop():
+        if stop():
             return
         if found.value > best + 1e-7 * abs(best):
             best, since_best = found.value, 0
@@ -132,66 +145,65 @@ def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
     return cost
 
 
-def work_blocks(
-    problem: Problem, w: int, held_price: Floats
-) -> Iterator[tuple[list[list[int]], Block]]:
-    """The covering blocks of a workload, domains added up; each with its pools by engine."""
-    work = problem.works[w]
-    asked = work.rps.sum(axis=0) > 0
-    roles = {problem.pools[p].role for p in work.pools}
+def role_blocks(problem: Problem, w: int, held_price: Floats) -> Iterator[RoleBlock]:
+    """The covering blocks of a workload: prefill and decode, or aggregated alone."""
+    roles = {problem.pools[p].role for p in problem.works[w].pools}
     paired = Role.PREFILL in roles
-    if not work.pools:
-        return
-    for role in (Role.PREFILL, Role.DECODE) if paired else (Role.AGGREGATED,):
-        engines = _engines(problem, w, {role, Role.AGGREGATED})
-        mixed = paired and Role.AGGREGATED in roles
-        yield engines, _block(problem, w, engines, held_price, asked, 0.5 if mixed else 1.0, role)
+    for role in (Role.PREFILL, Role.DECODE) if paired else (Role.AGGREGATED,) if roles else ():
+        by_candidate: dict[int, list[int]] = {}
+        for p in problem.works[w].pools:
+            if problem.pools[p].role in (role, Role.AGGREGATED):
+                by_candidate.setdefault(problem.pools[p].candidate, []).append(p)
+        yield _role_block(problem, w, role, list(by_candidate.values()), held_price, paired)
 
 
-def _engines(problem: Problem, w: int, roles: set[Role]) -> list[list[int]]:
-    by_candidate: dict[int, list[int]] = {}
-    for p in problem.works[w].pools:
-        if problem.pools[p].role in roles:
-            by_candidate.setdefault(problem.pools[p].candidate, []).append(p)
-    return list(by_candidate.values())
-
-
-def _block(
+def _role_block(
     problem: Problem,
     w: int,
+    role: Role,
     engines: list[list[int]],
     held_price: Floats,
-    asked: Floats,
-    part: float,
-    role: Role,
-) -> Block:
+    paired: bool,
+) -> RoleBlock:
     work = problem.works[w]
+    need = (work.rps.sum(axis=0) > 0).astype(np.float64)
     share = cover_shares(problem, work.rps, [problem.pools[pools[0]].load for pools in engines])
     price, start = np.zeros_like(share), np.zeros_like(share)
     for e, pools in enumerate(engines):
-        fraction = part if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
-        price[e] = fraction * np.min([problem.pools[p].run_cost + held_price[p] for p in pools], 0)
-        start[e] = fraction * np.min([start_prices(problem, p, held_price[p]) for p in pools], 0)
+        halved = paired and problem.pools[pools[0]].role is Role.AGGREGATED
+        part = 0.5 if halved else 1.0
+        price[e] = part * np.min([problem.pools[p].run_cost + held_price[p] for p in pools], 0)
+        start[e] = part * np.min([start_prices(problem, p, held_price[p]) for p in pools], 0)
     alone = all(problem.pools[pools[0]].role is role for pools in engines)
+    most = work.max_replicas.get(role) if alone else None
+    kept = [int(e) for e in np.flatnonzero(not_beaten(price, start, share, most is None))]
     fewest = work.min_replicas.get(role, 0) if alone else 0
-    kept = _not_dominated(price, start, share)
-    need = asked.astype(np.float64)
     high = useful_counts(price, start, share, need, fewest)
-    if kept.all():
-        most = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in engines]
-        high = np.minimum(high, np.array(most)[:, None])
-    engines[:] = [pools for pools, keep in zip(engines, kept, strict=True) if keep]
-    high = high[kept]
-    return Block(
-        price=price[kept],
-        start=start[kept],
-        share=share[kept],
-        low=np.zeros_like(high),
-        high=high,
-        need=need,
-        penalty=np.full(problem.intervals, np.inf),
-        fewest=fewest,
-        most=work.max_replicas.get(role) if alone else None,
+    if len(kept) == len(engines):
+        supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in engines]
+        high = np.minimum(high, np.array(supply)[:, None])
+    grid = on_grid(kept, price, share, high, GRID_CELLS)
+    fillers = [e for e in kept if e not in grid]
+    unit = unit_price(price[fillers], share[fillers])
+    filler = unit.argmin(axis=0) if fillers else np.full(problem.intervals, -1)
+    return RoleBlock(
+        block=Block(
+            price=price[grid],
+            start=start[grid],
+            share=share[grid],
+            low=np.zeros_like(high[grid]),
+            high=high[grid],
+            need=need,
+            penalty=unit.min(axis=0, initial=np.inf),
+            fewest=0 if fillers else fewest,
+            most=most,
+        ),
+        engines=[engines[e] for e in grid],
+        fillers=[engines[e] for e in fillers],
+        filler=filler,
+        filler_share=np.take_along_axis(share[fillers], filler[None, :], 0)[0]
+        if fillers
+        else np.ones(problem.intervals),
     )
 
 
@@ -217,69 +229,38 @@ def cover_shares(problem: Problem, rps: Floats, loads: list[Floats]) -> Floats:
     return np.array(shares)
 
 
-def _not_dominated(price: Floats, start: Floats, share: Floats) -> np.ndarray:
-    """Engines for which no other is at least as good in price, start and share at all times."""
-    engines = len(price)
-    kept = np.ones(engines, dtype=bool)
-    for a in range(engines):
-        for b in range(engines):
-            if a == b or not kept[b]:
-                continue
-            better = (
-                (price[b] <= price[a]).all()
-                and (start[b] <= start[a]).all()
-                and (share[b] >= share[a]).all()
-            )
-            if better:
-                kept[a] = False
-                break
-    return kept
-
-
 def _add_use(
-    problem: Problem, engines: list[list[int]], counts: np.ndarray, held_price: Floats, slope: Floats
+    problem: Problem, found: RoleBlock, counts: Ints, held_price: Floats, slope: Floats
 ) -> None:
     """Add the GPUs that a block's schedule holds to the rows of its cheapest pools."""
-    for e, pools in enumerate(engines):
-        before = np.roll(counts[e], 1)
-        if not problem.cyclic:
-            before[0] = counts[e][0]
-        starts = np.maximum(0, counts[e] - before)
-        lead = problem.pools[pools[0]].lead
-        held = counts[e] + sum(
-            (problem.shift(starts, ahead) for ahead in range(1, lead + 1)),
-            start=np.zeros_like(starts),
-        )
-        room = np.array([np.maximum(problem.pools[p].most, 1) for p in pools], dtype=np.float64)
-        cheapest = held_price[pools] <= held_price[pools].min(axis=0) + 1e-12
-        room = room * cheapest
-        part = room / room.sum(axis=0)
-        for i, p in enumerate(pools):
-            for r, row in enumerate(problem.supplies):
-                if p in row.pools:
-                    slope[r] += part[i] * held * problem.pools[p].gpus
+    for e, pools in enumerate(found.engines):
+        _spread(problem, pools, _held(problem, pools[0], counts[e]), held_price, slope)
+    open_share = np.maximum(0.0, found.block.need - (found.block.share * counts).sum(axis=0))
+    for e, pools in enumerate(found.fillers):
+        used = np.where(found.filler == e, open_share / np.maximum(found.filler_share, 1e-300), 0.0)
+        _spread(problem, pools, used, held_price, slope)
 
 
-def _interval_bound(
-    problem: Problem, engines: list[list[int]], block: Block, start_share: Floats | None
-) -> float:
-    """Bound of a block whose grid is too large: intervals apart, counts continuous.
-
-    The row up[t] >= n[t] - n[t-1] is priced at y[t]·start[t], 0 <= y <= 1: a replica then
-    costs price[t] + y[t]·start[t] - y[t+1]·start[t+1] at t and starts are free. A count stays
-    at most what covers the demand alone, so a negative price is bounded too.
-    """
-    y = np.zeros_like(block.start)
-    if start_share is not None:
-        for e, pools in enumerate(engines):
-            y[e] = np.clip(start_share[pools].mean(axis=0), 0.0, 1.0)
-    paid = y * block.start
+def _held(problem: Problem, p: int, counts: Ints) -> Floats:
+    """[T] replicas of one engine that run or start."""
+    before = np.roll(counts, 1)
     if not problem.cyclic:
-        paid[:, 0] = 0.0
-    price = block.price + paid - np.roll(paid, -1, axis=1)
-    refund = np.minimum(0.0, price) * block.high
-    positive = np.maximum(0.0, price)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = np.where(block.share > 0, positive / block.share, np.inf).min(axis=0, initial=np.inf)
-    cover = np.where(block.need > 0, block.need * unit, 0.0)
-    return float(cover.sum() + refund.sum())
+        before[0] = counts[0]
+    starts = np.maximum(0, counts - before)
+    held = counts.astype(np.float64)
+    for ahead in range(1, problem.pools[p].lead + 1):
+        held += problem.shift(starts, ahead)
+    return held
+
+
+def _spread(
+    problem: Problem, pools: list[int], held: Floats, held_price: Floats, slope: Floats
+) -> None:
+    """Add replicas of an engine to the supply rows of its cheapest pools, by their room."""
+    room = np.array([np.maximum(problem.pools[p].most, 1) for p in pools], dtype=np.float64)
+    room = room * (held_price[pools] <= held_price[pools].min(axis=0) + 1e-12)
+    part = room / room.sum(axis=0)
+    for i, p in enumerate(pools):
+        for r, row in enumerate(problem.supplies):
+            if p in row.pools:
+                slope[r] += part[i] * held * problem.pools[p].gpus

@@ -14,6 +14,7 @@ arithmetic in its docstring.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pulp
@@ -21,6 +22,8 @@ import pulp
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.units import S_PER_HOUR
+
+INTEGER: Literal["Integer"] = "Integer"
 
 type Terms = list[tuple[pulp.LpVariable, float]]
 
@@ -93,12 +96,12 @@ def define_replicas(model: Model, box: Box | None, constant: bool) -> None:
         low = box.low[p] if box else np.zeros_like(pool.most)
         high = box.high[p] if box else pool.most
         if constant:
-            one = model.lp.add_variable(f"n_{p}", int(low.max()), int(high.min()), pulp.LpInteger)
+            one = model.lp.add_variable(f"n_{p}", int(low.max()), int(high.min()), INTEGER)
             model.n.append([one] * model.problem.intervals)
             continue
         model.n.append(
             [
-                model.lp.add_variable(f"n_{p}_{t}", int(low[t]), int(high[t]), pulp.LpInteger)
+                model.lp.add_variable(f"n_{p}_{t}", int(low[t]), int(high[t]), INTEGER)
                 for t in range(model.problem.intervals)
             ]
         )
@@ -150,9 +153,9 @@ def define_capacity(model: Model) -> None:
     for p, pool in enumerate(model.problem.pools):
         for t in range(model.problem.intervals):
             busy: Terms = [
-                (flow[t], float(pool.load[k, t]))
+                (x, float(pool.load[k, t]))
                 for k, flow in enumerate(model.x[p])
-                if flow[t] is not None
+                if (x := flow[t]) is not None
             ]
             if busy:
                 model.add([*busy, (model.n[p][t], -1.0)], "<=", 0.0, f"capacity_{p}_{t}")
@@ -168,10 +171,10 @@ def define_balance(model: Model) -> None:
         for k in range(len(model.problem.works[w].rps)):
             for t in range(model.problem.intervals):
                 terms: Terms = [
-                    (model.x[p][k][t], sign[role])
+                    (x, sign[role])
                     for p in pools
                     if (role := model.problem.pools[p].role) in sign
-                    and model.x[p][k][t] is not None
+                    and (x := model.x[p][k][t]) is not None
                 ]
                 if terms:
                     model.add(terms, "==", 0.0, f"balance_{w}_{d}_{k}_{t}")
@@ -183,10 +186,10 @@ def define_demand(model: Model) -> None:
         for k in range(len(work.rps)):
             for t in np.flatnonzero(work.rps[k] > 0):
                 terms: Terms = [
-                    (model.x[p][k][t], 1.0)
+                    (x, 1.0)
                     for p in work.pools
                     if model.problem.pools[p].role is not Role.PREFILL
-                    and model.x[p][k][t] is not None
+                    and (x := model.x[p][k][t]) is not None
                 ]
                 missing = model.short[w][k][t]
                 if missing is not None:

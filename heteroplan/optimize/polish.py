@@ -34,9 +34,7 @@ class Neighbourhood:
     """Replicas up and down from the present size; any size where None."""
 
 
-def polish(
-    problem: Problem, best: Incumbent, around: Neighbourhood, effort: Effort
-) -> Incumbent:
+def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Effort) -> Incumbent:
     """The best plan of the neighbourhood, or `best` where there is no better one."""
     pools = [p for w in around.works for p in problem.works[w].pools]
     if not pools:

@@ -7,6 +7,8 @@ in replicas, so every coefficient lies near 1.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.units import S_PER_HOUR, s_to_hours
@@ -51,7 +53,7 @@ class PoolSpec:
     @property
     def mix_load(self) -> Floats:
         """[T] replicas kept busy by all demand of the workload in its mix of classes."""
-        return self.load.sum(axis=0)  # type: ignore[no-any-return]
+        return np.asarray(self.load.sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +103,7 @@ class Problem:
         before = np.roll(replicas, 1, axis=1)
         if not self.cyclic:
             before[:, 0] = replicas[:, 0]
-        return np.maximum(0, replicas - before)
+        return np.asarray(np.maximum(0, replicas - before))
 
     def held(self, replicas: Ints) -> Ints:
         """[P, T] GPUs of running and of starting replicas."""
@@ -111,7 +113,7 @@ class Problem:
             for ahead in range(1, pool.lead + 1):
                 total[p] += self.shift(starts[p], ahead)
         gpus = np.array([pool.gpus for pool in self.pools], dtype=np.int64)
-        return total * gpus[:, None]
+        return np.asarray(total * gpus[:, None])
 
     def shift(self, values: NDArray[np.int64], ahead: int) -> NDArray[np.int64]:
         """[T] values of `ahead` intervals later; 0 past the end of a day that is not cyclic."""
@@ -207,18 +209,22 @@ def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str,
     leaves = fleet.network.domains(level)[domain]
     supply = {}
     for shape in fleet.node_types:
-        nodes = np.full(scenario.horizon.intervals, sum(le.nodes.get(shape.name, 0) for le in leaves))
+        nodes = np.full(
+            scenario.horizon.intervals, sum(le.nodes.get(shape.name, 0) for le in leaves)
+        )
         if any(outage.node_type == shape.name for outage in fleet.outages):
             nodes = _nodes_over_time(fleet, leaves, shape.name, moments)
         supply[shape.name] = (nodes * shape.gpus).astype(np.int64)
     return supply
 
 
-def _nodes_over_time(fleet: Fleet, leaves, node_type, moments) -> Ints:  # type: ignore[no-untyped-def]
+def _nodes_over_time(
+    fleet: Fleet, leaves: Sequence[Leaf], node_type: str, moments: Sequence[datetime]
+) -> Ints:
     return np.array(
         [
             sum(fleet.nodes_available(leaf, node_type, start, end) for leaf in leaves)
-            for start, end in zip(moments, moments[1:], strict=False)
+            for start, end in pairwise(moments)
         ],
         dtype=np.int64,
     )
@@ -240,19 +246,12 @@ def _pool(
 ) -> PoolSpec:
     workload, horizon, engine = scenario.workloads[w], scenario.horizon, candidate.engine
     shape = scenario.fleet.node_type(candidate.node_type)
-    price = engine.gpus * (
-        shape.usd_per_gpu_hour if scenario.objective is Objective.COST else 1.0
-    )
+    price = engine.gpus * (shape.usd_per_gpu_hour if scenario.objective is Objective.COST else 1.0)
     load = np.array(
         [
             [
-                _busy_replicas(demand.rps * kind.share, point.capacity_rps)
-                for demand, kind, point in zip(
-                    workload.demand,
-                    (demand.classes[k] for demand in workload.demand),
-                    (interval[k] for interval in candidate.points),
-                    strict=True,
-                )
+                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
+                for demand, points in zip(workload.demand, candidate.points, strict=True)
             ]
             for k in range(len(workload.demand[0].classes))
         ]

@@ -40,8 +40,6 @@ class Relaxation:
     """For each pool [K, T]."""
     prices: Floats
     """[R, T] duals of supply, objective units a GPU and interval."""
-    start_share: Floats
-    """[P, T] duals of the transitions over the start cost, 0..1."""
 
 
 def relax(problem: Problem, effort: Effort) -> Relaxation | None:
@@ -70,7 +68,6 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
         sizes=read_sizes(model),
         flow=tuple(read_flow(model)),
         prices=read_supply_prices(model),
-        start_share=_start_shares(model),
     )
 
 
@@ -89,9 +86,7 @@ def least_shortage(model: Model, effort: Effort, *, integer: bool) -> dict[int, 
     return found
 
 
-def bound_at_shortage(
-    problem: Problem, unserved: dict[int, float], effort: Effort
-) -> float | None:
+def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effort) -> float | None:
     """Bound on the cost of any plan that leaves no class more requests unserved than given."""
     model = build_model(problem, allow_short=True)
     cap_shortage(model, {p: lost * (1 + MARGIN) + 1e-6 for p, lost in unserved.items()})
@@ -109,15 +104,3 @@ def _servable(problem: Problem) -> bool:
             if not any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools):
                 return False
     return True
-
-
-def _start_shares(model: Model) -> Floats:
-    shares = np.zeros((len(model.problem.pools), model.problem.intervals))
-    for row in model.lp.constraints():
-        name = row.name or ""
-        if name.startswith("transition_"):
-            _, p, t = name.split("_")
-            cost = model.problem.pools[int(p)].start_cost / model.cost_scale
-            if cost > 0:
-                shares[int(p), int(t)] = min(1.0, max(0.0, (row.pi or 0.0) / cost))
-    return shares

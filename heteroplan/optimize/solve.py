@@ -161,7 +161,6 @@ def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
         steps=PRICE_STEPS,
         stop=search.out_of_time,
         enough=min(search.gap, 1e-4),
-        start_share=relaxed.start_share,
     )
     best_value, prices = -np.inf, relaxed.prices
     for step, (found, at) in enumerate(steps):

@@ -111,7 +111,7 @@ def _interrupt(kind: object, message: str, seen: object, wish: Any, stop: Stop) 
 def _print_banner_to_nowhere() -> None:
     """HiGHS writes two lines to the C-level stdout once a process, whatever it is told."""
     with _stdout_closed():
-        highspy.Highs()
+        highspy.Highs()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

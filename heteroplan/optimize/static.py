@@ -1,7 +1,13 @@
 """The cheapest plan that never changes: one size a pool, large enough for every interval.
 
-What today's fixed pools cost at best. A small MIP: of each workload only the intervals that
-ask for most matter (Pareto-maximal loads), and supply is the least there ever is.
+What today's fixed pools cost at best.
+
+1. *Peaks.* Of each workload only the intervals that ask for most matter (Pareto-maximal
+   loads), and supply is the least there ever is.
+2. *Merged.* All domains added up into one: a small MIP whose bound holds for any plan, since
+   sums of pools, flows and supplies meet every equation that the parts meet.
+3. *Spread.* Those sizes spread over the domains at the same cost; where they do not fit, one
+   replica more of each engine, then any sizes.
 """
 
 from collections.abc import Collection
@@ -9,10 +15,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heteroplan.optimize import solver
-from heteroplan.optimize.model import build_model, read_solution
-from heteroplan.optimize.problem import Floats, Ints, PoolSpec, Problem, WorkSpec
-from heteroplan.optimize.solver import Effort
+from heteroplan.optimize.model import Model, build_model, read_solution
+from heteroplan.optimize.polish import solver_run
+from heteroplan.optimize.problem import (
+    Floats,
+    Ints,
+    PoolSpec,
+    Problem,
+    Solution,
+    SupplySpec,
+    WorkSpec,
+)
+from heteroplan.optimize.solver import Answer, Effort, Stop, Verdict
+
+MERGED_NODES = 5_000
+SPREAD_NODES = 1_000
+"""Branch-and-bound nodes; counted, so that a run does not depend on the clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,28 +48,145 @@ class ConstantSizes:
 
 
 def cheapest_constant(
-    problem: Problem, *, node_types: Collection[str] | None = None, effort: Effort
-) -> ConstantSizes | None:
-    """The cheapest constant pool sizes that serve all demand, on `node_types` alone where given.
+    problem: Problem,
+    *,
+    node_types: Collection[str] | None = None,
+    gap: float = 1e-3,
+    deadline: float | None = None,
+    stop: Stop | None = None,
+) -> ConstantSizes | Verdict:
+    """The cheapest constant sizes that serve all demand, on `node_types` alone where given.
 
-    None where no constant sizes do, or none was found with the effort allowed.
+    Within the relative `gap`, or the best found when nodes, `deadline` (on the clock of
+    time.monotonic [s]) or `stop()` ended the search. INFEASIBLE where no sizes serve
+    everything, LIMIT where none were found.
     """
+    effort = Effort(gap=gap, deadline=deadline, stop=stop)
     peaks = [_peaks(problem, work) for work in problem.works]
     small = _at_peaks(problem, peaks, node_types)
-    model = build_model(small, allow_short=False, constant=True)
-    answer = solver.run(model.lp, effort, integer=True)
-    if not answer.has_solution or answer.bound is None:
-        return None
-    found = read_solution(model)
+    found, bound = _cheapest(small, effort)
+    if isinstance(found, Verdict):
+        return found
     replicas = found.replicas[:, 0]
-    cost = sum(
-        float(pool.run_cost.sum()) * int(n) for pool, n in zip(problem.pools, replicas, strict=True)
-    )
+    cost = _cost(small, found)
     flow = tuple(
         share[:, peaks[pool.workload].covering]
         for pool, share in zip(problem.pools, found.flow, strict=True)
     )
-    return ConstantSizes(replicas, flow, cost, min(cost, answer.bound * model.cost_scale))
+    return ConstantSizes(replicas, flow, cost, min(cost, bound))
+
+
+def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, float]:
+    """Constant sizes of the small program, and a bound on the cost of any."""
+    merged, members = _merged(problem)
+    model = build_model(merged, allow_short=False, constant=True)
+    answer = solver_run(model, None, replace(effort, nodes=MERGED_NODES))
+    if answer.verdict is Verdict.INFEASIBLE:
+        return Verdict.INFEASIBLE, np.inf
+    bound = _bound(model, answer)
+    sizes, enough = None, bound * (1 + effort.gap)
+    if answer.has_solution:
+        whole = read_solution(model)
+        sizes, enough = whole.replicas[:, 0], max(enough, _cost(merged, whole) * (1 + 1e-9))
+    best: Solution | None = None
+    for extra in (0, 1, None):
+        if extra is not None and sizes is None:
+            continue
+        model = build_model(problem, allow_short=False, constant=True)
+        _floor_cost(model, bound)
+        if extra is not None and sizes is not None:
+            _limit_totals(model, members, sizes, extra)
+        answer = solver_run(model, best, replace(effort, nodes=SPREAD_NODES))
+        if answer.has_solution:
+            best = read_solution(model)
+        if extra is None:
+            bound = max(bound, _bound(model, answer))
+        if best is not None and _cost(problem, best) <= enough:
+            break
+    if best is None:
+        return Verdict.INFEASIBLE if answer.verdict is Verdict.INFEASIBLE else Verdict.LIMIT, bound
+    return best, bound
+
+
+def _bound(model: Model, answer: Answer) -> float:
+    return 0.0 if answer.bound is None else answer.bound * model.cost_scale
+
+
+def _cost(problem: Problem, found: Solution) -> float:
+    return sum(
+        float(pool.run_cost @ sizes)
+        for pool, sizes in zip(problem.pools, found.replicas, strict=True)
+    )
+
+
+def _floor_cost(model: Model, least: float) -> None:
+    """Σ run·n >= least [objective units]: lets the solver see a bound that is known already."""
+    costs = [float(pool.run_cost.sum()) / model.cost_scale for pool in model.problem.pools]
+    terms = [(sizes[0], cost) for sizes, cost in zip(model.n, costs, strict=True)]
+    if terms:
+        model.add(terms, ">=", least * (1 - 1e-9) / model.cost_scale, "cost_floor")
+
+
+def _limit_totals(model: Model, members: list[list[int]], sizes: Ints, extra: int) -> None:
+    """sizes[e] <= Σ_{p of engine e} n[p] <= sizes[e] + extra for each engine in use, else 0."""
+    for e, pools in enumerate(members):
+        most = int(sizes[e]) + extra if sizes[e] else 0
+        terms = [(model.n[p][0], 1.0) for p in pools]
+        model.add(terms, "<=", most, f"total_most_{e}")
+        if extra == 0:
+            model.add(terms, ">=", most, f"total_least_{e}")
+
+
+def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
+    """The program with one domain, and for each of its pools those it adds up."""
+    by_engine: dict[int, list[int]] = {}
+    for p, pool in enumerate(problem.pools):
+        by_engine.setdefault(pool.candidate, []).append(p)
+    members = list(by_engine.values())
+    pools = [
+        replace(
+            problem.pools[parts[0]],
+            domain="",
+            most=np.sum([problem.pools[p].most for p in parts], axis=0),
+        )
+        for parts in members
+    ]
+    supply: dict[str, Ints] = {}
+    for row in _outermost(problem.supplies):
+        supply[row.node_type] = supply.get(row.node_type, 0 * row.gpus) + row.gpus
+    return (
+        replace(
+            problem,
+            works=tuple(
+                replace(work, pools=tuple(e for e, pool in enumerate(pools) if pool.workload == w))
+                for w, work in enumerate(problem.works)
+            ),
+            pools=tuple(pools),
+            supplies=tuple(
+                SupplySpec(
+                    domain="",
+                    node_type=node_type,
+                    gpus=gpus,
+                    pools=tuple(e for e, pool in enumerate(pools) if pool.node_type == node_type),
+                )
+                for node_type, gpus in supply.items()
+            ),
+        ),
+        members,
+    )
+
+
+def _outermost(supplies: tuple[SupplySpec, ...]) -> list[SupplySpec]:
+    """Rows that lie in no other row: each pool draws on exactly one of them."""
+    return [
+        row
+        for r, row in enumerate(supplies)
+        if not any(
+            set(row.pools) < set(other.pools) or (row.pools == other.pools and r < o)
+            for o, other in enumerate(supplies)
+            if o != r
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

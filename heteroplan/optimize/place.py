@@ -1,0 +1,443 @@
+"""One workload beside the others: homes, roles and the blocks inside a domain.
+
+A workload goes to the one domain where it costs least (its home); what a home cannot hold
+goes on to the next. Inside a domain each role is a covering block under the GPUs that are
+left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.blocks import (
+    Block,
+    Path,
+    cheapest_path,
+    not_beaten,
+    on_grid,
+    unit_price,
+    useful_counts,
+)
+from heteroplan.optimize.bound import start_prices
+from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
+
+GRID_CELLS = 8_000
+"""Largest grid searched whole; larger blocks are searched near a greedy guide."""
+THRIFT = 1.1
+"""An engine counts as cheap up to this multiple of its role's best price for demand served."""
+
+
+def place(
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats,
+    parts: dict[str, Floats] | None = None,
+    limit: Ints | None = None,
+) -> None:
+    """Write the pools of workload w into `replicas` [P, T], beside what stands there.
+
+    `parts` says what share [T] each domain should serve; what one cannot, the next takes on.
+    `limit` [P, T] bounds the pools. Without them two ways are tried: fill the home with
+    whatever fits before going on, or go on as soon as the home's cheap engines are out.
+    """
+    tries = [_fill(_Task(problem, w, held_price, limit), replicas, parts)]
+    if parts is None and len({problem.pools[p].domain for p in problem.works[w].pools}) > 1:
+        tries.append(_spread(_Task(problem, w, held_price, limit), replicas))
+    _, counts = min(tries, key=lambda tried: tried[0])
+    replicas[list(problem.works[w].pools)] = counts
+
+
+type Rank = tuple[float, float]
+"""(demand left [intervals], steered cost)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What is placed, at which prices of held GPUs [P, T], within which bounds [P, T]."""
+
+    problem: Problem
+    w: int
+    held_price: Floats
+    limit: Ints | None
+
+    def domains(self) -> dict[str, list[int]]:
+        """Pools by domain."""
+        found: dict[str, list[int]] = {}
+        for p in self.problem.works[self.w].pools:
+            found.setdefault(self.problem.pools[p].domain, []).append(p)
+        return found
+
+    def need(self) -> Floats:
+        """[T] share of the demand to be served."""
+        return (self.problem.works[self.w].rps.sum(axis=0) > 0).astype(np.float64)
+
+    def cost(self, pools: Sequence[int], replicas: Ints) -> float:
+        """Steered cost of some pools of a whole plan [P, T]."""
+        return sum(
+            float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
+            + float(
+                start_prices(self.problem, p, self.held_price[p])
+                @ self.problem.starts(replicas[[p]])[0]
+            )
+            for p in pools
+        )
+
+    def thrifty(self) -> "_Task":
+        """The same with nothing but each role's cheapest engines."""
+        pools = self.problem.works[self.w].pools
+        unit = {
+            p: float(unit_price(self.problem.pools[p].run_cost, mix_share(self.problem, p)).max())
+            for p in pools
+        }
+        limit = np.zeros_like(self.held_price, dtype=np.int64)
+        for p in pools:
+            role = self.problem.pools[p].role
+            best = min(unit[q] for q in pools if self.problem.pools[q].role is role)
+            if unit[p] <= THRIFT * best:
+                limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
+        return replace(self, limit=limit)
+
+
+def _fill(task: _Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[Rank, Ints]:
+    """Domain after domain, the cheapest next, each with as much of the rest as it can serve."""
+    problem, trial = task.problem, replicas.copy()
+    pools = list(problem.works[task.w].pools)
+    domains, rest = task.domains(), task.need()
+    fewest = dict(problem.works[task.w].min_replicas)
+    while domains and (rest.any() or fewest):
+        wanted = {name: _wanted(name, rest, parts, len(domains)) for name in domains}
+        largest = max(domains, key=lambda name: float(wanted[name].sum()))
+        names = domains if parts is None else [largest]
+        options = {
+            name: option
+            for name in names
+            if (option := _place_in_domain(task, domains[name], trial, wanted[name], fewest))
+        }
+        if not options:
+            break
+        home = min(options, key=lambda name: options[name][0])
+        trial[domains.pop(home)] = options[home][1]
+        rest = _less(rest, options[home][2])
+        fewest = {}
+    return (float(rest.sum()), task.cost(pools, trial)), trial[pools]
+
+
+def _spread(task: _Task, replicas: Ints) -> tuple[Rank, Ints]:
+    """Cheap engines of all domains first; one domain then takes on what they leave."""
+    problem, trial = task.problem, replicas.copy()
+    pools = list(problem.works[task.w].pools)
+    (rest, _), counts = _fill(task.thrifty(), trial, None)
+    trial[pools] = counts
+    if rest == 0.0:
+        return (rest, task.cost(pools, trial)), counts
+    served = {
+        name: domain_share(problem, members, trial) for name, members in task.domains().items()
+    }
+    missing = _less(task.need(), np.sum(list(served.values()), axis=0))
+    tries: list[tuple[Rank, Ints]] = []
+    for name, members in task.domains().items():
+        beside = trial.copy()
+        beside[members] = 0
+        option = _place_in_domain(task, members, beside, served[name] + missing, {})
+        if option:
+            beside[members] = option[1]
+            left = option[0][0]
+            tries.append(((left, task.cost(pools, beside)), beside[pools]))
+    return min(tries, key=lambda tried: tried[0], default=((rest, 0.0), counts))
+
+
+def _less(rest: Floats, served: Floats) -> Floats:
+    """[T] what is left of `rest`."""
+    left = np.maximum(0.0, rest - served)
+    return np.where(left <= COVER_TOLERANCE, 0.0, left)
+
+
+def _wanted(name: str, rest: Floats, parts: dict[str, Floats] | None, left: int) -> Floats:
+    """What a domain is asked to serve: all that is left, or its part; the last one the rest."""
+    if parts is None or left == 1:
+        return rest
+    return np.minimum(rest, parts.get(name, np.zeros_like(rest)))
+
+
+type Placement = tuple[Rank, Ints, Floats]
+"""(rank, counts of the domain's pools [*, T], served share [T])."""
+
+
+def _place_in_domain(
+    task: _Task, pools: list[int], replicas: Ints, need: Floats, fewest: dict[Role, int]
+) -> Placement | None:
+    """The best of: prefill before decode, decode before prefill, aggregated alone."""
+    orders = [(Role.PREFILL, Role.DECODE), (Role.DECODE, Role.PREFILL), (Role.AGGREGATED,)]
+    present = {task.problem.pools[p].role for p in pools}
+    found: list[Placement] = []
+    for order in orders:
+        if not set(order) <= present:
+            continue
+        if order == (Role.DECODE, Role.PREFILL) and not _share_node_types(task.problem, pools):
+            continue
+        placed = _place_roles(task, pools, replicas, need, fewest, order)
+        if placed is not None:
+            found.append(placed)
+    return min(found, key=lambda placement: placement[0]) if found else None
+
+
+def _share_node_types(problem: Problem, pools: list[int]) -> bool:
+    types: dict[Role, set[str]] = {}
+    for p in pools:
+        types.setdefault(problem.pools[p].role, set()).add(problem.pools[p].node_type)
+    return bool(types.get(Role.PREFILL, set()) & types.get(Role.DECODE, set()))
+
+
+def _place_roles(
+    task: _Task,
+    pools: list[int],
+    replicas: Ints,
+    need: Floats,
+    fewest: dict[Role, int],
+    order: tuple[Role, ...],
+) -> Placement | None:
+    """Roles in order; where one falls short, both again with what the two can serve."""
+    trial, wanted, served = replicas.copy(), need, need
+    for _ in range(2):
+        for role in order:
+            members = [p for p in pools if task.problem.pools[p].role is role]
+            trial[members] = 0
+            path = _cover(task, role, members, trial, wanted, fewest.get(role, 0))
+            if path is None:
+                return None
+            trial[members] = path.counts
+            served = np.minimum(served, _cover_of(task.problem, members, path.counts))
+        if not (served < wanted - COVER_TOLERANCE).any():
+            break
+        wanted = served = np.minimum(served, need)
+    left = float(_less(need, served).sum())
+    return (left, task.cost(pools, trial)), trial[pools], served
+
+
+def _cover_of(problem: Problem, pools: list[int], counts: Ints) -> Floats:
+    cover = np.zeros(problem.intervals)
+    for p, over_time in zip(pools, counts, strict=True):
+        cover += over_time * mix_share(problem, p)
+    return cover
+
+
+def mix_share(problem: Problem, p: int) -> Floats:
+    """[T] share of its workload's demand, in its mix of classes, that one replica serves."""
+    load = problem.pools[p].mix_load
+    usable = np.isfinite(load) & (load > 0)
+    return np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
+
+
+def domain_share(problem: Problem, pools: list[int], replicas: Ints) -> Floats:
+    """[T] share of a workload's demand that its pools in one domain serve."""
+    cover = {
+        role: _cover_of(problem, members, replicas[members])
+        for role in Role
+        if (members := [p for p in pools if problem.pools[p].role is role])
+    }
+    none = np.zeros(problem.intervals)
+    pair = np.minimum(cover.get(Role.PREFILL, none), cover.get(Role.DECODE, none))
+    return np.minimum(1.0, pair + cover.get(Role.AGGREGATED, none))
+
+
+def _cover(
+    task: _Task, role: Role, pools: list[int], replicas: Ints, need: Floats, fewest: int
+) -> Path | None:
+    """Cheapest pools of one role in one domain under the GPUs that are left."""
+    problem, held_price = task.problem, task.held_price
+    left = problem.residual(replicas)
+    room = np.array([_room(problem, p, left) for p in pools])
+    if task.limit is not None:
+        room = np.minimum(room, task.limit[pools])
+    share = np.array([mix_share(problem, p) for p in pools])
+    price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
+    start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
+    most = problem.works[task.w].max_replicas.get(role)
+    kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
+    high = np.minimum(room, useful_counts(price, start, share, need, fewest))
+    high[~kept] = 0
+    dearest = float(price.max() + start.max()) * max(1.0, float(room.max(initial=1)))
+    rows = [r for r, row in enumerate(problem.supplies) if sum(p in row.pools for p in pools) > 1]
+    block = Block(
+        price=price,
+        start=start,
+        share=share,
+        low=np.zeros_like(room),
+        high=high,
+        need=need,
+        penalty=np.full(problem.intervals, 1e4 * (dearest + 1e-6)),
+        fewest=fewest,
+        most=most,
+        weight=np.array(
+            [
+                [problem.pools[p].gpus if p in problem.supplies[r].pools else 0 for p in pools]
+                for r in rows
+            ],
+            dtype=np.float64,
+        ).reshape(len(rows), len(pools)),
+        room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
+            len(rows), problem.intervals
+        ),
+    )
+    return _fitting_path(problem, pools, replicas, block, left)
+
+
+def _not_beaten_at_home(
+    problem: Problem,
+    pools: list[int],
+    price: Floats,
+    start: Floats,
+    share: Floats,
+    copies_allowed: bool,
+) -> NDArray[np.bool_]:
+    """[E] engines that copies of no other engine on the same GPUs beat."""
+    kept = np.ones(len(pools), dtype=bool)
+    for node_type in {problem.pools[p].node_type for p in pools}:
+        same = [e for e, p in enumerate(pools) if problem.pools[p].node_type == node_type]
+        kept[same] = not_beaten(price[same], start[same], share[same], copies_allowed)
+    return kept
+
+
+def _room(problem: Problem, p: int, left: list[Ints]) -> Ints:
+    """[T] replicas of pool p that the GPUs left allow, start-up time included."""
+    pool = problem.pools[p]
+    room = pool.most.copy()
+    for row, gpus in zip(problem.supplies, left, strict=True):
+        if p not in row.pools:
+            continue
+        here = np.maximum(0, gpus) // pool.gpus
+        room = np.minimum(room, here)
+        for ahead in range(1, pool.lead + 1):
+            before = np.roll(here, ahead)
+            if not problem.cyclic:
+                before[:ahead] = here[:ahead]
+            room = np.minimum(room, before)
+    return room
+
+
+def _fitting_path(
+    problem: Problem, pools: list[int], replicas: Ints, block: Block, left: list[Ints]
+) -> Path | None:
+    """The cheapest path whose pools also fit together where they share a supply row.
+
+    The block bounds each pool alone. Where two of them overdraw a row, the one that holds
+    less of it is given up.
+    """
+    high = block.high.copy()
+    while True:
+        tried = cheapest_path(_narrowed(replace(block, high=high)), cyclic=problem.cyclic)
+        if tried is None:
+            return None
+        alone = np.zeros_like(replicas)
+        alone[pools] = tried.counts
+        held = problem.held(alone)
+        over = None
+        for row, gpus in zip(problem.supplies, left, strict=True):
+            members = [p for p in row.pools if p in pools and held[p].any()]
+            if (held[members].sum(axis=0) > np.maximum(0, gpus)).any():
+                over = members
+                break
+        if over is None:
+            return tried
+        least = min(over, key=lambda p: int(held[p].sum()))
+        if len(over) == 1:
+            high[pools.index(least)] = high[pools.index(least)].min()
+            if (tried.counts[pools.index(least)] <= high[pools.index(least)]).all():
+                high[pools.index(least)] = 0
+        else:
+            high[pools.index(least)] = 0
+
+
+def _narrowed(block: Block) -> Block:
+    """The block itself, or where its grid is large a part of it that likely holds the best.
+
+    First the dearer engines are kept to a replica or two, as long as the others can still
+    serve the demand; then all are kept near a greedy cover.
+    """
+    if block.cells() <= GRID_CELLS:
+        return block
+    for few in (2, 1):
+        grid = on_grid(range(len(block.high)), block.price, block.share, block.high, GRID_CELLS / 4)
+        high = np.minimum(block.high, few)
+        high[grid] = block.high[grid]
+        narrow = replace(block, high=high)
+        reach = np.minimum((block.share * block.high).sum(axis=0), block.need)
+        if (
+            narrow.cells() <= GRID_CELLS
+            and ((block.share * high).sum(axis=0) >= reach - COVER_TOLERANCE).all()
+        ):
+            return narrow
+    for window in (3, 1):
+        low, high = _around_guide(block, window)
+        narrow = replace(block, low=low, high=high)
+        if narrow.cells() <= GRID_CELLS:
+            return narrow
+    low, high = _around_guide(block, 0)
+    return replace(block, low=low, high=high)
+
+
+def _around_guide(block: Block, window: int) -> tuple[Ints, Ints]:
+    """Bounds around the cheapest fractional cover of each interval and its neighbours."""
+    guide = np.zeros_like(block.price)
+    for t in range(len(block.need)):
+        rest = float(block.need[t])
+        with np.errstate(divide="ignore"):
+            unit = np.where(block.share[:, t] > 0, block.price[:, t] / block.share[:, t], np.inf)
+        for e in np.argsort(unit, kind="stable"):
+            if rest <= 0 or not np.isfinite(unit[e]):
+                break
+            used = min(float(block.high[e, t]), rest / float(block.share[e, t]))
+            guide[e, t] = used
+            rest -= used * float(block.share[e, t])
+    low, high = np.floor(guide) - 1, np.ceil(guide) + 1
+    rolled_low = [np.roll(low, i, axis=1) for i in range(-window, window + 1)]
+    rolled_high = [np.roll(high, i, axis=1) for i in range(-window, window + 1)]
+    high = np.minimum(np.max(rolled_high, axis=0), block.high).astype(np.int64)
+    low = np.clip(np.min(rolled_low, axis=0), 0, high).astype(np.int64)
+    return low, high
+
+
+def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
+    """Flow that serves as much as the pools can with every pool taking the same mix."""
+    flow: list[Floats] = [np.zeros_like(pool.load) for pool in problem.pools]
+    for w, work in enumerate(problem.works):
+        for p, share in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
+            flow[p] = share
+    return tuple(flow)
+
+
+def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
+    """`mixed_flow` of one workload, in the order of its pools."""
+    work = problem.works[w]
+    asked = work.rps > 0
+    rest = asked.any(axis=0).astype(np.float64)
+    found: dict[int, Floats] = {}
+    domains: dict[str, list[int]] = {}
+    for p in work.pools:
+        domains.setdefault(problem.pools[p].domain, []).append(p)
+    for pools in domains.values():
+        cover = {
+            role: _cover_of(problem, members, replicas[members])
+            for role in Role
+            if (members := [p for p in pools if problem.pools[p].role is role])
+        }
+        none = np.zeros(problem.intervals)
+        alone = np.minimum(rest, cover.get(Role.AGGREGATED, none))
+        rest = rest - alone
+        pair = np.minimum(
+            rest, np.minimum(cover.get(Role.PREFILL, none), cover.get(Role.DECODE, none))
+        )
+        rest = rest - pair
+        for p in pools:
+            role = problem.pools[p].role
+            total = cover[role]
+            part = alone if role is Role.AGGREGATED else pair
+            mine = replicas[p] * mix_share(problem, p)
+            found[p] = (
+                np.where(total > 0, mine / np.where(total > 0, total, 1.0), 0.0) * part * asked
+            )
+    return [found[p] for p in work.pools]
