@@ -78,7 +78,8 @@ def pool(
     gpus: int = 4,
     domain: str = "a-s1",
 ) -> Pool:
-    return Pool(of, role, engine_name, node, gpus, domain, Affinity.SPINE, tuple(replicas))
+    idle = ((0.0,) * len(replicas),)
+    return Pool(of, role, engine_name, node, gpus, domain, Affinity.SPINE, tuple(replicas), idle)
 
 
 def plan(

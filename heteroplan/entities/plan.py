@@ -51,6 +51,8 @@ class Pool:
     level: Affinity
     replicas: tuple[int, ...]
     """One an interval."""
+    flow_rps: tuple[tuple[float, ...], ...]
+    """[class][interval] requests a second that the pool handles; not shown in plan.json."""
 
     @property
     def group(self) -> str:

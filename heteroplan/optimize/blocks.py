@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints
 
+SHARED_CELLS = 2_000_000
+"""States of all intervals together up to which they share one box (16 MB)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
@@ -37,9 +40,9 @@ class Block:
     """[T] share of the demand to be served."""
     penalty: Floats
     """[T] for leaving all demand unserved; inf where it must be served."""
-    fewest: int = 0
-    """Replicas of all engines together, at every interval."""
-    most: int | None = None
+    fewest: Ints
+    """[T] replicas of all engines together."""
+    most: Ints | None = None
     weight: Floats | None = None
     """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
     room: Ints | None = None
@@ -99,7 +102,7 @@ def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
     return float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
 
 
-def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: int) -> Ints:
+def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: Ints) -> Ints:
     """[E, T] counts that some cheapest schedule stays within.
 
     A replica that could be spared in an interval is spared where starting it again costs no
@@ -171,109 +174,157 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
     With `fixed` [E] the day begins there and returns there, start costs included.
     """
     intervals = len(block.need)
+    grid = _grid_of(block)
     order = [(first + i) % intervals for i in range(intervals)]
     values: list[Floats] = []
     for i, t in enumerate(order):
-        value = _stage_cost(block, t)
-        if i == 0:
-            if fixed is not None:
-                value = _only(value, fixed - block.low[:, t])
-        else:
-            value = value + _transition(values[-1], block, order[i - 1], t)
+        value = grid.stage(t)
+        if i > 0:
+            value = value + grid.step(values[-1], order[i - 1], t)
+        elif fixed is not None:
+            value = grid.only(value, t, fixed)
         values.append(value)
     last = values[-1]
     if fixed is not None:
-        last = last + _start_cost_to(block, order[-1], first, fixed)
+        last = last + grid.start_cost_to(order[-1], first, fixed)
     cell = np.unravel_index(int(np.argmin(last)), last.shape)
     total = float(last[cell])
     if not np.isfinite(total):
         return None, np.inf
     counts = np.zeros(block.low.shape, dtype=np.int64)
-    counts[:, order[-1]] = np.array(cell, dtype=np.int64) + block.low[:, order[-1]]
+    counts[grid.engines, order[-1]] = np.array(cell, dtype=np.int64) + grid.low[:, order[-1]]
     for i in range(intervals - 2, -1, -1):
         t, later = order[i], order[i + 1]
-        reach = values[i] + _start_cost_to(block, t, later, counts[:, later])
+        reach = values[i] + grid.start_cost_to(t, later, counts[:, later])
         cell = np.unravel_index(int(np.argmin(reach)), reach.shape)
-        counts[:, t] = np.array(cell, dtype=np.int64) + block.low[:, t]
+        counts[grid.engines, t] = np.array(cell, dtype=np.int64) + grid.low[:, t]
     return counts, total
 
 
-def _axis(values: Floats, e: int, engines: int) -> Floats:
-    """`values` laid along dimension e of the grid."""
-    return values.reshape([-1 if axis == e else 1 for axis in range(engines)])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """The states of a block: the engines that may run at all, each interval's box of counts."""
+
+    block: Block
+    engines: list[int]
+    low: Ints
+    """[E', T] of the engines that count; one box for all intervals where that is small."""
+    high: Ints
+    shared: Floats | None
+    """[T, *box] stage costs of the one box; None where boxes move."""
+
+    def stage(self, t: int) -> Floats:
+        """Running cost and penalty of every state of interval t; inf where it is not allowed."""
+        if self.shared is not None:
+            stage: Floats = self.shared[t]
+            return stage
+        alone: Floats = _stage_costs(
+            self.block, self.engines, self.low[:, t], self.high[:, t], slice(t, t + 1)
+        )[0]
+        return alone
+
+    def step(self, value: Floats, before: int, now: int) -> Floats:
+        """Least cost of arriving at each state of `now`, starts paid, stops free."""
+        for axis, e in enumerate(self.engines):
+            lows = (int(self.low[axis, before]), int(self.low[axis, now]))
+            highs = (int(self.high[axis, before]), int(self.high[axis, now]))
+            value = _along(value, axis, float(self.block.start[e, now]), lows, highs)
+        return value
+
+    def start_cost_to(self, t: int, later: int, target: Ints) -> Floats:
+        """Start cost from every state of t to `target` [E] at `later`."""
+        total = np.zeros([1] * len(self.engines))
+        for axis, e in enumerate(self.engines):
+            counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
+            cost = self.block.start[e, later] * np.maximum(0, target[e] - counts)
+            total = total + _laid(cost, axis, len(self.engines))
+        return total
+
+    def only(self, value: Floats, t: int, state: Ints) -> Floats:
+        """`value` with every other state than `state` [E] ruled out."""
+        cell = tuple(state[self.engines] - self.low[:, t])
+        single = np.full_like(value, np.inf)
+        single[cell] = value[cell]
+        return single
 
 
-def _stage_cost(block: Block, t: int) -> Floats:
-    """Running cost and penalty of every state of interval t; inf where it is not allowed."""
-    engines = len(block.low)
-    ranges = [
-        np.arange(lo, max(lo, hi) + 1)
-        for lo, hi in zip(block.low[:, t], block.high[:, t], strict=True)
-    ]
-    cost = np.zeros([len(r) for r in ranges])
-    cover = np.zeros_like(cost)
-    total = np.zeros_like(cost)
-    for e, counts in enumerate(ranges):
-        cost = cost + _axis(block.price[e, t] * counts, e, engines)
-        cover = cover + _axis(block.share[e, t] * counts, e, engines)
-        total = total + _axis(counts.astype(np.float64), e, engines)
-        if block.high[e, t] < block.low[e, t]:
-            cost = cost + np.inf
-    missing = np.maximum(0.0, block.need[t] - cover)
-    short = missing > COVER_TOLERANCE
-    cost = cost + np.where(
-        short, missing * block.penalty[t] if np.isfinite(block.penalty[t]) else np.inf, 0.0
+def _grid_of(block: Block) -> _Grid:
+    engines = [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
+    low = block.low[engines]
+    high = np.maximum(low, block.high[engines])
+    one_low, one_high = low.min(axis=1), high.max(axis=1)
+    cells = float(np.prod(one_high - one_low + 1.0))
+    if cells * len(block.need) > SHARED_CELLS:
+        return _Grid(block, engines, low, high, None)
+    shared = _stage_costs(block, engines, one_low, one_high, slice(None))
+    return _Grid(
+        block,
+        engines,
+        np.repeat(one_low[:, None], len(block.need), axis=1),
+        np.repeat(one_high[:, None], len(block.need), axis=1),
+        shared,
     )
-    allowed = total >= block.fewest
+
+
+def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times: slice) -> Floats:
+    """[t, *box] running cost and penalty of every state of a box in some intervals."""
+    ranges = [np.arange(lo, hi + 1) for lo, hi in zip(low, high, strict=True)]
+    shape = (len(block.need[times]), *(len(r) for r in ranges))
+    cost, cover, total = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    allowed = np.ones(shape, dtype=bool)
+    for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
+
+        def over_time[N: np.generic](values: NDArray[N], axis: int = axis) -> NDArray[N]:
+            return values.reshape(
+                [shape[0], *(-1 if other == axis else 1 for other in range(len(ranges)))]
+            )
+
+        cost += over_time(np.multiply.outer(block.price[e, times], counts))
+        cover += over_time(np.multiply.outer(block.share[e, times], counts))
+        total += _laid(counts.astype(np.float64), axis, len(ranges))
+        within = (counts >= block.low[e, times][:, None]) & (
+            counts <= block.high[e, times][:, None]
+        )
+        allowed &= over_time(within)
+    column = [shape[0], *[1] * len(ranges)]
+    missing = np.maximum(0.0, block.need[times].reshape(column) - cover)
+    missing[missing <= COVER_TOLERANCE] = 0.0
+    with np.errstate(invalid="ignore"):
+        penalty = missing * block.penalty[times].reshape(column)
+    cost += np.where(missing > 0, penalty, 0.0)
+    allowed &= total >= block.fewest[times].reshape(column)
     if block.most is not None:
-        allowed &= total <= block.most
+        allowed &= total <= block.most[times].reshape(column)
     if block.weight is not None and block.room is not None:
-        for weight, room in zip(block.weight, block.room[:, t], strict=True):
-            held = np.zeros_like(cost)
-            for e, counts in enumerate(ranges):
-                held = held + _axis(weight[e] * counts, e, engines)
-            allowed &= held <= room
+        for weight, room in zip(block.weight, block.room[:, times], strict=True):
+            held = np.zeros(shape[1:])
+            for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
+                held = held + _laid(weight[e] * counts, axis, len(ranges))
+            allowed &= held[None] <= room.reshape(column)
     return np.where(allowed, cost, np.inf)
 
 
-def _transition(value: Floats, block: Block, before: int, now: int) -> Floats:
-    """Least cost of arriving at each state of `now`, starts paid, stops free."""
-    for e in range(len(block.low)):
-        value = _along(value, block, e, before, now)
-    return value
+def _laid(values: Floats, axis: int, axes: int) -> Floats:
+    """`values` laid along one dimension of the grid."""
+    return values.reshape([-1 if other == axis else 1 for other in range(axes)])
 
 
-def _along(value: Floats, block: Block, e: int, before: int, now: int) -> Floats:
+def _along(
+    value: Floats, axis: int, start: float, lows: tuple[int, int], highs: tuple[int, int]
+) -> Floats:
     """The step of one engine: min over n of value(n) + start·max(0, n' - n)."""
-    lows = (int(block.low[e, before]), int(block.low[e, now]))
-    highs = (max(lows[0], int(block.high[e, before])), max(lows[1], int(block.high[e, now])))
     if lows[0] != lows[1] or highs[0] != highs[1]:
         padding = [(0, 0)] * value.ndim
-        padding[e] = (lows[0] - min(lows), max(highs) - highs[0])
+        padding[axis] = (max(0, lows[0] - lows[1]), max(0, highs[1] - highs[0]))
         value = np.pad(value, padding, constant_values=np.inf)
-    slope = _axis(block.start[e, now] * np.arange(value.shape[e]), e, value.ndim)
-    upwards = np.minimum.accumulate(value - slope, axis=e) + slope
-    downwards = np.flip(np.minimum.accumulate(np.flip(value, axis=e), axis=e), axis=e)
+    slope = _laid(start * np.arange(value.shape[axis], dtype=np.float64), axis, value.ndim)
+    upwards = np.minimum.accumulate(value - slope, axis=axis) + slope
+    backwards = [slice(None)] * value.ndim
+    backwards[axis] = slice(None, None, -1)
+    reverse = tuple(backwards)
+    downwards = np.minimum.accumulate(value[reverse], axis=axis)[reverse]
     value = np.minimum(upwards, downwards)
     keep = [slice(None)] * value.ndim
     offset = lows[1] - min(lows)
-    keep[e] = slice(offset, offset + highs[1] - lows[1] + 1)
+    keep[axis] = slice(offset, offset + highs[1] - lows[1] + 1)
     return value[tuple(keep)]
-
-
-def _start_cost_to(block: Block, t: int, later: int, target: Ints) -> Floats:
-    """Start cost from every state of t to `target` [E] at `later`."""
-    engines = len(block.low)
-    total = np.zeros([1] * engines)
-    for e in range(engines):
-        low = int(block.low[e, t])
-        counts = np.arange(low, max(low, int(block.high[e, t])) + 1)
-        total = total + _axis(block.start[e, later] * np.maximum(0, target[e] - counts), e, engines)
-    return total
-
-
-def _only(value: Floats, cell: Ints) -> Floats:
-    """`value` with every other state ruled out."""
-    single = np.full_like(value, np.inf)
-    single[tuple(cell)] = value[tuple(cell)]
-    return single

@@ -175,9 +175,11 @@ def _role_block(
         price[e] = part * np.min([problem.pools[p].run_cost + held_price[p] for p in pools], 0)
         start[e] = part * np.min([start_prices(problem, p, held_price[p]) for p in pools], 0)
     alone = all(problem.pools[pools[0]].role is role for pools in engines)
-    most = work.max_replicas.get(role) if alone else None
+    most = None
+    if alone and role in work.max_replicas:
+        most = np.full(problem.intervals, work.max_replicas[role])
     kept = [int(e) for e in np.flatnonzero(not_beaten(price, start, share, most is None))]
-    fewest = work.min_replicas.get(role, 0) if alone else 0
+    fewest = np.full(problem.intervals, work.min_replicas.get(role, 0) if alone else 0)
     high = useful_counts(price, start, share, need, fewest)
     if len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in engines]
@@ -195,7 +197,7 @@ def _role_block(
             high=high[grid],
             need=need,
             penalty=unit.min(axis=0, initial=np.inf),
-            fewest=0 if fillers else fewest,
+            fewest=np.zeros_like(fewest) if fillers else fewest,
             most=most,
         ),
         engines=[engines[e] for e in grid],

@@ -25,6 +25,9 @@ from heteroplan.units import S_PER_HOUR
 
 INTEGER: Literal["Integer"] = "Integer"
 
+TINY_LOAD = 1e-3
+"""Replicas; a thousand times what a solver takes for an integer."""
+
 type Terms = list[tuple[pulp.LpVariable, float]]
 
 
@@ -149,7 +152,10 @@ def define_shortage(model: Model, allow_short: bool) -> None:
 
 
 def define_capacity(model: Model) -> None:
-    """Σ_k load[p,k,t]·x[p,k,t] <= n[p,t] [replicas] for each pool: the SLO holds."""
+    """Σ_k load[p,k,t]·x[p,k,t] <= n[p,t] [replicas] for each pool: the SLO holds.
+
+    And x[p,k,t] <= n[p,t] where the load is so small that a solver would take it for nothing.
+    """
     for p, pool in enumerate(model.problem.pools):
         for t in range(model.problem.intervals):
             busy: Terms = [
@@ -159,6 +165,10 @@ def define_capacity(model: Model) -> None:
             ]
             if busy:
                 model.add([*busy, (model.n[p][t], -1.0)], "<=", 0.0, f"capacity_{p}_{t}")
+            for k, flow in enumerate(model.x[p]):
+                if (share := flow[t]) is not None and pool.load[k, t] < TINY_LOAD:
+                    row = [(share, 1.0), (model.n[p][t], -1.0)]
+                    model.add(row, "<=", 0.0, f"whole_{p}_{k}_{t}")
 
 
 def define_balance(model: Model) -> None:

@@ -86,6 +86,29 @@ class _Task:
             for p in pools
         )
 
+    def count(self, role: Role, replicas: Ints) -> Ints:
+        """[T] replicas of a role in all domains of a plan [P, T]."""
+        pools = self.problem.works[self.w].pools
+        return np.asarray(
+            replicas[[p for p in pools if self.problem.pools[p].role is role]].sum(axis=0)
+        )
+
+    def fewest(self, role: Role, others: Ints) -> Ints:
+        """[T] replicas of a role that its minimum still asks for beside `others`."""
+        minimum = self.problem.works[self.w].min_replicas.get(role, 0)
+        return np.maximum(0, minimum - self.count(role, others))
+
+    def most(self, role: Role, others: Ints) -> Ints | None:
+        """[T] replicas of a role that its maximum leaves beside `others`."""
+        maximum = self.problem.works[self.w].max_replicas.get(role)
+        return None if maximum is None else np.maximum(0, maximum - self.count(role, others))
+
+    def minimum_met(self, replicas: Ints) -> bool:
+        """Whether every role has its minimum at all times."""
+        return not any(
+            self.fewest(role, replicas).any() for role in self.problem.works[self.w].min_replicas
+        )
+
     def thrifty(self) -> "_Task":
         """The same with nothing but each role's cheapest engines."""
         pools = self.problem.works[self.w].pools
@@ -107,22 +130,20 @@ def _fill(task: _Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.works[task.w].pools)
     domains, rest = task.domains(), task.need()
-    fewest = dict(problem.works[task.w].min_replicas)
-    while domains and (rest.any() or fewest):
+    while domains and (rest.any() or not task.minimum_met(trial)):
         wanted = {name: _wanted(name, rest, parts, len(domains)) for name in domains}
         largest = max(domains, key=lambda name: float(wanted[name].sum()))
         names = domains if parts is None else [largest]
         options = {
             name: option
             for name in names
-            if (option := _place_in_domain(task, domains[name], trial, wanted[name], fewest))
+            if (option := _place_in_domain(task, domains[name], trial, wanted[name]))
         }
         if not options:
             break
         home = min(options, key=lambda name: options[name][0])
         trial[domains.pop(home)] = options[home][1]
         rest = _less(rest, options[home][2])
-        fewest = {}
     return (float(rest.sum()), task.cost(pools, trial)), trial[pools]
 
 
@@ -142,7 +163,7 @@ def _spread(task: _Task, replicas: Ints) -> tuple[Rank, Ints]:
     for name, members in task.domains().items():
         beside = trial.copy()
         beside[members] = 0
-        option = _place_in_domain(task, members, beside, served[name] + missing, {})
+        option = _place_in_domain(task, members, beside, served[name] + missing)
         if option:
             beside[members] = option[1]
             left = option[0][0]
@@ -168,7 +189,7 @@ type Placement = tuple[Rank, Ints, Floats]
 
 
 def _place_in_domain(
-    task: _Task, pools: list[int], replicas: Ints, need: Floats, fewest: dict[Role, int]
+    task: _Task, pools: list[int], replicas: Ints, need: Floats
 ) -> Placement | None:
     """The best of: prefill before decode, decode before prefill, aggregated alone."""
     orders = [(Role.PREFILL, Role.DECODE), (Role.DECODE, Role.PREFILL), (Role.AGGREGATED,)]
@@ -179,7 +200,7 @@ def _place_in_domain(
             continue
         if order == (Role.DECODE, Role.PREFILL) and not _share_node_types(task.problem, pools):
             continue
-        placed = _place_roles(task, pools, replicas, need, fewest, order)
+        placed = _place_roles(task, pools, replicas, need, order)
         if placed is not None:
             found.append(placed)
     return min(found, key=lambda placement: placement[0]) if found else None
@@ -197,25 +218,46 @@ def _place_roles(
     pools: list[int],
     replicas: Ints,
     need: Floats,
-    fewest: dict[Role, int],
     order: tuple[Role, ...],
 ) -> Placement | None:
     """Roles in order; where one falls short, both again with what the two can serve."""
-    trial, wanted, served = replicas.copy(), need, need
-    for _ in range(2):
+    problem, trial, wanted, served = task.problem, replicas.copy(), need, need
+    trial[pools] = 0
+    fewest = {role: task.fewest(role, trial) for role in order}
+    members = {role: [p for p in pools if problem.pools[p].role is role] for role in order}
+    for _ in range(3):
         for role in order:
-            members = [p for p in pools if task.problem.pools[p].role is role]
-            trial[members] = 0
-            path = _cover(task, role, members, trial, wanted, fewest.get(role, 0))
+            trial[members[role]] = 0
+            path = _cover(task, role, members[role], trial, wanted, fewest[role])
             if path is None:
                 return None
-            trial[members] = path.counts
-            served = np.minimum(served, _cover_of(task.problem, members, path.counts))
-        if not (served < wanted - COVER_TOLERANCE).any():
+            trial[members[role]] = path.counts
+            served = np.minimum(served, _cover_of(problem, members[role], path.counts))
+        banded = _band(task, {role: trial[members[role]].sum(axis=0) for role in order}, fewest)
+        if banded is None and not (served < wanted - COVER_TOLERANCE).any():
             break
+        fewest = banded or fewest
         wanted = served = np.minimum(served, need)
     left = float(_less(need, served).sum())
     return (left, task.cost(pools, trial)), trial[pools], served
+
+
+def _band(
+    task: _Task, counts: dict[Role, Ints], fewest: dict[Role, Ints]
+) -> dict[Role, Ints] | None:
+    """Replicas that each role needs for the ratio band; None where the band already holds."""
+    band = task.problem.works[task.w].pd_ratio
+    if band is None or Role.AGGREGATED in counts:
+        return None
+    prefill, decode = counts[Role.PREFILL], counts[Role.DECODE]
+    decode_wanted = np.maximum(decode, np.ceil(prefill / band.high - COVER_TOLERANCE))
+    prefill_wanted = np.maximum(prefill, np.ceil(band.low * decode_wanted - COVER_TOLERANCE))
+    if (prefill_wanted == prefill).all() and (decode_wanted == decode).all():
+        return None
+    return {
+        Role.PREFILL: np.maximum(fewest[Role.PREFILL], prefill_wanted).astype(np.int64),
+        Role.DECODE: np.maximum(fewest[Role.DECODE], decode_wanted).astype(np.int64),
+    }
 
 
 def _cover_of(problem: Problem, pools: list[int], counts: Ints) -> Floats:
@@ -245,7 +287,7 @@ def domain_share(problem: Problem, pools: list[int], replicas: Ints) -> Floats:
 
 
 def _cover(
-    task: _Task, role: Role, pools: list[int], replicas: Ints, need: Floats, fewest: int
+    task: _Task, role: Role, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
 ) -> Path | None:
     """Cheapest pools of one role in one domain under the GPUs that are left."""
     problem, held_price = task.problem, task.held_price
@@ -256,7 +298,7 @@ def _cover(
     share = np.array([mix_share(problem, p) for p in pools])
     price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
     start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
-    most = problem.works[task.w].max_replicas.get(role)
+    most = task.most(role, replicas)
     kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
     high = np.minimum(room, useful_counts(price, start, share, need, fewest))
     high[~kept] = 0

@@ -4,9 +4,11 @@ Some workloads are free within a box around their present pool sizes, all others
 Nodes are counted, so that a run does not depend on the clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.optimize import solver
 from heteroplan.optimize.model import (
@@ -20,7 +22,7 @@ from heteroplan.optimize.model import (
 )
 from heteroplan.optimize.primal import Incumbent, incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
-from heteroplan.optimize.solver import Answer, Effort
+from heteroplan.optimize.solver import Answer, Effort, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Neighbourhood:
 
     works: tuple[int, ...]
     times: tuple[int, ...] | None = None
-    """Intervals; all where None."""
+    """Intervals in a row (a cyclic day may wrap); all where None."""
     radius: int | None = None
     """Replicas up and down from the present size; any size where None."""
 
@@ -42,62 +44,95 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     others = best.solution.replicas.copy()
     others[pools] = 0
     sub = problem.restricted(around.works, problem.residual(others))
+    at = _with_edges(sub, around.times) if around.times is not None else None
     here = best.solution.replicas[pools]
-    now = Solution(here, tuple(best.solution.flow[p] for p in pools))
-    found, _ = solve_mip(sub, _box(sub, here, around), now, effort)
+    share = [best.solution.flow[p] for p in pools]
+    if at is not None:
+        sub, here, share = sub.window(at), here[:, at], [flow[:, at] for flow in share]
+    still = None
+    if around.times is not None:
+        still = ~np.isin(np.arange(problem.intervals) if at is None else at, around.times)
+    found = solve_mip(
+        sub, _box(sub, here, around.radius, still), Solution(here, tuple(share)), effort
+    ).solution
     if found is None:
         return best
-    replicas = best.solution.replicas.copy()
-    replicas[pools] = found.replicas
-    flow = list(best.solution.flow)
-    for p, share in zip(pools, found.flow, strict=True):
-        flow[p] = share
+    replicas, flow = best.solution.replicas.copy(), list(best.solution.flow)
+    for i, p in enumerate(pools):
+        if at is None:
+            replicas[p], flow[p] = found.replicas[i], found.flow[i]
+        else:
+            flow[p] = flow[p].copy()
+            replicas[p, at], flow[p][:, at] = found.replicas[i], found.flow[i]
     tried = incumbent(problem, Solution(replicas, tuple(flow)))
     return tried if tried.rank < best.rank else best
 
 
-def _box(problem: Problem, here: Ints, around: Neighbourhood) -> Box:
+def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
+    """The window and, on either side, the intervals that its starts reach; None for a whole day."""
+    reach = max((pool.lead for pool in problem.pools), default=0) + 1
+    wide = [
+        *range(times[0] - reach, times[0]),
+        *times,
+        *range(times[-1] + 1, times[-1] + 1 + reach),
+    ]
+    if problem.cyclic:
+        wide = [t % problem.intervals for t in wide]
+        return wide if len(set(wide)) == len(wide) else None
+    return [t for t in wide if 0 <= t < problem.intervals]
+
+
+def _box(problem: Problem, here: Ints, radius: int | None, still: NDArray[np.bool_] | None) -> Box:
     most = np.array([pool.most for pool in problem.pools])
     low, high = np.zeros_like(here), np.maximum(most, here)
-    if around.radius is not None:
-        low = np.maximum(low, here - around.radius)
-        high = np.minimum(high, here + around.radius)
-    if around.times is not None:
-        still = np.ones(problem.intervals, dtype=bool)
-        still[list(around.times)] = False
+    if radius is not None:
+        low = np.maximum(low, here - radius)
+        high = np.minimum(high, here + radius)
+    if still is not None:
         low, high = np.where(still, here, low), np.where(still, here, high)
     return Box(low, high)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MipResult:
+    """What one MIP found and proved inside its box."""
+
+    solution: Solution | None
+    bound: float | None
+    """On the cost, at the shortage found [objective units]; None where nothing was proved."""
+    unserved_bound: dict[int, float]
+    """Requests by priority class, each at the shortage found for the classes before."""
+
+
 def solve_mip(
     problem: Problem, box: Box | None, start: Solution | None, effort: Effort
-) -> tuple[Solution | None, Answer | None]:
-    """One MIP: least shortage by priority class, then least cost, from `start` where given.
-
-    The answer's bound is in objective units and holds for `box` alone.
-    """
+) -> MipResult:
+    """One MIP: least shortage by priority class, then least cost, from `start` where given."""
     known = incumbent(problem, start) if start else None
     allow_short = known is None or not known.covered
     model = build_model(problem, box=box, allow_short=allow_short)
     best = start
+    least: dict[int, float] = {}
     if allow_short:
         for priority in sorted({work.priority for work in problem.works}):
-            minimise_shortage(model, priority)
-            if solver_run(model, best, effort).has_solution:
+            scale = minimise_shortage(model, priority)
+            answer = run_from(model, best, effort)
+            if answer.has_solution:
                 best = read_solution(model)
             if best is None:
-                return None, None
+                return MipResult(None, None, least)
+            least[priority] = max(0.0, (answer.bound or 0.0) * scale)
             lost = incumbent(problem, best).unserved[priority]
             cap_shortage(model, {priority: lost * (1 + 1e-9) + 1e-6})
         minimise_cost(model)
-    answer = solver_run(model, best, effort)
+    answer = run_from(model, best, effort)
     if answer.has_solution:
         best = read_solution(model)
-    bound = None if answer.bound is None else answer.bound * model.cost_scale
-    return best, Answer(answer.verdict, answer.has_solution, answer.objective, bound)
+    proved = answer.bound is not None and answer.verdict is not Verdict.FAILED
+    return MipResult(best, (answer.bound or 0.0) * model.cost_scale if proved else None, least)
 
 
-def solver_run(model: Model, start: Solution | None, effort: Effort) -> Answer:
+def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
     """Minimise the model's objective from `start` where given."""
     if start is not None:
         _warm_start(model, start)

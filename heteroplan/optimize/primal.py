@@ -28,9 +28,15 @@ ESCALATION = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Incumbent:
-    """A feasible plan and its rank: first shortage by priority class, then cost."""
+    """A plan and its rank: first broken replica limits, then shortage by priority, then cost.
+
+    Supply, capacity and balance always hold. Limits on replicas (minimum, maximum, ratio band)
+    may be broken on the way; such a plan is never the answer.
+    """
 
     solution: Solution
+    broken: float
+    """Replicas missing or too many for the limits, summed over the horizon."""
     unserved: dict[int, float]
     """Requests by priority class."""
     cost: float
@@ -38,19 +44,52 @@ class Incumbent:
     @property
     def rank(self) -> tuple[float, ...]:
         """Less is better; shortage in requests, rounded up, so that noise does not outrank cost."""
-        return (*(float(ceil(self.unserved[p])) for p in sorted(self.unserved)), self.cost)
+        lost = (float(ceil(self.unserved[p])) for p in sorted(self.unserved))
+        return (self.broken, *lost, self.cost)
 
     @property
     def covered(self) -> bool:
-        """Whether nothing is left unserved."""
-        return not any(self.unserved.values())
+        """Whether it is a plan that leaves nothing unserved."""
+        return not self.broken and not any(self.unserved.values())
 
 
 def incumbent(problem: Problem, solution: Solution) -> Incumbent:
     """Rank a feasible solution."""
     return Incumbent(
-        solution, unserved_requests(problem, solution.flow), problem.cost(solution.replicas)
+        solution,
+        broken_limits(problem, solution.replicas),
+        unserved_requests(problem, solution.flow),
+        problem.cost(solution.replicas),
     )
+
+
+def broken_limits(problem: Problem, replicas: Ints) -> float:
+    """Replicas by which minima, maxima and ratio bands are missed, summed over the horizon."""
+    missed = 0.0
+    for work in problem.works:
+        for role in Role:
+            members = [p for p in work.pools if problem.pools[p].role is role]
+            count = replicas[members].sum(axis=0)
+            missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
+            if role in work.max_replicas:
+                missed += np.maximum(0, count - work.max_replicas[role]).sum()
+        if work.pd_ratio is None:
+            continue
+        for domain in {problem.pools[p].domain for p in work.pools}:
+            prefill, decode = (
+                replicas[
+                    [
+                        p
+                        for p in work.pools
+                        if problem.pools[p].domain == domain and problem.pools[p].role is role
+                    ]
+                ].sum(axis=0)
+                for role in (Role.PREFILL, Role.DECODE)
+            )
+            over = np.maximum(prefill - work.pd_ratio.high * decode, 0)
+            under = np.maximum(work.pd_ratio.low * decode - prefill, 0)
+            missed += np.where(over + under > COVER_TOLERANCE, over + under, 0.0).sum()
+    return float(missed)
 
 
 def place_all(problem: Problem, prices: Floats, order: Sequence[int]) -> Incumbent:

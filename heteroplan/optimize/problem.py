@@ -7,7 +7,7 @@ in replicas, so every coefficient lies near 1.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil
 
@@ -158,6 +158,21 @@ class Problem:
             ),
         )
 
+    def window(self, times: Sequence[int]) -> "Problem":
+        """The program of some intervals in a row, whose first and last the caller holds still."""
+        at = list(times)
+        return replace(
+            self,
+            intervals=len(at),
+            cyclic=False,
+            works=tuple(replace(work, rps=work.rps[:, at]) for work in self.works),
+            pools=tuple(
+                replace(pool, run_cost=pool.run_cost[at], load=pool.load[:, at], most=pool.most[at])
+                for pool in self.pools
+            ),
+            supplies=tuple(replace(row, gpus=row.gpus[at]) for row in self.supplies),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
@@ -205,7 +220,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
 def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str, Ints]:
     """GPUs of each node type in a domain [T], maintenance applied."""
     fleet = scenario.fleet
-    moments = scenario.horizon.boundaries()
+    moments = [moment.astimezone(UTC) for moment in scenario.horizon.boundaries()]
     leaves = fleet.network.domains(level)[domain]
     supply = {}
     for shape in fleet.node_types:
@@ -276,9 +291,7 @@ def _pool(
         lead=lead,
         load=load,
         most=_most_replicas(
-            supply[candidate.node_type] // engine.gpus,
-            load,
-            max(workload.min_replicas.get(engine.role, 0), 0),
+            supply[candidate.node_type] // engine.gpus, load, workload, engine.role
         ),
     )
 
@@ -289,7 +302,11 @@ def _busy_replicas(rps: float, capacity_rps: float) -> float:
     return rps / capacity_rps if capacity_rps > 0.0 else float("inf")
 
 
-def _most_replicas(room: Ints, load: Floats, wanted: int) -> Ints:
+def _most_replicas(room: Ints, load: Floats, workload: Workload, role: Role) -> Ints:
+    """[T] replicas that fit; without a ratio band no more than could ever be of use."""
+    if workload.pd_ratio is not None:
+        return room
+    wanted = workload.min_replicas.get(role, 0)
     useful = np.where(np.isfinite(load), load, 0.0).sum(axis=0).max(initial=0.0)
     return np.minimum(room, max(ceil(useful - COVER_TOLERANCE), wanted)).astype(np.int64)
 

@@ -27,8 +27,10 @@ class Search:
     progress: Progress
     started: float = field(default_factory=monotonic)
     best: Incumbent | None = None
-    bound: float = 0.0
-    """On the cost of plans that leave no more unserved than the best one."""
+    covering_bound: float = 0.0
+    """On the cost of plans that serve everything."""
+    short_bound: float = 0.0
+    """On the cost of plans that leave no more unserved than the best one, which leaves some."""
     unserved_bound: dict[int, float] = field(default_factory=dict)
     """Requests that no plan serves, by priority class."""
     interrupted: bool = False
@@ -39,6 +41,13 @@ class Search:
         assert self.best is not None
         return self.best
 
+    @property
+    def bound(self) -> float:
+        """On the cost of plans that leave no more unserved than the best one."""
+        if self.best is None or not any(self.best.unserved.values()):
+            return self.covering_bound
+        return self.short_bound
+
     def out_of_time(self) -> bool:
         """Whether the clock or the user ends the search."""
         self.interrupted = self.interrupted or self.stop()
@@ -46,11 +55,11 @@ class Search:
 
     def done(self) -> bool:
         """Gap reached, or time up with a plan in hand."""
-        return self.best is not None and (self.closed(self.gap) or self.out_of_time())
+        return self.closed(self.gap) or self.out_of_time()
 
     def closed(self, gap: float) -> bool:
         """Whether the best plan is proven within `gap`, its shortage included."""
-        if self.best is None:
+        if self.best is None or self.best.broken:
             return False
         settled = all(
             lost <= self.unserved_bound.get(priority, 0.0) * (1 + gap) + 1e-6
@@ -62,14 +71,22 @@ class Search:
         """Keep `tried` if it ranks better; says whether it did."""
         better = self.best is None or tried.rank < self.best.rank
         if better:
+            if self.best is not None and tried.unserved != self.best.unserved:
+                self.short_bound = 0.0
             self.best = tried
             self.report()
         return better
 
-    def raise_bound(self, value: float) -> None:
-        """Keep a proven bound if it is higher."""
-        if np.isfinite(value) and value > self.bound:
-            self.bound = value
+    def raise_covering_bound(self, value: float) -> None:
+        """Keep a proven bound on plans that serve everything, if it is higher."""
+        if np.isfinite(value) and value > self.covering_bound:
+            self.covering_bound = value
+            self.report()
+
+    def raise_short_bound(self, value: float) -> None:
+        """Keep a proven bound on plans as short as the best one, if it is higher."""
+        if value > self.short_bound:
+            self.short_bound = value
             self.report()
 
     def report(self) -> None:

@@ -39,7 +39,7 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.search import Progress, Search
-from heteroplan.optimize.solver import Stop, Verdict
+from heteroplan.optimize.solver import Stop
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
@@ -85,8 +85,11 @@ def solve(
     for _ in _stages(search):
         if search.done():
             break
-    if search.best is None:
-        raise NoPlanError("no plan was found within the time limit; raise --time-limit")
+    if search.best is None or search.best.broken:
+        raise NoPlanError(
+            "no plan keeps min_replicas, max_replicas and pd_ratio within the time limit; "
+            "relax them or raise --time-limit"
+        )
     return _outcome(search)
 
 
@@ -96,13 +99,13 @@ def _stages(search: Search) -> Iterator[None]:
     search.offer(place_all(search.problem, no_prices, by_size(search.problem)))
     yield
     if search.plan.covered:
-        search.raise_bound(priced_bound(search.problem, no_prices).value)
+        search.raise_covering_bound(priced_bound(search.problem, no_prices).value)
         yield
     relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
         search.unserved_bound = dict(relaxed.unserved)
         if not any(relaxed.unserved.values()):
-            search.raise_bound(relaxed.bound)
+            search.raise_covering_bound(relaxed.bound)
             yield
         yield from _plans_near_lp(search, relaxed)
         if not any(relaxed.unserved.values()):
@@ -152,7 +155,7 @@ def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
     problem = search.problem
 
     def target() -> float:
-        return search.plan.cost if search.plan.covered else search.bound * 1.02
+        return search.plan.cost if search.plan.covered else search.covering_bound * 1.02
 
     steps = improve_prices(
         problem,
@@ -164,7 +167,7 @@ def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
     )
     best_value, prices = -np.inf, relaxed.prices
     for step, (found, at) in enumerate(steps):
-        search.raise_bound(found.value)
+        search.raise_covering_bound(found.value)
         if found.value > best_value:
             best_value, prices = found.value, at
         if step % PLACE_EVERY == 0:
@@ -196,11 +199,15 @@ def _polish_stage(search: Search) -> Iterator[None]:
     """Neighbourhoods until none helps: short hours, single workloads, windows, pairs."""
     problem = search.problem
     works = tuple(range(len(problem.works)))
-    single = [Neighbourhood((w,), radius=1) for w in works]
-    windows = [Neighbourhood(works, times, radius=2) for times in _windows(problem)]
-    pairs = [Neighbourhood(pair, radius=1) for pair in combinations(works, 2)]
+    pairs = list(combinations(works, 2))
     yield from _polish_all(search, _short_hours(problem, search.plan, None))
-    for neighbourhoods in (single, windows, pairs):
+    for neighbourhoods in (
+        [Neighbourhood((w,), times, 1) for w in works for times in _windows(problem, 6)],
+        [Neighbourhood((w,), radius=1) for w in works],
+        [Neighbourhood(works, times, 1) for times in _windows(problem, WINDOW)],
+        [Neighbourhood((w,), times, 2) for w in works for times in _windows(problem, 12)],
+        [Neighbourhood(two, times, 2) for two in pairs for times in _windows(problem, 6)],
+    ):
         while any((yield from _polish_all(search, neighbourhoods))):
             pass
 
@@ -217,11 +224,13 @@ def _polish_all(
     return helped
 
 
-def _windows(problem: Problem) -> list[tuple[int, ...]]:
-    """Overlapping windows of time over the day."""
+def _windows(problem: Problem, length: int) -> list[tuple[int, ...]]:
+    """Windows of time over the day, each half over the one before."""
+    length = min(length, problem.intervals)
+    last = problem.intervals if problem.cyclic else problem.intervals - length + 1
     return [
-        tuple(sorted({(first + i) % problem.intervals for i in range(WINDOW)}))
-        for first in range(0, problem.intervals, WINDOW // 2)
+        tuple((first + i) % problem.intervals for i in range(length))
+        for first in range(0, last, max(1, length // 2))
     ]
 
 
@@ -243,17 +252,23 @@ def _short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[
 
 def _whole_program(search: Search) -> Iterator[None]:
     """The whole program from the best plan, for as long as there is time."""
+    problem = search.problem
     if not search.plan.covered:
-        value = bound_at_shortage(search.problem, search.plan.unserved, search.effort())
-        search.raise_bound(value if value is not None else 0.0)
+        value = bound_at_shortage(problem, search.plan.unserved, search.effort())
+        search.raise_short_bound(value if value is not None else 0.0)
         yield
-    found, answer = solve_mip(
-        search.problem, None, search.plan.solution, search.effort(gap=search.gap)
-    )
-    if found is not None:
-        search.offer(incumbent(search.problem, found))
-    if answer is not None and answer.bound is not None and answer.verdict is not Verdict.FAILED:
-        search.raise_bound(min(answer.bound, search.plan.cost))
+    found = solve_mip(problem, None, search.plan.solution, search.effort(gap=search.gap))
+    if found.solution is not None:
+        search.offer(incumbent(problem, found.solution))
+    for priority, least in found.unserved_bound.items():
+        known = search.unserved_bound.get(priority, 0.0)
+        search.unserved_bound[priority] = max(known, min(least, search.plan.unserved[priority]))
+    if found.bound is not None:
+        value = min(found.bound, search.plan.cost)
+        if search.plan.covered:
+            search.raise_covering_bound(value)
+        else:
+            search.raise_short_bound(value)
     yield
 
 

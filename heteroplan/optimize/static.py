@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heteroplan.optimize.model import Model, build_model, read_solution
-from heteroplan.optimize.polish import solver_run
+from heteroplan.optimize.polish import run_from
 from heteroplan.optimize.problem import (
     Floats,
     Ints,
@@ -80,7 +80,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
     """Constant sizes of the small program, and a bound on the cost of any."""
     merged, members = _merged(problem)
     model = build_model(merged, allow_short=False, constant=True)
-    answer = solver_run(model, None, replace(effort, nodes=MERGED_NODES))
+    answer = run_from(model, None, replace(effort, nodes=MERGED_NODES))
     if answer.verdict is Verdict.INFEASIBLE:
         return Verdict.INFEASIBLE, np.inf
     bound = _bound(model, answer)
@@ -96,7 +96,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
         _floor_cost(model, bound)
         if extra is not None and sizes is not None:
             _limit_totals(model, members, sizes, extra)
-        answer = solver_run(model, best, replace(effort, nodes=SPREAD_NODES))
+        answer = run_from(model, best, replace(effort, nodes=SPREAD_NODES))
         if answer.has_solution:
             best = read_solution(model)
         if extra is None:

@@ -1,5 +1,0 @@
-"""Commands."""
-
-
-def main() -> None:
-    """Placeholder until the commands are wired."""

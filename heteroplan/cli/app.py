@@ -1,0 +1,67 @@
+"""The Typer application: its commands and what stands before them."""
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from heteroplan import __version__
+from heteroplan.cli import measuring, planning
+from heteroplan.cli.streams import emit
+
+NO_COLOR = "--no-color"
+
+
+class _Commands(TyperGroup):
+    """Takes `--no-color` after a command as well as before it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if NO_COLOR in args:
+            os.environ["NO_COLOR"] = "1"
+        return super().parse_args(ctx, [arg for arg in args if arg != NO_COLOR])
+
+
+app = typer.Typer(
+    name="heteroplan",
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        emit(f"heteroplan {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+    no_color: Annotated[
+        bool, typer.Option(NO_COLOR, help="No colours (also: NO_COLOR in the environment).")
+    ] = False,
+) -> None:
+    """Offline capacity planner for LLM inference split into prefill and decode on mixed GPUs.
+
+    Exit codes: 0 done, and demand is covered; 1 demand is not covered; 2 wrong usage or input;
+    3 no plan found; 130 interrupted; 70 a bug.
+    """
+
+
+for command in (
+    planning.plan,
+    planning.check,
+    planning.validate,
+    planning.export,
+    measuring.demand,
+    measuring.fit,
+    planning.schema,
+):
+    app.command()(command)

@@ -1,0 +1,131 @@
+"""Commands that make inputs from traces and measurements: parse, one pipeline call, one render.
+
+Heavy imports happen inside.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from heteroplan.cli import options
+from heteroplan.cli.streams import STDOUT, deliver, say, show
+from heteroplan.entities.workload import Role
+from heteroplan.errors import UsageError
+
+
+def demand(
+    traces: Annotated[
+        list[str],
+        typer.Argument(metavar="TRACE", help="Request traces (.gz too), or - (standard input)."),
+    ],
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(metavar="FORMAT", help="azure or vidur; default: by the header."),
+    ] = None,
+    interval: Annotated[
+        Any,
+        typer.Option(parser=options.duration_s, metavar="DURATION", help="Such as 15min."),
+    ] = "15min",
+    timezone: Annotated[
+        str, typer.Option(metavar="ZONE", help="IANA zone of the days, and of stamps without one.")
+    ] = "UTC",
+    start: Annotated[
+        Any,
+        typer.Option(parser=options.moment, metavar="STAMP", help="When the first request comes."),
+    ] = None,
+    quantile: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="One typical day: this quantile at each time of day."),
+    ] = None,
+    growth: Annotated[float, typer.Option(metavar="FACTOR", help="Multiplies all rates.")] = 1.0,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Demand CSV; - for standard output.")
+    ] = None,
+) -> None:
+    """Traces to a demand curve."""
+    from heteroplan import pipeline
+    from heteroplan.demand.curve import write_csv
+    from heteroplan.outputs.console import render_curve
+
+    curve = pipeline.demand(
+        traces,
+        format=format,
+        interval_s=interval,
+        timezone=timezone,
+        start=start,
+        quantile=quantile,
+        growth=growth,
+    )
+    if out is not None:
+        deliver(write_csv(curve), out)
+    if out == STDOUT:
+        say(curve.notes)
+    else:
+        show(lambda console: render_curve(curve, console))
+
+
+def fit(
+    measurements: Annotated[
+        list[str], typer.Argument(metavar="MEASUREMENTS", help="Measurement CSVs (.gz too).")
+    ],
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(metavar="FORMAT", help="heteroplan or splitwise; default: by the header."),
+    ] = None,
+    gpu: Annotated[str | None, typer.Option(metavar="GPU", help="Only this GPU type.")] = None,
+    tp: Annotated[int | None, typer.Option(metavar="GPUS", help="Only this size [GPUs].")] = None,
+    tokens: Annotated[
+        Any, typer.Option(parser=options.span, metavar="LO:HI", help="Prefill batches [tokens].")
+    ] = None,
+    batch: Annotated[
+        Any, typer.Option(parser=options.span, metavar="LO:HI", help="Decode batches [sequences].")
+    ] = None,
+    context: Annotated[
+        Any, typer.Option(parser=options.span, metavar="LO:HI", help="Decode contexts [tokens].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Model of the profile; needed for --out.")
+    ] = None,
+    kv_tokens: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=options.kv_tokens,
+            metavar="[GPU:TP=]TOKENS",
+            help="KV cache that fits a decode replica. Repeatable.",
+        ),
+    ] = None,
+    kv_bytes_per_token: Annotated[
+        float | None, typer.Option(min=1, metavar="BYTES", help="KV cache of a token [bytes].")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="profile.yaml; - for standard output.")
+    ] = None,
+) -> None:
+    """Measurements to a profile, with its error."""
+    from heteroplan import pipeline
+    from heteroplan.outputs.console import render_fit
+    from heteroplan.profiles.fit import Within
+
+    if out is not None and model is None:
+        raise UsageError("--out needs --model, the name that scenarios call the model by")
+    result = pipeline.fit(
+        measurements,
+        format=format,
+        gpu=gpu,
+        gpus=tp,
+        within=Within(batch_tokens=tokens, batch=batch, context=context),
+    )
+    say(result.notes)
+    if out != STDOUT:
+        show(lambda console: render_fit(result.fits, console))
+    if out is not None and model is not None:
+        decode_engines = [(f.gpu, f.gpus) for f in result.fits if f.phase is Role.DECODE]
+        text = pipeline.profile(
+            model,
+            result.fits,
+            kv_bytes_per_token=kv_bytes_per_token,
+            kv_tokens=options.kv_tokens_by_engine(kv_tokens or (), decode_engines),
+            origin=", ".join(Path(file).name for file in measurements),
+        )
+        deliver(text, out)

@@ -1,0 +1,104 @@
+"""Options as users write them. What does not fit is named by Typer with the option."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from heteroplan.entities.workload import Span
+from heteroplan.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class KvTokens:
+    """`[GPU:TP=]TOKENS`: KV cache of a decode replica."""
+
+    engine: tuple[str, int] | None
+    """GPU type and GPUs a replica; None is every engine."""
+    tokens: int
+
+
+def span(text: str) -> Span:
+    """`LO:HI`, either of which may be left out."""
+    low, colon, high = text.partition(":")
+    try:
+        found = Span(float(low) if low else 0.0, float(high) if high else math.inf)
+    except ValueError:
+        found = Span(math.nan, math.nan)
+    if not colon or not found.low <= found.high:
+        raise typer.BadParameter(f"{text!r} is not LOW:HIGH, such as 512:2048")
+    return found
+
+
+def kv_tokens(text: str) -> KvTokens:
+    """`516000` or `H100-SXM-80GB:4=516000`."""
+    engine, _, tokens = text.rpartition("=")
+    gpu, _, gpus = engine.rpartition(":")
+    known = bool(gpu) and gpus.isdecimal()
+    if not tokens.isdecimal() or int(tokens) == 0 or (engine and not known):
+        raise typer.BadParameter(f"{text!r} is not TOKENS or GPU:TP=TOKENS, such as 516000")
+    return KvTokens((gpu, int(gpus)) if known else None, int(tokens))
+
+
+def kv_tokens_by_engine(
+    given: Iterable[KvTokens], engines: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
+    """KV cache of each engine (GPU type, GPUs); what names an engine wins.
+
+    Raises UsageError for an engine that is not among `engines`.
+    """
+    known = list(dict.fromkeys(engines))
+    named = {each.engine: each.tokens for each in given}
+    for engine in named:
+        if engine is not None and engine not in known:
+            names = ", ".join(f"{gpu}:{gpus}" for gpu, gpus in known) or "none"
+            raise UsageError(f"--kv-tokens {engine[0]}:{engine[1]}: decode engines are {names}")
+    tokens = {engine: named.get(engine, named.get(None)) for engine in known}
+    return {engine: value for engine, value in tokens.items() if value is not None}
+
+
+def duration_s(text: str) -> int:
+    """`15min` as seconds."""
+    from heteroplan.inputs.durations import parse_duration_s
+
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from error
+
+
+def moment(text: str) -> datetime:
+    """ISO 8601, with or without an offset."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no moment; write for example 2026-11-23T06:00"
+        ) from error
+
+
+ScenarioPath = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario.yaml, a folder that holds one, or - for standard input.",
+        show_default=False,
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2. Repeatable.",
+    ),
+]
+Interval = Annotated[
+    str | None, typer.Option("--interval", metavar="DURATION", help="Planning step, such as 15min.")
+]
+TimeLimit = Annotated[
+    float, typer.Option("--time-limit", metavar="SECONDS", help="Longest solve [s].")
+]

@@ -1,0 +1,181 @@
+"""Commands on scenarios and plans: parse, one pipeline call, one render.
+
+Heavy imports happen inside.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heteroplan.cli.interrupts import Interrupt
+from heteroplan.cli.options import Interval, Overrides, ScenarioPath, TimeLimit
+from heteroplan.cli.streams import deliver, emit, show
+from heteroplan.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from heteroplan.entities.plan import Plan
+
+
+def plan(
+    scenario: ScenarioPath,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write plan.json, schedule.csv and report.html there."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print plan.json and nothing else.")] = False,
+    interval: Interval = None,
+    gap: Annotated[
+        float, typer.Option(metavar="SHARE", help="Relative gap to prove; 1 % is 0.01.")
+    ] = 0.01,
+    time_limit: TimeLimit = 60.0,
+    overrides: Overrides = None,
+) -> None:
+    """Plan a scenario: the schedule, what it saves, and the proof.
+
+    Ends with 1 when demand is not covered. Ctrl-C ends the solve with the best plan so far (130).
+    """
+    from heteroplan import pipeline
+    from heteroplan.outputs.terminal import SolveProgress, make_console
+
+    with Interrupt() as interrupted:
+        with SolveProgress(make_console(stderr=True)) as progress:
+            planned = pipeline.plan(
+                scenario,
+                overrides=overrides or (),
+                interval=interval,
+                gap=gap,
+                time_limit_s=time_limit,
+                out=out,
+                stop=interrupted,
+                progress=progress.update,
+            )
+        try:
+            if out is not None:
+                pipeline.write_plan(planned, out)
+        finally:
+            _show_plan(planned, json)
+    if interrupted():
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if not planned.covered:
+        raise typer.Exit(ExitCode.NOT_COVERED)
+
+
+def _show_plan(planned: "Plan", json: bool) -> None:
+    if json:
+        from heteroplan.outputs.plan_json import plan_text
+
+        emit(plan_text(planned))
+    else:
+        from heteroplan.outputs.console import render_plan
+
+        show(lambda console: render_plan(planned, console))
+
+
+def check(
+    scenarios: Annotated[
+        list[str],
+        typer.Argument(metavar="SCENARIO", help="Scenarios, as `plan` takes them."),
+    ],
+    min_headroom: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", help="Fail unless this much more of all demand fits; 10 % is 0.1."
+        ),
+    ] = 0.0,
+    format: Annotated[str, typer.Option(metavar="text|json|github")] = "text",  # noqa: A002
+    junit: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write JUnit XML there as well.")
+    ] = None,
+    time_limit: TimeLimit = 60.0,
+    overrides: Overrides = None,
+) -> None:
+    """CI gate: does each fleet cover its forecast?
+
+    Ends with 1 when one does not, with 2 when the input of one is wrong.
+    """
+    from heteroplan import pipeline
+    from heteroplan.outputs.check_report import check_github, check_json, check_junit
+    from heteroplan.outputs.terminal import SolveProgress, make_console
+
+    texts = {"json": check_json, "github": check_github}
+    if format not in (*texts, "text"):
+        raise UsageError(f"unknown check format {format!r}; known are text, {', '.join(texts)}")
+    with Interrupt() as interrupted, SolveProgress(make_console(stderr=True)) as progress:
+        result = pipeline.check(
+            scenarios,
+            overrides=overrides or (),
+            min_headroom=min_headroom,
+            time_limit_s=time_limit,
+            stop=interrupted,
+            progress=progress.update,
+        )
+    if format in texts:
+        emit(texts[format](result.rows))
+    else:
+        from heteroplan.outputs.console import render_check
+
+        show(lambda console: render_check(result.rows, console))
+    if junit is not None:
+        deliver(check_junit(result.rows), junit)
+    raise typer.Exit(result.exit_code)
+
+
+def validate(scenario: ScenarioPath, overrides: Overrides = None) -> None:
+    """Every problem of a scenario's files at once, or what it holds."""
+    from heteroplan import pipeline
+
+    loaded = pipeline.load(scenario, overrides=overrides or ())
+    from heteroplan.cli.summary import render_scenario
+
+    show(lambda console: render_scenario(loaded, console))
+
+
+def export(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="A plan.json, or - for standard input.")
+    ],
+    format: Annotated[  # noqa: A002
+        str, typer.Option(metavar="FORMAT", help="crontab, csv, json or keda.", show_default=False)
+    ],
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Default: standard output.")
+    ] = None,
+    name_template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Name of a pool's scale target; default {workload}-{role}-{engine}-{domain}.",
+        ),
+    ] = None,
+    target_kind: Annotated[
+        str, typer.Option(metavar="KIND", help="Kind of the scale target.")
+    ] = "Deployment",
+    target_api_version: Annotated[
+        str, typer.Option(metavar="VERSION", help="Its API version.")
+    ] = "apps/v1",
+    namespace: Annotated[str, typer.Option(metavar="NAME", help="Default: the current one.")] = "",
+    context: Annotated[str, typer.Option(metavar="NAME", help="kubectl context.")] = "",
+) -> None:
+    """The schedule of a plan for another system."""
+    from heteroplan import pipeline
+    from heteroplan.outputs.exporters import ExportOptions
+
+    named = {} if name_template is None else {"name_template": name_template}
+    chosen = ExportOptions(
+        target_kind=target_kind,
+        target_api_version=target_api_version,
+        namespace=namespace,
+        context=context,
+        **named,
+    )
+    deliver(pipeline.export(plan, format=format, options=chosen), out)
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario, fleet, profile or plan.")],
+) -> None:
+    """JSON Schema of a file, for editors."""
+    from heteroplan import pipeline
+
+    emit(pipeline.schema(kind))

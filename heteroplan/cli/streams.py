@@ -1,0 +1,61 @@
+"""Data to standard output, talk to standard error."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heteroplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STDOUT = "-"
+
+
+def emit(text: str) -> None:
+    """Write `text` to standard output, in UTF-8 whatever the locale.
+
+    Nobody listening any more (`| head`) is no error. Raises UsageError for a full disk.
+    """
+    _write(text.encode())
+
+
+def show(render: "Callable[[Console], None]") -> None:
+    """What `render` prints, on standard output and for the terminal there."""
+    from heteroplan.outputs.terminal import make_console
+
+    console = make_console()
+    with console.capture() as captured:
+        render(console)
+    _write(captured.get().encode(console.encoding, errors="replace"))
+
+
+def say(notes: Iterable[str]) -> None:
+    """Notes on standard error, one a line."""
+    for note in notes:
+        print(note, file=sys.stderr)
+
+
+def deliver(text: str, out: str | None) -> None:
+    """Write `text` to the file `out`, or to standard output without one and for `-`."""
+    from heteroplan import pipeline
+
+    if out is None or out == STDOUT:
+        emit(text)
+    else:
+        pipeline.write(Path(out), text)
+
+
+def _write(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # Python would try again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            reason = error.strerror or error
+            raise UsageError(f"standard output: cannot be written: {reason}") from error

@@ -1,0 +1,103 @@
+"""What a scenario holds, as `validate` shows it."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.workload import Workload
+from heteroplan.outputs.words import horizon_text
+
+if TYPE_CHECKING:
+    from heteroplan.inputs import Loaded
+
+
+def render_scenario(loaded: "Loaded", console: Console) -> None:
+    """Workloads, what a replica of each engine serves and what limits it, GPUs by node type."""
+    scenario = loaded.scenario
+    console.print(Text(f"{scenario.name}  {horizon_text(scenario.horizon)}", style="bold"))
+    console.print(Text("Valid: no problems were found.", style="bold green"))
+    for table in (
+        _workloads(scenario.workloads),
+        _engines(loaded),
+        _fleet(scenario.fleet),
+    ):
+        console.print()
+        console.print(table)
+
+
+def _workloads(workloads: tuple[Workload, ...]) -> Table:
+    table = _table("workload", "model", ">peak rps", ">mean rps", ">priority", "affinity")
+    for workload in workloads:
+        rates = [interval.rps for interval in workload.demand]
+        table.add_row(
+            Text(workload.name, style="bold"),
+            Text(workload.profile.model),
+            f"{max(rates):,.3g}",
+            f"{sum(rates) / len(rates):,.3g}",
+            str(workload.priority),
+            workload.affinity.value,
+        )
+    return table
+
+
+def _engines(loaded: "Loaded") -> Table:
+    table = _table("workload", "engine", "node type", ">GPUs", ">rps a replica", "limited by")
+    workloads = {workload.name: workload for workload in loaded.scenario.workloads}
+    before = ""
+    for candidate in loaded.candidates:
+        rps, limits = _at_peak(workloads[candidate.workload], candidate)
+        table.add_row(
+            Text("" if candidate.workload == before else candidate.workload, style="bold"),
+            Text(candidate.engine.name),
+            Text(candidate.node_type),
+            str(candidate.engine.gpus),
+            f"{rps:,.3g}",
+            Text(limits, style="" if rps > 0 else "yellow"),
+        )
+        before = candidate.workload
+    return table
+
+
+def _at_peak(workload: Workload, candidate: Candidate) -> tuple[float, str]:
+    """Rate of a replica with the request mix of the busiest interval, and its limits."""
+    peak = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
+    points = candidate.points[peak]
+    limits = ", ".join(dict.fromkeys(_limit(point) for point in points))
+    if any(point.capacity_rps <= 0 for point in points):
+        return 0.0, limits
+    busy_s = sum(
+        kind.share / point.capacity_rps
+        for kind, point in zip(workload.demand[peak].classes, points, strict=True)
+    )
+    return 1.0 / busy_s, limits
+
+
+def _limit(point: OperatingPoint) -> str:
+    return point.reason or point.limited_by.value.replace("_", " ")
+
+
+def _fleet(fleet: Fleet) -> Table:
+    table = _table("node type", "GPU", ">nodes", ">GPUs", ">USD a GPU-hour")
+    for shape in fleet.node_types:
+        nodes = sum(leaf.nodes.get(shape.name, 0) for leaf in fleet.network.leaves)
+        table.add_row(
+            Text(shape.name, style="bold"),
+            Text(shape.gpu.name),
+            f"{nodes:,}",
+            f"{nodes * shape.gpus:,}",
+            f"{shape.usd_per_gpu_hour:,.2f}",
+        )
+    return table
+
+
+def _table(*heads: str) -> Table:
+    """Columns without lines; those that start with `>` hold numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for head in heads:
+        number = head.startswith(">")
+        table.add_column(Text(head.removeprefix(">")), justify="right" if number else "left")
+    return table

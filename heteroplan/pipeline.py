@@ -1,0 +1,332 @@
+"""What each command does, its stages in order: the same from Python with one call.
+
+Only light modules are imported at the top; each stage brings its own (start-up time).
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heteroplan.entities.scenario import Scenario
+from heteroplan.errors import (
+    ExitCode,
+    HeteroplanError,
+    InputError,
+    InputProblem,
+    NoPlanError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from heteroplan.demand.curve import Curve
+    from heteroplan.entities.plan import Plan
+    from heteroplan.inputs import Loaded
+    from heteroplan.outputs.check_report import CheckRow
+    from heteroplan.outputs.exporters import ExportOptions
+    from heteroplan.profiles.fit import Fit, Within
+
+type Stop = Callable[[], bool]
+"""True when a solve should end with the best plan so far."""
+type Progress = Callable[[float | None, float, float], None]
+"""Told the best objective so far (or None), its bound (same unit) and the seconds spent."""
+
+CHECK_GAP = 0.05
+"""`check` asks whether demand is covered; what it costs need not be known to the last percent."""
+ANY_GAP = 1.0
+"""Ends a solve at the first plan that covers all demand."""
+HEADROOM_HALVINGS = 3
+"""A headroom that falls short is known to an eighth of what was asked for."""
+
+
+def never() -> bool:
+    """A `Stop` that lets a solve run to its own end."""
+    return False
+
+
+def silent(objective: float | None, bound: float, seconds: float) -> None:
+    """A `Progress` that tells nobody."""
+
+
+def plan(
+    scenario: str,
+    *,
+    overrides: Sequence[str] = (),
+    interval: str | None = None,
+    gap: float = 0.01,
+    time_limit_s: float = 60.0,
+    out: Path | None = None,
+    stop: Stop = never,
+    progress: Progress = silent,
+) -> "Plan":
+    """The plan of a scenario (a file, a folder that holds scenario.yaml, or `-`).
+
+    `out` is a folder that `write_plan` will be given: made, and tried, before the solve. Raises
+    UsageError, InputError, NoPlanError.
+    """
+    _check_effort(gap, time_limit_s)
+    loaded = load(scenario, overrides=overrides, interval=interval)
+    if out is not None:
+        _make_writable(out)
+    return _planned(loaded, gap, time_limit_s, stop, progress)
+
+
+def load(scenario: str, *, overrides: Sequence[str] = (), interval: str | None = None) -> "Loaded":
+    """The scenario and what each engine serves in it. Raises InputError with every problem."""
+    from heteroplan import inputs
+
+    return inputs.load(scenario, overrides=overrides, interval=interval)
+
+
+def write_plan(plan: "Plan", folder: Path) -> None:
+    """plan.json, schedule.csv and report.html, all or none. Raises UsageError."""
+    from heteroplan.outputs.files import write_all
+    from heteroplan.outputs.plan_json import document_of, plan_text
+    from heteroplan.outputs.report import report_html
+    from heteroplan.outputs.schedule_csv import schedule_csv
+
+    write_all(
+        {
+            folder / "plan.json": plan_text(plan),
+            folder / "schedule.csv": schedule_csv(document_of(plan)),
+            folder / "report.html": report_html(plan),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What `check` found."""
+
+    rows: "tuple[CheckRow, ...]"
+    exit_code: ExitCode
+    """The gravest: input problems, then no plan, then demand that is not covered."""
+
+
+def check(
+    scenarios: Sequence[str],
+    *,
+    overrides: Sequence[str] = (),
+    min_headroom: float = 0.0,
+    time_limit_s: float = 60.0,
+    stop: Stop = never,
+    progress: Progress = silent,
+) -> CheckResult:
+    """Whether each fleet covers its forecast, and all of it grown by `min_headroom`.
+
+    Headroom is the greatest h at which the fleet still covers (1 + h) times the demand of every
+    workload in every interval, the scenario's own `headroom` included. Up to `min_headroom` is
+    looked at: a headroom that is reached shows as `min_headroom`, another one as the greatest
+    share that is known to fit. A scenario that cannot be loaded or planned is a row with its
+    error. `time_limit_s` holds for each solve. Raises KeyboardInterrupt when `stop` ended one.
+    """
+    from heteroplan.outputs.check_report import CheckRow, check_row
+
+    _check_effort(CHECK_GAP, time_limit_s)
+    if not 0 <= min_headroom < float("inf"):
+        raise UsageError(f"--min-headroom {min_headroom:g}: write a share from 0 on; 10 % is 0.1")
+    rows: list[CheckRow] = []
+    codes: list[ExitCode] = []
+    for name in scenarios:
+        try:
+            loaded = load(name, overrides=overrides)
+            planned = _planned(loaded, CHECK_GAP, time_limit_s, stop, progress)
+            headroom = None
+            if min_headroom > 0 and planned.covered:
+                headroom = _headroom(loaded, min_headroom, time_limit_s, stop)
+            row = check_row(planned, name, headroom=headroom, min_headroom=min_headroom)
+            codes.append(ExitCode.OK if row.passed else ExitCode.NOT_COVERED)
+        except HeteroplanError as error:
+            row = CheckRow(name, name, covered=False, error=str(error))
+            codes.append(error.exit_code)
+        if stop():
+            raise KeyboardInterrupt
+        rows.append(row)
+    gravity = (ExitCode.BAD_INPUT, ExitCode.NO_PLAN, ExitCode.NOT_COVERED)
+    return CheckResult(tuple(rows), next((code for code in gravity if code in codes), ExitCode.OK))
+
+
+def export(source: str, *, format: str, options: "ExportOptions | None" = None) -> str:  # noqa: A002
+    """The schedule of the plan.json at `source` (or `-`) for another system.
+
+    Raises InputError for the plan and UsageError for the format and its options.
+    """
+    from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
+    from heteroplan.outputs.plan_json import read_plan
+
+    if format not in EXPORTERS:
+        raise UsageError(f"unknown export format {format!r}; known are {', '.join(EXPORTERS)}")
+    return EXPORTERS[format](read_plan(source), options or ExportOptions())
+
+
+def demand(
+    traces: Sequence[str],
+    *,
+    format: str | None = None,  # noqa: A002
+    interval_s: int = 900,
+    timezone: str = "UTC",
+    start: datetime | None = None,
+    quantile: float | None = None,
+    growth: float = 1.0,
+) -> "Curve":
+    """Demand per interval of the requests in `traces`; see `demand.curve.demand_curve`."""
+    from heteroplan.demand.curve import demand_curve
+
+    return demand_curve(
+        traces,
+        format=format,
+        interval_s=interval_s,
+        timezone=timezone,
+        start=start,
+        quantile=quantile,
+        growth=growth,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What `fit` found."""
+
+    fits: "tuple[Fit, ...]"
+    notes: tuple[str, ...]
+    """Rows and engines that were left out, and why."""
+
+
+def fit(
+    files: Sequence[str],
+    *,
+    format: str | None = None,  # noqa: A002
+    gpu: str | None = None,
+    gpus: int | None = None,
+    within: "Within | None" = None,
+) -> FitResult:
+    """Coefficients, errors and ranges of every engine measured in `files`.
+
+    `gpu` and `gpus` keep one GPU type and one size of replica. Raises InputError where nothing
+    can be fitted, and for every problem of the files.
+    """
+    from heteroplan.profiles.fit import ALL
+    from heteroplan.profiles.readers import read_noted
+    from heteroplan.profiles.report import fit_all
+
+    readings = [read_noted(Path(file), format) for file in files]
+    points = [point for reading in readings for point in reading.points]
+    report = fit_all(points, gpu=gpu, gpus=gpus, within=within or ALL)
+    if not report.fits:
+        measured = sorted({f"{point.gpu} x{point.gpus}" for point in points})
+        reasons = report.skipped or (f"nothing to fit; measured are {', '.join(measured)}",)
+        raise InputError(InputProblem(", ".join(files), 0, "", "", why) for why in reasons)
+    notes = tuple(note for reading in readings for note in reading.notes)
+    return FitResult(report.fits, notes + report.skipped)
+
+
+def profile(
+    model: str,
+    fits: "Sequence[Fit]",
+    *,
+    kv_bytes_per_token: float | None = None,
+    kv_tokens: Mapping[tuple[str, int], int] | None = None,
+    origin: str = "",
+) -> str:
+    """profile.yaml of `fits`; see `profiles.report.profile_yaml`."""
+    from heteroplan.profiles.report import profile_yaml
+
+    return profile_yaml(
+        model, fits, kv_bytes_per_token=kv_bytes_per_token, kv_tokens=kv_tokens, origin=origin
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """One file, whole or not at all. Raises UsageError."""
+    from heteroplan.outputs.files import write_atomically
+
+    write_atomically(path, text)
+
+
+def schema(kind: str) -> str:
+    """JSON Schema of `scenario`, `fleet`, `profile` or `plan`. Raises UsageError."""
+    from pydantic import BaseModel
+
+    from heteroplan.inputs.schemas import FILES
+    from heteroplan.outputs.plan_document import PlanDocument
+
+    models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument}
+    if kind not in models:
+        raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **models[kind].model_json_schema(),
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _check_effort(gap: float, time_limit_s: float) -> None:
+    if not 0 <= gap <= 1:
+        raise UsageError(f"--gap {gap:g}: write a share between 0 and 1; 1 % is 0.01")
+    if not 0 < time_limit_s < float("inf"):
+        raise UsageError(f"--time-limit {time_limit_s:g}: write seconds, more than 0")
+
+
+def _make_writable(folder: Path) -> None:
+    """Make `folder` and try it, so that no solve ends in a folder that takes no file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _planned(
+    loaded: "Loaded", gap: float, time_limit_s: float, stop: Stop, progress: Progress
+) -> "Plan":
+    from heteroplan.plan import make_plan
+
+    try:
+        return make_plan(
+            loaded.scenario,
+            loaded.candidates,
+            gap=gap,
+            time_limit_s=time_limit_s,
+            stop=stop,
+            progress=progress,
+        )
+    except NoPlanError:
+        if stop():
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _headroom(loaded: "Loaded", asked: float, time_limit_s: float, stop: Stop) -> float:
+    """Greatest growth up to `asked` that is known to be covered; 0 is."""
+
+    def covered(growth: float) -> bool:
+        grown = replace(loaded, scenario=_grown(loaded.scenario, growth))
+        return _planned(grown, ANY_GAP, time_limit_s, stop, silent).covered
+
+    if covered(asked):
+        return asked
+    known, unknown = 0.0, asked
+    for _ in range(HEADROOM_HALVINGS):
+        middle = (known + unknown) / 2
+        if covered(middle):
+            known = middle
+        else:
+            unknown = middle
+    return known
+
+
+def _grown(scenario: Scenario, growth: float) -> Scenario:
+    """The same scenario with (1 + `growth`) times the demand."""
+    workloads = tuple(
+        replace(
+            workload,
+            demand=tuple(
+                replace(interval, rps=interval.rps * (1 + growth)) for interval in workload.demand
+            ),
+        )
+        for workload in scenario.workloads
+    )
+    return replace(scenario, workloads=workloads)

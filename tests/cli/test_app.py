@@ -1,0 +1,80 @@
+"""What holds for every command."""
+
+import subprocess
+import sys
+
+import pytest
+
+from heteroplan import __version__
+from heteroplan.cli.app import app
+from heteroplan.outputs.exporters import EXPORTERS
+
+COMMANDS = ["plan", "check", "validate", "export", "demand", "fit", "schema"]
+
+
+def test_version(run):
+    ended = run("--version")
+    assert (ended.code, ended.out) == (0, f"heteroplan {__version__}\n")
+
+
+def test_help_names_every_command_and_exit_code(run):
+    ended = run("--help")
+    assert ended.code == 0
+    listed = [line.split()[0] for line in ended.out.split("Commands:\n")[1].splitlines()]
+    assert listed == COMMANDS == [each.callback.__name__ for each in app.registered_commands]
+    assert "130 interrupted" in ended.out
+    assert "--install-completion" in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(run, command):
+    ended = run(command, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith(f"Usage: heteroplan {command}")
+
+
+def test_help_of_export_names_every_format(run):
+    words = run("export", "--help").out.replace(",", " ").replace(".", " ").split()
+    assert set(EXPORTERS) <= set(words)
+
+
+def test_an_unknown_command_ends_with_2(run):
+    ended = run("plam")
+    assert ended.code == 2
+    assert "No such command 'plam'" in ended.err
+
+
+def test_no_color_stands_before_or_after_the_command(files, run, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR")
+    assert "\x1b[1;32m" in run_coloured(run, monkeypatch, "validate", ".")
+    assert "\x1b[1;32m" not in run_coloured(run, monkeypatch, "--no-color", "validate", ".")
+    assert "\x1b[1;32m" not in run_coloured(run, monkeypatch, "validate", ".", "--no-color")
+
+
+def run_coloured(run, monkeypatch, *args: str) -> str:
+    """Output of a command, with the environment as it was before."""
+    with monkeypatch.context() as inner:
+        inner.delenv("NO_COLOR", raising=False)
+        return run(*args).out
+
+
+def test_help_needs_no_heavy_import():
+    """Start-up: neither pydantic nor numpy, pulp or rich is read before a command runs."""
+    heavy = {"numpy", "pandas", "plotly", "pulp", "highspy", "pydantic", "rich", "scipy", "yaml"}
+    script = f"import sys, heteroplan.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_it_runs_as_a_module(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "heteroplan", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"heteroplan {__version__}\n"

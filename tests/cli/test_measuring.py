@@ -1,0 +1,158 @@
+"""`demand` and `fit`."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.realdata import DATA, needs_data
+
+MEASUREMENTS = (
+    Path(__file__).resolve().parents[2]
+    / "scenarios/quickstart/profiles/measurements/llama-2-70b.csv"
+)
+TRACE = """arrived_at,num_prefill_tokens,num_decode_tokens
+0,100,10
+1,300,30
+2,100,10
+3,300,30
+"""
+
+
+@pytest.fixture
+def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Four requests a second apart, of 200 and 20 tokens on average."""
+    monkeypatch.chdir(tmp_path)
+    Path("trace.csv").write_text(TRACE)
+    return "trace.csv"
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_demand_shows_the_curve(trace, run):
+    ended = run("demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00")
+    assert (ended.code, ended.err) == (0, "")
+    assert "peak 1 requests/s (23 Nov 08:00)" in ended.out
+
+
+def test_demand_writes_what_scenarios_read(trace, run):
+    """4 requests in 4 s, doubled."""
+    ended = run(
+        "demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00", "--timezone",
+        "Asia/Singapore", "--growth", "2", "--out", "demand.csv",
+    )  # fmt: skip
+    assert ended.code == 0
+    assert "peak 2 requests/s" in ended.out
+    assert rows(Path("demand.csv").read_text()) == [
+        {"interval_start": "2026-11-23T08:00:00+08:00", "rps": "2", "isl": "200", "osl": "20"}
+    ]
+
+
+def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
+    ended = apart(
+        ["demand", "-", "--interval", "4s", "--start", "2026-11-23", "--out", "-"],
+        cwd=Path(),
+        stdin=TRACE,
+    )
+    assert ended.code == 0
+    assert [row["rps"] for row in rows(ended.out)] == ["1"]
+    assert ended.err.startswith("4 requests\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--interval", "7"], "Invalid value for '--interval'"),
+        (["--interval", "7s"], "an interval of 7 s does not divide the day"),
+        (["--start", "noon"], "'noon' is no moment; write for example 2026-11-23T06:00"),
+        (["--timezone", "Mars"], "unknown time zone 'Mars'"),
+        (["--growth", "0"], "growth 0 must be a finite number above 0"),
+        (["--format", "csv"], "known are azure, vidur"),
+        (["--out", "absent/demand.csv"], "absent/demand.csv: cannot be written"),
+    ],
+)
+def test_wrong_demand_options_end_with_2(trace, run, options, message):
+    ended = run("demand", trace, "--start", "2026-11-23", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_demand_lists_every_problem_of_a_trace(trace, run):
+    Path(trace).write_text(TRACE + "4,x,10\n5,100,-1\n")
+    ended = run("demand", trace, "--start", "2026-11-23")
+    assert ended.code == 2
+    assert "trace.csv:6: num_prefill_tokens: x" in ended.err
+    assert "trace.csv:7: num_decode_tokens: -1" in ended.err
+
+
+@needs_data
+def test_two_copies_of_a_trace_give_one_curve(run):
+    """The vidur file holds the Azure file's requests by seconds since the first."""
+    azure, vidur = (
+        run("demand", str(DATA / "traces" / name), "--start", "2026-11-23T06:00", "--interval",
+            "5min", "--out", "-").out
+        for name in ("azure_llm_2023_code.csv", "vidur_splitwise_code.csv")
+    )  # fmt: skip
+    assert azure == vidur
+    assert len(rows(azure)) > 9
+
+
+def test_fit_shows_errors_and_ranges(run):
+    ended = run("fit", str(MEASUREMENTS), "--gpu", "H100-SXM-80GB", "--tp", "4")
+    assert (ended.code, ended.err) == (0, "")
+    assert [line.split()[2] for line in ended.out.splitlines()[1:3]] == ["prefill", "decode"]
+    assert "128-8192" in ended.out
+
+
+def test_fit_writes_a_profile_that_plan_takes(run, tmp_path, monkeypatch):
+    """The shipped profile's coefficients come back from the shipped measurements."""
+    monkeypatch.chdir(tmp_path)
+    ended = run(
+        "fit", str(MEASUREMENTS), "--tp", "4", "--tokens", "512:2048", "--model", "llama-2-70b",
+        "--kv-tokens", "516000", "--kv-tokens", "A100-SXM-80GB:4=400000",
+        "--kv-bytes-per-token", "327680", "--out", "profile.yaml",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "H100-SXM-80GB" in ended.out
+    profile = yaml.safe_load(Path("profile.yaml").read_text())
+    shipped = yaml.safe_load((MEASUREMENTS.parents[1] / "llama-2-70b.yaml").read_text())
+    engines, known = ({e["name"]: e for e in each["engines"]} for each in (profile, shipped))
+    assert profile["kv_bytes_per_token"] == 327680
+    assert engines["h100-tp4-prefill"]["prefill"] == known["h100-tp4-prefill"]["prefill"]
+    assert engines["h100-tp4-decode"]["decode"] == known["h100-tp4-decode"]["decode"]
+    assert engines["h100-tp4-decode"]["kv_tokens"] == 516000
+    assert engines["a100-tp4-decode"]["kv_tokens"] == 400000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "p.yaml"], "--out needs --model"),
+        (["--gpu", "L4-24GB"], "nothing to fit; measured are A100-SXM-80GB x2"),
+        (["--tokens", "1:2", "--gpu", "H100-SXM-80GB", "--batch", "3:3"], "widen the range"),
+        (["--tokens", "2048"], "'2048' is not LOW:HIGH, such as 512:2048"),
+        (["--batch", "9:1"], "'9:1' is not LOW:HIGH"),
+        (["--kv-tokens", "H100=5"], "'H100=5' is not TOKENS or GPU:TP=TOKENS"),
+        (
+            ["--model", "m", "--out", "p.yaml", "--kv-tokens", "L4-24GB:1=5"],
+            "--kv-tokens L4-24GB:1: decode engines are A100-SXM-80GB:2",
+        ),
+        (["--format", "csv"], "known are heteroplan, splitwise"),
+    ],
+)
+def test_wrong_fit_options_end_with_2(run, options, message):
+    ended = run("fit", str(MEASUREMENTS), *options)
+    assert ended.code == 2
+    assert message in ended.err
+
+
+@needs_data
+def test_notes_on_what_was_left_out_go_to_stderr(run):
+    ended = run("fit", str(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv"))
+    assert ended.code == 0
+    assert "left out 315 rows of power-capped hardware" in ended.err
+    assert "left out" not in ended.out

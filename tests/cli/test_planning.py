@@ -1,0 +1,429 @@
+"""`plan`, `check`, `validate`, `export` and `schema`.
+
+The scenario of `tests.scenario_files`: 16 GPUs, replicas of 4 GPUs that serve 10 requests/s, so at
+most two prefill and two decode replicas: 20 requests/s. Demand is 5, then 8 requests/s.
+"""
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from heteroplan.errors import NoPlanError, PlanViolationError
+from tests.cli.conftest import COMMAND
+from tests.scenario_files import ScenarioFiles, engine
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+WRITTEN = ["plan.json", "report.html", "schedule.csv"]
+
+
+def stable(plan: str) -> str:
+    """plan.json without its only volatile field."""
+    document = json.loads(plan)
+    del document["solver"]["seconds"]
+    return json.dumps(document)
+
+
+def test_a_covered_plan_ends_with_0(files, run):
+    """One prefill and one decode replica all day: 8 GPUs x 2 h x 2.50 USD = 40 USD."""
+    ended = run("plan", ".")
+    assert (ended.code, ended.err) == (0, "")
+    assert "Covered: every request of the forecast is served." in ended.out
+    assert "16.0" in ended.out
+    assert "40.00" in ended.out
+
+
+def test_demand_that_is_not_covered_ends_with_1(files, run):
+    """30 requests/s of which 20 are served: 10 go short in the second hour."""
+    files.demand = "interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,30\n"
+    files.write()
+    ended = run("plan", ".")
+    assert ended.code == 1
+    assert "Not covered" in ended.out
+    assert "by up to 10 requests/s" in ended.out.replace("\n", "").replace(
+        "by up to  ", "by up to "
+    )
+
+
+def test_input_problems_end_with_2_all_of_them_on_stderr(files, run):
+    files.workload["priority"] = 0
+    files.fleet["node_types"][0]["gpus"] = "eight"
+    files.write()
+    ended = run("plan", ".")
+    assert (ended.code, ended.out) == (2, "")
+    assert "workloads[0].priority: 0" in ended.err
+    assert "node_types[0].gpus: eight" in ended.err
+
+
+def test_no_plan_ends_with_3(files, run, monkeypatch):
+    def nothing(*args, **kwargs):
+        raise NoPlanError("no plan was found within the time limit; raise --time-limit")
+
+    monkeypatch.setattr("heteroplan.plan.make_plan", nothing)
+    ended = run("plan", ".")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == "Error: no plan was found within the time limit; raise --time-limit\n"
+
+
+def test_a_plan_that_breaks_its_inputs_is_a_bug(files, run, monkeypatch):
+    def wrong(*args, **kwargs):
+        raise PlanViolationError("supply of h100x8 in s1 exceeded")
+
+    monkeypatch.setattr("heteroplan.plan.make_plan", wrong)
+    ended = run("plan", ".")
+    assert ended.code == 70
+    assert "Traceback" in ended.err
+    assert "supply of h100x8 in s1 exceeded" in ended.err
+    assert "bug in heteroplan" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--gap", "1.5"], "--gap 1.5: write a share between 0 and 1; 1 % is 0.01"),
+        (["--gap", "nan"], "--gap nan: write a share between 0 and 1; 1 % is 0.01"),
+        (["--gap", "1%"], "Invalid value for '--gap'"),
+        (["--time-limit", "0"], "--time-limit 0: write seconds, more than 0"),
+        (["--interval", "7"], "--interval"),
+        (["--set", "horizon.interval"], "not PATH=VALUE"),
+        (["--set", "workloads.chat.slo.ttft=1"], "workloads[0].slo.ttft"),
+        (["--colour"], "No such option: --colour"),
+    ],
+)
+def test_wrong_options_end_with_2_and_say_why(files, run, options, message):
+    ended = run("plan", ".", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_overrides_are_planned(files, run):
+    """Headroom 1.0 doubles the demand to 10 and 16: two pairs in the second hour, 24 GPU-hours."""
+    ended = run("plan", ".", "--json", "--set", "workloads.chat.headroom=1.0")
+    document = json.loads(ended.out)
+    assert document["workloads"][0]["demand_rps"] == [10, 16]
+    assert document["totals"]["gpu_hours"] == 24
+
+
+def test_interval_is_that_of_the_plan(files, run):
+    ended = run("plan", ".", "--json", "--interval", "30min", "--set", "horizon.intervals=4")
+    assert json.loads(ended.out)["horizon"]["interval_s"] == 1800
+
+
+def test_out_writes_three_files_and_makes_the_folder(files, run):
+    ended = run("plan", ".", "--out", "new/folder")
+    assert ended.code == 0
+    assert sorted(path.name for path in Path("new/folder").iterdir()) == WRITTEN
+    rows = list(csv.DictReader(io.StringIO(Path("new/folder/schedule.csv").read_text())))
+    assert [row["replicas"] for row in rows] == ["1"] * 4
+    assert "Covered" in ended.out
+
+
+def test_json_is_json_and_nothing_else(apart):
+    """In a process of its own: HiGHS prints a banner past Python."""
+    ended = apart(["plan", "heteroscale-day", "--json"], cwd=SCENARIOS)
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)["covered"] is True
+
+
+def test_two_runs_are_alike_but_for_the_seconds(files, run, apart):
+    first = run("plan", ".", "--json", "--out", "out").out
+    assert stable(first) == stable(Path("out/plan.json").read_text())
+    assert stable(first) == stable(apart(["plan", ".", "--json"], cwd=files.folder).out)
+
+
+def test_scenario_comes_from_standard_input(files, apart):
+    text = (files.folder / "scenario.yaml").read_text()
+    ended = apart(["plan", "-", "--json"], cwd=files.folder, stdin=text)
+    assert ended.code == 0
+    assert json.loads(ended.out)["scenario"] == "small"
+
+
+def test_an_interrupt_writes_the_best_plan_so_far(tmp_path):
+    """The folder is made when the solve begins; the gap asked for takes longer than a second."""
+    process = subprocess.Popen(
+        [*COMMAND, "plan", str(SCENARIOS / "quickstart"), "--gap", "0", "--out", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 30
+    while not (tmp_path / "out").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.startswith("Interrupted: ending with the best plan so far.")
+    assert "interrupted, best plan so far" in out.replace("\n", " ")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == WRITTEN
+    document = json.loads((tmp_path / "out" / "plan.json").read_text())
+    assert document["solver"]["termination"] == "interrupted"
+
+
+def test_an_interrupt_before_the_first_plan_ends_with_130(files, run, monkeypatch):
+    def stopped(*args, stop, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        raise NoPlanError("no plan was found")
+
+    monkeypatch.setattr("heteroplan.plan.make_plan", stopped)
+    ended = run("plan", ".")
+    assert (ended.code, ended.out) == (130, "")
+
+
+def test_an_interrupt_outside_a_solve_ends_with_130(files, run, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("heteroplan.inputs.load", interrupted)
+    assert run("validate", ".").code == 130
+
+
+def test_a_folder_that_takes_no_file_is_told_before_the_solve(files, run, monkeypatch):
+    """Permission bits do not bind root, so a file stands where the folder should be."""
+    monkeypatch.setattr("heteroplan.plan.make_plan", None)
+    (files.folder / "taken").write_text("")
+    for out in ("taken", "taken/below", "/proc/heteroplan"):
+        ended = run("plan", ".", "--out", out)
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"Error: {out}: cannot be written: ")
+
+
+def test_a_disk_that_fills_up_leaves_no_file_and_the_plan_on_stdout(files, run, monkeypatch):
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    ended = run("plan", ".", "--out", "out")
+    assert ended.code == 2
+    assert "cannot be written: No space left on device" in ended.err
+    assert "Covered" in ended.out
+    assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_standard_output_is_told(files, apart):
+    with Path("/dev/full").open("w") as full:
+        ended = apart(["plan", ".", "--json"], cwd=files.folder, stdout=full.fileno())
+    assert ended.code == 2
+    assert ended.err == "Error: standard output: cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_leaves_is_no_error(files):
+    process = subprocess.Popen(
+        [*COMMAND, "plan", "."],
+        cwd=files.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def too_small(folder: Path) -> None:
+    """A scenario of which 10 requests/s go short."""
+    folder.mkdir()
+    made = ScenarioFiles(folder)
+    made.scenario["name"] = "too-small"
+    made.demand = "interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,30\n"
+    made.write()
+
+
+def test_check_passes_what_is_covered(files, run):
+    ended = run("check", ".")
+    assert ended.code == 0
+    assert "covered" in ended.out
+
+
+def test_check_ends_with_1_when_one_scenario_is_not_covered(files, run):
+    too_small(files.folder / "small")
+    ended = run("check", ".", "small")
+    assert ended.code == 1
+    assert "too-small  not covered" in ended.out
+
+
+def test_check_goes_on_after_wrong_input_and_ends_with_2(files, run):
+    too_small(files.folder / "small")
+    ended = run("check", "absent", "small", ".", "--format", "json")
+    rows = json.loads(ended.out)
+    assert ended.code == 2
+    assert [row["verdict"] for row in rows] == ["error", "not covered", "covered"]
+    assert rows[0]["error"] == "absent: no such file"
+
+
+def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
+    """20 requests/s fit and 8 are asked for at the peak: 20 / 8 - 1 = 150 % is the headroom.
+
+    Asked for 160 %, halving looks at 80, 120 and 140 %, which all fit.
+    """
+    (row,) = json.loads(run("check", ".", "--min-headroom", "1.5", "--format", "json").out)
+    assert (row["passed"], row["headroom"]) == (True, 1.5)
+    ended = run("check", ".", "--min-headroom", "1.6", "--format", "json")
+    (row,) = json.loads(ended.out)
+    assert ended.code == 1
+    assert (row["verdict"], row["headroom"]) == ("headroom", pytest.approx(1.4))
+    assert "headroom 140.0 % is below" in " ".join(
+        run("check", ".", "--min-headroom", "1.6").out.split()
+    )
+
+
+def test_check_writes_junit_and_github_annotations(files, run):
+    too_small(files.folder / "small")
+    ended = run("check", ".", "small", "--junit", "junit.xml", "--format", "github")
+    assert ended.out.startswith("::notice file=.,title=small%3A covered::")
+    assert "::error file=small,title=too-small%3A not covered::" in ended.out
+    suite = ElementTree.parse("junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--format", "xml"], "unknown check format 'xml'; known are text, json, github"),
+        (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 on"),
+        (["--time-limit", "nan"], "--time-limit nan: write seconds, more than 0"),
+    ],
+)
+def test_wrong_check_options_end_with_2(files, run, options, message):
+    ended = run("check", ".", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_validate_shows_what_a_scenario_holds(files, run):
+    ended = run("validate", ".")
+    assert ended.code == 0
+    words = [line.split() for line in ended.out.splitlines()]
+    assert ["chat", "llama", "8", "6.5", "1", "spine"] in words
+    assert ["chat", "p", "h100x8", "4", "10", "given"] in words
+    assert ["h100x8", "H100-SXM-80GB", "2", "16", "2.50"] in words
+
+
+def test_validate_says_why_an_engine_serves_nothing(files, run):
+    """Prefill in 2,000 ms cannot keep a TTFT of 1,000 ms; the other engine still can."""
+    slow = engine("slow", "prefill", capacity_rps=None)
+    slow["prefill"] = {"overhead_ms": 2000, "ms_per_token": 0}
+    files.profile["engines"].append(slow)
+    files.write()
+    ended = run("validate", ".")
+    assert ended.code == 0
+    (line,) = [line.split() for line in ended.out.splitlines() if line.split()[:1] == ["slow"]]
+    assert line[:7] == ["slow", "h100x8", "4", "0", "prefill", "takes", "2000"]
+
+
+def test_validate_names_every_problem(files, run):
+    files.workload["affinity"] = "rack"
+    files.profile["engines"][0]["gpus"] = 0
+    files.write()
+    ended = run("validate", ".")
+    assert (ended.code, ended.out) == (2, "")
+    assert "workloads[0].affinity: rack" in ended.err
+    assert "engines[0].gpus: 0" in ended.err
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SCENARIOS.iterdir()))
+def test_shipped_scenarios_are_valid(run, name):
+    ended = run("validate", str(SCENARIOS / name))
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"{name}  2026-11-23 00:00")
+    assert (SCENARIOS / name / "scenario.yaml").read_text().startswith("# ")
+
+
+def test_the_shortage_scenario_explains_itself(run):
+    """Priority 1 is served in full; priority 2 goes short around the peak."""
+    ended = run("plan", str(SCENARIOS / "shortage"), "--time-limit", "2", "--json")
+    document = json.loads(ended.out)
+    assert ended.code == 1
+    assert {shortage["workload"] for shortage in document["shortages"]} == {"code-70b"}
+    assert all("h100x8" in shortage["limited_by"] for shortage in document["shortages"])
+
+
+def test_no_scaling_saves_more_than_the_curve_allows(run):
+    """The mean of Figure 5 is 48 % of its peak: 52 % is the limit, whole replicas cost some."""
+    ended = run("plan", str(SCENARIOS / "heteroscale-day"), "--json")
+    saved = json.loads(ended.out)["savings"]["static_peak"]["saved_fraction"]
+    assert ended.code == 0
+    assert 0.47 < saved < 0.52
+
+
+def test_export_reads_a_file_or_standard_input(files, run, apart):
+    run("plan", ".", "--out", "out")
+    from_file = run("export", "out/plan.json", "--format", "csv")
+    assert from_file.code == 0
+    assert from_file.out == (files.folder / "out" / "schedule.csv").read_text()
+    text = (files.folder / "out" / "plan.json").read_text()
+    assert apart(["export", "-", "--format", "csv"], cwd=files.folder, stdin=text).out == (
+        from_file.out
+    )
+
+
+def test_export_takes_the_clusters_words(files, run):
+    run("plan", ".", "--out", "out")
+    ended = run(
+        "export", "out/plan.json", "--format", "keda", "--out", "keda.yaml", "--target-kind",
+        "StatefulSet", "--namespace", "llm", "--name-template", "{workload}-{role}",
+    )  # fmt: skip
+    assert (ended.code, ended.out) == (0, "")
+    documents = list(yaml.safe_load_all((files.folder / "keda.yaml").read_text()))
+    assert {each["spec"]["scaleTargetRef"]["name"] for each in documents} == {
+        "chat-prefill",
+        "chat-decode",
+    }
+    assert all(each["spec"]["scaleTargetRef"]["kind"] == "StatefulSet" for each in documents)
+    assert all(each["metadata"]["namespace"] == "llm" for each in documents)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["plan.json", "--format", "cron"], "known are crontab, csv, json, keda"),
+        (["absent.json", "--format", "csv"], "absent.json: No such file or directory"),
+        (["plan.json"], "Missing option '--format'"),
+        (["plan.json", "--format", "csv", "--target-kind", "a b"], "--target-kind 'a b'"),
+    ],
+)
+def test_wrong_exports_end_with_2(files, run, args, message):
+    (files.folder / "plan.json").write_text("{}")
+    ended = run("export", *args)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+@pytest.mark.parametrize("kind", ["scenario", "fleet", "profile", "plan"])
+def test_schema_is_json_schema(run, kind):
+    document = json.loads(run("schema", kind).out)
+    assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert document["type"] == "object"
+
+
+def test_unknown_schema_ends_with_2(run):
+    ended = run("schema", "demand")
+    assert ended.code == 2
+    assert "known are scenario, fleet, profile, plan" in ended.err
+
+
+def test_plan_imports_nothing_it_does_not_need(files):
+    """pandas, scipy and plotly take a second together; none is needed to plan and print."""
+    script = (
+        "import sys; sys.argv = ['heteroplan', 'plan', '.']\n"
+        "from heteroplan.cli import main\n"
+        "try: main()\n"
+        "finally: print({'pandas', 'scipy', 'plotly'} & set(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=files.folder, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "set()\n"

@@ -1,0 +1,62 @@
+"""The LP text of one tiny scenario that needs every family of constraints.
+
+When the model changes on purpose: `python -m tests.optimize.test_golden_lp` writes it anew.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.optimize.model import Model, build_model
+from heteroplan.optimize.problem import build_problem
+from tests.builders import candidates, engine, fleet, scenario, workload
+
+GOLDEN = Path(__file__).with_name("golden.lp")
+FAMILIES = {
+    "capacity": "capacity_0_0: - n_0_0 + 2 x_0_0_0 <= 0",
+    "whole": "whole_2_0_1: - n_2_1 + x_2_0_1 <= 0",
+    "balance": "balance_0_0_0_0: x_0_0_0 - x_1_0_0 = 0",
+    "demand": "demand_0_0_0: short_0_0_0 + x_1_0_0 + x_2_0_0 >= 1",
+    "supply": "supply_0_0: 4 n_0_0 + 4 n_1_0 + 8 n_2_0 + 4 up_0_1 + 4 up_1_1 <= 32",
+    "transition": "transition_0_0: - n_0_0 + n_0_1 + up_0_0 >= 0",
+    "ratio": "ratio_low_0_0_0: n_0_0 - 0.5 n_1_0 >= 0",
+    "minimum": "min_0_decode_0: n_1_0 >= 1",
+    "maximum": "max_0_prefill_0: n_0_0 <= 3",
+}
+
+
+def tiny_model() -> Model:
+    """20 and 0.001 requests/s over two hours; pairs of 10 that start in an hour, or aggregated."""
+    of = scenario(
+        [
+            workload(
+                rps=[20.0, 0.001],
+                engines=(
+                    engine("prefill", role=Role.PREFILL, startup_s=3600.0),
+                    engine("decode", startup_s=3600.0),
+                    engine("both", role=Role.AGGREGATED, gpus=8),
+                ),
+                pd_ratio=RatioBand(0.5, 2.0),
+                min_replicas={Role.DECODE: 1},
+                max_replicas={Role.PREFILL: 3},
+            )
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 4}}),
+    )
+    return build_model(build_problem(of, candidates(of)))
+
+
+def test_lp_text_is_the_golden_one(tmp_path: Path) -> None:
+    tiny_model().lp.writeLP(str(tmp_path / "model.lp"))
+    assert (tmp_path / "model.lp").read_text() == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family_stands_in_the_golden_text(family: str) -> None:
+    lines = [line.strip() for line in GOLDEN.read_text().splitlines()]
+    assert FAMILIES[family] in lines
+
+
+if __name__ == "__main__":
+    tiny_model().lp.writeLP(str(GOLDEN))

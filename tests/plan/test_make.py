@@ -1,0 +1,83 @@
+"""From a scenario to a checked plan with its baselines."""
+
+from dataclasses import replace
+
+import pytest
+
+from heteroplan.entities.plan import Plan, Termination
+from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.entities.workload import Role
+from heteroplan.inputs import load
+from heteroplan.plan import make_plan, verify
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.realdata import DATA, needs_data
+
+DAY = [3.0, 1.0, 9.0, 17.0]
+
+
+def two_workloads(objective: Objective = Objective.COST) -> Scenario:
+    engines = (
+        engine("h100-prefill", role=Role.PREFILL, startup_s=900, drain_s=60),
+        engine("h100-decode", startup_s=900, drain_s=60, capacity_rps=4.0),
+        engine("l40s-decode", gpu="L40S", gpus=2, startup_s=900, capacity_rps=1.5),
+    )
+    return scenario(
+        [
+            workload("a", rps=DAY, engines=engines),
+            workload("b", rps=DAY[::-1], engines=engines, priority=2),
+        ],
+        in_fleet=fleet(
+            {"l1": {"h100x8": 4, "l40sx8": 1}, "l2": {"h100x8": 3, "l40sx8": 2}},
+            node_types=(node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.9)),
+        ),
+        objective=objective,
+    )
+
+
+def planned(of: Scenario) -> Plan:
+    return make_plan(of, candidates(of), gap=0.05, time_limit_s=30.0)
+
+
+@pytest.mark.parametrize("objective", Objective)
+def test_plan_verifies_within_its_gap_and_has_its_baselines(objective: Objective) -> None:
+    plan = planned(two_workloads(objective))
+    verify(plan, gap=0.05)
+    assert plan.covered
+    assert plan.report.gap <= 0.05
+    assert plan.report.termination in (Termination.OPTIMAL, Termination.GAP_REACHED)
+    assert [each.name for each in plan.savings] == [
+        "static_peak",
+        "static_peak_one_gpu_type",
+        "lower_bound",
+    ]
+    amounts = {Objective.COST: plan.totals.cost_usd, Objective.GPU_HOURS: plan.totals.gpu_hours}
+    assert plan.report.objective == pytest.approx(amounts[objective])
+
+
+def test_two_runs_give_the_same_plan_but_for_the_seconds() -> None:
+    first, second = planned(two_workloads()), planned(two_workloads())
+    timeless = replace(second.report, seconds=first.report.seconds)
+    assert replace(second, report=timeless) == first
+
+
+def test_progress_reports_bounds_that_rise_to_the_end() -> None:
+    of = two_workloads()
+    bounds: list[float] = []
+    plan = make_plan(
+        of, candidates(of), gap=0.05, progress=lambda cost, bound, seconds: bounds.append(bound)
+    )
+    assert bounds == sorted(bounds)
+    assert bounds[-1] == pytest.approx(plan.report.bound)
+
+
+def test_stopped_at_once_the_plan_is_the_best_so_far() -> None:
+    of = two_workloads()
+    plan = make_plan(of, candidates(of), gap=0.0, stop=lambda: True)
+    verify(plan)
+    assert plan.report.termination in (Termination.INTERRUPTED, Termination.OPTIMAL)
+
+
+@needs_data
+def test_day_of_five_workloads_on_twenty_thousand_gpus() -> None:
+    loaded = load(str(DATA / "scale" / "small2"))
+    verify(make_plan(loaded.scenario, loaded.candidates, gap=0.02, time_limit_s=3.0), gap=0.02)

@@ -1,0 +1,120 @@
+"""Baselines against hand arithmetic."""
+
+import pytest
+
+from heteroplan.entities.plan import Baseline, Plan
+from heteroplan.entities.scenario import Objective
+from heteroplan.entities.workload import Role
+from heteroplan.plan import make_plan
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+
+H100, L40S = node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.5)
+BOTH = engine("h100-both", role=Role.AGGREGATED)
+SMALL = engine("l40s-both", role=Role.AGGREGATED, gpu="L40S", capacity_rps=4.0)
+
+
+def planned(
+    rps: list[float],
+    *,
+    h100: int = 4,
+    l40s: int = 4,
+    objective: Objective = Objective.COST,
+) -> Plan:
+    """Aggregated engines of 4 GPUs: H100 serves 10 for 8 USD an hour, L40S 4 for 2 USD."""
+    of = scenario(
+        [workload(rps=rps, engines=(BOTH, SMALL))],
+        in_fleet=fleet({"l1": {"h100x8": h100, "l40sx8": l40s}}, node_types=(H100, L40S)),
+        objective=objective,
+    )
+    return make_plan(of, candidates(of), gap=0.0)
+
+
+def baseline(plan: Plan, name: str) -> Baseline:
+    (found,) = (each for each in plan.savings if each.name == name)
+    return found
+
+
+def test_static_peak() -> None:
+    """Demand 4, 24: L40S alone serve 24 with 6 replicas, 12 USD; twice 12 is 24 USD.
+
+    The plan runs 1 and 6: 14 USD. Saved 10 USD of 24. GPU-hours 2·24 = 48 against 28. Busy
+    are 1 of 6 and 6 of 6 replicas: 7/12 of the capacity.
+    """
+    found = baseline(planned([4.0, 24.0]), "static_peak")
+    assert found.cost_usd == pytest.approx(24.0)
+    assert found.saved_cost_usd == pytest.approx(10.0)
+    assert found.gpu_hours == pytest.approx(48.0)
+    assert found.saved_gpu_hours == pytest.approx(20.0)
+    assert found.saved_fraction == pytest.approx(10 / 24)
+    assert found.utilization == pytest.approx(7 / 12)
+    assert found.note == ""
+
+
+def test_one_gpu_type_is_the_cheapest_that_can_do_it_alone() -> None:
+    """Both can: H100 3 replicas for 24 USD an hour, L40S 6 for 12."""
+    found = baseline(planned([4.0, 24.0]), "static_peak_one_gpu_type")
+    assert found.note == "L40S"
+    assert found.cost_usd == pytest.approx(24.0)
+
+
+def test_one_gpu_type_that_is_too_small_is_passed_over() -> None:
+    """Two nodes of L40S hold 4 replicas, 16 requests/s: only H100 serves 24, 2·24 = 48 USD."""
+    found = baseline(planned([4.0, 24.0], l40s=2), "static_peak_one_gpu_type")
+    assert found.note == "H100"
+    assert found.cost_usd == pytest.approx(48.0)
+
+
+def test_no_gpu_type_alone() -> None:
+    """One node of each: 2·10 or 2·4 requests/s; 24 need both: 2 H100 and 1 L40S, 2·18 USD."""
+    plan = planned([4.0, 24.0], h100=1, l40s=1)
+    assert plan.covered
+    found = baseline(plan, "static_peak_one_gpu_type")
+    assert (found.cost_usd, found.saved_fraction) == (None, None)
+    assert found.note == "no GPU type alone covers the demand"
+    assert baseline(plan, "static_peak").cost_usd == pytest.approx(36.0)
+
+
+def test_node_types_with_the_same_gpu_count_as_one_type() -> None:
+    """H100 nodes of 4 and of 8 GPUs together hold 3 replicas: 24 requests/s."""
+    of = scenario(
+        [workload(rps=[24.0], engines=(BOTH,))],
+        in_fleet=fleet(
+            {"l1": {"h100x8": 1, "h100x4": 1}}, node_types=(H100, node_type("h100x4", gpus=4))
+        ),
+    )
+    found = baseline(make_plan(of, candidates(of)), "static_peak_one_gpu_type")
+    assert found.note == "H100"
+    assert found.gpu_hours == pytest.approx(12.0)
+
+
+def test_lower_bound_is_the_solvers_in_the_unit_of_the_objective() -> None:
+    """14 USD for running 1 and 6 replicas of L40S, or the fewest GPU-hours: 4·(1 + 3)."""
+    by_cost = baseline(planned([4.0, 24.0]), "lower_bound")
+    assert by_cost.cost_usd == pytest.approx(14.0, rel=1e-5)
+    assert by_cost.gpu_hours is None
+    assert by_cost.saved_fraction == pytest.approx(0.0, abs=1e-5)
+    by_hours = baseline(planned([4.0, 24.0], objective=Objective.GPU_HOURS), "lower_bound")
+    assert by_hours.gpu_hours == pytest.approx(16.0, rel=1e-5)
+    assert by_hours.cost_usd is None
+
+
+def test_objective_gpu_hours_compares_gpu_hours() -> None:
+    """3 H100 replicas of 4 GPUs for 2 hours are 24 GPU-hours; the plan's 1 and 3 are 16."""
+    found = baseline(planned([4.0, 24.0], objective=Objective.GPU_HOURS), "static_peak")
+    assert found.gpu_hours == pytest.approx(24.0)
+    assert found.saved_fraction == pytest.approx(8 / 24)
+
+
+def test_demand_that_nothing_covers_has_no_static_peak() -> None:
+    plan = planned([4.0, 100.0], h100=1, l40s=0)
+    assert not plan.covered
+    for name in ("static_peak", "static_peak_one_gpu_type"):
+        found = baseline(plan, name)
+        assert (found.cost_usd, found.gpu_hours, found.utilization) == (None, None, None)
+        assert found.note == "no constant size covers the demand"
+
+
+def test_nothing_asked_for_saves_no_fraction() -> None:
+    found = baseline(planned([0.0, 0.0]), "static_peak")
+    assert found.cost_usd == 0.0
+    assert found.saved_fraction is None

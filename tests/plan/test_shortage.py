@@ -1,0 +1,117 @@
+"""The reason given for a shortage."""
+
+from dataclasses import replace
+
+import pytest
+
+from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import RequestClass, Role
+from heteroplan.plan import make_plan
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+
+BOTH = engine("both", role=Role.AGGREGATED)
+
+
+def reasons(of: Scenario, considered: tuple[Candidate, ...] | None = None) -> list[str]:
+    plan = make_plan(of, considered if considered is not None else candidates(of), time_limit_s=5)
+    return [shortage.limited_by for shortage in plan.shortages]
+
+
+def test_full_domains_are_named_by_node_type() -> None:
+    of = scenario(
+        [workload(rps=[50.0], engines=(BOTH,))],
+        in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
+    )
+    assert reasons(of) == ["h100x8 full in l1-spine, l2-spine"]
+
+
+def test_only_what_is_full_is_named() -> None:
+    """Decode runs on L40S alone, one node; H100 has room for more prefill."""
+    types = (node_type(), node_type("l40sx8", gpu="L40S"))
+    of = scenario(
+        [
+            workload(
+                rps=[50.0],
+                engines=(engine("prefill", role=Role.PREFILL), engine("decode", gpu="L40S")),
+            )
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 9, "l40sx8": 1}}, node_types=types),
+    )
+    assert reasons(of) == ["l40sx8 full in l1-spine"]
+
+
+def test_wider_domain_that_others_have_filled() -> None:
+    """A leaf workload beside a spine workload that holds the spine's last GPUs."""
+    of = scenario(
+        [
+            workload("wide", rps=[20.0], engines=(BOTH,)),
+            workload("near", rps=[10.0], engines=(BOTH,), affinity=Affinity.LEAF, priority=2),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}}, spines={"l1": "s"}),
+    )
+    assert reasons(of) == ["h100x8 full in s"]
+
+
+def test_room_for_one_half_only() -> None:
+    """A node of 12 GPUs: one pair of 4 + 4 leaves room for a prefill or a decode replica."""
+    of = scenario(
+        [workload(rps=[50.0])],
+        in_fleet=fleet({"l1": {"h100x12": 1}}, node_types=(node_type("h100x12", gpus=12),)),
+    )
+    assert reasons(of) == ["no room for prefill and decode together in l1-spine"]
+
+
+def test_room_that_comes_too_late_for_a_start() -> None:
+    """4 GPUs are free at 1, but a start at 0 finds none: two workloads of priority 1 and 2."""
+    slow = engine("slow", role=Role.AGGREGATED, startup_s=3600.0)
+    of = scenario(
+        [
+            workload("first", rps=[20.0, 0.0], engines=(BOTH,)),
+            workload("second", rps=[0.0, 10.0], engines=(slow,), priority=2),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+        cyclic=False,
+    )
+    assert reasons(of) == ["h100x8 full in l1-spine"]
+
+
+def test_max_replicas() -> None:
+    of = scenario([workload(rps=[50.0], engines=(BOTH,), max_replicas={Role.AGGREGATED: 2})])
+    assert reasons(of) == ["max_replicas of aggregated"]
+
+
+def test_no_engine_says_why() -> None:
+    of = scenario([workload(rps=[5.0], engines=(BOTH,))])
+    point = OperatingPoint(0.0, Limit.TTFT, "prefill alone takes 2,000 ms")
+    (candidate,) = candidates(of)
+    unusable = replace(candidate, points=((point,),))
+    assert reasons(of, (unusable,)) == ["no engine: prefill alone takes 2,000 ms"]
+    assert reasons(of, ()) == ["no engine: its model has none on the fleet's GPU types"]
+
+
+def test_half_pairs_only() -> None:
+    """Prefill on one leaf, decode on the other, affinity leaf."""
+    types = (node_type(), node_type("l40sx8", gpu="L40S"))
+    of = scenario(
+        [
+            workload(
+                rps=[5.0],
+                engines=(engine("prefill", role=Role.PREFILL), engine("decode", gpu="L40S")),
+                affinity=Affinity.LEAF,
+            )
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"l40sx8": 1}}, node_types=types),
+    )
+    assert reasons(of) == ["no engine for its requests in any leaf with GPUs for it"]
+
+
+def test_one_class_without_an_engine() -> None:
+    kinds = (RequestClass("short", 0.5, 500.0, 100.0), RequestClass("long", 0.5, 9000.0, 400.0))
+    of = scenario([workload(rps=[10.0], engines=(BOTH,), classes=kinds)])
+    considered = candidates(of, by_class={("both", "long"): 0.0})
+    plan = make_plan(of, considered, time_limit_s=5)
+    (short,) = plan.shortages
+    assert short.limited_by == "no engine for its requests in any spine with GPUs for it"
+    assert short.unserved_rps == pytest.approx(5.0)
