@@ -42,6 +42,8 @@ from heteroplan.optimize.solver import Stop
 
 GRID_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
+PATIENCE = 8
+"""Price steps without a better bound after which the search for prices ends."""
 ROUNDING = 1e-9
 """Relative safety margin for sums of floats."""
 
@@ -114,8 +116,10 @@ def improve_prices(
             best, since_best = found.value, 0
         else:
             since_best += 1
-            if since_best == 4:
-                scale, since_best = scale / 2, 0
+            if since_best == PATIENCE:
+                return
+            if since_best % 3 == 0:
+                scale /= 2
         slope = np.where((prices <= 0) & (found.slope < 0), 0.0, found.slope)
         length = float((slope**2).sum())
         distance = target() - found.value

@@ -44,10 +44,10 @@ def place(
     `limit` [P, T] bounds the pools. Without them two ways are tried: fill the home with
     whatever fits before going on, or go on as soon as the home's cheap engines are out.
     """
-    tries = [_fill(_Task(problem, w, held_price, limit), replicas, parts)]
-    if parts is None and len({problem.pools[p].domain for p in problem.works[w].pools}) > 1:
-        tries.append(_spread(_Task(problem, w, held_price, limit), replicas))
-    _, counts = min(tries, key=lambda tried: tried[0])
+    task = _Task(problem, w, held_price, limit)
+    rank, counts = _fill(task, replicas, parts)
+    if parts is None and len(task.domains()) > 1 and not task.is_thrifty(counts):
+        rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
     replicas[list(problem.works[w].pools)] = counts
 
 
@@ -109,20 +109,55 @@ class _Task:
             self.fewest(role, replicas).any() for role in self.problem.works[self.w].min_replicas
         )
 
-    def thrifty(self) -> "_Task":
-        """The same with nothing but each role's cheapest engines."""
+    def cheap_pools(self) -> list[int]:
+        """Pools of each role's cheapest engines."""
         pools = self.problem.works[self.w].pools
         unit = {
             p: float(unit_price(self.problem.pools[p].run_cost, mix_share(self.problem, p)).max())
             for p in pools
         }
-        limit = np.zeros_like(self.held_price, dtype=np.int64)
+        best: dict[Role, float] = {}
         for p in pools:
             role = self.problem.pools[p].role
-            best = min(unit[q] for q in pools if self.problem.pools[q].role is role)
-            if unit[p] <= THRIFT * best:
-                limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
+            best[role] = min(best.get(role, np.inf), unit[p])
+        return [p for p in pools if unit[p] <= THRIFT * best[self.problem.pools[p].role]]
+
+    def is_thrifty(self, counts: Ints) -> bool:
+        """Whether sizes, in the order of the workload's pools, stay in one domain's cheap ones."""
+        used = {p for p, c in zip(self.problem.works[self.w].pools, counts, strict=True) if c.any()}
+        one_home = len({self.problem.pools[p].domain for p in used}) <= 1
+        return one_home and used <= set(self.cheap_pools())
+
+    def thrifty(self) -> "_Task":
+        """The same with nothing but each role's cheapest engines."""
+        limit = np.zeros_like(self.held_price, dtype=np.int64)
+        for p in self.cheap_pools():
+            limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
         return replace(self, limit=limit)
+
+    def least_cost(self, pools: Sequence[int], need: Floats) -> float:
+        """No placement in these pools serves `need` for less."""
+        total = 0.0
+        for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
+            cheapest = [
+                np.min(
+                    [
+                        unit_price(
+                            self.problem.pools[p].run_cost + self.held_price[p],
+                            mix_share(self.problem, p),
+                        )
+                        for p in pools
+                        if self.problem.pools[p].role is role
+                    ],
+                    axis=0,
+                )
+                for role in roles
+                if any(self.problem.pools[p].role is role for p in pools)
+            ]
+            if len(cheapest) == len(roles):
+                served = np.where(need > 0, need * np.sum(cheapest, axis=0), 0.0)
+                total = min(total or np.inf, float(served.sum()))
+        return total
 
 
 def _fill(task: _Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[Rank, Ints]:
@@ -134,11 +169,14 @@ def _fill(task: _Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple
         wanted = {name: _wanted(name, rest, parts, len(domains)) for name in domains}
         largest = max(domains, key=lambda name: float(wanted[name].sum()))
         names = domains if parts is None else [largest]
-        options = {
-            name: option
-            for name in names
-            if (option := _place_in_domain(task, domains[name], trial, wanted[name]))
-        }
+        options: dict[str, Placement] = {}
+        least = {name: task.least_cost(domains[name], wanted[name]) for name in names}
+        for name in sorted(names, key=lambda name: least[name]):
+            if any(rank <= (0.0, least[name]) for rank, _, _ in options.values()):
+                break
+            option = _place_in_domain(task, domains[name], trial, wanted[name])
+            if option:
+                options[name] = option
         if not options:
             break
         home = min(options, key=lambda name: options[name][0])
@@ -195,22 +233,16 @@ def _place_in_domain(
     orders = [(Role.PREFILL, Role.DECODE), (Role.DECODE, Role.PREFILL), (Role.AGGREGATED,)]
     present = {task.problem.pools[p].role for p in pools}
     found: list[Placement] = []
+    contended = True
     for order in orders:
         if not set(order) <= present:
             continue
-        if order == (Role.DECODE, Role.PREFILL) and not _share_node_types(task.problem, pools):
+        if order == (Role.DECODE, Role.PREFILL) and not contended:
             continue
-        placed = _place_roles(task, pools, replicas, need, order)
+        placed, contended = _place_roles(task, pools, replicas, need, order)
         if placed is not None:
             found.append(placed)
     return min(found, key=lambda placement: placement[0]) if found else None
-
-
-def _share_node_types(problem: Problem, pools: list[int]) -> bool:
-    types: dict[Role, set[str]] = {}
-    for p in pools:
-        types.setdefault(problem.pools[p].role, set()).add(problem.pools[p].node_type)
-    return bool(types.get(Role.PREFILL, set()) & types.get(Role.DECODE, set()))
 
 
 def _place_roles(
@@ -219,8 +251,12 @@ def _place_roles(
     replicas: Ints,
     need: Floats,
     order: tuple[Role, ...],
-) -> Placement | None:
-    """Roles in order; where one falls short, both again with what the two can serve."""
+) -> tuple[Placement | None, bool]:
+    """Roles in order; where one falls short, both again with what the two can serve.
+
+    Also says whether the GPUs left held any role back, so that another order may do better.
+    """
+    contended = False
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
     trial[pools] = 0
     fewest = {role: task.fewest(role, trial) for role in order}
@@ -228,9 +264,10 @@ def _place_roles(
     for _ in range(3):
         for role in order:
             trial[members[role]] = 0
-            path = _cover(task, role, members[role], trial, wanted, fewest[role])
+            path, tight = _cover(task, role, members[role], trial, wanted, fewest[role])
+            contended |= tight
             if path is None:
-                return None
+                return None, contended
             trial[members[role]] = path.counts
             served = np.minimum(served, _cover_of(problem, members[role], path.counts))
         banded = _band(task, {role: trial[members[role]].sum(axis=0) for role in order}, fewest)
@@ -239,7 +276,7 @@ def _place_roles(
         fewest = banded or fewest
         wanted = served = np.minimum(served, need)
     left = float(_less(need, served).sum())
-    return (left, task.cost(pools, trial)), trial[pools], served
+    return ((left, task.cost(pools, trial)), trial[pools], served), contended
 
 
 def _band(
@@ -288,8 +325,11 @@ def domain_share(problem: Problem, pools: list[int], replicas: Ints) -> Floats:
 
 def _cover(
     task: _Task, role: Role, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
-) -> Path | None:
-    """Cheapest pools of one role in one domain under the GPUs that are left."""
+) -> tuple[Path | None, bool]:
+    """Cheapest pools of one role in one domain under the GPUs that are left.
+
+    Also says whether those bound an engine that could have been of more use.
+    """
     problem, held_price = task.problem, task.held_price
     left = problem.residual(replicas)
     room = np.array([_room(problem, p, left) for p in pools])
@@ -300,8 +340,9 @@ def _cover(
     start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
     most = task.most(role, replicas)
     kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
-    high = np.minimum(room, useful_counts(price, start, share, need, fewest))
-    high[~kept] = 0
+    useful = useful_counts(price, start, share, need, fewest)
+    useful[~kept] = 0
+    high = np.minimum(room, useful)
     dearest = float(price.max() + start.max()) * max(1.0, float(room.max(initial=1)))
     rows = [r for r, row in enumerate(problem.supplies) if sum(p in row.pools for p in pools) > 1]
     block = Block(
@@ -325,7 +366,7 @@ def _cover(
             len(rows), problem.intervals
         ),
     )
-    return _fitting_path(problem, pools, replicas, block, left)
+    return _fitting_path(problem, pools, replicas, block, left), bool((high < useful).any())
 
 
 def _not_beaten_at_home(

@@ -98,9 +98,8 @@ def _stages(search: Search) -> Iterator[None]:
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
     search.offer(place_all(search.problem, no_prices, by_size(search.problem)))
     yield
-    if search.plan.covered:
-        search.raise_covering_bound(priced_bound(search.problem, no_prices).value)
-        yield
+    search.raise_covering_bound(priced_bound(search.problem, no_prices).value)
+    yield
     relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
         search.unserved_bound = dict(relaxed.unserved)
@@ -127,6 +126,8 @@ def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
             best = found
         search.offer(found)
         yield
+        if search.plan.covered and found.cost > search.plan.cost:
+            return
     assert best is not None
     yield from _repair(search, best)
 

@@ -16,7 +16,7 @@ from tests.builders import candidates, engine, fleet, node_type, scenario, workl
 from tests.optimize.enumeration import Best, TooLargeError, best_plan
 from tests.optimize.reference import optimum
 
-INSTANCES = 240
+INSTANCES = 200
 BATCHES = 8
 
 
