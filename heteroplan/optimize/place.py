@@ -155,8 +155,9 @@ class _Task:
                 if any(self.problem.pools[p].role is role for p in pools)
             ]
             if len(cheapest) == len(roles):
-                served = np.where(need > 0, need * np.sum(cheapest, axis=0), 0.0)
-                total = min(total or np.inf, float(served.sum()))
+                asked = need > 0
+                served = float((need[asked] * np.sum(cheapest, axis=0)[asked]).sum())
+                total = min(total or np.inf, served)
         return total
 
 

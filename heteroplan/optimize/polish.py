@@ -133,10 +133,20 @@ def solve_mip(
 
 
 def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
-    """Minimise the model's objective from `start` where given."""
-    if start is not None:
-        _warm_start(model, start)
-    return solver.run(model.lp, effort, integer=True, warm=start is not None)
+    """Minimise the model's objective from `start` where given.
+
+    HiGHS now and then hands a start back as optimal although its own bound lies lower; such an
+    answer is asked for again without the start.
+    """
+    if start is None:
+        return solver.run(model.lp, effort, integer=True)
+    _warm_start(model, start)
+    answer = solver.run(model.lp, effort, integer=True, warm=True)
+    if answer.verdict is Verdict.OPTIMAL and answer.objective is not None:
+        distance = answer.objective - (answer.bound if answer.bound is not None else -np.inf)
+        if distance > effort.gap * abs(answer.objective) + 1e-6:
+            return solver.run(model.lp, effort, integer=True)
+    return answer
 
 
 def _warm_start(model: Model, start: Solution) -> None:

@@ -39,7 +39,8 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.search import Progress, Search
-from heteroplan.optimize.solver import Stop
+from heteroplan.optimize.solver import Stop, Verdict
+from heteroplan.optimize.static import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
@@ -100,6 +101,8 @@ def _stages(search: Search) -> Iterator[None]:
     yield
     search.raise_covering_bound(priced_bound(search.problem, no_prices).value)
     yield
+    if not search.plan.covered:
+        yield from _from_constant_sizes(search)
     relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
         search.unserved_bound = dict(relaxed.unserved)
@@ -111,6 +114,22 @@ def _stages(search: Search) -> Iterator[None]:
             yield from _price_stage(search, relaxed)
     yield from _polish_stage(search)
     yield from _whole_program(search)
+
+
+def _from_constant_sizes(search: Search) -> Iterator[None]:
+    """The cheapest sizes that never change, if any cover the day, and each workload eased."""
+    problem = search.problem
+    found = cheapest_constant(problem, gap=0.01, deadline=search.deadline, stop=search.out_of_time)
+    if isinstance(found, Verdict):
+        return
+    replicas = np.repeat(found.replicas[:, None], problem.intervals, axis=1)
+    plan = incumbent(problem, Solution(replicas, found.flow))
+    search.offer(plan)
+    yield
+    for w in by_size(problem):
+        plan = nudge(problem, plan, w, 0)
+        search.offer(plan)
+        yield
 
 
 def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
