@@ -2,7 +2,7 @@
 
 `problem` holds sets and coefficients, `model` the whole program as one MIP (the reference),
 `solve` the method, its docstring the outline. Ingredients, one a module: `blocks` (covering
-by dynamic programming), `bound` (prices and the proof), `relaxation` (the LP), `place` and
-`primal` (plans), `polish` (small MIPs), `search` (state and clock), `solver` (HiGHS),
+by dynamic programming), `bound` (prices and the proof), `relaxation` (the LP), `mix`, `home`,
+`place` and `primal` (plans), `polish` (small MIPs), `search` (state and clock), `solver` (HiGHS),
 `static` (the constant baseline).
 """

@@ -11,7 +11,8 @@ import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound import pool_prices
-from heteroplan.optimize.place import mixed_flow, mixed_flow_of, place
+from heteroplan.optimize.mix import mixed_flow, mixed_flow_of
+from heteroplan.optimize.place import place
 from heteroplan.optimize.problem import (
     COVER_TOLERANCE,
     Floats,

@@ -1,0 +1,375 @@
+"""Inside one domain: a workload's roles as covering blocks under the GPUs that are left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.blocks import (
+    Block,
+    Path,
+    cheapest_path,
+    not_beaten,
+    on_grid,
+    unit_price,
+    useful_counts,
+)
+from heteroplan.optimize.bound import start_prices
+from heteroplan.optimize.mix import cover_of, mix_share
+from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
+
+GRID_CELLS = 8_000
+"""Largest grid searched whole; larger blocks are searched near a greedy guide."""
+THRIFT = 1.1
+"""An engine counts as cheap up to this multiple of its role's best price for demand served."""
+
+type Rank = tuple[float, float]
+"""(demand left [intervals], steered cost)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What is placed, at which prices of held GPUs [P, T], within which bounds [P, T]."""
+
+    problem: Problem
+    w: int
+    held_price: Floats
+    limit: Ints | None
+
+    def domains(self) -> dict[str, list[int]]:
+        """Pools by domain."""
+        found: dict[str, list[int]] = {}
+        for p in self.problem.works[self.w].pools:
+            found.setdefault(self.problem.pools[p].domain, []).append(p)
+        return found
+
+    def need(self) -> Floats:
+        """[T] share of the demand to be served."""
+        return (self.problem.works[self.w].rps.sum(axis=0) > 0).astype(np.float64)
+
+    def cost(self, pools: Sequence[int], replicas: Ints) -> float:
+        """Steered cost of some pools of a whole plan [P, T]."""
+        return sum(
+            float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
+            + float(
+                start_prices(self.problem, p, self.held_price[p])
+                @ self.problem.starts(replicas[[p]])[0]
+            )
+            for p in pools
+        )
+
+    def count(self, role: Role, replicas: Ints) -> Ints:
+        """[T] replicas of a role in all domains of a plan [P, T]."""
+        pools = self.problem.works[self.w].pools
+        return np.asarray(
+            replicas[[p for p in pools if self.problem.pools[p].role is role]].sum(axis=0)
+        )
+
+    def fewest(self, role: Role, others: Ints) -> Ints:
+        """[T] replicas of a role that its minimum still asks for beside `others`."""
+        minimum = self.problem.works[self.w].min_replicas.get(role, 0)
+        return np.maximum(0, minimum - self.count(role, others))
+
+    def most(self, role: Role, others: Ints) -> Ints | None:
+        """[T] replicas of a role that its maximum leaves beside `others`."""
+        maximum = self.problem.works[self.w].max_replicas.get(role)
+        return None if maximum is None else np.maximum(0, maximum - self.count(role, others))
+
+    def minimum_met(self, replicas: Ints) -> bool:
+        """Whether every role has its minimum at all times."""
+        return not any(
+            self.fewest(role, replicas).any() for role in self.problem.works[self.w].min_replicas
+        )
+
+    def cheap_pools(self) -> list[int]:
+        """Pools of each role's cheapest engines."""
+        pools = self.problem.works[self.w].pools
+        unit = {
+            p: float(unit_price(self.problem.pools[p].run_cost, mix_share(self.problem, p)).max())
+            for p in pools
+        }
+        best: dict[Role, float] = {}
+        for p in pools:
+            role = self.problem.pools[p].role
+            best[role] = min(best.get(role, np.inf), unit[p])
+        return [p for p in pools if unit[p] <= THRIFT * best[self.problem.pools[p].role]]
+
+    def is_thrifty(self, counts: Ints) -> bool:
+        """Whether sizes, in the order of the workload's pools, stay in one domain's cheap ones."""
+        used = {p for p, c in zip(self.problem.works[self.w].pools, counts, strict=True) if c.any()}
+        one_home = len({self.problem.pools[p].domain for p in used}) <= 1
+        return one_home and used <= set(self.cheap_pools())
+
+    def thrifty(self) -> "Task":
+        """The same with nothing but each role's cheapest engines."""
+        limit = np.zeros_like(self.held_price, dtype=np.int64)
+        for p in self.cheap_pools():
+            limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
+        return replace(self, limit=limit)
+
+    def least_cost(self, pools: Sequence[int], need: Floats) -> float:
+        """No placement in these pools serves `need` for less."""
+        total = 0.0
+        for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
+            cheapest = [
+                np.min(
+                    [
+                        unit_price(
+                            self.problem.pools[p].run_cost + self.held_price[p],
+                            mix_share(self.problem, p),
+                        )
+                        for p in pools
+                        if self.problem.pools[p].role is role
+                    ],
+                    axis=0,
+                )
+                for role in roles
+                if any(self.problem.pools[p].role is role for p in pools)
+            ]
+            if len(cheapest) == len(roles):
+                asked = need > 0
+                served = float((need[asked] * np.sum(cheapest, axis=0)[asked]).sum())
+                total = min(total or np.inf, served)
+        return total
+
+
+type Placement = tuple[Rank, Ints, Floats]
+"""(rank, counts of the domain's pools [*, T], served share [T])."""
+
+
+def place_in_domain(task: Task, pools: list[int], replicas: Ints, need: Floats) -> Placement | None:
+    """The best of: prefill before decode, decode before prefill, aggregated alone."""
+    orders = [(Role.PREFILL, Role.DECODE), (Role.DECODE, Role.PREFILL), (Role.AGGREGATED,)]
+    present = {task.problem.pools[p].role for p in pools}
+    found: list[Placement] = []
+    contended = True
+    for order in orders:
+        if not set(order) <= present:
+            continue
+        if order == (Role.DECODE, Role.PREFILL) and not contended:
+            continue
+        placed, contended = _place_roles(task, pools, replicas, need, order)
+        if placed is not None:
+            found.append(placed)
+    return min(found, key=lambda placement: placement[0]) if found else None
+
+
+def _place_roles(
+    task: Task,
+    pools: list[int],
+    replicas: Ints,
+    need: Floats,
+    order: tuple[Role, ...],
+) -> tuple[Placement | None, bool]:
+    """Roles in order; where one falls short, both again with what the two can serve.
+
+    Also says whether the GPUs left held any role back, so that another order may do better.
+    """
+    contended = False
+    problem, trial, wanted, served = task.problem, replicas.copy(), need, need
+    trial[pools] = 0
+    fewest = {role: task.fewest(role, trial) for role in order}
+    members = {role: [p for p in pools if problem.pools[p].role is role] for role in order}
+    for _ in range(3):
+        for role in order:
+            trial[members[role]] = 0
+            path, tight = _cover(task, role, members[role], trial, wanted, fewest[role])
+            contended |= tight
+            if path is None:
+                return None, contended
+            trial[members[role]] = path.counts
+            served = np.minimum(served, cover_of(problem, members[role], path.counts))
+        banded = _band(task, {role: trial[members[role]].sum(axis=0) for role in order}, fewest)
+        if banded is None and not (served < wanted - COVER_TOLERANCE).any():
+            break
+        fewest = banded or fewest
+        wanted = served = np.minimum(served, need)
+    left = float(less(need, served).sum())
+    return ((left, task.cost(pools, trial)), trial[pools], served), contended
+
+
+def _band(
+    task: Task, counts: dict[Role, Ints], fewest: dict[Role, Ints]
+) -> dict[Role, Ints] | None:
+    """Replicas that each role needs for the ratio band; None where the band already holds."""
+    band = task.problem.works[task.w].pd_ratio
+    if band is None or Role.AGGREGATED in counts:
+        return None
+    prefill, decode = counts[Role.PREFILL], counts[Role.DECODE]
+    decode_wanted = np.maximum(decode, np.ceil(prefill / band.high - COVER_TOLERANCE))
+    prefill_wanted = np.maximum(prefill, np.ceil(band.low * decode_wanted - COVER_TOLERANCE))
+    if (prefill_wanted == prefill).all() and (decode_wanted == decode).all():
+        return None
+    return {
+        Role.PREFILL: np.maximum(fewest[Role.PREFILL], prefill_wanted).astype(np.int64),
+        Role.DECODE: np.maximum(fewest[Role.DECODE], decode_wanted).astype(np.int64),
+    }
+
+
+def less(rest: Floats, served: Floats) -> Floats:
+    """[T] what is left of `rest`."""
+    left = np.maximum(0.0, rest - served)
+    return np.where(left <= COVER_TOLERANCE, 0.0, left)
+
+
+def _cover(
+    task: Task, role: Role, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
+) -> tuple[Path | None, bool]:
+    """Cheapest pools of one role in one domain under the GPUs that are left.
+
+    Also says whether those bound an engine that could have been of more use.
+    """
+    problem, held_price = task.problem, task.held_price
+    left = problem.residual(replicas)
+    room = np.array([_room(problem, p, left) for p in pools])
+    if task.limit is not None:
+        room = np.minimum(room, task.limit[pools])
+    share = np.array([mix_share(problem, p) for p in pools])
+    price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
+    start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
+    most = task.most(role, replicas)
+    kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
+    useful = useful_counts(price, start, share, need, fewest)
+    useful[~kept] = 0
+    high = np.minimum(room, useful)
+    dearest = float(price.max() + start.max()) * max(1.0, float(room.max(initial=1)))
+    rows = [r for r, row in enumerate(problem.supplies) if sum(p in row.pools for p in pools) > 1]
+    block = Block(
+        price=price,
+        start=start,
+        share=share,
+        low=np.zeros_like(room),
+        high=high,
+        need=need,
+        penalty=np.full(problem.intervals, 1e4 * (dearest + 1e-6)),
+        fewest=fewest,
+        most=most,
+        weight=np.array(
+            [
+                [problem.pools[p].gpus if p in problem.supplies[r].pools else 0 for p in pools]
+                for r in rows
+            ],
+            dtype=np.float64,
+        ).reshape(len(rows), len(pools)),
+        room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
+            len(rows), problem.intervals
+        ),
+    )
+    return _fitting_path(problem, pools, replicas, block, left), bool((high < useful).any())
+
+
+def _not_beaten_at_home(
+    problem: Problem,
+    pools: list[int],
+    price: Floats,
+    start: Floats,
+    share: Floats,
+    copies_allowed: bool,
+) -> NDArray[np.bool_]:
+    """[E] engines that copies of no other engine on the same GPUs beat."""
+    kept = np.ones(len(pools), dtype=bool)
+    for node_type in {problem.pools[p].node_type for p in pools}:
+        same = [e for e, p in enumerate(pools) if problem.pools[p].node_type == node_type]
+        kept[same] = not_beaten(price[same], start[same], share[same], copies_allowed)
+    return kept
+
+
+def _room(problem: Problem, p: int, left: list[Ints]) -> Ints:
+    """[T] replicas of pool p that the GPUs left allow, start-up time included."""
+    pool = problem.pools[p]
+    room = pool.most.copy()
+    for row, gpus in zip(problem.supplies, left, strict=True):
+        if p not in row.pools:
+            continue
+        here = np.maximum(0, gpus) // pool.gpus
+        room = np.minimum(room, here)
+        for ahead in range(1, pool.lead + 1):
+            before = np.roll(here, ahead)
+            if not problem.cyclic:
+                before[:ahead] = here[:ahead]
+            room = np.minimum(room, before)
+    return room
+
+
+def _fitting_path(
+    problem: Problem, pools: list[int], replicas: Ints, block: Block, left: list[Ints]
+) -> Path | None:
+    """The cheapest path whose pools also fit together where they share a supply row.
+
+    The block bounds each pool alone. Where two of them overdraw a row, the one that holds
+    less of it is given up.
+    """
+    high = block.high.copy()
+    while True:
+        tried = cheapest_path(_narrowed(replace(block, high=high)), cyclic=problem.cyclic)
+        if tried is None:
+            return None
+        alone = np.zeros_like(replicas)
+        alone[pools] = tried.counts
+        held = problem.held(alone)
+        over = None
+        for row, gpus in zip(problem.supplies, left, strict=True):
+            members = [p for p in row.pools if p in pools and held[p].any()]
+            if (held[members].sum(axis=0) > np.maximum(0, gpus)).any():
+                over = members
+                break
+        if over is None:
+            return tried
+        least = min(over, key=lambda p: int(held[p].sum()))
+        if len(over) == 1:
+            high[pools.index(least)] = high[pools.index(least)].min()
+            if (tried.counts[pools.index(least)] <= high[pools.index(least)]).all():
+                high[pools.index(least)] = 0
+        else:
+            high[pools.index(least)] = 0
+
+
+def _narrowed(block: Block) -> Block:
+    """The block itself, or where its grid is large a part of it that likely holds the best.
+
+    First the dearer engines are kept to a replica or two, as long as the others can still
+    serve the demand; then all are kept near a greedy cover.
+    """
+    if block.cells() <= GRID_CELLS:
+        return block
+    for few in (2, 1):
+        grid = on_grid(range(len(block.high)), block.price, block.share, block.high, GRID_CELLS / 4)
+        high = np.minimum(block.high, few)
+        high[grid] = block.high[grid]
+        narrow = replace(block, high=high)
+        reach = np.minimum((block.share * block.high).sum(axis=0), block.need)
+        if (
+            narrow.cells() <= GRID_CELLS
+            and ((block.share * high).sum(axis=0) >= reach - COVER_TOLERANCE).all()
+        ):
+            return narrow
+    for window in (3, 1):
+        low, high = _around_guide(block, window)
+        narrow = replace(block, low=low, high=high)
+        if narrow.cells() <= GRID_CELLS:
+            return narrow
+    low, high = _around_guide(block, 0)
+    return replace(block, low=low, high=high)
+
+
+def _around_guide(block: Block, window: int) -> tuple[Ints, Ints]:
+    """Bounds around the cheapest fractional cover of each interval and its neighbours."""
+    guide = np.zeros_like(block.price)
+    for t in range(len(block.need)):
+        rest = float(block.need[t])
+        with np.errstate(divide="ignore"):
+            unit = np.where(block.share[:, t] > 0, block.price[:, t] / block.share[:, t], np.inf)
+        for e in np.argsort(unit, kind="stable"):
+            if rest <= 0 or not np.isfinite(unit[e]):
+                break
+            used = min(float(block.high[e, t]), rest / float(block.share[e, t]))
+            guide[e, t] = used
+            rest -= used * float(block.share[e, t])
+    low, high = np.floor(guide) - 1, np.ceil(guide) + 1
+    rolled_low = [np.roll(low, i, axis=1) for i in range(-window, window + 1)]
+    rolled_high = [np.roll(high, i, axis=1) for i in range(-window, window + 1)]
+    high = np.minimum(np.max(rolled_high, axis=0), block.high).astype(np.int64)
+    low = np.clip(np.min(rolled_low, axis=0), 0, high).astype(np.int64)
+    return low, high
