@@ -38,7 +38,7 @@ from heteroplan.optimize.blocks import (
     useful_counts,
 )
 from heteroplan.optimize.problem import Floats, Ints, Problem
-from heteroplan.optimize.solver import Stop
+from heteroplan.optimize.solver import Stop, never
 
 GRID_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
@@ -74,8 +74,8 @@ class RoleBlock:
     """[T] share of the demand that one of its replicas serves."""
 
 
-def priced_bound(problem: Problem, prices: Floats) -> PricedBound:
-    """L(mu) for supply prices [R, T]."""
+def priced_bound(problem: Problem, prices: Floats, stop: Stop = never) -> PricedBound:
+    """L(mu) for supply prices [R, T]; a bound of minus infinity where `stop()` came first."""
     held_price = pool_prices(problem, prices)
     total = -sum(float(prices[r] @ row.gpus) for r, row in enumerate(problem.supplies))
     magnitude = abs(total)
@@ -83,6 +83,8 @@ def priced_bound(problem: Problem, prices: Floats) -> PricedBound:
         prices.shape
     )
     for w in range(len(problem.works)):
+        if stop():
+            return PricedBound(-np.inf, slope)
         for role_block in role_blocks(problem, w, held_price):
             path = cheapest_path(role_block.block, cyclic=problem.cyclic)
             if path is None:
@@ -108,7 +110,7 @@ def improve_prices(
     """
     scale, since_best, best = 1.0, 0, -np.inf
     for _ in range(steps):
-        found = priced_bound(problem, prices)
+        found = priced_bound(problem, prices, stop)
         yield found, prices
         if stop():
             return

@@ -22,6 +22,7 @@ from heteroplan.optimize.problem import (
     served_share,
     unserved_requests,
 )
+from heteroplan.optimize.solver import Stop, never
 
 ESCALATION = 0.1
 """Step of a supply price, as a share of what the GPU costs."""
@@ -93,11 +94,15 @@ def broken_limits(problem: Problem, replicas: Ints) -> float:
     return float(missed)
 
 
-def place_all(problem: Problem, prices: Floats, order: Sequence[int]) -> Incumbent:
-    """A first plan: workloads in `order`, each beside those before it."""
+def place_all(
+    problem: Problem, prices: Floats, order: Sequence[int], stop: Stop = never
+) -> Incumbent:
+    """A first plan: workloads in `order`, each beside those before it, until `stop()`."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = pool_prices(problem, prices)
     for w in order:
+        if stop():
+            break
         place(problem, w, replicas, held_price)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
@@ -176,9 +181,13 @@ def _better_of(
     return tried if tried.rank < best.rank else best
 
 
-def sweep(problem: Problem, best: Incumbent, prices: Floats, works: Iterable[int]) -> Incumbent:
-    """Each workload again beside the others."""
+def sweep(
+    problem: Problem, best: Incumbent, prices: Floats, works: Iterable[int], stop: Stop = never
+) -> Incumbent:
+    """Each workload again beside the others, until `stop()`."""
     for w in works:
+        if stop():
+            break
         best = reinsert(problem, best, prices, (w,))
     return best
 
@@ -201,12 +210,15 @@ def place_guided(
     flow: Sequence[Floats],
     sizes: Floats,
     order: Sequence[int],
+    stop: Stop = never,
 ) -> Incumbent:
     """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = pool_prices(problem, prices)
     limit = _near(sizes, slack=1)
     for w in order:
+        if stop():
+            break
         place(problem, w, replicas, held_price, _parts(problem, w, flow), limit)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 

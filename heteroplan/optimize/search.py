@@ -14,6 +14,10 @@ type Progress = Callable[[float | None, float, float], None]
 """(cost of the best plan, None while it leaves demand unserved; bound; seconds)"""
 
 
+def silent(cost: float | None, bound: float, seconds: float) -> None:
+    """Nobody watches."""
+
+
 @dataclass(slots=True)
 class Search:
     """What the stages of the method read and improve."""

@@ -38,8 +38,8 @@ from heteroplan.optimize.primal import (
 )
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
-from heteroplan.optimize.search import Progress, Search
-from heteroplan.optimize.solver import Stop, Verdict
+from heteroplan.optimize.search import Progress, Search, silent
+from heteroplan.optimize.solver import Stop, Verdict, never
 from heteroplan.optimize.static import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
@@ -74,8 +74,8 @@ def solve(
     *,
     gap: float = 0.01,
     time_limit_s: float = 60.0,
-    stop: Stop = lambda: False,
-    progress: Progress = lambda cost, bound, seconds: None,
+    stop: Stop = never,
+    progress: Progress = silent,
 ) -> Outcome:
     """The best plan found, with a proven bound.
 
@@ -97,9 +97,9 @@ def solve(
 def _stages(search: Search) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
-    search.offer(place_all(search.problem, no_prices, by_size(search.problem)))
+    search.offer(place_all(search.problem, no_prices, by_size(search.problem), search.out_of_time))
     yield
-    search.raise_covering_bound(priced_bound(search.problem, no_prices).value)
+    search.raise_covering_bound(priced_bound(search.problem, no_prices, search.out_of_time).value)
     yield
     if not search.plan.covered:
         yield from _from_constant_sizes(search)
@@ -137,7 +137,7 @@ def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
     problem = search.problem
 
     def near_lp(prices: Floats, order: Sequence[int]) -> Incumbent:
-        return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order)
+        return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order, search.out_of_time)
 
     best: Incumbent | None = None
     for found in escalate(problem, near_lp, relaxed.prices, ESCALATIONS):
@@ -203,11 +203,12 @@ def _place_at(search: Search, prices: Floats) -> Iterator[None]:
     """A placement at supply prices, and sweeps over the workloads at none."""
     problem = search.problem
     order = by_size(problem)
-    plan = place_all(problem, prices, order)
+    plan = place_all(problem, prices, order, search.out_of_time)
     improved = search.offer(plan)
     yield
     for _ in range(2):
-        swept = sweep(problem, search.plan if not improved else plan, 0.0 * prices, order)
+        start = plan if improved else search.plan
+        swept = sweep(problem, start, 0.0 * prices, order, search.out_of_time)
         improved = search.offer(swept)
         yield
         if not improved:

@@ -19,6 +19,12 @@ import pulp
 from pulp.constants import LpSolveStatus
 
 type Stop = Callable[[], bool]
+"""Asked now and then; true ends the work at hand."""
+
+
+def never() -> bool:
+    """Nothing ends the work."""
+    return False
 
 
 class Verdict(StrEnum):
