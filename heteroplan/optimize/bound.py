@@ -56,6 +56,8 @@ class PricedBound:
     """Objective units; already lowered by the safety margin."""
     slope: Floats
     """[R, T] GPUs held by the blocks' schedules less supply: a subgradient."""
+    by_work: Floats
+    """[W] least cost of each workload's blocks at these prices."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,17 +84,19 @@ def priced_bound(problem: Problem, prices: Floats, stop: Stop = never) -> Priced
     slope = np.array([-row.gpus for row in problem.supplies], dtype=np.float64).reshape(
         prices.shape
     )
+    by_work = np.zeros(len(problem.works))
     for w in range(len(problem.works)):
         if stop():
-            return PricedBound(-np.inf, slope)
+            return PricedBound(-np.inf, slope, by_work)
         for role_block in role_blocks(problem, w, held_price):
             path = cheapest_path(role_block.block, cyclic=problem.cyclic)
             if path is None:
-                return PricedBound(np.inf, slope)
+                return PricedBound(np.inf, slope, by_work)
             total += path.bound
+            by_work[w] += path.bound
             magnitude += abs(path.bound)
             _add_use(problem, role_block, path.counts, held_price, slope)
-    return PricedBound(total - ROUNDING * magnitude, slope)
+    return PricedBound(total - ROUNDING * magnitude, slope, by_work)
 
 
 def improve_prices(

@@ -20,7 +20,7 @@ from heteroplan.optimize.bound import start_prices
 from heteroplan.optimize.mix import cover_of, mix_share
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
-GRID_CELLS = 8_000
+GRID_CELLS = 4_000
 """Largest grid searched whole; larger blocks are searched near a greedy guide."""
 THRIFT = 1.1
 """An engine counts as cheap up to this multiple of its role's best price for demand served."""

@@ -1,13 +1,16 @@
 """The method behind one call, whatever the size.
 
-1. *Blocks without prices.* Every workload and role is a covering block, solved exactly by
-   dynamic programming. Their sum is a bound; placed in home domains they are a plan. Where
-   supply is slack the two meet and nothing else is needed.
+1. *Blocks without prices.* Every workload and role is a covering block, solved by dynamic
+   programming. Their sum is a bound; placed in home domains they are a plan. Where supply is
+   slack the two meet and nothing else is needed. Where placement leaves demand unserved, sizes
+   that never change are a first plan that may serve it.
 2. *LP relaxation.* Says what shortage cannot be avoided, gives supply prices and a guide;
    plans near it are repaired by rising prices, small moves and small MIPs.
-3. *Prices.* Subgradient steps raise the bound (see `bound`); the best prices also steer new
-   placements, sweeps, and workloads taken out and put back in pairs.
-4. *Polish.* MIPs near the best plan, then the whole program from the best plan, until the gap
+3. *Swaps.* Workloads that cost most above their own bound are taken out with another one and
+   put back before it.
+4. *Prices.* Subgradient steps raise the bound (see `bound`); the best prices also steer new
+   placements and swaps.
+5. *Polish.* MIPs near the best plan, then the whole program from the best plan, until the gap
    or the time is reached.
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
@@ -15,7 +18,7 @@ Shortage comes first, priority class by priority class; the gap is that of the c
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations
 from time import monotonic
 
 import numpy as np
@@ -45,8 +48,8 @@ from heteroplan.optimize.static import cheapest_constant
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
 PRICE_STEPS = 40
-PLACE_EVERY = 10
-"""Price steps between two placements at the best prices."""
+SWAPPED = 4
+"""Workloads that are tried to be taken out with every other."""
 ESCALATIONS = 6
 """Placements with rising prices."""
 POLISH_NODES = 20
@@ -99,7 +102,8 @@ def _stages(search: Search) -> Iterator[None]:
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
     search.offer(place_all(search.problem, no_prices, by_size(search.problem), search.out_of_time))
     yield
-    search.raise_covering_bound(priced_bound(search.problem, no_prices, search.out_of_time).value)
+    blocks = priced_bound(search.problem, no_prices, search.out_of_time)
+    search.raise_covering_bound(blocks.value)
     yield
     if not search.plan.covered:
         yield from _from_constant_sizes(search)
@@ -110,6 +114,7 @@ def _stages(search: Search) -> Iterator[None]:
             search.raise_covering_bound(relaxed.bound)
             yield
         yield from _plans_near_lp(search, relaxed)
+        yield from _swap(search, no_prices, blocks.by_work)
         if not any(relaxed.unserved.values()):
             yield from _price_stage(search, relaxed)
     yield from _polish_stage(search)
@@ -171,7 +176,7 @@ def _repair(search: Search, plan: Incumbent) -> Iterator[None]:
 
 
 def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
-    """Prices improved against the integer blocks; every few steps a placement at them."""
+    """Prices improved against the integer blocks, then placements at the best of them."""
     problem = search.problem
 
     def target() -> float:
@@ -185,18 +190,40 @@ def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
         stop=search.out_of_time,
         enough=min(search.gap, 1e-4),
     )
-    best_value, prices = -np.inf, relaxed.prices
-    for step, (found, at) in enumerate(steps):
+    best, prices = None, relaxed.prices
+    for found, at in steps:
         search.raise_covering_bound(found.value)
-        if found.value > best_value:
-            best_value, prices = found.value, at
-        if step % PLACE_EVERY == 0:
-            yield from _place_at(search, prices)
+        if best is None or found.value > best.value:
+            best, prices = found, at
         yield
-    for strength in (1.0, 0.5, 0.0):
-        for pair in permutations(by_size(problem), 2):
-            search.offer(reinsert(problem, search.plan, strength * prices, pair))
-            yield
+    assert best is not None
+    if prices.any():
+        yield from _place_at(search, prices)
+        yield from _swap(search, prices, best.by_work)
+
+
+def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:
+    """Workloads that cost most above their own bound first: out with another, and back before it.
+
+    `least` [W] is that bound.
+    """
+    problem = search.problem
+    works = range(len(problem.works))
+    excess = [_cost_of(problem, w, search.plan) - least[w] for w in works]
+    dearest = sorted(works, key=lambda w: (-excess[w], w))
+    for w in dearest[:SWAPPED]:
+        for other in dearest:
+            if other != w:
+                search.offer(reinsert(problem, search.plan, prices, (w, other)))
+                yield
+
+
+def _cost_of(problem: Problem, w: int, plan: Incumbent) -> float:
+    """Cost of one workload's pools."""
+    alone = np.zeros_like(plan.solution.replicas)
+    pools = list(problem.works[w].pools)
+    alone[pools] = plan.solution.replicas[pools]
+    return problem.cost(alone)
 
 
 def _place_at(search: Search, prices: Floats) -> Iterator[None]:
