@@ -14,10 +14,12 @@ is at most the cost of every plan that serves all demand:
    exceed the sum of starts.
 4. What is left falls apart into one covering block a workload and role. An aggregated engine
    stands in both blocks of its workload, its price divided between them.
-5. A block whose grid would be too large keeps the engines that serve cheapest; the others
+5. On a day that is not cyclic the ends carry the drains; where that would make a price
+   negative, drains are left out of the block, which only lowers its cost.
+6. A block whose grid would be too large keeps the engines that serve cheapest; the others
    may then run in fractions and start for free, so the cheapest of them prices whatever the
    kept ones leave open. An engine that whole copies of another beat is left out.
-6. Several classes are added up with weights of sum 1, so that a replica covers at most
+7. Several classes are added up with weights of sum 1, so that a replica covers at most
    max_k weight[k] / load[k] of the sum.
 
 Lagrangian relaxation after Geoffrion (1974); prices move by Polyak's subgradient step.
@@ -42,6 +44,8 @@ from heteroplan.optimize.solver import Stop, never
 
 GRID_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
+SLACK = 3e-6
+"""Share of the demand that the bound lets go: more than solver and `verify` let a plan go."""
 PATIENCE = 8
 """Price steps without a better bound after which the search for prices ends."""
 ROUNDING = 1e-9
@@ -70,6 +74,8 @@ class RoleBlock:
     """Pools of each engine on the grid."""
     fillers: list[list[int]]
     """Pools of each engine beside it, which may run in fractions."""
+    shared: float
+    """Part of an aggregated engine that stands in this block, the rest being in the other."""
     filler: Ints
     """[T] the cheapest of them, -1 where there is none."""
     filler_share: Floats
@@ -176,14 +182,10 @@ def _role_block(
     paired: bool,
 ) -> RoleBlock:
     work = problem.works[w]
-    need = (work.rps.sum(axis=0) > 0).astype(np.float64)
-    share = cover_shares(problem, work.rps, [problem.pools[pools[0]].load for pools in engines])
-    price, start = np.zeros_like(share), np.zeros_like(share)
-    for e, pools in enumerate(engines):
-        halved = paired and problem.pools[pools[0]].role is Role.AGGREGATED
-        part = 0.5 if halved else 1.0
-        price[e] = part * np.min([problem.pools[p].run_cost + held_price[p] for p in pools], 0)
-        start[e] = part * np.min([start_prices(problem, p, held_price[p]) for p in pools], 0)
+    need: Floats = (work.rps.sum(axis=0) > 0).astype(np.float64) * (1.0 - SLACK)
+    share = cover_shares(work.rps, [problem.pools[pools[0]].load for pools in engines])
+    shared = 0.5 if paired else 1.0
+    price, start = _engine_prices(problem, engines, held_price, shared)
     alone = all(problem.pools[pools[0]].role is role for pools in engines)
     most = None
     if alone and role in work.max_replicas:
@@ -212,6 +214,7 @@ def _role_block(
         ),
         engines=[engines[e] for e in grid],
         fillers=[engines[e] for e in fillers],
+        shared=shared,
         filler=filler,
         filler_share=np.take_along_axis(share[fillers], filler[None, :], 0)[0]
         if fillers
@@ -219,7 +222,27 @@ def _role_block(
     )
 
 
-def cover_shares(problem: Problem, rps: Floats, loads: list[Floats]) -> Floats:
+def _engine_prices(
+    problem: Problem, engines: list[list[int]], held_price: Floats, shared: float
+) -> tuple[Floats, Floats]:
+    """[E, T] cost of a running replica and of a start, each in its cheapest domain."""
+    price = np.zeros((len(engines), problem.intervals))
+    start = np.zeros_like(price)
+    for e, pools in enumerate(engines):
+        part = shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+        price[e] = part * np.min([problem.pools[p].run_cost + held_price[p] for p in pools], 0)
+        start[e] = part * np.min([start_prices(problem, p, held_price[p]) for p in pools], 0)
+    if (price >= 0).all():
+        return price, start
+    for e, pools in enumerate(engines):
+        pool = problem.pools[pools[0]]
+        part = shared if pool.role is Role.AGGREGATED else 1.0
+        price[e] = part * np.min([pool.plain_cost + held_price[p] for p in pools], 0)
+        start[e] -= part * pool.drain_cost
+    return price, start
+
+
+def cover_shares(rps: Floats, loads: list[Floats]) -> Floats:
     """[E, T] greatest share of the (weighted) demand that one replica serves.
 
     Weights are each class's mean part of the engines' work; with one engine or one class the
@@ -246,11 +269,14 @@ def _add_use(
 ) -> None:
     """Add the GPUs that a block's schedule holds to the rows of its cheapest pools."""
     for e, pools in enumerate(found.engines):
-        _spread(problem, pools, _held(problem, pools[0], counts[e]), held_price, slope)
+        part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+        held = part * _held(problem, pools[0], counts[e])
+        _add_held(problem, pools, held, held_price, slope)
     open_share = np.maximum(0.0, found.block.need - (found.block.share * counts).sum(axis=0))
     for e, pools in enumerate(found.fillers):
         used = np.where(found.filler == e, open_share / np.maximum(found.filler_share, 1e-300), 0.0)
-        _spread(problem, pools, used, held_price, slope)
+        part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+        _add_held(problem, pools, part * used, held_price, slope)
 
 
 def _held(problem: Problem, p: int, counts: Ints) -> Floats:
@@ -265,7 +291,7 @@ def _held(problem: Problem, p: int, counts: Ints) -> Floats:
     return held
 
 
-def _spread(
+def _add_held(
     problem: Problem, pools: list[int], held: Floats, held_price: Floats, slope: Floats
 ) -> None:
     """Add replicas of an engine to the supply rows of its cheapest pools, by their room."""

@@ -22,6 +22,8 @@ from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
 GRID_CELLS = 4_000
 """Largest grid searched whole; larger blocks are searched near a greedy guide."""
+SHORT_PRICE = 1e6
+"""What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
 THRIFT = 1.1
 """An engine counts as cheap up to this multiple of its role's best price for demand served."""
 
@@ -83,12 +85,14 @@ class Task:
             self.fewest(role, replicas).any() for role in self.problem.works[self.w].min_replicas
         )
 
+    def _plain(self, p: int) -> Floats:
+        return np.full(self.problem.intervals, self.problem.pools[p].plain_cost)
+
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
         pools = self.problem.works[self.w].pools
         unit = {
-            p: float(unit_price(self.problem.pools[p].run_cost, mix_share(self.problem, p)).max())
-            for p in pools
+            p: float(unit_price(self._plain(p), mix_share(self.problem, p)).max()) for p in pools
         }
         best: dict[Role, float] = {}
         for p in pools:
@@ -111,13 +115,13 @@ class Task:
 
     def least_cost(self, pools: Sequence[int], need: Floats) -> float:
         """No placement in these pools serves `need` for less."""
-        total = 0.0
+        total = np.inf
         for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
             cheapest = [
                 np.min(
                     [
                         unit_price(
-                            self.problem.pools[p].run_cost + self.held_price[p],
+                            self._plain(p) + self.held_price[p],
                             mix_share(self.problem, p),
                         )
                         for p in pools
@@ -131,7 +135,7 @@ class Task:
             if len(cheapest) == len(roles):
                 asked = need > 0
                 served = float((need[asked] * np.sum(cheapest, axis=0)[asked]).sum())
-                total = min(total or np.inf, served)
+                total = min(total, served)
         return total
 
 
@@ -234,7 +238,6 @@ def _cover(
     useful = useful_counts(price, start, share, need, fewest)
     useful[~kept] = 0
     high = np.minimum(room, useful)
-    dearest = float(price.max() + start.max()) * max(1.0, float(room.max(initial=1)))
     rows = [r for r, row in enumerate(problem.supplies) if sum(p in row.pools for p in pools) > 1]
     block = Block(
         price=price,
@@ -243,7 +246,7 @@ def _cover(
         low=np.zeros_like(room),
         high=high,
         need=need,
-        penalty=np.full(problem.intervals, 1e4 * (dearest + 1e-6)),
+        penalty=np.full(problem.intervals, np.inf),
         fewest=fewest,
         most=most,
         weight=np.array(
@@ -257,7 +260,14 @@ def _cover(
             len(rows), problem.intervals
         ),
     )
-    return _fitting_path(problem, pools, replicas, block, left), bool((high < useful).any())
+    path = None
+    if ((share * high).sum(axis=0) >= need - COVER_TOLERANCE).all():
+        path = _fitting_path(problem, pools, replicas, block, left)
+    if path is None:
+        dear = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
+        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * dear))
+        path = _fitting_path(problem, pools, replicas, short, left)
+    return path, bool((high < useful).any())
 
 
 def _not_beaten_at_home(

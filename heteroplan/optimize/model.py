@@ -278,11 +278,6 @@ def minimise_cost(model: Model) -> None:
     model.lp.setObjective(_expression(_cost_terms(model, 1.0 / model.cost_scale)))
 
 
-def cap_cost(model: Model, most: float) -> None:
-    """Σ run·n + start·up <= most [objective units]: only better plans are of interest."""
-    model.add(_cost_terms(model, 1.0 / model.cost_scale), "<=", most / model.cost_scale, "cost_cap")
-
-
 def shortage_terms(model: Model, priority: int) -> Terms:
     """Requests of one priority class left unserved over the horizon."""
     seconds = model.problem.hours * S_PER_HOUR
@@ -327,7 +322,10 @@ def read_flow(model: Model) -> Iterator[Floats]:
     """[K, T] share handled, for each pool."""
     for flows in model.x:
         yield np.array(
-            [[0.0 if x is None else x.varValue or 0.0 for x in over_time] for over_time in flows]
+            [
+                [0.0 if x is None else max(0.0, x.varValue or 0.0) for x in over_time]
+                for over_time in flows
+            ]
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.entities.workload import Role
 from heteroplan.optimize import solver
 from heteroplan.optimize.model import (
     Box,
@@ -23,6 +24,9 @@ from heteroplan.optimize.model import (
 from heteroplan.optimize.primal import Incumbent, incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Answer, Effort, Verdict
+
+MARGIN = 1e-7
+"""Relative safety margin between the solver's floating-point bound and a claimed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,10 @@ def solve_mip(
     answer = run_from(model, best, effort)
     if answer.has_solution:
         best = read_solution(model)
-    proved = answer.bound is not None and answer.verdict is not Verdict.FAILED
-    return MipResult(best, (answer.bound or 0.0) * model.cost_scale if proved else None, least)
+    bound = None
+    if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
+        bound = answer.bound * model.cost_scale * (1.0 - MARGIN)
+    return MipResult(best, bound, least)
 
 
 def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
@@ -167,6 +173,6 @@ def _warm_start(model: Model, start: Solution) -> None:
                     served = sum(
                         float(start.flow[p][k, t])
                         for p in work.pools
-                        if model.problem.pools[p].role.value != "prefill"
+                        if model.problem.pools[p].role is not Role.PREFILL
                     )
                     missing.varValue = max(0.0, 1.0 - served)

@@ -24,6 +24,8 @@ from heteroplan.optimize.problem import (
 )
 from heteroplan.optimize.solver import Stop, never
 
+NOISE, WHOLE = 1e-6, 0.01
+"""Relative and absolute [requests] noise in a shortage that no rank depends on."""
 ESCALATION = 0.1
 """Step of a supply price, as a share of what the GPU costs."""
 
@@ -45,8 +47,11 @@ class Incumbent:
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """Less is better; shortage in requests, rounded up, so that noise does not outrank cost."""
-        lost = (float(ceil(self.unserved[p])) for p in sorted(self.unserved))
+        """Less is better; shortage in whole requests, so that noise does not outrank cost."""
+        lost = (
+            float(max(0, ceil(self.unserved[p] * (1 - NOISE) - WHOLE)))
+            for p in sorted(self.unserved)
+        )
         return (self.broken, *lost, self.cost)
 
     @property
@@ -77,7 +82,7 @@ def broken_limits(problem: Problem, replicas: Ints) -> float:
                 missed += np.maximum(0, count - work.max_replicas[role]).sum()
         if work.pd_ratio is None:
             continue
-        for domain in {problem.pools[p].domain for p in work.pools}:
+        for domain in dict.fromkeys(problem.pools[p].domain for p in work.pools):
             prefill, decode = (
                 replicas[
                     [
@@ -148,7 +153,7 @@ def _gpu_price(problem: Problem) -> Floats:
     return np.array(
         [
             max(
-                (problem.pools[p].run_cost.max() / problem.pools[p].gpus for p in row.pools),
+                (problem.pools[p].plain_cost / problem.pools[p].gpus for p in row.pools),
                 default=0.0,
             )
             for row in problem.supplies

@@ -39,10 +39,14 @@ class PoolSpec:
     node_type: str
     gpus: int
     """GPUs a replica."""
+    plain_cost: float
+    """Of one running replica, USD or GPU-hours an interval."""
     run_cost: Floats
-    """[T] of one running replica, USD or GPU-hours an interval."""
+    """[T] the same; at the ends of a day that is not cyclic with the drains they carry."""
     start_cost: float
     """Of starting one replica and of draining it later, USD or GPU-hours."""
+    drain_cost: float
+    """The draining part of it."""
     lead: int
     """Intervals before its first one in which a starting replica already holds its GPUs."""
     load: Floats
@@ -274,9 +278,9 @@ def _pool(
     lead = ceil(engine.startup_s / horizon.interval_s)
     run_cost = np.full(horizon.intervals, price * horizon.interval_hours)
     start_cost = price * s_to_hours(engine.startup_s + engine.drain_s)
+    drain_cost = price * s_to_hours(engine.drain_s)
     if not horizon.cyclic:
         # Σ drained = Σ started + n[0] - n[T-1]: the ends of the day carry the difference.
-        drain_cost = price * s_to_hours(engine.drain_s)
         run_cost[0] += drain_cost
         run_cost[-1] -= drain_cost
     return PoolSpec(
@@ -286,8 +290,10 @@ def _pool(
         role=engine.role,
         node_type=candidate.node_type,
         gpus=engine.gpus,
+        plain_cost=price * horizon.interval_hours,
         run_cost=run_cost,
         start_cost=start_cost,
+        drain_cost=drain_cost,
         lead=lead,
         load=load,
         most=_most_replicas(

@@ -32,8 +32,8 @@ class Relaxation:
     bound: float
     """On the cost of a plan that leaves no more unserved than `unserved`, margin taken off."""
     unserved: dict[int, float]
-    """Least requests left unserved by priority class, each class before the next; 0 where
-    the LP serves everything."""
+    """Least requests left unserved by priority class, each at the LP's least for the classes
+    before; 0 where the LP serves everything."""
     sizes: Floats
     """[P, T] fractional replicas."""
     flow: tuple[Floats, ...]
@@ -53,7 +53,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
     answer = solver.run(model.lp, effort, integer=False) if model else None
     if model is None or (answer is not None and answer.verdict is Verdict.INFEASIBLE):
         model = build_model(problem, allow_short=True)
-        least = least_shortage(model, effort, integer=False)
+        least = _least_shortage(model, effort)
         if least is None:
             return None
         unserved = least
@@ -71,12 +71,12 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
     )
 
 
-def least_shortage(model: Model, effort: Effort, *, integer: bool) -> dict[int, float] | None:
+def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
     """Least unserved requests class by class; the model is left with those as caps."""
     found: dict[int, float] = {}
     for priority in sorted({work.priority for work in model.problem.works}):
         scale = minimise_shortage(model, priority)
-        answer = solver.run(model.lp, effort, integer=integer)
+        answer = solver.run(model.lp, effort, integer=False)
         if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
             return None
         asked = sum(weight for _, weight in shortage_terms(model, priority))

@@ -6,7 +6,7 @@ from time import monotonic
 
 import numpy as np
 
-from heteroplan.optimize.primal import Incumbent
+from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort, Stop
 
@@ -16,6 +16,15 @@ type Progress = Callable[[float | None, float, float], None]
 
 def silent(cost: float | None, bound: float, seconds: float) -> None:
     """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortageBound:
+    """Least unserved requests of each priority class, given what classes before it lose."""
+
+    least: dict[int, float]
+    given: dict[int, float]
+    """`least` of a class holds for plans whose classes before it lose at most this."""
 
 
 @dataclass(slots=True)
@@ -35,8 +44,7 @@ class Search:
     """On the cost of plans that serve everything."""
     short_bound: float = 0.0
     """On the cost of plans that leave no more unserved than the best one, which leaves some."""
-    unserved_bound: dict[int, float] = field(default_factory=dict)
-    """Requests that no plan serves, by priority class."""
+    shortage_bounds: list[ShortageBound] = field(default_factory=list)
     interrupted: bool = False
 
     @property
@@ -65,15 +73,33 @@ class Search:
         """Whether the best plan is proven within `gap`, its shortage included."""
         if self.best is None or self.best.broken:
             return False
+        least = self.unserved_bound()
         settled = all(
-            lost <= self.unserved_bound.get(priority, 0.0) * (1 + gap) + 1e-6
+            lost * (1 - NOISE) - WHOLE <= least[priority] * (1 + gap)
             for priority, lost in self.best.unserved.items()
         )
         return settled and self.best.cost - self.bound <= gap * abs(self.best.cost) + 1e-12
 
+    def unserved_bound(self) -> dict[int, float]:
+        """Requests that no plan serves, class by class, at the best plan's loss before it."""
+        lost = self.plan.unserved
+        proven = dict.fromkeys(sorted(lost), 0.0)
+        for found in self.shortage_bounds:
+            for priority in proven:
+                proven[priority] = max(proven[priority], found.least.get(priority, 0.0))
+                if lost[priority] * (1 - NOISE) - WHOLE > found.given.get(priority, 0.0):
+                    break
+        return {priority: min(least, lost[priority]) for priority, least in proven.items()}
+
     def offer(self, tried: Incumbent) -> bool:
-        """Keep `tried` if it ranks better; says whether it did."""
-        better = self.best is None or tried.rank < self.best.rank
+        """Keep `tried` if it ranks better, by more than noise; says whether it did."""
+        better = self.best is None or (
+            tried.rank < self.best.rank
+            and (
+                tried.rank[:-1] < self.best.rank[:-1]
+                or tried.cost < self.best.cost - 1e-9 * abs(self.best.cost)
+            )
+        )
         if better:
             if self.best is not None and tried.unserved != self.best.unserved:
                 self.short_bound = 0.0

@@ -41,7 +41,7 @@ from heteroplan.optimize.primal import (
 )
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
-from heteroplan.optimize.search import Progress, Search, silent
+from heteroplan.optimize.search import Progress, Search, ShortageBound, silent
 from heteroplan.optimize.solver import Stop, Verdict, never
 from heteroplan.optimize.static import cheapest_constant
 
@@ -109,7 +109,7 @@ def _stages(search: Search) -> Iterator[None]:
         yield from _from_constant_sizes(search)
     relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
-        search.unserved_bound = dict(relaxed.unserved)
+        search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
         if not any(relaxed.unserved.values()):
             search.raise_covering_bound(relaxed.bound)
             yield
@@ -308,9 +308,8 @@ def _whole_program(search: Search) -> Iterator[None]:
     found = solve_mip(problem, None, search.plan.solution, search.effort(gap=search.gap))
     if found.solution is not None:
         search.offer(incumbent(problem, found.solution))
-    for priority, least in found.unserved_bound.items():
-        known = search.unserved_bound.get(priority, 0.0)
-        search.unserved_bound[priority] = max(known, min(least, search.plan.unserved[priority]))
+    if found.unserved_bound:
+        search.shortage_bounds.append(ShortageBound(found.unserved_bound, search.plan.unserved))
     if found.bound is not None:
         value = min(found.bound, search.plan.cost)
         if search.plan.covered:
@@ -318,6 +317,11 @@ def _whole_program(search: Search) -> Iterator[None]:
         else:
             search.raise_short_bound(value)
     yield
+
+
+def _agreed(bound: float, cost: float) -> float:
+    """The bound, not above the cost by rounding; by more it stays for `verify` to find."""
+    return min(bound, cost) if bound <= cost * (1 + OPTIMAL_GAP) else bound
 
 
 def _outcome(search: Search) -> Outcome:
@@ -332,9 +336,9 @@ def _outcome(search: Search) -> Outcome:
     return Outcome(
         solution=search.plan.solution,
         objective=search.plan.cost,
-        bound=search.bound,
+        bound=_agreed(search.bound, search.plan.cost),
         unserved=search.plan.unserved,
-        unserved_bound={p: search.unserved_bound.get(p, 0.0) for p in search.plan.unserved},
+        unserved_bound=search.unserved_bound(),
         termination=termination,
         seconds=monotonic() - search.started,
     )

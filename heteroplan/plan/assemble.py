@@ -246,7 +246,7 @@ def _totals(
     return Totals(
         gpu_hours=gpu_hours,
         cost_usd=cost_usd,
-        served_fraction=1.0 - lost / asked if asked else 1.0,
+        served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
         peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
         starts=int(starts.sum()),
     )

@@ -350,4 +350,4 @@ def _class_demand(facts: _Facts, workload: str) -> list[list[float]]:
 
 
 def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b)) + 1e-12
