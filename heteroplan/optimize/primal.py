@@ -15,6 +15,7 @@ from heteroplan.optimize.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.place import place
 from heteroplan.optimize.problem import (
     COVER_TOLERANCE,
+    SERVED_TOLERANCE,
     Floats,
     Ints,
     Problem,
@@ -145,7 +146,7 @@ def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> I
 def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
     """[T] greatest share of a class of workload w that is left unserved."""
     missing = 1.0 - served_share(problem, problem.works[w], plan.solution.flow)
-    return np.where(missing > COVER_TOLERANCE, missing, 0.0).max(axis=0)
+    return np.where(missing > SERVED_TOLERANCE, missing, 0.0).max(axis=0)
 
 
 def _gpu_price(problem: Problem) -> Floats:
