@@ -1,8 +1,11 @@
 """The covering block: one workload, one role, one domain, over the whole day.
 
     min  Σ_t [ Σ_e price[e,t]·n[e,t] + start[e,t]·max(0, n[e,t] - n[e,t-1])
-               + penalty[t]·max(0, need[t] - Σ_e share[e,t]·n[e,t]) ]
+               + Σ_s penalty[s,t]·max(0, need[t] - Σ_{e on side s} share[e,t]·n[e,t]) ]
     over integers low[e,t] <= n[e,t] <= high[e,t]
+
+There is one side, or two where prefill, decode and aggregated engines share a block: prefill
+counts on one, decode on the other, aggregated engines on both.
 
 A dynamic program over the grid of counts solves it exactly. Start costs are separable by
 engine, so the step from one interval to the next is, engine by engine, a running minimum:
@@ -39,14 +42,27 @@ class Block:
     need: Floats
     """[T] share of the demand to be served."""
     penalty: Floats
-    """[T] for leaving all demand unserved; inf where it must be served."""
+    """[T] or [S, T] for leaving all demand unserved on a side; inf where it must be served."""
     fewest: Ints
     """[T] replicas of all engines together."""
     most: Ints | None = None
+    sides: NDArray[np.bool_] | None = None
+    """[S, E] engines that count on each side; None where all count on one."""
     weight: Floats | None = None
     """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
     room: Ints | None = None
     """[R, T] GPUs left on those rows."""
+
+    def all_sides(self) -> NDArray[np.bool_]:
+        """[S, E] the sides, one where none are named."""
+        return np.ones((1, len(self.low)), dtype=bool) if self.sides is None else self.sides
+
+    def missing(self, counts: Ints) -> Floats:
+        """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
+        reach = self.share * counts
+        cover = np.array([reach[side].sum(axis=0) for side in self.all_sides()])
+        left = np.maximum(0.0, self.need - cover)
+        return np.where(left <= COVER_TOLERANCE, 0.0, left)
 
     def cells(self) -> float:
         """Mean number of states an interval."""
@@ -96,9 +112,9 @@ def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
     if not cyclic:
         before[:, 0] = counts[:, 0]
     starts = np.maximum(0, counts - before)
-    missing = np.maximum(0.0, block.need - (block.share * counts).sum(axis=0))
-    missing[missing <= COVER_TOLERANCE] = 0.0
-    unserved = float((block.penalty[missing > 0] * missing[missing > 0]).sum())
+    missing = block.missing(counts)
+    penalty = np.broadcast_to(block.penalty, missing.shape)
+    unserved = float((penalty[missing > 0] * missing[missing > 0]).sum())
     return float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
 
 
@@ -270,7 +286,9 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     """[t, *box] running cost and penalty of every state of a box in some intervals."""
     ranges = [np.arange(lo, hi + 1) for lo, hi in zip(low, high, strict=True)]
     shape = (len(block.need[times]), *(len(r) for r in ranges))
-    cost, cover, total = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    cost, total = np.zeros(shape), np.zeros(shape)
+    sides = block.all_sides()
+    covers = [np.zeros(shape) for _ in sides]
     allowed = np.ones(shape, dtype=bool)
     for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
 
@@ -280,18 +298,23 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
             )
 
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
-        cover += over_time(np.multiply.outer(block.share[e, times], counts))
+        reach = over_time(np.multiply.outer(block.share[e, times], counts))
+        for cover, side in zip(covers, sides, strict=True):
+            if side[e]:
+                cover += reach
         total += _laid(counts.astype(np.float64), axis, len(ranges))
         within = (counts >= block.low[e, times][:, None]) & (
             counts <= block.high[e, times][:, None]
         )
         allowed &= over_time(within)
     column = [shape[0], *[1] * len(ranges)]
-    missing = np.maximum(0.0, block.need[times].reshape(column) - cover)
-    missing[missing <= COVER_TOLERANCE] = 0.0
-    with np.errstate(invalid="ignore"):
-        penalty = missing * block.penalty[times].reshape(column)
-    cost += np.where(missing > 0, penalty, 0.0)
+    penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
+    for cover, penalty in zip(covers, penalties, strict=True):
+        missing = np.maximum(0.0, block.need[times].reshape(column) - cover)
+        missing[missing <= COVER_TOLERANCE] = 0.0
+        with np.errstate(invalid="ignore"):
+            priced = missing * penalty[times].reshape(column)
+        cost += np.where(missing > 0, priced, 0.0)
     allowed &= total >= block.fewest[times].reshape(column)
     if block.most is not None:
         allowed &= total <= block.most[times].reshape(column)

@@ -12,8 +12,9 @@ is at most the cost of every plan that serves all demand:
 3. Pools of one engine in several domains are added up and priced at the cheapest of them.
    The sum is an integer again, it still covers the demand, and starts of the sum never
    exceed the sum of starts.
-4. What is left falls apart into one covering block a workload and role. An aggregated engine
-   stands in both blocks of its workload, its price divided between them.
+4. What is left falls apart into one covering block a workload and role. Where aggregated
+   engines compete, the roles share one block if its grid is small enough; else an aggregated
+   engine stands in both blocks of its workload, half its price in each.
 5. On a day that is not cyclic the ends carry the drains; where that would make a price
    negative, drains are left out of the block, which only lowers its cost.
 6. A block whose grid would be too large keeps the engines that serve cheapest; the others
@@ -25,10 +26,11 @@ is at most the cost of every plan that serves all demand:
 Lagrangian relaxation after Geoffrion (1974); prices move by Polyak's subgradient step.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.blocks import (
@@ -65,21 +67,31 @@ class PricedBound:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Fillers:
+    """Engines beside the grid of a block, which may run in fractions and start for free."""
+
+    engines: list[list[int]]
+    """Pools of each."""
+    cheapest: Ints
+    """[T] which of them serves for least."""
+    share: Floats
+    """[T] share of the demand that one of its replicas serves."""
+    price: Floats
+    """[T] of serving all demand with it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RoleBlock:
-    """The covering block of a workload and role, its domains added up."""
+    """The covering block of a workload's role or roles, its domains added up."""
 
     block: Block
-    """Of the engines on the grid; its penalty is the price of `filler`."""
+    """Of the engines on the grid; its penalty is the price of the fillers."""
     engines: list[list[int]]
     """Pools of each engine on the grid."""
-    fillers: list[list[int]]
-    """Pools of each engine beside it, which may run in fractions."""
+    fillers: tuple[Fillers | None, ...]
+    """On each side of the block."""
     shared: float
-    """Part of an aggregated engine that stands in this block, the rest being in the other."""
-    filler: Ints
-    """[T] the cheapest of them, -1 where there is none."""
-    filler_share: Floats
-    """[T] share of the demand that one of its replicas serves."""
+    """Part of an aggregated engine that stands in this block, the rest being in another."""
 
 
 def priced_bound(problem: Problem, prices: Floats, stop: Stop = never) -> PricedBound:
@@ -162,15 +174,93 @@ def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
 
 
 def role_blocks(problem: Problem, w: int, held_price: Floats) -> Iterator[RoleBlock]:
-    """The covering blocks of a workload: prefill and decode, or aggregated alone."""
+    """The covering blocks of a workload: prefill and decode, aggregated alone, or all in one."""
     roles = {problem.pools[p].role for p in problem.works[w].pools}
     paired = Role.PREFILL in roles
+    if paired and Role.AGGREGATED in roles:
+        joint = _joint_block(problem, w, held_price)
+        if joint.block.cells() <= 2 * GRID_CELLS:
+            yield joint
+            return
     for role in (Role.PREFILL, Role.DECODE) if paired else (Role.AGGREGATED,) if roles else ():
-        by_candidate: dict[int, list[int]] = {}
-        for p in problem.works[w].pools:
-            if problem.pools[p].role in (role, Role.AGGREGATED):
-                by_candidate.setdefault(problem.pools[p].candidate, []).append(p)
-        yield _role_block(problem, w, role, list(by_candidate.values()), held_price, paired)
+        engines = _by_candidate(problem, w, {role, Role.AGGREGATED})
+        yield _role_block(problem, w, role, engines, held_price, paired)
+
+
+def _joint_block(problem: Problem, w: int, held_price: Floats) -> RoleBlock:
+    """Prefill, decode and aggregated engines together; limits of single roles are dropped."""
+    engines = _by_candidate(problem, w, set(Role))
+    roles = [problem.pools[pools[0]].role for pools in engines]
+    work = problem.works[w]
+    need: Floats = (work.rps.sum(axis=0) > 0).astype(np.float64) * (1.0 - SLACK)
+    share = cover_shares(work.rps, [problem.pools[pools[0]].load for pools in engines])
+    price, start = _engine_prices(problem, engines, held_price, 1.0)
+    none = np.zeros(problem.intervals, dtype=np.int64)
+    high = useful_counts(price, start, share, need, none)
+    kept: list[int] = []
+    for role in (Role.AGGREGATED, Role.PREFILL, Role.DECODE):
+        same = [e for e, other in enumerate(roles) if other is role]
+        better = not_beaten(price[same], start[same], share[same], True)
+        kept += [e for e, keep in zip(same, better, strict=True) if keep]
+    aggregated = [e for e in kept if roles[e] is Role.AGGREGATED]
+    room = GRID_CELLS / max(1.0, float(np.prod(high[aggregated] + 1.0, axis=0).mean()))
+    pairs = [e for e in kept if e not in aggregated]
+    grid = sorted([*aggregated, *on_grid(pairs, price, share, high, room)])
+    fillers = tuple(
+        _fillers(engines, price, share, [e for e in pairs if e not in grid and roles[e] is role])
+        for role in (Role.PREFILL, Role.DECODE)
+    )
+    return RoleBlock(
+        block=Block(
+            price=price[grid],
+            start=start[grid],
+            share=share[grid],
+            low=np.zeros_like(high[grid]),
+            high=high[grid],
+            need=need,
+            penalty=np.array([_filler_price(problem, found) for found in fillers]),
+            fewest=none,
+            sides=sides_of([roles[e] for e in grid]),
+        ),
+        engines=[engines[e] for e in grid],
+        fillers=fillers,
+        shared=1.0,
+    )
+
+
+def _fillers(
+    engines: list[list[int]], price: Floats, share: Floats, chosen: list[int]
+) -> Fillers | None:
+    if not chosen:
+        return None
+    unit = unit_price(price[chosen], share[chosen])
+    cheapest = unit.argmin(axis=0)
+    return Fillers(
+        engines=[engines[e] for e in chosen],
+        cheapest=cheapest,
+        share=np.take_along_axis(share[chosen], cheapest[None, :], 0)[0],
+        price=unit.min(axis=0),
+    )
+
+
+def _filler_price(problem: Problem, fillers: Fillers | None) -> Floats:
+    return np.full(problem.intervals, np.inf) if fillers is None else fillers.price
+
+
+def sides_of(roles: Sequence[Role]) -> NDArray[np.bool_]:
+    """[2, E] which engines count for the prefill and for the decode half of a request."""
+    return np.array(
+        [[role is not other for role in roles] for other in (Role.DECODE, Role.PREFILL)]
+    )
+
+
+def _by_candidate(problem: Problem, w: int, roles: set[Role]) -> list[list[int]]:
+    """Pools of each engine of a workload, its domains together."""
+    found: dict[int, list[int]] = {}
+    for p in problem.works[w].pools:
+        if problem.pools[p].role in roles:
+            found.setdefault(problem.pools[p].candidate, []).append(p)
+    return list(found.values())
 
 
 def _role_block(
@@ -197,9 +287,7 @@ def _role_block(
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in engines]
         high = np.minimum(high, np.array(supply)[:, None])
     grid = on_grid(kept, price, share, high, GRID_CELLS)
-    fillers = [e for e in kept if e not in grid]
-    unit = unit_price(price[fillers], share[fillers])
-    filler = unit.argmin(axis=0) if fillers else np.full(problem.intervals, -1)
+    fillers = _fillers(engines, price, share, [e for e in kept if e not in grid])
     return RoleBlock(
         block=Block(
             price=price[grid],
@@ -208,17 +296,13 @@ def _role_block(
             low=np.zeros_like(high[grid]),
             high=high[grid],
             need=need,
-            penalty=unit.min(axis=0, initial=np.inf),
-            fewest=np.zeros_like(fewest) if fillers else fewest,
+            penalty=_filler_price(problem, fillers),
+            fewest=fewest if fillers is None else np.zeros_like(fewest),
             most=most,
         ),
         engines=[engines[e] for e in grid],
-        fillers=[engines[e] for e in fillers],
+        fillers=(fillers,),
         shared=shared,
-        filler=filler,
-        filler_share=np.take_along_axis(share[fillers], filler[None, :], 0)[0]
-        if fillers
-        else np.ones(problem.intervals),
     )
 
 
@@ -272,11 +356,14 @@ def _add_use(
         part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
         held = part * _held(problem, pools[0], counts[e])
         _add_held(problem, pools, held, held_price, slope)
-    open_share = np.maximum(0.0, found.block.need - (found.block.share * counts).sum(axis=0))
-    for e, pools in enumerate(found.fillers):
-        used = np.where(found.filler == e, open_share / np.maximum(found.filler_share, 1e-300), 0.0)
-        part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
-        _add_held(problem, pools, part * used, held_price, slope)
+    for fillers, missing in zip(found.fillers, found.block.missing(counts), strict=True):
+        if fillers is None:
+            continue
+        for e, pools in enumerate(fillers.engines):
+            part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+            replicas = part * missing / np.maximum(fillers.share, 1e-300)
+            used = np.where(fillers.cheapest == e, replicas, 0.0)
+            _add_held(problem, pools, used, held_price, slope)
 
 
 def _held(problem: Problem, p: int, counts: Ints) -> Floats:

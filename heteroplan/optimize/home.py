@@ -16,8 +16,8 @@ from heteroplan.optimize.blocks import (
     unit_price,
     useful_counts,
 )
-from heteroplan.optimize.bound import start_prices
-from heteroplan.optimize.mix import cover_of, mix_share
+from heteroplan.optimize.bound import sides_of, start_prices
+from heteroplan.optimize.mix import cover_of, domain_share, mix_share
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
 GRID_CELLS = 4_000
@@ -79,6 +79,11 @@ class Task:
         maximum = self.problem.works[self.w].max_replicas.get(role)
         return None if maximum is None else np.maximum(0, maximum - self.count(role, others))
 
+    def has_limits(self) -> bool:
+        """Whether single roles have minima, maxima or a ratio band."""
+        work = self.problem.works[self.w]
+        return bool(work.min_replicas or work.max_replicas or work.pd_ratio)
+
     def minimum_met(self, replicas: Ints) -> bool:
         """Whether every role has its minimum at all times."""
         return not any(
@@ -139,20 +144,26 @@ class Task:
         return total
 
 
+type Group = tuple[Role, ...]
+"""Roles that are placed together."""
+
 type Placement = tuple[Rank, Ints, Floats]
 """(rank, counts of the domain's pools [*, T], served share [T])."""
 
 
 def place_in_domain(task: Task, pools: list[int], replicas: Ints, need: Floats) -> Placement | None:
-    """The best of: prefill before decode, decode before prefill, aggregated alone."""
-    orders = [(Role.PREFILL, Role.DECODE), (Role.DECODE, Role.PREFILL), (Role.AGGREGATED,)]
+    """The best of: prefill before decode, decode before prefill, aggregated alone, all at once."""
+    prefill, decode, aggregated = ((role,) for role in Role)
+    orders: list[tuple[Group, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
+    if not task.has_limits():
+        orders.append((tuple(Role),))
     present = {task.problem.pools[p].role for p in pools}
     found: list[Placement] = []
     contended = True
     for order in orders:
-        if not set(order) <= present:
+        if not {role for group in order for role in group} <= present:
             continue
-        if order == (Role.DECODE, Role.PREFILL) and not contended:
+        if order == (decode, prefill) and not contended:
             continue
         placed, contended = _place_roles(task, pools, replicas, need, order)
         if placed is not None:
@@ -165,27 +176,35 @@ def _place_roles(
     pools: list[int],
     replicas: Ints,
     need: Floats,
-    order: tuple[Role, ...],
+    order: tuple[Group, ...],
 ) -> tuple[Placement | None, bool]:
-    """Roles in order; where one falls short, both again with what the two can serve.
+    """Groups of roles in order; where one falls short, both again with what the two can serve.
 
     Also says whether the GPUs left held any role back, so that another order may do better.
     """
     contended = False
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
     trial[pools] = 0
-    fewest = {role: task.fewest(role, trial) for role in order}
-    members = {role: [p for p in pools if problem.pools[p].role is role] for role in order}
+    fewest = {role: task.fewest(role, trial) for group in order for role in group}
+    members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
     for _ in range(3):
-        for role in order:
-            trial[members[role]] = 0
-            path, tight = _cover(task, role, members[role], trial, wanted, fewest[role])
+        for group in order:
+            trial[members[group]] = 0
+            path, tight = _cover(task, group, members[group], trial, wanted, fewest[group[0]])
             contended |= tight
             if path is None:
                 return None, contended
-            trial[members[role]] = path.counts
-            served = np.minimum(served, cover_of(problem, members[role], path.counts))
-        banded = _band(task, {role: trial[members[role]].sum(axis=0) for role in order}, fewest)
+            trial[members[group]] = path.counts
+            served = np.minimum(
+                served,
+                cover_of(problem, members[group], path.counts)
+                if len(group) == 1
+                else domain_share(problem, members[group], trial),
+            )
+        banded = None
+        if len(order) == 2:
+            counts = {group[0]: trial[members[group]].sum(axis=0) for group in order}
+            banded = _band(task, counts, fewest)
         if banded is None and not (served < wanted - COVER_TOLERANCE).any():
             break
         fewest = banded or fewest
@@ -199,7 +218,7 @@ def _band(
 ) -> dict[Role, Ints] | None:
     """Replicas that each role needs for the ratio band; None where the band already holds."""
     band = task.problem.works[task.w].pd_ratio
-    if band is None or Role.AGGREGATED in counts:
+    if band is None:
         return None
     prefill, decode = counts[Role.PREFILL], counts[Role.DECODE]
     decode_wanted = np.maximum(decode, np.ceil(prefill / band.high - COVER_TOLERANCE))
@@ -219,9 +238,9 @@ def less(rest: Floats, served: Floats) -> Floats:
 
 
 def _cover(
-    task: Task, role: Role, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
+    task: Task, group: Group, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
 ) -> tuple[Path | None, bool]:
-    """Cheapest pools of one role in one domain under the GPUs that are left.
+    """Cheapest pools of a group of roles in one domain under the GPUs that are left.
 
     Also says whether those bound an engine that could have been of more use.
     """
@@ -233,7 +252,7 @@ def _cover(
     share = np.array([mix_share(problem, p) for p in pools])
     price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
     start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
-    most = task.most(role, replicas)
+    most = task.most(group[0], replicas)
     kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
     useful = useful_counts(price, start, share, need, fewest)
     useful[~kept] = 0
@@ -249,6 +268,7 @@ def _cover(
         penalty=np.full(problem.intervals, np.inf),
         fewest=fewest,
         most=most,
+        sides=sides_of([problem.pools[p].role for p in pools]) if len(group) > 1 else None,
         weight=np.array(
             [
                 [problem.pools[p].gpus if p in problem.supplies[r].pools else 0 for p in pools]
@@ -261,7 +281,7 @@ def _cover(
         ),
     )
     path = None
-    if ((share * high).sum(axis=0) >= need - COVER_TOLERANCE).all():
+    if not block.missing(high).any():
         path = _fitting_path(problem, pools, replicas, block, left)
     if path is None:
         dear = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
@@ -278,10 +298,11 @@ def _not_beaten_at_home(
     share: Floats,
     copies_allowed: bool,
 ) -> NDArray[np.bool_]:
-    """[E] engines that copies of no other engine on the same GPUs beat."""
+    """[E] engines that copies of no other engine of their role on the same GPUs beat."""
     kept = np.ones(len(pools), dtype=bool)
-    for node_type in {problem.pools[p].node_type for p in pools}:
-        same = [e for e, p in enumerate(pools) if problem.pools[p].node_type == node_type]
+    kinds = [(problem.pools[p].node_type, problem.pools[p].role) for p in pools]
+    for kind in dict.fromkeys(kinds):
+        same = [e for e, other in enumerate(kinds) if other == kind]
         kept[same] = not_beaten(price[same], start[same], share[same], copies_allowed)
     return kept
 
@@ -349,10 +370,9 @@ def _narrowed(block: Block) -> Block:
         high = np.minimum(block.high, few)
         high[grid] = block.high[grid]
         narrow = replace(block, high=high)
-        reach = np.minimum((block.share * block.high).sum(axis=0), block.need)
         if (
             narrow.cells() <= GRID_CELLS
-            and ((block.share * high).sum(axis=0) >= reach - COVER_TOLERANCE).all()
+            and (narrow.missing(high) <= block.missing(block.high) + COVER_TOLERANCE).all()
         ):
             return narrow
     for window in (3, 1):
