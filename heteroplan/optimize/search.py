@@ -60,10 +60,10 @@ class Search:
             return self.covering_bound
         return self.short_bound
 
-    def out_of_time(self) -> bool:
-        """Whether the clock or the user ends the search."""
+    def out_of_time(self, grace_s: float = 0.0) -> bool:
+        """Whether the clock, `grace_s` past the deadline, or the user ends the search."""
         self.interrupted = self.interrupted or self.stop()
-        return self.interrupted or monotonic() >= self.deadline
+        return self.interrupted or monotonic() >= self.deadline + grace_s
 
     def done(self) -> bool:
         """Gap reached, or time up with a plan in hand."""

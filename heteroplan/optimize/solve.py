@@ -42,18 +42,22 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.search import Progress, Search, ShortageBound, silent
-from heteroplan.optimize.solver import Stop, Verdict, never
+from heteroplan.optimize.solver import Effort, Stop, Verdict, never
 from heteroplan.optimize.static import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
 PRICE_STEPS = 40
+GRACE_S = 5.0
+"""Beyond the time limit, for a first plan and for a bound where there is none yet."""
 SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 ESCALATIONS = 6
 """Placements with rising prices."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
+REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
+"""Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
 WINDOW = 4
 """Intervals of one window of time."""
 
@@ -89,6 +93,7 @@ def solve(
     for _ in _stages(search):
         if search.done():
             break
+    _last_bound(search)
     if search.best is None or search.best.broken:
         raise NoPlanError(
             "no plan keeps min_replicas, max_replicas and pd_ratio within the time limit; "
@@ -97,10 +102,26 @@ def solve(
     return _outcome(search)
 
 
+def _last_bound(search: Search) -> None:
+    """Where time ended the search before anything was proved, the quickest bound there is."""
+    if search.best is None or search.bound > 0:
+        return
+    until = monotonic() + GRACE_S
+    if search.plan.covered:
+        no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
+        found = priced_bound(search.problem, no_prices, lambda: monotonic() > until)
+        search.raise_covering_bound(found.value)
+    else:
+        effort = Effort(deadline=until)
+        found_short = bound_at_shortage(search.problem, search.plan.unserved, effort)
+        search.raise_short_bound(found_short or 0.0)
+
+
 def _stages(search: Search) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
-    search.offer(place_all(search.problem, no_prices, by_size(search.problem), search.out_of_time))
+    order = by_size(search.problem)
+    search.offer(place_all(search.problem, no_prices, order, lambda: search.out_of_time(GRACE_S)))
     yield
     blocks = priced_bound(search.problem, no_prices, search.out_of_time)
     search.raise_covering_bound(blocks.value)
@@ -159,9 +180,9 @@ def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
 def _repair(search: Search, plan: Incumbent) -> Iterator[None]:
     """In turns: small moves of one workload, small MIPs in the hours that go short."""
     problem = search.problem
-    effort = search.effort(gap=1e-3, nodes=POLISH_NODES)
     before = None
-    for slack, radius in ((2, 1), (4, 2), (2, 4), (4, 4), (2, 8), (4, 8)):
+    for slack, radius, nodes in REPAIRS:
+        effort = search.effort(gap=1e-3, nodes=nodes)
         for w in by_size(problem):
             plan = nudge(problem, plan, w, slack)
             search.offer(plan)

@@ -34,4 +34,4 @@ def make_plan(
     outcome = solve(problem, gap=gap, time_limit_s=time_limit_s, stop=stop, progress=progress)
     plan = assemble(scenario, candidates, problem, outcome)
     verify(plan, gap=gap)
-    return replace(plan, savings=baselines(plan, problem, stop=stop))
+    return replace(plan, savings=baselines(plan, problem, stop=stop, time_limit_s=time_limit_s))

@@ -13,19 +13,28 @@ from heteroplan.plan.assemble import busy_share
 
 GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
-TIME_LIMIT_S = 20.0
-"""For all static baselines together; what else ends them is counted in nodes."""
+TIME_SHARE = 0.2
+"""Of the plan's time limit, for all static baselines together (a second at least); what else
+ends them is counted in nodes."""
 STATIC = "static_peak"
 STATIC_ONE_GPU = "static_peak_one_gpu_type"
 NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
+STOPPED = "not computed, interrupted"
 NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
-def baselines(plan: Plan, problem: Problem, *, stop: Stop) -> tuple[Baseline, ...]:
-    """`static_peak`, `static_peak_one_gpu_type` and `lower_bound`, in this order."""
-    if plan.covered:
-        deadline = monotonic() + TIME_LIMIT_S
+def baselines(
+    plan: Plan, problem: Problem, *, stop: Stop, time_limit_s: float = 60.0
+) -> tuple[Baseline, ...]:
+    """`static_peak`, `static_peak_one_gpu_type` and `lower_bound`, in this order.
+
+    `time_limit_s` is the plan's; the baselines take a part of it on top.
+    """
+    if plan.covered and stop():
+        static = (_without_figure(STATIC, STOPPED), _without_figure(STATIC_ONE_GPU, STOPPED))
+    elif plan.covered:
+        deadline = monotonic() + max(1.0, TIME_SHARE * time_limit_s)
         static = (_static(plan, problem, deadline, stop), _one_gpu(plan, problem, deadline, stop))
     else:
         note = NO_SIZE if plan.report.unserved_requests_bound > 0 else NOT_COMPARED

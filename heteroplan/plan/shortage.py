@@ -1,13 +1,21 @@
 """Why a workload goes short in an interval, in words."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.scenario import Horizon, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import Floats, Ints, Problem
+
+MOST_MERGED, MOST_PLACES = 2, 3
+"""Node types, and domains of each, that `merged` names."""
+_CRAMPED = "no room for prefill and decode together"
+_LATE = "when replicas would have to start"
+_PLACED = re.compile(rf"(.+ full|{_CRAMPED}) in (.+?)(?: at ([\d: -]+), {_LATE})?")
 
 
 def limits(
@@ -36,11 +44,52 @@ def limits(
         return f"no engine for its requests in any {workload.affinity.value} with GPUs for it"
     found = [
         *_reached_limits(problem, w, t, replicas),
-        *_full_places(problem, useful, t, residual),
+        *_full_places(scenario, problem, useful, t, residual),
     ]
     if found:
         return "; ".join(found)
     return "pd_ratio" if workload.pd_ratio else "the effort of the solver: raise --time-limit"
+
+
+@dataclass(slots=True)
+class _Merged:
+    places: dict[str, None] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
+    at_once: bool = False
+    """Full when the replica would serve, not only when it would start."""
+
+
+def merged(reasons: Iterable[str]) -> str:
+    """Several answers of `limits` as one: each node type once, with the domains of all.
+
+    No more than `MOST_MERGED` node types and `MOST_PLACES` domains of each are named.
+    """
+    others: dict[str, None] = {}
+    full: dict[str, _Merged] = {}
+    for part in (part for reason in reasons for part in reason.split("; ")):
+        found = _PLACED.fullmatch(part)
+        if found is None:
+            others[part] = None
+            continue
+        what, places, late = found.groups()
+        entry = full.setdefault(what, _Merged())
+        entry.places |= dict.fromkeys(places.split(", "))
+        entry.at_once |= late is None
+        entry.late += [late] if late else []
+    shown = [f"{what} in {_merged_text(full[what])}" for what in list(full)[:MOST_MERGED]]
+    more = len(full) - len(shown)
+    return "; ".join([*others, *shown, *([f"and {more} more"] if more else [])])
+
+
+def _merged_text(entry: _Merged) -> str:
+    names = list(entry.places)
+    more = len(names) - MOST_PLACES
+    text = ", ".join(names[:MOST_PLACES]) + (f" and {more} more" if more > 0 else "")
+    if not entry.late:
+        return text
+    first, last = min(entry.late), max(entry.late)
+    span = first if first == last else f"{first} to {last}"
+    return f"{text}{', or' if entry.at_once else ''} at {span}, {_LATE}"
 
 
 def _reason(workload: str, candidates: Sequence[Candidate]) -> str:
@@ -64,18 +113,20 @@ def _reached_limits(problem: Problem, w: int, t: int, replicas: Ints) -> list[st
 
 
 def _full_places(
-    problem: Problem, pools: Sequence[int], t: int, residual: Sequence[Ints]
+    scenario: Scenario, problem: Problem, pools: Sequence[int], t: int, residual: Sequence[Ints]
 ) -> list[str]:
     """Such as `h100x8 full in a-s1, a-s2`, and domains where one half fits but not both."""
-    full: dict[str, list[str]] = {}
+    full: dict[tuple[str, int], list[str]] = {}
     cramped: list[str] = []
     for domain in dict.fromkeys(problem.pools[p].domain for p in pools):
         here = [p for p in pools if problem.pools[p].domain == domain]
         for p in here:
-            place = _full_place(problem, (p,), t, residual)
-            places = full.setdefault(problem.pools[p].node_type, [])
-            if place is not None and place not in places:
-                places.append(place)
+            found = _full_place(problem, (p,), t, residual)
+            if found is not None:
+                place, when = found
+                places = full.setdefault((problem.pools[p].node_type, when), [])
+                if place not in places:
+                    places.append(place)
         pairs = [
             (p, q)
             for p in here
@@ -84,16 +135,28 @@ def _full_places(
         ]
         if pairs and all(_full_place(problem, pair, t, residual) for pair in pairs):
             cramped.append(domain)
-    found = [f"{shape} full in {', '.join(places)}" for shape, places in full.items() if places]
-    if found or not cramped:
-        return found
-    return [f"no room for prefill and decode together in {', '.join(cramped)}"]
+    if full:
+        return [
+            f"{shape} full in {', '.join(places)}{_late(scenario.horizon, t, when)}"
+            for (shape, when), places in full.items()
+        ]
+    return [f"{_CRAMPED} in {', '.join(cramped)}"] if cramped else []
+
+
+def _late(horizon: Horizon, t: int, when: int) -> str:
+    if when == t:
+        return ""
+    style = "%Y-%m-%d %H:%M" if horizon.intervals * horizon.interval_s > 86400 else "%H:%M"
+    return f" at {horizon.boundaries()[when].strftime(style)}, {_LATE}"
 
 
 def _full_place(
     problem: Problem, pools: Sequence[int], t: int, residual: Sequence[Ints]
-) -> str | None:
-    """The narrowest domain without room for one more replica of each of the pools."""
+) -> tuple[str, int] | None:
+    """The narrowest domain without room for one more replica of each of the pools, and when.
+
+    That is interval t, or where it has room the nearest one before in which they would start.
+    """
     for row, left in zip(problem.supplies, residual, strict=True):
         needed = np.zeros(problem.intervals, dtype=np.int64)
         for p in pools:
@@ -102,6 +165,7 @@ def _full_place(
                 earliest = t - lead if problem.cyclic else max(0, t - lead)
                 times = {i % problem.intervals for i in range(earliest, t + 1)}
                 needed[list(times)] += problem.pools[p].gpus
-        if (needed > np.maximum(left, 0)).any():
-            return row.domain
+        lacking = np.flatnonzero(needed > np.maximum(left, 0))
+        if lacking.size:
+            return row.domain, int(min(lacking, key=lambda i: (t - i) % problem.intervals))
     return None
