@@ -1,0 +1,132 @@
+"""The method behind `solve`: what it promises beside the optimum."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heteroplan.entities.plan import Termination
+from heteroplan.entities.workload import Role
+from heteroplan.errors import NoPlanError
+from heteroplan.optimize.primal import Incumbent, by_size, place_all
+from heteroplan.optimize.problem import Problem, Solution, build_problem
+from heteroplan.optimize.solve import Outcome, solve
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+
+
+def day(*, nodes: int = 3, seed: int = 1, intervals: int = 48) -> Problem:
+    """Three workloads on two types below two spines: tight enough to need every stage."""
+    draw = np.random.default_rng(seed)
+    types = [node_type("t0", gpu="G0", usd_per_gpu_hour=1.0), node_type("t1", gpu="G1")]
+    loads = []
+    for name in ("a", "b", "c"):
+        engines = [
+            engine(
+                f"{role}-{i}",
+                role=role,
+                gpu=f"G{i}",
+                gpus=int(draw.choice([2, 4])),
+                capacity_rps=float(draw.uniform(2, 4)),
+                startup_s=180,
+            )
+            for i in (0, 1)
+            for role in (Role.PREFILL, Role.DECODE)
+        ]
+        hours = np.arange(intervals) / intervals * 2 * np.pi
+        rps = [float(x) for x in 8 + 6 * np.sin(hours + draw.uniform(0, 6))]
+        loads.append(workload(name, rps=rps, engines=engines))
+    leaves = {leaf: {"t0": nodes, "t1": nodes} for leaf in ("l1", "l2")}
+    made = scenario(loads, in_fleet=fleet(leaves, node_types=types), interval_s=1800)
+    return build_problem(made, candidates(made))
+
+
+def same(one: Outcome, other: Outcome) -> bool:
+    return np.array_equal(one.solution.replicas, other.solution.replicas) and (
+        one.objective,
+        one.bound,
+    ) == (other.objective, other.bound)
+
+
+def test_the_same_problem_gives_the_same_plan() -> None:
+    """Prices, swaps and moves included: the first placement is 9 % above the bound."""
+    one, other = solve(day(nodes=4), gap=0.045), solve(day(nodes=4), gap=0.045)
+    assert one.termination is Termination.GAP_REACHED
+    assert same(one, other)
+
+
+def test_bound_rises_and_cost_falls_while_solving() -> None:
+    seen: list[tuple[float | None, float]] = []
+    solve(
+        day(),
+        gap=1e-4,
+        time_limit_s=4.0,
+        progress=lambda cost, bound, seconds: seen.append((cost, bound)),
+    )
+    costs = [cost for cost, _ in seen if cost is not None]
+    bounds = [bound for cost, bound in seen if cost is not None]
+    assert costs == sorted(costs, reverse=True)
+    assert bounds == sorted(bounds)
+    assert bounds[-1] <= costs[-1]
+
+
+def test_an_interrupt_ends_with_the_best_plan_so_far() -> None:
+    calls = iter(range(10**9))
+    best = solve(day(), gap=0.0, stop=lambda: next(calls) > 40)
+    assert best.termination is Termination.INTERRUPTED
+    assert not any(best.unserved.values())
+    assert 0 < best.bound <= best.objective
+
+
+def test_time_that_is_out_at_once_still_gives_a_plan_and_a_bound() -> None:
+    best = solve(day(), gap=0.0, time_limit_s=0.0)
+    assert best.termination is Termination.TIME_LIMIT
+    assert 0 < best.bound <= best.objective
+
+
+def test_limits_that_no_plan_keeps_end_without_one() -> None:
+    """Two prefill replicas wanted at all times, room for the GPUs of one."""
+    made = scenario(
+        [workload(min_replicas={Role.PREFILL: 2, Role.DECODE: 1})],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+    )
+    with pytest.raises(NoPlanError, match="min_replicas"):
+        solve(build_problem(made, candidates(made)), time_limit_s=5.0)
+
+
+@pytest.mark.parametrize("excess", [1e-8, 1e-7, 9e-7])
+def test_demand_a_hair_above_whole_replicas_proves_no_false_bound(excess: float) -> None:
+    """3 replicas and a hair: the solver may call three enough, so the bound must allow it."""
+    made = scenario(
+        [
+            workload(
+                rps=[10.0 * (3 + excess)],
+                engines=[engine("a", role=Role.AGGREGATED, gpus=4)],
+            )
+        ]
+    )
+    best = solve(build_problem(made, candidates(made)), gap=0.0)
+    assert best.bound <= best.objective
+
+
+def test_placement_serves_the_last_hair_of_demand() -> None:
+    """20.00005 replicas asked for and room for 30: the 21st runs, nothing is left unserved."""
+    made = scenario(
+        [
+            workload(
+                rps=[20.00005],
+                engines=[engine("a", role=Role.AGGREGATED, gpus=8, capacity_rps=1.0)],
+            )
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 30}}),
+    )
+    problem = build_problem(made, candidates(made))
+    plan = place_all(problem, np.zeros((1, 1)), by_size(problem))
+    assert plan.covered
+    assert plan.solution.replicas.tolist() == [[21]]
+
+
+def test_noise_in_a_shortage_does_not_outrank_cost() -> None:
+    empty = Solution(np.zeros((0, 1), dtype=np.int64), ())
+    cheap = Incumbent(empty, 0.0, {1: 2700.0000037}, 50.0)
+    dear = replace(cheap, unserved={1: 2700.0}, cost=51.0)
+    assert cheap.rank < dear.rank
