@@ -4,7 +4,9 @@ Only light modules are imported at the top; each stage brings its own (start-up 
 """
 
 import json
+import math
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,8 +40,10 @@ CHECK_GAP = 0.05
 """`check` asks whether demand is covered; what it costs need not be known to the last percent."""
 ANY_GAP = 1.0
 """Ends a solve at the first plan that covers all demand."""
-HEADROOM_HALVINGS = 3
-"""A headroom that falls short is known to an eighth of what was asked for."""
+HEADROOM_STEP = 0.01
+"""A headroom that falls short is looked for to 1 % of the grown demand."""
+MOST_HEADROOM = 100.0
+"""Most that may be asked for: 101 times the demand."""
 
 
 def never() -> bool:
@@ -118,33 +122,41 @@ def check(
     """Whether each fleet covers its forecast, and all of it grown by `min_headroom`.
 
     Headroom is the greatest h at which the fleet still covers (1 + h) times the demand of every
-    workload in every interval, the scenario's own `headroom` included. Up to `min_headroom` is
-    looked at: a headroom that is reached shows as `min_headroom`, another one as the greatest
-    share that is known to fit. A scenario that cannot be loaded or planned is a row with its
-    error. `time_limit_s` holds for each solve. Raises KeyboardInterrupt when `stop` ended one.
+    workload in every interval, the scenario's own `headroom` included. A row shows a lower limit
+    of it: `min_headroom` where that is reached, or else the greatest growth that a plan covers,
+    found to `HEADROOM_STEP` of the grown demand. A scenario that cannot be loaded or planned is a
+    row with its error. `time_limit_s` holds for each solve. Raises KeyboardInterrupt when `stop`
+    ended one.
     """
-    from heteroplan.outputs.check_report import CheckRow, check_row
+    from heteroplan.inputs.files import shown
+    from heteroplan.inputs.scenario import located
+    from heteroplan.outputs.check_report import check_row, error_row
 
     _check_effort(CHECK_GAP, time_limit_s)
-    if not 0 <= min_headroom < float("inf"):
-        raise UsageError(f"--min-headroom {min_headroom:g}: write a share from 0 on; 10 % is 0.1")
+    if not 0 <= min_headroom <= MOST_HEADROOM:
+        raise UsageError(
+            f"--min-headroom {min_headroom:g}: write a share from 0 to {MOST_HEADROOM:g}; "
+            "10 % is 0.1"
+        )
     rows: list[CheckRow] = []
     codes: list[ExitCode] = []
     for name in scenarios:
+        began_s = time.monotonic()
+        file = shown(located(name))
         try:
             loaded = load(name, overrides=overrides)
             planned = _planned(loaded, CHECK_GAP, time_limit_s, stop, progress)
             headroom = None
             if min_headroom > 0 and planned.covered:
                 headroom = _headroom(loaded, min_headroom, time_limit_s, stop)
-            row = check_row(planned, name, headroom=headroom, min_headroom=min_headroom)
+            row = check_row(planned, file, headroom=headroom, min_headroom=min_headroom)
             codes.append(ExitCode.OK if row.passed else ExitCode.NOT_COVERED)
         except HeteroplanError as error:
-            row = CheckRow(name, name, covered=False, error=str(error))
+            row = error_row(name, file, error)
             codes.append(error.exit_code)
         if stop():
             raise KeyboardInterrupt
-        rows.append(row)
+        rows.append(replace(row, seconds=time.monotonic() - began_s))
     gravity = (ExitCode.BAD_INPUT, ExitCode.NO_PLAN, ExitCode.NOT_COVERED)
     return CheckResult(tuple(rows), next((code for code in gravity if code in codes), ExitCode.OK))
 
@@ -229,13 +241,21 @@ def profile(
     *,
     kv_bytes_per_token: float | None = None,
     kv_tokens: Mapping[tuple[str, int], int] | None = None,
+    startup_s: float = 0.0,
+    drain_s: float = 0.0,
     origin: str = "",
 ) -> str:
     """profile.yaml of `fits`; see `profiles.report.profile_yaml`."""
     from heteroplan.profiles.report import profile_yaml
 
     return profile_yaml(
-        model, fits, kv_bytes_per_token=kv_bytes_per_token, kv_tokens=kv_tokens, origin=origin
+        model,
+        fits,
+        kv_bytes_per_token=kv_bytes_per_token,
+        kv_tokens=kv_tokens,
+        startup_s=startup_s,
+        drain_s=drain_s,
+        origin=origin,
     )
 
 
@@ -300,22 +320,25 @@ def _planned(
 
 
 def _headroom(loaded: "Loaded", asked: float, time_limit_s: float, stop: Stop) -> float:
-    """Greatest growth up to `asked` that is known to be covered; 0 is."""
+    """Greatest growth up to `asked` that is known to be covered; 0 is. Rounded down to 0.1 %."""
 
     def covered(growth: float) -> bool:
         grown = replace(loaded, scenario=_grown(loaded.scenario, growth))
-        return _planned(grown, ANY_GAP, time_limit_s, stop, silent).covered
+        try:
+            return _planned(grown, ANY_GAP, time_limit_s, stop, silent).covered
+        except NoPlanError:
+            return False
 
     if covered(asked):
         return asked
     known, unknown = 0.0, asked
-    for _ in range(HEADROOM_HALVINGS):
-        middle = (known + unknown) / 2
+    while (1 + unknown) / (1 + known) > 1 + HEADROOM_STEP:
+        middle = math.sqrt((1 + known) * (1 + unknown)) - 1
         if covered(middle):
             known = middle
         else:
             unknown = middle
-    return known
+    return math.floor(known * 1000) / 1000
 
 
 def _grown(scenario: Scenario, growth: float) -> Scenario:

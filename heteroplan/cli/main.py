@@ -5,6 +5,7 @@ import traceback
 from typing import NoReturn
 
 from heteroplan.cli.app import app
+from heteroplan.cli.streams import writing_stdout
 from heteroplan.errors import ExitCode, HeteroplanError
 
 
@@ -14,7 +15,8 @@ def main() -> NoReturn:
     A mistake of the user is one message, ours a traceback.
     """
     try:
-        app()
+        with writing_stdout():
+            app()
     except HeteroplanError as error:
         from heteroplan.outputs.terminal import make_console, print_error
 

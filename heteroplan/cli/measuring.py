@@ -3,6 +3,7 @@
 Heavy imports happen inside.
 """
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,12 +36,22 @@ def demand(
         typer.Option(parser=options.moment, metavar="STAMP", help="When the first request comes."),
     ] = None,
     quantile: Annotated[
-        float | None,
-        typer.Option(metavar="SHARE", help="One typical day: this quantile at each time of day."),
+        Any,
+        typer.Option(
+            parser=options.share,
+            metavar="SHARE",
+            help="One typical day: this quantile at each time of day.",
+        ),
     ] = None,
-    growth: Annotated[float, typer.Option(metavar="FACTOR", help="Multiplies all rates.")] = 1.0,
+    growth: Annotated[
+        Any,
+        typer.Option(parser=options.factor, metavar="FACTOR", help="Multiplies all rates."),
+    ] = 1.0,
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Demand CSV; - for standard output.")
+        Any,
+        typer.Option(
+            parser=options.named_file, metavar="FILE", help="Demand CSV; - for standard output."
+        ),
     ] = None,
 ) -> None:
     """Traces to a demand curve."""
@@ -98,6 +109,12 @@ def fit(
     kv_bytes_per_token: Annotated[
         float | None, typer.Option(min=1, metavar="BYTES", help="KV cache of a token [bytes].")
     ] = None,
+    startup_s: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Until a replica serves [s].")
+    ] = 0.0,
+    drain_s: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Until its GPUs come back [s].")
+    ] = 0.0,
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="profile.yaml; - for standard output.")
     ] = None,
@@ -126,6 +143,10 @@ def fit(
             result.fits,
             kv_bytes_per_token=kv_bytes_per_token,
             kv_tokens=options.kv_tokens_by_engine(kv_tokens or (), decode_engines),
+            startup_s=startup_s,
+            drain_s=drain_s,
             origin=", ".join(Path(file).name for file in measurements),
         )
         deliver(text, out)
+        missing = takewhile(lambda line: line.startswith("# "), text.splitlines())
+        say(line.removeprefix("# ") for line in missing)

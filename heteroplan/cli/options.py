@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -60,6 +61,47 @@ def kv_tokens_by_engine(
     return {engine: value for engine, value in tokens.items() if value is not None}
 
 
+def share(text: str) -> float:
+    """`0.1`; a number with % is told what to write."""
+    percent = text.removesuffix("%") if isinstance(text, str) and text.endswith("%") else ""
+    try:
+        meant = f"{float(percent) / 100:g}"
+    except ValueError:
+        meant = "0.1 for 10 %"
+    return _number(text, meant)
+
+
+def seconds(text: str) -> float:
+    """`60`."""
+    return _number(text, "seconds without a unit, such as 60")
+
+
+def factor(text: str) -> float:
+    """`1.2`."""
+    return _number(text, "a factor, such as 1.2")
+
+
+def _number(text: str, meant: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a number; write {meant}") from error
+
+
+def named_file(text: str) -> str:
+    """A name that is not empty."""
+    if not text:
+        raise typer.BadParameter("the name is empty; name a file")
+    return text
+
+
+def named_folder(text: str) -> Path:
+    """A folder; no name at all is not the current one."""
+    if not text:
+        raise typer.BadParameter("the name is empty; name a folder, such as . for this one")
+    return Path(text)
+
+
 def duration_s(text: str) -> int:
     """`15min` as seconds."""
     from heteroplan.inputs.durations import parse_duration_s
@@ -100,5 +142,5 @@ Interval = Annotated[
     str | None, typer.Option("--interval", metavar="DURATION", help="Planning step, such as 15min.")
 ]
 TimeLimit = Annotated[
-    float, typer.Option("--time-limit", metavar="SECONDS", help="Longest solve [s].")
+    Any, typer.Option("--time-limit", parser=seconds, metavar="SECONDS", help="Longest solve [s].")
 ]

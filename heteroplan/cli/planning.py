@@ -3,13 +3,20 @@
 Heavy imports happen inside.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.options import Interval, Overrides, ScenarioPath, TimeLimit
+from heteroplan.cli.options import (
+    Interval,
+    Overrides,
+    ScenarioPath,
+    TimeLimit,
+    named_file,
+    named_folder,
+    share,
+)
 from heteroplan.cli.streams import deliver, emit, show
 from heteroplan.errors import ExitCode, UsageError
 
@@ -20,13 +27,17 @@ if TYPE_CHECKING:
 def plan(
     scenario: ScenarioPath,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write plan.json, schedule.csv and report.html there."),
+        Any,
+        typer.Option(
+            parser=named_folder,
+            metavar="DIR",
+            help="Write plan.json, schedule.csv and report.html there.",
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print plan.json and nothing else.")] = False,
     interval: Interval = None,
     gap: Annotated[
-        float, typer.Option(metavar="SHARE", help="Relative gap to prove; 1 % is 0.01.")
+        Any, typer.Option(parser=share, metavar="SHARE", help="Relative gap to prove; 1 % is 0.01.")
     ] = 0.01,
     time_limit: TimeLimit = 60.0,
     overrides: Overrides = None,
@@ -78,14 +89,17 @@ def check(
         typer.Argument(metavar="SCENARIO", help="Scenarios, as `plan` takes them."),
     ],
     min_headroom: Annotated[
-        float,
+        Any,
         typer.Option(
-            metavar="SHARE", help="Fail unless this much more of all demand fits; 10 % is 0.1."
+            parser=share,
+            metavar="SHARE",
+            help="Fail unless this much more of all demand fits; 10 % is 0.1.",
         ),
     ] = 0.0,
     format: Annotated[str, typer.Option(metavar="text|json|github")] = "text",  # noqa: A002
     junit: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write JUnit XML there as well.")
+        Any,
+        typer.Option(parser=named_file, metavar="FILE", help="Write JUnit XML there as well."),
     ] = None,
     time_limit: TimeLimit = 60.0,
     overrides: Overrides = None,
@@ -113,9 +127,11 @@ def check(
     if format in texts:
         emit(texts[format](result.rows))
     else:
+        from heteroplan.cli.summary import render_errors
         from heteroplan.outputs.console import render_check
 
         show(lambda console: render_check(result.rows, console))
+        show(lambda console: render_errors(result.rows, console))
     if junit is not None:
         deliver(check_junit(result.rows), junit)
     raise typer.Exit(result.exit_code)
@@ -139,7 +155,8 @@ def export(
         str, typer.Option(metavar="FORMAT", help="crontab, csv, json or keda.", show_default=False)
     ],
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Default: standard output.")
+        Any,
+        typer.Option(parser=named_file, metavar="FILE", help="Default: standard output."),
     ] = None,
     name_template: Annotated[
         str | None,

@@ -1,8 +1,10 @@
 """Data to standard output, talk to standard error."""
 
+import contextlib
+import errno
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STDOUT = "-"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+
+
+@contextlib.contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Standard output that takes nothing: silence where nobody listens, or else UsageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        # Python would try again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            reason = error.strerror or error
+            raise UsageError(f"standard output: cannot be written: {reason}") from error
 
 
 def emit(text: str) -> None:
@@ -27,9 +45,10 @@ def show(render: "Callable[[Console], None]") -> None:
     from heteroplan.outputs.terminal import make_console
 
     console = make_console()
-    with console.capture() as captured:
-        render(console)
-    _write(captured.get().encode(console.encoding, errors="replace"))
+    with writing_stdout():
+        with console.capture() as captured:
+            render(console)
+        _write(captured.get().encode(console.encoding, errors="replace"))
 
 
 def say(notes: Iterable[str]) -> None:
@@ -39,9 +58,14 @@ def say(notes: Iterable[str]) -> None:
 
 
 def deliver(text: str, out: str | None) -> None:
-    """Write `text` to the file `out`, or to standard output without one and for `-`."""
+    """Write `text` to the file `out`, or to standard output without one and for `-`.
+
+    Raises UsageError.
+    """
     from heteroplan import pipeline
 
+    if out == "":
+        raise UsageError("an empty file name; name a file, or - for standard output")
     if out is None or out == STDOUT:
         emit(text)
     else:
@@ -49,13 +73,7 @@ def deliver(text: str, out: str | None) -> None:
 
 
 def _write(data: bytes) -> None:
-    try:
+    with writing_stdout():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except OSError as error:
-        # Python would try again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            reason = error.strerror or error
-            raise UsageError(f"standard output: cannot be written: {reason}") from error

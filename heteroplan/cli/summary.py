@@ -1,5 +1,6 @@
-"""What a scenario holds, as `validate` shows it."""
+"""What a scenario holds, as `validate` shows it, and what `check` could not load."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -9,10 +10,12 @@ from rich.text import Text
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.workload import Workload
-from heteroplan.outputs.words import horizon_text
+from heteroplan.outputs.terminal import print_trimmed, print_wrapped
+from heteroplan.outputs.words import candidate_notes, figure, horizon_text
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
+    from heteroplan.outputs.check_report import CheckRow
 
 
 def render_scenario(loaded: "Loaded", console: Console) -> None:
@@ -20,13 +23,23 @@ def render_scenario(loaded: "Loaded", console: Console) -> None:
     scenario = loaded.scenario
     console.print(Text(f"{scenario.name}  {horizon_text(scenario.horizon)}", style="bold"))
     console.print(Text("Valid: no problems were found.", style="bold green"))
+    for note in candidate_notes(each for each in loaded.candidates if each.usable):
+        print_wrapped(Text(note, style="yellow"), console)
     for table in (
         _workloads(scenario.workloads),
         _engines(loaded),
         _fleet(scenario.fleet),
     ):
         console.print()
-        console.print(table)
+        print_trimmed(table, console)
+
+
+def render_errors(rows: "Iterable[CheckRow]", console: Console) -> None:
+    """Every error in full, whatever the width, a paragraph a scenario."""
+    for row in rows:
+        if row.error:
+            console.print()
+            console.print(f"{row.name}:\n{row.error}", markup=False, soft_wrap=True)
 
 
 def _workloads(workloads: tuple[Workload, ...]) -> Table:
@@ -36,8 +49,8 @@ def _workloads(workloads: tuple[Workload, ...]) -> Table:
         table.add_row(
             Text(workload.name, style="bold"),
             Text(workload.profile.model),
-            f"{max(rates):,.3g}",
-            f"{sum(rates) / len(rates):,.3g}",
+            figure(max(rates)),
+            figure(sum(rates) / len(rates)),
             str(workload.priority),
             workload.affinity.value,
         )
@@ -55,7 +68,7 @@ def _engines(loaded: "Loaded") -> Table:
             Text(candidate.engine.name),
             Text(candidate.node_type),
             str(candidate.engine.gpus),
-            f"{rps:,.3g}",
+            figure(rps),
             Text(limits, style="" if rps > 0 else "yellow"),
         )
         before = candidate.workload

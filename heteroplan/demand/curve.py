@@ -127,7 +127,11 @@ def _whole_bins(trace: Binned, interval_s: int) -> tuple[dict[int, Bin], list[st
     whole = {index: found for index, found in trace.bins.items() if index not in cut}
     if not whole:
         return trace.bins, ["the trace covers no whole interval: its rates are too low"]
-    return whole, [f"left out {len(cut)} interval(s) at the ends that the trace covers in part"]
+    lost = sum(trace.bins[index].requests for index in cut)
+    return whole, [
+        f"left out {len(cut)} interval(s) at the ends that the trace covers in part, "
+        f"with {lost} of these requests"
+    ]
 
 
 def _rows(

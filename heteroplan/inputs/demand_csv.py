@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.inputs.local_time import localized
+from heteroplan.inputs.local_time import SkippedTimeError, localized
 
 _COLUMNS = ("interval_start", "rps", "isl", "osl")
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_PROBLEMS = 20
 _MAX_NUMBER = 1e9
 
@@ -50,7 +51,7 @@ def read_demand(
     """The series in `text`.
 
     Stamps without an offset are wall-clock time in `zone`. Without a zone or a horizon only
-    what needs neither is checked and None returned. A single row lasts the whole horizon.
+    what needs neither is checked and None returned.
     Raises InputError with the problems of all rows (the first 20).
     """
     problems: list[InputProblem] = []
@@ -60,7 +61,7 @@ def read_demand(
         raise InputError(_bounded(problems, file))
     if zone is None or horizon is None:
         return None
-    step_s = _step_s(moments, horizon.intervals * horizon.interval_s)
+    step_s = _step_s(moments)
     problems.extend(_irregular(rows, moments, step_s, file))
     if not problems:
         problems.extend(_uncovered(moments, step_s, horizon, file))
@@ -90,8 +91,12 @@ def _rows(text: str, file: str, problems: list[InputProblem]) -> list[_Row]:
             rows.append(_row(row, reader.line_num, file, problems))
     except csv.Error as error:
         problems.append(InputProblem(file, reader.line_num, "", "", f"not CSV: {error}"))
-    if not rows and not problems:
-        remedy = "no rows; write one a step under interval_start,rps"
+    if len(rows) < 2 and not problems:
+        remedy = (
+            "one row; write at least two, because one does not say how long a step is"
+            if rows
+            else "no rows; write one a step under interval_start,rps"
+        )
         problems.append(InputProblem(file, 0, "", "", remedy))
     return rows
 
@@ -99,6 +104,10 @@ def _rows(text: str, file: str, problems: list[InputProblem]) -> list[_Row]:
 def _header_problems(header: Sequence[str], file: str) -> Iterator[InputProblem]:
     if not any(header):
         yield InputProblem(file, 1, "", "", "empty; the first line is interval_start,rps")
+        return
+    if len(header) == 1 and (mark := next((m for m in _SEPARATORS if m in header[0]), "")):
+        remedy = f"columns are separated by {_SEPARATORS[mark]}; separate them by commas"
+        yield InputProblem(file, 1, "", header[0], remedy)
         return
     for name, times in Counter(header).items():
         if name not in _COLUMNS:
@@ -159,6 +168,9 @@ def _moments(
                 raise ValueError("stands twice; keep one row a step")
             if last is not None and moment < last:
                 raise ValueError("earlier than the row before; sort the rows")
+        except SkippedTimeError:
+            remedy = f"clocks in {zone.key} skip this time; leave the row out"
+            problems.append(InputProblem(file, row.line, "interval_start", row.stamp, remedy))
         except (ValueError, OverflowError) as error:
             problems.append(InputProblem(file, row.line, "interval_start", row.stamp, str(error)))
         else:
@@ -166,10 +178,10 @@ def _moments(
     return moments
 
 
-def _step_s(moments: Sequence[datetime], horizon_s: int) -> int:
-    """The most frequent step [s], the smallest of equals; the horizon for a single row."""
+def _step_s(moments: Sequence[datetime]) -> int:
+    """The most frequent step [s] of two moments or more, the smallest of equals."""
     steps = Counter(_elapsed_s(a, b) for a, b in pairwise(moments))
-    return min(steps, key=lambda step: (-steps[step], step)) if steps else horizon_s
+    return min(steps, key=lambda step: (-steps[step], step))
 
 
 def _irregular(
@@ -215,7 +227,9 @@ def _iso(moment: datetime) -> str:
 
 
 def _bounded(problems: Sequence[InputProblem], file: str) -> list[InputProblem]:
-    kept = sorted(problems)[:_MAX_PROBLEMS]
-    if more := len(problems) - len(kept):
-        kept.append(InputProblem(file, 0, "", "", f"and {more} more problems"))
+    ordered = sorted(problems)
+    kept = ordered[:_MAX_PROBLEMS]
+    if more := len(ordered) - len(kept):
+        remedy = f"and {more} more problems, the last one here"
+        kept.append(InputProblem(file, ordered[-1].line, "", "", remedy))
     return kept

@@ -4,21 +4,33 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 
+class SkippedTimeError(ValueError):
+    """A wall-clock time that does not exist because clocks are set forward over it."""
+
+
+def parse_stamp(text: str) -> datetime:
+    """An ISO 8601 date or time, with or without offset. Raises ValueError with what to write."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a date or time; write 2026-11-23 or 2026-11-23T06:00") from None
+
+
 def localized(text: str, zone: ZoneInfo, after: datetime | None = None) -> datetime:
     """The moment of an ISO 8601 stamp, in `zone`.
 
     A stamp without an offset is wall-clock time. Where clocks are set back it happens twice:
     the first time is meant, unless `after` (the stamp before) is not earlier than that.
-    Raises ValueError where the clocks skip it.
+    Raises ValueError for another text, SkippedTimeError where the clocks skip it.
     """
-    stamp = datetime.fromisoformat(text)
+    stamp = parse_stamp(text)
     if stamp.tzinfo is not None:
         return stamp.astimezone(zone)
     wall = stamp.replace(tzinfo=zone)
     moment = wall.astimezone(UTC)
     back = moment.astimezone(zone)
     if back.replace(tzinfo=None) != stamp:
-        raise ValueError(
+        raise SkippedTimeError(
             f"does not exist in {zone.key}, where clocks are set forward over it; "
             f"write {back.replace(tzinfo=None).isoformat(timespec='minutes')} or another time"
         )

@@ -69,7 +69,7 @@ class _Loading:
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
         self._options = (*overrides, *([] if interval is None else [f"--interval={interval}"]))
-        path = _located(scenario)
+        path = located(scenario)
         self._folder = Path() if path == STDIN else path.parent
         try:
             self._document, found = parse_document(self._files.text(path), shown(path))
@@ -100,7 +100,10 @@ class _Loading:
 
     def _sorted(self) -> list[InputProblem]:
         order = {name: i for i, name in enumerate(self._files.order)}
-        return sorted(self._problems, key=lambda each: (order.get(each.file, len(order)), each))
+        return sorted(
+            self._problems,
+            key=lambda each: (order.get(each.file, len(order)), each.file, each.line),
+        )
 
     def _horizon(self) -> tuple[ZoneInfo | None, Horizon | None]:
         spec = _fitting(HorizonSpec, self._document.value(("horizon",)))
@@ -247,7 +250,8 @@ class _Loading:
             self._problems.append(document.problem(field, str(error)))
 
 
-def _located(scenario: str) -> Path:
+def located(scenario: str) -> Path:
+    """The scenario file that a path, a folder or `-` means; it need not exist."""
     if scenario == "-":
         return STDIN
     path = Path(scenario)

@@ -1,5 +1,6 @@
 """pydantic's errors -> problems in plain words."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
@@ -8,8 +9,17 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from heteroplan.errors import InputProblem
+from heteroplan.inputs.schemas import FILES
 from heteroplan.inputs.yaml_source import Document, FieldPath
 
+_SIGNS = {
+    "plan": {"schema_version", "pools"},
+    "scenario": {"workloads", "fleet"},
+    "fleet": {"node_types"},
+    "profile": {"engines", "model"},
+}
+"""Keys by which a kind of file is known."""
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *%")
 _TYPES = {
     "int_type": "not a whole number; write one without quotes",
     "int_from_float": "not a whole number",
@@ -31,16 +41,47 @@ def checked[T: BaseModel](
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        problems.extend(_problems(document, model, error))
+        if remedy := _other_kind(document, model):
+            problems.append(InputProblem(document.file, 0, "", "", remedy))
+        else:
+            problems.extend(_problems(document, model, error))
         return None
+
+
+def _other_kind(document: Document, model: type[BaseModel]) -> str:
+    """What to do where the file is one of another kind; empty where it is not."""
+    wanted = next((kind for kind, schema in FILES.items() if schema is model), "")
+    if not wanted or _SIGNS[wanted].issubset(document.data):
+        return ""
+    found = next((kind for kind, keys in _SIGNS.items() if keys.issubset(document.data)), "")
+    return f"this looks like a {found} file; name a {wanted} file instead" if found else ""
 
 
 def _problems(
     document: Document, model: type[BaseModel], error: ValidationError
 ) -> Iterator[InputProblem]:
-    for detail in error.errors(include_url=False):
-        path = tuple(step for step in detail["loc"] if step != "[key]")
-        yield document.problem(path, _remedy(model, path, dict(detail)))
+    details = [
+        (tuple(step for step in detail["loc"] if step != "[key]"), dict(detail))
+        for detail in error.errors(include_url=False)
+    ]
+    meant = {
+        (*path[:-1], near)
+        for path, detail in details
+        if detail["type"] == "extra_forbidden" and (near := _near_key(model, path))
+    }
+    for path, detail in details:
+        if not _follows(document, path, detail, meant):
+            yield document.problem(path, _remedy(model, path, detail))
+
+
+def _follows(
+    document: Document, path: FieldPath, detail: dict[str, Any], meant: set[FieldPath]
+) -> bool:
+    """Whether the key is only absent because it, or one beside it, is misspelt."""
+    if detail["type"] == "missing":
+        return path in meant
+    beside = any(path[:-1] == other[:-1] for other in meant)
+    return beside and detail["type"] == "value_error" and document.value(path) is None
 
 
 def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> str:
@@ -52,6 +93,8 @@ def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> 
             return f"missing; add it{about}"
         case "extra_forbidden":
             return _unknown_key(model, path)
+        case "float_type" if share := _PERCENT.fullmatch(str(detail["input"])):
+            return f"not a number; write {float(share[1]) / 100:g}{about}"
         case "literal_error":
             return f"must be {context['expected']}"
         case "value_error":
@@ -87,10 +130,16 @@ def _unknown_key(model: type[BaseModel], path: FieldPath) -> str:
     keys = list(_known(parent)) if parent else []
     if same := next((names[0] for names in keys if path[-1] in names), None):
         return f"the same as '{same}', which stands as well; keep one of them"
-    known = [names[0] for names in keys]
-    if near := get_close_matches(str(path[-1]), known, n=1):
-        return f"unknown key; did you mean '{near[0]}'?"
-    return f"unknown key; known are {', '.join(known)}"
+    if near := _near_key(model, path):
+        return f"unknown key; did you mean '{near}'?"
+    return f"unknown key; known are {', '.join(names[0] for names in keys)}"
+
+
+def _near_key(model: type[BaseModel], path: FieldPath) -> str:
+    """The known key that an unknown one looks like; empty where there is none."""
+    parent = _model(model, path[:-1])
+    known = [names[0] for names in _known(parent)] if parent else []
+    return next(iter(get_close_matches(str(path[-1]), known, n=1)), "")
 
 
 def _known(model: type[BaseModel]) -> dict[tuple[str, ...], FieldInfo]:

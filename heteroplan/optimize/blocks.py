@@ -27,7 +27,7 @@ SHARED_CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """E engines over T intervals; the class docstring of the module has the program."""
+    """E engines over T intervals; the docstring of the module has the program."""
 
     price: Floats
     """[E, T] of one running replica."""

@@ -44,7 +44,7 @@ from heteroplan.optimize.blocks import (
 from heteroplan.optimize.problem import Floats, Ints, Problem
 from heteroplan.optimize.solver import Stop, never
 
-GRID_CELLS = 8_000
+BOUND_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
 SLACK = 3e-6
 """Share of the demand that the bound lets go: more than solver and `verify` let a plan go."""
@@ -179,7 +179,7 @@ def role_blocks(problem: Problem, w: int, held_price: Floats) -> Iterator[RoleBl
     paired = Role.PREFILL in roles
     if paired and Role.AGGREGATED in roles:
         joint = _joint_block(problem, w, held_price)
-        if joint.block.cells() <= 2 * GRID_CELLS:
+        if joint.block.cells() <= 2 * BOUND_CELLS:
             yield joint
             return
     for role in (Role.PREFILL, Role.DECODE) if paired else (Role.AGGREGATED,) if roles else ():
@@ -191,9 +191,7 @@ def _joint_block(problem: Problem, w: int, held_price: Floats) -> RoleBlock:
     """Prefill, decode and aggregated engines together; limits of single roles are dropped."""
     engines = _by_candidate(problem, w, set(Role))
     roles = [problem.pools[pools[0]].role for pools in engines]
-    work = problem.works[w]
-    need: Floats = (work.rps.sum(axis=0) > 0).astype(np.float64) * (1.0 - SLACK)
-    share = cover_shares(work.rps, [problem.pools[pools[0]].load for pools in engines])
+    need, share = _need(problem, w), _shares(problem, w, engines)
     price, start = _engine_prices(problem, engines, held_price, 1.0)
     none = np.zeros(problem.intervals, dtype=np.int64)
     high = useful_counts(price, start, share, need, none)
@@ -203,7 +201,7 @@ def _joint_block(problem: Problem, w: int, held_price: Floats) -> RoleBlock:
         better = not_beaten(price[same], start[same], share[same], True)
         kept += [e for e, keep in zip(same, better, strict=True) if keep]
     aggregated = [e for e in kept if roles[e] is Role.AGGREGATED]
-    room = GRID_CELLS / max(1.0, float(np.prod(high[aggregated] + 1.0, axis=0).mean()))
+    room = BOUND_CELLS / max(1.0, float(np.prod(high[aggregated] + 1.0, axis=0).mean()))
     pairs = [e for e in kept if e not in aggregated]
     grid = sorted([*aggregated, *on_grid(pairs, price, share, high, room)])
     fillers = tuple(
@@ -226,6 +224,18 @@ def _joint_block(problem: Problem, w: int, held_price: Floats) -> RoleBlock:
         fillers=fillers,
         shared=1.0,
     )
+
+
+def _need(problem: Problem, w: int) -> Floats:
+    """[T] share of the demand that a block must serve."""
+    asked = problem.works[w].rps.sum(axis=0) > 0
+    return np.where(asked, 1.0 - SLACK, 0.0)
+
+
+def _shares(problem: Problem, w: int, engines: list[list[int]]) -> Floats:
+    """[E, T] share of the demand that one replica of each engine serves."""
+    loads = [problem.pools[pools[0]].load for pools in engines]
+    return cover_shares(problem.works[w].rps, loads)
 
 
 def _fillers(
@@ -272,8 +282,7 @@ def _role_block(
     paired: bool,
 ) -> RoleBlock:
     work = problem.works[w]
-    need: Floats = (work.rps.sum(axis=0) > 0).astype(np.float64) * (1.0 - SLACK)
-    share = cover_shares(work.rps, [problem.pools[pools[0]].load for pools in engines])
+    need, share = _need(problem, w), _shares(problem, w, engines)
     shared = 0.5 if paired else 1.0
     price, start = _engine_prices(problem, engines, held_price, shared)
     alone = all(problem.pools[pools[0]].role is role for pools in engines)
@@ -286,7 +295,7 @@ def _role_block(
     if len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in engines]
         high = np.minimum(high, np.array(supply)[:, None])
-    grid = on_grid(kept, price, share, high, GRID_CELLS)
+    grid = on_grid(kept, price, share, high, BOUND_CELLS)
     fillers = _fillers(engines, price, share, [e for e in kept if e not in grid])
     return RoleBlock(
         block=Block(

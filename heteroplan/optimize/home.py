@@ -20,7 +20,7 @@ from heteroplan.optimize.bound import sides_of, start_prices
 from heteroplan.optimize.mix import cover_of, domain_share, mix_share
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
-GRID_CELLS = 4_000
+HOME_CELLS = 4_000
 """Largest grid searched whole; larger blocks are searched near a greedy guide."""
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
@@ -39,13 +39,6 @@ class Task:
     w: int
     held_price: Floats
     limit: Ints | None
-
-    def domains(self) -> dict[str, list[int]]:
-        """Pools by domain."""
-        found: dict[str, list[int]] = {}
-        for p in self.problem.works[self.w].pools:
-            found.setdefault(self.problem.pools[p].domain, []).append(p)
-        return found
 
     def need(self) -> Floats:
         """[T] share of the demand to be served."""
@@ -363,22 +356,22 @@ def _narrowed(block: Block) -> Block:
     First the dearer engines are kept to a replica or two, as long as the others can still
     serve the demand; then all are kept near a greedy cover.
     """
-    if block.cells() <= GRID_CELLS:
+    if block.cells() <= HOME_CELLS:
         return block
     for few in (2, 1):
-        grid = on_grid(range(len(block.high)), block.price, block.share, block.high, GRID_CELLS / 4)
+        grid = on_grid(range(len(block.high)), block.price, block.share, block.high, HOME_CELLS / 4)
         high = np.minimum(block.high, few)
         high[grid] = block.high[grid]
         narrow = replace(block, high=high)
         if (
-            narrow.cells() <= GRID_CELLS
+            narrow.cells() <= HOME_CELLS
             and (narrow.missing(high) <= block.missing(block.high) + COVER_TOLERANCE).all()
         ):
             return narrow
     for window in (3, 1):
         low, high = _around_guide(block, window)
         narrow = replace(block, low=low, high=high)
-        if narrow.cells() <= GRID_CELLS:
+        if narrow.cells() <= HOME_CELLS:
             return narrow
     low, high = _around_guide(block, 0)
     return replace(block, low=low, high=high)

@@ -51,10 +51,7 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
     asked = work.rps > 0
     rest = asked.any(axis=0).astype(np.float64)
     found: dict[int, Floats] = {}
-    domains: dict[str, list[int]] = {}
-    for p in work.pools:
-        domains.setdefault(problem.pools[p].domain, []).append(p)
-    for pools in domains.values():
+    for pools in problem.groups(w).values():
         cover = {
             role: cover_of(problem, members, replicas[members])
             for role in Role

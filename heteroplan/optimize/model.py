@@ -368,9 +368,6 @@ def _starting(model: Model, p: int, t: int) -> Iterator[pulp.LpVariable]:
 
 def _groups(problem: Problem) -> Iterator[tuple[int, int, list[int]]]:
     """(workload, number of its domain, pools there)."""
-    for w, work in enumerate(problem.works):
-        by_domain: dict[str, list[int]] = {}
-        for p in work.pools:
-            by_domain.setdefault(problem.pools[p].domain, []).append(p)
-        for d, pools in enumerate(by_domain.values()):
+    for w in range(len(problem.works)):
+        for d, pools in enumerate(problem.groups(w).values()):
             yield w, d, pools

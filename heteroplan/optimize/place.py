@@ -27,7 +27,7 @@ def place(
     """
     task = Task(problem, w, held_price, limit)
     rank, counts = _fill(task, replicas, parts)
-    if parts is None and len(task.domains()) > 1 and not task.is_thrifty(counts):
+    if parts is None and len(problem.groups(task.w)) > 1 and not task.is_thrifty(counts):
         rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
     replicas[list(problem.works[w].pools)] = counts
 
@@ -36,7 +36,7 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
     """Domain after domain, the cheapest next, each with as much of the rest as it can serve."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.works[task.w].pools)
-    domains, rest = task.domains(), task.need()
+    domains, rest = problem.groups(task.w), task.need()
     while domains and (rest.any() or not task.minimum_met(trial)):
         wanted = {name: _wanted(name, rest, parts, len(domains)) for name in domains}
         largest = max(domains, key=lambda name: float(wanted[name].sum()))
@@ -65,12 +65,11 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     trial[pools] = counts
     if rest == 0.0:
         return (rest, task.cost(pools, trial)), counts
-    served = {
-        name: domain_share(problem, members, trial) for name, members in task.domains().items()
-    }
+    groups = problem.groups(task.w)
+    served = {name: domain_share(problem, members, trial) for name, members in groups.items()}
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
-    for name, members in task.domains().items():
+    for name, members in groups.items():
         beside = trial.copy()
         beside[members] = 0
         option = place_in_domain(task, members, beside, served[name] + missing)

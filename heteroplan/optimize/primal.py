@@ -74,7 +74,7 @@ def incumbent(problem: Problem, solution: Solution) -> Incumbent:
 def broken_limits(problem: Problem, replicas: Ints) -> float:
     """Replicas by which minima, maxima and ratio bands are missed, summed over the horizon."""
     missed = 0.0
-    for work in problem.works:
+    for w, work in enumerate(problem.works):
         for role in Role:
             members = [p for p in work.pools if problem.pools[p].role is role]
             count = replicas[members].sum(axis=0)
@@ -83,15 +83,9 @@ def broken_limits(problem: Problem, replicas: Ints) -> float:
                 missed += np.maximum(0, count - work.max_replicas[role]).sum()
         if work.pd_ratio is None:
             continue
-        for domain in dict.fromkeys(problem.pools[p].domain for p in work.pools):
+        for pools in problem.groups(w).values():
             prefill, decode = (
-                replicas[
-                    [
-                        p
-                        for p in work.pools
-                        if problem.pools[p].domain == domain and problem.pools[p].role is role
-                    ]
-                ].sum(axis=0)
+                replicas[[p for p in pools if problem.pools[p].role is role]].sum(axis=0)
                 for role in (Role.PREFILL, Role.DECODE)
             )
             over = np.maximum(prefill - work.pd_ratio.high * decode, 0)

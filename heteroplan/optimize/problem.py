@@ -104,6 +104,13 @@ class Problem:
     pools: tuple[PoolSpec, ...]
     supplies: tuple[SupplySpec, ...]
 
+    def groups(self, w: int) -> dict[str, list[int]]:
+        """Pools of a workload by domain: its possible deployment groups."""
+        found: dict[str, list[int]] = {}
+        for p in self.works[w].pools:
+            found.setdefault(self.pools[p].domain, []).append(p)
+        return found
+
     def starts(self, replicas: Ints) -> Ints:
         """[P, T] replicas started so that they serve from t on.
 

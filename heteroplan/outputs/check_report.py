@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from xml.etree import ElementTree
 
 from heteroplan.entities.plan import Plan
+from heteroplan.errors import HeteroplanError, InputError, InputProblem
 from heteroplan.outputs.words import percent, verdict
 
 
@@ -16,7 +18,7 @@ class CheckRow:
 
     name: str
     file: str
-    """As the user wrote it."""
+    """The scenario file, relative to the working directory where it is inside it."""
     covered: bool
     unserved_fraction: float | None = None
     """Of the requests; None without a plan."""
@@ -25,17 +27,20 @@ class CheckRow:
     worst_interval: str = ""
     """Such as `18:00 to 18:15`: when most is unserved; empty where covered."""
     headroom: float | None = None
-    """Extra demand that is known to fit as well, 0.1 is 10 %; None where not asked."""
+    """Extra demand that is known to fit as well, 0.1 is 10 %; a lower limit. None: not asked."""
     min_headroom: float = 0.0
     """What was asked for."""
     gap: float | None = None
     """Of the plan behind the verdict."""
     seconds: float = 0.0
+    """Wall time of loading, planning and growing."""
     peak_gpus: int | None = None
     supply_gpus: int | None = None
     """GPUs in the fleet at the peak."""
     error: str = ""
     """Why there is no verdict (wrong input, no plan); empty otherwise."""
+    problems: tuple[InputProblem, ...] = ()
+    """The same one by one, where the input is wrong."""
 
     @property
     def passed(self) -> bool:
@@ -59,7 +64,29 @@ class CheckRow:
             return self.error or self.worst
         if self.passed or self.headroom is None:
             return ""
-        return f"headroom {percent(self.headroom)} is below {percent(self.min_headroom)}"
+        return (
+            f"no plan was found for {percent(self.min_headroom)} more demand; "
+            f"{self.headroom_text} is known to fit"
+        )
+
+    @property
+    def short_note(self) -> str:
+        """`note` beside the other columns of a table: errors are counted, headroom stands there."""
+        if self.error:
+            count = len(self.error.splitlines())
+            return f"{count} problem{'s' * (count > 1)}, see below"
+        return (
+            f"{percent(self.min_headroom)} is asked for"
+            if self.covered and self.note
+            else self.note
+        )
+
+    @property
+    def headroom_text(self) -> str:
+        """`at least 10.0 %`, or why there is none."""
+        if self.headroom is None:
+            return "not asked" if self.covered else "-"
+        return f"at least {percent(self.headroom)}"
 
 
 def check_row(
@@ -83,30 +110,56 @@ def check_row(
         headroom=headroom,
         min_headroom=min_headroom,
         gap=plan.report.gap,
-        seconds=plan.report.seconds,
         peak_gpus=held[peak],
         supply_gpus=sum(use.supply[peak] for use in plan.supply),
     )
 
 
+def error_row(name: str, file: str, error: HeteroplanError) -> CheckRow:
+    """The row of a scenario that cannot be loaded or planned."""
+    problems = error.problems if isinstance(error, InputError) else ()
+    return CheckRow(name, file, covered=False, error=str(error), problems=problems)
+
+
 def check_json(rows: Sequence[CheckRow]) -> str:
     """A list of rows with their verdicts."""
-    documents = [{**asdict(row), "passed": row.passed, "verdict": row.verdict} for row in rows]
+    documents = [
+        {
+            **asdict(row),
+            "headroom_is_lower_limit": row.headroom is not None,
+            "passed": row.passed,
+            "verdict": row.verdict,
+        }
+        for row in rows
+    ]
     return json.dumps(documents, indent=2) + "\n"
 
 
 def check_github(rows: Sequence[CheckRow]) -> str:
-    """A workflow command a scenario: `::error` where it fails, `::notice` where it passes.
+    """A workflow command a scenario, or one an input problem, at its file and line.
 
     Source: GitHub documentation, workflow commands; its toolkit escapes as done here.
     """
-    lines = []
-    for row in rows:
-        level = "notice" if row.passed else "error"
-        title = _property(f"{row.name}: {row.verdict}")
-        message = _data(row.note or "the fleet covers the forecast")
-        lines.append(f"::{level} file={_property(row.file)},title={title}::{message}\n")
-    return "".join(lines)
+    return "".join(
+        _annotation(row, *found)
+        for row in rows
+        for found in (
+            [(_file(row, each), each.line, str(each)) for each in row.problems]
+            or [(row.file, 0, row.note or "the fleet covers the forecast")]
+        )
+    )
+
+
+def _file(row: CheckRow, problem: InputProblem) -> str:
+    """The problem's file; that of the scenario where an option is wrong."""
+    return row.file if problem.file.startswith("--") else problem.file
+
+
+def _annotation(row: CheckRow, file: str, line: int, message: str) -> str:
+    level = "notice" if row.passed else "error"
+    place = f"file={_property(PurePath(file).as_posix())}" + (f",line={line}" if line else "")
+    title = _property(f"{row.name}: {row.verdict}")
+    return f"::{level} {place},title={title}::{_data(message)}\n"
 
 
 def check_junit(rows: Sequence[CheckRow]) -> str:
@@ -127,7 +180,7 @@ def check_junit(rows: Sequence[CheckRow]) -> str:
             suite,
             "testcase",
             classname="heteroplan.check",
-            name=_xml(row.name),
+            name=_xml(row.name if row.error else f"{row.name} ({row.file})"),
             file=_xml(row.file),
             time=f"{row.seconds:.3f}",
         )

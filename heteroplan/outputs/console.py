@@ -11,15 +11,24 @@ from heteroplan.demand.curve import Curve
 from heteroplan.entities.plan import Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
 from heteroplan.outputs.check_report import CheckRow
-from heteroplan.outputs.pool_lines import shortest_pool_lines
-from heteroplan.outputs.terminal import draws_blocks, spark_width, sparkline
+from heteroplan.outputs.pool_lines import short_engines, shortest_pool_lines
+from heteroplan.outputs.terminal import (
+    draws_blocks,
+    print_trimmed,
+    print_wrapped,
+    spark_width,
+    sparkline,
+)
 from heteroplan.outputs.words import (
     baseline_label,
+    candidate_notes,
+    figure,
     horizon_text,
     percent,
     rate,
     solver_sentence,
     spells,
+    used_candidates,
     verdict,
 )
 from heteroplan.profiles.fit import Fit
@@ -37,8 +46,11 @@ Justify = Literal["left", "right"]
 def render_plan(plan: Plan, console: Console) -> None:
     """What an operator wants first: verdict, savings, pools, GPUs against supply, proof."""
     title = Text.assemble((plan.scenario.name, "bold"), f"  {horizon_text(plan.scenario.horizon)}")
-    console.print(title)
-    console.print(Text(verdict(plan), style="bold green" if plan.covered else "bold red"))
+    print_wrapped(title, console)
+    style = "bold green" if plan.covered else "bold red"
+    print_wrapped(Text(verdict(plan), style=style), console)
+    for note in candidate_notes(used_candidates(plan)):
+        print_wrapped(Text(note, style="yellow"), console)
     sections = (
         _shortage_table(plan, console),
         _savings_table(plan, console),
@@ -48,9 +60,9 @@ def render_plan(plan: Plan, console: Console) -> None:
     for section in sections:
         if section is not None:
             console.print()
-            console.print(section)
+            print_trimmed(section, console)
     console.print()
-    console.print(Text(solver_sentence(plan)))
+    print_wrapped(Text(solver_sentence(plan)), console)
 
 
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
@@ -62,11 +74,11 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
         table.add_row(
             Text(row.name),
             Text(row.verdict, style="green" if row.passed else "bold red"),
-            Text("" if row.headroom is None else percent(row.headroom)),
+            Text(row.headroom_text),
             Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
-            Text(row.note),
+            Text(row.short_note),
         )
-    console.print(table)
+    print_trimmed(table, console)
 
 
 def render_fit(fits: Sequence[Fit], console: Console) -> None:
@@ -86,7 +98,7 @@ def render_fit(fits: Sequence[Fit], console: Console) -> None:
             "" if fit.held_out is None else percent(fit.held_out.mape),
             Text(_fit_range(fit)),
         )
-    console.print(table)
+    print_trimmed(table, console)
     console.print(
         Text("range: tokens of a prefill batch; decode batch x context tokens", style="dim")
     )
@@ -105,8 +117,9 @@ def render_curve(curve: Curve, console: Console) -> None:
     console.print(Text(sparkline(rates, width, blocks=draws_blocks(console)), style="cyan"))
     console.print(
         Text(
-            f"peak {rate(peak.rps)} ({peak.start:%d %b %H:%M}), mean {mean:,.3g} "
-            f"({percent(mean / peak.rps if peak.rps > 0 else 0.0)}), trough {min(rates):,.3g}"
+            f"peak {rate(peak.rps)} ({peak.start:%d %b %H:%M}), mean {figure(mean)} "
+            f"({percent(mean / peak.rps if peak.rps > 0 else 0.0)} of the peak), "
+            f"trough {figure(min(rates))}"
         )
     )
     for note in curve.notes:
@@ -160,10 +173,15 @@ def _pool_table(plan: Plan, console: Console) -> RenderableType:
     lines, left_out = shortest_pool_lines(plan.pools)
     if not lines:
         return Text("No replicas are planned.")
-    rows = [(line.workload, line.role, line.engine, line.domain) for line in lines]
     heads = ("workload", "role", "engine", "domain")
-    limit, width = _fit_names([*rows, heads], max(len(line.sizes) for line in lines), console.width)
-    width = min(width, _WIDEST_SPARKLINE)
+    sizes = max(len(line.sizes) for line in lines)
+    rows = [(line.workload, line.role, line.engine, line.domain) for line in lines]
+    limit, width = _fit_names([*rows, heads], sizes, console.width)
+    if any(len(name) > limit for row in rows for name in row):
+        engines = short_engines(lines)
+        rows = [(*row[:2], engine, row[3]) for row, engine in zip(rows, engines, strict=True)]
+        limit, width = _fit_names([*rows, heads], sizes, console.width)
+    width = spark_width(plan.scenario.horizon.intervals, min(width, _WIDEST_SPARKLINE))
     table = _table(
         console,
         *((head, "left") for head in heads),

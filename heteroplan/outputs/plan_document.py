@@ -114,6 +114,8 @@ class EnginePart(_Part):
     limited_by: Limit
     reason: str
     """Why `capacity_rps` is 0; empty otherwise."""
+    notes: list[str] = []
+    """What makes the capacity less certain than it looks."""
     startup_s: Amount
     drain_s: Amount
     source: SourcePart

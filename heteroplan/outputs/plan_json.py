@@ -15,6 +15,7 @@ from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.outputs.plan_document import SCHEMA_VERSION, PlanDocument
+from heteroplan.outputs.words import candidate_notes
 
 _DIGITS = 9
 """Significant digits written: far below any error of the inputs, above the solver's noise."""
@@ -169,6 +170,7 @@ def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:
         "itl_ms": point.itl_ms,
         "limited_by": point.limited_by.value,
         "reason": point.reason,
+        "notes": candidate_notes([candidate]),
         "startup_s": candidate.engine.startup_s,
         "drain_s": candidate.engine.drain_s,
         "source": {

@@ -1,5 +1,6 @@
 """Pools as lines of a table that stays readable however many there are."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,17 @@ def shortest_pool_lines(pools: Sequence[Pool]) -> tuple[tuple[PoolLine, ...], in
     kept = sorted(sorted(range(len(lines)), key=lambda i: -weights[i])[:MOST_POOL_LINES])
     left_out = sum(members) - sum(members[i] for i in kept)
     return tuple(lines[i] for i in kept), left_out
+
+
+def short_engines(lines: Sequence[PoolLine]) -> list[str]:
+    """Engine names without the role that stands beside them, unless two would be alike."""
+    short = [
+        re.sub(rf"^{line.role}[-_.]|[-_.]{line.role}$", "", line.engine) or line.engine
+        for line in lines
+    ]
+    whole = {(line.role, line.engine) for line in lines}
+    alike = len({(line.role, name) for line, name in zip(lines, short, strict=True)}) < len(whole)
+    return [line.engine for line in lines] if alike else short
 
 
 def _line(pools: Sequence[Pool]) -> PoolLine:

@@ -1,19 +1,24 @@
 """report.html: one file with everything in it, to open from disk or to attach to a ticket."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.entities.plan import Plan
+from heteroplan.outputs.plan_document import EnginePart, SourcePart
+from heteroplan.outputs.plan_json import document_of
 from heteroplan.outputs.report_charts import demand_chart, gpu_chart, replica_chart
 from heteroplan.outputs.words import (
     amount_unit,
     baseline_label,
+    candidate_notes,
+    figure,
     horizon_text,
     percent,
     rate,
     solver_sentence,
     spells,
+    used_candidates,
     verdict,
 )
 
@@ -34,6 +39,7 @@ p { margin: 0; }
 .verdict { margin: 18px 0; padding: 14px 18px; border-radius: 8px; font-weight: 600;
   color: #fff; background: var(--good); overflow-wrap: anywhere; }
 .verdict.short { background: var(--bad); }
+.note { margin: 0 0 12px; padding-left: 10px; border-left: 3px solid #e08a1e; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
 .card, section { background: #fff; border: 1px solid var(--line); border-radius: 8px; }
 .card { padding: 12px 16px; }
@@ -41,10 +47,16 @@ p { margin: 0; }
 section { margin-top: 16px; padding: 16px 18px; overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: right; color: var(--soft); font-weight: 500; }
-td { text-align: right; border-top: 1px solid var(--line); }
+td { text-align: right; border-top: 1px solid var(--line); white-space: nowrap; }
 th, td { padding: 6px 10px; vertical-align: top; }
-th.text, td.text { text-align: left; }
-tr.plan td { font-weight: 650; }
+th.text, td.text { text-align: left; white-space: normal; }
+tr.bold td { font-weight: 650; }
+@media (max-width: 640px) {
+  main { padding: 20px 10px; }
+  section { padding: 12px 10px; font-size: 12px; }
+  th, td { padding: 5px 4px; }
+  td.text:last-child { overflow-wrap: anywhere; }
+}
 footer { margin-top: 18px; font-size: 13px; overflow-wrap: anywhere; }
 """
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -52,7 +64,7 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 
 def report_html(plan: Plan) -> str:
-    """The plan as a self-contained page: verdict, savings, shortages and three charts."""
+    """The plan as a self-contained page: verdict, savings, shortages, three charts, engines."""
     from plotly.offline import get_plotlyjs
 
     title = f"{escape(plan.scenario.name)}: capacity plan"
@@ -73,10 +85,15 @@ def report_html(plan: Plan) -> str:
             f'<p class="soft">{escape(horizon_text(plan.scenario.horizon))}, fleet '
             f"{escape(plan.scenario.fleet.name)}</p>",
             f'<div class="verdict{"" if plan.covered else " short"}">{escape(verdict(plan))}</div>',
+            *(
+                f'<p class="note">{escape(note)}</p>'
+                for note in candidate_notes(used_candidates(plan))
+            ),
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
             *(_chart_section(name, head, chart) for name, head, chart in charts),
+            _engine_section(plan),
             f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>'
             "<p>Utilization is demand over capacity, weighted by GPUs. Times are in "
             f"{escape(plan.scenario.horizon.timezone)}. "
@@ -137,7 +154,7 @@ def _savings_section(plan: Plan) -> str:
         for baseline in plan.savings
     ]
     heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
-    return _table_section("What the plan saves", heads, rows, text_columns={0})
+    return _table_section("What the plan saves", heads, rows, text_columns={0}, bold_rows={0})
 
 
 def _shortage_section(plan: Plan) -> str:
@@ -155,8 +172,57 @@ def _shortage_section(plan: Plan) -> str:
     return _table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
 
 
+def _engine_section(plan: Plan) -> str:
+    """Every candidate; in bold those that a pool runs."""
+    engines = document_of(plan).engines
+    used = {(c.workload, c.engine.name, c.node_type) for c in used_candidates(plan)}
+    rows = [
+        (
+            engine.workload,
+            engine.engine,
+            engine.node_type,
+            engine.role.value,
+            _capacity(engine),
+            engine.reason or engine.limited_by.value.replace("_", " "),
+            _source(engine.source),
+        )
+        for engine in engines
+    ]
+    bold = {i for i, e in enumerate(engines) if (e.workload, e.engine, e.node_type) in used}
+    heads = (
+        *("workload", "engine", "node type", "role"),
+        *("requests/s a replica", "limited by", "source"),
+    )
+    return _table_section(
+        "Engines considered (in use: bold)",
+        heads,
+        rows,
+        text_columns={0, 1, 2, 3, 5, 6},
+        bold_rows=bold,
+    )
+
+
+def _capacity(engine: EnginePart) -> str:
+    rates = engine.capacity_rps if isinstance(engine.capacity_rps, list) else [engine.capacity_rps]
+    low, high = figure(min(rates)), figure(max(rates))
+    return low if low == high else f"{low} to {high}"
+
+
+def _source(source: SourcePart) -> str:
+    error = "" if source.error_mape is None else f"error {percent(source.error_mape)}"
+    extrapolated = "extrapolated" if source.extrapolated else ""
+    return ", ".join(
+        part for part in (source.kind.value, error, source.origin, extrapolated) if part
+    )
+
+
 def _table_section(
-    head: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: set[int]
+    head: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    text_columns: set[int],
+    bold_rows: Collection[int] = (),
 ) -> str:
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
@@ -165,8 +231,8 @@ def _table_section(
         )
 
     body = "".join(
-        f"<tr{' class=plan' if row[0] == 'this plan' else ''}>{cells('td', row)}</tr>"
-        for row in rows
+        f"<tr{' class=bold' if i in bold_rows else ''}>{cells('td', row)}</tr>"
+        for i, row in enumerate(rows)
     )
     return (
         f"<section><h2>{escape(head)}</h2><table><thead><tr>{cells('th', heads)}</tr></thead>"
@@ -175,7 +241,7 @@ def _table_section(
 
 
 def _chart_section(name: str, head: str, chart: "Figure") -> str:
-    config: dict[str, Any] = {"displaylogo": False, "responsive": True}
+    config: dict[str, Any] = {"displayModeBar": False, "responsive": True}
     body = chart.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
     return f"<section><h2>{escape(head)}</h2>{body}</section>"
 

@@ -14,19 +14,20 @@ _COLOURS = (
     *("#2f6fb0", "#e08a1e", "#3a9a6b", "#8a5bb5", "#c9537a"),
     *("#1f9aa8", "#a3852c", "#5b6bd1", "#7a8b3d", "#a65a3a"),
 )
-_ROW_HEIGHT, _TOP, _BOTTOM = 190, 62, 40
-_LEGEND_LINE, _LEGEND_ENTRIES = 20, 4
-"""Height of a line of the legend, and how many entries a line holds at the least [pixels]."""
+_ROW_HEIGHT, _ROW_GAP, _TOP, _BOTTOM = 150, 76, 62, 64
+"""Plot of a row, its axis and the next row's title, legend, last axis with its title [pixels]."""
+_TITLE = 26
+"""Room for the first row's title below the legend [pixels]."""
 
 
 def demand_chart(plan: Plan) -> "Figure":
     """Requests/s asked for, served and servable, one row a workload."""
-    figure = _rows([load.name for load in plan.workloads])
+    figure = _rows(plan, [load.name for load in plan.workloads])
     for row, load in enumerate(plan.workloads, start=1):
         lines = (
-            ("capacity", load.capacity_rps, {"color": _SOFT, "width": 1.5}, None),
-            ("demand", load.demand_rps, {"color": _SHORT, "width": 1.5}, None),
-            ("served", load.served_rps, {"color": _COLOURS[0], "width": 2}, "tozeroy"),
+            ("served", load.served_rps, {"color": _COLOURS[0], "width": 0}, "tozeroy"),
+            ("capacity", load.capacity_rps, {"color": _INK, "width": 1.5}, None),
+            ("demand", load.demand_rps, {"color": _SHORT, "width": 2, "dash": "dot"}, None),
         )
         for name, values, line, fill in lines:
             _step(figure, plan, values, row=row, name=name, line=line, fill=fill, group=name)
@@ -36,7 +37,7 @@ def demand_chart(plan: Plan) -> "Figure":
 
 def gpu_chart(plan: Plan) -> "Figure":
     """GPUs of each workload stacked, with those of starting replicas, one row a node type."""
-    figure = _rows([use.node_type for use in plan.supply], legend=len(plan.workloads) + 2)
+    figure = _rows(plan, [use.node_type for use in plan.supply])
     for row, use in enumerate(plan.supply, start=1):
         for name, values, colour in _stack(plan, use):
             _step(
@@ -54,7 +55,7 @@ def gpu_chart(plan: Plan) -> "Figure":
 def replica_chart(plan: Plan) -> "Figure":
     """Replicas of every pool, one row a workload, one colour an engine."""
     engines = list(dict.fromkeys(_engine(pool) for pool in plan.pools))
-    figure = _rows([load.name for load in plan.workloads], legend=len(engines))
+    figure = _rows(plan, [load.name for load in plan.workloads])
     rows = {load.name: row for row, load in enumerate(plan.workloads, start=1)}
     for pool in plan.pools:
         colour = _COLOURS[engines.index(_engine(pool)) % len(_COLOURS)]
@@ -91,30 +92,31 @@ def _stack(plan: Plan, use: SupplyUse) -> list[tuple[str, Sequence[int], str]]:
     return layers
 
 
-def _rows(titles: Sequence[str], legend: int = 3) -> "Figure":
-    """An empty figure with one titled row each, on one time axis, and room for the legend."""
+def _rows(plan: Plan, titles: Sequence[str]) -> "Figure":
+    """An empty figure with one titled row each, on like time axes; the legend makes its room."""
     from plotly.subplots import make_subplots
 
     n = max(1, len(titles))
-    top = _TOP + _LEGEND_LINE * (legend // _LEGEND_ENTRIES)
-    height = top + _BOTTOM + _ROW_HEIGHT * n
+    plots = _ROW_HEIGHT * n + _ROW_GAP * (n - 1)
     figure = make_subplots(
         rows=n,
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=min(44 / height, 0.9 / n),
+        vertical_spacing=_ROW_GAP / plots,
         subplot_titles=[escape(title) for title in titles],
     )
     figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": _INK})
     figure.update_layout(
         template="plotly_white",
-        height=height,
-        margin={"l": 60, "r": 16, "t": top, "b": _BOTTOM},
+        height=_TOP + plots + _BOTTOM,
+        margin={"l": 60, "r": 16, "t": _TOP, "b": _BOTTOM},
         font={"family": "system-ui, sans-serif", "size": 12, "color": _INK},
-        legend={"orientation": "h", "y": 1.0, "yref": "container", "yanchor": "top", "x": 0},
+        legend={"orientation": "h", "y": 1 + _TITLE / plots, "yanchor": "bottom", "x": 0},
         hovermode="x unified",
     )
     figure.update_yaxes(rangemode="tozero")
+    figure.update_xaxes(showticklabels=True, tickformat="%H:%M\n%d %b", showline=True)
+    figure.update_xaxes(title_text=escape(plan.scenario.horizon.timezone), row=n)
     return figure
 
 

@@ -1,16 +1,23 @@
 """The terminal itself: consoles, sparklines, progress and error messages."""
 
 import math
+import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.status import Status
+from rich.text import Text
 
 from heteroplan.outputs.words import percent
 
+_GLUE = "\N{NO-BREAK SPACE}"
+_UNIT_GAP = re.compile(
+    r"(?<=\d) (?=%|(?:s|h|min|USD|GPU-hours|requests/s)\b|x \d)|(?<=\d x) (?=\d)"
+)
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_LEVELS = " .:-=+*#@"
 
@@ -40,6 +47,24 @@ def print_error(error: BaseException, console: Console) -> None:
     """The message as it is: no markup, no colours in it, no line breaks added."""
     console.print("Error:", style="bold red", end=" ")
     console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_wrapped(text: Text, console: Console) -> None:
+    """A sentence, broken between words but not between a number and its unit."""
+    glued = _UNIT_GAP.sub(_GLUE, text.plain)
+    start = 0
+    for line in textwrap.wrap(glued, console.width, break_long_words=False, break_on_hyphens=False):
+        start = glued.index(line, start)
+        console.print(text[start : start + len(line)], soft_wrap=True)
+        start += len(line)
+
+
+def print_trimmed(renderable: RenderableType, console: Console) -> None:
+    """What is rendered, without the blanks that fill a table's last column."""
+    for line in console.render_lines(renderable, pad=False):
+        text = Text.assemble(*((part.text, part.style or "") for part in line if not part.control))
+        text.rstrip()
+        console.print(text, soft_wrap=True)
 
 
 def sparkline(values: Sequence[float], width: int, *, blocks: bool = True) -> str:

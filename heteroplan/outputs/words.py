@@ -4,9 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
+from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Baseline, Plan, Shortage, Termination
 from heteroplan.entities.scenario import Horizon, Objective
+from heteroplan.entities.workload import Role
+
+if TYPE_CHECKING:
+    from heteroplan.outputs.plan_document import PlanDocument
 
 BASELINE_LABELS = {
     "static_peak": "static peak",
@@ -67,14 +73,12 @@ def time_span(horizon: Horizon, first: int, last: int) -> str:
 def horizon_text(horizon: Horizon) -> str:
     """Such as `2026-11-23 00:00 to 2026-11-24 00:00 Asia/Singapore, 96 x 15 min`."""
     moments = horizon.boundaries()
-    step = (
-        f"{horizon.interval_s // 60} min"
-        if horizon.interval_s % 60 == 0
-        else f"{horizon.interval_s} s"
+    seconds, unit = next(
+        (each for each in ((3600, "h"), (60, "min")) if horizon.interval_s % each[0] == 0), (1, "s")
     )
     return (
         f"{moments[0]:%Y-%m-%d %H:%M} to {moments[-1]:%Y-%m-%d %H:%M} {horizon.timezone}, "
-        f"{horizon.intervals} x {step}"
+        f"{horizon.intervals} x {horizon.interval_s // seconds} {unit}"
     )
 
 
@@ -117,6 +121,40 @@ def baseline_label(baseline: Baseline) -> str:
     return f"{label} ({baseline.note})" if baseline.note else label
 
 
+def used_candidates(plan: Plan) -> tuple[Candidate, ...]:
+    """The candidates that a pool runs."""
+    used = {(pool.workload, pool.engine, pool.node_type) for pool in plan.pools}
+    return tuple(
+        each
+        for each in plan.candidates
+        if (each.workload, each.engine.name, each.node_type) in used
+    )
+
+
+def candidate_notes(candidates: Iterable[Candidate]) -> tuple[str, ...]:
+    """What makes their capacities less certain than they look, a line each."""
+    considered = tuple(candidates)
+    unlimited = [(c.workload, c.engine.name) for c in considered if _kv_is_unlimited(c)]
+    notes = (
+        _note(
+            "extrapolated", [(c.workload, c.engine.name) for c in considered if _extrapolates(c)]
+        ),
+        _note("KV memory is not limited (no kv_tokens)", unlimited),
+    )
+    return tuple(note for note in notes if note)
+
+
+def extrapolation_note(document: "PlanDocument") -> str:
+    """Such as `extrapolated: engine h1p (chat)`; empty where no pool runs outside its range."""
+    used = {(pool.workload, pool.engine, pool.node_type) for pool in document.pools}
+    found = [
+        (each.workload, each.engine)
+        for each in document.engines
+        if each.source.extrapolated and (each.workload, each.engine, each.node_type) in used
+    ]
+    return _note("extrapolated", found)
+
+
 def amount_unit(objective: Objective) -> str:
     """Unit of the solver's objective."""
     return "USD" if objective is Objective.COST else "GPU-hours"
@@ -129,12 +167,41 @@ def percent(fraction: float) -> str:
     return f"{round(100 * fraction, 1) + 0.0:.1f} %"
 
 
+def figure(value: float) -> str:
+    """Three digits, or all before the point; no exponent for what is large."""
+    return f"{value:.3g}" if abs(value) < 99.5 else f"{value:,.0f}"
+
+
 def rate(rps: float) -> str:
     """Requests a second in three digits."""
-    return f"{rps:,.3g} requests/s" if rps < 1000 else f"{rps:,.0f} requests/s"
+    return f"{figure(rps)} requests/s"
+
+
+def _extrapolates(candidate: Candidate) -> bool:
+    return any(point.extrapolated for interval in candidate.points for point in interval)
+
+
+def _kv_is_unlimited(candidate: Candidate) -> bool:
+    engine = candidate.engine
+    return (
+        engine.role is not Role.PREFILL and engine.kv_tokens is None and engine.capacity_rps is None
+    )
+
+
+def _note(what: str, engines: Iterable[tuple[str, str]]) -> str:
+    """`what` and the engines (workload, engine), each once with its workloads."""
+    by_engine: dict[str, list[str]] = defaultdict(list)
+    for workload, engine in dict.fromkeys(engines):
+        by_engine[engine].append(workload)
+    if not by_engine:
+        return ""
+    names = ", ".join(f"{engine} ({', '.join(loads)})" for engine, loads in by_engine.items())
+    return f"{what}: {'engine' if len(by_engine) == 1 else 'engines'} {names}"
 
 
 def _spell(run: Iterable[Shortage], demand_rps: tuple[float, ...]) -> Spell:
+    from heteroplan.plan.shortage import merged
+
     members = list(run)
     worst = max(members, key=lambda shortage: shortage.unserved_rps)
     asked = demand_rps[worst.interval]
@@ -147,5 +214,5 @@ def _spell(run: Iterable[Shortage], demand_rps: tuple[float, ...]) -> Spell:
         last=members[-1].interval,
         worst_rps=worst.unserved_rps,
         worst_fraction=worst.unserved_rps / asked if asked > 0 else 0.0,
-        limited_by="; ".join(sorted(times, key=lambda reason: -times[reason])),
+        limited_by=merged(sorted(times, key=lambda reason: -times[reason])),
     )

@@ -54,7 +54,8 @@ def profile_yaml(
     """A profile file with one engine a fit, which `plan` takes as it is.
 
     `kv_tokens` is the KV cache of a decode replica by GPU type and GPUs [tokens]; where it is not
-    given, the measured batches bound the batch. `error_mape` is the error held out.
+    given, the measured batches bound the batch. `error_mape` is the error held out. What is
+    left out, and so taken for free or without limit, stands at the top as comments.
     """
     import yaml
 
@@ -80,9 +81,40 @@ def profile_yaml(
         }
         for found in fits
     ]
-    return yaml.safe_dump(
+    text: str = yaml.safe_dump(
         profile, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
+    missing = _missing(fits, kv_bytes_per_token, kv_tokens or {}, startup_s, drain_s)
+    return "".join(f"# {note}\n" for note in missing) + text
+
+
+def _missing(
+    fits: Sequence[Fit],
+    kv_bytes_per_token: float | None,
+    kv_tokens: Mapping[tuple[str, int], int],
+    startup_s: float,
+    drain_s: float,
+) -> list[str]:
+    """What a profile of `fits` leaves out, and so takes for free or without limit."""
+    notes = []
+    if not startup_s:
+        notes.append("no start-up time: replicas serve at once (startup_s, --startup-s)")
+    if not drain_s:
+        notes.append("no drain time: GPUs come back at once (drain_s, --drain-s)")
+    names = _short_names({found.gpu for found in fits})
+    unlimited = [
+        f"{names[found.gpu]}-tp{found.gpus}-decode"
+        for found in fits
+        if found.phase is Role.DECODE and (found.gpu, found.gpus) not in kv_tokens
+    ]
+    if unlimited:
+        notes.append(
+            f"no KV memory limit for {', '.join(unlimited)}: only the measured batches bound the "
+            "batch (kv_tokens, --kv-tokens)"
+        )
+    if kv_bytes_per_token is None:
+        notes.append("no KV transfer limit (kv_bytes_per_token, --kv-bytes-per-token)")
+    return notes
 
 
 def _phase(found: Fit, kv_tokens: int | None) -> dict[str, object]:

@@ -70,6 +70,9 @@ def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
         (["--interval", "7s"], "an interval of 7 s does not divide the day"),
         (["--start", "noon"], "'noon' is no moment; write for example 2026-11-23T06:00"),
         (["--timezone", "Mars"], "unknown time zone 'Mars'"),
+        (["--growth", "20%"], "'20%' is not a number; write a factor, such as 1.2"),
+        (["--quantile", "95%"], "'95%' is not a number; write 0.95"),
+        (["--out", ""], "the name is empty; name a file"),
         (["--growth", "0"], "growth 0 must be a finite number above 0"),
         (["--format", "csv"], "known are azure, vidur"),
         (["--out", "absent/demand.csv"], "absent/demand.csv: cannot be written"),
@@ -114,9 +117,10 @@ def test_fit_writes_a_profile_that_plan_takes(run, tmp_path, monkeypatch):
     ended = run(
         "fit", str(MEASUREMENTS), "--tp", "4", "--tokens", "512:2048", "--model", "llama-2-70b",
         "--kv-tokens", "516000", "--kv-tokens", "A100-SXM-80GB:4=400000",
-        "--kv-bytes-per-token", "327680", "--out", "profile.yaml",
+        "--kv-bytes-per-token", "327680", "--startup-s", "180", "--drain-s", "30",
+        "--out", "profile.yaml",
     )  # fmt: skip
-    assert ended.code == 0, ended.err
+    assert (ended.code, ended.err) == (0, "")
     assert "H100-SXM-80GB" in ended.out
     profile = yaml.safe_load(Path("profile.yaml").read_text())
     shipped = yaml.safe_load((MEASUREMENTS.parents[1] / "llama-2-70b.yaml").read_text())
@@ -126,6 +130,22 @@ def test_fit_writes_a_profile_that_plan_takes(run, tmp_path, monkeypatch):
     assert engines["h100-tp4-decode"]["decode"] == known["h100-tp4-decode"]["decode"]
     assert engines["h100-tp4-decode"]["kv_tokens"] == 516000
     assert engines["a100-tp4-decode"]["kv_tokens"] == 400000
+    assert {(e["startup_s"], e["drain_s"]) for e in engines.values()} == {(180, 30)}
+
+
+def test_fit_says_what_a_profile_takes_for_free(run, tmp_path):
+    """On stderr as in the file."""
+    out = tmp_path / "profile.yaml"
+    ended = run("fit", str(MEASUREMENTS), "--tp", "4", "--model", "m", "--kv-tokens",
+                "H100-SXM-80GB:4=516000", "--startup-s", "180", "--out", str(out))  # fmt: skip
+    assert ended.code == 0
+    assert [line[:33] for line in ended.err.splitlines()] == [
+        "no drain time: GPUs come back at ",
+        "no KV memory limit for a100-tp4-d",
+        "no KV transfer limit (kv_bytes_pe",
+    ]
+    top = out.read_text().splitlines()
+    assert [line.removeprefix("# ") for line in top[:3]] == ended.err.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -141,6 +161,7 @@ def test_fit_writes_a_profile_that_plan_takes(run, tmp_path, monkeypatch):
             ["--model", "m", "--out", "p.yaml", "--kv-tokens", "L4-24GB:1=5"],
             "--kv-tokens L4-24GB:1: decode engines are A100-SXM-80GB:2",
         ),
+        (["--startup-s", "-1"], "Invalid value for '--startup-s'"),
         (["--format", "csv"], "known are heteroplan, splitwise"),
     ],
 )

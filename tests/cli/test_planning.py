@@ -48,9 +48,7 @@ def test_demand_that_is_not_covered_ends_with_1(files, run):
     ended = run("plan", ".")
     assert ended.code == 1
     assert "Not covered" in ended.out
-    assert "by up to 10 requests/s" in ended.out.replace("\n", "").replace(
-        "by up to  ", "by up to "
-    )
+    assert "by up to 10 requests/s" in " ".join(ended.out.split())
 
 
 def test_input_problems_end_with_2_all_of_them_on_stderr(files, run):
@@ -93,6 +91,10 @@ def test_a_plan_that_breaks_its_inputs_is_a_bug(files, run, monkeypatch):
         (["--gap", "1%"], "Invalid value for '--gap'"),
         (["--time-limit", "0"], "--time-limit 0: write seconds, more than 0"),
         (["--interval", "7"], "--interval"),
+        (["--out", ""], "the name is empty; name a folder"),
+        (["--gap", "5%"], "'5%' is not a number; write 0.05"),
+        (["--time-limit", "5s"], "'5s' is not a number; write seconds without a unit"),
+        (["--set", "horizon.interval=30"], "--set: horizon.interval: 30: has no unit; write 30min"),
         (["--set", "horizon.interval"], "not PATH=VALUE"),
         (["--set", "workloads.chat.slo.ttft=1"], "workloads[0].slo.ttft"),
         (["--colour"], "No such option: --colour"),
@@ -211,9 +213,10 @@ def test_a_disk_that_fills_up_leaves_no_file_and_the_plan_on_stdout(files, run, 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_full_standard_output_is_told(files, apart):
+@pytest.mark.parametrize("args", [["plan", ".", "--json"], ["plan", "."], ["--help"]])
+def test_a_full_standard_output_is_told(files, apart, args):
     with Path("/dev/full").open("w") as full:
-        ended = apart(["plan", ".", "--json"], cwd=files.folder, stdout=full.fileno())
+        ended = apart(args, cwd=files.folder, stdout=full.fileno())
     assert ended.code == 2
     assert ended.err == "Error: standard output: cannot be written: No space left on device\n"
 
@@ -267,25 +270,78 @@ def test_check_goes_on_after_wrong_input_and_ends_with_2(files, run):
 def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
     """20 requests/s fit and 8 are asked for at the peak: 20 / 8 - 1 = 150 % is the headroom.
 
-    Asked for 160 %, halving looks at 80, 120 and 140 %, which all fit.
+    What is shown is a lower limit, known to 1 % of 20 requests/s: 0.025 of the demand.
     """
     (row,) = json.loads(run("check", ".", "--min-headroom", "1.5", "--format", "json").out)
-    assert (row["passed"], row["headroom"]) == (True, 1.5)
-    ended = run("check", ".", "--min-headroom", "1.6", "--format", "json")
+    assert (row["passed"], row["headroom"], row["headroom_is_lower_limit"]) == (True, 1.5, True)
+    for asked in (1.51, 1.6, 4, 100):
+        ended = run("check", ".", "--min-headroom", str(asked), "--format", "json")
+        (row,) = json.loads(ended.out)
+        assert (ended.code, row["verdict"]) == (1, "headroom")
+        assert 1.474 <= row["headroom"] <= 1.5
+
+
+def test_growth_without_a_plan_is_no_headroom_rather_than_an_error(files, run, monkeypatch):
+    """The scenario itself is planned and covered; then the solver finds nothing."""
+    from heteroplan.plan import make_plan
+
+    def once(*args, **kwargs):
+        monkeypatch.setattr("heteroplan.plan.make_plan", nothing)
+        return make_plan(*args, **kwargs)
+
+    def nothing(*args, **kwargs):
+        raise NoPlanError("no plan was found")
+
+    monkeypatch.setattr("heteroplan.plan.make_plan", once)
+    ended = run("check", ".", "--min-headroom", "0.1", "--format", "json")
     (row,) = json.loads(ended.out)
-    assert ended.code == 1
-    assert (row["verdict"], row["headroom"]) == ("headroom", pytest.approx(1.4))
-    assert "headroom 140.0 % is below" in " ".join(
-        run("check", ".", "--min-headroom", "1.6").out.split()
-    )
+    assert (ended.code, row["verdict"], row["headroom"]) == (1, "headroom", 0)
+
+
+def test_a_headroom_that_is_not_asked_for_is_not_shown_as_none(files, run):
+    assert "not asked" in run("check", ".").out
+    assert "at least 100.0 %" in run("check", ".", "--min-headroom", "1").out
+    (row,) = json.loads(run("check", ".", "--format", "json").out)
+    assert (row["headroom"], row["headroom_is_lower_limit"]) == (None, False)
+
+
+def test_errors_stand_in_full_below_the_table(files, run, monkeypatch):
+    """However narrow the terminal is."""
+    files.workload |= {"priority": 0, "affinity": "rack"}
+    files.write()
+    monkeypatch.setenv("COLUMNS", "40")
+    ended = run("check", ".", "absent")
+    assert ended.code == 2
+    heading, *problems = ended.out.split("\n\n", 1)[1].splitlines()
+    assert heading == ".:"
+    assert problems[0].endswith("priority: 0: must be at least 1 (1 is served first)")
+    assert problems[1].endswith("affinity: rack: must be 'leaf', 'spine' or 'cluster'")
+    assert problems[-2:] == ["absent:", "absent: no such file"]
+
+
+def test_github_annotates_each_input_problem_at_its_line(files, run):
+    files.workload["priority"] = 0
+    files.write()
+    lines = (files.folder / "scenario.yaml").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines, 1) if "priority: 0" in line)
+    ended = run("check", ".", "--format", "github", "--set", "workloads[0].affinity=rack")
+    assert sorted(line.split("title")[0] for line in ended.out.splitlines()) == [
+        "::error file=scenario.yaml,",
+        f"::error file=scenario.yaml,line={at},",
+    ]
 
 
 def test_check_writes_junit_and_github_annotations(files, run):
     too_small(files.folder / "small")
     ended = run("check", ".", "small", "--junit", "junit.xml", "--format", "github")
-    assert ended.out.startswith("::notice file=.,title=small%3A covered::")
-    assert "::error file=small,title=too-small%3A not covered::" in ended.out
+    assert ended.out.startswith("::notice file=scenario.yaml,title=small%3A covered::")
+    assert "::error file=small/scenario.yaml,title=too-small%3A not covered::" in ended.out
     suite = ElementTree.parse("junit.xml").getroot()[0]
+    assert [case.get("name") for case in suite] == [
+        "small (scenario.yaml)",
+        "too-small (small/scenario.yaml)",
+    ]
+    assert all(float(case.get("time", 0)) > 0 for case in suite)
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
 
 
@@ -293,7 +349,10 @@ def test_check_writes_junit_and_github_annotations(files, run):
     ("options", "message"),
     [
         (["--format", "xml"], "unknown check format 'xml'; known are text, json, github"),
-        (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 on"),
+        (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 to 100"),
+        (["--min-headroom", "10%"], "'10%' is not a number; write 0.1"),
+        (["--min-headroom", "much"], "'much' is not a number; write 0.1 for 10 %"),
+        (["--junit", ""], "the name is empty; name a file"),
         (["--time-limit", "nan"], "--time-limit nan: write seconds, more than 0"),
     ],
 )
@@ -322,6 +381,17 @@ def test_validate_says_why_an_engine_serves_nothing(files, run):
     assert ended.code == 0
     (line,) = [line.split() for line in ended.out.splitlines() if line.split()[:1] == ["slow"]]
     assert line[:7] == ["slow", "h100x8", "4", "0", "prefill", "takes", "2000"]
+
+
+def test_a_file_of_another_kind_is_named_in_one_line(files, run):
+    run("plan", ".", "--out", "out")
+    for file, kind in (("fleet.yaml", "fleet"), ("profile.yaml", "profile"),
+                       ("out/plan.json", "plan")):  # fmt: skip
+        ended = run("plan", file)
+        assert ended.code == 2
+        assert ended.err == (
+            f"Error: {file}: this looks like a {kind} file; name a scenario file instead\n"
+        )
 
 
 def test_validate_names_every_problem(files, run):
@@ -393,6 +463,8 @@ def test_export_takes_the_clusters_words(files, run):
         (["absent.json", "--format", "csv"], "absent.json: No such file or directory"),
         (["plan.json"], "Missing option '--format'"),
         (["plan.json", "--format", "csv", "--target-kind", "a b"], "--target-kind 'a b'"),
+        (["plan.json", "--format", "keda", "--namespace", "Bad NS"], "--namespace 'Bad NS'"),
+        (["plan.json", "--format", "csv", "--out", ""], "the name is empty; name a file"),
     ],
 )
 def test_wrong_exports_end_with_2(files, run, args, message):

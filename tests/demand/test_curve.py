@@ -44,7 +44,8 @@ def test_rate_and_mean_lengths_per_interval(tmp_path: Path) -> None:
     ]
     assert curve.notes == (
         "3 requests",
-        "left out 1 interval(s) at the ends that the trace covers in part",
+        "left out 1 interval(s) at the ends that the trace covers in part, "
+        "with 1 of these requests",
     )
 
 

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -6,7 +6,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, RequestClass, Role, Slo, SourceKind, Span
 from tests.scenario_files import ScenarioFiles, engine
 
-DAY = "interval_start,rps\n2026-11-23,5\n"
+DAY = "interval_start,rps\n2026-11-23,5\n2026-11-24,5\n"
 
 
 def test_defaults_are_those_of_the_interface(files: ScenarioFiles) -> None:
@@ -90,13 +90,14 @@ def test_a_day_on_which_clocks_change_has_23_or_25_hours(
     start: str, hours: int, files: ScenarioFiles
 ) -> None:
     files.scenario["horizon"] = {"start": start, "interval": "1h", "timezone": "Europe/Berlin"}
-    files.demand = f"interval_start,rps\n{start},5\n"
+    next_day = date.fromisoformat(start) + timedelta(days=1)
+    files.demand = f"interval_start,rps\n{start},5\n{next_day},5\n"
     assert files.load().scenario.horizon.intervals == hours
 
 
 def test_a_start_with_an_offset_is_moved_to_the_zone(files: ScenarioFiles) -> None:
     files.scenario["horizon"] |= {"start": "2026-11-23T08:00+08:00", "timezone": "Asia/Singapore"}
-    files.demand = "interval_start,rps\n2026-11-23T00:00Z,5\n"
+    files.demand = "interval_start,rps\n2026-11-23T00:00Z,5\n2026-11-23T01:00Z,5\n"
     assert files.load().scenario.horizon.start == datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -115,7 +116,7 @@ def test_a_start_with_an_offset_is_moved_to_the_zone(files: ScenarioFiles) -> No
         ),
         (
             {"interval": 900},
-            "interval: 900: not text; write it in quotes (Planning step, such as 15min)",
+            "interval: 900: has no unit; write 900min (or s, h, d)",
         ),
         (
             {"intervals": None, "days": 300, "interval": "1min"},

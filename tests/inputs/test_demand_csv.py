@@ -45,8 +45,16 @@ def test_rows_become_a_series() -> None:
     )
 
 
-def test_a_single_row_lasts_the_horizon() -> None:
-    assert read("interval_start,rps\n2026-11-23,4\n").step_s == 7200
+def test_a_single_row_says_nothing_of_its_length() -> None:
+    remedy = "one row; write at least two, because one does not say how long a step is"
+    assert problems("interval_start,rps\n2026-11-23,4\n") == [f"d.csv: {remedy}"]
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_other_separators_than_commas_are_named(mark: str, name: str) -> None:
+    (problem,) = problems(f"interval_start{mark}rps\n2026-11-23{mark}4\n")
+    assert problem.startswith("d.csv:1: ")
+    assert problem.endswith(f"columns are separated by {name}; separate them by commas")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +127,7 @@ def test_stamps_must_exist_and_go_forward() -> None:
         "2026-11-23T02:00:00.5",
     )
     assert problems(text) == [
-        "d.csv:2: interval_start: noon: Invalid isoformat string: 'noon'",
+        "d.csv:2: interval_start: noon: not a date or time; write 2026-11-23 or 2026-11-23T06:00",
         "d.csv:4: interval_start: 2026-11-23T01:00: stands twice; keep one row a step",
         "d.csv:5: interval_start: 2026-11-23: earlier than the row before; sort the rows",
         "d.csv:6: interval_start: 0001-01-01: year is not between 1970 and 2199",
@@ -139,9 +147,10 @@ def test_the_skipped_hour_of_spring_does_not_exist() -> None:
     over = horizon("2026-03-29T00:00", 3, "Europe/Berlin")
     text = hourly(*(f"2026-03-29T0{hour}:00" for hour in range(4)))
     assert problems(text, over) == [
-        "d.csv:4: interval_start: 2026-03-29T02:00: does not exist in Europe/Berlin, where clocks "
-        "are set forward over it; write 2026-03-29T03:00 or another time"
+        "d.csv:4: interval_start: 2026-03-29T02:00: clocks in Europe/Berlin skip this time; "
+        "leave the row out"
     ]
+    assert read(hourly(*(f"2026-03-29T0{hour}:00" for hour in (0, 1, 3))), over).step_s == 3600
 
 
 def test_the_repeated_hour_of_autumn_stands_twice() -> None:
@@ -179,11 +188,11 @@ def test_twenty_problems_are_shown_and_the_rest_counted() -> None:
     found = problems("interval_start,rps\n" + "2026-11-23,x\n" * 30)
     assert len(found) == 21
     assert found[0] == "d.csv:2: rps: x: not a number"
-    assert found[-1] == "d.csv: and 39 more problems"
+    assert found[-1] == "d.csv:31: and 39 more problems, the last one here"
 
 
 def test_without_a_horizon_cells_are_checked_all_the_same() -> None:
-    assert read_demand("interval_start,rps\n2026-11-23,1\n", "d.csv", None, None) is None
+    assert read_demand(hourly("2026-11-23", "2026-11-24"), "d.csv", None, None) is None
     with pytest.raises(InputError, match="not a number"):
         read_demand("interval_start,rps\n2026-11-23,x\n", "d.csv", None, None)
 

@@ -117,7 +117,7 @@ def test_an_outage_in_the_repeated_hour_counts_in_that_hour_only(files: Scenario
         "timezone": "Europe/Berlin",
         "intervals": 5,
     }
-    files.demand = "interval_start,rps\n2026-10-25,5\n"
+    files.demand = "interval_start,rps\n2026-10-25,5\n2026-10-25T04:00,5\n"
     files.fleet["unavailable"] = [away(start="2026-10-25T02:00+01:00", end="2026-10-25T03:00")]
     scenario = files.load().scenario
     moments = scenario.horizon.boundaries()

@@ -152,6 +152,18 @@ def test_problems_of_measurements_come_with_the_others(files: ScenarioFiles) -> 
     assert found[1] == "profile.yaml: engines[1].measurements: absent.csv: no such file"
 
 
+def test_the_count_of_further_problems_comes_last(files: ScenarioFiles) -> None:
+    files.demand = "interval_start,rps\n" + "2026-11-23T00:00,x\n" * 30
+    assert files.problems()[-1] == "demand.csv: and 39 more problems, the last one here"
+
+
+def test_a_fleet_that_is_a_profile_is_one_problem(files: ScenarioFiles) -> None:
+    files.scenario["fleet"] = "profile.yaml"
+    assert files.problems() == [
+        "profile.yaml: this looks like a profile file; name a fleet file instead"
+    ]
+
+
 def test_what_is_no_scenario_is_refused(files: ScenarioFiles) -> None:
     assert messages("absent") == ["absent: no such file"]
     assert messages("absent/\0") == ["absent/\0: not a path"]

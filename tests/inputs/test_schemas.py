@@ -30,6 +30,10 @@ NUMBER = "not a number; write one without quotes"
             "priority: 1.5: not a whole number; write one without quotes (1 is served first)",
         ),
         ({"headroom": "0.1"}, f"headroom: 0.1: {NUMBER} (Share added to the demand; 10 % is 0.1)"),
+        (
+            {"headroom": "10 %"},
+            "headroom: 10 %: not a number; write 0.1 (Share added to the demand; 10 % is 0.1)",
+        ),
         ({"headroom": True}, f"headroom: true: {NUMBER} (Share added to the demand; 10 % is 0.1)"),
         (
             {"headroom": float("inf")},
@@ -56,6 +60,18 @@ def test_a_workload_says_what_is_wrong(
 ) -> None:
     files.workload.update(change)
     assert f"scenario.yaml: workloads[0].{message}" in files.problems()
+
+
+def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:
+    """What it should have given is not reported as missing as well; other keys are."""
+    files.workload["request"] = files.workload.pop("requests")
+    files.workload["modle"] = files.workload.pop("model")
+    del files.workload["slo"]
+    assert [problem.split(": ")[1] for problem in files.problems()] == [
+        "workloads[0].slo",
+        "workloads[0].request",
+        "workloads[0].modle",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_no_prices_lift_the_bound_above_the_optimum(
     cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """25 problems, 4 draws of prices each, with whole grids and with one engine on the grid."""
-    monkeypatch.setattr(bounds, "GRID_CELLS", cells)
+    monkeypatch.setattr(bounds, "BOUND_CELLS", cells)
     for seed in range(25):
         problem = random_problem(seed, nodes=2)
         best = optimum(problem)
@@ -148,7 +148,7 @@ def test_aggregated_engines_and_pairs_share_a_block() -> None:
 def test_slope_is_the_growth_of_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step of 1e-6 in one price moves the bound by 1e-6 times the slope."""
     for cells in (8_000, 1):
-        monkeypatch.setattr(bounds, "GRID_CELLS", cells)
+        monkeypatch.setattr(bounds, "BOUND_CELLS", cells)
         problem = mixed_day()
         prices = np.full((len(problem.supplies), 3), 0.013)
         here = priced_bound(problem, prices)

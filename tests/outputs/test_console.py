@@ -1,4 +1,6 @@
 import io
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,6 +55,37 @@ def test_long_names_leave_room_for_the_day():
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("intervals", [24, 48])
+def test_bars_end_where_the_sizes_begin(width, intervals):
+    """Replicas run in the last interval, so the last bar is not blank; two blanks part columns."""
+    lines = rendered(render_plan, shown_plan(intervals=intervals), width).splitlines()
+    first = next(line for line in lines if line.endswith("1-11"))
+    assert re.search(r"[▁-█]  1-11$", first)
+    assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_long_names_lose_the_role_before_anything_is_cut():
+    engines = ("h100-sxm-tp4-long-prefill", "h100-sxm-tp4-long-decode")
+    pools = [
+        pool([1] * 24, role=role, engine_name=name)
+        for role, name in zip((Role.PREFILL, Role.DECODE), engines, strict=True)
+    ]
+    made = plan(day_scenario(horizon(24)), pools)
+    narrow = rendered(render_plan, made, 80)
+    assert narrow.count("  h100-sxm-tp4-long  ") == 2
+    assert engines[0] in rendered(render_plan, made, 120)
+
+
+def test_plan_notes_stand_below_the_verdict():
+    made = plan(day_scenario(horizon(24)), [pool([1] * 24)])
+    bare = tuple(
+        replace(each, engine=replace(each.engine, capacity_rps=None)) for each in made.candidates
+    )
+    lines = rendered(render_plan, replace(made, candidates=bare), 80).splitlines()
+    assert lines[2] == "KV memory is not limited (no kv_tokens): engine h100-tp4-decode (chat-1)"
+
+
 def test_plan_without_pools():
     assert "No replicas are planned." in rendered(
         render_plan, plan(day_scenario(horizon(2)), []), 80
@@ -87,7 +120,7 @@ def test_check_table_has_a_line_a_scenario():
         ["wrong", "error"],
     ]
     assert "40 / 64" in lines[1]
-    assert "headroom 5.0 % is below 10.0 %" in lines[2]
+    assert "at least 5.0 %" in lines[2]
 
 
 def test_fit_table_shows_the_held_out_error_and_the_range():
@@ -120,6 +153,6 @@ def test_curve_shows_the_day_its_peak_and_the_notes():
     assert lines == [
         "2026-11-23 00:00 to 2026-11-23 03:00 Asia/Singapore, 4 rows",
         "▂" * 18 + "█" * 36 + "▆" * 18,
-        "peak 4 requests/s (23 Nov 01:00), mean 3 (75.0 %), trough 1",
+        "peak 4 requests/s (23 Nov 01:00), mean 3 (75.0 % of the peak), trough 1",
         "12 requests",
     ]

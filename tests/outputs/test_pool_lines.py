@@ -1,4 +1,4 @@
-from heteroplan.outputs.pool_lines import MOST_POOL_LINES, shortest_pool_lines
+from heteroplan.outputs.pool_lines import MOST_POOL_LINES, short_engines, shortest_pool_lines
 from tests.plans import pool
 
 
@@ -20,3 +20,17 @@ def test_what_still_does_not_fit_is_the_smallest():
     lines, left_out = shortest_pool_lines(pools)
     assert left_out == 2
     assert [line.workload for line in lines] == [f"w{i:02}" for i in range(2, MOST_POOL_LINES + 2)]
+
+
+def test_short_engine_names_drop_the_role_beside_them():
+    lines, _ = shortest_pool_lines(
+        [pool([1], engine_name=name) for name in ("h100-decode", "decode-l40s", "decode")]
+    )
+    assert short_engines(lines) == ["h100", "l40s", "decode"]
+
+
+def test_engine_names_that_would_be_alike_stay_whole():
+    lines, _ = shortest_pool_lines(
+        [pool([1], engine_name=name) for name in ("h100-decode", "decode-h100")]
+    )
+    assert short_engines(lines) == ["h100-decode", "decode-h100"]

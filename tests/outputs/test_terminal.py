@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.outputs.terminal import (
@@ -12,6 +14,8 @@ from heteroplan.outputs.terminal import (
     draws_blocks,
     make_console,
     print_error,
+    print_trimmed,
+    print_wrapped,
     sparkline,
 )
 
@@ -76,3 +80,25 @@ def test_progress_shows_on_a_terminal_only(terminal):
         progress.update(None, 0.0, 0.5)
         progress.update(200.0, 190.0, 2.0)
     assert ("best 200.00, gap 5.0 %, bound 190.00, 2 s" in out.getvalue()) == terminal
+
+
+def test_numbers_keep_their_units_when_a_sentence_is_broken():
+    out = io.StringIO()
+    print_wrapped(Text("a gap of 0.7 % takes 20.0 s with 24 x 1 h"), Console(file=out, width=12))
+    assert out.getvalue().splitlines() == ["a gap of", "0.7 % takes", "20.0 s with", "24 x 1 h"]
+
+
+def test_broken_sentences_keep_their_style():
+    out = io.StringIO()
+    console = Console(file=out, width=6, force_terminal=True, color_system="standard")
+    print_wrapped(Text.assemble(("aaaa", "bold"), " bbbb"), console)
+    assert out.getvalue() == "\x1b[1maaaa\x1b[0m\nbbbb\n"
+
+
+def test_tables_end_without_blanks():
+    out = io.StringIO()
+    table = Table("a", "b", box=None, pad_edge=False)
+    table.add_row("1", "long")
+    table.add_row("2", "x")
+    print_trimmed(table, Console(file=out, width=40))
+    assert out.getvalue() == "a  b\n1  long\n2  x\n"

@@ -1,7 +1,21 @@
+from dataclasses import replace
+
 import pytest
 
 from heteroplan.entities.plan import Shortage, Termination
-from heteroplan.outputs.words import percent, solver_sentence, spells, verdict
+from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
+from heteroplan.outputs.plan_json import document_of
+from heteroplan.outputs.words import (
+    candidate_notes,
+    extrapolation_note,
+    figure,
+    horizon_text,
+    percent,
+    solver_sentence,
+    spells,
+    used_candidates,
+    verdict,
+)
 from tests.plans import day_scenario, horizon, plan, pool
 
 
@@ -70,3 +84,52 @@ def test_percent_does_not_hide_a_little():
         "100.0 %",
         "-2.0 %",
     ]
+
+
+def extrapolated_plan():
+    """H100 decode runs beyond its range and with no bound on its KV cache; L40S is not used."""
+    made = short_plan()
+    candidates = tuple(
+        replace(
+            each,
+            engine=replace(each.engine, capacity_rps=None),
+            points=tuple(tuple(replace(p, extrapolated=True) for p in row) for row in each.points),
+        )
+        for each in made.candidates
+    )
+    return replace(made, candidates=candidates)
+
+
+def test_notes_name_the_engines_in_use():
+    """The builder's engines have a given capacity, which no KV cache limits."""
+    assert candidate_notes(short_plan().candidates) == ()
+    assert candidate_notes(used_candidates(extrapolated_plan())) == (
+        "extrapolated: engine h100-tp4-decode (chat-1)",
+        "KV memory is not limited (no kv_tokens): engine h100-tp4-decode (chat-1)",
+    )
+    assert candidate_notes(extrapolated_plan().candidates)[1] == (
+        "KV memory is not limited (no kv_tokens): engines h100-tp4-decode (chat-1), "
+        "l40s-tp8-decode (chat-1)"
+    )
+
+
+def test_plan_json_and_schedules_say_so_too():
+    document = document_of(extrapolated_plan())
+    note = "extrapolated: engine h100-tp4-decode (chat-1)"
+    assert extrapolation_note(document) == note
+    assert [engine.notes[0][:12] for engine in document.engines] == ["extrapolated"] * 3
+    for name in ("crontab", "keda"):
+        assert f"# {note}\n" in EXPORTERS[name](document, ExportOptions())
+    assert extrapolation_note(document_of(short_plan())) == ""
+
+
+def test_figures_have_three_digits_and_no_exponent():
+    values = (0.0, 3.333, 99.4, 99.96, 999.7, 1000.0, 15000.0)
+    assert [figure(x) for x in values] == ["0", "3.33", "99.4", "100", "1,000", "1,000", "15,000"]
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "step"), [(3600, "1 h"), (900, "15 min"), (90, "90 s"), (86400, "24 h")]
+)
+def test_step_in_the_largest_unit_that_divides_it(interval_s, step):
+    assert horizon_text(horizon(24, interval_s=interval_s)).endswith(f", 24 x {step}")

@@ -9,6 +9,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import RequestClass, Role
 from heteroplan.plan import make_plan
+from heteroplan.plan.shortage import merged
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 
 BOTH = engine("both", role=Role.AGGREGATED)
@@ -74,7 +75,9 @@ def test_room_that_comes_too_late_for_a_start() -> None:
         in_fleet=fleet({"l1": {"h100x8": 1}}),
         cyclic=False,
     )
-    assert reasons(of) == ["h100x8 full in l1-spine"]
+    assert reasons(of) == [
+        "h100x8 full in l1-spine at 00:00, when replicas would have to start",
+    ]
 
 
 def test_max_replicas() -> None:
@@ -115,3 +118,26 @@ def test_one_class_without_an_engine() -> None:
     (short,) = plan.shortages
     assert short.limited_by == "no engine for its requests in any spine with GPUs for it"
     assert short.unserved_rps == pytest.approx(5.0)
+
+
+def test_merged_reasons_name_each_node_type_once_with_all_domains() -> None:
+    late = "when replicas would have to start"
+    assert merged(["h full in s1, s2", "h full in s2, s3; l full in s1", "pd_ratio"]) == (
+        "pd_ratio; h full in s1, s2, s3; l full in s1"
+    )
+    assert merged(["h full in s1", f"h full in s1 at 13:00, {late}"]) == (
+        f"h full in s1, or at 13:00, {late}"
+    )
+    assert merged([f"h full in s1 at {at}, {late}" for at in ("13:30", "13:00")]) == (
+        f"h full in s1 at 13:00 to 13:30, {late}"
+    )
+
+
+def test_merged_reasons_are_bounded() -> None:
+    """Five domains and four node types: three and two are named."""
+    places = ", ".join(f"s{i}" for i in range(5))
+    parts = "; ".join(f"{shape} full in {places}" for shape in "abcd")
+    assert merged([parts, "no engine: x; y"]) == (
+        "no engine: x; y; a full in s0, s1, s2 and 2 more; b full in s0, s1, s2 and 2 more; "
+        "and 2 more"
+    )

@@ -36,6 +36,7 @@ def test_profile_file_of_the_fits() -> None:
         drain_s=30.0,
         origin="m.csv",
     )
+    assert text.startswith("model")
     assert yaml.safe_load(text) == {
         "model": "m",
         "kv_bytes_per_token": 327680,
@@ -108,3 +109,15 @@ def test_shipped_profile_is_the_fit_of_its_measurements() -> None:
         ]
         assert engine[engine["role"]] == pytest.approx(asdict(found.coefficients), rel=1e-5)
         assert engine["source"]["error_mape"] == round(found.error_mape, 4) <= 0.05
+
+
+def test_profile_says_what_it_takes_for_free() -> None:
+    fits = fit_all(PROMPTS + STEPS).fits
+    lines = profile_yaml("m", fits).splitlines()
+    assert [line.partition(":")[0] for line in lines[:5]] == [
+        "# no start-up time",
+        "# no drain time",
+        "# no KV memory limit for h100-tp4-decode",
+        "# no KV transfer limit (kv_bytes_per_token, --kv-bytes-per-token)",
+        "model",
+    ]

@@ -1,13 +1,13 @@
 """What all input schemas share: strictness and the field types."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from heteroplan.inputs.durations import parse_duration_s
+from heteroplan.inputs.local_time import parse_stamp
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """RFC 1123 label."""
@@ -34,14 +35,17 @@ def _text_checked(check: Callable[[str], object]) -> AfterValidator:
 
 
 def _iso(text: str) -> None:
-    try:
-        stamp = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("not a date or time; write 2026-11-23 or 2026-11-23T06:00") from None
+    stamp = parse_stamp(text)
     if not 1970 <= stamp.year < 2200:
         raise ValueError("year is not between 1970 and 2199")
     if stamp.microsecond:
         raise ValueError("not a whole second")
+
+
+def _with_unit(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError(f"has no unit; write {value}min (or s, h, d)")
+    return value
 
 
 def _zone(text: str) -> None:
@@ -67,7 +71,7 @@ def _ordered(pair: list[float]) -> list[float]:
 Label = Annotated[str, StringConstraints(pattern=LABEL)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-Duration = Annotated[str, _text_checked(parse_duration_s)]
+Duration = Annotated[str, BeforeValidator(_with_unit), _text_checked(parse_duration_s)]
 Stamp = Annotated[str, _text_checked(_iso)]
 Zone = Annotated[str, _text_checked(_zone)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]

@@ -5,6 +5,7 @@ import shlex
 from heteroplan.outputs.exporters.changes import PoolSchedule, Recurrence, pool_schedule
 from heteroplan.outputs.exporters.options import ExportOptions
 from heteroplan.outputs.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.words import extrapolation_note
 
 
 def crontab(document: PlanDocument, options: ExportOptions) -> str:
@@ -17,13 +18,21 @@ def crontab(document: PlanDocument, options: ExportOptions) -> str:
     lines = [
         f"# Schedule of the plan {document.scenario!r} (inputs {document.inputs_sha256[:12]}).",
         "# CRON_TZ works in cronie and fcron; where cron ignores it, run cron in this zone.",
-        *(["# Dated lines come again a year later: replace this file before."] if dated else []),
+        *(_dated_header(schedules[0]) if dated else []),
+        *(f"# {note}" for note in [extrapolation_note(document)] if note),
         f"CRON_TZ={document.horizon.timezone}",
     ]
     names = options.names(document.pools)
     for name, pool, schedule in zip(names, document.pools, schedules, strict=True):
         lines += ["", *_pool_lines(name, pool, schedule, options)]
     return "\n".join(lines) + "\n"
+
+
+def _dated_header(schedule: PoolSchedule) -> list[str]:
+    return [
+        f"# Nothing changes back after {schedule.end:%Y-%m-%d %H:%M}: pools keep their last size.",
+        "# Dated lines come again a year later: replace this file before.",
+    ]
 
 
 def _pool_lines(

@@ -21,6 +21,7 @@ from heteroplan.outputs.exporters.changes import (
 )
 from heteroplan.outputs.exporters.options import ExportOptions
 from heteroplan.outputs.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.words import extrapolation_note
 
 
 def keda(document: PlanDocument, options: ExportOptions) -> str:
@@ -38,7 +39,8 @@ def keda(document: PlanDocument, options: ExportOptions) -> str:
     text: str = yaml.dump_all(
         objects, Dumper=dumper, sort_keys=False, explicit_start=True, width=100
     )
-    return text
+    note = extrapolation_note(document)
+    return f"# {note}\n{text}" if note else text
 
 
 def _scaled_object(

@@ -13,6 +13,8 @@ from heteroplan.outputs.plan_document import PoolPart
 NAME_FIELDS = ("workload", "role", "engine", "node_type", "domain")
 _MOST_CHARACTERS = 63
 """Of an RFC 1123 label."""
+_LABEL = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{_MOST_CHARACTERS - 2}}}[a-z0-9])?")
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,19 @@ class ExportOptions:
         for field in fields(self):
             if not str(getattr(self, field.name)).isprintable():
                 raise UsageError(f"--{field.name.replace('_', '-')} must stand on one line")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", self.target_kind):
+        if not re.fullmatch(r"[A-Z][A-Za-z0-9]{0,62}", self.target_kind):
             raise UsageError(
                 f"--target-kind {self.target_kind!r}: write a Kubernetes kind such as Deployment"
+            )
+        if not _API_VERSION.fullmatch(self.target_api_version):
+            raise UsageError(
+                f"--target-api-version {self.target_api_version!r}: write group/version such as "
+                "apps/v1"
+            )
+        if self.namespace and not _LABEL.fullmatch(self.namespace):
+            raise UsageError(
+                f"--namespace {self.namespace!r}: not an RFC 1123 label; use lower-case letters, "
+                f"digits and -, at most {_MOST_CHARACTERS}"
             )
         try:
             used = {name for _, name, _, _ in string.Formatter().parse(self.name_template) if name}

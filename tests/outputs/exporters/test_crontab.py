@@ -35,6 +35,13 @@ def test_daily_plan_has_one_line_a_change():
     assert "# 07:57 p: 2 -> 5 replicas" in text
 
 
+def test_a_plan_that_does_not_repeat_says_that_nothing_changes_back():
+    text, _ = crontab_of([2] * 8 + [5] * 16, cyclic=False)
+    (line,) = [line for line in text.splitlines() if line.startswith("# Nothing changes back")]
+    assert line == "# Nothing changes back after 2026-11-24 00:00: pools keep their last size."
+    assert "changes back" not in crontab_of([2] * 8 + [5] * 16)[0]
+
+
 def test_constant_pool_is_set_once_a_day():
     text, _ = crontab_of([3] * 24)
     assert lines_of(text)[1:] == ["0 0 * * * kubectl scale deployment/p --replicas=3"]

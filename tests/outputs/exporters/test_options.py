@@ -42,6 +42,10 @@ def test_one_name_for_two_pools_is_refused():
         ({"name_template": "{workload.__class__}"}, "no field"),
         ({"name_template": "{workload"}, "--name-template"),
         ({"target_kind": "a;b"}, "--target-kind"),
+        ({"target_kind": "deployment"}, "write a Kubernetes kind such as Deployment"),
+        ({"target_api_version": "apps"}, "write group/version such as apps/v1"),
+        ({"namespace": "Bad NS"}, "--namespace 'Bad NS': not an RFC 1123 label"),
+        ({"namespace": "x" * 64}, "at most 63"),
         ({"context": "a\nb"}, "--context must stand on one line"),
     ],
 )
