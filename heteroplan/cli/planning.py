@@ -3,6 +3,7 @@
 Heavy imports happen inside.
 """
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,17 +51,21 @@ def plan(
     from heteroplan.outputs.terminal import SolveProgress, make_console
 
     with Interrupt() as interrupted:
-        with SolveProgress(make_console(stderr=True)) as progress:
-            planned = pipeline.plan(
-                scenario,
-                overrides=overrides or (),
-                interval=interval,
-                gap=gap,
-                time_limit_s=time_limit,
-                out=out,
-                stop=interrupted,
-                progress=progress.update,
-            )
+        try:
+            with SolveProgress(make_console(stderr=True)) as progress:
+                planned = pipeline.plan(
+                    scenario,
+                    overrides=overrides or (),
+                    interval=interval,
+                    gap=gap,
+                    time_limit_s=time_limit,
+                    out=out,
+                    stop=interrupted,
+                    progress=progress.update,
+                )
+        except KeyboardInterrupt:
+            print("There is no plan yet.", file=sys.stderr)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         try:
             if out is not None:
                 pipeline.write_plan(planned, out)

@@ -180,6 +180,7 @@ def test_an_interrupt_before_the_first_plan_ends_with_130(files, run, monkeypatc
     monkeypatch.setattr("heteroplan.plan.make_plan", stopped)
     ended = run("plan", ".")
     assert (ended.code, ended.out) == (130, "")
+    assert ended.err.endswith("There is no plan yet.\n")
 
 
 def test_an_interrupt_outside_a_solve_ends_with_130(files, run, monkeypatch):
