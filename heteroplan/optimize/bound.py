@@ -322,17 +322,22 @@ def _engine_prices(
     price = np.zeros((len(engines), problem.intervals))
     start = np.zeros_like(price)
     for e, pools in enumerate(engines):
-        part = shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+        part = _part(problem, pools, shared)
         price[e] = part * np.min([problem.pools[p].run_cost + held_price[p] for p in pools], 0)
         start[e] = part * np.min([start_prices(problem, p, held_price[p]) for p in pools], 0)
     if (price >= 0).all():
         return price, start
     for e, pools in enumerate(engines):
         pool = problem.pools[pools[0]]
-        part = shared if pool.role is Role.AGGREGATED else 1.0
+        part = _part(problem, pools, shared)
         price[e] = part * np.min([pool.plain_cost + held_price[p] for p in pools], 0)
         start[e] -= part * pool.drain_cost
     return price, start
+
+
+def _part(problem: Problem, pools: list[int], shared: float) -> float:
+    """Part of an engine that stands in a block: `shared` of an aggregated one, all of others."""
+    return shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
 
 
 def cover_shares(rps: Floats, loads: list[Floats]) -> Floats:
@@ -362,14 +367,14 @@ def _add_use(
 ) -> None:
     """Add the GPUs that a block's schedule holds to the rows of its cheapest pools."""
     for e, pools in enumerate(found.engines):
-        part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+        part = _part(problem, pools, found.shared)
         held = part * _held(problem, pools[0], counts[e])
         _add_held(problem, pools, held, held_price, slope)
     for fillers, missing in zip(found.fillers, found.block.missing(counts), strict=True):
         if fillers is None:
             continue
         for e, pools in enumerate(fillers.engines):
-            part = found.shared if problem.pools[pools[0]].role is Role.AGGREGATED else 1.0
+            part = _part(problem, pools, found.shared)
             replicas = part * missing / np.maximum(fillers.share, 1e-300)
             used = np.where(fillers.cheapest == e, replicas, 0.0)
             _add_held(problem, pools, used, held_price, slope)
@@ -377,10 +382,7 @@ def _add_use(
 
 def _held(problem: Problem, p: int, counts: Ints) -> Floats:
     """[T] replicas of one engine that run or start."""
-    before = np.roll(counts, 1)
-    if not problem.cyclic:
-        before[0] = counts[0]
-    starts = np.maximum(0, counts - before)
+    starts = problem.starts(counts[None, :])[0]
     held = counts.astype(np.float64)
     for ahead in range(1, problem.pools[p].lead + 1):
         held += problem.shift(starts, ahead)

@@ -342,12 +342,10 @@ def _fitting_path(
         if over is None:
             return tried
         least = min(over, key=lambda p: int(held[p].sum()))
-        if len(over) == 1:
-            high[pools.index(least)] = high[pools.index(least)].min()
-            if (tried.counts[pools.index(least)] <= high[pools.index(least)]).all():
-                high[pools.index(least)] = 0
-        else:
-            high[pools.index(least)] = 0
+        e = pools.index(least)
+        steady = high[e].min()
+        alone_and_swinging = len(over) == 1 and (tried.counts[e] > steady).any()
+        high[e] = steady if alone_and_swinging else 0
 
 
 def _narrowed(block: Block) -> Block:
@@ -358,8 +356,8 @@ def _narrowed(block: Block) -> Block:
     """
     if block.cells() <= HOME_CELLS:
         return block
+    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, HOME_CELLS / 4)
     for few in (2, 1):
-        grid = on_grid(range(len(block.high)), block.price, block.share, block.high, HOME_CELLS / 4)
         high = np.minimum(block.high, few)
         high[grid] = block.high[grid]
         narrow = replace(block, high=high)

@@ -24,16 +24,17 @@ def mix_share(problem: Problem, p: int) -> Floats:
     return np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
 
 
+def _cover_by_role(problem: Problem, pools: list[int], replicas: Ints) -> dict[Role, Floats]:
+    """[T] `cover_of` the pools of each role, 0 where there are none."""
+    members = {role: [p for p in pools if problem.pools[p].role is role] for role in Role}
+    return {role: cover_of(problem, mine, replicas[mine]) for role, mine in members.items()}
+
+
 def domain_share(problem: Problem, pools: list[int], replicas: Ints) -> Floats:
     """[T] share of a workload's demand that its pools in one domain serve."""
-    cover = {
-        role: cover_of(problem, members, replicas[members])
-        for role in Role
-        if (members := [p for p in pools if problem.pools[p].role is role])
-    }
-    none = np.zeros(problem.intervals)
-    pair = np.minimum(cover.get(Role.PREFILL, none), cover.get(Role.DECODE, none))
-    return np.minimum(1.0, pair + cover.get(Role.AGGREGATED, none))
+    cover = _cover_by_role(problem, pools, replicas)
+    pair = np.minimum(cover[Role.PREFILL], cover[Role.DECODE])
+    return np.minimum(1.0, pair + cover[Role.AGGREGATED])
 
 
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
@@ -52,17 +53,10 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
     rest = asked.any(axis=0).astype(np.float64)
     found: dict[int, Floats] = {}
     for pools in problem.groups(w).values():
-        cover = {
-            role: cover_of(problem, members, replicas[members])
-            for role in Role
-            if (members := [p for p in pools if problem.pools[p].role is role])
-        }
-        none = np.zeros(problem.intervals)
-        alone = np.minimum(rest, cover.get(Role.AGGREGATED, none))
+        cover = _cover_by_role(problem, pools, replicas)
+        alone = np.minimum(rest, cover[Role.AGGREGATED])
         rest = rest - alone
-        pair = np.minimum(
-            rest, np.minimum(cover.get(Role.PREFILL, none), cover.get(Role.DECODE, none))
-        )
+        pair = np.minimum(rest, np.minimum(cover[Role.PREFILL], cover[Role.DECODE]))
         rest = rest - pair
         for p in pools:
             role = problem.pools[p].role

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.workload import Role
 from heteroplan.optimize import solver
 from heteroplan.optimize.model import (
     Box,
@@ -22,7 +21,7 @@ from heteroplan.optimize.model import (
     read_solution,
 )
 from heteroplan.optimize.primal import Incumbent, incumbent
-from heteroplan.optimize.problem import Ints, Problem, Solution
+from heteroplan.optimize.problem import Ints, Problem, Solution, served_share
 from heteroplan.optimize.solver import Answer, Effort, Verdict
 
 MARGIN = 1e-7
@@ -167,12 +166,8 @@ def _warm_start(model: Model, start: Solution) -> None:
                 if flow is not None:
                     flow.varValue = float(start.flow[p][k, t])
     for w, work in enumerate(model.problem.works):
+        served = served_share(model.problem, work, start.flow)
         for k, over_time in enumerate(model.short[w]):
             for t, missing in enumerate(over_time):
                 if missing is not None:
-                    served = sum(
-                        float(start.flow[p][k, t])
-                        for p in work.pools
-                        if model.problem.pools[p].role is not Role.PREFILL
-                    )
-                    missing.varValue = max(0.0, 1.0 - served)
+                    missing.varValue = max(0.0, 1.0 - float(served[k, t]))
