@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import (
     Baseline,
     Plan,
@@ -79,7 +79,18 @@ def pool(
     domain: str = "a-s1",
 ) -> Pool:
     idle = ((0.0,) * len(replicas),)
-    return Pool(of, role, engine_name, node, gpus, domain, Affinity.SPINE, tuple(replicas), idle)
+    return Pool(
+        of,
+        role,
+        engine_name,
+        node,
+        gpus,
+        domain,
+        Affinity.SPINE,
+        f"{of}@{domain}",
+        tuple(replicas),
+        idle,
+    )
 
 
 def plan(
@@ -146,6 +157,8 @@ def plan(
                 for p in pools
                 for a, b in zip(p.replicas, p.replicas[1:], strict=False)
             ),
+            moves=0,
+            gpu_hours_by_priority={SubgroupPriority.HIGH: gpu_hours},
         ),
         utilization=0.81,
         savings=tuple(savings),
@@ -164,6 +177,8 @@ def plan(
             )
             for shape in of.fleet.node_types
         ),
+        stays=(),
+        limits=(),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine
 
 
@@ -47,6 +48,8 @@ class Candidate:
     node_type: str
     points: tuple[tuple[OperatingPoint, ...], ...]
     """[interval][class]; equal request shapes share one object."""
+    span: Affinity | None = None
+    """How far apart the replicas of the groups stand that the points are for; None for all."""
 
     @property
     def usable(self) -> bool:

@@ -1,9 +1,10 @@
 """What hardware there is, where it stands, and when some of it is away."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from heteroplan.entities.network import Affinity, Leaf, Network
+from heteroplan.entities.network import Affinity, Leaf, Network, SubgroupPriority
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,25 @@ class Fleet:
                 return node_type
         raise KeyError(name)
 
+    def gpu_names(self, leaves: Iterable[Leaf]) -> set[str]:
+        """GPU types with at least one node on the leaves."""
+        gpu = {shape.name: shape.gpu.name for shape in self.node_types}
+        return {gpu[name] for leaf in leaves for name, nodes in leaf.nodes.items() if nodes > 0}
+
+    def leaf_priority(self, leaf: Leaf) -> SubgroupPriority:
+        """High where the leaf mixes GPU types, medium where only its spine does."""
+        if len(self.gpu_names([leaf])) > 1:
+            return SubgroupPriority.HIGH
+        return min(self.spine_priority(leaf.spine), SubgroupPriority.MEDIUM, key=_scarcity)
+
+    def spine_priority(self, spine: str) -> SubgroupPriority:
+        """Low with one GPU type, high where a leaf below mixes them, medium between."""
+        leaves = self.network.domains(Affinity.SPINE)[spine]
+        if len(self.gpu_names(leaves)) <= 1:
+            return SubgroupPriority.LOW
+        mixed = any(len(self.gpu_names([leaf])) > 1 for leaf in leaves)
+        return SubgroupPriority.HIGH if mixed else SubgroupPriority.MEDIUM
+
     def bandwidth_factor(self, level: Affinity) -> float:
         """Share of NIC bandwidth that KV transfer can count on inside a domain of `level`."""
         return {
@@ -88,3 +108,7 @@ class Fleet:
             and outage.end > start
         )
         return max(0, leaf.nodes.get(node_type, 0) - away)
+
+
+def _scarcity(priority: SubgroupPriority) -> int:
+    return list(SubgroupPriority).index(priority)

@@ -13,6 +13,17 @@ class Affinity(StrEnum):
     CLUSTER = "cluster"
 
 
+class SubgroupPriority(StrEnum):
+    """How scarce the network domain is that a node stands in (HeteroScale's RDMA subgroups)."""
+
+    LOW = "low"
+    """A spine with one GPU type."""
+    MEDIUM = "medium"
+    """A spine with several GPU types, each leaf of one."""
+    HIGH = "high"
+    """A leaf with several GPU types."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One S1 switch and the nodes below it."""
@@ -44,3 +55,10 @@ class Network:
         for leaf in self.leaves:
             found.setdefault(leaf.domain(level), []).append(leaf)
         return {name: tuple(leaves) for name, leaves in found.items()}
+
+    def span(self, level: Affinity, domain: str) -> Affinity:
+        """Narrowest level at which one domain holds every leaf of `domain` at `level`."""
+        leaves = self.domains(level)[domain]
+        return next(
+            narrow for narrow in Affinity if len({leaf.domain(narrow) for leaf in leaves}) == 1
+        )

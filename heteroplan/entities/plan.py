@@ -1,10 +1,12 @@
 """A plan: the decision, its proof and what it saves. Field for field what plan.json holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 
@@ -49,15 +51,14 @@ class Pool:
     gpus_per_replica: int
     domain: str
     level: Affinity
+    """Of `domain`: narrower than the workload's affinity for halves of a divided engine, and
+    where a leaf may be lost."""
+    group: str
+    """Deployment group: the workload and its domain at its affinity level, `chat@a-s1`."""
     replicas: tuple[int, ...]
     """One an interval."""
     flow_rps: tuple[tuple[float, ...], ...]
     """[class][interval] requests a second that the pool handles; not shown in plan.json."""
-
-    @property
-    def group(self) -> str:
-        """Deployment group: the workload's replicas in this domain."""
-        return f"{self.workload}@{self.domain}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,11 @@ class Totals:
     peak_gpus: int
     """Greatest number of GPUs held at once, starting replicas included."""
     starts: int
-    """Replicas started over the horizon."""
+    """Replicas started over the horizon, moves included."""
+    moves: int
+    """Replicas that go on elsewhere."""
+    gpu_hours_by_priority: Mapping[SubgroupPriority, float]
+    """GPU-hours of running and starting replicas by the priority of the leaf they stand on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,13 @@ class Baseline:
     """Demand over capacity, weighted by GPUs."""
     note: str = ""
     """Which GPU type, or why there is no figure."""
+    unserved_requests: float = 0.0
+    """Requests that it leaves unserved."""
+    stranded_replica_hours: float | None = None
+    """Replica-hours whose other half is missing in their group; None where there are none by
+    construction."""
+    gpu_hours_by_priority: Mapping[SubgroupPriority, float] | None = None
+    """As in Totals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,20 @@ class SupplyUse:
     """GPUs present, maintenance applied, one an interval."""
     held: tuple[int, ...]
     """GPUs of running and starting replicas, one an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingLimit:
+    """GPUs of one node type that run out in a domain, and whom that limits."""
+
+    level: Affinity
+    domain: str
+    node_type: str
+    first: int
+    last: int
+    """Inclusive."""
+    pools: tuple[str, ...]
+    """Who would take more, such as `decode of chat-70b`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +172,10 @@ class Plan:
     workloads: tuple[WorkloadPlan, ...]
     shortages: tuple[Shortage, ...]
     supply: tuple[SupplyUse, ...]
+    stays: tuple[Stay, ...]
+    """Every replica on its nodes; `Stay.pool` counts in `pools`."""
+    limits: tuple[BindingLimit, ...]
+    """Where GPUs run out, in the order of the fleet."""
 
     @property
     def covered(self) -> bool:

@@ -47,6 +47,18 @@ class Horizon:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A replica that runs when the horizon starts."""
+
+    workload: str
+    engine: str
+    node_type: str
+    leaf: str
+    nodes: tuple[str, ...]
+    """Its nodes; empty where the user does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """Fleet, horizon and workloads, checked and complete."""
 
@@ -57,3 +69,5 @@ class Scenario:
     workloads: tuple[Workload, ...]
     inputs_sha256: str
     """Over every input file as read and every override."""
+    current: tuple[Running, ...] | None = None
+    """What runs when the horizon starts; None where nothing is known (or the day is cyclic)."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, Leaf, Network
 
 
 class Role(StrEnum):
@@ -65,6 +65,31 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class RatioBand:
+    """Replicas of one half / replicas of the other, between `low` and `high`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which half of a divided engine this is, such as the attention of a disaggregated MoE.
+
+    Both halves of a divided engine serve every request, on the same leaf.
+    """
+
+    of: str
+    """Name of the divided engine."""
+    name: str
+    """attention, ffn."""
+    index: int
+    """0 or 1. Part 0 holds the KV cache, and a replica of it counts for the role."""
+    ratio: RatioBand | None
+    """Replicas of part 0 / replicas of part 1 on each leaf."""
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """A model on a GPU type with a parallelism and a role."""
 
@@ -91,6 +116,13 @@ class Engine:
     """Measured decode context lengths [tokens]."""
     capacity_rps: float | None = None
     """Given capacity of one replica at the SLO [requests/s]; coefficients are then not used."""
+    part: Part | None = None
+    """Where the engine is one half of a divided one."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether a replica counts for its role: all but the second half of a divided engine."""
+        return self.part is None or self.part.index == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +176,29 @@ class IntervalDemand:
     """Their shapes; the same number of classes in every interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class RatioBand:
-    """Prefill replicas / decode replicas of each deployment group."""
+class KvTransfer(StrEnum):
+    """Which input tokens' KV cache moves from prefill to decode."""
 
-    low: float
-    high: float
+    ALL = "all"
+    MISSED = "missed"
+    """Those not found in the prefix cache: decode has the others."""
+
+
+class Loss(StrEnum):
+    """What may be lost at any moment."""
+
+    NODE = "node"
+    LEAF = "leaf"
+    SPINE = "spine"
+
+
+@dataclass(frozen=True, slots=True)
+class Resilience:
+    """With any one `lose` gone the rest serves at least `serve` of what is served."""
+
+    lose: Loss
+    serve: float
+    """Share of the demand, 0 < serve <= 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +216,33 @@ class Workload:
     headroom: float
     """Already applied to `demand`; kept for reports."""
     pd_ratio: RatioBand | None
+    """Prefill replicas / decode replicas of each deployment group."""
     min_replicas: Mapping[Role, int]
     max_replicas: Mapping[Role, int]
     allow_extrapolation: bool = False
     """Use profiles outside their measured range (marked in every output)."""
+    max_groups: int | None = None
+    """Most domains in which the workload has a replica at any time of the horizon."""
+    pin: tuple[str, ...] = ()
+    """Domains, at the affinity level or wider, that its groups may live in; all where empty."""
+    exclude: tuple[str, ...] = ()
+    """Domains, at the affinity level or wider, that none of its groups lives in."""
+    anti_affinity: tuple[str, ...] = ()
+    """Workloads none of whose groups overlaps one of this workload's; holds both ways."""
+    resilience: Resilience | None = None
+    kv_transfer: KvTransfer = KvTransfer.ALL
+
+    def domains(self, network: Network) -> dict[str, tuple[Leaf, ...]]:
+        """Domains at its affinity level that its groups may live in, with their leaves."""
+        found = {}
+        for name, leaves in network.domains(self.affinity).items():
+            names = {leaves[0].domain(level) for level in _from(self.affinity)}
+            if (not self.pin or names & set(self.pin)) and not names & set(self.exclude):
+                found[name] = leaves
+        return found
+
+
+def _from(level: Affinity) -> list[Affinity]:
+    """`level` and the wider ones."""
+    levels = list(Affinity)
+    return levels[levels.index(level) :]

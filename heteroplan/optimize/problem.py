@@ -40,7 +40,14 @@ class PoolSpec:
     workload: int
     candidate: int
     domain: str
+    """Where its replicas stand."""
+    level: Affinity
+    """Of `domain`."""
+    group: str
+    """Domain at the workload's affinity level, in which prefill and decode balance."""
     role: Role
+    part: int | None
+    """0 or 1 for the halves of a divided engine, which balance in `domain`."""
     node_type: str
     gpus: int
     """GPUs a replica."""
@@ -299,7 +306,10 @@ def _pool(
         workload=w,
         candidate=c,
         domain=domain,
+        level=workload.affinity,
+        group=domain,
         role=engine.role,
+        part=None if engine.part is None else engine.part.index,
         node_type=candidate.node_type,
         gpus=engine.gpus,
         plain_cost=price * horizon.interval_hours,

@@ -59,6 +59,8 @@ def assemble(
         ),
         shortages=shortages,
         supply=supply,
+        stays=(),
+        limits=(),
     )
 
 
@@ -98,7 +100,8 @@ def _pools(
                 node_type=pool.node_type,
                 gpus_per_replica=pool.gpus,
                 domain=pool.domain,
-                level=scenario.workloads[pool.workload].affinity,
+                level=pool.level,
+                group=f"{work.name}@{pool.group}",
                 replicas=tuple(solution.replicas[p].tolist()),
                 flow_rps=tuple(tuple(row) for row in (solution.flow[p] * work.rps).tolist()),
             )
@@ -249,4 +252,6 @@ def _totals(
         served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
         peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
         starts=int(starts.sum()),
+        moves=0,
+        gpu_hours_by_priority={},
     )
