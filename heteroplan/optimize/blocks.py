@@ -4,8 +4,8 @@
                + Σ_s penalty[s,t]·max(0, need[t] - Σ_{e on side s} share[e,t]·n[e,t]) ]
     over integers low[e,t] <= n[e,t] <= high[e,t]
 
-There is one side, or two where prefill, decode and aggregated engines share a block: prefill
-counts on one, decode on the other, aggregated engines on both.
+There is one side a stage of the requests: prefill and decode, and their parts where an engine
+is divided. An aggregated engine counts on all sides.
 
 A dynamic program over the grid of counts solves it exactly. Start costs are separable by
 engine, so the step from one interval to the next is, engine by engine, a running minimum:
@@ -19,7 +19,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints
+from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, starts_of
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
@@ -46,6 +46,8 @@ class Block:
     fewest: Ints
     """[T] replicas of all engines together."""
     most: Ints | None = None
+    before: Ints | None = None
+    """[E] replicas that ran before the first interval of a day that is not cyclic, where known."""
     sides: NDArray[np.bool_] | None = None
     """[S, E] engines that count on each side; None where all count on one."""
     weight: Floats | None = None
@@ -108,10 +110,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
 
 def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
     """Cost of a schedule by the formula above."""
-    before = np.roll(counts, 1, axis=1)
-    if not cyclic:
-        before[:, 0] = counts[:, 0]
-    starts = np.maximum(0, counts - before)
+    starts = starts_of(counts, block.before, cyclic)
     missing = block.missing(counts)
     penalty = np.broadcast_to(block.penalty, missing.shape)
     unserved = float((penalty[missing > 0] * missing[missing > 0]).sum())
@@ -134,11 +133,18 @@ def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, few
 
 
 def not_beaten(
-    price: Floats, start: Floats, share: Floats, copies_allowed: bool
+    price: Floats,
+    start: Floats,
+    share: Floats,
+    new: NDArray[np.bool_],
+    copies_allowed: bool,
 ) -> NDArray[np.bool_]:
-    """[E] whether no number of copies of another engine serves as much for less at all times."""
+    """[E] whether no number of copies of another engine serves as much for less at all times.
+
+    None beats an engine that is not `new` [E]: some of its replicas run without a start.
+    """
     kept = np.ones(len(price), dtype=bool)
-    for a in range(len(price)):
+    for a in np.flatnonzero(new):
         for b in np.flatnonzero(kept):
             if a == b or (share[b][share[a] > 0] <= 0).any():
                 continue
@@ -199,6 +205,8 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
             value = value + grid.step(values[-1], order[i - 1], t)
         elif fixed is not None:
             value = grid.only(value, t, fixed)
+        elif block.before is not None:
+            value = value + grid.start_cost_from(block.before, t)
         values.append(value)
     last = values[-1]
     if fixed is not None:
@@ -253,6 +261,15 @@ class _Grid:
         for axis, e in enumerate(self.engines):
             counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
             cost = self.block.start[e, later] * np.maximum(0, target[e] - counts)
+            total = total + _laid(cost, axis, len(self.engines))
+        return total
+
+    def start_cost_from(self, before: Ints, t: int) -> Floats:
+        """Start cost from counts `before` [E] to every state of t."""
+        total = np.zeros([1] * len(self.engines))
+        for axis, e in enumerate(self.engines):
+            counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
+            cost = self.block.start[e, t] * np.maximum(0, counts - before[e])
             total = total + _laid(cost, axis, len(self.engines))
         return total
 

@@ -1,4 +1,4 @@
-"""Inside one domain: a workload's roles as covering blocks under the GPUs that are left."""
+"""On one site: a workload's roles as covering blocks under the GPUs that are left."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from heteroplan.optimize.blocks import (
     useful_counts,
 )
 from heteroplan.optimize.bound import sides_of, start_prices
-from heteroplan.optimize.mix import cover_of, domain_share, mix_share
+from heteroplan.optimize.mix import domain_share, halves_of, mix_share, role_cover
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
 HOME_CELLS = 4_000
@@ -39,10 +39,13 @@ class Task:
     w: int
     held_price: Floats
     limit: Ints | None
+    extra: Floats | float = 0.0
+    """[T] share of the demand to have capacity for beyond all of it."""
 
     def need(self) -> Floats:
-        """[T] share of the demand to be served."""
-        return (self.problem.works[self.w].rps.sum(axis=0) > 0).astype(np.float64)
+        """[T] share of the demand to have capacity for."""
+        asked = self.problem.works[self.w].rps.sum(axis=0) > 0
+        return np.where(asked, 1.0 + self.extra, 0.0)
 
     def cost(self, pools: Sequence[int], replicas: Ints) -> float:
         """Steered cost of some pools of a whole plan [P, T]."""
@@ -50,17 +53,14 @@ class Task:
             float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
             + float(
                 start_prices(self.problem, p, self.held_price[p])
-                @ self.problem.starts(replicas[[p]])[0]
+                @ self.problem.starts_in([p], replicas[[p]])[0]
             )
             for p in pools
         )
 
     def count(self, role: Role, replicas: Ints) -> Ints:
         """[T] replicas of a role in all domains of a plan [P, T]."""
-        pools = self.problem.works[self.w].pools
-        return np.asarray(
-            replicas[[p for p in pools if self.problem.pools[p].role is role]].sum(axis=0)
-        )
+        return np.asarray(replicas[self.problem.members(self.w, role)].sum(axis=0))
 
     def fewest(self, role: Role, others: Ints) -> Ints:
         """[T] replicas of a role that its minimum still asks for beside `others`."""
@@ -75,7 +75,7 @@ class Task:
     def has_limits(self) -> bool:
         """Whether single roles have minima, maxima or a ratio band."""
         work = self.problem.works[self.w]
-        return bool(work.min_replicas or work.max_replicas or work.pd_ratio)
+        return bool(work.min_replicas or work.max_replicas or self.problem.band(self.w))
 
     def minimum_met(self, replicas: Ints) -> bool:
         """Whether every role has its minimum at all times."""
@@ -92,16 +92,16 @@ class Task:
         unit = {
             p: float(unit_price(self._plain(p), mix_share(self.problem, p)).max()) for p in pools
         }
-        best: dict[Role, float] = {}
+        best: dict[tuple[int, ...], float] = {}
         for p in pools:
-            role = self.problem.pools[p].role
-            best[role] = min(best.get(role, np.inf), unit[p])
-        return [p for p in pools if unit[p] <= THRIFT * best[self.problem.pools[p].role]]
+            stages = self.problem.pools[p].stages
+            best[stages] = min(best.get(stages, np.inf), unit[p])
+        return [p for p in pools if unit[p] <= THRIFT * best[self.problem.pools[p].stages]]
 
     def is_thrifty(self, counts: Ints) -> bool:
-        """Whether sizes, in the order of the workload's pools, stay in one domain's cheap ones."""
+        """Whether sizes, in the order of the workload's pools, stay in one group's cheap ones."""
         used = {p for p, c in zip(self.problem.works[self.w].pools, counts, strict=True) if c.any()}
-        one_home = len({self.problem.pools[p].domain for p in used}) <= 1
+        one_home = len({self.problem.pools[p].group for p in used}) <= 1
         return one_home and used <= set(self.cheap_pools())
 
     def thrifty(self) -> "Task":
@@ -141,14 +141,17 @@ type Group = tuple[Role, ...]
 """Roles that are placed together."""
 
 type Placement = tuple[Rank, Ints, Floats]
-"""(rank, counts of the domain's pools [*, T], served share [T])."""
+"""(rank, counts of the site's pools [*, T], share served by what was added [T])."""
 
 
-def place_in_domain(task: Task, pools: list[int], replicas: Ints, need: Floats) -> Placement | None:
-    """The best of: prefill before decode, decode before prefill, aggregated alone, all at once."""
+def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) -> Placement | None:
+    """The best of: prefill before decode, decode before prefill, aggregated alone, all at once.
+
+    Adds to what `replicas` [P, T] already has on these pools.
+    """
     prefill, decode, aggregated = ((role,) for role in Role)
     orders: list[tuple[Group, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
-    if not task.has_limits():
+    if not task.has_limits() and not halves_of(task.problem, pools):
         orders.append((tuple(Role),))
     present = {task.problem.pools[p].role for p in pools}
     found: list[Placement] = []
@@ -177,40 +180,46 @@ def _place_roles(
     """
     contended = False
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
-    trial[pools] = 0
+    added = np.zeros_like(replicas)
     fewest = {role: task.fewest(role, trial) for group in order for role in group}
     members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
     for _ in range(3):
         for group in order:
-            trial[members[group]] = 0
-            path, tight = _cover(task, group, members[group], trial, wanted, fewest[group[0]])
+            mine = members[group]
+            trial[mine], added[mine] = replicas[mine], 0
+            path, tight = _cover(task, group, mine, trial, wanted, fewest[group[0]])
             contended |= tight
             if path is None:
                 return None, contended
-            trial[members[group]] = path.counts
+            added[mine] = path.counts
+            trial[mine] = replicas[mine] + path.counts
             served = np.minimum(
                 served,
-                cover_of(problem, members[group], path.counts)
+                role_cover(problem, mine, added, group[0])
                 if len(group) == 1
-                else domain_share(problem, members[group], trial),
+                else domain_share(problem, mine, added),
             )
         banded = None
         if len(order) == 2:
-            counts = {group[0]: trial[members[group]].sum(axis=0) for group in order}
+            counts = {
+                group[0]: trial[[p for p in members[group] if problem.pools[p].counts]].sum(axis=0)
+                for group in order
+            }
             banded = _band(task, counts, fewest)
         if banded is None and not (served < wanted - COVER_TOLERANCE).any():
             break
         fewest = banded or fewest
         wanted = served = np.minimum(served, need)
     left = float(less(need, served).sum())
-    return ((left, task.cost(pools, trial)), trial[pools], served), contended
+    cost = task.cost(pools, trial) - task.cost(pools, replicas)
+    return ((left, cost), trial[pools], served), contended
 
 
 def _band(
     task: Task, counts: dict[Role, Ints], fewest: dict[Role, Ints]
 ) -> dict[Role, Ints] | None:
     """Replicas that each role needs for the ratio band; None where the band already holds."""
-    band = task.problem.works[task.w].pd_ratio
+    band = task.problem.band(task.w)
     if band is None:
         return None
     prefill, decode = counts[Role.PREFILL], counts[Role.DECODE]
@@ -233,19 +242,20 @@ def less(rest: Floats, served: Floats) -> Floats:
 def _cover(
     task: Task, group: Group, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
 ) -> tuple[Path | None, bool]:
-    """Cheapest pools of a group of roles in one domain under the GPUs that are left.
+    """Cheapest replicas of a group of roles on one site under the GPUs that are left.
 
     Also says whether those bound an engine that could have been of more use.
     """
     problem, held_price = task.problem, task.held_price
     left = problem.residual(replicas)
-    room = np.array([_room(problem, p, left) for p in pools])
+    room = np.array([_room(problem, p, left, replicas[p]) for p in pools])
     if task.limit is not None:
-        room = np.minimum(room, task.limit[pools])
+        room = np.minimum(room, np.maximum(0, task.limit[pools] - replicas[pools]))
     share = np.array([mix_share(problem, p) for p in pools])
     price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
     start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
-    most = task.most(group[0], replicas)
+    divided = bool(halves_of(problem, pools))
+    most = None if divided else task.most(group[0], replicas)
     kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
     useful = useful_counts(price, start, share, need, fewest)
     useful[~kept] = 0
@@ -261,7 +271,10 @@ def _cover(
         penalty=np.full(problem.intervals, np.inf),
         fewest=fewest,
         most=most,
-        sides=sides_of([problem.pools[p].role for p in pools]) if len(group) > 1 else None,
+        before=None
+        if problem.before is None
+        else np.maximum(0, problem.before[pools] - replicas[pools, 0]),
+        sides=sides_of([problem.pools[p].stages for p in pools]),
         weight=np.array(
             [
                 [problem.pools[p].gpus if p in problem.supplies[r].pools else 0 for p in pools]
@@ -291,19 +304,22 @@ def _not_beaten_at_home(
     share: Floats,
     copies_allowed: bool,
 ) -> NDArray[np.bool_]:
-    """[E] engines that copies of no other engine of their role on the same GPUs beat."""
+    """[E] engines that copies of no other one for their stages on the same GPUs beat."""
     kept = np.ones(len(pools), dtype=bool)
-    kinds = [(problem.pools[p].node_type, problem.pools[p].role) for p in pools]
+    kinds = [
+        (pool.node_type, pool.domain, pool.stages) for pool in (problem.pools[p] for p in pools)
+    ]
     for kind in dict.fromkeys(kinds):
         same = [e for e, other in enumerate(kinds) if other == kind]
-        kept[same] = not_beaten(price[same], start[same], share[same], copies_allowed)
+        new = np.array([problem.before is None or not problem.before[pools[e]] for e in same])
+        kept[same] = not_beaten(price[same], start[same], share[same], new, copies_allowed)
     return kept
 
 
-def _room(problem: Problem, p: int, left: list[Ints]) -> Ints:
-    """[T] replicas of pool p that the GPUs left allow, start-up time included."""
+def _room(problem: Problem, p: int, left: list[Ints], count: Ints) -> Ints:
+    """[T] replicas of pool p beside `count` that the GPUs left allow, start-up time included."""
     pool = problem.pools[p]
-    room = pool.most.copy()
+    room: Ints = np.maximum(0, pool.most - count)
     for row, gpus in zip(problem.supplies, left, strict=True):
         if p not in row.pools:
             continue
@@ -326,23 +342,21 @@ def _fitting_path(
     less of it is given up.
     """
     high = block.high.copy()
+    standing = problem.held_by(pools, replicas[pools])
     while True:
         tried = cheapest_path(_narrowed(replace(block, high=high)), cyclic=problem.cyclic)
         if tried is None:
             return None
-        alone = np.zeros_like(replicas)
-        alone[pools] = tried.counts
-        held = problem.held(alone)
+        held = problem.held_by(pools, replicas[pools] + tried.counts) - standing
         over = None
         for row, gpus in zip(problem.supplies, left, strict=True):
-            members = [p for p in row.pools if p in pools and held[p].any()]
+            members = [i for i, p in enumerate(pools) if p in row.pools and held[i].any()]
             if (held[members].sum(axis=0) > np.maximum(0, gpus)).any():
                 over = members
                 break
         if over is None:
             return tried
-        least = min(over, key=lambda p: int(held[p].sum()))
-        e = pools.index(least)
+        e = min(over, key=lambda i: int(held[i].sum()))
         steady = high[e].min()
         alone_and_swinging = len(over) == 1 and (tried.counts[e] > steady).any()
         high[e] = steady if alone_and_swinging else 0

@@ -3,14 +3,16 @@
 Exact for one class; for several a safe choice that `polish` improves on.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.problem import Floats, Ints, Problem
+from heteroplan.optimize.problem import Floats, Ints, Problem, PromiseSpec
 
 
-def cover_of(problem: Problem, pools: list[int], counts: Ints) -> Floats:
-    """[T] share of a workload's demand that pools of one role have capacity for."""
+def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
+    """[T] share of a workload's demand that counts [*, T] of pools have capacity for."""
     cover = np.zeros(problem.intervals)
     for p, over_time in zip(pools, counts, strict=True):
         cover += over_time * mix_share(problem, p)
@@ -24,17 +26,71 @@ def mix_share(problem: Problem, p: int) -> Floats:
     return np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
 
 
-def _cover_by_role(problem: Problem, pools: list[int], replicas: Ints) -> dict[Role, Floats]:
-    """[T] `cover_of` the pools of each role, 0 where there are none."""
-    members = {role: [p for p in pools if problem.pools[p].role is role] for role in Role}
-    return {role: cover_of(problem, mine, replicas[mine]) for role, mine in members.items()}
+def halves_of(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """Pools of parts 0 and 1 of each divided engine in each of its domains."""
+    found: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+    for p in pools:
+        pool = problem.pools[p]
+        if pool.part is not None:
+            found.setdefault((pool.domain, pool.engine), ([], []))[pool.part].append(p)
+    return list(found.values())
 
 
-def domain_share(problem: Problem, pools: list[int], replicas: Ints) -> Floats:
-    """[T] share of a workload's demand that its pools in one domain serve."""
-    cover = _cover_by_role(problem, pools, replicas)
-    pair = np.minimum(cover[Role.PREFILL], cover[Role.DECODE])
-    return np.minimum(1.0, pair + cover[Role.AGGREGATED])
+def role_cover(problem: Problem, pools: Sequence[int], replicas: Ints, role: Role) -> Floats:
+    """[T] share of the demand that pools of one group have capacity for in a role.
+
+    A divided engine serves what the smaller of its halves does.
+    """
+    mine = [p for p in pools if problem.pools[p].role is role]
+    whole = [p for p in mine if problem.pools[p].part is None]
+    total = cover_of(problem, whole, replicas[whole])
+    for halves in halves_of(problem, mine):
+        total += np.minimum(*(cover_of(problem, half, replicas[half]) for half in halves))
+    return total
+
+
+def group_cover(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floats:
+    """[T] share of the demand that pools of one group can serve; above 1 where they could more."""
+    prefill, decode, alone = (role_cover(problem, pools, replicas, role) for role in Role)
+    return np.minimum(prefill, decode) + alone
+
+
+def domain_share(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floats:
+    """[T] share of a workload's demand that its pools in one group serve."""
+    return np.minimum(1.0, group_cover(problem, pools, replicas))
+
+
+def safe_share(problem: Problem, w: int, replicas: Ints) -> Floats:
+    """[T] share of the demand that may be served so that the workload's promise holds."""
+    promise = problem.works[w].promise
+    if promise is None:
+        return np.ones(problem.intervals)
+    return np.minimum(1.0, _left_after_loss(problem, w, replicas, promise) / promise.serve)
+
+
+def _left_after_loss(problem: Problem, w: int, replicas: Ints, promise: PromiseSpec) -> Floats:
+    """[T] share of the demand that is left to serve with after the worst loss."""
+    groups = problem.groups(w)
+    covers = {name: group_cover(problem, pools, replicas) for name, pools in groups.items()}
+    total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
+    worst = total
+    for gone in promise.gone:
+        left = replicas.copy()
+        left[list(gone)] = 0
+        touched = {problem.pools[p].group for p in gone}
+        lost = sum(covers[name] - group_cover(problem, groups[name], left) for name in touched)
+        worst = np.minimum(worst, total - lost)
+    for p, count in promise.lost.items():
+        lost_p = np.minimum(count, replicas[p])
+        name = problem.pools[p].group
+        if any(problem.pools[q].part is not None for q in groups[name]):
+            worst = np.minimum(worst, total - lost_p * mix_share(problem, p))
+            continue
+        left = replicas.copy()
+        left[p] -= lost_p
+        after = group_cover(problem, groups[name], left)
+        worst = np.minimum(worst, total - covers[name] + after)
+    return worst
 
 
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
@@ -50,20 +106,33 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
     """`mixed_flow` of one workload, in the order of its pools."""
     work = problem.works[w]
     asked = work.rps > 0
-    rest = asked.any(axis=0).astype(np.float64)
+    rest = asked.any(axis=0) * safe_share(problem, w, replicas)
     found: dict[int, Floats] = {}
     for pools in problem.groups(w).values():
-        cover = _cover_by_role(problem, pools, replicas)
+        cover = {role: role_cover(problem, pools, replicas, role) for role in Role}
         alone = np.minimum(rest, cover[Role.AGGREGATED])
         rest = rest - alone
         pair = np.minimum(rest, np.minimum(cover[Role.PREFILL], cover[Role.DECODE]))
         rest = rest - pair
-        for p in pools:
+        taken = {Role.PREFILL: pair, Role.DECODE: pair, Role.AGGREGATED: alone}
+        for p, mine in _parts_of_role(problem, pools, replicas).items():
             role = problem.pools[p].role
-            total = cover[role]
-            part = alone if role is Role.AGGREGATED else pair
-            mine = replicas[p] * mix_share(problem, p)
-            found[p] = (
-                np.where(total > 0, mine / np.where(total > 0, total, 1.0), 0.0) * part * asked
-            )
+            found[p] = _ratio(mine, cover[role]) * taken[role] * asked
     return [found[p] for p in work.pools]
+
+
+def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:
+    """[T] for each pool, the share of the demand that it takes when its role is fully used."""
+    own = {p: replicas[p] * mix_share(problem, p) for p in pools}
+    for halves in halves_of(problem, pools):
+        covers = [sum(own[p] for p in half) for half in halves]
+        used = np.minimum(*covers)
+        for half, cover in zip(halves, covers, strict=True):
+            for p in half:
+                own[p] = own[p] * _ratio(used, np.asarray(cover))
+    return own
+
+
+def _ratio(part: Floats, total: Floats) -> Floats:
+    """part / total, 0 where there is nothing."""
+    return np.where(total > 0, part / np.where(total > 0, total, 1.0), 0.0)

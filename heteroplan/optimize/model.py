@@ -7,6 +7,9 @@ interval t and workload w:
     up[p,t]     replicas started to serve from t on     >= 0
     x[p,k,t]    share of class k's demand handled       0..1
     short[w,k,t] share of class k's demand unserved     0..1
+    open[w,g]   whether group g is used                 0 or 1
+
+`promise` has those of resilience.
 
 To add a constraint: one `define_*` function, one line in `build_model`, one test with the
 arithmetic in its docstring.
@@ -19,8 +22,8 @@ from typing import Literal
 import numpy as np
 import pulp
 
-from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.promise import define_promise
 from heteroplan.units import S_PER_HOUR
 
 INTEGER: Literal["Integer"] = "Integer"
@@ -51,6 +54,8 @@ class Model:
     x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
     """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
     short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
+    opened: dict[tuple[int, str], pulp.LpVariable] = field(default_factory=dict)
+    """(workload, group) -> whether the group is used, where a rule limits that."""
     cost_scale: float = 1.0
     """Objective units per unit of the scaled objective."""
     supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
@@ -88,6 +93,8 @@ def build_model(
     define_transition(model)
     define_ratio_band(model)
     define_replica_limits(model)
+    define_groups(model, box)
+    define_promise(model)
 
     minimise_cost(model)
     return model
@@ -172,22 +179,22 @@ def define_capacity(model: Model) -> None:
 
 
 def define_balance(model: Model) -> None:
-    """Σ_prefill x[p,k,t] = Σ_decode x[p,k,t] [share] for each w, k, domain, t.
+    """Σ_left x[p,k,t] = Σ_right x[p,k,t] [share] for each balance, k, t.
 
-    KV made in a domain is consumed in it: no stranded half pairs.
+    KV made in a group is consumed in it, and what part 0 of a divided engine passes on, part 1
+    on the same leaf takes: no stranded halves.
     """
-    sign = {Role.PREFILL: 1.0, Role.DECODE: -1.0}
-    for w, d, pools in _groups(model.problem):
-        for k in range(len(model.problem.works[w].rps)):
+    for b, balance in enumerate(model.problem.balances):
+        for k in range(len(model.problem.works[balance.workload].rps)):
             for t in range(model.problem.intervals):
                 terms: Terms = [
-                    (x, sign[role])
+                    (x, sign)
+                    for pools, sign in ((balance.left, 1.0), (balance.right, -1.0))
                     for p in pools
-                    if (role := model.problem.pools[p].role) in sign
-                    and (x := model.x[p][k][t]) is not None
+                    if (x := model.x[p][k][t]) is not None
                 ]
                 if terms:
-                    model.add(terms, "==", 0.0, f"balance_{w}_{d}_{k}_{t}")
+                    model.add(terms, "==", 0.0, f"balance_{b}_{k}_{t}")
 
 
 def define_demand(model: Model) -> None:
@@ -197,9 +204,8 @@ def define_demand(model: Model) -> None:
             for t in np.flatnonzero(work.rps[k] > 0):
                 terms: Terms = [
                     (x, 1.0)
-                    for p in work.pools
-                    if model.problem.pools[p].role is not Role.PREFILL
-                    and (x := model.x[p][k][t]) is not None
+                    for p in model.problem.finishing(w)
+                    if (x := model.x[p][k][t]) is not None
                 ]
                 missing = model.short[w][k][t]
                 if missing is not None:
@@ -226,33 +232,40 @@ def define_supply(model: Model) -> None:
 def define_transition(model: Model) -> None:
     """up[p,t] >= n[p,t] - n[p,t-1] [replicas] for each pool with start variables.
 
-    t-1 is the last interval for t = 0 of a cyclic day; elsewhere t = 0 starts nothing.
+    t-1 is the last interval for t = 0 of a cyclic day; elsewhere n[p,-1] is what ran before,
+    and t = 0 starts nothing where that is not known.
     """
-    first = 0 if model.problem.cyclic else 1
+    problem = model.problem
     for p, starts in enumerate(model.up):
-        for t in range(first, len(starts)):
-            now, before = model.n[p][t], model.n[p][t - 1]
-            terms: Terms = [(starts[t], 1.0)]
-            if now is not before:
+        for t, start in enumerate(starts):
+            terms: Terms = [(start, 1.0)]
+            ran = 0
+            if t == 0 and not problem.cyclic:
+                if problem.before is None:
+                    continue
+                terms.append((model.n[p][t], -1.0))
+                ran = int(problem.before[p])
+            elif (now := model.n[p][t]) is not (before := model.n[p][t - 1]):
                 terms += [(now, -1.0), (before, 1.0)]
-            model.add(terms, ">=", 0.0, f"transition_{p}_{t}")
+            model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
 
 
 def define_ratio_band(model: Model) -> None:
-    """low·Σ_decode n <= Σ_prefill n <= high·Σ_decode n [replicas] in each group with a band."""
-    for w, d, pools in _groups(model.problem):
-        band = model.problem.works[w].pd_ratio
-        if band is None:
+    """low·Σ_right n <= Σ_left n <= high·Σ_right n [replicas] for each balance with a band."""
+    for b, balance in enumerate(model.problem.balances):
+        if balance.band is None:
             continue
         for t in range(model.problem.intervals):
-            prefill, decode = (
-                [model.n[p][t] for p in pools if model.problem.pools[p].role is role]
-                for role in (Role.PREFILL, Role.DECODE)
+            left, right = (
+                [model.n[p][t] for p in pools] for pools in (balance.left, balance.right)
             )
-            for name, bound, sense in (("low", band.low, ">="), ("high", band.high, "<=")):
-                terms = [(n, 1.0) for n in prefill] + [(n, -bound) for n in decode]
+            for name, bound, sense in (
+                ("low", balance.band.low, ">="),
+                ("high", balance.band.high, "<="),
+            ):
+                terms = [(n, 1.0) for n in left] + [(n, -bound) for n in right]
                 if terms:
-                    model.add(terms, sense, 0.0, f"ratio_{name}_{w}_{d}_{t}")
+                    model.add(terms, sense, 0.0, f"ratio_{name}_{b}_{t}")
 
 
 def define_replica_limits(model: Model) -> None:
@@ -263,11 +276,39 @@ def define_replica_limits(model: Model) -> None:
             ("max", work.max_replicas, "<="),
         ):
             for role, limit in limits.items():
-                members = [p for p in work.pools if model.problem.pools[p].role is role]
+                members = model.problem.members(w, role)
                 for t in range(model.problem.intervals):
                     terms: Terms = [(model.n[p][t], 1.0) for p in members]
                     if terms or (sense == ">=" and limit > 0):
                         model.add(terms, sense, float(limit), f"{name}_{w}_{role.value}_{t}")
+
+
+def define_groups(model: Model, box: Box | None) -> None:
+    """n[p,t] <= most[p]·open[w,g]; Σ_g open[w,g] <= max_groups[w]; open + open' <= 1 apart.
+
+    One open[w,g] in {0, 1} for each group of a workload with either rule, for the whole horizon.
+    """
+    problem = model.problem
+    kept_apart = {w for one, _, two, _ in problem.conflicts for w in (one, two)}
+    opened = model.opened
+    for w, work in enumerate(problem.works):
+        groups = problem.groups(w)
+        limited = work.max_groups is not None and work.max_groups < len(groups)
+        if not limited and w not in kept_apart:
+            continue
+        for g, (name, pools) in enumerate(groups.items()):
+            opened[w, name] = model.lp.add_variable(f"open_{w}_{g}", 0, 1, INTEGER)
+            for p in pools:
+                most = problem.pools[p].most if box is None else box.high[p]
+                for t in range(problem.intervals):
+                    row = [(model.n[p][t], 1.0), (opened[w, name], -float(most[t]))]
+                    model.add(row, "<=", 0.0, f"open_{w}_{g}_{p}_{t}")
+        if limited and work.max_groups is not None:
+            terms: Terms = [(opened[w, name], 1.0) for name in groups]
+            model.add(terms, "<=", float(work.max_groups), f"groups_{w}")
+    for i, (one, group, two, other) in enumerate(problem.conflicts):
+        pair: Terms = [(opened[one, group], 1.0), (opened[two, other], 1.0)]
+        model.add(pair, "<=", 1.0, f"apart_{i}")
 
 
 def minimise_cost(model: Model) -> None:
@@ -364,10 +405,3 @@ def _starting(model: Model, p: int, t: int) -> Iterator[pulp.LpVariable]:
     for ahead in range(1, model.problem.pools[p].lead + 1):
         if model.up[p] and (model.problem.cyclic or t + ahead < model.problem.intervals):
             yield model.up[p][(t + ahead) % model.problem.intervals]
-
-
-def _groups(problem: Problem) -> Iterator[tuple[int, int, list[int]]]:
-    """(workload, number of its domain, pools there)."""
-    for w in range(len(problem.works)):
-        for d, pools in enumerate(problem.groups(w).values()):
-            yield w, d, pools

@@ -1,14 +1,71 @@
-"""One workload beside the others: which domains it lives in.
+"""One workload beside the others: which sites it lives on.
 
-A workload goes to the one domain where it costs least (its home); what a home cannot hold
-goes on to the next.
+A workload goes to the one site where it costs least (its home); what a home cannot hold goes on
+to the next.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
-from heteroplan.optimize.home import Placement, Rank, Task, less, place_in_domain
-from heteroplan.optimize.mix import domain_share
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.home import Placement, Rank, Task, less, place_on_site
+from heteroplan.optimize.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.problem import Floats, Ints, Problem
+
+MOST_SITES = 64
+"""Of one group: ways to choose where prefill and where decode stands that are looked at."""
+MOST_SPREAD = 8
+"""Domains that a workload is spread over so that it can lose one."""
+NODE_ROUNDS = 6
+"""Times that a workload is given more capacity so that it can lose a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Pools of one group that serve requests from end to end on their own."""
+
+    group: str
+    pools: tuple[int, ...]
+
+
+def sites(problem: Problem, w: int) -> list[Site]:
+    """Where workload w may be placed, in the order of its groups.
+
+    A group is one site, unless its pools stand in narrower domains: then each choice of a place
+    for prefill and one for decode is, those in one domain first.
+    """
+    found = []
+    for group, pools in problem.groups(w).items():
+        if all(problem.pools[p].domain == group for p in pools):
+            found.append(Site(group, tuple(pools)))
+        else:
+            found += [Site(group, mine) for mine in _choices(problem, pools)]
+    return found
+
+
+def _choices(problem: Problem, pools: list[int]) -> Iterator[tuple[int, ...]]:
+    by_role = {role: _places_of(problem, pools, role) for role in Role}
+    pairs = sorted(
+        product(by_role[Role.PREFILL], by_role[Role.DECODE]),
+        key=lambda pair: problem.pools[pair[0][0]].domain != problem.pools[pair[1][0]].domain,
+    )
+    for prefill, decode in pairs[:MOST_SITES]:
+        yield (*prefill, *decode)
+    yield from by_role[Role.AGGREGATED]
+
+
+def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int, ...]]:
+    """Pools of a role that stand in one domain: all undivided ones, or one divided engine."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for p in pools:
+        pool = problem.pools[p]
+        if pool.role is role:
+            engine = "" if pool.part is None else pool.engine
+            found.setdefault((pool.domain, engine), []).append(p)
+    return [tuple(each) for each in found.values()]
 
 
 def place(
@@ -21,58 +78,91 @@ def place(
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
 
-    `parts` says what share [T] each domain should serve; what one cannot, the next takes on.
+    `parts` says what share [T] each group should serve; what one cannot, the next takes on.
     `limit` [P, T] bounds the pools. Without them two ways are tried: fill the home with
     whatever fits before going on, or go on as soon as the home's cheap engines are out.
     """
     task = Task(problem, w, held_price, limit)
-    rank, counts = _fill(task, replicas, parts)
-    if parts is None and len(problem.groups(task.w)) > 1 and not task.is_thrifty(counts):
-        rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
+    promise = problem.works[w].promise
+    if promise is None:
+        counts = _anywhere(task, replicas, parts)
+    elif promise.gone:
+        counts = _for_domain_loss(task, replicas)
+    else:
+        counts = _for_node_loss(task, replicas)
     replicas[list(problem.works[w].pools)] = counts
 
 
+def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
+    rank, counts = _fill(task, replicas, parts)
+    groups = task.problem.groups(task.w)
+    plain = len(sites(task.problem, task.w)) == len(groups) > 1
+    free = task.problem.works[task.w].max_groups is None
+    if parts is None and plain and free and not task.is_thrifty(counts):
+        rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
+    return counts
+
+
 def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[Rank, Ints]:
-    """Domain after domain, the cheapest next, each with as much of the rest as it can serve."""
+    """Site after site, the cheapest next, each with as much of the rest as it can serve."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.works[task.w].pools)
-    domains, rest = problem.groups(task.w), task.need()
-    while domains and (rest.any() or not task.minimum_met(trial)):
-        wanted = {name: _wanted(name, rest, parts, len(domains)) for name in domains}
-        largest = max(domains, key=lambda name: float(wanted[name].sum()))
-        names = domains if parts is None else [largest]
-        options: dict[str, Placement] = {}
-        least = {name: task.least_cost(domains[name], wanted[name]) for name in names}
-        for name in sorted(names, key=lambda name: least[name]):
-            if any(rank <= (0.0, least[name]) for rank, _, _ in options.values()):
-                break
-            option = place_in_domain(task, domains[name], trial, wanted[name])
-            if option:
-                options[name] = option
-        if not options:
+    left, rest = sites(problem, task.w), task.need()
+    parts = None if parts is None else dict(parts)
+    while rest.any() or not task.minimum_met(trial):
+        allowed = problem.allowed_groups(task.w, trial)
+        left = [site for site in left if site.group in allowed]
+        if not left:
             break
-        home = min(options, key=lambda name: options[name][0])
-        trial[domains.pop(home)] = options[home][1]
-        rest = less(rest, options[home][2])
+        wanted = {site: _wanted(site, rest, parts, len(left)) for site in left}
+        largest = max(left, key=lambda site: float(wanted[site].sum()))
+        found = _cheapest_site(task, trial, left if parts is None else [largest], wanted)
+        if found is None:
+            break
+        home, (_, counts, served) = found
+        trial[list(home.pools)] = counts
+        left.remove(home)
+        rest = less(rest, served)
+        if parts is not None and home.group in parts:
+            parts[home.group] = less(parts[home.group], served)
     return (float(rest.sum()), task.cost(pools, trial)), trial[pools]
 
 
+def _cheapest_site(
+    task: Task, trial: Ints, among: list[Site], wanted: dict[Site, Floats]
+) -> tuple[Site, Placement] | None:
+    """The site that serves most of what is wanted from it, at the least cost."""
+    options: dict[Site, Placement] = {}
+    least = {site: task.least_cost(list(site.pools), wanted[site]) for site in among}
+    for site in sorted(among, key=lambda site: least[site]):
+        if any(rank <= (0.0, least[site]) for rank, _, _ in options.values()):
+            break
+        option = place_on_site(task, list(site.pools), trial, wanted[site])
+        if option:
+            options[site] = option
+    if not options:
+        return None
+    home = min(options, key=lambda site: options[site][0])
+    return home, options[home]
+
+
 def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
-    """Cheap engines of all domains first; one domain then takes on what they leave."""
+    """Cheap engines of all groups first; one group then takes on what they leave."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.works[task.w].pools)
     (rest, _), counts = _fill(task.thrifty(), trial, None)
     trial[pools] = counts
     if rest == 0.0:
         return (rest, task.cost(pools, trial)), counts
-    groups = problem.groups(task.w)
+    allowed = problem.allowed_groups(task.w, trial)
+    groups = {name: pools for name, pools in problem.groups(task.w).items() if name in allowed}
     served = {name: domain_share(problem, members, trial) for name, members in groups.items()}
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
     for name, members in groups.items():
         beside = trial.copy()
         beside[members] = 0
-        option = place_in_domain(task, members, beside, served[name] + missing)
+        option = place_on_site(task, members, beside, served[name] + missing)
         if option:
             beside[members] = option[1]
             left = option[0][0]
@@ -80,8 +170,78 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     return min(tries, key=lambda tried: tried[0], default=((rest, 0.0), counts))
 
 
-def _wanted(name: str, rest: Floats, parts: dict[str, Floats] | None, left: int) -> Floats:
-    """What a domain is asked to serve: all that is left, or its part; the last one the rest."""
+def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
+    """Spread evenly over 2, 3, ... domains that may be lost; the cheapest that serves most.
+
+    With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share.
+    """
+    problem, work = task.problem, task.problem.works[task.w]
+    assert work.promise is not None
+    domains = min(len(work.promise.gone), MOST_SPREAD)
+    tries = []
+    for m in range(2, domains + 1):
+        share = max(1.0 / m, work.promise.serve / (m - 1))
+        trial = _in_shares(task, replicas, share, m)
+        tries.append((_rank(task, trial), trial[list(work.pools)]))
+    no_replica = np.zeros((len(work.pools), problem.intervals), dtype=np.int64)
+    return min(tries, key=lambda tried: tried[0], default=((0.0, 0.0), no_replica))[1]
+
+
+def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> Ints:
+    """Up to m + 2 sites that no two share a domain that may be lost, `share` of the demand each."""
+    trial, asked = replicas.copy(), task.need()
+    promise = task.problem.works[task.w].promise
+    assert promise is not None
+    exposed = {
+        site: {d for d, gone in enumerate(promise.gone) if set(gone) & set(site.pools)}
+        for site in sites(task.problem, task.w)
+    }
+    lost: set[int] = set()
+    for i in range(m + 2):
+        wanted = share * asked
+        if i >= m:
+            lacking = _rank(task, trial)[0] > 0
+            if not lacking:
+                break
+        allowed = task.problem.allowed_groups(task.w, trial)
+        left = [s for s, risk in exposed.items() if s.group in allowed and not risk & lost]
+        found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
+        if found is None:
+            break
+        home, (_, counts, _) = found
+        trial[list(home.pools)] = counts
+        lost |= exposed[home]
+    return trial
+
+
+def _for_node_loss(task: Task, replicas: Ints) -> Ints:
+    """With as much capacity beyond the demand as any one node takes away."""
+    problem, pools = task.problem, list(task.problem.works[task.w].pools)
+    extra = np.zeros(problem.intervals)
+    tries = []
+    for _ in range(NODE_ROUNDS):
+        trial = replicas.copy()
+        trial[pools] = _fill(replace(task, extra=extra), replicas, None)[1]
+        rank = _rank(task, trial)
+        tries.append((rank, trial[pools]))
+        if rank[0] == 0.0:
+            break
+        extra = extra + less(np.ones_like(extra), safe_share(problem, task.w, trial))
+    return min(tries, key=lambda tried: tried[0])[1]
+
+
+def _rank(task: Task, trial: Ints) -> Rank:
+    """What is left unserved when the promise is kept, and the steered cost."""
+    problem = task.problem
+    covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]
+    asked = problem.works[task.w].rps.sum(axis=0) > 0
+    served = np.minimum(np.sum(covers, axis=0), safe_share(problem, task.w, trial))
+    rest = less(asked.astype(np.float64), served)
+    return float(rest.sum()), task.cost(list(problem.works[task.w].pools), trial)
+
+
+def _wanted(site: Site, rest: Floats, parts: dict[str, Floats] | None, left: int) -> Floats:
+    """What a site is asked to serve: all that is left, or its group's part; the last the rest."""
     if parts is None or left == 1:
         return rest
-    return np.minimum(rest, parts.get(name, np.zeros_like(rest)))
+    return np.minimum(rest, parts.get(site.group, np.zeros_like(rest)))

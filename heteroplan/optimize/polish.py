@@ -55,9 +55,9 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     still = None
     if around.times is not None:
         still = ~np.isin(np.arange(problem.intervals) if at is None else at, around.times)
-    found = solve_mip(
-        sub, _box(sub, here, around.radius, still), Solution(here, tuple(share)), effort
-    ).solution
+    box = _box(sub, here, around.radius, still)
+    box.high[_closed(problem, best.solution.replicas, around, pools)] = 0
+    found = solve_mip(sub, box, Solution(here, tuple(share)), effort).solution
     if found is None:
         return best
     replicas, flow = best.solution.replicas.copy(), list(best.solution.flow)
@@ -69,6 +69,29 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
             replicas[p, at], flow[p][:, at] = found.replicas[i], found.flow[i]
     tried = incumbent(problem, Solution(replicas, tuple(flow)))
     return tried if tried.rank < best.rank else best
+
+
+def _closed(
+    problem: Problem, replicas: Ints, around: Neighbourhood, pools: Sequence[int]
+) -> list[int]:
+    """Places in `pools` of those whose groups may not be used beside what the plan has.
+
+    A window of time opens no group at all where their number is limited or workloads keep
+    apart: what the rest of the day uses is not seen in it.
+    """
+    others = replicas.copy()
+    others[list(pools)] = 0
+    closed = []
+    for w in around.works:
+        allowed = problem.allowed_groups(w, others)
+        if around.times is not None and problem.is_choosy(w):
+            allowed = problem.used_groups(w, replicas)
+        closed += [
+            i
+            for i, p in enumerate(pools)
+            if problem.pools[p].workload == w and problem.pools[p].group not in allowed
+        ]
+    return closed
 
 
 def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
@@ -133,7 +156,7 @@ def solve_mip(
         best = read_solution(model)
     bound = None
     if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
-        bound = answer.bound * model.cost_scale * (1.0 - MARGIN)
+        bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MARGIN)
     return MipResult(best, bound, least)
 
 

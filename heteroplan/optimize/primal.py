@@ -72,25 +72,30 @@ def incumbent(problem: Problem, solution: Solution) -> Incumbent:
 
 
 def broken_limits(problem: Problem, replicas: Ints) -> float:
-    """Replicas by which minima, maxima and ratio bands are missed, summed over the horizon."""
+    """Replicas and groups by which limits are missed, summed over the horizon.
+
+    Minima, maxima, ratio bands, the number of groups, and workloads that keep apart.
+    """
     missed = 0.0
     for w, work in enumerate(problem.works):
         for role in Role:
-            members = [p for p in work.pools if problem.pools[p].role is role]
-            count = replicas[members].sum(axis=0)
+            count = replicas[problem.members(w, role)].sum(axis=0)
             missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
             if role in work.max_replicas:
                 missed += np.maximum(0, count - work.max_replicas[role]).sum()
-        if work.pd_ratio is None:
-            continue
-        for pools in problem.groups(w).values():
-            prefill, decode = (
-                replicas[[p for p in pools if problem.pools[p].role is role]].sum(axis=0)
-                for role in (Role.PREFILL, Role.DECODE)
-            )
-            over = np.maximum(prefill - work.pd_ratio.high * decode, 0)
-            under = np.maximum(work.pd_ratio.low * decode - prefill, 0)
+        used = len(problem.used_groups(w, replicas))
+        missed += max(0, used - (work.max_groups or used))
+    for balance in problem.balances:
+        if balance.band is not None:
+            left = replicas[list(balance.left)].sum(axis=0)
+            right = replicas[list(balance.right)].sum(axis=0)
+            over = np.maximum(left - balance.band.high * right, 0)
+            under = np.maximum(balance.band.low * right - left, 0)
             missed += np.where(over + under > COVER_TOLERANCE, over + under, 0.0).sum()
+    missed += sum(
+        group in problem.used_groups(one, replicas) and other in problem.used_groups(two, replicas)
+        for one, group, two, other in problem.conflicts
+    )
     return float(missed)
 
 
@@ -241,10 +246,9 @@ def _near(sizes: Floats, slack: int) -> Ints:
 
 
 def _parts(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:
-    """[T] mean share of its classes that each domain of workload w finishes."""
+    """[T] mean share of its classes that each group of workload w finishes."""
     parts: dict[str, Floats] = {}
-    for p in problem.works[w].pools:
-        if problem.pools[p].role is not Role.PREFILL:
-            domain = problem.pools[p].domain
-            parts[domain] = parts.get(domain, 0.0) + flow[p].mean(axis=0)
+    for p in problem.finishing(w):
+        group = problem.pools[p].group
+        parts[group] = parts.get(group, 0.0) + flow[p].mean(axis=0)
     return parts

@@ -5,21 +5,15 @@ Everything the model multiplies is computed here, so that `model` and the method
 in replicas, so every coefficient lies near 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from itertools import pairwise
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.fleet import Fleet
-from heteroplan.entities.network import Affinity, Leaf
-from heteroplan.entities.scenario import Objective, Scenario
-from heteroplan.entities.workload import RatioBand, Role, Workload
-from heteroplan.units import S_PER_HOUR, s_to_hours
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.units import S_PER_HOUR
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -39,18 +33,24 @@ class PoolSpec:
 
     workload: int
     candidate: int
+    engine: str
+    """Name of the engine; halves of a divided engine share the name of the whole."""
+    part: int | None
+    """0 or 1 for the halves of a divided engine, which balance in `domain`."""
+    role: Role
+    stages: tuple[int, ...]
+    """Stages of the workload's requests that it serves; see WorkSpec."""
     domain: str
     """Where its replicas stand."""
     level: Affinity
     """Of `domain`."""
     group: str
     """Domain at the workload's affinity level, in which prefill and decode balance."""
-    role: Role
-    part: int | None
-    """0 or 1 for the halves of a divided engine, which balance in `domain`."""
     node_type: str
     gpus: int
     """GPUs a replica."""
+    scarcity: float
+    """How scarce its domain's nodes are: 0 on leaves of low priority, 1 medium, 2 high."""
     plain_cost: float
     """Of one running replica, USD or GPU-hours an interval."""
     run_cost: Floats
@@ -71,6 +71,32 @@ class PoolSpec:
         """[T] replicas kept busy by all demand of the workload in its mix of classes."""
         return np.asarray(self.load.sum(axis=0))
 
+    @property
+    def counts(self) -> bool:
+        """Whether its replicas and its flow count for the role: all but second halves."""
+        return self.part != 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromiseSpec:
+    """With any one domain lost, the rest serves `serve` of what is served, in the mix."""
+
+    serve: float
+    gone: tuple[tuple[int, ...], ...]
+    """Pools that each lost domain takes away; empty where a node may be lost."""
+    lost: dict[int, int]
+    """Replicas of each pool that one node may hold; empty where a domain may be lost."""
+
+    @property
+    def need(self) -> float:
+        """Share of the demand that all pools together must at least have capacity for.
+
+        With S domains, adding up Σ_{d != D} capacity[d] >= serve over all D gives
+        (S - 1)·Σ_d capacity[d] >= S·serve.
+        """
+        domains = len(self.gone)
+        return max(1.0, self.serve * domains / (domains - 1)) if domains > 1 else 1.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkSpec:
@@ -80,11 +106,29 @@ class WorkSpec:
     rps: Floats
     """[K, T] demand of each class [requests/s]."""
     priority: int
-    pd_ratio: RatioBand | None
+    stages: int
+    """Of a request: prefill and decode, each two where an engine of it is divided."""
     min_replicas: dict[Role, int]
     max_replicas: dict[Role, int]
+    max_groups: int | None
+    promise: PromiseSpec | None
     pools: tuple[int, ...]
     """Indices of its pools, grouped by domain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BalanceSpec:
+    """Pools that pass as many requests on as others take: prefill to decode, part to part."""
+
+    workload: int
+    engine: str
+    """The divided engine whose halves balance; empty for prefill and decode."""
+    domain: str
+    left: tuple[int, ...]
+    """Prefill pools, or pools of part 0."""
+    right: tuple[int, ...]
+    band: RatioBand | None
+    """Replicas on the left / replicas on the right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,11 +136,27 @@ class SupplySpec:
     """GPUs of one node type in one domain, and the pools that draw on them."""
 
     domain: str
+    level: Affinity
     node_type: str
     gpus: Ints
     """[T], maintenance applied."""
     pools: tuple[int, ...]
     """Pools in this domain and in the domains below it."""
+    unit: int = 1
+    """GPUs that must stand together on one leaf: the row counts those that do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HardwareSpec:
+    """Nodes of one type in one domain by the priority of their leaves."""
+
+    node_type: str
+    parent: int | None
+    """The same node type in the next wider domain; parents stand before their children."""
+    gpus: Ints
+    """[3, T] on leaves of low, medium and high priority, those of all domains below included."""
+    pools: tuple[int, ...]
+    """Pools that stand in this very domain."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,34 +169,89 @@ class Problem:
     cyclic: bool
     works: tuple[WorkSpec, ...]
     pools: tuple[PoolSpec, ...]
+    balances: tuple[BalanceSpec, ...]
     supplies: tuple[SupplySpec, ...]
+    conflicts: tuple[tuple[int, str, int, str], ...] = ()
+    """(workload, group, workload, group) that may not both be used (anti-affinity)."""
+    hardware: tuple[HardwareSpec, ...] = ()
+    """Empty where all leaves have one priority."""
+    before: Ints | None = None
+    """[P] replicas that run when the horizon starts; None where that is not known."""
+    fixed_cost: float = 0.0
+    """Of draining those, were none of them kept: what every plan pays, objective units."""
 
     def groups(self, w: int) -> dict[str, list[int]]:
-        """Pools of a workload by domain: its possible deployment groups."""
+        """Pools of a workload by domain at its affinity level: its possible groups."""
         found: dict[str, list[int]] = {}
         for p in self.works[w].pools:
-            found.setdefault(self.pools[p].domain, []).append(p)
+            found.setdefault(self.pools[p].group, []).append(p)
         return found
 
-    def starts(self, replicas: Ints) -> Ints:
-        """[P, T] replicas started so that they serve from t on.
+    def band(self, w: int) -> RatioBand | None:
+        """Ratio band of a workload's groups."""
+        return next(
+            (each.band for each in self.balances if each.workload == w and not each.engine), None
+        )
 
-        Where the day is not cyclic, what serves in the first interval was running before.
-        """
-        before = np.roll(replicas, 1, axis=1)
-        if not self.cyclic:
-            before[:, 0] = replicas[:, 0]
-        return np.asarray(np.maximum(0, replicas - before))
+    def members(self, w: int, role: Role) -> list[int]:
+        """Pools of a workload whose replicas count for a role."""
+        return [
+            p for p in self.works[w].pools if self.pools[p].role is role and self.pools[p].counts
+        ]
+
+    def finishing(self, w: int) -> list[int]:
+        """Pools of a workload whose flow ends requests."""
+        return self.members(w, Role.DECODE) + self.members(w, Role.AGGREGATED)
+
+    def used_groups(self, w: int, replicas: Ints) -> set[str]:
+        """Groups of a workload with a replica in any interval of a plan [P, T]."""
+        return {name for name, pools in self.groups(w).items() if replicas[pools].any()}
+
+    def allowed_groups(self, w: int, replicas: Ints) -> set[str]:
+        """Groups that a workload may use beside what is used in a plan [P, T], its own included."""
+        limit = self.works[w].max_groups
+        used = self.used_groups(w, replicas)
+        allowed = used if limit is not None and len(used) >= limit else set(self.groups(w))
+        for first, group, second, other in self.conflicts:
+            for mine, name, theirs, their_name in (
+                (first, group, second, other),
+                (second, other, first, group),
+            ):
+                if (
+                    mine == w
+                    and name in allowed
+                    and their_name in self.used_groups(theirs, replicas)
+                ):
+                    allowed = allowed - {name}
+        return allowed
+
+    def is_choosy(self, w: int) -> bool:
+        """Whether a workload may not use all of its groups at once."""
+        apart = any(w in (one, two) for one, _, two, _ in self.conflicts)
+        return apart or self.works[w].max_groups is not None
+
+    def starts(self, replicas: Ints) -> Ints:
+        """[P, T] replicas started so that they serve from t on."""
+        return self.starts_in(range(len(self.pools)), replicas)
+
+    def starts_in(self, pools: Sequence[int], counts: Ints) -> Ints:
+        """[*, T] the same of some pools, counts [*, T]."""
+        before = None if self.before is None else self.before[list(pools)]
+        return starts_of(counts, before, self.cyclic)
 
     def held(self, replicas: Ints) -> Ints:
         """[P, T] GPUs of running and of starting replicas."""
-        starts = self.starts(replicas)
-        total = replicas.copy()
-        for p, pool in enumerate(self.pools):
-            for ahead in range(1, pool.lead + 1):
-                total[p] += self.shift(starts[p], ahead)
-        gpus = np.array([pool.gpus for pool in self.pools], dtype=np.int64)
-        return np.asarray(total * gpus[:, None])
+        return self.held_by(range(len(self.pools)), replicas)
+
+    def held_by(self, pools: Sequence[int], counts: Ints) -> Ints:
+        """[*, T] GPUs of running and of starting replicas of some pools, counts [*, T]."""
+        starts = self.starts_in(pools, counts)
+        held = counts.copy()
+        for i, p in enumerate(pools):
+            for ahead in range(1, self.pools[p].lead + 1):
+                held[i] += self.shift(starts[i], ahead)
+            held[i] *= self.pools[p].gpus
+        return held
 
     def shift(self, values: NDArray[np.int64], ahead: int) -> NDArray[np.int64]:
         """[T] values of `ahead` intervals later; 0 past the end of a day that is not cyclic."""
@@ -148,11 +263,13 @@ class Problem:
     def cost(self, replicas: Ints) -> float:
         """Objective of integer pool sizes [P, T]: running, starting and draining."""
         if not self.pools:
-            return 0.0
+            return self.fixed_cost
         running = sum(float(pool.run_cost @ replicas[p]) for p, pool in enumerate(self.pools))
         started = self.starts(replicas).sum(axis=1)
-        return running + sum(
-            pool.start_cost * float(started[p]) for p, pool in enumerate(self.pools)
+        return (
+            self.fixed_cost
+            + running
+            + sum(pool.start_cost * float(started[p]) for p, pool in enumerate(self.pools))
         )
 
     def residual(self, replicas: Ints) -> list[Ints]:
@@ -167,18 +284,33 @@ class Problem:
         number = {w: i for i, w in enumerate(works)}
         return replace(
             self,
-            works=tuple(
-                replace(self.works[w], pools=tuple(index[p] for p in self.works[w].pools))
-                for w in works
-            ),
+            works=tuple(_renumbered(self.works[w], index) for w in works),
             pools=tuple(
                 replace(self.pools[p], workload=number[self.pools[p].workload]) for p in kept
+            ),
+            balances=tuple(
+                replace(
+                    each,
+                    workload=number[each.workload],
+                    left=tuple(index[p] for p in each.left),
+                    right=tuple(index[p] for p in each.right),
+                )
+                for each in self.balances
+                if each.workload in number
             ),
             supplies=tuple(
                 replace(row, gpus=left, pools=tuple(index[p] for p in row.pools if p in index))
                 for row, left in zip(self.supplies, supplies, strict=True)
                 if any(p in index for p in row.pools)
             ),
+            conflicts=tuple(
+                (number[one], group, number[two], other)
+                for one, group, two, other in self.conflicts
+                if one in number and two in number
+            ),
+            hardware=(),
+            before=None if self.before is None else self.before[kept],
+            fixed_cost=0.0,
         )
 
     def window(self, times: Sequence[int]) -> "Problem":
@@ -194,6 +326,7 @@ class Problem:
                 for pool in self.pools
             ),
             supplies=tuple(replace(row, gpus=row.gpus[at]) for row in self.supplies),
+            before=None if at[0] > 0 else self.before,
         )
 
 
@@ -207,185 +340,27 @@ class Solution:
     """For each pool [K, T]: share of the class's demand that it handles."""
 
 
-def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Problem:
-    """The program of a checked scenario.
+def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+    """[*, T] replicas started to serve from t on, of counts [*, T].
 
-    A domain counts for a workload when a request can be served inside it from prompt to last
-    token: pools whose other half is missing there are left out.
+    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
+    serves in the first interval did.
     """
-    by_workload: dict[str, list[int]] = {}
-    for c, candidate in enumerate(candidates):
-        if candidate.usable:
-            by_workload.setdefault(candidate.workload, []).append(c)
-    works: list[WorkSpec] = []
-    pools: list[PoolSpec] = []
-    for w, workload in enumerate(scenario.workloads):
-        first = len(pools)
-        for domain in scenario.fleet.network.domains(workload.affinity):
-            supply = domain_supply(scenario, workload.affinity, domain)
-            here = [
-                _pool(scenario, w, c, candidates[c], domain, supply)
-                for c in by_workload.get(workload.name, ())
-                if supply[candidates[c].node_type].any()
-            ]
-            pools.extend(_complete(here))
-        works.append(_work(workload, range(first, len(pools))))
-    return Problem(
-        intervals=scenario.horizon.intervals,
-        hours=scenario.horizon.interval_hours,
-        cyclic=scenario.horizon.cyclic,
-        works=tuple(works),
-        pools=tuple(pools),
-        supplies=_supplies(scenario, pools),
-    )
+    earlier = np.roll(counts, 1, axis=-1)
+    if not cyclic:
+        earlier[..., 0] = counts[..., 0] if before is None else before
+    return np.asarray(np.maximum(0, counts - earlier))
 
 
-def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str, Ints]:
-    """GPUs of each node type in a domain [T], maintenance applied."""
-    fleet = scenario.fleet
-    moments = [moment.astimezone(UTC) for moment in scenario.horizon.boundaries()]
-    leaves = fleet.network.domains(level)[domain]
-    supply = {}
-    for shape in fleet.node_types:
-        nodes = np.full(
-            scenario.horizon.intervals, sum(le.nodes.get(shape.name, 0) for le in leaves)
+def _renumbered(work: WorkSpec, index: Mapping[int, int]) -> WorkSpec:
+    promise = work.promise
+    if promise is not None:
+        promise = replace(
+            promise,
+            gone=tuple(tuple(index[p] for p in pools) for pools in promise.gone),
+            lost={index[p]: count for p, count in promise.lost.items()},
         )
-        if any(outage.node_type == shape.name for outage in fleet.outages):
-            nodes = _nodes_over_time(fleet, leaves, shape.name, moments)
-        supply[shape.name] = (nodes * shape.gpus).astype(np.int64)
-    return supply
-
-
-def _nodes_over_time(
-    fleet: Fleet, leaves: Sequence[Leaf], node_type: str, moments: Sequence[datetime]
-) -> Ints:
-    return np.array(
-        [
-            sum(fleet.nodes_available(leaf, node_type, start, end) for leaf in leaves)
-            for start, end in pairwise(moments)
-        ],
-        dtype=np.int64,
-    )
-
-
-def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
-    roles = {pool.role for pool in pools}
-    pair = {Role.PREFILL, Role.DECODE} <= roles
-    return [pool for pool in pools if pair or pool.role is Role.AGGREGATED]
-
-
-def _pool(
-    scenario: Scenario,
-    w: int,
-    c: int,
-    candidate: Candidate,
-    domain: str,
-    supply: dict[str, Ints],
-) -> PoolSpec:
-    workload, horizon, engine = scenario.workloads[w], scenario.horizon, candidate.engine
-    shape = scenario.fleet.node_type(candidate.node_type)
-    price = engine.gpus * (shape.usd_per_gpu_hour if scenario.objective is Objective.COST else 1.0)
-    load = np.array(
-        [
-            [
-                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
-                for demand, points in zip(workload.demand, candidate.points, strict=True)
-            ]
-            for k in range(len(workload.demand[0].classes))
-        ]
-    )
-    lead = ceil(engine.startup_s / horizon.interval_s)
-    run_cost = np.full(horizon.intervals, price * horizon.interval_hours)
-    start_cost = price * s_to_hours(engine.startup_s + engine.drain_s)
-    drain_cost = price * s_to_hours(engine.drain_s)
-    if not horizon.cyclic:
-        # Σ drained = Σ started + n[0] - n[T-1]: the ends of the day carry the difference.
-        run_cost[0] += drain_cost
-        run_cost[-1] -= drain_cost
-    return PoolSpec(
-        workload=w,
-        candidate=c,
-        domain=domain,
-        level=workload.affinity,
-        group=domain,
-        role=engine.role,
-        part=None if engine.part is None else engine.part.index,
-        node_type=candidate.node_type,
-        gpus=engine.gpus,
-        plain_cost=price * horizon.interval_hours,
-        run_cost=run_cost,
-        start_cost=start_cost,
-        drain_cost=drain_cost,
-        lead=lead,
-        load=load,
-        most=_most_replicas(
-            supply[candidate.node_type] // engine.gpus, load, workload, engine.role
-        ),
-    )
-
-
-def _busy_replicas(rps: float, capacity_rps: float) -> float:
-    if rps == 0.0:
-        return 0.0
-    return rps / capacity_rps if capacity_rps > 0.0 else float("inf")
-
-
-def _most_replicas(room: Ints, load: Floats, workload: Workload, role: Role) -> Ints:
-    """[T] replicas that fit; without a ratio band no more than could ever be of use."""
-    if workload.pd_ratio is not None:
-        return room
-    wanted = workload.min_replicas.get(role, 0)
-    useful = np.where(np.isfinite(load), load, 0.0).sum(axis=0).max(initial=0.0)
-    return np.minimum(room, max(ceil(useful - COVER_TOLERANCE), wanted)).astype(np.int64)
-
-
-def _work(workload: Workload, pools: range) -> WorkSpec:
-    classes = range(len(workload.demand[0].classes))
-    return WorkSpec(
-        name=workload.name,
-        rps=np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes]),
-        priority=workload.priority,
-        pd_ratio=workload.pd_ratio,
-        min_replicas={role: n for role, n in workload.min_replicas.items() if n > 0},
-        max_replicas=dict(workload.max_replicas),
-        pools=tuple(pools),
-    )
-
-
-def _supplies(scenario: Scenario, pools: Sequence[PoolSpec]) -> tuple[SupplySpec, ...]:
-    """One row for each domain with pools of its own and each node type they use.
-
-    Domains form a tree, so rows at every level that has pools of its own are exactly the
-    condition that all pools fit on the leaves (a laminar family of capacities).
-    """
-    network = scenario.fleet.network
-    rows = []
-    for level in Affinity:
-        own = {
-            (pool.domain, pool.node_type)
-            for pool in pools
-            if scenario.workloads[pool.workload].affinity is level
-        }
-        for domain, leaves in network.domains(level).items():
-            if not any(place == domain for place, _ in own):
-                continue
-            supply = domain_supply(scenario, level, domain)
-            below = {
-                (lower, leaf.domain(lower))
-                for leaf in leaves
-                for lower in list(Affinity)[: list(Affinity).index(level) + 1]
-            }
-            for shape in scenario.fleet.node_types:
-                if (domain, shape.name) not in own:
-                    continue
-                members = tuple(
-                    p
-                    for p, pool in enumerate(pools)
-                    if pool.node_type == shape.name
-                    and (scenario.workloads[pool.workload].affinity, pool.domain) in below
-                )
-                rows.append(SupplySpec(domain, shape.name, supply[shape.name], members))
-    return tuple(rows)
+    return replace(work, promise=promise, pools=tuple(index[p] for p in work.pools))
 
 
 def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, float]:
@@ -405,7 +380,7 @@ def served_share(problem: Problem, work: WorkSpec, flow: Sequence[Floats]) -> Fl
     """[K, T] share of each class's demand that decode and aggregated pools finish."""
     share = np.zeros_like(work.rps)
     for p in work.pools:
-        if problem.pools[p].role is not Role.PREFILL:
+        if problem.pools[p].role is not Role.PREFILL and problem.pools[p].counts:
             share += flow[p]
     share[work.rps == 0.0] = 1.0
     return share

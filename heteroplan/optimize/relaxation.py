@@ -61,7 +61,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
         answer = solver.run(model.lp, effort, integer=False)
     if answer is None or answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
         return None
-    value = answer.objective * model.cost_scale
+    value = problem.fixed_cost + answer.objective * model.cost_scale
     return Relaxation(
         bound=value - MARGIN * abs(value),
         unserved=unserved,
@@ -93,7 +93,7 @@ def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effo
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
         return None
-    value = answer.objective * model.cost_scale
+    value = problem.fixed_cost + answer.objective * model.cost_scale
     return value - MARGIN * abs(value)
 
 

@@ -10,14 +10,16 @@ What today's fixed pools cost at best.
    replica more of each engine, then any sizes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from heteroplan.entities.network import Affinity
 from heteroplan.optimize.model import Model, build_model, read_solution
 from heteroplan.optimize.polish import run_from
 from heteroplan.optimize.problem import (
+    BalanceSpec,
     Floats,
     Ints,
     PoolSpec,
@@ -114,15 +116,16 @@ def _bound(model: Model, answer: Answer) -> float:
 
 def _cost(problem: Problem, found: Solution) -> float:
     return sum(
-        float(pool.run_cost @ sizes)
+        pool.plain_cost * float(sizes.sum())
         for pool, sizes in zip(problem.pools, found.replicas, strict=True)
     )
 
 
 def _floor_cost(model: Model, least: float) -> None:
     """Σ run·n >= least [objective units]: lets the solver see a bound that is known already."""
-    costs = [float(pool.run_cost.sum()) / model.cost_scale for pool in model.problem.pools]
-    terms = [(sizes[0], cost) for sizes, cost in zip(model.n, costs, strict=True)]
+    days = model.problem.intervals / model.cost_scale
+    pools = zip(model.n, model.problem.pools, strict=True)
+    terms = [(sizes[0], pool.plain_cost * days) for sizes, pool in pools]
     if terms:
         model.add(terms, ">=", least * (1 - 1e-9) / model.cost_scale, "cost_floor")
 
@@ -147,6 +150,7 @@ def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
         replace(
             problem.pools[parts[0]],
             domain="",
+            group="",
             most=np.sum([problem.pools[p].most for p in parts], axis=0),
         )
         for parts in members
@@ -158,13 +162,22 @@ def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
         replace(
             problem,
             works=tuple(
-                replace(work, pools=tuple(e for e, pool in enumerate(pools) if pool.workload == w))
+                replace(
+                    work,
+                    max_groups=None,
+                    promise=None,
+                    pools=tuple(e for e, pool in enumerate(pools) if pool.workload == w),
+                )
                 for w, work in enumerate(problem.works)
             ),
             pools=tuple(pools),
+            balances=tuple(_merged_balances(problem, members)),
+            conflicts=(),
+            before=None,
             supplies=tuple(
                 SupplySpec(
                     domain="",
+                    level=Affinity.CLUSTER,
                     node_type=node_type,
                     gpus=gpus,
                     pools=tuple(e for e, pool in enumerate(pools) if pool.node_type == node_type),
@@ -174,6 +187,21 @@ def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
         ),
         members,
     )
+
+
+def _merged_balances(problem: Problem, members: list[list[int]]) -> Iterator[BalanceSpec]:
+    """Of each workload and divided engine the balances of all domains added up."""
+    merged = {p: e for e, pools in enumerate(members) for p in pools}
+    found: dict[tuple[int, str], BalanceSpec] = {}
+    for each in problem.balances:
+        key = (each.workload, each.engine)
+        known = found.get(key, replace(each, left=(), right=()))
+        found[key] = replace(
+            known,
+            left=tuple(sorted({*known.left, *(merged[p] for p in each.left)})),
+            right=tuple(sorted({*known.right, *(merged[p] for p in each.right)})),
+        )
+    yield from found.values()
 
 
 def _outermost(supplies: tuple[SupplySpec, ...]) -> list[SupplySpec]:
@@ -223,7 +251,8 @@ def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str]
         allowed = node_types is None or pool.node_type in node_types
         return replace(
             pool,
-            run_cost=np.full(intervals, pool.run_cost.sum() / intervals),
+            plain_cost=pool.plain_cost * problem.intervals / intervals,
+            run_cost=np.full(intervals, pool.plain_cost * problem.intervals / intervals),
             load=at_peaks(pool.load, pool.workload),
             most=np.full(intervals, pool.most.min() if allowed else 0),
         )
@@ -238,4 +267,6 @@ def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str]
         supplies=tuple(
             replace(row, gpus=np.full(intervals, row.gpus.min())) for row in problem.supplies
         ),
+        before=None,
+        fixed_cost=0.0,
     )

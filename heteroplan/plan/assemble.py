@@ -17,8 +17,10 @@ from heteroplan.entities.plan import (
 )
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.problem import Floats, Ints, Problem, Solution, domain_supply
+from heteroplan.optimize.mix import halves_of
+from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.solve import Outcome
+from heteroplan.optimize.supply import domain_supply
 from heteroplan.plan.flow import exact_flow, unserved_share
 from heteroplan.plan.shortage import limits
 from heteroplan.units import s_to_hours
@@ -124,11 +126,7 @@ def _workload_plan(
     asked = work.rps > 0
     in_mix = np.where(asked, 1.0 - unserved, 1.0).min(axis=0) * demand
     counts = {
-        role: sum(
-            (replicas[p] for p in work.pools if problem.pools[p].role is role),
-            start=np.zeros(problem.intervals, dtype=np.int64),
-        )
-        for role in (Role.PREFILL, Role.DECODE)
+        role: replicas[problem.members(w, role)].sum(axis=0) for role in (Role.PREFILL, Role.DECODE)
     }
     return WorkloadPlan(
         name=work.name,
@@ -154,24 +152,33 @@ def _capacity_rps(
 
     In each domain the smaller of prefill and decode, and what aggregated engines add.
     """
-    workload, work = scenario.workloads[w], problem.works[w]
-    by_domain: dict[str, dict[Role, Floats]] = {}
-    for p in work.pools:
-        pool = problem.pools[p]
-        points = candidates[pool.candidate].points
+    workload = scenario.workloads[w]
+    own: dict[int, Floats] = {}
+    for p in problem.works[w].pools:
+        points = candidates[problem.pools[p].candidate].points
         each = np.zeros(problem.intervals)
         for t, demand in enumerate(workload.demand):
             rates = [point.capacity_rps for point in points[t]]
             if all(rates):
                 busy_s = sum(k.share / r for k, r in zip(demand.classes, rates, strict=True))
                 each[t] = 1.0 / busy_s
-        roles = by_domain.setdefault(
-            pool.domain, {role: np.zeros(problem.intervals) for role in Role}
-        )
-        roles[pool.role] += replicas[p] * each
+        own[p] = replicas[p] * each
     total = np.zeros(problem.intervals)
-    for roles in by_domain.values():
-        total += np.minimum(roles[Role.PREFILL], roles[Role.DECODE]) + roles[Role.AGGREGATED]
+    for pools in problem.groups(w).values():
+        prefill, decode, alone = (_role_rps(problem, pools, own, role) for role in Role)
+        total += np.minimum(prefill, decode) + alone
+    return total
+
+
+def _role_rps(problem: Problem, pools: Sequence[int], own: dict[int, Floats], role: Role) -> Floats:
+    """[T] rate of one role in a group; of a divided engine that of its smaller half."""
+    mine = [p for p in pools if problem.pools[p].role is role]
+    total = np.zeros(problem.intervals)
+    for p in mine:
+        if problem.pools[p].part is None:
+            total += own[p]
+    for halves in halves_of(problem, mine):
+        total += np.minimum(*(np.sum([own[p] for p in half], axis=0) for half in halves))
     return total
 
 
@@ -238,7 +245,8 @@ def _totals(
         started = int(starts[p].sum())
         drained = started
         if not problem.cyclic:
-            drained += int(replicas[p, 0] - replicas[p, -1])
+            ran = replicas[p, 0] if problem.before is None else problem.before[p]
+            drained += int(ran - replicas[p, -1])
         hours = pool.gpus * (
             int(replicas[p].sum()) * problem.hours
             + started * s_to_hours(engine.startup_s)

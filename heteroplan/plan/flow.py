@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import Floats, Problem, Solution, WorkSpec, served_share
 
 ROUNDING = 2e-6
@@ -20,19 +19,17 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
         np.where((solution.replicas[p] > 0) & (share > 0), share, 0.0)
         for p, share in enumerate(solution.flow)
     ]
-    for work in problem.works:
-        by_domain: dict[str, dict[Role, list[int]]] = {}
-        for p in work.pools:
-            pool = problem.pools[p]
-            by_domain.setdefault(pool.domain, {}).setdefault(pool.role, []).append(p)
-        for roles in by_domain.values():
-            prefill, decode = roles.get(Role.PREFILL, []), roles.get(Role.DECODE, [])
-            common = np.minimum(_total(work, flow, prefill), _total(work, flow, decode))
-            _scale(flow, prefill, common, _total(work, flow, prefill))
-            _scale(flow, decode, common, _total(work, flow, decode))
-        finishing = [p for p in work.pools if problem.pools[p].role is not Role.PREFILL]
-        served = _total(work, flow, finishing)
-        _scale(flow, list(work.pools), np.minimum(served, 1.0), served)
+    halves = [each for each in problem.balances if each.engine]
+    pairs = [each for each in problem.balances if not each.engine]
+    for balance in (*halves, *pairs, *halves):
+        work = problem.works[balance.workload]
+        totals = [_total(work, flow, side) for side in (balance.left, balance.right)]
+        common = np.minimum(*totals)
+        for side, total in zip((balance.left, balance.right), totals, strict=True):
+            _scale(flow, side, common, total)
+    for w, work in enumerate(problem.works):
+        served = _total(work, flow, problem.finishing(w))
+        _scale(flow, work.pools, np.minimum(served, 1.0), served)
     return tuple(flow)
 
 

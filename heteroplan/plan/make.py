@@ -6,7 +6,7 @@ from dataclasses import replace
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.problem import build_problem
+from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solver import Stop

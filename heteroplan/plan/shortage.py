@@ -107,8 +107,7 @@ def _reached_limits(problem: Problem, w: int, t: int, replicas: Ints) -> list[st
         f"max_replicas of {role.value}"
         for role in Role
         if role in work.max_replicas
-        and sum(int(replicas[p, t]) for p in work.pools if problem.pools[p].role is role)
-        >= work.max_replicas[role]
+        and int(replicas[problem.members(w, role), t].sum()) >= work.max_replicas[role]
     ]
 
 
@@ -118,8 +117,8 @@ def _full_places(
     """Such as `h100x8 full in a-s1, a-s2`, and domains where one half fits but not both."""
     full: dict[tuple[str, int], list[str]] = {}
     cramped: list[str] = []
-    for domain in dict.fromkeys(problem.pools[p].domain for p in pools):
-        here = [p for p in pools if problem.pools[p].domain == domain]
+    for domain in dict.fromkeys(problem.pools[p].group for p in pools):
+        here = [p for p in pools if problem.pools[p].group == domain]
         for p in here:
             found = _full_place(problem, (p,), t, residual)
             if found is not None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from heteroplan.optimize import blocks
 from heteroplan.optimize.blocks import (
@@ -168,9 +169,18 @@ def test_copies_of_a_cheaper_engine_beat_a_bigger_one() -> None:
     """Two replicas at 1 serve 0.4; one at 2.5 serves 0.39: never worth it. One at 1.9 may be."""
     share = np.array([[0.2], [0.39]])
     start = np.zeros((2, 1))
-    assert not_beaten(np.array([[1.0], [2.5]]), start, share, True).tolist() == [True, False]
-    assert not_beaten(np.array([[1.0], [1.9]]), start, share, True).tolist() == [True, True]
-    assert not_beaten(np.array([[1.0], [2.5]]), start, share, False).tolist() == [True, True]
+    new = np.ones(2, dtype=bool)
+
+    def kept(
+        dear: float, *, new: NDArray[np.bool_] = new, copies_allowed: bool = True
+    ) -> list[bool]:
+        price = np.array([[1.0], [dear]])
+        return not_beaten(price, start, share, new, copies_allowed).tolist()
+
+    assert kept(2.5) == [True, False]
+    assert kept(1.9) == [True, True]
+    assert kept(2.5, copies_allowed=False) == [True, True]
+    assert kept(2.5, new=np.array([True, False])) == [True, True]
 
 
 def test_the_grid_keeps_the_engines_that_serve_cheapest() -> None:

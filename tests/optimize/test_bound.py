@@ -9,7 +9,8 @@ from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.optimize import bound as bounds
 from heteroplan.optimize.bound import improve_prices, priced_bound
-from heteroplan.optimize.problem import Problem, build_problem
+from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solve import solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.reference import optimum

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.model import Model, build_model
-from heteroplan.optimize.problem import build_problem
 from tests.builders import candidates, engine, fleet, scenario, workload
 
 GOLDEN = Path(__file__).with_name("golden.lp")

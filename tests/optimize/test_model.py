@@ -17,8 +17,9 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
 from heteroplan.optimize import model as model_module
 from heteroplan.optimize import solver
+from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem, build_problem
+from heteroplan.optimize.problem import Problem
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.reference import optimum
 

@@ -8,8 +8,9 @@ import pytest
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
+from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.primal import Incumbent, by_size, place_all
-from heteroplan.optimize.problem import Problem, Solution, build_problem
+from heteroplan.optimize.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 

@@ -15,8 +15,9 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
 from heteroplan.inputs import load
 from heteroplan.optimize import solver
+from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.model import build_model
-from heteroplan.optimize.problem import Problem, build_problem
+from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort, Verdict
 from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload

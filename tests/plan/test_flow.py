@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.plan import Termination
-from heteroplan.optimize.problem import Floats, Problem, Solution, build_problem
+from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.solve import Outcome
 from heteroplan.plan.assemble import assemble
 from heteroplan.plan.flow import exact_flow, unserved_share
