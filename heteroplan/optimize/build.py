@@ -195,7 +195,7 @@ def _most_replicas(
     wanted = workload.min_replicas.get(candidate.engine.role, 0)
     useful = np.where(np.isfinite(load), load, 0.0).sum(axis=0).max(initial=0.0)
     if workload.resilience is not None and workload.resilience.lose is Loss.NODE:
-        useful += on_one_node(node_gpus, candidate.engine.gpus)
+        useful += max(1, node_gpus // candidate.engine.gpus)
     return np.minimum(room, max(ceil(useful - COVER_TOLERANCE), wanted)).astype(np.int64)
 
 
@@ -228,19 +228,13 @@ def _promise(
     if resilience is None:
         return None
     if resilience.lose is Loss.NODE:
-        size = {shape.name: shape.gpus for shape in place.scenario.fleet.node_types}
-        lost = {p: on_one_node(size[pools[p].node_type], pools[p].gpus) for p in mine}
-        return PromiseSpec(resilience.serve, (), lost)
+        sizes = {shape.name: shape.gpus for shape in place.scenario.fleet.node_types}
+        return PromiseSpec(resilience.serve, (), sizes)
     gone: dict[str, list[int]] = {}
     for p in mine:
         leaf = place.leaves[pools[p].level, pools[p].domain][0]
         gone.setdefault(leaf.domain(LOST_LEVELS[resilience.lose]), []).append(p)
     return PromiseSpec(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
-
-
-def on_one_node(node_gpus: int, replica_gpus: int) -> int:
-    """Replicas that are lost with a node at most."""
-    return max(1, node_gpus // replica_gpus)
 
 
 def _balances(

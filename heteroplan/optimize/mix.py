@@ -80,17 +80,37 @@ def _left_after_loss(problem: Problem, w: int, replicas: Ints, promise: PromiseS
         touched = {problem.pools[p].group for p in gone}
         lost = sum(covers[name] - group_cover(problem, groups[name], left) for name in touched)
         worst = np.minimum(worst, total - lost)
-    for p, count in promise.lost.items():
-        lost_p = np.minimum(count, replicas[p])
-        name = problem.pools[p].group
-        if any(problem.pools[q].part is not None for q in groups[name]):
-            worst = np.minimum(worst, total - lost_p * mix_share(problem, p))
-            continue
-        left = replicas.copy()
-        left[p] -= lost_p
-        after = group_cover(problem, groups[name], left)
-        worst = np.minimum(worst, total - covers[name] + after)
+    for name, pools in groups.items():
+        for half, capacity in _halves(problem, pools, replicas):
+            for node_type, node_gpus in promise.node_gpus.items():
+                exposed = [p for p in half if problem.pools[p].node_type == node_type]
+                lost = _most_on_a_node(problem, exposed, replicas, node_gpus)
+                worst = np.minimum(worst, total - covers[name] + capacity - lost)
     return worst
+
+
+def _halves(problem: Problem, pools: list[int], replicas: Ints) -> list[tuple[list[int], Floats]]:
+    """Pools that serve each half of a request in one group, and its capacity; see `promise`."""
+    if halves_of(problem, pools):
+        return [(pools, group_cover(problem, pools, replicas))]
+    halves = [
+        [p for p in pools if problem.pools[p].role is not other]
+        for other in (Role.DECODE, Role.PREFILL)
+    ]
+    return [(half, cover_of(problem, half, replicas[half])) for half in halves]
+
+
+def _most_on_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:
+    """[T] greatest capacity of some pools that one node may hold."""
+    per_gpu = {p: mix_share(problem, p) / problem.pools[p].gpus for p in pools}
+    least = np.full(problem.intervals, np.inf)
+    for price in (np.zeros(problem.intervals), *per_gpu.values()):
+        value = node_gpus * price
+        for p in pools:
+            gpus = replicas[p] * problem.pools[p].gpus
+            value = value + gpus * np.maximum(0.0, per_gpu[p] - price)
+        least = np.minimum(least, value)
+    return least
 
 
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:

@@ -198,7 +198,10 @@ def define_balance(model: Model) -> None:
 
 
 def define_demand(model: Model) -> None:
-    """Σ_{decode, aggregated} x[p,k,t] + short[w,k,t] >= 1 [share] for each w, k, t with demand."""
+    """Σ_{decode, aggregated} x[p,k,t] + short[w,k,t] >= 1 [share] for each w, k, t with demand.
+
+    An equality where a promise refers to what is served.
+    """
     for w, work in enumerate(model.problem.works):
         for k in range(len(work.rps)):
             for t in np.flatnonzero(work.rps[k] > 0):
@@ -210,7 +213,8 @@ def define_demand(model: Model) -> None:
                 missing = model.short[w][k][t]
                 if missing is not None:
                     terms.append((missing, 1.0))
-                model.add(terms, ">=", 1.0, f"demand_{w}_{k}_{t}")
+                sense = ">=" if work.promise is None else "=="
+                model.add(terms, sense, 1.0, f"demand_{w}_{k}_{t}")
 
 
 def define_supply(model: Model) -> None:

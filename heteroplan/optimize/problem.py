@@ -84,8 +84,8 @@ class PromiseSpec:
     serve: float
     gone: tuple[tuple[int, ...], ...]
     """Pools that each lost domain takes away; empty where a node may be lost."""
-    lost: dict[int, int]
-    """Replicas of each pool that one node may hold; empty where a domain may be lost."""
+    node_gpus: dict[str, int]
+    """GPUs of a node by node type where a node may be lost; empty where a domain may be."""
 
     @property
     def need(self) -> float:
@@ -358,7 +358,6 @@ def _renumbered(work: WorkSpec, index: Mapping[int, int]) -> WorkSpec:
         promise = replace(
             promise,
             gone=tuple(tuple(index[p] for p in pools) for pools in promise.gone),
-            lost={index[p]: count for p, count in promise.lost.items()},
         )
     return replace(work, promise=promise, pools=tuple(index[p] for p in work.pools))
 

@@ -54,7 +54,7 @@ def _define_spare(model: "Model", w: int, t: int) -> Spare:
     for p in problem.works[w].pools:
         load = load_of(problem, p, t)
         if np.isfinite(load):
-            spare[p] = model.lp.add_variable(f"spare_{p}_{t}", 0, 1)
+            spare[p] = model.lp.add_variable(f"spare_{p}_{t}", 0)
             model.add([(spare[p], load), (model.n[p][t], -1.0)], "<=", 0.0, f"spare_most_{p}_{t}")
     for b, balance in enumerate(problem.balances):
         if balance.workload == w:
@@ -88,54 +88,68 @@ def _keep(model: "Model", w: int, t: int, left: "Terms", promise: PromiseSpec, n
 
 
 def _define_node_loss(model: "Model", w: int, t: int, spare: Spare, promise: PromiseSpec) -> None:
-    """A node may hold lost[p] replicas of pool p: it takes min(lost[p], n[p,t]) of them.
+    """For each group, node type and half of a request: the other groups, and this one's capacity
+    for the half less what one node may hold of it, keep the promise.
 
-    What it takes of several pools at once lies between those cases, and what is served is
-    concave in the replicas, so that no mixture is worse than the worst of them.
+    What is left of the group is the smaller of its halves, each less its own worst loss.
     """
     problem = model.problem
-    groups = problem.groups(w)
-    finishing = [p for p in problem.finishing(w) if p in spare]
-    for p in spare:
-        lost = _define_lost(model, p, t, promise.lost[p])
-        group = groups[problem.pools[p].group]
-        name = f"promise_{w}_{p}_{t}"
-        if any(problem.pools[q].part is not None for q in group):
-            taken = (lost, -1.0 / load_of(problem, p, t))
-            _keep(model, w, t, [*((spare[q], 1.0) for q in finishing), taken], promise, name)
-            continue
-        after = _define_pairs_after(model, p, t, [q for q in group if q in spare], lost)
+    for g, (group, pools) in enumerate(problem.groups(w).items()):
+        usable = [p for p in pools if p in spare]
         others: Terms = [
-            (spare[q], 1.0)
-            for q in finishing
-            if q not in group or problem.pools[q].role is Role.AGGREGATED
+            (spare[p], 1.0)
+            for p in problem.finishing(w)
+            if p in spare and problem.pools[p].group != group
         ]
-        if problem.pools[p].role is Role.AGGREGATED:
-            others.append((lost, -1.0 / load_of(problem, p, t)))
-        _keep(model, w, t, [*others, (after, 1.0)], promise, name)
+        for h, (half, capacity) in enumerate(_halves(model, t, spare, usable)):
+            for node_type, node_gpus in promise.node_gpus.items():
+                exposed = [p for p in half if problem.pools[p].node_type == node_type]
+                if exposed:
+                    name = f"promise_{w}_{g}_{h}_{node_type}_{t}"
+                    lost = _define_lost(model, exposed, t, node_gpus, name)
+                    _keep(model, w, t, [*others, *capacity, (lost, -1.0)], promise, name)
 
 
-def _define_pairs_after(
-    model: "Model", p: int, t: int, group: Sequence[int], lost: pulp.LpVariable
-) -> pulp.LpVariable:
-    """after <= capacity of prefill and of decode in the group when pool p has lost replicas."""
+def _halves(
+    model: "Model", t: int, spare: Spare, pools: Sequence[int]
+) -> "list[tuple[list[int], Terms]]":
+    """Pools that serve each half of a request in one group, and its capacity.
+
+    Where an engine is divided all pools count as one half, and a loss anywhere as one of it.
+    """
     problem = model.problem
-    after = model.lp.add_variable(f"after_{p}_{t}", 0, 1)
-    for role in (Role.PREFILL, Role.DECODE):
-        side = [q for q in group if problem.pools[q].role is role]
-        terms: Terms = [(after, 1.0)]
-        terms += [(model.n[q][t], -1.0 / load_of(problem, q, t)) for q in side]
-        if p in side:
-            terms.append((lost, 1.0 / load_of(problem, p, t)))
-        model.add(terms, "<=", 0.0, f"after_{role.value}_{p}_{t}")
-    return after
+    if any(problem.pools[p].part is not None for p in pools):
+        finishing = set(problem.finishing(problem.pools[pools[0]].workload))
+        return [(list(pools), [(spare[p], 1.0) for p in pools if p in finishing])]
+    halves = [
+        [p for p in pools if problem.pools[p].role is not other]
+        for other in (Role.DECODE, Role.PREFILL)
+    ]
+    return [
+        (half, [(model.n[p][t], 1.0 / load_of(problem, p, t)) for p in half]) for half in halves
+    ]
 
 
-def _define_lost(model: "Model", p: int, t: int, most_lost: int) -> pulp.LpVariable:
-    """lost >= min(most_lost, n[p,t]): lost >= n - most·full and lost >= most_lost·full."""
-    lost = model.lp.add_variable(f"lost_{p}_{t}", 0, most_lost)
-    most = float(max(1, model.problem.pools[p].most[t]))
-    full = model.lp.add_variable(f"full_{p}_{t}", 0, 1, "Integer")
-    model.add([(lost, 1.0), (model.n[p][t], -1.0), (full, most)], ">=", 0.0, f"lost_few_{p}_{t}")
-    model.add([(lost, 1.0), (full, -float(most_lost))], ">=", 0.0, f"lost_many_{p}_{t}")
+def _define_lost(
+    model: "Model", pools: Sequence[int], t: int, node_gpus: int, name: str
+) -> pulp.LpVariable:
+    """lost >= what one node may hold: max Σ k/load, Σ gpus·k <= node_gpus, 0 <= k <= n.
+
+    By duality that is the least of node_gpus·price + Σ n·max(0, 1/load - price·gpus) over
+    the prices 1/(load·gpus) of the pools and 0; binaries choose one of them.
+    """
+    problem = model.problem
+    per_gpu = {p: 1.0 / (load_of(problem, p, t) * problem.pools[p].gpus) for p in pools}
+    lost = model.lp.add_variable(f"lost_{name}", 0)
+    choices: Terms = []
+    for i, price in enumerate(dict.fromkeys([0.0, *per_gpu.values()])):
+        chosen = model.lp.add_variable(f"lost_at_{i}_{name}", 0, 1, "Integer")
+        choices.append((chosen, 1.0))
+        weights = {p: problem.pools[p].gpus * max(0.0, per_gpu[p] - price) for p in pools}
+        most = sum(weights[p] * float(problem.pools[p].most[t]) for p in pools)
+        most += node_gpus * price
+        terms: Terms = [(lost, 1.0), (chosen, -most)]
+        terms += [(model.n[p][t], -weights[p]) for p in pools if weights[p] > 0]
+        model.add(terms, ">=", node_gpus * price - most, f"lost_row_{i}_{name}")
+    model.add(choices, "==", 1.0, f"lost_choice_{name}")
     return lost
