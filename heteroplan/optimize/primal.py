@@ -27,6 +27,8 @@ from heteroplan.optimize.solver import Stop, never
 
 NOISE, WHOLE = 1e-6, 0.01
 """Relative and absolute [requests] noise in a shortage that no rank depends on."""
+TIE = 1e-6
+"""Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
 ESCALATION = 0.1
 """Step of a supply price, as a share of what the GPU costs."""
 
@@ -104,7 +106,7 @@ def place_all(
 ) -> Incumbent:
     """A first plan: workloads in `order`, each beside those before it, until `stop()`."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
-    held_price = pool_prices(problem, prices)
+    held_price = steered(problem, prices)
     for w in order:
         if stop():
             break
@@ -148,6 +150,14 @@ def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
     return np.where(missing > SERVED_TOLERANCE, missing, 0.0).max(axis=0)
 
 
+def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
+    """[P, T] price of the GPUs that a replica holds: of supply, and a little of scarce leaves."""
+    dearest = max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
+    scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
+    held_price = pool_prices(problem, prices)
+    return held_price + steer * dearest * scarcity.reshape(-1, 1)
+
+
 def _gpu_price(problem: Problem) -> Floats:
     """[R] running cost of a GPU for an interval."""
     return np.array(
@@ -164,26 +174,47 @@ def _gpu_price(problem: Problem) -> Floats:
 def reinsert(problem: Problem, best: Incumbent, prices: Floats, works: Sequence[int]) -> Incumbent:
     """Take some workloads out and place them again in this order; kept when it ranks better."""
     replicas = best.solution.replicas.copy()
+    _place_in_turn(problem, replicas, works, steered(problem, prices))
+    return _better_of(problem, best, replicas, works)
+
+
+def replaced(problem: Problem, plan: Incumbent, works: Sequence[int], *, steer: float) -> Incumbent:
+    """Some workloads again, away from scarce leaves at the price `steer`, whatever they cost."""
+    replicas = plan.solution.replicas.copy()
+    no_price = np.zeros((len(problem.supplies), problem.intervals))
+    _place_in_turn(problem, replicas, works, steered(problem, no_price, steer))
+    return _changed(problem, plan, replicas, works)
+
+
+def _place_in_turn(
+    problem: Problem, replicas: Ints, works: Sequence[int], held_price: Floats
+) -> None:
+    """Take workloads out of `replicas` and place them again, one after another."""
     for w in works:
         replicas[list(problem.works[w].pools)] = 0
-    held_price = pool_prices(problem, prices)
     for w in works:
         place(problem, w, replicas, held_price)
-    return _better_of(problem, best, replicas, works)
 
 
 def _better_of(
     problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
 ) -> Incumbent:
     """`best`, or the plan with `replicas` in which the pools of `changed` are new."""
+    tried = _changed(problem, best, replicas, changed)
+    return tried if tried.rank < best.rank else best
+
+
+def _changed(
+    problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
+) -> Incumbent:
+    """The plan with `replicas` in which the pools of `changed` are new."""
     flow = list(best.solution.flow)
     for w in changed:
         for p, share in zip(
             problem.works[w].pools, mixed_flow_of(problem, w, replicas), strict=True
         ):
             flow[p] = share
-    tried = incumbent(problem, Solution(replicas, tuple(flow)))
-    return tried if tried.rank < best.rank else best
+    return incumbent(problem, Solution(replicas, tuple(flow)))
 
 
 def sweep(
@@ -219,7 +250,7 @@ def place_guided(
 ) -> Incumbent:
     """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
-    held_price = pool_prices(problem, prices)
+    held_price = steered(problem, prices)
     limit = _near(sizes, slack=1)
     for w in order:
         if stop():
@@ -230,7 +261,7 @@ def place_guided(
 
 def nudge(problem: Problem, best: Incumbent, w: int, slack: int) -> Incumbent:
     """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
-    no_price = np.zeros((len(problem.pools), problem.intervals))
+    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     limit = _near(best.solution.replicas.astype(np.float64), slack)
     parts = _parts(problem, w, best.solution.flow)
     replicas = best.solution.replicas.copy()

@@ -13,6 +13,9 @@
 5. *Polish.* MIPs near the best plan, then the whole program from the best plan, until the gap
    or the time is reached.
 
+6. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
+   (`scarce`).
+
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
@@ -41,6 +44,7 @@ from heteroplan.optimize.primal import (
 )
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
+from heteroplan.optimize.scarce import spare_scarce
 from heteroplan.optimize.search import Progress, Search, ShortageBound, silent
 from heteroplan.optimize.solver import Effort, Stop, Verdict, never
 from heteroplan.optimize.static import cheapest_constant
@@ -94,6 +98,7 @@ def solve(
         if search.done():
             break
     _last_bound(search)
+    _spare_scarce(search)
     if search.best is None or search.best.broken:
         raise NoPlanError(
             "no plan keeps min_replicas, max_replicas and pd_ratio within the time limit; "
@@ -115,6 +120,17 @@ def _last_bound(search: Search) -> None:
         effort = Effort(deadline=until)
         found_short = bound_at_shortage(search.problem, search.plan.unserved, effort)
         search.raise_short_bound(found_short or 0.0)
+
+
+def _spare_scarce(search: Search) -> None:
+    """Off scarce hardware where that costs nothing; stops with the user or some seconds after."""
+    until = max(search.deadline, monotonic()) + GRACE_S
+
+    def stop() -> bool:
+        return search.interrupted or search.stop() or monotonic() >= until
+
+    if search.best is not None and not search.best.broken:
+        search.best = spare_scarce(search.problem, search.best, stop)
 
 
 def _stages(search: Search) -> Iterator[None]:
