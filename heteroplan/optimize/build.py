@@ -9,7 +9,7 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Scenario
-from heteroplan.entities.workload import Loss, Role, Workload
+from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.optimize.problem import (
     COVER_TOLERANCE,
     BalanceSpec,
@@ -67,9 +67,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         conflicts=tuple(_conflicts(scenario, works, pools)),
         hardware=tuple(hardware_tree(place, pools)),
         before=before,
-        fixed_cost=0.0
-        if before is None
-        else sum(pool.drain_cost * int(n) for pool, n in zip(pools, before, strict=True)),
+        fixed_cost=_draining_cost(scenario, candidates, pools, before),
     )
 
 
@@ -134,7 +132,7 @@ def _pool(
     scenario, engine = place.scenario, candidate.engine
     workload, horizon = scenario.workloads[w], scenario.horizon
     shape = scenario.fleet.node_type(candidate.node_type)
-    price = engine.gpus * (shape.usd_per_gpu_hour if scenario.objective is Objective.COST else 1.0)
+    price = _price_per_hour(scenario, engine, candidate.node_type)
     load = np.array(
         [
             [
@@ -314,3 +312,57 @@ def _running(
         ],
         dtype=np.int64,
     )
+
+
+def _draining_cost(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    pools: Sequence[PoolSpec],
+    before: Ints | None,
+) -> float:
+    """Of all that runs when the horizon starts, objective units."""
+    if before is None:
+        return 0.0
+    in_pools = sum(pool.drain_cost * int(n) for pool, n in zip(pools, before, strict=True))
+    return in_pools + sum(
+        _price_per_hour(scenario, engine, node_type) * s_to_hours(engine.drain_s)
+        for engine, node_type in strays(scenario, candidates, pools)
+    )
+
+
+def strays(
+    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+) -> list[tuple[Engine, str]]:
+    """Engine and node type of replicas that run when the horizon starts where no pool may."""
+    engines = {
+        (workload.name, engine.name): engine
+        for workload in scenario.workloads
+        for engine in workload.profile.engines
+    }
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    homes = {
+        (
+            candidates[pool.candidate].workload,
+            candidates[pool.candidate].engine.name,
+            pool.node_type,
+            pool.level,
+            pool.domain,
+        )
+        for pool in pools
+    }
+    return [
+        (engines[each.workload, each.engine], each.node_type)
+        for each in scenario.current or ()
+        if not any(
+            (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
+            in homes
+            for level in Affinity
+        )
+    ]
+
+
+def _price_per_hour(scenario: Scenario, engine: Engine, node_type: str) -> float:
+    """Of one replica, USD or GPU-hours."""
+    if scenario.objective is Objective.GPU_HOURS:
+        return float(engine.gpus)
+    return engine.gpus * scenario.fleet.node_type(node_type).usd_per_gpu_hour

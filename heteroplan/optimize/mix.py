@@ -81,23 +81,17 @@ def _left_after_loss(problem: Problem, w: int, replicas: Ints, promise: PromiseS
         lost = sum(covers[name] - group_cover(problem, groups[name], left) for name in touched)
         worst = np.minimum(worst, total - lost)
     for name, pools in groups.items():
-        for half, capacity in _halves(problem, pools, replicas):
+        for stage in range(problem.works[w].stages):
+            serving = [p for p in pools if stage in problem.pools[p].stages]
+            capacity = cover_of(problem, serving, replicas[serving])
+            if halves_of(problem, pools):
+                capacity = covers[name]
             for node_type, node_gpus in promise.node_gpus.items():
-                exposed = [p for p in half if problem.pools[p].node_type == node_type]
+                exposed = [p for p in serving if problem.pools[p].node_type == node_type]
                 lost = _most_on_a_node(problem, exposed, replicas, node_gpus)
-                worst = np.minimum(worst, total - covers[name] + capacity - lost)
+                left = np.maximum(0.0, capacity - lost)
+                worst = np.minimum(worst, total - covers[name] + left)
     return worst
-
-
-def _halves(problem: Problem, pools: list[int], replicas: Ints) -> list[tuple[list[int], Floats]]:
-    """Pools that serve each half of a request in one group, and its capacity; see `promise`."""
-    if halves_of(problem, pools):
-        return [(pools, group_cover(problem, pools, replicas))]
-    halves = [
-        [p for p in pools if problem.pools[p].role is not other]
-        for other in (Role.DECODE, Role.PREFILL)
-    ]
-    return [(half, cover_of(problem, half, replicas[half])) for half in halves]
 
 
 def _most_on_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:

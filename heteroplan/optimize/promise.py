@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pulp
 
-from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import Problem, PromiseSpec
 
 if TYPE_CHECKING:
@@ -88,46 +87,60 @@ def _keep(model: "Model", w: int, t: int, left: "Terms", promise: PromiseSpec, n
 
 
 def _define_node_loss(model: "Model", w: int, t: int, spare: Spare, promise: PromiseSpec) -> None:
-    """For each group, node type and half of a request: the other groups, and this one's capacity
-    for the half less what one node may hold of it, keep the promise.
-
-    What is left of the group is the smaller of its halves, each less its own worst loss.
+    """For each group, node type and stage: the other groups, and what this one has left when a
+    node takes of the stage what it may hold, keep the promise.
     """
     problem = model.problem
     for g, (group, pools) in enumerate(problem.groups(w).items()):
         usable = [p for p in pools if p in spare]
-        others: Terms = [
-            (spare[p], 1.0)
-            for p in problem.finishing(w)
-            if p in spare and problem.pools[p].group != group
-        ]
-        for h, (half, capacity) in enumerate(_halves(model, t, spare, usable)):
+        finishing = [p for p in problem.finishing(w) if p in spare]
+        others: Terms = [(spare[p], 1.0) for p in finishing if problem.pools[p].group != group]
+        divided = any(problem.pools[p].part is not None for p in usable)
+        for stage in range(problem.works[w].stages):
+            serving = [p for p in usable if stage in problem.pools[p].stages]
             for node_type, node_gpus in promise.node_gpus.items():
-                exposed = [p for p in half if problem.pools[p].node_type == node_type]
-                if exposed:
-                    name = f"promise_{w}_{g}_{h}_{node_type}_{t}"
-                    lost = _define_lost(model, exposed, t, node_gpus, name)
+                exposed = [p for p in serving if problem.pools[p].node_type == node_type]
+                if not exposed:
+                    continue
+                name = f"promise_{w}_{g}_{stage}_{node_type}_{t}"
+                lost = _define_lost(model, exposed, t, node_gpus, name)
+                if divided:
+                    mine: Terms = [(spare[p], 1.0) for p in finishing if p in usable]
+                    off = _define_off(model, w, t, others, serving, promise, name)
+                    _keep(model, w, t, [*others, *mine, (lost, -1.0), off], promise, name)
+                else:
+                    capacity = _capacity(model, serving, t)
                     _keep(model, w, t, [*others, *capacity, (lost, -1.0)], promise, name)
 
 
-def _halves(
-    model: "Model", t: int, spare: Spare, pools: Sequence[int]
-) -> "list[tuple[list[int], Terms]]":
-    """Pools that serve each half of a request in one group, and its capacity.
+def _capacity(model: "Model", pools: Sequence[int], t: int) -> "Terms":
+    """Σ n / load: of an undivided group what is left is the least of its stages, each so less its
+    own worst loss.
+    """
+    return [(model.n[p][t], 1.0 / load_of(model.problem, p, t)) for p in pools]
 
-    Where an engine is divided all pools count as one half, and a loss anywhere as one of it.
+
+def _define_off(
+    model: "Model",
+    w: int,
+    t: int,
+    others: "Terms",
+    serving: Sequence[int],
+    promise: PromiseSpec,
+    name: str,
+) -> tuple[pulp.LpVariable, float]:
+    """A binary that gives the whole group up: then the others alone must keep the promise.
+
+    A group with divided engines loses at most what its hardest hit stage does, and at most all.
     """
     problem = model.problem
-    if any(problem.pools[p].part is not None for p in pools):
-        finishing = set(problem.finishing(problem.pools[pools[0]].workload))
-        return [(list(pools), [(spare[p], 1.0) for p in pools if p in finishing])]
-    halves = [
-        [p for p in pools if problem.pools[p].role is not other]
-        for other in (Role.DECODE, Role.PREFILL)
-    ]
-    return [
-        (half, [(model.n[p][t], 1.0 / load_of(problem, p, t)) for p in half]) for half in halves
-    ]
+    most = sum(float(problem.pools[p].most[t]) / load_of(problem, p, t) for p in serving)
+    off = model.lp.add_variable(f"off_{name}", 0, 1, "Integer")
+    # others + serve·(1 - off) >= serve·(1 - short), in the form of _keep
+    kept = model.lp.add_variable(f"kept_{name}", 0, promise.serve)
+    model.add([(kept, 1.0), (off, promise.serve)], "<=", promise.serve, f"off_{name}")
+    _keep(model, w, t, [*others, (kept, 1.0)], promise, f"off_{name}")
+    return off, most + promise.serve
 
 
 def _define_lost(

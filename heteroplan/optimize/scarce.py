@@ -155,7 +155,7 @@ def _swapped(problem: Problem, replicas: Ints) -> Iterator[Ints]:
 def _exchanged(
     problem: Problem, replicas: Ints, changes: Sequence[tuple[int, str, str]]
 ) -> Ints | None:
-    """Groups (workload, from, to) stand elsewhere; None where an engine cannot or a group is used."""
+    """Groups (workload, from, to) stand elsewhere; None where that is taken or lacks an engine."""
     moved = replicas.copy()
     for w, group, other in changes:
         pairs = None if group == other else _twins(problem, w, group, other)

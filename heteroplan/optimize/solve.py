@@ -20,7 +20,7 @@ Shortage comes first, priority class by priority class; the gap is that of the c
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from time import monotonic
 
@@ -29,8 +29,10 @@ import numpy as np
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound import improve_prices, priced_bound
+from heteroplan.optimize.mend import WINDOW, repair, short_hours
 from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.primal import (
+    WHOLE,
     Incumbent,
     by_size,
     escalate,
@@ -40,7 +42,6 @@ from heteroplan.optimize.primal import (
     place_guided,
     reinsert,
     sweep,
-    unserved_share,
 )
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
@@ -60,10 +61,6 @@ ESCALATIONS = 6
 """Placements with rising prices."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
-REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
-"""Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
-WINDOW = 4
-"""Intervals of one window of time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +75,32 @@ class Outcome:
     unserved_bound: dict[int, float]
     termination: Termination
     seconds: float
+
+    def changed(self, plan: Incumbent, extra_cost: float, gap: float, seconds: float) -> "Outcome":
+        """The verdict on another plan of the same program that costs `extra_cost` beside.
+
+        What was proved of the cost holds for plans that leave no more unserved than this one.
+        """
+        objective = plan.cost + extra_cost
+        as_short = all(lost <= self.unserved[p] + WHOLE for p, lost in plan.unserved.items())
+        bound = min(self.bound, objective) if as_short else 0.0
+        termination = self.termination
+        proven = as_short and objective - bound <= OPTIMAL_GAP * objective
+        if termination is Termination.OPTIMAL and not proven:
+            termination = Termination.GAP_REACHED
+        if termination is Termination.GAP_REACHED and (
+            not as_short or objective - bound > gap * objective
+        ):
+            termination = Termination.TIME_LIMIT
+        return replace(
+            self,
+            solution=plan.solution,
+            objective=objective,
+            bound=bound,
+            unserved=plan.unserved,
+            termination=termination,
+            seconds=seconds,
+        )
 
 
 def solve(
@@ -190,26 +213,7 @@ def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
         if search.plan.covered and found.cost > search.plan.cost:
             return
     assert best is not None
-    yield from _repair(search, best)
-
-
-def _repair(search: Search, plan: Incumbent) -> Iterator[None]:
-    """In turns: small moves of one workload, small MIPs in the hours that go short."""
-    problem = search.problem
-    before = None
-    for slack, radius, nodes in REPAIRS:
-        effort = search.effort(gap=1e-3, nodes=nodes)
-        for w in by_size(problem):
-            plan = nudge(problem, plan, w, slack)
-            search.offer(plan)
-            yield
-        if plan.covered and before is not None and before.covered:
-            return
-        before = plan
-        for around in _short_hours(problem, plan, radius):
-            plan = polish(problem, plan, around, effort)
-            search.offer(plan)
-            yield
+    yield from repair(search, best)
 
 
 def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
@@ -285,7 +289,7 @@ def _polish_stage(search: Search) -> Iterator[None]:
     problem = search.problem
     works = tuple(range(len(problem.works)))
     pairs = list(combinations(works, 2))
-    yield from _polish_all(search, _short_hours(problem, search.plan, None))
+    yield from _polish_all(search, short_hours(problem, search.plan, None))
     for neighbourhoods in (
         [Neighbourhood((w,), times, 1) for w in works for times in _windows(problem, 6)],
         [Neighbourhood((w,), radius=1) for w in works],
@@ -316,22 +320,6 @@ def _windows(problem: Problem, length: int) -> list[tuple[int, ...]]:
     return [
         tuple((first + i) % problem.intervals for i in range(length))
         for first in range(0, last, max(1, length // 2))
-    ]
-
-
-def _short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[Neighbourhood]:
-    """All workloads around each run of intervals in which demand is left unserved."""
-    works = tuple(range(len(problem.works)))
-    short = np.zeros(problem.intervals, dtype=bool)
-    for w in works:
-        short |= unserved_share(problem, w, plan) > 0
-    near = short | np.roll(short, 1) | np.roll(short, -1)
-    runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
-    return [
-        Neighbourhood(works, tuple(run[i : i + WINDOW].tolist()), radius)
-        for run in runs
-        if near[run[0]]
-        for i in range(0, len(run), WINDOW)
     ]
 
 

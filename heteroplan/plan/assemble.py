@@ -1,17 +1,17 @@
 """The solver's arrays -> a plan in the user's words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import (
     Plan,
     Pool,
     Shortage,
     SolveReport,
-    SupplyUse,
     Totals,
     WorkloadPlan,
 )
@@ -20,16 +20,26 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.mix import halves_of
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.solve import Outcome
-from heteroplan.optimize.supply import domain_supply
 from heteroplan.plan.flow import exact_flow, unserved_share
+from heteroplan.plan.limits import binding_limits
 from heteroplan.plan.shortage import limits
-from heteroplan.units import s_to_hours
+from heteroplan.plan.usage import (
+    busy_share,
+    held_on_leaves,
+    hours_by_priority,
+    spent,
+    supply_use,
+)
 
 
 def assemble(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, outcome: Outcome
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    outcome: Outcome,
+    stays: Sequence[Stay],
 ) -> Plan:
-    """The plan that `outcome` describes, without its baselines.
+    """The plan that `outcome` and `stays` (pools of the problem) describe, without its baselines.
 
     A share of demand that only rounding leaves unserved counts as served.
     """
@@ -39,7 +49,9 @@ def assemble(
     shortages = _shortages(scenario, candidates, problem, replicas, unserved)
     lost = sum(short.unserved_rps for short in shortages) * scenario.horizon.interval_s
     asked = sum(float(work.rps.sum()) for work in problem.works) * scenario.horizon.interval_s
-    supply = _supply_use(scenario, problem, replicas)
+    held = held_on_leaves(problem, stays)
+    supply = supply_use(scenario, held)
+    used = _used_pools(problem, replicas)
     return Plan(
         scenario=scenario,
         candidates=tuple(candidates),
@@ -51,64 +63,55 @@ def assemble(
             unserved_requests_bound=min(lost, sum(outcome.unserved_bound.values())),
             seconds=outcome.seconds,
         ),
-        totals=_totals(scenario, candidates, problem, replicas, supply, lost, asked),
+        totals=Totals(
+            **spent(scenario, candidates, problem, replicas, stays),
+            served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
+            peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
+            gpu_hours_by_priority=hours_by_priority(scenario, problem, held),
+        ),
         utilization=busy_share(problem, replicas, solution.flow),
         savings=(),
-        pools=_pools(scenario, candidates, problem, solution),
+        pools=tuple(_pool(candidates, problem, solution, p) for p in used),
         workloads=tuple(
             _workload_plan(scenario, candidates, problem, w, replicas, unserved[w])
             for w in range(len(problem.works))
         ),
         shortages=shortages,
         supply=supply,
-        stays=(),
-        limits=(),
+        stays=tuple(replace(stay, pool=used.index(stay.pool)) for stay in stays),
+        limits=binding_limits(problem, replicas, shortages),
     )
 
 
-def busy_share(problem: Problem, replicas: Ints, flow: Sequence[Floats]) -> float:
-    """Busy GPU-time / GPU-time of replicas [P, T] that serve; 0 where there is none."""
-    busy, present = 0.0, 0.0
-    for p, pool in enumerate(problem.pools):
-        load = np.where(flow[p] > 0, pool.load, 0.0)
-        busy += pool.gpus * float((load * flow[p]).sum())
-        present += pool.gpus * float(replicas[p].sum())
-    return busy / present if present else 0.0
-
-
-def _pools(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, solution: Solution
-) -> tuple[Pool, ...]:
+def _used_pools(problem: Problem, replicas: Ints) -> list[int]:
     """By workload, role, engine, node type and domain, in the order of the files."""
     order = list(Role)
-    used = [p for p in range(len(problem.pools)) if solution.replicas[p].any()]
-    used.sort(
+    return sorted(
+        (p for p in range(len(problem.pools)) if replicas[p].any()),
         key=lambda p: (
             problem.pools[p].workload,
             order.index(problem.pools[p].role),
             problem.pools[p].candidate,
             p,
-        )
+        ),
     )
-    pools = []
-    for p in used:
-        pool = problem.pools[p]
-        work = problem.works[pool.workload]
-        pools.append(
-            Pool(
-                workload=work.name,
-                role=pool.role,
-                engine=candidates[pool.candidate].engine.name,
-                node_type=pool.node_type,
-                gpus_per_replica=pool.gpus,
-                domain=pool.domain,
-                level=pool.level,
-                group=f"{work.name}@{pool.group}",
-                replicas=tuple(solution.replicas[p].tolist()),
-                flow_rps=tuple(tuple(row) for row in (solution.flow[p] * work.rps).tolist()),
-            )
-        )
-    return tuple(pools)
+
+
+def _pool(candidates: Sequence[Candidate], problem: Problem, solution: Solution, p: int) -> Pool:
+    pool = problem.pools[p]
+    work = problem.works[pool.workload]
+    return Pool(
+        workload=work.name,
+        role=pool.role,
+        engine=candidates[pool.candidate].engine.name,
+        node_type=pool.node_type,
+        gpus_per_replica=pool.gpus,
+        domain=pool.domain,
+        level=pool.level,
+        group=f"{work.name}@{pool.group}",
+        replicas=tuple(solution.replicas[p].tolist()),
+        flow_rps=tuple(tuple(row) for row in (solution.flow[p] * work.rps).tolist()),
+    )
 
 
 def _workload_plan(
@@ -202,64 +205,4 @@ def _shortages(
         )
         for w, work in enumerate(problem.works)
         for t in np.flatnonzero(missing[w].any(axis=0)).tolist()
-    )
-
-
-def _supply_use(scenario: Scenario, problem: Problem, replicas: Ints) -> tuple[SupplyUse, ...]:
-    held = problem.held(replicas)
-    clusters = [
-        domain_supply(scenario, Affinity.CLUSTER, cluster)
-        for cluster in scenario.fleet.network.domains(Affinity.CLUSTER)
-    ]
-    rows = []
-    for shape in scenario.fleet.node_types:
-        members = [p for p, pool in enumerate(problem.pools) if pool.node_type == shape.name]
-        present = sum(
-            (cluster[shape.name] for cluster in clusters),
-            start=np.zeros(problem.intervals, dtype=np.int64),
-        )
-        rows.append(
-            SupplyUse(
-                node_type=shape.name,
-                supply=tuple(present.tolist()),
-                held=tuple(held[members].sum(axis=0).tolist()),
-            )
-        )
-    return tuple(rows)
-
-
-def _totals(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    replicas: Ints,
-    supply: Sequence[SupplyUse],
-    lost: float,
-    asked: float,
-) -> Totals:
-    """GPU-hours and cost of running, starting and draining replicas, whatever the objective."""
-    starts = problem.starts(replicas)
-    gpu_hours, cost_usd = 0.0, 0.0
-    for p, pool in enumerate(problem.pools):
-        engine = candidates[pool.candidate].engine
-        started = int(starts[p].sum())
-        drained = started
-        if not problem.cyclic:
-            ran = replicas[p, 0] if problem.before is None else problem.before[p]
-            drained += int(ran - replicas[p, -1])
-        hours = pool.gpus * (
-            int(replicas[p].sum()) * problem.hours
-            + started * s_to_hours(engine.startup_s)
-            + drained * s_to_hours(engine.drain_s)
-        )
-        gpu_hours += hours
-        cost_usd += hours * scenario.fleet.node_type(pool.node_type).usd_per_gpu_hour
-    return Totals(
-        gpu_hours=gpu_hours,
-        cost_usd=cost_usd,
-        served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
-        peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
-        starts=int(starts.sum()),
-        moves=0,
-        gpu_hours_by_priority={},
     )

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.plan import Plan
+from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.primal import incumbent
+from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.search import Progress
-from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.optimize.solver import Stop
+from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.assemble import assemble
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
@@ -31,7 +35,33 @@ def make_plan(
     NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     problem = build_problem(scenario, candidates)
-    outcome = solve(problem, gap=gap, time_limit_s=time_limit_s, stop=stop, progress=progress)
-    plan = assemble(scenario, candidates, problem, outcome)
+    outcome, settled = _solved(scenario, candidates, problem, gap, time_limit_s, stop, progress)
+    plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
     verify(plan, gap=gap)
-    return replace(plan, savings=baselines(plan, problem, stop=stop, time_limit_s=time_limit_s))
+    savings = baselines(plan, problem, gap=gap, stop=stop, time_limit_s=time_limit_s)
+    return replace(plan, savings=savings)
+
+
+def _solved(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    gap: float,
+    time_limit_s: float,
+    stop: Stop,
+    progress: Progress,
+) -> tuple[Outcome, Settled]:
+    """Sizes and where they stand; solved closer where moves between nodes cost the gap."""
+    began, wanted = monotonic(), gap
+    while True:
+        left = time_limit_s - (monotonic() - began)
+        outcome = solve(problem, gap=wanted, time_limit_s=left, stop=stop, progress=progress)
+        plan = incumbent(problem, outcome.solution)
+        settled = settle(scenario, candidates, problem, plan, gap, stop)
+        extra = settled.moves_cost(problem)
+        seconds = monotonic() - began
+        final = outcome.changed(settled.plan, extra, gap, seconds)
+        missed = final.termination is Termination.TIME_LIMIT is not outcome.termination
+        if not missed or seconds >= time_limit_s or wanted <= 0.0 or stop():
+            return final, settled
+        wanted = max(0.0, wanted - 2 * (final.objective - outcome.objective) / final.objective)

@@ -1,45 +1,134 @@
-"""What the plan saves: the same demand met by sizes that never change, and the proven bound."""
+"""What the plan saves against other ways to meet the same demand, and the proven bound.
 
+Sizes that never change; HeteroScale's greedy scheduler; the plan without its promises.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
 
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.problem import Problem, unserved_requests
+from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solver import Stop, Verdict
 from heteroplan.optimize.static import ConstantSizes, cheapest_constant
-from heteroplan.plan.assemble import busy_share
+from heteroplan.placement import pack
+from heteroplan.plan.greedy_topology import greedy_topology
+from heteroplan.plan.usage import Spent, busy_share, held_on_leaves, hours_by_priority, spent
 
 GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
 TIME_SHARE = 0.2
 """Of the plan's time limit, for all static baselines together (a second at least); what else
 ends them is counted in nodes."""
+GREEDY = "greedy_topology"
+GREEDY_PAIRED = "greedy_topology_paired"
+WITHOUT_RESILIENCE = "without_resilience"
 STATIC = "static_peak"
 STATIC_ONE_GPU = "static_peak_one_gpu_type"
 NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
 STOPPED = "not computed, interrupted"
+PROMISELESS = "survives no loss"
 NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
 def baselines(
-    plan: Plan, problem: Problem, *, stop: Stop, time_limit_s: float = 60.0
+    plan: Plan, problem: Problem, *, gap: float, stop: Stop, time_limit_s: float = 60.0
 ) -> tuple[Baseline, ...]:
-    """`static_peak`, `static_peak_one_gpu_type` and `lower_bound`, in this order.
+    """Static peaks, greedy schedules, the plan without promises where it has any, the bound.
 
-    `time_limit_s` is the plan's; the baselines take a part of it on top.
+    `gap` and `time_limit_s` are the plan's; static baselines take a part of the time on top, the
+    plan without promises as much again.
     """
-    if plan.covered and stop():
-        static = (_without_figure(STATIC, STOPPED), _without_figure(STATIC_ONE_GPU, STOPPED))
-    elif plan.covered:
+    return (
+        *_static_peaks(plan, problem, stop, time_limit_s),
+        *_greedy(plan, problem, stop),
+        *_without_promises(plan, gap, stop, time_limit_s),
+        _lower_bound(plan),
+    )
+
+
+def _static_peaks(
+    plan: Plan, problem: Problem, stop: Stop, time_limit_s: float
+) -> tuple[Baseline, Baseline]:
+    if plan.covered and not stop():
         deadline = monotonic() + max(1.0, TIME_SHARE * time_limit_s)
-        static = (_static(plan, problem, deadline, stop), _one_gpu(plan, problem, deadline, stop))
-    else:
+        return _static(plan, problem, deadline, stop), _one_gpu(plan, problem, deadline, stop)
+    note = STOPPED
+    if not plan.covered:
         note = NO_SIZE if plan.report.unserved_requests_bound > 0 else NOT_COMPARED
-        static = (_without_figure(STATIC, note), _without_figure(STATIC_ONE_GPU, note))
-    return (*static, _lower_bound(plan))
+    return _without_figure(STATIC, note), _without_figure(STATIC_ONE_GPU, note)
+
+
+def _greedy(plan: Plan, problem: Problem, stop: Stop) -> Iterator[Baseline]:
+    """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs."""
+    for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
+        if stop():
+            yield _without_figure(name, STOPPED)
+            continue
+        day = greedy_topology(problem, plan.scenario, pairs=pairs)
+        flow = mixed_flow(problem, day.replicas)
+        packing = pack(plan.scenario, plan.candidates, problem, day.replicas)
+        use = spent(plan.scenario, plan.candidates, problem, day.replicas)
+        baseline = _compared(
+            plan,
+            name,
+            use["gpu_hours"],
+            use["cost_usd"],
+            busy_share(problem, day.replicas, flow),
+            PROMISELESS if _has_promises(plan) else "",
+        )
+        yield replace(
+            baseline,
+            unserved_requests=sum(unserved_requests(problem, flow).values()),
+            stranded_replica_hours=day.stranded_replica_hours,
+            gpu_hours_by_priority=hours_by_priority(
+                plan.scenario, problem, held_on_leaves(problem, packing.stays)
+            ),
+        )
+
+
+def _has_promises(plan: Plan) -> bool:
+    return any(workload.resilience is not None for workload in plan.scenario.workloads)
+
+
+def _without_promises(
+    plan: Plan, gap: float, stop: Stop, time_limit_s: float
+) -> Iterator[Baseline]:
+    """The same without resilience: what the promise costs. This plan where none is cheaper."""
+    if not _has_promises(plan):
+        return
+    if stop():
+        yield _without_figure(WITHOUT_RESILIENCE, STOPPED)
+        return
+    free = replace(
+        plan.scenario,
+        workloads=tuple(replace(each, resilience=None) for each in plan.scenario.workloads),
+    )
+    problem = build_problem(free, plan.candidates)
+    found = solve(problem, gap=gap, time_limit_s=time_limit_s, stop=stop)
+    lost = sum(found.unserved.values())
+    if lost >= plan.report.unserved_requests and found.objective >= plan.report.objective:
+        use = Spent(
+            gpu_hours=plan.totals.gpu_hours,
+            cost_usd=plan.totals.cost_usd,
+            starts=plan.totals.starts,
+            moves=plan.totals.moves,
+        )
+        lost, utilization = plan.report.unserved_requests, plan.utilization
+    else:
+        use = spent(free, plan.candidates, problem, found.solution.replicas)
+        utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
+    yield replace(
+        _compared(plan, WITHOUT_RESILIENCE, use["gpu_hours"], use["cost_usd"], utilization, ""),
+        unserved_requests=lost,
+    )
 
 
 def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:

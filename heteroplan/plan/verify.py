@@ -5,111 +5,35 @@ One function a rule; every violation of every rule is found before anything is r
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC
-from functools import cached_property
-from math import ceil, isfinite
+from collections.abc import Iterator
+from math import inf, isfinite
 
-from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import Plan, Pool, Termination
+from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import PlanViolationError
-from heteroplan.units import s_to_hours
+from heteroplan.plan.facts import TOLERANCE, Facts, class_demand, close, grouped, name_of
+from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.plan.verify_topology import check_apart, check_groups, check_parts, check_promise
 
-TOLERANCE = 2e-6
-"""Relative, for sums of floats and what a solver's tolerances leave."""
 LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
 """From narrow to wide."""
 
 
 def verify(plan: Plan, *, gap: float = 1.0) -> None:
     """Raise PlanViolationError with every rule that the plan breaks; `gap` is the one asked for."""
-    facts = _Facts(plan, gap)
-    found = list(check_pools(facts)) or [text for rule in RULES for text in rule(facts)]
+    facts = Facts(plan, gap)
+    found = (
+        list(check_pools(facts))
+        or list(placement_faults(plan))
+        or [text for rule in RULES for text in rule(facts)]
+    )
     if found:
         raise PlanViolationError("the plan breaks its own inputs:\n" + "\n".join(found))
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """A plan, and what several rules look up in it."""
-
-    plan: Plan
-    gap: float
-
-    @cached_property
-    def steps(self) -> range:
-        return range(self.plan.scenario.horizon.intervals)
-
-    @cached_property
-    def candidates(self) -> dict[tuple[str, str, str], Candidate]:
-        """By workload, engine and node type."""
-        return {
-            (each.workload, each.engine.name, each.node_type): each for each in self.plan.candidates
-        }
-
-    @cached_property
-    def held(self) -> list[list[int]]:
-        """[pool][interval] GPUs of its running and starting replicas."""
-        return [self._held(pool) for pool in self.plan.pools]
-
-    def candidate(self, pool: Pool) -> Candidate:
-        return self.candidates[pool.workload, pool.engine, pool.node_type]
-
-    def changes(self, pool: Pool) -> Iterator[tuple[int, int]]:
-        """(interval, replicas more or fewer than before) where the day has a before."""
-        for t in self.steps if self.plan.scenario.horizon.cyclic else self.steps[1:]:
-            yield t, pool.replicas[t] - pool.replicas[t - 1]
-
-    def _held(self, pool: Pool) -> list[int]:
-        horizon = self.plan.scenario.horizon
-        ahead = ceil(self.candidate(pool).engine.startup_s / horizon.interval_s)
-        held = list(pool.replicas)
-        for t, change in self.changes(pool):
-            for before in range(t - ahead, t):
-                if change > 0 and (horizon.cyclic or before >= 0):
-                    held[before % horizon.intervals] += change
-        return [n * pool.gpus_per_replica for n in held]
-
-    @cached_property
-    def usage(self) -> tuple[float, float, int]:
-        """(GPU-hours, USD, starts) of running, starting and draining."""
-        gpu_hours, cost_usd, starts = 0.0, 0.0, 0
-        for pool in self.plan.pools:
-            engine = self.candidate(pool).engine
-            up = sum(change for _, change in self.changes(pool) if change > 0)
-            down = sum(-change for _, change in self.changes(pool) if change < 0)
-            replica_hours = (
-                sum(pool.replicas) * self.plan.scenario.horizon.interval_hours
-                + up * s_to_hours(engine.startup_s)
-                + down * s_to_hours(engine.drain_s)
-            )
-            price = self.plan.scenario.fleet.node_type(pool.node_type).usd_per_gpu_hour
-            gpu_hours += replica_hours * pool.gpus_per_replica
-            cost_usd += replica_hours * pool.gpus_per_replica * price
-            starts += up
-        return gpu_hours, cost_usd, starts
-
-    @cached_property
-    def present(self) -> list[dict[tuple[str, str], int]]:
-        """[interval] GPUs by (leaf, node type), maintenance applied."""
-        fleet = self.plan.scenario.fleet
-        moments = [at.astimezone(UTC) for at in self.plan.scenario.horizon.boundaries()]
-        return [
-            {
-                (leaf.name, shape.name): shape.gpus
-                * fleet.nodes_available(leaf, shape.name, moments[t], moments[t + 1])
-                for leaf in fleet.network.leaves
-                for shape in fleet.node_types
-            }
-            for t in self.steps
-        ]
-
-
-def check_pools(facts: _Facts) -> Iterator[str]:
+def check_pools(facts: Facts) -> Iterator[str]:
     """Each pool is one that the scenario allows, with one integer size an interval."""
     plan = facts.plan
     workloads = {each.name: each for each in plan.scenario.workloads}
@@ -119,18 +43,29 @@ def check_pools(facts: _Facts) -> Iterator[str]:
         if times > 1:
             yield f"pool {place} stands there {times} times"
     for pool in plan.pools:
-        name = _name(pool)
-        candidate = facts.candidates.get((pool.workload, pool.engine, pool.node_type))
+        name = name_of(pool)
         workload = workloads.get(pool.workload)
-        if candidate is None or workload is None:
+        groups = workload.domains(plan.scenario.fleet.network) if workload else {}
+        if workload is None or facts.group_domain(pool) not in groups:
+            yield f"{name}: {pool.workload} may have no group {pool.group}"
+            continue
+        candidate = facts.candidate(pool)
+        if candidate is None:
             yield f"{name}: no candidate {pool.engine} on {pool.node_type} for {pool.workload}"
             continue
         if (pool.role, pool.gpus_per_replica) != (candidate.engine.role, candidate.engine.gpus):
             yield f"{name}: role or GPUs a replica are not those of engine {pool.engine}"
-        if pool.level is not workload.affinity:
-            yield f"{name}: stands in a {pool.level}, affinity is {workload.affinity}"
-        if pool.domain not in plan.scenario.fleet.network.domains(workload.affinity):
-            yield f"{name}: there is no {workload.affinity} {pool.domain}"
+        levels = [workload.affinity]
+        if candidate.engine.part is not None:
+            levels.append(Affinity.LEAF)
+        if workload.resilience is not None and workload.resilience.lose is not Loss.NODE:
+            levels.append(Affinity(workload.resilience.lose.value))
+        level = min(levels, key=LEVELS.index)
+        if pool.level is not level:
+            yield f"{name}: stands in a {pool.level}, should in a {level}"
+        inside = {leaf.domain(level) for leaf in groups[facts.group_domain(pool)]}
+        if pool.domain not in inside:
+            yield f"{name}: {pool.domain} is not in {pool.group}"
         if len(pool.replicas) != len(facts.steps):
             yield f"{name}: {len(pool.replicas)} sizes for {len(facts.steps)} intervals"
         if any(type(n) is not int or n < 0 for n in pool.replicas):
@@ -142,7 +77,7 @@ def check_pools(facts: _Facts) -> Iterator[str]:
             yield f"{name}: flow is not all finite and at least 0"
 
 
-def check_workloads(facts: _Facts) -> Iterator[str]:
+def check_workloads(facts: Facts) -> Iterator[str]:
     """Each workload has its line, with the demand and the priority of the scenario."""
     asked = [
         (each.name, each.priority, tuple(demand.rps for demand in each.demand))
@@ -153,7 +88,7 @@ def check_workloads(facts: _Facts) -> Iterator[str]:
         yield "workloads: names, priorities or demand are not the scenario's"
 
 
-def check_supply(facts: _Facts) -> Iterator[str]:
+def check_supply(facts: Facts) -> Iterator[str]:
     """GPUs of running and of starting replicas <= GPUs present, in each domain and interval.
 
     A domain must hold the pools that stand in it and in the domains below it.
@@ -180,38 +115,43 @@ def check_supply(facts: _Facts) -> Iterator[str]:
                         )
 
 
-def check_capacity(facts: _Facts) -> Iterator[str]:
+def check_capacity(facts: Facts) -> Iterator[str]:
     """Σ_k flow[k] / capacity[k] <= replicas, for each pool and interval."""
     for pool in facts.plan.pools:
         for t in facts.steps:
             busy = 0.0
-            points = facts.candidate(pool).points[t]
+            points = facts.used(pool).points[t]
             for row, point in zip(pool.flow_rps, points, strict=True):
                 if row[t] > 0:
-                    busy += row[t] / point.capacity_rps if point.capacity_rps > 0 else float("inf")
+                    busy += row[t] / point.capacity_rps if point.capacity_rps > 0 else inf
             if busy > pool.replicas[t] + TOLERANCE * max(1, pool.replicas[t]):
-                yield f"capacity: {_name(pool)}: {busy} of {pool.replicas[t]} replicas busy at {t}"
+                n = pool.replicas[t]
+                yield f"capacity: {name_of(pool)}: {busy} of {n} replicas busy at {t}"
 
 
-def check_balance(facts: _Facts) -> Iterator[str]:
+def check_balance(facts: Facts) -> Iterator[str]:
     """Prefill flow = decode flow, for each group, class and interval."""
-    for group, pools in _grouped(facts.plan.pools):
-        demand = _class_demand(facts, pools[0].workload)
+    for group, pools in grouped(facts.plan.pools):
+        demand = class_demand(facts, pools[0].workload)
         for k, over_time in enumerate(demand):
             for t in facts.steps:
                 prefill, decode = (
-                    sum(pool.flow_rps[k][t] for pool in pools if pool.role is role)
+                    sum(
+                        pool.flow_rps[k][t]
+                        for pool in pools
+                        if pool.role is role and facts.counts(pool)
+                    )
                     for role in (Role.PREFILL, Role.DECODE)
                 )
                 if abs(prefill - decode) > TOLERANCE * over_time[t]:
                     yield f"balance: {group} prefills {prefill} and decodes {decode} rps at {t}"
 
 
-def check_demand(facts: _Facts) -> Iterator[str]:
+def check_demand(facts: Facts) -> Iterator[str]:
     """Demand = served + shortage for each workload and interval; served is what pools finish."""
     finished: dict[tuple[str, int, int], float] = defaultdict(float)
     for pool in facts.plan.pools:
-        if pool.role is not Role.PREFILL:
+        if pool.role is not Role.PREFILL and facts.counts(pool):
             for k, row in enumerate(pool.flow_rps):
                 for t in facts.steps:
                     finished[pool.workload, k, t] += row[t]
@@ -221,11 +161,11 @@ def check_demand(facts: _Facts) -> Iterator[str]:
             yield f"shortage: {shortage.workload} at {shortage.interval} leaves nothing unserved"
         short[shortage.workload, shortage.interval] += shortage.unserved_rps
     for load in facts.plan.workloads:
-        demand = _class_demand(facts, load.name)
+        demand = class_demand(facts, load.name)
         for t in facts.steps:
             served, asked = load.served_rps[t], load.demand_rps[t]
             by_pools = sum(finished[load.name, k, t] for k in range(len(demand)))
-            if not _close(asked, served + short[load.name, t]):
+            if not close(asked, served + short[load.name, t]):
                 yield f"demand: {load.name} asks for {asked} rps at {t}, served and short differ"
             if abs(served - by_pools) > TOLERANCE * asked:
                 yield f"demand: {load.name} is served {served} rps at {t}, its pools {by_pools}"
@@ -234,21 +174,22 @@ def check_demand(facts: _Facts) -> Iterator[str]:
                     yield f"demand: class {k} of {load.name} is served more than it asks at {t}"
 
 
-def check_ratio_band(facts: _Facts) -> Iterator[str]:
+def check_ratio_band(facts: Facts) -> Iterator[str]:
     """low · decode <= prefill <= high · decode replicas, for each group with a band."""
     bands = {each.name: each.pd_ratio for each in facts.plan.scenario.workloads}
-    for group, pools in _grouped(facts.plan.pools):
+    for group, pools in grouped(facts.plan.pools):
         band = bands[pools[0].workload]
         if band is None:
             continue
         for t in facts.steps:
-            prefill, decode = _counts(pools, Role.PREFILL, t), _counts(pools, Role.DECODE, t)
+            prefill = facts.replicas(pools, Role.PREFILL, t)
+            decode = facts.replicas(pools, Role.DECODE, t)
             low, high = band.low * decode, band.high * decode
             if prefill < low * (1 - TOLERANCE) or prefill > high * (1 + TOLERANCE):
                 yield f"pd_ratio: {group} has {prefill} prefill and {decode} decode replicas at {t}"
 
 
-def check_replica_limits(facts: _Facts) -> Iterator[str]:
+def check_replica_limits(facts: Facts) -> Iterator[str]:
     """min_replicas <= replicas of a role <= max_replicas, for each workload and interval."""
     for workload in facts.plan.scenario.workloads:
         pools = [pool for pool in facts.plan.pools if pool.workload == workload.name]
@@ -256,12 +197,12 @@ def check_replica_limits(facts: _Facts) -> Iterator[str]:
             fewest = workload.min_replicas.get(role, 0)
             most = workload.max_replicas.get(role)
             for t in facts.steps:
-                n = _counts(pools, role, t)
+                n = facts.replicas(pools, role, t)
                 if n < fewest or (most is not None and n > most):
                     yield f"replicas: {workload.name} has {n} of {role} at {t}"
 
 
-def check_totals(facts: _Facts) -> Iterator[str]:
+def check_totals(facts: Facts) -> Iterator[str]:
     """GPU-hours, cost, starts, the greatest number of GPUs held and what is served."""
     totals = facts.plan.totals
     gpu_hours, cost_usd, starts = facts.usage
@@ -272,14 +213,15 @@ def check_totals(facts: _Facts) -> Iterator[str]:
         ("gpu_hours", totals.gpu_hours, gpu_hours),
         ("cost_usd", totals.cost_usd, cost_usd),
         ("starts", totals.starts, starts),
+        ("moves", totals.moves, sum(facts.moves)),
         ("peak_gpus", totals.peak_gpus, max(held, default=0)),
         ("served_fraction", totals.served_fraction, 1 - lost / asked if asked else 1.0),
     ):
-        if not _close(shown, right):
+        if not close(shown, right):
             yield f"totals: {name} is {shown}, should be {right}"
 
 
-def check_supply_use(facts: _Facts) -> Iterator[str]:
+def check_supply_use(facts: Facts) -> Iterator[str]:
     """The supply table says what is there and what the pools hold."""
     for row in facts.plan.supply:
         present = tuple(
@@ -293,18 +235,18 @@ def check_supply_use(facts: _Facts) -> Iterator[str]:
             yield f"supply table: {row.node_type} does not agree with fleet and pools"
 
 
-def check_proof(facts: _Facts) -> Iterator[str]:
+def check_proof(facts: Facts) -> Iterator[str]:
     """Objective as recomputed, bounds not above what was reached, termination as the gap is."""
     report = facts.plan.report
     gpu_hours, cost_usd, _ = facts.usage
     right = cost_usd if facts.plan.scenario.objective is Objective.COST else gpu_hours
-    if not _close(report.objective, right):
+    if not close(report.objective, right):
         yield f"objective is {report.objective}, should be {right}"
     if report.bound > report.objective * (1 + TOLERANCE):
         yield f"bound {report.bound} is above the objective {report.objective}"
     interval_s = facts.plan.scenario.horizon.interval_s
     lost = sum(shortage.unserved_rps for shortage in facts.plan.shortages) * interval_s
-    if not _close(report.unserved_requests, lost):
+    if not close(report.unserved_requests, lost):
         yield f"unserved requests are {report.unserved_requests}, should be {lost}"
     if report.unserved_requests_bound > lost * (1 + TOLERANCE):
         yield f"bound on unserved requests {report.unserved_requests_bound} is above {lost}"
@@ -321,33 +263,11 @@ RULES = (
     check_demand,
     check_ratio_band,
     check_replica_limits,
+    check_groups,
+    check_apart,
+    check_parts,
+    check_promise,
     check_totals,
     check_supply_use,
     check_proof,
 )
-
-
-def _name(pool: Pool) -> str:
-    return f"pool {pool.engine} on {pool.node_type} of {pool.group}"
-
-
-def _grouped(pools: Iterable[Pool]) -> Iterator[tuple[str, list[Pool]]]:
-    groups: dict[str, list[Pool]] = defaultdict(list)
-    for pool in pools:
-        groups[pool.group].append(pool)
-    yield from groups.items()
-
-
-def _counts(pools: Sequence[Pool], role: Role, t: int) -> int:
-    return sum(pool.replicas[t] for pool in pools if pool.role is role)
-
-
-def _class_demand(facts: _Facts, workload: str) -> list[list[float]]:
-    """[class][interval] requests/s."""
-    (found,) = (each for each in facts.plan.scenario.workloads if each.name == workload)
-    classes = range(len(found.demand[0].classes))
-    return [[each.rps * each.classes[k].share for each in found.demand] for k in classes]
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b)) + 1e-12

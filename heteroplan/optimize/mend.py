@@ -1,0 +1,84 @@
+"""Plans that leave demand unserved, or that may not keep all they had, made good by small moves."""
+
+from collections.abc import Iterator, Sequence
+from time import monotonic
+
+import numpy as np
+
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.polish import Neighbourhood, polish
+from heteroplan.optimize.primal import (
+    Incumbent,
+    by_size,
+    incumbent,
+    nudge,
+    reinsert,
+    unserved_share,
+)
+from heteroplan.optimize.problem import Ints, Problem, Solution
+from heteroplan.optimize.search import Search, silent
+from heteroplan.optimize.solver import Stop
+
+REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
+"""Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
+WINDOW = 4
+"""Intervals of one window of time."""
+MEND_S = 10.0
+"""Most seconds for one plan to be mended."""
+
+
+def mend(
+    problem: Problem, replicas: Ints, works: Sequence[int], gap: float, stop: Stop
+) -> Incumbent:
+    """A plan of `problem` from one that keeps its supply but has lost replicas of `works`.
+
+    Those workloads are placed again beside the others; where that leaves demand unserved, all
+    around those hours move a little.
+    """
+    search = Search(problem, gap, monotonic() + MEND_S, stop, silent)
+    search.offer(incumbent(problem, Solution(replicas, mixed_flow(problem, replicas))))
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    for w in works:
+        search.offer(nudge(problem, search.plan, w, 2))
+        if not search.plan.covered:
+            search.offer(reinsert(problem, search.plan, no_prices, (w,)))
+    if not search.plan.covered:
+        for _ in repair(search, search.plan):
+            if search.plan.covered or search.out_of_time():
+                break
+    return search.plan
+
+
+def repair(search: Search, plan: Incumbent) -> Iterator[None]:
+    """In turns: small moves of one workload, small MIPs in the hours that go short."""
+    problem = search.problem
+    before = None
+    for slack, radius, nodes in REPAIRS:
+        effort = search.effort(gap=1e-3, nodes=nodes)
+        for w in by_size(problem):
+            plan = nudge(problem, plan, w, slack)
+            search.offer(plan)
+            yield
+        if plan.covered and before is not None and before.covered:
+            return
+        before = plan
+        for around in short_hours(problem, plan, radius):
+            plan = polish(problem, plan, around, effort)
+            search.offer(plan)
+            yield
+
+
+def short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[Neighbourhood]:
+    """All workloads around each run of intervals in which demand is left unserved."""
+    works = tuple(range(len(problem.works)))
+    short = np.zeros(problem.intervals, dtype=bool)
+    for w in works:
+        short |= unserved_share(problem, w, plan) > 0
+    near = short | np.roll(short, 1) | np.roll(short, -1)
+    runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
+    return [
+        Neighbourhood(works, tuple(run[i : i + WINDOW].tolist()), radius)
+        for run in runs
+        if near[run[0]]
+        for i in range(0, len(run), WINDOW)
+    ]

@@ -1,0 +1,91 @@
+"""Sizes that can be packed: what finds no room is planned anew with less supply there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.mend import mend
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.primal import Incumbent, incumbent
+from heteroplan.optimize.problem import Ints, Problem, Solution
+from heteroplan.optimize.solver import Stop
+from heteroplan.placement.pack import Homeless, Packing, pack
+
+ROUNDS = 8
+"""Times that a plan is mended before what finds no room is given up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """A plan all of whose replicas stand somewhere."""
+
+    plan: Incumbent
+    packing: Packing
+    mended: int
+    """Rounds of repair that it took."""
+
+    def moves_cost(self, problem: Problem) -> float:
+        """Of replicas that go on elsewhere, each a start and a drain; objective units."""
+        return sum(problem.pools[stay.pool].start_cost for stay in self.packing.stays if stay.moved)
+
+
+def settle(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    plan: Incumbent,
+    gap: float,
+    stop: Stop,
+) -> Settled:
+    """The plan packed on leaves and nodes, changed as little as that takes.
+
+    GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
+    """
+    packing = pack(scenario, candidates, problem, plan.solution.replicas)
+    tighter, rounds = problem, 0
+    while packing.homeless and rounds < ROUNDS and not stop():
+        rounds += 1
+        tighter = _tightened(tighter, packing.homeless)
+        works = list(dict.fromkeys(problem.pools[each.pool].workload for each in packing.homeless))
+        without = _without(problem, plan.solution.replicas, packing.homeless)
+        plan = mend(tighter, without, works, gap, stop)
+        packing = pack(scenario, candidates, problem, plan.solution.replicas)
+    if packing.homeless:
+        left = _without(problem, plan.solution.replicas, packing.homeless)
+        plan = incumbent(problem, Solution(left, mixed_flow(problem, left)))
+        packing = replace(packing, homeless=())
+    return Settled(incumbent(problem, plan.solution), packing, rounds)
+
+
+def _times(problem: Problem, first: int, count: int) -> list[int]:
+    times = range(first, first + count)
+    if problem.cyclic:
+        return [t % problem.intervals for t in times]
+    return [t for t in times if 0 <= t < problem.intervals]
+
+
+def _without(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -> Ints:
+    left = replicas.copy()
+    for each in homeless:
+        left[each.pool, _times(problem, each.first, each.intervals)] -= 1
+    return left
+
+
+def _tightened(problem: Problem, homeless: Sequence[Homeless]) -> Problem:
+    """Less supply where and when replicas found no room, by what they would have held."""
+    gpus = [row.gpus.copy() for row in problem.supplies]
+    for each in homeless:
+        pool = problem.pools[each.pool]
+        times = _times(problem, each.first - pool.lead, each.intervals + pool.lead)
+        for r, row in enumerate(problem.supplies):
+            if each.pool in row.pools and row.domain == pool.domain and row.unit == 1:
+                gpus[r][times] = np.maximum(0, gpus[r][times] - pool.gpus)
+    return replace(
+        problem,
+        supplies=tuple(
+            replace(row, gpus=left) for row, left in zip(problem.supplies, gpus, strict=True)
+        ),
+    )

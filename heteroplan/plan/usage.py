@@ -1,0 +1,123 @@
+"""What pool sizes and stays use: GPU-hours, USD, GPUs held by node type and by leaf."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.placement import Stay
+from heteroplan.entities.plan import SupplyUse
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.build import strays
+from heteroplan.optimize.problem import Floats, Ints, Problem
+from heteroplan.optimize.supply import domain_supply
+from heteroplan.units import s_to_hours
+
+
+def busy_share(problem: Problem, replicas: Ints, flow: Sequence[Floats]) -> float:
+    """Busy GPU-time / GPU-time of replicas [P, T] that serve; 0 where there is none."""
+    busy, present = 0.0, 0.0
+    for p, pool in enumerate(problem.pools):
+        load = np.where(flow[p] > 0, pool.load, 0.0)
+        busy += pool.gpus * float((load * flow[p]).sum())
+        present += pool.gpus * float(replicas[p].sum())
+    return busy / present if present else 0.0
+
+
+type HeldOnLeaves = dict[tuple[str, str], Ints]
+"""By (leaf, node type): GPUs of running and starting replicas [T]."""
+
+
+def held_on_leaves(problem: Problem, stays: Iterable[Stay]) -> HeldOnLeaves:
+    held: HeldOnLeaves = {}
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        here = held.setdefault(
+            (stay.leaf, pool.node_type), np.zeros(problem.intervals, dtype=np.int64)
+        )
+        times = np.arange(stay.first - stay.lead, stay.first + stay.intervals)
+        if problem.cyclic:
+            np.add.at(here, times % problem.intervals, pool.gpus)
+        else:
+            here[times[(times >= 0) & (times < problem.intervals)]] += pool.gpus
+    return held
+
+
+def hours_by_priority(
+    scenario: Scenario, problem: Problem, held: HeldOnLeaves
+) -> dict[SubgroupPriority, float]:
+    """GPU-hours on leaves of each priority."""
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    hours = dict.fromkeys(SubgroupPriority, 0.0)
+    for (leaf, _), gpus in held.items():
+        hours[scenario.fleet.leaf_priority(leaves[leaf])] += float(gpus.sum()) * problem.hours
+    return hours
+
+
+def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
+    clusters = [
+        domain_supply(scenario, Affinity.CLUSTER, cluster)
+        for cluster in scenario.fleet.network.domains(Affinity.CLUSTER)
+    ]
+    none = np.zeros(scenario.horizon.intervals, dtype=np.int64)
+    return tuple(
+        SupplyUse(
+            node_type=shape.name,
+            supply=tuple(sum((each[shape.name] for each in clusters), start=none).tolist()),
+            held=tuple(
+                sum(
+                    (gpus for (_, name), gpus in held.items() if name == shape.name), start=none
+                ).tolist()
+            ),
+        )
+        for shape in scenario.fleet.node_types
+    )
+
+
+class Spent(TypedDict):
+    """What running, starting and draining replicas take, whatever the objective."""
+
+    gpu_hours: float
+    cost_usd: float
+    starts: int
+    moves: int
+
+
+def spent(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    stays: Sequence[Stay] = (),
+) -> Spent:
+    """What replicas [P, T] take, and the moves among `stays` (pools of the problem)."""
+    starts = problem.starts(replicas).sum(axis=1)
+    moves = Counter(stay.pool for stay in stays if stay.moved)
+    used = []
+    for p, pool in enumerate(problem.pools):
+        engine = candidates[pool.candidate].engine
+        started = int(starts[p]) + moves[p]
+        drained = started
+        if not problem.cyclic:
+            ran = replicas[p, 0] if problem.before is None else problem.before[p]
+            drained += int(ran - replicas[p, -1])
+        hours = (
+            int(replicas[p].sum()) * problem.hours
+            + started * s_to_hours(engine.startup_s)
+            + drained * s_to_hours(engine.drain_s)
+        )
+        used.append((pool.node_type, pool.gpus * hours))
+    used += [
+        (node_type, engine.gpus * s_to_hours(engine.drain_s))
+        for engine, node_type in strays(scenario, candidates, problem.pools)
+    ]
+    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
+    return Spent(
+        gpu_hours=sum(hours for _, hours in used),
+        cost_usd=sum(hours * price[node_type] for node_type, hours in used),
+        starts=int(starts.sum()) + sum(moves.values()),
+        moves=sum(moves.values()),
+    )
