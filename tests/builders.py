@@ -11,9 +11,12 @@ from heteroplan.entities.scenario import Horizon, Objective, Scenario
 from heteroplan.entities.workload import (
     Engine,
     IntervalDemand,
+    KvTransfer,
+    Part,
     Profile,
     RatioBand,
     RequestClass,
+    Resilience,
     Role,
     Slo,
     Source,
@@ -67,6 +70,7 @@ def engine(
     capacity_rps: float = 10.0,
     startup_s: float = 0.0,
     drain_s: float = 0.0,
+    part: Part | None = None,
 ) -> Engine:
     return Engine(
         name=name,
@@ -77,6 +81,7 @@ def engine(
         startup_s=startup_s,
         drain_s=drain_s,
         capacity_rps=capacity_rps,
+        part=part,
     )
 
 
@@ -94,6 +99,12 @@ def workload(
     pd_ratio: RatioBand | None = None,
     min_replicas: Mapping[Role, int] | None = None,
     max_replicas: Mapping[Role, int] | None = None,
+    max_groups: int | None = None,
+    pin: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    anti_affinity: Sequence[str] = (),
+    resilience: Resilience | None = None,
+    kv_transfer: KvTransfer = KvTransfer.ALL,
 ) -> Workload:
     return Workload(
         name=name,
@@ -106,6 +117,12 @@ def workload(
         pd_ratio=pd_ratio,
         min_replicas=dict(min_replicas or {}),
         max_replicas=dict(max_replicas or {}),
+        max_groups=max_groups,
+        pin=tuple(pin),
+        exclude=tuple(exclude),
+        anti_affinity=tuple(anti_affinity),
+        resilience=resilience,
+        kv_transfer=kv_transfer,
     )
 
 

@@ -1,13 +1,17 @@
 """Plans made by hand: consistent enough to show, not the work of a solver."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import (
     Baseline,
+    BindingLimit,
     Plan,
     Pool,
     Shortage,
@@ -43,8 +47,12 @@ def day_scenario(
     name: str = "day",
     workloads: int = 1,
     objective: Objective = Objective.COST,
+    leaves: Sequence[str] = ("a-s1-l1",),
 ) -> Scenario:
-    """Workloads `chat-1`, ... over `during`, prefill on H100 and decode on H100 or L40S."""
+    """Workloads `chat-1`, ... over `during`, prefill on H100 and decode on H100 or L40S.
+
+    40 and 20 nodes on each of `leaves`, which are named for their spines.
+    """
     made = scenario(
         [
             workload(
@@ -59,9 +67,9 @@ def day_scenario(
             for i in range(workloads)
         ],
         in_fleet=fleet(
-            {"a-s1-l1": {"h100x8": 40, "l40sx8": 20}},
+            {leaf: {"h100x8": 40, "l40sx8": 20} for leaf in leaves},
             node_types=(node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.8)),
-            spines={"a-s1-l1": "a-s1"},
+            spines={leaf: leaf.rpartition("-")[0] for leaf in leaves},
         ),
         objective=objective,
     )
@@ -93,6 +101,48 @@ def pool(
     )
 
 
+def stay(
+    replica_id: str = "r1",
+    *,
+    pool: int = 0,
+    leaf: str = "a-s1-l1",
+    nodes: Sequence[str] | None = None,
+    first: int = 0,
+    intervals: int = 1,
+    lead: int = 0,
+    moved: bool = False,
+) -> Stay:
+    names = nodes if nodes is not None else (node_name(leaf, "h100x8", 0),)
+    return Stay(pool, replica_id, leaf, tuple(names), first, intervals, lead, moved)
+
+
+def stays(of: Sequence[Pool], leaves: Sequence[str]) -> tuple[Stay, ...]:
+    """Replica k of a pool on leaf k (in turn), in every interval with more than k replicas.
+
+    A node of its own each, or as many as it takes of 8 GPUs.
+    """
+    found = []
+    for p, each in enumerate(of):
+        for k in range(max(each.replicas)):
+            leaf, size = leaves[k % len(leaves)], max(1, each.gpus_per_replica // 8)
+            nodes = [node_name(leaf, each.node_type, k * size + i) for i in range(size)]
+            for first, run in runs([replicas > k for replicas in each.replicas]):
+                name = f"{each.workload}-{each.role.value}-{p}-{k + 1:03d}"
+                found.append(stay(name, pool=p, leaf=leaf, nodes=nodes, first=first, intervals=run))
+    return tuple(found)
+
+
+def runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """First index and length of each run of true values."""
+    found, first = [], 0
+    for value, members in groupby(flags):
+        length = len(list(members))
+        if value:
+            found.append((first, length))
+        first += length
+    return found
+
+
 def plan(
     of: Scenario,
     pools: Sequence[Pool],
@@ -102,8 +152,14 @@ def plan(
     savings: Sequence[Baseline] = (),
     termination: Termination = Termination.GAP_REACHED,
     seconds: float = 1.25,
+    placed: Sequence[Stay] = (),
+    limits: Sequence[BindingLimit] = (),
+    gpu_hours_by_priority: Mapping[SubgroupPriority, float] | None = None,
 ) -> Plan:
-    """A plan whose totals follow from `pools`; capacity is demand served plus a fifth."""
+    """A plan whose totals follow from `pools`; capacity is demand served plus a fifth.
+
+    All GPU-hours are of high priority unless `gpu_hours_by_priority` says.
+    """
     hours = of.horizon.interval_hours
     price = {shape.name: shape.usd_per_gpu_hour for shape in of.fleet.node_types}
     steps = range(of.horizon.intervals)
@@ -157,8 +213,8 @@ def plan(
                 for p in pools
                 for a, b in zip(p.replicas, p.replicas[1:], strict=False)
             ),
-            moves=0,
-            gpu_hours_by_priority={SubgroupPriority.HIGH: gpu_hours},
+            moves=sum(each.moved for each in placed),
+            gpu_hours_by_priority=gpu_hours_by_priority or {SubgroupPriority.HIGH: gpu_hours},
         ),
         utilization=0.81,
         savings=tuple(savings),
@@ -177,28 +233,71 @@ def plan(
             )
             for shape in of.fleet.node_types
         ),
-        stays=(),
-        limits=(),
+        stays=tuple(placed),
+        limits=tuple(limits),
+    )
+
+
+def baseline(
+    of: Plan,
+    name: str,
+    factor: float,
+    *,
+    note: str = "",
+    unserved_requests: float = 0.0,
+    stranded_replica_hours: float | None = None,
+    gpu_hours_by_priority: Mapping[SubgroupPriority, float] | None = None,
+) -> Baseline:
+    """A baseline at `factor` times the plan's GPU-hours and cost."""
+    return Baseline(
+        name=name,
+        gpu_hours=of.totals.gpu_hours * factor,
+        cost_usd=of.totals.cost_usd * factor,
+        saved_gpu_hours=of.totals.gpu_hours * (factor - 1),
+        saved_cost_usd=of.totals.cost_usd * (factor - 1),
+        saved_fraction=1 - 1 / factor,
+        utilization=of.utilization / factor,
+        note=note,
+        unserved_requests=unserved_requests,
+        stranded_replica_hours=stranded_replica_hours,
+        gpu_hours_by_priority=gpu_hours_by_priority,
     )
 
 
 def baselines(of: Plan) -> tuple[Baseline, ...]:
-    """The three baselines at 1.5 and 2 times the plan's cost, and the plan's bound."""
-
-    def static(name: str, factor: float, note: str = "") -> Baseline:
-        return Baseline(
-            name=name,
-            gpu_hours=of.totals.gpu_hours * factor,
-            cost_usd=of.totals.cost_usd * factor,
-            saved_gpu_hours=of.totals.gpu_hours * (factor - 1),
-            saved_cost_usd=of.totals.cost_usd * (factor - 1),
-            saved_fraction=1 - 1 / factor,
-            utilization=of.utilization / factor,
-            note=note,
-        )
-
+    """Those that leave as much unserved at 1.5 and 2 times the plan's cost, and its bound."""
     bound = Baseline("lower_bound", None, of.report.bound, None, -1.0, -of.report.gap, None)
-    return (static("static_peak", 1.5), static("static_peak_one_gpu_type", 2.0, "H100"), bound)
+    unserved = of.report.unserved_requests
+    return (
+        baseline(of, "static_peak", 1.5, unserved_requests=unserved),
+        baseline(of, "static_peak_one_gpu_type", 2.0, note="H100", unserved_requests=unserved),
+        bound,
+    )
+
+
+def greedy_baselines(of: Plan, share_unserved: float = 0.03) -> tuple[Baseline, ...]:
+    """Algorithm 4 at 1.2 times the plan's cost, in whole pairs, and the plan without a promise."""
+    asked = sum(sum(load.demand_rps) for load in of.workloads) * of.scenario.horizon.interval_s
+    high = of.totals.gpu_hours_by_priority[SubgroupPriority.HIGH]
+    return (
+        baseline(
+            of,
+            "greedy_topology",
+            1.2,
+            unserved_requests=share_unserved * asked,
+            stranded_replica_hours=24.0,
+            gpu_hours_by_priority={SubgroupPriority.HIGH: 3 * high},
+        ),
+        baseline(
+            of,
+            "greedy_topology_paired",
+            1.25,
+            unserved_requests=of.report.unserved_requests,
+            stranded_replica_hours=0.0,
+            gpu_hours_by_priority={SubgroupPriority.HIGH: 2 * high},
+        ),
+        baseline(of, "without_resilience", 0.8, unserved_requests=of.report.unserved_requests),
+    )
 
 
 FIGURE_5 = (
@@ -208,12 +307,22 @@ FIGURE_5 = (
 """HeteroScale's Figure 5: demand by hour as a share of the peak."""
 
 
-def shown_plan(workloads: int = 2, intervals: int = 96, *, short: bool = False) -> Plan:
+def shown_plan(
+    workloads: int = 2,
+    intervals: int = 96,
+    *,
+    short: bool = False,
+    leaves: Sequence[str] = ("a-s1-l1",),
+    limits: Sequence[BindingLimit] = (),
+    greedy: bool = False,
+) -> Plan:
     """A day of Figure 5 in Singapore with three pools a workload and baselines, to look at."""
     per_hour = intervals // 24
     rps = [share * 100 for share in FIGURE_5 for _ in range(per_hour)]
     during = horizon(intervals, interval_s=3600 // per_hour, timezone="Asia/Singapore", cyclic=True)
-    of = day_scenario(during, rps=rps, startup_s=180.0, name="quickstart", workloads=workloads)
+    of = day_scenario(
+        during, rps=rps, startup_s=180.0, name="quickstart", workloads=workloads, leaves=leaves
+    )
     pools = []
     for i in range(workloads):
         name = f"chat-{i + 1}"
@@ -229,5 +338,6 @@ def shown_plan(workloads: int = 2, intervals: int = 96, *, short: bool = False) 
         for t in range(intervals)
         if short and rps[t] > 90
     ]
-    made = plan(of, pools, shortages=shortages)
-    return plan(of, pools, shortages=shortages, savings=baselines(made))
+    made = plan(of, pools, shortages=shortages, placed=stays(pools, leaves), limits=limits)
+    savings = (*baselines(made), *(greedy_baselines(made) if greedy else ()))
+    return replace(made, savings=savings)

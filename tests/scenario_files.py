@@ -57,14 +57,27 @@ class ScenarioFiles:
         (self.folder / "demand.csv").write_text(self.demand, encoding="utf-8")
         return self.folder
 
-    def load(self, *overrides: str, interval: str | None = None) -> Loaded:
-        """Write all files and load them."""
-        return load(str(self.write()), overrides=overrides, interval=interval)
+    def add_leaf(self, leaf: str, nodes: dict[str, int], *, spine: str = "s1") -> None:
+        """One more leaf, and its spine where there is none of that name."""
+        spines = self.fleet["network"][0]["spines"]
+        below = next((each["leaves"] for each in spines if each["spine"] == spine), None)
+        if below is None:
+            below = []
+            spines.append({"spine": spine, "leaves": below})
+        below.append({"leaf": leaf, "nodes": nodes})
 
-    def problems(self, *overrides: str, interval: str | None = None) -> list[str]:
+    def load(
+        self, *overrides: str, interval: str | None = None, current: str | None = None
+    ) -> Loaded:
+        """Write all files and load them."""
+        return load(str(self.write()), overrides=overrides, interval=interval, current=current)
+
+    def problems(
+        self, *overrides: str, interval: str | None = None, current: str | None = None
+    ) -> list[str]:
         """The messages that loading gives, without line numbers."""
         with pytest.raises(InputError) as caught:
-            self.load(*overrides, interval=interval)
+            self.load(*overrides, interval=interval, current=current)
         return [str(replace(problem, line=0)) for problem in caught.value.problems]
 
 
@@ -82,4 +95,12 @@ def node_type(name: str, gpu: str, gpus: int = 8) -> dict[str, Any]:
 def engine(name: str, role: str, **others: Any) -> dict[str, Any]:
     """An engine of a profile file, at 10 requests/s a replica unless `others` say more."""
     plain = {"name": name, "role": role, "gpu": "H100-SXM-80GB", "gpus": 4, "capacity_rps": 10}
+    return {key: value for key, value in (plain | others).items() if value is not None}
+
+
+def divided(name: str, role: str, **others: Any) -> dict[str, Any]:
+    """A divided engine: attention on 4 H100 at 10 requests/s, ffn on 8 L40S at 20 a replica."""
+    attention = {"name": "attention", "gpu": "H100-SXM-80GB", "gpus": 4, "capacity_rps": 10}
+    ffn = {"name": "ffn", "gpu": "L40S-48GB", "gpus": 8, "capacity_rps": 20}
+    plain = {"name": name, "role": role, "parts": [attention, ffn]}
     return {key: value for key, value in (plain | others).items() if value is not None}

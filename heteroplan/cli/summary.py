@@ -1,5 +1,6 @@
 """What a scenario holds, as `validate` shows it, and what `check` could not load."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.workload import Workload
 from heteroplan.outputs.terminal import print_trimmed, print_wrapped
 from heteroplan.outputs.words import candidate_notes, figure, horizon_text
@@ -17,9 +19,18 @@ if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.check_report import CheckRow
 
+MOST_SPINES = 20
+"""Spines that `validate` shows."""
+
+_SPANS = {
+    Affinity.LEAF: "within a leaf",
+    Affinity.SPINE: "across leaves",
+    Affinity.CLUSTER: "across spines",
+}
+
 
 def render_scenario(loaded: "Loaded", console: Console) -> None:
-    """Workloads, what a replica of each engine serves and what limits it, GPUs by node type."""
+    """Workloads, what a replica of each engine serves and what limits it, and the fleet."""
     scenario = loaded.scenario
     console.print(Text(f"{scenario.name}  {horizon_text(scenario.horizon)}", style="bold"))
     console.print(Text("Valid: no problems were found.", style="bold green"))
@@ -29,9 +40,13 @@ def render_scenario(loaded: "Loaded", console: Console) -> None:
         _workloads(scenario.workloads),
         _engines(loaded),
         _fleet(scenario.fleet),
+        _spines(scenario.fleet),
     ):
         console.print()
         print_trimmed(table, console)
+    more = len(scenario.fleet.network.domains(Affinity.SPINE)) - MOST_SPINES
+    if more > 0:
+        console.print(f"... and {more} more")
 
 
 def render_errors(rows: "Iterable[CheckRow]", console: Console) -> None:
@@ -58,18 +73,23 @@ def _workloads(workloads: tuple[Workload, ...]) -> Table:
 
 
 def _engines(loaded: "Loaded") -> Table:
-    table = _table("workload", "engine", "node type", ">GPUs", ">rps a replica", "limited by")
+    divided = any(candidate.engine.part for candidate in loaded.candidates)
+    heads = ["workload", "engine", "node type", ">GPUs", ">rps a replica", "limited by"]
+    table = _table(*heads[:2], *(["part"] if divided else []), *heads[2:])
     workloads = {workload.name: workload for workload in loaded.scenario.workloads}
     before = ""
     for candidate in loaded.candidates:
         rps, limits = _at_peak(workloads[candidate.workload], candidate)
+        part = candidate.engine.part
+        within = f" ({_SPANS[candidate.span]})" if candidate.span else ""
         table.add_row(
             Text("" if candidate.workload == before else candidate.workload, style="bold"),
-            Text(candidate.engine.name),
+            Text(part.of if part else candidate.engine.name),
+            *([Text(part.name if part else "")] if divided else []),
             Text(candidate.node_type),
             str(candidate.engine.gpus),
             figure(rps),
-            Text(limits, style="" if rps > 0 else "yellow"),
+            Text(limits + within, style="" if rps > 0 else "yellow"),
         )
         before = candidate.workload
     return table
@@ -107,10 +127,33 @@ def _fleet(fleet: Fleet) -> Table:
     return table
 
 
+def _spines(fleet: Fleet) -> Table:
+    """Each spine with what stands below it and how scarce that is."""
+    table = _table("spine", "priority", ">leaves", "leaf priority", "GPUs")
+    gpus = {shape.name: shape.gpus for shape in fleet.node_types}
+    for spine, leaves in list(fleet.network.domains(Affinity.SPINE).items())[:MOST_SPINES]:
+        below: Counter[str] = Counter()
+        for leaf in leaves:
+            below.update({name: nodes * gpus[name] for name, nodes in leaf.nodes.items() if nodes})
+        found = Counter(fleet.leaf_priority(leaf) for leaf in leaves)
+        table.add_row(
+            Text(spine, style="bold"),
+            fleet.spine_priority(spine).value,
+            f"{len(leaves):,}",
+            ", ".join(f"{found[each]:,} {each}" for each in SubgroupPriority if found[each]),
+            Text(", ".join(f"{name} {held:,}" for name, held in below.items())),
+        )
+    return table
+
+
 def _table(*heads: str) -> Table:
     """Columns without lines; those that start with `>` hold numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for head in heads:
         number = head.startswith(">")
-        table.add_column(Text(head.removeprefix(">")), justify="right" if number else "left")
+        table.add_column(
+            Text(head.removeprefix(">")),
+            justify="right" if number else "left",
+            overflow="fold",
+        )
     return table

@@ -58,6 +58,8 @@ class Network:
 
     def span(self, level: Affinity, domain: str) -> Affinity:
         """Narrowest level at which one domain holds every leaf of `domain` at `level`."""
+        if level is Affinity.LEAF:
+            return level
         leaves = self.domains(level)[domain]
         return next(
             narrow for narrow in Affinity if len({leaf.domain(narrow) for leaf in leaves}) == 1

@@ -12,10 +12,14 @@ from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     IntervalDemand,
+    KvTransfer,
+    Loss,
+    Part,
     PrefillCoefficients,
     Profile,
     RatioBand,
     RequestClass,
+    Resilience,
     Role,
     Slo,
     Source,
@@ -27,9 +31,16 @@ from heteroplan.inputs.align import AlignedDemand
 from heteroplan.inputs.durations import parse_duration_s
 from heteroplan.inputs.gpu_types import BUILT_IN
 from heteroplan.inputs.local_time import localized
+from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
-from heteroplan.inputs.schemas.profile import DecodeSpec, EngineSpec, PrefillSpec
-from heteroplan.inputs.schemas.scenario import HorizonSpec, RatioSpec, WorkloadSpec
+from heteroplan.inputs.schemas.profile import (
+    DecodeSpec,
+    EngineSpec,
+    PartSpec,
+    PrefillSpec,
+    SourceSpec,
+)
+from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, WorkloadSpec
 
 MAX_INTERVALS = 100_000
 _MAX_DAYS = 366
@@ -120,17 +131,20 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     )
 
 
-def engine(spec: EngineSpec) -> Engine:
-    """The engine; without coefficients where it is still to be fitted."""
-    source = spec.source
+def engines(spec: EngineSpec) -> tuple[Engine, ...]:
+    """The engine, or one for each part; without coefficients where it is still to be fitted."""
+    if spec.gpu is None or spec.gpus is None:
+        return tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
+    return (_whole(spec, spec.gpu, spec.gpus),)
+
+
+def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
     return Engine(
         name=spec.name,
         role=Role(spec.role),
-        gpu=spec.gpu,
-        gpus=spec.gpus,
-        source=Source(SourceKind.GIVEN)
-        if source is None
-        else Source(SourceKind(source.kind), source.origin, source.error_mape, source.points),
+        gpu=gpu,
+        gpus=gpus,
+        source=_source(spec.source),
         startup_s=spec.startup_s,
         drain_s=spec.drain_s,
         prefill=_prefill(spec.prefill),
@@ -141,6 +155,26 @@ def engine(spec: EngineSpec) -> Engine:
         context_range=_span(spec.range.context),
         capacity_rps=spec.capacity_rps,
     )
+
+
+def _half(spec: EngineSpec, index: int, part: PartSpec) -> Engine:
+    return Engine(
+        name=f"{spec.name}-{part.name}",
+        role=Role(spec.role),
+        gpu=part.gpu,
+        gpus=part.gpus,
+        source=_source(spec.source),
+        startup_s=spec.startup_s if part.startup_s is None else part.startup_s,
+        drain_s=spec.drain_s if part.drain_s is None else part.drain_s,
+        capacity_rps=part.capacity_rps,
+        part=Part(of=spec.name, name=part.name, index=index, ratio=_band(spec.part_ratio)),
+    )
+
+
+def _source(spec: SourceSpec | None) -> Source:
+    if spec is None:
+        return Source(SourceKind.GIVEN)
+    return Source(SourceKind(spec.kind), spec.origin, spec.error_mape, spec.points)
 
 
 def _prefill(spec: PrefillSpec | None) -> PrefillCoefficients | None:
@@ -163,8 +197,16 @@ def _span(ends: list[float] | None) -> Span | None:
     return None if ends is None else Span(*ends)
 
 
-def workload(spec: WorkloadSpec, of: Profile, demand: Iterable[AlignedDemand]) -> Workload:
-    """The workload; `demand` has one entry a planning interval, without headroom."""
+def workload(
+    spec: WorkloadSpec,
+    of: Profile,
+    demand: Iterable[AlignedDemand],
+    resilience: ResilienceSpec | None,
+) -> Workload:
+    """The workload; `demand` has one entry a planning interval, without headroom.
+
+    `resilience` is the scenario's, for a workload that says nothing of its own.
+    """
     return Workload(
         name=spec.name,
         profile=of,
@@ -177,7 +219,19 @@ def workload(spec: WorkloadSpec, of: Profile, demand: Iterable[AlignedDemand]) -
         min_replicas={Role(role): count for role, count in spec.min_replicas if count},
         max_replicas={Role(role): count for role, count in spec.max_replicas if count is not None},
         allow_extrapolation=spec.allow_extrapolation,
+        max_groups=spec.max_groups,
+        pin=tuple(spec.pin),
+        exclude=tuple(spec.exclude),
+        anti_affinity=tuple(spec.anti_affinity),
+        resilience=_resilience(
+            spec.resilience if "resilience" in spec.model_fields_set else resilience
+        ),
+        kv_transfer=KvTransfer(spec.kv_transfer),
     )
+
+
+def _resilience(spec: ResilienceSpec | None) -> Resilience | None:
+    return None if spec is None else Resilience(Loss(spec.lose), spec.serve)
 
 
 def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterator[IntervalDemand]:

@@ -1,23 +1,19 @@
 """Demand CSV (`interval_start,rps[,isl,osl]`) -> a regular series of demand."""
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs import csv_rows
 from heteroplan.inputs.local_time import SkippedTimeError, localized
 
 _COLUMNS = ("interval_start", "rps", "isl", "osl")
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_MAX_PROBLEMS = 20
 _MAX_NUMBER = 1e9
 
 
@@ -58,7 +54,7 @@ def read_demand(
     rows = _rows(text, file, problems)
     moments = [] if zone is None else _moments(rows, file, zone, problems)
     if problems:
-        raise InputError(_bounded(problems, file))
+        raise InputError(csv_rows.bounded(problems, file))
     if zone is None or horizon is None:
         return None
     step_s = _step_s(moments)
@@ -66,60 +62,29 @@ def read_demand(
     if not problems:
         problems.extend(_uncovered(moments, step_s, horizon, file))
     if problems:
-        raise InputError(_bounded(problems, file))
+        raise InputError(csv_rows.bounded(problems, file))
     columns = tuple(zip(*(row.numbers for row in rows), strict=True))
     isl, osl = columns[1:] if len(columns) > 1 else (None, None)
     return DemandSeries(int(moments[0].timestamp()), step_s, columns[0], isl, osl)
 
 
 def _rows(text: str, file: str, problems: list[InputProblem]) -> list[_Row]:
-    reader = csv.reader(io.StringIO(text, newline=""))
-    rows: list[_Row] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if found := list(_header_problems(header, file)):
-            problems.extend(found)
-            return []
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                remedy = f"{len(cells)} cells; the header has {len(header)} columns"
-                problems.append(InputProblem(file, reader.line_num, "", ",".join(cells), remedy))
-                continue
-            row = dict(zip(header, cells, strict=True))
-            rows.append(_row(row, reader.line_num, file, problems))
-    except csv.Error as error:
-        problems.append(InputProblem(file, reader.line_num, "", "", f"not CSV: {error}"))
-    if len(rows) < 2 and not problems:
+    found = [
+        _row(cells, line, file, problems)
+        for line, cells in csv_rows.rows(text, file, _COLUMNS, _needed, problems)
+    ]
+    if len(found) < 2 and not problems:
         remedy = (
             "one row; write at least two, because one does not say how long a step is"
-            if rows
+            if found
             else "no rows; write one a step under interval_start,rps"
         )
         problems.append(InputProblem(file, 0, "", "", remedy))
-    return rows
+    return found
 
 
-def _header_problems(header: Sequence[str], file: str) -> Iterator[InputProblem]:
-    if not any(header):
-        yield InputProblem(file, 1, "", "", "empty; the first line is interval_start,rps")
-        return
-    if len(header) == 1 and (mark := next((m for m in _SEPARATORS if m in header[0]), "")):
-        remedy = f"columns are separated by {_SEPARATORS[mark]}; separate them by commas"
-        yield InputProblem(file, 1, "", header[0], remedy)
-        return
-    for name, times in Counter(header).items():
-        if name not in _COLUMNS:
-            near = get_close_matches(name, _COLUMNS, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(_COLUMNS)}"
-            yield InputProblem(file, 1, name, "", f"unknown column; {hint}")
-        elif times > 1:
-            yield InputProblem(file, 1, name, "", "column stands twice; keep one of them")
-    needed = _COLUMNS if {"isl", "osl"} & set(header) else _COLUMNS[:2]
-    for name in needed:
-        if name not in header:
-            yield InputProblem(file, 1, name, "", "column is missing; columns are set by commas")
+def _needed(header: Sequence[str]) -> Sequence[str]:
+    return _COLUMNS if {"isl", "osl"} & set(header) else _COLUMNS[:2]
 
 
 def _row(row: dict[str, str], line: int, file: str, problems: list[InputProblem]) -> _Row:
@@ -224,12 +189,3 @@ def _elapsed_s(start: datetime, end: datetime) -> int:
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="minutes")
-
-
-def _bounded(problems: Sequence[InputProblem], file: str) -> list[InputProblem]:
-    ordered = sorted(problems)
-    kept = ordered[:_MAX_PROBLEMS]
-    if more := len(ordered) - len(kept):
-        remedy = f"and {more} more problems, the last one here"
-        kept.append(InputProblem(file, ordered[-1].line, "", "", remedy))
-    return kept

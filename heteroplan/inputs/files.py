@@ -36,12 +36,12 @@ class Files:
         """Shown paths in the order of reading."""
         return tuple(self._contents)
 
-    def content(self, path: Path) -> bytes:
+    def content(self, path: Path, max_bytes: int = MAX_BYTES) -> bytes:
         """A file's bytes. Raises UnreadableError: absent, a folder, unreadable, too large."""
         name = shown(path)
         if name not in self._contents:
             try:
-                self._contents[name] = _content(path)
+                self._contents[name] = _content(path, max_bytes)
             except UnreadableError as error:
                 self._contents[name] = error
         found = self._contents[name]
@@ -49,10 +49,10 @@ class Files:
             raise found
         return found
 
-    def text(self, path: Path) -> str:
+    def text(self, path: Path, max_bytes: int = MAX_BYTES) -> str:
         """A file as text. Raises UnreadableError as `content` does, and where it is not UTF-8."""
         try:
-            return self.content(path).decode("utf-8-sig")
+            return self.content(path, max_bytes).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             remedy = f"not UTF-8 text (byte {error.start}); save it as UTF-8"
             raise UnreadableError(remedy) from None
@@ -66,19 +66,19 @@ class Files:
         return digest.hexdigest()
 
 
-def _content(path: Path) -> bytes:
-    content = _read(path)
-    if len(content) > MAX_BYTES:
-        raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB; split or shorten it")
+def _content(path: Path, max_bytes: int) -> bytes:
+    content = _read(path, max_bytes + 1)
+    if len(content) > max_bytes:
+        raise UnreadableError(f"larger than {max_bytes // 2**20} MiB; split or shorten it")
     return content
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, size: int) -> bytes:
     try:
         if path == STDIN:
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
+            return sys.stdin.buffer.read(size)
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(size)
     except FileNotFoundError:
         raise UnreadableError("no such file") from None
     except IsADirectoryError:

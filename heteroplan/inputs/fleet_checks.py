@@ -14,6 +14,9 @@ from heteroplan.inputs.schemas.base import LABEL
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.yaml_source import Document, FieldPath
 
+_MOST_NAMES = 20
+"""Known names that a message lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class FleetCase:
@@ -79,7 +82,7 @@ def check_node_types_known(case: FleetCase) -> Iterator[InputProblem]:
     for path, nodes in _node_counts(case.spec):
         for name in nodes:
             if name not in known:
-                yield case.document.problem((*path, name), _unknown("node type", name, known))
+                yield case.document.problem((*path, name), unknown("node type", name, known))
 
 
 def check_one_domain_name(case: FleetCase) -> Iterator[InputProblem]:
@@ -98,9 +101,9 @@ def check_outage_places(case: FleetCase) -> Iterator[InputProblem]:
     for i, outage in enumerate(case.spec.unavailable):
         at: FieldPath = ("unavailable", i)
         if outage.leaf not in nodes:
-            yield case.document.problem((*at, "leaf"), _unknown("leaf", outage.leaf, nodes))
+            yield case.document.problem((*at, "leaf"), unknown("leaf", outage.leaf, nodes))
         elif outage.node_type not in nodes[outage.leaf]:
-            remedy = _unknown(f"node type on {outage.leaf}", outage.node_type, nodes[outage.leaf])
+            remedy = unknown(f"node type on {outage.leaf}", outage.node_type, nodes[outage.leaf])
             yield case.document.problem((*at, "node_type"), remedy)
 
 
@@ -167,10 +170,14 @@ def doubled(
             yield document.problem(path, f"another {what} has this name; rename one")
 
 
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
-    return f"unknown {what}; {hint}"
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """What to do about a name that is none of `known`."""
+    there = list(known)
+    near = get_close_matches(name, there, n=1)
+    if near:
+        return f"unknown {what}; did you mean '{near[0]}'?"
+    more = f" and {len(there) - _MOST_NAMES} more" if len(there) > _MOST_NAMES else ""
+    return f"unknown {what}; known are {', '.join(there[:_MOST_NAMES]) or 'none'}{more}"
 
 
 def _node_counts(spec: FleetFile) -> Iterator[tuple[FieldPath, dict[str, int]]]:

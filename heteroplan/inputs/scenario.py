@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,19 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
-from heteroplan.entities.scenario import Horizon, Objective, Scenario
-from heteroplan.entities.workload import Engine, Profile, Workload
+from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
+from heteroplan.entities.workload import Engine, Profile
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.inputs import build
+from heteroplan.inputs import build, checks, current, topology_checks
 from heteroplan.inputs.align import aligned
-from heteroplan.inputs.checks import (
-    RULES,
-    WorkloadCase,
-    check_engine_names_unique,
-    check_model,
-    check_replica_sizes,
-    check_workload_names_unique,
-)
 from heteroplan.inputs.demand_csv import DemandSeries, read_demand
 from heteroplan.inputs.files import STDIN, Files, UnreadableError, shown
 from heteroplan.inputs.fleet_checks import FleetCase, fleet_problems
@@ -30,8 +22,15 @@ from heteroplan.inputs.overrides import override
 from heteroplan.inputs.schema_problems import checked
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
-from heteroplan.inputs.schemas.scenario import HorizonSpec, ScenarioFile, WorkloadSpec
+from heteroplan.inputs.schemas.scenario import (
+    HorizonSpec,
+    ResilienceSpec,
+    ScenarioFile,
+    WorkloadSpec,
+)
+from heteroplan.inputs.workload_case import WorkloadCase
 from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
+from heteroplan.profiles.capacity import candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,25 @@ class Loaded:
 
     scenario: Scenario
     candidates: tuple[Candidate, ...]
-    """By workload, engine and node type, in file order."""
+    """By workload, engine, node type (in file order) and span."""
 
 
-def load(scenario: str, *, overrides: Sequence[str] = (), interval: str | None = None) -> Loaded:
+def load(
+    scenario: str,
+    *,
+    overrides: Sequence[str] = (),
+    interval: str | None = None,
+    current: str | None = None,
+) -> Loaded:
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
     Paths in the scenario are relative to its folder (to the working directory for `-`), those
     in a profile to the profile's. `overrides` are `PATH=VALUE` on fields of the scenario file,
-    `interval` one on `horizon.interval`. Raises InputError with every problem of every file.
+    `interval` one on `horizon.interval`. `current` is the path of a CSV of what runs when the
+    horizon starts (`-` for standard input); with it the horizon is not cyclic, whatever the file
+    says. Raises InputError with every problem of every file.
     """
-    return _Loading(scenario, overrides, interval).loaded()
+    return _Loading(scenario, overrides, interval, current).loaded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,18 @@ class _ProfileSource:
 class _Loading:
     """One call of `load`. What a problem spoils is None, and the rest is looked at all the same."""
 
-    def __init__(self, scenario: str, overrides: Sequence[str], interval: str | None) -> None:
+    def __init__(
+        self,
+        scenario: str,
+        overrides: Sequence[str],
+        interval: str | None,
+        running: str | None,
+    ) -> None:
         self._files = Files()
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
         self._options = (*overrides, *([] if interval is None else [f"--interval={interval}"]))
+        self._current = None if running is None else STDIN if running == "-" else Path(running)
         path = located(scenario)
         self._folder = Path() if path == STDIN else path.parent
         try:
@@ -83,20 +97,37 @@ class _Loading:
         zone, horizon = self._horizon()
         fleet = self._fleet(zone or ZoneInfo("UTC"))
         cases = [case for case in self._cases(zone, horizon, fleet) if case is not None]
-        self._problems += check_replica_sizes(cases)
+        self._problems += topology_checks.check_replica_sizes(cases)
         if self._problems or spec is None or horizon is None or fleet is None:
             raise InputError(self._sorted())
+        made = Scenario(
+            name=spec.name,
+            fleet=fleet,
+            horizon=horizon,
+            objective=Objective(spec.objective),
+            workloads=tuple(case.workload for case in cases),
+            inputs_sha256="",
+        )
+        running = self._running(made)
+        if self._problems:
+            raise InputError(self._sorted())
         return Loaded(
-            Scenario(
-                name=spec.name,
-                fleet=fleet,
-                horizon=horizon,
-                objective=Objective(spec.objective),
-                workloads=tuple(case.workload for case in cases),
-                inputs_sha256=self._files.sha256(self._options),
-            ),
+            replace(made, current=running, inputs_sha256=self._files.sha256(self._options)),
             tuple(candidate for case in cases for candidate in case.candidates),
         )
+
+    def _running(self, scenario: Scenario) -> tuple[Running, ...] | None:
+        if self._current is None:
+            return None
+        name = shown(self._current)
+        try:
+            text = self._files.text(self._current, current.MAX_BYTES)
+            return current.read_current(text, name, scenario)
+        except InputError as error:
+            self._problems.extend(error.problems)
+        except UnreadableError as error:
+            self._problems.append(InputProblem(name, 0, "", "", str(error)))
+        return None
 
     def _sorted(self) -> list[InputProblem]:
         order = {name: i for i, name in enumerate(self._files.order)}
@@ -110,11 +141,13 @@ class _Loading:
         if spec is None:
             return None, None
         try:
-            return ZoneInfo(spec.timezone), build.horizon(spec)
+            horizon = build.horizon(spec)
         except build.FieldError as error:
             problem = self._document.problem(("horizon", error.field), str(error))
             self._problems.append(problem)
             return ZoneInfo(spec.timezone), None
+        cyclic = horizon.cyclic and self._current is None
+        return ZoneInfo(spec.timezone), replace(horizon, cyclic=cyclic)
 
     def _fleet(self, zone: ZoneInfo) -> Fleet | None:
         document = self._referenced(self._document, ("fleet",), self._folder)
@@ -134,7 +167,8 @@ class _Loading:
         ]
         specs = {path: _fitting(WorkloadSpec, self._document.value(path)) for path in paths}
         fitting = [(path, spec) for path, spec in specs.items() if spec is not None]
-        self._problems += check_workload_names_unique(self._document, fitting)
+        self._problems += checks.check_workload_names_unique(self._document, fitting)
+        self._problems += topology_checks.check_anti_affinity(self._document, fitting)
         for path, spec in specs.items():
             yield self._case(path, spec, zone, horizon, fleet)
 
@@ -149,7 +183,7 @@ class _Loading:
         source = self._profile((*path, "profile"))
         demand = self._demand((*path, "demand"), spec, zone, horizon)
         if source is not None and spec is not None:
-            self._problems += check_model(self._document, path, spec, source.spec)
+            self._problems += checks.check_model(self._document, path, spec, source.spec)
         if (
             spec is None
             or source is None
@@ -159,7 +193,8 @@ class _Loading:
             or fleet is None
         ):
             return None
-        workload = build.workload(spec, source.profile, aligned(demand, horizon))
+        resilience = _fitting(ResilienceSpec, self._document.value(("resilience",)))
+        workload = build.workload(spec, source.profile, aligned(demand, horizon), resilience)
         case = WorkloadCase(
             self._document,
             path,
@@ -167,9 +202,10 @@ class _Loading:
             workload,
             fleet,
             horizon,
-            _candidates(workload, fleet),
+            candidates(workload, fleet),
         )
-        self._problems += [problem for rule in RULES for problem in rule(case)]
+        rules = (*checks.RULES, *topology_checks.RULES)
+        self._problems += [problem for rule in rules for problem in rule(case)]
         return case
 
     def _demand(
@@ -203,26 +239,28 @@ class _Loading:
         spec = checked(document, ProfileFile, self._problems)
         if spec is None:
             return None
-        self._problems += check_engine_names_unique(document, spec)
+        self._problems += checks.check_engine_names_unique(document, spec)
         engines = [
-            self._engine(document, ("engines", i, "measurements"), each, folder)
+            self._engines(document, ("engines", i, "measurements"), each, folder)
             for i, each in enumerate(spec.engines)
         ]
-        found = [each for each in engines if each is not None]
-        profile = Profile(spec.model, spec.kv_bytes_per_token, tuple(found))
-        return _ProfileSource(document, spec, profile if len(found) == len(engines) else None)
+        found = tuple(engine for each in engines for engine in each)
+        profile = Profile(spec.model, spec.kv_bytes_per_token, found)
+        return _ProfileSource(document, spec, profile if all(engines) else None)
 
-    def _engine(
+    def _engines(
         self, document: Document, field: FieldPath, spec: EngineSpec, folder: Path
-    ) -> Engine | None:
-        engine = build.engine(spec)
+    ) -> tuple[Engine, ...]:
+        """The engine or its parts; none where it could not be fitted."""
+        engines = build.engines(spec)
         if spec.measurements is None:
-            return engine
+            return engines
         path = folder / spec.measurements
         with self._gathering(document, field):
             self._files.content(path)
-            return _fitted(engine, Path(shown(path)), origin=spec.measurements)
-        return None
+            source = Path(shown(path))
+            return tuple(_fitted(engine, source, spec.measurements) for engine in engines)
+        return ()
 
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:
         """The YAML file that a field names."""
@@ -278,9 +316,3 @@ def _fitted(engine: Engine, measurements: Path, origin: str) -> Engine:
         return fitted_engine(engine, points, origin)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
-
-
-def _candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
-    from heteroplan.profiles.capacity import candidates
-
-    return candidates(workload, fleet)

@@ -28,8 +28,6 @@ from heteroplan.units import S_PER_HOUR
 
 INTEGER: Literal["Integer"] = "Integer"
 
-NOISE = 1e-6
-"""Share of the demand that a solver's row may leave unserved although it says otherwise."""
 TINY_LOAD = 1e-3
 """Replicas; a thousand times what a solver takes for an integer."""
 
@@ -347,14 +345,13 @@ def minimise_shortage(model: Model, priority: int) -> float:
 
 
 def cap_shortage(model: Model, most: Mapping[int, float]) -> None:
-    """Unserved requests of each priority class <= most[class], and what counts as served."""
+    """Unserved requests of each priority class <= most[class]."""
     for priority, requests in most.items():
         terms = shortage_terms(model, priority)
         if terms:
             scale = max(weight for _, weight in terms)
             scaled = [(var, weight / scale) for var, weight in terms]
-            noise = NOISE * sum(weight for _, weight in scaled)
-            model.add(scaled, "<=", requests / scale + noise, f"shortage_cap_{priority}")
+            model.add(scaled, "<=", requests / scale, f"shortage_cap_{priority}")
 
 
 def read_solution(model: Model) -> Solution:

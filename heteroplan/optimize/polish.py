@@ -149,7 +149,7 @@ def solve_mip(
                 return MipResult(None, None, least)
             least[priority] = max(0.0, (answer.bound or 0.0) * scale)
             lost = incumbent(problem, best).unserved[priority]
-            cap_shortage(model, {priority: lost})
+            cap_shortage(model, {priority: lost * (1 + 1e-9) + 1e-6})
         minimise_cost(model)
     answer = run_from(model, best, effort)
     if answer.has_solution:

@@ -82,7 +82,7 @@ def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
         asked = sum(weight for _, weight in shortage_terms(model, priority))
         least = max(0.0, answer.objective * scale)
         found[priority] = max(0.0, least - UNSERVED_MARGIN * asked)
-        cap_shortage(model, {priority: least})
+        cap_shortage(model, {priority: least + UNSERVED_MARGIN * asked})
     return found
 
 

@@ -1,17 +1,19 @@
 """Plans, checks, fits and demand curves on a terminal, from 80 columns up."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from heteroplan.demand.curve import Curve
-from heteroplan.entities.plan import Plan, SupplyUse
+from heteroplan.entities.plan import Baseline, Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
 from heteroplan.outputs.check_report import CheckRow
+from heteroplan.outputs.leaf_table import leaf_table
 from heteroplan.outputs.pool_lines import short_engines, shortest_pool_lines
+from heteroplan.outputs.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.terminal import (
     draws_blocks,
     print_trimmed,
@@ -20,12 +22,16 @@ from heteroplan.outputs.terminal import (
     sparkline,
 )
 from heteroplan.outputs.words import (
+    Spell,
     baseline_label,
     candidate_notes,
     figure,
+    greedy_sentences,
     horizon_text,
+    limit_sentences,
     percent,
     rate,
+    saved_text,
     solver_sentence,
     spells,
     used_candidates,
@@ -33,42 +39,47 @@ from heteroplan.outputs.words import (
 )
 from heteroplan.profiles.fit import Fit
 
+if TYPE_CHECKING:
+    from heteroplan.outputs.plan_document import HorizonPart
+
 MOST_SHORTAGE_LINES = 10
+MOST_LIMIT_LINES = 3
 _NARROWEST_SPARKLINE = 24
 _WIDEST_SPARKLINE = 72
 _WIDEST_NAME = 40
 _NARROWEST_NAME = 6
-_GUTTER = 2
-
-Justify = Literal["left", "right"]
 
 
 def render_plan(plan: Plan, console: Console) -> None:
-    """What an operator wants first: verdict, savings, pools, GPUs against supply, proof."""
+    """What an operator wants first: verdict, savings, pools, leaves, GPUs against supply, proof."""
     title = Text.assemble((plan.scenario.name, "bold"), f"  {horizon_text(plan.scenario.horizon)}")
     print_wrapped(title, console)
     style = "bold green" if plan.covered else "bold red"
     print_wrapped(Text(verdict(plan), style=style), console)
     for note in candidate_notes(used_candidates(plan)):
         print_wrapped(Text(note, style="yellow"), console)
-    sections = (
-        _shortage_table(plan, console),
-        _savings_table(plan, console),
-        _pool_table(plan, console),
-        _supply_table(plan.supply, console),
+    limits = limit_sentences(plan.limits, plan.scenario.horizon, MOST_LIMIT_LINES)
+    sections: tuple[tuple[RenderableType | None, Sequence[str]], ...] = (
+        (_shortage_section(plan, console), ()),
+        (_savings_table(plan, console), greedy_sentences(plan)),
+        (_pool_table(plan, console), ()),
+        (leaf_table(plan, console), ()),
+        (_supply_table(plan.supply, console), limits),
     )
-    for section in sections:
-        if section is not None:
+    for table, sentences in sections:
+        if table is not None:
             console.print()
-            print_trimmed(section, console)
+            print_trimmed(table, console)
+        for sentence in sentences:
+            print_wrapped(Text(sentence), console)
     console.print()
     print_wrapped(Text(solver_sentence(plan)), console)
 
 
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
     """One line a scenario: verdict, headroom, peak, and what is wrong."""
-    table = _table(console, ("scenario", "left"), ("verdict", "left"), ("headroom", "right"),
-                   ("peak GPUs", "right"), ("note", "left"))  # fmt: skip
+    table = plain_table(console, ("scenario", "left"), ("verdict", "left"), ("headroom", "right"),
+                        ("peak GPUs", "right"), ("note", "left"))  # fmt: skip
     table.columns[-1].no_wrap = False
     for row in rows:
         table.add_row(
@@ -83,9 +94,9 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
 
 def render_fit(fits: Sequence[Fit], console: Console) -> None:
     """One line an engine and phase: points, errors and the measured range."""
-    table = _table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
-                   ("points", "right"), ("MAPE", "right"), ("worst", "right"),
-                   ("held out", "right"), ("range", "left"))  # fmt: skip
+    table = plain_table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
+                        ("points", "right"), ("MAPE", "right"), ("worst", "right"),
+                        ("held out", "right"), ("range", "left"))  # fmt: skip
     table.columns[-1].no_wrap = False
     for fit in fits:
         table.add_row(
@@ -126,29 +137,35 @@ def render_curve(curve: Curve, console: Console) -> None:
         console.print(Text(note, style="dim"))
 
 
-def _shortage_table(plan: Plan, console: Console) -> Table | None:
-    found = spells(plan)
-    if len(found) < 2:
-        return None
-    table = _table(console, ("short", "left"), ("when", "left"), ("up to", "right"),
-                   ("of demand", "right"), ("limited by", "left"))  # fmt: skip
+def shortage_table(
+    found: Sequence[Spell], horizon: "Horizon | HorizonPart", console: Console
+) -> Table:
+    """Who goes short, when, by how much and why."""
+    table = plain_table(console, ("short", "left"), ("when", "left"), ("up to", "right"),
+                        ("of demand", "right"), ("limited by", "left"))  # fmt: skip
     table.columns[-1].no_wrap = False
     for spell in found[:MOST_SHORTAGE_LINES]:
         table.add_row(
             Text(spell.workload),
-            spell.when(plan.scenario.horizon),
+            spell.when(horizon),
             rate(spell.worst_rps),
             percent(spell.worst_fraction),
             Text(spell.limited_by),
         )
     if len(found) > MOST_SHORTAGE_LINES:
-        table.add_row(_more(len(found) - MOST_SHORTAGE_LINES, "plan.json", console))
+        table.add_row(more_line(len(found) - MOST_SHORTAGE_LINES, "plan.json", console))
     return table
 
 
+def _shortage_section(plan: Plan, console: Console) -> Table | None:
+    """The verdict says what a single spell would."""
+    found = spells(plan)
+    return shortage_table(found, plan.scenario.horizon, console) if len(found) > 1 else None
+
+
 def _savings_table(plan: Plan, console: Console) -> Table:
-    table = _table(console, ("", "left"), ("GPU-hours", "right"), ("cost USD", "right"),
-                   ("saved", "right"), ("utilization", "right"))  # fmt: skip
+    table = plain_table(console, ("", "left"), ("GPU-hours", "right"), ("cost USD", "right"),
+                        ("saved", "right"), ("utilization", "right"))  # fmt: skip
     table.add_row(
         Text("this plan", style="bold"),
         f"{plan.totals.gpu_hours:,.1f}",
@@ -157,16 +174,22 @@ def _savings_table(plan: Plan, console: Console) -> Table:
         percent(plan.utilization),
     )
     for baseline in plan.savings:
-        saved = None if baseline.name == "lower_bound" else baseline.saved_fraction
+        saved = saved_text(plan, baseline)
         table.add_row(
             Text(baseline_label(baseline)),
             "" if baseline.gpu_hours is None else f"{baseline.gpu_hours:,.1f}",
             "" if baseline.cost_usd is None else f"{baseline.cost_usd:,.2f}",
-            "" if saved is None else Text(percent(saved), style="bold green" if saved > 0 else ""),
+            Text(saved, style=_saved_style(baseline, saved)),
             "" if baseline.utilization is None else percent(baseline.utilization),
         )
     table.columns[0].no_wrap = False
     return table
+
+
+def _saved_style(baseline: Baseline, saved: str) -> str:
+    if saved.endswith("unserved"):
+        return "yellow"
+    return "bold green" if (baseline.saved_fraction or 0.0) > 0 else ""
 
 
 def _pool_table(plan: Plan, console: Console) -> RenderableType:
@@ -182,7 +205,7 @@ def _pool_table(plan: Plan, console: Console) -> RenderableType:
         rows = [(*row[:2], engine, row[3]) for row, engine in zip(rows, engines, strict=True)]
         limit, width = _fit_names([*rows, heads], sizes, console.width)
     width = spark_width(plan.scenario.horizon.intervals, min(width, _WIDEST_SPARKLINE))
-    table = _table(
+    table = plain_table(
         console,
         *((head, "left") for head in heads),
         (_clock_axis(plan.scenario.horizon, width), "left"),
@@ -202,15 +225,15 @@ def _pool_table(plan: Plan, console: Console) -> RenderableType:
             line.sizes,
         )
         before = row
-    return Group(table, _more(left_out, "schedule.csv", console)) if left_out else table
+    return Group(table, more_line(left_out, "schedule.csv", console)) if left_out else table
 
 
 def _fit_names(rows: Sequence[tuple[str, ...]], sizes: int, console_width: int) -> tuple[int, int]:
     """Widest name and width of the sparkline that together fill the console."""
     longest = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for limit in range(_WIDEST_NAME, _NARROWEST_NAME, -1):
-        names = sum(min(limit, length) + _GUTTER for length in longest)
-        left = console_width - names - _GUTTER - max(sizes, len("size"))
+        names = sum(min(limit, length) + GUTTER for length in longest)
+        left = console_width - names - GUTTER - max(sizes, len("size"))
         if left >= _NARROWEST_SPARKLINE:
             return limit, left
     return _NARROWEST_NAME, _NARROWEST_SPARKLINE
@@ -231,8 +254,8 @@ def _clock_axis(horizon: Horizon, width: int) -> str:
 
 
 def _supply_table(supply: Sequence[SupplyUse], console: Console) -> Table:
-    table = _table(console, ("GPUs by node type", "left"), ("peak", "right"),
-                   ("supply then", "right"), ("average held", "right"))  # fmt: skip
+    table = plain_table(console, ("GPUs by node type", "left"), ("peak", "right"),
+                        ("supply then", "right"), ("average held", "right"))  # fmt: skip
     for use in supply:
         peak = max(range(len(use.held)), key=lambda t: (use.held[t], -use.supply[t]))
         total = sum(use.supply)
@@ -244,21 +267,3 @@ def _supply_table(supply: Sequence[SupplyUse], console: Console) -> Table:
 def _fit_range(fit: Fit) -> str:
     spans = (fit.batch_tokens_range, fit.batch_range, fit.context_range)
     return " x ".join(f"{span.low:g}-{span.high:g}" for span in spans if span)
-
-
-def _more(count: int, where: str, console: Console) -> Text:
-    dots = "…" if draws_blocks(console) else "..."
-    return Text(f"{dots} and {count} more (in {where})", style="dim")
-
-
-def _table(console: Console, *columns: tuple[str, Justify]) -> Table:
-    """Columns without lines between them; a name that does not fit is cut."""
-    table = Table(box=None, pad_edge=False, padding=(0, _GUTTER, 0, 0), header_style="dim")
-    for head, justify in columns:
-        table.add_column(
-            Text(head),
-            justify=justify,
-            no_wrap=True,
-            overflow="ellipsis" if draws_blocks(console) else "crop",
-        )
-    return table

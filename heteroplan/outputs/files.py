@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from heteroplan.errors import UsageError
@@ -14,12 +14,12 @@ def write_atomically(path: Path, text: str) -> None:
     write_all({path: text})
 
 
-def write_all(texts: Mapping[Path, str]) -> None:
+def write_all(texts: Mapping[Path, str | Iterable[str]]) -> None:
     """Write every file, or none where any cannot be written (full disk, read-only folder).
 
-    All content is on disk in temporary files beside the targets before the first rename. What is
-    no plain file (a pipe, a device) is written to and not replaced; a link is followed.
-    Raises UsageError that names the file and the reason.
+    All content is on disk in temporary files beside the targets before the first rename; a text
+    may come in pieces. What is no plain file (a pipe, a device) is written to and not replaced; a
+    link is followed. Raises UsageError that names the file and the reason.
     """
     written: dict[Path, Path] = {}
     try:
@@ -28,7 +28,8 @@ def write_all(texts: Mapping[Path, str]) -> None:
                 if path.is_dir():
                     raise IsADirectoryError(None, "it is a directory")
                 if path.exists() and not path.is_file():
-                    path.write_text(text, encoding="utf-8")
+                    with path.open("w", encoding="utf-8") as file:
+                        file.writelines(_pieces(text))
                 else:
                     written[path.resolve()] = _write_beside(path.resolve(), text)
         for path, temporary in written.items():
@@ -39,14 +40,14 @@ def write_all(texts: Mapping[Path, str]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _write_beside(path: Path, text: str) -> Path:
+def _write_beside(path: Path, text: str | Iterable[str]) -> Path:
     """A synced temporary file in the folder of `path`, with the mode of a new file."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
     try:
         os.close(handle)
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines(_pieces(text))
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
@@ -54,6 +55,10 @@ def _write_beside(path: Path, text: str) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _pieces(text: str | Iterable[str]) -> Iterable[str]:
+    return [text] if isinstance(text, str) else text
 
 
 def _umask() -> int:

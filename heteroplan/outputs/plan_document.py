@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from heteroplan.entities.capacity import Limit
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Role, SourceKind
@@ -20,6 +20,8 @@ Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+HoursByPriority = dict[SubgroupPriority, Amount]
+"""GPU-hours by the priority of the leaf; empty where no replica was placed."""
 
 
 class _Part(BaseModel):
@@ -73,7 +75,7 @@ class SolverPart(_Part):
 
 
 class TotalsPart(_Part):
-    """The plan in six numbers."""
+    """The plan in a few numbers."""
 
     gpu_hours: Amount
     cost_usd: Amount
@@ -82,6 +84,10 @@ class TotalsPart(_Part):
     """Demand over capacity, weighted by GPUs."""
     peak_gpus: Count
     starts: Count
+    """Moves included."""
+    moves: Count = 0
+    """Replicas that go on elsewhere."""
+    gpu_hours_by_priority: HoursByPriority = {}
 
 
 class SourcePart(_Part):
@@ -101,6 +107,10 @@ class EnginePart(_Part):
     workload: Name
     engine: Name
     role: Role
+    part: Name | None = None
+    """Which half of a divided engine it is (attention, ffn); None for a whole one."""
+    span: Affinity | None = None
+    """How far apart the replicas of the groups stand that its figures are for; None for all."""
     node_type: Name
     gpus_per_replica: Annotated[int, Field(ge=1)]
     capacity_rps: Amount | list[Amount]
@@ -131,6 +141,10 @@ class BaselinePart(_Part):
     saved_fraction: Number | None
     utilization: Amount | None
     note: str
+    unserved_requests: Amount = 0.0
+    stranded_replica_hours: Amount | None = None
+    """Replica-hours whose other half is missing in their group."""
+    gpu_hours_by_priority: HoursByPriority | None = None
 
 
 class PoolPart(_Part):
@@ -145,6 +159,8 @@ class PoolPart(_Part):
     level: Affinity
     group: Name
     replicas: list[Count]
+    leaves: dict[Name, list[Count]] = {}
+    """Of these, by leaf; empty where no replica was placed."""
 
 
 class WorkloadPart(_Part):
@@ -175,6 +191,20 @@ class SupplyPart(_Part):
     held: list[Count]
 
 
+class LimitPart(_Part):
+    """GPUs of one node type that run out in a domain, and whom that limits."""
+
+    level: Affinity
+    domain: Name
+    node_type: Name
+    first: Count
+    """Interval."""
+    last: Count
+    """Inclusive."""
+    pools: list[Name]
+    """Who would take more, such as `decode of chat-70b`."""
+
+
 class PlanDocument(_Part):
     """plan.json, schema version 1."""
 
@@ -190,6 +220,8 @@ class PlanDocument(_Part):
     totals: TotalsPart
     savings: dict[str, BaselinePart]
     shortages: list[ShortagePart]
+    limits: list[LimitPart] = []
+    """Where GPUs run out, in the order of the fleet."""
     supply: list[SupplyPart]
     engines: list[EnginePart]
     workloads: list[WorkloadPart]
@@ -210,6 +242,11 @@ class PlanDocument(_Part):
     def _has_one_value_an_interval(self) -> Self:
         rows: dict[str, Sized] = {
             **{f"pools[{i}].replicas": pool.replicas for i, pool in enumerate(self.pools)},
+            **{
+                f"pools[{i}].leaves.{leaf}": row
+                for i, pool in enumerate(self.pools)
+                for leaf, row in pool.leaves.items()
+            },
             **{f"workloads[{i}].demand_rps": w.demand_rps for i, w in enumerate(self.workloads)},
             **{f"supply[{i}].held": supply.held for i, supply in enumerate(self.supply)},
         }
@@ -218,7 +255,14 @@ class PlanDocument(_Part):
                 raise ValueError(
                     f"{path} has {len(row)} values, the horizon {self.horizon.intervals} intervals"
                 )
-        for i, shortage in enumerate(self.shortages):
-            if shortage.interval >= self.horizon.intervals:
-                raise ValueError(f"shortages[{i}].interval lies beyond the horizon")
+        ends = {
+            **{f"shortages[{i}].interval": s.interval for i, s in enumerate(self.shortages)},
+            **{f"limits[{i}].last": limit.last for i, limit in enumerate(self.limits)},
+        }
+        for path, interval in ends.items():
+            if interval >= self.horizon.intervals:
+                raise ValueError(f"{path} lies beyond the horizon")
+        for i, limit in enumerate(self.limits):
+            if limit.first > limit.last:
+                raise ValueError(f"limits[{i}].first lies after its last")
         return self

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.outputs.places import leaf_replicas
 from heteroplan.outputs.plan_document import SCHEMA_VERSION, PlanDocument
 from heteroplan.outputs.words import candidate_notes
 
@@ -57,6 +59,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             "utilization": plan.utilization,
             "peak_gpus": plan.totals.peak_gpus,
             "starts": plan.totals.starts,
+            "moves": plan.totals.moves,
+            "gpu_hours_by_priority": _by_priority(plan.totals.gpu_hours_by_priority),
         },
         "savings": {
             baseline.name: {
@@ -67,6 +71,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "saved_fraction": baseline.saved_fraction,
                 "utilization": baseline.utilization,
                 "note": baseline.note,
+                "unserved_requests": baseline.unserved_requests,
+                "stranded_replica_hours": baseline.stranded_replica_hours,
+                "gpu_hours_by_priority": None
+                if baseline.gpu_hours_by_priority is None
+                else _by_priority(baseline.gpu_hours_by_priority),
             }
             for baseline in plan.savings
         },
@@ -78,6 +87,17 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "limited_by": shortage.limited_by,
             }
             for shortage in plan.shortages
+        ],
+        "limits": [
+            {
+                "level": limit.level.value,
+                "domain": limit.domain,
+                "node_type": limit.node_type,
+                "first": limit.first,
+                "last": limit.last,
+                "pools": limit.pools,
+            }
+            for limit in plan.limits
         ],
         "supply": [
             {
@@ -110,8 +130,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "level": pool.level.value,
                 "group": pool.group,
                 "replicas": pool.replicas,
+                "leaves": leaves,
             }
-            for pool in plan.pools
+            for pool, leaves in zip(plan.pools, leaf_replicas(plan), strict=True)
         ],
     }
     rounded: dict[str, Any] = _rounded(document)
@@ -160,6 +181,8 @@ def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:
         "workload": candidate.workload,
         "engine": candidate.engine.name,
         "role": candidate.engine.role.value,
+        "part": None if candidate.engine.part is None else candidate.engine.part.name,
+        "span": None if candidate.span is None else candidate.span.value,
         "node_type": candidate.node_type,
         "gpus_per_replica": candidate.engine.gpus,
         "capacity_rps": capacities[0] if len(set(capacities)) == 1 else capacities,
@@ -181,6 +204,11 @@ def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:
             "extrapolated": any(p.extrapolated for row in candidate.points for p in row),
         },
     }
+
+
+def _by_priority(hours: Mapping[SubgroupPriority, float]) -> dict[str, float]:
+    """All three, or none where nothing was placed."""
+    return {each.value: hours.get(each, 0.0) for each in SubgroupPriority} if hours else {}
 
 
 def _mix_capacity_rps(demand: IntervalDemand, points: Iterable[OperatingPoint]) -> float:

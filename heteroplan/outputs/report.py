@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.entities.plan import Plan
+from heteroplan.outputs.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
 from heteroplan.outputs.plan_document import EnginePart, SourcePart
 from heteroplan.outputs.plan_json import document_of
 from heteroplan.outputs.report_charts import demand_chart, gpu_chart, replica_chart
@@ -12,10 +13,17 @@ from heteroplan.outputs.words import (
     amount_unit,
     baseline_label,
     candidate_notes,
+    clock,
     figure,
+    greedy_sentences,
     horizon_text,
+    limit_time,
+    limited_pools,
+    longest_first,
     percent,
     rate,
+    saved_text,
+    serves_alike,
     solver_sentence,
     spells,
     used_candidates,
@@ -59,12 +67,15 @@ tr.bold td { font-weight: 650; }
 }
 footer { margin-top: 18px; font-size: 13px; overflow-wrap: anywhere; }
 """
+_MOST_COLUMNS = 8
+"""Leaves that stand side by side."""
+_MOST_ROWS = 30
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 """No request leaves the page."""
 
 
 def report_html(plan: Plan) -> str:
-    """The plan as a self-contained page: verdict, savings, shortages, three charts, engines."""
+    """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
     from plotly.offline import get_plotlyjs
 
     title = f"{escape(plan.scenario.name)}: capacity plan"
@@ -92,7 +103,9 @@ def report_html(plan: Plan) -> str:
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
+            _limit_section(plan),
             *(_chart_section(name, head, chart) for name, head, chart in charts),
+            _leaf_section(plan),
             _engine_section(plan),
             f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>'
             "<p>Utilization is demand over capacity, weighted by GPUs. Times are in "
@@ -141,20 +154,21 @@ def _savings_section(plan: Plan) -> str:
             baseline_label(baseline),
             _number(baseline.gpu_hours, 1),
             _number(baseline.cost_usd, 2),
-            *(
-                ("", "")
-                if baseline.name == "lower_bound"
-                else (
-                    _number(baseline.saved_gpu_hours, 1),
-                    "" if baseline.saved_fraction is None else percent(baseline.saved_fraction),
-                )
-            ),
+            _number(baseline.saved_gpu_hours, 1) if serves_alike(plan, baseline) else "",
+            saved_text(plan, baseline),
             "" if baseline.utilization is None else percent(baseline.utilization),
         )
         for baseline in plan.savings
     ]
     heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
-    return _table_section("What the plan saves", heads, rows, text_columns={0}, bold_rows={0})
+    return _table_section(
+        "What the plan saves",
+        heads,
+        rows,
+        text_columns={0},
+        bold_rows={0},
+        below=greedy_sentences(plan),
+    )
 
 
 def _shortage_section(plan: Plan) -> str:
@@ -172,15 +186,73 @@ def _shortage_section(plan: Plan) -> str:
     return _table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
 
 
+def _limit_section(plan: Plan) -> str:
+    """The longest spells."""
+    horizon = plan.scenario.horizon
+    rows = [
+        (
+            f"{limit.level.value} {limit.domain}",
+            limit.node_type,
+            limit_time(limit, horizon),
+            limited_pools(limit),
+        )
+        for limit in longest_first(plan.limits)[:_MOST_ROWS]
+    ]
+    if not rows:
+        return ""
+    heads = ("domain", "node type", "full", "limits")
+    more = _more(len(plan.limits) - len(rows))
+    return _table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
+
+
+def _leaf_section(plan: Plan) -> str:
+    """A column a leaf where there are few, or else a row a group and leaf, the fullest first."""
+    peak = peak_interval(plan)
+    shares = leaf_shares(plan, peak)
+    if not shares:
+        return ""
+    sizes = leaf_sizes(plan.scenario, peak)
+    title = f"GPUs by group and leaf at the peak, {clock(plan.scenario.horizon, peak)}"
+    if len(sizes) > _MOST_COLUMNS:
+        rows = [
+            (
+                share.group,
+                share.leaf,
+                sizes[share.leaf].priority.value,
+                f"{share.gpus:,}",
+                f"{sizes[share.leaf].gpus:,}",
+            )
+            for share in fullest(shares, sizes)[:_MOST_ROWS]
+        ]
+        heads = ("group", "leaf", "priority", "GPUs", "of")
+        more = _more(len(shares) - len(rows))
+        return _table_section(title, heads, rows, text_columns={0, 1, 2}, below=more)
+    groups = list(by_group(shares).items())[:_MOST_ROWS]
+    return _table_section(
+        title,
+        ("", *(f"{leaf.name} ({leaf.priority.value})" for leaf in sizes.values())),
+        [
+            *((group, *(f"{gpus.get(leaf, 0):,}" for leaf in sizes)) for group, gpus in groups),
+            ("of", *(f"{leaf.gpus:,}" for leaf in sizes.values())),
+        ],
+        text_columns={0},
+        below=_more(len(by_group(shares)) - len(groups)),
+    )
+
+
+def _more(count: int) -> tuple[str, ...]:
+    return (f"and {count} more (in plan.json)",) if count > 0 else ()
+
+
 def _engine_section(plan: Plan) -> str:
     """Every candidate; in bold those that a pool runs."""
     engines = document_of(plan).engines
-    used = {(c.workload, c.engine.name, c.node_type) for c in used_candidates(plan)}
+    used = {(c.workload, c.engine.name, c.node_type, c.span) for c in used_candidates(plan)}
     rows = [
         (
             engine.workload,
             engine.engine,
-            engine.node_type,
+            engine.node_type + (f", groups on one {engine.span.value}" if engine.span else ""),
             engine.role.value,
             _capacity(engine),
             engine.reason or engine.limited_by.value.replace("_", " "),
@@ -188,7 +260,7 @@ def _engine_section(plan: Plan) -> str:
         )
         for engine in engines
     ]
-    bold = {i for i, e in enumerate(engines) if (e.workload, e.engine, e.node_type) in used}
+    bold = {i for i, e in enumerate(engines) if (e.workload, e.engine, e.node_type, e.span) in used}
     heads = (
         *("workload", "engine", "node type", "role"),
         *("requests/s a replica", "limited by", "source"),
@@ -223,6 +295,7 @@ def _table_section(
     *,
     text_columns: set[int],
     bold_rows: Collection[int] = (),
+    below: Iterable[str] = (),
 ) -> str:
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
@@ -236,7 +309,9 @@ def _table_section(
     )
     return (
         f"<section><h2>{escape(head)}</h2><table><thead><tr>{cells('th', heads)}</tr></thead>"
-        f"<tbody>{body}</tbody></table></section>"
+        f"<tbody>{body}</tbody></table>"
+        + "".join(f'<p class="soft">{escape(sentence)}</p>' for sentence in below)
+        + "</section>"
     )
 
 

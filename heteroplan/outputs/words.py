@@ -1,30 +1,45 @@
 """A plan in sentences: what the terminal, the report and CI say alike."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.plan import Baseline, Plan, Shortage, Termination
+from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.plan import Baseline, BindingLimit, Plan, Shortage, Termination
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Role
 
 if TYPE_CHECKING:
-    from heteroplan.outputs.plan_document import PlanDocument
+    from heteroplan.outputs.plan_document import (
+        HorizonPart,
+        LimitPart,
+        PlanDocument,
+        ShortagePart,
+    )
 
 BASELINE_LABELS = {
     "static_peak": "static peak",
     "static_peak_one_gpu_type": "static peak, one GPU type",
     "lower_bound": "lower bound (proven)",
+    "greedy_topology": "greedy topology (Algorithm 4)",
+    "greedy_topology_paired": "greedy, whole pairs",
+    "without_resilience": "without the promise of resilience",
 }
+GREEDY_NAMES = {"greedy_topology": "greedy", "greedy_topology_paired": "greedy in whole pairs"}
+MOST_LIMITED = 3
+"""Pools that a limit names."""
 _TERMINATIONS = {
     Termination.OPTIMAL: "proven optimal",
     Termination.GAP_REACHED: "within the wanted gap",
     Termination.TIME_LIMIT: "stopped by the time limit",
     Termination.INTERRUPTED: "interrupted, best plan so far",
 }
+
+_SAME_SERVICE = 1e-6
+"""Of all requests: what two plans may differ in that serve as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +55,17 @@ class Spell:
     """Unserved share of the demand in the worst interval."""
     limited_by: str
 
-    def when(self, horizon: Horizon) -> str:
+    def when(self, horizon: "Horizon | HorizonPart") -> str:
         """Such as `18:00 to 21:30`, in the plan's zone."""
         return time_span(horizon, self.first, self.last)
 
 
-def spells(plan: Plan) -> tuple[Spell, ...]:
+def spells(plan: "Plan | PlanDocument") -> tuple[Spell, ...]:
     """Shortages with consecutive intervals merged, by workload as the scenario orders them."""
     demand = {load.name: load.demand_rps for load in plan.workloads}
     found: dict[str, list[Spell]] = {name: [] for name in demand}
-    ordered = sorted(plan.shortages, key=lambda shortage: (shortage.workload, shortage.interval))
+    shortages: Iterable[Shortage | ShortagePart] = plan.shortages
+    ordered = sorted(shortages, key=lambda shortage: (shortage.workload, shortage.interval))
     runs = groupby(
         enumerate(ordered), key=lambda item: (item[1].workload, item[1].interval - item[0])
     )
@@ -59,18 +75,18 @@ def spells(plan: Plan) -> tuple[Spell, ...]:
     return tuple(spell for of_one in found.values() for spell in of_one)
 
 
-def time_span(horizon: Horizon, first: int, last: int) -> str:
-    """Clock times from the start of interval `first` to the end of `last`.
-
-    With dates where the horizon is longer than a day.
-    """
-    moments = horizon.boundaries()
+def clock(horizon: "Horizon | HorizonPart", boundary: int) -> str:
+    """The moment between two intervals, with its date where the horizon is longer than a day."""
     long = horizon.intervals * horizon.interval_s > 86400
-    style = "%Y-%m-%d %H:%M" if long else "%H:%M"
-    return f"{moments[first].strftime(style)} to {moments[last + 1].strftime(style)}"
+    return horizon.boundaries()[boundary].strftime("%Y-%m-%d %H:%M" if long else "%H:%M")
 
 
-def horizon_text(horizon: Horizon) -> str:
+def time_span(horizon: "Horizon | HorizonPart", first: int, last: int) -> str:
+    """Clock times from the start of interval `first` to the end of `last`."""
+    return f"{clock(horizon, first)} to {clock(horizon, last + 1)}"
+
+
+def horizon_text(horizon: "Horizon | HorizonPart") -> str:
     """Such as `2026-11-23 00:00 to 2026-11-24 00:00 Asia/Singapore, 96 x 15 min`."""
     moments = horizon.boundaries()
     seconds, unit = next(
@@ -121,13 +137,101 @@ def baseline_label(baseline: Baseline) -> str:
     return f"{label} ({baseline.note})" if baseline.note else label
 
 
+def serves_alike(plan: Plan, baseline: Baseline) -> bool:
+    """Whether the baseline serves as many requests as the plan, so that the difference is saved."""
+    missing = abs(baseline.unserved_requests - plan.report.unserved_requests)
+    return baseline.name != "lower_bound" and missing <= _SAME_SERVICE * _requests(plan)
+
+
+def saved_text(plan: Plan, baseline: Baseline) -> str:
+    """Share of the objective that the plan saves; empty where there is nothing to compare.
+
+    Where the baseline does not serve as much as the plan: what it leaves unserved.
+    """
+    if baseline.name == "lower_bound" or baseline.saved_fraction is None:
+        return ""
+    if not serves_alike(plan, baseline):
+        return f"{percent(baseline.unserved_requests / _requests(plan))} unserved"
+    if baseline.name == "without_resilience":
+        return f"price {percent(-baseline.saved_fraction)}"
+    return percent(baseline.saved_fraction)
+
+
+def greedy_sentences(plan: Plan) -> tuple[str, ...]:
+    """GPU-hours on the scarcest hardware in use, and what greedy placement strands."""
+    greedy = [baseline for baseline in plan.savings if baseline.name in GREEDY_NAMES]
+    hours = {GREEDY_NAMES[each.name]: each.gpu_hours_by_priority or {} for each in greedy}
+    sentences = []
+    for priority in (SubgroupPriority.HIGH, SubgroupPriority.MEDIUM):
+        own = plan.totals.gpu_hours_by_priority.get(priority, 0.0)
+        others = {name: each.get(priority, 0.0) for name, each in hours.items() if each}
+        if own > 0 or any(others.values()):
+            against = "".join(f", {name} {figure(value)}" for name, value in others.items())
+            sentences.append(
+                f"On {priority.value}-priority hardware: {figure(own)} GPU-hours{against}."
+            )
+            break
+    sentences += [
+        f"{GREEDY_NAMES[each.name].capitalize()} strands replicas without their other half for "
+        f"{figure(each.stranded_replica_hours)} replica-hours."
+        for each in greedy
+        if each.stranded_replica_hours
+    ]
+    return tuple(sentences)
+
+
+def limit_sentences(
+    limits: "Sequence[BindingLimit | LimitPart]", horizon: "Horizon | HorizonPart", most: int
+) -> tuple[str, ...]:
+    """The longest `most`, such as `spine a-s1: l40sx8 full 18:00 to 21:30; ...`."""
+    longest = longest_first(limits)
+    shown = [limit_sentence(limit, horizon) for limit in longest[:most]]
+    more = len(longest) - len(shown)
+    return (*shown, f"and {more} more (heteroplan explain)") if more else tuple(shown)
+
+
+def longest_first[L: "BindingLimit | LimitPart"](limits: Iterable[L]) -> list[L]:
+    """By length of the spell, otherwise in their order."""
+    return sorted(limits, key=lambda limit: limit.first - limit.last)
+
+
+def limit_sentence(limit: "BindingLimit | LimitPart", horizon: "Horizon | HorizonPart") -> str:
+    """Such as `spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-70b limited by it`."""
+    full = (
+        f"{limit.level.value} {limit.domain}: {limit.node_type} full {limit_time(limit, horizon)}"
+    )
+    return f"{full}; {limited_pools(limit)} limited by it" if limit.pools else full
+
+
+def limit_time(limit: "BindingLimit | LimitPart", horizon: "Horizon | HorizonPart") -> str:
+    """Such as `18:00 to 21:30`."""
+    whole = (limit.first, limit.last) == (0, horizon.intervals - 1)
+    return "all the time" if whole else time_span(horizon, limit.first, limit.last)
+
+
+def limited_pools(limit: "BindingLimit | LimitPart") -> str:
+    """Such as `decode of chat-70b, prefill of code-70b`, no more than `MOST_LIMITED`."""
+    more = len(limit.pools) - MOST_LIMITED
+    return ", ".join(limit.pools[:MOST_LIMITED]) + (f" and {more} more" if more > 0 else "")
+
+
 def used_candidates(plan: Plan) -> tuple[Candidate, ...]:
     """The candidates that a pool runs."""
-    used = {(pool.workload, pool.engine, pool.node_type) for pool in plan.pools}
+    affinity = {load.name: load.affinity for load in plan.scenario.workloads}
+    network = plan.scenario.fleet.network
+    spans = {
+        group: network.span(affinity[workload], group.removeprefix(f"{workload}@"))
+        for workload, group in {(pool.workload, pool.group) for pool in plan.pools}
+    }
+    used = {
+        (pool.workload, pool.engine, pool.node_type, span)
+        for pool in plan.pools
+        for span in (spans[pool.group], None)
+    }
     return tuple(
         each
         for each in plan.candidates
-        if (each.workload, each.engine.name, each.node_type) in used
+        if (each.workload, each.engine.name, each.node_type, each.span) in used
     )
 
 
@@ -177,15 +281,21 @@ def rate(rps: float) -> str:
     return f"{figure(rps)} requests/s"
 
 
+def _requests(plan: Plan) -> float:
+    """Asked for over the horizon."""
+    rates_rps = sum(sum(load.demand_rps) for load in plan.workloads)
+    return rates_rps * plan.scenario.horizon.interval_s
+
+
 def _extrapolates(candidate: Candidate) -> bool:
     return any(point.extrapolated for interval in candidate.points for point in interval)
 
 
 def _kv_is_unlimited(candidate: Candidate) -> bool:
+    """Second halves of divided engines hold no KV cache."""
     engine = candidate.engine
-    return (
-        engine.role is not Role.PREFILL and engine.kv_tokens is None and engine.capacity_rps is None
-    )
+    holds = engine.role is not Role.PREFILL and engine.counts
+    return holds and engine.kv_tokens is None and engine.capacity_rps is None
 
 
 def _note(what: str, engines: Iterable[tuple[str, str]]) -> str:
@@ -199,7 +309,7 @@ def _note(what: str, engines: Iterable[tuple[str, str]]) -> str:
     return f"{what}: {'engine' if len(by_engine) == 1 else 'engines'} {names}"
 
 
-def _spell(run: Iterable[Shortage], demand_rps: tuple[float, ...]) -> Spell:
+def _spell(run: "Iterable[Shortage | ShortagePart]", demand_rps: Sequence[float]) -> Spell:
     from heteroplan.plan.shortage import merged
 
     members = list(run)

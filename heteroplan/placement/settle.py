@@ -53,10 +53,10 @@ def settle(
         without = _without(problem, plan.solution.replicas, packing.homeless)
         plan = mend(tighter, without, works, gap, stop)
         packing = pack(scenario, candidates, problem, plan.solution.replicas)
-    if packing.homeless:
+    while packing.homeless:
         left = _without(problem, plan.solution.replicas, packing.homeless)
         plan = incumbent(problem, Solution(left, mixed_flow(problem, left)))
-        packing = replace(packing, homeless=())
+        packing = pack(scenario, candidates, problem, left)
     return Settled(incumbent(problem, plan.solution), packing, rounds)
 
 

@@ -68,12 +68,13 @@ def _static_peaks(
 
 def _greedy(plan: Plan, problem: Problem, stop: Stop) -> Iterator[Baseline]:
     """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs."""
+    free = replace(problem, works=tuple(replace(work, promise=None) for work in problem.works))
     for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
         if stop():
             yield _without_figure(name, STOPPED)
             continue
-        day = greedy_topology(problem, plan.scenario, pairs=pairs)
-        flow = mixed_flow(problem, day.replicas)
+        day = greedy_topology(free, plan.scenario, pairs=pairs)
+        flow = mixed_flow(free, day.replicas)
         packing = pack(plan.scenario, plan.candidates, problem, day.replicas)
         use = spent(plan.scenario, plan.candidates, problem, day.replicas)
         baseline = _compared(

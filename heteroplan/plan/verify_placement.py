@@ -19,10 +19,10 @@ from heteroplan.entities.plan import Plan, Pool
 def placement_faults(plan: Plan) -> Iterator[str]:
     """Every rule that the plan's stays break, in words; none where all is well.
 
-    Where a stay names what does not exist, only such faults are found.
+    Where a stay names what does not exist, or too few or many nodes, only such faults are found.
     """
     facts = _Facts(plan)
-    strangers = list(check_names(facts))
+    strangers = list(check_names(facts)) or list(check_shape(facts))
     yield from strangers
     for rule in () if strangers else RULES:
         yield from rule(facts)
@@ -75,9 +75,8 @@ class _Facts:
         return [self.at(t) for t in range(stay.first - stay.lead, stay.first + stay.intervals)]
 
     def begins(self, stay: Stay) -> bool:
-        """Whether the replica serves from `first` on and not before."""
-        endless = self.plan.scenario.horizon.cyclic and stay.intervals == len(self.steps)
-        return not endless
+        """Whether the stay has a beginning: not where it lasts all of a cyclic day."""
+        return not self.plan.scenario.horizon.cyclic or stay.intervals < len(self.steps)
 
     @cached_property
     def replicas(self) -> dict[tuple[int, str], list[Stay]]:
@@ -226,7 +225,6 @@ def check_moves(facts: _Facts) -> Iterator[str]:
 
 RULES = (
     check_domain,
-    check_shape,
     check_leads,
     check_room,
     check_maintenance,

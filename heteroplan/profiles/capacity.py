@@ -5,6 +5,7 @@ The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one re
 
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.fleet import Fleet, NodeType
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
 from heteroplan.profiles.aggregated import aggregated_point
 from heteroplan.profiles.decode import decode_point
@@ -22,20 +23,44 @@ RULES = {
 def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
     """Each engine of `workload` on each node type of `fleet` that has its GPU.
 
-    In the order of the profile, then of the fleet. An operating point is computed once a request
-    shape and shared. Raises ValueError for an engine with neither coefficients nor a capacity.
+    One for all groups, or one for each span of those that could have the node type where KV
+    transfer makes a difference. In the order of the profile, then of the fleet, then from leaf to
+    cluster. An operating point is computed once a request shape and shared. Raises ValueError
+    for an engine with neither coefficients nor a capacity.
     """
     mixes: dict[tuple[RequestClass, ...], int] = {}
     mix_of_interval = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
+    spans = _spans(workload, fleet)
     found = []
     for engine in workload.profile.engines:
         for node in fleet.node_types:
             if node.gpu.name != engine.gpu:
                 continue
-            by_mix = _by_mix(tuple(mixes), workload, engine, node, fleet)
-            points = tuple(by_mix[mix] for mix in mix_of_interval)
-            found.append(Candidate(workload.name, engine, node.name, points))
+            by_span = {
+                span: _by_mix(tuple(mixes), workload, engine, node, fleet.bandwidth_factor(span))
+                for span in spans[node.name]
+            }
+            first, *others = by_span.values()
+            differ = any(each != first for each in others)
+            for span, by_mix in by_span.items() if differ else [(None, first)]:
+                points = tuple(by_mix[mix] for mix in mix_of_interval)
+                found.append(Candidate(workload.name, engine, node.name, points, span))
     return tuple(found)
+
+
+def _spans(workload: Workload, fleet: Fleet) -> dict[str, list[Affinity]]:
+    """Spans of the workload's domains that hold a node type, by its name; its affinity if none."""
+    found: dict[str, set[Affinity]] = {node.name: set() for node in fleet.node_types}
+    for domain, leaves in workload.domains(fleet.network).items():
+        span = fleet.network.span(workload.affinity, domain)
+        for leaf in leaves:
+            for name, nodes in leaf.nodes.items():
+                if nodes > 0:
+                    found[name].add(span)
+    return {
+        name: [level for level in Affinity if level in (spans or {workload.affinity})]
+        for name, spans in found.items()
+    }
 
 
 def operating_point(setting: Setting, node: NodeType) -> OperatingPoint:
@@ -54,8 +79,7 @@ def operating_point(setting: Setting, node: NodeType) -> OperatingPoint:
 
 def _given(setting: Setting, capacity_rps: float) -> OperatingPoint:
     """The capacity that a pressure test gave, no more than the NIC moves."""
-    moves_kv = setting.engine.role is not Role.AGGREGATED
-    if moves_kv and setting.transfer_rps < capacity_rps:
+    if setting.transfer_rps < capacity_rps:
         return OperatingPoint(setting.transfer_rps, Limit.KV_TRANSFER)
     return OperatingPoint(capacity_rps, Limit.GIVEN)
 
@@ -65,13 +89,12 @@ def _by_mix(
     workload: Workload,
     engine: Engine,
     node: NodeType,
-    fleet: Fleet,
+    bandwidth_factor: float,
 ) -> list[tuple[OperatingPoint, ...]]:
     """[mix][class] operating points; equal shapes share one object."""
     nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
-    bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * fleet.bandwidth_factor(
-        workload.affinity
-    )
+    bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
+    moves_kv = engine.counts and engine.role is not Role.AGGREGATED
     points: dict[tuple[float, float, float], OperatingPoint] = {}
 
     def point(shape: RequestClass) -> OperatingPoint:
@@ -82,8 +105,9 @@ def _by_mix(
                 shape=shape,
                 slo=workload.slo,
                 bytes_per_s=bytes_per_s,
-                kv_bytes_per_token=workload.profile.kv_bytes_per_token or 0.0,
+                kv_bytes_per_token=(workload.profile.kv_bytes_per_token or 0.0) * moves_kv,
                 allow_extrapolation=workload.allow_extrapolation,
+                kv_transfer=workload.kv_transfer,
             )
             points[key] = operating_point(setting, node)
         return points[key]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.entities.workload import Engine, RequestClass, Slo, Span
+from heteroplan.entities.workload import Engine, KvTransfer, RequestClass, Slo, Span
 from heteroplan.units import MS_PER_S
 
 
@@ -19,6 +19,7 @@ class Setting:
     kv_bytes_per_token: float
     """0 where KV transfer is not limited."""
     allow_extrapolation: bool
+    kv_transfer: KvTransfer = KvTransfer.ALL
 
     @property
     def kv_tokens(self) -> float:
@@ -31,9 +32,15 @@ class Setting:
         return self.shape.isl + self.shape.osl / 2.0
 
     @property
+    def moved_tokens(self) -> float:
+        """Input tokens whose KV cache moves from prefill to decode."""
+        missed = self.kv_transfer is KvTransfer.MISSED
+        return self.shape.missed_tokens if missed else self.shape.isl
+
+    @property
     def transfer_ms(self) -> float:
         """Time to move a request's KV cache at the replica's full bandwidth [ms]."""
-        return self.kv_bytes_per_token * self.shape.isl / self.bytes_per_s * MS_PER_S
+        return self.kv_bytes_per_token * self.moved_tokens / self.bytes_per_s * MS_PER_S
 
     @property
     def transfer_rps(self) -> float:

@@ -3,8 +3,19 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.workload import RatioBand, RequestClass, Role, Slo, SourceKind, Span
-from tests.scenario_files import ScenarioFiles, engine
+from heteroplan.entities.workload import (
+    KvTransfer,
+    Loss,
+    Part,
+    RatioBand,
+    RequestClass,
+    Resilience,
+    Role,
+    Slo,
+    SourceKind,
+    Span,
+)
+from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
 DAY = "interval_start,rps\n2026-11-23,5\n2026-11-24,5\n"
 
@@ -22,6 +33,9 @@ def test_defaults_are_those_of_the_interface(files: ScenarioFiles) -> None:
     assert (workload.pd_ratio, workload.min_replicas, workload.max_replicas) == (None, {}, {})
     assert (scenario.fleet.across_leaves, scenario.fleet.across_spines) == (0.8, 0.5)
     assert workload.profile.engines[0].source.kind is SourceKind.GIVEN
+    assert (workload.max_groups, workload.pin, workload.exclude) == (None, (), ())
+    assert (workload.anti_affinity, workload.resilience) == ((), None)
+    assert workload.kv_transfer is KvTransfer.ALL
 
 
 def test_every_field_arrives(files: ScenarioFiles) -> None:
@@ -63,6 +77,52 @@ def test_every_field_arrives(files: ScenarioFiles) -> None:
     assert (decode.source.origin, decode.source.points) == ("a file", 9)
     assert decode.decode is not None
     assert decode.decode.ms_per_context_token == 2.0e-5
+
+
+def test_topology_fields_arrive(files: ScenarioFiles) -> None:
+    files.add_leaf("l2", {"h100x8": 2}, spine="s2")
+    files.add_leaf("l3", {"h100x8": 2}, spine="s3")
+    files.scenario["workloads"].append(files.workload | {"name": "code"})
+    files.workload |= {
+        "max_groups": 2,
+        "pin": ["c1"],
+        "exclude": ["s3"],
+        "anti_affinity": ["code"],
+        "resilience": {"lose": "spine", "serve": 0.9},
+        "kv_transfer": "missed",
+    }
+    scenario = files.load().scenario
+    workload, _ = scenario.workloads
+    assert (workload.max_groups, workload.anti_affinity) == (2, ("code",))
+    assert list(workload.domains(scenario.fleet.network)) == ["s1", "s2"]
+    assert workload.resilience == Resilience(Loss.SPINE, 0.9)
+    assert workload.kv_transfer is KvTransfer.MISSED
+
+
+def test_each_part_of_a_divided_engine_is_an_engine(files: ScenarioFiles) -> None:
+    files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
+    files.leaf["nodes"]["l40sx8"] = 1
+    moe = divided(
+        "moe",
+        "decode",
+        part_ratio={"min": 1, "max": 2},
+        startup_s=180,
+        drain_s=30,
+        source={"kind": "measured", "from": "a file"},
+    )
+    moe["parts"][1]["startup_s"] = 60
+    files.profile["engines"][1] = moe
+    files.profile["engines"].append(engine("d", "decode"))
+    _, attention, ffn, whole = files.load().scenario.workloads[0].profile.engines
+    assert (attention.name, ffn.name, whole.name) == ("moe-attention", "moe-ffn", "d")
+    assert attention.part == Part("moe", "attention", 0, RatioBand(1, 2))
+    assert ffn.part == Part("moe", "ffn", 1, RatioBand(1, 2))
+    assert (attention.gpu, attention.gpus, attention.capacity_rps) == ("H100-SXM-80GB", 4, 10)
+    assert (ffn.gpu, ffn.gpus, ffn.capacity_rps) == ("L40S-48GB", 8, 20)
+    assert (attention.startup_s, ffn.startup_s) == (180, 60)
+    assert (attention.drain_s, ffn.drain_s) == (30, 30)
+    assert {attention.role, ffn.role} == {Role.DECODE}
+    assert {attention.source.kind, ffn.source.kind} == {SourceKind.MEASURED}
 
 
 def test_lengths_of_the_demand_file_replace_those_of_requests(files: ScenarioFiles) -> None:

@@ -1,6 +1,8 @@
 from typing import Any
 
-from tests.scenario_files import ScenarioFiles, engine, node_type
+import pytest
+
+from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
 DECODE = {"base_ms": 20, "ms_per_sequence": 0.1, "ms_per_context_token": 0}
 
@@ -8,11 +10,6 @@ DECODE = {"base_ms": 20, "ms_per_sequence": 0.1, "ms_per_context_token": 0}
 def measured(**others: Any) -> dict[str, Any]:
     """A decode engine with coefficients: 20.1 ms at batch 1."""
     return engine("d", "decode", **{"capacity_rps": None, "decode": DECODE} | others)
-
-
-def add_leaf(files: ScenarioFiles, nodes: dict[str, int], spine: str = "s2") -> None:
-    leaf = {"leaf": f"{spine}-l1", "nodes": nodes}
-    files.fleet["network"][0]["spines"].append({"spine": spine, "leaves": [leaf]})
 
 
 def test_the_profile_is_of_the_workloads_model(files: ScenarioFiles) -> None:
@@ -54,18 +51,6 @@ def test_replicas_divide_a_node_or_fill_whole_ones(files: ScenarioFiles) -> None
         "profile.yaml: engines[0].gpus: 3: neither divides a node nor fills whole ones; "
         "nodes are h100x8 (8 GPUs)"
     ]
-
-
-def test_replica_sizes_on_a_node_divide_one_another(files: ScenarioFiles) -> None:
-    """On nodes of 12 GPUs, 4 and 6 both divide the node, but 4 does not divide 6."""
-    files.fleet["node_types"][0]["gpus"] = 12
-    files.profile["engines"][1]["gpus"] = 6
-    assert files.problems() == [
-        "profile.yaml: engines[1].gpus: 6: 4 does not divide 6, and p of chat takes 4 GPUs of the "
-        "same h100x8 nodes; use sizes that divide one another or separate node types"
-    ]
-    files.profile["engines"][0]["gpus"] = 3
-    assert len(files.load().candidates) == 2
 
 
 def test_an_slo_that_no_engine_meets_names_each_engine(files: ScenarioFiles) -> None:
@@ -117,35 +102,85 @@ def test_a_class_is_named_where_there_are_several(files: ScenarioFiles) -> None:
     assert "(2026-11-23T00:00+00:00, class long)" in files.problems()[0]
 
 
-def test_one_domain_holds_both_halves(files: ScenarioFiles) -> None:
+@pytest.mark.parametrize(
+    ("kv_bytes_per_token", "affinity", "remedy"),
+    [
+        (130e6, "cluster", "; affinity: spine would do"),
+        (160e6, "cluster", "; affinity: leaf would do"),
+        (160e6, "spine", "; affinity: leaf would do"),
+        (200e6, "spine", ""),
+    ],
+)
+def test_an_slo_that_fails_across_switches_names_the_level_that_would_do(
+    kv_bytes_per_token: float, affinity: str, remedy: str, files: ScenarioFiles
+) -> None:
+    """4 of 8 GPUs of 3,200 Gbit/s move 200 GB/s in a leaf, 160 across leaves, 100 across spines.
+
+    Prefill 100 ms and the first decode step of 60 ms leave 840 ms to move 1,000 tokens: 130 MB a
+    token take 650, 813 and 1,300 ms; 160 MB 800, 1,000 and 1,600; 200 MB 1,000 even in a leaf.
+    """
+    prefill = {"overhead_ms": 100, "ms_per_token": 0}
+    files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, prefill=prefill)
+    files.profile["kv_bytes_per_token"] = kv_bytes_per_token
+    files.workload["affinity"] = affinity
+    files.add_leaf("l2", {"h100x8": 1})
+    files.add_leaf("l3", {"h100x8": 1}, spine="s2")
+    files.add_leaf("l4", {"h100x8": 1}, spine="s2")
+    (problem,) = files.problems()
+    assert problem.endswith(f"loosen it or add engines{remedy}")
+    if remedy:
+        level = remedy.split()[2]
+        assert files.load(f"workloads.chat.affinity={level}").scenario.workloads
+
+
+def test_a_level_that_holds_no_pair_would_not_do(files: ScenarioFiles) -> None:
+    """160 MB a token as above, but prefill and decode stand on different leaves."""
+    prefill = {"overhead_ms": 100, "ms_per_token": 0}
     files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
-    files.profile["engines"][1]["gpu"] = "L40S-48GB"
-    add_leaf(files, {"l40sx8": 1})
-    files.workload["affinity"] = "spine"
-    assert files.problems() == [
-        "scenario.yaml: workloads[0].affinity: spine: no spine holds a prefill and a decode "
-        "engine: prefill fits s1; decode fits s2; widen it or move nodes"
+    files.profile["engines"] = [
+        engine("p", "prefill", capacity_rps=None, prefill=prefill),
+        engine("d", "decode", gpu="L40S-48GB"),
     ]
-    assert files.load("workloads.chat.affinity=cluster").scenario.workloads[0].affinity == "cluster"
+    files.profile["kv_bytes_per_token"] = 160e6
+    files.add_leaf("l2", {"l40sx8": 1})
+    (problem,) = files.problems()
+    assert problem.endswith("loosen it or add engines")
 
 
-def test_a_domain_too_small_for_a_replica_does_not_hold_it(files: ScenarioFiles) -> None:
-    """A replica of 16 GPUs needs two nodes; each spine has one."""
-    files.profile["engines"][1]["gpus"] = 16
-    files.leaf["nodes"]["h100x8"] = 1
-    add_leaf(files, {"h100x8": 1})
+def test_a_level_that_serves_some_hours_only_would_not_do(files: ScenarioFiles) -> None:
+    """200 MB a token: 10 tokens move in 10 ms anywhere, 1,000 in 1,000 ms even within a leaf."""
+    prefill = {"overhead_ms": 100, "ms_per_token": 0}
+    files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, prefill=prefill)
+    files.profile["kv_bytes_per_token"] = 200e6
+    files.demand = "interval_start,rps,isl,osl\n2026-11-23T00,5,10,200\n2026-11-23T01,5,1000,200\n"
+    files.add_leaf("l2", {"h100x8": 1})
+    (problem,) = files.problems()
+    assert problem.endswith("loosen it or add engines")
+
+
+def test_a_divided_engine_needs_gpus_for_both_parts(files: ScenarioFiles) -> None:
+    """The fleet has no L40S for the ffn part."""
+    files.profile["engines"][1] = divided("d", "decode")
     assert files.problems() == [
-        "scenario.yaml: workloads[0].affinity: no spine holds a prefill and a decode engine: "
-        "prefill fits s1, s2; decode fits nowhere; widen it or move nodes"
+        "scenario.yaml: workloads[0].profile: profile.yaml: no decode engine runs on the fleet: "
+        "its GPUs are H100-SXM-80GB, such engines are for H100-SXM-80GB, L40S-48GB; "
+        "add engines or node types"
     ]
 
 
-def test_the_fleet_holds_the_fewest_replicas(files: ScenarioFiles) -> None:
-    """Two nodes of 8 GPUs hold four replicas of 4."""
-    files.workload["min_replicas"] = {"decode": 4, "aggregated": 1}
+def test_a_part_divides_a_node_or_fills_whole_ones(files: ScenarioFiles) -> None:
+    files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
+    files.leaf["nodes"]["l40sx8"] = 1
+    files.profile["engines"][1] = divided("d", "decode")
+    files.profile["engines"][1]["parts"][1]["gpus"] = 3
+    assert (
+        "profile.yaml: engines[1].parts[1].gpus: 3: neither divides a node nor fills whole ones; "
+        "nodes are l40sx8 (8 GPUs)"
+    ) in files.problems()
+
+
+def test_engine_and_part_names_are_unique_together(files: ScenarioFiles) -> None:
+    files.profile["engines"] += [divided("x", "decode"), engine("x-ffn", "decode")]
     assert files.problems() == [
-        "scenario.yaml: workloads[0].min_replicas.aggregated: 1: the fleet holds at most 0 usable "
-        "aggregated replicas; lower it"
+        "profile.yaml: engines[3].name: x-ffn: another engine has this name; rename one"
     ]
-    files.workload["min_replicas"] = {"decode": 5}
-    assert "the fleet holds at most 4 usable decode replicas; lower it" in files.problems()[0]

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from heteroplan.inputs import files
 from heteroplan.inputs.files import STDIN, Files, UnreadableError, shown
 
 
@@ -30,12 +29,11 @@ def test_text_loses_its_byte_order_mark(tmp_path: Path) -> None:
     ],
 )
 def test_content_that_is_no_text_of_bounded_size_is_refused(
-    content: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: bytes, message: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(files, "MAX_BYTES", 100)
     (tmp_path / "f").write_bytes(content)
     with pytest.raises(UnreadableError, match=message):
-        Files().text(tmp_path / "f")
+        Files().text(tmp_path / "f", max_bytes=100)
 
 
 def test_what_is_no_readable_file_is_refused(

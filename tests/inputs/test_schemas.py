@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from heteroplan.inputs.schemas import FILES
-from tests.scenario_files import ScenarioFiles, engine
+from tests.scenario_files import ScenarioFiles, divided, engine
 
 LABEL = (
     "not an RFC 1123 label; use lower-case letters, digits and -, at most 63, "
@@ -148,6 +148,74 @@ def test_an_engine_has_the_figures_of_its_role(
     (problem,) = files.problems()
     assert problem.startswith("profile.yaml: engines[0]: {")
     assert problem.endswith(message)
+
+
+PART = {"name": "attention", "gpu": "H100-SXM-80GB", "gpus": 4, "capacity_rps": 10}
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (engine("d", "decode", gpu=None), ".gpu: missing; add it, or parts that have one each"),
+        (engine("d", "decode", gpus=None), ".gpus: missing; add it, or parts that have one each"),
+        (
+            divided("d", "decode", gpus=8),
+            ".gpus: 8: the engine has parts, which have one each; remove it",
+        ),
+        (
+            divided("d", "decode", capacity_rps=8),
+            ": a divided engine takes no capacity_rps; its parts give capacity_rps",
+        ),
+        (
+            divided("d", "decode", kv_tokens=8),
+            ": a divided engine takes no kv_tokens; its parts give capacity_rps",
+        ),
+        (
+            divided("d", "aggregated"),
+            ".parts: an aggregated engine has no parts; make it prefill and decode",
+        ),
+        (
+            divided("d", "decode", parts=[PART]),
+            ".parts: too few entries; at least 2 (Two parts on one leaf that serve every request "
+            "together, the one with the KV cache first)",
+        ),
+        (
+            divided("d", "decode", parts=[PART, PART]),
+            ".parts: both parts have the same name; rename one",
+        ),
+        (
+            divided("d" * 60, "decode"),
+            ".parts: engine and part names joined by - have more than 63 characters; shorten them",
+        ),
+        (
+            divided("d", "decode", part_ratio={"min": 2, "max": 1}),
+            ".part_ratio.max: 1: below min; swap them",
+        ),
+        (
+            engine("d", "decode", part_ratio={"min": 1, "max": 2}),
+            ".part_ratio: the engine has no parts; remove it or add them",
+        ),
+        (
+            divided("d", "decode", parts=[PART, {"name": "ffn", "gpu": "L4-24GB", "gpus": 1}]),
+            ".parts[1].capacity_rps: missing; add it (Rate of one replica at the SLO [requests/s])",
+        ),
+    ],
+)
+def test_a_divided_engine_says_what_is_wrong(
+    written: dict[str, Any], message: str, files: ScenarioFiles
+) -> None:
+    files.profile["engines"][1] = written
+    (problem,) = files.problems()
+    field, _, remedy = message.partition(": ")
+    assert problem.startswith(f"profile.yaml: engines[1]{field}: ")
+    assert problem.endswith(f": {remedy}")
+
+
+def test_a_misspelt_gpu_is_one_problem(files: ScenarioFiles) -> None:
+    files.profile["engines"][1]["gpuss"] = files.profile["engines"][1].pop("gpus")
+    assert files.problems() == [
+        "profile.yaml: engines[1].gpuss: 4: unknown key; did you mean 'gpus'?"
+    ]
 
 
 def test_a_profile_says_what_is_wrong(files: ScenarioFiles) -> None:

@@ -20,7 +20,7 @@ def optimum(problem: Problem) -> Incumbent:
     for priority in sorted({work.priority for work in problem.works}):
         minimise_shortage(model, priority)
         lost = _solved(model).unserved[priority]
-        cap_shortage(model, {priority: lost})
+        cap_shortage(model, {priority: lost * (1 + 1e-9) + 1e-6})
     minimise_cost(model)
     return _solved(model)
 

@@ -18,6 +18,12 @@ def test_content_replaces_what_stood_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_text_may_come_in_pieces(tmp_path):
+    path = tmp_path / "placement.csv"
+    write_all({path: (f"{i}\n" for i in range(3))})
+    assert path.read_text() == "0\n1\n2\n"
+
+
 def test_mode_is_that_of_a_new_file_or_of_the_old_one(tmp_path):
     """Not the 0600 of a temporary file: 0666 without the bits of the umask, here 0644."""
     path = tmp_path / "plan.json"

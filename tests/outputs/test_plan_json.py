@@ -8,13 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
-from heteroplan.entities.plan import Shortage
-from heteroplan.entities.workload import RequestClass
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.plan import BindingLimit, Shortage
+from heteroplan.entities.workload import Part, RequestClass
 from heteroplan.errors import InputError
+from heteroplan.outputs.places import leaf_replicas
 from heteroplan.outputs.plan_document import PlanDocument
 from heteroplan.outputs.plan_json import document_of, plan_document, plan_text, read_plan
 from tests.builders import engine, scenario, workload
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stay
+
+LIMIT = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 0, 1, ("decode of chat-1",))
+WRITTEN = {"level": "spine", "domain": "s", "node_type": "h", "pools": ["decode of w"]}
 
 
 def test_fields_are_those_of_the_interface():
@@ -105,6 +110,81 @@ def test_written_plan_is_read_back(tmp_path, monkeypatch):
     assert read_plan("-") == document
 
 
+TOPOLOGY = {"leaves": ["a-s1-l1", "a-s1-l2"], "limits": [LIMIT], "greedy": True}
+
+
+def test_placement_limits_and_baselines_are_read_back():
+    made = shown_plan(short=True, **TOPOLOGY)
+    document = document_of(made)
+    assert document.model_dump(mode="json", by_alias=True) == plan_document(made)
+    assert document.limits[0].pools == ["decode of chat-1"]
+    assert document.savings["greedy_topology"].stranded_replica_hours == 24.0
+    assert document.savings["greedy_topology"].unserved_requests > 0
+    assert document.savings["static_peak"].gpu_hours_by_priority is None
+    assert plan_document(made)["totals"]["gpu_hours_by_priority"]["low"] == 0.0
+
+
+def test_replicas_by_leaf_come_from_the_stays():
+    """Hours 0 to 3. r1 serves on l1 from 3 over midnight to 0, then on l2 for 1; r2 on l2 in 1."""
+    placed = [
+        stay("r1", first=3, intervals=2, lead=1),
+        stay("r1", leaf="a-s1-l2", first=1, moved=True),
+        stay("r2", leaf="a-s1-l2", first=1),
+    ]
+    of = day_scenario(horizon(4), leaves=TOPOLOGY["leaves"])
+    document = plan_document(plan(of, [pool([1, 2, 0, 1])], placed=placed))
+    assert document["pools"][0]["leaves"] == {"a-s1-l1": [1, 0, 0, 1], "a-s1-l2": [0, 2, 0, 0]}
+    assert document["totals"]["moves"] == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(TOPOLOGY["leaves"]), st.integers(0, 5), st.integers(1, 6)),
+        max_size=8,
+    )
+)
+def test_replicas_by_leaf_add_up(spans):
+    """Against counting interval by interval."""
+    placed = [
+        stay(f"r{i}", leaf=leaf, first=first, intervals=n)
+        for i, (leaf, first, n) in enumerate(spans)
+    ]
+    of = day_scenario(horizon(6), leaves=TOPOLOGY["leaves"])
+    (found,) = leaf_replicas(plan(of, [pool([0] * 6)], placed=placed))
+    assert found == {
+        leaf: [sum((t - first) % 6 < n for at, first, n in spans if at == leaf) for t in range(6)]
+        for leaf in TOPOLOGY["leaves"]
+        if any(at == leaf for at, _, _ in spans)
+    }
+
+
+def test_halves_and_spans_of_engines_are_named():
+    (whole,) = plan_document(plan(scenario(), [], considered=[candidate(engine())]))["engines"]
+    assert (whole["part"], whole["span"]) == (None, None)
+    half = candidate(engine(part=Part("moe", "attention", 0, None)), span=Affinity.LEAF)
+    (row,) = plan_document(plan(scenario(), [], considered=[half]))["engines"]
+    assert (row["part"], row["span"]) == ("attention", "leaf")
+
+
+def candidate(of, span=None):
+    return Candidate("w", of, "h100x8", ((OperatingPoint(1.0, Limit.GIVEN),),), span)
+
+
+def test_plans_from_before_topology_are_read():
+    old = plan_document(shown_plan(short=True, **TOPOLOGY))
+    del old["limits"], old["totals"]["moves"], old["totals"]["gpu_hours_by_priority"]
+    for row in old["pools"]:
+        del row["leaves"]
+    for row in old["engines"]:
+        del row["part"], row["span"]
+    for row in old["savings"].values():
+        del row["unserved_requests"], row["stranded_replica_hours"], row["gpu_hours_by_priority"]
+    document = PlanDocument.model_validate_json(json.dumps(old))
+    assert (document.limits, document.totals.moves, document.pools[0].leaves) == ([], 0, {})
+    assert document.totals.gpu_hours_by_priority == {}
+    assert document.savings["static_peak"].unserved_requests == 0
+
+
 def changed(**fields):
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     return {**plan_document(made), **fields}
@@ -136,6 +216,18 @@ def changed(**fields):
         (
             json.dumps(changed(pools=[{**changed()["pools"][0], "replicas": [1]}])),
             "p.json: pools[0].replicas has 1 values, the horizon 2 intervals",
+        ),
+        (
+            json.dumps(changed(pools=[{**changed()["pools"][0], "leaves": {"l1": [1]}}])),
+            "p.json: pools[0].leaves.l1 has 1 values, the horizon 2 intervals",
+        ),
+        (
+            json.dumps(changed(limits=[{**WRITTEN, "first": 1, "last": 2}])),
+            "p.json: limits[0].last lies beyond the horizon",
+        ),
+        (
+            json.dumps(changed(limits=[{**WRITTEN, "first": 1, "last": 0}])),
+            "p.json: limits[0].first lies after its last",
         ),
         (
             json.dumps(changed(horizon={**changed()["horizon"], "timezone": "Mars/Base"})),

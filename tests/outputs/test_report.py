@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.plan import SupplyUse
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.plan import BindingLimit, SupplyUse
 from heteroplan.outputs.report import report_html
 from heteroplan.outputs.report_charts import demand_chart, gpu_chart
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,60 @@ def page():
 def test_page_says_the_verdict_the_savings_and_the_proof(page):
     for words in ("Not covered: 2.5 %", "static peak, one GPU type (H100)", "33.3 %", "gap 0.8 %"):
         assert words in page
+
+
+LEAVES = [f"a-s1-l{i}" for i in range(1, 11)]
+
+
+def section(text, head):
+    """Cells of the rows of a table, its head first."""
+    (table,) = re.findall(rf"<h2>{head}.*?</h2><table>(.*?)</table>", text)
+    return [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in table.split("<tr")[1:]]
+
+
+def test_groups_stand_against_leaves():
+    """Three replicas of 4 GPUs on two leaves in turn: 8 and 4."""
+    pools = [pool([1, 3])]
+    of = day_scenario(horizon(2), leaves=LEAVES[:2])
+    text = report_html(plan(of, pools, placed=stays(pools, LEAVES[:2])))
+    assert section(text, "GPUs by group and leaf at the peak, 01:00") == [
+        ["", "a-s1-l1 (high)", "a-s1-l2 (high)"],
+        ["chat-1@a-s1", "8", "4"],
+        ["of", "480", "480"],
+    ]
+
+
+def test_many_leaves_are_rows():
+    pools = [pool([40])]
+    of = day_scenario(horizon(1), leaves=LEAVES)
+    text = report_html(plan(of, pools, placed=stays(pools, LEAVES)))
+    head, first, *others = section(text, "GPUs by group and leaf")
+    assert (head[1:], first) == (
+        ["leaf", "priority", "GPUs", "of"],
+        ["chat-1@a-s1", "a-s1-l1", "high", "16", "480"],
+    )
+    assert len(others) == 9
+
+
+def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved():
+    limit = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 72, 85, ("decode of chat-1",))
+    text = report_html(shown_plan(greedy=True, limits=[limit]))
+    assert section(text, "Where GPUs run out")[1] == [
+        "spine a-s1",
+        "l40sx8",
+        "18:00 to 21:30",
+        "decode of chat-1",
+    ]
+    rows = {row[0]: row[1:] for row in section(text, "What the plan saves")}
+    assert rows["greedy topology (Algorithm 4)"][2:4] == ["", "3.0 % unserved"]
+    assert rows["static peak"][2:4] == ["1,292.0", "33.3 %"]
+    assert '<p class="soft">On high-priority hardware: 2,584 GPU-hours, greedy 7,752' in text
+
+
+def test_page_without_placement_and_limits_has_no_empty_tables():
+    text = report_html(plan(day_scenario(horizon(1)), [pool([1])]))
+    assert "Where GPUs run out" not in text
+    assert "GPUs by group" not in text
 
 
 def test_page_loads_nothing(page):

@@ -2,21 +2,28 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.plan import Shortage, Termination
+from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.plan import BindingLimit, Shortage, Termination
+from heteroplan.entities.workload import Part
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan_json import document_of
 from heteroplan.outputs.words import (
     candidate_notes,
     extrapolation_note,
     figure,
+    greedy_sentences,
     horizon_text,
+    limit_sentence,
+    limit_sentences,
     percent,
+    saved_text,
+    serves_alike,
     solver_sentence,
     spells,
     used_candidates,
     verdict,
 )
-from tests.plans import day_scenario, horizon, plan, pool
+from tests.plans import baseline, day_scenario, horizon, plan, pool
 
 
 def short_plan(*shortages, workloads=1, **during):
@@ -84,6 +91,113 @@ def test_percent_does_not_hide_a_little():
         "100.0 %",
         "-2.0 %",
     ]
+
+
+def test_saved_only_against_what_serves_as_much():
+    """At 2 times the plan's cost 50 % are saved; 1 request of 864,000 unserved is < 0.1 %."""
+    made = short_plan()
+    assert saved_text(made, baseline(made, "static_peak", 2.0)) == "50.0 %"
+    greedy = baseline(made, "greedy_topology", 2.0, unserved_requests=1.0)
+    assert saved_text(made, greedy) == "< 0.1 % unserved"
+    short = short_plan(("chat-1", 18, 4.0, "x"))
+    assert saved_text(short, baseline(short, "static_peak", 2.0)) == "0.0 % unserved"
+    same = baseline(short, "greedy_topology", 2.0, unserved_requests=4.0 * 3600)
+    assert saved_text(short, same) == "50.0 %"
+
+
+def test_nothing_is_saved_against_a_bound_or_without_a_figure():
+    made = short_plan()
+    assert saved_text(made, baseline(made, "lower_bound", 0.5)) == ""
+    assert not serves_alike(made, baseline(made, "lower_bound", 0.5))
+    assert saved_text(made, replace(baseline(made, "x", 2.0), saved_fraction=None)) == ""
+
+
+def test_price_of_the_promise():
+    """96 GPU-hours with it and 80 without: 0.2 of those 80 more."""
+    made = short_plan()
+    assert saved_text(made, baseline(made, "without_resilience", 80 / 96)) == "price 20.0 %"
+
+
+def greedy_plan(own, greedy, stranded=0.0):
+    made = plan(day_scenario(horizon(24)), [pool([1] * 24)], gpu_hours_by_priority=own)
+    algorithm_4 = baseline(
+        made,
+        "greedy_topology",
+        1.0,
+        gpu_hours_by_priority=greedy,
+        stranded_replica_hours=stranded,
+    )
+    return replace(made, savings=(algorithm_4,))
+
+
+HIGH, MEDIUM, LOW = SubgroupPriority.HIGH, SubgroupPriority.MEDIUM, SubgroupPriority.LOW
+
+
+@pytest.mark.parametrize(
+    ("own", "greedy", "words"),
+    [
+        ({HIGH: 120.0, MEDIUM: 9.0}, {HIGH: 340.0, MEDIUM: 7.0}, ("high-priority", "120", "340")),
+        ({LOW: 120.0}, {HIGH: 340.0}, ("high-priority", "0", "340")),
+        ({MEDIUM: 120.0}, {MEDIUM: 340.0}, ("medium-priority", "120", "340")),
+    ],
+)
+def test_the_scarcest_hardware_in_use_is_compared(own, greedy, words):
+    priority, ours, theirs = words
+    assert greedy_sentences(greedy_plan(own, greedy)) == (
+        f"On {priority} hardware: {ours} GPU-hours, greedy {theirs}.",
+    )
+
+
+def test_low_priority_hardware_is_not_worth_a_line():
+    assert greedy_sentences(greedy_plan({LOW: 120.0}, {LOW: 340.0})) == ()
+
+
+def test_stranded_replicas_are_said():
+    assert greedy_sentences(greedy_plan({LOW: 1.0}, {LOW: 1.0}, 24.0)) == (
+        "Greedy strands replicas without their other half for 24 replica-hours.",
+    )
+
+
+def limit(first, last, *pools):
+    return BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", first, last, pools)
+
+
+def test_limit_says_where_when_and_whom():
+    during = horizon(48, interval_s=1800)
+    assert limit_sentence(limit(36, 42, "decode of chat-70b"), during) == (
+        "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-70b limited by it"
+    )
+    assert limit_sentence(limit(0, 47, *"abcde"), during) == (
+        "spine a-s1: l40sx8 full all the time; a, b, c and 2 more limited by it"
+    )
+    assert limit_sentence(limit(0, 0), during) == "spine a-s1: l40sx8 full 00:00 to 00:30"
+
+
+def test_longest_limits_first():
+    """2, 1 and 3 hours."""
+    limits = [limit(0, 1, "a"), limit(3, 3, "b"), limit(5, 7, "c")]
+    shown = [text.split("; ")[1] for text in limit_sentences(limits, horizon(24), 3)]
+    assert shown == [f"{name} limited by it" for name in "cab"]
+    assert limit_sentences(limits, horizon(24), 1)[1:] == ("and 2 more (heteroplan explain)",)
+
+
+def test_candidates_in_use_are_those_of_the_span():
+    """Group chat-1@a-s1 is one leaf: figures for groups on a leaf are used, not for a spine."""
+    made = short_plan()
+    one, *others = made.candidates
+    decode = others[0]
+    spans = tuple(replace(decode, span=span) for span in (Affinity.LEAF, Affinity.SPINE))
+    assert used_candidates(replace(made, candidates=(one, *spans))) == spans[:1]
+
+
+def test_second_halves_hold_no_kv_cache():
+    whole = replace(short_plan().candidates[1].engine, capacity_rps=None)
+    made = short_plan().candidates[1]
+    notes = [
+        candidate_notes([replace(made, engine=replace(whole, part=Part("moe", name, i, None)))])
+        for i, name in enumerate(("attention", "ffn"))
+    ]
+    assert [len(each) for each in notes] == [1, 0]
 
 
 def extrapolated_plan():

@@ -7,6 +7,7 @@ from heteroplan.entities.plan import Termination
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.problem import Floats, Problem, Solution
 from heteroplan.optimize.solve import Outcome
+from heteroplan.placement import pack
 from heteroplan.plan.assemble import assemble
 from heteroplan.plan.flow import exact_flow, unserved_share
 from heteroplan.plan.verify import verify
@@ -71,7 +72,9 @@ def test_optimum_of_the_reference_model_becomes_a_plan_that_verifies(batch: int)
             termination=Termination.OPTIMAL,
             seconds=0.0,
         )
-        plan = assemble(of, candidates(of), problem, outcome)
+        packing = pack(of, candidates(of), problem, best.solution.replicas)
+        assert not packing.homeless
+        plan = assemble(of, candidates(of), problem, outcome, packing.stays)
         verify(plan, gap=0.0)
         assert plan.report.unserved_requests == pytest.approx(
             sum(best.unserved.values()), rel=1e-5, abs=0.1

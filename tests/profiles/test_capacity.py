@@ -1,5 +1,6 @@
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,16 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.workload import Engine, Profile, Role, Workload
+from heteroplan.entities.workload import (
+    Engine,
+    KvTransfer,
+    Part,
+    PrefillCoefficients,
+    Profile,
+    Role,
+    Slo,
+    Workload,
+)
 from heteroplan.profiles.capacity import RULES, candidates
 from tests.builders import SHAPE, engine, fleet, node_type, workload
 from tests.profiles.settings import setting
@@ -43,19 +53,125 @@ def test_given_capacity_holds_for_every_class() -> None:
     assert [(p.capacity_rps, p.limited_by) for p in only.points[0]] == [(12.3, Limit.GIVEN)] * 2
 
 
+TREE = {"l1": "s1", "l2": "s2", "l3": "s2"}
+"""A spine of one leaf and one of two."""
+NODES = {leaf: {"h100x8": 1} for leaf in TREE}
+
+
 @pytest.mark.parametrize(
-    ("affinity", "rate"),
-    [(Affinity.LEAF, 2.0), (Affinity.SPINE, 1.6), (Affinity.CLUSTER, 1.0)],
+    ("affinity", "leaves", "rate"),
+    [
+        (Affinity.LEAF, ["l1", "l2", "l3"], 2.0),
+        (Affinity.SPINE, ["l2", "l3"], 1.6),
+        (Affinity.SPINE, ["l1"], 2.0),
+        (Affinity.CLUSTER, ["l1", "l2", "l3"], 1.0),
+        (Affinity.CLUSTER, ["l2", "l3"], 1.6),
+        (Affinity.CLUSTER, ["l3"], 2.0),
+    ],
 )
-def test_kv_moves_over_the_replicas_share_of_the_nic(affinity: Affinity, rate: float) -> None:
-    """4 of 8 GPUs of 3,200 Gbit/s: 200 GB/s, of which 1, 0.8 or 0.5 count; 100 MB * 1,000 tokens
-    = 100 GB a request. A given capacity of 10 requests/s is more than that.
+def test_kv_moves_over_the_replicas_share_of_the_nic(
+    affinity: Affinity, leaves: list[str], rate: float
+) -> None:
+    """4 of 8 GPUs of 3,200 Gbit/s: 200 GB/s, of which 1, 0.8 or 0.5 count by what the group really
+    spans; 100 MB * 1,000 tokens = 100 GB a request. A given capacity of 10 requests/s is more.
     """
     load = replace(with_kv(workload(engines=[engine()]), 100e6), affinity=affinity)
-    [only] = candidates(load, fleet())
+    [only] = candidates(load, fleet({leaf: NODES[leaf] for leaf in leaves}, spines=TREE))
     point = only.points[0][0]
     assert point.capacity_rps == pytest.approx(rate)
-    assert point.limited_by is Limit.KV_TRANSFER
+    assert (point.limited_by, only.span) == (Limit.KV_TRANSFER, None)
+
+
+def test_groups_that_span_differently_have_a_candidate_each() -> None:
+    """s1 spans a leaf, s2 two: 200 and 160 GB/s for 100 GB a request."""
+    load = with_kv(workload(engines=[engine()]), 100e6)
+    found = candidates(load, fleet(NODES, spines=TREE))
+    assert [each.span for each in found] == [Affinity.LEAF, Affinity.SPINE]
+    assert [each.points[0][0].capacity_rps for each in found] == pytest.approx([2.0, 1.6])
+
+
+@pytest.mark.parametrize(
+    ("change", "rate"),
+    [({"pin": ("s1",)}, 2.0), ({"exclude": ("s1",)}, 1.6), ({"affinity": Affinity.CLUSTER}, 1.0)],
+)
+def test_only_domains_that_it_may_use_count(change: dict[str, Any], rate: float) -> None:
+    load = replace(with_kv(workload(engines=[engine()]), 100e6), **change)
+    [only] = candidates(load, fleet(NODES, spines=TREE))
+    assert only.span is None
+    assert only.points[0][0].capacity_rps == pytest.approx(rate)
+
+
+def test_only_domains_with_the_node_type_count() -> None:
+    """The other spine has no H100, so every group spans two leaves where its decode may run."""
+    other = node_type("l40sx8", gpu="L40S")
+    nodes = {**NODES, "l1": {"l40sx8": 1, "h100x8": 0}}
+    load = with_kv(workload(engines=[engine()]), 100e6)
+    [only] = candidates(load, fleet(nodes, spines=TREE, node_types=(node_type(), other)))
+    assert only.span is None
+    assert only.points[0][0].capacity_rps == pytest.approx(1.6)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        engine(capacity_rps=1.5),
+        engine(role=Role.AGGREGATED),
+        engine(part=Part("e", "ffn", 1, None)),
+    ],
+)
+def test_engines_that_the_span_does_not_limit_have_one_candidate(made: Engine) -> None:
+    """1.5 requests/s is less than 1.6; aggregated engines and second parts move no KV cache."""
+    load = with_kv(workload(engines=[made]), 100e6)
+    [only] = candidates(load, fleet(NODES, spines=TREE))
+    assert only.span is None
+    assert only.points[0][0].capacity_rps == made.capacity_rps
+
+
+def test_the_first_part_of_a_divided_engine_receives_the_kv_cache() -> None:
+    first = engine(part=Part("e", "attention", 0, None))
+    [only] = candidates(with_kv(workload(engines=[first]), 100e6), fleet())
+    assert only.points[0][0].capacity_rps == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("kv_transfer", "rate"), [(KvTransfer.ALL, 2.0), (KvTransfer.MISSED, 8.0)])
+def test_all_tokens_move_or_the_missed_ones(kv_transfer: KvTransfer, rate: float) -> None:
+    """75 % of 1,000 tokens are cached: 100 GB a request, or 25 GB, at 200 GB/s."""
+    cached = replace(SHAPE, prefix_hit_rate=0.75)
+    load = workload(engines=[engine()], classes=[cached], kv_transfer=kv_transfer)
+    [only] = candidates(with_kv(load, 100e6), fleet())
+    assert only.points[0][0].capacity_rps == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("affinity", "kv_transfer", "transfer_ms"),
+    [
+        (Affinity.LEAF, KvTransfer.ALL, 100.0),
+        (Affinity.LEAF, KvTransfer.MISSED, 50.0),
+        (Affinity.SPINE, KvTransfer.ALL, 125.0),
+        (Affinity.CLUSTER, KvTransfer.ALL, 200.0),
+    ],
+)
+def test_ttft_grows_by_the_transfer_time(
+    affinity: Affinity, kv_transfer: KvTransfer, transfer_ms: float
+) -> None:
+    """20 MB * 1,000 tokens = 20 GB at 200 GB/s, at 0.8 and at 0.5 of it; half of it is cached.
+
+    Capacity is at the queue's cap of 95 % all the same, so waits and prefill times are equal.
+    """
+    cached = replace(SHAPE, prefix_hit_rate=0.5)
+    load = workload(
+        engines=[replace(measured(Role.PREFILL), prefill=PrefillCoefficients(1000.0, 0.0, 0.0))],
+        classes=[cached],
+        affinity=affinity,
+        kv_transfer=kv_transfer,
+    )
+    load = replace(load, slo=Slo(60_000.0, 60.0, 0.5))
+    place = fleet({leaf: NODES[leaf] for leaf in ("l2", "l3")}, spines=TREE)
+    if affinity is Affinity.CLUSTER:
+        place = fleet({leaf: NODES[leaf] for leaf in ("l1", "l3")}, spines=TREE)
+    [still], [moved] = candidates(load, place), candidates(with_kv(load, 20e6), place)
+    ttft_ms = [each.points[0][0].ttft_ms or 0.0 for each in (still, moved)]
+    assert ttft_ms[1] - ttft_ms[0] == pytest.approx(transfer_ms)
 
 
 @pytest.mark.parametrize(

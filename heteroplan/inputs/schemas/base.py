@@ -11,6 +11,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -19,6 +21,8 @@ from heteroplan.inputs.local_time import parse_stamp
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """RFC 1123 label."""
+MAX_LABEL = 63
+"""Characters of one."""
 MAX_COUNT = 1_000_000
 MAX_NUMBER = 1e12
 _MIN_NUMBER = 1e-12
@@ -101,3 +105,19 @@ class Strict(BaseModel):
         if not isinstance(data, dict):
             return data
         return {k: v for k, v in data.items() if v is not None or k not in cls.model_fields}
+
+
+class RatioSpec(Strict):
+    """A band of replicas of one half / replicas of the other."""
+
+    min: NotNegative
+    """Least ratio."""
+    max: Positive
+    """Greatest ratio."""
+
+    @field_validator("max")
+    @classmethod
+    def _not_below_min(cls, high: float, info: ValidationInfo) -> float:
+        if high < info.data.get("min", high):
+            raise ValueError("below min; swap them")
+        return high

@@ -2,19 +2,23 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from heteroplan.inputs.schemas.base import (
+    MAX_LABEL,
     Count,
     FilePath,
     Label,
     NotNegative,
     Positive,
     Range,
+    RatioSpec,
     Seconds,
     Strict,
     Text,
 )
+
+Gpus = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class PrefillSpec(Strict):
@@ -75,6 +79,23 @@ class SourceSpec(Strict):
     """Measured points behind the fit."""
 
 
+class PartSpec(Strict):
+    """One half of a divided engine, such as the attention of a disaggregated MoE."""
+
+    name: Label
+    """Name of the part, such as attention."""
+    gpu: Text
+    """GPU type."""
+    gpus: Gpus
+    """GPUs a replica."""
+    capacity_rps: Positive
+    """Rate of one replica at the SLO [requests/s]."""
+    startup_s: Seconds | None = None
+    """From asking for a replica to its first request [s]; the engine's by default."""
+    drain_s: Seconds | None = None
+    """From the last new request to giving the GPUs back [s]; the engine's by default."""
+
+
 class EngineSpec(Strict):
     """A model on a GPU type with a parallelism and a role."""
 
@@ -82,9 +103,13 @@ class EngineSpec(Strict):
     """Name of the engine."""
     role: Literal["prefill", "decode", "aggregated"]
     """Which half of a request it serves."""
-    gpu: Text
+    parts: list[PartSpec] | None = Field(None, min_length=2, max_length=2)
+    """Two parts on one leaf that serve every request together, the one with the KV cache first."""
+    part_ratio: RatioSpec | None = None
+    """Band of replicas of the first part / replicas of the second on each leaf."""
+    gpu: Text | None = None
     """GPU type."""
-    gpus: Annotated[int, Field(ge=1, le=10_000)]
+    gpus: Gpus | None = None
     """GPUs a replica."""
     startup_s: Seconds = 0.0
     """From asking for a replica to its first request [s]."""
@@ -105,8 +130,46 @@ class EngineSpec(Strict):
     capacity_rps: Positive | None = None
     """Rate of one replica at the SLO as a pressure test gave it [requests/s]."""
 
+    @field_validator("parts")
+    @classmethod
+    def _divisible(
+        cls, parts: list[PartSpec] | None, info: ValidationInfo
+    ) -> list[PartSpec] | None:
+        if parts is None:
+            return None
+        if info.data.get("role") == "aggregated":
+            raise ValueError("an aggregated engine has no parts; make it prefill and decode")
+        if parts[0].name == parts[1].name:
+            raise ValueError("both parts have the same name; rename one")
+        if any(len(f"{info.data.get('name')}-{part.name}") > MAX_LABEL for part in parts):
+            raise ValueError(
+                f"engine and part names joined by - have more than {MAX_LABEL} characters; "
+                "shorten them"
+            )
+        return parts
+
+    @field_validator("part_ratio")
+    @classmethod
+    def _of_parts(cls, band: RatioSpec | None, info: ValidationInfo) -> RatioSpec | None:
+        if band is not None and info.data.get("parts", ()) is None:
+            raise ValueError("the engine has no parts; remove it or add them")
+        return band
+
+    @field_validator("gpu", "gpus")
+    @classmethod
+    def _once[T: str | int](cls, given: T | None, info: ValidationInfo) -> T | None:
+        if "parts" in info.data and (given is None) == (info.data["parts"] is None):
+            raise ValueError(
+                "missing; add it, or parts that have one each"
+                if given is None
+                else "the engine has parts, which have one each; remove it"
+            )
+        return given
+
     @model_validator(mode="after")
     def _has_figures(self) -> Self:
+        if self.parts is not None:
+            return self._has_none()
         given = {role for role in ("prefill", "decode") if getattr(self, role) is not None}
         needed = {"prefill", "decode"} if self.role == "aggregated" else {self.role}
         if self.measurements is not None and (given or self.capacity_rps is not None):
@@ -116,6 +179,12 @@ class EngineSpec(Strict):
         if not (needed <= given or self.measurements is not None or self.capacity_rps is not None):
             missing = " and ".join(sorted(needed - given))
             raise ValueError(f"add a {missing} block, measurements or capacity_rps")
+        return self
+
+    def _has_none(self) -> Self:
+        for name in ("prefill", "decode", "kv_tokens", "range", "measurements", "capacity_rps"):
+            if name in self.model_fields_set:
+                raise ValueError(f"a divided engine takes no {name}; its parts give capacity_rps")
         return self
 
 

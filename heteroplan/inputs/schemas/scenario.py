@@ -1,16 +1,17 @@
 """What scenario.yaml may hold."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationInfo, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationInfo, field_validator
 
 from heteroplan.inputs.schemas.base import (
+    MAX_COUNT,
     Count,
     Duration,
     FilePath,
     Label,
-    NotNegative,
     Positive,
+    RatioSpec,
     Share,
     Stamp,
     Strict,
@@ -18,6 +19,10 @@ from heteroplan.inputs.schemas.base import (
     Tokens,
     Zone,
 )
+
+
+def _none_is_null(value: Any) -> Any:
+    return None if value == "none" else value
 
 
 class HorizonSpec(Strict):
@@ -75,20 +80,13 @@ class SloSpec(Strict):
     """Share of requests that must meet both; 95 % is 0.95."""
 
 
-class RatioSpec(Strict):
-    """Prefill replicas / decode replicas of each deployment group."""
+class ResilienceSpec(Strict):
+    """What may be lost, and how much is served all the same."""
 
-    min: NotNegative
-    """Fewest prefill replicas a decode replica."""
-    max: Positive
-    """Most prefill replicas a decode replica."""
-
-    @field_validator("max")
-    @classmethod
-    def _not_below_min(cls, high: float, info: ValidationInfo) -> float:
-        if high < info.data.get("min", high):
-            raise ValueError("below min; swap them")
-        return high
+    lose: Literal["spine", "leaf", "node"]
+    """What may be lost at any moment: any one spine, leaf or node."""
+    serve: Share
+    """Share of what is served that the rest still serves; 90 % is 0.9."""
 
 
 class MinReplicas(Strict):
@@ -144,6 +142,23 @@ class WorkloadSpec(Strict):
     """Most replicas a role."""
     allow_extrapolation: bool = False
     """Whether profiles may be used outside their measured range."""
+    max_groups: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
+    """Most domains that have a replica of it at any time of the horizon."""
+    pin: list[Text] = Field([], max_length=10_000)
+    """Domains, of the affinity's level or wider, that its groups may live in; all by default."""
+    exclude: list[Text] = Field([], max_length=10_000)
+    """Domains, of the affinity's level or wider, that none of its groups lives in."""
+    anti_affinity: list[Text] = Field([], max_length=10_000)
+    """Workloads that share no domain with it."""
+    resilience: Annotated[
+        ResilienceSpec | None,
+        BeforeValidator(
+            _none_is_null, json_schema_input_type=ResilienceSpec | Literal["none"] | None
+        ),
+    ] = None
+    """What it survives; the scenario's by default, `none` for nothing."""
+    kv_transfer: Literal["all", "missed"] = "all"
+    """Whether all input tokens' KV cache moves to decode, or that of cache misses only."""
 
     @field_validator("classes")
     @classmethod
@@ -184,5 +199,7 @@ class ScenarioFile(Strict):
     """The time to plan."""
     objective: Literal["cost", "gpu_hours"] = "cost"
     """What is minimised once all demand that can be served is."""
+    resilience: ResilienceSpec | None = None
+    """What every workload survives that does not say otherwise."""
     workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
     """The models to serve."""

@@ -1,0 +1,32 @@
+"""`explain`: what limits a plan. Heavy imports happen inside."""
+
+from typing import Annotated
+
+import typer
+
+from heteroplan.cli.streams import emit, show
+
+
+def explain(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="A plan.json, or - for standard input.")
+    ],
+    workload: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only what limits this workload, and its groups."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """What limits a plan: GPUs that run out, who goes short, and scarce hardware in use."""
+    from heteroplan.outputs.explanation import (
+        explain,
+        explanation_json,
+        render_explanation,
+    )
+    from heteroplan.outputs.plan_json import read_plan
+
+    explanation = explain(read_plan(plan), workload)
+    if json:
+        emit(explanation_json(explanation))
+    else:
+        show(lambda console: render_explanation(explanation, console))

@@ -1,0 +1,185 @@
+"""Which GPUs of the nodes of one type are free in which interval."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
+from heteroplan.entities.placement import node_names
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.problem import Ints
+
+type Gpus = NDArray[np.int32]
+type Rows = slice | Ints
+"""Nodes by number: those of a domain, or some picked by hand."""
+type Spot = tuple[int, ...]
+"""The nodes that a replica stands on, all of one leaf."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hold:
+    """What a replica takes from each of its nodes: running, and starting before."""
+
+    at: Ints
+    """Intervals in which it takes anything."""
+    gpus: Gpus
+    """[len(at), 1] GPUs taken; more than the replica's share where its next start overlaps."""
+
+    @classmethod
+    def of(cls, share: int, times: Ints, intervals: int) -> "Hold":
+        """`share` GPUs a node in each of `times`, which wrap around a day of `intervals`."""
+        if len(times) <= intervals:
+            return cls(times % intervals, np.full((len(times), 1), share, dtype=np.int32))
+        at, often = np.unique(times % intervals, return_counts=True)
+        return cls(at, (share * often[:, None]).astype(np.int32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nodes:
+    """All nodes of one type, those of a domain side by side."""
+
+    gpus: int
+    """A node."""
+    names: tuple[str, ...]
+    leaves: tuple[Leaf, ...]
+    leaf_of: Ints
+    """[node] index of its leaf."""
+    scarcity: Ints
+    """[node] 0 on leaves of low priority, 1 medium, 2 high."""
+    free: Gpus
+    """[T, node], maintenance applied; changes as replicas are placed."""
+
+    def part(self, rows: slice) -> "Nodes":
+        """Some of the nodes, to be filled on their own."""
+        return Nodes(
+            self.gpus,
+            self.names[rows],
+            self.leaves,
+            self.leaf_of[rows],
+            self.scarcity[rows],
+            self.free[:, rows].copy(),
+        )
+
+    def copy(self) -> "Nodes":
+        """The same nodes, to be filled on their own."""
+        return replace(self, free=self.free.copy())
+
+    def rows(self, level: Affinity, domain: str) -> slice:
+        """The nodes of a domain."""
+        inside = np.array([leaf.domain(level) == domain for leaf in self.leaves])
+        found = np.flatnonzero(inside[self.leaf_of])
+        return slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, 0)
+
+    def standing(self, leaf: str, names: Sequence[str]) -> Ints:
+        """The nodes called `names`; all of the leaf where there are none."""
+        index = [each.name for each in self.leaves].index(leaf)
+        on = np.flatnonzero(self.leaf_of == index)
+        return np.array([n for n in on if not names or self.names[n] in names], dtype=np.int64)
+
+    def take(self, spot: Spot, hold: Hold) -> None:
+        """Hold GPUs on the nodes of a spot."""
+        self.free[hold.at[:, None], list(spot)] -= hold.gpus
+
+    def give(self, spot: Spot, hold: Hold) -> None:
+        """Undo `take`."""
+        self.free[hold.at[:, None], list(spot)] += hold.gpus
+
+    def find(self, rows: Rows, count: int, hold: Hold) -> Spot | None:
+        """`count` nodes of one leaf with room for `hold`: low priority, then the tightest fit."""
+        free = self.free[:, rows]
+        left = (free[hold.at] - hold.gpus).min(axis=0)
+        fits = np.flatnonzero(left >= 0)
+        if fits.size < count:
+            return None
+        node = np.arange(len(self.names))[rows][fits]
+        tightness = left[fits].astype(np.int64) * _LARGE + free[:, fits].sum(axis=0)
+        if count == 1:
+            return (int(node[(self.scarcity[node] * _LARGE**2 + tightness).argmin()]),)
+        return self._side_by_side(node, tightness, count)
+
+    def _side_by_side(self, node: Ints, tightness: Ints, count: int) -> Spot | None:
+        """The tightest nodes of the leaf with the fewest that fit, low priority first."""
+        room = np.bincount(self.leaf_of[node])
+        enough = [leaf for leaf in np.flatnonzero(room) if room[leaf] >= count]
+        if not enough:
+            return None
+        first = {leaf: int(np.argmax(self.leaf_of[node] == leaf)) for leaf in enough}
+        best = min(enough, key=lambda leaf: (self.scarcity[node[first[leaf]]], room[leaf]))
+        among = np.flatnonzero(self.leaf_of[node] == best)
+        chosen = among[np.argsort(tightness[among], kind="stable")[:count]]
+        return tuple(sorted(int(n) for n in node[chosen]))
+
+    def reach(self, rows: Rows, count: int, share: int, times: Ints) -> Ints:
+        """[len(times)] how long `count` nodes of one leaf stay free from each of `times` on."""
+        node = np.arange(len(self.names))[rows]
+        free = self.free[:, rows][times % len(self.free)] >= share
+        lasts = np.zeros((len(times) + 1, len(node)), dtype=np.int64)
+        for i in reversed(range(len(times))):
+            lasts[i] = (lasts[i + 1] + 1) * free[i]
+        best = np.zeros(len(times), dtype=np.int64)
+        for leaf in np.unique(self.leaf_of[node]):
+            here = lasts[:-1, self.leaf_of[node] == leaf]
+            if here.shape[1] >= count:
+                np.maximum(best, np.sort(here, axis=1)[:, -count], out=best)
+        return best
+
+
+_LARGE = 1 << 24
+"""More than a node's free GPUs add up to over a horizon."""
+
+
+def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
+    """All nodes of a type, empty; those away for maintenance have no GPUs free."""
+    fleet = scenario.fleet
+    leaves = _side_by_side_leaves(fleet)
+    counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
+    shape = fleet.node_type(node_type)
+    return Nodes(
+        gpus=shape.gpus,
+        names=tuple(name for leaf in leaves for name in node_names(leaf, node_type)),
+        leaves=leaves,
+        leaf_of=np.repeat(np.arange(len(leaves)), counts),
+        scarcity=np.repeat(_scarcity(fleet, leaves), counts),
+        free=np.hstack(
+            [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
+            + [
+                shape.gpus * (np.arange(count) < _available(scenario, leaf, node_type)[:, None])
+                for leaf, count in zip(leaves, counts, strict=True)
+            ]
+        ).astype(np.int32),
+    )
+
+
+def _side_by_side_leaves(fleet: Fleet) -> tuple[Leaf, ...]:
+    """Leaves, those of a spine and of a cluster next to one another."""
+    order = [list(fleet.network.domains(level)) for level in (Affinity.CLUSTER, Affinity.SPINE)]
+    return tuple(
+        sorted(
+            fleet.network.leaves,
+            key=lambda leaf: (order[0].index(leaf.cluster), order[1].index(leaf.spine)),
+        )
+    )
+
+
+def _scarcity(fleet: Fleet, leaves: Sequence[Leaf]) -> Ints:
+    order = list(SubgroupPriority)
+    return np.array([order.index(fleet.leaf_priority(leaf)) for leaf in leaves], dtype=np.int64)
+
+
+def _available(scenario: Scenario, leaf: Leaf, node_type: str) -> Ints:
+    """[T] nodes that are there."""
+    if not any(outage.leaf == leaf.name for outage in scenario.fleet.outages):
+        return np.full(scenario.horizon.intervals, leaf.nodes.get(node_type, 0))
+    moments = [moment.astimezone(UTC) for moment in scenario.horizon.boundaries()]
+    return np.array(
+        [
+            scenario.fleet.nodes_available(leaf, node_type, start, end)
+            for start, end in pairwise(moments)
+        ],
+        dtype=np.int64,
+    )

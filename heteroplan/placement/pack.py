@@ -1,0 +1,179 @@
+"""Pool sizes -> stays: the fewest moves found, then the least scarce hardware.
+
+Nodes of different types never meet, nor do domains that no wider pool spans, so each such part
+of the fleet is packed on its own. A part is packed in several orders; as long as a run fits
+nowhere whole, such runs go first in the next order. The best outcome stays.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.placement import Stay
+from heteroplan.entities.scenario import Running, Scenario
+from heteroplan.optimize.problem import Ints, PoolSpec, Problem
+from heteroplan.placement.attempt import Attempt, Home
+from heteroplan.placement.identity import identified
+from heteroplan.placement.nodes import Nodes, nodes_of
+from heteroplan.placement.runs import Run, runs
+
+ROUNDS = 12
+"""Most orders tried for a part of the fleet whose runs do not all fit whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Homeless:
+    """Service that found no room."""
+
+    pool: int
+    """Index into the pools of the problem."""
+    first: int
+    """First interval of it."""
+    intervals: int
+    """How many in a row; past the end of a cyclic day it goes on at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Where every replica stands."""
+
+    stays: tuple[Stay, ...]
+    """`Stay.pool` is an index into the pools of the problem."""
+    homeless: tuple[Homeless, ...]
+    """Empty where everything is packed."""
+
+
+def pack(
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, replicas: Ints
+) -> Packing:
+    """Stays of pool sizes `replicas` [P, T].
+
+    What `scenario.current` says runs already keeps its place from the first interval on, as far
+    as the pool's size there allows, those on scarce hardware going first. One whose place is
+    taken or gone begins elsewhere; as nothing before the horizon is counted, that is no move.
+    """
+    stays: list[Stay] = []
+    homeless: list[Homeless] = []
+    waiting = runs(problem, replicas, _current(scenario, candidates, problem))
+    for node_type in dict.fromkeys(pool.node_type for pool in problem.pools):
+        nodes = nodes_of(scenario, node_type)
+        homes = {
+            p: _home(nodes, pool)
+            for p, pool in enumerate(problem.pools)
+            if pool.node_type == node_type
+        }
+        for rows, mine in _parts(homes, waiting):
+            here = {p: home.within(rows) for p, home in homes.items()}
+            done = _best(nodes.part(rows), here, mine, cyclic=problem.cyclic)
+            stays += _stays(candidates, problem, done)
+            homeless += [Homeless(run.pool, first, n) for run, first, n in done.homeless]
+    stays.sort(key=lambda stay: stay.pool)
+    return Packing(tuple(stays), tuple(homeless))
+
+
+def _current(
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem
+) -> dict[int, list[Running]]:
+    """What runs already of each pool, on low priority first: it stays longest."""
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    scarcity = list(SubgroupPriority)
+    by_engine: dict[tuple[str, str, str], list[Running]] = {}
+    for each in sorted(
+        scenario.current or (),
+        key=lambda each: scarcity.index(scenario.fleet.leaf_priority(leaves[each.leaf])),
+    ):
+        by_engine.setdefault((each.workload, each.engine, each.node_type), []).append(each)
+    found = {}
+    for p, pool in enumerate(problem.pools):
+        own = candidates[pool.candidate]
+        running = by_engine.get((own.workload, own.engine.name, own.node_type), ())
+        found[p] = [each for each in running if leaves[each.leaf].domain(pool.level) == pool.domain]
+    return found
+
+
+def _home(nodes: Nodes, pool: PoolSpec) -> Home:
+    return Home(
+        rows=nodes.rows(pool.level, pool.domain),
+        count=max(1, pool.gpus // nodes.gpus),
+        share=min(pool.gpus, nodes.gpus),
+        lead=pool.lead,
+    )
+
+
+def _parts(homes: Mapping[int, Home], waiting: Iterable[Run]) -> Iterator[tuple[slice, list[Run]]]:
+    """Nodes that no pool shares with others outside, and the runs that stand there."""
+    found: list[tuple[slice, list[Run]]] = []
+    mine = (run for run in waiting if run.pool in homes)
+    for run in sorted(mine, key=lambda run: _widest_first(homes[run.pool].rows)):
+        rows = homes[run.pool].rows
+        if not found or rows.start >= found[-1][0].stop:
+            found.append((rows, []))
+        found[-1][1].append(run)
+    yield from found
+
+
+def _widest_first(rows: slice) -> tuple[int, int]:
+    return rows.start, -rows.stop
+
+
+def _best(
+    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], *, cyclic: bool
+) -> Attempt:
+    """The best of several orders on nodes that are still empty."""
+    failures: Counter[Run] = Counter()
+    best: Attempt | None = None
+    for turn in range(ROUNDS):
+        order = ORDERS[turn % len(ORDERS)]
+        attempt = Attempt(nodes.copy(), homes, cyclic)
+        attempt.place_all(
+            sorted(
+                waiting,
+                key=lambda run: (
+                    run.begins is None,
+                    -failures[run],
+                    *order(homes[run.pool], run),
+                ),
+            )
+        )
+        if best is None or attempt.score() < best.score():
+            best = attempt
+        if not any(best.score()) or (turn + 1 >= len(ORDERS) and not best.split):
+            break
+        failures.update(attempt.split)
+    assert best is not None
+    return best
+
+
+def _large_first(home: Home, run: Run) -> tuple[int, ...]:
+    return home.width, -home.count, -home.share, -run.intervals, run.first
+
+
+def _long_first(home: Home, run: Run) -> tuple[int, ...]:
+    return home.width, -run.intervals, -home.count, -home.share, run.first
+
+
+ORDERS: tuple[Callable[[Home, Run], tuple[int, ...]], ...] = (
+    _large_first,
+    _long_first,
+)
+"""Those with fewer nodes to choose from always come first."""
+
+
+def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:
+    placed = identified(done.placed, done.intervals, cyclic=problem.cyclic)
+    for each in placed if done.split else done.placed:
+        pool = problem.pools[each.run.pool]
+        own = candidates[pool.candidate]
+        place = f"{own.workload}@{pool.domain}/{own.engine.name}/{own.node_type}"
+        yield Stay(
+            pool=each.run.pool,
+            replica_id=f"{place}/{each.run.number}",
+            leaf=done.nodes.leaves[done.nodes.leaf_of[each.spot[0]]].name,
+            nodes=tuple(done.nodes.names[node] for node in each.spot),
+            first=each.first,
+            intervals=each.intervals,
+            lead=each.lead,
+            moved=each.moved,
+        )

@@ -1,0 +1,203 @@
+"""What runs when the horizon starts.
+
+The scenario of `tests.scenario_files`: engines p and d of 4 H100 on a leaf l1 with two nodes of 8.
+"""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heteroplan.entities.scenario import Running
+from heteroplan.errors import InputError
+from heteroplan.inputs.current import read_current
+from tests.builders import scenario
+from tests.scenario_files import ScenarioFiles, node_type
+
+HEADER = "workload,role,engine,replica_id,leaf,node,gpus\n"
+NODE = "l1-h100x8-001"
+
+
+def read(files: ScenarioFiles, rows: str, header: str = HEADER) -> tuple[Running, ...]:
+    (files.folder / "now.csv").write_text(header + rows)
+    found = files.load(current="now.csv").scenario.current
+    assert found is not None
+    return found
+
+
+def problems(files: ScenarioFiles, rows: str, header: str = HEADER) -> list[str]:
+    (files.folder / "now.csv").write_text(header + rows)
+    return files.problems(current="now.csv")
+
+
+def test_each_row_is_a_replica_on_its_node(files: ScenarioFiles) -> None:
+    rows = f"chat,prefill,p,p-1,l1,{NODE},4\nchat,decode,d,d-1,l1,l1-h100x8-002,4\n"
+    assert read(files, rows) == (
+        Running("chat", "p", "h100x8", "l1", (NODE,)),
+        Running("chat", "d", "h100x8", "l1", ("l1-h100x8-002",)),
+    )
+
+
+def test_role_node_and_gpus_may_be_left_out(files: ScenarioFiles) -> None:
+    anywhere = Running("chat", "p", "h100x8", "l1", ())
+    assert read(files, "chat,p,1,l1\n", "workload,engine,replica_id,leaf\n") == (anywhere,)
+    assert read(files, "chat,,p,1,l1,,\n") == (anywhere,)
+
+
+def test_a_file_of_a_large_day_is_not_too_large(files: ScenarioFiles) -> None:
+    """17 MiB, more than other files may have."""
+    blanks = " " * 1000
+    rows = f"2026-11-22,chat,,p,1,l1,,{blanks}\n" * 17_000 + "2026-11-23,chat,,p,1,l1,,\n"
+    assert len(read(files, rows, "interval_start," + HEADER)) == 1
+
+
+def test_nothing_runs_in_a_file_without_rows(files: ScenarioFiles) -> None:
+    assert read(files, "") == ()
+
+
+def test_a_replica_of_several_nodes_has_a_row_for_each(files: ScenarioFiles) -> None:
+    files.profile["engines"][1]["gpus"] = 16
+    rows = f"chat,,d,1,l1,{NODE},8\nchat,,d,1,l1,l1-h100x8-002,8\n"
+    assert read(files, rows) == (Running("chat", "d", "h100x8", "l1", (NODE, "l1-h100x8-002")),)
+    assert read(files, "chat,,d,1,l1,,16\n") == (Running("chat", "d", "h100x8", "l1", ()),)
+    assert read(files, "chat,,d,1,l1,,8\n" * 2) == (Running("chat", "d", "h100x8", "l1", ()),)
+
+
+def test_replica_ids_are_of_a_workload_and_engine(files: ScenarioFiles) -> None:
+    rows = f"chat,,p,1,l1,{NODE},\nchat,,d,1,l1,{NODE},\n"
+    assert len(read(files, rows)) == 2
+
+
+def test_a_given_state_makes_the_horizon_a_day_of_its_own(files: ScenarioFiles) -> None:
+    """And it is part of the inputs."""
+    plain = files.load().scenario
+    assert (plain.horizon.cyclic, plain.current) == (True, None)
+    read(files, "")
+    empty = files.load(current="now.csv").scenario
+    assert not empty.horizon.cyclic
+    read(files, "chat,,p,1,l1,,\n")
+    other = files.load(current="now.csv").scenario
+    assert len({each.inputs_sha256 for each in (plain, empty, other)}) == 3
+
+
+def test_the_last_interval_not_after_the_start_counts(files: ScenarioFiles) -> None:
+    """The horizon starts at 2026-11-23T00:00 in Berlin, which is 23:00Z the day before."""
+    files.scenario["horizon"]["timezone"] = "Europe/Berlin"
+    header = "interval_start," + HEADER
+    rows = (
+        f"2026-11-22T22:30Z,chat,,p,1,l1,{NODE},\n"
+        f"2026-11-22T23:45,chat,,p,2,l1,{NODE},\n"
+        f"2026-11-22T23:45+01:00,chat,,d,3,l1,{NODE},\n"
+        f"2026-11-23T00:15,chat,,p,4,l1,{NODE},\n"
+        f"2026-11-22T20:00,old,,p,1,l9,none,\n"
+    )
+    assert [each.engine for each in read(files, rows, header)] == ["p", "d"]
+    first = f"2026-11-23T00:00,chat,,d,1,l1,{NODE},\n"
+    assert [each.engine for each in read(files, rows + first, header)] == ["d"]
+    assert problems(files, "2026-11-23T00:15,chat,,d,1,l1,,\n", header) == [
+        "now.csv: interval_start: every row is later than the horizon's start, "
+        "2026-11-23T00:00:00+01:00; give what runs then, or move horizon.start"
+    ]
+    assert problems(files, "today,chat,,d,1,l1,,\n" * 2, header) == [
+        "now.csv: interval_start: today: not a date or time; write 2026-11-23 or 2026-11-23T06:00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("old,,p,1,l1,,\nold,,p,2,l1,,\n", "workload: old: not in the scenario; remove its rows"),
+        ("chat,,q,1,l1,,\n", "engine: q: unknown engine of chat; known are p, d"),
+        ("chat,decode,p,1,l1,,\n", "role: decode: p is for prefill"),
+        ("chat,,p,1,l11,,\n", "leaf: l11: unknown leaf; did you mean 'l1'?"),
+        (
+            "chat,,p,1,l1,l1-h100x8-003,\n",
+            "node: l1-h100x8-003: unknown node of l1; did you mean 'l1-h100x8-002'?",
+        ),
+        ("chat,,p,1,l3,l3-l40sx8-001,\n", "node: l3-l40sx8-001: has L40S-48GB GPUs, p is for "
+         "H100-SXM-80GB"),
+        ("chat,,p,1,l3,,\n", "leaf: l3: has no node with H100-SXM-80GB, the GPU of p"),
+        (
+            "chat,,p,1,l4,,\n",
+            "node: empty, and l4 has several types with its GPU (h100x8, h100x4); name a node",
+        ),
+        ("chat,,p,1,l1,,8\n", "gpus: 8: p takes 4 here"),
+        (
+            f"chat,,p,1,l1,{NODE},\nchat,,p,1,l4,l4-h100x8-001,\n",
+            "leaf: l4: the replica stands on l1 as well; a replica has one leaf",
+        ),
+        (
+            f"chat,,p,1,l1,{NODE},\n" * 2,
+            "replica_id: 1: stands in 2 rows, but a replica of p takes 1 h100x8 node: one row for "
+            "each node, and another id for another replica",
+        ),
+        (
+            f"chat,,p,1,l1,{NODE},\nchat,,p,2,l1,{NODE},\nchat,,d,1,l1,{NODE},\n",
+            f"node: {NODE}: holds more than its 8 GPUs; remove what does not run",
+        ),
+        (
+            "".join(f"chat,,p,{i},l1,,\n" for i in range(5)),
+            "leaf: l1: holds more than its 16 h100x8 GPUs; remove what does not run",
+        ),
+        (
+            f"chat,,big,1,l1,{NODE},\nchat,,big,1,l1,,\n",
+            "replica_id: 1: stands in 2 rows, but a replica of big takes 2 h100x8 nodes: one row "
+            "for each node, and another id for another replica",
+        ),
+        (
+            "chat,,big,1,l4,l4-h100x8-001,\nchat,,big,1,l4,l4-h100x4-001,\n",
+            "node: l4-h100x4-001: the replica's other nodes are of another type; give it nodes of "
+            "one type",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_run_is_a_problem(rows: str, message: str, files: ScenarioFiles) -> None:
+    files.profile["engines"].append(files.profile["engines"][1] | {"name": "big", "gpus": 16})
+    files.fleet["node_types"] += [
+        node_type("l40sx8", "L40S-48GB"),
+        node_type("h100x4", "H100-SXM-80GB", gpus=4),
+    ]
+    files.add_leaf("l3", {"l40sx8": 1})
+    files.add_leaf("l4", {"h100x8": 1, "h100x4": 1})
+    if "unknown engine" in message:
+        files.profile["engines"].pop()
+    assert problems(files, rows) == [f"now.csv: {message}"]
+
+
+def test_every_problem_comes_with_its_line(files: ScenarioFiles) -> None:
+    found = problems(files, "chat,,p,1,l2,,\nchat,,x,1,l1,,\nchat,prefill,d,1,l1,,3\n")
+    assert [each.split(": ")[1] for each in found] == ["leaf", "engine", "gpus", "role"]
+    many = "".join(f"chat,,p,{i},nowhere,,\n" for i in range(30))
+    assert problems(files, many)[-1] == "now.csv: and 10 more problems, the last one here"
+
+
+def test_a_file_that_is_no_table_says_so(files: ScenarioFiles) -> None:
+    assert problems(files, "", "") == [
+        "now.csv: empty; the first line is workload,engine,replica_id,leaf"
+    ]
+    assert problems(files, "", "workload,engine,replica,leaf\n") == [
+        "now.csv: replica: unknown column; did you mean 'replica_id'?",
+        "now.csv: replica_id: column is missing; columns are set by commas",
+    ]
+    assert files.problems(current="absent.csv") == ["absent.csv: no such file"]
+    (files.folder / "now.csv").write_bytes(HEADER.encode("utf-16"))
+    assert files.problems(current="now.csv") == [
+        "now.csv: not UTF-8 text (byte 0); save it as UTF-8"
+    ]
+
+
+CELLS = st.sampled_from(
+    ["w", "x", "prefill", "decode", "1", "2", "l1", NODE, "4", "", "2026-11-23"]
+)
+
+
+@given(
+    st.sampled_from([HEADER, "interval_start," + HEADER, "workload,engine\n", ""]),
+    st.lists(st.lists(CELLS, min_size=6, max_size=9).map(",".join), max_size=6).map("\n".join)
+    | st.text(),
+)
+def test_any_text_is_replicas_or_an_input_error(header: str, rows: str) -> None:
+    with suppress(InputError):
+        for each in read_current(header + rows, "now.csv", scenario()):
+            assert (each.workload, each.leaf) == ("w", "l1")

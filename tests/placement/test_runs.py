@@ -1,0 +1,68 @@
+"""Pool sizes as runs of single replicas: the last to start stops first."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.scenario import Running
+from heteroplan.placement.runs import Run, runs
+from tests.placement.cases import Case, Sizes, case
+
+
+def spans(of: Case) -> list[tuple[int, int]]:
+    return sorted((run.first, run.intervals) for run in runs(of.problem, of.replicas, {}))
+
+
+def sized(sizes: list[int], *, cyclic: bool = True) -> Case:
+    return case(Sizes({"c1": sizes}, affinity=Affinity.CLUSTER), cyclic=cyclic)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cyclic", "expected"),
+    [
+        ([1, 2, 2, 1], True, [(0, 4), (1, 2)]),
+        ([1, 3, 2, 1], True, [(0, 4), (1, 1), (1, 2)]),
+        ([2, 1, 1, 2], True, [(0, 4), (3, 2)]),
+        ([2, 1, 1, 2], False, [(0, 1), (0, 4), (3, 1)]),
+        ([0, 1, 0, 1], True, [(1, 1), (3, 1)]),
+        ([0, 0], True, []),
+    ],
+)
+def test_runs_by_hand(sizes: list[int], cyclic: bool, expected: list[tuple[int, int]]) -> None:
+    """`(3, 2)` serves intervals 3 and 0: a cyclic day goes on at its start."""
+    assert spans(sized(sizes, cyclic=cyclic)) == expected
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.booleans())
+def test_runs_add_up_to_the_sizes_with_no_more_starts_than_they_imply(
+    sizes: list[int], cyclic: bool
+) -> None:
+    of = sized(sizes, cyclic=cyclic)
+    serving = [0] * len(sizes)
+    starts = [0] * len(sizes)
+    for run in runs(of.problem, of.replicas, {}):
+        for t in range(run.first, run.first + run.intervals):
+            serving[t % len(sizes)] += 1
+        endless = run.intervals == len(sizes) and cyclic
+        starts[run.first] += not endless and (cyclic or run.first > 0)
+    assert serving == sizes
+    assert starts == of.problem.starts(of.replicas)[0].tolist()
+
+
+def test_what_runs_already_begins_the_longest_runs() -> None:
+    """Sizes 2, 1, 1: of two that run, the first named stays to the end, the second for one."""
+    of = sized([2, 1, 1], cyclic=False)
+    here, there = (Running("w0", "e", "h100x8", "l1", (node,)) for node in ("n1", "n2"))
+    assert runs(of.problem, of.replicas, {0: [here, there]}) == [
+        Run(0, 1, 0, 3, here),
+        Run(0, 2, 0, 1, there),
+    ]
+
+
+def test_what_the_first_size_has_no_room_for_stops() -> None:
+    of = sized([1, 2], cyclic=False)
+    running = [Running("w0", "e", "h100x8", "l1", ())] * 3
+    found = runs(of.problem, np.array(of.replicas), {0: running})
+    assert [run.begins is not None for run in found] == [True, False]
