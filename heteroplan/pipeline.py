@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.check_report import CheckRow
+    from heteroplan.outputs.explanation import Explanation
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.profiles.fit import Fit, Within
 
@@ -60,6 +61,7 @@ def plan(
     *,
     overrides: Sequence[str] = (),
     interval: str | None = None,
+    current: str | None = None,
     gap: float = 0.01,
     time_limit_s: float = 60.0,
     out: Path | None = None,
@@ -68,26 +70,37 @@ def plan(
 ) -> "Plan":
     """The plan of a scenario (a file, a folder that holds scenario.yaml, or `-`).
 
+    `current` is a CSV of what runs when the horizon starts (or `-`); the day is then not cyclic.
     `out` is a folder that `write_plan` will be given: made, and tried, before the solve. Raises
     UsageError, InputError, NoPlanError.
     """
     _check_effort(gap, time_limit_s)
-    loaded = load(scenario, overrides=overrides, interval=interval)
+    loaded = load(scenario, overrides=overrides, interval=interval, current=current)
     if out is not None:
         _make_writable(out)
     return _planned(loaded, gap, time_limit_s, stop, progress)
 
 
-def load(scenario: str, *, overrides: Sequence[str] = (), interval: str | None = None) -> "Loaded":
+def load(
+    scenario: str,
+    *,
+    overrides: Sequence[str] = (),
+    interval: str | None = None,
+    current: str | None = None,
+) -> "Loaded":
     """The scenario and what each engine serves in it. Raises InputError with every problem."""
     from heteroplan import inputs
 
-    return inputs.load(scenario, overrides=overrides, interval=interval)
+    return inputs.load(scenario, overrides=overrides, interval=interval, current=current)
 
 
-def write_plan(plan: "Plan", folder: Path) -> None:
-    """plan.json, schedule.csv and report.html, all or none. Raises UsageError."""
+def write_plan(plan: "Plan", folder: Path, *, placement: bool = False) -> None:
+    """plan.json, schedule.csv and report.html, and placement.csv on request.
+
+    All or none. Raises UsageError.
+    """
     from heteroplan.outputs.files import write_all
+    from heteroplan.outputs.placement_csv import placement_csv
     from heteroplan.outputs.plan_json import document_of, plan_text
     from heteroplan.outputs.report import report_html
     from heteroplan.outputs.schedule_csv import schedule_csv
@@ -97,6 +110,7 @@ def write_plan(plan: "Plan", folder: Path) -> None:
             folder / "plan.json": plan_text(plan),
             folder / "schedule.csv": schedule_csv(document_of(plan)),
             folder / "report.html": report_html(plan),
+            **({folder / "placement.csv": placement_csv(plan)} if placement else {}),
         }
     )
 
@@ -172,6 +186,17 @@ def export(source: str, *, format: str, options: "ExportOptions | None" = None) 
     if format not in EXPORTERS:
         raise UsageError(f"unknown export format {format!r}; known are {', '.join(EXPORTERS)}")
     return EXPORTERS[format](read_plan(source), options or ExportOptions())
+
+
+def explain(source: str, *, workload: str | None = None) -> "Explanation":
+    """What limits the plan.json at `source` (or `-`), or one workload of it.
+
+    Raises InputError for the plan and UsageError for a workload that it does not have.
+    """
+    from heteroplan.outputs.explanation import explain
+    from heteroplan.outputs.plan_json import read_plan
+
+    return explain(read_plan(source), workload)
 
 
 def demand(

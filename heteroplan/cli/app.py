@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from heteroplan import __version__
-from heteroplan.cli import measuring, planning
+from heteroplan.cli import explaining, measuring, planning
 from heteroplan.cli.streams import emit
 
 NO_COLOR = "--no-color"
@@ -59,6 +59,7 @@ for command in (
     planning.plan,
     planning.check,
     planning.validate,
+    explaining.explain,
     planning.export,
     measuring.demand,
     measuring.fit,

@@ -18,14 +18,10 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """What limits a plan: GPUs that run out, who goes short, and scarce hardware in use."""
-    from heteroplan.outputs.explanation import (
-        explain,
-        explanation_json,
-        render_explanation,
-    )
-    from heteroplan.outputs.plan_json import read_plan
+    from heteroplan import pipeline
+    from heteroplan.outputs.explanation import explanation_json, render_explanation
 
-    explanation = explain(read_plan(plan), workload)
+    explanation = pipeline.explain(plan, workload=workload)
     if json:
         emit(explanation_json(explanation))
     else:

@@ -36,6 +36,17 @@ def plan(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print plan.json and nothing else.")] = False,
+    placement: Annotated[
+        bool,
+        typer.Option("--placement", help="Also write placement.csv there: each replica's nodes."),
+    ] = False,
+    current: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What runs when the horizon starts, as placement.csv; - for standard input.",
+        ),
+    ] = None,
     interval: Interval = None,
     gap: Annotated[
         Any, typer.Option(parser=share, metavar="SHARE", help="Relative gap to prove; 1 % is 0.01.")
@@ -50,6 +61,8 @@ def plan(
     from heteroplan import pipeline
     from heteroplan.outputs.terminal import SolveProgress, make_console
 
+    if placement and out is None:
+        raise UsageError("--placement: say where with --out DIR")
     with Interrupt() as interrupted:
         try:
             with SolveProgress(make_console(stderr=True)) as progress:
@@ -57,6 +70,7 @@ def plan(
                     scenario,
                     overrides=overrides or (),
                     interval=interval,
+                    current=current,
                     gap=gap,
                     time_limit_s=time_limit,
                     out=out,
@@ -68,7 +82,7 @@ def plan(
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         try:
             if out is not None:
-                pipeline.write_plan(planned, out)
+                pipeline.write_plan(planned, out, placement=placement)
         finally:
             _show_plan(planned, json)
     if interrupted():

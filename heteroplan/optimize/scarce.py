@@ -17,6 +17,8 @@ from heteroplan.optimize.solver import Stop
 
 STEER = 1e-3
 """Price of a step of scarcity, as a share of what a GPU costs, in moves that may cost nothing."""
+REPLACED = 10
+"""Workloads that are placed again; those that use most scarce hardware."""
 SAME_COST = 1e-9
 """Relative difference of cost that rounding makes."""
 
@@ -84,7 +86,7 @@ def _moves(problem: Problem, plan: Incumbent) -> Iterator[Incumbent]:
     ):
         if all((left >= 0).all() for left in problem.residual(moved)):
             yield incumbent(problem, Solution(moved, mixed_flow(problem, moved)))
-    for w in _users(problem, replicas):
+    for w in _users(problem, replicas)[:REPLACED]:
         yield replaced(problem, plan, (w,), steer=STEER)
 
 

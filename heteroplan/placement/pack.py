@@ -21,6 +21,8 @@ from heteroplan.placement.runs import Run, runs
 
 ROUNDS = 12
 """Most orders tried for a part of the fleet whose runs do not all fit whole."""
+PATIENCE = 3
+"""Orders in a row that bring nothing better after which none is tried any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def _best(
     """The best of several orders on nodes that are still empty."""
     failures: Counter[Run] = Counter()
     best: Attempt | None = None
+    since = 0
     for turn in range(ROUNDS):
         order = ORDERS[turn % len(ORDERS)]
         attempt = Attempt(nodes.copy(), homes, cyclic)
@@ -137,8 +140,11 @@ def _best(
                 ),
             )
         )
+        since += 1
         if best is None or attempt.score() < best.score():
-            best = attempt
+            best, since = attempt, 0
+        if since == PATIENCE:
+            break
         if not any(best.score()) or (turn + 1 >= len(ORDERS) and not best.split):
             break
         failures.update(attempt.split)

@@ -14,6 +14,8 @@ from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Stop
 from heteroplan.placement.pack import Homeless, Packing, pack
 
+SPARE = 2
+"""GPUs that are kept free for each GPU of a replica that found no room."""
 ROUNDS = 8
 """Times that a plan is mended before what finds no room is given up."""
 
@@ -48,7 +50,7 @@ def settle(
     tighter, rounds = problem, 0
     while packing.homeless and rounds < ROUNDS and not stop():
         rounds += 1
-        tighter = _tightened(tighter, packing.homeless)
+        tighter = _tightened(tighter, packing.homeless, SPARE)
         works = list(dict.fromkeys(problem.pools[each.pool].workload for each in packing.homeless))
         without = _without(problem, plan.solution.replicas, packing.homeless)
         plan = mend(tighter, without, works, gap, stop)
@@ -74,15 +76,15 @@ def _without(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -> 
     return left
 
 
-def _tightened(problem: Problem, homeless: Sequence[Homeless]) -> Problem:
-    """Less supply where and when replicas found no room, by what they would have held."""
+def _tightened(problem: Problem, homeless: Sequence[Homeless], times_as_much: int) -> Problem:
+    """Less supply where and when replicas found no room, by a multiple of what they ask for."""
     gpus = [row.gpus.copy() for row in problem.supplies]
     for each in homeless:
         pool = problem.pools[each.pool]
         times = _times(problem, each.first - pool.lead, each.intervals + pool.lead)
         for r, row in enumerate(problem.supplies):
             if each.pool in row.pools and row.domain == pool.domain and row.unit == 1:
-                gpus[r][times] = np.maximum(0, gpus[r][times] - pool.gpus)
+                gpus[r][times] = np.maximum(0, gpus[r][times] - times_as_much * pool.gpus)
     return replace(
         problem,
         supplies=tuple(
