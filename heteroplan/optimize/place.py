@@ -19,6 +19,8 @@ MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
 MOST_SPREAD = 8
 """Domains that a workload is spread over so that it can lose one."""
+TRIMS = 4
+"""Rounds in which each of those is cut to what the others leave to it."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -181,37 +183,75 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     tries = []
     for m in range(2, domains + 1):
         share = max(1.0 / m, work.promise.serve / (m - 1))
-        trial = _in_shares(task, replicas, share, m)
+        trial = _trimmed(task, *_in_shares(task, replicas, share, m))
         tries.append((_rank(task, trial), trial[list(work.pools)]))
     no_replica = np.zeros((len(work.pools), problem.intervals), dtype=np.int64)
     return min(tries, key=lambda tried: tried[0], default=((0.0, 0.0), no_replica))[1]
 
 
-def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> Ints:
-    """Up to m + 2 sites that no two share a domain that may be lost, `share` of the demand each."""
-    trial, asked = replicas.copy(), task.need()
-    promise = task.problem.works[task.w].promise
+def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
+    """The domains that may be lost (numbers in the promise) in which a site has pools."""
+    promise = problem.works[w].promise
     assert promise is not None
-    exposed = {
-        site: {d for d, gone in enumerate(promise.gone) if set(gone) & set(site.pools)}
-        for site in sites(task.problem, task.w)
-    }
+    return {d for d, gone in enumerate(promise.gone) if set(gone) & set(site.pools)}
+
+
+def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, list[Site]]:
+    """Up to m + 2 sites that no two share a domain that may be lost, `share` of the demand each."""
+    trial, wanted = replicas.copy(), share * task.need()
+    left = sites(task.problem, task.w)
+    used: list[Site] = []
     lost: set[int] = set()
-    for i in range(m + 2):
-        wanted = share * asked
-        if i >= m:
-            lacking = _rank(task, trial)[0] > 0
-            if not lacking:
-                break
+    while len(used) < m or (len(used) < m + 2 and _rank(task, trial)[0] > 0):
         allowed = task.problem.allowed_groups(task.w, trial)
-        left = [s for s, risk in exposed.items() if s.group in allowed and not risk & lost]
+        left = [
+            site
+            for site in left
+            if site.group in allowed and not _exposed(task.problem, task.w, site) & lost
+        ]
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:
             break
         home, (_, counts, _) = found
         trial[list(home.pools)] = counts
-        lost |= exposed[home]
+        used.append(home)
+        lost |= _exposed(task.problem, task.w, home)
+    return trial, used
+
+
+def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
+    """Each site in turn cut to what is needed of it beside the others, which round up as well."""
+    rank = _rank(task, trial)
+    for _ in range(TRIMS):
+        before = rank
+        for site in used:
+            beside = trial.copy()
+            beside[list(site.pools)] = 0
+            need = _needed_of(task, site, beside, [other for other in used if other is not site])
+            option = place_on_site(task, list(site.pools), beside, need)
+            if option is not None:
+                beside[list(site.pools)] = option[1]
+                tried = _rank(task, beside)
+                if tried < rank:
+                    trial, rank = beside, tried
+        if rank == before:
+            break
     return trial
+
+
+def _needed_of(task: Task, site: Site, beside: Ints, others: list[Site]) -> Floats:
+    """[T] share of the demand that a site must serve beside others, so that the promise holds.
+
+    All that they do not serve, and what is lacking when one of them is lost.
+    """
+    problem, promise = task.problem, task.problem.works[task.w].promise
+    assert promise is not None
+    covers = {other: group_cover(problem, list(other.pools), beside) for other in others}
+    total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
+    lacking = 1.0 - total
+    for other in others:
+        lacking = np.maximum(lacking, promise.serve - (total - covers[other]))
+    return np.clip(lacking, 0.0, 1.0) * task.need()
 
 
 def _for_node_loss(task: Task, replicas: Ints) -> Ints:

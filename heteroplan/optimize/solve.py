@@ -124,8 +124,8 @@ def solve(
     _spare_scarce(search)
     if search.best is None or search.best.broken:
         raise NoPlanError(
-            "no plan keeps min_replicas, max_replicas and pd_ratio within the time limit; "
-            "relax them or raise --time-limit"
+            "no plan keeps min_replicas, max_replicas, pd_ratio, part_ratio and max_groups within "
+            "the time limit; relax them or raise --time-limit"
         )
     return _outcome(search)
 

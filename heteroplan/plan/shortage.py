@@ -8,8 +8,9 @@ import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Horizon, Scenario
-from heteroplan.entities.workload import Role
-from heteroplan.optimize.problem import Floats, Ints, Problem
+from heteroplan.entities.workload import Role, Workload
+from heteroplan.optimize.mix import group_cover, safe_share
+from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
 MOST_MERGED, MOST_PLACES = 2, 3
 """Node types, and domains of each, that `merged` names."""
@@ -42,13 +43,18 @@ def limits(
     ]
     if not useful:
         return f"no engine for its requests in any {workload.affinity.value} with GPUs for it"
+    allowed = problem.allowed_groups(w, replicas)
+    open_to_it = [p for p in useful if problem.pools[p].group in allowed]
     found = [
         *_reached_limits(problem, w, t, replicas),
-        *_full_places(scenario, problem, useful, t, residual),
+        *(["max_groups or anti_affinity"] if len(open_to_it) < len(useful) else []),
+        *_broken_promise(workload, problem, w, t, replicas),
+        *_full_places(scenario, problem, open_to_it, t, residual),
     ]
     if found:
         return "; ".join(found)
-    return "pd_ratio" if workload.pd_ratio else "the effort of the solver: raise --time-limit"
+    bands = any(each.band for each in problem.balances if each.workload == w)
+    return "pd_ratio or part_ratio" if bands else "the effort of the solver: raise --time-limit"
 
 
 @dataclass(slots=True)
@@ -109,6 +115,19 @@ def _reached_limits(problem: Problem, w: int, t: int, replicas: Ints) -> list[st
         if role in work.max_replicas
         and int(replicas[problem.members(w, role), t].sum()) >= work.max_replicas[role]
     ]
+
+
+def _broken_promise(
+    workload: Workload, problem: Problem, w: int, t: int, replicas: Ints
+) -> list[str]:
+    """The promise, where the replicas could serve more but not after a loss."""
+    if workload.resilience is None:
+        return []
+    groups = problem.groups(w).values()
+    capacity = sum(float(group_cover(problem, pools, replicas)[t]) for pools in groups)
+    safe = float(safe_share(problem, w, replicas)[t])
+    promise = f"the promise to survive the loss of a {workload.resilience.lose.value}"
+    return [promise] if safe < min(1.0, capacity) - COVER_TOLERANCE else []
 
 
 def _full_places(
