@@ -73,19 +73,15 @@ def _workloads(workloads: tuple[Workload, ...]) -> Table:
 
 
 def _engines(loaded: "Loaded") -> Table:
-    divided = any(candidate.engine.part for candidate in loaded.candidates)
-    heads = ["workload", "engine", "node type", ">GPUs", ">rps a replica", "limited by"]
-    table = _table(*heads[:2], *(["part"] if divided else []), *heads[2:])
+    table = _table("workload", "engine", "node type", ">GPUs", ">rps a replica", "limited by")
     workloads = {workload.name: workload for workload in loaded.scenario.workloads}
     before = ""
     for candidate in loaded.candidates:
         rps, limits = _at_peak(workloads[candidate.workload], candidate)
-        part = candidate.engine.part
         within = f" ({_SPANS[candidate.span]})" if candidate.span else ""
         table.add_row(
             Text("" if candidate.workload == before else candidate.workload, style="bold"),
-            Text(part.of if part else candidate.engine.name),
-            *([Text(part.name if part else "")] if divided else []),
+            Text(candidate.engine.name),
             Text(candidate.node_type),
             str(candidate.engine.gpus),
             figure(rps),

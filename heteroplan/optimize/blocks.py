@@ -12,7 +12,7 @@ engine, so the step from one interval to the next is, engine by engine, a runnin
 with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -23,6 +23,17 @@ from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, starts_of
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeLoss:
+    """A promise of one group: with any one node lost, `serve` of what is served still is."""
+
+    serve: float
+    gpus: Ints
+    """[E] GPUs a replica."""
+    nodes: tuple[tuple[tuple[int, ...], int], ...]
+    """For each node type: the engines on it, and the GPUs of a node."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +61,7 @@ class Block:
     """[E] replicas that ran before the first interval of a day that is not cyclic, where known."""
     sides: NDArray[np.bool_] | None = None
     """[S, E] engines that count on each side; None where all count on one."""
+    node_loss: NodeLoss | None = None
     weight: Floats | None = None
     """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
     room: Ints | None = None
@@ -62,9 +74,48 @@ class Block:
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
         reach = self.share * counts
-        cover = np.array([reach[side].sum(axis=0) for side in self.all_sides()])
+        cover = np.array(
+            [
+                self.safe(reach[side].sum(axis=0), dict(enumerate(reach)), side, slice(None))
+                for side in self.all_sides()
+            ]
+        )
         left = np.maximum(0.0, self.need - cover)
         return np.where(left <= COVER_TOLERANCE, 0.0, left)
+
+    def safe(
+        self,
+        cover: Floats,
+        reach: Mapping[int, Floats],
+        side: NDArray[np.bool_],
+        times: slice,
+    ) -> Floats:
+        """[t, ...] what may be served of `cover` so that the loss of a node is survived.
+
+        `reach` [t, ...] is what each engine adds to it. A node takes at most, for any price,
+        node GPUs · price + Σ reach · max(0, 1 - price · GPUs / share): the dual of what it holds.
+        """
+        if self.node_loss is None:
+            return cover
+        served = cover
+        column = [-1, *[1] * (cover.ndim - 1)]
+        for members, node_gpus in self.node_loss.nodes:
+            engines = [e for e in members if side[e] and e in reach]
+            if not engines:
+                continue
+            per_gpu = {
+                e: (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
+            }
+            lost = np.full(cover.shape, np.inf)
+            for price in (0.0 * per_gpu[engines[0]], *per_gpu.values()):
+                taken = node_gpus * price + np.zeros(cover.shape)
+                for e in engines:
+                    worth = np.where(per_gpu[e] > 0, per_gpu[e], 1.0)
+                    taken = taken + reach[e] * np.maximum(0.0, 1.0 - price / worth)
+                lost = np.minimum(lost, taken)
+            left = np.maximum(0.0, cover - lost) / self.node_loss.serve
+            served = np.minimum(served, left)
+        return served
 
     def cells(self) -> float:
         """Mean number of states an interval."""
@@ -306,6 +357,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     cost, total = np.zeros(shape), np.zeros(shape)
     sides = block.all_sides()
     covers = [np.zeros(shape) for _ in sides]
+    reaches: dict[int, Floats] = {}
     allowed = np.ones(shape, dtype=bool)
     for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
 
@@ -316,6 +368,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
 
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
         reach = over_time(np.multiply.outer(block.share[e, times], counts))
+        reaches[e] = reach
         for cover, side in zip(covers, sides, strict=True):
             if side[e]:
                 cover += reach
@@ -326,8 +379,9 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
         allowed &= over_time(within)
     column = [shape[0], *[1] * len(ranges)]
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
-    for cover, penalty in zip(covers, penalties, strict=True):
-        missing = np.maximum(0.0, block.need[times].reshape(column) - cover)
+    for cover, side, penalty in zip(covers, sides, penalties, strict=True):
+        served = block.safe(cover, reaches, side, times)
+        missing = np.maximum(0.0, block.need[times].reshape(column) - served)
         missing[missing <= COVER_TOLERANCE] = 0.0
         with np.errstate(invalid="ignore"):
             priced = missing * penalty[times].reshape(column)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.blocks import (
     Block,
+    NodeLoss,
     Path,
     cheapest_path,
     not_beaten,
@@ -17,7 +18,7 @@ from heteroplan.optimize.blocks import (
     useful_counts,
 )
 from heteroplan.optimize.bound import sides_of, start_prices
-from heteroplan.optimize.mix import domain_share, halves_of, mix_share, role_cover
+from heteroplan.optimize.mix import halves_of, mix_share
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
 HOME_CELLS = 4_000
@@ -180,32 +181,26 @@ def _place_roles(
     """
     contended = False
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
-    added = np.zeros_like(replicas)
     fewest = {role: task.fewest(role, trial) for group in order for role in group}
     members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
     for _ in range(3):
         for group in order:
             mine = members[group]
-            trial[mine], added[mine] = replicas[mine], 0
-            path, tight = _cover(task, group, mine, trial, wanted, fewest[group[0]])
+            trial[mine] = replicas[mine]
+            covered, tight = _cover(task, group, mine, trial, wanted, fewest[group[0]])
             contended |= tight
-            if path is None:
+            if covered is None:
                 return None, contended
-            added[mine] = path.counts
-            trial[mine] = replicas[mine] + path.counts
-            served = np.minimum(
-                served,
-                role_cover(problem, mine, added, group[0])
-                if len(group) == 1
-                else domain_share(problem, mine, added),
-            )
+            counts, now_served = covered
+            trial[mine] = replicas[mine] + counts
+            served = np.minimum(served, now_served)
         banded = None
         if len(order) == 2:
-            counts = {
+            of_role = {
                 group[0]: trial[[p for p in members[group] if problem.pools[p].counts]].sum(axis=0)
                 for group in order
             }
-            banded = _band(task, counts, fewest)
+            banded = _band(task, of_role, fewest)
         if banded is None and not (served < wanted - COVER_TOLERANCE).any():
             break
         fewest = banded or fewest
@@ -241,8 +236,10 @@ def less(rest: Floats, served: Floats) -> Floats:
 
 def _cover(
     task: Task, group: Group, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
-) -> tuple[Path | None, bool]:
+) -> tuple[tuple[Ints, Floats] | None, bool]:
     """Cheapest replicas of a group of roles on one site under the GPUs that are left.
+
+    And the share of the demand that they serve, promise kept.
 
     Also says whether those bound an engine that could have been of more use.
     """
@@ -258,6 +255,11 @@ def _cover(
     most = None if divided else task.most(group[0], replicas)
     kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
     useful = useful_counts(price, start, share, need, fewest)
+    node_loss = _node_loss(problem, pools)
+    if node_loss is not None:
+        for members, node_gpus in node_loss.nodes:
+            for e in members:
+                useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
     useful[~kept] = 0
     high = np.minimum(room, useful)
     rows = [r for r, row in enumerate(problem.supplies) if sum(p in row.pools for p in pools) > 1]
@@ -275,6 +277,7 @@ def _cover(
         if problem.before is None
         else np.maximum(0, problem.before[pools] - replicas[pools, 0]),
         sides=sides_of([problem.pools[p].stages for p in pools]),
+        node_loss=node_loss,
         weight=np.array(
             [
                 [problem.pools[p].gpus if p in problem.supplies[r].pools else 0 for p in pools]
@@ -293,7 +296,26 @@ def _cover(
         dear = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
         short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * dear))
         path = _fitting_path(problem, pools, replicas, short, left)
-    return path, bool((high < useful).any())
+    tight = bool((high < useful).any())
+    if path is None:
+        return None, tight
+    return (path.counts, need - block.missing(path.counts).max(axis=0)), tight
+
+
+def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
+    """The promise of these pools to survive the loss of a node, where there is one."""
+    promise = problem.works[problem.pools[pools[0]].workload].promise
+    if promise is None or not promise.node_gpus:
+        return None
+    by_type = {
+        name: tuple(e for e, p in enumerate(pools) if problem.pools[p].node_type == name)
+        for name in promise.node_gpus
+    }
+    return NodeLoss(
+        serve=promise.serve,
+        gpus=np.array([problem.pools[p].gpus for p in pools], dtype=np.int64),
+        nodes=tuple((by_type[name], gpus) for name, gpus in promise.node_gpus.items()),
+    )
 
 
 def _not_beaten_at_home(
