@@ -78,7 +78,7 @@ def plan(
     loaded = load(scenario, overrides=overrides, interval=interval, current=current)
     if out is not None:
         _make_writable(out)
-    return _planned(loaded, gap, time_limit_s, stop, progress)
+    return _planned(loaded, gap, time_limit_s, stop, progress, compare=True)
 
 
 def load(
@@ -325,7 +325,13 @@ def _make_writable(folder: Path) -> None:
 
 
 def _planned(
-    loaded: "Loaded", gap: float, time_limit_s: float, stop: Stop, progress: Progress
+    loaded: "Loaded",
+    gap: float,
+    time_limit_s: float,
+    stop: Stop,
+    progress: Progress,
+    *,
+    compare: bool = False,
 ) -> "Plan":
     from heteroplan.plan import make_plan
 
@@ -337,6 +343,7 @@ def _planned(
             time_limit_s=time_limit_s,
             stop=stop,
             progress=progress,
+            compare=compare,
         )
     except NoPlanError:
         if stop():

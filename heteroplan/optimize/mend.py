@@ -13,6 +13,7 @@ from heteroplan.optimize.primal import (
     incumbent,
     nudge,
     reinsert,
+    replaced,
     unserved_share,
 )
 from heteroplan.optimize.problem import Ints, Problem, Solution
@@ -28,25 +29,70 @@ MEND_S = 10.0
 
 
 def mend(
-    problem: Problem, replicas: Ints, works: Sequence[int], gap: float, stop: Stop
+    problem: Problem,
+    replicas: Ints,
+    without: Ints,
+    works: Sequence[int],
+    gap: float,
+    stop: Stop,
 ) -> Incumbent:
-    """A plan of `problem` from one that keeps its supply but has lost replicas of `works`.
+    """A plan of `problem` from sizes `replicas` [P, T] that hold more than its supply.
 
-    Those workloads are placed again beside the others; where that leaves demand unserved, all
-    around those hours move a little.
+    `without` is what is left of them when replicas of `works` are given up until supply is
+    kept. Those workloads are placed again beside the others; where that leaves demand unserved,
+    others make room for them; at last all around those hours move a little.
     """
     search = Search(problem, gap, monotonic() + MEND_S, stop, silent)
-    search.offer(incumbent(problem, Solution(replicas, mixed_flow(problem, replicas))))
+    search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
     for w in works:
         search.offer(nudge(problem, search.plan, w, 2))
         if not search.plan.covered:
             search.offer(reinsert(problem, search.plan, no_prices, (w,)))
     if not search.plan.covered:
+        room_made = _others_make_room(problem, replicas, works)
+        if room_made is not None:
+            search.offer(room_made)
+    if not search.plan.covered:
         for _ in repair(search, search.plan):
             if search.plan.covered or search.out_of_time():
                 break
     return search.plan
+
+
+def _others_make_room(problem: Problem, replicas: Ints, works: Sequence[int]) -> Incumbent | None:
+    """Other workloads placed again within the supply that `works` leave them.
+
+    One after another, those that hold most of what is overdrawn first; None where that does
+    not keep supply.
+    """
+    plan = incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    held = problem.held(replicas)
+    overdrawn = [left < 0 for left in problem.residual(replicas)]
+    share = {
+        w: sum(
+            int(held[p][over].sum())
+            for row, over in zip(problem.supplies, overdrawn, strict=True)
+            for p in row.pools
+            if p in work.pools
+        )
+        for w, work in enumerate(problem.works)
+        if w not in works
+    }
+    for w in sorted(share, key=lambda w: -share[w]):
+        if share[w] == 0 or _overdraft(problem, plan.solution.replicas) == 0:
+            break
+        tried = replaced(problem, plan, (w,), steer=0.0)
+        fewer = _overdraft(problem, tried.solution.replicas)
+        same_service = tried.rank[:-1] <= plan.rank[:-1]
+        if fewer < _overdraft(problem, plan.solution.replicas) and same_service:
+            plan = tried
+    return plan if _overdraft(problem, plan.solution.replicas) == 0 else None
+
+
+def _overdraft(problem: Problem, replicas: Ints) -> int:
+    """GPU-intervals held beyond supply."""
+    return sum(int(np.maximum(0, -left).sum()) for left in problem.residual(replicas))
 
 
 def repair(search: Search, plan: Incumbent) -> Iterator[None]:

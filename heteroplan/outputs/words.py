@@ -148,10 +148,12 @@ def saved_text(plan: Plan, baseline: Baseline) -> str:
 
     Where the baseline does not serve as much as the plan: what it leaves unserved.
     """
-    if baseline.name == "lower_bound" or baseline.saved_fraction is None:
+    if baseline.name == "lower_bound" or baseline.cost_usd is None:
         return ""
     if not serves_alike(plan, baseline):
         return f"{percent(baseline.unserved_requests / _requests(plan))} unserved"
+    if baseline.saved_fraction is None:
+        return ""
     if baseline.name == "without_resilience":
         return f"price {percent(-baseline.saved_fraction)}"
     return percent(baseline.saved_fraction)

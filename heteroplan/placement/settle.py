@@ -14,8 +14,8 @@ from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Stop
 from heteroplan.placement.pack import Homeless, Packing, pack
 
-SPARE = 2
-"""GPUs that are kept free for each GPU of a replica that found no room."""
+SPARE = 1
+"""GPUs that others give up for each GPU of a replica that found no room."""
 ROUNDS = 8
 """Times that a plan is mended before what finds no room is given up."""
 
@@ -50,10 +50,10 @@ def settle(
     tighter, rounds = problem, 0
     while packing.homeless and rounds < ROUNDS and not stop():
         rounds += 1
-        tighter = _tightened(tighter, packing.homeless, SPARE)
+        tighter = _tightened(tighter, plan.solution.replicas, packing.homeless)
         works = list(dict.fromkeys(problem.pools[each.pool].workload for each in packing.homeless))
         without = _without(problem, plan.solution.replicas, packing.homeless)
-        plan = mend(tighter, without, works, gap, stop)
+        plan = mend(tighter, plan.solution.replicas, without, works, gap, stop)
         packing = pack(scenario, candidates, problem, plan.solution.replicas)
     while packing.homeless:
         left = _without(problem, plan.solution.replicas, packing.homeless)
@@ -76,15 +76,22 @@ def _without(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -> 
     return left
 
 
-def _tightened(problem: Problem, homeless: Sequence[Homeless], times_as_much: int) -> Problem:
-    """Less supply where and when replicas found no room, by a multiple of what they ask for."""
+def _tightened(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -> Problem:
+    """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
+
+    Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
+    free `SPARE` times over.
+    """
+    residual = problem.residual(replicas)
+    held = [row.gpus - left for row, left in zip(problem.supplies, residual, strict=True)]
     gpus = [row.gpus.copy() for row in problem.supplies]
     for each in homeless:
         pool = problem.pools[each.pool]
         times = _times(problem, each.first - pool.lead, each.intervals + pool.lead)
-        for r, row in enumerate(problem.supplies):
-            if each.pool in row.pools and row.domain == pool.domain and row.unit == 1:
-                gpus[r][times] = np.maximum(0, gpus[r][times] - times_as_much * pool.gpus)
+        rows = [r for r, row in enumerate(problem.supplies) if each.pool in row.pools]
+        fullest = min(rows, key=lambda r: int(residual[r][times].min()))
+        held[fullest][times] -= SPARE * pool.gpus
+        gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])
     return replace(
         problem,
         supplies=tuple(

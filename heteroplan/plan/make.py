@@ -27,8 +27,9 @@ def make_plan(
     time_limit_s: float = 60.0,
     stop: Stop = lambda: False,
     progress: Progress = lambda cost, bound, seconds: None,
+    compare: bool = True,
 ) -> Plan:
-    """The best plan found for a checked scenario, with its proof and its baselines.
+    """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
     Solving ends at the relative `gap`, after `time_limit_s`, or when `stop()` says so.
     `progress(cost of the best plan, bound, seconds)` is called as they improve. Raises
@@ -38,6 +39,8 @@ def make_plan(
     outcome, settled = _solved(scenario, candidates, problem, gap, time_limit_s, stop, progress)
     plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
     verify(plan, gap=gap)
+    if not compare:
+        return plan
     savings = baselines(plan, problem, gap=gap, stop=stop, time_limit_s=time_limit_s)
     return replace(plan, savings=savings)
 

@@ -83,8 +83,10 @@ def _greedy(plan: Plan, problem: Problem, stop: Stop) -> Iterator[Baseline]:
             use["gpu_hours"],
             use["cost_usd"],
             busy_share(problem, day.replicas, flow),
-            PROMISELESS if _has_promises(plan) else "",
+            "",
         )
+        if _has_promises(plan):
+            baseline = replace(_without_saving(baseline), note=PROMISELESS)
         yield replace(
             baseline,
             unserved_requests=sum(unserved_requests(problem, flow).values()),
@@ -93,6 +95,11 @@ def _greedy(plan: Plan, problem: Problem, stop: Stop) -> Iterator[Baseline]:
                 plan.scenario, problem, held_on_leaves(problem, packing.stays)
             ),
         )
+
+
+def _without_saving(baseline: Baseline) -> Baseline:
+    """Of what does not keep the same promises, the cost alone."""
+    return replace(baseline, saved_gpu_hours=None, saved_cost_usd=None, saved_fraction=None)
 
 
 def _has_promises(plan: Plan) -> bool:
