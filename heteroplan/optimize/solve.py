@@ -76,27 +76,31 @@ class Outcome:
     termination: Termination
     seconds: float
 
-    def changed(self, plan: Incumbent, extra_cost: float, gap: float, seconds: float) -> "Outcome":
+    def of_plan(
+        self, problem: Problem, plan: Incumbent, extra_cost: float, gap: float, seconds: float
+    ) -> "Outcome":
         """The verdict on another plan of the same program that costs `extra_cost` beside.
 
-        What was proved of the cost holds for plans that leave no more unserved than this one.
+        What was proved of the cost holds for plans that leave no more unserved than this one; of
+        others the LP says something.
         """
         objective = plan.cost + extra_cost
         as_short = all(lost <= self.unserved[p] + WHOLE for p, lost in plan.unserved.items())
-        bound = min(self.bound, objective) if as_short else 0.0
+        bound = self.bound
+        if not as_short:
+            effort = Effort(deadline=monotonic() + GRACE_S)
+            bound = bound_at_shortage(problem, plan.unserved, effort) or 0.0
         termination = self.termination
-        proven = as_short and objective - bound <= OPTIMAL_GAP * objective
-        if termination is Termination.OPTIMAL and not proven:
+        if termination is Termination.OPTIMAL and objective - bound > OPTIMAL_GAP * objective:
             termination = Termination.GAP_REACHED
-        if termination is Termination.GAP_REACHED and (
-            not as_short or objective - bound > gap * objective
-        ):
+        missed = not as_short or objective - bound > gap * objective
+        if termination is Termination.GAP_REACHED and missed:
             termination = Termination.TIME_LIMIT
         return replace(
             self,
             solution=plan.solution,
             objective=objective,
-            bound=bound,
+            bound=_agreed(bound, objective),
             unserved=plan.unserved,
             termination=termination,
             seconds=seconds,

@@ -63,7 +63,7 @@ def _solved(
         settled = settle(scenario, candidates, problem, plan, gap, stop)
         extra = settled.moves_cost(problem)
         seconds = monotonic() - began
-        final = outcome.changed(settled.plan, extra, gap, seconds)
+        final = outcome.of_plan(problem, settled.plan, extra, gap, seconds)
         missed = final.termination is Termination.TIME_LIMIT is not outcome.termination
         if not missed or seconds >= time_limit_s or wanted <= 0.0 or stop():
             return final, settled
