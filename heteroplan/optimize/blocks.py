@@ -31,7 +31,7 @@ class NodeLoss:
 
     serve: float
     gpus: Ints
-    """[E] GPUs a replica."""
+    """[E] GPUs of a replica on one node."""
     nodes: tuple[tuple[tuple[int, ...], int], ...]
     """For each node type: the engines on it, and the GPUs of a node."""
 

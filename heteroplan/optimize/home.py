@@ -313,7 +313,13 @@ def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
     }
     return NodeLoss(
         serve=promise.serve,
-        gpus=np.array([problem.pools[p].gpus for p in pools], dtype=np.int64),
+        gpus=np.array(
+            [
+                min(problem.pools[p].gpus, promise.node_gpus[problem.pools[p].node_type])
+                for p in pools
+            ],
+            dtype=np.int64,
+        ),
         nodes=tuple((by_type[name], gpus) for name, gpus in promise.node_gpus.items()),
     )
 

@@ -96,12 +96,13 @@ def _left_after_loss(problem: Problem, w: int, replicas: Ints, promise: PromiseS
 
 def _most_on_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:
     """[T] greatest capacity of some pools that one node may hold."""
-    per_gpu = {p: mix_share(problem, p) / problem.pools[p].gpus for p in pools}
+    on_node = {p: min(problem.pools[p].gpus, node_gpus) for p in pools}
+    per_gpu = {p: mix_share(problem, p) / on_node[p] for p in pools}
     least = np.full(problem.intervals, np.inf)
     for price in (np.zeros(problem.intervals), *per_gpu.values()):
         value = node_gpus * price
         for p in pools:
-            gpus = replicas[p] * problem.pools[p].gpus
+            gpus = replicas[p] * on_node[p]
             value = value + gpus * np.maximum(0.0, per_gpu[p] - price)
         least = np.minimum(least, value)
     return least

@@ -31,7 +31,7 @@ def define_promise(model: "Model") -> None:
         if work.promise is None:
             continue
         for t in np.flatnonzero((work.rps > 0).any(axis=0)).tolist():
-            spare = _define_spare(model, w, t)
+            spare = _define_spare(model, w, t, work.pools, str(w))
             if work.promise.gone:
                 _define_domain_loss(model, w, t, spare, work.promise)
             else:
@@ -47,33 +47,40 @@ def load_of(problem: Problem, p: int, t: int) -> float:
     return max(LEAST_LOAD, float(problem.pools[p].mix_load[t]))
 
 
-def _define_spare(model: "Model", w: int, t: int) -> Spare:
+def _define_spare(model: "Model", w: int, t: int, pools: Sequence[int], case: str) -> Spare:
+    """z of some pools in one interval, balanced among themselves."""
     problem = model.problem
     spare: Spare = {}
-    for p in problem.works[w].pools:
+    for p in pools:
         load = load_of(problem, p, t)
         if np.isfinite(load):
-            spare[p] = model.lp.add_variable(f"spare_{p}_{t}", 0)
-            model.add([(spare[p], load), (model.n[p][t], -1.0)], "<=", 0.0, f"spare_most_{p}_{t}")
+            name = f"{case}_{p}_{t}"
+            spare[p] = model.lp.add_variable(f"spare_{name}", 0)
+            model.add([(spare[p], load), (model.n[p][t], -1.0)], "<=", 0.0, f"spare_most_{name}")
     for b, balance in enumerate(problem.balances):
-        if balance.workload == w:
-            terms: Terms = [
-                (spare[p], sign)
-                for pools, sign in ((balance.left, 1.0), (balance.right, -1.0))
-                for p in pools
-                if p in spare
-            ]
-            if terms:
-                model.add(terms, "==", 0.0, f"spare_balance_{b}_{t}")
+        terms: Terms = [
+            (spare[p], sign)
+            for side, sign in ((balance.left, 1.0), (balance.right, -1.0))
+            for p in side
+            if p in spare
+        ]
+        if terms:
+            model.add(terms, "==", 0.0, f"spare_balance_{case}_{b}_{t}")
     return spare
 
 
 def _define_domain_loss(model: "Model", w: int, t: int, spare: Spare, promise: PromiseSpec) -> None:
+    """Groups that the loss does not touch serve as ever, those it takes a part of anew."""
+    problem = model.problem
     for d, gone in enumerate(promise.gone):
-        left: Terms = [
-            (spare[p], 1.0) for p in model.problem.finishing(w) if p in spare and p not in gone
-        ]
-        _keep(model, w, t, left, promise, f"promise_{w}_{d}_{t}")
+        touched = {problem.pools[p].group for p in gone}
+        left = [p for p in problem.works[w].pools if p not in gone]
+        anew = _define_spare(
+            model, w, t, [p for p in left if problem.pools[p].group in touched], f"{w}_{d}"
+        )
+        able = {p: z for p, z in spare.items() if problem.pools[p].group not in touched} | anew
+        terms: Terms = [(able[p], 1.0) for p in problem.finishing(w) if p in able]
+        _keep(model, w, t, terms, promise, f"promise_{w}_{d}_{t}")
 
 
 def _keep(model: "Model", w: int, t: int, left: "Terms", promise: PromiseSpec, name: str) -> None:
@@ -148,17 +155,20 @@ def _define_lost(
 ) -> pulp.LpVariable:
     """lost >= what one node may hold: max Σ k/load, Σ gpus·k <= node_gpus, 0 <= k <= n.
 
+    `gpus` are those on one node: a replica larger than a node is lost whole with any of its nodes.
+
     By duality that is the least of node_gpus·price + Σ n·max(0, 1/load - price·gpus) over
     the prices 1/(load·gpus) of the pools and 0; binaries choose one of them.
     """
     problem = model.problem
-    per_gpu = {p: 1.0 / (load_of(problem, p, t) * problem.pools[p].gpus) for p in pools}
+    gpus = {p: min(problem.pools[p].gpus, node_gpus) for p in pools}
+    per_gpu = {p: 1.0 / (load_of(problem, p, t) * gpus[p]) for p in pools}
     lost = model.lp.add_variable(f"lost_{name}", 0)
     choices: Terms = []
     for i, price in enumerate(dict.fromkeys([0.0, *per_gpu.values()])):
         chosen = model.lp.add_variable(f"lost_at_{i}_{name}", 0, 1, "Integer")
         choices.append((chosen, 1.0))
-        weights = {p: problem.pools[p].gpus * max(0.0, per_gpu[p] - price) for p in pools}
+        weights = {p: gpus[p] * max(0.0, per_gpu[p] - price) for p in pools}
         most = sum(weights[p] * float(problem.pools[p].most[t]) for p in pools)
         most += node_gpus * price
         terms: Terms = [(lost, 1.0), (chosen, -most)]

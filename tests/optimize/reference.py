@@ -16,16 +16,32 @@ from heteroplan.optimize.solver import Effort, Verdict
 
 def optimum(problem: Problem) -> Incumbent:
     """Least shortage by priority class, then least cost."""
-    model = build_model(problem)
-    for priority in sorted({work.priority for work in problem.works}):
+    found = optimum_or_none(problem)
+    assert found is not None
+    return found
+
+
+def optimum_or_none(problem: Problem) -> Incumbent | None:
+    """The same; None where limits on replicas leave no plan."""
+    return minimised(build_model(problem))
+
+
+def minimised(model: Model) -> Incumbent | None:
+    """The same of a model, which stays with these caps on its shortages and this objective."""
+    for priority in sorted({work.priority for work in model.problem.works}):
         minimise_shortage(model, priority)
-        lost = _solved(model).unserved[priority]
-        cap_shortage(model, {priority: lost * (1 + 1e-9) + 1e-6})
+        found = solved(model)
+        if found is None:
+            return None
+        cap_shortage(model, {priority: found.unserved[priority] * (1 + 1e-9) + 1e-6})
     minimise_cost(model)
-    return _solved(model)
+    return solved(model)
 
 
-def _solved(model: Model) -> Incumbent:
+def solved(model: Model) -> Incumbent | None:
+    """The best plan by the model's own objective; None where there is no plan."""
     answer = solver.run(model.lp, Effort(), integer=True)
+    if answer.verdict is Verdict.INFEASIBLE:
+        return None
     assert answer.verdict is Verdict.OPTIMAL
     return incumbent(model.problem, read_solution(model))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.model import Model, build_model
 from tests.builders import candidates, engine, fleet, scenario, workload
@@ -16,18 +16,27 @@ GOLDEN = Path(__file__).with_name("golden.lp")
 FAMILIES = {
     "capacity": "capacity_0_0: - n_0_0 + 2 x_0_0_0 <= 0",
     "whole": "whole_2_0_1: - n_2_1 + x_2_0_1 <= 0",
-    "balance": "balance_0_0_0_0: x_0_0_0 - x_1_0_0 = 0",
+    "balance": "balance_0_0_0: x_0_0_0 - x_1_0_0 = 0",
     "demand": "demand_0_0_0: short_0_0_0 + x_1_0_0 + x_2_0_0 >= 1",
-    "supply": "supply_0_0: 4 n_0_0 + 4 n_1_0 + 8 n_2_0 + 4 up_0_1 + 4 up_1_1 <= 32",
+    "supply": "supply_0_0: 4 n_0_0 + 4 n_1_0 + 8 n_2_0 + 4 n_3_0 + 4 up_0_1 + 4 up_1_1 <= 32",
     "transition": "transition_0_0: - n_0_0 + n_0_1 + up_0_0 >= 0",
-    "ratio": "ratio_low_0_0_0: n_0_0 - 0.5 n_1_0 >= 0",
+    "ratio": "ratio_low_0_0: n_0_0 - 0.5 n_1_0 >= 0",
     "minimum": "min_0_decode_0: n_1_0 >= 1",
     "maximum": "max_0_prefill_0: n_0_0 <= 3",
+    "open group": "open_1_0_3_0: n_3_0 - 3 open_1_0 <= 0",
+    "groups": "groups_1: open_1_0 + open_1_1 <= 1",
+    "apart": "apart_0: open_0_0 + open_1_0 <= 1",
+    "spare": "spare_most_3_0: - n_3_0 + spare_3_0 <= 0",
+    "lost node": "+ lost_promise_1_0_0_h100x8_0 - n_3_0 >= -3",
+    "promise": "+ 0.5 short_1_0_0 + spare_4_0 >= 0.5",
 }
 
 
 def tiny_model() -> Model:
-    """20 and 0.001 requests/s over two hours; pairs of 10 that start in an hour, or aggregated."""
+    """20 and 0.001 requests/s over two hours; pairs of 10 that start in an hour, or aggregated.
+
+    Apart from them a workload of one group at most that may lose a node.
+    """
     of = scenario(
         [
             workload(
@@ -40,9 +49,18 @@ def tiny_model() -> Model:
                 pd_ratio=RatioBand(0.5, 2.0),
                 min_replicas={Role.DECODE: 1},
                 max_replicas={Role.PREFILL: 3},
-            )
+                pin=["l1-spine"],
+            ),
+            workload(
+                "guarded",
+                rps=[10.0, 0.0],
+                engines=(engine("both", role=Role.AGGREGATED),),
+                max_groups=1,
+                anti_affinity=["w"],
+                resilience=Resilience(Loss.NODE, 0.5),
+            ),
         ],
-        in_fleet=fleet({"l1": {"h100x8": 4}}),
+        in_fleet=fleet({"l1": {"h100x8": 4}, "l2": {"h100x8": 2}}),
     )
     return build_model(build_problem(of, candidates(of)))
 

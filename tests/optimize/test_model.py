@@ -4,8 +4,7 @@ Every case stands in CASES with its optimum; the meta tests take a family out of
 see the case's optimum change, so no case passes without what it is about.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,32 +12,18 @@ import pytest
 
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
 from heteroplan.optimize import model as model_module
 from heteroplan.optimize import solver
-from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.primal import Incumbent
 from heteroplan.optimize.problem import Problem
-from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.builders import engine, fleet, node_type, scenario, workload
+from tests.optimize.case import Case, problem_of
+from tests.optimize.group_cases import GROUP_CASES
 from tests.optimize.reference import optimum
 
 PREFILL = engine("prefill", role=Role.PREFILL)
 DECODE = engine("decode")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A scenario, what its optimum costs and leaves unserved, and the families it is about."""
-
-    make: Callable[[], Problem]
-    cost: float
-    unserved: dict[int, float]
-    families: tuple[str, ...]
-
-
-def problem_of(of: Scenario, by_class: dict[tuple[str, str], float] | None = None) -> Problem:
-    return build_problem(of, candidates(of, by_class=by_class))
 
 
 def capacity() -> Problem:
@@ -353,6 +338,7 @@ CASES = {
     ),
     "shortage_before_cost": Case(shortage_before_cost, 16.0, {1: 0.0}, ("define_demand",)),
     "classes": Case(classes, 16.0, {1: 0.0}, ("define_capacity",)),
+    **GROUP_CASES,
 }
 
 
@@ -378,7 +364,7 @@ def test_optimum_is_what_hand_arithmetic_says(name: str) -> None:
 def test_optimum_changes_without_the_family(
     name: str, family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, family, lambda model: None)
+    monkeypatch.setattr(model_module, family, lambda *_: None)
     assert not agrees(CASES[name], optimum(CASES[name].make()))
 
 

@@ -1,0 +1,36 @@
+"""A hand case of the program: what makes it, its optimum, and the families it is about."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.solve import solve
+from tests.builders import candidates
+from tests.optimize.reference import optimum
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario, what its optimum costs and leaves unserved, and the families it is about."""
+
+    make: Callable[[], Problem]
+    cost: float
+    unserved: Mapping[int, float]
+    families: tuple[str, ...]
+
+
+def problem_of(of: Scenario, by_class: Mapping[tuple[str, str], float] | None = None) -> Problem:
+    return build_problem(of, candidates(of, by_class=by_class))
+
+
+def served_at(of: Scenario | Problem) -> tuple[float, dict[int, float]]:
+    """Cost and requests left unserved by priority, as the method and the reference find them."""
+    problem = problem_of(of) if isinstance(of, Scenario) else of
+    best, found = optimum(problem), solve(problem, gap=0.0, time_limit_s=20)
+    assert found.objective == pytest.approx(best.cost, abs=1e-6)
+    assert found.unserved == pytest.approx(best.unserved, abs=1e-2)
+    return round(found.objective, 6), {p: round(lost) for p, lost in found.unserved.items()}
