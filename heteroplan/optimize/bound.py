@@ -465,6 +465,5 @@ def _add_held(
     room = room * (held_price[pools] <= held_price[pools].min(axis=0) + 1e-12)
     part = room / room.sum(axis=0)
     for i, p in enumerate(pools):
-        for r, row in enumerate(problem.supplies):
-            if p in row.pools:
-                slope[r] += part[i] * held * problem.pools[p].gpus
+        for r in problem.drawn[p]:
+            slope[r] += part[i] * held * problem.pools[p].gpus

@@ -1,6 +1,6 @@
 """On one site: a workload's roles as covering blocks under the GPUs that are left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -244,7 +244,7 @@ def _cover(
     Also says whether those bound an engine that could have been of more use.
     """
     problem, held_price = task.problem, task.held_price
-    left = problem.residual(replicas)
+    left = problem.residual_of(pools, replicas)
     room = np.array([_room(problem, p, left, replicas[p]) for p in pools])
     if task.limit is not None:
         room = np.minimum(room, np.maximum(0, task.limit[pools] - replicas[pools]))
@@ -262,7 +262,7 @@ def _cover(
                 useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
     useful[~kept] = 0
     high = np.minimum(room, useful)
-    rows = [r for r, row in enumerate(problem.supplies) if sum(p in row.pools for p in pools) > 1]
+    rows = [r for r in left if sum(r in problem.drawn[p] for p in pools) > 1]
     block = Block(
         price=price,
         start=start,
@@ -279,10 +279,7 @@ def _cover(
         sides=sides_of([problem.pools[p].stages for p in pools]),
         node_loss=node_loss,
         weight=np.array(
-            [
-                [problem.pools[p].gpus if p in problem.supplies[r].pools else 0 for p in pools]
-                for r in rows
-            ],
+            [[problem.pools[p].gpus if r in problem.drawn[p] else 0 for p in pools] for r in rows],
             dtype=np.float64,
         ).reshape(len(rows), len(pools)),
         room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
@@ -344,14 +341,12 @@ def _not_beaten_at_home(
     return kept
 
 
-def _room(problem: Problem, p: int, left: list[Ints], count: Ints) -> Ints:
+def _room(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:
     """[T] replicas of pool p beside `count` that the GPUs left allow, start-up time included."""
     pool = problem.pools[p]
     room: Ints = np.maximum(0, pool.most - count)
-    for row, gpus in zip(problem.supplies, left, strict=True):
-        if p not in row.pools:
-            continue
-        here = np.maximum(0, gpus) // pool.gpus
+    for r in problem.drawn[p]:
+        here = np.maximum(0, left[r]) // pool.gpus
         room = np.minimum(room, here)
         for ahead in range(1, pool.lead + 1):
             before = np.roll(here, ahead)
@@ -362,7 +357,7 @@ def _room(problem: Problem, p: int, left: list[Ints], count: Ints) -> Ints:
 
 
 def _fitting_path(
-    problem: Problem, pools: list[int], replicas: Ints, block: Block, left: list[Ints]
+    problem: Problem, pools: list[int], replicas: Ints, block: Block, left: Mapping[int, Ints]
 ) -> Path | None:
     """The cheapest path whose pools also fit together where they share a supply row.
 
@@ -377,8 +372,8 @@ def _fitting_path(
             return None
         held = problem.held_by(pools, replicas[pools] + tried.counts) - standing
         over = None
-        for row, gpus in zip(problem.supplies, left, strict=True):
-            members = [i for i, p in enumerate(pools) if p in row.pools and held[i].any()]
+        for r, gpus in left.items():
+            members = [i for i, p in enumerate(pools) if r in problem.drawn[p] and held[i].any()]
             if (held[members].sum(axis=0) > np.maximum(0, gpus)).any():
                 over = members
                 break

@@ -35,6 +35,7 @@ def mend(
     works: Sequence[int],
     gap: float,
     stop: Stop,
+    deadline: float,
 ) -> Incumbent:
     """A plan of `problem` from sizes `replicas` [P, T] that hold more than its supply.
 
@@ -42,13 +43,16 @@ def mend(
     kept. Those workloads are placed again beside the others; where that leaves demand unserved,
     others make room for them; at last all around those hours move a little.
     """
-    search = Search(problem, gap, monotonic() + MEND_S, stop, silent)
+    until = min(deadline, monotonic() + MEND_S)
+    search = Search(problem, gap, until, stop, silent)
     search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    for w in works:
+    for w in sorted(works, key=lambda w: problem.works[w].priority):
         search.offer(nudge(problem, search.plan, w, 2))
-        if not search.plan.covered:
-            search.offer(reinsert(problem, search.plan, no_prices, (w,)))
+        for others in ((), *((other,) for other in _less_urgent(problem, w))):
+            if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
+                break
+            search.offer(reinsert(problem, search.plan, no_prices, (w, *others)))
     if not search.plan.covered:
         room_made = _others_make_room(problem, replicas, works)
         if room_made is not None:
@@ -58,6 +62,13 @@ def mend(
             if search.plan.covered or search.out_of_time():
                 break
     return search.plan
+
+
+def _less_urgent(problem: Problem, w: int) -> list[int]:
+    """Workloads that are served after w, the last first."""
+    priority = [work.priority for work in problem.works]
+    later = [other for other in range(len(priority)) if priority[other] > priority[w]]
+    return sorted(later, key=lambda other: -priority[other])
 
 
 def _others_make_room(problem: Problem, replicas: Ints, works: Sequence[int]) -> Incumbent | None:

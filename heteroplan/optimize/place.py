@@ -4,7 +4,7 @@ A workload goes to the one site where it costs least (its home); what a home can
 to the next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -135,8 +135,9 @@ def _cheapest_site(
 ) -> tuple[Site, Placement] | None:
     """The site that serves most of what is wanted from it, at the least cost."""
     options: dict[Site, Placement] = {}
-    least = {site: task.least_cost(list(site.pools), wanted[site]) for site in among}
-    for site in sorted(among, key=lambda site: least[site]):
+    alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
+    least = {site: task.least_cost(list(site.pools), wanted[site]) for site in alike.values()}
+    for site in sorted(least, key=lambda site: least[site]):
         if any(rank <= (0.0, least[site]) for rank, _, _ in options.values()):
             break
         option = place_on_site(task, list(site.pools), trial, wanted[site])
@@ -146,6 +147,29 @@ def _cheapest_site(
         return None
     home = min(options, key=lambda site: options[site][0])
     return home, options[home]
+
+
+def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
+    """Equal for sites where the workload would be placed alike, such as leaves still empty."""
+    problem, pools = task.problem, list(site.pools)
+    left = problem.residual_of(pools, trial)
+    number = {r: i for i, r in enumerate(left)}
+    return (
+        wanted.tobytes(),
+        tuple(gpus.tobytes() for gpus in left.values()),
+        tuple(
+            (
+                problem.pools[p].candidate,
+                tuple(number[r] for r in problem.drawn[p]),
+                problem.pools[p].most.tobytes(),
+                task.held_price[p].tobytes(),
+                trial[p].tobytes(),
+                None if task.limit is None else task.limit[p].tobytes(),
+                None if problem.before is None else int(problem.before[p]),
+            )
+            for p in pools
+        ),
+    )
 
 
 def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:

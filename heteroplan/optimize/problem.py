@@ -6,7 +6,7 @@ in replicas, so every coefficient lies near 1.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,6 +179,15 @@ class Problem:
     """[P] replicas that run when the horizon starts; None where that is not known."""
     fixed_cost: float = 0.0
     """Of draining those, were none of them kept: what every plan pays, objective units."""
+    drawn: tuple[tuple[int, ...], ...] = field(init=False)
+    """For each pool the supply rows that it draws on."""
+
+    def __post_init__(self) -> None:
+        drawn: list[list[int]] = [[] for _ in self.pools]
+        for r, row in enumerate(self.supplies):
+            for p in row.pools:
+                drawn[p].append(r)
+        object.__setattr__(self, "drawn", tuple(map(tuple, drawn)))
 
     def groups(self, w: int) -> dict[str, list[int]]:
         """Pools of a workload by domain at its affinity level: its possible groups."""
@@ -276,6 +285,23 @@ class Problem:
         """GPUs left on each supply row [T] when `replicas` [P, T] run and start."""
         held = self.held(replicas)
         return [row.gpus - held[list(row.pools)].sum(axis=0) for row in self.supplies]
+
+    def rows_of(self, pools: Sequence[int]) -> list[int]:
+        """Supply rows that some pools draw on."""
+        return sorted({r for p in pools for r in self.drawn[p]})
+
+    def residual_of(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
+        """GPUs left [T] on the supply rows of some pools."""
+        rows = self.rows_of(pools)
+        members = sorted({p for r in rows for p in self.supplies[r].pools})
+        active = [p for p in members if replicas[p].any()]
+        held = dict(zip(active, self.held_by(active, replicas[active]), strict=True))
+        none = np.zeros(self.intervals, dtype=np.int64)
+        return {
+            r: self.supplies[r].gpus
+            - sum((held.get(p, none) for p in self.supplies[r].pools), none)
+            for r in rows
+        }
 
     def restricted(self, works: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
         """The program of some workloads alone, with `supplies` GPUs left on each row."""

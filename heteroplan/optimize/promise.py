@@ -24,7 +24,8 @@ def define_promise(model: "Model") -> None:
 
         Σ_{finishing p that are left} z[p,t] >= serve·(1 - short[w,k,t])   for each k, t
 
-    with z[p,t] >= 0 what pool p could take on: load[p,t]·z[p,t] <= n[p,t], balanced like flow.
+    with z[p,t] >= 0 what pool p could take on: load[p,t]·z[p,t] <= n[p,t], balanced like flow
+    among the pools that are left.
     """
     problem = model.problem
     for w, work in enumerate(problem.works):

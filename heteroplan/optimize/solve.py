@@ -1,5 +1,6 @@
 """The method behind one call, whatever the size.
 
+0. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins.
 1. *Blocks without prices.* Every workload and role is a covering block, solved by dynamic
    programming. Their sum is a bound; placed in home domains they are a plan. Where supply is
    slack the two meet and nothing else is needed. Where placement leaves demand unserved, sizes
@@ -30,6 +31,7 @@ from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound import improve_prices, priced_bound
 from heteroplan.optimize.mend import WINDOW, repair, short_hours
+from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.primal import (
     WHOLE,
@@ -43,7 +45,7 @@ from heteroplan.optimize.primal import (
     reinsert,
     sweep,
 )
-from heteroplan.optimize.problem import Floats, Problem, Solution
+from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.scarce import spare_scarce
 from heteroplan.optimize.search import Progress, Search, ShortageBound, silent
@@ -114,14 +116,15 @@ def solve(
     time_limit_s: float = 60.0,
     stop: Stop = never,
     progress: Progress = silent,
+    starts: Sequence[Ints] = (),
 ) -> Outcome:
-    """The best plan found, with a proven bound.
+    """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
     search = Search(problem, gap, monotonic() + time_limit_s, stop, progress)
-    for _ in _stages(search):
+    for _ in _stages(search, starts):
         if search.done():
             break
     _last_bound(search)
@@ -160,15 +163,21 @@ def _spare_scarce(search: Search) -> None:
         search.best = spare_scarce(search.problem, search.best, stop)
 
 
-def _stages(search: Search) -> Iterator[None]:
+def _stages(search: Search, starts: Sequence[Ints]) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
     order = by_size(search.problem)
-    search.offer(place_all(search.problem, no_prices, order, lambda: search.out_of_time(GRACE_S)))
+    for replicas in starts:
+        flow = mixed_flow(search.problem, replicas)
+        search.offer(incumbent(search.problem, Solution(replicas, flow)))
+    first = place_all(search.problem, no_prices, order, lambda: search.out_of_time(GRACE_S))
+    placed = search.offer(first)
     yield
     blocks = priced_bound(search.problem, no_prices, search.out_of_time)
     search.raise_covering_bound(blocks.value)
     yield
+    if not placed:
+        yield from _eased(search)
     if not search.plan.covered:
         yield from _from_constant_sizes(search)
     relaxed = relax(search.problem, search.effort())
@@ -192,12 +201,15 @@ def _from_constant_sizes(search: Search) -> Iterator[None]:
     if isinstance(found, Verdict):
         return
     replicas = np.repeat(found.replicas[:, None], problem.intervals, axis=1)
-    plan = incumbent(problem, Solution(replicas, found.flow))
-    search.offer(plan)
+    search.offer(incumbent(problem, Solution(replicas, found.flow)))
     yield
-    for w in by_size(problem):
-        plan = nudge(problem, plan, w, 0)
-        search.offer(plan)
+    yield from _eased(search)
+
+
+def _eased(search: Search) -> Iterator[None]:
+    """Each workload of the best plan again where it stands, no larger than it is."""
+    for w in by_size(search.problem):
+        search.offer(nudge(search.problem, search.plan, w, 0))
         yield
 
 

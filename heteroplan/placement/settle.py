@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
+from heteroplan.errors import NoPlanError
 from heteroplan.optimize.mend import mend
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import Incumbent, incumbent
@@ -17,7 +19,7 @@ from heteroplan.placement.pack import Homeless, Packing, pack
 SPARE = 1
 """GPUs that others give up for each GPU of a replica that found no room."""
 ROUNDS = 8
-"""Times that a plan is mended before what finds no room is given up."""
+"""Times that a plan is packed before what finds no room is given up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,20 +43,48 @@ def settle(
     plan: Incumbent,
     gap: float,
     stop: Stop,
+    *,
+    deadline: float,
 ) -> Settled:
     """The plan packed on leaves and nodes, changed as little as that takes.
 
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
+    What finds no room is planned anew, in rounds until everything is packed, or until `deadline`
+    (on the clock of time.monotonic [s]); of all rounds the plan counts that serves best when
+    what found no room is left out. Raises NoPlanError where that never keeps replica limits.
     """
-    packing = pack(scenario, candidates, problem, plan.solution.replicas)
-    tighter, rounds = problem, 0
-    while packing.homeless and rounds < ROUNDS and not stop():
-        rounds += 1
-        tighter = _tightened(tighter, plan.solution.replicas, packing.homeless)
-        works = list(dict.fromkeys(problem.pools[each.pool].workload for each in packing.homeless))
-        without = _without(problem, plan.solution.replicas, packing.homeless)
-        plan = mend(tighter, plan.solution.replicas, without, works, gap, stop)
+    best: Settled | None = None
+    tighter = problem
+    for rounds in range(ROUNDS):
         packing = pack(scenario, candidates, problem, plan.solution.replicas)
+        left_out = packing.homeless
+        kept = _kept(scenario, candidates, problem, plan, packing, rounds)
+        if best is None or kept.plan.rank < best.plan.rank:
+            best = kept
+        if not left_out or stop() or monotonic() >= deadline:
+            break
+        tighter = _tightened(tighter, plan.solution.replicas, left_out)
+        works = list(dict.fromkeys(problem.pools[each.pool].workload for each in left_out))
+        without = _without(problem, plan.solution.replicas, left_out)
+        plan = mend(tighter, plan.solution.replicas, without, works, gap, stop, deadline)
+    assert best is not None
+    if best.plan.broken:
+        raise NoPlanError(
+            "no plan that keeps min_replicas, pd_ratio and part_ratio was found whose replicas fit "
+            "on the nodes; relax them, or use replica sizes that fill nodes"
+        )
+    return best
+
+
+def _kept(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    plan: Incumbent,
+    packing: Packing,
+    rounds: int,
+) -> Settled:
+    """The plan without what found no room, packed."""
     while packing.homeless:
         left = _without(problem, plan.solution.replicas, packing.homeless)
         plan = incumbent(problem, Solution(left, mixed_flow(problem, left)))

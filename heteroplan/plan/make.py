@@ -9,14 +9,18 @@ from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.primal import incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.problem import Ints, Problem
 from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.optimize.solver import Stop
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.assemble import assemble
+from heteroplan.plan.greedy_topology import greedy_topology
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
+
+SETTLE_S = 10.0
+"""Beyond the time limit, for sizes that do not fit on the nodes."""
 
 
 def make_plan(
@@ -36,12 +40,16 @@ def make_plan(
     NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     problem = build_problem(scenario, candidates)
-    outcome, settled = _solved(scenario, candidates, problem, gap, time_limit_s, stop, progress)
+    paired = greedy_topology(problem, scenario, pairs=True)
+    starts = (paired.replicas,)
+    outcome, settled = _solved(
+        scenario, candidates, problem, starts, gap, time_limit_s, stop, progress
+    )
     plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
     verify(plan, gap=gap)
     if not compare:
         return plan
-    savings = baselines(plan, problem, gap=gap, stop=stop, time_limit_s=time_limit_s)
+    savings = baselines(plan, problem, paired=paired, gap=gap, stop=stop, time_limit_s=time_limit_s)
     return replace(plan, savings=savings)
 
 
@@ -49,6 +57,7 @@ def _solved(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     problem: Problem,
+    starts: Sequence[Ints],
     gap: float,
     time_limit_s: float,
     stop: Stop,
@@ -58,9 +67,18 @@ def _solved(
     began, wanted = monotonic(), gap
     while True:
         left = time_limit_s - (monotonic() - began)
-        outcome = solve(problem, gap=wanted, time_limit_s=left, stop=stop, progress=progress)
-        plan = incumbent(problem, outcome.solution)
-        settled = settle(scenario, candidates, problem, plan, gap, stop)
+        outcome = solve(
+            problem, gap=wanted, time_limit_s=left, stop=stop, progress=progress, starts=starts
+        )
+        settled = settle(
+            scenario,
+            candidates,
+            problem,
+            incumbent(problem, outcome.solution),
+            gap,
+            stop,
+            deadline=max(began + time_limit_s, monotonic()) + SETTLE_S,
+        )
         extra = settled.moves_cost(problem)
         seconds = monotonic() - began
         final = outcome.of_plan(problem, settled.plan, extra, gap, seconds)

@@ -18,7 +18,7 @@ from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solver import Stop, Verdict
 from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
-from heteroplan.plan.greedy_topology import greedy_topology
+from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
 from heteroplan.plan.usage import Spent, busy_share, held_on_leaves, hours_by_priority, spent
 
 GAP = 1e-3
@@ -39,16 +39,24 @@ NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
 def baselines(
-    plan: Plan, problem: Problem, *, gap: float, stop: Stop, time_limit_s: float = 60.0
+    plan: Plan,
+    problem: Problem,
+    *,
+    paired: GreedyDay,
+    gap: float,
+    stop: Stop,
+    time_limit_s: float = 60.0,
 ) -> tuple[Baseline, ...]:
     """Static peaks, greedy schedules, the plan without promises where it has any, the bound.
+
+    `paired` is the greedy schedule of whole pairs.
 
     `gap` and `time_limit_s` are the plan's; static baselines take a part of the time on top, the
     plan without promises as much again.
     """
     return (
         *_static_peaks(plan, problem, stop, time_limit_s),
-        *_greedy(plan, problem, stop),
+        *_greedy(plan, problem, paired, stop),
         *_without_promises(plan, gap, stop, time_limit_s),
         _lower_bound(plan),
     )
@@ -66,14 +74,14 @@ def _static_peaks(
     return _without_figure(STATIC, note), _without_figure(STATIC_ONE_GPU, note)
 
 
-def _greedy(plan: Plan, problem: Problem, stop: Stop) -> Iterator[Baseline]:
+def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, stop: Stop) -> Iterator[Baseline]:
     """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs."""
     free = replace(problem, works=tuple(replace(work, promise=None) for work in problem.works))
     for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
         if stop():
             yield _without_figure(name, STOPPED)
             continue
-        day = greedy_topology(free, plan.scenario, pairs=pairs)
+        day = paired if pairs else greedy_topology(free, plan.scenario, pairs=False)
         flow = mixed_flow(free, day.replicas)
         packing = pack(plan.scenario, plan.candidates, problem, day.replicas)
         use = spent(plan.scenario, plan.candidates, problem, day.replicas)
