@@ -93,7 +93,8 @@ class Outcome:
             effort = Effort(deadline=monotonic() + GRACE_S)
             bound = bound_at_shortage(problem, plan.unserved, effort) or 0.0
         termination = self.termination
-        if termination is Termination.OPTIMAL and objective - bound > OPTIMAL_GAP * objective:
+        proven = as_short and objective - bound <= OPTIMAL_GAP * objective
+        if termination is Termination.OPTIMAL and not proven:
             termination = Termination.GAP_REACHED
         missed = not as_short or objective - bound > gap * objective
         if termination is Termination.GAP_REACHED and missed:

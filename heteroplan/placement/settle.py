@@ -20,6 +20,8 @@ SPARE = 1
 """GPUs that others give up for each GPU of a replica that found no room."""
 ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
+LATE_S = 3.0
+"""Seconds that a round may always take: it is only late where replica limits are still broken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +30,8 @@ class Settled:
 
     plan: Incumbent
     packing: Packing
-    mended: int
-    """Rounds of repair that it took."""
+    rounds: int
+    """Of repair that it took."""
 
     def moves_cost(self, problem: Problem) -> float:
         """Of replicas that go on elsewhere, each a start and a drain; objective units."""
@@ -41,6 +43,7 @@ def settle(
     candidates: Sequence[Candidate],
     problem: Problem,
     plan: Incumbent,
+    others: Sequence[Incumbent],
     gap: float,
     stop: Stop,
     *,
@@ -50,8 +53,9 @@ def settle(
 
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
     What finds no room is planned anew, in rounds until everything is packed, or until `deadline`
-    (on the clock of time.monotonic [s]); of all rounds the plan counts that serves best when
-    what found no room is left out. Raises NoPlanError where that never keeps replica limits.
+    (on the clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan
+    counts that serves best when what found no room is left out. Raises NoPlanError where that
+    never keeps replica limits.
     """
     best: Settled | None = None
     tighter = problem
@@ -61,13 +65,27 @@ def settle(
         kept = _kept(scenario, candidates, problem, plan, packing, rounds)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
-        if not left_out or stop() or monotonic() >= deadline:
+        over = stop() or monotonic() >= deadline
+        if not left_out or (over and not best.plan.broken):
             break
         tighter = _tightened(tighter, plan.solution.replicas, left_out)
         works = list(dict.fromkeys(problem.pools[each.pool].workload for each in left_out))
         without = _without(problem, plan.solution.replicas, left_out)
-        plan = mend(tighter, plan.solution.replicas, without, works, gap, stop, deadline)
+        plan = mend(
+            tighter,
+            plan.solution.replicas,
+            without,
+            works,
+            gap,
+            stop,
+            max(deadline, monotonic() + LATE_S),
+        )
     assert best is not None
+    for other in others if best.rounds > 0 or best.plan.rank > plan.rank else ():
+        packing = pack(scenario, candidates, problem, other.solution.replicas)
+        kept = _kept(scenario, candidates, problem, other, packing, 0)
+        if kept.plan.rank < best.plan.rank:
+            best = kept
     if best.plan.broken:
         raise NoPlanError(
             "no plan that keeps min_replicas, pd_ratio and part_ratio was found whose replicas fit "

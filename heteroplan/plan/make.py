@@ -8,8 +8,9 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import incumbent
-from heteroplan.optimize.problem import Ints, Problem
+from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.optimize.solver import Stop
@@ -65,6 +66,7 @@ def _solved(
 ) -> tuple[Outcome, Settled]:
     """Sizes and where they stand; solved closer where moves between nodes cost the gap."""
     began, wanted = monotonic(), gap
+    given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
     while True:
         left = time_limit_s - (monotonic() - began)
         outcome = solve(
@@ -75,6 +77,7 @@ def _solved(
             candidates,
             problem,
             incumbent(problem, outcome.solution),
+            given,
             gap,
             stop,
             deadline=max(began + time_limit_s, monotonic()) + SETTLE_S,
@@ -83,6 +86,7 @@ def _solved(
         seconds = monotonic() - began
         final = outcome.of_plan(problem, settled.plan, extra, gap, seconds)
         missed = final.termination is Termination.TIME_LIMIT is not outcome.termination
-        if not missed or seconds >= time_limit_s or wanted <= 0.0 or stop():
+        added = final.objective - outcome.objective
+        if not missed or added <= 0.0 or seconds >= time_limit_s or wanted <= 0.0 or stop():
             return final, settled
-        wanted = max(0.0, wanted - 2 * (final.objective - outcome.objective) / final.objective)
+        wanted = max(0.0, wanted - 2 * added / final.objective)

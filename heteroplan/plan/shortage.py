@@ -8,7 +8,7 @@ import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Horizon, Scenario
-from heteroplan.entities.workload import Role, Workload
+from heteroplan.entities.workload import Resilience, Role, Workload
 from heteroplan.optimize.mix import group_cover, safe_share
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
@@ -53,8 +53,11 @@ def limits(
     ]
     if found:
         return "; ".join(found)
-    bands = any(each.band for each in problem.balances if each.workload == w)
-    return "pd_ratio or part_ratio" if bands else "the effort of the solver: raise --time-limit"
+    if any(each.band for each in problem.balances if each.workload == w):
+        return "pd_ratio or part_ratio"
+    if workload.resilience is not None:
+        return _promise_text(workload.resilience)
+    return "the effort of the solver: raise --time-limit"
 
 
 @dataclass(slots=True)
@@ -126,8 +129,12 @@ def _broken_promise(
     groups = problem.groups(w).values()
     capacity = sum(float(group_cover(problem, pools, replicas)[t]) for pools in groups)
     safe = float(safe_share(problem, w, replicas)[t])
-    promise = f"the promise to survive the loss of a {workload.resilience.lose.value}"
-    return [promise] if safe < min(1.0, capacity) - COVER_TOLERANCE else []
+    kept_back = safe < min(1.0, capacity) - COVER_TOLERANCE
+    return [_promise_text(workload.resilience)] if kept_back else []
+
+
+def _promise_text(promise: Resilience) -> str:
+    return f"the promise to survive the loss of a {promise.lose.value}"
 
 
 def _full_places(

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import inf, isfinite
 
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective
 from heteroplan.entities.workload import Loss, Role
@@ -235,6 +235,20 @@ def check_supply_use(facts: Facts) -> Iterator[str]:
             yield f"supply table: {row.node_type} does not agree with fleet and pools"
 
 
+def check_priority_hours(facts: Facts) -> Iterator[str]:
+    """GPU-hours by priority are those of the leaves that the stays stand on."""
+    hours = dict.fromkeys(SubgroupPriority, 0.0)
+    for stay in facts.plan.stays:
+        held = sum(1 for _ in facts.times(stay.first - stay.lead, stay.lead + stay.intervals))
+        gpus = facts.plan.pools[stay.pool].gpus_per_replica
+        priority = facts.plan.scenario.fleet.leaf_priority(facts.leaves[stay.leaf])
+        hours[priority] += held * gpus * facts.plan.scenario.horizon.interval_hours
+    for priority, right in hours.items():
+        shown = facts.plan.totals.gpu_hours_by_priority.get(priority, 0.0)
+        if not close(shown, right):
+            yield f"totals: GPU-hours on {priority} priority are {shown}, should be {right}"
+
+
 def check_proof(facts: Facts) -> Iterator[str]:
     """Objective as recomputed, bounds not above what was reached, termination as the gap is."""
     report = facts.plan.report
@@ -269,5 +283,6 @@ RULES = (
     check_promise,
     check_totals,
     check_supply_use,
+    check_priority_hours,
     check_proof,
 )

@@ -12,7 +12,9 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import InputError, UsageError
 from heteroplan.outputs.plan_json import plan_text
+from tests.cli.conftest import Run
 from tests.plans import shown_plan
+from tests.scenario_files import ScenarioFiles
 
 LIMIT = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 72, 85, ("decode of chat-1",))
 SENTENCE = "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-1 limited by it"
@@ -55,3 +57,49 @@ def test_wrong_use_is_told(plan_json: Path) -> None:
         run(str(plan_json), "--workload", "x")
     with pytest.raises(InputError, match="gone"):
         run("gone.json")
+
+
+@pytest.fixture
+def short_plan(files: ScenarioFiles, run: Run) -> str:
+    """30 requests/s in the second hour, where 16 GPUs serve 20."""
+    files.demand = "interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,30\n"
+    files.write()
+    run("plan", ".", "--out", "out")
+    return "out/plan.json"
+
+
+def test_plan_then_explain(short_plan: str, run: Run, apart: Run, tmp_path: Path) -> None:
+    """l1 is all there is: full in the second hour, and 10 requests/s go short."""
+    ended = run("explain", short_plan)
+    assert (ended.code, ended.err) == (0, "")
+    assert "leaf l1: h100x8 full" in ended.out or "spine s1: h100x8 full" in ended.out
+    assert "of chat limited by it" in " ".join(ended.out.split())
+    assert "10" in ended.out
+    text = (tmp_path / short_plan).read_text(encoding="utf-8")
+    assert apart(["explain", "-"], cwd=tmp_path, stdin=text).out == ended.out
+
+
+def test_explain_of_one_workload_shows_its_groups(short_plan: str, run: Run) -> None:
+    assert "chat@s1" not in run("explain", short_plan).out
+    ended = run("explain", short_plan, "--workload", "chat")
+    assert ended.code == 0
+    assert "chat@s1" in ended.out
+    document = json.loads(run("explain", short_plan, "--workload", "chat", "--json").out)
+    assert {pool["group"] for pool in document["pools"]} == {"chat@s1"}
+    (spell,) = document["shortages"]
+    assert spell["workload"] == "chat"
+    (limit,) = document["limits"]
+    assert (limit["node_type"], limit["first"], limit["last"]) == ("h100x8", 1, 1)
+
+
+def test_explain_of_a_workload_that_is_not_there_ends_with_2(short_plan: str, run: Run) -> None:
+    ended = run("explain", short_plan, "--workload", "chta")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "Error: --workload chta: the plan's workloads are chat\n"
+
+
+def test_explain_of_no_plan_ends_with_2(files: ScenarioFiles, run: Run) -> None:
+    for file, message in (("gone.json", "gone.json: "), ("scenario.yaml", "scenario.yaml: ")):
+        ended = run("explain", file)
+        assert (ended.code, ended.out) == (2, "")
+        assert message in ended.err

@@ -48,6 +48,8 @@ def test_plan_verifies_within_its_gap_and_has_its_baselines(objective: Objective
     assert [each.name for each in plan.savings] == [
         "static_peak",
         "static_peak_one_gpu_type",
+        "greedy_topology",
+        "greedy_topology_paired",
         "lower_bound",
     ]
     amounts = {Objective.COST: plan.totals.cost_usd, Objective.GPU_HOURS: plan.totals.gpu_hours}

@@ -124,6 +124,20 @@ def test_prices_scale_the_cost(made: Scenario, factor: float) -> None:
     assert solved(dear).report.objective == pytest.approx(factor * cheap_cost, rel=1e-5)
 
 
+@given(scenarios())
+@settings(max_examples=8, deadline=None)
+def test_never_dearer_than_whole_pairs_placed_greedily(made: Scenario) -> None:
+    """Where that serves everything; moves between nodes cost the plan what greedy does not pay."""
+    plan = solved(made)
+    (greedy,) = (each for each in plan.savings if each.name == "greedy_topology_paired")
+    assert greedy.cost_usd is not None
+    if greedy.unserved_requests == 0.0:
+        assert plan.report.bound <= greedy.cost_usd * (1 + EXACT) + 1e-9
+        if plan.totals.moves == 0:
+            assert plan.covered
+            assert plan.totals.cost_usd <= greedy.cost_usd * (1 + 2 * EXACT) + 1e-9
+
+
 @given(st.integers(1, 6), st.floats(0.5, 30.0))
 @settings(max_examples=25, deadline=None)
 def test_covered_exactly_when_whole_replicas_fit(nodes: int, rps: float) -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
-from heteroplan.entities.scenario import Objective
-from heteroplan.entities.workload import Role
+from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.plan import make_plan
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 
@@ -118,3 +119,113 @@ def test_nothing_asked_for_saves_no_fraction() -> None:
     found = baseline(planned([0.0, 0.0]), "static_peak")
     assert found.cost_usd == 0.0
     assert found.saved_fraction is None
+
+
+def promised(rps: float, spines: int, serve: float | None, *, nodes: int = 2) -> Scenario:
+    """Aggregated engines that serve 10 requests/s for 8 USD; with any one spine lost `serve`."""
+    return scenario(
+        [
+            workload(
+                rps=[rps],
+                engines=(BOTH,),
+                resilience=None if serve is None else Resilience(Loss.SPINE, serve),
+            )
+        ],
+        in_fleet=fleet({f"l{i}": {"h100x8": nodes} for i in range(spines)}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rps", "spines", "serve", "cost_usd", "free_usd"),
+    [
+        (10.0, 2, 1.0, 16.0, 8.0),
+        (30.0, 4, 1.0, 32.0, 24.0),
+        (20.0, 3, 0.5, 16.0, 16.0),
+        (20.0, 2, 0.75, 32.0, 16.0),
+    ],
+    ids=["all twice", "one more in four", "for nothing", "two on each"],
+)
+def test_price_of_a_promise(
+    rps: float, spines: int, serve: float, cost_usd: float, free_usd: float
+) -> None:
+    """Replicas with the promise, and ceil(rps / 10) without.
+
+    All of 10 without either of two spines: one on each. All of 30 without any of four: one on
+    each, a third more, 1/(4 - 1). Half of 20: one on two spines, as without. 15 of 20 without
+    either of two: two on each.
+    """
+    of = promised(rps, spines, serve)
+    plan = make_plan(of, candidates(of), gap=0.0)
+    assert plan.covered
+    assert plan.totals.cost_usd == pytest.approx(cost_usd)
+    found = baseline(plan, "without_resilience")
+    assert found.cost_usd == pytest.approx(free_usd)
+    assert found.gpu_hours == pytest.approx(free_usd / 2)
+    assert found.saved_cost_usd == pytest.approx(free_usd - cost_usd)
+    assert found.saved_fraction == pytest.approx((free_usd - cost_usd) / free_usd)
+    assert found.unserved_requests == 0.0
+    assert baseline(plan, "greedy_topology").note == "survives no loss"
+
+
+def test_promise_that_costs_requests() -> None:
+    """One node on each of two spines, 4 replicas: of 40 requests/s 20 are left without one.
+
+    Three quarters of what is served must be: 20 / 0.75 = 26.7 are, without the promise 40.
+    """
+    of = promised(40.0, 2, 0.75, nodes=1)
+    plan = make_plan(of, candidates(of), gap=0.0)
+    assert plan.report.unserved_requests == pytest.approx((40.0 - 20.0 / 0.75) * 3600)
+    assert baseline(plan, "without_resilience").unserved_requests == 0.0
+
+
+def test_plan_without_promises_has_no_price_of_one() -> None:
+    of = promised(10.0, 2, None)
+    plan = make_plan(of, candidates(of), gap=0.0)
+    assert "without_resilience" not in [each.name for each in plan.savings]
+    assert baseline(plan, "greedy_topology").note == ""
+
+
+def test_greedy_schedules_show_what_they_lose() -> None:
+    """Spine a has 8 GPUs, b 16; a pair is 4 + 8.
+
+    Halves: prefill on a, decode on b, 12 GPU-hours for nothing, both stranded for an hour and
+    10 requests/s unserved. Whole pairs: the same 12 GPU-hours on b, as the plan's.
+    """
+    of = scenario(
+        [workload(engines=(engine("prefill", role=Role.PREFILL), engine("decode", gpus=8)))],
+        in_fleet=fleet({"a": {"h100x8": 1}, "b": {"h100x8": 2}}),
+    )
+    plan = make_plan(of, candidates(of), gap=0.0)
+    for name, unserved, stranded in (
+        ("greedy_topology", 36_000.0, 2.0),
+        ("greedy_topology_paired", 0.0, 0.0),
+    ):
+        found = baseline(plan, name)
+        assert found.unserved_requests == pytest.approx(unserved)
+        assert found.stranded_replica_hours == pytest.approx(stranded)
+        assert found.gpu_hours == pytest.approx(12.0)
+        assert found.saved_cost_usd == pytest.approx(0.0)
+        assert found.gpu_hours_by_priority is not None
+        assert found.gpu_hours_by_priority[SubgroupPriority.LOW] == pytest.approx(12.0)
+        assert found.gpu_hours_by_priority[SubgroupPriority.HIGH] == 0.0
+
+
+def test_interrupted_before_the_baselines_none_has_a_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The interrupt comes as soon as the plan is verified."""
+    verified: list[Plan] = []
+    monkeypatch.setattr("heteroplan.plan.make.verify", lambda plan, gap: verified.append(plan))
+    of = promised(10.0, 2, 1.0)
+    plan = make_plan(of, candidates(of), stop=lambda: bool(verified))
+    assert plan.covered
+    *others, bound = plan.savings
+    assert [each.name for each in others] == [
+        "static_peak",
+        "static_peak_one_gpu_type",
+        "greedy_topology",
+        "greedy_topology_paired",
+        "without_resilience",
+    ]
+    assert {(each.cost_usd, each.note) for each in others} == {(None, "not computed, interrupted")}
+    assert bound.cost_usd is not None

@@ -1,5 +1,10 @@
-"""A good plan passes; each way of tampering with it is caught, by the rule that should."""
+"""A good plan passes; each way of tampering with it is caught, by the rule that should.
 
+Stays are checked before all else (`tests.placement.test_verify_placement`), so where a pool is
+tampered with its stays are made to match.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,12 +14,16 @@ import pytest
 
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Affinity
+from heteroplan.entities.placement import node_name
 from heteroplan.entities.plan import Plan, Shortage, Termination
 from heteroplan.entities.scenario import Objective
 from heteroplan.entities.workload import RatioBand, Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.plan import make_plan, verify
+from heteroplan.plan.facts import Facts
+from heteroplan.plan.verify import check_supply
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.plans import runs, stay
 
 UTC = ZoneInfo("UTC")
 
@@ -62,6 +71,29 @@ def with_pool(plan: Plan, index: int = 0, **changes: Any) -> Plan:
     return replace(plan, pools=tuple(pools))
 
 
+def with_replicas(plan: Plan, index: int, sizes: Sequence[int]) -> Plan:
+    """Pool `index` at other sizes, 1 at least, and its stays: replica k on node k of leaf l1.
+
+    The first runs all day; a start of another takes an interval, as it does in `good`.
+    """
+    day = len(sizes)
+    placed = [
+        stay(
+            f"{plan.pools[index].role.value}-{k}",
+            pool=index,
+            leaf="l1",
+            nodes=(node_name("l1", "h100x8", k),),
+            first=first,
+            intervals=length,
+            lead=0 if length == day else 1,
+        )
+        for k in range(max(sizes))
+        for first, length in runs([n > k for n in sizes])
+    ]
+    others = [each for each in plan.stays if each.pool != index]
+    return replace(with_pool(plan, index, replicas=tuple(sizes)), stays=(*others, *placed))
+
+
 def with_workload(plan: Plan, **changes: Any) -> Plan:
     """The same plan for a scenario whose workload differs."""
     (only,) = plan.scenario.workloads
@@ -77,11 +109,12 @@ def with_fleet(plan: Plan, **changes: Any) -> Plan:
     ("changes", "message"),
     [
         ({"engine": "other"}, "no candidate other on h100x8 for w"),
-        ({"workload": "nobody"}, "no candidate prefill on h100x8 for nobody"),
+        ({"workload": "nobody"}, "nobody may have no group w@l1-spine"),
+        ({"group": "w@l3-spine"}, "w may have no group w@l3-spine"),
         ({"role": Role.DECODE}, "role or GPUs a replica are not those of engine prefill"),
         ({"gpus_per_replica": 2}, "role or GPUs a replica are not those of engine prefill"),
-        ({"level": Affinity.LEAF}, "stands in a leaf, affinity is spine"),
-        ({"domain": "l1"}, "there is no spine l1"),
+        ({"level": Affinity.LEAF}, "stands in a leaf, should in a spine"),
+        ({"domain": "l1"}, "l1 is not in w@l1-spine"),
         ({"replicas": (1, 2)}, "2 sizes for 3 intervals"),
         ({"replicas": (1, 2, -1)}, "not all integers"),
         ({"replicas": (1, 2.5, 1)}, "not all integers"),
@@ -109,40 +142,52 @@ def test_workload_without_its_line(good: Plan) -> None:
     assert "demand are not the scenario's" in caught(replace(good, workloads=()))
 
 
+def supply_faults(plan: Plan) -> str:
+    """What the rule of supply finds, alone: `verify` finds the nodes overfull before."""
+    return "\n".join(check_supply(Facts(plan, gap=1.0)))
+
+
 def test_more_gpus_than_there_are(good: Plan) -> None:
     """16 GPUs are held at 0 and 1; one node of 8 is there."""
     leaves = good.scenario.fleet.network.leaves
     small = replace(leaves[0], nodes={"h100x8": 1})
     network = replace(good.scenario.fleet.network, leaves=(small, *leaves[1:]))
-    text = caught(with_fleet(good, network=network))
+    crowded = with_fleet(good, network=network)
+    assert "l1-h100x8-002 is no h100x8 of the leaf" in caught(crowded)
+    text = supply_faults(crowded)
     assert "16 GPUs of h100x8 held in spine l1-spine at 0, 8 are there" in text
     assert "held in cluster c1 at 1" in text
+    assert "at 2" not in text
+
+
+def test_pools_of_narrower_domains_count_in_wider_ones(good: Plan) -> None:
+    """Prefill counted on the leaf, decode on the spine: together 16 GPUs where 8 are."""
+    leaves = good.scenario.fleet.network.leaves
+    small = replace(leaves[0], nodes={"h100x8": 1})
+    network = replace(good.scenario.fleet.network, leaves=(small, *leaves[1:]))
+    mixed = with_pool(with_fleet(good, network=network), 0, level=Affinity.LEAF, domain="l1")
+    text = supply_faults(mixed)
+    assert "16 GPUs of h100x8 held in spine l1-spine at 0, 8 are there" in text
+    assert "held in leaf" not in text
+
+
+def hour_away(hour: int) -> Outage:
+    """One of l1's two nodes, for an hour."""
+    start, end = (datetime(2026, 11, 23, h, tzinfo=UTC) for h in (hour, hour + 1))
+    return Outage("l1", "h100x8", 1, start, end)
 
 
 def test_gpus_that_are_away_for_maintenance(good: Plan) -> None:
-    away = Outage(
-        "l1",
-        "h100x8",
-        1,
-        datetime(2026, 11, 23, 1, 30, tzinfo=UTC),
-        datetime(2026, 11, 23, 2, tzinfo=UTC),
-    )
-    text = caught(with_fleet(good, outages=(away,)))
-    assert "16 GPUs of h100x8 held in spine l1-spine at 1, 8 are there" in text
+    away = with_fleet(good, outages=(hour_away(1),))
+    assert "holds l1-h100x8-002 at 1, which is away" in caught(away)
+    assert "16 GPUs of h100x8 held in spine l1-spine at 1, 8 are there" in supply_faults(away)
 
 
 def test_starting_replicas_hold_gpus_before_they_serve(good: Plan) -> None:
     """8 GPUs serve at 0, but the 8 that serve from 1 on start at 0: one node is too few."""
-    away = Outage(
-        "l1",
-        "h100x8",
-        1,
-        datetime(2026, 11, 23, 0, tzinfo=UTC),
-        datetime(2026, 11, 23, 1, tzinfo=UTC),
-    )
-    assert "16 GPUs of h100x8 held in spine l1-spine at 0" in caught(
-        with_fleet(good, outages=(away,))
-    )
+    away = with_fleet(good, outages=(hour_away(0),))
+    assert "holds l1-h100x8-002 at 0, which is away" in caught(away)
+    assert "16 GPUs of h100x8 held in spine l1-spine at 0, 8 are there" in supply_faults(away)
 
 
 def test_flow_beyond_capacity(good: Plan) -> None:
@@ -152,7 +197,13 @@ def test_flow_beyond_capacity(good: Plan) -> None:
 
 
 def test_replicas_short_of_their_flow(good: Plan) -> None:
-    assert "capacity: " in caught(with_pool(good, replicas=(1, 1, 1)))
+    """20 requests/s on 1 replica of 10."""
+    assert "2.0 of 1 replicas busy at 1" in caught(with_replicas(good, 0, (1, 1, 1)))
+
+
+def test_pool_larger_than_its_stays(good: Plan) -> None:
+    text = caught(with_pool(good, replicas=(1, 1, 1)))
+    assert "prefill of w@l1-spine: 2 replicas stand somewhere at 1, the pool has 1" in text
 
 
 def test_stranded_prefill(good: Plan) -> None:
@@ -161,7 +212,21 @@ def test_stranded_prefill(good: Plan) -> None:
 
 
 def test_prefill_in_another_domain_than_decode(good: Plan) -> None:
-    assert "balance: w@l2-spine" in caught(with_pool(good, 0, domain="l2-spine"))
+    """All of it on l2, which has nodes of its own now."""
+    first, second = good.scenario.fleet.network.leaves
+    network = replace(
+        good.scenario.fleet.network, leaves=(first, replace(second, nodes={"h100x8": 2}))
+    )
+    moved = with_pool(with_fleet(good, network=network), 0, domain="l2-spine", group="w@l2-spine")
+    stays = [
+        replace(each, leaf="l2", nodes=tuple(node.replace("l1", "l2") for node in each.nodes))
+        if each.pool == 0
+        else each
+        for each in good.stays
+    ]
+    text = caught(replace(moved, stays=tuple(stays)))
+    assert "balance: w@l1-spine prefills 0 and decodes 10.0 rps at 0" in text
+    assert "balance: w@l2-spine prefills 10.0 and decodes 0 rps at 0" in text
 
 
 def test_served_that_no_pool_serves(good: Plan) -> None:
@@ -201,10 +266,18 @@ def test_maximum_replicas(good: Plan) -> None:
     assert "replicas: w has 2 of prefill at 1" in text
 
 
-@pytest.mark.parametrize("field", ["gpu_hours", "cost_usd", "starts", "peak_gpus"])
+@pytest.mark.parametrize("field", ["gpu_hours", "cost_usd", "starts", "moves", "peak_gpus"])
 def test_wrong_totals(good: Plan, field: str) -> None:
     wrong = replace(good.totals, **{field: getattr(good.totals, field) + 1})
     assert f"totals: {field}" in caught(replace(good, totals=wrong))
+
+
+def test_sizes_that_change_more_often_cost_more(good: Plan) -> None:
+    """Prefill 1, 2, 2 instead of 1, 2, 1: one more replica-hour is 4 GPU-hours, 42 in all."""
+    text = caught(with_replicas(good, 0, (1, 2, 2)))
+    assert "totals: gpu_hours is 38.0, should be 42.0" in text
+    assert "totals: cost_usd is 76.0, should be 84.0" in text
+    assert "totals: starts" not in text
 
 
 def test_wrong_served_fraction(good: Plan) -> None:

@@ -1,0 +1,134 @@
+"""`plan --placement` and `plan --current`: where every replica stands, and what ran before.
+
+The scenario of `tests.scenario_files` on six nodes; decode takes two whole nodes a replica.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.scenario_files import ScenarioFiles, engine
+
+COLUMNS = [
+    "interval_start", "workload", "role", "engine", "replica_id", "leaf", "node", "gpus",
+]  # fmt: skip
+
+
+@pytest.fixture
+def wide(files: ScenarioFiles) -> ScenarioFiles:
+    """5, then 15 requests/s: one pair, then two. Prefill 4 GPUs on a node, decode 16 on two."""
+    files.leaf["nodes"]["h100x8"] = 6
+    files.profile["engines"] = [engine("p", "prefill"), engine("d", "decode", gpus=16)]
+    files.demand = "interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,15\n"
+    files.write()
+    return files
+
+
+def rows(file: str) -> list[dict[str, str]]:
+    with Path(file).open(newline="", encoding="utf-8") as opened:
+        return list(csv.DictReader(opened))
+
+
+def places(file: str, hour: str) -> set[tuple[str, str]]:
+    """Engine and node of all that runs at an hour."""
+    return {(r["engine"], r["node"]) for r in rows(file) if r["interval_start"][11:13] == hour}
+
+
+def test_placement_is_a_row_a_replica_node_and_interval(wide, run):
+    """(1 + 2) prefill on one node each and (1 + 2) decode on two: 9 rows."""
+    ended = run("plan", ".", "--out", "out", "--placement")
+    assert ended.code == 0
+    assert "placement.csv" in {path.name for path in Path("out").iterdir()}
+    found = rows("out/placement.csv")
+    assert list(found[0]) == COLUMNS
+    pools = json.loads(Path("out/plan.json").read_text())["pools"]
+    assert len(found) == 9
+    assert len(found) == sum(
+        sum(pool["replicas"]) * max(1, pool["gpus_per_replica"] // 8) for pool in pools
+    )
+    assert {(row["engine"], row["gpus"]) for row in found} == {("p", "4"), ("d", "8")}
+    assert {row["leaf"] for row in found} == {"l1"}
+
+
+def test_placement_is_not_written_unasked(wide, run):
+    run("plan", ".", "--out", "out")
+    assert not Path("out/placement.csv").exists()
+
+
+def test_placement_without_a_folder_ends_with_2(wide, run, monkeypatch):
+    monkeypatch.setattr("heteroplan.plan.make_plan", None)
+    ended = run("plan", ".", "--placement")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "Error: --placement: say where with --out DIR\n"
+
+
+@pytest.fixture
+def yesterday(wide, run) -> str:
+    """placement.csv of a day that ends with two pairs."""
+    run("plan", ".", "--out", "yesterday", "--placement")
+    return "yesterday/placement.csv"
+
+
+def test_yesterdays_placement_is_what_runs_today(wide, run, yesterday):
+    """Its rows of 01:00 are two pairs, so that nothing starts at 01:00, and none is moved."""
+    begin_at_one = ("--set", "horizon.start=2026-11-23T01:00", "--set", "horizon.intervals=1")
+    ended = run("plan", ".", "--current", yesterday, *begin_at_one, "--out", "today", "--placement")
+    assert ended.code == 0, ended.err
+    document = json.loads(Path("today/plan.json").read_text())
+    assert document["horizon"]["cyclic"] is False
+    assert document["totals"]["starts"] == 0
+    assert places("today/placement.csv", "01") == places(yesterday, "01")
+
+
+def test_what_does_not_run_yet_is_started(wide, run, yesterday):
+    """At 00:00 one pair runs, of yesterday's rows those of 00:00; the second starts at 01:00.
+
+    On an empty cluster all four replicas start; where nothing is known the first pair was there.
+    """
+
+    def starts(*options: str) -> int:
+        return json.loads(run("plan", ".", "--json", *options).out)["totals"]["starts"]
+
+    Path("none.csv").write_text("workload,engine,replica_id,leaf\n")
+    assert starts("--current", yesterday) == 2
+    assert starts("--current", "none.csv") == 4
+    assert starts("--set", "horizon.cyclic=false") == 2
+
+
+def test_the_day_is_cyclic_only_without_a_current_state(wide, run, yesterday):
+    def cyclic(*options: str) -> bool:
+        return json.loads(run("plan", ".", "--json", *options).out)["horizon"]["cyclic"]
+
+    assert cyclic() is True
+    assert cyclic("--current", yesterday) is False
+
+
+def test_current_comes_from_standard_input(wide, run, apart, yesterday):
+    text = Path(yesterday).read_text()
+    ended = apart(["plan", ".", "--json", "--current", "-"], cwd=wide.folder, stdin=text)
+    assert ended.code == 0, ended.err
+    document = json.loads(ended.out)
+    same = json.loads(run("plan", ".", "--json", "--current", yesterday).out)
+    assert document["pools"] == same["pools"]
+    assert document["totals"] == same["totals"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("workload,engine,replica_id,leaf\nchat,p,r1,l9\n", "current.csv:2: leaf: l9: "),
+        ("workload,engine,replica_id,leaf\nchat,x,r1,l1\n", "current.csv:2: engine: x: "),
+        ("workload,engine,replica_id\nchat,p,r1\n", "leaf"),
+        (None, "current.csv: no such file"),
+    ],
+    ids=["leaf", "engine", "column", "absent"],
+)
+def test_wrong_current_states_end_with_2_and_write_nothing(wide, run, text, message):
+    if text is not None:
+        Path("current.csv").write_text(text)
+    ended = run("plan", ".", "--current", "current.csv", "--out", "out", "--placement")
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+    assert not Path("out").exists()
