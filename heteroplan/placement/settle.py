@@ -32,6 +32,8 @@ class Settled:
     packing: Packing
     rounds: int
     """Of repair that it took."""
+    tighter: Problem
+    """The program with less supply where and when something found no room."""
 
     def moves_cost(self, problem: Problem) -> float:
         """Of replicas that go on elsewhere, each a start and a drain; objective units."""
@@ -62,7 +64,7 @@ def settle(
     for rounds in range(ROUNDS):
         packing = pack(scenario, candidates, problem, plan.solution.replicas)
         left_out = packing.homeless
-        kept = _kept(scenario, candidates, problem, plan, packing, rounds)
+        kept = _kept(problem, plan, packing, rounds)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
         over = stop() or monotonic() >= deadline
@@ -83,7 +85,7 @@ def settle(
     assert best is not None
     for other in others if best.rounds > 0 or best.plan.rank > plan.rank else ():
         packing = pack(scenario, candidates, problem, other.solution.replicas)
-        kept = _kept(scenario, candidates, problem, other, packing, 0)
+        kept = _kept(problem, other, packing, 0)
         if kept.plan.rank < best.plan.rank:
             best = kept
     if best.plan.broken:
@@ -91,23 +93,15 @@ def settle(
             "no plan that keeps min_replicas, pd_ratio and part_ratio was found whose replicas fit "
             "on the nodes; relax them, or use replica sizes that fill nodes"
         )
-    return best
+    return replace(best, tighter=tighter)
 
 
-def _kept(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    plan: Incumbent,
-    packing: Packing,
-    rounds: int,
-) -> Settled:
-    """The plan without what found no room, packed."""
-    while packing.homeless:
-        left = _without(problem, plan.solution.replicas, packing.homeless)
-        plan = incumbent(problem, Solution(left, mixed_flow(problem, left)))
-        packing = pack(scenario, candidates, problem, left)
-    return Settled(incumbent(problem, plan.solution), packing, rounds)
+def _kept(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
+    """The plan without what found no room; what stands stays where it is."""
+    replicas = _without(problem, plan.solution.replicas, packing.homeless)
+    flow = plan.solution.flow if not packing.homeless else mixed_flow(problem, replicas)
+    kept = incumbent(problem, Solution(replicas, flow))
+    return Settled(kept, replace(packing, homeless=()), rounds, problem)
 
 
 def _times(problem: Problem, first: int, count: int) -> list[int]:

@@ -64,29 +64,36 @@ def _solved(
     stop: Stop,
     progress: Progress,
 ) -> tuple[Outcome, Settled]:
-    """Sizes and where they stand; solved closer where moves between nodes cost the gap."""
+    """Sizes and where they stand.
+
+    Solved again with less supply where replicas found no room on nodes, and closer where moves
+    between nodes cost the gap. What is proved is proved of the program with all supply.
+    """
     began, wanted = monotonic(), gap
     given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
+    proof: Outcome | None = None
+    best: Settled | None = None
+    program = problem
     while True:
         left = time_limit_s - (monotonic() - began)
         outcome = solve(
-            problem, gap=wanted, time_limit_s=left, stop=stop, progress=progress, starts=starts
+            program, gap=wanted, time_limit_s=left, stop=stop, progress=progress, starts=starts
         )
-        settled = settle(
-            scenario,
-            candidates,
-            problem,
-            incumbent(problem, outcome.solution),
-            given,
-            gap,
-            stop,
-            deadline=max(began + time_limit_s, monotonic()) + SETTLE_S,
-        )
-        extra = settled.moves_cost(problem)
+        proof = outcome if program is problem or proof is None else proof
+        plan = incumbent(problem, outcome.solution)
+        until = monotonic() + SETTLE_S
+        settled = settle(scenario, candidates, problem, plan, given, gap, stop, deadline=until)
+        if best is None or settled.plan.rank < best.plan.rank:
+            best = settled
         seconds = monotonic() - began
-        final = outcome.of_plan(problem, settled.plan, extra, gap, seconds)
-        missed = final.termination is Termination.TIME_LIMIT is not outcome.termination
-        added = final.objective - outcome.objective
-        if not missed or added <= 0.0 or seconds >= time_limit_s or wanted <= 0.0 or stop():
-            return final, settled
+        final = proof.of_plan(problem, best.plan, best.moves_cost(problem), gap, seconds)
+        if seconds >= time_limit_s or stop():
+            return final, best
+        if settled.plan.rank[:-1] > plan.rank[:-1]:
+            program, starts = settled.tighter, (settled.plan.solution.replicas, *starts)
+            continue
+        missed = final.termination is Termination.TIME_LIMIT is not proof.termination
+        added = final.objective - proof.objective
+        if not missed or added <= 0.0 or wanted <= 0.0:
+            return final, best
         wanted = max(0.0, wanted - 2 * added / final.objective)

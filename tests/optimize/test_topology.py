@@ -298,3 +298,26 @@ def test_what_runs_is_kept_where_that_is_cheaper_than_to_move() -> None:
     kept = replace(of, current=(Running("w", "both", "dear", "l2", ()),))
     assert served_at(kept) == (8.0, {1: 0})
     assert served_at(of) == (4.0, {1: 0})
+
+
+def test_prefill_is_lost_with_its_leaf_too() -> None:
+    """10 requests/s, two leaves of a spine, prefill serves 20: a pair on each leaf, 32 USD.
+
+    One prefill replica on l2 with decode on both, 24 USD, has no prefill left without l2.
+    """
+    engines = (engine("prefill", role=Role.PREFILL, capacity_rps=20.0), engine("decode"))
+    of = scenario(
+        [workload(engines=engines, resilience=Resilience(Loss.LEAF, 1.0))],
+        in_fleet=fleet({"l1": {"h100x8": 2}, "l2": {"h100x8": 2}}, spines={"l1": "s", "l2": "s"}),
+    )
+    assert served_at(of) == (32.0, {1: 0})
+
+
+def test_a_replica_of_two_nodes_is_lost_whole_with_one_of_them() -> None:
+    """15 requests/s, replicas of 16 GPUs for 10 on nodes of 8: 3, so that 2 are left: 96 USD."""
+    both = engine("both", role=Role.AGGREGATED, gpus=16)
+    of = scenario(
+        [workload(rps=[15.0], engines=(both,), resilience=Resilience(Loss.NODE, 1.0))],
+        in_fleet=fleet({"l1": {"h100x8": 12}}),
+    )
+    assert served_at(of) == (96.0, {1: 0})

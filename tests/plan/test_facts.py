@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.entities.workload import Role
@@ -126,12 +127,21 @@ def test_move_is_a_start_and_a_drain_and_holds_both_nodes_meanwhile() -> None:
         "totals: moves is 0, should be 1",
         "totals: peak_gpus is 8, should be 12",
         "supply table: h100x8",
+        "GPU-hours on low priority are 16.0, should be 20.0",
         "objective is 32.0, should be 38.0",
     ):
         assert wrong in text
     told = replace(
         plan,
-        totals=replace(plan.totals, gpu_hours=19.0, cost_usd=38.0, starts=1, moves=1, peak_gpus=12),
+        totals=replace(
+            plan.totals,
+            gpu_hours=19.0,
+            cost_usd=38.0,
+            starts=1,
+            moves=1,
+            peak_gpus=12,
+            gpu_hours_by_priority={SubgroupPriority.LOW: 20.0},
+        ),
         report=replace(plan.report, objective=38.0, bound=38.0),
         supply=(replace(plan.supply[0], held=(12, 8)),),
     )

@@ -81,5 +81,6 @@ def test_stopped_at_once_the_plan_is_the_best_so_far() -> None:
 
 @needs_data
 def test_day_of_five_workloads_on_twenty_thousand_gpus() -> None:
-    loaded = load(str(DATA / "scale" / "small2"))
-    verify(make_plan(loaded.scenario, loaded.candidates, gap=0.02, time_limit_s=3.0), gap=0.02)
+    loaded = load(str(DATA / "scale" / "small2"), interval="1h")
+    plan = make_plan(loaded.scenario, loaded.candidates, gap=0.02, time_limit_s=3.0, compare=False)
+    verify(plan, gap=0.02)
