@@ -7,6 +7,7 @@ from time import monotonic
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
+from heteroplan.errors import NoPlanError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import incumbent
@@ -72,28 +73,34 @@ def _solved(
     began, wanted = monotonic(), gap
     given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
     proof: Outcome | None = None
-    best: Settled | None = None
+    found: tuple[Outcome, Settled] | None = None
     program = problem
     while True:
         left = time_limit_s - (monotonic() - began)
-        outcome = solve(
-            program, gap=wanted, time_limit_s=left, stop=stop, progress=progress, starts=starts
-        )
+        try:
+            outcome = solve(
+                program, gap=wanted, time_limit_s=left, stop=stop, progress=progress, starts=starts
+            )
+            plan = incumbent(problem, outcome.solution)
+            until = monotonic() + SETTLE_S
+            settled = settle(scenario, candidates, problem, plan, given, gap, stop, deadline=until)
+        except NoPlanError:
+            if found is None:
+                raise
+            return found
         proof = outcome if program is problem or proof is None else proof
-        plan = incumbent(problem, outcome.solution)
-        until = monotonic() + SETTLE_S
-        settled = settle(scenario, candidates, problem, plan, given, gap, stop, deadline=until)
-        if best is None or settled.plan.rank < best.plan.rank:
-            best = settled
-        seconds = monotonic() - began
-        final = proof.of_plan(problem, best.plan, best.moves_cost(problem), gap, seconds)
+        if found is not None and settled.plan.rank >= found[1].plan.rank:
+            return found
+        extra, seconds = settled.moves_cost(problem), monotonic() - began
+        final = proof.of_plan(problem, settled.plan, extra, gap, seconds)
+        found = (final, settled)
         if seconds >= time_limit_s or stop():
-            return final, best
+            return found
         if settled.plan.rank[:-1] > plan.rank[:-1]:
             program, starts = settled.tighter, (settled.plan.solution.replicas, *starts)
             continue
         missed = final.termination is Termination.TIME_LIMIT is not proof.termination
         added = final.objective - proof.objective
         if not missed or added <= 0.0 or wanted <= 0.0:
-            return final, best
+            return found
         wanted = max(0.0, wanted - 2 * added / final.objective)
