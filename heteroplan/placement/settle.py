@@ -64,7 +64,7 @@ def settle(
     for rounds in range(ROUNDS):
         packing = pack(scenario, candidates, problem, plan.solution.replicas)
         left_out = packing.homeless
-        kept = _kept(problem, plan, packing, rounds)
+        kept = standing(problem, plan, packing, rounds)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
         over = stop() or monotonic() >= deadline
@@ -85,7 +85,7 @@ def settle(
     assert best is not None
     for other in others if best.rounds > 0 or best.plan.rank > plan.rank else ():
         packing = pack(scenario, candidates, problem, other.solution.replicas)
-        kept = _kept(problem, other, packing, 0)
+        kept = standing(problem, other, packing, 0)
         if kept.plan.rank < best.plan.rank:
             best = kept
     if best.plan.broken:
@@ -96,7 +96,7 @@ def settle(
     return replace(best, tighter=tighter)
 
 
-def _kept(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
+def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = _without(problem, plan.solution.replicas, packing.homeless)
     flow = plan.solution.flow if not packing.homeless else mixed_flow(problem, replicas)

@@ -13,11 +13,13 @@ from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.problem import Problem, unserved_requests
+from heteroplan.optimize.primal import incumbent
+from heteroplan.optimize.problem import Problem, Solution
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solver import Stop, Verdict
 from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
+from heteroplan.placement.settle import standing
 from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
 from heteroplan.plan.usage import Spent, busy_share, held_on_leaves, hours_by_priority, spent
 
@@ -75,32 +77,37 @@ def _static_peaks(
 
 
 def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, stop: Stop) -> Iterator[Baseline]:
-    """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs."""
+    """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs.
+
+    Packed on nodes like the plan; what finds no room there goes unserved.
+    """
     free = replace(problem, works=tuple(replace(work, promise=None) for work in problem.works))
     for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
         if stop():
             yield _without_figure(name, STOPPED)
             continue
         day = paired if pairs else greedy_topology(free, plan.scenario, pairs=False)
-        flow = mixed_flow(free, day.replicas)
-        packing = pack(plan.scenario, plan.candidates, problem, day.replicas)
-        use = spent(plan.scenario, plan.candidates, problem, day.replicas)
+        schedule = incumbent(free, Solution(day.replicas, mixed_flow(free, day.replicas)))
+        packing = pack(plan.scenario, plan.candidates, free, day.replicas)
+        kept = standing(free, schedule, packing, 0)
+        replicas, stays = kept.plan.solution.replicas, kept.packing.stays
+        use = spent(plan.scenario, plan.candidates, free, replicas, stays)
         baseline = _compared(
             plan,
             name,
             use["gpu_hours"],
             use["cost_usd"],
-            busy_share(problem, day.replicas, flow),
+            busy_share(free, replicas, kept.plan.solution.flow),
             "",
         )
         if _has_promises(plan):
             baseline = replace(_without_saving(baseline), note=PROMISELESS)
         yield replace(
             baseline,
-            unserved_requests=sum(unserved_requests(problem, flow).values()),
+            unserved_requests=sum(kept.plan.unserved.values()),
             stranded_replica_hours=day.stranded_replica_hours,
             gpu_hours_by_priority=hours_by_priority(
-                plan.scenario, problem, held_on_leaves(problem, packing.stays)
+                plan.scenario, free, held_on_leaves(free, stays)
             ),
         )
 
