@@ -8,7 +8,7 @@ import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.optimize.problem import (
     COVER_TOLERANCE,
@@ -55,7 +55,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
             ]
             pools.extend(_complete(here))
         works.append(_work(place, w, workload, pools, range(first, len(pools)), stages))
-    before = _running(place, candidates, pools)
+    before = _running(scenario, candidates, pools)
     return Problem(
         intervals=scenario.horizon.intervals,
         hours=scenario.horizon.interval_hours,
@@ -67,7 +67,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         conflicts=tuple(_conflicts(scenario, works, pools)),
         hardware=tuple(hardware_tree(place, pools)),
         before=before,
-        fixed_cost=_draining_cost(scenario, candidates, pools, before),
+        fixed_cost=_draining_cost(scenario),
     )
 
 
@@ -148,7 +148,8 @@ def _pool(
         # Σ drained = Σ started + n[0] - n[T-1], or with what ran before instead of n[0].
         run_cost[0] += drain_cost if scenario.current is None else 0.0
         run_cost[-1] -= drain_cost
-    room = place.gpus(level, domain, candidate.node_type, max(1, _whole(engine.gpus, shape.gpus)))
+    together = engine.gpus if engine.gpus > shape.gpus else 1
+    room = place.gpus(level, domain, candidate.node_type, together)
     return PoolSpec(
         workload=w,
         candidate=c,
@@ -170,11 +171,6 @@ def _pool(
         load=load,
         most=_most_replicas(room // engine.gpus, load, workload, candidate, shape.gpus),
     )
-
-
-def _whole(replica_gpus: int, node_gpus: int) -> int:
-    """GPUs that must stand on one leaf for a replica larger than a node; 0 for others."""
-    return replica_gpus if replica_gpus > node_gpus else 0
 
 
 def _busy_replicas(rps: float, capacity_rps: float) -> float:
@@ -286,78 +282,66 @@ def _conflicts(
                     yield one, group, two, other
 
 
+type _Home = tuple[str, str, str, Affinity, str]
+"""(workload, engine, node type, level, domain): where a replica runs, and what."""
+
+
+def _home_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Home:
+    own = candidates[pool.candidate]
+    return own.workload, own.engine.name, pool.node_type, pool.level, pool.domain
+
+
+def _homes_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Home]]]:
+    """What runs when the horizon starts, with its home at each level."""
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    for each in scenario.current or ():
+        yield (
+            each,
+            [
+                (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
+                for level in Affinity
+            ],
+        )
+
+
 def _running(
-    place: Places, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
 ) -> Ints | None:
     """[P] replicas that run when the horizon starts; None where that is not known."""
-    scenario = place.scenario
     if scenario.current is None:
         return None
-    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    running = Counter(
-        (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
-        for each in scenario.current
-        for level in Affinity
-    )
-    return np.array(
-        [
-            running[
-                scenario.workloads[pool.workload].name,
-                candidates[pool.candidate].engine.name,
-                pool.node_type,
-                pool.level,
-                pool.domain,
-            ]
-            for pool in pools
-        ],
-        dtype=np.int64,
-    )
+    running = Counter(home for _, homes in _homes_now(scenario) for home in homes)
+    return np.array([running[_home_of(candidates, pool)] for pool in pools], dtype=np.int64)
 
 
-def _draining_cost(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    pools: Sequence[PoolSpec],
-    before: Ints | None,
-) -> float:
+def _draining_cost(scenario: Scenario) -> float:
     """Of all that runs when the horizon starts, objective units."""
-    if before is None:
-        return 0.0
-    in_pools = sum(pool.drain_cost * int(n) for pool, n in zip(pools, before, strict=True))
-    return in_pools + sum(
-        _price_per_hour(scenario, engine, node_type) * s_to_hours(engine.drain_s)
-        for engine, node_type in strays(scenario, candidates, pools)
-    )
+    engines, total = _engines(scenario), 0.0
+    for each in scenario.current or ():
+        engine = engines[each.workload, each.engine]
+        total += _price_per_hour(scenario, engine, each.node_type) * s_to_hours(engine.drain_s)
+    return total
+
+
+def _engines(scenario: Scenario) -> dict[tuple[str, str], Engine]:
+    """By workload and name."""
+    return {
+        (workload.name, engine.name): engine
+        for workload in scenario.workloads
+        for engine in workload.profile.engines
+    }
 
 
 def strays(
     scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
 ) -> list[tuple[Engine, str]]:
     """Engine and node type of replicas that run when the horizon starts where no pool may."""
-    engines = {
-        (workload.name, engine.name): engine
-        for workload in scenario.workloads
-        for engine in workload.profile.engines
-    }
-    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    homes = {
-        (
-            candidates[pool.candidate].workload,
-            candidates[pool.candidate].engine.name,
-            pool.node_type,
-            pool.level,
-            pool.domain,
-        )
-        for pool in pools
-    }
+    engines = _engines(scenario)
+    in_pools = {_home_of(candidates, pool) for pool in pools}
     return [
         (engines[each.workload, each.engine], each.node_type)
-        for each in scenario.current or ()
-        if not any(
-            (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
-            in homes
-            for level in Affinity
-        )
+        for each, homes in _homes_now(scenario)
+        if in_pools.isdisjoint(homes)
     ]
 
 

@@ -90,15 +90,15 @@ def _others_make_room(problem: Problem, replicas: Ints, works: Sequence[int]) ->
         for w, work in enumerate(problem.works)
         if w not in works
     }
+    excess = _overdraft(problem, replicas)
     for w in sorted(share, key=lambda w: -share[w]):
-        if share[w] == 0 or _overdraft(problem, plan.solution.replicas) == 0:
+        if share[w] == 0 or excess == 0:
             break
         tried = replaced(problem, plan, (w,), steer=0.0)
-        fewer = _overdraft(problem, tried.solution.replicas)
-        same_service = tried.rank[:-1] <= plan.rank[:-1]
-        if fewer < _overdraft(problem, plan.solution.replicas) and same_service:
-            plan = tried
-    return plan if _overdraft(problem, plan.solution.replicas) == 0 else None
+        left = _overdraft(problem, tried.solution.replicas)
+        if left < excess and tried.rank[:-1] <= plan.rank[:-1]:
+            plan, excess = tried, left
+    return plan if excess == 0 else None
 
 
 def _overdraft(problem: Problem, replicas: Ints) -> int:

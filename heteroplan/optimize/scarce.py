@@ -119,8 +119,7 @@ def _fill_first(problem: Problem, replicas: Ints) -> Iterator[Ints]:
                 continue
             moved = replicas.copy()
             for p, q in pairs:
-                rows = [r for r, row in enumerate(problem.supplies) if q in row.pools]
-                room = np.min([left[r] for r in rows], axis=0) // problem.pools[q].gpus
+                room = np.min([left[r] for r in problem.drawn[q]], axis=0) // problem.pools[q].gpus
                 shifted = np.minimum(replicas[p], np.maximum(0, room))
                 moved[p] -= shifted
                 moved[q] += shifted

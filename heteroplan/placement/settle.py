@@ -130,8 +130,7 @@ def _tightened(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -
     for each in homeless:
         pool = problem.pools[each.pool]
         times = _times(problem, each.first - pool.lead, each.intervals + pool.lead)
-        rows = [r for r, row in enumerate(problem.supplies) if each.pool in row.pools]
-        fullest = min(rows, key=lambda r: int(residual[r][times].min()))
+        fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))
         held[fullest][times] -= SPARE * pool.gpus
         gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])
     return replace(

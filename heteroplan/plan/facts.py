@@ -9,6 +9,7 @@ from functools import cached_property
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Engine, Role, Workload
 from heteroplan.units import s_to_hours
 
@@ -51,15 +52,25 @@ class Facts:
         current = self.plan.scenario.current
         if current is None:
             return None
-        return [
-            sum(
-                (each.workload, each.engine, each.node_type)
-                == (pool.workload, pool.engine, pool.node_type)
-                and self.leaves[each.leaf].domain(pool.level) == pool.domain
-                for each in current
-            )
-            for pool in self.plan.pools
-        ]
+        return [sum(self.is_of(each, pool) for each in current) for pool in self.plan.pools]
+
+    def is_of(self, running: Running, pool: Pool) -> bool:
+        """Whether a replica that runs when the horizon begins is one of the pool's."""
+        return (running.workload, running.engine, running.node_type) == (
+            pool.workload,
+            pool.engine,
+            pool.node_type,
+        ) and self.leaves[running.leaf].domain(pool.level) == pool.domain
+
+    @cached_property
+    def spans(self) -> dict[tuple[Affinity, str], Affinity]:
+        """How far apart the leaves of each domain stand."""
+        network = self.plan.scenario.fleet.network
+        return {
+            (level, name): network.span(level, name)
+            for level in Affinity
+            for name in network.domains(level)
+        }
 
     @cached_property
     def moves(self) -> list[int]:
@@ -87,9 +98,8 @@ class Facts:
 
     def candidate(self, pool: Pool) -> Candidate | None:
         """What the pool runs, at the span of its group; None where the scenario has no such."""
-        network = self.plan.scenario.fleet.network
         affinity = self.workloads[pool.workload].affinity
-        span = network.span(affinity, self.group_domain(pool))
+        span = self.spans[affinity, self.group_domain(pool)]
         key = (pool.workload, pool.engine, pool.node_type)
         return self.candidates.get((*key, span)) or self.candidates.get((*key, None))
 
@@ -143,12 +153,7 @@ class Facts:
     def _given_up(self) -> Iterator[tuple[Engine, str]]:
         """Engine and node type of replicas that ran before in places where the plan has none."""
         for each in self.plan.scenario.current or ():
-            kept = any(
-                (pool.workload, pool.engine, pool.node_type)
-                == (each.workload, each.engine, each.node_type)
-                and self.leaves[each.leaf].domain(pool.level) == pool.domain
-                for pool in self.plan.pools
-            )
+            kept = any(self.is_of(each, pool) for pool in self.plan.pools)
             if not kept:
                 engines = self.workloads[each.workload].profile.engines
                 yield (

@@ -21,7 +21,7 @@ from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing
 from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
-from heteroplan.plan.usage import Spent, busy_share, held_on_leaves, hours_by_priority, spent
+from heteroplan.plan.usage import busy_share, held_on_leaves, hours_by_priority, spent
 
 GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
@@ -51,10 +51,8 @@ def baselines(
 ) -> tuple[Baseline, ...]:
     """Static peaks, greedy schedules, the plan without promises where it has any, the bound.
 
-    `paired` is the greedy schedule of whole pairs.
-
-    `gap` and `time_limit_s` are the plan's; static baselines take a part of the time on top, the
-    plan without promises as much again.
+    `paired` is the greedy schedule of whole pairs. `gap` and `time_limit_s` are the plan's; static
+    baselines take a part of the time on top, the plan without promises as much again.
     """
     return (
         *_static_peaks(plan, problem, stop, time_limit_s),
@@ -138,18 +136,14 @@ def _without_promises(
     found = solve(problem, gap=gap, time_limit_s=time_limit_s, stop=stop)
     lost = sum(found.unserved.values())
     if lost >= plan.report.unserved_requests and found.objective >= plan.report.objective:
-        use = Spent(
-            gpu_hours=plan.totals.gpu_hours,
-            cost_usd=plan.totals.cost_usd,
-            starts=plan.totals.starts,
-            moves=plan.totals.moves,
-        )
+        gpu_hours, cost_usd = plan.totals.gpu_hours, plan.totals.cost_usd
         lost, utilization = plan.report.unserved_requests, plan.utilization
     else:
         use = spent(free, plan.candidates, problem, found.solution.replicas)
+        gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
         utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
     yield replace(
-        _compared(plan, WITHOUT_RESILIENCE, use["gpu_hours"], use["cost_usd"], utilization, ""),
+        _compared(plan, WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
         unserved_requests=lost,
     )
 

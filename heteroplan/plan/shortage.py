@@ -182,10 +182,11 @@ def _full_place(
 
     That is interval t, or where it has room the nearest one before in which they would start.
     """
-    for row, left in zip(problem.supplies, residual, strict=True):
+    for r in problem.rows_of(pools):
+        row, left = problem.supplies[r], residual[r]
         needed = np.zeros(problem.intervals, dtype=np.int64)
         for p in pools:
-            if p in row.pools:
+            if r in problem.drawn[p]:
                 lead = problem.pools[p].lead
                 earliest = t - lead if problem.cyclic else max(0, t - lead)
                 times = {i % problem.intervals for i in range(earliest, t + 1)}

@@ -32,6 +32,7 @@ type HeldOnLeaves = dict[tuple[str, str], Ints]
 
 
 def held_on_leaves(problem: Problem, stays: Iterable[Stay]) -> HeldOnLeaves:
+    """What the stays (pools of the problem) hold while they start and serve."""
     held: HeldOnLeaves = {}
     for stay in stays:
         pool = problem.pools[stay.pool]
@@ -58,6 +59,7 @@ def hours_by_priority(
 
 
 def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
+    """GPUs present and held of each node type."""
     clusters = [
         domain_supply(scenario, Affinity.CLUSTER, cluster)
         for cluster in scenario.fleet.network.domains(Affinity.CLUSTER)

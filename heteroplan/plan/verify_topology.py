@@ -6,7 +6,7 @@ from itertools import combinations
 
 from heteroplan.entities.plan import Pool
 from heteroplan.entities.workload import Loss, Resilience, Role, Workload
-from heteroplan.plan.facts import TOLERANCE, Facts, class_demand, grouped, name_of
+from heteroplan.plan.facts import TOLERANCE, Facts, class_demand
 
 
 def check_groups(facts: Facts) -> Iterator[str]:
@@ -117,20 +117,24 @@ def _losses(
 
 def _capacity(facts: Facts, workload: Workload, replicas: Mapping[int, int], t: int) -> float:
     """Rate [requests/s] in the mix that replicas {pool: count} serve, group by group."""
-    groups = grouped([facts.plan.pools[p] for p in replicas])
-    index = {name_of(facts.plan.pools[p]): p for p in replicas}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for p in replicas:
+        groups[facts.plan.pools[p].group].append(p)
     total = 0.0
-    for _, members in groups:
+    for members in groups.values():
         by_role = dict.fromkeys(Role, 0.0)
         halves: dict[tuple[Role, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for pool in members:
+        for p in members:
+            pool = facts.plan.pools[p]
             candidate = facts.used(pool)
             points = candidate.points[t]
             if any(point.capacity_rps <= 0 for point in points):
                 continue
             classes = workload.demand[t].classes
-            busy_s = sum(k.share / p.capacity_rps for k, p in zip(classes, points, strict=True))
-            rps = replicas[index[name_of(pool)]] / busy_s
+            busy_s = sum(
+                k.share / point.capacity_rps for k, point in zip(classes, points, strict=True)
+            )
+            rps = replicas[p] / busy_s
             part = candidate.engine.part
             if part is None:
                 by_role[pool.role] += rps
