@@ -3,6 +3,7 @@
 Only light modules are imported at the top; each stage brings its own (start-up time).
 """
 
+import contextlib
 import json
 import math
 import tempfile
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.check_report import CheckRow
     from heteroplan.outputs.explanation import Explanation
     from heteroplan.outputs.exporters import ExportOptions
+    from heteroplan.outputs.solve_trace import SolveTrace
     from heteroplan.profiles.fit import Fit, Within
 
 type Stop = Callable[[], bool]
@@ -65,20 +67,29 @@ def plan(
     gap: float = 0.01,
     time_limit_s: float = 60.0,
     out: Path | None = None,
+    method: str = "auto",
+    solver: str = "HiGHS",
+    trace: "SolveTrace | None" = None,
     stop: Stop = never,
     progress: Progress = silent,
 ) -> "Plan":
     """The plan of a scenario (a file, a folder that holds scenario.yaml, or `-`).
 
     `current` is a CSV of what runs when the horizon starts (or `-`); the day is then not cyclic.
-    `out` is a folder that `write_plan` will be given: made, and tried, before the solve. Raises
-    UsageError, InputError, NoPlanError.
+    `out` is a folder that `write_plan` will be given: made, and tried, before the solve.
+    `method` is one of `plan.make.METHODS`, `solver` a name that `optimize.solver.using` takes;
+    `trace`, beside `progress`, hears of the solve. Raises UsageError, InputError, NoPlanError.
     """
     _check_effort(gap, time_limit_s)
     loaded = load(scenario, overrides=overrides, interval=interval, current=current)
-    if out is not None:
-        _make_writable(out)
-    return _planned(loaded, gap, time_limit_s, stop, progress, compare=True)
+    from heteroplan.optimize.solver import using
+
+    with using(solver):
+        if out is not None:
+            _make_writable(out)
+        with trace or contextlib.nullcontext():
+            told = progress if trace is None else _both(progress, trace.update)
+            return _planned(loaded, gap, time_limit_s, stop, told, compare=True, method=method)
 
 
 def load(
@@ -315,6 +326,14 @@ def _check_effort(gap: float, time_limit_s: float) -> None:
         raise UsageError(f"--time-limit {time_limit_s:g}: write seconds, more than 0")
 
 
+def _both(one: Progress, other: Progress) -> Progress:
+    def told(objective: float | None, bound: float, seconds: float) -> None:
+        one(objective, bound, seconds)
+        other(objective, bound, seconds)
+
+    return told
+
+
 def _make_writable(folder: Path) -> None:
     """Make `folder` and try it, so that no solve ends in a folder that takes no file."""
     try:
@@ -332,6 +351,7 @@ def _planned(
     progress: Progress,
     *,
     compare: bool = False,
+    method: str = "auto",
 ) -> "Plan":
     from heteroplan.plan import make_plan
 
@@ -344,6 +364,7 @@ def _planned(
             stop=stop,
             progress=progress,
             compare=compare,
+            method=method,
         )
     except NoPlanError:
         if stop():

@@ -95,6 +95,11 @@ def named_file(text: str) -> str:
     return text
 
 
+def named_path(text: str) -> Path:
+    """A file's name that is not empty."""
+    return Path(named_file(text))
+
+
 def named_folder(text: str) -> Path:
     """A folder; no name at all is not the current one."""
     if not text:
@@ -143,4 +148,21 @@ Interval = Annotated[
 ]
 TimeLimit = Annotated[
     Any, typer.Option("--time-limit", parser=seconds, metavar="SECONDS", help="Longest solve [s].")
+]
+Solver = Annotated[
+    str,
+    typer.Option(
+        "--solver",
+        metavar="NAME",
+        help="Solver of MIPs and LPs: one that PuLP finds here, such as gurobi, copt, cplex, cbc.",
+    ),
+]
+TraceSolve = Annotated[
+    Any,
+    typer.Option(
+        "--trace-solve",
+        parser=named_path,
+        metavar="FILE",
+        help="Write JSON lines there: best objective and bound as they change.",
+    ),
 ]

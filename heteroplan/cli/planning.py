@@ -13,7 +13,9 @@ from heteroplan.cli.options import (
     Interval,
     Overrides,
     ScenarioPath,
+    Solver,
     TimeLimit,
+    TraceSolve,
     named_file,
     named_folder,
     share,
@@ -53,16 +55,21 @@ def plan(
     ] = 0.01,
     time_limit: TimeLimit = 60.0,
     overrides: Overrides = None,
+    trace_solve: TraceSolve = None,
+    solver: Solver = "HiGHS",
+    method: Annotated[str, typer.Option("--method", hidden=True)] = "auto",
 ) -> None:
     """Plan a scenario: the schedule, what it saves, and the proof.
 
     Ends with 1 when demand is not covered. Ctrl-C ends the solve with the best plan so far (130).
     """
     from heteroplan import pipeline
+    from heteroplan.outputs.solve_trace import SolveTrace
     from heteroplan.outputs.terminal import SolveProgress, make_console
 
     if placement and out is None:
         raise UsageError("--placement: say where with --out DIR")
+    trace = None if trace_solve is None else SolveTrace(trace_solve)
     with Interrupt() as interrupted:
         try:
             with SolveProgress(make_console(stderr=True)) as progress:
@@ -74,6 +81,9 @@ def plan(
                     gap=gap,
                     time_limit_s=time_limit,
                     out=out,
+                    method=method,
+                    solver=solver,
+                    trace=trace,
                     stop=interrupted,
                     progress=progress.update,
                 )
@@ -85,6 +95,8 @@ def plan(
                 pipeline.write_plan(planned, out, placement=placement)
         finally:
             _show_plan(planned, json)
+    if trace is not None:
+        trace.check()
     if interrupted():
         raise typer.Exit(ExitCode.INTERRUPTED)
     if not planned.covered:

@@ -7,9 +7,10 @@ from time import monotonic
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.errors import NoPlanError
+from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.primal import incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Progress
@@ -21,6 +22,7 @@ from heteroplan.plan.greedy_topology import greedy_topology
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
 
+METHODS = {"auto": solve, "mip": solve_as_one_mip}
 SETTLE_S = 10.0
 """Beyond the time limit, for sizes that do not fit on the nodes."""
 
@@ -34,19 +36,26 @@ def make_plan(
     stop: Stop = lambda: False,
     progress: Progress = lambda cost, bound, seconds: None,
     compare: bool = True,
+    method: str = "auto",
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
     Solving ends at the relative `gap`, after `time_limit_s`, or when `stop()` says so.
-    `progress(cost of the best plan, bound, seconds)` is called as they improve. Raises
-    NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
+    `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
+    those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
+    Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
+    if method not in METHODS:
+        raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     problem = build_problem(scenario, candidates)
     paired = greedy_topology(problem, scenario, pairs=True)
     starts = (paired.replicas,)
+    began = monotonic()
     outcome, settled = _solved(
-        scenario, candidates, problem, starts, gap, time_limit_s, stop, progress
+        scenario, candidates, problem, starts, gap, time_limit_s, stop, progress, method
     )
+    covered = not any(outcome.unserved.values())
+    progress(outcome.objective if covered else None, outcome.bound, monotonic() - began)
     plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
     verify(plan, gap=gap)
     if not compare:
@@ -64,6 +73,7 @@ def _solved(
     time_limit_s: float,
     stop: Stop,
     progress: Progress,
+    method: str,
 ) -> tuple[Outcome, Settled]:
     """Sizes and where they stand.
 
@@ -75,11 +85,19 @@ def _solved(
     proof: Outcome | None = None
     found: tuple[Outcome, Settled] | None = None
     program = problem
+
+    def told(cost: float | None, bound: float, seconds: float) -> None:
+        """One clock for all solves; no bound of a program with less supply."""
+        proved = bound if program is problem else 0.0
+        if cost is not None and proof is not None and not any(proof.unserved.values()):
+            proved = max(proved, proof.bound)
+        progress(cost, proved, monotonic() - began)
+
     while True:
         left = time_limit_s - (monotonic() - began)
         try:
-            outcome = solve(
-                program, gap=wanted, time_limit_s=left, stop=stop, progress=progress, starts=starts
+            outcome = METHODS[method](
+                program, gap=wanted, time_limit_s=left, stop=stop, progress=told, starts=starts
             )
             plan = incumbent(problem, outcome.solution)
             until = monotonic() + SETTLE_S
