@@ -66,6 +66,8 @@ class Block:
     """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
     room: Ints | None = None
     """[R, T] GPUs left on those rows."""
+    compiled: bool = False
+    """Whether the compiled loops are worth their import."""
 
     def all_sides(self) -> NDArray[np.bool_]:
         """[S, E] the sides, one where none are named."""
@@ -246,6 +248,8 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
 
     With `fixed` [E] the day begins there and returns there, start costs included.
     """
+    if block.compiled and block.node_loss is None:
+        return _compiled_path(block, first, fixed)
     intervals = len(block.need)
     grid = _grid_of(block)
     order = [(first + i) % intervals for i in range(intervals)]
@@ -274,6 +278,44 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
         cell = np.unravel_index(int(np.argmin(reach)), reach.shape)
         counts[grid.engines, t] = np.array(cell, dtype=np.int64) + grid.low[:, t]
     return counts, total
+
+
+def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
+    """The same by compiled loops."""
+    from heteroplan.optimize.compiled import open_path
+
+    engines = np.flatnonzero((block.high > 0).any(axis=1))
+    engines = engines if len(engines) else np.array([0])
+    intervals, sides = len(block.need), block.all_sides()
+    low = block.low[engines]
+    none = np.zeros((0, intervals), dtype=np.int64)
+    total, found = open_path(
+        np.ascontiguousarray(block.price[engines]),
+        np.ascontiguousarray(block.start[engines]),
+        np.ascontiguousarray(block.share[engines]),
+        np.ascontiguousarray(sides[:, engines]),
+        low,
+        np.maximum(low, block.high[engines]),
+        low,
+        block.high[engines],
+        block.need,
+        np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        block.fewest,
+        np.full(intervals, -1) if block.most is None else block.most,
+        np.zeros((0, len(engines))) if block.weight is None else block.weight[:, engines],
+        none if block.room is None else block.room,
+        COVER_TOLERANCE,
+        first,
+        np.zeros(len(engines), dtype=np.int64) if fixed is None else fixed[engines],
+        fixed is not None,
+        np.zeros(len(engines), dtype=np.int64) if block.before is None else block.before[engines],
+        block.before is not None,
+    )
+    if not np.isfinite(total):
+        return None, np.inf
+    counts = np.zeros(block.low.shape, dtype=np.int64)
+    counts[engines] = found
+    return counts, float(total)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,8 @@ from heteroplan.optimize.problem import (
 from heteroplan.optimize.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
 
+LARGE = 50_000
+"""Pools times intervals beyond which a program is large."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 
@@ -68,6 +70,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         hardware=tuple(hardware_tree(place, pools)),
         before=before,
         fixed_cost=_draining_cost(scenario),
+        large=len(pools) * scenario.horizon.intervals > LARGE,
     )
 
 

@@ -40,6 +40,8 @@ class Task:
     w: int
     held_price: Floats
     limit: Ints | None
+    floor: Ints | None = None
+    """[P, T] sizes that a search near a guide need not go below."""
     extra: Floats | float = 0.0
     """[T] share of the demand to have capacity for beyond all of it."""
 
@@ -267,7 +269,7 @@ def _cover(
         price=price,
         start=start,
         share=share,
-        low=np.zeros_like(room),
+        low=_floor(task, pools, replicas, high),
         high=high,
         need=need,
         penalty=np.full(problem.intervals, np.inf),
@@ -285,6 +287,7 @@ def _cover(
         room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
             len(rows), problem.intervals
         ),
+        compiled=problem.large,
     )
     path = None
     if not block.missing(high).any():
@@ -297,6 +300,13 @@ def _cover(
     if path is None:
         return None, tight
     return (path.counts, need - block.missing(path.counts).max(axis=0)), tight
+
+
+def _floor(task: Task, pools: list[int], replicas: Ints, high: Ints) -> Ints:
+    """[*, T] sizes from which to search, no larger than `high` [*, T]."""
+    if task.floor is None:
+        return np.zeros_like(high)
+    return np.asarray(np.clip(task.floor[pools] - replicas[pools], 0, high))
 
 
 def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:

@@ -315,12 +315,25 @@ def define_groups(model: Model, box: Box | None) -> None:
         model.add(pair, "<=", 1.0, f"apart_{i}")
 
 
-def minimise_cost(model: Model) -> None:
-    """Σ run[p,t]·n[p,t] + start[p]·up[p,t], scaled so that the dearest replica costs 1."""
+def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
+    """Σ run[p,t]·n[p,t] + start[p]·up[p,t], scaled so that the dearest replica costs 1.
+
+    With `unserved_price` [W, T] also what it costs to serve nothing of a workload, by its classes.
+    """
     problem = model.problem
     costs = [float(np.abs(pool.run_cost).max()) for pool in problem.pools]
     model.cost_scale = max(costs, default=1.0) or 1.0
-    model.lp.setObjective(_expression(_cost_terms(model, 1.0 / model.cost_scale)))
+    terms = _cost_terms(model, 1.0 / model.cost_scale)
+    if unserved_price is not None:
+        for w, work in enumerate(problem.works):
+            price = unserved_price[w] * work.rps / np.maximum(work.rps.sum(axis=0), 1e-300)
+            terms += [
+                (missing, float(price[k, t]) / model.cost_scale)
+                for k, over_time in enumerate(model.short[w])
+                for t, missing in enumerate(over_time)
+                if missing is not None
+            ]
+    model.lp.setObjective(_expression(terms))
 
 
 def shortage_terms(model: Model, priority: int) -> Terms:

@@ -77,14 +77,16 @@ def place(
     held_price: Floats,
     parts: dict[str, Floats] | None = None,
     limit: Ints | None = None,
+    floor: Ints | None = None,
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
 
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
-    `limit` [P, T] bounds the pools. Without them two ways are tried: fill the home with
-    whatever fits before going on, or go on as soon as the home's cheap engines are out.
+    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without them two
+    ways are tried: fill the home with whatever fits before going on, or go on as soon as the
+    home's cheap engines are out.
     """
-    task = Task(problem, w, held_price, limit)
+    task = Task(problem, w, held_price, limit, floor)
     promise = problem.works[w].promise
     if promise is None:
         counts = _anywhere(task, replicas, parts)

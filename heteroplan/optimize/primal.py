@@ -251,22 +251,23 @@ def place_guided(
     """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = steered(problem, prices)
-    limit = _near(sizes, slack=1)
+    limit, floor = _near(sizes, slack=1), _below(sizes, slack=1)
     for w in order:
         if stop():
             break
-        place(problem, w, replicas, held_price, _parts(problem, w, flow), limit)
+        place(problem, w, replicas, held_price, _parts(problem, w, flow), limit, floor)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def nudge(problem: Problem, best: Incumbent, w: int, slack: int) -> Incumbent:
     """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
-    limit = _near(best.solution.replicas.astype(np.float64), slack)
+    sizes = best.solution.replicas.astype(np.float64)
+    limit, floor = _near(sizes, slack), _below(sizes, slack)
     parts = _parts(problem, w, best.solution.flow)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.works[w].pools)] = 0
-    place(problem, w, replicas, no_price, parts, limit)
+    place(problem, w, replicas, no_price, parts, limit, floor)
     return _better_of(problem, best, replicas, (w,))
 
 
@@ -274,6 +275,12 @@ def _near(sizes: Floats, slack: int) -> Ints:
     """[P, T] greatest size in an interval and its neighbours, rounded up, and `slack` more."""
     around = np.maximum.reduce([np.roll(sizes, i, axis=1) for i in (-1, 0, 1)])
     return np.asarray(np.ceil(around - COVER_TOLERANCE) + slack, dtype=np.int64)
+
+
+def _below(sizes: Floats, slack: int) -> Ints:
+    """[P, T] least size in an interval and its neighbours, rounded down, and `slack` less."""
+    around = np.minimum.reduce([np.roll(sizes, i, axis=1) for i in (-1, 0, 1)])
+    return np.asarray(np.maximum(0, np.floor(around + COVER_TOLERANCE) - slack), dtype=np.int64)
 
 
 def _parts(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:

@@ -179,6 +179,8 @@ class Problem:
     """[P] replicas that run when the horizon starts; None where that is not known."""
     fixed_cost: float = 0.0
     """Of draining those, were none of them kept: what every plan pays, objective units."""
+    large: bool = False
+    """Too large for LPs of the whole program; dynamic programs are worth compiling."""
     drawn: tuple[tuple[int, ...], ...] = field(init=False)
     """For each pool the supply rows that it draws on."""
 
@@ -306,37 +308,51 @@ class Problem:
     def restricted(self, works: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
         """The program of some workloads alone, with `supplies` GPUs left on each row."""
         kept = [p for w in works for p in self.works[w].pools]
-        index = {p: i for i, p in enumerate(kept)}
         number = {w: i for i, w in enumerate(works)}
+        part = self.keeping(kept)
         return replace(
-            self,
-            works=tuple(_renumbered(self.works[w], index) for w in works),
-            pools=tuple(
-                replace(self.pools[p], workload=number[self.pools[p].workload]) for p in kept
-            ),
+            part,
+            works=tuple(part.works[w] for w in works),
+            pools=tuple(replace(pool, workload=number[pool.workload]) for pool in part.pools),
             balances=tuple(
-                replace(
-                    each,
-                    workload=number[each.workload],
-                    left=tuple(index[p] for p in each.left),
-                    right=tuple(index[p] for p in each.right),
-                )
-                for each in self.balances
+                replace(each, workload=number[each.workload])
+                for each in part.balances
                 if each.workload in number
             ),
             supplies=tuple(
-                replace(row, gpus=left, pools=tuple(index[p] for p in row.pools if p in index))
-                for row, left in zip(self.supplies, supplies, strict=True)
-                if any(p in index for p in row.pools)
+                replace(row, gpus=left)
+                for row, left in zip(part.supplies, supplies, strict=True)
+                if row.pools
             ),
             conflicts=tuple(
                 (number[one], group, number[two], other)
                 for one, group, two, other in self.conflicts
                 if one in number and two in number
             ),
-            hardware=(),
-            before=None if self.before is None else self.before[kept],
             fixed_cost=0.0,
+        )
+
+    def keeping(self, kept: Sequence[int]) -> "Problem":
+        """The program with these pools alone, in this order; workloads and supply rows stay."""
+        index = {p: i for i, p in enumerate(kept)}
+        return replace(
+            self,
+            works=tuple(_renumbered(work, index) for work in self.works),
+            pools=tuple(self.pools[p] for p in kept),
+            balances=tuple(
+                replace(
+                    each,
+                    left=tuple(index[p] for p in each.left if p in index),
+                    right=tuple(index[p] for p in each.right if p in index),
+                )
+                for each in self.balances
+            ),
+            supplies=tuple(
+                replace(row, pools=tuple(index[p] for p in row.pools if p in index))
+                for row in self.supplies
+            ),
+            hardware=(),
+            before=None if self.before is None else self.before[list(kept)],
         )
 
     def window(self, times: Sequence[int]) -> "Problem":
@@ -383,9 +399,10 @@ def _renumbered(work: WorkSpec, index: Mapping[int, int]) -> WorkSpec:
     if promise is not None:
         promise = replace(
             promise,
-            gone=tuple(tuple(index[p] for p in pools) for pools in promise.gone),
+            gone=tuple(tuple(index[p] for p in pools if p in index) for pools in promise.gone),
         )
-    return replace(work, promise=promise, pools=tuple(index[p] for p in work.pools))
+    pools = tuple(index[p] for p in work.pools if p in index)
+    return replace(work, promise=promise, pools=pools)
 
 
 def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, float]:
