@@ -77,6 +77,10 @@ class Attempt:
         """Of the horizon."""
         return len(self.nodes.free)
 
+    def place_whole(self, runs: Iterable[Run]) -> bool:
+        """Each run in one piece; stops with False at the first for which there is no room."""
+        return all(self._place_whole(run) for run in runs)
+
     def place_all(self, runs: Iterable[Run]) -> None:
         """Each run on the nodes that suit it best, in one piece where there is room."""
         for run in runs:

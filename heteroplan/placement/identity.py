@@ -32,10 +32,16 @@ def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Ite
             if all(sum(order[i].intervals for i in chain) <= intervals for chain, _ in chains):
                 for number, (chain, closed) in enumerate(chains, start=1):
                     for piece in _joined([order[i] for i in chain], closed=closed):
-                        yield replace(piece, run=replace(piece.run, number=number))
+                        yield _numbered(piece, number)
                 break
         else:
             yield from mine
+
+
+def _numbered(piece: Placed, number: int) -> Placed:
+    if piece.run.number == number:
+        return piece
+    return replace(piece, run=replace(piece.run, number=number))
 
 
 def _successors(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> dict[int, int]:
@@ -89,7 +95,8 @@ def _joined(pieces: Sequence[Placed], *, closed: bool) -> list[Placed]:
             longer = found[-1].intervals + piece.intervals
             found[-1] = replace(found[-1], intervals=longer)
         else:
-            found.append(replace(piece, moved=bool(found) or closed))
+            moved = bool(found) or closed
+            found.append(piece if piece.moved == moved else replace(piece, moved=moved))
     if closed and len(found) == 1:
         return [replace(found[0], lead=0, moved=False)]
     return found

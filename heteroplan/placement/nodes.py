@@ -89,6 +89,10 @@ class Nodes:
         """Undo `take`."""
         self.free[hold.at[:, None], list(spot)] += hold.gpus
 
+    def has_room(self, spot: Spot, hold: Hold) -> bool:
+        """Whether the GPUs of a hold are free on the nodes of a spot."""
+        return bool((self.free[hold.at[:, None], list(spot)] >= hold.gpus).all())
+
     def find(self, rows: Rows, count: int, hold: Hold) -> Spot | None:
         """`count` nodes of one leaf with room for `hold`: low priority, then the tightest fit."""
         free = self.free[:, rows]
@@ -100,10 +104,13 @@ class Nodes:
         tightness = left[fits].astype(np.int64) * _LARGE + free[:, fits].sum(axis=0)
         if count == 1:
             return (int(node[(self.scarcity[node] * _LARGE**2 + tightness).argmin()]),)
-        return self._side_by_side(node, tightness, count)
+        return self.side_by_side(node, tightness, count)
 
-    def _side_by_side(self, node: Ints, tightness: Ints, count: int) -> Spot | None:
-        """The tightest nodes of the leaf with the fewest that fit, low priority first."""
+    def side_by_side(self, node: Ints, tightness: Ints, count: int) -> Spot | None:
+        """Of these nodes `count` of one leaf: the tightest of the leaf with the fewest of them.
+
+        Leaves of low priority come first.
+        """
         room = np.bincount(self.leaf_of[node])
         enough = [leaf for leaf in np.flatnonzero(room) if room[leaf] >= count]
         if not enough:

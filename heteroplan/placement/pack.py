@@ -1,21 +1,26 @@
 """Pool sizes -> stays: the fewest moves found, then the least scarce hardware.
 
 Nodes of different types never meet, nor do domains that no wider pool spans, so each such part
-of the fleet is packed on its own. A part is packed in several orders; as long as a run fits
-nowhere whole, such runs go first in the next order. The best outcome stays.
+of the fleet is packed on its own. Where its runs do not all fit whole, sweeps through the day
+choose other runs (`sweep`), and a small part is packed in several orders, the runs that fitted
+nowhere going first in the next one. The best outcome stays.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.problem import Ints, PoolSpec, Problem
+from heteroplan.optimize.solver import Stop, never
 from heteroplan.placement.attempt import Attempt, Home
 from heteroplan.placement.identity import identified
+from heteroplan.placement.laps import swept
 from heteroplan.placement.nodes import Nodes, nodes_of
 from heteroplan.placement.runs import Run, runs
 
@@ -23,6 +28,8 @@ ROUNDS = 12
 """Most orders tried for a part of the fleet whose runs do not all fit whole."""
 PATIENCE = 3
 """Orders in a row that bring nothing better after which none is tried any more."""
+FEW = 400
+"""Runs of a part for which orders are tried beside sweeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,21 @@ class Packing:
     """Empty where everything is packed."""
 
 
+type Known = dict[tuple[str, int, int, bytes], Attempt]
+"""Parts packed before, by node type, first and last node, and runs."""
+
+
 def pack(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, replicas: Ints
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    stop: Stop = never,
+    known: Known | None = None,
 ) -> Packing:
-    """Stays of pool sizes `replicas` [P, T].
+    """Stays of pool sizes `replicas` [P, T], tried in fewer ways once `stop()` says so.
+
+    Parts of the fleet that are in `known` are not packed again; the others are put there.
 
     What `scenario.current` says runs already keeps its place from the first interval on, as far
     as the pool's size there allows, those on scarce hardware going first. One whose place is
@@ -62,17 +80,29 @@ def pack(
     for node_type in dict.fromkeys(pool.node_type for pool in problem.pools):
         nodes = nodes_of(scenario, node_type)
         homes = {
-            p: _home(nodes, pool)
+            p: home_of(nodes, pool)
             for p, pool in enumerate(problem.pools)
             if pool.node_type == node_type
         }
         for rows, mine in _parts(homes, waiting):
             here = {p: home.within(rows) for p, home in homes.items()}
-            done = _best(nodes.part(rows), here, mine, cyclic=problem.cyclic)
+            sizes = replicas[sorted({run.pool for run in mine})]
+            key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
+            done = None if known is None else known.get(key)
+            if done is None:
+                done = _best(nodes.part(rows), here, mine, stop, cyclic=problem.cyclic)
+                if known is not None and not stop():
+                    known[key] = done
             stays += _stays(candidates, problem, done)
             homeless += [Homeless(run.pool, first, n) for run, first, n in done.homeless]
     stays.sort(key=lambda stay: stay.pool)
     return Packing(tuple(stays), tuple(homeless))
+
+
+def _digest(waiting: Sequence[Run], sizes: Ints) -> bytes:
+    """Tells the runs of one part from others."""
+    pools = np.array(sorted({run.pool for run in waiting}), dtype=np.int64)
+    return pools.tobytes() + sizes.tobytes()
 
 
 def _current(
@@ -95,7 +125,8 @@ def _current(
     return found
 
 
-def _home(nodes: Nodes, pool: PoolSpec) -> Home:
+def home_of(nodes: Nodes, pool: PoolSpec) -> Home:
+    """Where and how the replicas of a pool stand."""
     return Home(
         rows=nodes.rows(pool.level, pool.domain),
         count=max(1, pool.gpus // nodes.gpus),
@@ -121,35 +152,79 @@ def _widest_first(rows: slice) -> tuple[int, int]:
 
 
 def _best(
-    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], *, cyclic: bool
+    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], stop: Stop, *, cyclic: bool
 ) -> Attempt:
-    """The best of several orders on nodes that are still empty."""
-    failures: Counter[Run] = Counter()
+    """The best of several ways on nodes that are still empty.
+
+    Where all runs fit whole that is it, but for scarce hardware. Where not, the runs are chosen
+    anew by sweeps through the day, and in a small part other orders are tried as well.
+    """
+    whole = _whole(nodes, homes, waiting, cyclic=cyclic)
+    if whole is not None:
+        return whole
+    standing = any(run.begins is not None for run in waiting)
+    best = None if cyclic and standing else swept(nodes, homes, waiting, stop, cyclic=cyclic)
+    if best is not None and (len(waiting) > FEW or not any(best.score())):
+        return best
+    return _reordered(nodes, homes, waiting, best, stop, cyclic=cyclic)
+
+
+def _whole(
+    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], *, cyclic: bool
+) -> Attempt | None:
+    """All runs whole, on as little scarce hardware as any order has it; None where some do not."""
     best: Attempt | None = None
+    for order in ORDERS:
+        attempt = Attempt(nodes.copy(), homes, cyclic)
+        if not attempt.place_whole(_ordered(homes, waiting, order, Counter())):
+            return None
+        if best is None or attempt.score() < best.score():
+            best = attempt
+        if not any(best.score()):
+            break
+    return best
+
+
+def _reordered(
+    nodes: Nodes,
+    homes: Mapping[int, Home],
+    waiting: Sequence[Run],
+    best: Attempt | None,
+    stop: Stop,
+    *,
+    cyclic: bool,
+) -> Attempt:
+    """`best`, or runs in orders in which those come first that did not fit whole."""
+    failures: Counter[Run] = Counter()
     since = 0
     for turn in range(ROUNDS):
-        order = ORDERS[turn % len(ORDERS)]
         attempt = Attempt(nodes.copy(), homes, cyclic)
-        attempt.place_all(
-            sorted(
-                waiting,
-                key=lambda run: (
-                    run.begins is None,
-                    -failures[run],
-                    *order(homes[run.pool], run),
-                ),
-            )
-        )
+        attempt.place_all(_ordered(homes, waiting, ORDERS[turn % len(ORDERS)], failures))
         since += 1
         if best is None or attempt.score() < best.score():
             best, since = attempt, 0
-        if since == PATIENCE:
-            break
-        if not any(best.score()) or (turn + 1 >= len(ORDERS) and not best.split):
+        if since == PATIENCE or not any(best.score()) or stop():
             break
         failures.update(attempt.split)
     assert best is not None
     return best
+
+
+type Order = Callable[[Home, Run], tuple[int, ...]]
+
+
+def _ordered(
+    homes: Mapping[int, Home], waiting: Sequence[Run], order: Order, failures: Mapping[Run, int]
+) -> list[Run]:
+    """What runs already, then what often failed, then in `order`."""
+    return sorted(
+        waiting,
+        key=lambda run: (
+            run.begins is None,
+            -failures.get(run, 0),
+            *order(homes[run.pool], run),
+        ),
+    )
 
 
 def _large_first(home: Home, run: Run) -> tuple[int, ...]:
@@ -160,7 +235,7 @@ def _long_first(home: Home, run: Run) -> tuple[int, ...]:
     return home.width, -run.intervals, -home.count, -home.share, run.first
 
 
-ORDERS: tuple[Callable[[Home, Run], tuple[int, ...]], ...] = (
+ORDERS: tuple[Order, ...] = (
     _large_first,
     _long_first,
 )
@@ -171,11 +246,9 @@ def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> 
     placed = identified(done.placed, done.intervals, cyclic=problem.cyclic)
     for each in placed if done.split else done.placed:
         pool = problem.pools[each.run.pool]
-        own = candidates[pool.candidate]
-        place = f"{own.workload}@{pool.domain}/{own.engine.name}/{own.node_type}"
         yield Stay(
             pool=each.run.pool,
-            replica_id=f"{place}/{each.run.number}",
+            replica_id=f"{place_name(candidates, pool)}/{each.run.number}",
             leaf=done.nodes.leaves[done.nodes.leaf_of[each.spot[0]]].name,
             nodes=tuple(done.nodes.names[node] for node in each.spot),
             first=each.first,
@@ -183,3 +256,9 @@ def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> 
             lead=each.lead,
             moved=each.moved,
         )
+
+
+def place_name(candidates: Sequence[Candidate], pool: PoolSpec) -> str:
+    """What the names of a pool's replicas begin with."""
+    own = candidates[pool.candidate]
+    return f"{own.workload}@{pool.domain}/{own.engine.name}/{own.node_type}"

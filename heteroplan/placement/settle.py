@@ -1,6 +1,6 @@
 """Sizes that can be packed: what finds no room is planned anew with less supply there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -10,16 +10,19 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.mend import mend
-from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.primal import Incumbent, incumbent
+from heteroplan.optimize.mix import mixed_flow_of
+from heteroplan.optimize.primal import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Stop
-from heteroplan.placement.pack import Homeless, Packing, pack
+from heteroplan.placement.pack import Homeless, Known, Packing, pack
+from heteroplan.placement.rehouse import rehoused
 
 SPARE = 1
 """GPUs that others give up for each GPU of a replica that found no room."""
 ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
+AGAIN = 0.5
+"""Share of the time of one packing that the next takes: parts that stay are not packed again."""
 LATE_S = 3.0
 """Seconds that a round may always take: it is only late where replica limits are still broken."""
 
@@ -54,37 +57,48 @@ def settle(
     """The plan packed on leaves and nodes, changed as little as that takes.
 
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
-    What finds no room is planned anew, in rounds until everything is packed, or until `deadline`
+    For what finds no room others of its group stand in where there is some; what is short then is
+    planned anew, in rounds until everything is served that `plan` serves, or until `deadline`
     (on the clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan
     counts that serves best when what found no room is left out. Raises NoPlanError where that
     never keeps replica limits.
     """
+
+    def late() -> bool:
+        return stop() or monotonic() >= deadline
+
     best: Settled | None = None
     tighter = problem
+    known: Known = {}
     for rounds in range(ROUNDS):
-        packing = pack(scenario, candidates, problem, plan.solution.replicas)
+        began = monotonic()
+        packing = pack(scenario, candidates, problem, plan.solution.replicas, late, known)
         left_out = packing.homeless
         kept = standing(problem, plan, packing, rounds)
+        if left_out:
+            helped = _stood_in(scenario, candidates, problem, plan, packing, rounds)
+            kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
-        over = stop() or monotonic() >= deadline
-        if not left_out or (over and not best.plan.broken):
+        until = deadline - AGAIN * (monotonic() - began)
+        over = late() or monotonic() >= until
+        if kept.plan.rank[:-1] <= plan.rank[:-1] or (over and not best.plan.broken):
             break
         tighter = _tightened(tighter, plan.solution.replicas, left_out)
-        works = list(dict.fromkeys(problem.pools[each.pool].workload for each in left_out))
-        without = _without(problem, plan.solution.replicas, left_out)
-        plan = mend(
-            tighter,
-            plan.solution.replicas,
-            without,
-            works,
-            gap,
-            stop,
-            max(deadline, monotonic() + LATE_S),
-        )
+        works = [
+            w
+            for w in dict.fromkeys(problem.pools[each.pool].workload for each in left_out)
+            if kept.plan.broken or unserved_share(problem, w, kept.plan).any()
+        ]
+        if best.plan.broken:
+            until = max(until, monotonic() + LATE_S)
+        sizes = kept.plan.solution.replicas
+        plan = mend(tighter, sizes, sizes, works, gap, stop, until)
     assert best is not None
-    for other in others if best.rounds > 0 or best.plan.rank > plan.rank else ():
-        packing = pack(scenario, candidates, problem, other.solution.replicas)
+    for other in others:
+        if other.rank >= best.plan.rank or (late() and not best.plan.broken):
+            continue
+        packing = pack(scenario, candidates, problem, other.solution.replicas, late)
         kept = standing(problem, other, packing, 0)
         if kept.plan.rank < best.plan.rank:
             best = kept
@@ -99,9 +113,35 @@ def settle(
 def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = _without(problem, plan.solution.replicas, packing.homeless)
-    flow = plan.solution.flow if not packing.homeless else mixed_flow(problem, replicas)
-    kept = incumbent(problem, Solution(replicas, flow))
+    changed = {problem.pools[each.pool].workload for each in packing.homeless}
+    kept = _with_sizes(problem, plan, replicas, changed)
     return Settled(kept, replace(packing, homeless=()), rounds, problem)
+
+
+def _stood_in(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    plan: Incumbent,
+    packing: Packing,
+    rounds: int,
+) -> Settled:
+    """The plan in which others of their groups stand in for what found no room."""
+    sizes, full = rehoused(scenario, candidates, problem, plan.solution.replicas, packing)
+    changed = {problem.pools[each.pool].workload for each in packing.homeless}
+    return Settled(_with_sizes(problem, plan, sizes, changed), full, rounds, problem)
+
+
+def _with_sizes(
+    problem: Problem, plan: Incumbent, replicas: Ints, changed: Iterable[int]
+) -> Incumbent:
+    """The plan with other sizes [P, T] of the workloads in `changed`, whose flow is in the mix."""
+    flow = list(plan.solution.flow)
+    for w in changed:
+        mixed = mixed_flow_of(problem, w, replicas)
+        for p, mine in zip(problem.works[w].pools, mixed, strict=True):
+            flow[p] = mine
+    return incumbent(problem, Solution(replicas, tuple(flow)))
 
 
 def _times(problem: Problem, first: int, count: int) -> list[int]:

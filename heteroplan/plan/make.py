@@ -23,8 +23,10 @@ from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
 
 METHODS = {"auto": solve, "mip": solve_as_one_mip}
-SETTLE_S = 10.0
-"""Beyond the time limit, for sizes that do not fit on the nodes."""
+SETTLE_SHARE = 0.05
+"""Of the time limit, kept for packing; as much again may be taken beyond it."""
+SETTLE_S = 2.0
+"""That may be taken beyond the time limit besides."""
 
 
 def make_plan(
@@ -78,7 +80,8 @@ def _solved(
     """Sizes and where they stand.
 
     Solved again with less supply where replicas found no room on nodes, and closer where moves
-    between nodes cost the gap. What is proved is proved of the program with all supply.
+    between nodes cost the gap. What is proved is proved of the program with all supply. Some of
+    the time limit is kept for nodes, and a little may be taken beyond it.
     """
     began, wanted = monotonic(), gap
     given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
@@ -93,14 +96,14 @@ def _solved(
             proved = max(proved, proof.bound)
         progress(cost, proved, monotonic() - began)
 
+    until = began + time_limit_s * (1 + SETTLE_SHARE) + SETTLE_S
     while True:
-        left = time_limit_s - (monotonic() - began)
+        left = time_limit_s * (1 - SETTLE_SHARE) - (monotonic() - began)
         try:
             outcome = METHODS[method](
                 program, gap=wanted, time_limit_s=left, stop=stop, progress=told, starts=starts
             )
             plan = incumbent(problem, outcome.solution)
-            until = monotonic() + SETTLE_S
             settled = settle(scenario, candidates, problem, plan, given, gap, stop, deadline=until)
         except NoPlanError:
             if found is None:
@@ -112,11 +115,14 @@ def _solved(
         extra, seconds = settled.moves_cost(problem), monotonic() - began
         final = proof.of_plan(problem, settled.plan, extra, gap, seconds)
         found = (final, settled)
-        if seconds >= time_limit_s or stop():
+        if seconds >= time_limit_s * (1 - SETTLE_SHARE) or stop():
             return found
         if settled.plan.rank[:-1] > plan.rank[:-1]:
+            if settled.tighter is problem:
+                return found
             program, starts = settled.tighter, (settled.plan.solution.replicas, *starts)
             continue
+        starts = (settled.plan.solution.replicas, outcome.solution.replicas, *starts)
         missed = final.termination is Termination.TIME_LIMIT is not proof.termination
         added = final.objective - proof.objective
         if not missed or added <= 0.0 or wanted <= 0.0:

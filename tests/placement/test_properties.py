@@ -92,7 +92,8 @@ def test_as_few_moves_as_any_placement_of_the_runs() -> None:
 def test_far_fewer_moves_than_packing_each_interval_afresh() -> None:
     """On days on which both find room for everything; in one of a hundred chance may do better."""
     random = Random(2)
-    ours, others = [], []
+    ours: list[int] = []
+    others: list[int] = []
     while len(ours) < 200:
         of = random_case(random, most_intervals=8, growth=40)
         if not of.problem.pools:
