@@ -12,9 +12,8 @@ engine, so the step from one interval to the next is, engine by engine, a runnin
 with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,23 @@ class NodeLoss:
     """[E] GPUs of a replica on one node."""
     nodes: tuple[tuple[tuple[int, ...], int], ...]
     """For each node type: the engines on it, and the GPUs of a node."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filling:
+    """What serving the rest costs at least with engines outside the grid, by how much is left."""
+
+    cost: Floats
+    """[S, T, G + 1] for g = 0..G steps of `step` or more on each side."""
+    step: float
+    """Share of the demand."""
+
+    def of(self, side: int, times: slice, missing: Floats) -> Floats:
+        """[t, ...] cost of what is `missing` [t, ...] on a side."""
+        table = self.cost[side, times]
+        at = (missing * (1.0 / self.step) - 1e-9).astype(np.int64).clip(0)
+        rows = np.arange(len(table)).reshape([-1, *[1] * (missing.ndim - 1)])
+        return np.asarray(table[rows, at])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +82,8 @@ class Block:
     """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
     room: Ints | None = None
     """[R, T] GPUs left on those rows."""
+    filling: Filling | None = None
+    """Charged for what is missing where it is more than `penalty`."""
     compiled: bool = False
     """Whether the compiled loops are worth their import."""
 
@@ -144,7 +162,13 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
     agree unless the best closed day avoids that state.
     """
+    from heteroplan.optimize.cover import cheapest_cover, is_cover
+
     intervals = len(block.need)
+    if is_cover(block):
+        found = cheapest_cover(block, cyclic=cyclic)
+        if found is None or found.bound == found.cost or block.cells() > SHARED_CELLS:
+            return found
     if not cyclic:
         counts, value = _open_path(block, 0, None)
         return None if counts is None else Path(counts, value, value)
@@ -165,74 +189,24 @@ def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
     """Cost of a schedule by the formula above."""
     starts = starts_of(counts, block.before, cyclic)
     missing = block.missing(counts)
-    penalty = np.broadcast_to(block.penalty, missing.shape)
-    unserved = float((penalty[missing > 0] * missing[missing > 0]).sum())
+    penalties = np.broadcast_to(block.penalty, missing.shape)
+    unserved = sum(
+        float(_price_of_missing(block, s, slice(None), left, penalty).sum())
+        for s, (left, penalty) in enumerate(zip(missing, penalties, strict=True))
+    )
     return float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
 
 
-def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: Ints) -> Ints:
-    """[E, T] counts that some cheapest schedule stays within.
-
-    A replica that could be spared in an interval is spared where starting it again costs no
-    more than running it meanwhile; then nothing beyond what covers the interval alone is of
-    use. Where it costs more, nothing beyond what covers the busiest interval is.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)
-    alone = np.maximum(alone, fewest)
-    spared = (np.roll(start, -1, axis=1) <= price).all(axis=1)
-    busiest = np.broadcast_to(alone.max(axis=1, initial=0.0)[:, None], alone.shape)
-    return np.where(spared[:, None], alone, busiest).astype(np.int64)
-
-
-def not_beaten(
-    price: Floats,
-    start: Floats,
-    share: Floats,
-    new: NDArray[np.bool_],
-    copies_allowed: bool,
-) -> NDArray[np.bool_]:
-    """[E] whether no number of copies of another engine serves as much for less at all times.
-
-    None beats an engine that is not `new` [E]: some of its replicas run without a start.
-    """
-    kept = np.ones(len(price), dtype=bool)
-    for a in np.flatnonzero(new):
-        for b in np.flatnonzero(kept):
-            if a == b or (share[b][share[a] > 0] <= 0).any():
-                continue
-            ratio = share[a][share[a] > 0] / share[b][share[a] > 0]
-            copies = max(1, ceil(float(ratio.max(initial=0.0)) - 1e-12))
-            if copies > 1 and not copies_allowed:
-                continue
-            cheaper = (copies * price[b] <= price[a]).all() and (
-                copies * start[b] <= start[a]
-            ).all()
-            if cheaper:
-                kept[a] = False
-                break
-    return kept
-
-
-def unit_price(price: Floats, share: Floats) -> Floats:
-    """[E, T] running cost of serving all demand in fractions of a replica."""
-    useful = share > 0
-    return np.where(useful, price / np.where(useful, share, 1.0), np.inf)
-
-
-def on_grid(
-    engines: Sequence[int], price: Floats, share: Floats, high: Ints, most_cells: float
-) -> list[int]:
-    """The engines that serve cheapest, as many as the grid has room for, in their order."""
-    unit = np.minimum(unit_price(price, share), 1e300).mean(axis=1)
-    cells = np.ones(high.shape[1])
-    grid: list[int] = []
-    for e in sorted(engines, key=lambda e: float(unit[e])):
-        wider = cells * (high[e] + 1)
-        if not grid or wider.mean() <= most_cells:
-            grid.append(e)
-            cells = wider
-    return sorted(grid)
+def _price_of_missing(
+    block: Block, side: int, times: slice, missing: Floats, penalty: Floats
+) -> Floats:
+    """[t, ...] penalty [t, ...] of what is `missing` [t, ...] on a side, or its filling."""
+    with np.errstate(invalid="ignore"):
+        price = np.where(missing > 0, missing * penalty, 0.0)
+    if block.filling is None:
+        return price
+    filled = block.filling.of(side, times, missing)
+    return np.where(missing > 0, np.maximum(price, filled), 0.0)
 
 
 def _required(block: Block) -> Floats:
@@ -304,6 +278,8 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
         np.full(intervals, -1) if block.most is None else block.most,
         np.zeros((0, len(engines))) if block.weight is None else block.weight[:, engines],
         none if block.room is None else block.room,
+        np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
+        1.0 if block.filling is None else block.filling.step,
         COVER_TOLERANCE,
         first,
         np.zeros(len(engines), dtype=np.int64) if fixed is None else fixed[engines],
@@ -421,13 +397,11 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
         allowed &= over_time(within)
     column = [shape[0], *[1] * len(ranges)]
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
-    for cover, side, penalty in zip(covers, sides, penalties, strict=True):
+    for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
         served = block.safe(cover, reaches, side, times)
         missing = np.maximum(0.0, block.need[times].reshape(column) - served)
         missing[missing <= COVER_TOLERANCE] = 0.0
-        with np.errstate(invalid="ignore"):
-            priced = missing * penalty[times].reshape(column)
-        cost += np.where(missing > 0, priced, 0.0)
+        cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))
     allowed &= total >= block.fewest[times].reshape(column)
     if block.most is not None:
         allowed &= total <= block.most[times].reshape(column)

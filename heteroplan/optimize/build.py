@@ -25,6 +25,10 @@ from heteroplan.units import s_to_hours
 
 LARGE = 50_000
 """Pools times intervals beyond which a program is large."""
+MANY_CELLS = 10_000_000
+"""States of all pools' dynamic programs beyond which they are worth compiling."""
+GRID_CELLS = 10_000
+"""Counted of the grid of one role in one group at most."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 
@@ -58,6 +62,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
             pools.extend(_complete(here))
         works.append(_work(place, w, workload, pools, range(first, len(pools)), stages))
     before = _running(scenario, candidates, pools)
+    cells = len(pools) * scenario.horizon.intervals
     return Problem(
         intervals=scenario.horizon.intervals,
         hours=scenario.horizon.interval_hours,
@@ -70,8 +75,20 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         hardware=tuple(hardware_tree(place, pools)),
         before=before,
         fixed_cost=_draining_cost(scenario),
-        large=len(pools) * scenario.horizon.intervals > LARGE,
+        large=cells > LARGE,
+        compiled=cells > LARGE or _grid_cells(works, pools) > MANY_CELLS,
     )
+
+
+def _grid_cells(works: Sequence[WorkSpec], pools: Sequence[PoolSpec]) -> float:
+    """States of the grids of all workloads' roles in all their groups, intervals added up."""
+    grids: dict[tuple[int, str, Role], float] = {}
+    for work in works:
+        for pool in (pools[p] for p in work.pools):
+            kind = (pool.workload, pool.group, pool.role)
+            grids[kind] = grids.get(kind, 1.0) * (1.0 + float(pool.most.max(initial=0)))
+    intervals = len(pools[0].most) if pools else 0
+    return intervals * sum(min(GRID_CELLS, cells) for cells in grids.values())
 
 
 def _stages(candidates: Iterable[Candidate]) -> dict[Role, int]:

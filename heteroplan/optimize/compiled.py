@@ -28,6 +28,8 @@ def _stage(
     most: int,
     weight: _Floats,
     room: _Ints,
+    filling: _Floats,
+    step: float,
     tolerance: float,
     out: _Floats,
 ) -> None:
@@ -61,7 +63,12 @@ def _stage(
                         cover += share[e, t] * counts[e]
                 missing = need - cover
                 if missing > tolerance:
-                    cost += penalty[s, t] * missing
+                    priced = penalty[s, t] * missing
+                    if filling.shape[1] > 0:
+                        at = int(missing / step - 1e-9)
+                        if filling[s, t, at] > priced:
+                            priced = filling[s, t, at]
+                    cost += priced
         out[cell] = cost if allowed else np.inf
         for e in range(engines - 1, -1, -1):
             counts[e] += 1
@@ -145,6 +152,8 @@ def open_path(
     most: _Ints,
     weight: _Floats,
     room: _Ints,
+    filling: _Floats,
+    step: float,
     tolerance: float,
     first: int,
     fixed: _Ints,
@@ -173,7 +182,7 @@ def open_path(
         value = values[offset[i] : offset[i + 1]]
         _stage(
             t, price, share, sides, low, size[:, t], bottom, top, need[t], penalty, fewest[t],
-            most[t], weight, room, tolerance, value,
+            most[t], weight, room, filling, step, tolerance, value,
         )  # fmt: skip
         if i > 0:
             b = (first + i - 1) % intervals
@@ -221,3 +230,22 @@ def open_path(
         )  # fmt: skip
         counts[:, t] = at
     return total, counts
+
+
+@njit(cache=True)
+def cheapest_fill(price: _Floats, steps: _Ints, most: int) -> tuple[_Floats, _Ints]:
+    """See `role_blocks._cheapest_fill`."""
+    engines, intervals = price.shape
+    cost = np.zeros((intervals, most + 1))
+    choice = np.zeros((intervals, most + 1), dtype=np.int64)
+    for t in range(intervals):
+        for g in range(1, most + 1):
+            best = np.inf
+            for f in range(engines):
+                rest = g - steps[f, t]
+                total = price[f, t] + cost[t, rest if rest > 0 else 0]
+                if total < best:
+                    best = total
+                    choice[t, g] = f
+            cost[t, g] = best
+    return cost, choice

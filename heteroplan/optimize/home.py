@@ -1,28 +1,21 @@
 """On one site: a workload's roles as covering blocks under the GPUs that are left."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.blocks import (
-    Block,
-    NodeLoss,
-    Path,
-    cheapest_path,
-    not_beaten,
-    on_grid,
-    unit_price,
-    useful_counts,
-)
-from heteroplan.optimize.bound import sides_of, start_prices
-from heteroplan.optimize.mix import halves_of, mix_share
+from heteroplan.optimize.blocks import Block, NodeLoss, Path, cheapest_path
+from heteroplan.optimize.choice import not_beaten, on_grid, unit_price, useful_counts
+from heteroplan.optimize.cover import is_cover
+from heteroplan.optimize.mix import group_cover, halves_of, mix_share
+from heteroplan.optimize.prices import start_prices
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
-HOME_CELLS = 4_000
-"""Largest grid searched whole; larger blocks are searched near a greedy guide."""
+HOME_CELLS, QUICK_CELLS = 4_000, 1_000
+"""Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
 THRIFT = 1.1
@@ -39,11 +32,17 @@ class Task:
     problem: Problem
     w: int
     held_price: Floats
+    start_price: dict[int, Floats]
+    """[T] of each pool of the workload."""
+    beside: dict[int, Ints]
+    """GPUs left [T] on the rows of its pools by all other workloads."""
     limit: Ints | None
     floor: Ints | None = None
     """[P, T] sizes that a search near a guide need not go below."""
     extra: Floats | float = 0.0
     """[T] share of the demand to have capacity for beyond all of it."""
+    hopes: dict[Hashable, Rank] = field(default_factory=dict)
+    """What the workload would cost in some pools if no other were there, once it is known."""
 
     def need(self) -> Floats:
         """[T] share of the demand to have capacity for."""
@@ -54,12 +53,20 @@ class Task:
         """Steered cost of some pools of a whole plan [P, T]."""
         return sum(
             float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
-            + float(
-                start_prices(self.problem, p, self.held_price[p])
-                @ self.problem.starts_in([p], replicas[[p]])[0]
-            )
+            + float(self.start_price[p] @ self.problem.starts_in([p], replicas[[p]])[0])
             for p in pools
         )
+
+    def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
+        """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""
+        rows = self.problem.rows_of(pools)
+        left = {r: self.beside[r].copy() for r in rows}
+        mine = [p for p in self.problem.works[self.w].pools if replicas[p].any()]
+        for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
+            for r in self.problem.drawn[p]:
+                if r in left:
+                    left[r] -= held
+        return left
 
     def count(self, role: Role, replicas: Ints) -> Ints:
         """[T] replicas of a role in all domains of a plan [P, T]."""
@@ -140,6 +147,25 @@ class Task:
         return total
 
 
+def task_of(
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats,
+    limit: Ints | None = None,
+    floor: Ints | None = None,
+) -> Task:
+    """The task of placing workload w beside the others in `replicas` [P, T]."""
+    pools = problem.works[w].pools
+    others = problem.residual_of(pools, replicas)
+    mine = [p for p in pools if replicas[p].any()]
+    for p, held in zip(mine, problem.held_by(mine, replicas[mine]), strict=True):
+        for r in problem.drawn[p]:
+            others[r] += held
+    start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
+    return Task(problem, w, held_price, start_price, others, limit, floor)
+
+
 type Group = tuple[Role, ...]
 """Roles that are placed together."""
 
@@ -168,6 +194,19 @@ def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) ->
         if placed is not None:
             found.append(placed)
     return min(found, key=lambda placement: placement[0]) if found else None
+
+
+def has_room(task: Task, pools: list[int], replicas: Ints, need: Floats) -> bool:
+    """Whether the GPUs left might let a site serve `need`, each role and pool looked at alone."""
+    left = task.left(pools, replicas)
+    room = {p: room_of(task.problem, p, left, replicas[p]) for p in pools}
+    if task.limit is not None:
+        limits = {p: np.maximum(0, task.limit[p] - replicas[p]) for p in pools}
+        room = {p: np.minimum(room[p], limits[p]) for p in pools}
+    most = replicas.copy()
+    for p in pools:
+        most[p] = room[p]
+    return not less(need, group_cover(task.problem, pools, most)).any()
 
 
 def _place_roles(
@@ -246,13 +285,13 @@ def _cover(
     Also says whether those bound an engine that could have been of more use.
     """
     problem, held_price = task.problem, task.held_price
-    left = problem.residual_of(pools, replicas)
-    room = np.array([_room(problem, p, left, replicas[p]) for p in pools])
+    left = task.left(pools, replicas)
+    room = np.array([room_of(problem, p, left, replicas[p]) for p in pools])
     if task.limit is not None:
         room = np.minimum(room, np.maximum(0, task.limit[pools] - replicas[pools]))
     share = np.array([mix_share(problem, p) for p in pools])
     price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
-    start = np.array([start_prices(problem, p, held_price[p]) for p in pools])
+    start = np.array([task.start_price[p] for p in pools])
     divided = bool(halves_of(problem, pools))
     most = None if divided else task.most(group[0], replicas)
     kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
@@ -278,7 +317,7 @@ def _cover(
         before=None
         if problem.before is None
         else np.maximum(0, problem.before[pools] - replicas[pools, 0]),
-        sides=sides_of([problem.pools[p].stages for p in pools]),
+        sides=_sides_of([problem.pools[p].stages for p in pools]),
         node_loss=node_loss,
         weight=np.array(
             [[problem.pools[p].gpus if r in problem.drawn[p] else 0 for p in pools] for r in rows],
@@ -287,7 +326,7 @@ def _cover(
         room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
             len(rows), problem.intervals
         ),
-        compiled=problem.large,
+        compiled=problem.compiled,
     )
     path = None
     if not block.missing(high).any():
@@ -307,6 +346,12 @@ def _floor(task: Task, pools: list[int], replicas: Ints, high: Ints) -> Ints:
     if task.floor is None:
         return np.zeros_like(high)
     return np.asarray(np.clip(task.floor[pools] - replicas[pools], 0, high))
+
+
+def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:
+    """[S, E] which engines count for each stage that any of them serves; None where all do."""
+    sides = np.array([[s in mine for mine in stages] for s in sorted(set().union(*stages))])
+    return None if sides.all() else sides
 
 
 def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
@@ -351,14 +396,14 @@ def _not_beaten_at_home(
     return kept
 
 
-def _room(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:
+def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:
     """[T] replicas of pool p beside `count` that the GPUs left allow, start-up time included."""
     pool = problem.pools[p]
     room: Ints = np.maximum(0, pool.most - count)
     for r in problem.drawn[p]:
         here = np.maximum(0, left[r]) // pool.gpus
         room = np.minimum(room, here)
-        for ahead in range(1, pool.lead + 1):
+        for ahead in range(1, min(pool.lead, problem.intervals - 1) + 1):
             before = np.roll(here, ahead)
             if not problem.cyclic:
                 before[:ahead] = here[:ahead]
@@ -401,22 +446,23 @@ def _narrowed(block: Block) -> Block:
     First the dearer engines are kept to a replica or two, as long as the others can still
     serve the demand; then all are kept near a greedy cover.
     """
-    if block.cells() <= HOME_CELLS:
+    most = QUICK_CELLS if block.compiled else HOME_CELLS
+    if block.cells() <= most or is_cover(block):
         return block
-    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, HOME_CELLS / 4)
+    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, most / 4)
     for few in (2, 1):
         high = np.minimum(block.high, few)
         high[grid] = block.high[grid]
         narrow = replace(block, high=high)
         if (
-            narrow.cells() <= HOME_CELLS
+            narrow.cells() <= most
             and (narrow.missing(high) <= block.missing(block.high) + COVER_TOLERANCE).all()
         ):
             return narrow
     for window in (3, 1):
         low, high = _around_guide(block, window)
         narrow = replace(block, low=low, high=high)
-        if narrow.cells() <= HOME_CELLS:
+        if narrow.cells() <= most:
             return narrow
     low, high = _around_guide(block, 0)
     return replace(block, low=low, high=high)

@@ -21,9 +21,7 @@ def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
 
 def mix_share(problem: Problem, p: int) -> Floats:
     """[T] share of its workload's demand, in its mix of classes, that one replica serves."""
-    load = problem.pools[p].mix_load
-    usable = np.isfinite(load) & (load > 0)
-    return np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
+    return problem.pools[p].mix_share
 
 
 def halves_of(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:

@@ -60,6 +60,10 @@ class Model:
     """Objective units per unit of the scaled objective."""
     supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
     """(supply row, t) -> constraint, for its dual."""
+    balance_rows: dict[tuple[int, int, int], pulp.LpConstraint] = field(default_factory=dict)
+    """(balance, class, t) -> constraint."""
+    start_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
+    """(pool, t) -> constraint."""
 
     def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
         """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
@@ -194,7 +198,8 @@ def define_balance(model: Model) -> None:
                     if (x := model.x[p][k][t]) is not None
                 ]
                 if terms:
-                    model.add(terms, "==", 0.0, f"balance_{b}_{k}_{t}")
+                    name = f"balance_{b}_{k}_{t}"
+                    model.balance_rows[b, k, t] = model.add(terms, "==", 0.0, name)
 
 
 def define_demand(model: Model) -> None:
@@ -251,7 +256,8 @@ def define_transition(model: Model) -> None:
                 ran = int(problem.before[p])
             elif (now := model.n[p][t]) is not (before := model.n[p][t - 1]):
                 terms += [(now, -1.0), (before, 1.0)]
-            model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
+            row = model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
+            model.start_rows[p, t] = row
 
 
 def define_ratio_band(model: Model) -> None:
@@ -392,14 +398,6 @@ def read_sizes(model: Model) -> Floats:
     return np.array([[n.varValue or 0.0 for n in over_time] for over_time in model.n]).reshape(
         len(model.n), model.problem.intervals
     )
-
-
-def read_supply_prices(model: Model) -> Floats:
-    """[R, T] duals of the supply rows in objective units a GPU, never negative."""
-    prices = np.zeros((len(model.problem.supplies), model.problem.intervals))
-    for (r, t), row in model.supply_rows.items():
-        prices[r, t] = max(0.0, -(row.pi or 0.0)) * model.cost_scale
-    return prices
 
 
 def _cost_terms(model: Model, factor: float) -> Terms:

@@ -10,8 +10,8 @@ from heteroplan.optimize.polish import MipResult, solve_mip
 from heteroplan.optimize.primal import incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.relaxation import bound_at_shortage
-from heteroplan.optimize.search import Progress, Search, ShortageBound, silent
-from heteroplan.optimize.solve import GRACE_S, OPTIMAL_GAP, Outcome
+from heteroplan.optimize.search import GRACE_S, Progress, Search, ShortageBound, silent
+from heteroplan.optimize.solve import OPTIMAL_GAP, Outcome
 from heteroplan.optimize.solver import Effort, Stop, never
 
 

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.home import Placement, Rank, Task, less, place_on_site
+from heteroplan.optimize.home import Placement, Rank, Task, has_room, less, place_on_site, task_of
 from heteroplan.optimize.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.problem import Floats, Ints, Problem
 
@@ -21,6 +21,8 @@ MOST_SPREAD = 8
 """Domains that a workload is spread over so that it can lose one."""
 TRIMS = 4
 """Rounds in which each of those is cut to what the others leave to it."""
+NEAR = 1.003
+"""Multiple of its best hope up to which a placement on one site is left as it is."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -78,15 +80,17 @@ def place(
     parts: dict[str, Floats] | None = None,
     limit: Ints | None = None,
     floor: Ints | None = None,
+    known: Task | None = None,
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
 
+    `known` is the same task where there is one.
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
     `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without them two
     ways are tried: fill the home with whatever fits before going on, or go on as soon as the
     home's cheap engines are out.
     """
-    task = Task(problem, w, held_price, limit, floor)
+    task = known or task_of(problem, w, replicas, held_price, limit, floor)
     promise = problem.works[w].promise
     if promise is None:
         counts = _anywhere(task, replicas, parts)
@@ -97,12 +101,23 @@ def place(
     replicas[list(problem.works[w].pools)] = counts
 
 
+def best_hope(task: Task) -> Rank:
+    """What the workload would cost on its best single site if no other workload were there."""
+    among = sites(task.problem, task.w)
+    nowhere = np.zeros_like(task.held_price, dtype=np.int64)
+    hopes = _hopes(task, nowhere, among, dict.fromkeys(among, task.need()))
+    return min(hopes.values(), default=(0.0, 0.0))
+
+
 def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
     rank, counts = _fill(task, replicas, parts)
     groups = task.problem.groups(task.w)
     plain = len(sites(task.problem, task.w)) == len(groups) > 1
     free = task.problem.works[task.w].max_groups is None
-    if parts is None and plain and free and not task.is_thrifty(counts):
+    if parts is not None or not plain or not free or task.is_thrifty(counts):
+        return counts
+    left, cost = best_hope(task)
+    if rank > (left, cost * NEAR):
         rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
     return counts
 
@@ -138,10 +153,15 @@ def _cheapest_site(
     """The site that serves most of what is wanted from it, at the least cost."""
     options: dict[Site, Placement] = {}
     alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
-    least = {site: task.least_cost(list(site.pools), wanted[site]) for site in alike.values()}
-    for site in sorted(least, key=lambda site: least[site]):
-        if any(rank <= (0.0, least[site]) for rank, _, _ in options.values()):
-            break
+    if trial[list(task.problem.works[task.w].pools)].any():
+        hopes = {s: (0.0, task.least_cost(list(s.pools), wanted[s])) for s in alike.values()}
+    else:
+        hopes = _hopes(task, trial, list(alike.values()), wanted)
+    roomy = {site: has_room(task, list(site.pools), trial, wanted[site]) for site in hopes}
+    for site in sorted(hopes, key=lambda site: (not roomy[site], hopes[site])):
+        best = min((rank for rank, _, _ in options.values()), default=(np.inf, 0.0))
+        if best <= hopes[site] or (best[0] == 0.0 and not roomy[site]):
+            continue
         option = place_on_site(task, list(site.pools), trial, wanted[site])
         if option:
             options[site] = option
@@ -151,14 +171,34 @@ def _cheapest_site(
     return home, options[home]
 
 
+def _hopes(
+    task: Task, trial: Ints, among: list[Site], wanted: dict[Site, Floats]
+) -> dict[Site, Rank]:
+    """What the workload would cost on each site if no other were there."""
+    alone = replace(task, beside={r: task.problem.supplies[r].gpus for r in task.beside})
+    hopes: dict[Site, Rank] = {}
+    for site in among:
+        kind = _kind(task, site, trial, wanted[site])
+        if kind not in task.hopes:
+            option = place_on_site(alone, list(site.pools), trial, wanted[site])
+            task.hopes[kind] = option[0] if option else (float(wanted[site].sum()), 0.0)
+        hopes[site] = task.hopes[kind]
+    return hopes
+
+
 def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
     """Equal for sites where the workload would be placed alike, such as leaves still empty."""
-    problem, pools = task.problem, list(site.pools)
-    left = problem.residual_of(pools, trial)
-    number = {r: i for i, r in enumerate(left)}
+    left = task.left(site.pools, trial)
+    return _kind(task, site, trial, wanted), tuple(gpus.tobytes() for gpus in left.values())
+
+
+def _kind(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
+    """Equal for sites where the workload would be placed alike if no other were there."""
+    problem = task.problem
+    number = {r: i for i, r in enumerate(problem.rows_of(site.pools))}
     return (
         wanted.tobytes(),
-        tuple(gpus.tobytes() for gpus in left.values()),
+        tuple(problem.supplies[r].gpus.tobytes() for r in number),
         tuple(
             (
                 problem.pools[p].candidate,
@@ -167,9 +207,10 @@ def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
                 task.held_price[p].tobytes(),
                 trial[p].tobytes(),
                 None if task.limit is None else task.limit[p].tobytes(),
+                None if task.floor is None else task.floor[p].tobytes(),
                 None if problem.before is None else int(problem.before[p]),
             )
-            for p in pools
+            for p in site.pools
         ),
     )
 
@@ -190,6 +231,8 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     for name, members in groups.items():
         beside = trial.copy()
         beside[members] = 0
+        if tries and not has_room(task, members, beside, served[name] + missing):
+            continue
         option = place_on_site(task, members, beside, served[name] + missing)
         if option:
             beside[members] = option[1]

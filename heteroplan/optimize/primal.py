@@ -10,9 +10,9 @@ from math import ceil
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.bound import pool_prices
 from heteroplan.optimize.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.place import place
+from heteroplan.optimize.prices import pool_prices
 from heteroplan.optimize.problem import (
     COVER_TOLERANCE,
     SERVED_TOLERANCE,
@@ -123,7 +123,7 @@ def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> I
 
     Whoever went short is placed earlier within its priority class next time.
     """
-    rank = {w: i for i, w in enumerate(by_size(problem))}
+    rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
     lost = np.zeros(len(problem.works))
     step = ESCALATION * _gpu_price(problem)
     for _ in range(rounds):

@@ -65,11 +65,17 @@ class PoolSpec:
     """[K, T] replicas kept busy by all demand of a class; inf where it cannot be served."""
     most: Ints
     """[T] replicas that supply leaves room for, and that could be of use."""
+    mix_load: Floats = field(init=False)
+    """[T] replicas kept busy by all demand of the workload in its mix of classes."""
+    mix_share: Floats = field(init=False)
+    """[T] share of the workload's demand, in its mix, that one replica serves."""
 
-    @property
-    def mix_load(self) -> Floats:
-        """[T] replicas kept busy by all demand of the workload in its mix of classes."""
-        return np.asarray(self.load.sum(axis=0))
+    def __post_init__(self) -> None:
+        load = np.asarray(self.load.sum(axis=0))
+        usable = np.isfinite(load) & (load > 0)
+        share = np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
+        object.__setattr__(self, "mix_load", load)
+        object.__setattr__(self, "mix_share", share)
 
     @property
     def counts(self) -> bool:
@@ -180,7 +186,9 @@ class Problem:
     fixed_cost: float = 0.0
     """Of draining those, were none of them kept: what every plan pays, objective units."""
     large: bool = False
-    """Too large for LPs of the whole program; dynamic programs are worth compiling."""
+    """Too large for LPs of the whole program."""
+    compiled: bool = False
+    """Whether dynamic programs are worth compiling."""
     drawn: tuple[tuple[int, ...], ...] = field(init=False)
     """For each pool the supply rows that it draws on."""
 
@@ -256,19 +264,25 @@ class Problem:
 
     def held_by(self, pools: Sequence[int], counts: Ints) -> Ints:
         """[*, T] GPUs of running and of starting replicas of some pools, counts [*, T]."""
-        starts = self.starts_in(pools, counts)
         held = counts.copy()
-        for i, p in enumerate(pools):
-            for ahead in range(1, self.pools[p].lead + 1):
-                held[i] += self.shift(starts[i], ahead)
-            held[i] *= self.pools[p].gpus
-        return held
+        gpus = np.array([self.pools[p].gpus for p in pools], dtype=np.int64)
+        leads = np.array([self.pools[p].lead for p in pools], dtype=np.int64)
+        longest = int(leads.max(initial=0))
+        if not self.cyclic:
+            longest = min(longest, self.intervals - 1)
+        starts = self.starts_in(pools, counts)
+        for ahead in range(1, longest + 1):
+            starting = (leads >= ahead) & starts.any(axis=1)
+            held[starting] += self.shift(starts[starting], ahead)
+        return held * gpus[:, None]
 
     def shift(self, values: NDArray[np.int64], ahead: int) -> NDArray[np.int64]:
-        """[T] values of `ahead` intervals later; 0 past the end of a day that is not cyclic."""
-        moved = np.roll(values, -ahead)
+        """[..., T] values of `ahead` intervals later; 0 past the end of a day not cyclic."""
+        if not self.cyclic and ahead >= self.intervals:
+            return np.zeros_like(values)
+        moved = np.roll(values, -ahead, axis=-1)
         if not self.cyclic:
-            moved[max(0, self.intervals - ahead) :] = 0
+            moved[..., self.intervals - ahead :] = 0
         return moved
 
     def cost(self, replicas: Ints) -> float:
@@ -296,14 +310,13 @@ class Problem:
         """GPUs left [T] on the supply rows of some pools."""
         rows = self.rows_of(pools)
         members = sorted({p for r in rows for p in self.supplies[r].pools})
-        active = [p for p in members if replicas[p].any()]
-        held = dict(zip(active, self.held_by(active, replicas[active]), strict=True))
-        none = np.zeros(self.intervals, dtype=np.int64)
-        return {
-            r: self.supplies[r].gpus
-            - sum((held.get(p, none) for p in self.supplies[r].pools), none)
-            for r in rows
-        }
+        active = [p for p, used in zip(members, replicas[members].any(axis=1), strict=True) if used]
+        left = {r: self.supplies[r].gpus.copy() for r in rows}
+        for p, held in zip(active, self.held_by(active, replicas[active]), strict=True):
+            for r in self.drawn[p]:
+                if r in left:
+                    left[r] -= held
+        return left
 
     def restricted(self, works: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
         """The program of some workloads alone, with `supplies` GPUs left on each row."""

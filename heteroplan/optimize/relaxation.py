@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.optimize import solver
+from heteroplan.optimize.duals import read_prices
 from heteroplan.optimize.model import (
     Model,
     build_model,
@@ -13,9 +14,9 @@ from heteroplan.optimize.model import (
     minimise_shortage,
     read_flow,
     read_sizes,
-    read_supply_prices,
     shortage_terms,
 )
+from heteroplan.optimize.prices import Prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.solver import Effort, Verdict
 
@@ -38,8 +39,8 @@ class Relaxation:
     """[P, T] fractional replicas."""
     flow: tuple[Floats, ...]
     """For each pool [K, T]."""
-    prices: Floats
-    """[R, T] duals of supply, objective units a GPU and interval."""
+    prices: Prices
+    """Duals."""
 
 
 def relax(problem: Problem, effort: Effort) -> Relaxation | None:
@@ -67,7 +68,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
         unserved=unserved,
         sizes=read_sizes(model),
         flow=tuple(read_flow(model)),
-        prices=read_supply_prices(model),
+        prices=read_prices(model),
     )
 
 

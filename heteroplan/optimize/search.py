@@ -10,6 +10,9 @@ from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort, Stop
 
+GRACE_S = 5.0
+"""Beyond the time limit, for a first plan and for a bound where there is none yet."""
+
 type Progress = Callable[[float | None, float, float], None]
 """(cost of the best plan, None while it leaves demand unserved; bound; seconds)"""
 

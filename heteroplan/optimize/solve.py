@@ -29,10 +29,13 @@ import numpy as np
 
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.bound import improve_prices, priced_bound
+from heteroplan.optimize.ascent import improve_prices
+from heteroplan.optimize.bound import priced_bound
+from heteroplan.optimize.large import search_large
 from heteroplan.optimize.mend import WINDOW, repair, short_hours
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
+from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.primal import (
     WHOLE,
     Incumbent,
@@ -48,15 +51,13 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.scarce import spare_scarce
-from heteroplan.optimize.search import Progress, Search, ShortageBound, silent
+from heteroplan.optimize.search import GRACE_S, Progress, Search, ShortageBound, silent
 from heteroplan.optimize.solver import Effort, Stop, Verdict, never
 from heteroplan.optimize.static import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
 PRICE_STEPS = 40
-GRACE_S = 5.0
-"""Beyond the time limit, for a first plan and for a bound where there is none yet."""
 SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 ESCALATIONS = 6
@@ -126,7 +127,7 @@ def solve(
     """
     search = Search(problem, gap, monotonic() + time_limit_s, stop, progress)
     for _ in _stages(search, starts):
-        if search.done():
+        if search.done() or search.closed(OPTIMAL_GAP):
             break
     _last_bound(search)
     _spare_scarce(search)
@@ -144,7 +145,7 @@ def _last_bound(search: Search) -> None:
         return
     until = monotonic() + GRACE_S
     if search.plan.covered:
-        no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
+        no_prices = supply_prices(search.problem)
         found = priced_bound(search.problem, no_prices, lambda: monotonic() > until)
         search.raise_covering_bound(found.value)
     else:
@@ -166,15 +167,18 @@ def _spare_scarce(search: Search) -> None:
 
 def _stages(search: Search, starts: Sequence[Ints]) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
-    no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
-    order = by_size(search.problem)
     for replicas in starts:
         flow = mixed_flow(search.problem, replicas)
         search.offer(incumbent(search.problem, Solution(replicas, flow)))
+    if search.problem.large:
+        yield from search_large(search)
+        return
+    no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
+    order = by_size(search.problem)
     first = place_all(search.problem, no_prices, order, lambda: search.out_of_time(GRACE_S))
     placed = search.offer(first)
     yield
-    blocks = priced_bound(search.problem, no_prices, search.out_of_time)
+    blocks = priced_bound(search.problem, supply_prices(search.problem), search.out_of_time)
     search.raise_covering_bound(blocks.value)
     yield
     if not placed:
@@ -222,7 +226,7 @@ def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
         return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order, search.out_of_time)
 
     best: Incumbent | None = None
-    for found in escalate(problem, near_lp, relaxed.prices, ESCALATIONS):
+    for found in escalate(problem, near_lp, relaxed.prices.supply, ESCALATIONS):
         if best is None or found.rank < best.rank:
             best = found
         search.offer(found)
@@ -237,27 +241,16 @@ def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
     """Prices improved against the integer blocks, then placements at the best of them."""
     problem = search.problem
 
-    def target() -> float:
-        return search.plan.cost if search.plan.covered else search.covering_bound * 1.02
-
-    steps = improve_prices(
-        problem,
-        relaxed.prices,
-        target,
-        steps=PRICE_STEPS,
-        stop=search.out_of_time,
-        enough=min(search.gap, 1e-4),
-    )
+    steps = improve_prices(problem, relaxed.prices, steps=PRICE_STEPS, stop=search.out_of_time)
     best, prices = None, relaxed.prices
     for found, at in steps:
         search.raise_covering_bound(found.value)
         if best is None or found.value > best.value:
             best, prices = found, at
         yield
-    assert best is not None
-    if prices.any():
-        yield from _place_at(search, prices)
-        yield from _swap(search, prices, best.by_work)
+    if best is not None and prices.supply.any():
+        yield from _place_at(search, prices.supply)
+        yield from _swap(search, prices.supply, best.by_work)
 
 
 def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:

@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heteroplan.optimize import blocks
-from heteroplan.optimize.blocks import (
-    Block,
-    block_cost,
-    cheapest_path,
-    not_beaten,
-    on_grid,
-    useful_counts,
-)
+from heteroplan.optimize.blocks import Block, block_cost, cheapest_path
+from heteroplan.optimize.choice import not_beaten, on_grid, useful_counts
 
 
 def block(

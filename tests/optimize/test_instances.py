@@ -8,6 +8,7 @@ import pytest
 from heteroplan.entities.workload import Loss
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound import priced_bound
+from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.primal import Incumbent
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solve import Outcome, solve
@@ -65,6 +66,6 @@ def differences(
     draw = np.random.default_rng(seed)
     for _ in range(3 if best.covered else 0):
         prices = draw.choice(PRICES, (len(problem.supplies), problem.intervals))
-        if (value := priced_bound(problem, prices).value) > ceiling:
+        if (value := priced_bound(problem, supply_prices(problem, prices)).value) > ceiling:
             faults.append(f"bound {value} above {best.cost} at {prices.tolist()}")
     return faults

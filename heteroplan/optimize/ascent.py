@@ -1,0 +1,93 @@
+"""Prices improved against the integer blocks.
+
+A subgradient of the bound points where it may grow, but one alone zigzags: a step follows the
+average of those seen, the newest counting most (the heavy ball of Camerini, Fratta and Maffioli,
+1975), each row scaled by what its price is about. Where some steps in a row do not help, the
+search goes back to the best prices and on in smaller steps.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from heteroplan.optimize.bound import PricedBound, priced_bound
+from heteroplan.optimize.prices import Prices
+from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.solver import Stop
+
+FIRST_STEP, LAST_STEP = 0.02, 1e-4
+"""Part of a row's scale that a price moves where all of the row is out of balance."""
+LONGER = 1.3
+"""The next step after one that helped."""
+NEWEST = 0.3
+"""Weight of the newest subgradient in the average."""
+SUPPLY_SCALE, STARTING_SCALE = 0.03, 10.0
+"""Of prices of supply and of starts beside those of balances."""
+PATIENCE = 3
+"""Steps in a row that do not help."""
+
+
+def improve_prices(
+    problem: Problem, prices: Prices, *, steps: int, stop: Stop, cells: int | None = None
+) -> Iterator[tuple[PricedBound, Prices]]:
+    """Steps from `prices`; yields each bound with its prices."""
+    length, failed = FIRST_STEP, 0
+    best = priced_bound(problem, prices, stop, cells=cells)
+    yield best, prices
+    if not np.isfinite(best.value):
+        return
+    best_prices, direction = prices, best.slope
+    scale = _scale(problem, best.by_work)
+    for _ in range(steps):
+        prices = prices.moved(_scaled(scale, direction), length)
+        found = priced_bound(problem, prices, stop, cells=cells)
+        if stop():
+            return
+        yield found, prices
+        direction = _mixed(found.slope, direction)
+        if found.value > best.value:
+            best, best_prices, failed = found, prices, 0
+            length *= LONGER
+            continue
+        failed += 1
+        if failed == PATIENCE:
+            prices, direction, failed = best_prices, best.slope, 0
+            length /= 2
+            if length < LAST_STEP:
+                return
+
+
+def _scale(problem: Problem, by_work: Floats) -> Prices:
+    """What the price of each row is about, for a row that is off by all of itself."""
+    intervals = max(1, problem.intervals)
+    least = np.maximum(by_work, 1e-12) / intervals
+    gpu_price = np.array([_gpu_price(problem, row.pools) for row in problem.supplies])
+    gpus = np.array([np.maximum(1, row.gpus) for row in problem.supplies], dtype=np.float64)
+    runs = [pool.workload for pool in problem.pools]
+    owner = [each.workload for each in problem.balances]
+    return Prices(
+        supply=SUPPLY_SCALE * gpu_price[:, None] / gpus.reshape(len(gpu_price), intervals),
+        balance=np.array([0.5 * least[w] for w in owner]).reshape(-1, 1, 1),
+        starting=(STARTING_SCALE / least)[runs].reshape(-1, 1),
+    )
+
+
+def _gpu_price(problem: Problem, pools: tuple[int, ...]) -> float:
+    """Running cost of a GPU for an interval in the dearest of some pools."""
+    return max((problem.pools[p].plain_cost / problem.pools[p].gpus for p in pools), default=0.0)
+
+
+def _scaled(scale: Prices, direction: Prices) -> Prices:
+    return Prices(
+        scale.supply * direction.supply,
+        scale.balance * direction.balance,
+        scale.starting * direction.starting,
+    )
+
+
+def _mixed(newest: Prices, before: Prices) -> Prices:
+    return Prices(
+        NEWEST * newest.supply + (1 - NEWEST) * before.supply,
+        NEWEST * newest.balance + (1 - NEWEST) * before.balance,
+        NEWEST * newest.starting + (1 - NEWEST) * before.starting,
+    )

@@ -1,0 +1,137 @@
+"""Rounds of bounds beside the search: prices by LPs, better prices, and blocks with large grids.
+
+A round depends on the program alone, so whoever takes the k-th round finds the same whether it was
+computed in a process beside or in this one.
+"""
+
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from queue import Empty, SimpleQueue
+from signal import SIG_IGN, SIGINT, signal
+from subprocess import PIPE, Popen
+from threading import Thread
+
+import numpy as np
+
+from heteroplan.optimize import solver
+from heteroplan.optimize.ascent import improve_prices
+from heteroplan.optimize.bound import priced_bound
+from heteroplan.optimize.interval_prices import interval_prices
+from heteroplan.optimize.prices import Prices, supply_prices
+from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.solver import Effort, Stop, never
+
+ROUGH = 4
+"""Intervals of which one stands for all in the first round."""
+CELLS, PROVING_CELLS = 1_000, 40_000
+"""States an interval while prices improve, and for the bound that counts."""
+STEPS = 10
+"""Of prices in a round."""
+CHILD = f"from {__name__} import main; main()"
+"""What the process beside runs; its own `__main__` would be another module to pickle."""
+WAIT_S = 0.1
+"""Between looks at whether to stop waiting."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """What one round found."""
+
+    value: float
+    """Proven bound; minus infinity where there is none yet."""
+    prices: Prices
+    by_work: Floats
+    """[W] least cost of each workload at these prices."""
+
+
+def rounds(problem: Problem, stop: Stop = never) -> Iterator[Round]:
+    """Prices of some intervals, of all, then better and better ones."""
+    best_prices = supply_prices(problem)
+    for every in (ROUGH, 1):
+        found = interval_prices(problem, Effort(stop=stop), every)
+        if found is None:
+            return
+        best_prices = found
+        yield _proven(problem, best_prices, stop)
+    steps = improve_prices(problem, best_prices, steps=sys.maxsize, stop=stop, cells=CELLS)
+    best = -np.inf
+    while some := list(islice(steps, STEPS)):
+        for bound, at in some:
+            if bound.value > best:
+                best, best_prices = bound.value, at
+        yield _proven(problem, best_prices, stop)
+
+
+def _proven(problem: Problem, prices: Prices, stop: Stop) -> Round:
+    found = priced_bound(problem, prices, stop, cells=PROVING_CELLS)
+    return Round(found.value, prices, found.by_work)
+
+
+class Rounds:
+    """Rounds one after another, from a process beside where there is a core for it."""
+
+    def __init__(self, problem: Problem, stop: Stop, *, beside: bool | None = None) -> None:
+        """Start a process for them, unless `beside` is false or there is but one core."""
+        self._process: Popen[bytes] | None = None
+        self._here: Iterator[Round] | None = None
+        self._found: SimpleQueue[Round | None] = SimpleQueue()
+        self._stop = stop
+        alone = beside is False or (beside is None and (os.cpu_count() or 1) < 2)
+        if not alone:
+            with suppress(OSError):
+                self._process = Popen([sys.executable, "-c", CHILD], stdin=PIPE, stdout=PIPE)
+        if self._process is None:
+            self._here = rounds(problem, stop)
+            return
+        Thread(target=self._talk, args=(problem, solver.chosen()), daemon=True).start()
+
+    def take(self) -> Round | None:
+        """The next round, waited for; None where there are no more or `stop()` came first."""
+        if self._here is not None:
+            return next(self._here, None)
+        while not self._stop():
+            with suppress(Empty):
+                return self._found.get(timeout=WAIT_S)
+        return None
+
+    def ready(self) -> Iterator[Round]:
+        """Those found already."""
+        with suppress(Empty):
+            while (found := self._found.get_nowait()) is not None:
+                yield found
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _talk(self, problem: Problem, solver_name: str) -> None:
+        """Hand the program over and take rounds until there are no more."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError, EOFError, pickle.UnpicklingError):
+            pickle.dump((problem, solver_name), process.stdin)
+            process.stdin.flush()
+            while True:
+                self._found.put(pickle.load(process.stdout))
+        self._found.put(None)
+
+
+def main() -> None:
+    """The process beside: a program comes in, rounds go out until it is ended."""
+    signal(SIGINT, SIG_IGN)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    problem, solver_name = pickle.load(sys.stdin.buffer)
+    with suppress(BrokenPipeError), solver.using(solver_name):
+        for found in rounds(problem):
+            pickle.dump(found, out)
+            out.flush()

@@ -1,0 +1,138 @@
+"""The search on large programs, where LPs of the whole are out of reach.
+
+1. *Prices.* Those of the bound (`bounding`) steer workloads off what others need more.
+2. *Plan.* Workloads placed one after another at these prices, the small ones first: they suffer
+   most from a second home.
+3. *Sweeps.* Each workload again beside the others, while the prices fade.
+4. *Again* at the next prices, until gap, time or patience end it. Whoever the plan before cost most
+   above its own bound goes earlier (squeaky wheel optimisation, Joslin and Clements 1999).
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from heteroplan.optimize.bounding import Round, Rounds
+from heteroplan.optimize.home import Task, less, task_of
+from heteroplan.optimize.mix import group_cover, mixed_flow
+from heteroplan.optimize.place import best_hope, place
+from heteroplan.optimize.primal import Incumbent, by_size, incumbent, place_all, reinsert, steered
+from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.refit import is_plain, refit
+from heteroplan.optimize.search import GRACE_S, Search
+
+STEERING = (1.0, 0.6, 0.8)
+"""Parts of the supply prices at which plans begin, in turn."""
+FADING = (0.8, 0.6, 0.4, 0.2, 0.0, 0.0)
+"""And at which the sweeps over them follow."""
+LEAST_GAIN = 1e-4
+"""Of a sweep without prices; below, the plan is left as it is."""
+DEAR, DEAR_SHARE = 0.02, 1e-4
+"""Excess over its own bound, relative and as a share of the whole, that moves a workload up."""
+PLANS = 12
+"""Plans begun at most."""
+
+
+def search_large(search: Search, beside: bool | None = None) -> Iterator[None]:
+    """The method in order; the caller may stop at each yield."""
+    problem = search.problem
+    rounds = Rounds(problem, search.out_of_time, beside=beside)
+    try:
+        yield from _in_rounds(search, rounds)
+    finally:
+        rounds.close()
+
+
+def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
+    problem = search.problem
+    order = by_size(problem)[::-1]
+    order.sort(key=lambda w: problem.works[w].priority)
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    found = _next(search, rounds, None)
+    for i in range(PLANS):
+        steered_at = STEERING[i % len(STEERING)]
+        prices = no_prices if found is None else found.prices.supply
+        grace_s = 0.0 if search.best else GRACE_S
+        plan = place_all(problem, steered_at * prices, order, partial(search.out_of_time, grace_s))
+        search.offer(plan)
+        yield
+        if found is None:
+            return
+        order = _squeaky(problem, plan, found, order)
+        found = _next(search, rounds, found)
+        for part in FADING:
+            before = plan.cost
+            plan = _swept(search, plan, part * steered_at * prices, order)
+            search.offer(plan)
+            yield
+            if part == 0.0 and before - plan.cost < LEAST_GAIN * before:
+                break
+        found = _next(search, rounds, found)
+        yield
+
+
+def _next(search: Search, rounds: Rounds, before: Round | None) -> Round | None:
+    """The next round, or the one before where there are no more; its bound is kept."""
+    found = rounds.take()
+    if found is None:
+        return before
+    search.raise_covering_bound(found.value)
+    return found
+
+
+def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
+    """Each workload again beside the others, kept where it costs less at these prices."""
+    problem = search.problem
+    held_price = steered(problem, prices)
+    replicas = plan.solution.replicas.copy()
+    for w in order:
+        if search.out_of_time():
+            break
+        pools = list(problem.works[w].pools)
+        if is_plain(problem, w):
+            refit(problem, w, replicas, held_price)
+            task = task_of(problem, w, replicas, held_price)
+            here = _rank(task, replicas)
+            if here <= best_hope(task):
+                continue
+            trial = replicas.copy()
+            trial[pools] = 0
+            place(problem, w, trial, held_price, known=task)
+            refit(problem, w, trial, held_price)
+            if _rank(task, trial) < here:
+                replicas = trial
+        else:
+            flow = mixed_flow(problem, replicas)
+            standing = incumbent(problem, Solution(replicas, flow))
+            replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def _rank(task: Task, replicas: Ints) -> tuple[float, float]:
+    """Demand left unserved and steered cost of one workload in a plan [P, T]."""
+    pools = list(task.problem.works[task.w].pools)
+    groups = task.problem.groups(task.w).values()
+    served = np.sum([group_cover(task.problem, each, replicas) for each in groups], axis=0)
+    return float(less(task.need(), served).sum()), task.cost(pools, replicas)
+
+
+def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[int]) -> list[int]:
+    """`order` with those moved up, within their priority, that cost most above their own bound."""
+    held_price = steered(problem, found.prices.supply)
+    least = np.maximum(found.by_work, 1e-12)
+    excess = np.array(
+        [
+            task_of(problem, w, plan.solution.replicas, held_price).cost(
+                list(work.pools), plan.solution.replicas
+            )
+            for w, work in enumerate(problem.works)
+        ]
+    )
+    excess -= least
+    noted = (excess > DEAR * least) & (excess > DEAR_SHARE * least.sum())
+    place_in = {
+        w: i - noted[w] * len(order) * min(1.0, 10.0 * excess[w] / least[w])
+        for i, w in enumerate(order)
+    }
+    return sorted(order, key=lambda w: (problem.works[w].priority, place_in[w]))
