@@ -17,8 +17,8 @@ from heteroplan.optimize.solver import Stop
 
 FIRST_STEP, LAST_STEP = 0.02, 1e-4
 """Part of a row's scale that a price moves where all of the row is out of balance."""
-LONGER = 1.3
-"""The next step after one that helped."""
+LONGER, SHORTER = 1.3, 3.0
+"""The next step after one that helped, and after some that did not."""
 NEWEST = 0.3
 """Weight of the newest subgradient in the average."""
 SUPPLY_SCALE, STARTING_SCALE = 0.03, 10.0
@@ -52,7 +52,7 @@ def improve_prices(
         failed += 1
         if failed == PATIENCE:
             prices, direction, failed = best_prices, best.slope, 0
-            length /= 2
+            length /= SHORTER
             if length < LAST_STEP:
                 return
 

@@ -9,7 +9,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
@@ -49,15 +49,22 @@ class Round:
     """[W] least cost of each workload at these prices."""
 
 
-def rounds(problem: Problem, stop: Stop = never) -> Iterator[Round]:
-    """Prices of some intervals, of all, then better and better ones."""
-    best_prices = supply_prices(problem)
+def rounds(
+    problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
+) -> Iterator[Round]:
+    """Prices of some intervals, of all, then better and better ones.
+
+    `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
+    """
+    best_prices, unbalanced = supply_prices(problem), "balance prices" in without
     for every in (ROUGH, 1):
         found = interval_prices(problem, Effort(stop=stop), every)
         if found is None:
             return
-        best_prices = found
+        best_prices = replace(found, balance=0.0 * found.balance) if unbalanced else found
         yield _proven(problem, best_prices, stop)
+    if unbalanced or "price steps" in without:
+        return
     steps = improve_prices(problem, best_prices, steps=sys.maxsize, stop=stop, cells=CELLS)
     best = -np.inf
     while some := list(islice(steps, STEPS)):
@@ -75,28 +82,33 @@ def _proven(problem: Problem, prices: Prices, stop: Stop) -> Round:
 class Rounds:
     """Rounds one after another, from a process beside where there is a core for it."""
 
-    def __init__(self, problem: Problem, stop: Stop, *, beside: bool | None = None) -> None:
+    def __init__(
+        self, problem: Problem, stop: Stop, without: frozenset[str], beside: bool | None
+    ) -> None:
         """Start a process for them, unless `beside` is false or there is but one core."""
         self._process: Popen[bytes] | None = None
         self._here: Iterator[Round] | None = None
         self._found: SimpleQueue[Round | None] = SimpleQueue()
-        self._stop = stop
+        self._stop, self._ended = stop, False
         alone = beside is False or (beside is None and (os.cpu_count() or 1) < 2)
         if not alone:
             with suppress(OSError):
                 self._process = Popen([sys.executable, "-c", CHILD], stdin=PIPE, stdout=PIPE)
         if self._process is None:
-            self._here = rounds(problem, stop)
+            self._here = rounds(problem, stop, without)
             return
-        Thread(target=self._talk, args=(problem, solver.chosen()), daemon=True).start()
+        order = (problem, without, solver.chosen())
+        Thread(target=self._talk, args=(order,), daemon=True).start()
 
     def take(self) -> Round | None:
         """The next round, waited for; None where there are no more or `stop()` came first."""
         if self._here is not None:
             return next(self._here, None)
-        while not self._stop():
+        while not self._ended and not self._stop():
             with suppress(Empty):
-                return self._found.get(timeout=WAIT_S)
+                found = self._found.get(timeout=WAIT_S)
+                self._ended = found is None
+                return found
         return None
 
     def ready(self) -> Iterator[Round]:
@@ -111,14 +123,14 @@ class Rounds:
             self._process.kill()
             self._process.wait()
 
-    def _talk(self, problem: Problem, solver_name: str) -> None:
+    def _talk(self, order: tuple[Problem, frozenset[str], str]) -> None:
         """Hand the program over and take rounds until there are no more."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError, EOFError, pickle.UnpicklingError):
-            pickle.dump((problem, solver_name), process.stdin)
+            pickle.dump(order, process.stdin)
             process.stdin.flush()
             while True:
                 self._found.put(pickle.load(process.stdout))
@@ -130,8 +142,8 @@ def main() -> None:
     signal(SIGINT, SIG_IGN)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    problem, solver_name = pickle.load(sys.stdin.buffer)
+    problem, without, solver_name = pickle.load(sys.stdin.buffer)
     with suppress(BrokenPipeError), solver.using(solver_name):
-        for found in rounds(problem):
+        for found in rounds(problem, never, without):
             pickle.dump(found, out)
             out.flush()

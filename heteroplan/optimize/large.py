@@ -22,54 +22,72 @@ from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.refit import is_plain, refit
 from heteroplan.optimize.search import GRACE_S, Search
 
-STEERING = (1.0, 0.6, 0.8)
-"""Parts of the supply prices at which plans begin, in turn."""
-FADING = (0.8, 0.6, 0.4, 0.2, 0.0, 0.0)
-"""And at which the sweeps over them follow."""
+STEERING = ((1.0, 0.8, 0.6), (1.0, 0.8, 0.6))
+"""Parts of a round's supply prices at which plans begin, round by round."""
+FADING = (0.6, 0.4, 0.2, 0.0, 0.0)
+"""And at which the sweeps over the best of them follow."""
 LEAST_GAIN = 1e-4
 """Of a sweep without prices; below, the plan is left as it is."""
 DEAR, DEAR_SHARE = 0.02, 1e-4
 """Excess over its own bound, relative and as a share of the whole, that moves a workload up."""
-PLANS = 12
-"""Plans begun at most."""
+TURNS = 4
+"""Times that plans are begun anew."""
 
 
 def search_large(search: Search, beside: bool | None = None) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     problem = search.problem
-    rounds = Rounds(problem, search.out_of_time, beside=beside)
+    rounds = Rounds(problem, search.out_of_time, search.without, beside)
     try:
         yield from _in_rounds(search, rounds)
     finally:
+        if search.out_of_time():
+            for found in rounds.ready():
+                search.raise_covering_bound(found.value)
         rounds.close()
 
 
 def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
+    """Plans begun at the prices of every round, sweeps over the best of them, and again."""
     problem = search.problem
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.works[w].priority)
-    no_prices = np.zeros((len(problem.supplies), problem.intervals))
     found = _next(search, rounds, None)
-    for i in range(PLANS):
-        steered_at = STEERING[i % len(STEERING)]
-        prices = no_prices if found is None else found.prices.supply
-        grace_s = 0.0 if search.best else GRACE_S
-        plan = place_all(problem, steered_at * prices, order, partial(search.out_of_time, grace_s))
-        search.offer(plan)
-        yield
-        if found is None:
-            return
-        order = _squeaky(problem, plan, found, order)
-        found = _next(search, rounds, found)
-        for part in FADING:
-            before = plan.cost
-            plan = _swept(search, plan, part * steered_at * prices, order)
-            search.offer(plan)
+    yield
+    for _ in range(TURNS):
+        best: Incumbent | None = None
+        for steering in STEERING:
+            for part in steering:
+                plan = _begun(search, found, part, order)
+                search.offer(plan)
+                yield
+                if found is not None and search.uses("squeaky order"):
+                    order = _squeaky(problem, plan, found, order)
+                if best is None or plan.rank < best.rank:
+                    best = plan
+            found = _next(search, rounds, found)
             yield
-            if part == 0.0 and before - plan.cost < LEAST_GAIN * before:
+        assert best is not None
+        for part in FADING if search.uses("sweeps") else ():
+            if found is None:
+                return
+            before = best
+            best = _swept(search, best, part * found.prices.supply, order)
+            search.offer(best)
+            found = _next(search, rounds, found)
+            yield
+            if part == 0.0 and before.cost - best.cost < LEAST_GAIN * before.cost:
                 break
-        found = _next(search, rounds, found)
-        yield
+
+
+def _begun(search: Search, found: Round | None, part: float, order: Sequence[int]) -> Incumbent:
+    """Workloads placed in `order` at a part of a round's prices."""
+    problem = search.problem
+    prices = np.zeros((len(problem.supplies), problem.intervals))
+    if found is not None and search.uses("steering"):
+        prices = part * found.prices.supply
+    grace_s = 0.0 if search.best else GRACE_S
+    return place_all(problem, prices, order, partial(search.out_of_time, grace_s))
 
 
 def _next(search: Search, rounds: Rounds, before: Round | None) -> Round | None:

@@ -13,6 +13,18 @@ from heteroplan.optimize.solver import Effort, Stop
 GRACE_S = 5.0
 """Beyond the time limit, for a first plan and for a bound where there is none yet."""
 
+INGREDIENTS = (
+    "balance prices",
+    "price steps",
+    "steering",
+    "squeaky order",
+    "sweeps",
+    "guide",
+    "swaps",
+    "polish",
+)
+"""What the method can do without, to see what each is worth: see `optimize`."""
+
 type Progress = Callable[[float | None, float, float], None]
 """(cost of the best plan, None while it leaves demand unserved; bound; seconds)"""
 
@@ -49,6 +61,8 @@ class Search:
     """On the cost of plans that leave no more unserved than the best one, which leaves some."""
     shortage_bounds: list[ShortageBound] = field(default_factory=list)
     interrupted: bool = False
+    without: frozenset[str] = frozenset()
+    """Ingredients that are left out."""
 
     @property
     def plan(self) -> Incumbent:
@@ -62,6 +76,11 @@ class Search:
         if self.best is None or not any(self.best.unserved.values()):
             return self.covering_bound
         return self.short_bound
+
+    def uses(self, ingredient: str) -> bool:
+        """Whether an ingredient of the method takes part."""
+        assert ingredient in INGREDIENTS
+        return ingredient not in self.without
 
     def out_of_time(self, grace_s: float = 0.0) -> bool:
         """Whether the clock, `grace_s` past the deadline, or the user ends the search."""

@@ -90,7 +90,9 @@ class Outcome:
         objective = plan.cost + extra_cost
         as_short = all(lost <= self.unserved[p] + WHOLE for p, lost in plan.unserved.items())
         bound = self.bound
-        if not as_short:
+        if not as_short and problem.large:
+            bound = 0.0
+        elif not as_short:
             effort = Effort(deadline=monotonic() + GRACE_S)
             bound = bound_at_shortage(problem, plan.unserved, effort) or 0.0
         termination = self.termination
@@ -119,14 +121,20 @@ def solve(
     stop: Stop = never,
     progress: Progress = silent,
     starts: Sequence[Ints] = (),
+    without: frozenset[str] = frozenset(),
+    beside: bool | None = None,
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
+
+    `without` leaves ingredients of the method out (`search.INGREDIENTS`). Bounds of large programs
+    are computed in a process beside, where there are two cores or as `beside` says; the outcome
+    is the same.
 
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    search = Search(problem, gap, monotonic() + time_limit_s, stop, progress)
-    for _ in _stages(search, starts):
+    search = Search(problem, gap, monotonic() + time_limit_s, stop, progress, without=without)
+    for _ in _stages(search, starts, beside):
         if search.done() or search.closed(OPTIMAL_GAP):
             break
     _last_bound(search)
@@ -148,7 +156,7 @@ def _last_bound(search: Search) -> None:
         no_prices = supply_prices(search.problem)
         found = priced_bound(search.problem, no_prices, lambda: monotonic() > until)
         search.raise_covering_bound(found.value)
-    else:
+    elif not search.problem.large:
         effort = Effort(deadline=until)
         found_short = bound_at_shortage(search.problem, search.plan.unserved, effort)
         search.raise_short_bound(found_short or 0.0)
@@ -165,13 +173,13 @@ def _spare_scarce(search: Search) -> None:
         search.best = spare_scarce(search.problem, search.best, stop)
 
 
-def _stages(search: Search, starts: Sequence[Ints]) -> Iterator[None]:
+def _stages(search: Search, starts: Sequence[Ints], beside: bool | None) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     for replicas in starts:
         flow = mixed_flow(search.problem, replicas)
         search.offer(incumbent(search.problem, Solution(replicas, flow)))
     if search.problem.large:
-        yield from search_large(search)
+        yield from search_large(search, beside)
         return
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
     order = by_size(search.problem)
@@ -191,11 +199,14 @@ def _stages(search: Search, starts: Sequence[Ints]) -> Iterator[None]:
         if not any(relaxed.unserved.values()):
             search.raise_covering_bound(relaxed.bound)
             yield
-        yield from _plans_near_lp(search, relaxed)
-        yield from _swap(search, no_prices, blocks.by_work)
+        if search.uses("guide"):
+            yield from _plans_near_lp(search, relaxed)
+        if search.uses("swaps"):
+            yield from _swap(search, no_prices, blocks.by_work)
         if not any(relaxed.unserved.values()):
             yield from _price_stage(search, relaxed)
-    yield from _polish_stage(search)
+    if search.uses("polish"):
+        yield from _polish_stage(search)
     yield from _whole_program(search)
 
 
@@ -241,16 +252,22 @@ def _price_stage(search: Search, relaxed: Relaxation) -> Iterator[None]:
     """Prices improved against the integer blocks, then placements at the best of them."""
     problem = search.problem
 
-    steps = improve_prices(problem, relaxed.prices, steps=PRICE_STEPS, stop=search.out_of_time)
-    best, prices = None, relaxed.prices
+    start = relaxed.prices
+    if not search.uses("balance prices"):
+        start = supply_prices(problem, start.supply)
+    count = PRICE_STEPS if search.uses("price steps") else 0
+    steps = improve_prices(problem, start, steps=count, stop=search.out_of_time)
+    best, prices = None, start
     for found, at in steps:
         search.raise_covering_bound(found.value)
         if best is None or found.value > best.value:
             best, prices = found, at
         yield
     if best is not None and prices.supply.any():
-        yield from _place_at(search, prices.supply)
-        yield from _swap(search, prices.supply, best.by_work)
+        if search.uses("steering"):
+            yield from _place_at(search, prices.supply)
+        if search.uses("swaps"):
+            yield from _swap(search, prices.supply, best.by_work)
 
 
 def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Scenario -> plan: the stages in order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 from heteroplan.entities.capacity import Candidate
@@ -22,7 +23,10 @@ from heteroplan.plan.greedy_topology import greedy_topology
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
 
-METHODS = {"auto": solve, "mip": solve_as_one_mip}
+METHODS = ("auto", "mip")
+type Solving = Callable[..., Outcome]
+"""`solve`, or another method with its arguments."""
+
 SETTLE_SHARE = 0.05
 """Of the time limit, kept for packing; as much again may be taken beyond it."""
 SETTLE_S = 2.0
@@ -39,22 +43,26 @@ def make_plan(
     progress: Progress = lambda cost, bound, seconds: None,
     compare: bool = True,
     method: str = "auto",
+    without: frozenset[str] = frozenset(),
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
     Solving ends at the relative `gap`, after `time_limit_s`, or when `stop()` says so.
     `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
     those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
+    `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
+    On large programs the greedy schedule is no start, only a baseline.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
-    problem = build_problem(scenario, candidates)
-    paired = greedy_topology(problem, scenario, pairs=True)
-    starts = (paired.replicas,)
     began = monotonic()
+    problem = build_problem(scenario, candidates)
+    paired = None if problem.large else greedy_topology(problem, scenario, pairs=True)
+    starts = () if paired is None else (paired.replicas,)
+    solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
     outcome, settled = _solved(
-        scenario, candidates, problem, starts, gap, time_limit_s, stop, progress, method
+        scenario, candidates, problem, starts, gap, time_limit_s, stop, progress, solving, began
     )
     covered = not any(outcome.unserved.values())
     progress(outcome.objective if covered else None, outcome.bound, monotonic() - began)
@@ -62,6 +70,7 @@ def make_plan(
     verify(plan, gap=gap)
     if not compare:
         return plan
+    paired = paired or greedy_topology(problem, scenario, pairs=True)
     savings = baselines(plan, problem, paired=paired, gap=gap, stop=stop, time_limit_s=time_limit_s)
     return replace(plan, savings=savings)
 
@@ -70,12 +79,13 @@ def _solved(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     problem: Problem,
-    starts: Sequence[Ints],
+    starts: tuple[Ints, ...],
     gap: float,
     time_limit_s: float,
     stop: Stop,
     progress: Progress,
-    method: str,
+    solving: Solving,
+    began: float,
 ) -> tuple[Outcome, Settled]:
     """Sizes and where they stand.
 
@@ -83,7 +93,7 @@ def _solved(
     between nodes cost the gap. What is proved is proved of the program with all supply. Some of
     the time limit is kept for nodes, and a little may be taken beyond it.
     """
-    began, wanted = monotonic(), gap
+    wanted = gap
     given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
     proof: Outcome | None = None
     found: tuple[Outcome, Settled] | None = None
@@ -100,7 +110,7 @@ def _solved(
     while True:
         left = time_limit_s * (1 - SETTLE_SHARE) - (monotonic() - began)
         try:
-            outcome = METHODS[method](
+            outcome = solving(
                 program, gap=wanted, time_limit_s=left, stop=stop, progress=told, starts=starts
             )
             plan = incumbent(problem, outcome.solution)
