@@ -15,7 +15,7 @@ from heteroplan.optimize.prices import Prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.solver import Stop
 
-FIRST_STEP, LAST_STEP = 0.02, 1e-4
+FIRST_STEP, LAST_STEP = 0.01, 1e-4
 """Part of a row's scale that a price moves where all of the row is out of balance."""
 LONGER, SHORTER = 1.3, 3.0
 """The next step after one that helped, and after some that did not."""
@@ -28,10 +28,16 @@ PATIENCE = 3
 
 
 def improve_prices(
-    problem: Problem, prices: Prices, *, steps: int, stop: Stop, cells: int | None = None
+    problem: Problem,
+    prices: Prices,
+    length: float = FIRST_STEP,
+    *,
+    steps: int,
+    stop: Stop,
+    cells: int | None = None,
 ) -> Iterator[tuple[PricedBound, Prices]]:
-    """Steps from `prices`; yields each bound with its prices."""
-    length, failed = FIRST_STEP, 0
+    """Steps from `prices`, the first of this length; yields each bound with its prices."""
+    failed = 0
     best = priced_bound(problem, prices, stop, cells=cells)
     yield best, prices
     if not np.isfinite(best.value):

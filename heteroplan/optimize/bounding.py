@@ -10,28 +10,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from subprocess import PIPE, Popen
 from threading import Thread
 
-import numpy as np
-
 from heteroplan.optimize import solver
-from heteroplan.optimize.ascent import improve_prices
+from heteroplan.optimize.ascent import FIRST_STEP, improve_prices
 from heteroplan.optimize.bound import priced_bound
-from heteroplan.optimize.interval_prices import interval_prices
+from heteroplan.optimize.lp_prices import best_of, interval_prices, workload_prices
 from heteroplan.optimize.prices import Prices, supply_prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.solver import Effort, Stop, never
 
-ROUGH = 4
-"""Intervals of which one stands for all in the first round."""
+EVERY = (4, 2)
+"""Intervals of which one stands for all, in the first rounds."""
 CELLS, PROVING_CELLS = 1_000, 40_000
 """States an interval while prices improve, and for the bound that counts."""
 STEPS = 10
 """Of prices in a round."""
+STEP_ROUNDS = 3
+"""Rounds of steps after workloads looked for prices of their own."""
 CHILD = f"from {__name__} import main; main()"
 """What the process beside runs; its own `__main__` would be another module to pickle."""
 WAIT_S = 0.1
@@ -57,7 +56,7 @@ def rounds(
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best_prices, unbalanced = supply_prices(problem), "balance prices" in without
-    for every in (ROUGH, 1):
+    for every in EVERY:
         found = interval_prices(problem, Effort(stop=stop), every)
         if found is None:
             return
@@ -65,13 +64,32 @@ def rounds(
         yield _proven(problem, best_prices, stop)
     if unbalanced or "price steps" in without:
         return
-    steps = improve_prices(problem, best_prices, steps=sys.maxsize, stop=stop, cells=CELLS)
-    best = -np.inf
-    while some := list(islice(steps, STEPS)):
-        for bound, at in some:
-            if bound.value > best:
-                best, best_prices = bound.value, at
-        yield _proven(problem, best_prices, stop)
+    length = FIRST_STEP
+    while not stop():
+        if "workload prices" not in without:
+            suited = workload_prices(problem, best_prices, Effort(stop=stop))
+            if suited is None:
+                return
+            best_prices = _better_of(problem, best_prices, suited, stop)
+            yield _proven(problem, best_prices, stop)
+        for _ in range(STEP_ROUNDS):
+            best_prices = _improved(problem, best_prices, length, stop)
+            yield _proven(problem, best_prices, stop)
+            length /= 2
+
+
+def _improved(problem: Problem, prices: Prices, length: float, stop: Stop) -> Prices:
+    """The best of some steps from `prices`, the first of this length."""
+    steps = improve_prices(problem, prices, length, steps=STEPS, stop=stop, cells=CELLS)
+    return max(steps, key=lambda step: step[0].value)[1]
+
+
+def _better_of(problem: Problem, one: Prices, other: Prices, stop: Stop) -> Prices:
+    """At the supply prices of both, for each workload those of its own that prove more."""
+    least, others = (
+        priced_bound(problem, each, stop, cells=CELLS).by_work for each in (one, other)
+    )
+    return best_of(problem, one, other, others > least)
 
 
 def _proven(problem: Problem, prices: Prices, stop: Stop) -> Round:
@@ -98,7 +116,8 @@ class Rounds:
             self._here = rounds(problem, stop, without)
             return
         order = (problem, without, solver.chosen())
-        Thread(target=self._talk, args=(order,), daemon=True).start()
+        self._talker = Thread(target=self._talk, args=(order,), daemon=True)
+        self._talker.start()
 
     def take(self) -> Round | None:
         """The next round, waited for; None where there are no more or `stop()` came first."""
@@ -120,8 +139,9 @@ class Rounds:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            with suppress(BrokenPipeError), self._process:
+                self._process.kill()
+                self._talker.join()
 
     def _talk(self, order: tuple[Problem, frozenset[str], str]) -> None:
         """Hand the program over and take rounds until there are no more."""

@@ -12,10 +12,26 @@ def read_prices(model: Model) -> Prices:
     prices = supply_prices(model.problem)
     for (r, t), row in model.supply_rows.items():
         prices.supply[r, t] = max(0.0, -(row.pi or 0.0)) * model.cost_scale
+    _add_full_pools(model, prices.supply)
     for (b, k, t), row in model.balance_rows.items():
         prices.balance[b, k, t] = -(row.pi or 0.0) * model.cost_scale
     prices.starting[:] = _due(model, prices.supply)
     return prices
+
+
+def _add_full_pools(model: Model, supply: Floats) -> None:
+    """Where one pool fills a row, the LP may price the pool's largest size instead of the row."""
+    problem = model.problem
+    for p, pool in enumerate(problem.pools):
+        for t, size in enumerate(model.n[p]):
+            worth = -(size.dj or 0.0) * model.cost_scale
+            filled = [
+                r
+                for r in problem.drawn[p]
+                if problem.supplies[r].gpus[t] == pool.most[t] * pool.gpus
+            ]
+            if worth > 0 and filled:
+                supply[filled[0], t] += worth / pool.gpus
 
 
 def _due(model: Model, supply: Floats) -> Floats:

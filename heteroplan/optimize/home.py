@@ -14,7 +14,7 @@ from heteroplan.optimize.mix import group_cover, halves_of, mix_share
 from heteroplan.optimize.prices import start_prices
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
-HOME_CELLS, QUICK_CELLS = 4_000, 1_000
+HOME_CELLS, QUICK_CELLS = 4_000, 2_000
 """Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""

@@ -1,5 +1,6 @@
 """The search on large programs, where LPs of the whole are out of reach.
 
+0. *Guide.* A first plan near small LPs (`guide`): homes for each workload, and sizes there.
 1. *Prices.* Those of the bound (`bounding`) steer workloads off what others need more.
 2. *Plan.* Workloads placed one after another at these prices, the small ones first: they suffer
    most from a second home.
@@ -14,14 +15,25 @@ from functools import partial
 import numpy as np
 
 from heteroplan.optimize.bounding import Round, Rounds
+from heteroplan.optimize.guide import guide
 from heteroplan.optimize.home import Task, less, task_of
 from heteroplan.optimize.mix import group_cover, mixed_flow
 from heteroplan.optimize.place import best_hope, place
-from heteroplan.optimize.primal import Incumbent, by_size, incumbent, place_all, reinsert, steered
+from heteroplan.optimize.primal import (
+    Incumbent,
+    by_size,
+    incumbent,
+    place_all,
+    place_guided,
+    reinsert,
+    steered,
+)
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.refit import is_plain, refit
 from heteroplan.optimize.search import GRACE_S, Search
 
+GUIDED = 0.5
+"""Part of the guide's supply prices at which a plan near it is placed."""
 STEERING = ((1.0, 0.8, 0.6), (1.0, 0.8, 0.6))
 """Parts of a round's supply prices at which plans begin, round by round."""
 FADING = (0.6, 0.4, 0.2, 0.0, 0.0)
@@ -52,10 +64,13 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     problem = search.problem
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.works[w].priority)
+    best = _guided(search, order) if search.uses("guide") else None
+    if best is not None:
+        search.offer(best)
+        yield
     found = _next(search, rounds, None)
     yield
     for _ in range(TURNS):
-        best: Incumbent | None = None
         for steering in STEERING:
             for part in steering:
                 plan = _begun(search, found, part, order)
@@ -78,6 +93,42 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
             yield
             if part == 0.0 and before.cost - best.cost < LEAST_GAIN * before.cost:
                 break
+        best = None
+
+
+def _guided(search: Search, order: Sequence[int]) -> Incumbent | None:
+    """A plan near small LPs (`guide`); who goes short is placed anywhere. None without a guide."""
+    problem = search.problem
+    near = guide(problem, search.effort())
+    if near is None:
+        return None
+    prices = GUIDED * near.prices
+    first = place_guided(
+        near.program, prices, near.flow, near.sizes, order, partial(search.out_of_time, GRACE_S)
+    )
+    replicas = near.spread_out(problem, first.solution.replicas)
+    for supply in (prices, 0.0 * prices):
+        for w in order:
+            refit(problem, w, replicas, steered(problem, supply))
+    held_price = steered(problem, 0.0 * prices)
+    lost = {w: _rank(task_of(problem, w, replicas, held_price), replicas)[0] for w in order}
+    for w in sorted(order, key=lambda w: (problem.works[w].priority, -lost[w])):
+        if lost[w] > 0 and is_plain(problem, w) and not search.out_of_time():
+            replicas = _placed_again(problem, w, replicas, held_price)
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> Ints:
+    """Sizes in which workload w stands wherever it costs least, if that is better."""
+    task = task_of(problem, w, replicas, held_price)
+    here = _rank(task, replicas)
+    if here <= best_hope(task):
+        return replicas
+    trial = replicas.copy()
+    trial[list(problem.works[w].pools)] = 0
+    place(problem, w, trial, held_price, known=task)
+    refit(problem, w, trial, held_price)
+    return trial if _rank(task, trial) < here else replicas
 
 
 def _begun(search: Search, found: Round | None, part: float, order: Sequence[int]) -> Incumbent:
@@ -107,19 +158,9 @@ def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]
     for w in order:
         if search.out_of_time():
             break
-        pools = list(problem.works[w].pools)
         if is_plain(problem, w):
             refit(problem, w, replicas, held_price)
-            task = task_of(problem, w, replicas, held_price)
-            here = _rank(task, replicas)
-            if here <= best_hope(task):
-                continue
-            trial = replicas.copy()
-            trial[pools] = 0
-            place(problem, w, trial, held_price, known=task)
-            refit(problem, w, trial, held_price)
-            if _rank(task, trial) < here:
-                replicas = trial
+            replicas = _placed_again(problem, w, replicas, held_price)
         else:
             flow = mixed_flow(problem, replicas)
             standing = incumbent(problem, Solution(replicas, flow))
@@ -145,7 +186,8 @@ def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[in
                 list(work.pools), plan.solution.replicas
             )
             for w, work in enumerate(problem.works)
-        ]
+        ],
+        dtype=np.float64,
     )
     excess -= least
     noted = (excess > DEAR * least) & (excess > DEAR_SHARE * least.sum())

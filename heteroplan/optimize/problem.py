@@ -348,6 +348,7 @@ class Problem:
     def keeping(self, kept: Sequence[int]) -> "Problem":
         """The program with these pools alone, in this order; workloads and supply rows stay."""
         index = {p: i for i, p in enumerate(kept)}
+        left = {(self.pools[p].workload, self.pools[p].group) for p in kept}
         return replace(
             self,
             works=tuple(_renumbered(work, index) for work in self.works),
@@ -363,6 +364,9 @@ class Problem:
             supplies=tuple(
                 replace(row, pools=tuple(index[p] for p in row.pools if p in index))
                 for row in self.supplies
+            ),
+            conflicts=tuple(
+                each for each in self.conflicts if each[:2] in left and each[2:] in left
             ),
             hardware=(),
             before=None if self.before is None else self.before[list(kept)],

@@ -16,6 +16,7 @@ GRACE_S = 5.0
 INGREDIENTS = (
     "balance prices",
     "price steps",
+    "workload prices",
     "steering",
     "squeaky order",
     "sweeps",

@@ -1,14 +1,19 @@
-"""Prices from LPs of single intervals: what binds at a time binds there, whatever starts cost."""
+"""Prices from LPs of parts of the program, where one of the whole would be too large.
+
+LPs of single intervals see what binds at a time, but no starts. LPs of single workloads at given
+supply prices see the whole day.
+"""
 
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize import solver
 from heteroplan.optimize.duals import read_prices
 from heteroplan.optimize.model import Model, build_model, minimise_cost
-from heteroplan.optimize.prices import Prices, supply_prices
+from heteroplan.optimize.prices import Prices, pool_prices, start_prices, supply_prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.solver import Effort, Verdict
 
@@ -26,13 +31,52 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
     for first in range(0, problem.intervals, every):
         if effort.over():
             return None
-        model = _dear_shortage(_alone(problem, first))
+        model = dear_shortage(_alone(problem, first))
         if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
             return None
         here = read_prices(model)
         found.supply[:, first : first + every] = here.supply
         found.balance[:, :, first : first + every] = here.balance
     return found
+
+
+def workload_prices(problem: Problem, prices: Prices, effort: Effort) -> Prices | None:
+    """Prices of balances and starts that suit given ones of supply; None where the effort ran out.
+
+    Duals of the LP of each workload whose pools pay for the GPUs that they hold.
+    """
+    found = supply_prices(problem, prices.supply)
+    held = pool_prices(problem, prices.supply)
+    nothing = [0 * row.gpus for row in problem.supplies]
+    for w, work in enumerate(problem.works):
+        if effort.over():
+            return None
+        alone = problem.restricted((w,), nothing)
+        pools = tuple(
+            replace(pool, run_cost=pool.run_cost + held[p], lead=0)
+            for pool, p in zip(alone.pools, work.pools, strict=True)
+        )
+        model = build_model(replace(alone, pools=pools, supplies=()), allow_short=False)
+        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+            continue
+        here = read_prices(model)
+        balances = [b for b, each in enumerate(problem.balances) if each.workload == w]
+        found.balance[balances, : here.balance.shape[1]] = here.balance
+        for due, p in zip(here.starting, work.pools, strict=True):
+            cost = np.maximum(start_prices(problem, p, held[p]), 1e-300)
+            found.starting[p] = np.clip(due * problem.pools[p].start_cost / cost, 0.0, 1.0)
+    return found
+
+
+def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.bool_]) -> Prices:
+    """Prices of `one`, with balances and starts of `other` for workloads where it is better [W]."""
+    owner = np.array([each.workload for each in problem.balances], dtype=np.int64)
+    runs = np.array([pool.workload for pool in problem.pools], dtype=np.int64)
+    return Prices(
+        supply=one.supply,
+        balance=np.where(better[owner].reshape(-1, 1, 1), other.balance, one.balance),
+        starting=np.where(better[runs].reshape(-1, 1), other.starting, one.starting),
+    )
 
 
 def _alone(problem: Problem, t: int) -> Problem:
@@ -42,7 +86,7 @@ def _alone(problem: Problem, t: int) -> Problem:
     return replace(alone, pools=pools, before=None)
 
 
-def _dear_shortage(problem: Problem) -> Model:
+def dear_shortage(problem: Problem) -> Model:
     """The LP of a program that pays for unserved demand instead of ruling it out."""
     model = build_model(problem, allow_short=True)
     last = max((work.priority for work in problem.works), default=0)

@@ -1,0 +1,165 @@
+"""A guide for large programs: where each workload lives, and about how large its pools are.
+
+The LP of the whole program is too large there. Two small ones say nearly as much:
+
+1. *Homes.* LPs of single intervals, the tightest first; a (workload, group) pair that no earlier
+   one used costs a little more, so that each workload keeps to few groups.
+2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged.
+
+Neither proves anything: unserved demand is merely dear in them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from heteroplan.optimize import solver
+from heteroplan.optimize.duals import read_prices
+from heteroplan.optimize.lp_prices import dear_shortage
+from heteroplan.optimize.model import read_flow, read_sizes
+from heteroplan.optimize.problem import Floats, Ints, Problem
+from heteroplan.optimize.solver import Effort, Verdict
+
+MERGED_INTERVALS = 24
+"""Intervals of the merged program, about."""
+NEW_HOME = 0.06
+"""Added to the cost of a replica in a group where its workload does not live yet, as a share."""
+LEAST_SHARE = 0.05
+"""Of a workload's demand that a group serves in some interval to count as a home."""
+
+type Homes = set[tuple[int, str]]
+"""(workload, group)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """What the two LPs say about every interval of the whole program."""
+
+    pools: tuple[int, ...]
+    """Pools in homes; all arrays follow their order."""
+    program: Problem
+    """The program of those pools alone."""
+    flow: tuple[Floats, ...]
+    """For each of them [K, T]: share of a class that it handles."""
+    sizes: Floats
+    """[P', T] fractional replicas."""
+    prices: Floats
+    """[R, T] of supply rows of `program`, objective units a GPU and interval."""
+
+    def spread_out(self, problem: Problem, replicas: Ints) -> Ints:
+        """[P, T] sizes of the whole program from those of `program`."""
+        whole = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+        whole[list(self.pools)] = replicas
+        return whole
+
+
+def guide(problem: Problem, effort: Effort) -> Guide | None:
+    """Homes and sizes; None where there are none or the effort ran out."""
+    lives_in = homes(problem, effort)
+    if lives_in is None:
+        return None
+    kept = tuple(
+        p for p, pool in enumerate(problem.pools) if (pool.workload, pool.group) in lives_in
+    )
+    if not kept:
+        return None
+    program = problem.keeping(kept)
+    first = _merged_starts(problem.intervals)
+    merged = _merged(program, first)
+    model = dear_shortage(merged)
+    answer = solver.run(model.lp, effort, integer=False)
+    if answer.verdict is not Verdict.OPTIMAL:
+        return None
+    length = np.diff([*first, problem.intervals])
+    load = np.array([pool.mix_load for pool in program.pools])
+    mean = np.repeat([pool.mix_load for pool in merged.pools], length, axis=1)
+    known = np.isfinite(load) & np.isfinite(mean) & (mean > 0)
+    growth = np.where(known, load / np.where(known, mean, 1.0), 1.0)
+    return Guide(
+        pools=kept,
+        program=program,
+        flow=tuple(np.repeat(share, length, axis=1) for share in read_flow(model)),
+        sizes=np.repeat(read_sizes(model), length, axis=1) * growth,
+        prices=np.repeat(read_prices(model).supply / length, length, axis=1),
+    )
+
+
+def homes(problem: Problem, effort: Effort) -> Homes | None:
+    """Groups that each workload needs; None where the effort ran out."""
+    lives_in: Homes = set()
+    for t in _tightest_first(problem):
+        if effort.over():
+            return None
+        alone = problem.window([t])
+        steered = tuple(
+            replace(
+                pool,
+                run_cost=pool.run_cost
+                * (1.0 if (pool.workload, pool.group) in lives_in else 1.0 + NEW_HOME),
+            )
+            for pool in alone.pools
+        )
+        model = dear_shortage(replace(alone, pools=steered))
+        answer = solver.run(model.lp, effort, integer=False)
+        if answer.verdict is not Verdict.OPTIMAL:
+            return None
+        lives_in |= set(_served_in(alone, tuple(read_flow(model))))
+    return lives_in
+
+
+def _served_in(problem: Problem, flow: tuple[Floats, ...]) -> Iterator[tuple[int, str]]:
+    """Groups with more than a trifle of a workload's demand."""
+    for w in range(len(problem.works)):
+        served: dict[str, float] = {}
+        for p in problem.finishing(w):
+            group = problem.pools[p].group
+            served[group] = served.get(group, 0.0) + float(flow[p].max())
+        yield from ((w, group) for group, share in served.items() if share > LEAST_SHARE)
+
+
+def _tightest_first(problem: Problem) -> list[int]:
+    """The tightest interval of each merged one, those that ask for most GPUs first."""
+    asked = np.zeros(problem.intervals)
+    for work in problem.works:
+        loads = [problem.pools[p].mix_load * problem.pools[p].gpus for p in work.pools]
+        if loads:
+            least = np.min(np.where(np.isfinite(loads), loads, np.inf), axis=0)
+            asked += np.where(np.isfinite(least), least, 0.0)
+    ends = [*_merged_starts(problem.intervals), problem.intervals]
+    tight = [start + int(np.argmax(asked[start:end])) for start, end in pairwise(ends)]
+    return sorted(tight, key=lambda t: -asked[t])
+
+
+def _merged_starts(intervals: int) -> list[int]:
+    """First interval of each merged one."""
+    return list(range(0, intervals, max(1, intervals // MERGED_INTERVALS)))
+
+
+def _merged(problem: Problem, first: list[int]) -> Problem:
+    """Neighbouring intervals as one: mean demand, least supply, cost added up, no lead."""
+    length = np.diff([*first, problem.intervals])
+
+    def total(values: Floats) -> Floats:
+        return np.asarray(np.add.reduceat(values, first, axis=-1))
+
+    def least(values: Ints) -> Ints:
+        return np.asarray(np.minimum.reduceat(values, first, axis=-1))
+
+    return replace(
+        problem,
+        intervals=len(first),
+        works=tuple(replace(work, rps=total(work.rps) / length) for work in problem.works),
+        pools=tuple(
+            replace(
+                pool,
+                run_cost=total(pool.run_cost),
+                load=total(pool.load) / length,
+                most=least(pool.most),
+                lead=0,
+            )
+            for pool in problem.pools
+        ),
+        supplies=tuple(replace(row, gpus=least(row.gpus)) for row in problem.supplies),
+    )

@@ -1,0 +1,100 @@
+"""The search for large programs on small ones, whose optimum is known."""
+
+from dataclasses import replace
+
+import pytest
+
+from heteroplan.errors import NoPlanError
+from heteroplan.optimize.primal import Incumbent, incumbent
+from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.search import INGREDIENTS
+from heteroplan.optimize.solve import Outcome, solve
+from tests.builders import fleet, scenario, workload
+from tests.optimize.case import problem_of
+from tests.optimize.plan_checks import faults_of
+from tests.optimize.random_cases import random_problem
+from tests.optimize.reference import optimum, optimum_or_none
+
+COVERED = (4002, 4006, 4012, 4014, 4021, 4028, 4033, 4036)
+"""Seeds of programs that can serve everything, half of them on scarce supply."""
+SCARCE = (4014, 4033)
+"""Of these, some where the rounds go on until patience ends."""
+FEATURES = ("replica_limits", "ratio_band", "resilience", "max_groups", "anti_affinity")
+"""Rules that placing one workload after another may run into."""
+EXACT = 1e-6
+
+
+def searched(problem: Problem) -> Outcome:
+    return solve(replace(problem, large=True), gap=0.01, time_limit_s=10.0, beside=False)
+
+
+def assert_encloses(problem: Problem, found: Outcome, best: Incumbent) -> None:
+    """A plan that keeps every rule, and bound <= optimum <= cost where it serves everything."""
+    plan = incumbent(problem, found.solution)
+    assert faults_of(problem, plan) == []
+    assert found.objective == pytest.approx(plan.cost, rel=1e-9)
+    if plan.covered:
+        assert found.bound <= best.cost * (1 + EXACT) + 1e-9
+        assert found.objective >= best.cost * (1 - EXACT) - 1e-9
+
+
+@pytest.mark.parametrize("seed", COVERED)
+def test_plan_and_bound_enclose_the_optimum(seed: int) -> None:
+    problem = random_problem(seed)
+    best = optimum(problem)
+    assert best.covered
+    found = searched(problem)
+    assert_encloses(problem, found, best)
+    assert not any(found.unserved.values())
+    assert found.objective <= 1.05 * best.cost
+
+
+@pytest.mark.parametrize("seed", SCARCE[1:])
+def test_the_same_is_found_again(seed: int) -> None:
+    one, other = (searched(random_problem(seed)) for _ in range(2))
+    assert one.solution.replicas.tolist() == other.solution.replicas.tolist()
+    assert (one.objective, one.bound) == (other.objective, other.bound)
+    assert one.termination is other.termination
+
+
+@pytest.mark.parametrize("seed", SCARCE)
+def test_compiled_loops_enclose_it_too(seed: int) -> None:
+    problem = random_problem(seed)
+    found = searched(replace(problem, compiled=True))
+    assert_encloses(problem, found, optimum(problem))
+
+
+@pytest.mark.parametrize("seed", [4102, 4104])
+@pytest.mark.parametrize("feature", FEATURES)
+def test_no_plan_breaks_a_rule(feature: str, seed: int) -> None:
+    problem = random_problem(seed, feature)
+    best = optimum_or_none(problem)
+    try:
+        found = searched(problem)
+    except NoPlanError:
+        return
+    assert best is not None
+    assert not incumbent(problem, found.solution).broken
+    assert_encloses(problem, found, best)
+
+
+def test_a_program_without_pools_leaves_everything_unserved() -> None:
+    made = scenario([workload()], in_fleet=fleet({"l1": {"h100x8": 0}}))
+    problem = problem_of(made)
+    assert not problem.pools
+    assert searched(problem).unserved == {1: pytest.approx(36_000.0)}
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("ingredient", INGREDIENTS)
+def test_without_an_ingredient_plan_and_bound_hold(ingredient: str, large: bool) -> None:
+    problem = random_problem(4014)
+    found = solve(
+        replace(problem, large=large),
+        gap=0.01,
+        time_limit_s=10.0,
+        without=frozenset({ingredient}),
+        beside=False,
+    )
+    assert found.objective > found.bound > 0
+    assert_encloses(problem, found, optimum(problem))

@@ -1,0 +1,142 @@
+"""What a replica costs a stage at given prices, by hand.
+
+Replicas of 4 GPUs at 2 USD a GPU and hour: 8 USD an interval. 20 requests/s keep 2 of them busy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.prices import supply_prices
+from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.stages import SLACK, Priced, Stage, priced, stages_of
+from tests.builders import engine, fleet, scenario, workload
+from tests.optimize.case import problem_of
+
+
+def two_groups(rps: float = 20.0) -> Problem:
+    """Prefill and decode on two spines; pools 0 and 2 prefill, 1 and 3 decode."""
+    made = scenario(
+        [workload(rps=[rps])], in_fleet=fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")})
+    )
+    problem = problem_of(made)
+    roles = [pool.role for pool in problem.pools]
+    assert roles == [Role.PREFILL, Role.DECODE, Role.PREFILL, Role.DECODE]
+    return problem
+
+
+def stages_at(problem: Problem, balance: float) -> tuple[Stage, Stage]:
+    """Prefill and decode where passing requests on costs `balance` in the first group alone."""
+    prices = supply_prices(problem)
+    prices.balance[0] = balance
+    prefill, decode = stages_of(priced(problem, prices), 0)
+    return prefill, decode
+
+
+def rebates(stage: Stage) -> list[float]:
+    return [float(stage.rebate[p][0]) for p in stage.pools]
+
+
+def test_the_group_where_passing_costs_less_gets_a_rebate() -> None:
+    """Passing prefill costs 3 in one group, 0 in the other: 3 for all, 3 / 2 off a replica there.
+
+    Decode costs -3 and 0: nothing for all, 3 / 2 off a replica in the first group.
+    """
+    prefill, decode = stages_at(two_groups(), 3.0)
+    assert prefill.pools == (0, 2)
+    assert rebates(prefill) == [0.0, 1.5]
+    assert prefill.constant == pytest.approx(3.0 * (1 - SLACK), rel=1e-12)
+    assert decode.pools == (1, 3)
+    assert rebates(decode) == [1.5, 0.0]
+    assert decode.constant == 0.0
+
+
+def test_no_replica_comes_to_cost_less_than_nothing() -> None:
+    """Serving all in the second group costs 2 x 8 = 16, so of a price of 20 only 16 is of use.
+
+    Decode in the first group costs 16 - 20 = -4: all is charged -4, and a replica there nothing.
+    """
+    prefill, decode = stages_at(two_groups(), 20.0)
+    assert rebates(prefill) == [0.0, 8.0]
+    assert prefill.constant == pytest.approx(16.0 * (1 - SLACK), rel=1e-12)
+    assert rebates(decode) == [8.0, 0.0]
+    assert decode.constant == pytest.approx(-4.0 * (1 + SLACK), rel=1e-12)
+
+
+def test_without_demand_no_price_matters() -> None:
+    for stage in stages_at(two_groups(rps=0.0), 3.0):
+        assert rebates(stage) == [0.0, 0.0]
+        assert stage.constant == 0.0
+
+
+def test_an_engine_of_both_stages_is_shared_by_them() -> None:
+    """Half of it stands in each stage; prefill and decode stand whole in their own."""
+    engines = [
+        engine("prefill", role=Role.PREFILL),
+        engine("decode"),
+        engine("both", role=Role.AGGREGATED),
+    ]
+    problem = problem_of(scenario([workload(engines=engines)]))
+    stages = stages_of(priced(problem, supply_prices(problem)), 0)
+    parts = [{problem.pools[p].engine: part for p, part in each.part.items()} for each in stages]
+    assert parts == [{"prefill": 1.0, "both": 0.5}, {"decode": 1.0, "both": 0.5}]
+
+
+def starting(
+    due: Sequence[float],
+    start_cost: float,
+    *,
+    cyclic: bool = True,
+    before: int | None = None,
+) -> Priced:
+    """One pool of an aggregated engine at a part [T] of its starts that is due."""
+    both = engine("both", role=Role.AGGREGATED)
+    rps = [10.0] * len(due)
+    problem = problem_of(scenario([workload(rps=rps, engines=[both])], cyclic=cyclic))
+    (pool,) = problem.pools
+    problem = replace(
+        problem,
+        pools=(replace(pool, start_cost=start_cost),),
+        before=None if before is None else np.array([before]),
+    )
+    return priced(problem, replace(supply_prices(problem), starting=np.array([due])))
+
+
+def test_a_due_start_moves_into_growth() -> None:
+    """Of a start of 3 in the second interval: 3 more for running then, 3 back right before."""
+    at = starting([0.0, 1.0, 0.0], 3.0)
+    assert at.running.tolist() == [[5.0, 11.0, 8.0]]
+    assert at.starting.tolist() == [[3.0, 0.0, 3.0]]
+    assert at.start_cost.tolist() == [[3.0, 3.0, 3.0]]
+
+
+def test_a_start_that_is_due_all_day_costs_a_round_nothing() -> None:
+    at = starting([1.0, 1.0, 1.0], 3.0)
+    assert at.running.tolist() == [[8.0, 8.0, 8.0]]
+    assert at.starting.tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_no_more_of_a_start_is_due_than_running_costs() -> None:
+    """Of a start of 20 only 8 can come back in the interval before."""
+    at = starting([0.0, 1.0, 0.0], 20.0)
+    np.testing.assert_allclose(at.running, [[0.0, 16.0, 8.0]])
+    np.testing.assert_allclose(at.starting, [[20.0, 12.0, 20.0]])
+
+
+def test_nothing_comes_back_when_the_horizon_ends() -> None:
+    """What ran before is not known, so nothing is due at first; in the end 3 stay paid."""
+    at = starting([1.0, 0.0, 1.0], 3.0, cyclic=False)
+    assert at.running.tolist() == [[8.0, 5.0, 11.0]]
+    assert at.starting.tolist() == [[3.0, 3.0, 0.0]]
+    assert at.due_before.tolist() == [0.0]
+
+
+def test_what_ran_before_is_due_its_starts_back() -> None:
+    """Two replicas ran: growth is counted from them, so 2 x 3 are too much."""
+    at = starting([1.0, 0.0], 3.0, cyclic=False, before=2)
+    assert at.running.tolist() == [[11.0, 8.0]]
+    assert at.starting.tolist() == [[0.0, 3.0]]
+    assert at.due_before.tolist() == [6.0]
