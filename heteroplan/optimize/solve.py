@@ -9,13 +9,14 @@
    plans near it are repaired by rising prices, small moves and small MIPs.
 3. *Swaps.* Workloads that cost most above their own bound are taken out with another one and
    put back before it.
-4. *Prices.* Subgradient steps raise the bound (see `bound`); the best prices also steer new
-   placements and swaps.
+4. *Prices.* Steps raise the bound (see `ascent`); the best prices also steer new placements and
+   swaps.
 5. *Polish.* MIPs near the best plan, then the whole program from the best plan, until the gap
    or the time is reached.
-
 6. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
    (`scarce`).
+
+Where LPs of the whole program are out of reach, `large` takes the place of 1 to 5.
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """

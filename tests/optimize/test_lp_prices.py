@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.lp_prices import UNSERVED, interval_prices
-from heteroplan.optimize.prices import Prices
+from heteroplan.optimize.bound import priced_bound
+from heteroplan.optimize.lp_prices import UNSERVED, best_of, interval_prices, workload_prices
+from heteroplan.optimize.prices import Prices, supply_prices
 from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.relaxation import relax
 from heteroplan.optimize.solver import Effort
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
+from tests.optimize.random_cases import random_problem
+from tests.optimize.reference import optimum
 
 
 def cheap_and_dear(
@@ -117,3 +121,36 @@ def test_no_demand_has_no_prices() -> None:
     found = prices_of(cheap_and_dear(0.0, 0.0))
     assert not found.supply.any()
     assert not found.balance.any()
+
+
+def test_workloads_prices_of_their_own_prove_no_more_than_is_true() -> None:
+    """The bound at them, and at the better ones workload by workload, against one MIP."""
+    seen = 0
+    for seed in range(12):
+        problem = random_problem(seed)
+        best = optimum(problem)
+        if not best.covered:
+            continue
+        seen += 1
+        one = prices_of(problem)
+        other = workload_prices(problem, one, Effort())
+        assert other is not None
+        np.testing.assert_array_equal(other.supply, one.supply)
+        least, others = priced_bound(problem, one), priced_bound(problem, other)
+        mixed = best_of(problem, one, other, others.by_work > least.by_work)
+        found = priced_bound(problem, mixed)
+        np.testing.assert_allclose(
+            found.by_work, np.maximum(least.by_work, others.by_work), rtol=1e-9, atol=1e-9
+        )
+        assert found.value <= best.cost * (1 + 1e-9)
+    assert seen > 4
+
+
+def test_a_workload_alone_is_priced_at_what_its_lp_costs() -> None:
+    """One workload, supply slack: its own prices prove at least its LP, starts included."""
+    problem = cheap_and_dear(0.5, 1.5, 0.5)
+    found = workload_prices(problem, supply_prices(problem), Effort())
+    assert found is not None
+    relaxed = relax(problem, Effort())
+    assert relaxed is not None
+    assert priced_bound(problem, found).value >= relaxed.bound - 1e-3
