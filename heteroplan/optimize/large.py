@@ -1,6 +1,7 @@
 """The search on large programs, where LPs of the whole are out of reach.
 
-0. *Guide.* A first plan near small LPs (`guide`): homes for each workload, and sizes there.
+0. *Guide.* A first plan near small LPs (`guide`): homes for each workload, and sizes there. Where
+   it goes short, prices rise, and others make room.
 1. *Prices.* Those of the bound (`bounding`) steer workloads off what others need more.
 2. *Plan.* Workloads placed one after another at these prices, the small ones first: they suffer
    most from a second home.
@@ -9,13 +10,13 @@
    above its own bound goes earlier (squeaky wheel optimisation, Joslin and Clements 1999).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
 from heteroplan.optimize.bounding import Round, Rounds
-from heteroplan.optimize.guide import guide
+from heteroplan.optimize.guide import Guide, guide
 from heteroplan.optimize.home import Task, less, task_of
 from heteroplan.optimize.mix import group_cover, mixed_flow
 from heteroplan.optimize.place import best_hope, place
@@ -26,15 +27,19 @@ from heteroplan.optimize.primal import (
     place_all,
     place_guided,
     reinsert,
+    scarce_where_short,
     steered,
+    unserved_share,
 )
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.refit import is_plain, refit
 from heteroplan.optimize.search import GRACE_S, Search
 
-GUIDED = 0.5
+GUIDED = 1.5
 """Part of the guide's supply prices at which a plan near it is placed."""
-STEERING = ((1.0, 0.8, 0.6), (1.0, 0.8, 0.6))
+MENDING, RISE = 6, 0.3
+"""Sweeps over it at most until it leaves nothing unserved, and the rise of prices before each."""
+STEERING = ((1.0, 1.5), (0.6, 1.0))
 """Parts of a round's supply prices at which plans begin, round by round."""
 FADING = (0.6, 0.4, 0.2, 0.0, 0.0)
 """And at which the sweeps over the best of them follow."""
@@ -64,25 +69,12 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     problem = search.problem
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.works[w].priority)
-    best = _guided(search, order) if search.uses("guide") else None
-    if best is not None:
-        search.offer(best)
-        yield
+    best = yield from _near_guide(search, order)
     found = _next(search, rounds, None)
     yield
     for _ in range(TURNS):
-        for steering in STEERING:
-            for part in steering:
-                plan = _begun(search, found, part, order)
-                search.offer(plan)
-                yield
-                if found is not None and search.uses("squeaky order"):
-                    order = _squeaky(problem, plan, found, order)
-                if best is None or plan.rank < best.rank:
-                    best = plan
-            found = _next(search, rounds, found)
-            yield
-        assert best is not None
+        if best is None or not best.covered:
+            best, order, found = yield from _begun_anew(search, rounds, found, order)
         for part in FADING if search.uses("sweeps") else ():
             if found is None:
                 return
@@ -96,13 +88,50 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
         best = None
 
 
-def _guided(search: Search, order: Sequence[int]) -> Incumbent | None:
-    """A plan near small LPs (`guide`); who goes short is placed anywhere. None without a guide."""
-    problem = search.problem
-    near = guide(problem, search.effort())
+def _near_guide(search: Search, order: Sequence[int]) -> Generator[None, None, Incumbent | None]:
+    """A plan near small LPs; prices rise where it goes short, until it serves everything."""
+    near = guide(search.problem, search.effort()) if search.uses("guide") else None
     if near is None:
         return None
     prices = GUIDED * near.prices
+    plan = _guided(search, near, prices, order)
+    search.offer(plan)
+    yield
+    for _ in range(MENDING):
+        if plan.covered:
+            break
+        short = {w: float(unserved_share(search.problem, w, plan).sum()) for w in order}
+        prices = prices + RISE * scarce_where_short(search.problem, plan)
+        short_first = sorted(order, key=lambda w: (search.problem.works[w].priority, -short[w]))
+        plan = _swept(search, plan, prices, short_first)
+        search.offer(plan)
+        yield
+    return plan
+
+
+def _begun_anew(
+    search: Search, rounds: Rounds, found: Round | None, order: list[int]
+) -> Generator[None, None, tuple[Incumbent, list[int], Round | None]]:
+    """The best of some plans begun at parts of two rounds' prices, the next order and round."""
+    best: Incumbent | None = None
+    for steering in STEERING:
+        for part in steering:
+            plan = _begun(search, found, part, order)
+            search.offer(plan)
+            yield
+            if found is not None and search.uses("squeaky order"):
+                order = _squeaky(search.problem, plan, found, order)
+            if best is None or plan.rank < best.rank:
+                best = plan
+        found = _next(search, rounds, found)
+        yield
+    assert best is not None
+    return best, order, found
+
+
+def _guided(search: Search, near: Guide, prices: Floats, order: Sequence[int]) -> Incumbent:
+    """Workloads near a guide's sizes, and each of their groups again beside the others."""
+    problem = search.problem
     first = place_guided(
         near.program, prices, near.flow, near.sizes, order, partial(search.out_of_time, GRACE_S)
     )
@@ -110,11 +139,6 @@ def _guided(search: Search, order: Sequence[int]) -> Incumbent | None:
     for supply in (prices, 0.0 * prices):
         for w in order:
             refit(problem, w, replicas, steered(problem, supply))
-    held_price = steered(problem, 0.0 * prices)
-    lost = {w: _rank(task_of(problem, w, replicas, held_price), replicas)[0] for w in order}
-    for w in sorted(order, key=lambda w: (problem.works[w].priority, -lost[w])):
-        if lost[w] > 0 and is_plain(problem, w) and not search.out_of_time():
-            replicas = _placed_again(problem, w, replicas, held_price)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -177,7 +201,7 @@ def _rank(task: Task, replicas: Ints) -> tuple[float, float]:
 
 
 def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[int]) -> list[int]:
-    """`order` with those moved up, within their priority, that cost most above their own bound."""
+    """`order` with those moved up, within their priority, that went short or cost too much."""
     held_price = steered(problem, found.prices.supply)
     least = np.maximum(found.by_work, 1e-12)
     excess = np.array(
@@ -191,8 +215,11 @@ def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[in
     )
     excess -= least
     noted = (excess > DEAR * least) & (excess > DEAR_SHARE * least.sum())
+    short = [bool(unserved_share(problem, w, plan).any()) for w in range(len(problem.works))]
     place_in = {
-        w: i - noted[w] * len(order) * min(1.0, 10.0 * excess[w] / least[w])
+        w: i
+        - noted[w] * len(order) * min(1.0, 10.0 * excess[w] / least[w])
+        - short[w] * 2 * len(order)
         for i, w in enumerate(order)
     }
     return sorted(order, key=lambda w: (problem.works[w].priority, place_in[w]))

@@ -125,7 +125,6 @@ def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> I
     """
     rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
     lost = np.zeros(len(problem.works))
-    step = ESCALATION * _gpu_price(problem)
     for _ in range(rounds):
         order = sorted(rank, key=lambda w: (problem.works[w].priority, -lost[w], rank[w]))
         found = placer(prices, order)
@@ -134,14 +133,22 @@ def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> I
             return
         short = np.array([unserved_share(problem, w, found) for w in range(len(problem.works))])
         lost += short.sum(axis=1)
-        left = problem.residual(found.solution.replicas)
-        prices = prices.copy()
-        for r, row in enumerate(problem.supplies):
-            if row.pools:
-                users = [problem.pools[p].workload for p in row.pools]
-                wanted = short[users].max(axis=0) > 0
-                out = left[r] < max(problem.pools[p].gpus for p in row.pools)
-                prices[r] += step[r] * (wanted & out)
+        prices = prices + ESCALATION * scarce_where_short(problem, found)
+
+
+def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
+    """[R, T] what a GPU costs to run, where GPUs are out and one who draws on them goes short."""
+    short = np.array([unserved_share(problem, w, plan) for w in range(len(problem.works))])
+    left = problem.residual(plan.solution.replicas)
+    gpu_price = _gpu_price(problem)
+    found = np.zeros((len(problem.supplies), problem.intervals))
+    for r, row in enumerate(problem.supplies):
+        if row.pools:
+            users = [problem.pools[p].workload for p in row.pools]
+            wanted = short[users].max(axis=0) > 0
+            out = left[r] < max(problem.pools[p].gpus for p in row.pools)
+            found[r] = gpu_price[r] * (wanted & out)
+    return found
 
 
 def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
