@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from heteroplan.optimize.bound import PricedBound, priced_bound
-from heteroplan.optimize.prices import Prices
+from heteroplan.optimize.prices import Prices, gpu_prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.solver import Stop
 
@@ -67,20 +67,14 @@ def _scale(problem: Problem, by_work: Floats) -> Prices:
     """What the price of each row is about, for a row that is off by all of itself."""
     intervals = max(1, problem.intervals)
     least = np.maximum(by_work, 1e-12) / intervals
-    gpu_price = np.array([_gpu_price(problem, row.pools) for row in problem.supplies])
     gpus = np.array([np.maximum(1, row.gpus) for row in problem.supplies], dtype=np.float64)
     runs = [pool.workload for pool in problem.pools]
     owner = [each.workload for each in problem.balances]
     return Prices(
-        supply=SUPPLY_SCALE * gpu_price[:, None] / gpus.reshape(len(gpu_price), intervals),
+        supply=SUPPLY_SCALE * gpu_prices(problem)[:, None] / gpus.reshape(-1, intervals),
         balance=np.array([0.5 * least[w] for w in owner]).reshape(-1, 1, 1),
         starting=(STARTING_SCALE / least)[runs].reshape(-1, 1),
     )
-
-
-def _gpu_price(problem: Problem, pools: tuple[int, ...]) -> float:
-    """Running cost of a GPU for an interval in the dearest of some pools."""
-    return max((problem.pools[p].plain_cost / problem.pools[p].gpus for p in pools), default=0.0)
 
 
 def _scaled(scale: Prices, direction: Prices) -> Prices:

@@ -17,9 +17,9 @@ import numpy as np
 
 from heteroplan.optimize.bounding import Round, Rounds
 from heteroplan.optimize.guide import Guide, guide
-from heteroplan.optimize.home import Task, less, task_of
-from heteroplan.optimize.mix import group_cover, mixed_flow
-from heteroplan.optimize.place import best_hope, place
+from heteroplan.optimize.home import task_of
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.place import best_hope, place, rank_of
 from heteroplan.optimize.primal import (
     Incumbent,
     by_size,
@@ -145,14 +145,14 @@ def _guided(search: Search, near: Guide, prices: Floats, order: Sequence[int]) -
 def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> Ints:
     """Sizes in which workload w stands wherever it costs least, if that is better."""
     task = task_of(problem, w, replicas, held_price)
-    here = _rank(task, replicas)
+    here = rank_of(task, replicas)
     if here <= best_hope(task):
         return replicas
     trial = replicas.copy()
     trial[list(problem.works[w].pools)] = 0
     place(problem, w, trial, held_price, known=task)
     refit(problem, w, trial, held_price)
-    return trial if _rank(task, trial) < here else replicas
+    return trial if rank_of(task, trial) < here else replicas
 
 
 def _begun(search: Search, found: Round | None, part: float, order: Sequence[int]) -> Incumbent:
@@ -190,14 +190,6 @@ def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]
             standing = incumbent(problem, Solution(replicas, flow))
             replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
-
-
-def _rank(task: Task, replicas: Ints) -> tuple[float, float]:
-    """Demand left unserved and steered cost of one workload in a plan [P, T]."""
-    pools = list(task.problem.works[task.w].pools)
-    groups = task.problem.groups(task.w).values()
-    served = np.sum([group_cover(task.problem, each, replicas) for each in groups], axis=0)
-    return float(less(task.need(), served).sum()), task.cost(pools, replicas)
 
 
 def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[int]) -> list[int]:

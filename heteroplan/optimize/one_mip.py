@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.polish import MipResult, solve_mip
@@ -11,7 +10,7 @@ from heteroplan.optimize.primal import incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.relaxation import bound_at_shortage
 from heteroplan.optimize.search import GRACE_S, Progress, Search, ShortageBound, silent
-from heteroplan.optimize.solve import OPTIMAL_GAP, Outcome
+from heteroplan.optimize.solve import Outcome, outcome
 from heteroplan.optimize.solver import Effort, Stop, never
 
 
@@ -39,7 +38,7 @@ def solve_as_one_mip(
         raise NoPlanError("one MIP found no plan within the time limit; raise --time-limit")
     _prove(search, found)
     search.out_of_time()
-    return _outcome(search)
+    return outcome(search)
 
 
 def _prove(search: Search, found: MipResult) -> None:
@@ -53,22 +52,3 @@ def _prove(search: Search, found: MipResult) -> None:
         bound = bound_at_shortage(search.problem, plan.unserved, effort) or 0.0
     raise_bound = search.raise_covering_bound if plan.covered else search.raise_short_bound
     raise_bound(min(bound, plan.cost))
-
-
-def _outcome(search: Search) -> Outcome:
-    if search.closed(OPTIMAL_GAP):
-        termination = Termination.OPTIMAL
-    elif search.closed(search.gap):
-        termination = Termination.GAP_REACHED
-    else:
-        interrupted = search.interrupted
-        termination = Termination.INTERRUPTED if interrupted else Termination.TIME_LIMIT
-    return Outcome(
-        solution=search.plan.solution,
-        objective=search.plan.cost,
-        bound=search.bound,
-        unserved=search.plan.unserved,
-        unserved_bound=search.unserved_bound(),
-        termination=termination,
-        seconds=monotonic() - search.started,
-    )

@@ -253,7 +253,7 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     for m in range(2, domains + 1):
         share = max(1.0 / m, work.promise.serve / (m - 1))
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
-        tries.append((_rank(task, trial), trial[list(work.pools)]))
+        tries.append((rank_of(task, trial), trial[list(work.pools)]))
     no_replica = np.zeros((len(work.pools), problem.intervals), dtype=np.int64)
     return min(tries, key=lambda tried: tried[0], default=((0.0, 0.0), no_replica))[1]
 
@@ -271,7 +271,7 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
     left = sites(task.problem, task.w)
     used: list[Site] = []
     lost: set[int] = set()
-    while len(used) < m or (len(used) < m + 2 and _rank(task, trial)[0] > 0):
+    while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
         allowed = task.problem.allowed_groups(task.w, trial)
         left = [
             site
@@ -290,7 +290,7 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
 
 def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
     """Each site in turn cut to what is needed of it beside the others, which round up as well."""
-    rank = _rank(task, trial)
+    rank = rank_of(task, trial)
     for _ in range(TRIMS):
         before = rank
         for site in used:
@@ -300,7 +300,7 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
             option = place_on_site(task, list(site.pools), beside, need)
             if option is not None:
                 beside[list(site.pools)] = option[1]
-                tried = _rank(task, beside)
+                tried = rank_of(task, beside)
                 if tried < rank:
                     trial, rank = beside, tried
         if rank == before:
@@ -331,7 +331,7 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
     for _ in range(NODE_ROUNDS):
         trial = replicas.copy()
         trial[pools] = _fill(replace(task, extra=extra), replicas, None)[1]
-        rank = _rank(task, trial)
+        rank = rank_of(task, trial)
         tries.append((rank, trial[pools]))
         if rank[0] == 0.0:
             break
@@ -339,7 +339,7 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
     return min(tries, key=lambda tried: tried[0])[1]
 
 
-def _rank(task: Task, trial: Ints) -> Rank:
+def rank_of(task: Task, trial: Ints) -> Rank:
     """What is left unserved when the promise is kept, and the steered cost."""
     problem = task.problem
     covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]

@@ -48,6 +48,17 @@ def pool_prices(problem: Problem, supply: Floats) -> Floats:
     return held_price
 
 
+def gpu_prices(problem: Problem) -> Floats:
+    """[R] running cost of a GPU for an interval, in the dearest pool that draws on the row."""
+    pools = problem.pools
+    return np.array(
+        [
+            max((pools[p].plain_cost / pools[p].gpus for p in row.pools), default=0.0)
+            for row in problem.supplies
+        ]
+    )
+
+
 def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
     """[T] cost of one start of pool p: start and drain, and the GPUs held before it serves."""
     pool = problem.pools[p]

@@ -12,7 +12,7 @@ import numpy as np
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.place import place
-from heteroplan.optimize.prices import pool_prices
+from heteroplan.optimize.prices import gpu_prices, pool_prices
 from heteroplan.optimize.problem import (
     COVER_TOLERANCE,
     SERVED_TOLERANCE,
@@ -140,7 +140,7 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
     """[R, T] what a GPU costs to run, where GPUs are out and one who draws on them goes short."""
     short = np.array([unserved_share(problem, w, plan) for w in range(len(problem.works))])
     left = problem.residual(plan.solution.replicas)
-    gpu_price = _gpu_price(problem)
+    gpu_price = gpu_prices(problem)
     found = np.zeros((len(problem.supplies), problem.intervals))
     for r, row in enumerate(problem.supplies):
         if row.pools:
@@ -163,19 +163,6 @@ def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
     scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
     held_price = pool_prices(problem, prices)
     return held_price + steer * dearest * scarcity.reshape(-1, 1)
-
-
-def _gpu_price(problem: Problem) -> Floats:
-    """[R] running cost of a GPU for an interval."""
-    return np.array(
-        [
-            max(
-                (problem.pools[p].plain_cost / problem.pools[p].gpus for p in row.pools),
-                default=0.0,
-            )
-            for row in problem.supplies
-        ]
-    )
 
 
 def reinsert(problem: Problem, best: Incumbent, prices: Floats, works: Sequence[int]) -> Incumbent:

@@ -104,9 +104,7 @@ def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
             yield joint
             return
     for stage in stages:
-        here = [
-            pools for pools, mine in zip(candidates, served, strict=True) if stage.number in mine
-        ]
+        here = [pools for pools in candidates if pools[0] in stage.pools]
         yield _stage_block(at, w, cells, stage, here)
 
 
@@ -123,7 +121,7 @@ def _served_by(pools: Sequence[int], stages: list[Stage]) -> tuple[int, ...]:
     return tuple(stage.number for stage in stages if pools[0] in stage.pools)
 
 
-def _engine(at: Priced, w: int, pools: tuple[int, ...], stages: list[Stage]) -> Engine:
+def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> Engine:
     """An engine with the parts of it that `stages` carry."""
     part = min(1.0, sum(stage.part[pools[0]] for stage in stages))
     rebate = np.array([sum(stage.rebate[p] for stage in stages) for p in pools])
@@ -162,7 +160,7 @@ def _joint_block(
     """All stages together; limits of single roles are dropped."""
     problem = at.problem
     engines = [
-        _engine(at, w, pools, [stages[i] for i in mine])
+        _engine(at, pools, [stages[i] for i in mine])
         for pools, mine in zip(candidates, served, strict=True)
     ]
     need, share = _need(problem, w), _shares(problem, w, candidates)
@@ -199,7 +197,7 @@ def _stage_block(
     at: Priced, w: int, cells: int, stage: Stage, candidates: list[tuple[int, ...]]
 ) -> RoleBlock:
     problem = at.problem
-    engines = [_engine(at, w, pools, [stage]) for pools in candidates]
+    engines = [_engine(at, pools, [stage]) for pools in candidates]
     need, share = _need(problem, w), _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
     fewest_count, most_count = _limits_of(problem, w, candidates)

@@ -145,7 +145,7 @@ def solve(
             "no plan keeps min_replicas, max_replicas, pd_ratio, part_ratio and max_groups within "
             "the time limit; relax them or raise --time-limit"
         )
-    return _outcome(search)
+    return outcome(search)
 
 
 def _last_bound(search: Search) -> None:
@@ -377,7 +377,8 @@ def _agreed(bound: float, cost: float) -> float:
     return min(bound, cost) if bound <= cost * (1 + OPTIMAL_GAP) else bound
 
 
-def _outcome(search: Search) -> Outcome:
+def outcome(search: Search) -> Outcome:
+    """The best plan of a search that ended, and what was proved."""
     if search.closed(OPTIMAL_GAP):
         termination = Termination.OPTIMAL
     elif search.closed(search.gap):
