@@ -7,30 +7,37 @@ computed in a process beside or in this one.
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from subprocess import PIPE, Popen
 from threading import Thread
 
+import numpy as np
+
 from heteroplan.optimize import solver
 from heteroplan.optimize.ascent import FIRST_STEP, improve_prices
 from heteroplan.optimize.bound import priced_bound
-from heteroplan.optimize.lp_prices import best_of, interval_prices, workload_prices
+from heteroplan.optimize.lp_prices import (
+    best_of,
+    interval_prices,
+    one_domain_prices,
+    plainer,
+    workload_prices,
+)
 from heteroplan.optimize.prices import Prices, supply_prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.solver import Effort, Stop, never
 
-EVERY = (4, 2)
-"""Intervals of which one stands for all, in the first rounds."""
-CELLS, PROVING_CELLS = 1_000, 40_000
-"""States an interval while prices improve, and for the bound that counts."""
-STEPS = 10
+EVERY = 4
+"""Intervals of which one stands for all."""
+CELLS, PROVING_CELLS, LARGEST_CELLS = 4_000, 40_000, 200_000
+"""States an interval to choose and improve prices, for the first bounds, and for later ones."""
+STEPS = 20
 """Of prices in a round."""
-STEP_ROUNDS = 3
-"""Rounds of steps after workloads looked for prices of their own."""
 CHILD = f"from {__name__} import main; main()"
 """What the process beside runs; its own `__main__` would be another module to pickle."""
 WAIT_S = 0.1
@@ -51,49 +58,69 @@ class Round:
 def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
 ) -> Iterator[Round]:
-    """Prices of some intervals, of all, then better and better ones.
+    """Prices of one domain, of single intervals, larger grids, then better and better prices.
 
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
-    best_prices, unbalanced = supply_prices(problem), "balance prices" in without
-    for every in EVERY:
-        found = interval_prices(problem, Effort(stop=stop), every)
+    best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.works)))
+    for find in (one_domain_prices, partial(interval_prices, every=EVERY)):
+        found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
         if found is None:
             return
-        best_prices = replace(found, balance=0.0 * found.balance) if unbalanced else found
-        yield _proven(problem, best_prices, stop)
-    if unbalanced or "price steps" in without:
-        return
+        best = _best(best, _proven(problem, found, PROVING_CELLS, stop))
+        yield best
+    best = _best(best, _proven(problem, best.prices, LARGEST_CELLS, stop))
+    yield best
     length = FIRST_STEP
-    while not stop():
+    while not {"balance prices", "price steps"} & without and not stop():
         if "workload prices" not in without:
-            suited = workload_prices(problem, best_prices, Effort(stop=stop))
-            if suited is None:
+            own = workload_prices(problem, best.prices, Effort(stop=stop))
+            if own is None:
                 return
-            best_prices = _better_of(problem, best_prices, suited, stop)
-            yield _proven(problem, best_prices, stop)
-        for _ in range(STEP_ROUNDS):
-            best_prices = _improved(problem, best_prices, length, stop)
-            yield _proven(problem, best_prices, stop)
-            length /= 2
+            found = _best_for_each(problem, (best.prices, own), stop)
+            best = _best(best, _proven(problem, found, LARGEST_CELLS, stop))
+            yield best
+        found = _improved(problem, best, length, stop)
+        best = _best(best, _proven(problem, found, LARGEST_CELLS, stop))
+        yield best
+        length /= 2
 
 
-def _improved(problem: Problem, prices: Prices, length: float, stop: Stop) -> Prices:
-    """The best of some steps from `prices`, the first of this length."""
-    steps = improve_prices(problem, prices, length, steps=STEPS, stop=stop, cells=CELLS)
+def _improved(problem: Problem, best: Round, length: float, stop: Stop) -> Prices:
+    """The best of some steps, the first of this length."""
+    steps = improve_prices(problem, best.prices, length, steps=STEPS, stop=stop, cells=CELLS)
     return max(steps, key=lambda step: step[0].value)[1]
 
 
-def _better_of(problem: Problem, one: Prices, other: Prices, stop: Stop) -> Prices:
-    """At the supply prices of both, for each workload those of its own that prove more."""
-    least, others = (
-        priced_bound(problem, each, stop, cells=CELLS).by_work for each in (one, other)
-    )
-    return best_of(problem, one, other, others > least)
+def _suited(
+    problem: Problem, prices: Prices | None, without: frozenset[str], stop: Stop
+) -> Prices | None:
+    """For each workload those of its own prices that prove most, none of some included."""
+    if prices is None:
+        return None
+    plain = plainer(prices)
+    if "balance prices" in without:
+        return plain[-1]
+    return _best_for_each(problem, (prices, *plain), stop)
 
 
-def _proven(problem: Problem, prices: Prices, stop: Stop) -> Round:
-    found = priced_bound(problem, prices, stop, cells=PROVING_CELLS)
+def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:
+    """At the supply prices of all, for each workload those of its own that prove most."""
+    best, *others = tried
+    least = priced_bound(problem, best, stop, cells=CELLS).by_work
+    for other in others:
+        found = priced_bound(problem, other, stop, cells=CELLS).by_work
+        best = best_of(problem, best, other, found > least)
+        least = np.maximum(least, found)
+    return best
+
+
+def _best(one: Round, other: Round) -> Round:
+    return other if other.value > one.value else one
+
+
+def _proven(problem: Problem, prices: Prices, cells: int, stop: Stop) -> Round:
+    found = priced_bound(problem, prices, stop, cells=cells)
     return Round(found.value, prices, found.by_work)
 
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from heteroplan.optimize import solver
+from heteroplan.optimize.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.duals import read_prices
 from heteroplan.optimize.lp_prices import dear_shortage
 from heteroplan.optimize.model import read_flow, read_sizes
@@ -66,8 +67,8 @@ def guide(problem: Problem, effort: Effort) -> Guide | None:
     if not kept:
         return None
     program = problem.keeping(kept)
-    first = _merged_starts(problem.intervals)
-    merged = _merged(program, first)
+    first = merged_starts(problem.intervals, MERGED_INTERVALS)
+    merged = merged_intervals(program, first)
     model = dear_shortage(merged)
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL:
@@ -127,39 +128,6 @@ def _tightest_first(problem: Problem) -> list[int]:
         if loads:
             least = np.min(np.where(np.isfinite(loads), loads, np.inf), axis=0)
             asked += np.where(np.isfinite(least), least, 0.0)
-    ends = [*_merged_starts(problem.intervals), problem.intervals]
+    ends = [*merged_starts(problem.intervals, MERGED_INTERVALS), problem.intervals]
     tight = [start + int(np.argmax(asked[start:end])) for start, end in pairwise(ends)]
     return sorted(tight, key=lambda t: -asked[t])
-
-
-def _merged_starts(intervals: int) -> list[int]:
-    """First interval of each merged one."""
-    return list(range(0, intervals, max(1, intervals // MERGED_INTERVALS)))
-
-
-def _merged(problem: Problem, first: list[int]) -> Problem:
-    """Neighbouring intervals as one: mean demand, least supply, cost added up, no lead."""
-    length = np.diff([*first, problem.intervals])
-
-    def total(values: Floats) -> Floats:
-        return np.asarray(np.add.reduceat(values, first, axis=-1))
-
-    def least(values: Ints) -> Ints:
-        return np.asarray(np.minimum.reduceat(values, first, axis=-1))
-
-    return replace(
-        problem,
-        intervals=len(first),
-        works=tuple(replace(work, rps=total(work.rps) / length) for work in problem.works),
-        pools=tuple(
-            replace(
-                pool,
-                run_cost=total(pool.run_cost),
-                load=total(pool.load) / length,
-                most=least(pool.most),
-                lead=0,
-            )
-            for pool in problem.pools
-        ),
-        supplies=tuple(replace(row, gpus=least(row.gpus)) for row in problem.supplies),
-    )

@@ -1,7 +1,7 @@
 """Prices from LPs of parts of the program, where one of the whole would be too large.
 
-LPs of single intervals see what binds at a time, but no starts. LPs of single workloads at given
-supply prices see the whole day.
+The LP of all domains merged sees the whole day, but not where GPUs stand. LPs of single intervals
+see that, but no starts. LPs of single workloads at given supply prices see both.
 """
 
 from dataclasses import replace
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize import solver
+from heteroplan.optimize.coarser import merged_intervals, merged_starts, one_domain, spread_out
 from heteroplan.optimize.duals import read_prices
 from heteroplan.optimize.model import Model, build_model, minimise_cost
 from heteroplan.optimize.prices import Prices, pool_prices, start_prices, supply_prices
@@ -20,6 +21,29 @@ from heteroplan.optimize.solver import Effort, Verdict
 UNSERVED = 100.0
 """Cost of unserved demand in multiples of what serving it costs at most; a less urgent priority
 class counts a tenth as much, but never less than ten times."""
+
+MERGED_SIZES = 40_000
+"""Pools of all domains merged times intervals, at most: else neighbouring ones are merged too."""
+
+
+def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LP of all domains merged, the same in each; None where the effort ran out.
+
+    Unserved demand is dear in it. No price is put on balances: in one domain prefill and decode
+    cover the demand each on its own.
+    """
+    one = one_domain(problem)
+    first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
+    model = dear_shortage(merged_intervals(one.program, first))
+    if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+        return None
+    length = np.diff([*first, problem.intervals])
+    here = read_prices(model)
+    return Prices(
+        supply=spread_out(np.repeat(here.supply / length, length, axis=1), one.supplies),
+        balance=supply_prices(problem).balance,
+        starting=spread_out(np.repeat(here.starting, length, axis=1), one.pools),
+    )
 
 
 def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices | None:
@@ -77,6 +101,17 @@ def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.boo
         balance=np.where(better[owner].reshape(-1, 1, 1), other.balance, one.balance),
         starting=np.where(better[runs].reshape(-1, 1), other.starting, one.starting),
     )
+
+
+def plainer(prices: Prices) -> tuple[Prices, ...]:
+    """The same without prices of balances, of starts, or of either.
+
+    Blocks see starts exactly as long as their grids hold them, and pay less where domains differ in
+    the price of passing than where they are alike.
+    """
+    none = replace(prices, balance=0.0 * prices.balance)
+    unstarted = (replace(each, starting=0.0 * each.starting) for each in (prices, none))
+    return (none, *unstarted)
 
 
 def _alone(problem: Problem, t: int) -> Problem:
