@@ -34,8 +34,8 @@ from heteroplan.optimize.solver import Effort, Stop, never
 
 EVERY = 4
 """Intervals of which one stands for all."""
-CELLS, PROVING_CELLS, LARGEST_CELLS = 4_000, 40_000, 200_000
-"""States an interval to choose and improve prices, for the first bounds, and for later ones."""
+CELLS, MOST_CELLS = 4_000, 200_000
+"""States an interval while prices are chosen and improved, and for the bounds that count."""
 STEPS = 20
 """Of prices in a round."""
 CHILD = f"from {__name__} import main; main()"
@@ -67,9 +67,9 @@ def rounds(
         found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
         if found is None:
             return
-        best = _best(best, _proven(problem, found, PROVING_CELLS, stop))
+        best = _best(best, _proven(problem, found, CELLS, stop))
         yield best
-    best = _best(best, _proven(problem, best.prices, LARGEST_CELLS, stop))
+    best = _best(best, _proven(problem, best.prices, MOST_CELLS, stop))
     yield best
     length = FIRST_STEP
     while not {"balance prices", "price steps"} & without and not stop():
@@ -78,10 +78,10 @@ def rounds(
             if own is None:
                 return
             found = _best_for_each(problem, (best.prices, own), stop)
-            best = _best(best, _proven(problem, found, LARGEST_CELLS, stop))
+            best = _best(best, _proven(problem, found, MOST_CELLS, stop))
             yield best
         found = _improved(problem, best, length, stop)
-        best = _best(best, _proven(problem, found, LARGEST_CELLS, stop))
+        best = _best(best, _proven(problem, found, MOST_CELLS, stop))
         yield best
         length /= 2
 

@@ -1,15 +1,16 @@
-"""A guide for large programs: where each workload lives, and about how large its pools are.
+"""Guides for large programs: where each workload lives, and about how large its pools are.
 
 The LP of the whole program is too large there. Two small ones say nearly as much:
 
 1. *Homes.* LPs of single intervals, the tightest first; a (workload, group) pair that no earlier
    one used costs a little more, so that each workload keeps to few groups.
-2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged.
+2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged, for
+   some workloads on the GPUs that others leave.
 
 Neither proves anything: unserved demand is merely dear in them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -24,7 +25,7 @@ from heteroplan.optimize.problem import Floats, Ints, Problem
 from heteroplan.optimize.solver import Effort, Verdict
 
 MERGED_INTERVALS = 24
-"""Intervals of the merged program, about."""
+"""Intervals of the merged program, at most."""
 NEW_HOME = 0.06
 """Added to the cost of a replica in a group where its workload does not live yet, as a share."""
 LEAST_SHARE = 0.05
@@ -36,37 +37,31 @@ type Homes = set[tuple[int, str]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guide:
-    """What the two LPs say about every interval of the whole program."""
+    """What the LP of some workloads says about every interval; nothing of the others."""
 
-    pools: tuple[int, ...]
-    """Pools in homes; all arrays follow their order."""
-    program: Problem
-    """The program of those pools alone."""
     flow: tuple[Floats, ...]
-    """For each of them [K, T]: share of a class that it handles."""
+    """For each pool [K, T]: share of a class that it handles."""
     sizes: Floats
-    """[P', T] fractional replicas."""
+    """[P, T] fractional replicas."""
     prices: Floats
-    """[R, T] of supply rows of `program`, objective units a GPU and interval."""
-
-    def spread_out(self, problem: Problem, replicas: Ints) -> Ints:
-        """[P, T] sizes of the whole program from those of `program`."""
-        whole = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
-        whole[list(self.pools)] = replicas
-        return whole
+    """[R, T] of supply, objective units a GPU and interval."""
+    cost: float
+    """Of the LP, demand left unserved dear in it; objective units."""
 
 
-def guide(problem: Problem, effort: Effort) -> Guide | None:
-    """Homes and sizes; None where there are none or the effort ran out."""
-    lives_in = homes(problem, effort)
-    if lives_in is None:
-        return None
-    kept = tuple(
-        p for p, pool in enumerate(problem.pools) if (pool.workload, pool.group) in lives_in
-    )
+def guide(
+    problem: Problem, works: Sequence[int], replicas: Ints, lives_in: Homes, effort: Effort
+) -> Guide | None:
+    """Sizes of some workloads in their homes beside what stands in `replicas` [P, T].
+
+    None where they have no pool there or the effort ran out.
+    """
+    kept = [
+        p for w in works for p in problem.works[w].pools if (w, problem.pools[p].group) in lives_in
+    ]
     if not kept:
         return None
-    program = problem.keeping(kept)
+    program = _beside(problem, kept, replicas)
     first = merged_starts(problem.intervals, MERGED_INTERVALS)
     merged = merged_intervals(program, first)
     model = dear_shortage(merged)
@@ -78,12 +73,28 @@ def guide(problem: Problem, effort: Effort) -> Guide | None:
     mean = np.repeat([pool.mix_load for pool in merged.pools], length, axis=1)
     known = np.isfinite(load) & np.isfinite(mean) & (mean > 0)
     growth = np.where(known, load / np.where(known, mean, 1.0), 1.0)
-    return Guide(
-        pools=kept,
-        program=program,
-        flow=tuple(np.repeat(share, length, axis=1) for share in read_flow(model)),
-        sizes=np.repeat(read_sizes(model), length, axis=1) * growth,
-        prices=np.repeat(read_prices(model).supply / length, length, axis=1),
+    sizes = np.zeros((len(problem.pools), problem.intervals))
+    sizes[kept] = np.repeat(read_sizes(model), length, axis=1) * growth
+    flow = [np.zeros_like(problem.works[pool.workload].rps) for pool in problem.pools]
+    for p, share in zip(kept, read_flow(model), strict=True):
+        flow[p] = np.repeat(share, length, axis=1)
+    prices = np.repeat(read_prices(model).supply / length, length, axis=1)
+    return Guide(tuple(flow), sizes, prices, (answer.objective or 0.0) * model.cost_scale)
+
+
+def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
+    """The program of some pools, of the demand of their workloads and the GPUs that are left."""
+    program = problem.keeping(kept)
+    left = problem.residual(replicas)
+    return replace(
+        program,
+        works=tuple(
+            work if work.pools else replace(work, rps=0.0 * work.rps) for work in program.works
+        ),
+        supplies=tuple(
+            replace(row, gpus=np.maximum(0, gpus))
+            for row, gpus in zip(program.supplies, left, strict=True)
+        ),
     )
 
 

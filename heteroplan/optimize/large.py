@@ -1,12 +1,13 @@
 """The search on large programs, where LPs of the whole are out of reach.
 
-0. *Guide.* A first plan near small LPs (`guide`): homes for each workload, and sizes there. Where
-   it goes short, prices rise, and others make room.
 1. *Prices.* Those of the bound (`bounding`) steer workloads off what others need more.
-2. *Plan.* Workloads placed one after another at these prices, the small ones first: they suffer
-   most from a second home.
-3. *Sweeps.* Each workload again beside the others, while the prices fade.
-4. *Again* at the next prices, until gap, time or patience end it. Whoever the plan before cost most
+2. *First plan.* Workloads placed one after another at these prices, the small ones first: they
+   suffer most from a second home.
+3. *Dive.* Again, but the LP of those not placed yet is solved in between (`dive`), in the homes
+   that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
+   rise, and others make room.
+4. *Sweeps.* Each workload again beside the others, while the prices fade.
+5. *Again* at the next prices, until gap, time or patience end it. Whoever the plan before cost most
    above its own bound goes earlier (squeaky wheel optimisation, Joslin and Clements 1999).
 """
 
@@ -16,7 +17,8 @@ from functools import partial
 import numpy as np
 
 from heteroplan.optimize.bounding import Round, Rounds
-from heteroplan.optimize.guide import Guide, guide
+from heteroplan.optimize.dive import dive
+from heteroplan.optimize.guide import Homes, homes
 from heteroplan.optimize.home import task_of
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.place import best_hope, place, rank_of
@@ -25,7 +27,6 @@ from heteroplan.optimize.primal import (
     by_size,
     incumbent,
     place_all,
-    place_guided,
     reinsert,
     scarce_where_short,
     steered,
@@ -35,14 +36,16 @@ from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.refit import is_plain, refit
 from heteroplan.optimize.search import GRACE_S, Search
 
-GUIDED = 1.5
-"""Part of the guide's supply prices at which a plan near it is placed."""
+STEERING = 1.5
+"""Part of the supply prices at which workloads are placed first, dear ones far from the rest."""
 MENDING, RISE = 6, 0.3
 """Sweeps over it at most until it leaves nothing unserved, and the rise of prices before each."""
-STEERING = ((1.0, 1.5), (0.6, 1.0))
-"""Parts of a round's supply prices at which plans begin, round by round."""
-FADING = (0.6, 0.4, 0.2, 0.0, 0.0)
-"""And at which the sweeps over the best of them follow."""
+SHARES = (0.4, 0.3, 0.5)
+"""Of the workloads left that a dive places before its next LP, turn by turn."""
+FADING = (0.4, 0.0, 0.0)
+"""Parts of a round's supply prices at which sweeps follow."""
+HOPELESS = 1.005
+"""Multiple of the best plan's cost from which no sweeps follow."""
 LEAST_GAIN = 1e-4
 """Of a sweep without prices; below, the plan is left as it is."""
 DEAR, DEAR_SHARE = 0.02, 1e-4
@@ -65,81 +68,59 @@ def search_large(search: Search, beside: bool | None = None) -> Iterator[None]:
 
 
 def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
-    """Plans begun at the prices of every round, sweeps over the best of them, and again."""
+    """A first plan, then dives and sweeps at the prices of every round."""
     problem = search.problem
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.works[w].priority)
-    best = yield from _near_guide(search, order)
+    lives_in = homes(problem, search.effort()) if search.uses("guide") else None
     found = _next(search, rounds, None)
     yield
-    for _ in range(TURNS):
-        if best is None or not best.covered:
-            best, order, found = yield from _begun_anew(search, rounds, found, order)
+    for turn in range(TURNS):
+        if turn == 0 or not lives_in:
+            plan = _begun(search, found, order)
+            search.offer(plan)
+            yield
+        if lives_in:
+            plan = yield from _dived(search, found, order, lives_in, SHARES[turn % len(SHARES)])
         for part in FADING if search.uses("sweeps") else ():
             if found is None:
                 return
-            before = best
-            best = _swept(search, best, part * found.prices.supply, order)
-            search.offer(best)
+            if plan.rank[:-1] > search.plan.rank[:-1] or plan.cost > HOPELESS * search.plan.cost:
+                break
+            before = plan
+            plan = _swept(search, plan, part * found.prices.supply, order)
+            search.offer(plan)
             found = _next(search, rounds, found)
             yield
-            if part == 0.0 and before.cost - best.cost < LEAST_GAIN * before.cost:
+            if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
                 break
-        best = None
+        found = _next(search, rounds, found)
+        yield
+        if found is not None and search.uses("squeaky order"):
+            order = _squeaky(problem, search.plan, found, order)
 
 
-def _near_guide(search: Search, order: Sequence[int]) -> Generator[None, None, Incumbent | None]:
-    """A plan near small LPs; prices rise where it goes short, until it serves everything."""
-    near = guide(search.problem, search.effort()) if search.uses("guide") else None
-    if near is None:
-        return None
-    prices = GUIDED * near.prices
-    plan = _guided(search, near, prices, order)
+def _dived(
+    search: Search, found: Round | None, order: Sequence[int], lives_in: Homes, share: float
+) -> Generator[None, None, Incumbent]:
+    """A plan by diving; prices rise where it goes short, until it serves everything."""
+    problem = search.problem
+    plan = dive(search, order, lives_in, share)
     search.offer(plan)
     yield
+    prices = np.zeros((len(problem.supplies), problem.intervals))
+    if found is not None:
+        prices = found.prices.supply
     for _ in range(MENDING):
         if plan.covered:
             break
-        short = {w: float(unserved_share(search.problem, w, plan).sum()) for w in order}
-        prices = prices + RISE * scarce_where_short(search.problem, plan)
-        short_first = sorted(order, key=lambda w: (search.problem.works[w].priority, -short[w]))
+        short = {w: float(unserved_share(problem, w, plan).sum()) for w in order}
+        prices = prices + RISE * scarce_where_short(problem, plan)
+        short_first = sorted(order, key=lambda w: (problem.works[w].priority, -short[w]))
         plan = _swept(search, plan, prices, short_first)
         search.offer(plan)
         yield
     return plan
-
-
-def _begun_anew(
-    search: Search, rounds: Rounds, found: Round | None, order: list[int]
-) -> Generator[None, None, tuple[Incumbent, list[int], Round | None]]:
-    """The best of some plans begun at parts of two rounds' prices, the next order and round."""
-    best: Incumbent | None = None
-    for steering in STEERING:
-        for part in steering:
-            plan = _begun(search, found, part, order)
-            search.offer(plan)
-            yield
-            if found is not None and search.uses("squeaky order"):
-                order = _squeaky(search.problem, plan, found, order)
-            if best is None or plan.rank < best.rank:
-                best = plan
-        found = _next(search, rounds, found)
-        yield
-    assert best is not None
-    return best, order, found
-
-
-def _guided(search: Search, near: Guide, prices: Floats, order: Sequence[int]) -> Incumbent:
-    """Workloads near a guide's sizes, and each of their groups again beside the others."""
-    problem = search.problem
-    first = place_guided(
-        near.program, prices, near.flow, near.sizes, order, partial(search.out_of_time, GRACE_S)
-    )
-    replicas = near.spread_out(problem, first.solution.replicas)
-    for supply in (prices, 0.0 * prices):
-        for w in order:
-            refit(problem, w, replicas, steered(problem, supply))
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> Ints:
@@ -150,17 +131,17 @@ def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) 
         return replicas
     trial = replicas.copy()
     trial[list(problem.works[w].pools)] = 0
-    place(problem, w, trial, held_price, known=task)
+    place(problem, w, trial, held_price, known=task, thrifty=False)
     refit(problem, w, trial, held_price)
     return trial if rank_of(task, trial) < here else replicas
 
 
-def _begun(search: Search, found: Round | None, part: float, order: Sequence[int]) -> Incumbent:
-    """Workloads placed in `order` at a part of a round's prices."""
+def _begun(search: Search, found: Round | None, order: Sequence[int]) -> Incumbent:
+    """Workloads placed in `order` at a round's prices."""
     problem = search.problem
     prices = np.zeros((len(problem.supplies), problem.intervals))
     if found is not None and search.uses("steering"):
-        prices = part * found.prices.supply
+        prices = STEERING * found.prices.supply
     grace_s = 0.0 if search.best else GRACE_S
     return place_all(problem, prices, order, partial(search.out_of_time, grace_s))
 

@@ -81,19 +81,20 @@ def place(
     limit: Ints | None = None,
     floor: Ints | None = None,
     known: Task | None = None,
+    thrifty: bool = True,
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
 
     `known` is the same task where there is one.
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
-    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without them two
-    ways are tried: fill the home with whatever fits before going on, or go on as soon as the
-    home's cheap engines are out.
+    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
+    home is filled with whatever fits before going on; where `thrifty`, a second way is tried: go on
+    as soon as the home's cheap engines are out.
     """
     task = known or task_of(problem, w, replicas, held_price, limit, floor)
     promise = problem.works[w].promise
     if promise is None:
-        counts = _anywhere(task, replicas, parts)
+        counts = _anywhere(task, replicas, parts, thrifty)
     elif promise.gone:
         counts = _for_domain_loss(task, replicas)
     else:
@@ -109,12 +110,12 @@ def best_hope(task: Task) -> Rank:
     return min(hopes.values(), default=(0.0, 0.0))
 
 
-def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
+def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None, thrifty: bool) -> Ints:
     rank, counts = _fill(task, replicas, parts)
     groups = task.problem.groups(task.w)
     plain = len(sites(task.problem, task.w)) == len(groups) > 1
     free = task.problem.works[task.w].max_groups is None
-    if parts is not None or not plain or not free or task.is_thrifty(counts):
+    if parts is not None or not thrifty or not plain or not free or task.is_thrifty(counts):
         return counts
     left, cost = best_hope(task)
     if rank > (left, cost * NEAR):

@@ -224,13 +224,7 @@ def sweep(
 
 def by_size(problem: Problem) -> list[int]:
     """Workloads by priority class, within it those with the most GPUs at their peak first."""
-    peak = [
-        min(
-            (float((problem.pools[p].mix_load * problem.pools[p].gpus).max()) for p in work.pools),
-            default=0.0,
-        )
-        for work in problem.works
-    ]
+    peak = problem.asked_gpus()
     return sorted(range(len(peak)), key=lambda w: (problem.works[w].priority, -peak[w], w))
 
 
@@ -245,11 +239,10 @@ def place_guided(
     """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = steered(problem, prices)
-    limit, floor = _near(sizes, slack=1), _below(sizes, slack=1)
     for w in order:
         if stop():
             break
-        place(problem, w, replicas, held_price, _parts(problem, w, flow), limit, floor)
+        place(problem, w, replicas, held_price, *near_sizes(problem, w, flow, sizes, slack=1))
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -257,24 +250,26 @@ def nudge(problem: Problem, best: Incumbent, w: int, slack: int) -> Incumbent:
     """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     sizes = best.solution.replicas.astype(np.float64)
-    limit, floor = _near(sizes, slack), _below(sizes, slack)
-    parts = _parts(problem, w, best.solution.flow)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.works[w].pools)] = 0
-    place(problem, w, replicas, no_price, parts, limit, floor)
+    near = near_sizes(problem, w, best.solution.flow, sizes, slack)
+    place(problem, w, replicas, no_price, *near)
     return _better_of(problem, best, replicas, (w,))
 
 
-def _near(sizes: Floats, slack: int) -> Ints:
-    """[P, T] greatest size in an interval and its neighbours, rounded up, and `slack` more."""
-    around = np.maximum.reduce([np.roll(sizes, i, axis=1) for i in (-1, 0, 1)])
-    return np.asarray(np.ceil(around - COVER_TOLERANCE) + slack, dtype=np.int64)
+def near_sizes(
+    problem: Problem, w: int, flow: Sequence[Floats], sizes: Floats, slack: int
+) -> tuple[dict[str, Floats], Ints, Ints]:
+    """What `place` needs to keep to a split and, but for `slack` replicas, to sizes [P, T].
 
-
-def _below(sizes: Floats, slack: int) -> Ints:
-    """[P, T] least size in an interval and its neighbours, rounded down, and `slack` less."""
-    around = np.minimum.reduce([np.roll(sizes, i, axis=1) for i in (-1, 0, 1)])
-    return np.asarray(np.maximum(0, np.floor(around + COVER_TOLERANCE) - slack), dtype=np.int64)
+    Parts of the groups, and bounds [P, T] around the sizes at a time and right before and after.
+    """
+    pools = list(problem.works[w].pools)
+    around = [np.roll(sizes[pools], i, axis=1) for i in (-1, 0, 1)]
+    limit, floor = np.zeros(sizes.shape, dtype=np.int64), np.zeros(sizes.shape, dtype=np.int64)
+    limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
+    floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
+    return _parts(problem, w, flow), limit, floor
 
 
 def _parts(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:

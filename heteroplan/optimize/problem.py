@@ -244,6 +244,21 @@ class Problem:
                     allowed = allowed - {name}
         return allowed
 
+    def asked_gpus(self) -> Floats:
+        """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest."""
+        return np.array(
+            [
+                min(
+                    (
+                        float((self.pools[p].mix_load * self.pools[p].gpus).max())
+                        for p in work.pools
+                    ),
+                    default=0.0,
+                )
+                for work in self.works
+            ]
+        )
+
     def is_choosy(self, w: int) -> bool:
         """Whether a workload may not use all of its groups at once."""
         apart = any(w in (one, two) for one, _, two, _ in self.conflicts)

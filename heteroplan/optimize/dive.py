@@ -1,0 +1,160 @@
+"""A plan by diving: some workloads placed near an LP, the LP of the rest solved again, and so on.
+
+The small ones first: they suffer most from a second home, and the large ones, which stand in many
+groups anyway, fit into what is left. The LP's prices tell the small ones what the large ones would
+miss; its sizes tell the large ones how to divide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.optimize.guide import Guide, Homes, guide
+from heteroplan.optimize.home import Rank, task_of
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.place import place, rank_of
+from heteroplan.optimize.primal import Incumbent, incumbent, near_sizes, steered
+from heteroplan.optimize.problem import Ints, Problem, Solution
+from heteroplan.optimize.refit import refit
+from heteroplan.optimize.search import Search
+
+WIDE = 1 / 20
+"""Of all GPUs asked for: workloads of that size may use every group."""
+SLACKS = (1, 2, 4, 8, 16, 32)
+"""Replicas up and down from the LP's sizes, until all of the demand is served."""
+FEWER = (0.1, 0.2, 0.35)
+"""Least shares of its demand that groups of a large workload serve at some time, tried in turn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """How some workloads may be placed."""
+
+    replicas: Ints
+    """[P, T] sizes with them."""
+    left: float
+    """Of their demand, unserved [workloads and intervals]."""
+
+
+def dive(search: Search, order: Sequence[int], lives_in: Homes, share: float) -> Incumbent:
+    """Workloads in `order`, a share of those left after each LP; when time is out, only some."""
+    problem = search.problem
+    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    rest = list(order)
+    lives_in = lives_in | _everywhere(problem)
+    near = guide(problem, rest, replicas, lives_in, search.effort())
+    while near is not None and rest and not search.out_of_time():
+        now = max(1, int(share * len(rest)))
+        if now == 1:
+            ways = _ways_of_one(search, replicas, near, rest, lives_in)
+        else:
+            ways = _ways_of_some(search, replicas, near, rest[:now])
+        rest = rest[now:]
+        replicas, near = _best_ahead(search, ways, rest, lives_in)
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def _everywhere(problem: Problem) -> Homes:
+    """All groups of the largest workloads."""
+    asked = problem.asked_gpus()
+    large = np.flatnonzero(asked >= WIDE * asked.sum())
+    return {(int(w), group) for w in large for group in problem.groups(int(w))}
+
+
+def _best_ahead(
+    search: Search, ways: list[Way], rest: list[int], lives_in: Homes
+) -> tuple[Ints, Guide | None]:
+    """Of the ways that serve most, the one with which the LP of the rest costs least in all."""
+    problem = search.problem
+    served_most = min(way.left for way in ways)
+    best: tuple[float, Ints, Guide | None] | None = None
+    for way in ways:
+        if way.left > served_most:
+            continue
+        near = guide(problem, rest, way.replicas, lives_in, search.effort()) if rest else None
+        cost = problem.cost(way.replicas) + (0.0 if near is None else near.cost)
+        if best is None or (cost < best[0] and (near is not None or not rest)):
+            best = (cost, way.replicas, near)
+    assert best is not None
+    return best[1:]
+
+
+def _ways_of_some(search: Search, replicas: Ints, near: Guide, works: list[int]) -> list[Way]:
+    """One after another, each as is cheapest at the LP's prices, or each near the LP's sizes."""
+    ways = []
+    for follow in (False, True):
+        with_them, left = replicas, 0.0
+        for w in works:
+            tried = [_near(search.problem, w, with_them, near)]
+            if not follow or tried[0][0][0] > 0.0:
+                tried.append(_anywhere(search.problem, w, with_them, near))
+            (missing, _), with_them = min(tried, key=lambda each: each[0])
+            left += missing
+            if search.out_of_time():
+                break
+        ways.append(Way(with_them, left))
+    return ways
+
+
+def _ways_of_one(
+    search: Search, replicas: Ints, near: Guide, rest: list[int], lives_in: Homes
+) -> list[Way]:
+    """The first of `rest` wherever it costs least, and near LPs of them in fewer and fewer groups.
+
+    Each group in which a workload stands rounds up on its own.
+    """
+    problem, w = search.problem, rest[0]
+    tried = [
+        _anywhere(problem, w, replicas, near, thrifty=True),
+        _near(problem, w, replicas, near),
+    ]
+    for least in FEWER:
+        fewer = lives_in - _hardly_used(problem, w, near, least)
+        again = guide(problem, rest, replicas, fewer, search.effort())
+        if again is not None:
+            tried.append(_near(problem, w, replicas, again))
+    return [Way(sizes, left) for (left, _), sizes in tried]
+
+
+type Tried = tuple[Rank, Ints]
+"""(rank of a workload at an LP's prices, sizes [P, T] with it)"""
+
+
+def _anywhere(
+    problem: Problem, w: int, replicas: Ints, near: Guide, *, thrifty: bool = False
+) -> Tried:
+    """With workload w wherever it costs least at the LP's prices."""
+    held_price = steered(problem, near.prices)
+    task = task_of(problem, w, replicas, held_price)
+    tried = replicas.copy()
+    place(problem, w, tried, held_price, known=task, thrifty=thrifty)
+    refit(problem, w, tried, held_price)
+    return rank_of(task, tried), tried
+
+
+def _near(problem: Problem, w: int, replicas: Ints, near: Guide) -> Tried:
+    """With workload w near the LP's sizes, only as near as it takes to serve all of its demand."""
+    held_price = steered(problem, near.prices)
+    task = task_of(problem, w, replicas, held_price)
+    best: Tried | None = None
+    for slack in SLACKS:
+        tried = replicas.copy()
+        place(problem, w, tried, held_price, *near_sizes(problem, w, near.flow, near.sizes, slack))
+        refit(problem, w, tried, held_price)
+        rank = rank_of(task, tried)
+        if best is None or rank < best[0]:
+            best = (rank, tried)
+        if rank[0] == 0.0:
+            break
+    assert best is not None
+    return best
+
+
+def _hardly_used(problem: Problem, w: int, near: Guide, least: float) -> Homes:
+    """Groups that never serve as much as `least` of a workload's demand."""
+    served: dict[str, float] = {}
+    for p in problem.finishing(w):
+        group = problem.pools[p].group
+        served[group] = served.get(group, 0.0) + float(near.flow[p].max())
+    return {(w, group) for group, share in served.items() if share < least}
