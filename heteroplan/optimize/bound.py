@@ -25,13 +25,16 @@ is at most the cost of every plan that serves all demand:
 6. A block whose grid would be too large keeps the engines that serve cheapest; the others then
    fill what the kept ones leave open, their starts free but for what is due of them (`priced`).
    An engine that whole copies of another beat is left out.
-7. Several classes are added up with weights of sum 1, so that a replica covers at most
+7. Where R requests may be left unserved, each at a price pi, the stages of a workload share what
+   that costs it, and a stage leaves no more unserved than the plan; L less pi·R is then at most the
+   cost of every plan that leaves at most R unserved. No prices of balances then.
+8. Several classes are added up with weights of sum 1, so that a replica covers at most
    max_k weight[k] / load[k] of the sum.
 
 Lagrangian relaxation after Geoffrion (1974).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,11 +45,14 @@ from heteroplan.optimize.problem import Floats, Ints, Problem, starts_of
 from heteroplan.optimize.role_blocks import Engine, RoleBlock, role_blocks
 from heteroplan.optimize.solver import Stop, never
 from heteroplan.optimize.stages import SLACK, Priced, priced
+from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
 ROUNDING = 1e-9
 """Relative safety margin for sums of floats."""
+URGENCIES = (1.0, 10.0, 100.0)
+"""Prices of a request that may be left unserved, in what the dearest costs to serve."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,14 +70,50 @@ class PricedBound:
     """[W] least cost of each workload's blocks at these prices."""
 
 
+def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop = never) -> float:
+    """No plan that leaves at most so many requests unserved costs less; 0 where nothing is proved.
+
+    The best of some prices of a request.
+    """
+    unbalanced = replace(prices, balance=0.0 * prices.balance)
+    dearest = max((_request_cost(problem, w) for w in range(len(problem.works))), default=0.0)
+    best = 0.0
+    for urgency in URGENCIES:
+        price = urgency * dearest
+        found = priced_bound(problem, unbalanced, stop, request_price=price).value
+        best = max(best, found - price * unserved * (1.0 + ROUNDING))
+    return best
+
+
+def _request_cost(problem: Problem, w: int) -> float:
+    """Greatest running cost of a request in the workload's dearest pools, objective units."""
+    work, seconds = problem.works[w], problem.hours * S_PER_HOUR
+    rps = work.rps.sum(axis=0)
+    cost = np.max(
+        [
+            np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost
+            for pool in (problem.pools[p] for p in work.pools)
+        ],
+        axis=0,
+        initial=0.0,
+    )
+    return float((cost / np.where(rps > 0, rps * seconds, np.inf)).max(initial=0.0))
+
+
 def priced_bound(
-    problem: Problem, prices: Prices, stop: Stop = never, *, cells: int | None = None
+    problem: Problem,
+    prices: Prices,
+    stop: Stop = never,
+    *,
+    cells: int | None = None,
+    request_price: float | None = None,
 ) -> PricedBound:
     """L at some prices; a bound of minus infinity where `stop()` came first.
 
-    Grids of at most about `cells` states an interval; more make it better and slower.
+    Grids of at most about `cells` states an interval; more make it better and slower. With a
+    `request_price` requests may be left unserved at that price, balances without one.
     """
-    at = priced(problem, prices)
+    at = priced(problem, prices, request_price)
     supply = np.array([row.gpus for row in problem.supplies], dtype=np.float64)
     supply = supply.reshape(prices.supply.shape)
     given_away = SLACK * float(np.abs(prices.balance).sum())

@@ -24,8 +24,10 @@ from heteroplan.optimize.model import read_flow, read_sizes
 from heteroplan.optimize.problem import Floats, Ints, Problem
 from heteroplan.optimize.solver import Effort, Verdict
 
-MERGED_INTERVALS = 24
-"""Intervals of the merged program, at most."""
+MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
+"""Intervals of the merged program, at most and at least."""
+MERGED_SIZES = 12_000
+"""Its pools times intervals, at most, unless that leaves too few intervals."""
 NEW_HOME = 0.06
 """Added to the cost of a replica in a group where its workload does not live yet, as a share."""
 LEAST_SHARE = 0.05
@@ -62,7 +64,8 @@ def guide(
     if not kept:
         return None
     program = _beside(problem, kept, replicas)
-    first = merged_starts(problem.intervals, MERGED_INTERVALS)
+    few = max(FEWEST_INTERVALS, MERGED_SIZES // len(kept))
+    first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
     merged = merged_intervals(program, first)
     model = dear_shortage(merged)
     answer = solver.run(model.lp, effort, integer=False)

@@ -63,7 +63,7 @@ def search_large(search: Search, beside: bool | None = None) -> Iterator[None]:
     finally:
         if search.out_of_time():
             for found in rounds.ready():
-                search.raise_covering_bound(found.value)
+                _proven(search, found)
         rounds.close()
 
 
@@ -151,8 +151,15 @@ def _next(search: Search, rounds: Rounds, before: Round | None) -> Round | None:
     found = rounds.take()
     if found is None:
         return before
-    search.raise_covering_bound(found.value)
+    _proven(search, found)
     return found
+
+
+def _proven(search: Search, found: Round) -> None:
+    """Keep a round's bound, and the prices that it holds at."""
+    if found.value > search.covering_bound:
+        search.prices = found.prices
+    search.raise_covering_bound(found.value)
 
 
 def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:

@@ -105,7 +105,7 @@ def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
             return
     for stage in stages:
         here = [pools for pools in candidates if pools[0] in stage.pools]
-        yield _stage_block(at, w, cells, stage, here)
+        yield _stage_block(at, w, cells, stage, here, len(stages))
 
 
 def by_candidate(problem: Problem, w: int) -> list[tuple[int, ...]]:
@@ -179,12 +179,13 @@ def _joint_block(
     grid = sorted([*several, *on_grid(single, price, share, high, room)])
     beside = [e for e in single if e not in grid]
     steps = _steps(need, share, beside)
+    short = _short_price(at, w, len(stages))
     fillers = tuple(
-        _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps)
+        _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps, short)
         for i in range(len(stages))
     )
     return RoleBlock(
-        block=_block(problem, engines, grid, need, share, high, fillers, none, None, served),
+        block=_block(problem, engines, grid, need, share, high, fillers, none, None, served, short),
         engines=tuple(engines),
         grid=tuple(grid),
         stages=tuple(range(len(stages))),
@@ -194,8 +195,14 @@ def _joint_block(
 
 
 def _stage_block(
-    at: Priced, w: int, cells: int, stage: Stage, candidates: list[tuple[int, ...]]
+    at: Priced,
+    w: int,
+    cells: int,
+    stage: Stage,
+    candidates: list[tuple[int, ...]],
+    stages: int,
 ) -> RoleBlock:
+    """One of `stages` on its own."""
     problem = at.problem
     engines = [_engine(at, pools, [stage]) for pools in candidates]
     need, share = _need(problem, w), _shares(problem, w, candidates)
@@ -214,10 +221,13 @@ def _stage_block(
         grid, fewest, most = kept, np.zeros_like(fewest), None
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
-    fillers = _fillers(at, w, engines, share, beside, steps)
+    short = _short_price(at, w, stages)
+    fillers = _fillers(at, w, engines, share, beside, steps, short)
     fewest = fewest if fillers is None else np.zeros_like(fewest)
     return RoleBlock(
-        block=_block(problem, engines, grid, need, share, high, (fillers,), fewest, most, None),
+        block=_block(
+            problem, engines, grid, need, share, high, (fillers,), fewest, most, None, short
+        ),
         engines=tuple(engines),
         grid=tuple(grid),
         stages=(stage.number,),
@@ -237,9 +247,12 @@ def _block(
     fewest: Ints,
     most: Ints | None,
     served: list[tuple[int, ...]] | None,
+    short: Floats,
 ) -> Block:
-    """The block of the engines on the grid; `served` names the sides of each where several are."""
-    free = np.full(problem.intervals, np.inf)
+    """The block of the engines on the grid; `served` names the sides of each where several are.
+
+    What they and fillers leave open costs `short` [T] for all demand; inf where nothing may be.
+    """
     before = np.array([engines[e].before for e in grid], dtype=np.int64)
     return Block(
         price=np.array([engines[e].price for e in grid]),
@@ -248,7 +261,9 @@ def _block(
         low=np.zeros_like(high[grid]),
         high=high[grid],
         need=need,
-        penalty=np.array([free if each is None else each.unit for each in fillers]),
+        penalty=np.array(
+            [short if each is None else np.minimum(short, each.unit) for each in fillers]
+        ),
         fewest=fewest,
         most=most,
         before=None if problem.before is None else before,
@@ -267,8 +282,9 @@ def _fillers(
     share: Floats,
     chosen: list[int],
     steps: int,
+    short: Floats,
 ) -> Fillers | None:
-    """Those of one stage."""
+    """Those of one stage, where leaving all demand unserved costs `short` [T]."""
     if not chosen:
         return None
     price = np.array([engines[e].price for e in chosen])
@@ -277,6 +293,7 @@ def _fillers(
     filled = np.where(share > 0, np.ceil(share / step), 0).clip(0, steps).astype(np.int64)
     price = np.where(filled > 0, price, np.inf)
     cost, choice = _cheapest_fill(price, filled, steps, at.problem.compiled)
+    cost = _or_short(cost, short * step)
     return Fillers(
         engines=tuple(chosen),
         steps=filled,
@@ -305,6 +322,21 @@ def _cheapest_fill(price: Floats, steps: Ints, most: int, compiled: bool) -> tup
         choice[:, g] = total.argmin(axis=0)
         cost[:, g] = total.min(axis=0)
     return cost, choice
+
+
+def _short_price(at: Priced, w: int, stages: int) -> Floats:
+    """[T] what each of some stages pays for all demand left unserved: its part of the whole."""
+    if at.unserved is None:
+        return np.full(at.problem.intervals, np.inf)
+    return at.unserved[w] / stages
+
+
+def _or_short(cost: Floats, step_price: Floats) -> Floats:
+    """`cost` [T, G + 1] of filling g steps, or of leaving some of them unserved."""
+    if not np.isfinite(step_price).all():
+        return cost
+    slope = step_price[:, None] * np.arange(cost.shape[1])
+    return np.asarray(np.minimum.accumulate(cost - slope, axis=1) + slope)
 
 
 def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:

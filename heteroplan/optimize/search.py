@@ -6,6 +6,7 @@ from time import monotonic
 
 import numpy as np
 
+from heteroplan.optimize.prices import Prices
 from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort, Stop
@@ -61,6 +62,8 @@ class Search:
     short_bound: float = 0.0
     """On the cost of plans that leave no more unserved than the best one, which leaves some."""
     shortage_bounds: list[ShortageBound] = field(default_factory=list)
+    prices: Prices | None = None
+    """Those that proved the bound of a large program."""
     interrupted: bool = False
     without: frozenset[str] = frozenset()
     """Ingredients that are left out."""

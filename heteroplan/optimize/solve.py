@@ -31,12 +31,12 @@ import numpy as np
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.ascent import improve_prices
-from heteroplan.optimize.bound import priced_bound
+from heteroplan.optimize.bound import bound_of_short, priced_bound
 from heteroplan.optimize.large import search_large
 from heteroplan.optimize.mend import WINDOW, repair, short_hours
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
-from heteroplan.optimize.prices import supply_prices
+from heteroplan.optimize.prices import Prices, supply_prices
 from heteroplan.optimize.primal import (
     WHOLE,
     Incumbent,
@@ -79,6 +79,8 @@ class Outcome:
     unserved_bound: dict[int, float]
     termination: Termination
     seconds: float
+    prices: Prices | None = None
+    """At which the bound of a large program holds."""
 
     def of_plan(
         self, problem: Problem, plan: Incumbent, extra_cost: float, gap: float, seconds: float
@@ -86,16 +88,13 @@ class Outcome:
         """The verdict on another plan of the same program that costs `extra_cost` beside.
 
         What was proved of the cost holds for plans that leave no more unserved than this one; of
-        others the LP says something.
+        others the LP or the blocks say something.
         """
         objective = plan.cost + extra_cost
         as_short = all(lost <= self.unserved[p] + WHOLE for p, lost in plan.unserved.items())
         bound = self.bound
-        if not as_short and problem.large:
-            bound = 0.0
-        elif not as_short:
-            effort = Effort(deadline=monotonic() + GRACE_S)
-            bound = bound_at_shortage(problem, plan.unserved, effort) or 0.0
+        if not as_short:
+            bound = _bound_of_short(problem, plan.unserved, self.prices)
         termination = self.termination
         proven = as_short and objective - bound <= OPTIMAL_GAP * objective
         if termination is Termination.OPTIMAL and not proven:
@@ -152,15 +151,27 @@ def _last_bound(search: Search) -> None:
     """Where time ended the search before anything was proved, the quickest bound there is."""
     if search.best is None or search.bound > 0:
         return
-    until = monotonic() + GRACE_S
     if search.plan.covered:
+        until = monotonic() + GRACE_S
         no_prices = supply_prices(search.problem)
         found = priced_bound(search.problem, no_prices, lambda: monotonic() > until)
         search.raise_covering_bound(found.value)
-    elif not search.problem.large:
-        effort = Effort(deadline=until)
-        found_short = bound_at_shortage(search.problem, search.plan.unserved, effort)
-        search.raise_short_bound(found_short or 0.0)
+    else:
+        unserved = search.plan.unserved
+        search.raise_short_bound(_bound_of_short(search.problem, unserved, search.prices))
+
+
+def _bound_of_short(problem: Problem, unserved: dict[int, float], prices: Prices | None) -> float:
+    """On the cost of plans that leave no more unserved, in a few seconds; 0 where there is none.
+
+    By the LP; on large programs by blocks at `prices`.
+    """
+    until = monotonic() + GRACE_S
+    if not problem.large:
+        return bound_at_shortage(problem, unserved, Effort(deadline=until)) or 0.0
+    if prices is None:
+        prices = supply_prices(problem)
+    return bound_of_short(problem, prices, sum(unserved.values()), lambda: monotonic() > until)
 
 
 def _spare_scarce(search: Search) -> None:
@@ -395,4 +406,5 @@ def outcome(search: Search) -> Outcome:
         unserved_bound=search.unserved_bound(),
         termination=termination,
         seconds=monotonic() - search.started,
+        prices=search.prices,
     )

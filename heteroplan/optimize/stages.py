@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from heteroplan.optimize.prices import Prices, passing_prices, pool_prices, start_prices
 from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.units import S_PER_HOUR
 
 SLACK = 3e-6
 """Share of the demand that the bound lets go: more than solver and `verify` let a plan go."""
@@ -55,10 +56,15 @@ class Priced:
     """[W] whether drains are left out, since refunds of them would make a price negative."""
     passing: Floats
     """[P, K, T] price of all demand of a class passing a pool."""
+    unserved: tuple[Floats, ...] | None
+    """For each workload [T]: price of leaving all demand unserved; None where none may be."""
 
 
-def priced(problem: Problem, prices: Prices) -> Priced:
-    """Prices of rows as prices of pools.
+def priced(problem: Problem, prices: Prices, request_price: float | None = None) -> Priced:
+    """Prices of rows as prices of pools, and of requests left unserved where they may be.
+
+    A request of a class that is left unserved counts at most `request_price`: the workload's
+    demand is priced as if all were requests of its smallest class.
 
     Of a start's cost s the part y in 0..1 is due where a pool grows and comes back where it
     shrinks: s·max(0, n[t] - n[t-1]) >= y·s·(n[t] - n[t-1]) + (1 - y)·s·max(0, n[t] - n[t-1]).
@@ -86,7 +92,23 @@ def priced(problem: Problem, prices: Prices) -> Priced:
         due_before=due[:, 0] * before,
         drained=drained,
         passing=passing_prices(problem, prices.balance),
+        unserved=None if request_price is None else _unserved_prices(problem, request_price),
     )
+
+
+def _unserved_prices(problem: Problem, request_price: float) -> tuple[Floats, ...]:
+    """For each workload [T]: at most what its shares left unserved cost at `request_price`.
+
+    Where a promise asks for more capacity than demand, as much more of it may be missing.
+    """
+    seconds = problem.hours * S_PER_HOUR
+    found = []
+    for work in problem.works:
+        least = np.where(work.rps > 0, work.rps, np.inf).min(axis=0, initial=np.inf)
+        need = 1.0 if work.promise is None else work.promise.need
+        rps = np.where(np.isfinite(least), least, 0.0)
+        found.append(request_price * seconds * rps / need)
+    return tuple(found)
 
 
 def _due(problem: Problem, due: Floats, running: Floats) -> Floats:
