@@ -63,7 +63,10 @@ def rounds(
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.works)))
-    for find in (one_domain_prices, partial(interval_prices, every=EVERY)):
+    finds = [partial(interval_prices, every=EVERY)]
+    if "one domain" not in without:
+        finds.insert(0, partial(one_domain_prices))
+    for find in finds:
         found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
         if found is None:
             return

@@ -51,7 +51,7 @@ def dive(search: Search, order: Sequence[int], lives_in: Homes, share: float) ->
         else:
             ways = _ways_of_some(search, replicas, near, rest[:now])
         rest = rest[now:]
-        replicas, near = _best_ahead(search, ways, rest, lives_in)
+        replicas, near = follow(search, ways, rest, lives_in)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -62,16 +62,18 @@ def _everywhere(problem: Problem) -> Homes:
     return {(int(w), group) for w in large for group in problem.groups(int(w))}
 
 
-def _best_ahead(
+def follow(
     search: Search, ways: list[Way], rest: list[int], lives_in: Homes
 ) -> tuple[Ints, Guide | None]:
-    """Of the ways that serve most, the one with which the LP of the rest costs least in all."""
+    """Of the ways that serve most, the one with which the LP of the rest costs least in all.
+
+    Its sizes [P, T] and that LP; None where there is no rest or the effort ran out.
+    """
     problem = search.problem
     served_most = min(way.left for way in ways)
     best: tuple[float, Ints, Guide | None] | None = None
-    for way in ways:
-        if way.left > served_most:
-            continue
+    among = [way for way in ways if way.left == served_most]
+    for way in among if search.uses("look ahead") else among[:1]:
         near = guide(problem, rest, way.replicas, lives_in, search.effort()) if rest else None
         cost = problem.cost(way.replicas) + (0.0 if near is None else near.cost)
         if best is None or (cost < best[0] and (near is not None or not rest)):

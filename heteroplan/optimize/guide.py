@@ -61,7 +61,7 @@ def guide(
     kept = [
         p for w in works for p in problem.works[w].pools if (w, problem.pools[p].group) in lives_in
     ]
-    if not kept:
+    if not kept or effort.over():
         return None
     program = _beside(problem, kept, replicas)
     few = max(FEWEST_INTERVALS, MERGED_SIZES // len(kept))

@@ -15,6 +15,7 @@ GRACE_S = 5.0
 """Beyond the time limit, for a first plan and for a bound where there is none yet."""
 
 INGREDIENTS = (
+    "one domain",
     "balance prices",
     "price steps",
     "workload prices",
@@ -22,6 +23,7 @@ INGREDIENTS = (
     "squeaky order",
     "sweeps",
     "guide",
+    "look ahead",
     "swaps",
     "polish",
 )

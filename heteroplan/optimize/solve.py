@@ -102,6 +102,8 @@ class Outcome:
         missed = not as_short or objective - bound > gap * objective
         if termination is Termination.GAP_REACHED and missed:
             termination = Termination.TIME_LIMIT
+        if termination is Termination.TIME_LIMIT and not missed and not any(plan.unserved.values()):
+            termination = Termination.GAP_REACHED
         return replace(
             self,
             solution=plan.solution,

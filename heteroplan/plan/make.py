@@ -29,6 +29,8 @@ type Solving = Callable[..., Outcome]
 
 SETTLE_SHARE = 0.05
 """Of the time limit, kept for packing; as much again may be taken beyond it."""
+PACKING_SHARE = 0.1
+"""Of the gap, kept for what packing adds to the cost of a large plan."""
 SETTLE_S = 2.0
 """That may be taken beyond the time limit besides."""
 
@@ -93,7 +95,7 @@ def _solved(
     between nodes cost the gap. What is proved is proved of the program with all supply. Some of
     the time limit is kept for nodes, and a little may be taken beyond it.
     """
-    wanted = gap
+    wanted = gap * (1 - PACKING_SHARE) if problem.large else gap
     given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
     proof: Outcome | None = None
     found: tuple[Outcome, Settled] | None = None

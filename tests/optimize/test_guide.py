@@ -1,12 +1,13 @@
 """The guide of large programs: homes and sizes by small LPs, on programs small enough to see."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.guide import guide, homes
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.guide import Guide, guide, homes
+from heteroplan.optimize.problem import Ints, Problem
 from heteroplan.optimize.solver import Effort
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
@@ -37,35 +38,69 @@ def test_each_workload_keeps_to_one_home_where_it_fits() -> None:
     assert len({group for _, group in found}) == 2
 
 
-def test_sizes_are_those_of_the_demand() -> None:
-    """4 running pools in all; each follows its workload's demand."""
-    problem = day_on_two_spines(1.0, 2.0, 1.0)
-    found = guide(problem, Effort())
+def guided(problem: Problem, works: Sequence[int] = (0, 1)) -> Guide:
+    """Some workloads in their homes, nothing placed yet."""
+    lives_in = homes(problem, Effort())
+    assert lives_in is not None
+    found = guide(problem, works, nothing(problem), lives_in, Effort())
     assert found is not None
-    assert len(found.pools) == 4
-    np.testing.assert_allclose(found.sizes, np.tile([1.0, 2.0, 1.0], (4, 1)), atol=1e-6)
-    whole = found.spread_out(problem, np.ones((4, 3), dtype=np.int64))
-    assert whole.shape == (len(problem.pools), 3)
-    assert whole.sum() == 12
+    return found
+
+
+def nothing(problem: Problem) -> Ints:
+    return np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+
+
+def test_sizes_are_those_of_the_demand() -> None:
+    """4 running pools in all, 8 USD a replica and interval; each follows its workload's demand."""
+    found = guided(day_on_two_spines(1.0, 2.0, 1.0))
+    used = found.sizes[found.sizes.any(axis=1)]
+    np.testing.assert_allclose(used, np.tile([1.0, 2.0, 1.0], (4, 1)), atol=1e-6)
+    assert found.cost == pytest.approx(4 * (1 + 2 + 1) * 8.0)
+
+
+def test_of_others_it_says_nothing() -> None:
+    problem = day_on_two_spines(1.0, 2.0, 1.0)
+    found = guided(problem, works=(1,))
+    mine = list(problem.works[1].pools)
+    assert found.sizes[mine].any()
+    assert not np.delete(found.sizes, mine, axis=0).any()
+
+
+def test_what_stands_leaves_less() -> None:
+    """Where one pair of workload 0 stands, workload 1 has room for one pair less."""
+    problem = day_on_two_spines(1.0, nodes=3)
+    replicas = nothing(problem)
+    home, first = next(iter(problem.groups(0).items()))
+    replicas[first] = 1
+    everywhere = {(1, group) for group in problem.groups(1)}
+    found = guide(problem, [1], replicas, everywhere, Effort())
+    assert found is not None
+    beside = [p for p in problem.works[1].pools if problem.pools[p].group == home]
+    assert beside
+    assert found.sizes[beside].sum() <= 1.0 + 1e-6
+    assert found.sizes.sum() == pytest.approx(2.0)
 
 
 def test_what_does_not_fit_is_left_out_not_refused() -> None:
     """Three pairs each are asked for where four fit in all."""
-    found = guide(day_on_two_spines(3.0, 3.0), Effort())
-    assert found is not None
+    found = guided(day_on_two_spines(3.0, 3.0))
     assert found.sizes.sum(axis=0).max() <= 8.0 + 1e-6
 
 
 def test_nowhere_to_live() -> None:
-    """Without a pool there is no guide; with no time left neither."""
-    assert guide(day_on_two_spines(1.0, nodes=0), Effort()) is None
-    assert guide(day_on_two_spines(1.0), Effort(deadline=0.0)) is None
+    """Without a pool or a home there is no guide; with no time left neither."""
+    bare, day = day_on_two_spines(1.0, nodes=0), day_on_two_spines(1.0)
+    everywhere = {(0, group) for group in day.groups(0)}
+    assert guide(bare, [0], nothing(bare), everywhere, Effort()) is None
+    assert guide(day, [0], nothing(day), set(), Effort()) is None
+    assert guide(day, [0], nothing(day), everywhere, Effort(deadline=0.0)) is None
+    assert homes(day, Effort(deadline=0.0)) is None
 
 
 def test_merged_intervals_keep_the_mean_demand() -> None:
     """48 intervals, merged by two: sizes follow each interval's own demand."""
     rps = np.where(np.arange(48) % 2, 1.5, 0.5)
-    problem = replace(day_on_two_spines(*rps.tolist()), large=True)
-    found = guide(problem, Effort())
-    assert found is not None
-    np.testing.assert_allclose(found.sizes, np.tile(rps, (4, 1)), atol=1e-6)
+    found = guided(day_on_two_spines(*rps.tolist()))
+    used = found.sizes[found.sizes.any(axis=1)]
+    np.testing.assert_allclose(used, np.tile(rps, (4, 1)), atol=1e-6)
