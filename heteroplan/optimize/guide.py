@@ -26,7 +26,7 @@ from heteroplan.optimize.solver import Effort, Verdict
 
 MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
 """Intervals of the merged program, at most and at least."""
-MERGED_SIZES = 12_000
+MERGED_SIZES = 8_000
 """Its pools times intervals, at most, unless that leaves too few intervals."""
 NEW_HOME = 0.06
 """Added to the cost of a replica in a group where its workload does not live yet, as a share."""

@@ -42,6 +42,8 @@ MENDING, RISE = 6, 0.3
 """Sweeps over it at most until it leaves nothing unserved, and the rise of prices before each."""
 SHARES = (0.4, 0.3, 0.5)
 """Of the workloads left that a dive places before its next LP, turn by turn."""
+MEANWHILE = 2
+"""Rounds that are about as long as a dive."""
 FADING = (0.4, 0.0, 0.0)
 """Parts of a round's supply prices at which sweeps follow."""
 HOPELESS = 1.005
@@ -82,6 +84,9 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
             yield
         if lives_in:
             plan = yield from _dived(search, found, order, lives_in, SHARES[turn % len(SHARES)])
+            for _ in range(MEANWHILE):
+                found = _next(search, rounds, found)
+                yield
         for part in FADING if search.uses("sweeps") else ():
             if found is None:
                 return
