@@ -20,26 +20,19 @@ from heteroplan.optimize.bounding import Round, Rounds
 from heteroplan.optimize.dive import dive
 from heteroplan.optimize.guide import Homes, homes
 from heteroplan.optimize.home import task_of
-from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.place import best_hope, place, rank_of
 from heteroplan.optimize.primal import (
     Incumbent,
     by_size,
-    incumbent,
     place_all,
-    reinsert,
-    scarce_where_short,
     steered,
     unserved_share,
 )
-from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.refit import is_plain, refit
+from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.search import GRACE_S, Search
+from heteroplan.optimize.sweeps import mended, swept
 
 STEERING = 1.5
 """Part of the supply prices at which workloads are placed first, dear ones far from the rest."""
-MENDING, RISE = 6, 0.3
-"""Sweeps over it at most until it leaves nothing unserved, and the rise of prices before each."""
 SHARES = (0.4, 0.3, 0.5)
 """Of the workloads left that a dive places before its next LP, turn by turn."""
 MEANWHILE = 2
@@ -93,7 +86,9 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
             if plan.rank[:-1] > search.plan.rank[:-1] or plan.cost > HOPELESS * search.plan.cost:
                 break
             before = plan
-            plan = _swept(search, plan, part * found.prices.supply, order)
+            plan = swept(
+                search.problem, plan, part * found.prices.supply, order, search.out_of_time
+            )
             search.offer(plan)
             found = _next(search, rounds, found)
             yield
@@ -116,29 +111,10 @@ def _dived(
     prices = np.zeros((len(problem.supplies), problem.intervals))
     if found is not None:
         prices = found.prices.supply
-    for _ in range(MENDING):
-        if plan.covered:
-            break
-        short = {w: float(unserved_share(problem, w, plan).sum()) for w in order}
-        prices = prices + RISE * scarce_where_short(problem, plan)
-        short_first = sorted(order, key=lambda w: (problem.works[w].priority, -short[w]))
-        plan = _swept(search, plan, prices, short_first)
+    for plan in mended(problem, plan, prices, order, search.out_of_time):  # noqa: B020
         search.offer(plan)
         yield
     return plan
-
-
-def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> Ints:
-    """Sizes in which workload w stands wherever it costs least, if that is better."""
-    task = task_of(problem, w, replicas, held_price)
-    here = rank_of(task, replicas)
-    if here <= best_hope(task):
-        return replicas
-    trial = replicas.copy()
-    trial[list(problem.works[w].pools)] = 0
-    place(problem, w, trial, held_price, known=task, thrifty=False)
-    refit(problem, w, trial, held_price)
-    return trial if rank_of(task, trial) < here else replicas
 
 
 def _begun(search: Search, found: Round | None, order: Sequence[int]) -> Incumbent:
@@ -165,24 +141,6 @@ def _proven(search: Search, found: Round) -> None:
     if found.value > search.covering_bound:
         search.prices = found.prices
     search.raise_covering_bound(found.value)
-
-
-def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
-    """Each workload again beside the others, kept where it costs less at these prices."""
-    problem = search.problem
-    held_price = steered(problem, prices)
-    replicas = plan.solution.replicas.copy()
-    for w in order:
-        if search.out_of_time():
-            break
-        if is_plain(problem, w):
-            refit(problem, w, replicas, held_price)
-            replicas = _placed_again(problem, w, replicas, held_price)
-        else:
-            flow = mixed_flow(problem, replicas)
-            standing = incumbent(problem, Solution(replicas, flow))
-            replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[int]) -> list[int]:

@@ -19,11 +19,14 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Search, silent
 from heteroplan.optimize.solver import Stop
+from heteroplan.optimize.sweeps import in_the_way, mended
 
 REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
 WINDOW = 4
 """Intervals of one window of time."""
+MOST = 8
+"""Workloads of a large plan that make room for those that go short, these included."""
 MEND_S = 10.0
 """Most seconds for one plan to be mended."""
 
@@ -41,7 +44,8 @@ def mend(
 
     `without` is what is left of them when replicas of `works` are given up until supply is
     kept. Those workloads are placed again beside the others; where that leaves demand unserved,
-    others make room for them; at last all around those hours move a little.
+    others make room for them; at last all around those hours move a little, or in large plans those
+    in the way, at rising prices.
     """
     until = min(deadline, monotonic() + MEND_S)
     search = Search(problem, gap, until, stop, silent)
@@ -53,10 +57,16 @@ def mend(
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
             search.offer(reinsert(problem, search.plan, no_prices, (w, *others)))
-    if not search.plan.covered:
-        room_made = _others_make_room(problem, replicas, works)
-        if room_made is not None:
-            search.offer(room_made)
+    if search.plan.covered:
+        return search.plan
+    if problem.large:
+        near = in_the_way(problem, search.plan)[:MOST]
+        for plan in mended(problem, search.plan, no_prices, near, search.out_of_time):
+            search.offer(plan)
+        return search.plan
+    room_made = _others_make_room(problem, replicas, works)
+    if room_made is not None:
+        search.offer(room_made)
     if not search.plan.covered:
         for _ in repair(search, search.plan):
             if search.plan.covered or search.out_of_time():
