@@ -19,16 +19,13 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Search, silent
 from heteroplan.optimize.solver import Stop
-from heteroplan.optimize.sweeps import in_the_way, mended
 
 REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
 WINDOW = 4
 """Intervals of one window of time."""
-MOST = 8
-"""Workloads of a large plan that make room for those that go short, these included."""
-MEND_S = 10.0
-"""Most seconds for one plan to be mended."""
+MEND_S, LARGE_MEND_S = 10.0, 3.0
+"""Most seconds for one plan to be mended; a large one is packed again sooner."""
 
 
 def mend(
@@ -44,10 +41,9 @@ def mend(
 
     `without` is what is left of them when replicas of `works` are given up until supply is
     kept. Those workloads are placed again beside the others; where that leaves demand unserved,
-    others make room for them; at last all around those hours move a little, or in large plans those
-    in the way, at rising prices.
+    others make room for them; at last all around those hours move a little.
     """
-    until = min(deadline, monotonic() + MEND_S)
+    until = min(deadline, monotonic() + (LARGE_MEND_S if problem.large else MEND_S))
     search = Search(problem, gap, until, stop, silent)
     search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
@@ -57,16 +53,10 @@ def mend(
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
             search.offer(reinsert(problem, search.plan, no_prices, (w, *others)))
-    if search.plan.covered:
-        return search.plan
-    if problem.large:
-        near = in_the_way(problem, search.plan)[:MOST]
-        for plan in mended(problem, search.plan, no_prices, near, search.out_of_time):
-            search.offer(plan)
-        return search.plan
-    room_made = _others_make_room(problem, replicas, works)
-    if room_made is not None:
-        search.offer(room_made)
+    if not search.plan.covered:
+        room_made = _others_make_room(problem, replicas, works, search.out_of_time)
+        if room_made is not None:
+            search.offer(room_made)
     if not search.plan.covered:
         for _ in repair(search, search.plan):
             if search.plan.covered or search.out_of_time():
@@ -81,11 +71,13 @@ def _less_urgent(problem: Problem, w: int) -> list[int]:
     return sorted(later, key=lambda other: -priority[other])
 
 
-def _others_make_room(problem: Problem, replicas: Ints, works: Sequence[int]) -> Incumbent | None:
+def _others_make_room(
+    problem: Problem, replicas: Ints, works: Sequence[int], stop: Stop
+) -> Incumbent | None:
     """Other workloads placed again within the supply that `works` leave them.
 
     One after another, those that hold most of what is overdrawn first; None where that does
-    not keep supply.
+    not keep supply, or not before `stop()`.
     """
     plan = incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
     held = problem.held(replicas)
@@ -102,7 +94,7 @@ def _others_make_room(problem: Problem, replicas: Ints, works: Sequence[int]) ->
     }
     excess = _overdraft(problem, replicas)
     for w in sorted(share, key=lambda w: -share[w]):
-        if share[w] == 0 or excess == 0:
+        if share[w] == 0 or excess == 0 or stop():
             break
         tried = replaced(problem, plan, (w,), steer=0.0)
         left = _overdraft(problem, tried.solution.replicas)

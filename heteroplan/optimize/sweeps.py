@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from heteroplan.optimize.home import task_of
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.place import best_hope, place, rank_of
@@ -19,8 +17,8 @@ from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.refit import is_plain, refit
 from heteroplan.optimize.solver import Stop
 
-RISES = (0.3, 0.3, 1.0, 1.0, 3.0, 3.0)
-"""Rises of prices, each before a sweep, until nothing is left unserved."""
+MENDING, RISE = 6, 0.3
+"""Sweeps at most until nothing is left unserved, and the rise of prices before each."""
 
 
 def swept(
@@ -59,25 +57,11 @@ def mended(
     problem: Problem, plan: Incumbent, prices: Floats, works: Sequence[int], stop: Stop
 ) -> Iterator[Incumbent]:
     """Sweeps of `works` at prices [R, T] that rise where demand goes short, until none does."""
-    for rise in RISES:
+    for _ in range(MENDING):
         if plan.covered or stop():
             return
         short = {w: float(unserved_share(problem, w, plan).sum()) for w in works}
-        prices = prices + rise * scarce_where_short(problem, plan)
+        prices = prices + RISE * scarce_where_short(problem, plan)
         short_first = sorted(works, key=lambda w: (problem.works[w].priority, -short[w]))
         plan = swept(problem, plan, prices, short_first, stop)
         yield plan
-
-
-def in_the_way(problem: Problem, plan: Incumbent) -> list[int]:
-    """Workloads that go short, and those that hold GPUs which these could use, most first."""
-    scarce = scarce_where_short(problem, plan) > 0
-    held = problem.held(plan.solution.replicas)
-    taken = np.zeros(len(problem.works))
-    for r, row in enumerate(problem.supplies):
-        for p in row.pools:
-            taken[problem.pools[p].workload] += held[p][scarce[r]].sum()
-    for w in range(len(problem.works)):
-        if unserved_share(problem, w, plan).any():
-            taken[w] = np.inf
-    return [int(w) for w in np.argsort(-taken, kind="stable") if taken[w] > 0]

@@ -27,8 +27,8 @@ METHODS = ("auto", "mip")
 type Solving = Callable[..., Outcome]
 """`solve`, or another method with its arguments."""
 
-SETTLE_SHARE = 0.05
-"""Of the time limit, kept for packing; as much again may be taken beyond it."""
+SETTLE_SHARE, LARGE_SETTLE_SHARE = 0.05, 0.15
+"""Of the time limit, kept for packing; the first share may be taken beyond it as well."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 SETTLE_S = 2.0
@@ -108,9 +108,10 @@ def _solved(
             proved = max(proved, proof.bound)
         progress(cost, proved, monotonic() - began)
 
+    solving_s = time_limit_s * (1 - (LARGE_SETTLE_SHARE if problem.large else SETTLE_SHARE))
     until = began + time_limit_s * (1 + SETTLE_SHARE) + SETTLE_S
     while True:
-        left = time_limit_s * (1 - SETTLE_SHARE) - (monotonic() - began)
+        left = solving_s - (monotonic() - began)
         try:
             outcome = solving(
                 program, gap=wanted, time_limit_s=left, stop=stop, progress=told, starts=starts
@@ -127,7 +128,7 @@ def _solved(
         extra, seconds = settled.moves_cost(problem), monotonic() - began
         final = proof.of_plan(problem, settled.plan, extra, gap, seconds)
         found = (final, settled)
-        if seconds >= time_limit_s * (1 - SETTLE_SHARE) or stop():
+        if seconds >= solving_s or stop():
             return found
         if settled.plan.rank[:-1] > plan.rank[:-1]:
             if settled.tighter is problem:

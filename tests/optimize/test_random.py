@@ -37,7 +37,7 @@ def batches(count: int, fast: int, size: int) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("first", batches(500, 100, 20))
+@pytest.mark.parametrize("first", batches(500, 40, 20))
 def test_plan_and_bounds_enclose_the_optimum(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Supply binding or slack, shortages, missing and aggregated engines, leads, classes."""
     seeds = range(first, first + 20)

@@ -79,7 +79,7 @@ def unserved(plan: Plan) -> list[float]:
 
 
 @given(scenarios())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_more_demand_never_costs_less(made: Scenario) -> None:
     """10 % more of everything: as much left unserved or more; at no shortage no cheaper."""
     few, more = solved(made), solved(with_demand(made, 1.1))
@@ -89,7 +89,7 @@ def test_more_demand_never_costs_less(made: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_more_supply_never_costs_more(made: Scenario) -> None:
     tight, ample = solved(made), solved(replace(made, fleet=with_nodes(8)))
     assert ample.report.unserved_requests <= tight.report.unserved_requests + 1.0
@@ -98,7 +98,7 @@ def test_more_supply_never_costs_more(made: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_order_of_inputs_changes_nothing(made: Scenario) -> None:
     """Workloads, node types and leaves the other way round: same shortage, same cost."""
     turned = replace(
@@ -116,7 +116,7 @@ def test_order_of_inputs_changes_nothing(made: Scenario) -> None:
 
 
 @given(scenarios(), st.sampled_from([0.01, 3.0, 1000.0]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_prices_scale_the_cost(made: Scenario, factor: float) -> None:
     nodes = next(iter(made.fleet.network.leaves[0].nodes.values()))
     dear = replace(made, fleet=with_nodes(nodes, price=factor))
@@ -125,7 +125,7 @@ def test_prices_scale_the_cost(made: Scenario, factor: float) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_never_dearer_than_whole_pairs_placed_greedily(made: Scenario) -> None:
     """Where that serves everything; moves between nodes cost the plan what greedy does not pay."""
     plan = solved(made, compare=True)
