@@ -38,4 +38,22 @@ dropped but for what they add to capacity; several classes are added up with wei
 serve several stages share one grid or are split. Each costs the bound what it costs the plan. Where
 large plans leave demand unserved, the bound pays for it at a price a request: the more is left, the
 weaker.
+
+**What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; sizes before
+they are packed, on two cores): A1 (50 workloads, 20,000 GPUs) after 51 s, with the bound by then.
+
+    without              cost of sizes    bound
+    -                        1,035,682    1,021,199
+    one domain               1,036,450    1,020,777
+    balance prices           1,035,658    1,021,327
+    price steps              1,035,658    1,021,199
+    workload prices          1,035,680    1,021,199
+    steering                 1,035,682    1,021,199   first plan after 16 s instead of 12
+    squeaky order            1,035,682    1,021,199
+    sweeps                   1,037,282    1,021,199
+    guide (no dive)          1,043,470    1,021,199
+    look ahead               1,036,855    1,021,199
+
+Prices of balances and their steps pay where domains differ in hardware, not here. On small2 (5
+workloads) after 10 s only swaps change anything: without them 674,888 instead of 674,932.
 """

@@ -51,7 +51,7 @@ BOUND_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
 ROUNDING = 1e-9
 """Relative safety margin for sums of floats."""
-URGENCIES = (1.0, 10.0, 100.0)
+URGENCIES = (2.0, 1.0, 10.0, 100.0)
 """Prices of a request that may be left unserved, in what the dearest costs to serve."""
 
 

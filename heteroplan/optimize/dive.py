@@ -85,11 +85,11 @@ def follow(
 def _ways_of_some(search: Search, replicas: Ints, near: Guide, works: list[int]) -> list[Way]:
     """One after another, each as is cheapest at the LP's prices, or each near the LP's sizes."""
     ways = []
-    for follow in (False, True):
+    for near_only in (False, True):
         with_them, left = replicas, 0.0
         for w in works:
             tried = [_near(search.problem, w, with_them, near)]
-            if not follow or tried[0][0][0] > 0.0:
+            if not near_only or tried[0][0][0] > 0.0:
                 tried.append(_anywhere(search.problem, w, with_them, near))
             (missing, _), with_them = min(tried, key=lambda each: each[0])
             left += missing

@@ -111,7 +111,8 @@ def _dived(
     prices = np.zeros((len(problem.supplies), problem.intervals))
     if found is not None:
         prices = found.prices.supply
-    for plan in mended(problem, plan, prices, order, search.out_of_time):  # noqa: B020
+    for mending in mended(problem, plan, prices, order, search.out_of_time):
+        plan = mending
         search.offer(plan)
         yield
     return plan
