@@ -40,7 +40,7 @@ import numpy as np
 
 from heteroplan.optimize.blocks import cheapest_path
 from heteroplan.optimize.mix import mix_share
-from heteroplan.optimize.prices import Prices
+from heteroplan.optimize.prices import Prices, dearest_service
 from heteroplan.optimize.problem import Floats, Ints, Problem, starts_of
 from heteroplan.optimize.role_blocks import Engine, RoleBlock, role_blocks
 from heteroplan.optimize.solver import Stop, never
@@ -89,14 +89,7 @@ def _request_cost(problem: Problem, w: int) -> float:
     """Greatest running cost of a request in the workload's dearest pools, objective units."""
     work, seconds = problem.works[w], problem.hours * S_PER_HOUR
     rps = work.rps.sum(axis=0)
-    cost = np.max(
-        [
-            np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost
-            for pool in (problem.pools[p] for p in work.pools)
-        ],
-        axis=0,
-        initial=0.0,
-    )
+    cost = np.max(dearest_service(problem, w), axis=0)
     return float((cost / np.where(rps > 0, rps * seconds, np.inf)).max(initial=0.0))
 
 

@@ -63,10 +63,8 @@ def rounds(
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.works)))
-    finds = [partial(interval_prices, every=EVERY)]
-    if "one domain" not in without:
-        finds.insert(0, partial(one_domain_prices))
-    for find in finds:
+    single = partial(interval_prices, every=EVERY)
+    for find in (single,) if "one domain" in without else (one_domain_prices, single):
         found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
         if found is None:
             return
@@ -101,10 +99,8 @@ def _suited(
     """For each workload those of its own prices that prove most, none of some included."""
     if prices is None:
         return None
-    plain = plainer(prices)
-    if "balance prices" in without:
-        return plain[-1]
-    return _best_for_each(problem, (prices, *plain), stop)
+    tried = plainer(prices)
+    return tried[-1] if "balance prices" in without else _best_for_each(problem, tried, stop)
 
 
 def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:

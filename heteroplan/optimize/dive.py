@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heteroplan.optimize.guide import Guide, Homes, guide
-from heteroplan.optimize.home import Rank, task_of
+from heteroplan.optimize.guide import Guide, Homes, guide, served_by_group
+from heteroplan.optimize.home import Rank, Task, task_of
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.place import place, rank_of
 from heteroplan.optimize.primal import Incumbent, incumbent, near_sizes, steered
@@ -84,13 +84,15 @@ def follow(
 
 def _ways_of_some(search: Search, replicas: Ints, near: Guide, works: list[int]) -> list[Way]:
     """One after another, each as is cheapest at the LP's prices, or each near the LP's sizes."""
+    held_price = steered(search.problem, near.prices)
     ways = []
     for near_only in (False, True):
         with_them, left = replicas, 0.0
         for w in works:
-            tried = [_near(search.problem, w, with_them, near)]
+            task = task_of(search.problem, w, with_them, held_price)
+            tried = [_near(task, with_them, near)]
             if not near_only or tried[0][0][0] > 0.0:
-                tried.append(_anywhere(search.problem, w, with_them, near))
+                tried.append(_anywhere(task, with_them))
             (missing, _), with_them = min(tried, key=lambda each: each[0])
             left += missing
             if search.out_of_time():
@@ -107,15 +109,14 @@ def _ways_of_one(
     Each group in which a workload stands rounds up on its own.
     """
     problem, w = search.problem, rest[0]
-    tried = [
-        _anywhere(problem, w, replicas, near, thrifty=True),
-        _near(problem, w, replicas, near),
-    ]
+    task = task_of(problem, w, replicas, steered(problem, near.prices))
+    tried = [_anywhere(task, replicas, thrifty=True), _near(task, replicas, near)]
     for least in FEWER:
         fewer = lives_in - _hardly_used(problem, w, near, least)
         again = guide(problem, rest, replicas, fewer, search.effort())
         if again is not None:
-            tried.append(_near(problem, w, replicas, again))
+            priced = task_of(problem, w, replicas, steered(problem, again.prices))
+            tried.append(_near(priced, replicas, again))
     return [Way(sizes, left) for (left, _), sizes in tried]
 
 
@@ -123,22 +124,18 @@ type Tried = tuple[Rank, Ints]
 """(rank of a workload at an LP's prices, sizes [P, T] with it)"""
 
 
-def _anywhere(
-    problem: Problem, w: int, replicas: Ints, near: Guide, *, thrifty: bool = False
-) -> Tried:
-    """With workload w wherever it costs least at the LP's prices."""
-    held_price = steered(problem, near.prices)
-    task = task_of(problem, w, replicas, held_price)
+def _anywhere(task: Task, replicas: Ints, *, thrifty: bool = False) -> Tried:
+    """With the workload wherever it costs least."""
+    problem, w, held_price = task.problem, task.w, task.held_price
     tried = replicas.copy()
     place(problem, w, tried, held_price, known=task, thrifty=thrifty)
     refit(problem, w, tried, held_price)
     return rank_of(task, tried), tried
 
 
-def _near(problem: Problem, w: int, replicas: Ints, near: Guide) -> Tried:
-    """With workload w near the LP's sizes, only as near as it takes to serve all of its demand."""
-    held_price = steered(problem, near.prices)
-    task = task_of(problem, w, replicas, held_price)
+def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
+    """With the workload near the LP's sizes, only as near as it takes to serve all its demand."""
+    problem, w, held_price = task.problem, task.w, task.held_price
     best: Tried | None = None
     for slack in SLACKS:
         tried = replicas.copy()
@@ -155,8 +152,5 @@ def _near(problem: Problem, w: int, replicas: Ints, near: Guide) -> Tried:
 
 def _hardly_used(problem: Problem, w: int, near: Guide, least: float) -> Homes:
     """Groups that never serve as much as `least` of a workload's demand."""
-    served: dict[str, float] = {}
-    for p in problem.finishing(w):
-        group = problem.pools[p].group
-        served[group] = served.get(group, 0.0) + float(near.flow[p].max())
+    served = served_by_group(problem, w, near.flow)
     return {(w, group) for group, share in served.items() if share < least}

@@ -10,7 +10,7 @@ The LP of the whole program is too large there. Two small ones say nearly as muc
 Neither proves anything: unserved demand is merely dear in them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -120,18 +120,20 @@ def homes(problem: Problem, effort: Effort) -> Homes | None:
         answer = solver.run(model.lp, effort, integer=False)
         if answer.verdict is not Verdict.OPTIMAL:
             return None
-        lives_in |= set(_served_in(alone, tuple(read_flow(model))))
+        flow = tuple(read_flow(model))
+        for w in range(len(problem.works)):
+            served = served_by_group(alone, w, flow)
+            lives_in |= {(w, group) for group, share in served.items() if share > LEAST_SHARE}
     return lives_in
 
 
-def _served_in(problem: Problem, flow: tuple[Floats, ...]) -> Iterator[tuple[int, str]]:
-    """Groups with more than a trifle of a workload's demand."""
-    for w in range(len(problem.works)):
-        served: dict[str, float] = {}
-        for p in problem.finishing(w):
-            group = problem.pools[p].group
-            served[group] = served.get(group, 0.0) + float(flow[p].max())
-        yield from ((w, group) for group, share in served.items() if share > LEAST_SHARE)
+def served_by_group(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, float]:
+    """Share of a workload's demand that each group finishes at most, of flow [K, T] a pool."""
+    served: dict[str, float] = {}
+    for p in problem.finishing(w):
+        group = problem.pools[p].group
+        served[group] = served.get(group, 0.0) + float(flow[p].max())
+    return served
 
 
 def _tightest_first(problem: Problem) -> list[int]:

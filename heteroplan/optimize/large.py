@@ -85,10 +85,8 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
                 return
             if plan.rank[:-1] > search.plan.rank[:-1] or plan.cost > HOPELESS * search.plan.cost:
                 break
-            before = plan
-            plan = swept(
-                search.problem, plan, part * found.prices.supply, order, search.out_of_time
-            )
+            before, prices = plan, part * found.prices.supply
+            plan = swept(problem, plan, prices, order, search.out_of_time)
             search.offer(plan)
             found = _next(search, rounds, found)
             yield

@@ -9,13 +9,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.workload import Role
 from heteroplan.optimize import solver
 from heteroplan.optimize.coarser import merged_intervals, merged_starts, one_domain, spread_out
 from heteroplan.optimize.duals import read_prices
 from heteroplan.optimize.model import Model, build_model, minimise_cost
-from heteroplan.optimize.prices import Prices, pool_prices, start_prices, supply_prices
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.prices import (
+    Prices,
+    dearest_service,
+    pool_prices,
+    start_prices,
+    supply_prices,
+)
+from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort, Verdict
 
 UNSERVED = 100.0
@@ -104,14 +109,15 @@ def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.boo
 
 
 def plainer(prices: Prices) -> tuple[Prices, ...]:
-    """The same without prices of balances, of starts, or of either.
+    """The same, and without prices of balances where there are any; then each without starts.
 
     Blocks see starts exactly as long as their grids hold them, and pay less where domains differ in
     the price of passing than where they are alike.
     """
-    none = replace(prices, balance=0.0 * prices.balance)
-    unstarted = (replace(each, starting=0.0 * each.starting) for each in (prices, none))
-    return (none, *unstarted)
+    started = [prices]
+    if prices.balance.any():
+        started.append(replace(prices, balance=0.0 * prices.balance))
+    return (*started, *(replace(each, starting=0.0 * each.starting) for each in started))
 
 
 def _alone(problem: Problem, t: int) -> Problem:
@@ -128,19 +134,6 @@ def dear_shortage(problem: Problem) -> Model:
     price = np.zeros((len(problem.works), problem.intervals))
     for w, work in enumerate(problem.works):
         urgency = max(0.1 * UNSERVED, UNSERVED * 10.0 ** (last - work.priority))
-        price[w] = urgency * _dearest_service(problem, w)
+        price[w] = urgency * np.sum(dearest_service(problem, w), axis=0)
     minimise_cost(model, price)
     return model
-
-
-def _dearest_service(problem: Problem, w: int) -> Floats:
-    """[T] what serving all demand of a workload costs in its dearest pools."""
-    total = np.zeros(problem.intervals)
-    for role in Role:
-        costs = [
-            np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost
-            for pool in (problem.pools[p] for p in problem.works[w].pools)
-            if pool.role is role
-        ]
-        total += np.max(costs, axis=0) if costs else 0.0
-    return total

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import Floats, Problem
 
 
@@ -57,6 +58,20 @@ def gpu_prices(problem: Problem) -> Floats:
             for row in problem.supplies
         ]
     )
+
+
+def dearest_service(problem: Problem, w: int) -> list[Floats]:
+    """For each role [T]: running cost of serving all demand of a workload in its dearest pools."""
+    pools = [problem.pools[p] for p in problem.works[w].pools]
+    costs = [
+        [
+            np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost
+            for pool in pools
+            if pool.role is role
+        ]
+        for role in Role
+    ]
+    return [np.max(each, axis=0) if each else np.zeros(problem.intervals) for each in costs]
 
 
 def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
