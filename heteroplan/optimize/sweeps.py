@@ -15,6 +15,7 @@ from heteroplan.optimize.primal import (
 )
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.refit import is_plain, refit
+from heteroplan.optimize.regroup import regroup
 from heteroplan.optimize.solver import Stop
 
 MENDING, RISE = 6, 0.3
@@ -32,6 +33,7 @@ def swept(
             break
         if is_plain(problem, w):
             refit(problem, w, replicas, held_price)
+            regroup(problem, w, replicas, held_price, stop)
             replicas = _placed_again(problem, w, replicas, held_price)
         else:
             flow = mixed_flow(problem, replicas)
