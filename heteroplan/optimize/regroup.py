@@ -150,7 +150,8 @@ class _Pair:
         before, after = (np.roll(sizes, i, axis=1).T[:, None, :] for i in (1, -1))
         begun = np.maximum(0, counts - before) * start.T[:, None, :]
         resumed = np.maximum(0, after - counts) * np.roll(start, -1, axis=1).T[:, None, :]
-        return np.einsum("tmp,pt->tm", counts, self.run[at]) + (begun + resumed).sum(axis=2)
+        running = np.einsum("tmp,pt->tm", counts, self.run[at])
+        return np.asarray(running + (begun + resumed).sum(axis=2))
 
     def cheapest_path(self, candidates: Ints, first: int) -> Ints | None:
         """[P, T] through candidates [T, K, P], from those in `first` that are there at present."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from heteroplan.optimize.problem import Ints, starts_of
 from heteroplan.optimize.solver import Stop
+from heteroplan.placement.align import align
 from heteroplan.placement.attempt import Attempt, Home, Placed
 from heteroplan.placement.day import Day, State
 from heteroplan.placement.identity import identified
@@ -45,7 +46,12 @@ def swept(
         sweep = Sweep(day, stop, before, begins)
         log = sweep.run().log
         found = pieces_of(day, log)
-        pieces = closed(day, found, sweep.free()) if cyclic else cut_off(day, found)
+        if cyclic:
+            free = sweep.free()
+            align(day, found.whole, free)
+            pieces = closed(day, found, free)
+        else:
+            pieces = cut_off(day, found)
         done = start.finished(pieces, found.lost, pools, cut)
         worse = best is not None and done.score() >= best.score()
         if best is None or not worse:

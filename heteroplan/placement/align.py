@@ -1,0 +1,135 @@
+"""Nodes that hold the same at some time exchange what comes after: the day ends as it began.
+
+A cyclic day is filled from its beginning on, so that what stands on a node in the end is not what
+stood there in the beginning. But where two nodes hold replicas of the same pools, each may go on
+as the other from then on, and nothing moves. Who goes on as whom is an assignment (Kuhn 1955): as
+many GPUs as possible shall end as they began.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from heteroplan.optimize.problem import Ints
+from heteroplan.placement.day import Day, Flags
+from heteroplan.placement.seam import Piece
+
+
+def align(day: Day, pieces: Sequence[Piece], free: Ints) -> None:
+    """Exchange nodes of `pieces` of a cyclic day, and of the GPUs left `free` [T, n] with them."""
+    futures = _Futures(day, pieces, free)
+    for t in range(1, day.intervals):
+        futures.exchange(t)
+    futures.write()
+
+
+@dataclass(slots=True, eq=False)
+class _Ends:
+    """[N] pieces as arrays, in intervals from where the day is cut open."""
+
+    pool: Ints
+    node: Ints
+    """The first of several."""
+    holds: Ints
+    """From when on; before the day begins where it serves then."""
+    first: Ints
+    end: Ints
+
+
+class _Futures:
+    """What comes on each node after a time, and how much of it ends as it began."""
+
+    def __init__(self, day: Day, pieces: Sequence[Piece], free: Ints) -> None:
+        self.day, self.pieces, self.free = day, pieces, free
+        first = np.array([piece.first for piece in pieces], dtype=np.int64)
+        lead = np.array([day.homes[piece.pool].lead for piece in pieces], dtype=np.int64)
+        self.at = _Ends(
+            pool=np.array([piece.pool for piece in pieces], dtype=np.int64),
+            node=np.array([piece.spot[0] for piece in pieces], dtype=np.int64),
+            holds=np.where(first <= 0, -1, np.maximum(0, first - lead)),
+            first=first,
+            end=np.array([piece.end for piece in pieces], dtype=np.int64),
+        )
+        self.kinds = self._kinds()
+        self.began = self._standing(first <= 0)
+        self.alike = self._alike()
+
+    def _kinds(self) -> Ints:
+        """[T, n] equal for nodes on which the same replicas may stand from a time on."""
+        nodes = self.day.room.shape[1]
+        kinds = [self.day.nodes.scarcity, np.zeros(nodes, dtype=np.int64)]
+        for piece in self.pieces:
+            if len(piece.spot) > 1:
+                kinds[1][list(piece.spot)] = np.array(piece.spot) + 1
+        for rows in {(home.rows.start, home.rows.stop) for home in self.day.homes}:
+            within = np.zeros(nodes, dtype=np.int64)
+            within[slice(*rows)] = 1
+            kinds.append(within)
+        number = _numbered(np.stack(kinds, axis=1))
+        found = np.zeros(self.day.room.shape, dtype=np.int64)
+        for t in reversed(range(len(found))):
+            if (self.day.room[t] != self.day.room[t, 0]).any():
+                number = _numbered(np.stack([number, self.day.room[t]], axis=1))
+            found[t] = number
+        return found
+
+    def _standing(self, which: Flags) -> Ints:
+        """[n, P] replicas of some pieces."""
+        count = np.zeros((self.day.room.shape[1], len(self.day.homes)), dtype=np.int64)
+        np.add.at(count, (self.at.node[which], self.at.pool[which]), 1)
+        return count
+
+    def _alike(self) -> Ints:
+        """[n, n] GPUs of a node's beginning that are the same in a node's end."""
+        ended = self._standing(self.at.end >= self.day.intervals)
+        return np.asarray(np.minimum(self.began[:, None], ended[None]) @ self.day.share())
+
+    def exchange(self, t: int) -> None:
+        """From `t` on, nodes that hold the same before it go on as is best for the end."""
+        at = self.at
+        held = (at.holds < t) & (at.end > t)
+        stage = at.pool + len(self.day.homes) * np.maximum(0, at.first - t + 1)
+        goes_to = self._best(self._same(t, held, stage))
+        if (goes_to == np.arange(len(goes_to))).all():
+            return
+        here = np.flatnonzero(held)
+        future = here[np.lexsort((at.end[here], stage[here], goes_to[at.node[here]]))]
+        past = here[np.lexsort((at.holds[here], stage[here], at.node[here]))]
+        at.end[past] = at.end[future]
+        later = at.holds >= t
+        at.node[later] = goes_to[at.node[later]]
+        self.free[t:] = self.free[t:][:, np.argsort(goes_to)]
+        self.alike = self._alike()
+
+    def _same(self, t: int, held: Flags, stage: Ints) -> Ints:
+        """[n] number of the nodes that hold the same before `t` and may hold the same after."""
+        count = np.zeros((self.kinds.shape[1], int(stage.max(initial=0)) + 1), dtype=np.int64)
+        np.add.at(count, (self.at.node[held], stage[held]), 1)
+        return _numbered(np.hstack([self.kinds[t, :, None], count]))
+
+    def _best(self, same: Ints) -> Ints:
+        """[n] the node that the future of each node goes to; its own where others are no better."""
+        goes_to = np.arange(len(same))
+        for number in np.flatnonzero(np.bincount(same) > 1):
+            nodes = np.flatnonzero(same == number)
+            alike = self.alike[np.ix_(nodes, nodes)]
+            stays = np.eye(len(nodes), dtype=np.int64)
+            to, future = linear_sum_assignment(2 * alike + stays, maximize=True)
+            if alike[to, future].sum() > np.trace(alike):
+                goes_to[nodes[future]] = nodes[to]
+        return goes_to
+
+    def write(self) -> None:
+        """Nodes and ends into the pieces."""
+        for piece, node, end in zip(self.pieces, self.at.node, self.at.end, strict=True):
+            piece.end = int(end)
+            if len(piece.spot) == 1:
+                piece.spot = (int(node),)
+
+
+def _numbered(rows: Ints) -> Ints:
+    """[n] numbers of rows [n, *], the same for equal ones."""
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows])
