@@ -155,7 +155,7 @@ class _Pair:
 
     def cheapest_path(self, candidates: Ints, first: int) -> Ints | None:
         """[P, T] through candidates [T, K, P], from those in `first` that are there at present."""
-        cyclic = self.task.problem.cyclic
+        cyclic = self.task.problem.cyclic and len(candidates) > 1
         candidates = np.roll(candidates, -first, axis=0)
         cost = self._passing(candidates, first)
         reached = np.where(np.arange(candidates.shape[1]) == 0, 0.0, np.inf)
@@ -240,7 +240,10 @@ def _divide_anew(
 
 
 def _candidates(pair: _Pair, sides: Sequence[_Side], need: Floats) -> Ints:
-    """[T, K, P] the present sizes, and those of both groups that serve `need` [T] for least."""
+    """[T, K, P] the present sizes, and those of both groups that serve `need` [T] for least.
+
+    At most `KEPT`.
+    """
     whole = need[:, None]
     splits = np.concatenate(
         [
@@ -257,17 +260,18 @@ def _candidates(pair: _Pair, sides: Sequence[_Side], need: Floats) -> Ints:
     which = np.array([number for _, number in served])
     chosen = _cheapest_distinct(cost, which)
     times = np.arange(len(need))[:, None]
-    present = np.repeat(pair.sizes.T[:, None, :], KEPT, axis=1)
+    present = np.repeat(pair.sizes.T[:, None, :], 1 + chosen.shape[1], axis=1)
     found = present.copy()
     for side, number in zip(sides, which, strict=True):
         found[:, 1:, side.at] = side.counts[times, np.take_along_axis(number, chosen, axis=1)]
     known = np.isfinite(np.take_along_axis(cost, chosen, axis=1))
+    known &= (found[:, 1:] @ pair.gpus <= pair.left[:, None, :]).all(axis=2)
     found[:, 1:] = np.where(known[:, :, None], found[:, 1:], present[:, 1:])
     return found
 
 
 def _cheapest_distinct(cost: Floats, which: Ints) -> NDArray[np.int64]:
-    """[T, K - 1] places of the cheapest, of cost [T, S], that differ in `which` [*, T, S]."""
+    """[T, *] at most K - 1 of the cheapest, of cost [T, S], that differ in `which` [*, T, S]."""
     order = np.lexsort((*which, cost), axis=1)
     ordered = np.take_along_axis(which, np.broadcast_to(order, which.shape), axis=2)
     same = (ordered[:, :, 1:] == ordered[:, :, :-1]).all(axis=0)
