@@ -154,6 +154,7 @@ def task_of(
     held_price: Floats,
     limit: Ints | None = None,
     floor: Ints | None = None,
+    hopes: dict[Hashable, Rank] | None = None,
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T]."""
     pools = problem.works[w].pools
@@ -163,7 +164,8 @@ def task_of(
         for r in problem.drawn[p]:
             others[r] += held
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
-    return Task(problem, w, held_price, start_price, others, limit, floor)
+    known = {} if hopes is None else hopes
+    return Task(problem, w, held_price, start_price, others, limit, floor, hopes=known)
 
 
 type Group = tuple[Role, ...]

@@ -6,7 +6,8 @@
 3. *Dive.* Again, but the LP of those not placed yet is solved in between (`dive`), in the homes
    that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
    rise, and others make room.
-4. *Sweeps.* Each workload again beside the others, while the prices fade.
+4. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
+   (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
 5. *Again* at the next prices, until gap, time or patience end it. Whoever the plan before cost most
    above its own bound goes earlier (squeaky wheel optimisation, Joslin and Clements 1999).
 """
@@ -29,7 +30,7 @@ from heteroplan.optimize.primal import (
 )
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.search import GRACE_S, Search
-from heteroplan.optimize.sweeps import mended, swept
+from heteroplan.optimize.sweeps import Sweeps
 
 STEERING = 1.5
 """Part of the supply prices at which workloads are placed first, dear ones far from the rest."""
@@ -69,6 +70,7 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     order.sort(key=lambda w: problem.works[w].priority)
     lives_in = homes(problem, search.effort()) if search.uses("guide") else None
     found = _next(search, rounds, None)
+    sweeps = Sweeps(search)
     yield
     for turn in range(TURNS):
         if turn == 0 or not lives_in:
@@ -76,7 +78,8 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
             search.offer(plan)
             yield
         if lives_in:
-            plan = yield from _dived(search, found, order, lives_in, SHARES[turn % len(SHARES)])
+            share = SHARES[turn % len(SHARES)]
+            plan = yield from _dived(search, sweeps, found, order, lives_in, share)
             for _ in range(MEANWHILE):
                 found = _next(search, rounds, found)
                 yield
@@ -86,9 +89,8 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
             if plan.rank[:-1] > search.plan.rank[:-1] or plan.cost > HOPELESS * search.plan.cost:
                 break
             before, prices = plan, part * found.prices.supply
-            plan = swept(problem, plan, prices, order, search.out_of_time)
+            plan = sweeps.swept(plan, prices, order)
             search.offer(plan)
-            found = _next(search, rounds, found)
             yield
             if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
                 break
@@ -99,7 +101,12 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
 
 
 def _dived(
-    search: Search, found: Round | None, order: Sequence[int], lives_in: Homes, share: float
+    search: Search,
+    sweeps: Sweeps,
+    found: Round | None,
+    order: Sequence[int],
+    lives_in: Homes,
+    share: float,
 ) -> Generator[None, None, Incumbent]:
     """A plan by diving; prices rise where it goes short, until it serves everything."""
     problem = search.problem
@@ -109,7 +116,7 @@ def _dived(
     prices = np.zeros((len(problem.supplies), problem.intervals))
     if found is not None:
         prices = found.prices.supply
-    for mending in mended(problem, plan, prices, order, search.out_of_time):
+    for mending in sweeps.mended(plan, prices, order):
         plan = mending
         search.offer(plan)
         yield

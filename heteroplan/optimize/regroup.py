@@ -35,14 +35,17 @@ def regroup(
     problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop = never
 ) -> None:
     """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
-    groups = [pools for pools in problem.groups(w).values() if replicas[pools].any()]
-    if len(groups) < 2 or not is_plain(problem, w):
+    if not is_plain(problem, w):
         return
+    groups = [pools for pools in problem.groups(w).values() if replicas[pools].any()]
+    paired = [
+        pools for pools in groups if {problem.pools[p].role for p in pools}.issuperset(PAIRED)
+    ]
     task = task_of(problem, w, replicas, held_price)
     pools = list(problem.works[w].pools)
     cost = task.cost(pools, replicas)
     for turn in range(PASSES):
-        for pair in combinations(groups, 2):
+        for pair in combinations(paired, 2):
             if stop():
                 return
             _divide_anew(task, pair, groups, replicas, turn)

@@ -22,6 +22,7 @@ INGREDIENTS = (
     "steering",
     "squeaky order",
     "sweeps",
+    "regroup",
     "guide",
     "look ahead",
     "swaps",

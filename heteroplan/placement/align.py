@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from heteroplan.optimize.problem import Ints
 from heteroplan.placement.day import Day, Flags
@@ -111,6 +110,8 @@ class _Futures:
 
     def _best(self, same: Ints) -> Ints:
         """[n] the node that the future of each node goes to; its own where others are no better."""
+        from scipy.optimize import linear_sum_assignment
+
         goes_to = np.arange(len(same))
         for number in np.flatnonzero(np.bincount(same) > 1):
             nodes = np.flatnonzero(same == number)

@@ -57,11 +57,11 @@ def settle(
     """The plan packed on leaves and nodes, changed as little as that takes.
 
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
-    For what finds no room others of its group stand in where there is some; what is short then is
-    planned anew, in rounds until everything is served that `plan` serves, or until `deadline`
-    (on the clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan
-    counts that serves best when what found no room is left out. Raises NoPlanError where that
-    never keeps replica limits.
+    For what finds no room others stand in, or make room for it; what is short then is planned
+    anew, in rounds until everything is served that `plan` serves, or until `deadline` (on the
+    clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan counts
+    that serves best when what found no room is left out. Raises NoPlanError where that never
+    keeps replica limits.
     """
 
     def late() -> bool:
@@ -76,7 +76,7 @@ def settle(
         left_out = packing.homeless
         kept = standing(problem, plan, packing, rounds)
         if left_out:
-            helped = _stood_in(scenario, candidates, problem, plan, packing, rounds)
+            helped = _stood_in(scenario, candidates, problem, plan, packing, rounds, late)
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
@@ -125,9 +125,10 @@ def _stood_in(
     plan: Incumbent,
     packing: Packing,
     rounds: int,
+    stop: Stop,
 ) -> Settled:
     """The plan in which others of their groups stand in for what found no room."""
-    sizes, full = rehoused(scenario, candidates, problem, plan.solution.replicas, packing)
+    sizes, full = rehoused(scenario, candidates, problem, plan.solution.replicas, packing, stop)
     changed = {problem.pools[each.pool].workload for each in packing.homeless}
     return Settled(_with_sizes(problem, plan, sizes, changed), full, rounds, problem)
 

@@ -44,9 +44,7 @@ def two_kinds(
         for gpu, (gpus, _) in kinds.items()
     ]
     on = fleet({"l1": {"A": nodes[0]}, "l2": {"B": nodes[1]}}, node_types=shapes)
-    problem = problem_of(
-        scenario([workload(rps=rps, engines=engines)], in_fleet=on, cyclic=cyclic)
-    )
+    problem = problem_of(scenario([workload(rps=rps, engines=engines)], in_fleet=on, cyclic=cyclic))
     engines_in_order = [pool.engine for pool in problem.pools]
     assert engines_in_order == ["prefill-A", "decode-A", "prefill-B", "decode-B"]
     return problem

@@ -13,18 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Outage
-from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
-from heteroplan.entities.workload import Role
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.primal import incumbent
-from heteroplan.optimize.problem import Ints, Solution
 from heteroplan.placement import Packing, pack
 from heteroplan.placement.pack import Known
-from heteroplan.placement.rehouse import rehoused
 from heteroplan.plan.verify_placement import placement_faults
-from tests.builders import candidates, engine, fleet, scenario, workload
+from tests.builders import fleet
 from tests.placement.cases import Case, Sizes, case
 from tests.placement.test_properties import random_case
 
@@ -166,76 +159,3 @@ def test_parts_that_are_known_are_not_packed_again() -> None:
     (kept,) = known.values()
     again = pack(of.scenario, of.candidates, of.problem, of.replicas, known=known)
     assert (first, [kept]) == (again, list(known.values()))
-
-
-def two_engines(random: Random, *, cyclic: bool) -> Case:
-    """One workload that is always short, with replicas of 4 and of 2 GPUs; two of 8 beside it."""
-    hours = random.randint(3, 6)
-    startup_s = random.choice([0.0, 3600.0])
-    engines = [
-        engine(f"e{gpus}", role=Role.AGGREGATED, gpus=gpus, startup_s=startup_s) for gpus in (4, 2)
-    ]
-    big = engine("e8", role=Role.AGGREGATED, gpus=8, startup_s=startup_s)
-    of = scenario(
-        [
-            workload("w0", rps=(1e6,) * hours, engines=engines, affinity=Affinity.SPINE),
-            workload("w1", rps=(1e6,) * hours, engines=[big], affinity=Affinity.SPINE),
-        ],
-        in_fleet=fleet({"l1": {"h100x8": 2}}, spines={"l1": "s"}),
-        cyclic=cyclic,
-    )
-    considered = candidates(of)
-    problem = build_problem(of, considered)
-    replicas = np.array(
-        [[random.randint(0, 16 // pool.gpus) for _ in range(hours)] for pool in problem.pools]
-    )
-    return Case(of, considered, problem, replicas)
-
-
-def stood_in(of: Case) -> tuple[Ints, Packing]:
-    return rehoused(of.scenario, of.candidates, of.problem, of.replicas, of.packed())
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.randoms(use_true_random=False), st.booleans())
-def test_those_who_stand_in_keep_every_rule(random: Random, cyclic: bool) -> None:
-    """Far more is wanted than there is room for; who stands in serves no less than is left."""
-    of = two_engines(random, cyclic=cyclic)
-    packing = of.packed()
-    replicas, full = stood_in(of)
-    left = replace(of, replicas=replicas)
-    assert list(placement_faults(left.plan(full))) == []
-    without = of.replicas.copy()
-    for each in packing.homeless:
-        times = np.arange(each.first, each.first + each.intervals) % of.problem.intervals
-        without[each.pool, times] -= 1
-    assert (replicas >= without).all()
-    plans = [
-        incumbent(of.problem, Solution(sizes, mixed_flow(of.problem, sizes)))
-        for sizes in (replicas, without)
-    ]
-    assert plans[0].unserved[1] <= plans[1].unserved[1]
-
-
-def test_who_stands_in_stops_later_where_one_stops() -> None:
-    """At 1 the replica of 8 GPUs has no node, as w1 has 4 of them; that of 4 stays an hour more."""
-    big, small = (engine(f"e{gpus}", role=Role.AGGREGATED, gpus=gpus) for gpus in (8, 4))
-    of = scenario(
-        [
-            workload("w0", rps=(10.0, 10.0, 0.0, 0.0), engines=[big, small]),
-            workload("w1", rps=(10.0,) * 4, engines=[small]),
-        ],
-        in_fleet=fleet({"l1": {"h100x8": 1}}),
-    )
-    considered = candidates(of)
-    problem = build_problem(of, considered)
-    index = {(pool.workload, pool.gpus): p for p, pool in enumerate(problem.pools)}
-    sizes = np.zeros((len(problem.pools), 4), dtype=np.int64)
-    sizes[index[0, 8]], sizes[index[0, 4]] = [0, 1, 0, 0], [1, 0, 0, 0]
-    sizes[index[1, 4]] = 1
-    here = Case(of, considered, problem, sizes)
-    stood, full = stood_in(here)
-    assert stood[index[0, 8]].tolist() == [0, 0, 0, 0]
-    assert stood[index[0, 4]].tolist() == [1, 1, 0, 0]
-    assert list(placement_faults(replace(here, replicas=stood).plan(full))) == []
-    assert [stay.intervals for stay in full.stays if stay.pool == index[0, 4]] == [2]

@@ -1,0 +1,229 @@
+"""Who stands in for what found no room, and who makes room for it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.primal import incumbent, unserved_share
+from heteroplan.optimize.problem import Floats, Ints, Solution
+from heteroplan.optimize.solver import Stop, never
+from heteroplan.placement import Homeless, Packing
+from heteroplan.placement.rehouse import rehoused
+from heteroplan.plan.verify_placement import placement_faults
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.placement.cases import Case
+
+
+def two_engines(random: Random, *, cyclic: bool) -> Case:
+    """One workload that is always short, with replicas of 4 and of 2 GPUs; two of 8 beside it."""
+    hours = random.randint(3, 6)
+    startup_s = random.choice([0.0, 3600.0])
+    engines = [
+        engine(f"e{gpus}", role=Role.AGGREGATED, gpus=gpus, startup_s=startup_s) for gpus in (4, 2)
+    ]
+    big = engine("e8", role=Role.AGGREGATED, gpus=8, startup_s=startup_s)
+    of = scenario(
+        [
+            workload("w0", rps=(1e6,) * hours, engines=engines, affinity=Affinity.SPINE),
+            workload("w1", rps=(1e6,) * hours, engines=[big], affinity=Affinity.SPINE),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 2}}, spines={"l1": "s"}),
+        cyclic=cyclic,
+    )
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    replicas = np.array(
+        [[random.randint(0, 16 // pool.gpus) for _ in range(hours)] for pool in problem.pools]
+    )
+    return Case(of, considered, problem, replicas)
+
+
+def stood_in(of: Case, packing: Packing | None = None, stop: Stop = never) -> tuple[Ints, Packing]:
+    packing = packing or of.packed()
+    return rehoused(of.scenario, of.candidates, of.problem, of.replicas, packing, stop)
+
+
+def without(of: Case, engine_name: str) -> Packing:
+    """All packed but the replicas of an engine, which found no room."""
+    gone = [of.candidates[pool.candidate].engine.name == engine_name for pool in of.problem.pools]
+    left = replace(of, replicas=np.where(np.array(gone)[:, None], 0, of.replicas)).packed()
+    assert left.homeless == ()
+    homeless = [
+        Homeless(int(p), int(t), 1)
+        for p, t in zip(*np.nonzero(of.replicas), strict=True)
+        if gone[p]
+    ]
+    return replace(left, homeless=tuple(homeless))
+
+
+def unserved(of: Case, replicas: Ints) -> Floats:
+    """[W, T] share of the demand."""
+    plan = incumbent(of.problem, Solution(replicas, mixed_flow(of.problem, replicas)))
+    return np.array([unserved_share(of.problem, w, plan) for w in range(len(of.problem.works))])
+
+
+def faults(of: Case, replicas: Ints, packing: Packing) -> list[str]:
+    return list(placement_faults(replace(of, replicas=replicas).plan(packing)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False), st.booleans())
+def test_those_who_stand_in_keep_every_rule(random: Random, cyclic: bool) -> None:
+    """Far more is wanted than there is room for; who stands in serves no less than is left."""
+    of = two_engines(random, cyclic=cyclic)
+    packing = of.packed()
+    replicas, full = stood_in(of)
+    assert faults(of, replicas, full) == []
+    without = of.replicas.copy()
+    for each in packing.homeless:
+        times = np.arange(each.first, each.first + each.intervals) % of.problem.intervals
+        without[each.pool, times] -= 1
+    assert (unserved(of, replicas) <= unserved(of, without) + 1e-9).all()
+
+
+def test_who_stands_in_stops_later_where_one_stops() -> None:
+    """At 1 the replica of 8 GPUs has no node, as w1 has 4 of them; that of 4 stays an hour more."""
+    big, small = (engine(f"e{gpus}", role=Role.AGGREGATED, gpus=gpus) for gpus in (8, 4))
+    of = scenario(
+        [
+            workload("w0", rps=(10.0, 10.0, 0.0, 0.0), engines=[big, small]),
+            workload("w1", rps=(10.0,) * 4, engines=[small]),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+    )
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    index = {(pool.workload, pool.gpus): p for p, pool in enumerate(problem.pools)}
+    sizes = np.zeros((len(problem.pools), 4), dtype=np.int64)
+    sizes[index[0, 8]], sizes[index[0, 4]] = [0, 1, 0, 0], [1, 0, 0, 0]
+    sizes[index[1, 4]] = 1
+    here = Case(of, considered, problem, sizes)
+    stood, full = stood_in(here, without(here, "e8"))
+    assert stood[index[0, 8]].tolist() == [0, 0, 0, 0]
+    assert stood[index[0, 4]].tolist() == [1, 1, 0, 0]
+    assert faults(here, stood, full) == []
+    assert [stay.intervals for stay in full.stays if stay.pool == index[0, 4]] == [2]
+
+
+def sized(of: Scenario, sizes: Mapping[tuple[str, str], list[int]]) -> Case:
+    """The sizes over time of pools by workload and engine."""
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    names = [
+        (considered[pool.candidate].workload, considered[pool.candidate].engine.name)
+        for pool in problem.pools
+    ]
+    return Case(of, considered, problem, np.array([sizes[name] for name in names]))
+
+
+def by_engine(of: Case, replicas: Ints) -> dict[str, list[int]]:
+    return {
+        of.candidates[pool.candidate].engine.name: sizes.tolist()
+        for pool, sizes in zip(of.problem.pools, replicas, strict=True)
+    }
+
+
+A, B = (node_type(name, gpu=name, gpus=8) for name in "AB")
+
+
+@pytest.mark.parametrize("startup_s", [0.0, 3600.0])
+@pytest.mark.parametrize("first", [True, False])
+def test_another_makes_room(startup_s: float, first: bool) -> None:
+    """For an hour of 8 GPUs another of 4, the first or the last of its hours, stands on B.
+
+    One that starts holds its GPUs the hour before as well.
+    """
+    big = engine("big", role=Role.AGGREGATED, gpu="A", gpus=8)
+    small, other = (
+        engine(name, role=Role.AGGREGATED, gpu=gpu, gpus=4, startup_s=startup_s)
+        for name, gpu in (("small", "A"), ("other", "B"))
+    )
+    on_small = [0, 0, 1, 1, 1, 1, 0]
+    on_big = [0, 0, 1, 0, 0, 0, 0] if first else [0, 0, 0, 0, 0, 1, 0]
+    of = scenario(
+        [
+            workload("w0", rps=[10.0 * n for n in on_big], engines=[big]),
+            workload("w1", rps=[10.0 * n for n in on_small], engines=[small, other]),
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)),
+    )
+    here = sized(of, {("w0", "big"): on_big, ("w1", "small"): on_small, ("w1", "other"): [0] * 7})
+    stood, full = stood_in(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert not unserved(here, stood).any()
+    gone = 1 + int(first and startup_s > 0)
+    kept = [0, 0, *([0] * gone if first else []), *([1] * (4 - gone)), *([] if first else [0]), 0]
+    assert by_engine(here, stood)["small"] == kept
+    assert by_engine(here, stood)["big"] == on_big
+
+
+def test_nobody_makes_room_who_would_go_short() -> None:
+    """Without B the other keeps its GPUs."""
+    big, small = (
+        engine(name, role=Role.AGGREGATED, gpus=gpus) for name, gpus in (("big", 8), ("small", 4))
+    )
+    of = scenario(
+        [
+            workload("w0", rps=[0.0, 10.0, 0.0, 0.0], engines=[big]),
+            workload("w1", rps=[0.0, 10.0, 10.0, 10.0], engines=[small]),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+    )
+    here = sized(of, {("w0", "big"): [0, 1, 0, 0], ("w1", "small"): [0, 1, 1, 1]})
+    stood, full = stood_in(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": [0, 1, 1, 1]}
+
+
+def contended(random: Random, *, cyclic: bool) -> Case:
+    """Three workloads on two node types; what they hold is more than fits."""
+    hours = random.randint(3, 6)
+    startup_s = random.choice([0.0, 3600.0])
+    loads, sizes = [], {}
+    for w in range(3):
+        rps = [random.choice([0.0, 5.0, 10.0, 20.0]) for _ in range(hours)]
+        engines = [
+            engine(
+                f"{gpu}{w}",
+                role=Role.AGGREGATED,
+                gpu=gpu,
+                gpus=random.choice([2, 4, 8]),
+                startup_s=startup_s,
+            )
+            for gpu in "AB"
+        ]
+        loads.append(workload(f"w{w}", rps=rps, engines=engines, affinity=Affinity.SPINE))
+        sizes |= {
+            (f"w{w}", f"A{w}"): [int(np.ceil(rate / 10.0)) for rate in rps],
+            (f"w{w}", f"B{w}"): [0] * hours,
+        }
+    on = fleet(
+        {"l1": {"A": 1, "B": 1}, "l2": {"A": 1}},
+        node_types=(A, B),
+        spines=dict.fromkeys(("l1", "l2"), "s"),
+    )
+    return sized(scenario(loads, in_fleet=on, cyclic=cyclic), sizes)
+
+
+def test_room_made_for_some_harms_nobody() -> None:
+    """Rules are kept, no workload is served less than by those who stand in, and some are more."""
+    helped = 0
+    for seed in range(100):
+        of = contended(Random(seed), cyclic=seed % 2 == 0)
+        stood, full = stood_in(of)
+        assert faults(of, stood, full) == [], seed
+        before, _ = stood_in(of, stop=lambda: True)
+        short, was_short = unserved(of, stood), unserved(of, before)
+        assert (short <= was_short + 1e-9).all(), seed
+        helped += int((short < was_short - 1e-9).any())
+    assert helped > 5
