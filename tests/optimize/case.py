@@ -34,3 +34,11 @@ def served_at(of: Scenario | Problem) -> tuple[float, dict[int, float]]:
     assert found.objective == pytest.approx(best.cost, abs=1e-6)
     assert found.unserved == pytest.approx(best.unserved, abs=1e-2)
     return round(found.objective, 6), {p: round(lost) for p, lost in found.unserved.items()}
+
+
+def batches(count: int, fast: int, size: int = 1) -> list[object]:
+    """First of each batch; those beyond the first `fast` are slow."""
+    return [
+        pytest.param(first, marks=[pytest.mark.slow] if first >= fast else [])
+        for first in range(0, count, size)
+    ]

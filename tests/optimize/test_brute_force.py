@@ -14,6 +14,7 @@ from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solve import solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.optimize.case import batches
 from tests.optimize.enumeration import Best, TooLargeError, best_plan
 from tests.optimize.reference import optimum
 
@@ -100,7 +101,7 @@ def test_reference_model_finds_what_enumeration_finds(batch: int) -> None:
         assert found.cost == pytest.approx(best.cost, abs=1e-6), seed
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("batch", batches(BATCHES, BATCHES // 2))
 def test_method_finds_what_enumeration_finds(batch: int) -> None:
     """The same of `solve`, and its bound is not above the optimum; every difference is listed."""
     wrong: list[tuple[object, ...]] = []

@@ -15,7 +15,7 @@ from heteroplan.optimize.problem import Problem, Solution
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solve import Outcome, solve
 from tests.builders import fleet, scenario, workload
-from tests.optimize.case import problem_of
+from tests.optimize.case import batches, problem_of
 from tests.optimize.plan_checks import faults_of
 from tests.optimize.random_cases import FEATURES, random_problem
 from tests.optimize.random_prices import bound_at_random_prices
@@ -27,14 +27,6 @@ EXACT = 1e-6
 """Relative: what sums of floats and the MIPs' tolerances leave of a cost."""
 DRAWS = 4
 """Of prices, for each size of the blocks' grids."""
-
-
-def batches(count: int, fast: int, size: int) -> list[object]:
-    """First seeds of batches; those beyond the first `fast` seeds are slow."""
-    return [
-        pytest.param(first, marks=[pytest.mark.slow] if first >= fast else [])
-        for first in range(0, count, size)
-    ]
 
 
 @pytest.mark.parametrize("first", batches(500, 40, 20))

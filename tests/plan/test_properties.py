@@ -97,6 +97,7 @@ def test_more_supply_never_costs_more(made: Scenario) -> None:
         assert ample.report.objective <= tight.report.objective * (1 + 2 * EXACT) + 1e-9
 
 
+@pytest.mark.slow
 @given(scenarios())
 @settings(max_examples=5, deadline=None)
 def test_order_of_inputs_changes_nothing(made: Scenario) -> None:
