@@ -1,6 +1,6 @@
 """Sizes that can be packed: what finds no room is planned anew with less supply there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -113,8 +113,7 @@ def settle(
 def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = _without(problem, plan.solution.replicas, packing.homeless)
-    changed = {problem.pools[each.pool].workload for each in packing.homeless}
-    kept = _with_sizes(problem, plan, replicas, changed)
+    kept = _with_sizes(problem, plan, replicas)
     return Settled(kept, replace(packing, homeless=()), rounds, problem)
 
 
@@ -129,16 +128,14 @@ def _stood_in(
 ) -> Settled:
     """The plan in which others of their groups stand in for what found no room."""
     sizes, full = rehoused(scenario, candidates, problem, plan.solution.replicas, packing, stop)
-    changed = {problem.pools[each.pool].workload for each in packing.homeless}
-    return Settled(_with_sizes(problem, plan, sizes, changed), full, rounds, problem)
+    return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)
 
 
-def _with_sizes(
-    problem: Problem, plan: Incumbent, replicas: Ints, changed: Iterable[int]
-) -> Incumbent:
-    """The plan with other sizes [P, T] of the workloads in `changed`, whose flow is in the mix."""
+def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
+    """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix."""
     flow = list(plan.solution.flow)
-    for w in changed:
+    changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
+    for w in {problem.pools[p].workload for p in changed}:
         mixed = mixed_flow_of(problem, w, replicas)
         for p, mine in zip(problem.works[w].pools, mixed, strict=True):
             flow[p] = mine

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ from heteroplan.optimize.problem import Floats, Ints, Solution
 from heteroplan.optimize.solver import Stop, never
 from heteroplan.placement import Homeless, Packing
 from heteroplan.placement.rehouse import rehoused
+from heteroplan.placement.settle import settle
 from heteroplan.plan.verify_placement import placement_faults
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.optimize.plan_checks import faults_of
 from tests.placement.cases import Case
 
 
@@ -227,3 +230,18 @@ def test_room_made_for_some_harms_nobody() -> None:
         assert (short <= was_short + 1e-9).all(), seed
         helped += int((short < was_short - 1e-9).any())
     assert helped > 5
+
+
+def test_what_serves_is_what_stands_after_room_is_made() -> None:
+    """Settled sizes and flow break no row: whoever made room is served by those who stand in."""
+    changed = 0
+    for seed in range(40):
+        of = contended(Random(seed), cyclic=seed % 2 == 0)
+        plan = incumbent(of.problem, Solution(of.replicas, mixed_flow(of.problem, of.replicas)))
+        until = monotonic() + 10.0
+        settled = settle(
+            of.scenario, of.candidates, of.problem, plan, (), 0.01, never, deadline=until
+        )
+        assert faults_of(of.problem, settled.plan) == [], seed
+        changed += int((settled.plan.solution.replicas > of.replicas).any())
+    assert changed > 5
