@@ -25,6 +25,8 @@ SLACKS = (1, 2, 4, 8, 16, 32)
 """Replicas up and down from the LP's sizes, until all of the demand is served."""
 FEWER = (0.1, 0.2, 0.35)
 """Least shares of its demand that groups of a large workload serve at some time, tried in turn."""
+SHORT = 20.0
+"""Times its cost that a dive would pay for a way that leaves nothing unserved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +36,7 @@ class Way:
     replicas: Ints
     """[P, T] sizes with them."""
     left: float
-    """Of their demand, unserved [workloads and intervals]."""
+    """What their demand that is left unserved would cost at the mean of a workload's day."""
 
 
 def dive(search: Search, order: Sequence[int], lives_in: Homes, share: float) -> Incumbent:
@@ -65,17 +67,15 @@ def _everywhere(problem: Problem) -> Homes:
 def follow(
     search: Search, ways: list[Way], rest: list[int], lives_in: Homes
 ) -> tuple[Ints, Guide | None]:
-    """Of the ways that serve most, the one with which the LP of the rest costs least in all.
+    """The way with which the LP of the rest costs least in all, what is left `SHORT` times over.
 
     Its sizes [P, T] and that LP; None where there is no rest or the effort ran out.
     """
     problem = search.problem
-    served_most = min(way.left for way in ways)
     best: tuple[float, Ints, Guide | None] | None = None
-    among = [way for way in ways if way.left == served_most]
-    for way in among if search.uses("look ahead") else among[:1]:
+    for way in ways if search.uses("look ahead") else [min(ways, key=lambda way: way.left)]:
         near = guide(problem, rest, way.replicas, lives_in, search.effort()) if rest else None
-        cost = problem.cost(way.replicas) + (0.0 if near is None else near.cost)
+        cost = problem.cost(way.replicas) + (0.0 if near is None else near.cost) + SHORT * way.left
         if best is None or (cost < best[0] and (near is not None or not rest)):
             best = (cost, way.replicas, near)
     assert best is not None
@@ -93,8 +93,8 @@ def _ways_of_some(search: Search, replicas: Ints, near: Guide, works: list[int])
             tried = [_near(task, with_them, near)]
             if not near_only or tried[0][0][0] > 0.0:
                 tried.append(_anywhere(task, with_them))
-            (missing, _), with_them = min(tried, key=lambda each: each[0])
-            left += missing
+            rank, with_them = min(tried, key=lambda each: each[0])
+            left += _cost_of_left(search.problem, rank)
             if search.out_of_time():
                 break
         ways.append(Way(with_them, left))
@@ -117,7 +117,12 @@ def _ways_of_one(
         if again is not None:
             priced = task_of(problem, w, replicas, steered(problem, again.prices))
             tried.append(_near(priced, replicas, again))
-    return [Way(sizes, left) for (left, _), sizes in tried]
+    return [Way(sizes, _cost_of_left(problem, rank)) for rank, sizes in tried]
+
+
+def _cost_of_left(problem: Problem, rank: Rank) -> float:
+    left, cost = rank
+    return cost * left / max(problem.intervals - left, 1.0)
 
 
 type Tried = tuple[Rank, Ints]

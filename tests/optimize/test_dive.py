@@ -109,3 +109,16 @@ def test_a_way_that_serves_more_comes_first() -> None:
     nothing = np.zeros((len(problem.pools), 2), dtype=np.int64)
     ways = [Way(nothing, 1.0), Way(nothing.copy(), 0.0)]
     assert follow(search_of(problem), ways, [], set())[0] is ways[1].replicas
+
+
+@pytest.mark.parametrize(("left", "chosen"), [(1.0, "cheap"), (4.0, "dear")])
+def test_what_little_is_left_is_dear_but_not_at_any_price(left: float, chosen: str) -> None:
+    """2 x 8 USD an hour, or 2 x 24 and nothing left, two hours: 20 times what is left, or 64."""
+    problem = cheap_and_dear(2.0, 2.0)
+    pools = {problem.pools[p].node_type: p for p in problem.works[0].pools}
+    ways = {}
+    for name, unserved in (("dear", 0.0), ("cheap", left)):
+        replicas = np.zeros((len(problem.pools), 2), dtype=np.int64)
+        replicas[pools[name]] = 2
+        ways[name] = Way(replicas, unserved)
+    assert follow(search_of(problem), list(ways.values()), [], set())[0] is ways[chosen].replicas
