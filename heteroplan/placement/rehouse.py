@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
+import numpy as np
+
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.mix import mix_share, role_cover
 from heteroplan.optimize.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.refit import is_plain
 from heteroplan.optimize.solver import Stop, never
 from heteroplan.placement.pack import Packing
-from heteroplan.placement.rooms import Rooms
+from heteroplan.placement.rooms import Cut, Rooms
 
 MOST = 16
 """Replicas that may stand in for one in an interval."""
@@ -30,9 +33,11 @@ def rehoused(
 
     One that stands in starts anew, or starts earlier or stops later than it would. Where nobody
     can and demand goes short, others make room until `stop()`: they serve a while less, and others
-    again, on other nodes, stand in for them. What is short then stays so.
+    again, on other nodes, stand in for them. What is short then stays so. Whoever nobody misses
+    beside those who stand in stops.
     """
     rooms = Rooms.of(scenario, candidates, problem, replicas, packing)
+    left = rooms.replicas.copy()
     lost = [
         (each.pool, int(t))
         for each in sorted(packing.homeless, key=lambda each: each.first)
@@ -48,6 +53,10 @@ def rehoused(
         if stop():
             break
         rooms = _with_room_made(rooms, w, t)
+    stood_in = np.argwhere(rooms.replicas > left)
+    for w, t in sorted({(problem.pools[p].workload, int(t)) for p, t in stood_in}):
+        if is_plain(problem, w):
+            _stop_needless(rooms, w, t)
     return rooms.replicas, rooms.packed()
 
 
@@ -131,6 +140,25 @@ def _exchanged(rooms: Rooms, w: int, pool: int, t: int) -> Rooms | None:
         if not harmed and _lose(tried, rooms, w, t):
             return tried
     return None
+
+
+def _stop_needless(rooms: Rooms, w: int, t: int) -> None:
+    """Replicas of a workload that nobody would miss stop before `t` or start after it."""
+    problem = rooms.problem
+    dearest_first = sorted(problem.works[w].pools, key=lambda p: -problem.pools[p].run_cost[t])
+    for pool in dearest_first:
+        while rooms.replicas[pool, t] > 0 and rooms.needless(pool, t):
+            cuts = (
+                cut for number in rooms.of_pool[pool] for cut in rooms.cuts(number, np.array([t]))
+            )
+            found = next((cut for cut in cuts if _is_needless(rooms, pool, cut)), None)
+            if found is None:
+                break
+            rooms.make(found)
+
+
+def _is_needless(rooms: Rooms, pool: int, cut: Cut) -> bool:
+    return all(rooms.needless(pool, t) for t in cut.lost)
 
 
 def _lose(before: Rooms, after: Rooms, w: int, t: int) -> bool:

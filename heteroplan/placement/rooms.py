@@ -107,6 +107,15 @@ class Rooms:
         missing = 1.0 - min(cover, safe_share(self.problem, w, self.replicas)[t])
         return float(missing) if missing > COVER_TOLERANCE else 0.0
 
+    def needless(self, pool: int, t: int) -> bool:
+        """Whether one of a pool less in an interval leaves no more unserved."""
+        w = self.problem.pools[pool].workload
+        missing = self.missing(w, t)
+        self.replicas[pool, t] -= 1
+        without = self.missing(w, t)
+        self.replicas[pool, t] += 1
+        return without <= missing + COVER_TOLERANCE
+
     def serve_more(self, pool: int, t: int) -> bool:
         """One replica more in an interval; False where there is no room."""
         way = self.way(pool, t)
@@ -126,14 +135,13 @@ class Rooms:
     def in_the_way(self, pool: int, t: int) -> list[Cut]:
         """Cuts that make room for one more of `pool` in `t`, those that lose least first.
 
-        Of replicas that never move and stand where it could.
+        Of replicas that stand where it could.
         """
         nodes, own = self._nodes(pool), self.problem.pools[pool]
         home, hold = home_of(nodes, own), self._start(pool, t)
         found: list[Cut] = []
         for number, stay in self.stays.items():
-            moves = self.ids[stay.replica_id] > 1
-            if moves or self.problem.pools[stay.pool].node_type != own.node_type:
+            if self.problem.pools[stay.pool].node_type != own.node_type:
                 continue
             spot = self._spot(stay)[: home.count]
             inside = home.rows.start <= spot[0] and spot[-1] < home.rows.stop
@@ -141,17 +149,19 @@ class Rooms:
                 free = nodes.free[hold.at[:, None], list(spot)]
                 missing = (hold.gpus - free).max(axis=1)
                 if 0 < missing.max() <= home_of(nodes, self.problem.pools[stay.pool]).share:
-                    found += self._cuts(number, stay, hold.at[missing > 0])
+                    found += self.cuts(number, hold.at[missing > 0])
         return sorted(found, key=self._lost_gpus)
 
     def _lost_gpus(self, cut: Cut) -> tuple[int, int]:
         return len(cut.lost) * self.problem.pools[self.stays[cut.number].pool].gpus, cut.number
 
-    def _cuts(self, number: int, stay: Stay, times: Ints) -> Iterator[Cut]:
-        """Without the stay, or with it only before or only after `times`."""
+    def cuts(self, number: int, times: Ints) -> Iterator[Cut]:
+        """Without a stay, or with it only before or only after `times`; none where it moves."""
+        stay = self.stays[number]
         length, lead = self.problem.intervals, self.problem.pools[stay.pool].lead
         offset = (times - stay.first + stay.lead) % length - stay.lead
-        if stay.lead + stay.intervals >= length or offset.max() >= stay.intervals:
+        endless = stay.lead + stay.intervals >= length
+        if endless or self.ids[stay.replica_id] > 1 or offset.max() >= stay.intervals:
             return
         served = self.times(stay.first, stay.intervals).tolist()
         yield Cut(number, None, tuple(served))

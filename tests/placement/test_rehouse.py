@@ -188,6 +188,38 @@ def test_nobody_makes_room_who_would_go_short() -> None:
     assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": [0, 1, 1, 1]}
 
 
+def test_whom_nobody_misses_any_more_stops() -> None:
+    """Two of 5 requests/s serve 10; one of 10 stands in for one of them, and does so alone."""
+    half, lost = (
+        engine(name, role=Role.AGGREGATED, gpu="A", gpus=4, capacity_rps=5.0)
+        for name in ("half", "lost")
+    )
+    whole = engine("whole", role=Role.AGGREGATED, gpu="B", gpus=8, capacity_rps=10.0)
+    beside = engine("beside", role=Role.AGGREGATED, gpu="A", gpus=4)
+    of = scenario(
+        [
+            workload("w0", rps=[5.0, 10.0, 0.0, 0.0], engines=[half, lost, whole]),
+            workload("w1", rps=[10.0] * 4, engines=[beside]),
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)),
+    )
+    sizes = {
+        ("w0", "half"): [1, 1, 0, 0],
+        ("w0", "lost"): [0, 1, 0, 0],
+        ("w0", "whole"): [0] * 4,
+        ("w1", "beside"): [1] * 4,
+    }
+    here = sized(of, sizes)
+    stood, full = stood_in(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood) == {
+        "half": [1, 0, 0, 0],
+        "lost": [0, 0, 0, 0],
+        "whole": [0, 1, 0, 0],
+        "beside": [1, 1, 1, 1],
+    }
+
+
 def contended(random: Random, *, cyclic: bool) -> Case:
     """Three workloads on two node types; what they hold is more than fits."""
     hours = random.randint(3, 6)
