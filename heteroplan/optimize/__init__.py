@@ -23,11 +23,12 @@ alone: the outcome is the same with one core and with two, and until the time li
 plays no part.
 
 **Plans.** A workload goes where it costs least (`place`, `home`, `mix`), at prices that steer it
-off what others need more (`primal`); `refit` fits its groups to each other. Small programs: near
-the LP, repaired by rising prices, small moves and small MIPs (`mend`), then swaps of two
+off what others need more (`primal`); `refit` fits its groups to each other one by one, `regroup`
+two at a time, along the cheapest path through ways to divide what the others leave. Small programs:
+near the LP, repaired by rising prices, small moves and small MIPs (`mend`), then swaps of two
 workloads and large-neighbourhood search by MIPs of a few workloads or hours (`polish`; Shaw
 1998). Large programs (`large`): a dive, small workloads first, the LP of the rest (`guide`) solved
-again in between (`dive`), then sweeps while prices fade. Shortage counts first, by priority
+again in between (`dive`), then `sweeps` while prices fade. Shortage counts first, by priority
 class; last, free moves spare mixed hardware (`scarce`).
 
 **End.** Gap reached, time up, or nothing left to try; a user who interrupts has the best plan so
@@ -39,21 +40,23 @@ serve several stages share one grid or are split. Each costs the bound what it c
 large plans leave demand unserved, the bound pays for it at a price a request: the more is left, the
 weaker.
 
-**What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; sizes before
-they are packed, on two cores): A1 (50 workloads, 20,000 GPUs) after 51 s, with the bound by then.
+**What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; cost of the
+plan on its nodes after 60 s on two cores; * leaves a little unserved):
 
-    without              cost of sizes    bound
-    -                        1,035,682    1,021,199
-    one domain               1,036,450    1,020,777
-    balance prices           1,035,658    1,021,327
-    price steps              1,035,658    1,021,199
-    workload prices          1,035,680    1,021,199
-    steering                 1,035,682    1,021,199   first plan after 16 s instead of 12
-    squeaky order            1,035,682    1,021,199
-    sweeps                   1,037,282    1,021,199
-    guide (no dive)          1,043,470    1,021,199
-    look ahead               1,036,855    1,021,199
+    without              A1, USD      its bound     small2, USD    its bound
+    -                    1,033,976    1,021,199     674,681        673,611
+    one domain           1,033,886    1,020,777     674,681        673,611
+    balance prices       1,033,976    1,021,327     674,700        673,068
+    price steps          1,033,976    1,021,199     674,681        673,611
+    workload prices      1,033,976    1,021,199     674,677 *      673,028
+    steering             1,033,976    1,021,199     674,667 *      673,003
+    sweeps               1,038,029    1,021,199     674,681        673,611
+    regroup              1,036,909    1,021,199     674,681        673,611
+    guide (no dive)      1,042,732    1,021,199     695,248        673,611
+    look ahead           1,035,514    1,021,199     674,681        673,611
+    swaps                1,033,976    1,021,199     674,629        673,611
+    polish               1,033,976    1,021,199     674,867        673,611
 
-Prices of balances and their steps pay where domains differ in hardware, not here. On small2 (5
-workloads) after 10 s only swaps change anything: without them 674,888 instead of 674,932.
+A1 is 50 workloads on 20,000 GPUs, small2 is 5 workloads. Prices of balances and their steps pay
+where domains differ in hardware; without steering A1's first plan takes 13 s instead of 10.
 """

@@ -8,8 +8,7 @@
    rise, and others make room.
 4. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
-5. *Again* at the next prices, until gap, time or patience end it. Whoever the plan before cost most
-   above its own bound goes earlier (squeaky wheel optimisation, Joslin and Clements 1999).
+5. *Again* with dives of other steps at the next prices, until gap, time or patience end it.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -20,15 +19,11 @@ import numpy as np
 from heteroplan.optimize.bounding import Round, Rounds
 from heteroplan.optimize.dive import dive
 from heteroplan.optimize.guide import Homes, homes
-from heteroplan.optimize.home import task_of
 from heteroplan.optimize.primal import (
     Incumbent,
     by_size,
     place_all,
-    steered,
-    unserved_share,
 )
-from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.search import GRACE_S, Search
 from heteroplan.optimize.sweeps import Sweeps
 
@@ -44,8 +39,6 @@ HOPELESS = 1.005
 """Multiple of the best plan's cost from which no sweeps follow."""
 LEAST_GAIN = 1e-4
 """Of a sweep without prices; below, the plan is left as it is."""
-DEAR, DEAR_SHARE = 0.02, 1e-4
-"""Excess over its own bound, relative and as a share of the whole, that moves a workload up."""
 TURNS = 4
 """Times that plans are begun anew."""
 
@@ -96,8 +89,6 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
                 break
         found = _next(search, rounds, found)
         yield
-        if found is not None and search.uses("squeaky order"):
-            order = _squeaky(problem, search.plan, found, order)
 
 
 def _dived(
@@ -147,28 +138,3 @@ def _proven(search: Search, found: Round) -> None:
     if found.value > search.covering_bound:
         search.prices = found.prices
     search.raise_covering_bound(found.value)
-
-
-def _squeaky(problem: Problem, plan: Incumbent, found: Round, order: Sequence[int]) -> list[int]:
-    """`order` with those moved up, within their priority, that went short or cost too much."""
-    held_price = steered(problem, found.prices.supply)
-    least = np.maximum(found.by_work, 1e-12)
-    excess = np.array(
-        [
-            task_of(problem, w, plan.solution.replicas, held_price).cost(
-                list(work.pools), plan.solution.replicas
-            )
-            for w, work in enumerate(problem.works)
-        ],
-        dtype=np.float64,
-    )
-    excess -= least
-    noted = (excess > DEAR * least) & (excess > DEAR_SHARE * least.sum())
-    short = [bool(unserved_share(problem, w, plan).any()) for w in range(len(problem.works))]
-    place_in = {
-        w: i
-        - noted[w] * len(order) * min(1.0, 10.0 * excess[w] / least[w])
-        - short[w] * 2 * len(order)
-        for i, w in enumerate(order)
-    }
-    return sorted(order, key=lambda w: (problem.works[w].priority, place_in[w]))

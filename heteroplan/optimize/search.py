@@ -20,7 +20,6 @@ INGREDIENTS = (
     "price steps",
     "workload prices",
     "steering",
-    "squeaky order",
     "sweeps",
     "regroup",
     "guide",
