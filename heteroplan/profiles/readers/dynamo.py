@@ -21,7 +21,7 @@ NAMES = (*PREFILL, "prefill_thpt_per_gpu", *DECODE, "z_thpt_per_gpu", HELD)
 
 def parse(found: Arrays | Document | Table, given: Given) -> Reading:
     """Measurements of either phase or both. Raises InputError and UsageError."""
-    gpu, gpus = given.gpu_of(found.file), given.gpus_of(found.file)
+    gpu, gpus = given.engine_of(found.file)
     points: list[Measurement] = []
     kv_tokens = {}
     if found.names & {*PREFILL} or not found.names & {*DECODE}:

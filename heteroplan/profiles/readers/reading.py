@@ -19,15 +19,18 @@ class Given:
 
     def gpu_of(self, file: str) -> str:
         """The GPU type. Raises UsageError where it is not given."""
-        if self.gpu is None:
-            raise UsageError(f"{file} does not name the GPU type it was measured on: give --gpu")
-        return self.gpu
+        return self._engine_of(file, self.gpus or 1)[0]
 
-    def gpus_of(self, file: str) -> int:
-        """GPUs of the engine. Raises UsageError where they are not given."""
-        if self.gpus is None:
-            raise UsageError(f"{file} does not say on how many GPUs the engine ran: give --tp")
-        return self.gpus
+    def engine_of(self, file: str) -> tuple[str, int]:
+        """GPU type and GPUs. Raises UsageError where one of them is not given."""
+        return self._engine_of(file, self.gpus)
+
+    def _engine_of(self, file: str, gpus: int | None) -> tuple[str, int]:
+        if self.gpu is not None and gpus is not None:
+            return self.gpu, gpus
+        asked = {"--gpu (its GPU type)": self.gpu, "--tp (its GPUs)": gpus}
+        missing = " and ".join(option for option, value in asked.items() if value is None)
+        raise UsageError(f"{file} does not say what engine was measured: give {missing}")
 
     def model_of(self, found: Opened, models: Collection[str]) -> str:
         """The only model of a file, or the one given. Raises InputError where it is not there."""
