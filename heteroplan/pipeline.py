@@ -241,6 +241,8 @@ class FitResult:
     fits: "tuple[Fit, ...]"
     notes: tuple[str, ...]
     """Rows and engines that were left out, and why."""
+    kv_tokens: Mapping[tuple[str, int], int]
+    """KV cache of a decode replica by GPU type and GPUs, where the files say it [tokens]."""
 
 
 def fit(
@@ -249,18 +251,23 @@ def fit(
     format: str | None = None,  # noqa: A002
     gpu: str | None = None,
     gpus: int | None = None,
+    model: str | None = None,
     within: "Within | None" = None,
 ) -> FitResult:
     """Coefficients, errors and ranges of every engine measured in `files`.
 
-    `gpu` and `gpus` keep one GPU type and one size of replica. Raises InputError where nothing
-    can be fitted, and for every problem of the files.
+    `gpu` and `gpus` keep one GPU type and one size of replica, and are those of files that do not
+    say on what they were measured; `model` is the one to take of a file with several. Raises
+    InputError where nothing can be fitted and for every problem of the files, UsageError where
+    something is to be given.
     """
     from heteroplan.profiles.fit import ALL
-    from heteroplan.profiles.readers import read_noted
+    from heteroplan.profiles.readers import read
+    from heteroplan.profiles.readers.reading import Given
     from heteroplan.profiles.report import fit_all
 
-    readings = [read_noted(Path(file), format) for file in files]
+    given = Given(gpu, gpus, model)
+    readings = [read(Path(file), format, given) for file in files]
     points = [point for reading in readings for point in reading.points]
     report = fit_all(points, gpu=gpu, gpus=gpus, within=within or ALL)
     if not report.fits:
@@ -268,7 +275,8 @@ def fit(
         reasons = report.skipped or (f"nothing to fit; measured are {', '.join(measured)}",)
         raise InputError(InputProblem(", ".join(files), 0, "", "", why) for why in reasons)
     notes = tuple(note for reading in readings for note in reading.notes)
-    return FitResult(report.fits, notes + report.skipped)
+    kv_tokens = {engine: held for each in readings for engine, held in each.kv_tokens.items()}
+    return FitResult(report.fits, notes + report.skipped, kv_tokens)
 
 
 def profile(

@@ -78,14 +78,24 @@ def demand(
 
 def fit(
     measurements: Annotated[
-        list[str], typer.Argument(metavar="MEASUREMENTS", help="Measurement CSVs (.gz too).")
+        list[str], typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz too).")
     ],
     format: Annotated[  # noqa: A002
         str | None,
-        typer.Option(metavar="FORMAT", help="heteroplan or splitwise; default: by the header."),
+        typer.Option(
+            metavar="FORMAT",
+            help="heteroplan, splitwise, dynamo, infera, distserve or aiconfigurator; "
+            "default: by the names inside.",
+        ),
     ] = None,
-    gpu: Annotated[str | None, typer.Option(metavar="GPU", help="Only this GPU type.")] = None,
-    tp: Annotated[int | None, typer.Option(metavar="GPUS", help="Only this size [GPUs].")] = None,
+    gpu: Annotated[
+        str | None,
+        typer.Option(metavar="GPU", help="Only this GPU type, or that of a file without one."),
+    ] = None,
+    tp: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="GPUS", help="Only this size, or that of a file without one."),
+    ] = None,
     tokens: Annotated[
         Any, typer.Option(parser=options.span, metavar="LO:HI", help="Prefill batches [tokens].")
     ] = None,
@@ -96,7 +106,10 @@ def fit(
         Any, typer.Option(parser=options.span, metavar="LO:HI", help="Decode contexts [tokens].")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model of the profile; needed for --out.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Model of the profile, for --out; of several in a file, which."
+        ),
     ] = None,
     kv_tokens: Annotated[
         list[Any] | None,
@@ -131,6 +144,7 @@ def fit(
         format=format,
         gpu=gpu,
         gpus=tp,
+        model=model,
         within=Within(batch_tokens=tokens, batch=batch, context=context),
     )
     say(result.notes)
@@ -142,7 +156,10 @@ def fit(
             model,
             result.fits,
             kv_bytes_per_token=kv_bytes_per_token,
-            kv_tokens=options.kv_tokens_by_engine(kv_tokens or (), decode_engines),
+            kv_tokens={
+                **result.kv_tokens,
+                **options.kv_tokens_by_engine(kv_tokens or (), decode_engines),
+            },
             startup_s=startup_s,
             drain_s=drain_s,
             origin=", ".join(Path(file).name for file in measurements),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
-from heteroplan.entities.workload import Engine, Profile
+from heteroplan.entities.workload import Engine, Profile, Role
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import build, checks, current, topology_checks
 from heteroplan.inputs.align import aligned
@@ -241,7 +241,7 @@ class _Loading:
             return None
         self._problems += checks.check_engine_names_unique(document, spec)
         engines = [
-            self._engines(document, ("engines", i, "measurements"), each, folder)
+            self._engines(document, ("engines", i, "measurements"), each, folder, spec.model)
             for i, each in enumerate(spec.engines)
         ]
         found = tuple(engine for each in engines for engine in each)
@@ -249,9 +249,9 @@ class _Loading:
         return _ProfileSource(document, spec, profile if all(engines) else None)
 
     def _engines(
-        self, document: Document, field: FieldPath, spec: EngineSpec, folder: Path
+        self, document: Document, field: FieldPath, spec: EngineSpec, folder: Path, model: str
     ) -> tuple[Engine, ...]:
-        """The engine or its parts; none where it could not be fitted."""
+        """The engine of a model or its parts; none where it could not be fitted."""
         engines = build.engines(spec)
         if spec.measurements is None:
             return engines
@@ -259,7 +259,7 @@ class _Loading:
         with self._gathering(document, field):
             self._files.content(path)
             source = Path(shown(path))
-            return tuple(_fitted(engine, source, spec.measurements) for engine in engines)
+            return tuple(_fitted(each, source, spec.measurements, model) for each in engines)
         return ()
 
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:
@@ -307,12 +307,15 @@ def _fitting[T: BaseModel](model: type[T], data: object) -> T | None:
         return None
 
 
-def _fitted(engine: Engine, measurements: Path, origin: str) -> Engine:
+def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engine:
     from heteroplan.profiles.fit import fitted_engine
     from heteroplan.profiles.readers import read
+    from heteroplan.profiles.readers.reading import Given
 
-    points = read(measurements)
+    reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
+    if engine.kv_tokens is None and engine.role is not Role.PREFILL:
+        engine = replace(engine, kv_tokens=reading.kv_tokens.get((engine.gpu, engine.gpus)))
     try:
-        return fitted_engine(engine, points, origin)
+        return fitted_engine(engine, reading.points, origin)
     except ValueError as error:
         raise UnreadableError(str(error)) from error

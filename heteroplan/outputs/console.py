@@ -10,6 +10,7 @@ from rich.text import Text
 from heteroplan.demand.curve import Curve
 from heteroplan.entities.plan import Baseline, Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
+from heteroplan.entities.workload import SourceKind
 from heteroplan.outputs.check_report import CheckRow
 from heteroplan.outputs.leaf_table import leaf_table
 from heteroplan.outputs.pool_lines import short_engines, shortest_pool_lines
@@ -113,6 +114,12 @@ def render_fit(fits: Sequence[Fit], console: Console) -> None:
     console.print(
         Text("range: tokens of a prefill batch; decode batch x context tokens", style="dim")
     )
+    modelled = [
+        f"{fit.gpu} x{fit.gpus} {fit.phase}" for fit in fits if fit.kind is SourceKind.MODELLED
+    ]
+    if modelled:
+        which = "all of these" if len(modelled) == len(fits) else ", ".join(modelled)
+        console.print(Text(f"not measured, another tool's model: {which}", style="yellow"))
 
 
 def render_curve(curve: Curve, console: Console) -> None:

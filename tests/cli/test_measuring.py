@@ -177,3 +177,21 @@ def test_notes_on_what_was_left_out_go_to_stderr(run):
     assert ended.code == 0
     assert "left out 315 rows of power-capped hardware" in ended.err
     assert "left out" not in ended.out
+
+
+@needs_data
+def test_a_profile_of_dynamos_profiler_knows_its_kv_cache(run):
+    """Two files, one a phase; what they hold is limited by the KV cache that they state."""
+    files = [
+        str(DATA / "perf" / f"dynamo_H200_TP1P_TP1D_{phase}_raw_data.npz")
+        for phase in ("prefill", "decode")
+    ]
+    ended = run("fit", *files)
+    assert ended.code == 2
+    assert "give --gpu (its GPU type) and --tp (its GPUs)" in ended.err
+    ended = run("fit", *files, "--gpu", "H200-SXM-141GB", "--tp", "1", "--model", "m", "--out", "-")
+    assert ended.code == 0
+    prefill, decode = yaml.safe_load(ended.out)["engines"]
+    assert (prefill["role"], decode["role"]) == ("prefill", "decode")
+    assert decode["kv_tokens"] == 945_029
+    assert "KV memory limit" not in ended.err

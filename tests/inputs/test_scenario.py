@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +83,28 @@ def test_measurements_are_fitted_when_loaded(files: ScenarioFiles) -> None:
     assert (fitted.source.kind, fitted.source.origin) == (SourceKind.FITTED, "m.csv")
     (files.folder / "m.csv").write_text(MEASUREMENTS + "\n")
     assert files.load().scenario.inputs_sha256 != loaded.scenario.inputs_sha256
+
+
+def test_measurements_that_name_no_gpu_are_of_the_engine(files: ScenarioFiles) -> None:
+    """Of Dynamo's profiler; it also says what the KV cache of a replica holds."""
+    batch, context = (
+        np.array(each, dtype=float).ravel() for each in np.meshgrid([1, 4, 16], [500, 2000])
+    )
+    np.savez(
+        files.folder / "raw_data.npz",
+        x_kv_usage=batch * context / 100_000,
+        y_context_length=context,
+        z_itl=20 + 0.1 * batch + 1e-4 * batch * context,
+        max_kv_tokens=[100_000],
+    )
+    measured = engine("d", "decode", capacity_rps=None, measurements="raw_data.npz")
+    files.profile["engines"][1] = measured
+    fitted = files.load().scenario.workloads[0].profile.engines[1]
+    assert fitted.decode is not None
+    assert fitted.decode.ms_per_sequence == pytest.approx(0.1)
+    assert fitted.kv_tokens == 100_000
+    files.profile["engines"][1] = measured | {"kv_tokens": 90_000}
+    assert files.load().scenario.workloads[0].profile.engines[1].kv_tokens == 90_000
 
 
 def test_problems_of_all_files_come_at_once(

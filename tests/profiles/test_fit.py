@@ -13,7 +13,7 @@ from heteroplan.entities.workload import (
 from heteroplan.profiles.fit import Within, fit, fitted_engine
 from heteroplan.profiles.latency import prefill_ms, step_ms
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers import read_noted
+from heteroplan.profiles.readers import read
 from heteroplan.profiles.report import fit_all
 from tests.builders import engine
 from tests.realdata import DATA, needs_data
@@ -152,7 +152,7 @@ def test_splitwise_error_by_gpu_type_and_phase() -> None:
     """Every fifth setting left out: at most 5 % by GPU type and phase in the useful range, and the
     plain fit over everything measured is worse for prefill: both are stated.
     """
-    points = read_noted(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").points
+    points = read(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").points
 
     def worst_mean(gpu: str, phase: Role, tokens: Span | None) -> float:
         fits = fit_all(points, gpu=gpu, within=Within(batch_tokens=tokens)).fits

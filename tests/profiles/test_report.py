@@ -94,7 +94,7 @@ def test_engine_names_stay_apart() -> None:
 def test_shipped_profile_is_the_fit_of_its_measurements() -> None:
     """Coefficients of each engine, to the six digits written, from the range that it states."""
     folder = Path(__file__).resolve().parents[2] / "scenarios" / "quickstart" / "profiles"
-    points = read(folder / "measurements" / "llama-2-70b.csv")
+    points = read(folder / "measurements" / "llama-2-70b.csv").points
     for engine in yaml.safe_load((folder / "llama-2-70b.yaml").read_text())["engines"]:
         tokens = engine["range"].get("batch_tokens")
         [found] = [

@@ -3,53 +3,82 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers import own, splitwise
-from heteroplan.profiles.readers.reading import Reading
-from heteroplan.profiles.readers.table import Table, read_table
+from heteroplan.profiles.readers import aiconfigurator, distserve, dynamo, infera, own, splitwise
+from heteroplan.profiles.readers.arrays import Arrays
+from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.files import opened
+from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.table import Table
+
+ENOUGH = 3
+"""Names that a file shares with the format that it is of."""
+SHOWN = 60
+"""Characters of the names inside an unknown file."""
+NOTHING_GIVEN = Given()
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """One measurement format."""
 
-    columns: tuple[str, ...]
-    """Its header is recognised by these."""
-    parse: Callable[[Table], Reading]
+    names: tuple[str, ...]
+    """Columns, keys or arrays by which it is known."""
+    kinds: tuple[type[Opened], ...]
+    parse: Callable[[Any, Given], Reading]
 
 
 READERS = {
-    "heteroplan": Reader(own.COLUMNS, own.parse),
-    "splitwise": Reader(splitwise.COLUMNS, splitwise.parse),
+    "heteroplan": Reader(own.COLUMNS, (Table,), own.parse),
+    "splitwise": Reader(splitwise.COLUMNS, (Table,), splitwise.parse),
+    "dynamo": Reader(dynamo.NAMES, (Arrays, Document, Table), dynamo.parse),
+    "infera": Reader(infera.NAMES, (Document,), infera.parse),
+    "distserve": Reader(distserve.NAMES, (Document,), distserve.parse),
+    "aiconfigurator": Reader(aiconfigurator.COLUMNS, (Table,), aiconfigurator.parse),
 }
+KINDS = {Table: "a CSV table", Document: "a JSON document", Arrays: "an .npz file"}
 
 
-def read_noted(path: Path, format: str | None = None) -> Reading:  # noqa: A002
-    """Measurements of the CSV at `path` (`.gz` allowed) and notes on what was left out.
+def read(
+    path: Path,
+    format: str | None = None,  # noqa: A002
+    given: Given = NOTHING_GIVEN,
+) -> Reading:
+    """Measurements of the file at `path` (`.gz` allowed) and notes on what was left out.
 
-    Without `format`, the one that shares most columns with the header. Raises InputError with
-    every problem of the file, each with its line, and UsageError for an unknown format.
+    Without `format`, that of which most names are in the file. Raises InputError with every problem
+    of the file, each with its place, and UsageError for an unknown format and for what the file
+    does not say and `given` does not either.
     """
     if format is not None and format not in READERS:
         raise UsageError(f"unknown measurement format {format!r}; known are {', '.join(READERS)}")
-    table = read_table(path)
-    return READERS[format or _detected(table)].parse(table)
+    found = opened(path)
+    reader = READERS[format or _detected(found)]
+    if type(found) not in reader.kinds:
+        wanted = " or ".join(KINDS[kind] for kind in reader.kinds)
+        raise _refused(found, f"is {KINDS[type(found)]}, and {format} files are {wanted}")
+    return reader.parse(found, given)
 
 
-def read(path: Path, format: str | None = None) -> tuple[Measurement, ...]:  # noqa: A002
-    """Measurements of the CSV at `path`, as `read_noted` without its notes."""
-    return read_noted(path, format).points
-
-
-def _detected(table: Table) -> str:
+def _detected(found: Table | Document | Arrays) -> str:
     shared = {
-        name: len(set(table.header) & set(reader.columns)) for name, reader in READERS.items()
+        name: len(found.names.intersection(reader.names))
+        for name, reader in READERS.items()
+        if type(found) in reader.kinds
     }
-    best = max(shared, key=lambda name: shared[name])
-    if shared[best] < 3:
-        known = "; ".join(f"{name}: {','.join(r.columns)}" for name, r in READERS.items())
-        remedy = f"unknown header; columns of the known formats are {known}"
-        raise InputError([InputProblem(table.file, 1, "", ",".join(table.header)[:40], remedy)])
-    return best
+    most = max(shared.values())
+    best = [name for name, count in shared.items() if count == most]
+    if most < ENOUGH:
+        names = f" ({', '.join(sorted(found.names))[:SHOWN]})" if found.names else ""
+        known = ", ".join(READERS)
+        raise _refused(found, f"names inside are of no known format{names}; known are {known}")
+    if len(best) > 1:
+        raise _refused(found, f"may be {' or '.join(best)}: say which with --format")
+    return best[0]
+
+
+def _refused(found: Opened, remedy: str) -> InputError:
+    return InputError([InputProblem(found.file, 0, "", "", remedy)])

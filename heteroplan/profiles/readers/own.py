@@ -8,7 +8,7 @@ each, latency of the whole batch; `decode`: one step of `batch` sequences at `co
 
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.profiles.readers.table import Table
 
 COLUMNS = ("gpu", "gpus", "phase", "batch", "tokens", "context", "latency_ms", "source")
@@ -20,7 +20,7 @@ SOURCES = {
 }
 
 
-def parse(table: Table) -> Reading:
+def parse(table: Table, given: Given) -> Reading:
     """Measurements of the rows. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=True)
     points = []

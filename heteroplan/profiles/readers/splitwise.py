@@ -12,7 +12,7 @@ from statistics import median
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.profiles.readers.table import Table
 
 COLUMNS = (
@@ -63,19 +63,17 @@ class Run:
         )
 
 
-def parse(table: Table) -> Reading:
+def parse(table: Table, given: Given) -> Reading:
     """Two measurements a row. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
-    measured = [(line, row) for line, row in table.rows if NOT_MEASURED not in row["hardware"]]
-    models = sorted({row["model"] for _, row in measured})
-    if len(models) > 1:
-        table.problem(0, "model", ", ".join(models), "holds several models; keep the rows of one")
+    model = given.model_of(table, {row["model"] for _, row in table.rows})
+    mine = [(line, row) for line, row in table.rows if row["model"] == model]
+    measured = [(line, row) for line, row in mine if NOT_MEASURED not in row["hardware"]]
     rows = list(dict.fromkeys(_run(table, line, row) for line, row in measured))
     table.done()
     whole = _whole_batches(rows)
     counts = {
-        "of power-capped hardware, computed upstream and not measured": len(table.rows)
-        - len(measured),
+        "of power-capped hardware, computed upstream and not measured": len(mine) - len(measured),
         "that repeat another one exactly": len(measured) - len(rows),
         "in which a larger batch takes less time than a smaller one, so that it cannot have run "
         "as one batch": len(rows) - len(whole),

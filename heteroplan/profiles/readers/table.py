@@ -1,35 +1,33 @@
 """A CSV table whose problems are gathered with their lines."""
 
 import csv
-import gzip
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, cast
+from dataclasses import dataclass
 
 from heteroplan.errors import InputError, InputProblem
-
-GZIP_MAGIC = b"\x1f\x8b"
-SHOWN_CHARACTERS = 40
+from heteroplan.profiles.readers.opened import Opened
 
 
 @dataclass(slots=True)
-class Table:
+class Table(Opened):
     """The header and rows of one CSV file, and what is wrong with them."""
 
-    file: str
     header: tuple[str, ...]
     rows: tuple[tuple[int, Mapping[str, str]], ...]
     """Line number and fields of each row that has as many fields as the header."""
-    problems: list[InputProblem] = field(default_factory=list)
 
-    def problem(self, line: int, column: str, value: str, remedy: str) -> None:
-        """Note one thing that is wrong."""
-        self.problems.append(
-            InputProblem(self.file, line, column, value[:SHOWN_CHARACTERS], remedy)
-        )
+    @property
+    def names(self) -> frozenset[str]:
+        """Columns."""
+        return frozenset(self.header)
+
+    def series(self, name: str) -> list[float]:
+        """Numbers > 0 of one column; problems are noted."""
+        if name not in self.header:
+            return []
+        return [self.positive(line, name, row[name]) for line, row in self.rows]
 
     def positive(self, line: int, column: str, text: str) -> float:
         """`text` as a number > 0; NaN after noting the problem where it is none."""
@@ -71,27 +69,13 @@ class Table:
         if len(self.problems) > known:
             self.done()
 
-    def done(self) -> None:
-        """Raise InputError with every problem noted so far, in order of lines, if there is one."""
-        if self.problems:
-            raise InputError(sorted(self.problems))
 
-
-def read_table(path: Path) -> Table:
-    """The CSV at `path`, gzip or plain. Raises InputError where it is no CSV text."""
+def table_of(file: str, text: str) -> Table:
+    """Raises InputError where the text is no CSV."""
     try:
-        with path.open("rb") as raw:
-            packed = raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-            binary = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if packed else raw
-            text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
-            return _table(str(path), csv.reader(text, strict=True))
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            [InputProblem(str(path), 0, "", "", f"cannot be read: {reason}")]
-        ) from None
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise InputError([InputProblem(str(path), 0, "", "", f"is no CSV text: {error}")]) from None
+        return _table(file, csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError([InputProblem(file, 0, "", "", f"is no CSV text: {error}")]) from None
 
 
 def _table(file: str, lines: Iterator[list[str]]) -> Table:

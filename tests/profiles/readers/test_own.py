@@ -18,7 +18,7 @@ def written(folder: Path, rows: str, header: str = HEADER) -> Path:
 
 def test_both_phases(tmp_path: Path) -> None:
     rows = "H100,4,prefill,2,512,,61.5,measured\nH100,4,decode,8,,1024,31.2,modelled\n"
-    assert read(written(tmp_path, rows)) == (
+    assert read(written(tmp_path, rows)).points == (
         Measurement("H100", 4, Role.PREFILL, 2.0, 512.0, 0.0, 61.5, SourceKind.MEASURED),
         Measurement("H100", 4, Role.DECODE, 8.0, 1.0, 1024.0, 31.2, SourceKind.MODELLED),
     )

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import InputError, UsageError
-from heteroplan.profiles.readers import READERS, read
+from heteroplan.profiles.readers import READERS, Reader, read
+from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.reading import Given, Reading
 
 OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\nH100,4,prefill,1,512,,61.5,\n"
 
@@ -15,17 +17,22 @@ OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\nH100,4,prefill,1,
 def test_gzip_and_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "m.csv.gz"
     path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + OWN))
-    assert len(read(path)) == 1
+    assert len(read(path).points) == 1
 
 
 @pytest.mark.parametrize(
     ("content", "remedy"),
     [
         (b"", "is empty; a header line and rows are expected"),
-        (b"a,b\n1,2\n", "unknown header; columns of the known formats are"),
-        (OWN.replace(b"H100", b"\xff"), "is no CSV text"),
+        (
+            b"a,b\n1,2\n",
+            "names inside are of no known format (a, b); known are heteroplan, splitwise",
+        ),
+        (OWN.replace(b"H100", b"\xff"), "is no UTF-8 text"),
         (OWN + b'"', "is no CSV text"),
-        ("gpu\n".encode("utf-16"), "is no CSV text"),
+        ("gpu\n".encode("utf-16"), "is no UTF-8 text"),
+        (b"{", "is no JSON"),
+        (b"PK\x03\x04", "is no .npz file of plain numbers"),
     ],
 )
 def test_what_is_no_measurement_file(tmp_path: Path, content: bytes, remedy: str) -> None:
@@ -48,7 +55,11 @@ def test_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=300), st.sampled_from([b"", OWN, OWN[:40]]), st.booleans())
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([b"", OWN, OWN[:40], b'{"prefill": ', b"PK\x03\x04"]),
+    st.booleans(),
+)
 def test_any_bytes_are_read_or_refused(
     tmp_path: Path, junk: bytes, before: bytes, packed: bool
 ) -> None:
@@ -56,4 +67,24 @@ def test_any_bytes_are_read_or_refused(
     path.write_bytes(before + junk)
     for name in (None, *READERS):
         with contextlib.suppress(InputError):
-            read(path, name)
+            read(path, name, Given("G", 1, "m"))
+
+
+def test_a_file_that_may_be_of_two_formats_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = Reader(("a", "b", "c"), (Document,), lambda found, given: Reading(()))
+    for name in ("one", "other"):
+        monkeypatch.setitem(READERS, name, twin)
+    path = tmp_path / "m.json"
+    path.write_text('{"a": 1, "b": {"c": 2}}')
+    with pytest.raises(InputError, match="may be one or other: say which with --format"):
+        read(path)
+    assert read(path, "other").points == ()
+
+
+def test_a_format_of_another_kind_of_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes(OWN)
+    with pytest.raises(InputError, match="is a CSV table, and infera files are a JSON document"):
+        read(path, "infera")

@@ -1,0 +1,37 @@
+"""A file opened as what its first bytes say it is; gzip is unpacked."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.profiles.readers.arrays import Arrays, arrays_of
+from heteroplan.profiles.readers.document import Document, document_of
+from heteroplan.profiles.readers.table import Table, table_of
+
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+JSON_BEGINS = ("{", "[")
+
+
+def opened(path: Path) -> Table | Document | Arrays:
+    """Raises InputError where the file cannot be read."""
+    try:
+        content = path.read_bytes()
+        if content.startswith(GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _refused(path, f"cannot be read: {reason}") from None
+    if content.startswith(ZIP_MAGIC):
+        return arrays_of(str(path), content)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refused(path, f"is no UTF-8 text: {error}") from None
+    if text.lstrip().startswith(JSON_BEGINS):
+        return document_of(str(path), text)
+    return table_of(str(path), text)
+
+
+def _refused(path: Path, remedy: str) -> InputError:
+    return InputError([InputProblem(str(path), 0, "", "", remedy)])
