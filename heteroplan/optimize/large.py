@@ -19,11 +19,7 @@ import numpy as np
 from heteroplan.optimize.bounding import Round, Rounds
 from heteroplan.optimize.dive import dive
 from heteroplan.optimize.guide import Homes, homes
-from heteroplan.optimize.primal import (
-    Incumbent,
-    by_size,
-    place_all,
-)
+from heteroplan.optimize.primal import Incumbent, by_size, place_all
 from heteroplan.optimize.search import GRACE_S, Search
 from heteroplan.optimize.sweeps import Sweeps
 
