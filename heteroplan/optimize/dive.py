@@ -94,7 +94,7 @@ def _ways_of_some(search: Search, replicas: Ints, near: Guide, works: list[int])
             if not near_only or tried[0][0][0] > 0.0:
                 tried.append(_anywhere(task, with_them))
             rank, with_them = min(tried, key=lambda each: each[0])
-            left += _cost_of_left(search.problem, rank)
+            left += _cost_of_left(task, rank)
             if search.out_of_time():
                 break
         ways.append(Way(with_them, left))
@@ -117,12 +117,18 @@ def _ways_of_one(
         if again is not None:
             priced = task_of(problem, w, replicas, steered(problem, again.prices))
             tried.append(_near(priced, replicas, again))
-    return [Way(sizes, _cost_of_left(problem, rank)) for rank, sizes in tried]
+    return [Way(sizes, _cost_of_left(task, rank)) for rank, sizes in tried]
 
 
-def _cost_of_left(problem: Problem, rank: Rank) -> float:
+def _cost_of_left(task: Task, rank: Rank) -> float:
+    """What is left of a workload's demand would cost at least, at the mean of its day."""
     left, cost = rank
-    return cost * left / max(problem.intervals - left, 1.0)
+    if left == 0.0:
+        return 0.0
+    need = task.need()
+    least = task.least_cost(list(task.problem.works[task.w].pools), need)
+    whole = max(cost, least) if np.isfinite(least) else cost
+    return whole * left / float(need.sum())
 
 
 type Tried = tuple[Rank, Ints]

@@ -8,7 +8,7 @@ hold included, is a dynamic program over time (Viterbi 1967).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,11 @@ from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 from heteroplan.optimize.refit import is_plain
 from heteroplan.optimize.solver import Stop, never
 
-REACH = {1: 6, 2: 3, 3: 2}
-"""Replicas up and down from the present size, by how many pools of a role are in use; else 1."""
+REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
+"""Replicas up and down from the present size, by how many pools of a role are in use.
+
+Where there are more, two of them change by one at most.
+"""
 KEPT = 24
 """Candidates an interval: the present sizes, and those that cost least beside their neighbours."""
 PASSES = 3
@@ -124,8 +127,7 @@ class _Pair:
         sizes = self.sizes[at]
         around = [np.roll(sizes, i, axis=1) for i in (1, 0, -1)]
         used = np.flatnonzero(np.max(around, axis=0).any(axis=1))
-        reach = REACH.get(len(used), 1)
-        steps = np.array(list(product(range(-reach, reach + 1), repeat=len(used))), dtype=np.int64)
+        steps = _steps(len(used))
         near = np.repeat(sizes.T[:, None, :], len(steps), axis=1)
         near[:, :, used] += steps
         counts = np.concatenate([near, *(each.T[:, None, :] for each in around)], axis=1)
@@ -204,6 +206,16 @@ class _Pair:
         held = candidates[:, :, None, :] + grown * starts_early
         overdrawn = (held @ self.gpus > left[:, None, None, :]).any(axis=3)
         return np.where(overdrawn, np.inf, cost)
+
+
+def _steps(used: int) -> Ints:
+    """[*, used] changes of the sizes of some pools that are looked at together."""
+    if used in REACH:
+        reach = REACH[used]
+        return np.array(list(product(range(-reach, reach + 1), repeat=used)), dtype=np.int64)
+    one = np.eye(used, dtype=np.int64)
+    two = [up - down for up, down in permutations(one, 2)]
+    return np.concatenate([np.zeros((1, used), dtype=np.int64), one, -one, np.array(two)])
 
 
 def _divide_anew(

@@ -12,14 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.optimize.problem import Ints
+from heteroplan.optimize.solver import Stop, never
 from heteroplan.placement.day import Day, Flags
 from heteroplan.placement.seam import Piece
 
 
-def align(day: Day, pieces: Sequence[Piece], free: Ints) -> None:
-    """Exchange nodes of `pieces` of a cyclic day, and of the GPUs left `free` [T, n] with them."""
+def align(day: Day, pieces: Sequence[Piece], free: Ints, stop: Stop = never) -> None:
+    """Exchange nodes of `pieces` of a cyclic day, and of the GPUs left `free` [T, n] with them.
+
+    After `stop()` the rest of the day stays as it is.
+    """
     futures = _Futures(day, pieces, free)
     for t in range(1, day.intervals):
+        if stop():
+            break
         futures.exchange(t)
     futures.write()
 
@@ -42,6 +48,7 @@ class _Futures:
 
     def __init__(self, day: Day, pieces: Sequence[Piece], free: Ints) -> None:
         self.day, self.pieces, self.free = day, pieces, free
+        self.share = day.share()
         first = np.array([piece.first for piece in pieces], dtype=np.int64)
         lead = np.array([day.homes[piece.pool].lead for piece in pieces], dtype=np.int64)
         self.at = _Ends(
@@ -53,7 +60,7 @@ class _Futures:
         )
         self.kinds = self._kinds()
         self.began = self._standing(first <= 0)
-        self.alike = self._alike()
+        self.ended = self._ended()
 
     def _kinds(self) -> Ints:
         """[T, n] equal for nodes on which the same replicas may stand from a time on."""
@@ -80,10 +87,17 @@ class _Futures:
         np.add.at(count, (self.at.node[which], self.at.pool[which]), 1)
         return count
 
-    def _alike(self) -> Ints:
-        """[n, n] GPUs of a node's beginning that are the same in a node's end."""
-        ended = self._standing(self.at.end >= self.day.intervals)
-        return np.asarray(np.minimum(self.began[:, None], ended[None]) @ self.day.share())
+    def _ended(self) -> Ints:
+        """[n, P] replicas that stand at the end of the day."""
+        return self._standing(self.at.end >= self.day.intervals)
+
+    def _alike(self, nodes: Ints) -> Ints:
+        """[k, k] GPUs of the beginning of some nodes that are the same in the end of others."""
+        began, ended = self.began[nodes], self.ended[nodes]
+        alike = np.zeros((len(nodes), len(nodes)), dtype=np.int64)
+        for pool in np.flatnonzero(began.any(axis=0) & ended.any(axis=0)):
+            alike += self.share[pool] * np.minimum.outer(began[:, pool], ended[:, pool])
+        return alike
 
     def exchange(self, t: int) -> None:
         """From `t` on, nodes that hold the same before it go on as is best for the end."""
@@ -100,7 +114,7 @@ class _Futures:
         later = at.holds >= t
         at.node[later] = goes_to[at.node[later]]
         self.free[t:] = self.free[t:][:, np.argsort(goes_to)]
-        self.alike = self._alike()
+        self.ended = self._ended()
 
     def _same(self, t: int, held: Flags, stage: Ints) -> Ints:
         """[n] number of the nodes that hold the same before `t` and may hold the same after."""
@@ -113,12 +127,17 @@ class _Futures:
         from scipy.optimize import linear_sum_assignment
 
         goes_to = np.arange(len(same))
-        for number in np.flatnonzero(np.bincount(same) > 1):
-            nodes = np.flatnonzero(same == number)
-            alike = self.alike[np.ix_(nodes, nodes)]
+        matters = np.flatnonzero(self.began.any(axis=1) | self.ended.any(axis=1))
+        for number in np.flatnonzero(np.bincount(same[matters]) > 1):
+            nodes = matters[same[matters] == number]
+            began, ended = self.began[nodes], self.ended[nodes]
+            present = np.minimum(began, ended).sum(axis=0) @ self.share
+            if present == np.minimum(began.sum(axis=0), ended.sum(axis=0)) @ self.share:
+                continue
+            alike = self._alike(nodes)
             stays = np.eye(len(nodes), dtype=np.int64)
             to, future = linear_sum_assignment(2 * alike + stays, maximize=True)
-            if alike[to, future].sum() > np.trace(alike):
+            if alike[to, future].sum() > present:
                 goes_to[nodes[future]] = nodes[to]
         return goes_to
 

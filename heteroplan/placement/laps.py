@@ -48,7 +48,7 @@ def swept(
         found = pieces_of(day, log)
         if cyclic:
             free = sweep.free()
-            align(day, found.whole, free)
+            align(day, found.whole, free, stop)
             pieces = closed(day, found, free)
         else:
             pieces = cut_off(day, found)

@@ -10,7 +10,6 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.mix import mix_share, role_cover
 from heteroplan.optimize.problem import COVER_TOLERANCE, Ints, Problem
-from heteroplan.optimize.refit import is_plain
 from heteroplan.optimize.solver import Stop, never
 from heteroplan.placement.pack import Packing
 from heteroplan.placement.rooms import Cut, Rooms
@@ -52,10 +51,10 @@ def rehoused(
     for _, w, t in sorted(where):
         if stop():
             break
-        rooms = _with_room_made(rooms, w, t)
+        rooms = _with_room_made(rooms, w, t, stop)
     stood_in = np.argwhere(rooms.replicas > left)
     for w, t in sorted({(problem.pools[p].workload, int(t)) for p, t in stood_in}):
-        if is_plain(problem, w):
+        if rooms.plain[w]:
             _stop_needless(rooms, w, t)
     return rooms.replicas, rooms.packed()
 
@@ -97,12 +96,12 @@ def _elsewhere(rooms: Rooms, w: int, members: Sequence[int], t: int, lost: float
             return
 
 
-def _with_room_made(rooms: Rooms, w: int, t: int) -> Rooms:
+def _with_room_made(rooms: Rooms, w: int, t: int, stop: Stop) -> Rooms:
     """Others make room for workload w until it is not short in `t`, as far as they can."""
     for _ in range(MOST):
         if not rooms.missing(w, t):
             break
-        ways = (_exchanged(rooms, w, pool, t) for pool in _wanting(rooms, w, t))
+        ways = (_exchanged(rooms, w, pool, t, stop) for pool in _wanting(rooms, w, t))
         found = next((way for way in ways if way is not None), None)
         if found is None:
             break
@@ -125,10 +124,12 @@ def _wanting(rooms: Rooms, w: int, t: int) -> Iterator[int]:
         yield from _cheapest_first(problem, pools, t, 0.0)
 
 
-def _exchanged(rooms: Rooms, w: int, pool: int, t: int) -> Rooms | None:
+def _exchanged(rooms: Rooms, w: int, pool: int, t: int, stop: Stop) -> Rooms | None:
     """With one more of `pool`, of workload w, in the room of one for whom others stand in."""
     specs = rooms.problem.pools
     for cut in rooms.in_the_way(pool, t)[:CUTS]:
+        if stop():
+            break
         tried = rooms.copy()
         other = tried.stays[cut.number].pool
         tried.make(cut)

@@ -12,6 +12,8 @@ from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.mix import group_cover, safe_share
 from heteroplan.optimize.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.refit import is_plain
+from heteroplan.placement.attempt import Home
 from heteroplan.placement.nodes import Hold, Nodes, Spot, nodes_of
 from heteroplan.placement.pack import Packing, home_of, place_name
 
@@ -52,6 +54,10 @@ class Rooms:
     """By node type."""
     index: dict[str, dict[str, int]]
     """Number of a node by its name, by node type."""
+    homes: Sequence[Home]
+    """[P]"""
+    plain: Sequence[bool]
+    """[W] whether nothing but demand and supply ties the sizes of a workload's pools."""
     stays: dict[int, Stay] = field(default_factory=dict)
     ids: Counter[str] = field(default_factory=Counter)
     """Stays of each replica."""
@@ -72,7 +78,9 @@ class Rooms:
         types = dict.fromkeys(pool.node_type for pool in problem.pools)
         nodes = {name: nodes_of(scenario, name) for name in types}
         index = {name: {node: i for i, node in enumerate(nodes[name].names)} for name in types}
-        rooms = cls(candidates, problem, replicas.copy(), nodes, index)
+        homes = [home_of(nodes[pool.node_type], pool) for pool in problem.pools]
+        plain = [is_plain(problem, w) for w in range(len(problem.works))]
+        rooms = cls(candidates, problem, replicas.copy(), nodes, index, homes, plain)
         for stay in packing.stays:
             rooms._add(stay)
         for each in packing.homeless:
@@ -135,20 +143,21 @@ class Rooms:
     def in_the_way(self, pool: int, t: int) -> list[Cut]:
         """Cuts that make room for one more of `pool` in `t`, those that lose least first.
 
-        Of replicas that stand where it could.
+        Of replicas that stand where it could, and of workloads without limits that might break.
         """
         nodes, own = self._nodes(pool), self.problem.pools[pool]
-        home, hold = home_of(nodes, own), self._start(pool, t)
+        home, hold = self.homes[pool], self._start(pool, t)
         found: list[Cut] = []
         for number, stay in self.stays.items():
-            if self.problem.pools[stay.pool].node_type != own.node_type:
+            other = self.problem.pools[stay.pool]
+            if other.node_type != own.node_type or not self.plain[other.workload]:
                 continue
             spot = self._spot(stay)[: home.count]
             inside = home.rows.start <= spot[0] and spot[-1] < home.rows.stop
             if inside and len(spot) == home.count:
                 free = nodes.free[hold.at[:, None], list(spot)]
                 missing = (hold.gpus - free).max(axis=1)
-                if 0 < missing.max() <= home_of(nodes, self.problem.pools[stay.pool]).share:
+                if 0 < missing.max() <= self.homes[stay.pool].share:
                     found += self.cuts(number, hold.at[missing > 0])
         return sorted(found, key=self._lost_gpus)
 
@@ -202,13 +211,18 @@ class Rooms:
         """Stays that serve until right before `t`, with their numbers."""
         length = self.problem.intervals
         ends = (t, t + length) if self.problem.cyclic else (t,)
-        mine = ((i, self.stays[i]) for i in self.of_pool.get(pool, ()))
-        return [(i, stay) for i, stay in mine if stay.first + stay.intervals in ends]
+        return [each for each in self._of(pool) if each[1].first + each[1].intervals in ends]
 
     def _starting(self, pool: int, t: int) -> list[tuple[int, Stay]]:
         """Stays that serve from `t` on, with their numbers."""
-        mine = ((i, self.stays[i]) for i in self.of_pool.get(pool, ()))
-        return [(i, stay) for i, stay in mine if stay.first == t]
+        return [each for each in self._of(pool) if each[1].first == t]
+
+    def _of(self, pool: int) -> list[tuple[int, Stay]]:
+        """Stays of a pool that begin and end, with their numbers."""
+        mine = [(i, self.stays[i]) for i in self.of_pool.get(pool, ())]
+        if not self.problem.cyclic:
+            return mine
+        return [(i, stay) for i, stay in mine if stay.intervals < self.problem.intervals]
 
     def _longer(
         self,
@@ -276,7 +290,7 @@ class Rooms:
 
     def _new(self, pool: int, t: int) -> Way | None:
         own, nodes = self.problem.pools[pool], self._nodes(pool)
-        home, hold = home_of(nodes, own), self._start(pool, t)
+        home, hold = self.homes[pool], self._start(pool, t)
         spot = nodes.find(home.rows, home.count, hold)
         if spot is None:
             return None
@@ -315,5 +329,4 @@ class Rooms:
         return self._hold(stay.pool, stay.first - stay.lead, stay.first + stay.intervals)
 
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
-        share = home_of(self._nodes(pool), self.problem.pools[pool]).share
-        return Hold.of(share, np.arange(begin, end), self.problem.intervals)
+        return Hold.of(self.homes[pool].share, np.arange(begin, end), self.problem.intervals)

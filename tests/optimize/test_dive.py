@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.dive import Way, dive, follow
+from heteroplan.optimize.dive import Way, _cost_of_left, dive, follow
 from heteroplan.optimize.guide import homes
+from heteroplan.optimize.home import task_of
 from heteroplan.optimize.primal import Incumbent, by_size
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.search import Search, silent
@@ -122,3 +123,15 @@ def test_what_little_is_left_is_dear_but_not_at_any_price(left: float, chosen: s
         replicas[pools[name]] = 2
         ways[name] = Way(replicas, unserved)
     assert follow(search_of(problem), list(ways.values()), [], set())[0] is ways[chosen].replicas
+
+
+@pytest.mark.parametrize("rps", [(10.0,), (10.0, *(0.0,) * 22, 10.0), (10.0,) * 24])
+def test_what_is_left_costs_no_less_than_serving_it(rps: tuple[float, ...]) -> None:
+    """Nothing placed is all left: 10 cheap replicas of 8 USD an hour with demand."""
+    problem = cheap_and_dear(*rps, nodes=(40, 0))
+    nothing = np.zeros((len(problem.pools), len(rps)), dtype=np.int64)
+    task = task_of(problem, 0, nothing, np.zeros(nothing.shape))
+    hours = sum(rate > 0 for rate in rps)
+    assert _cost_of_left(task, (float(hours), 0.0)) == pytest.approx(hours * 80.0)
+    assert _cost_of_left(task, (0.5 * hours, hours * 80.0)) == pytest.approx(hours * 40.0)
+    assert _cost_of_left(task, (0.0, hours * 80.0)) == 0.0

@@ -146,3 +146,20 @@ def test_workloads_with_limits_are_left_alone(feature: str) -> None:
                 regroup(problem, w, replicas, held_price)
                 assert (replicas == before).all(), seed
     assert tied > 2
+
+
+def test_many_engines_are_not_all_changed_at_once() -> None:
+    """3^14 ways to change 14 pools would not fit in memory."""
+    engines = [
+        *(engine(f"p{i}", role=Role.PREFILL, gpus=1, capacity_rps=5.0 + i) for i in range(14)),
+        engine("d", role=Role.DECODE, gpus=1, capacity_rps=5.0),
+    ]
+    on = fleet({"l1": {"h100x8": 20}, "l2": {"h100x8": 20}})
+    problem = problem_of(scenario([workload(rps=[100.0, 130.0], engines=engines)], in_fleet=on))
+    replicas = np.array(
+        [[1, 1] if pool.role is Role.PREFILL else [14, 14] for pool in problem.pools]
+    )
+    before = problem.cost(replicas)
+    regroup(problem, 0, replicas, free(problem))
+    assert lacking(problem, 0, replicas) <= COVER_TOLERANCE
+    assert problem.cost(replicas) < before

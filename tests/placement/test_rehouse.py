@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import RatioBand, Role
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import incumbent, unserved_share
@@ -186,6 +186,45 @@ def test_nobody_makes_room_who_would_go_short() -> None:
     stood, full = stood_in(here, without(here, "big"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": [0, 1, 1, 1]}
+
+
+@pytest.mark.parametrize(("hours", "hour"), [(1, 0), (2, 1), (4, 0), (4, 3)])
+def test_a_pool_that_never_stops_stands_in_at_the_seam(hours: int, hour: int) -> None:
+    """One of 4 GPUs runs all day beside 4 that are free; one of 8 finds no room for an hour."""
+    big, small = (engine(f"e{gpus}", role=Role.AGGREGATED, gpus=gpus) for gpus in (8, 4))
+    of = scenario(
+        [workload("w0", rps=(20.0,) * hours, engines=[big, small])],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+    )
+    lost = [int(t == hour) for t in range(hours)]
+    here = sized(of, {("w0", "e8"): lost, ("w0", "e4"): [1] * hours})
+    stood, full = stood_in(here, without(here, "e8"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood)["e4"] == [1 + n for n in lost]
+
+
+@pytest.mark.parametrize("band", [None, RatioBand(1.0, 1.0)])
+def test_who_is_bound_to_a_ratio_makes_no_room(band: RatioBand | None) -> None:
+    """w1 could stand elsewhere, but only half of a pair of it would; w0 then goes short."""
+    big = engine("big", role=Role.AGGREGATED, gpu="A", gpus=8)
+    halves = [
+        engine("p", role=Role.PREFILL, gpu="A", gpus=8),
+        engine("d", role=Role.DECODE, gpu="B", gpus=4),
+        engine("p2", role=Role.PREFILL, gpu="B", gpus=4),
+    ]
+    of = scenario(
+        [
+            workload("w0", rps=[0.0, 10.0, 0.0, 0.0], engines=[big]),
+            workload("w1", rps=[0.0, 10.0, 0.0, 0.0], engines=halves, pd_ratio=band),
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)),
+    )
+    once = [0, 1, 0, 0]
+    sizes = {("w0", "big"): once, ("w1", "p"): once, ("w1", "d"): once, ("w1", "p2"): [0] * 4}
+    here = sized(of, sizes)
+    stood, full = stood_in(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood)["big"] == (once if band is None else [0] * 4)
 
 
 def test_whom_nobody_misses_any_more_stops() -> None:
