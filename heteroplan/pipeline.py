@@ -8,13 +8,14 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Role
 from heteroplan.errors import (
     ExitCode,
     HeteroplanError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.outputs.solve_trace import SolveTrace
     from heteroplan.profiles.fit import Fit, Within
+    from heteroplan.profiles.readers.reading import Reading
 
 type Stop = Callable[[], bool]
 """True when a solve should end with the best plan so far."""
@@ -267,16 +269,42 @@ def fit(
     from heteroplan.profiles.report import fit_all
 
     given = Given(gpu, gpus, model)
-    readings = [read(Path(file), format, given) for file in files]
+    readings: list[Reading] = []
+    problems: list[InputProblem] = []
+    for file in files:
+        try:
+            readings.append(read(Path(file), format, given))
+        except InputError as error:
+            problems += error.problems
+    if not problems:
+        problems += _mixed(files, readings)
+    if problems:
+        raise InputError(problems)
     points = [point for reading in readings for point in reading.points]
     report = fit_all(points, gpu=gpu, gpus=gpus, within=within or ALL)
     if not report.fits:
-        measured = sorted({f"{point.gpu} x{point.gpus}" for point in points})
-        reasons = report.skipped or (f"nothing to fit; measured are {', '.join(measured)}",)
+        measured = ", ".join(sorted({f"{point.gpu} x{point.gpus}" for point in points}))
+        left_out = "; ".join(note for reading in readings for note in reading.notes)
+        nothing = f"nothing to fit; measured are {measured or 'none'}" + f" ({left_out})" * bool(
+            left_out
+        )
+        reasons = report.skipped or (nothing,)
         raise InputError(InputProblem(", ".join(files), 0, "", "", why) for why in reasons)
     notes = tuple(note for reading in readings for note in reading.notes)
     kv_tokens = {engine: held for each in readings for engine, held in each.kv_tokens.items()}
     return FitResult(report.fits, notes + report.skipped, kv_tokens)
+
+
+def _mixed(files: Sequence[str], readings: "Sequence[Reading]") -> Iterator[InputProblem]:
+    """A fit over two models would be of neither."""
+    models: dict[tuple[str, int, Role], str] = {}
+    for file, reading in zip(files, readings, strict=True):
+        for engine in {(point.gpu, point.gpus, point.phase) for point in reading.points}:
+            if reading.model and models.setdefault(engine, reading.model) != reading.model:
+                other = models[engine]
+                remedy = f"is of {reading.model}, another file of {other}; fit one at a time"
+                yield InputProblem(file, 0, "", "", remedy)
+                return
 
 
 def profile(

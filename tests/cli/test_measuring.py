@@ -195,3 +195,24 @@ def test_a_profile_of_dynamos_profiler_knows_its_kv_cache(run):
     assert (prefill["role"], decode["role"]) == ("prefill", "decode")
     assert decode["kv_tokens"] == 945_029
     assert "KV memory limit" not in ended.err
+
+
+@needs_data
+def test_two_models_are_not_fitted_as_one(run):
+    files = (
+        "splitwise_sim_perf_model_llama2-70b.csv",
+        "distserve_profiler-a100-80g.distserve.json",
+    )
+    paths = [str(DATA / "perf" / name) for name in files]
+    ended = run("fit", *paths, "--model", "facebook/opt-66b", "--gpu", "A100-SXM-80GB", "--tp", "4")
+    assert ended.code == 2
+    assert "is of facebook/opt-66b, another file of llama2-70b" in ended.err
+
+
+def test_problems_of_all_measurement_files_come_at_once(run, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("gpu,gpus,phase\n")
+    ended = run("fit", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+    assert ended.code == 2
+    assert "a.csv" in ended.err
+    assert "b.csv" in ended.err

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.table import Row, Table
 
 COLUMNS = (
     "model",
@@ -48,8 +48,7 @@ WARNINGS = {"True": True, "False": False, "true": True, "false": False, "": Fals
 def parse(table: Table, given: Given) -> Reading:
     """Measurements of one model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
-    model = given.model_of(table, {row["model"] for _, row in table.rows})
-    rows = [(line, row) for line, row in table.rows if row["model"] == model]
+    model, rows = given.rows_of(table)
     _check_versions(table, rows)
     fitting = [
         (line, row)
@@ -60,10 +59,7 @@ def parse(table: Table, given: Given) -> Reading:
     table.done()
     dropped = len(rows) - len(fitting)
     note = f"left out {dropped} rows whose KV cache does not fit in memory (kv_cache_warning)"
-    return Reading(points, (note,) if dropped else ())
-
-
-type Row = tuple[int, Mapping[str, str]]
+    return Reading(points, (note,) if dropped else (), model=model)
 
 
 def _check_versions(table: Table, rows: list[Row]) -> None:

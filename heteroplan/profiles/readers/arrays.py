@@ -1,8 +1,8 @@
 """NumPy arrays of one .npz file."""
 
 import io
-import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,13 +19,20 @@ UNREADABLE = (
     OSError,
     EOFError,
     KeyError,
-    SyntaxError,
+    MemoryError,
+    OverflowError,
     RuntimeError,
+    SyntaxError,
+    TypeError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
 """What NumPy and zipfile raise on damaged files, and on those with pickled objects inside."""
+
+NUMBERS = "iuf"
+"""Kinds of NumPy's that are plain numbers."""
 
 
 @dataclass(slots=True)
@@ -41,24 +48,29 @@ class Arrays(Opened):
 
     def series(self, name: str) -> list[float]:
         """Numbers > 0 of one array; problems are noted."""
-        return [self._positive(name, i, value) for i, value in enumerate(self._flat(name))]
-
-    def _flat(self, name: str) -> list[float]:
-        found = self.values.get(name)
-        return [] if found is None else [float(value) for value in found.ravel()]
-
-    def _positive(self, name: str, index: int, value: float) -> float:
-        if math.isfinite(value) and value > 0:
-            return value
-        self.problem(0, f"{name}[{index}]", str(value), "must be a finite number above 0")
-        return math.nan
+        found = self.values.get(name, np.zeros(0))
+        return [
+            self.measured(0, f"{name}[{i}]", float(value), str(value))
+            for i, value in enumerate(found.ravel())
+        ]
 
 
-def arrays_of(file: str, content: bytes) -> Arrays:
-    """Raises InputError where the content is no .npz of plain numbers."""
+def arrays_of(file: str, content: bytes, most_bytes: int) -> Arrays:
+    """Raises InputError where the content is no .npz of plain numbers, or unpacks to too much."""
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as members:
+            if sum(member.file_size for member in members.infolist()) > most_bytes:
+                raise ValueError(f"it unpacks to more than {most_bytes:,} bytes")
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
-            return Arrays(file, {name: found[name].astype(np.float64) for name in found.files})
+            arrays = {name: found[name] for name in found.files}
+            return Arrays(
+                file,
+                {
+                    name: array.astype(np.float64)
+                    for name, array in arrays.items()
+                    if isinstance(array, np.ndarray) and array.dtype.kind in NUMBERS
+                },
+            )
     except UNREADABLE as error:
         remedy = f"is no .npz file of plain numbers: {error}"
         raise InputError([InputProblem(file, 0, "", "", remedy)]) from None

@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.document import Document, Finite
+from heteroplan.profiles.readers.opened import LEAST
 from heteroplan.profiles.readers.reading import Given, Reading
 
 NAMES = (
@@ -28,7 +29,6 @@ PROMPTS = (128.0, 256.0, 512.0, 1024.0, 2048.0)
 BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 CONTEXTS = (256.0, 512.0, 1024.0, 2048.0)
 
-type Finite = Annotated[float, Field(allow_inf_nan=False)]
 type Triple = tuple[Finite, Finite, Finite]
 
 
@@ -36,7 +36,7 @@ class _Engine(BaseModel):
     prefill: Triple
     decoding_smallbs: Triple
     decoding_largebs: Triple
-    decoding_large_small_bs_threshold: float
+    decoding_large_small_bs_threshold: Finite
 
     def prefill_ms(self, tokens: float) -> float:
         a, b, c = self.prefill
@@ -48,21 +48,22 @@ class _Engine(BaseModel):
         return a + b * batch * context + c * batch
 
 
-SHAPE = TypeAdapter(dict[str, dict[Annotated[int, Field(gt=0)], _Engine]])
+type Gpus = Annotated[str, Field(pattern="^[1-9][0-9]{0,4}$")]
+SHAPE = TypeAdapter(dict[str, dict[Gpus, _Engine]])
 
 
 def parse(document: Document, given: Given) -> Reading:
-    """What the coefficients say of every size of one model. Raises InputError and UsageError."""
+    """What the coefficients say of every size of one model. Raises InputError."""
     by_model = document.fitting(SHAPE)
-    model, gpu = given.model_of(document, by_model), given.gpu_of(document.file)
-    points = [
-        point for gpus, engine in by_model[model].items() for point in _points(gpu, gpus, engine)
-    ]
-    if any(not point.latency_ms > 0 for point in points):
+    model, gpu = given.model_of(document, by_model), given.gpu_of(document)
+    document.done()
+    engines = by_model[model].items()
+    points = [point for gpus, engine in engines for point in _points(gpu, int(gpus), engine)]
+    if any(point.latency_ms < LEAST for point in points):
         document.problem(0, model, "", "gives latencies of 0 ms and less")
         document.done()
     note = f"{document.file} holds coefficients and no measurements: what they say is taken"
-    return Reading(tuple(points), (note,))
+    return Reading(tuple(points), (note,), model=model)
 
 
 def _points(gpu: str, gpus: int, engine: _Engine) -> list[Measurement]:

@@ -3,14 +3,20 @@
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.opened import LEAST, MOST, SHOWN_CHARACTERS, Opened
 
 type Json = dict[str, Json] | list[Json] | str | float | bool | None
+
+type Positive = Annotated[float, Field(ge=LEAST, le=MOST, strict=True)]
+type Finite = Annotated[float, Field(ge=-MOST, le=MOST, strict=True)]
+type Count = Annotated[int, Field(gt=0, strict=True)]
 
 DEPTH = 3
 """Levels of keys by which a document is known."""
@@ -45,20 +51,30 @@ class Document(Opened):
         return [self._positive(name, i, value) for i, value in enumerate(_listed(found))]
 
     def _positive(self, name: str, index: int, value: Json) -> float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and math.isfinite(float(value)) and float(value) > 0:  # type: ignore[arg-type]
-            return float(value)  # type: ignore[arg-type]
-        self.problem(0, f"{name}[{index}]", json.dumps(value), "must be a finite number above 0")
-        return math.nan
+        number = math.nan
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            with suppress(OverflowError):
+                number = float(value)
+        return self.measured(0, f"{name}[{index}]", number, json.dumps(value)[:SHOWN_CHARACTERS])
 
 
 def document_of(file: str, text: str) -> Document:
     """Raises InputError where the text is no JSON."""
     try:
-        return Document(file, json.loads(text))
+        return Document(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         raise InputError([InputProblem(file, line, "", "", f"is no JSON: {error}")]) from None
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """An object whose keys stand there once. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {twice!r} stands there twice")
+    return found
 
 
 def _listed(value: Json) -> list[Json]:

@@ -1,6 +1,7 @@
 """A file opened as what its first bytes say it is; gzip is unpacked."""
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from heteroplan.profiles.readers.document import Document, document_of
 from heteroplan.profiles.readers.table import Table, table_of
 
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+MOST_BYTES = 1 << 30
+"""Of a file, unpacked."""
 JSON_BEGINS = ("{", "[")
 
 
@@ -18,12 +21,15 @@ def opened(path: Path) -> Table | Document | Arrays:
     try:
         content = path.read_bytes()
         if content.startswith(GZIP_MAGIC):
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = packed.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _refused(path, f"cannot be read: {reason}") from None
+    if len(content) > MOST_BYTES:
+        raise _refused(path, f"holds more than {MOST_BYTES:,} bytes")
     if content.startswith(ZIP_MAGIC):
-        return arrays_of(str(path), content)
+        return arrays_of(str(path), content, MOST_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -5,13 +5,14 @@ cache holds, and at `context_length[j]` tokens a sequence; null where nothing wa
 type is not in the file.
 """
 
-from typing import Annotated
+from collections.abc import Iterator
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers import kv_usage
+from heteroplan.profiles.readers.document import Count, Document, Positive
 from heteroplan.profiles.readers.reading import Given, Reading
 
 NAMES = (
@@ -28,9 +29,6 @@ NAMES = (
     "decode_engine_num_gpu",
 )
 
-type Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-type Count = Annotated[int, Field(gt=0, strict=True)]
-
 
 class _Prefill(BaseModel):
     isl: list[Positive]
@@ -41,6 +39,7 @@ class _Decode(BaseModel):
     kv_usage: list[Positive]
     context_length: list[Positive]
     itl_ms: list[list[Positive | None]]
+    thpt_per_gpu: list[list[Positive | None]] | None = None
     max_kv_tokens: Count
 
 
@@ -55,24 +54,32 @@ SHAPE = TypeAdapter(_Profile)
 
 
 def parse(document: Document, given: Given) -> Reading:
-    """Measurements of both phases. Raises InputError and UsageError."""
-    found, gpu = document.fitting(SHAPE), given.gpu_of(document.file)
-    prefill, decode = found.prefill, found.decode
+    """Measurements of both phases. Raises InputError with every problem."""
+    found, gpu = document.fitting(SHAPE), given.gpu_of(document)
+    prefill, decode, gpus = found.prefill, found.decode, found.decode_engine_num_gpu
     if len(prefill.isl) != len(prefill.ttft_ms):
-        document.problem(0, "prefill.ttft_ms", "", "must have one value an isl")
-    grid = [len(row) for row in decode.itl_ms]
-    if grid != [len(decode.context_length)] * len(decode.kv_usage):
-        rows = "must have a row for each kv_usage, in it a value for each context_length"
-        document.problem(0, "decode.itl_ms", "", rows)
+        document.problem(0, "prefill.ttft_ms", "", "must have one value for each isl")
+    for name, grid in (("itl_ms", decode.itl_ms), ("thpt_per_gpu", decode.thpt_per_gpu)):
+        wanted = [len(decode.context_length)] * len(decode.kv_usage)
+        if grid is not None and [len(row) for row in grid] != wanted:
+            rows = "must have a row for each kv_usage, in it a value for each context_length"
+            document.problem(0, f"decode.{name}", "", rows)
     document.done()
     points = [
         Measurement(gpu, found.prefill_engine_num_gpu, Role.PREFILL, 1.0, tokens, 0.0, latency_ms)
         for tokens, latency_ms in zip(prefill.isl, prefill.ttft_ms, strict=True)
     ]
-    gpus = found.decode_engine_num_gpu
-    for usage, row in zip(decode.kv_usage, decode.itl_ms, strict=True):
-        for context, latency_ms in zip(decode.context_length, row, strict=True):
-            if latency_ms is not None:
-                batch = usage * decode.max_kv_tokens / context
-                points.append(Measurement(gpu, gpus, Role.DECODE, batch, 1.0, context, latency_ms))
-    return Reading(tuple(points), kv_tokens={(gpu, gpus): decode.max_kv_tokens})
+    steps, notes = kv_usage.points(document, gpu, gpus, decode.max_kv_tokens, _steps(decode, gpus))
+    document.done()
+    return Reading((*points, *steps), tuple(notes), {(gpu, gpus): decode.max_kv_tokens})
+
+
+def _steps(decode: _Decode, gpus: int) -> Iterator[kv_usage.Step]:
+    """Those that were measured."""
+    rates = decode.thpt_per_gpu or [[None] * len(decode.context_length)] * len(decode.kv_usage)
+    for i, usage in enumerate(decode.kv_usage):
+        for j, context in enumerate(decode.context_length):
+            itl_ms, rate = decode.itl_ms[i][j], rates[i][j]
+            if itl_ms is not None:
+                tokens_per_s = None if rate is None else rate * gpus
+                yield kv_usage.Step(usage, context, itl_ms, tokens_per_s, f"decode.kv_usage[{i}]")

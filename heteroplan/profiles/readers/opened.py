@@ -1,10 +1,13 @@
 """A measurement file opened, and what is wrong with it, gathered."""
 
+import math
 from dataclasses import dataclass, field
 
 from heteroplan.errors import InputError, InputProblem
 
 SHOWN_CHARACTERS = 40
+LEAST, MOST = 1e-9, 1e12
+"""No latency, length, batch or rate that was measured lies outside."""
 
 
 @dataclass(slots=True)
@@ -22,6 +25,19 @@ class Opened:
     def problem(self, line: int, path: str, value: str, remedy: str) -> None:
         """Note one thing that is wrong."""
         self.problems.append(InputProblem(self.file, line, path, value[:SHOWN_CHARACTERS], remedy))
+
+    def measured(self, line: int, path: str, value: float, shown: str) -> float:
+        """`value` if it is a number that can be measured; NaN after noting the problem if not."""
+        if LEAST <= value <= MOST:
+            return value
+        positive = math.isfinite(value) and value > 0
+        remedy = (
+            f"is not between {LEAST:g} and {MOST:g}"
+            if positive
+            else "must be a finite number above 0"
+        )
+        self.problem(line, path, shown, remedy)
+        return math.nan
 
     def done(self) -> None:
         """Raise InputError with every problem noted so far, in order of lines, if there is one."""

@@ -3,44 +3,58 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from heteroplan.errors import UsageError
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.table import Row, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the user says of files that do not say it themselves."""
+    """What the user says of files that do not say it themselves.
+
+    Where it is not given, that is a problem of the file like any other.
+    """
 
     gpu: str | None = None
     gpus: int | None = None
     model: str | None = None
     """Which one of a file's models."""
 
-    def gpu_of(self, file: str) -> str:
-        """The GPU type. Raises UsageError where it is not given."""
-        return self._engine_of(file, self.gpus or 1)[0]
+    def gpu_of(self, found: Opened) -> str:
+        """The GPU type that was measured."""
+        return self._engine_of(found, self.gpus or 1)[0]
 
-    def engine_of(self, file: str) -> tuple[str, int]:
-        """GPU type and GPUs. Raises UsageError where one of them is not given."""
-        return self._engine_of(file, self.gpus)
+    def engine_of(self, found: Opened) -> tuple[str, int]:
+        """GPU type and GPUs that were measured."""
+        return self._engine_of(found, self.gpus)
 
-    def _engine_of(self, file: str, gpus: int | None) -> tuple[str, int]:
-        if self.gpu is not None and gpus is not None:
-            return self.gpu, gpus
+    def _engine_of(self, found: Opened, gpus: int | None) -> tuple[str, int]:
         asked = {"--gpu (its GPU type)": self.gpu, "--tp (its GPUs)": gpus}
-        missing = " and ".join(option for option, value in asked.items() if value is None)
-        raise UsageError(f"{file} does not say what engine was measured: give {missing}")
+        missing = [option for option, value in asked.items() if value is None]
+        if missing:
+            remedy = f"does not say what engine was measured: give {' and '.join(missing)}"
+            found.problem(0, "", "", remedy)
+        return self.gpu or "", gpus or 1
 
     def model_of(self, found: Opened, models: Collection[str]) -> str:
-        """The only model of a file, or the one given. Raises InputError where it is not there."""
+        """The only model of a file, or the one given."""
         if len(models) == 1:
             return next(iter(models))
-        if self.model is None or self.model not in models:
+        if not models:
+            found.problem(0, "", "", "holds no model")
+        elif self.model is None or self.model not in models:
             known = ", ".join(sorted(models))
-            found.problem(0, "", self.model or "", f"holds {known}; name one with --model")
-            found.done()
+            remedy = f"holds {known}; name one: --model, or model: of the profile"
+            found.problem(0, "", self.model or "", remedy)
         return self.model or ""
+
+    def rows_of(self, table: Table) -> tuple[str, list[Row]]:
+        """The model to take, by the column `model`, and its rows."""
+        for line, row in table.rows:
+            if not row["model"]:
+                table.problem(line, "model", "", "is empty")
+        model = self.model_of(table, {row["model"] for _, row in table.rows if row["model"]})
+        return model, [(line, row) for line, row in table.rows if row["model"] == model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +66,5 @@ class Reading:
     """What was dropped and why, one sentence each."""
     kv_tokens: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """KV cache of a decode replica by GPU type and GPUs, where the file says it [tokens]."""
+    model: str | None = None
+    """As the file calls it; None where it does not."""

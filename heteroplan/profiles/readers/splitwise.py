@@ -66,8 +66,7 @@ class Run:
 def parse(table: Table, given: Given) -> Reading:
     """Two measurements a row. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
-    model = given.model_of(table, {row["model"] for _, row in table.rows})
-    mine = [(line, row) for line, row in table.rows if row["model"] == model]
+    model, mine = given.rows_of(table)
     measured = [(line, row) for line, row in mine if NOT_MEASURED not in row["hardware"]]
     rows = list(dict.fromkeys(_run(table, line, row) for line, row in measured))
     table.done()
@@ -81,6 +80,7 @@ def parse(table: Table, given: Given) -> Reading:
     return Reading(
         tuple(point for row in whole for point in row.points()),
         tuple(f"left out {count} rows {why}" for why, count in counts.items() if count),
+        model=model,
     )
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.profiles.readers.opened import Opened
 
+type Row = tuple[int, Mapping[str, str]]
+"""Line number and fields."""
+
 
 @dataclass(slots=True)
 class Table(Opened):
     """The header and rows of one CSV file, and what is wrong with them."""
 
     header: tuple[str, ...]
-    rows: tuple[tuple[int, Mapping[str, str]], ...]
-    """Line number and fields of each row that has as many fields as the header."""
+    rows: tuple[Row, ...]
+    """Those that have as many fields as the header."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -32,14 +35,10 @@ class Table(Opened):
     def positive(self, line: int, column: str, text: str) -> float:
         """`text` as a number > 0; NaN after noting the problem where it is none."""
         try:
-            number = float(text)
+            return self.measured(line, column, float(text), text)
         except ValueError:
             self.problem(line, column, text, "not a number")
             return math.nan
-        if not (math.isfinite(number) and number > 0):
-            self.problem(line, column, text, "must be a finite number above 0")
-            return math.nan
-        return number
 
     def whole(self, line: int, column: str, text: str) -> int:
         """`text` as an integer > 0; 0 after noting the problem where it is none."""
@@ -56,14 +55,12 @@ class Table(Opened):
         return default
 
     def require(self, columns: Sequence[str], *, only: bool) -> None:
-        """Raise unless all `columns` are there, once each, and (if `only`) no other one."""
+        """Raise unless all `columns` are there and (if `only`) no other one."""
         known = len(self.problems)
         for column in columns:
             if column not in self.header:
                 self.problem(1, column, "", "column is missing")
         for column in dict.fromkeys(self.header):
-            if self.header.count(column) > 1:
-                self.problem(1, column, "", "column stands there twice")
             if only and column not in columns:
                 self.problem(1, column, "", f"unknown column; known are {', '.join(columns)}")
         if len(self.problems) > known:
@@ -84,6 +81,9 @@ def _table(file: str, lines: Iterator[list[str]]) -> Table:
     if not header:
         table.problem(0, "", "", "is empty; a header line and rows are expected")
         table.done()
+    for column in dict.fromkeys(header):
+        if header.count(column) > 1:
+            table.problem(1, column, "", "column stands there twice")
     rows = []
     for line, fields in enumerate(lines, start=2):
         if not fields:

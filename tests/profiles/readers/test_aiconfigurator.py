@@ -52,7 +52,7 @@ def test_several_backends_are_not_mixed(tmp_path: Path) -> None:
 
 def test_of_several_models_one_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, row("decode", 19.5), row("decode", 9.0).replace("32B", "8B"))
-    with pytest.raises(InputError, match="holds Qwen/Qwen3-32B, Qwen/Qwen3-8B; name one"):
+    with pytest.raises(InputError, match="holds Qwen/Qwen3-32B, Qwen/Qwen3-8B; name one: --model"):
         read(path)
     reading = read(path, given=Given(model="Qwen/Qwen3-8B"))
     assert [point.latency_ms for point in reading.points] == [9.0]

@@ -53,7 +53,7 @@ def test_large_batches_have_their_own_coefficients(tmp_path: Path) -> None:
 
 def test_one_of_several_models_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, {"a": {"1": ENGINE}, "b": {"2": ENGINE}})
-    with pytest.raises(InputError, match="holds a, b; name one with --model"):
+    with pytest.raises(InputError, match="holds a, b; name one: --model"):
         read(path, given=Given("G"))
     assert {point.gpus for point in read(path, given=Given("G", model="b")).points} == {2}
 
@@ -62,8 +62,25 @@ def test_coefficients_that_cannot_be_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, {"m": {"1": ENGINE | {"prefill": [-1e6, 0.0, 0.0]}}})
     with pytest.raises(InputError, match="latencies of 0 ms and less"):
         read(path, given=Given("G"))
-    path = written(tmp_path, {"m": {"1": ENGINE | {"prefill": [1.0, 2.0]}}})
-    with pytest.raises(InputError, match="prefill"):
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        ENGINE | {"prefill": [1.0, 2.0]},
+        ENGINE | {"prefill": ["1", True, 2.0]},
+        ENGINE | {"prefill": [1e308, 1.0, 1.0]},
+        ENGINE | {"decoding_large_small_bs_threshold": True},
+    ],
+)
+def test_what_is_no_coefficient_is_refused(tmp_path: Path, engine: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"m\.1"):
+        read(written(tmp_path, {"m": {"1": engine}}), given=Given("G"))
+
+
+def test_sizes_stand_there_once(tmp_path: Path) -> None:
+    path = written(tmp_path, {"m": {"1": ENGINE, "01": ENGINE}})
+    with pytest.raises(InputError, match=r"m\.01"):
         read(path, given=Given("G"))
 
 

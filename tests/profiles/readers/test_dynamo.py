@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.errors import InputError, UsageError
+from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
 from tests.realdata import DATA, needs_data
 
-H200 = Given("H200-SXM-141GB", 1)
+H200, FOUR = Given("H200-SXM-141GB", 1), Given("G", 4)
 DECODE = {
     "x_kv_usage": [0.001, 0.5],
     "y_context_length": [100.0, 1000.0],
-    "z_itl": [4.0, 31.5],
-    "z_thpt_per_gpu": [250.0, 15000.0],
+    "z_itl": [4.0, 25.0],
+    "z_thpt_per_gpu": [62.5, 500.0],
     "max_kv_tokens": [100_000],
 }
+"""On 4 GPUs: 1 sequence makes 250 tokens/s at 4 ms, 50 make 2,000 at 25 ms."""
 
 
 def written(folder: Path, arrays: dict[str, list[float]], suffix: str = ".npz") -> Path:
@@ -36,17 +37,17 @@ def written(folder: Path, arrays: dict[str, list[float]], suffix: str = ".npz") 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 def test_sequences_in_flight_fill_the_share_of_the_cache(tmp_path: Path, suffix: str) -> None:
     """0.1 % of 100,000 tokens is one sequence of 100; half of them are 50 of 1,000."""
-    reading = read(written(tmp_path, DECODE, suffix), given=Given("G", 4))
+    reading = read(written(tmp_path, DECODE, suffix), given=FOUR)
     assert reading.points == (
         Measurement("G", 4, Role.DECODE, 1.0, 1.0, 100.0, 4.0),
-        Measurement("G", 4, Role.DECODE, 50.0, 1.0, 1000.0, 31.5),
+        Measurement("G", 4, Role.DECODE, 50.0, 1.0, 1000.0, 25.0),
     )
     assert reading.kv_tokens == {("G", 4): 100_000}
 
 
 def test_prefill_is_one_prompt(tmp_path: Path) -> None:
     arrays = {"prefill_isl": [100, 2000], "prefill_ttft": [20.0, 50.0]}
-    path = written(tmp_path, arrays | {"prefill_thpt_per_gpu": [5000.0, 40000.0]})
+    path = written(tmp_path, arrays | {"prefill_thpt_per_gpu": [2500.0, 20000.0]})
     assert read(path, given=Given("G", 2)).points == (
         Measurement("G", 2, Role.PREFILL, 1.0, 100.0, 0.0, 20.0),
         Measurement("G", 2, Role.PREFILL, 1.0, 2000.0, 0.0, 50.0),
@@ -64,7 +65,7 @@ def test_prefill_is_one_prompt(tmp_path: Path) -> None:
 def test_what_the_file_does_not_say_is_asked_for(
     tmp_path: Path, given: Given, options: str
 ) -> None:
-    with pytest.raises(UsageError, match=re.escape(options)):
+    with pytest.raises(InputError, match=re.escape(options)):
         read(written(tmp_path, DECODE), given=given)
 
 
@@ -74,15 +75,38 @@ def test_what_the_file_does_not_say_is_asked_for(
         ({"z_itl": [4.0]}, "must all be of one length"),
         ({"z_itl": [4.0, 0.0]}, r"z_itl\[1\]: 0.0: must be a finite number above 0"),
         ({"z_itl": [float("nan"), 1.0]}, r"z_itl\[0\]: nan: must be a finite"),
-        ({"max_kv_tokens": [1.0, 2.0]}, "must be one number"),
-        ({"max_kv_tokens": []}, "must be one number"),
+        ({"max_kv_tokens": [1.0, 2.0]}, "must be there and one whole number"),
+        ({"max_kv_tokens": [0.5]}, "must be there and one whole number"),
+        ({"max_kv_tokens": []}, "must be there and one whole number"),
+        ({"x_kv_usage": [0.1, 50.0]}, r"x_kv_usage\[1\]: 50: must be a share up to 1; 1 % is 0.01"),
         ({"y_context_length": None}, "y_context_length: is missing"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, change: dict, problem: str) -> None:
     arrays = {name: values for name, values in (DECODE | change).items() if values is not None}
     with pytest.raises(InputError, match=problem):
-        read(written(tmp_path, arrays), given=H200)
+        read(written(tmp_path, arrays), given=FOUR)
+
+
+def test_all_faults_come_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, DECODE | {"z_itl": [0.0, 1.0], "max_kv_tokens": [1.0, 2.0]})
+    with pytest.raises(InputError) as raised:
+        read(path)
+    assert [problem.path for problem in raised.value.problems] == ["", "max_kv_tokens", "z_itl[0]"]
+
+
+def test_sequences_that_wait_are_not_in_flight(tmp_path: Path) -> None:
+    """1,000 tokens/s at 25 ms are 25 sequences; the cache would hold 50, so half were queued."""
+    reading = read(written(tmp_path, DECODE | {"z_thpt_per_gpu": [62.5, 250.0]}), given=FOUR)
+    assert [point.batch for point in reading.points] == [1.0]
+    (note,) = reading.notes
+    assert note.startswith("left out 1 decode points")
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+def test_gpus_that_throughput_disproves_are_refused(tmp_path: Path, gpus: int) -> None:
+    with pytest.raises(InputError, match=f"the engine had 4 in all; --tp says {gpus}"):
+        read(written(tmp_path, DECODE), given=Given("G", gpus))
 
 
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
@@ -94,9 +118,13 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
 
 
 @needs_data
-@pytest.mark.parametrize(("phase", "points"), [("prefill", 17), ("decode", 41)])
+@pytest.mark.parametrize(("phase", "points"), [("prefill", 17), ("decode", 38)])
 def test_the_published_profile_is_the_same_in_both_forms(phase: str, points: int) -> None:
-    """Scattered points, 945,029 KV tokens, the first decode point one sequence."""
+    """Scattered points, 945,029 KV tokens, the first decode point one sequence.
+
+    Three of 41 decode points are of sequences most of which waited: 1,573 would fill the cache,
+    808 ran.
+    """
     base = DATA / "perf" / f"dynamo_H200_TP1P_TP1D_{phase}"
     arrays = read(base.with_name(f"{base.name}_raw_data.npz"), given=H200)
     table = read(base.with_name(f"{base.name}.csv"), given=H200)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.errors import InputError, UsageError
+from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
@@ -18,7 +18,7 @@ PROFILE: dict[str, Any] = {
         "kv_usage": [0.1, 0.5, 0.9],
         "context_length": [500, 1000],
         "itl_ms": [[10.0, 11.0], [20.0, None], [30.0, 33.0]],
-        "thpt_per_gpu": [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]],
+        "thpt_per_gpu": [[250.0, 114.0], [625.0, None], [750.0, 341.0]],
         "max_kv_tokens": 50_000,
     },
     "prefill_engine_num_gpu": 2,
@@ -48,8 +48,17 @@ def test_rows_are_kv_usage_and_columns_context(tmp_path: Path) -> None:
     assert reading.kv_tokens == {("MI300X", 4): 50_000}
 
 
+def test_sequences_that_wait_are_not_in_flight(tmp_path: Path) -> None:
+    """4 x 375 tokens/s at 30 ms are 45 sequences, half of the 90 that fill the cache."""
+    rates = [[250.0, 114.0], [625.0, None], [375.0, 341.0]]
+    decode = PROFILE["decode"] | {"thpt_per_gpu": rates}
+    reading = read(written(tmp_path, decode=decode), given=Given("G"))
+    assert 90.0 not in {point.batch for point in reading.points}
+    assert len(reading.notes) == 1
+
+
 def test_the_gpu_type_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give --gpu"):
+    with pytest.raises(InputError, match="give --gpu"):
         read(written(tmp_path))
 
 
@@ -67,8 +76,9 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     ("changes", "path"),
     [
         ({"prefill": {"isl": [1, 2], "ttft_ms": [1.0]}}, "prefill.ttft_ms"),
-        ({"decode": PROFILE["decode"] | {"context_length": [500]}}, "decode.itl_ms"),
-        ({"decode": PROFILE["decode"] | {"kv_usage": [0.5]}}, "decode.itl_ms"),
+        ({"decode": PROFILE["decode"] | {"itl_ms": [[1.0]] * 3}}, "decode.itl_ms"),
+        ({"decode": PROFILE["decode"] | {"itl_ms": [[1.0, 1.0]]}}, "decode.itl_ms"),
+        ({"decode": PROFILE["decode"] | {"thpt_per_gpu": [[1.0]]}}, "decode.thpt_per_gpu"),
     ],
 )
 def test_a_grid_that_does_not_match_is_refused(

@@ -1,13 +1,16 @@
 import contextlib
 import gzip
+import io
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import InputError, UsageError
-from heteroplan.profiles.readers import READERS, Reader, read
+from heteroplan.profiles.readers import READERS, Reader, files, read
 from heteroplan.profiles.readers.document import Document
 from heteroplan.profiles.readers.reading import Given, Reading
 
@@ -52,6 +55,60 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown measurement format 'x'; known are heteroplan"):
         read(tmp_path, "x")
+
+
+def packed(member: str, content: bytes) -> bytes:
+    """A zip file of one member."""
+    found = io.BytesIO()
+    with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr(member, content)
+    return found.getvalue()
+
+
+def npy(header: str) -> bytes:
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+STRUCTURED = io.BytesIO()
+np.savez(STRUCTURED, z_itl=np.zeros(2, dtype=[("a", "f8"), ("b", "i4")]))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        packed("word/document.xml", b"<xml/>"),
+        packed("z_itl.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10**13,)}")),
+        packed(
+            "z_itl.npy",
+            npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000,)}"),
+        ),
+        packed("z_itl.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (")),
+        packed("z_itl.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2**70,)}")),
+        STRUCTURED.getvalue(),
+        b'{"z_itl": [1' + b"0" * 400 + b'], "x_kv_usage": [1], "y_context_length": [1]}',
+        b'{"z_itl": [1], "z_itl": [2], "x_kv_usage": [1], "y_context_length": [1]}',
+        b'{"a": ' * 100_000,
+    ],
+)
+def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        read(path, given=Given("G", 1))
+
+
+def test_what_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    for name, content in (
+        ("m.csv.gz", gzip.compress(OWN * 100)),
+        ("m.npz", packed("z_itl.npy", bytes(2000))),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="more than 1,000 bytes"):
+            read(tmp_path / name)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

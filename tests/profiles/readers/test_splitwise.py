@@ -52,7 +52,7 @@ def test_what_was_not_measured_is_left_out_with_a_note(tmp_path: Path) -> None:
 def test_of_several_models_one_is_named(tmp_path: Path) -> None:
     path = tmp_path / "perf.csv"
     path.write_text(HEADER + row("a100-80gb", 1, 1.0) + row("b200", 1, 1.0).replace("70b", "7b"))
-    with pytest.raises(InputError, match="holds llama2-70b, llama2-7b; name one with --model"):
+    with pytest.raises(InputError, match="holds llama2-70b, llama2-7b; name one: --model"):
         read(path)
     assert {point.gpu for point in read(path, given=Given(model="llama2-70b")).points} == {
         "A100-SXM-80GB"

@@ -1,0 +1,52 @@
+"""Decode points at a share of the KV cache in use, as Dynamo and Infera profile them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heteroplan.entities.workload import Role
+from heteroplan.profiles.measurement import Measurement
+from heteroplan.profiles.readers.opened import Opened
+from heteroplan.units import MS_PER_S
+
+FULL = 1.0 + 1e-6
+"""Share of the cache at most."""
+QUEUED = 1.1
+"""Times the sequences in flight from which some were only waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A decode step as it was measured."""
+
+    usage: float
+    context: float
+    """Tokens a sequence."""
+    itl_ms: float
+    tokens_per_s: float | None
+    """Of the whole engine; None where it is not known."""
+    path: str
+    """Of the usage."""
+
+
+def points(
+    found: Opened, gpu: str, gpus: int, kv_tokens: int, steps: Iterable[Step]
+) -> tuple[list[Measurement], list[str]]:
+    """As many sequences as fill the share, unless the throughput shows that some of them waited.
+
+    By Little's law tokens/s x ITL sequences are in flight; an engine that takes no more than that
+    leaves the rest in its queue, and the ITL is not theirs. Notes say how many such points went.
+    """
+    kept, waited = [], 0
+    for step in steps:
+        if step.usage > FULL:
+            found.problem(0, step.path, f"{step.usage:g}", "must be a share up to 1; 1 % is 0.01")
+        batch = step.usage * kv_tokens / step.context
+        in_flight = (
+            None if step.tokens_per_s is None else step.tokens_per_s * step.itl_ms / MS_PER_S
+        )
+        if in_flight is not None and batch > QUEUED * in_flight:
+            waited += 1
+        else:
+            kept.append(Measurement(gpu, gpus, Role.DECODE, batch, 1.0, step.context, step.itl_ms))
+    note = f"left out {waited} decode points of {found.file} at which sequences waited in a queue"
+    return kept, [note] if waited else []
