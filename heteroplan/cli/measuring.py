@@ -128,14 +128,31 @@ def fit(
     drain_s: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Until its GPUs come back [s].")
     ] = 0.0,
+    isl: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="TOKENS",
+            help="Input of a request; with the next three, what one replica serves.",
+        ),
+    ] = None,
+    osl: Annotated[float | None, typer.Option(min=1, metavar="TOKENS", help="Its output.")] = None,
+    ttft_ms: Annotated[float | None, typer.Option(min=0, metavar="MS", help="SLO.")] = None,
+    itl_ms: Annotated[float | None, typer.Option(min=0, metavar="MS", help="SLO.")] = None,
+    percentile: Annotated[
+        Any, typer.Option(parser=options.share, metavar="SHARE", help="Of requests that meet both.")
+    ] = 0.99,
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="profile.yaml; - for standard output.")
     ] = None,
 ) -> None:
     """Measurements to a profile, with its error."""
     from heteroplan import pipeline
-    from heteroplan.outputs.console import render_fit
+    from heteroplan.outputs.console import render_fit, render_replicas
     from heteroplan.profiles.fit import Within
+    from heteroplan.profiles.replica import replica_at
+
+    asked = options.asked(isl, osl, ttft_ms, itl_ms, percentile)
 
     if out is not None and model is None:
         raise UsageError("--out needs --model, the name that scenarios call the model by")
@@ -148,18 +165,19 @@ def fit(
         within=Within(batch_tokens=tokens, batch=batch, context=context),
     )
     say(result.notes)
+    decode_engines = [(f.gpu, f.gpus) for f in result.fits if f.phase is Role.DECODE]
+    held = {**result.kv_tokens, **options.kv_tokens_by_engine(kv_tokens or (), decode_engines)}
     if out != STDOUT:
         show(lambda console: render_fit(result.fits, console))
+    if out != STDOUT and asked is not None:
+        replicas = [(f, replica_at(f, asked, held.get((f.gpu, f.gpus)))) for f in result.fits]
+        show(lambda console: render_replicas(replicas, asked, console))
     if out is not None and model is not None:
-        decode_engines = [(f.gpu, f.gpus) for f in result.fits if f.phase is Role.DECODE]
         text = pipeline.profile(
             model,
             result.fits,
             kv_bytes_per_token=kv_bytes_per_token,
-            kv_tokens={
-                **result.kv_tokens,
-                **options.kv_tokens_by_engine(kv_tokens or (), decode_engines),
-            },
+            kv_tokens=held,
             startup_s=startup_s,
             drain_s=drain_s,
             origin=", ".join(Path(file).name for file in measurements),

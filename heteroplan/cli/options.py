@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heteroplan.entities.workload import Span
+from heteroplan.entities.workload import RequestClass, Slo, Span
 from heteroplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from heteroplan.profiles.replica import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,27 @@ def kv_tokens_by_engine(
             raise UsageError(f"--kv-tokens {engine[0]}:{engine[1]}: decode engines are {names}")
     tokens = {engine: named.get(engine, named.get(None)) for engine in known}
     return {engine: value for engine, value in tokens.items() if value is not None}
+
+
+def asked(
+    isl: float | None,
+    osl: float | None,
+    ttft_ms: float | None,
+    itl_ms: float | None,
+    percentile: float,
+) -> "Asked | None":
+    """What a replica is asked for; None where nothing is. Raises UsageError for half of it."""
+    from heteroplan.profiles.replica import Asked
+
+    given = {"--isl": isl, "--osl": osl, "--ttft-ms": ttft_ms, "--itl-ms": itl_ms}
+    missing = [option for option, value in given.items() if value is None]
+    if len(missing) == len(given):
+        return None
+    if isl is None or osl is None or ttft_ms is None or itl_ms is None:
+        raise UsageError(f"what a replica serves also needs {', '.join(missing)}")
+    if not 0 < percentile < 1:
+        raise UsageError(f"--percentile {percentile:g}: must lie between 0 and 1, such as 0.95")
+    return Asked(RequestClass("all", 1.0, isl, osl), Slo(ttft_ms, itl_ms, percentile))
 
 
 def share(text: str) -> float:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heteroplan.demand.curve import Curve
+from heteroplan.entities.capacity import OperatingPoint
 from heteroplan.entities.plan import Baseline, Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.workload import SourceKind
@@ -39,6 +40,7 @@ from heteroplan.outputs.words import (
     verdict,
 )
 from heteroplan.profiles.fit import Fit
+from heteroplan.profiles.replica import Asked
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan_document import HorizonPart
@@ -120,6 +122,34 @@ def render_fit(fits: Sequence[Fit], console: Console) -> None:
     if modelled:
         which = "all of these" if len(modelled) == len(fits) else ", ".join(modelled)
         console.print(Text(f"not measured, another tool's model: {which}", style="yellow"))
+
+
+def render_replicas(
+    replicas: Sequence[tuple[Fit, OperatingPoint]], asked: Asked, console: Console
+) -> None:
+    """What one replica of each engine serves, and what keeps it from more."""
+    shape, slo = asked.shape, asked.slo
+    table = plain_table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
+                        ("requests/s", "right"), ("batch", "right"),
+                        ("limited by", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for fit, point in replicas:
+        table.add_row(
+            Text(fit.gpu),
+            str(fit.gpus),
+            fit.phase.value,
+            figure(point.capacity_rps),
+            "" if point.batch is None else figure(point.batch),
+            Text(point.reason or point.limited_by.value.replace("_", " ")),
+        )
+    console.print()
+    console.print(
+        Text(
+            f"one replica, {shape.isl:g} tokens in, {shape.osl:g} out, "
+            f"P{100 * slo.percentile:g} of TTFT {slo.ttft_ms:g} ms and ITL {slo.itl_ms:g} ms:"
+        )
+    )
+    print_trimmed(table, console)
 
 
 def render_curve(curve: Curve, console: Console) -> None:

@@ -216,3 +216,33 @@ def test_problems_of_all_measurement_files_come_at_once(run, tmp_path):
     assert ended.code == 2
     assert "a.csv" in ended.err
     assert "b.csv" in ended.err
+
+
+def test_fit_tells_what_one_replica_serves(run):
+    """On H100 x4 decode the shipped measurements reach 64 sequences, not the ITL of 60 ms."""
+    asked = ("--isl", "1000", "--osl", "200", "--ttft-ms", "1000", "--itl-ms", "60")
+    engine = ("--gpu", "H100-SXM-80GB", "--tp", "4")
+    ended = run("fit", str(MEASUREMENTS), *engine, *asked)
+    assert ended.code == 0
+    told = ended.out.splitlines()
+    assert "one replica, 1000 tokens in, 200 out, P99 of TTFT 1000 ms and ITL 60 ms:" in told
+    assert [line.split()[-1] for line in told[-2:]] == ["ttft", "range"]
+    median = run("fit", str(MEASUREMENTS), *engine, *asked, "--percentile", "0.5").out.splitlines()
+    assert float(median[-1].split()[3]) > float(told[-1].split()[3])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--isl", "1000"), "also needs --osl, --ttft-ms, --itl-ms"),
+        (
+            ("--isl", "1", "--osl", "1", "--ttft-ms", "1", "--itl-ms", "1", "--percentile", "95"),
+            "--percentile 95: must lie between 0 and 1",
+        ),
+        (("--percentile", "95%"), "write 0.95"),
+    ],
+)
+def test_half_a_question_ends_with_2(run, options, message):
+    ended = run("fit", str(MEASUREMENTS), *options)
+    assert ended.code == 2
+    assert message in ended.err
