@@ -27,6 +27,7 @@ from heteroplan.errors import (
 
 if TYPE_CHECKING:
     from heteroplan.demand.curve import Curve
+    from heteroplan.entities.capacity import OperatingPoint
     from heteroplan.entities.plan import Plan
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.check_report import CheckRow
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.solve_trace import SolveTrace
     from heteroplan.profiles.fit import Fit, Within
     from heteroplan.profiles.readers.reading import Reading
+    from heteroplan.profiles.replica import Asked
 
 type Stop = Callable[[], bool]
 """True when a solve should end with the best plan so far."""
@@ -305,6 +307,15 @@ def _mixed(files: Sequence[str], readings: "Sequence[Reading]") -> Iterator[Inpu
                 remedy = f"is of {reading.model}, another file of {other}; fit one at a time"
                 yield InputProblem(file, 0, "", "", remedy)
                 return
+
+
+def replicas(
+    fits: "Sequence[Fit]", asked: "Asked", kv_tokens: Mapping[tuple[str, int], int]
+) -> "list[tuple[Fit, OperatingPoint]]":
+    """What one replica of each fitted engine serves; see `profiles.replica.replica_at`."""
+    from heteroplan.profiles.replica import replica_at
+
+    return [(each, replica_at(each, asked, kv_tokens.get((each.gpu, each.gpus)))) for each in fits]
 
 
 def profile(

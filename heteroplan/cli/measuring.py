@@ -150,10 +150,8 @@ def fit(
     from heteroplan import pipeline
     from heteroplan.outputs.console import render_fit, render_replicas
     from heteroplan.profiles.fit import Within
-    from heteroplan.profiles.replica import replica_at
 
     asked = options.asked(isl, osl, ttft_ms, itl_ms, percentile)
-
     if out is not None and model is None:
         raise UsageError("--out needs --model, the name that scenarios call the model by")
     result = pipeline.fit(
@@ -170,7 +168,7 @@ def fit(
     if out != STDOUT:
         show(lambda console: render_fit(result.fits, console))
     if out != STDOUT and asked is not None:
-        replicas = [(f, replica_at(f, asked, held.get((f.gpu, f.gpus)))) for f in result.fits]
+        replicas = pipeline.replicas(result.fits, asked, held)
         show(lambda console: render_replicas(replicas, asked, console))
     if out is not None and model is not None:
         text = pipeline.profile(

@@ -44,11 +44,8 @@ def rehoused(
     ]
     for pool, t in lost:
         _stand_in(rooms, pool, t)
-    works = problem.works
-    where = {
-        (works[w].priority, w, t) for w, t in ((problem.pools[p].workload, t) for p, t in lost)
-    }
-    for _, w, t in sorted(where):
+    where = {(problem.pools[pool].workload, t) for pool, t in lost}
+    for w, t in sorted(where, key=lambda each: (problem.works[each[0]].priority, *each)):
         if stop():
             break
         rooms = _with_room_made(rooms, w, t, stop)

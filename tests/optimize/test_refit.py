@@ -1,6 +1,6 @@
 """Groups sized again: never less served, never dearer, and never where limits tie the sizes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from heteroplan.optimize.place import place
 from heteroplan.optimize.prices import pool_prices, start_prices
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 from heteroplan.optimize.refit import is_plain, refit
+from heteroplan.optimize.regroup import regroup
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import random_problem
@@ -85,15 +86,18 @@ def test_no_less_is_served_and_nothing_costs_more(first: int, feature: str | Non
     assert cheaper > 2
 
 
+@pytest.mark.parametrize("change", [refit, regroup])
 @pytest.mark.parametrize("feature", TIED)
-def test_workloads_with_limits_are_left_alone(feature: str) -> None:
+def test_workloads_with_limits_are_left_alone(
+    feature: str, change: Callable[[Problem, int, Ints, Floats], None]
+) -> None:
     tied = 0
     for seed, problem, replicas, held_price in cases(7100, feature):
         for w in range(len(problem.works)):
             if not is_plain(problem, w):
                 tied += 1
                 before = replicas.copy()
-                refit(problem, w, replicas, held_price)
+                change(problem, w, replicas, held_price)
                 assert (replicas == before).all(), seed
     assert tied > 2
 

@@ -7,12 +7,12 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
-from heteroplan.optimize.refit import is_plain, refit
+from heteroplan.optimize.refit import refit
 from heteroplan.optimize.regroup import regroup
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.reference import optimum
-from tests.optimize.test_refit import TIED, cases, cost_at, lacking
+from tests.optimize.test_refit import cases, cost_at, lacking
 
 
 def two_kinds(
@@ -133,19 +133,6 @@ def test_no_less_is_served_and_nothing_costs_more(feature: str | None) -> None:
                 assert cost <= was + 1e-9 * abs(was), seed
                 cheaper += cost < was - 1e-9
     assert cheaper > 2
-
-
-@pytest.mark.parametrize("feature", TIED)
-def test_workloads_with_limits_are_left_alone(feature: str) -> None:
-    tied = 0
-    for seed, problem, replicas, held_price in cases(7100, feature):
-        for w in range(len(problem.works)):
-            if not is_plain(problem, w):
-                tied += 1
-                before = replicas.copy()
-                regroup(problem, w, replicas, held_price)
-                assert (replicas == before).all(), seed
-    assert tied > 2
 
 
 def test_many_engines_are_not_all_changed_at_once() -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.errors import UsageError
 from heteroplan.profiles.readers import aiconfigurator, distserve, dynamo, infera, own, splitwise
 from heteroplan.profiles.readers.arrays import Arrays
 from heteroplan.profiles.readers.document import Document
 from heteroplan.profiles.readers.files import opened
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.opened import Opened, refused
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.profiles.readers.table import Table
 
@@ -59,7 +59,7 @@ def read(
     reader = READERS[format or _detected(found)]
     if type(found) not in reader.kinds:
         wanted = " or ".join(KINDS[kind] for kind in reader.kinds)
-        raise _refused(found, f"is {KINDS[type(found)]}, and {format} files are {wanted}")
+        raise refused(found.file, f"is {KINDS[type(found)]}, and {format} files are {wanted}")
     return reader.parse(found, given)
 
 
@@ -74,11 +74,7 @@ def _detected(found: Table | Document | Arrays) -> str:
     if most < ENOUGH:
         names = f" ({', '.join(sorted(found.names))[:SHOWN]})" if found.names else ""
         known = ", ".join(READERS)
-        raise _refused(found, f"names inside are of no known format{names}; known are {known}")
+        raise refused(found.file, f"names inside are of no known format{names}; known are {known}")
     if len(best) > 1:
-        raise _refused(found, f"may be {' or '.join(best)}: say which with --format")
+        raise refused(found.file, f"may be {' or '.join(best)}: say which with --format")
     return best[0]
-
-
-def _refused(found: Opened, remedy: str) -> InputError:
-    return InputError([InputProblem(found.file, 0, "", "", remedy)])

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heteroplan.errors import InputError, InputProblem
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.opened import Opened, refused
 
 type Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 UNREADABLE = (
@@ -72,5 +71,4 @@ def arrays_of(file: str, content: bytes, most_bytes: int) -> Arrays:
                 },
             )
     except UNREADABLE as error:
-        remedy = f"is no .npz file of plain numbers: {error}"
-        raise InputError([InputProblem(file, 0, "", "", remedy)]) from None
+        raise refused(file, f"is no .npz file of plain numbers: {error}") from None

@@ -9,8 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from heteroplan.errors import InputError, InputProblem
-from heteroplan.profiles.readers.opened import LEAST, MOST, SHOWN_CHARACTERS, Opened
+from heteroplan.profiles.readers.opened import LEAST, MOST, Opened, refused
 
 type Json = dict[str, Json] | list[Json] | str | float | bool | None
 
@@ -55,7 +54,7 @@ class Document(Opened):
         if isinstance(value, int | float) and not isinstance(value, bool):
             with suppress(OverflowError):
                 number = float(value)
-        return self.measured(0, f"{name}[{index}]", number, json.dumps(value)[:SHOWN_CHARACTERS])
+        return self.measured(0, f"{name}[{index}]", number, json.dumps(value))
 
 
 def document_of(file: str, text: str) -> Document:
@@ -63,8 +62,7 @@ def document_of(file: str, text: str) -> Document:
     try:
         return Document(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 0)
-        raise InputError([InputProblem(file, line, "", "", f"is no JSON: {error}")]) from None
+        raise refused(file, f"is no JSON: {error}", getattr(error, "lineno", 0)) from None
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

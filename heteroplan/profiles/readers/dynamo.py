@@ -33,28 +33,21 @@ def parse(found: Found, given: Given) -> Reading:
     decode = bool(found.names.intersection(DECODE))
     prefill = bool(found.names.intersection(PREFILL)) or not decode
     prompts = _rows(found, PREFILL, PREFILL_RATE, gpus) if prefill else []
-    steps = _rows(found, DECODE, DECODE_RATE, gpus) if decode else []
+    steps = [
+        kv_usage.Step(usage, context, itl_ms, rate, f"x_kv_usage[{i}]")
+        for i, ((usage, context, itl_ms), rate) in enumerate(
+            _rows(found, DECODE, DECODE_RATE, gpus) if decode else []
+        )
+    ]
     held = _held(found) if decode else 0
     found.done()
     points = [
         Measurement(gpu, gpus, Role.PREFILL, 1.0, tokens, 0.0, ttft_ms)
         for (tokens, ttft_ms), _ in prompts
     ]
-    running, notes = kv_usage.points(
-        found,
-        gpu,
-        gpus,
-        held,
-        [
-            kv_usage.Step(usage, context, itl_ms, rate, f"x_kv_usage[{i}]")
-            for i, ((usage, context, itl_ms), rate) in enumerate(steps)
-        ],
-    )
+    running, notes = kv_usage.points(found, gpu, gpus, held, steps)
     by_rate = [rate and tokens / ttft_ms * MS_PER_S / rate for (tokens, ttft_ms), rate in prompts]
-    by_rate += [
-        rate and usage * held / context / itl_ms * MS_PER_S / rate
-        for (usage, context, itl_ms), rate in steps
-    ]
+    by_rate += [step.crowding(held) for step in steps]
     _check_size(found, gpus, [ratio for ratio in by_rate if ratio is not None])
     found.done()
     return Reading((*points, *running), tuple(notes), {(gpu, gpus): held} if decode else {})

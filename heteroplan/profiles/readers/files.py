@@ -5,9 +5,9 @@ import io
 import zlib
 from pathlib import Path
 
-from heteroplan.errors import InputError, InputProblem
 from heteroplan.profiles.readers.arrays import Arrays, arrays_of
 from heteroplan.profiles.readers.document import Document, document_of
+from heteroplan.profiles.readers.opened import refused
 from heteroplan.profiles.readers.table import Table, table_of
 
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
@@ -25,19 +25,15 @@ def opened(path: Path) -> Table | Document | Arrays:
                 content = packed.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _refused(path, f"cannot be read: {reason}") from None
+        raise refused(str(path), f"cannot be read: {reason}") from None
     if len(content) > MOST_BYTES:
-        raise _refused(path, f"holds more than {MOST_BYTES:,} bytes")
+        raise refused(str(path), f"holds more than {MOST_BYTES:,} bytes")
     if content.startswith(ZIP_MAGIC):
         return arrays_of(str(path), content, MOST_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refused(path, f"is no UTF-8 text: {error}") from None
+        raise refused(str(path), f"is no UTF-8 text: {error}") from None
     if text.lstrip().startswith(JSON_BEGINS):
         return document_of(str(path), text)
     return table_of(str(path), text)
-
-
-def _refused(path: Path, remedy: str) -> InputError:
-    return InputError([InputProblem(str(path), 0, "", "", remedy)])

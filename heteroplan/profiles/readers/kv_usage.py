@@ -27,6 +27,16 @@ class Step:
     path: str
     """Of the usage."""
 
+    def batch(self, kv_tokens: int) -> float:
+        """Sequences that fill the share of a cache of `kv_tokens`."""
+        return self.usage * kv_tokens / self.context
+
+    def crowding(self, kv_tokens: int) -> float | None:
+        """Those sequences per sequence in flight by Little's law; None without throughput."""
+        if self.tokens_per_s is None:
+            return None
+        return self.batch(kv_tokens) / (self.tokens_per_s * self.itl_ms / MS_PER_S)
+
 
 def points(
     found: Opened, gpu: str, gpus: int, kv_tokens: int, steps: Iterable[Step]
@@ -40,13 +50,10 @@ def points(
     for step in steps:
         if step.usage > FULL:
             found.problem(0, step.path, f"{step.usage:g}", "must be a share up to 1; 1 % is 0.01")
-        batch = step.usage * kv_tokens / step.context
-        in_flight = (
-            None if step.tokens_per_s is None else step.tokens_per_s * step.itl_ms / MS_PER_S
-        )
-        if in_flight is not None and batch > QUEUED * in_flight:
+        if (step.crowding(kv_tokens) or 0.0) > QUEUED:
             waited += 1
         else:
+            batch = step.batch(kv_tokens)
             kept.append(Measurement(gpu, gpus, Role.DECODE, batch, 1.0, step.context, step.itl_ms))
     note = f"left out {waited} decode points of {found.file} at which sequences waited in a queue"
     return kept, [note] if waited else []

@@ -43,3 +43,8 @@ class Opened:
         """Raise InputError with every problem noted so far, in order of lines, if there is one."""
         if self.problems:
             raise InputError(sorted(self.problems))
+
+
+def refused(file: str, remedy: str, line: int = 0) -> InputError:
+    """One problem of a whole file."""
+    return InputError([InputProblem(file, line, "", "", remedy)])

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from heteroplan.errors import InputError, InputProblem
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.opened import Opened, refused
 
 type Row = tuple[int, Mapping[str, str]]
 """Line number and fields."""
@@ -72,7 +71,7 @@ def table_of(file: str, text: str) -> Table:
     try:
         return _table(file, csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise InputError([InputProblem(file, 0, "", "", f"is no CSV text: {error}")]) from None
+        raise refused(file, f"is no CSV text: {error}") from None
 
 
 def _table(file: str, lines: Iterator[list[str]]) -> Table:
