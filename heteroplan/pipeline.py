@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from heteroplan.profiles.fit import Fit, Within
     from heteroplan.profiles.readers.reading import Reading
     from heteroplan.profiles.replica import Asked
+    from heteroplan.profiles.report import Origin
 
 type Stop = Callable[[], bool]
 """True when a solve should end with the best plan so far."""
@@ -247,6 +248,8 @@ class FitResult:
     """Rows and engines that were left out, and why."""
     kv_tokens: Mapping[tuple[str, int], int]
     """KV cache of a decode replica by GPU type and GPUs, where the files say it [tokens]."""
+    origins: "Mapping[tuple[str, int, Role], Sequence[Origin]]"
+    """Files by GPU type, GPUs and phase."""
 
 
 def fit(
@@ -294,7 +297,19 @@ def fit(
         raise InputError(InputProblem(", ".join(files), 0, "", "", why) for why in reasons)
     notes = tuple(note for reading in readings for note in reading.notes)
     kv_tokens = {engine: held for each in readings for engine, held in each.kv_tokens.items()}
-    return FitResult(report.fits, notes + report.skipped, kv_tokens)
+    return FitResult(report.fits, notes + report.skipped, kv_tokens, _origins(files, readings))
+
+
+def _origins(
+    files: Sequence[str], readings: "Sequence[Reading]"
+) -> "dict[tuple[str, int, Role], list[Origin]]":
+    from heteroplan.profiles.report import Origin
+
+    found: dict[tuple[str, int, Role], list[Origin]] = {}
+    for file, reading in zip(files, readings, strict=True):
+        for engine in {(point.gpu, point.gpus, point.phase) for point in reading.points}:
+            found.setdefault(engine, []).append(Origin(Path(file).name, reading.sha256))
+    return found
 
 
 def _mixed(files: Sequence[str], readings: "Sequence[Reading]") -> Iterator[InputProblem]:
@@ -320,25 +335,24 @@ def replicas(
 
 def profile(
     model: str,
-    fits: "Sequence[Fit]",
+    found: FitResult,
     *,
     kv_bytes_per_token: float | None = None,
     kv_tokens: Mapping[tuple[str, int], int] | None = None,
     startup_s: float = 0.0,
     drain_s: float = 0.0,
-    origin: str = "",
 ) -> str:
-    """profile.yaml of `fits`; see `profiles.report.profile_yaml`."""
+    """profile.yaml of what `fit` found; see `profiles.report.profile_yaml`."""
     from heteroplan.profiles.report import profile_yaml
 
     return profile_yaml(
         model,
-        fits,
+        found.fits,
         kv_bytes_per_token=kv_bytes_per_token,
         kv_tokens=kv_tokens,
         startup_s=startup_s,
         drain_s=drain_s,
-        origin=origin,
+        origins=found.origins,
     )
 
 

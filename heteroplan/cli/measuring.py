@@ -4,7 +4,6 @@ Heavy imports happen inside.
 """
 
 from itertools import takewhile
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -173,12 +172,11 @@ def fit(
     if out is not None and model is not None:
         text = pipeline.profile(
             model,
-            result.fits,
+            result,
             kv_bytes_per_token=kv_bytes_per_token,
             kv_tokens=held,
             startup_s=startup_s,
             drain_s=drain_s,
-            origin=", ".join(Path(file).name for file in measurements),
         )
         deliver(text, out)
         missing = takewhile(lambda line: line.startswith("# "), text.splitlines())

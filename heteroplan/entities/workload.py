@@ -36,6 +36,12 @@ class Source:
     """Mean absolute relative error of the fit, 0.02 is 2 %."""
     points: int | None = None
     """Measured points behind the fit."""
+    error_worst: float | None = None
+    """Greatest absolute relative error of the fit."""
+    spread: float | None = None
+    """Relative standard deviation of repeated measurements."""
+    sha256: tuple[str, ...] = ()
+    """Hashes of the files behind the fit, in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class PrefillCoefficients:
     overhead_ms: float
     ms_per_token: float
     ms_per_token_squared: float
+    floor_ms: float = 0.0
+    """No batch takes less [ms]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ class DecodeCoefficients:
     base_ms: float
     ms_per_sequence: float
     ms_per_context_token: float
+    floor_ms: float = 0.0
+    """No step takes less [ms]."""
 
 
 @dataclass(frozen=True, slots=True)

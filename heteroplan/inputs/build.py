@@ -174,19 +174,31 @@ def _half(spec: EngineSpec, index: int, part: PartSpec) -> Engine:
 def _source(spec: SourceSpec | None) -> Source:
     if spec is None:
         return Source(SourceKind.GIVEN)
-    return Source(SourceKind(spec.kind), spec.origin, spec.error_mape, spec.points)
+    return Source(
+        kind=SourceKind(spec.kind),
+        origin=spec.origin,
+        error_mape=spec.error_mape,
+        points=spec.points,
+        error_worst=spec.error_worst,
+        spread=spec.spread,
+        sha256=tuple(spec.sha256),
+    )
 
 
 def _prefill(spec: PrefillSpec | None) -> PrefillCoefficients | None:
     if spec is None:
         return None
-    return PrefillCoefficients(spec.overhead_ms, spec.ms_per_token, spec.ms_per_token_squared)
+    return PrefillCoefficients(
+        spec.overhead_ms, spec.ms_per_token, spec.ms_per_token_squared, spec.floor_ms
+    )
 
 
 def _decode(spec: DecodeSpec | None) -> DecodeCoefficients | None:
     if spec is None:
         return None
-    return DecodeCoefficients(spec.base_ms, spec.ms_per_sequence, spec.ms_per_context_token)
+    return DecodeCoefficients(
+        spec.base_ms, spec.ms_per_sequence, spec.ms_per_context_token, spec.floor_ms
+    )
 
 
 def _band(spec: RatioSpec | None) -> RatioBand | None:

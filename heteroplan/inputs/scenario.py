@@ -316,6 +316,6 @@ def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engi
     if engine.kv_tokens is None and engine.role is not Role.PREFILL:
         engine = replace(engine, kv_tokens=reading.kv_tokens.get((engine.gpu, engine.gpus)))
     try:
-        return fitted_engine(engine, reading.points, origin)
+        return fitted_engine(engine, reading.points, origin, reading.sha256)
     except ValueError as error:
         raise UnreadableError(str(error)) from error

@@ -98,8 +98,8 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
 def render_fit(fits: Sequence[Fit], console: Console) -> None:
     """One line an engine and phase: points, errors and the measured range."""
     table = plain_table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
-                        ("points", "right"), ("MAPE", "right"), ("worst", "right"),
-                        ("held out", "right"), ("range", "left"))  # fmt: skip
+                        ("points", "right"), ("MAPE", "right"), ("held out", "right"),
+                        ("worst", "right"), ("repeats", "right"), ("range", "left"))  # fmt: skip
     table.columns[-1].no_wrap = False
     for fit in fits:
         table.add_row(
@@ -108,13 +108,19 @@ def render_fit(fits: Sequence[Fit], console: Console) -> None:
             fit.phase.value,
             str(fit.points),
             percent(fit.seen.mape),
-            percent(fit.seen.worst),
             "" if fit.held_out is None else percent(fit.held_out.mape),
+            percent(fit.error.worst),
+            "" if fit.spread is None else f"±{percent(fit.spread)}",
             Text(_fit_range(fit)),
         )
     print_trimmed(table, console)
     console.print(
-        Text("range: tokens of a prefill batch; decode batch x context tokens", style="dim")
+        Text(
+            "MAPE of the points fitted; held out, worst: errors at points left out in turn; "
+            "repeats: standard deviation of what was measured again; "
+            "range: tokens of a prefill batch; decode batch x context tokens",
+            style="dim",
+        )
     )
     modelled = [
         f"{fit.gpu} x{fit.gpus} {fit.phase}" for fit in fits if fit.kind is SourceKind.MODELLED

@@ -97,6 +97,12 @@ class SourcePart(_Part):
     origin: str = Field(alias="from")
     error_mape: Amount | None
     points: Count | None
+    error_worst: Amount | None = None
+    """Greatest relative error of the fit."""
+    spread: Amount | None = None
+    """Relative standard deviation of repeated measurements."""
+    sha256: list[str] = []
+    """Hashes of the measurement files."""
     extrapolated: bool
     """A figure of any interval lies outside the measured range."""
 

@@ -201,6 +201,9 @@ def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:
             "from": source.origin,
             "error_mape": source.error_mape,
             "points": source.points,
+            "error_worst": source.error_worst,
+            "spread": source.spread,
+            "sha256": list(source.sha256),
             "extrapolated": any(p.extrapolated for row in candidate.points for p in row),
         },
     }

@@ -108,7 +108,8 @@ def batch_at(setting: Setting, rate_rps: float, stretch: float) -> float:
         return float("inf")
     lowest = lowest_batch(setting)
     at_lowest = steps_per_ms * step_ms(coefficients, lowest, setting.mean_context)
-    return at_lowest if at_lowest <= lowest else steps_per_ms * coefficients.base_ms / (1 - growth)
+    growing = steps_per_ms * coefficients.base_ms / (1 - growth)
+    return at_lowest if at_lowest <= lowest else max(at_lowest, growing)
 
 
 def is_extrapolated(setting: Setting, batch: float) -> bool:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from math import sqrt
+from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.workload import (
@@ -15,16 +16,20 @@ from heteroplan.entities.workload import (
     Span,
 )
 from heteroplan.profiles.measurement import Measurement
+from heteroplan.profiles.regression import Form, chosen, fitted
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    from heteroplan.profiles.regression import Floats, Indices
 
 FEWEST_POINTS = 4
 """Three coefficients need more than three points to show an error."""
-FOLDS = 5
-"""Every fifth point is left out, each in turn."""
+PREFILL_FORMS = (Form((0, 1)), Form((0, 1), True), Form((0, 1, 2)), Form((0, 1, 2), True))
+"""Terms of the latency models that are tried, from the simplest."""
+DECODE_FORMS = (Form((0, 1, 2)), Form((0, 1, 2), True))
+"""Where contexts differ. Neither the term of a sequence nor that of its context is dropped for an
+error alone: batches are often measured at one context, and then no error tells one from the other.
+"""
+ONE_CONTEXT_FORMS = (Form((0, 1)), Form((0, 1), True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Fit:
     """At the points that the coefficients come from."""
     held_out: FitError | None
     """At points that a fit did not see; None where none can be left out."""
+    spread: float | None
+    """Relative standard deviation of repeats of a setting; None where nothing was repeated."""
     batch_tokens_range: Span | None
     """Of a PREFILL fit [tokens a batch]."""
     batch_range: Span | None
@@ -63,9 +70,9 @@ class Fit:
     """FITTED, or MODELLED where any point was."""
 
     @property
-    def error_mape(self) -> float:
-        """Mean error to expect: at points held out where there are such."""
-        return (self.held_out or self.seen).mape
+    def error(self) -> FitError:
+        """Error to expect: at points held out where there are such."""
+        return self.held_out or self.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,56 +92,58 @@ ALL = Within()
 def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
     """The latency model of one GPU type, engine size and phase (all `points` are of one).
 
-    Non-negative least squares on relative error, so that short latencies weigh as much as long
-    ones, over columns scaled to length 1:
-
         prefill [ms] = overhead + per_token * sum(n) + squared * sum(n^2)    (n: tokens a prompt)
         decode  [ms] = base + per_sequence * batch + per_context_token * batch * context
 
-    Prefill is fitted to batches of one prompt, as `capacity` runs them, where there are enough.
-    Points outside `within` are left out. Raises ValueError with a remedy when fewer than
-    `FEWEST_POINTS` distinct settings remain.
+    both never below a floor. Which terms count is chosen by the errors at points left out; see
+    `regression`. Prefill is fitted to batches of one prompt, as `capacity` runs them, where there
+    are enough. Points outside `within` are left out. Raises ValueError with a remedy when fewer
+    than `FEWEST_POINTS` distinct settings remain.
     """
+    import numpy as np
+
     first = points[0]
     used = [point for point in points if _is_within(point, within)]
     if first.phase is Role.PREFILL:
         used = _single_prompts(used)
-    settings = _settings(used)
+    repeats = _repeats(used)
+    settings = _settings(repeats)
     if len(settings) < FEWEST_POINTS:
         raise ValueError(
             f"{len(settings)} distinct {first.phase} settings of {first.gpu} x{first.gpus} "
             f"in range; measure at least {FEWEST_POINTS}, or widen the range"
         )
     columns, latency_ms = _columns(settings)
-    values = _solve(columns, latency_ms)
+    form, left_out = chosen(_forms(settings), columns, latency_ms, _inner(settings))
+    curve = fitted(form, columns, latency_ms)
     prefill = first.phase is Role.PREFILL
-    tokens = Span(
-        min(p.batch * p.tokens for p in settings), max(p.batch * p.tokens for p in settings)
-    )
-    batch = Span(min(p.batch for p in settings), max(p.batch for p in settings))
-    context = Span(min(p.context for p in settings), max(p.context for p in settings))
     modelled = any(point.source is SourceKind.MODELLED for point in used)
+    coefficients = PrefillCoefficients if prefill else DecodeCoefficients
+    constant, linear, other = curve.values
     return Fit(
         gpu=first.gpu,
         gpus=first.gpus,
         phase=first.phase,
-        coefficients=PrefillCoefficients(*values) if prefill else DecodeCoefficients(*values),
+        coefficients=coefficients(constant, linear, other, curve.floor_ms),
         points=len(settings),
         measurements=len(used),
-        seen=_error(columns, latency_ms, values),
-        held_out=_held_out(columns, latency_ms, settings),
-        batch_tokens_range=tokens if prefill else None,
-        batch_range=None if prefill else batch,
-        context_range=None if prefill else context,
+        seen=_error(np.abs(curve.errors(columns, latency_ms))),
+        held_out=_error(np.abs(left_out)) if len(left_out) else None,
+        spread=_spread(repeats),
+        batch_tokens_range=_span([p.batch * p.tokens for p in settings]) if prefill else None,
+        batch_range=None if prefill else _span([p.batch for p in settings]),
+        context_range=None if prefill else _span([p.context for p in settings]),
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
     )
 
 
-def fitted_engine(engine: Engine, points: Sequence[Measurement], origin: str) -> Engine:
+def fitted_engine(
+    engine: Engine, points: Sequence[Measurement], origin: str, sha256: str = ""
+) -> Engine:
     """`engine` with coefficients, ranges and source from the `points` of its GPU type and size.
 
     An aggregated engine takes both phases. Ranges that the engine states already limit which
-    points are used. `error_mape` is the one held out, the worse phase's. Raises ValueError with a
+    points are used. Errors are those held out, of the worse phase. Raises ValueError with a
     remedy when points are too few.
     """
     roles = (Role.PREFILL, Role.DECODE) if engine.role is Role.AGGREGATED else (engine.role,)
@@ -156,8 +165,11 @@ def fitted_engine(engine: Engine, points: Sequence[Measurement], origin: str) ->
     source = Source(
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
         origin=origin,
-        error_mape=max(found.error_mape for found in fits),
+        error_mape=max(found.error.mape for found in fits),
         points=sum(found.points for found in fits),
+        error_worst=max(found.error.worst for found in fits),
+        spread=max((found.spread for found in fits if found.spread is not None), default=None),
+        sha256=(sha256,) if sha256 else (),
     )
     return replace(engine, source=source)
 
@@ -191,15 +203,42 @@ def _single_prompts(points: list[Measurement]) -> list[Measurement]:
     return singles if len({point.tokens for point in singles}) >= FEWEST_POINTS else points
 
 
-def _settings(points: Sequence[Measurement]) -> list[Measurement]:
-    """One point a measured setting, its latency the median of the repeats, in order of work."""
-    repeats: dict[tuple[float, float, float], list[Measurement]] = {}
-    for point in points:
-        repeats.setdefault((point.batch, point.tokens, point.context), []).append(point)
-    merged = [
-        replace(same[0], latency_ms=median(p.latency_ms for p in same)) for same in repeats.values()
+def _repeats(points: Sequence[Measurement]) -> list[list[Measurement]]:
+    """Points by measured setting, in order of work."""
+    repeats: dict[tuple[float, float, float, float], list[Measurement]] = {}
+    for p in points:
+        repeats.setdefault((p.batch * p.tokens, p.batch, p.tokens, p.context), []).append(p)
+    return [repeats[setting] for setting in sorted(repeats)]
+
+
+def _settings(repeats: Sequence[Sequence[Measurement]]) -> list[Measurement]:
+    """One point a measured setting, its latency the median of the repeats."""
+    return [
+        replace(same[0], latency_ms=median(p.latency_ms for p in same))
+        if len(same) > 1
+        else same[0]
+        for same in repeats
     ]
-    return sorted(merged, key=lambda p: (p.batch * p.tokens, p.batch, p.context))
+
+
+def _spread(repeats: Sequence[Sequence[Measurement]]) -> float | None:
+    """Root mean square of the relative standard deviations of what was repeated."""
+    squares = [
+        (pstdev(latencies) / fmean(latencies)) ** 2 * len(latencies) / (len(latencies) - 1)
+        for latencies in ([p.latency_ms for p in same] for same in repeats)
+        if len(latencies) > 1
+    ]
+    return sqrt(fmean(squares)) if squares else None
+
+
+def _span(values: Sequence[float]) -> Span:
+    return Span(min(values), max(values))
+
+
+def _forms(settings: Sequence[Measurement]) -> tuple[Form, ...]:
+    if settings[0].phase is Role.PREFILL:
+        return PREFILL_FORMS
+    return DECODE_FORMS if len({p.context for p in settings}) > 1 else ONE_CONTEXT_FORMS
 
 
 def _columns(settings: Sequence[Measurement]) -> tuple["Floats", "Floats"]:
@@ -215,50 +254,20 @@ def _columns(settings: Sequence[Measurement]) -> tuple["Floats", "Floats"]:
     return np.array(factors, dtype=float), np.array([p.latency_ms for p in settings], dtype=float)
 
 
-def _solve(columns: "Floats", latency_ms: "Floats") -> tuple[float, float, float]:
-    import numpy as np
-    from scipy.optimize import nnls
-
-    relative = columns / latency_ms[:, None]
-    lengths = np.linalg.norm(relative, axis=0)
-    scaled, _ = nnls(relative / lengths, np.ones(len(latency_ms)))
-    overhead, linear, other = (float(value) for value in scaled / lengths)
-    return overhead, linear, other
-
-
-def _error(columns: "Floats", latency_ms: "Floats", values: tuple[float, float, float]) -> FitError:
-    import numpy as np
-
-    off = np.abs(columns @ np.array(values) / latency_ms - 1.0)
+def _error(off: "Floats") -> FitError:
     return FitError(mape=float(off.mean()), worst=float(off.max()))
 
 
-def _held_out(
-    columns: "Floats", latency_ms: "Floats", settings: Sequence[Measurement]
-) -> FitError | None:
-    """Error at points left out, every fifth in turn, so that each inner point is left out once.
+def _inner(settings: Sequence[Measurement]) -> "Indices":
+    """Settings without which the others still reach as far in tokens, batch and context.
 
-    Points at an end of the range stay in: plans never leave the range either.
+    Only these are left out in turn: plans never leave the range either.
     """
     import numpy as np
 
-    inner = [i for i in range(len(settings)) if _is_inner(settings, i)]
-    off: list[float] = []
-    for fold in range(FOLDS):
-        out = inner[fold::FOLDS]
-        kept = [i for i in range(len(settings)) if i not in out]
-        if not out or len(kept) < FEWEST_POINTS - 1:
-            continue
-        values = np.array(_solve(columns[kept], latency_ms[kept]))
-        off.extend(np.abs(columns[out] @ values / latency_ms[out] - 1.0).tolist())
-    return FitError(mape=sum(off) / len(off), worst=max(off)) if off else None
-
-
-def _is_inner(settings: Sequence[Measurement], index: int) -> bool:
-    """Whether the others still reach as far in tokens, batch and context."""
-    places = [(p.batch * p.tokens, p.batch, p.context) for p in settings]
-    own, others = places[index], places[:index] + places[index + 1 :]
-    return all(
-        min(values) <= mine <= max(values)
-        for mine, values in zip(own, zip(*others, strict=True), strict=True)
-    )
+    places = np.array([(p.batch * p.tokens, p.batch, p.context) for p in settings], dtype=float)
+    ends = np.zeros(len(settings), dtype=bool)
+    for end in (places.min(axis=0), places.max(axis=0)):
+        at_end = places == end
+        ends |= (at_end & (at_end.sum(axis=0) == 1)).any(axis=1)
+    return np.flatnonzero(~ends)

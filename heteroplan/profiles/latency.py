@@ -16,7 +16,7 @@ def prefill_ms(coefficients: PrefillCoefficients, tokens: float) -> float:
         + coefficients.ms_per_token * tokens
         + coefficients.ms_per_token_squared * tokens**2
     )
-    return max(SHORTEST_MS, time_ms)
+    return max(SHORTEST_MS, coefficients.floor_ms, time_ms)
 
 
 def slope_ms(coefficients: DecodeCoefficients, context: float) -> float:
@@ -26,7 +26,8 @@ def slope_ms(coefficients: DecodeCoefficients, context: float) -> float:
 
 def step_ms(coefficients: DecodeCoefficients, batch: float, context: float) -> float:
     """Time of a decode step of `batch` sequences at `context` tokens each [ms]."""
-    return max(SHORTEST_MS, coefficients.base_ms + batch * slope_ms(coefficients, context))
+    time_ms = coefficients.base_ms + batch * slope_ms(coefficients, context)
+    return max(SHORTEST_MS, coefficients.floor_ms, time_ms)
 
 
 def normal_quantile(percentile: float) -> float:

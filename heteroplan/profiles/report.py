@@ -19,6 +19,14 @@ class FitReport:
     """Engines with too few points, and the remedy."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A file of measurements."""
+
+    name: str
+    sha256: str
+
+
 def fit_all(
     points: Iterable[Measurement],
     *,
@@ -49,13 +57,14 @@ def profile_yaml(
     kv_tokens: Mapping[tuple[str, int], int] | None = None,
     startup_s: float = 0.0,
     drain_s: float = 0.0,
-    origin: str = "",
+    origins: Mapping[tuple[str, int, Role], Sequence[Origin]] | None = None,
 ) -> str:
     """A profile file with one engine a fit, which `plan` takes as it is.
 
     `kv_tokens` is the KV cache of a decode replica by GPU type and GPUs [tokens]; where it is not
-    given, the measured batches bound the batch. `error_mape` is the error held out. What is
-    left out, and so taken for free or without limit, stands at the top as comments.
+    given, the measured batches bound the batch; `origins` are the files behind a fit, by GPU type,
+    GPUs and phase. Errors are those held out. What is left out, and so taken for free or without
+    limit, stands at the top as comments.
     """
     import yaml
 
@@ -72,12 +81,7 @@ def profile_yaml(
             "startup_s": _number(startup_s),
             "drain_s": _number(drain_s),
             **_phase(found, (kv_tokens or {}).get((found.gpu, found.gpus))),
-            "source": {
-                "kind": found.kind.value,
-                "from": origin,
-                "error_mape": round(found.error_mape, 4),
-                "points": found.points,
-            },
+            "source": _source(found, (origins or {}).get((found.gpu, found.gpus, found.phase), ())),
         }
         for found in fits
     ]
@@ -86,6 +90,18 @@ def profile_yaml(
     )
     missing = _missing(fits, kv_bytes_per_token, kv_tokens or {}, startup_s, drain_s)
     return "".join(f"# {note}\n" for note in missing) + text
+
+
+def _source(found: Fit, origins: Sequence[Origin]) -> dict[str, object]:
+    return {
+        "kind": found.kind.value,
+        "from": ", ".join(origin.name for origin in origins),
+        "error_mape": round(found.error.mape, 4),
+        "error_worst": round(found.error.worst, 4),
+        **({} if found.spread is None else {"spread": round(found.spread, 4)}),
+        "points": found.points,
+        "sha256": [origin.sha256 for origin in origins],
+    }
 
 
 def _missing(
@@ -125,6 +141,7 @@ def _phase(found: Fit, kv_tokens: int | None) -> dict[str, object]:
                 "overhead_ms": _rounded(values.overhead_ms),
                 "ms_per_token": _rounded(values.ms_per_token),
                 "ms_per_token_squared": _rounded(values.ms_per_token_squared),
+                **({"floor_ms": _rounded(values.floor_ms)} if values.floor_ms else {}),
             },
             "range": _ranges(batch_tokens=found.batch_tokens_range),
         }
@@ -133,6 +150,7 @@ def _phase(found: Fit, kv_tokens: int | None) -> dict[str, object]:
             "base_ms": _rounded(values.base_ms),
             "ms_per_sequence": _rounded(values.ms_per_sequence),
             "ms_per_context_token": _rounded(values.ms_per_context_token),
+            **({"floor_ms": _rounded(values.floor_ms)} if values.floor_ms else {}),
         },
         **({} if kv_tokens is None else {"kv_tokens": kv_tokens}),
         "range": _ranges(batch=found.batch_range, context=found.context_range),

@@ -216,6 +216,7 @@ FITTED = Fit(
     measurements=60,
     seen=FitError(0.011, 0.04),
     held_out=FitError(0.021, 0.05),
+    spread=0.004,
     batch_tokens_range=None,
     batch_range=Span(1, 64),
     context_range=Span(512, 8192),
@@ -224,8 +225,10 @@ FITTED = Fit(
 
 
 def test_fit_table_shows_the_held_out_error_and_the_range():
-    line = rendered(render_fit, [FITTED], 80).splitlines()[1]
-    assert " ".join(line.split()) == ("H100-SXM-80GB 4 decode 20 1.1 % 4.0 % 2.1 % 1-64 x 512-8192")
+    line = rendered(render_fit, [FITTED], 100).splitlines()[1]
+    assert " ".join(line.split()) == (
+        "H100-SXM-80GB 4 decode 20 1.1 % 2.1 % 5.0 % ±0.4 % 1-64 x 512-8192"
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_fit_table_shows_the_held_out_error_and_the_range():
 )
 def test_fit_table_says_what_was_not_measured(kinds, told):
     fits = [replace(FITTED, kind=kind) for kind in kinds]
-    last = rendered(render_fit, fits, 80).splitlines()[-1]
+    last = rendered(render_fit, fits, 120).splitlines()[-1]
     assert ("not measured, another tool's model" in last) == (told is not None)
     assert told is None or last.endswith(told)
 

@@ -86,7 +86,7 @@ def test_held_out_error_sees_what_a_flexible_fit_hides() -> None:
     found = fit(bumped)
     assert found.held_out is not None
     assert found.held_out.worst > found.seen.worst
-    assert found.error_mape == found.held_out.mape
+    assert found.error.mape == found.held_out.mape
 
 
 def test_prefill_keeps_to_single_prompts_where_there_are_enough() -> None:
@@ -149,20 +149,20 @@ def test_measurements_of_something_else_are_named() -> None:
 
 @needs_data
 def test_splitwise_error_by_gpu_type_and_phase() -> None:
-    """Every fifth setting left out: at most 5 % by GPU type and phase in the useful range, and the
-    plain fit over everything measured is worse for prefill: both are stated.
+    """Settings left out in turn: at most 3 % by GPU type and phase in the useful range, and over
+    everything measured more for prefill: both are stated.
     """
     points = read(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").points
 
     def worst_mean(gpu: str, phase: Role, tokens: Span | None) -> float:
         fits = fit_all(points, gpu=gpu, within=Within(batch_tokens=tokens)).fits
-        errors = [found.error_mape for found in fits if found.phase is phase]
+        errors = [found.error.mape for found in fits if found.phase is phase]
         assert len(errors) == 3
         return sum(errors) / 3
 
     assert worst_mean("A100-SXM-80GB", Role.PREFILL, Span(256, 2048)) < 0.03
-    assert worst_mean("H100-SXM-80GB", Role.PREFILL, Span(512, 2048)) < 0.02
+    assert worst_mean("H100-SXM-80GB", Role.PREFILL, Span(512, 2048)) < 0.03
     assert worst_mean("A100-SXM-80GB", Role.DECODE, None) < 0.03
     assert worst_mean("H100-SXM-80GB", Role.DECODE, None) < 0.02
     assert 0.05 < worst_mean("A100-SXM-80GB", Role.PREFILL, None) < 0.06
-    assert 0.09 < worst_mean("H100-SXM-80GB", Role.PREFILL, None) < 0.10
+    assert 0.07 < worst_mean("H100-SXM-80GB", Role.PREFILL, None) < 0.08

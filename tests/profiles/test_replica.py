@@ -33,6 +33,7 @@ def found(phase: Role, most: int = 64) -> Fit:
         measurements=10,
         seen=FitError(0.0, 0.0),
         held_out=None,
+        spread=None,
         batch_tokens_range=Span(100, 8000) if prefill else None,
         batch_range=None if prefill else Span(1, most),
         context_range=None if prefill else Span(100, 8000),

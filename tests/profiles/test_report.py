@@ -8,7 +8,7 @@ from heteroplan.entities.workload import Role, Span
 from heteroplan.profiles.fit import Within
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers import read
-from heteroplan.profiles.report import fit_all, profile_yaml
+from heteroplan.profiles.report import Origin, fit_all, profile_yaml
 from tests.profiles.test_fit import PROMPTS, STEPS
 
 
@@ -34,7 +34,7 @@ def test_profile_file_of_the_fits() -> None:
         kv_tokens={("H100", 4): 480_000},
         startup_s=180.0,
         drain_s=30.0,
-        origin="m.csv",
+        origins={("H100", 4, Role.PREFILL): [Origin("m.csv", "ab"), Origin("n.csv", "cd")]},
     )
     assert text.startswith("model")
     assert yaml.safe_load(text) == {
@@ -54,7 +54,14 @@ def test_profile_file_of_the_fits() -> None:
                     "ms_per_token_squared": 3e-6,
                 },
                 "range": {"batch_tokens": [128, 8192]},
-                "source": {"kind": "fitted", "from": "m.csv", "error_mape": 0.0, "points": 7},
+                "source": {
+                    "kind": "fitted",
+                    "from": "m.csv, n.csv",
+                    "error_mape": 0.0,
+                    "error_worst": 0.0,
+                    "points": 7,
+                    "sha256": ["ab", "cd"],
+                },
             },
             {
                 "name": "h100-tp4-decode",
@@ -70,7 +77,14 @@ def test_profile_file_of_the_fits() -> None:
                 },
                 "kv_tokens": 480_000,
                 "range": {"batch": [1, 64], "context": [512, 8192]},
-                "source": {"kind": "fitted", "from": "m.csv", "error_mape": 0.0, "points": 12},
+                "source": {
+                    "kind": "fitted",
+                    "from": "",
+                    "error_mape": 0.0,
+                    "error_worst": 0.0,
+                    "points": 12,
+                    "sha256": [],
+                },
             },
         ],
     }
@@ -94,21 +108,24 @@ def test_engine_names_stay_apart() -> None:
 def test_shipped_profile_is_the_fit_of_its_measurements() -> None:
     """Coefficients of each engine, to the six digits written, from the range that it states."""
     folder = Path(__file__).resolve().parents[2] / "scenarios" / "quickstart" / "profiles"
-    points = read(folder / "measurements" / "llama-2-70b.csv").points
+    measured = read(folder / "measurements" / "llama-2-70b.csv")
     for engine in yaml.safe_load((folder / "llama-2-70b.yaml").read_text())["engines"]:
         tokens = engine["range"].get("batch_tokens")
         [found] = [
             found
             for found in fit_all(
-                points,
+                measured.points,
                 gpu=engine["gpu"],
                 gpus=engine["gpus"],
                 within=Within(batch_tokens=Span(*tokens) if tokens else None),
             ).fits
             if found.phase == engine["role"]
         ]
-        assert engine[engine["role"]] == pytest.approx(asdict(found.coefficients), rel=1e-5)
-        assert engine["source"]["error_mape"] == round(found.error_mape, 4) <= 0.05
+        assert {"floor_ms": 0.0} | engine[engine["role"]] == pytest.approx(
+            asdict(found.coefficients), rel=1e-5
+        )
+        assert engine["source"]["error_mape"] == round(found.error.mape, 4) <= 0.05
+        assert engine["source"]["sha256"] == [measured.sha256]
 
 
 def test_profile_says_what_it_takes_for_free() -> None:

@@ -30,10 +30,13 @@ class PrefillSpec(Strict):
     """Time a token [ms]."""
     ms_per_token_squared: NotNegative = 0.0
     """Time a squared prompt length [ms]."""
+    floor_ms: NotNegative = 0.0
+    """No batch takes less [ms]."""
 
     @model_validator(mode="after")
     def _takes_time(self) -> Self:
-        if not any((self.overhead_ms, self.ms_per_token, self.ms_per_token_squared)):
+        given = (self.overhead_ms, self.ms_per_token, self.ms_per_token_squared, self.floor_ms)
+        if not any(given):
             raise ValueError("all coefficients are 0; give measured ones")
         return self
 
@@ -47,10 +50,13 @@ class DecodeSpec(Strict):
     """Time a sequence of the batch [ms]."""
     ms_per_context_token: NotNegative
     """Time a token of context of the batch [ms]."""
+    floor_ms: NotNegative = 0.0
+    """No step takes less [ms]."""
 
     @model_validator(mode="after")
     def _takes_time(self) -> Self:
-        if not any((self.base_ms, self.ms_per_sequence, self.ms_per_context_token)):
+        given = (self.base_ms, self.ms_per_sequence, self.ms_per_context_token, self.floor_ms)
+        if not any(given):
             raise ValueError("all coefficients are 0; give measured ones")
         return self
 
@@ -77,6 +83,12 @@ class SourceSpec(Strict):
     """Mean absolute relative error of the fit; 2 % is 0.02."""
     points: Count | None = None
     """Measured points behind the fit."""
+    error_worst: NotNegative | None = None
+    """Greatest absolute relative error of the fit."""
+    spread: NotNegative | None = None
+    """Relative standard deviation of repeated measurements."""
+    sha256: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(default_factory=list)
+    """Hashes of the files behind the fit."""
 
 
 class PartSpec(Strict):

@@ -1,7 +1,7 @@
 """Measurement files -> measurements. A new format is one module and one line in READERS."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def read(
     if type(found) not in reader.kinds:
         wanted = " or ".join(KINDS[kind] for kind in reader.kinds)
         raise refused(found.file, f"is {KINDS[type(found)]}, and {format} files are {wanted}")
-    return reader.parse(found, given)
+    return replace(reader.parse(found, given), sha256=found.sha256)
 
 
 def _detected(found: Table | Document | Arrays) -> str:

@@ -1,6 +1,7 @@
 """A file opened as what its first bytes say it is; gzip is unpacked."""
 
 import gzip
+import hashlib
 import io
 import zlib
 from pathlib import Path
@@ -19,21 +20,27 @@ JSON_BEGINS = ("{", "[")
 def opened(path: Path) -> Table | Document | Arrays:
     """Raises InputError where the file cannot be read."""
     try:
-        content = path.read_bytes()
-        if content.startswith(GZIP_MAGIC):
-            with gzip.open(io.BytesIO(content)) as packed:
+        stored = content = path.read_bytes()
+        if stored.startswith(GZIP_MAGIC):
+            with gzip.open(io.BytesIO(stored)) as packed:
                 content = packed.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise refused(str(path), f"cannot be read: {reason}") from None
     if len(content) > MOST_BYTES:
         raise refused(str(path), f"holds more than {MOST_BYTES:,} bytes")
+    found = _unpacked(str(path), content)
+    found.sha256 = hashlib.sha256(stored).hexdigest()
+    return found
+
+
+def _unpacked(file: str, content: bytes) -> Table | Document | Arrays:
     if content.startswith(ZIP_MAGIC):
-        return arrays_of(str(path), content, MOST_BYTES)
+        return arrays_of(file, content, MOST_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refused(str(path), f"is no UTF-8 text: {error}") from None
+        raise refused(file, f"is no UTF-8 text: {error}") from None
     if text.lstrip().startswith(JSON_BEGINS):
-        return document_of(str(path), text)
-    return table_of(str(path), text)
+        return document_of(file, text)
+    return table_of(file, text)

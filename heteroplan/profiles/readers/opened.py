@@ -16,6 +16,8 @@ class Opened:
 
     file: str
     problems: list[InputProblem] = field(default_factory=list, kw_only=True)
+    sha256: str = field(default="", kw_only=True)
+    """Of the file's bytes, in hexadecimal."""
 
     @property
     def names(self) -> frozenset[str]:

@@ -68,3 +68,5 @@ class Reading:
     """KV cache of a decode replica by GPU type and GPUs, where the file says it [tokens]."""
     model: str | None = None
     """As the file calls it; None where it does not."""
+    sha256: str = ""
+    """Of the file's bytes, in hexadecimal."""
