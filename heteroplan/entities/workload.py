@@ -1,8 +1,9 @@
 """A workload: one model served to users, its engines, its demand and its promises."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from heteroplan.entities.network import Affinity, Leaf, Network
 
@@ -67,11 +68,30 @@ class DecodeCoefficients:
 
 
 @dataclass(frozen=True, slots=True)
+class TtftCoefficients:
+    """Mean TTFT of an aggregated replica [ms]:
+
+    base + per_token * isl + (per_request + per_request_token * isl) * requests in flight.
+    """
+
+    base_ms: float
+    ms_per_token: float
+    ms_per_request: float
+    ms_per_request_token: float
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A closed range that measurements cover."""
 
     low: float
     high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Self:
+        """From the least to the greatest of `values`, one at least."""
+        found = list(values)
+        return cls(min(found), max(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +136,8 @@ class Engine:
     """From the last new request to giving the GPUs back [s]."""
     prefill: PrefillCoefficients | None = None
     decode: DecodeCoefficients | None = None
+    ttft: TtftCoefficients | None = None
+    """Of an aggregated engine measured end to end, whose `prefill` is what it takes from decode."""
     kv_tokens: int | None = None
     """KV cache that fits a replica [tokens]."""
     batch_tokens_range: Span | None = None

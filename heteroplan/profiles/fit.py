@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean, median, pstdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -39,6 +39,11 @@ class FitError:
     mape: float
     """Mean over the points."""
     worst: float
+
+    @classmethod
+    def of(cls, off: "Floats") -> Self:
+        """Of [point] absolute relative errors."""
+        return cls(mape=float(off.mean()), worst=float(off.max()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +132,12 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
         coefficients=coefficients(constant, linear, other, curve.floor_ms),
         points=len(settings),
         measurements=len(used),
-        seen=_error(np.abs(curve.errors(columns, latency_ms))),
-        held_out=_error(np.abs(left_out)) if len(left_out) else None,
+        seen=FitError.of(np.abs(curve.errors(columns, latency_ms))),
+        held_out=FitError.of(np.abs(left_out)) if len(left_out) else None,
         spread=_spread(repeats),
-        batch_tokens_range=_span([p.batch * p.tokens for p in settings]) if prefill else None,
-        batch_range=None if prefill else _span([p.batch for p in settings]),
-        context_range=None if prefill else _span([p.context for p in settings]),
+        batch_tokens_range=Span.of(p.batch * p.tokens for p in settings) if prefill else None,
+        batch_range=None if prefill else Span.of(p.batch for p in settings),
+        context_range=None if prefill else Span.of(p.context for p in settings),
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
     )
 
@@ -231,10 +236,6 @@ def _spread(repeats: Sequence[Sequence[Measurement]]) -> float | None:
     return sqrt(fmean(squares)) if squares else None
 
 
-def _span(values: Sequence[float]) -> Span:
-    return Span(min(values), max(values))
-
-
 def _forms(settings: Sequence[Measurement]) -> tuple[Form, ...]:
     if settings[0].phase is Role.PREFILL:
         return PREFILL_FORMS
@@ -252,10 +253,6 @@ def _columns(settings: Sequence[Measurement]) -> tuple["Floats", "Floats"]:
         for p in settings
     ]
     return np.array(factors, dtype=float), np.array([p.latency_ms for p in settings], dtype=float)
-
-
-def _error(off: "Floats") -> FitError:
-    return FitError(mape=float(off.mean()), worst=float(off.max()))
 
 
 def _inner(settings: Sequence[Measurement]) -> "Indices":

@@ -1,8 +1,9 @@
-"""One measured latency: what every measurement reader yields and every fit takes."""
+"""What every measurement reader yields and every fit takes."""
 
 from dataclasses import dataclass
 
 from heteroplan.entities.workload import Role, SourceKind
+from heteroplan.units import MS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,62 @@ class Measurement:
     """Of the whole batch, or of the step [ms]."""
     source: SourceKind = SourceKind.MEASURED
     """MEASURED, or MODELLED where a tool estimated it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Means of whole requests that an engine answered under one steady load."""
+
+    gpu: str
+    """GPU type name."""
+    gpus: int
+    """GPUs of an aggregated or decode replica."""
+    isl: float
+    """Input tokens a request."""
+    osl: float
+    """Output tokens a request, more than 1."""
+    concurrency: float
+    """Requests in flight, waiting ones included, in all replicas together."""
+    ttft_ms: float
+    """Time to first token, queueing included [ms]."""
+    tpot_ms: float
+    """Time a further output token [ms]."""
+    variant: str = ""
+    """What else tells the engine from others of its GPU type and size: backend, precision, ..."""
+    replicas: int = 1
+    """Aggregated or decode replicas that shared the load."""
+    prefill_gpus: int | None = None
+    """GPUs of a prefill replica; None where engines are aggregated."""
+    prefill_replicas: int = 1
+
+    @property
+    def decoding_ms(self) -> float:
+        """From the first token to the last [ms]."""
+        return self.tpot_ms * (self.osl - 1.0)
+
+    @property
+    def rate_rps(self) -> float:
+        """Requests/s of all replicas together, by Little's law."""
+        return self.concurrency / (self.ttft_ms + self.decoding_ms) * MS_PER_S
+
+    @property
+    def batch(self) -> float:
+        """Sequences that a replica decodes at a time, by Little's law."""
+        return self.rate_rps * self.decoding_ms / MS_PER_S / self.replicas
+
+    @property
+    def context(self) -> float:
+        """Tokens of a sequence halfway through its output."""
+        return self.isl + self.osl / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """Requests/s that one replica serves at an SLO, as a tool says it for one request shape."""
+
+    gpu: str
+    gpus: int
+    isl: float
+    osl: float
+    capacity_rps: float
+    """0 where the SLO is missed."""

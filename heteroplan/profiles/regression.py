@@ -65,6 +65,16 @@ class Curve:
         return errors
 
 
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What coefficients are expected to be, before the points are seen."""
+
+    values: "Floats"
+    """[column], all above 0."""
+    weight: float
+    """Of a coefficient that is off by all of its value, in relative errors of a point."""
+
+
 def fitted(form: Form, columns: "Floats", latency_ms: "Floats") -> Curve:
     """The curve of `form` through [point, column] factors and [point] latencies.
 
@@ -72,15 +82,15 @@ def fitted(form: Form, columns: "Floats", latency_ms: "Floats") -> Curve:
     many, most of the points lie, in order of latency; one without a floor where none is flat.
     """
     if not form.floored:
-        return Curve(_least(form.terms, columns, latency_ms))
+        return Curve(least(form.terms, columns, latency_ms))
     import numpy as np
 
     tried = [
-        Curve(_least(form.terms, columns[above], latency_ms[above]), floor_ms)
+        Curve(least(form.terms, columns[above], latency_ms[above]), floor_ms)
         for floor_ms, above in _floors(latency_ms, len(latency_ms) - len(form.terms))
     ]
     if not tried:
-        return Curve(_least(form.terms, columns, latency_ms))
+        return Curve(least(form.terms, columns, latency_ms))
     return min(tried, key=lambda curve: float(np.abs(curve.errors(columns, latency_ms)).sum()))
 
 
@@ -133,23 +143,31 @@ def _floors(latency_ms: "Floats", most: int) -> Iterator[tuple[float, "Indices"]
             yield floor_ms, order[low:]
 
 
-def _least(terms: Sequence[int], columns: "Floats", latency_ms: "Floats") -> tuple[float, ...]:
+def least(
+    terms: Sequence[int], columns: "Floats", latency_ms: "Floats", prior: "Prior | None" = None
+) -> tuple[float, ...]:
     """Coefficients of least relative error, none negative, outliers counted linearly (Huber).
 
-    Non-negative least squares over columns scaled to length 1, weighted anew a few times.
+    Non-negative least squares over columns scaled to length 1, weighted anew a few times. With a
+    `prior`, a coefficient that is off by all of its expected value counts like a point whose error
+    is `prior.weight`.
     """
     import numpy as np
     from scipy.optimize import nnls
 
-    relative = columns[:, terms] / latency_ms[:, None]
+    points, terms = len(latency_ms), list(terms)
+    relative, wanted = columns[:, terms] / latency_ms[:, None], np.ones(points)
+    if prior is not None:
+        relative = np.vstack([relative, np.diag(prior.weight / prior.values[terms])])
+        wanted = np.concatenate([wanted, np.full(len(terms), prior.weight)])
     lengths = np.linalg.norm(relative, axis=0)
     lengths[lengths == 0] = 1.0
-    scaled, weights = relative / lengths, np.ones(len(latency_ms))
+    scaled, weights = relative / lengths, np.ones(len(relative))
     for _ in range(REWEIGHTINGS):
-        found, _ = nnls(scaled * weights[:, None], weights)
-        off = np.abs(scaled @ found - 1.0)
+        found, _ = nnls(scaled * weights[:, None], wanted * weights)
+        off = np.abs(scaled[:points] @ found - 1.0)
         deviation = max(MAD_TO_DEVIATION * float(np.median(off)), SMALLEST_ERROR)
-        weights = np.sqrt(np.minimum(1.0, HUBER * deviation / np.maximum(off, deviation)))
+        weights[:points] = np.sqrt(np.minimum(1.0, HUBER * deviation / np.maximum(off, deviation)))
     values = np.zeros(columns.shape[1])
-    values[list(terms)] = found / lengths
+    values[terms] = found / lengths
     return tuple(float(value) for value in values)

@@ -6,7 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from heteroplan.errors import UsageError
-from heteroplan.profiles.readers import aiconfigurator, distserve, dynamo, infera, own, splitwise
+from heteroplan.profiles.readers import (
+    aibrix,
+    aiconfigurator,
+    aiperf,
+    distserve,
+    dynamo,
+    helix,
+    infera,
+    inference_perf,
+    llmd,
+    own,
+    silicon,
+    splitwise,
+    vllm,
+)
 from heteroplan.profiles.readers.arrays import Arrays
 from heteroplan.profiles.readers.document import Document
 from heteroplan.profiles.readers.files import opened
@@ -38,8 +52,15 @@ READERS = {
     "infera": Reader(infera.NAMES, (Document,), infera.parse),
     "distserve": Reader(distserve.NAMES, (Document,), distserve.parse),
     "aiconfigurator": Reader(aiconfigurator.COLUMNS, (Table,), aiconfigurator.parse),
+    "helix": Reader(helix.COLUMNS, (Table,), helix.parse),
+    "silicon": Reader(silicon.COLUMNS, (Table,), silicon.parse),
+    "vllm": Reader(vllm.NAMES, (Document,), vllm.parse),
+    "aiperf": Reader(aiperf.NAMES, (Document,), aiperf.parse),
+    "inference-perf": Reader(inference_perf.NAMES, (Document,), inference_perf.parse),
+    "llm-d": Reader(llmd.NAMES, (Document,), llmd.parse),
+    "aibrix": Reader(aibrix.NAMES, (Document,), aibrix.parse),
 }
-KINDS = {Table: "a CSV table", Document: "a JSON document", Arrays: "an .npz file"}
+KINDS = {Table: "a CSV table", Document: "a JSON or YAML document", Arrays: "an .npz file"}
 
 
 def read(

@@ -1,4 +1,4 @@
-"""A JSON document whose problems are gathered with their paths."""
+"""A JSON or YAML document whose problems are gathered with their paths."""
 
 import json
 import math
@@ -23,13 +23,13 @@ DEPTH = 3
 
 @dataclass(slots=True)
 class Document(Opened):
-    """What one JSON file holds."""
+    """What one JSON or YAML file holds, or the list of what its JSON lines hold."""
 
     content: Json
 
     @property
     def names(self) -> frozenset[str]:
-        """Keys of the first levels."""
+        """Keys of the first levels; of a list those of its first entry."""
         return frozenset(_keys(self.content, DEPTH))
 
     def fitting[T](self, shape: TypeAdapter[T]) -> T:
@@ -58,11 +58,40 @@ class Document(Opened):
 
 
 def document_of(file: str, text: str) -> Document:
-    """Raises InputError where the text is no JSON."""
+    """One JSON text, or JSON lines. Raises InputError where it is neither."""
     try:
         return Document(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) > 1 and all(line.startswith("{") for line in lines):
+            return Document(file, [_line(file, line) for line in enumerate(lines, start=1)])
         raise refused(file, f"is no JSON: {error}", getattr(error, "lineno", 0)) from None
+
+
+def _line(file: str, numbered: tuple[int, str]) -> Json:
+    number, text = numbered
+    try:
+        content: Json = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise refused(file, f"is no JSON: {error}", number) from None
+    return content
+
+
+def yaml_document_of(file: str, text: str) -> Document:
+    """Raises InputError where the text is no YAML, or YAML with aliases."""
+    import yaml
+
+    class Plain(yaml.SafeLoader):
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases are not read")
+            return super().compose_node(parent, index)
+
+    try:
+        return Document(file, yaml.load(text, Plain))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise refused(file, f"is no YAML: {error}", line) from None
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -80,7 +109,9 @@ def _listed(value: Json) -> list[Json]:
 
 
 def _keys(content: Json, depth: int) -> Iterator[str]:
+    if isinstance(content, list) and content:
+        yield from _keys(content[0], depth)
     if depth and isinstance(content, dict):
         for key, value in content.items():
-            yield key
+            yield str(key)
             yield from _keys(value, depth - 1)

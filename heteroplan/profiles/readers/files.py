@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from heteroplan.profiles.readers.arrays import Arrays, arrays_of
-from heteroplan.profiles.readers.document import Document, document_of
+from heteroplan.profiles.readers.document import Document, document_of, yaml_document_of
 from heteroplan.profiles.readers.opened import refused
 from heteroplan.profiles.readers.table import Table, table_of
 
@@ -15,6 +15,7 @@ GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 MOST_BYTES = 1 << 30
 """Of a file, unpacked."""
 JSON_BEGINS = ("{", "[")
+YAML_SUFFIXES = (".yaml", ".yml")
 
 
 def opened(path: Path) -> Table | Document | Arrays:
@@ -41,6 +42,8 @@ def _unpacked(file: str, content: bytes) -> Table | Document | Arrays:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refused(file, f"is no UTF-8 text: {error}") from None
+    if file.removesuffix(".gz").endswith(YAML_SUFFIXES):
+        return yaml_document_of(file, text)
     if text.lstrip().startswith(JSON_BEGINS):
         return document_of(file, text)
     return table_of(file, text)

@@ -1,9 +1,9 @@
 """What a measurement reader is told, and what it hands back."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from heteroplan.profiles.measurement import Measurement
+from heteroplan.profiles.measurement import Measurement, Rated, Run
 from heteroplan.profiles.readers.opened import Opened
 from heteroplan.profiles.readers.table import Row, Table
 
@@ -19,6 +19,10 @@ class Given:
     gpus: int | None = None
     model: str | None = None
     """Which one of a file's models."""
+    layers: int | None = None
+    """Of the model, where times are a layer's."""
+    context: float | None = None
+    """Tokens a sequence of decode steps [tokens]."""
 
     def gpu_of(self, found: Opened) -> str:
         """The GPU type that was measured."""
@@ -36,6 +40,24 @@ class Given:
             found.problem(0, "", "", remedy)
         return self.gpu or "", gpus or 1
 
+    def or_else(self, gpu: str | None, gpus: int | str | None = None) -> "Given":
+        """With what a file says itself where the user says nothing."""
+        size = int(gpus) if gpus is not None and str(gpus).isdigit() and int(gpus) > 0 else None
+        return replace(self, gpu=self.gpu or gpu, gpus=self.gpus or size)
+
+    def layers_of(self, found: Opened) -> int:
+        """Layers of the model."""
+        if self.layers is None:
+            found.problem(0, "", "", "holds times of a layer: give the model's with --layers")
+        return self.layers or 1
+
+    def context_of(self, found: Opened) -> float:
+        """Context of the decode steps [tokens]."""
+        if self.context is None:
+            remedy = "does not say how long its sequences were: give --context-tokens"
+            found.problem(0, "", "", remedy)
+        return self.context or 1.0
+
     def model_of(self, found: Opened, models: Collection[str]) -> str:
         """The only model of a file, or the one given."""
         if len(models) == 1:
@@ -48,25 +70,35 @@ class Given:
             found.problem(0, "", self.model or "", remedy)
         return self.model or ""
 
-    def rows_of(self, table: Table) -> tuple[str, list[Row]]:
-        """The model to take, by the column `model`, and its rows."""
+    def rows_of(self, table: Table, column: str = "model") -> tuple[str, list[Row]]:
+        """The model to take, by a column, and its rows."""
         for line, row in table.rows:
-            if not row["model"]:
-                table.problem(line, "model", "", "is empty")
-        model = self.model_of(table, {row["model"] for _, row in table.rows if row["model"]})
-        return model, [(line, row) for line, row in table.rows if row["model"] == model]
+            if not row[column]:
+                table.problem(line, column, "", "is empty")
+        model = self.model_of(table, {row[column] for _, row in table.rows if row[column]})
+        return model, [(line, row) for line, row in table.rows if row[column] == model]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Measurements of one file and what the reader left out of it."""
 
-    points: tuple[Measurement, ...]
+    points: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
     """What was dropped and why, one sentence each."""
     kv_tokens: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """KV cache of a decode replica by GPU type and GPUs, where the file says it [tokens]."""
     model: str | None = None
     """As the file calls it; None where it does not."""
+    runs: tuple[Run, ...] = ()
+    """End-to-end measurements."""
+    rated: tuple[Rated, ...] = ()
+    """Capacities at an SLO that the file states."""
     sha256: str = ""
     """Of the file's bytes, in hexadecimal."""
+
+    @property
+    def engines(self) -> set[tuple[str, int]]:
+        """GPU types and GPUs of what was measured."""
+        found: tuple[Measurement | Run | Rated, ...] = (*self.points, *self.runs, *self.rated)
+        return {(each.gpu, each.gpus) for each in found}

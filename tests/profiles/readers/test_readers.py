@@ -143,5 +143,7 @@ def test_a_file_that_may_be_of_two_formats_is_not_guessed(
 def test_a_format_of_another_kind_of_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_bytes(OWN)
-    with pytest.raises(InputError, match="is a CSV table, and infera files are a JSON document"):
+    with pytest.raises(
+        InputError, match="is a CSV table, and infera files are a JSON or YAML document"
+    ):
         read(path, "infera")

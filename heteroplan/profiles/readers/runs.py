@@ -1,0 +1,23 @@
+"""What end-to-end readers have in common: which runs say something, and what is noted."""
+
+from collections.abc import Sequence
+
+from heteroplan.profiles.measurement import Run
+from heteroplan.profiles.readers.reading import Reading
+
+SATURATED_MS = 60_000.0
+"""TTFT above which a run shows the length of its queue and nothing of the engine [ms]."""
+
+
+def reading(
+    runs: Sequence[Run], notes: Sequence[str] = (), *, failed: int = 0, model: str | None = None
+) -> Reading:
+    """The runs without saturated ones; `failed` is the number of requests that failed in them."""
+    kept = tuple(run for run in runs if run.ttft_ms <= SATURATED_MS)
+    told = list(notes)
+    if len(kept) < len(runs):
+        seconds = SATURATED_MS / 1000
+        told.append(f"left out {len(runs) - len(kept)} runs with a TTFT above {seconds:g} s")
+    if failed:
+        told.append(f"{failed} requests failed; times are of those that did not")
+    return Reading(notes=tuple(told), runs=kept, model=model)

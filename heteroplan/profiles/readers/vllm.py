@@ -1,0 +1,88 @@
+"""`vllm bench serve --save-result` (one JSON object) and `--append-result` (JSON lines).
+
+Times are milliseconds, lengths are sums over the requests that were answered. SGLang's
+`bench_serving` writes the names used here with the same meaning. Neither says on what the engine
+ran, but `--metadata gpu=... tensor_parallel_size=...` may have been given. vLLM,
+vllm/benchmarks/serve.py (Apache-2.0).
+"""
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from heteroplan.profiles.measurement import Run
+from heteroplan.profiles.readers import runs
+from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.units import MS_PER_S
+
+NAMES = (
+    "completed",
+    "total_input_tokens",
+    "total_output_tokens",
+    "request_throughput",
+    "mean_ttft_ms",
+    "mean_tpot_ms",
+    "max_concurrency",
+    "num_prompts",
+)
+
+
+class _Result(BaseModel):
+    completed: int = Field(ge=0, strict=True)
+    total_input_tokens: int = Field(ge=0, strict=True)
+    total_output_tokens: int = Field(ge=0, strict=True)
+    request_throughput: float = Field(ge=0, allow_inf_nan=False)
+    mean_ttft_ms: float = Field(ge=0, allow_inf_nan=False)
+    mean_tpot_ms: float = Field(ge=0, allow_inf_nan=False)
+    num_prompts: int | str | None = None
+    failed: int | None = None
+    model_id: str | None = None
+    gpu: str | None = None
+    tensor_parallel_size: str | int | None = None
+
+    @property
+    def decodes(self) -> bool:
+        """Whether requests were answered with more than one token each."""
+        return self.total_output_tokens > self.completed > 0 < self.mean_tpot_ms
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that failed; older versions do not count them."""
+        if self.failed is not None:
+            return self.failed
+        asked = self.num_prompts if isinstance(self.num_prompts, int) else self.completed
+        return max(0, asked - self.completed)
+
+
+SHAPE = TypeAdapter(list[_Result])
+ONE = TypeAdapter(_Result)
+
+
+def parse(document: Document, given: Given) -> Reading:
+    """One run a result. Raises InputError with every problem."""
+    many = isinstance(document.content, list)
+    results = document.fitting(SHAPE) if many else [document.fitting(ONE)]
+    model = given.model_of(document, {each.model_id for each in results if each.model_id} or {""})
+    mine = [each for each in results if each.model_id in (None, "", model)]
+    found = [_run(document, given, each) for each in mine if each.decodes]
+    document.done()
+    notes = []
+    if len(found) < len(mine):
+        count = len(mine) - len(found)
+        notes.append(f"left out {count} runs of {document.file} without a second output token")
+    failed = sum(each.unanswered for each in mine)
+    return runs.reading(found, notes, failed=failed, model=model or None)
+
+
+def _run(document: Document, given: Given, result: _Result) -> Run:
+    gpu, gpus = given.or_else(result.gpu, result.tensor_parallel_size).engine_of(document)
+    osl = result.total_output_tokens / result.completed
+    in_flight_ms = result.mean_ttft_ms + result.mean_tpot_ms * (osl - 1.0)
+    return Run(
+        gpu=gpu,
+        gpus=gpus,
+        isl=result.total_input_tokens / result.completed,
+        osl=osl,
+        concurrency=result.request_throughput * in_flight_ms / MS_PER_S,
+        ttft_ms=result.mean_ttft_ms,
+        tpot_ms=result.mean_tpot_ms,
+    )
