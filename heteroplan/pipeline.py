@@ -8,14 +8,14 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Engine, Role
 from heteroplan.errors import (
     ExitCode,
     HeteroplanError,
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from heteroplan.outputs.explanation import Explanation
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.outputs.solve_trace import SolveTrace
-    from heteroplan.profiles.fit import Fit, Within
-    from heteroplan.profiles.readers.reading import Reading
+    from heteroplan.profiles.fit import Within
+    from heteroplan.profiles.fitted import Fitted
+    from heteroplan.profiles.readers.reading import Given, Reading
     from heteroplan.profiles.replica import Asked
-    from heteroplan.profiles.report import Origin
+    from heteroplan.profiles.report import Wanted
 
 type Stop = Callable[[], bool]
 """True when a solve should end with the best plan so far."""
@@ -243,80 +244,67 @@ def demand(
 class FitResult:
     """What `fit` found."""
 
-    fits: "tuple[Fit, ...]"
+    fitted: "tuple[Fitted, ...]"
     notes: tuple[str, ...]
     """Rows and engines that were left out, and why."""
-    kv_tokens: Mapping[tuple[str, int], int]
-    """KV cache of a decode replica by GPU type and GPUs, where the files say it [tokens]."""
-    origins: "Mapping[tuple[str, int, Role], Sequence[Origin]]"
-    """Files by GPU type, GPUs and phase."""
 
 
 def fit(
     files: Sequence[str],
     *,
     format: str | None = None,  # noqa: A002
-    gpu: str | None = None,
-    gpus: int | None = None,
-    model: str | None = None,
+    given: "Given | None" = None,
     within: "Within | None" = None,
+    shape: tuple[float, float] | None = None,
 ) -> FitResult:
     """Coefficients, errors and ranges of every engine measured in `files`.
 
-    `gpu` and `gpus` keep one GPU type and one size of replica, and are those of files that do not
-    say on what they were measured; `model` is the one to take of a file with several. Raises
-    InputError where nothing can be fitted and for every problem of the files, UsageError where
-    something is to be given.
+    `given` is what the files do not say, and keeps its GPU type and size where they do; `shape` is
+    the input and output tokens of requests, for files that state capacities. Raises InputError
+    where nothing can be fitted and for every problem of the files, UsageError where something is to
+    be given.
     """
     from heteroplan.profiles.fit import ALL
     from heteroplan.profiles.readers import read
     from heteroplan.profiles.readers.reading import Given
-    from heteroplan.profiles.report import fit_all
+    from heteroplan.profiles.report import Wanted
 
-    given = Given(gpu, gpus, model)
-    readings: list[Reading] = []
+    given = given or Given()
+    readings: list[tuple[str, Reading]] = []
     problems: list[InputProblem] = []
     for file in files:
         try:
-            readings.append(read(Path(file), format, given))
+            readings.append((file, read(Path(file), format, given)))
         except InputError as error:
             problems += error.problems
     if not problems:
-        problems += _mixed(files, readings)
+        problems += _mixed(readings)
     if problems:
         raise InputError(problems)
-    points = [point for reading in readings for point in reading.points]
-    report = fit_all(points, gpu=gpu, gpus=gpus, within=within or ALL)
-    if not report.fits:
-        measured = ", ".join(sorted({f"{point.gpu} x{point.gpus}" for point in points}))
-        left_out = "; ".join(note for reading in readings for note in reading.notes)
-        nothing = f"nothing to fit; measured are {measured or 'none'}" + f" ({left_out})" * bool(
-            left_out
-        )
+    return fitted(readings, Wanted(given.gpu, given.gpus, within or ALL, shape))
+
+
+def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitResult:
+    """Fits of what was read, each reading with the name of its file."""
+    from heteroplan.profiles.report import fit_all
+
+    report = fit_all([(Path(file).name, reading) for file, reading in readings], wanted)
+    notes = tuple(note for _, reading in readings for note in reading.notes)
+    if not report.fitted:
+        measured = {f"{gpu} x{gpus}" for _, each in readings for gpu, gpus, _ in each.engines}
+        left_out = f" ({'; '.join(notes)})" if notes else ""
+        nothing = f"nothing to fit; measured are {', '.join(sorted(measured)) or 'none'}{left_out}"
+        files = ", ".join(file for file, _ in readings)
         reasons = report.skipped or (nothing,)
-        raise InputError(InputProblem(", ".join(files), 0, "", "", why) for why in reasons)
-    notes = tuple(note for reading in readings for note in reading.notes)
-    kv_tokens = {engine: held for each in readings for engine, held in each.kv_tokens.items()}
-    return FitResult(report.fits, notes + report.skipped, kv_tokens, _origins(files, readings))
+        raise InputError(InputProblem(files, 0, "", "", why) for why in reasons)
+    return FitResult(report.fitted, notes + report.skipped)
 
 
-def _origins(
-    files: Sequence[str], readings: "Sequence[Reading]"
-) -> "dict[tuple[str, int, Role], list[Origin]]":
-    from heteroplan.profiles.report import Origin
-
-    found: dict[tuple[str, int, Role], list[Origin]] = {}
-    for file, reading in zip(files, readings, strict=True):
-        for engine in {(point.gpu, point.gpus, point.phase) for point in reading.points}:
-            found.setdefault(engine, []).append(Origin(Path(file).name, reading.sha256))
-    return found
-
-
-def _mixed(files: Sequence[str], readings: "Sequence[Reading]") -> Iterator[InputProblem]:
+def _mixed(readings: "Sequence[tuple[str, Reading]]") -> Iterator[InputProblem]:
     """A fit over two models would be of neither."""
     models: dict[tuple[str, int, Role], str] = {}
-    for file, reading in zip(files, readings, strict=True):
-        for engine in {(point.gpu, point.gpus, point.phase) for point in reading.points}:
+    for file, reading in readings:
+        for engine in reading.engines:
             if reading.model and models.setdefault(engine, reading.model) != reading.model:
                 other = models[engine]
                 remedy = f"is of {reading.model}, another file of {other}; fit one at a time"
@@ -324,35 +312,30 @@ def _mixed(files: Sequence[str], readings: "Sequence[Reading]") -> Iterator[Inpu
                 return
 
 
-def replicas(
-    fits: "Sequence[Fit]", asked: "Asked", kv_tokens: Mapping[tuple[str, int], int]
-) -> "list[tuple[Fit, OperatingPoint]]":
-    """What one replica of each fitted engine serves; see `profiles.replica.replica_at`."""
+def replicas(fitted: "Sequence[Fitted]", asked: "Asked") -> "list[tuple[Engine, OperatingPoint]]":
+    """What one replica of each engine serves; see `profiles.replica.replica_at`."""
     from heteroplan.profiles.replica import replica_at
 
-    return [(each, replica_at(each, asked, kv_tokens.get((each.gpu, each.gpus)))) for each in fits]
+    return [(each.engine, replica_at(each.engine, asked)) for each in fitted]
 
 
 def profile(
     model: str,
-    found: FitResult,
+    fitted: "Sequence[Fitted]",
     *,
     kv_bytes_per_token: float | None = None,
-    kv_tokens: Mapping[tuple[str, int], int] | None = None,
     startup_s: float = 0.0,
     drain_s: float = 0.0,
 ) -> str:
-    """profile.yaml of what `fit` found; see `profiles.report.profile_yaml`."""
-    from heteroplan.profiles.report import profile_yaml
+    """profile.yaml of what `fit` found; see `profiles.profile_file.profile_yaml`."""
+    from heteroplan.profiles.profile_file import profile_yaml
 
     return profile_yaml(
         model,
-        found.fits,
+        [each.engine for each in fitted],
         kv_bytes_per_token=kv_bytes_per_token,
-        kv_tokens=kv_tokens,
         startup_s=startup_s,
         drain_s=drain_s,
-        origins=found.origins,
     )
 
 

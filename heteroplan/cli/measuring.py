@@ -83,8 +83,7 @@ def fit(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="heteroplan, splitwise, dynamo, infera, distserve or aiconfigurator; "
-            "default: by the names inside.",
+            help="Such as vllm (a wrong one lists them all); default: by the names inside.",
         ),
     ] = None,
     gpu: Annotated[
@@ -109,6 +108,13 @@ def fit(
         typer.Option(
             metavar="NAME", help="Model of the profile, for --out; of several in a file, which."
         ),
+    ] = None,
+    layers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of the model, for times of a layer.")
+    ] = None,
+    context_tokens: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="TOKENS", help="Of decode steps, for files without them."),
     ] = None,
     kv_tokens: Annotated[
         list[Any] | None,
@@ -147,34 +153,38 @@ def fit(
 ) -> None:
     """Measurements to a profile, with its error."""
     from heteroplan import pipeline
-    from heteroplan.outputs.console import render_fit, render_replicas
+    from heteroplan.outputs.fits import render_fits, render_replicas
     from heteroplan.profiles.fit import Within
+    from heteroplan.profiles.fitted import with_kv_tokens
+    from heteroplan.profiles.readers.reading import Given
 
-    asked = options.asked(isl, osl, ttft_ms, itl_ms, percentile)
+    shape = options.shape(isl, osl)
+    asked = options.asked(shape, ttft_ms, itl_ms, percentile)
     if out is not None and model is None:
         raise UsageError("--out needs --model, the name that scenarios call the model by")
     result = pipeline.fit(
         measurements,
         format=format,
-        gpu=gpu,
-        gpus=tp,
-        model=model,
+        given=Given(gpu, tp, model, layers, context_tokens),
         within=Within(batch_tokens=tokens, batch=batch, context=context),
+        shape=shape,
     )
     say(result.notes)
-    decode_engines = [(f.gpu, f.gpus) for f in result.fits if f.phase is Role.DECODE]
-    held = {**result.kv_tokens, **options.kv_tokens_by_engine(kv_tokens or (), decode_engines)}
+    decoding = [each.engine for each in result.fitted if each.engine.role is not Role.PREFILL]
+    held = options.kv_tokens_by_engine(
+        kv_tokens or (), [(engine.gpu, engine.gpus) for engine in decoding]
+    )
+    fitted = with_kv_tokens(result.fitted, held)
     if out != STDOUT:
-        show(lambda console: render_fit(result.fits, console))
+        show(lambda console: render_fits(fitted, console))
     if out != STDOUT and asked is not None:
-        replicas = pipeline.replicas(result.fits, asked, held)
+        replicas = pipeline.replicas(fitted, asked)
         show(lambda console: render_replicas(replicas, asked, console))
     if out is not None and model is not None:
         text = pipeline.profile(
             model,
-            result,
+            fitted,
             kv_bytes_per_token=kv_bytes_per_token,
-            kv_tokens=held,
             startup_s=startup_s,
             drain_s=drain_s,
         )

@@ -65,24 +65,30 @@ def kv_tokens_by_engine(
 
 
 def asked(
-    isl: float | None,
-    osl: float | None,
+    shape: tuple[float, float] | None,
     ttft_ms: float | None,
     itl_ms: float | None,
     percentile: float,
 ) -> "Asked | None":
-    """What a replica is asked for; None where nothing is. Raises UsageError for half of it."""
+    """What a replica is asked for; None where no SLO is given. Raises UsageError for half of it."""
     from heteroplan.profiles.replica import Asked
 
-    given = {"--isl": isl, "--osl": osl, "--ttft-ms": ttft_ms, "--itl-ms": itl_ms}
-    missing = [option for option, value in given.items() if value is None]
-    if len(missing) == len(given):
+    if ttft_ms is None and itl_ms is None:
         return None
-    if isl is None or osl is None or ttft_ms is None or itl_ms is None:
+    given = {"--isl and --osl": shape, "--ttft-ms": ttft_ms, "--itl-ms": itl_ms}
+    missing = [option for option, value in given.items() if value is None]
+    if shape is None or ttft_ms is None or itl_ms is None:
         raise UsageError(f"what a replica serves also needs {', '.join(missing)}")
     if not 0 < percentile < 1:
         raise UsageError(f"--percentile {percentile:g}: must lie between 0 and 1, such as 0.95")
-    return Asked(RequestClass("all", 1.0, isl, osl), Slo(ttft_ms, itl_ms, percentile))
+    return Asked(RequestClass("all", 1.0, *shape), Slo(ttft_ms, itl_ms, percentile))
+
+
+def shape(isl: float | None, osl: float | None) -> tuple[float, float] | None:
+    """Input and output tokens of a request; None where neither is given. Raises UsageError."""
+    if (isl is None) != (osl is None):
+        raise UsageError("--isl and --osl are given together or not at all")
+    return None if isl is None or osl is None else (isl, osl)
 
 
 def share(text: str) -> float:

@@ -25,6 +25,7 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
     Span,
+    TtftCoefficients,
     Workload,
 )
 from heteroplan.inputs.align import AlignedDemand
@@ -149,6 +150,7 @@ def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
         drain_s=spec.drain_s,
         prefill=_prefill(spec.prefill),
         decode=_decode(spec.decode),
+        ttft=None if spec.ttft is None else TtftCoefficients(**spec.ttft.model_dump()),
         kv_tokens=spec.kv_tokens,
         batch_tokens_range=_span(spec.range.batch_tokens),
         batch_range=_span(spec.range.batch),

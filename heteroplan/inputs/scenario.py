@@ -308,7 +308,7 @@ def _fitting[T: BaseModel](model: type[T], data: object) -> T | None:
 
 
 def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engine:
-    from heteroplan.profiles.fit import fitted_engine
+    from heteroplan.profiles.fitted import measured_engine
     from heteroplan.profiles.readers import read
     from heteroplan.profiles.readers.reading import Given
 
@@ -316,6 +316,6 @@ def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engi
     if engine.kv_tokens is None and engine.role is not Role.PREFILL:
         engine = replace(engine, kv_tokens=reading.kv_tokens.get((engine.gpu, engine.gpus)))
     try:
-        return fitted_engine(engine, reading.points, origin, reading.sha256)
+        return measured_engine(engine, reading, origin)
     except ValueError as error:
         raise UnreadableError(str(error)) from error

@@ -8,10 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from heteroplan.demand.curve import Curve
-from heteroplan.entities.capacity import OperatingPoint
 from heteroplan.entities.plan import Baseline, Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
-from heteroplan.entities.workload import SourceKind
 from heteroplan.outputs.check_report import CheckRow
 from heteroplan.outputs.leaf_table import leaf_table
 from heteroplan.outputs.pool_lines import short_engines, shortest_pool_lines
@@ -39,8 +37,6 @@ from heteroplan.outputs.words import (
     used_candidates,
     verdict,
 )
-from heteroplan.profiles.fit import Fit
-from heteroplan.profiles.replica import Asked
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan_document import HorizonPart
@@ -92,69 +88,6 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
             Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
             Text(row.short_note),
         )
-    print_trimmed(table, console)
-
-
-def render_fit(fits: Sequence[Fit], console: Console) -> None:
-    """One line an engine and phase: points, errors and the measured range."""
-    table = plain_table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
-                        ("points", "right"), ("MAPE", "right"), ("held out", "right"),
-                        ("worst", "right"), ("repeats", "right"), ("range", "left"))  # fmt: skip
-    table.columns[-1].no_wrap = False
-    for fit in fits:
-        table.add_row(
-            Text(fit.gpu),
-            str(fit.gpus),
-            fit.phase.value,
-            str(fit.points),
-            percent(fit.seen.mape),
-            "" if fit.held_out is None else percent(fit.held_out.mape),
-            percent(fit.error.worst),
-            "" if fit.spread is None else f"±{percent(fit.spread)}",
-            Text(_fit_range(fit)),
-        )
-    print_trimmed(table, console)
-    console.print(
-        Text(
-            "MAPE of the points fitted; held out, worst: errors at points left out in turn; "
-            "repeats: standard deviation of what was measured again; "
-            "range: tokens of a prefill batch; decode batch x context tokens",
-            style="dim",
-        )
-    )
-    modelled = [
-        f"{fit.gpu} x{fit.gpus} {fit.phase}" for fit in fits if fit.kind is SourceKind.MODELLED
-    ]
-    if modelled:
-        which = "all of these" if len(modelled) == len(fits) else ", ".join(modelled)
-        console.print(Text(f"not measured, another tool's model: {which}", style="yellow"))
-
-
-def render_replicas(
-    replicas: Sequence[tuple[Fit, OperatingPoint]], asked: Asked, console: Console
-) -> None:
-    """What one replica of each engine serves, and what keeps it from more."""
-    shape, slo = asked.shape, asked.slo
-    table = plain_table(console, ("GPU", "left"), ("GPUs", "right"), ("phase", "left"),
-                        ("requests/s", "right"), ("batch", "right"),
-                        ("limited by", "left"))  # fmt: skip
-    table.columns[-1].no_wrap = False
-    for fit, point in replicas:
-        table.add_row(
-            Text(fit.gpu),
-            str(fit.gpus),
-            fit.phase.value,
-            figure(point.capacity_rps),
-            "" if point.batch is None else figure(point.batch),
-            Text(point.reason or point.limited_by.value.replace("_", " ")),
-        )
-    console.print()
-    console.print(
-        Text(
-            f"one replica, {shape.isl:g} tokens in, {shape.osl:g} out, "
-            f"P{100 * slo.percentile:g} of TTFT {slo.ttft_ms:g} ms and ITL {slo.itl_ms:g} ms:"
-        )
-    )
     print_trimmed(table, console)
 
 
@@ -305,8 +238,3 @@ def _supply_table(supply: Sequence[SupplyUse], console: Console) -> Table:
         share = percent(sum(use.held) / total) if total else ""
         table.add_row(Text(use.node_type), f"{use.held[peak]:,}", f"{use.supply[peak]:,}", share)
     return table
-
-
-def _fit_range(fit: Fit) -> str:
-    spans = (fit.batch_tokens_range, fit.batch_range, fit.context_range)
-    return " x ".join(f"{span.low:g}-{span.high:g}" for span in spans if span)

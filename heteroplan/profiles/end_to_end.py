@@ -5,7 +5,10 @@ With B sequences decoding at a time on a replica and N requests in flight for ea
     TPOT [ms] = base + per_sequence * B + per_context_token * B * context
                 + prefill_token * B * isl / (osl - 1)             (aggregated engines only)
     TTFT [ms] = base + per_token * isl + (per_request + per_request_token * isl) * N
+                + queue * decoding * max(0, N - M) / M
 
+M sequences fit the KV cache or the engine's limit: of what is left N - M wait, and M leave in each
+decoding time. How many tokens fit is seen where a first token takes long beside the others.
 The last term of TPOT is what prompts take from decode: r * TPOT * s requests' prefill of
 s = prefill_token * isl fall into a token's time, and r * TPOT = B / (osl - 1). B is not known
 beforehand: B = N * decoding / (TTFT + decoding), a fixed point that `predicted` solves. Engines of
@@ -13,19 +16,27 @@ one GPU type lend each other what a few runs leave open: the coefficients of all
 as a + b / GPUs, are expected of each (shrinkage; Gelman et al., Bayesian Data Analysis, chapter 5).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor, inf
+from statistics import median
 from typing import TYPE_CHECKING
 
-from heteroplan.entities.workload import DecodeCoefficients, Span, TtftCoefficients
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    PrefillCoefficients,
+    Span,
+    TtftCoefficients,
+)
 from heteroplan.profiles.fit import FitError
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.regression import Prior, least
+from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
     from heteroplan.profiles.regression import Floats
 
-FEWEST_RUNS = 6
+FEWEST_RUNS = 3
 """From which an engine gets coefficients of its own."""
 FOLDS = 5
 """Every fifth run is left out, each in turn."""
@@ -33,6 +44,10 @@ TPOT_WEIGHT, TTFT_WEIGHT = 0.17, 0.32
 """Pull of the other engines; squared 0.03 and 0.1."""
 LEAST_SHARE = 0.02
 """Of a latency that a term is expected to have at least."""
+QUEUED = 0.25
+"""Share of its decoding time that a request waits for its first token once replicas are full."""
+MANY, FEWEST_FULL = 8, 2
+"""Requests in flight, and runs like that, from which one can tell."""
 STARTS_MS = (20.0, 300.0)
 """TPOT and TTFT from which the fixed point is sought."""
 ITERATIONS = 100
@@ -41,6 +56,20 @@ DAMPING = 0.5
 type EngineKey = tuple[str, int, str, int | None]
 """GPU type, GPUs, variant, GPUs of a prefill replica."""
 type Values = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """What TPOT and TTFT of an engine are made of."""
+
+    tpot: Values
+    ttft: Values
+    kv_tokens: float
+    """Contexts of the sequences decoding at a time, at most [tokens]; infinite where not seen."""
+
+    def limit(self, run: Run) -> float:
+        """Sequences that decode at a time, at most."""
+        return self.kv_tokens / run.context
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +94,15 @@ class RunFit:
     isl_range: Span
     batch_range: Span
     context_range: Span
-    most_prompts_rps: float
-    """Of a prefill replica, as measured [requests/s]."""
+    unqueued: PrefillCoefficients
+    """What a prompt takes of a prefill replica: TTFT with nobody waiting, but no more than leaves
+    room for the requests/s that were measured."""
+    latencies: Latencies
+    """As `predicted` takes them."""
+
+    def is_of(self, run: Run) -> bool:
+        """Whether `run` is of the engine."""
+        return _key(run) == (self.gpu, self.gpus, self.variant, self.prefill_gpus)
 
 
 def fit_runs(runs: Sequence[Run]) -> tuple[list[RunFit], list[str]]:
@@ -94,8 +130,8 @@ def fit_runs(runs: Sequence[Run]) -> tuple[list[RunFit], list[str]]:
     return fits, notes
 
 
-def predicted(run: Run, tpot: Values, ttft: Values) -> tuple[float, float]:
-    """TPOT and TTFT [ms] of an engine with these coefficients under the load of `run`.
+def predicted(run: Run, latencies: Latencies) -> tuple[float, float]:
+    """TPOT and TTFT [ms] of an engine under the load of `run`.
 
     Only lengths, requests in flight and numbers of replicas are taken from it.
     """
@@ -104,8 +140,8 @@ def predicted(run: Run, tpot: Values, ttft: Values) -> tuple[float, float]:
     for _ in range(ITERATIONS):
         share = tpot_ms * tokens / (ttft_ms + tpot_ms * tokens)
         batch = run.concurrency * share / run.replicas
-        next_tpot = _dot(tpot, _tpot_factors(run, batch))
-        next_ttft = _dot(ttft, _ttft_factors(run))
+        next_tpot = _dot(latencies.tpot, _tpot_factors(run, batch))
+        next_ttft = _dot(latencies.ttft, _ttft_factors(run, next_tpot, latencies.limit(run)))
         tpot_ms += DAMPING * (next_tpot - tpot_ms)
         ttft_ms += DAMPING * (next_ttft - ttft_ms)
     return tpot_ms, ttft_ms
@@ -131,15 +167,25 @@ def _tpot_factors(run: Run, batch: float) -> Values:
     return (1.0, batch, batch * run.context, stolen)
 
 
-def _ttft_factors(run: Run) -> Values:
-    replicas = run.replicas if run.prefill_gpus is None else run.prefill_replicas
-    waiting = run.concurrency / replicas
-    return (1.0, run.isl, waiting, waiting * run.isl)
+def _ttft_factors(run: Run, tpot_ms: float, limit: float) -> Values:
+    each = run.concurrency / (run.replicas if run.prefill_gpus is None else run.prefill_replicas)
+    waiting = max(0.0, run.concurrency / run.replicas / limit - 1.0)
+    return (1.0, run.isl, each, each * run.isl, waiting * tpot_ms * (run.osl - 1.0))
 
 
-def _values(runs: Sequence[Run]) -> dict[EngineKey, tuple[Values, Values]]:
-    """Coefficients of TPOT and of TTFT for every engine."""
-    found: dict[EngineKey, tuple[Values, Values]] = {}
+def _kv_tokens(runs: Sequence[Run]) -> float:
+    """Tokens in flight where a first token takes long: then the rest waits outside the batch."""
+    full = [
+        run.batch * run.context
+        for run in runs
+        if run.ttft_ms > QUEUED * run.decoding_ms and run.concurrency >= MANY * run.replicas
+    ]
+    return median(full) if len(full) >= FEWEST_FULL else inf
+
+
+def _values(runs: Sequence[Run]) -> dict[EngineKey, Latencies]:
+    """Coefficients of every engine."""
+    found: dict[EngineKey, Latencies] = {}
     groups: dict[tuple[str, bool], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.gpu, run.prefill_gpus is None), []).append(run)
@@ -172,8 +218,9 @@ class _Shared:
 def _expected(runs: Sequence[Run]) -> Expected:
     import numpy as np
 
-    gpus = np.array([float(_sized(run)) for run in runs])
-    tpot, ttft = _systems(runs)
+    gpus = np.array([float(run.gpus) for run in runs])
+    limits = {key: _kv_tokens(mine) for key, mine in _by_engine(runs).items()}
+    tpot, ttft = _systems(runs, [limits[_key(run)] for run in runs])
     return _shared(*tpot, gpus, TPOT_WEIGHT), _shared(*ttft, gpus, TTFT_WEIGHT)
 
 
@@ -188,41 +235,44 @@ def _shared(columns: "Floats", latency_ms: "Floats", gpus: "Floats", weight: flo
     return _Shared(values[:terms], values[terms:], smallest, weight)
 
 
-def _own(runs: Sequence[Run], expected: Expected) -> tuple[Values, Values]:
-    size = _sized(runs[0])
-    found = [
+def _own(runs: Sequence[Run], expected: Expected) -> Latencies:
+    size, kv_tokens = runs[0].gpus, _kv_tokens(runs)
+    tpot, ttft = [
         least(range(columns.shape[1]), columns, latency_ms, shared.prior(size))
-        for (columns, latency_ms), shared in zip(_systems(runs), expected, strict=True)
+        for (columns, latency_ms), shared in zip(
+            _systems(runs, [kv_tokens] * len(runs)), expected, strict=True
+        )
     ]
-    return found[0], found[1]
-
-
-def _sized(run: Run) -> int:
-    return run.gpus
+    return Latencies(tpot, ttft, kv_tokens)
 
 
 def _systems(
-    runs: Sequence[Run],
+    runs: Sequence[Run], kv_tokens: Sequence[float]
 ) -> tuple[tuple["Floats", "Floats"], tuple["Floats", "Floats"]]:
-    """Factors and latencies of TPOT and of TTFT, at the batches that were measured."""
+    """Factors and latencies of TPOT and of TTFT, at the batches and TPOTs that were measured."""
     import numpy as np
 
     tpot = np.array([_tpot_factors(run, run.batch) for run in runs])
-    ttft = np.array([_ttft_factors(run) for run in runs])
+    ttft = np.array(
+        [
+            _ttft_factors(run, run.tpot_ms, held / run.context)
+            for run, held in zip(runs, kv_tokens, strict=True)
+        ]
+    )
     return (
         (tpot, np.array([run.tpot_ms for run in runs])),
         (ttft, np.array([run.ttft_ms for run in runs])),
     )
 
 
-def _errors(runs: Sequence[Run], values: Mapping[EngineKey, tuple[Values, Values]]) -> "Floats":
+def _errors(runs: Sequence[Run], values: Mapping[EngineKey, Latencies]) -> "Floats":
     """[run, (TPOT, TTFT)] relative errors; NaN where no engine like that was fitted."""
     import numpy as np
 
     off = np.full((len(runs), 2), np.nan)
     for i, run in enumerate(runs):
         if _key(run) in values:
-            tpot_ms, ttft_ms = predicted(run, *values[_key(run)])
+            tpot_ms, ttft_ms = predicted(run, values[_key(run)])
             off[i] = tpot_ms / run.tpot_ms - 1.0, ttft_ms / run.ttft_ms - 1.0
     return off
 
@@ -230,14 +280,14 @@ def _errors(runs: Sequence[Run], values: Mapping[EngineKey, tuple[Values, Values
 def _fit(
     key: EngineKey,
     runs: Sequence[Run],
-    values: tuple[Values, Values],
+    values: Latencies,
     seen: "Floats",
     left_out: "Floats",
 ) -> RunFit:
     import numpy as np
 
     gpu, gpus, variant, prefill_gpus = key
-    base, sequence, context, prompt = values[0]
+    base, sequence, context, prompt = values.tpot
     left_out = left_out[~np.isnan(left_out[:, 0])]
     return RunFit(
         gpu=gpu,
@@ -247,13 +297,28 @@ def _fit(
         runs=len(runs),
         decode=DecodeCoefficients(base, sequence, context),
         prefill_ms_per_token=prompt,
-        ttft=TtftCoefficients(*values[1]),
+        ttft=TtftCoefficients(*values.ttft[:-1]),
         tpot_seen=FitError.of(seen[:, 0]),
         ttft_seen=FitError.of(seen[:, 1]),
         tpot_held_out=FitError.of(left_out[:, 0]),
         ttft_held_out=FitError.of(left_out[:, 1]),
-        isl_range=Span.of(run.isl for run in runs),
+        isl_range=_whole(run.isl for run in runs),
         batch_range=Span.of(run.batch for run in runs),
-        context_range=Span.of(run.context for run in runs),
-        most_prompts_rps=max(run.rate_rps / run.prefill_replicas for run in runs),
+        context_range=_whole(run.context for run in runs),
+        unqueued=_unqueued(runs, values.ttft),
+        latencies=values,
     )
+
+
+def _unqueued(runs: Sequence[Run], ttft: Values) -> PrefillCoefficients:
+    base, token, *_ = ttft
+    load = max(
+        run.rate_rps / run.prefill_replicas * (base + token * run.isl) / MS_PER_S for run in runs
+    )
+    return PrefillCoefficients(base / max(1.0, load), token / max(1.0, load), 0.0)
+
+
+def _whole(lengths: Iterable[float]) -> Span:
+    """Their range, to whole tokens."""
+    span = Span.of(lengths)
+    return Span(floor(span.low), ceil(span.high))

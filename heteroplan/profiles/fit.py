@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 from heteroplan.entities.workload import (
     DecodeCoefficients,
-    Engine,
     PrefillCoefficients,
     Role,
-    Source,
     SourceKind,
     Span,
 )
@@ -47,6 +45,18 @@ class FitError:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """One measured setting beside what the fit says of it."""
+
+    work: float
+    """What the latency grows with."""
+    series: str
+    """Settings that differ only in their work have the same."""
+    measured_ms: float
+    fitted_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """Coefficients of one engine and phase, and how well they hold."""
 
@@ -73,6 +83,8 @@ class Fit:
     """Of a DECODE fit [tokens]."""
     kind: SourceKind
     """FITTED, or MODELLED where any point was."""
+    marks: tuple[Mark, ...] = ()
+    """The settings."""
 
     @property
     def error(self) -> FitError:
@@ -139,59 +151,8 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
         batch_range=None if prefill else Span.of(p.batch for p in settings),
         context_range=None if prefill else Span.of(p.context for p in settings),
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
+        marks=_marks(settings, (curve.errors(columns, latency_ms) + 1.0) * latency_ms),
     )
-
-
-def fitted_engine(
-    engine: Engine, points: Sequence[Measurement], origin: str, sha256: str = ""
-) -> Engine:
-    """`engine` with coefficients, ranges and source from the `points` of its GPU type and size.
-
-    An aggregated engine takes both phases. Ranges that the engine states already limit which
-    points are used. Errors are those held out, of the worse phase. Raises ValueError with a
-    remedy when points are too few.
-    """
-    roles = (Role.PREFILL, Role.DECODE) if engine.role is Role.AGGREGATED else (engine.role,)
-    within = Within(engine.batch_tokens_range, engine.batch_range, engine.context_range)
-    fits = [fit(_of_engine(engine, points, role), within) for role in roles]
-    for found in fits:
-        if isinstance(found.coefficients, PrefillCoefficients):
-            engine = replace(
-                engine, prefill=found.coefficients, batch_tokens_range=found.batch_tokens_range
-            )
-        else:
-            engine = replace(
-                engine,
-                decode=found.coefficients,
-                batch_range=found.batch_range,
-                context_range=found.context_range,
-            )
-    modelled = any(found.kind is SourceKind.MODELLED for found in fits)
-    source = Source(
-        kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
-        origin=origin,
-        error_mape=max(found.error.mape for found in fits),
-        points=sum(found.points for found in fits),
-        error_worst=max(found.error.worst for found in fits),
-        spread=max((found.spread for found in fits if found.spread is not None), default=None),
-        sha256=(sha256,) if sha256 else (),
-    )
-    return replace(engine, source=source)
-
-
-def _of_engine(engine: Engine, points: Sequence[Measurement], phase: Role) -> list[Measurement]:
-    found = [
-        point
-        for point in points
-        if (point.gpu, point.gpus, point.phase) == (engine.gpu, engine.gpus, phase)
-    ]
-    if not found:
-        there = sorted({f"{p.gpu} x{p.gpus} {p.phase}" for p in points})
-        raise ValueError(
-            f"no {phase} measurements of {engine.gpu} x{engine.gpus}; "
-            f"there are {', '.join(there) or 'none'}"
-        )
-    return found
 
 
 def _is_within(point: Measurement, within: Within) -> bool:
@@ -206,6 +167,16 @@ def _is_within(point: Measurement, within: Within) -> bool:
 def _single_prompts(points: list[Measurement]) -> list[Measurement]:
     singles = [point for point in points if point.batch == 1]
     return singles if len({point.tokens for point in singles}) >= FEWEST_POINTS else points
+
+
+def _marks(settings: Sequence[Measurement], fitted_ms: "Floats") -> tuple[Mark, ...]:
+    prefill = settings[0].phase is Role.PREFILL
+    return tuple(
+        Mark(p.batch * p.tokens, "", p.latency_ms, float(fitted))
+        if prefill
+        else Mark(p.batch, f"context {p.context:g}", p.latency_ms, float(fitted))
+        for p, fitted in zip(settings, fitted_ms, strict=True)
+    )
 
 
 def _repeats(points: Sequence[Measurement]) -> list[list[Measurement]]:

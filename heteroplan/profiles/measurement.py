@@ -55,6 +55,16 @@ class Run:
     prefill_replicas: int = 1
 
     @property
+    def engines(self) -> tuple[tuple[str, int, Role], ...]:
+        """GPU types, GPUs and roles of the engines that took part."""
+        if self.prefill_gpus is None:
+            return ((self.gpu, self.gpus, Role.AGGREGATED),)
+        return (
+            (self.gpu, self.prefill_gpus, Role.PREFILL),
+            (self.gpu, self.gpus, Role.DECODE),
+        )
+
+    @property
     def decoding_ms(self) -> float:
         """From the first token to the last [ms]."""
         return self.tpot_ms * (self.osl - 1.0)

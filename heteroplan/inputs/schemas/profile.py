@@ -61,6 +61,22 @@ class DecodeSpec(Strict):
         return self
 
 
+class TtftSpec(Strict):
+    """Mean TTFT of an aggregated engine [ms], n requests in flight:
+
+    base + per token * isl + (per request + per request token * isl) * n.
+    """
+
+    base_ms: NotNegative
+    """Time of an empty prompt with nobody else there [ms]."""
+    ms_per_token: NotNegative
+    """Time a token [ms]."""
+    ms_per_request: NotNegative
+    """Time a request in flight [ms]."""
+    ms_per_request_token: NotNegative
+    """Time a token and request in flight [ms]."""
+
+
 class RangeSpec(Strict):
     """What the measurements cover."""
 
@@ -108,6 +124,9 @@ class PartSpec(Strict):
     """From the last new request to giving the GPUs back [s]; the engine's by default."""
 
 
+_UNDIVIDED = ("prefill", "decode", "ttft", "kv_tokens", "range", "measurements", "capacity_rps")
+
+
 class EngineSpec(Strict):
     """A model on a GPU type with a parallelism and a role."""
 
@@ -131,6 +150,8 @@ class EngineSpec(Strict):
     """Prefill coefficients."""
     decode: DecodeSpec | None = None
     """Decode coefficients."""
+    ttft: TtftSpec | None = None
+    """TTFT of an aggregated engine as it was measured end to end."""
     kv_tokens: Annotated[int, Field(ge=1, le=10**12)] | None = None
     """KV cache that fits a replica [tokens]."""
     range: RangeSpec = RangeSpec()
@@ -186,6 +207,8 @@ class EngineSpec(Strict):
         needed = {"prefill", "decode"} if self.role == "aggregated" else {self.role}
         if self.measurements is not None and (given or self.capacity_rps is not None):
             raise ValueError("measurements and figures both stand; keep one of them")
+        if self.ttft is not None and self.role != "aggregated":
+            raise ValueError(f"a {self.role} engine takes no ttft block; remove it")
         if extra := given - needed:
             raise ValueError(f"a {self.role} engine takes no {extra.pop()} block; remove it")
         if not (needed <= given or self.measurements is not None or self.capacity_rps is not None):
@@ -194,7 +217,7 @@ class EngineSpec(Strict):
         return self
 
     def _has_none(self) -> Self:
-        for name in ("prefill", "decode", "kv_tokens", "range", "measurements", "capacity_rps"):
+        for name in _UNDIVIDED:
             if name in self.model_fields_set:
                 raise ValueError(f"a divided engine takes no {name}; its parts give capacity_rps")
         return self

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement, Rated, Run
 from heteroplan.profiles.readers.opened import Opened
 from heteroplan.profiles.readers.table import Row, Table
@@ -98,7 +99,12 @@ class Reading:
     """Of the file's bytes, in hexadecimal."""
 
     @property
-    def engines(self) -> set[tuple[str, int]]:
-        """GPU types and GPUs of what was measured."""
-        found: tuple[Measurement | Run | Rated, ...] = (*self.points, *self.runs, *self.rated)
-        return {(each.gpu, each.gpus) for each in found}
+    def engines(self) -> frozenset[tuple[str, int, Role]]:
+        """GPU types, GPUs and roles of what was measured."""
+        return frozenset(
+            (
+                *((each.gpu, each.gpus, each.phase) for each in self.points),
+                *((each.gpu, each.gpus, Role.AGGREGATED) for each in self.rated),
+                *(engine for each in self.runs for engine in each.engines),
+            )
+        )

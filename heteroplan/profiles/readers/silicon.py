@@ -34,7 +34,13 @@ COLUMNS = (
     "isl",
     "osl",
     *SIZES,
-    *(f"{role}_{name}" for role in ("prefill", "decode") for name in ("num_workers", *SIZES)),
+    "moe_tp_size",
+    "moe_ep_size",
+    *(
+        f"{role}_{name}"
+        for role in ("prefill", "decode")
+        for name in ("num_workers", *SIZES, "moe_ep_size")
+    ),
     "silicon_ttft_ms",
     "silicon_tpot_ms",
 )
@@ -83,8 +89,9 @@ def _run(table: Table, line: int, row: Mapping[str, str], concurrency: int) -> R
     disaggregated = table.one_of(line, "mode", row["mode"], MODES, False)
     prefix = "decode_" if disaggregated else ""
     gpus = _gpus(table, line, row, prefix)
-    if not disaggregated and gpus > NODE_GPUS:
-        gpus = isqrt(gpus)
+    if not disaggregated:
+        gpus = max(gpus, _experts(table, line, row))
+        gpus = isqrt(gpus) if gpus > NODE_GPUS else gpus
     return Run(
         gpu=table.one_of(line, "system", row["system"], SYSTEMS, ""),
         gpus=gpus,
@@ -105,6 +112,14 @@ def _gpus(table: Table, line: int, row: Mapping[str, str], prefix: str) -> int:
     for name in SIZES:
         gpus *= _count(table, line, row, prefix + name)
     return gpus
+
+
+def _experts(table: Table, line: int, row: Mapping[str, str]) -> int:
+    """GPUs over which the experts are spread."""
+    sizes = [row[name] for name in ("moe_tp_size", "moe_ep_size")]
+    if any(size in ("", "0.0", "0") for size in sizes):
+        return 1
+    return _count(table, line, row, "moe_tp_size") * _count(table, line, row, "moe_ep_size")
 
 
 def _count(table: Table, line: int, row: Mapping[str, str], column: str) -> int:
