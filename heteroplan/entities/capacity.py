@@ -13,6 +13,7 @@ class Limit(StrEnum):
     TTFT = "ttft"
     ITL = "itl"
     KV_MEMORY = "kv_memory"
+    MAX_SEQUENCES = "max_sequences"
     KV_TRANSFER = "kv_transfer"
     RANGE = "range"
     GIVEN = "given"

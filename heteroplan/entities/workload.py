@@ -140,6 +140,8 @@ class Engine:
     """Of an aggregated engine measured end to end, whose `prefill` is what it takes from decode."""
     kv_tokens: int | None = None
     """KV cache that fits a replica [tokens]."""
+    max_sequences: int | None = None
+    """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
     batch_tokens_range: Span | None = None
     """Measured prefill batch sizes [tokens]."""
     batch_range: Span | None = None
@@ -179,6 +181,8 @@ class RequestClass:
     """Output tokens a request."""
     prefix_hit_rate: float = 0.0
     """Share of the input tokens found in the prefix cache, 0 <= rate < 1."""
+    isl_cv: float | None = None
+    """Coefficient of variation of the input length within the class; None where not known."""
 
     @property
     def missed_tokens(self) -> float:

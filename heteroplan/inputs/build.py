@@ -41,7 +41,12 @@ from heteroplan.inputs.schemas.profile import (
     PrefillSpec,
     SourceSpec,
 )
-from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, WorkloadSpec
+from heteroplan.inputs.schemas.scenario import (
+    HorizonSpec,
+    RequestSpec,
+    ResilienceSpec,
+    WorkloadSpec,
+)
 
 MAX_INTERVALS = 100_000
 _MAX_DAYS = 366
@@ -152,6 +157,7 @@ def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
         decode=_decode(spec.decode),
         ttft=None if spec.ttft is None else TtftCoefficients(**spec.ttft.model_dump()),
         kv_tokens=spec.kv_tokens,
+        max_sequences=spec.max_sequences,
         batch_tokens_range=_span(spec.range.batch_tokens),
         batch_range=_span(spec.range.batch),
         context_range=_span(spec.range.context),
@@ -266,8 +272,9 @@ def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterato
 def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
     if spec.requests is not None:
         each = spec.requests
-        return (RequestClass("default", 1.0, each.isl, each.osl, each.prefix_hit_rate),)
-    return tuple(
-        RequestClass(each.name, each.share, each.isl, each.osl, each.prefix_hit_rate)
-        for each in spec.classes or []
-    )
+        return (_class("default", 1.0, each),)
+    return tuple(_class(each.name, each.share, each) for each in spec.classes or [])
+
+
+def _class(name: str, share: float, spec: RequestSpec) -> RequestClass:
+    return RequestClass(name, share, spec.isl, spec.osl, spec.prefix_hit_rate, spec.isl_cv)

@@ -1,9 +1,9 @@
 """Capacity of an aggregated replica, whose prefill holds up its own decode."""
 
 from dataclasses import dataclass
+from math import inf
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.profiles import queueing
 from heteroplan.profiles.decode import (
     batch_at,
     decode_coefficients,
@@ -12,7 +12,8 @@ from heteroplan.profiles.decode import (
     refused_decode,
 )
 from heteroplan.profiles.latency import normal_quantile, percentile_batch, step_ms
-from heteroplan.profiles.prefill import refused_prompt, service_time_ms
+from heteroplan.profiles.prefill import refused_prompt, service, service_time_ms
+from heteroplan.profiles.queueing import UTILIZATION_CAP, Pool
 from heteroplan.profiles.setting import Setting, outside, zero
 from heteroplan.units import MS_PER_S
 
@@ -26,7 +27,8 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
     stretch to itl(B) / (1 - phi), and by Little's law B = r * osl * itl(B) / (1 - phi). The batch b
     that B stays below at the percentile must fit memory and the measured batches,
     itl(b) / (1 - phi) the ITL target, and the wait of `queueing` at utilization phi, s and that
-    first step together the TTFT target.
+    first step together the TTFT target. Where TTFT was measured end to end, what it was with nobody
+    waiting stands for s and the step, and its mean at so many requests in flight is met too.
     """
     refused = refused_prompt(setting) or refused_decode(setting)
     if refused is not None:
@@ -39,7 +41,7 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
             f"prefill takes {service_ms:.4g} ms and the first decode step {idle.itl_ms:.4g} ms, "
             f"TTFT SLO {setting.slo.ttft_ms:.4g} ms",
         )
-    low_rps, high_rps = 0.0, queueing.UTILIZATION_CAP * MS_PER_S / service_ms
+    low_rps, high_rps = 0.0, UTILIZATION_CAP * MS_PER_S / service_ms
     limit = Limit.TTFT
     for _ in range(HALVINGS):
         rate_rps = (low_rps + high_rps) / 2
@@ -80,8 +82,29 @@ def _load(setting: Setting, service_ms: float, rate_rps: float) -> _Load:
     percentile = setting.slo.percentile
     batch = max(lowest_batch(setting), percentile_batch(mean, normal_quantile(percentile)))
     itl_ms = stretch * step_ms(decode_coefficients(setting.engine), batch, setting.mean_context)
-    wait_ms = queueing.wait_ms(share, service_ms, percentile)
-    return _Load(share, mean, batch, itl_ms, wait_ms + service_ms + itl_ms)
+    wait_ms = Pool([service(setting)]).wait_ms(share, percentile)
+    ttft_ms = wait_ms + service_ms + itl_ms
+    if setting.engine.ttft is not None:
+        ttft_ms = max(
+            wait_ms + _mean_ttft_ms(setting, 0.0, itl_ms),
+            _mean_ttft_ms(setting, rate_rps, itl_ms),
+        )
+    return _Load(share, mean, batch, itl_ms, ttft_ms)
+
+
+def _mean_ttft_ms(setting: Setting, rate_rps: float, itl_ms: float) -> float:
+    """As measured end to end, with rate * (TTFT + decoding) requests in flight (Little's law).
+
+    Infinite where the requests in flight grow faster than they are answered.
+    """
+    measured, isl = setting.engine.ttft, setting.shape.missed_tokens
+    if measured is None:
+        return 0.0
+    alone_ms = measured.base_ms + measured.ms_per_token * isl
+    each_ms = measured.ms_per_request + measured.ms_per_request_token * isl
+    growth = each_ms * rate_rps / MS_PER_S
+    decoding_ms = itl_ms * (setting.shape.osl - 1.0)
+    return (alone_ms + growth * decoding_ms) / (1.0 - growth) if growth < 1.0 else inf
 
 
 def _broken(setting: Setting, load: _Load) -> Limit | None:
@@ -91,6 +114,8 @@ def _broken(setting: Setting, load: _Load) -> Limit | None:
         return Limit.ITL
     if engine.kv_tokens is not None and load.batch * setting.kv_tokens > engine.kv_tokens:
         return Limit.KV_MEMORY
+    if engine.max_sequences is not None and load.batch > engine.max_sequences:
+        return Limit.MAX_SEQUENCES
     measured = engine.batch_range
     if measured is not None and load.batch > measured.high and not setting.allow_extrapolation:
         return Limit.RANGE

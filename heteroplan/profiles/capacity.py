@@ -95,10 +95,10 @@ def _by_mix(
     nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
     bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
     moves_kv = engine.counts and engine.role is not Role.AGGREGATED
-    points: dict[tuple[float, float, float], OperatingPoint] = {}
+    points: dict[tuple[object, ...], OperatingPoint] = {}
 
-    def point(shape: RequestClass) -> OperatingPoint:
-        key = (shape.isl, shape.osl, shape.missed_tokens)
+    def point(shape: RequestClass, mix: tuple[RequestClass, ...]) -> OperatingPoint:
+        key = (shape.isl, shape.osl, shape.missed_tokens, shape.isl_cv, len(mix) > 1 and mix)
         if key not in points:
             setting = Setting(
                 engine=engine,
@@ -108,8 +108,9 @@ def _by_mix(
                 kv_bytes_per_token=(workload.profile.kv_bytes_per_token or 0.0) * moves_kv,
                 allow_extrapolation=workload.allow_extrapolation,
                 kv_transfer=workload.kv_transfer,
+                mix=mix,
             )
             points[key] = operating_point(setting, node)
         return points[key]
 
-    return [tuple(point(shape) for shape in mix) for mix in mixes]
+    return [tuple(point(shape, mix) for shape in mix) for mix in mixes]

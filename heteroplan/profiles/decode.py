@@ -82,6 +82,8 @@ def greatest_batch(setting: Setting) -> tuple[float, Limit]:
         limits.append(((setting.slo.itl_ms - coefficients.base_ms) / slope, Limit.ITL))
     if engine.kv_tokens is not None:
         limits.append((engine.kv_tokens / setting.kv_tokens, Limit.KV_MEMORY))
+    if engine.max_sequences is not None:
+        limits.append((engine.max_sequences, Limit.MAX_SEQUENCES))
     if engine.batch_range is not None and not setting.allow_extrapolation:
         limits.append((engine.batch_range.high, Limit.RANGE))
     return min(limits, key=lambda found: found[0])

@@ -15,6 +15,7 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.profiles.end_to_end import FEWEST_RUNS, RunFit, fit_runs, predicted
 from heteroplan.profiles.fit import Fit, FitError, Mark, Within, fit
+from heteroplan.profiles.latency import SHORTEST_MS
 from heteroplan.profiles.measurement import Measurement, Run
 from heteroplan.profiles.readers.reading import Reading
 
@@ -99,7 +100,9 @@ def of_runs(fit: RunFit, runs: Sequence[Run]) -> list[Fitted]:
         gpu=fit.gpu,
         gpus=fit.gpus,
         source=Source(SourceKind.FITTED),
-        prefill=PrefillCoefficients(0.0, fit.prefill_ms_per_token, 0.0) if aggregated else None,
+        prefill=PrefillCoefficients(SHORTEST_MS, fit.prefill_ms_per_token, 0.0)
+        if aggregated
+        else None,
         decode=fit.decode,
         ttft=fit.ttft if aggregated else None,
         batch_tokens_range=fit.isl_range if aggregated else None,

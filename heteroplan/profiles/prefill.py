@@ -1,53 +1,90 @@
 """Capacity of a prefill replica: TTFT with queueing, and KV transfer."""
 
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.profiles import queueing
+from heteroplan.entities.workload import PrefillCoefficients
 from heteroplan.profiles.latency import prefill_ms
+from heteroplan.profiles.queueing import Budget, Pool, Service
 from heteroplan.profiles.setting import Setting, out_of_range, outside, zero
 from heteroplan.units import MS_PER_S
+
+LENGTHS = 200
+"""Parts of equal share into which input lengths of a known spread are divided."""
 
 
 def prefill_point(setting: Setting) -> OperatingPoint:
     """Greatest rate of prompts, one prompt a batch.
 
-    With s the prefill time of the cache-missed tokens, a request may wait for
+    A prompt of a class may wait in the queue for
 
-        W = ttft - s - KV transfer - first decode step (itl)
+        W = ttft - its prefill time - KV transfer - first decode step (itl)
 
-    and the rate is rho(W, s) / s with rho of `queueing`, no more than the NIC moves.
+    and the pool may be so busy that the percentile of all requests waits no longer, by `queueing`:
+    as busy as the mix of classes allows, and no busier than this class alone would (an engine may
+    get less of one class than of another). The rate is that share of the time over the mean prefill
+    time, no more than the NIC moves.
     """
     engine, shape, slo = setting.engine, setting.shape, setting.slo
     refused = refused_prompt(setting)
     if refused is not None:
         return refused
     service_ms = service_time_ms(setting)
-    fixed_ms = service_ms + setting.transfer_ms + slo.itl_ms
-    if fixed_ms > slo.ttft_ms:
+    if fixed_ms(setting) + service_ms > slo.ttft_ms:
         return zero(
             Limit.TTFT,
             f"prefill takes {service_ms:.4g} ms, KV transfer {setting.transfer_ms:.4g} ms and the "
             f"first decode step up to {slo.itl_ms:.4g} ms, TTFT SLO {slo.ttft_ms:.4g} ms",
         )
-    busy = queueing.greatest_utilization(slo.ttft_ms - fixed_ms, service_ms, slo.percentile)
-    queue_rps = busy * MS_PER_S / service_ms
+    served = [each for each in map(setting.of, setting.mix) if _is_served(each)]
+    alone = _busy([setting])
+    busy = min(alone, _busy(served)) if len(served) > 1 else alone
+    if busy <= 0.0:
+        return zero(
+            Limit.TTFT,
+            f"more than {1 - slo.percentile:.3g} of the requests are too long for the TTFT SLO of "
+            f"{slo.ttft_ms:.4g} ms, at isl_cv {shape.isl_cv or 0:g}",
+        )
+    mean_ms = service(setting).mean_ms
+    queue_rps = busy * MS_PER_S / mean_ms
     capacity_rps = min(queue_rps, setting.transfer_rps)
-    utilization = capacity_rps * service_ms / MS_PER_S
+    utilization = capacity_rps * mean_ms / MS_PER_S
+    pool = Pool([service(each) for each in served or [setting]], setting.servers)
     return OperatingPoint(
         capacity_rps=capacity_rps,
         limited_by=Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER,
         batch=1.0,
         utilization=utilization,
-        ttft_ms=fixed_ms + queueing.wait_ms(utilization, service_ms, slo.percentile),
+        ttft_ms=fixed_ms(setting) + service_ms + pool.wait_ms(utilization, slo.percentile),
         extrapolated=outside(engine.batch_tokens_range, shape.missed_tokens),
     )
 
 
 def service_time_ms(setting: Setting) -> float:
-    """Prefill time of the cache-missed tokens [ms]. Raises ValueError without coefficients."""
-    engine = setting.engine
-    if engine.prefill is None:
-        raise ValueError(f"engine {engine.name} has neither prefill coefficients nor a capacity")
-    return prefill_ms(engine.prefill, setting.shape.missed_tokens)
+    """Prefill time of the cache-missed tokens of a request of mean length [ms]."""
+    return prefill_ms(coefficients(setting), setting.shape.missed_tokens)
+
+
+def service(setting: Setting) -> Service:
+    """How long the class holds a replica, its lengths spread as stated.
+
+    To first order in the spread, E[n^2] exactly. Where it is not stated, a queue behind requests
+    of exponential length is taken.
+    """
+    mean_ms, shape = service_time_ms(setting), setting.shape
+    if shape.isl_cv is None:
+        return Service(shape.share, mean_ms, 1.0)
+    values, tokens = coefficients(setting), shape.missed_tokens
+    squared_ms = values.ms_per_token_squared * tokens**2
+    slope_ms = values.ms_per_token * tokens + 2.0 * squared_ms
+    spread_ms = mean_ms + squared_ms * shape.isl_cv**2
+    return Service(shape.share, spread_ms, shape.isl_cv * min(1.0, slope_ms / mean_ms))
+
+
+def fixed_ms(setting: Setting) -> float:
+    """Of a TTFT, what is neither waiting nor prefill [ms]."""
+    return setting.transfer_ms + setting.slo.itl_ms
 
 
 def refused_prompt(setting: Setting) -> OperatingPoint | None:
@@ -61,3 +98,49 @@ def refused_prompt(setting: Setting) -> OperatingPoint | None:
             f"a prompt holds {shape.isl:.4g} KV tokens, the replica {engine.kv_tokens}",
         )
     return None
+
+
+def coefficients(setting: Setting) -> PrefillCoefficients:
+    """The engine's. Raises ValueError where it has none (and no given capacity)."""
+    engine = setting.engine
+    if engine.prefill is None:
+        raise ValueError(f"engine {engine.name} has neither prefill coefficients nor a capacity")
+    return engine.prefill
+
+
+def _is_served(setting: Setting) -> bool:
+    slowest_ms = fixed_ms(setting) + service_time_ms(setting)
+    return refused_prompt(setting) is None and slowest_ms <= setting.slo.ttft_ms
+
+
+def _busy(settings: Sequence[Setting]) -> float:
+    """Greatest utilization at which the classes of `settings` meet their TTFT together."""
+    pool = Pool([service(each) for each in settings], settings[0].servers)
+    whole = sum(each.shape.share for each in settings)
+    budgets = [
+        Budget(share / whole, wait_ms) for each in settings for share, wait_ms in _budgets(each)
+    ]
+    return pool.greatest_utilization(budgets, settings[0].slo.percentile)
+
+
+def _budgets(setting: Setting) -> Iterator[tuple[float, float]]:
+    """Shares of the requests and how long each may wait [ms]."""
+    left_ms = setting.slo.ttft_ms - fixed_ms(setting)
+    shape = setting.shape
+    lengths = _lengths(shape.isl_cv or 0.0)
+    for length in lengths:
+        own_ms = prefill_ms(coefficients(setting), shape.missed_tokens * length)
+        yield shape.share / len(lengths), left_ms - own_ms
+
+
+@lru_cache
+def _lengths(cv: float) -> tuple[float, ...]:
+    """Input lengths of equal share, in mean lengths: the middles of parts of a gamma of `cv`."""
+    if cv == 0.0:
+        return (1.0,)
+    from scipy.stats import gamma
+
+    shape, scale = 1.0 / cv**2, cv**2
+    return tuple(
+        float(gamma.ppf((part + 0.5) / LENGTHS, shape, scale=scale)) for part in range(LENGTHS)
+    )

@@ -1,6 +1,6 @@
 """What an operating point depends on, and how one that serves nothing is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import Engine, KvTransfer, RequestClass, Slo, Span
@@ -20,6 +20,14 @@ class Setting:
     """0 where KV transfer is not limited."""
     allow_extrapolation: bool
     kv_transfer: KvTransfer = KvTransfer.ALL
+    mix: tuple[RequestClass, ...] = ()
+    """All classes that come together, with their shares; the shape alone where empty."""
+    servers: int = 1
+    """Prefill replicas that take their prompts from one queue."""
+
+    def of(self, shape: RequestClass) -> "Setting":
+        """The same for another request shape."""
+        return replace(self, shape=shape)
 
     @property
     def kv_tokens(self) -> float:

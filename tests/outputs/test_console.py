@@ -10,10 +10,9 @@ from rich.console import Console
 from heteroplan.demand.curve import Curve, CurveRow
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
-from heteroplan.entities.workload import DecodeCoefficients, Role, SourceKind, Span
+from heteroplan.entities.workload import Role
 from heteroplan.outputs.check_report import CheckRow
-from heteroplan.outputs.console import render_check, render_curve, render_fit, render_plan
-from heteroplan.profiles.fit import Fit, FitError
+from heteroplan.outputs.console import render_check, render_curve, render_plan
 from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
 
 
@@ -205,45 +204,6 @@ def test_check_table_has_a_line_a_scenario():
     ]
     assert "40 / 64" in lines[1]
     assert "at least 5.0 %" in lines[2]
-
-
-FITTED = Fit(
-    gpu="H100-SXM-80GB",
-    gpus=4,
-    phase=Role.DECODE,
-    coefficients=DecodeCoefficients(20.0, 0.1, 1e-5),
-    points=20,
-    measurements=60,
-    seen=FitError(0.011, 0.04),
-    held_out=FitError(0.021, 0.05),
-    spread=0.004,
-    batch_tokens_range=None,
-    batch_range=Span(1, 64),
-    context_range=Span(512, 8192),
-    kind=SourceKind.FITTED,
-)
-
-
-def test_fit_table_shows_the_held_out_error_and_the_range():
-    line = rendered(render_fit, [FITTED], 100).splitlines()[1]
-    assert " ".join(line.split()) == (
-        "H100-SXM-80GB 4 decode 20 1.1 % 2.1 % 5.0 % ±0.4 % 1-64 x 512-8192"
-    )
-
-
-@pytest.mark.parametrize(
-    ("kinds", "told"),
-    [
-        ([SourceKind.FITTED], None),
-        ([SourceKind.MODELLED], "all of these"),
-        ([SourceKind.FITTED, SourceKind.MODELLED], "H100-SXM-80GB x4 decode"),
-    ],
-)
-def test_fit_table_says_what_was_not_measured(kinds, told):
-    fits = [replace(FITTED, kind=kind) for kind in kinds]
-    last = rendered(render_fit, fits, 120).splitlines()[-1]
-    assert ("not measured, another tool's model" in last) == (told is not None)
-    assert told is None or last.endswith(told)
 
 
 def test_curve_shows_the_day_its_peak_and_the_notes():

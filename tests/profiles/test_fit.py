@@ -10,11 +10,13 @@ from heteroplan.entities.workload import (
     SourceKind,
     Span,
 )
-from heteroplan.profiles.fit import Within, fit, fitted_engine
+from heteroplan.profiles.fit import Within, fit
+from heteroplan.profiles.fitted import measured_engine
 from heteroplan.profiles.latency import prefill_ms, step_ms
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers import read
-from heteroplan.profiles.report import fit_all
+from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.report import Wanted, fit_all
 from tests.builders import engine
 from tests.realdata import DATA, needs_data
 
@@ -25,6 +27,10 @@ LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 
 def prefill(tokens: float, latency_ms: float, batch: float = 1) -> Measurement:
     return Measurement("H100", 4, Role.PREFILL, batch, tokens, 0.0, latency_ms)
+
+
+def of(points: list[Measurement]) -> Reading:
+    return Reading(tuple(points))
 
 
 PROMPTS = [prefill(tokens, prefill_ms(TRUE_PREFILL, tokens)) for tokens in LENGTHS]
@@ -120,7 +126,7 @@ def test_units_may_be_far_apart() -> None:
 
 
 def test_fitted_engine_carries_ranges_and_source() -> None:
-    made = fitted_engine(engine(role=Role.AGGREGATED), PROMPTS + STEPS, "m.csv")
+    made = measured_engine(engine(role=Role.AGGREGATED), of(PROMPTS + STEPS), "m.csv")
     assert made.prefill == fit(PROMPTS).coefficients
     assert made.decode == fit(STEPS).coefficients
     assert made.batch_tokens_range == Span(128, 8192)
@@ -132,19 +138,19 @@ def test_fitted_engine_carries_ranges_and_source() -> None:
 
 def test_fitted_engine_keeps_to_the_range_it_states() -> None:
     bare = replace(engine(role=Role.PREFILL), batch_tokens_range=Span(500, 9000))
-    assert fitted_engine(bare, PROMPTS, "m.csv").batch_tokens_range == Span(512, 8192)
+    assert measured_engine(bare, of(PROMPTS), "m.csv").batch_tokens_range == Span(512, 8192)
 
 
 def test_modelled_points_make_a_modelled_engine() -> None:
     points = [replace(p, source=SourceKind.MODELLED) for p in PROMPTS]
-    made = fitted_engine(engine(role=Role.PREFILL), points, "tool")
+    made = measured_engine(engine(role=Role.PREFILL), of(points), "tool")
     assert made.source.kind is SourceKind.MODELLED
 
 
 def test_measurements_of_something_else_are_named() -> None:
     message = "no decode measurements of H100 x2; there are H100 x4 prefill"
     with pytest.raises(ValueError, match=message):
-        fitted_engine(engine(gpus=2), PROMPTS, "m.csv")
+        measured_engine(engine(gpus=2), of(PROMPTS), "m.csv")
 
 
 @needs_data
@@ -152,11 +158,12 @@ def test_splitwise_error_by_gpu_type_and_phase() -> None:
     """Settings left out in turn: at most 3 % by GPU type and phase in the useful range, and over
     everything measured more for prefill: both are stated.
     """
-    points = read(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").points
+    measured = read(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv")
 
     def worst_mean(gpu: str, phase: Role, tokens: Span | None) -> float:
-        fits = fit_all(points, gpu=gpu, within=Within(batch_tokens=tokens)).fits
-        errors = [found.error.mape for found in fits if found.phase is phase]
+        wanted = Wanted(gpu=gpu, within=Within(batch_tokens=tokens))
+        fitted = fit_all([("m.csv", measured)], wanted).fitted
+        errors = [each.lines[0].error.mape for each in fitted if each.engine.role is phase]
         assert len(errors) == 3
         return sum(errors) / 3
 

@@ -1,42 +1,134 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heteroplan.profiles.queueing import UTILIZATION_CAP, greatest_utilization, wait_ms
+from heteroplan.profiles.queueing import (
+    UTILIZATION_CAP,
+    Budget,
+    Pool,
+    Service,
+    erlang_c,
+)
+from tests.profiles.queue_simulation import simulated
+
+
+def exponential(mean_ms: float = 100.0, servers: int = 1) -> Pool:
+    return Pool([Service(1.0, mean_ms, 1.0)], servers)
+
+
+def constant(mean_ms: float = 100.0, servers: int = 1) -> Pool:
+    return Pool([Service(1.0, mean_ms, 0.0)], servers)
+
+
+def busy(pool: Pool, wait_ms: float, percentile: float = 0.95) -> float:
+    return pool.greatest_utilization([Budget(1.0, wait_ms)], percentile)
 
 
 def test_tail_of_the_queue_is_met_exactly() -> None:
     """W/s = 5, 5 % may be late: 0.528 * e^-2.360 = 0.0498, 0.529 * e^-2.355 = 0.0502."""
-    assert 0.528 < greatest_utilization(500.0, 100.0, 0.95) < 0.529
+    assert 0.528 < busy(exponential(), 500.0) < 0.529
 
 
 def test_without_time_to_wait_only_the_late_share_may_find_the_replica_busy() -> None:
-    """P(wait > 0) = rho in M/M/1, so rho = 1 - 0.95."""
-    assert greatest_utilization(0.0, 100.0, 0.95) == pytest.approx(0.05)
+    """P(wait > 0) = rho in M/G/1, so rho = 1 - 0.95."""
+    assert busy(exponential(), 0.0) == pytest.approx(0.05)
+    assert busy(constant(), 0.0) == pytest.approx(0.05, rel=1e-3)
 
 
 def test_utilization_is_capped_however_long_requests_may_wait() -> None:
-    assert greatest_utilization(1e9, 1.0, 0.95) == UTILIZATION_CAP
+    assert busy(exponential(1.0), 1e9) == UTILIZATION_CAP
+    assert busy(constant(1.0), 1e9) == UTILIZATION_CAP
 
 
 def test_wait_at_a_utilization() -> None:
     """rho = 0.5, late 0.05: s * ln(10) / 0.5 = 2 * 2.302585 * s; below 0.05 nobody waits."""
-    assert wait_ms(0.5, 100.0, 0.95) == pytest.approx(200.0 * math.log(10.0))
-    assert wait_ms(0.04, 100.0, 0.95) == 0.0
+    assert exponential().wait_ms(0.5, 0.95) == pytest.approx(200.0 * math.log(10.0))
+    assert exponential().wait_ms(0.04, 0.95) == 0.0
 
 
-@given(st.floats(0.0, 1e5), st.floats(0.0, 1e5), st.floats(0.1, 1e4), st.floats(0.5, 0.999))
+def test_constant_service_waits_as_in_erlangs_formula() -> None:
+    """M/D/1 within one service: P(W > t) = 1 - (1 - rho) e^(rho t / s); rho 0.5, t = s / 2:
+    1 - 0.5 e^0.25 = 0.35799.
+    """
+    assert constant().wait_ms(0.5, 1 - 0.35799) == pytest.approx(50.0, rel=5e-3)
+
+
+def test_probability_of_waiting() -> None:
+    """M/M/1: rho. M/M/2 at rho 0.5: a = 1, (1/2 / (1 - 0.5)) / (1 + 1 + 1) = 1/3."""
+    assert erlang_c(1, 0.3) == pytest.approx(0.3)
+    assert erlang_c(2, 0.5) == pytest.approx(1 / 3)
+
+
+def test_two_replicas_with_one_queue_may_be_busier() -> None:
+    """M/M/2: C e^(-2 (1 - rho) W / s); nobody late at rho where C = 0.05: 2 rho^2 / (1 + rho)."""
+    rho = (0.05 + math.sqrt(0.05**2 + 8 * 0.05)) / 4
+    assert busy(exponential(servers=2), 0.0) == pytest.approx(rho)
+
+
+def test_spread_costs_utilization_and_sharing_a_queue_gains_it() -> None:
+    mixed = [Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.0)]
+    assert Pool(mixed).scv == pytest.approx(1.44)
+    assert busy(Pool(mixed), 200.0) < busy(constant(), 200.0) < busy(Pool(mixed, 8), 200.0)
+
+
+def test_who_is_late_in_any_case_counts() -> None:
+    """3 % have no time at all: of the 5 %, 2 in 97 remain; 6 % are too many."""
+    pool = exponential()
+    some = pool.greatest_utilization([Budget(0.97, 0.0), Budget(0.03, -1.0)], 0.95)
+    assert some == pytest.approx(0.02 / 0.97)
+    assert pool.greatest_utilization([Budget(0.94, 0.0), Budget(0.06, -1.0)], 0.95) == 0.0
+
+
+POOLS = st.builds(
+    lambda mean, cv, servers: Pool([Service(1.0, mean, cv)], servers),
+    st.floats(0.1, 1e4),
+    st.sampled_from([0.0, 0.5, 1.0, 2.0]),
+    st.sampled_from([1, 2, 8, 64]),
+)
+
+
+@settings(max_examples=60)
+@given(POOLS, st.floats(0.0, 50.0), st.floats(0.0, 50.0), st.floats(0.5, 0.999))
 def test_more_time_to_wait_never_means_less_utilization(
-    budget_ms: float, more_ms: float, service_ms: float, percentile: float
+    pool: Pool, services: float, more: float, percentile: float
 ) -> None:
-    tight = greatest_utilization(budget_ms, service_ms, percentile)
-    loose = greatest_utilization(budget_ms + more_ms, service_ms, percentile)
-    assert 0.0 < tight <= loose <= UTILIZATION_CAP
+    """To a thousandth, the accuracy of the lattice."""
+    tight = busy(pool, services * pool.mean_ms, percentile)
+    loose = busy(pool, (services + more) * pool.mean_ms, percentile)
+    assert 0.0 < tight <= loose * 1.001
+    assert loose <= UTILIZATION_CAP
 
 
-@given(st.floats(0.0, 1e4), st.floats(0.1, 1e3), st.floats(0.5, 0.999))
-def test_wait_undoes_utilization(budget_ms: float, service_ms: float, percentile: float) -> None:
-    busy = greatest_utilization(budget_ms, service_ms, percentile)
-    assert wait_ms(busy, service_ms, percentile) <= budget_ms + 1e-6 * (budget_ms + service_ms)
+@settings(max_examples=60)
+@given(POOLS, st.floats(0.0, 50.0), st.floats(0.5, 0.999))
+def test_wait_undoes_utilization(pool: Pool, services: float, percentile: float) -> None:
+    wait_ms = pool.wait_ms(busy(pool, services * pool.mean_ms, percentile), percentile)
+    assert wait_ms <= (services * 1.01 + 0.01) * pool.mean_ms
+
+
+@pytest.mark.parametrize("servers", [1, 4, 16])
+@pytest.mark.parametrize("utilization", [0.6, 0.85])
+@pytest.mark.parametrize(
+    "services",
+    [
+        [Service(1.0, 100.0, 0.0)],
+        [Service(1.0, 100.0, 1.0)],
+        [Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)],
+    ],
+)
+def test_no_wait_is_longer_than_said(
+    services: list[Service], servers: int, utilization: float
+) -> None:
+    """At P50, P90 and P99 of an event simulation: wait + service at most 5 % longer than said,
+    beside three standard errors; and no more than half of a service and of the wait shorter.
+    """
+    percentiles = (0.5, 0.9, 0.99)
+    pool = Pool(services, servers)
+    seen = simulated(services, servers, utilization, percentiles, arrivals=150_000, seed=7)
+    for percentile, each in zip(percentiles, seen, strict=True):
+        said_ms = pool.wait_ms(utilization, percentile)
+        noise_ms = 3 * each.error_ms
+        assert each.wait_ms + 100.0 <= 1.05 * (said_ms + 100.0) + noise_ms
+        assert said_ms <= 1.5 * each.wait_ms + 50.0 + noise_ms

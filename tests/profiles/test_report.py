@@ -4,37 +4,51 @@ from pathlib import Path
 import pytest
 import yaml
 
-from heteroplan.entities.workload import Role, Span
+from heteroplan.entities.workload import Engine, Role, Span
 from heteroplan.profiles.fit import Within
+from heteroplan.profiles.fitted import with_kv_tokens
 from heteroplan.profiles.measurement import Measurement
+from heteroplan.profiles.profile_file import profile_yaml
 from heteroplan.profiles.readers import read
-from heteroplan.profiles.report import Origin, fit_all, profile_yaml
+from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.report import Wanted, fit_all
 from tests.profiles.test_fit import PROMPTS, STEPS
+
+
+def reading(*points: Measurement, name: str = "m.csv", sha256: str = "ab") -> tuple[str, Reading]:
+    return (name, Reading(points, sha256=sha256))
+
+
+def engines(*readings: tuple[str, Reading]) -> list[Engine]:
+    return [each.engine for each in fit_all(readings).fitted]
 
 
 def test_a_fit_for_each_gpu_size_and_phase() -> None:
     few = Measurement("H100", 8, Role.PREFILL, 1, 128, 0.0, 50.0)
-    report = fit_all([*STEPS, *PROMPTS, few])
-    assert [(f.phase, f.gpu, f.gpus) for f in report.fits] == [
+    report = fit_all([reading(*STEPS, *PROMPTS, few)])
+    assert [(e.engine.role, e.engine.gpu, e.engine.gpus) for e in report.fitted] == [
         (Role.PREFILL, "H100", 4),
         (Role.DECODE, "H100", 4),
     ]
     assert report.skipped == (
         "1 distinct prefill settings of H100 x8 in range; measure at least 4, or widen the range",
     )
-    assert fit_all([*PROMPTS, few], gpus=4).skipped == ()
-    assert fit_all(PROMPTS, gpu="A100").fits == ()
+    assert fit_all([reading(*PROMPTS, few)], Wanted(gpus=4)).skipped == ()
+    assert fit_all([reading(*PROMPTS)], Wanted(gpu="A100")).fitted == ()
 
 
 def test_profile_file_of_the_fits() -> None:
+    files = [
+        reading(*PROMPTS[:4], *STEPS),
+        reading(*PROMPTS[4:], name="n.csv", sha256="cd"),
+    ]
+    fitted = with_kv_tokens(fit_all(files).fitted, {("H100", 4): 480_000})
     text = profile_yaml(
         "m",
-        fit_all(PROMPTS + STEPS).fits,
+        [each.engine for each in fitted],
         kv_bytes_per_token=327680.0,
-        kv_tokens={("H100", 4): 480_000},
         startup_s=180.0,
         drain_s=30.0,
-        origins={("H100", 4, Role.PREFILL): [Origin("m.csv", "ab"), Origin("n.csv", "cd")]},
     )
     assert text.startswith("model")
     assert yaml.safe_load(text) == {
@@ -79,11 +93,11 @@ def test_profile_file_of_the_fits() -> None:
                 "range": {"batch": [1, 64], "context": [512, 8192]},
                 "source": {
                     "kind": "fitted",
-                    "from": "",
+                    "from": "m.csv",
                     "error_mape": 0.0,
                     "error_worst": 0.0,
                     "points": 12,
-                    "sha256": [],
+                    "sha256": ["ab"],
                 },
             },
         ],
@@ -97,8 +111,7 @@ def test_engine_names_stay_apart() -> None:
         for gpu in ("A100-SXM-80GB", "A100-PCIe_40GB", "L40S")
         for p in PROMPTS
     ]
-    names = [e["name"] for e in yaml.safe_load(profile_yaml("m", fit_all(points).fits))["engines"]]
-    assert sorted(names) == [
+    assert sorted(engine.name for engine in engines(reading(*points))) == [
         "a100-pcie-40gb-tp4-prefill",
         "a100-sxm-80gb-tp4-prefill",
         "l40s-tp4-prefill",
@@ -111,26 +124,23 @@ def test_shipped_profile_is_the_fit_of_its_measurements() -> None:
     measured = read(folder / "measurements" / "llama-2-70b.csv")
     for engine in yaml.safe_load((folder / "llama-2-70b.yaml").read_text())["engines"]:
         tokens = engine["range"].get("batch_tokens")
+        within = Within(batch_tokens=Span(*tokens) if tokens else None)
+        wanted = Wanted(engine["gpu"], engine["gpus"], within)
         [found] = [
-            found
-            for found in fit_all(
-                measured.points,
-                gpu=engine["gpu"],
-                gpus=engine["gpus"],
-                within=Within(batch_tokens=Span(*tokens) if tokens else None),
-            ).fits
-            if found.phase == engine["role"]
+            each.engine
+            for each in fit_all([("m.csv", measured)], wanted).fitted
+            if each.engine.role == engine["role"]
         ]
-        assert {"floor_ms": 0.0} | engine[engine["role"]] == pytest.approx(
-            asdict(found.coefficients), rel=1e-5
-        )
-        assert engine["source"]["error_mape"] == round(found.error.mape, 4) <= 0.05
+        values = found.prefill or found.decode
+        assert values is not None
+        assert {"floor_ms": 0.0} | engine[engine["role"]] == pytest.approx(asdict(values), rel=1e-5)
+        assert found.source.error_mape is not None
+        assert engine["source"]["error_mape"] == round(found.source.error_mape, 4) <= 0.05
         assert engine["source"]["sha256"] == [measured.sha256]
 
 
 def test_profile_says_what_it_takes_for_free() -> None:
-    fits = fit_all(PROMPTS + STEPS).fits
-    lines = profile_yaml("m", fits).splitlines()
+    lines = profile_yaml("m", engines(reading(*PROMPTS, *STEPS))).splitlines()
     assert [line.partition(":")[0] for line in lines[:5]] == [
         "# no start-up time",
         "# no drain time",

@@ -124,7 +124,8 @@ class PartSpec(Strict):
     """From the last new request to giving the GPUs back [s]; the engine's by default."""
 
 
-_UNDIVIDED = ("prefill", "decode", "ttft", "kv_tokens", "range", "measurements", "capacity_rps")
+_UNDIVIDED = ("prefill", "decode", "ttft", "kv_tokens", "max_sequences", "range",
+              "measurements", "capacity_rps")  # fmt: skip
 
 
 class EngineSpec(Strict):
@@ -154,6 +155,8 @@ class EngineSpec(Strict):
     """TTFT of an aggregated engine as it was measured end to end."""
     kv_tokens: Annotated[int, Field(ge=1, le=10**12)] | None = None
     """KV cache that fits a replica [tokens]."""
+    max_sequences: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
     range: RangeSpec = RangeSpec()
     """What the measurements cover."""
     source: SourceSpec | None = None
