@@ -220,6 +220,14 @@ class KvTransfer(StrEnum):
     """Those not found in the prefix cache: decode has the others."""
 
 
+class PrefillQueue(StrEnum):
+    """Where prompts wait for prefill."""
+
+    PER_REPLICA = "per_replica"
+    SHARED = "shared"
+    """One queue for the prefill replicas of an engine in a group, so that none idles beside it."""
+
+
 class Loss(StrEnum):
     """What may be lost at any moment."""
 
@@ -267,6 +275,7 @@ class Workload:
     """Workloads none of whose groups overlaps one of this workload's; holds both ways."""
     resilience: Resilience | None = None
     kv_transfer: KvTransfer = KvTransfer.ALL
+    prefill_queue: PrefillQueue = PrefillQueue.PER_REPLICA
 
     def domains(self, network: Network) -> dict[str, tuple[Leaf, ...]]:
         """Domains at its affinity level that its groups may live in, with their leaves."""

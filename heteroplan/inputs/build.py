@@ -16,6 +16,7 @@ from heteroplan.entities.workload import (
     Loss,
     Part,
     PrefillCoefficients,
+    PrefillQueue,
     Profile,
     RatioBand,
     RequestClass,
@@ -247,6 +248,7 @@ def workload(
             spec.resilience if "resilience" in spec.model_fields_set else resilience
         ),
         kv_transfer=KvTransfer(spec.kv_transfer),
+        prefill_queue=PrefillQueue(spec.prefill_queue),
     )
 
 

@@ -27,6 +27,7 @@ BASELINE_LABELS = {
     "greedy_topology": "greedy topology (Algorithm 4)",
     "greedy_topology_paired": "greedy, whole pairs",
     "without_resilience": "without the promise of resilience",
+    "separate_queues": "a prefill queue for each replica",
 }
 GREEDY_NAMES = {"greedy_topology": "greedy", "greedy_topology_paired": "greedy in whole pairs"}
 MOST_LIMITED = 3

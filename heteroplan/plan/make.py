@@ -20,6 +20,7 @@ from heteroplan.optimize.solver import Stop
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.assemble import assemble
 from heteroplan.plan.greedy_topology import greedy_topology
+from heteroplan.plan.pooling import plan_with_pools
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
 
@@ -49,6 +50,7 @@ def make_plan(
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
+    More than one where prefill replicas share a queue (`pooling`), all of them in the time limit.
     Solving ends at the relative `gap`, after `time_limit_s`, or when `stop()` says so.
     `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
     those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
@@ -58,11 +60,31 @@ def make_plan(
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+    solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
+
+    def planning(given: Sequence[Candidate], seconds: float, with_baselines: bool) -> Plan:
+        return _plan_of(
+            scenario, given, gap, seconds, stop, progress, solving, compare=with_baselines
+        )
+
+    return plan_with_pools(scenario, candidates, planning, time_limit_s, compare=compare)
+
+
+def _plan_of(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    gap: float,
+    time_limit_s: float,
+    stop: Stop,
+    progress: Progress,
+    solving: Solving,
+    *,
+    compare: bool,
+) -> Plan:
     began = monotonic()
     problem = build_problem(scenario, candidates)
     paired = None if problem.large else greedy_topology(problem, scenario, pairs=True)
     starts = () if paired is None else (paired.replicas,)
-    solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
     outcome, settled = _solved(
         scenario, candidates, problem, starts, gap, time_limit_s, stop, progress, solving, began
     )

@@ -33,6 +33,7 @@ GREEDY_PAIRED = "greedy_topology_paired"
 WITHOUT_RESILIENCE = "without_resilience"
 STATIC = "static_peak"
 STATIC_ONE_GPU = "static_peak_one_gpu_type"
+LOWER_BOUND = "lower_bound"
 NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
 STOPPED = "not computed, interrupted"
@@ -90,7 +91,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, stop: Stop) -> Iter
         kept = standing(free, schedule, packing, 0)
         replicas, stays = kept.plan.solution.replicas, kept.packing.stays
         use = spent(plan.scenario, plan.candidates, free, replicas, stays)
-        baseline = _compared(
+        baseline = compared(
             plan,
             name,
             use["gpu_hours"],
@@ -143,7 +144,7 @@ def _without_promises(
         gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
         utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
     yield replace(
-        _compared(plan, WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
+        compared(plan, WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
         unserved_requests=lost,
     )
 
@@ -185,7 +186,7 @@ def _baseline(
         used * price[pool.node_type] for pool, used in zip(problem.pools, gpu_hours, strict=True)
     )
     replicas = np.repeat(sizes.replicas[:, None], problem.intervals, axis=1)
-    return _compared(
+    return compared(
         plan, name, sum(gpu_hours), cost_usd, busy_share(problem, replicas, sizes.flow), note
     )
 
@@ -193,12 +194,12 @@ def _baseline(
 def _lower_bound(plan: Plan) -> Baseline:
     bound = plan.report.bound
     by_cost = plan.scenario.objective is Objective.COST
-    return _compared(
-        plan, "lower_bound", None if by_cost else bound, bound if by_cost else None, None, ""
+    return compared(
+        plan, LOWER_BOUND, None if by_cost else bound, bound if by_cost else None, None, ""
     )
 
 
-def _compared(
+def compared(
     plan: Plan,
     name: str,
     gpu_hours: float | None,
@@ -206,6 +207,7 @@ def _compared(
     utilization: float | None,
     note: str,
 ) -> Baseline:
+    """A baseline and what `plan` saves against it."""
     saved_gpu_hours = None if gpu_hours is None else gpu_hours - plan.totals.gpu_hours
     saved_cost_usd = None if cost_usd is None else cost_usd - plan.totals.cost_usd
     by_cost = plan.scenario.objective is Objective.COST

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
+from heteroplan.profiles import queueing
 from heteroplan.profiles.decode import (
     batch_at,
     decode_coefficients,
@@ -13,7 +14,6 @@ from heteroplan.profiles.decode import (
 )
 from heteroplan.profiles.latency import normal_quantile, percentile_batch, step_ms
 from heteroplan.profiles.prefill import refused_prompt, service, service_time_ms
-from heteroplan.profiles.queueing import UTILIZATION_CAP, Pool
 from heteroplan.profiles.setting import Setting, outside, zero
 from heteroplan.units import MS_PER_S
 
@@ -41,7 +41,7 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
             f"prefill takes {service_ms:.4g} ms and the first decode step {idle.itl_ms:.4g} ms, "
             f"TTFT SLO {setting.slo.ttft_ms:.4g} ms",
         )
-    low_rps, high_rps = 0.0, UTILIZATION_CAP * MS_PER_S / service_ms
+    low_rps, high_rps = 0.0, queueing.UTILIZATION_CAP * MS_PER_S / service_ms
     limit = Limit.TTFT
     for _ in range(HALVINGS):
         rate_rps = (low_rps + high_rps) / 2
@@ -82,7 +82,7 @@ def _load(setting: Setting, service_ms: float, rate_rps: float) -> _Load:
     percentile = setting.slo.percentile
     batch = max(lowest_batch(setting), percentile_batch(mean, normal_quantile(percentile)))
     itl_ms = stretch * step_ms(decode_coefficients(setting.engine), batch, setting.mean_context)
-    wait_ms = Pool([service(setting)]).wait_ms(share, percentile)
+    wait_ms = queueing.wait_ms((service(setting),), 1, share, percentile)
     ttft_ms = wait_ms + service_ms + itl_ms
     if setting.engine.ttft is not None:
         ttft_ms = max(

@@ -48,6 +48,24 @@ def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
+def points_in_pool(
+    candidate: Candidate,
+    workload: Workload,
+    fleet: Fleet,
+    mix: tuple[RequestClass, ...],
+    replicas: int,
+) -> tuple[OperatingPoint, ...]:
+    """[class] operating points of a prefill replica that shares its queue with others.
+
+    `replicas` of them take their prompts from it.
+    """
+    node = next(each for each in fleet.node_types if each.name == candidate.node_type)
+    span = candidate.span or _spans(workload, fleet)[node.name][0]
+    factor = fleet.bandwidth_factor(span)
+    [points] = _by_mix((mix,), workload, candidate.engine, node, factor, replicas)
+    return points
+
+
 def _spans(workload: Workload, fleet: Fleet) -> dict[str, list[Affinity]]:
     """Spans of the workload's domains that hold a node type, by its name; its affinity if none."""
     found: dict[str, set[Affinity]] = {node.name: set() for node in fleet.node_types}
@@ -90,6 +108,7 @@ def _by_mix(
     engine: Engine,
     node: NodeType,
     bandwidth_factor: float,
+    servers: int = 1,
 ) -> list[tuple[OperatingPoint, ...]]:
     """[mix][class] operating points; equal shapes share one object."""
     nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
@@ -109,6 +128,7 @@ def _by_mix(
                 allow_extrapolation=workload.allow_extrapolation,
                 kv_transfer=workload.kv_transfer,
                 mix=mix,
+                servers=servers,
             )
             points[key] = operating_point(setting, node)
         return points[key]

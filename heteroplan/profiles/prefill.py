@@ -5,8 +5,9 @@ from functools import lru_cache
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import PrefillCoefficients
+from heteroplan.profiles import queueing
 from heteroplan.profiles.latency import prefill_ms
-from heteroplan.profiles.queueing import Budget, Pool, Service
+from heteroplan.profiles.queueing import Budget, Service
 from heteroplan.profiles.setting import Setting, out_of_range, outside, zero
 from heteroplan.units import MS_PER_S
 
@@ -49,14 +50,15 @@ def prefill_point(setting: Setting) -> OperatingPoint:
     mean_ms = service(setting).mean_ms
     queue_rps = busy * MS_PER_S / mean_ms
     capacity_rps = min(queue_rps, setting.transfer_rps)
-    utilization = capacity_rps * mean_ms / MS_PER_S
-    pool = Pool([service(each) for each in served or [setting]], setting.servers)
+    utilization = min(busy, capacity_rps * mean_ms / MS_PER_S)
+    services = tuple(service(each) for each in served or [setting])
+    wait_ms = queueing.wait_ms(services, setting.servers, utilization, slo.percentile)
     return OperatingPoint(
         capacity_rps=capacity_rps,
         limited_by=Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER,
         batch=1.0,
         utilization=utilization,
-        ttft_ms=fixed_ms(setting) + service_ms + pool.wait_ms(utilization, slo.percentile),
+        ttft_ms=fixed_ms(setting) + service_ms + wait_ms,
         extrapolated=outside(engine.batch_tokens_range, shape.missed_tokens),
     )
 
@@ -115,12 +117,15 @@ def _is_served(setting: Setting) -> bool:
 
 def _busy(settings: Sequence[Setting]) -> float:
     """Greatest utilization at which the classes of `settings` meet their TTFT together."""
-    pool = Pool([service(each) for each in settings], settings[0].servers)
     whole = sum(each.shape.share for each in settings)
-    budgets = [
-        Budget(share / whole, wait_ms) for each in settings for share, wait_ms in _budgets(each)
-    ]
-    return pool.greatest_utilization(budgets, settings[0].slo.percentile)
+    return queueing.greatest_utilization(
+        tuple(service(each) for each in settings),
+        settings[0].servers,
+        tuple(
+            Budget(share / whole, wait_ms) for each in settings for share, wait_ms in _budgets(each)
+        ),
+        settings[0].slo.percentile,
+    )
 
 
 def _budgets(setting: Setting) -> Iterator[tuple[float, float]]:

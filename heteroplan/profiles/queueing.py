@@ -19,6 +19,7 @@ of 0 constant, of 1 exponential.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,6 +59,22 @@ class Budget:
     """Shares sum to 1."""
     wait_ms: float
     """Below 0 they are late however short the wait."""
+
+
+@lru_cache(maxsize=4096)
+def greatest_utilization(
+    services: tuple[Service, ...], servers: int, budgets: tuple[Budget, ...], percentile: float
+) -> float:
+    """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
+    return Pool(services, servers).greatest_utilization(budgets, percentile)
+
+
+@lru_cache(maxsize=4096)
+def wait_ms(
+    services: tuple[Service, ...], servers: int, utilization: float, percentile: float
+) -> float:
+    """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms]."""
+    return Pool(services, servers).wait_ms(utilization, percentile)
 
 
 class Pool:

@@ -10,6 +10,7 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
     Span,
+    TtftCoefficients,
 )
 from heteroplan.profiles.setting import Setting
 
@@ -37,6 +38,11 @@ def setting(
     bytes_per_s: float = 1e9,
     kv_bytes_per_token: float = 0.0,
     allow_extrapolation: bool = False,
+    isl_cv: float | None = None,
+    max_sequences: int | None = None,
+    ttft: TtftCoefficients | None = None,
+    mix: tuple[RequestClass, ...] = (),
+    servers: int = 1,
 ) -> Setting:
     engine = Engine(
         name="e",
@@ -47,15 +53,19 @@ def setting(
         prefill=prefill,
         decode=decode,
         kv_tokens=kv_tokens,
+        max_sequences=max_sequences,
+        ttft=ttft,
         batch_tokens_range=batch_tokens,
         batch_range=batch,
         context_range=context,
     )
     return Setting(
         engine=engine,
-        shape=RequestClass("default", 1.0, isl, osl, prefix_hit_rate),
+        shape=RequestClass("default", 1.0, isl, osl, prefix_hit_rate, isl_cv),
         slo=Slo(ttft_ms, itl_ms, percentile),
         bytes_per_s=bytes_per_s,
         kv_bytes_per_token=kv_bytes_per_token,
         allow_extrapolation=allow_extrapolation,
+        mix=mix,
+        servers=servers,
     )

@@ -1,7 +1,13 @@
 import pytest
 
 from heteroplan.entities.capacity import Limit
-from heteroplan.entities.workload import DecodeCoefficients, Role, Span
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    PrefillCoefficients,
+    Role,
+    Span,
+    TtftCoefficients,
+)
 from heteroplan.profiles.aggregated import aggregated_point
 from heteroplan.profiles.setting import Setting
 from tests.profiles.settings import setting
@@ -87,3 +93,30 @@ def test_what_serves_nothing_says_why(
 ) -> None:
     point = aggregated_point(flat(**changes))
     assert (point.capacity_rps, point.limited_by, point.reason) == (0.0, limit, reason)
+
+
+def test_the_engine_takes_no_more_sequences_than_its_limit() -> None:
+    """10 sequences as with KV memory."""
+    point = aggregated_point(flat(max_sequences=10))
+    assert point.capacity_rps == pytest.approx(10.0 / 3.0)
+    assert point.limited_by is Limit.MAX_SEQUENCES
+
+
+def test_ttft_measured_end_to_end_is_met_in_the_mean() -> None:
+    """50 ms alone and 10 ms a request in flight: with decoding of 99 x 40 ms,
+    T = 50 + 10 r (T + 3.96 s) = 250 ms at r = 0.2 / (0.01 * 4.21) = 4.75.
+    """
+    measured = TtftCoefficients(50.0, 0.0, 10.0, 0.0)
+    step = DecodeCoefficients(base_ms=40.0, ms_per_sequence=0.0, ms_per_context_token=0.0)
+    point = aggregated_point(
+        setting(
+            Role.AGGREGATED,
+            prefill=PrefillCoefficients(1e-3, 0.0, 0.0),
+            decode=step,
+            osl=100.0,
+            ttft=measured,
+            ttft_ms=250.0,
+        )
+    )
+    assert point.capacity_rps == pytest.approx(0.2 / (0.01 * 4.21), rel=1e-3)
+    assert point.limited_by is Limit.TTFT

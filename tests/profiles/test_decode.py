@@ -107,3 +107,21 @@ def test_context_outside_the_range_is_marked_where_allowed() -> None:
 def test_free_decoding_is_finite() -> None:
     point = decode_point(setting(Role.DECODE, decode=DecodeCoefficients(0.0, 0.0, 0.0)))
     assert 0 < point.capacity_rps < float("inf")
+
+
+def test_the_engine_takes_no_more_sequences_than_its_limit() -> None:
+    """30 sequences at the median of a step of 20 + 0.21 * 30 = 26.3 ms."""
+    point = decode_point(setting(Role.DECODE, max_sequences=30))
+    assert point.capacity_rps == pytest.approx(30 / (200 * 26.3e-3))
+    assert point.limited_by is Limit.MAX_SEQUENCES
+
+
+def test_no_step_is_faster_than_its_floor() -> None:
+    """Floor 30 ms: 20 + 0.21 B passes it at B = 47.6, and at 41 ms B is 100 as without it."""
+    floored = DecodeCoefficients(20.0, 0.1, 0.0001, floor_ms=30.0)
+    slow = decode_point(setting(Role.DECODE, decode=floored, max_sequences=10))
+    assert slow.itl_ms == 30.0
+    assert slow.capacity_rps == pytest.approx(10 / (200 * 30e-3))
+    assert decode_point(setting(Role.DECODE, decode=floored)) == decode_point(setting(Role.DECODE))
+    hopeless = decode_point(setting(Role.DECODE, decode=floored, itl_ms=29.0))
+    assert hopeless.capacity_rps == 0.0

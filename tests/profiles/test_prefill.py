@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from heteroplan.entities.capacity import Limit
-from heteroplan.entities.workload import Role, Span
+from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role, Span
 from heteroplan.profiles.prefill import prefill_point
+from heteroplan.profiles.queueing import Budget, Pool, Service
 from tests.profiles.settings import setting
 
 
@@ -73,3 +76,74 @@ def test_prompt_must_fit_kv_memory() -> None:
         Limit.KV_MEMORY,
         "a prompt holds 1000 KV tokens, the replica 900",
     )
+
+
+def test_constant_lengths_may_use_more_of_the_replica() -> None:
+    """100 ms each, 500 ms to wait: M/D/1 instead of M/M/1."""
+    waits = setting(Role.PREFILL, ttft_ms=660.0, itl_ms=60.0, percentile=0.95)
+    constant = prefill_point(waits.of(replace(waits.shape, isl_cv=0.0)))
+    queue = Pool([Service(1.0, 100.0, 0.0)])
+    assert constant.utilization == pytest.approx(
+        queue.greatest_utilization([Budget(1.0, 500.0)], 0.95)
+    )
+    assert constant.capacity_rps > 1.3 * prefill_point(waits).capacity_rps
+
+
+def test_spread_lengths_count_with_their_own_prefill() -> None:
+    """Of lengths of cv 0.5 the longest 2 % take more than twice the mean; at P99 and a TTFT of
+    twice the mean prefill and no more nothing can be served, at P95 little.
+    """
+    waits = setting(Role.PREFILL, ttft_ms=260.0, itl_ms=41.0, percentile=0.99, isl_cv=0.5)
+    late = prefill_point(waits)
+    assert (late.capacity_rps, late.limited_by) == (0.0, Limit.TTFT)
+    assert "too long for the TTFT SLO of 260 ms, at isl_cv 0.5" in late.reason
+    looser = replace(waits, slo=replace(waits.slo, percentile=0.9))
+    assert 0.0 < prefill_point(looser).capacity_rps < 10.0
+
+
+def test_squares_of_spread_lengths_cost_more_than_that_of_their_mean() -> None:
+    """E[n^2] = (1 + cv^2) n^2: 100 ms of squares become 125 at cv 0.5, and the rate at the cap
+    of 95 % falls by as much.
+    """
+    squares = PrefillCoefficients(0.0, 0.0, 1e-4)
+    slow = setting(Role.PREFILL, prefill=squares, ttft_ms=1e6, isl_cv=0.5)
+    assert prefill_point(slow).capacity_rps == pytest.approx(0.95 / 0.125)
+
+
+def test_classes_that_come_together_wait_for_each_other() -> None:
+    """Short prompts alone may keep the replica busier than behind long ones."""
+    short = RequestClass("short", 0.9, 500.0, 200.0, isl_cv=0.0)
+    long = RequestClass("long", 0.1, 4000.0, 200.0, isl_cv=0.0)
+    mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, long))
+    queue = Pool([Service(0.9, 55.0, 0.0), Service(0.1, 370.0, 0.0)])
+    budgets = [Budget(0.9, 1000.0 - 41.0 - 55.0), Budget(0.1, 1000.0 - 41.0 - 370.0)]
+    together = prefill_point(mixed.of(short)).utilization
+    assert together == pytest.approx(queue.greatest_utilization(budgets, 0.95))
+    assert together < (prefill_point(replace(mixed, mix=()).of(short)).utilization or 0.0)
+
+
+def test_no_class_is_granted_more_than_alone() -> None:
+    """Another engine may take the short prompts and leave the long ones to this one."""
+    short = RequestClass("short", 0.99, 100.0, 200.0, isl_cv=0.0)
+    long = RequestClass("long", 0.01, 8000.0, 200.0, isl_cv=0.0)
+    mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, long))
+    alone = replace(mixed, mix=(long,))
+    assert prefill_point(mixed.of(long)).capacity_rps <= prefill_point(alone.of(long)).capacity_rps
+
+
+def test_a_class_that_cannot_be_served_does_not_slow_the_others() -> None:
+    short = RequestClass("short", 0.9, 500.0, 200.0)
+    hopeless = RequestClass("hopeless", 0.1, 50_000.0, 200.0)
+    mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, hopeless))
+    alone = replace(mixed, mix=(short,))
+    assert prefill_point(mixed.of(short)) == prefill_point(alone.of(short))
+    assert prefill_point(mixed.of(hopeless)).capacity_rps == 0.0
+
+
+def test_replicas_that_share_a_queue_may_be_busier() -> None:
+    rates = [
+        prefill_point(setting(Role.PREFILL, ttft_ms=660.0, percentile=0.95, servers=n)).capacity_rps
+        for n in (1, 2, 8, 64)
+    ]
+    assert rates == sorted(rates)
+    assert rates[2] > 1.5 * rates[0]

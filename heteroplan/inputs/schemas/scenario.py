@@ -161,6 +161,8 @@ class WorkloadSpec(Strict):
     """What it survives; the scenario's by default, `none` for nothing."""
     kv_transfer: Literal["all", "missed"] = "all"
     """Whether all input tokens' KV cache moves to decode, or that of cache misses only."""
+    prefill_queue: Literal["per_replica", "shared"] = "per_replica"
+    """Where prompts wait: before each replica, or in one queue for all of an engine in a group."""
 
     @field_validator("classes")
     @classmethod

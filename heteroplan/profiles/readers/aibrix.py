@@ -6,13 +6,10 @@ figures. `gpu` names a deployment and no GPU type. vllm-project/aibrix (Apache-2
 python/aibrix/aibrix/gpu_optimizer/optimizer/profiling/gen_profile.py.
 """
 
-from typing import Annotated
-
 from pydantic import BaseModel, Field, TypeAdapter
 
 from heteroplan.profiles.measurement import Rated
-from heteroplan.profiles.readers.document import Document, Positive
-from heteroplan.profiles.readers.opened import MOST
+from heteroplan.profiles.readers.document import Amount, Document, Positive
 from heteroplan.profiles.readers.reading import Given, Reading
 
 NAMES = ("gpu", "cost", "tputs", "indexes", "created", "e2e", "slos")
@@ -20,7 +17,7 @@ NAMES = ("gpu", "cost", "tputs", "indexes", "created", "e2e", "slos")
 
 class _Profile(BaseModel):
     gpu: str
-    tputs: list[list[Annotated[float, Field(ge=0, le=MOST)]]]
+    tputs: list[list[Amount]]
     indexes: tuple[list[Positive], list[Positive]]
     slos: dict[str, float | None] = Field(default_factory=dict)
 
@@ -33,6 +30,10 @@ def parse(document: Document, given: Given) -> Reading:
     found = document.fitting(SHAPE)
     gpu, gpus = given.engine_of(document)
     outputs, inputs = found.indexes
+    for i, lengths in enumerate(found.indexes):
+        if not lengths or len(set(lengths)) < len(lengths):
+            remedy = "must be request lengths, none of them twice"
+            document.problem(0, f"indexes.{i}", str(lengths), remedy)
     if [len(row) for row in found.tputs] != [len(inputs)] * len(outputs):
         remedy = f"must be {len(outputs)} rows of {len(inputs)}, [output][input]"
         document.problem(0, "tputs", f"{len(found.tputs)} rows", remedy)

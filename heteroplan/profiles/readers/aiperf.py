@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Document, Positive
+from heteroplan.profiles.readers.document import Document, Positive, Whole
 from heteroplan.profiles.readers.gpu_names import gpu_type
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.units import MS_PER_S
@@ -44,7 +44,7 @@ class _Telemetry(BaseModel):
 
 
 class _Failure(BaseModel):
-    count: int = 0
+    count: Whole = 0
 
 
 class _Export(BaseModel):
@@ -54,6 +54,7 @@ class _Export(BaseModel):
     output_sequence_length: _Metric
     request_throughput: _Metric
     was_cancelled: bool | None = None
+    is_complete: bool | None = None
     error_summary: list[_Failure] | None = None
     telemetry_data: _Telemetry | None = None
 
@@ -89,7 +90,8 @@ def parse(document: Document, given: Given) -> Reading:
         ttft_ms=ttft_ms,
         tpot_ms=tpot_ms,
     )
-    notes = [f"{document.file} is of a run that was cancelled"] if found.was_cancelled else []
+    broken = found.was_cancelled or found.is_complete is False
+    notes = [f"{document.file} is of a run that was cancelled or broke off"] if broken else []
     failed = sum(each.count for each in found.error_summary or ())
     return runs.reading([run], notes, failed=failed)
 

@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -15,8 +15,12 @@ type Json = dict[str, Json] | list[Json] | str | float | bool | None
 
 type Positive = Annotated[float, Field(ge=LEAST, le=MOST, strict=True)]
 type Finite = Annotated[float, Field(ge=-MOST, le=MOST, strict=True)]
+type Amount = Annotated[float, Field(ge=0, le=MOST, strict=True)]
 type Count = Annotated[int, Field(gt=0, strict=True)]
+type Whole = Annotated[int, Field(ge=0, le=int(MOST), strict=True)]
 
+WRONG_TAG = (ArithmeticError, AttributeError, LookupError)
+"""What the YAML library raises of a tag on a value that is nothing of the kind."""
 DEPTH = 3
 """Levels of keys by which a document is known."""
 
@@ -39,7 +43,7 @@ class Document(Opened):
         except ValidationError as error:
             for each in error.errors():
                 path = ".".join(str(part) for part in each["loc"])
-                self.problem(0, path, json.dumps(each["input"], default=str), each["msg"])
+                self.problem(0, path, _shown(each["input"]), each["msg"].partition(" or inst")[0])
             self.done()
             raise
 
@@ -62,9 +66,9 @@ def document_of(file: str, text: str) -> Document:
     try:
         return Document(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) > 1 and all(line.startswith("{") for line in lines):
-            return Document(file, [_line(file, line) for line in enumerate(lines, start=1)])
+        lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        if len(lines) > 1 and all(line.startswith("{") for _, line in lines):
+            return Document(file, [_line(file, line) for line in lines])
         raise refused(file, f"is no JSON: {error}", getattr(error, "lineno", 0)) from None
 
 
@@ -78,20 +82,32 @@ def _line(file: str, numbered: tuple[int, str]) -> Json:
 
 
 def yaml_document_of(file: str, text: str) -> Document:
-    """Raises InputError where the text is no YAML, or YAML with aliases."""
+    """Raises InputError where the text is no YAML, or YAML with aliases or doubled keys."""
     import yaml
 
     class Plain(yaml.SafeLoader):
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("aliases are not read")
+                mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+                raise yaml.MarkedYAMLError(problem="aliases are not read", problem_mark=mark)
             return super().compose_node(parent, index)
+
+        def construct_mapping(
+            self, node: yaml.MappingNode, deep: bool = False
+        ) -> dict[Hashable, Any]:
+            found = super().construct_mapping(node, deep)
+            if len(found) < len(node.value):
+                mark = node.start_mark
+                raise yaml.MarkedYAMLError(problem="a key stands there twice", problem_mark=mark)
+            return found
 
     try:
         return Document(file, yaml.load(text, Plain))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, *WRONG_TAG, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise refused(file, f"is no YAML: {error}", line) from None
+        parts = [getattr(error, name, None) for name in ("context", "problem")]
+        reason = " ".join(part for part in parts if part) or error
+        raise refused(file, f"is no YAML: {reason}", line) from None
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -104,13 +120,20 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
+def _shown(value: object) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__name__
+
+
 def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
 def _keys(content: Json, depth: int) -> Iterator[str]:
-    if isinstance(content, list) and content:
-        yield from _keys(content[0], depth)
+    while isinstance(content, list) and content:
+        content = content[0]
     if depth and isinstance(content, dict):
         for key, value in content.items():
             yield str(key)

@@ -30,12 +30,13 @@ def parse(table: Table, given: Given) -> Reading:
     """Measurements of the whole model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     layers, context = given.layers_of(table), given.context_of(table)
-    points = [
-        _point(table, line, row, layers, context) for line, row in table.rows if not _is_origin(row)
-    ]
+    says = "model" in table.header
+    model, rows = given.rows_of(table) if says else (given.model, list(table.rows))
+    measured = [(line, row) for line, row in rows if not _is_origin(row)]
+    points = [_point(table, line, row, layers, context) for line, row in measured]
     table.done()
     note = f"{table.file} holds times of a layer: {layers} of them are taken to run on one replica"
-    return Reading(tuple(points), (note,), model=given.model)
+    return Reading(tuple(points), (note,), model=model)
 
 
 def _is_origin(row: Mapping[str, str]) -> bool:

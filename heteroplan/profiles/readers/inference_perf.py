@@ -6,11 +6,11 @@ latency after the first token, by the tokens that follow. kubernetes-sigs/infere
 (Apache-2.0), inference_perf/reportgen/base.py.
 """
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Document, Positive
+from heteroplan.profiles.readers.document import Document, Positive, Whole
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.units import MS_PER_S
 
@@ -32,7 +32,7 @@ class _Mean(BaseModel):
 
 class _Latency(BaseModel):
     request_latency: _Mean
-    time_to_first_token: _Mean
+    time_to_first_token: _Mean | None = None
 
 
 class _Throughput(BaseModel):
@@ -48,7 +48,7 @@ class _Successes(BaseModel):
 
 
 class _Failures(BaseModel):
-    count: int = Field(ge=0)
+    count: Whole
 
 
 class _Load(BaseModel):
@@ -76,8 +76,9 @@ def parse(document: Document, given: Given) -> Reading:
     prompts = answered.prompt_len or answered.prompt_tokens
     if prompts is None:
         document.problem(0, "successes.prompt_len", "", "is missing (or prompt_tokens)")
-    ttft_s = answered.latency.time_to_first_token.mean
+    first = answered.latency.time_to_first_token
     whole_s, osl = answered.latency.request_latency.mean, answered.output_len.mean
+    ttft_s = first.mean if first else whole_s
     if osl <= 1 or whole_s <= ttft_s:
         remedy = "no time is left after the first token: was streaming on?"
         document.problem(0, "successes.latency", "", remedy)

@@ -13,7 +13,6 @@ parallel sizes of 16 and 64 of aggregated rows are products of tensor and data p
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isqrt
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
@@ -49,6 +48,8 @@ IMAGE = re.compile(r"(?:image=|workflow_run_id=\d+; )(?:[^;]*/)?([^;/]+)")
 DATE = re.compile(r"measured=(\d{4}-\d{2}-\d{2})")
 MISNAMED = {"deepseek-ai/DeepSeek-V3": "deepseek-ai/DeepSeek-R1"}
 MODES = {"agg": False, "disagg": True}
+PRODUCTS = {16: 4, 64: 8}
+"""Sizes above a node's -> GPUs; what others are products of is open."""
 NODE_GPUS = 8
 
 
@@ -57,15 +58,17 @@ def parse(table: Table, given: Given) -> Reading:
     table.require(COLUMNS, only=False)
     named = tuple((line, {**row, "model_path": _model(row)}) for line, row in table.rows)
     model, rows = given.rows_of(replace(table, rows=named), "model_path")
-    loaded = [(line, row, found) for line, row in rows if (found := _concurrency(row))]
-    told = [(line, row, n) for line, row, n in loaded if row["mode"] != "disagg" or _counted(row)]
-    read = [_run(table, line, row, concurrency) for line, row, concurrency in told]
+    loaded = [(line, row) for line, row in rows if _concurrency(row)]
+    told = [(line, row) for line, row in loaded if row["mode"] != "disagg" or _counted(row)]
+    every = [_run(table, line, row) for line, row in told]
     table.done()
+    read = [run for run in every if run.gpus]
     unique = {_identity(run): run for run in reversed(read)}
     counts = {
         "that do not say how many requests were in flight": len(rows) - len(loaded),
         "of disaggregated engines that do not say how many workers there were": len(loaded)
         - len(told),
+        "whose parallel sizes leave open on how many GPUs they ran": len(every) - len(read),
         "that repeat another one": len(read) - len(unique),
     }
     notes = [f"left out {count} rows {why}" for why, count in counts.items() if count]
@@ -76,28 +79,31 @@ def _model(row: Mapping[str, str]) -> str:
     return MISNAMED.get(row["model_path"], row["model_path"])
 
 
-def _concurrency(row: Mapping[str, str]) -> int:
+def _concurrency(row: Mapping[str, str]) -> str:
     found = CONCURRENCY.search(row["silicon_data_source"])
-    return int(found[1]) if found else 0
+    return found[1] if found else ""
 
 
 def _counted(row: Mapping[str, str]) -> bool:
     return bool(row["prefill_num_workers"] and row["decode_num_workers"])
 
 
-def _run(table: Table, line: int, row: Mapping[str, str], concurrency: int) -> Run:
+def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
     disaggregated = table.one_of(line, "mode", row["mode"], MODES, False)
     prefix = "decode_" if disaggregated else ""
     gpus = _gpus(table, line, row, prefix)
     if not disaggregated:
         gpus = max(gpus, _experts(table, line, row))
-        gpus = isqrt(gpus) if gpus > NODE_GPUS else gpus
+        gpus = PRODUCTS.get(gpus, 0) if gpus > NODE_GPUS else gpus
+    osl = table.positive(line, "osl", row["osl"])
+    if osl <= 1.0:
+        table.problem(line, "osl", row["osl"], "must be above 1 token")
     return Run(
         gpu=table.one_of(line, "system", row["system"], SYSTEMS, ""),
         gpus=gpus,
         isl=table.positive(line, "isl", row["isl"]),
-        osl=table.positive(line, "osl", row["osl"]),
-        concurrency=concurrency,
+        osl=osl,
+        concurrency=table.whole(line, "silicon_data_source", _concurrency(row)),
         ttft_ms=table.positive(line, "silicon_ttft_ms", row["silicon_ttft_ms"]),
         tpot_ms=table.positive(line, "silicon_tpot_ms", row["silicon_tpot_ms"]),
         variant=_variant(row, prefix),

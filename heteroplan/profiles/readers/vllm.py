@@ -6,11 +6,13 @@ ran, but `--metadata gpu=... tensor_parallel_size=...` may have been given. vLLM
 vllm/benchmarks/serve.py (Apache-2.0).
 """
 
-from pydantic import BaseModel, Field, TypeAdapter
+import re
+
+from pydantic import BaseModel, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.document import Amount, Document, Whole
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.units import MS_PER_S
 
@@ -27,22 +29,28 @@ NAMES = (
 
 
 class _Result(BaseModel):
-    completed: int = Field(ge=0, strict=True)
-    total_input_tokens: int = Field(ge=0, strict=True)
-    total_output_tokens: int = Field(ge=0, strict=True)
-    request_throughput: float = Field(ge=0, allow_inf_nan=False)
-    mean_ttft_ms: float = Field(ge=0, allow_inf_nan=False)
-    mean_tpot_ms: float = Field(ge=0, allow_inf_nan=False)
-    num_prompts: int | str | None = None
-    failed: int | None = None
+    completed: Whole
+    total_input_tokens: Whole
+    total_output_tokens: Whole
+    request_throughput: Amount
+    mean_ttft_ms: Amount
+    mean_tpot_ms: Amount
+    num_prompts: Whole | str | None = None
+    failed: Whole | None = None
     model_id: str | None = None
     gpu: str | None = None
-    tensor_parallel_size: str | int | None = None
+    tensor_parallel_size: Whole | str | None = None
 
     @property
     def decodes(self) -> bool:
         """Whether requests were answered with more than one token each."""
         return self.total_output_tokens > self.completed > 0 < self.mean_tpot_ms
+
+    @property
+    def gpus(self) -> int | None:
+        """Of the replica; None where nobody gave a number."""
+        found = re.fullmatch("[1-9][0-9]{0,4}", str(self.tensor_parallel_size))
+        return int(found[0]) if found else None
 
     @property
     def unanswered(self) -> int:
@@ -62,19 +70,25 @@ def parse(document: Document, given: Given) -> Reading:
     many = isinstance(document.content, list)
     results = document.fitting(SHAPE) if many else [document.fitting(ONE)]
     model = given.model_of(document, {each.model_id for each in results if each.model_id} or {""})
-    mine = [each for each in results if each.model_id in (None, "", model)]
-    found = [_run(document, given, each) for each in mine if each.decodes]
+    numbered = [(f"{i}." if many else "", each) for i, each in enumerate(results)]
+    mine = [(path, each) for path, each in numbered if each.model_id in (None, "", model)]
+    found = [_run(document, given, path, each) for path, each in mine if each.decodes]
+    if not results:
+        document.problem(0, "", "", "holds no results")
     document.done()
     notes = []
     if len(found) < len(mine):
         count = len(mine) - len(found)
         notes.append(f"left out {count} runs of {document.file} without a second output token")
-    failed = sum(each.unanswered for each in mine)
+    failed = sum(each.unanswered for _, each in mine)
     return runs.reading(found, notes, failed=failed, model=model or None)
 
 
-def _run(document: Document, given: Given, result: _Result) -> Run:
-    gpu, gpus = given.or_else(result.gpu, result.tensor_parallel_size).engine_of(document)
+def _run(document: Document, given: Given, path: str, result: _Result) -> Run:
+    gpu, gpus = given.or_else(result.gpu or None, result.gpus).engine_of(document)
+    for name in ("total_input_tokens", "request_throughput", "mean_ttft_ms", "mean_tpot_ms"):
+        value = getattr(result, name)
+        document.measured(0, f"{path}{name}", value, f"{value:g}")
     osl = result.total_output_tokens / result.completed
     in_flight_ms = result.mean_ttft_ms + result.mean_tpot_ms * (osl - 1.0)
     return Run(

@@ -1,0 +1,102 @@
+"""Prefill replicas that share a queue: busier in larger pools, and never late for it."""
+
+from dataclasses import replace
+
+import pytest
+
+from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    Engine,
+    PrefillCoefficients,
+    PrefillQueue,
+    Role,
+    Slo,
+    Span,
+    Workload,
+)
+from heteroplan.plan import make_plan
+from heteroplan.profiles.capacity import candidates
+from heteroplan.profiles.queueing import Budget, Service
+from heteroplan.profiles.queueing import Pool as Queue
+from tests.builders import engine, fleet, scenario, workload
+
+SLO = Slo(ttft_ms=360.0, itl_ms=60.0, percentile=0.95)
+"""Prefill takes 100 ms and a first step up to 60, so that 200 ms are left to wait."""
+
+
+def measured() -> tuple[Engine, Engine]:
+    prefill = replace(
+        engine("prefill", role=Role.PREFILL, gpus=1),
+        capacity_rps=None,
+        prefill=PrefillCoefficients(0.0, 0.1, 0.0),
+        batch_tokens_range=Span(1.0, 8000.0),
+    )
+    decode = replace(
+        engine("decode", gpus=1),
+        capacity_rps=None,
+        decode=DecodeCoefficients(10.0, 0.1, 0.0),
+        batch_range=Span(1.0, 256.0),
+        context_range=Span(1.0, 8000.0),
+    )
+    return prefill, decode
+
+
+def load(rps: list[float], queue: PrefillQueue) -> Workload:
+    return replace(workload("a", rps=rps, engines=measured()), slo=SLO, prefill_queue=queue)
+
+
+def one(rps: list[float], queue: PrefillQueue) -> Scenario:
+    return scenario([load(rps, queue)], in_fleet=fleet({"l1": {"h100x8": 8}}))
+
+
+def planned(of: Scenario) -> Plan:
+    found = [each for workload in of.workloads for each in candidates(workload, of.fleet)]
+    return make_plan(of, found, gap=0.0, time_limit_s=30.0)
+
+
+def prefill_of(plan: Plan) -> Pool:
+    [pool] = [each for each in plan.pools if each.role is Role.PREFILL]
+    return pool
+
+
+def granted(replicas: int) -> float:
+    """Requests/s of so many replicas with one queue; unknown lengths count as exponential."""
+    queue = Queue([Service(1.0, 100.0, 1.0)], replicas)
+    return replicas * 10.0 * queue.greatest_utilization([Budget(1.0, 200.0)], SLO.percentile)
+
+
+def test_a_shared_queue_needs_as_few_replicas_as_its_size_allows() -> None:
+    """Against every size by hand; one alone may be busy 23 % of the time."""
+    rates = [3.0, 20.0, 60.0]
+    plan = planned(one(rates, PrefillQueue.SHARED))
+    least = tuple(next(n for n in range(1, 60) if granted(n) >= rate) for rate in rates)
+    assert prefill_of(plan).replicas == least
+    assert prefill_of(planned(one(rates, PrefillQueue.PER_REPLICA))).replicas == tuple(
+        next(n for n in range(1, 60) if n * granted(1) >= rate) for rate in rates
+    )
+
+
+def test_what_sharing_gained_stands_among_the_savings() -> None:
+    rates = [3.0, 20.0, 60.0]
+    shared = planned(one(rates, PrefillQueue.SHARED))
+    separate = planned(one(rates, PrefillQueue.PER_REPLICA))
+    [gain] = [each for each in shared.savings if each.name == "separate_queues"]
+    assert gain.cost_usd == pytest.approx(separate.totals.cost_usd)
+    assert gain.saved_cost_usd == pytest.approx(separate.totals.cost_usd - shared.totals.cost_usd)
+    assert gain.saved_fraction is not None
+    assert gain.saved_fraction > 0.2
+    assert "separate_queues" not in {each.name for each in separate.savings}
+
+
+def test_no_pool_is_smaller_than_its_flow_needs() -> None:
+    """Two leaves that take unequal parts: each group's flow is in time in a pool of its size."""
+    nodes = {"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}
+    shared = load([25.0, 40.0], PrefillQueue.SHARED)
+    plan = planned(scenario([shared], in_fleet=fleet(nodes)))
+    assert len({pool.group for pool in plan.pools}) == 2
+    for pool in plan.pools:
+        if pool.role is Role.PREFILL:
+            for replicas, flow in zip(pool.replicas, pool.flow_rps[0], strict=True):
+                assert flow <= (granted(replicas) if replicas else 0.0) * (1 + 1e-6)
