@@ -24,7 +24,6 @@ VERSION = "0.12.0"
 """Of aiconfigurator-core; not all that is used of it is published, so no other will do."""
 BACKENDS = ("sglang", "trtllm", "vllm")
 PREFILL_TOKENS = tuple(128 << doublings for doublings in range(9))
-"""Of batches of one prompt [tokens]."""
 DECODE_BATCHES = tuple(1 << doublings for doublings in range(9))
 DECODE_CONTEXTS = tuple(512 << doublings for doublings in range(6))
 """In each sequence [tokens]."""
@@ -33,8 +32,8 @@ LARGEST_STEP = (8192, 256)
 USUAL_CONTEXT = 2048
 """In sequences of which the KV cache is counted, and a decode step tried [tokens]."""
 IMPLAUSIBLE = 1.25
-"""Quantised over bfloat16 decode step. The models that the tool ships give 0.6 to 1.2, but block
-FP8 on vLLM 1.6 to 8: its kernels were measured slower than those of weights twice as large."""
+"""Quantised over bfloat16 decode step. Most shipped models give 0.6 to 1.2, block FP8 on vLLM up
+to 8: its GEMM times are longer than those of weights twice as large."""
 REFUSALS = (ValueError, RuntimeError, AssertionError, KeyError)
 """How the tool says no."""
 MALFORMED = (ArithmeticError, AttributeError, IndexError, OSError, TypeError)
@@ -58,21 +57,23 @@ def modelled(model: str, gpu: str, gpus: int, backend: str = "vllm") -> Reading:
         release = _release(gpu, systems, backend)
         settings = list(_settings(model))
         engine = _Engine(model, systems[gpu], gpus, backend, release)
-        fitting = [setting for setting in settings if engine.fits(*setting)]
-        kv_tokens = engine.kv_tokens()
-        if not (kv_tokens and fitting):
-            raise UsageError(f"{asked}: the weights leave no room for a KV cache; take more GPUs")
         points = tuple(
             Measurement(gpu, gpus, *setting, engine.latency_ms(*setting), SourceKind.MODELLED)
-            for setting in fitting
+            for setting in settings
+            if engine.fits(*setting)
         )
-        notes = [
-            f"modelled by aiconfigurator-core {VERSION} for {backend} {release}, "
-            f"{engine.precision}: kernel times only, no scheduling or network overhead"
-        ]
-        if dropped := len(settings) - len(fitting):
-            notes.append(f"left out {dropped} points that do not fit in memory")
-        notes += engine.doubts()
+        kv_tokens = engine.kv_tokens()
+        if not (kv_tokens and points):
+            raise UsageError(f"{asked}: the weights leave no room for a KV cache; take more GPUs")
+    notes = [
+        f"modelled by aiconfigurator-core {VERSION} for {backend} {release}, {engine.settled}: "
+        "kernel times only, no scheduling or network overhead"
+    ]
+    if dropped := len(settings) - len(points):
+        notes.append(f"left out {dropped} points that do not fit in memory")
+    if engine.slowdown > IMPLAUSIBLE:
+        times = f"{engine.slowdown:.1f} times what it would in bfloat16"
+        notes.append(f"implausible: a decode step takes {times}; take another backend or measure")
     return Reading(points, tuple(notes), {(gpu, gpus): kv_tokens}, model)
 
 
@@ -88,6 +89,7 @@ def _tool(model: str, asked: str) -> Iterator[None]:
         extra = "pip install 'heteroplan[aic]', with Python 3.13 or older on Linux or macOS"
         raise UsageError(f"modelling {asked} needs the extra: {extra} ({error})") from error
     shipped = model in DefaultHFModels
+    expected = (*REFUSALS, HuggingFaceDownloadError, *(() if shipped else MALFORMED))
     log = logging.getLogger("aiconfigurator_core")
     level = log.level
     log.setLevel(logging.CRITICAL + 1)
@@ -96,9 +98,9 @@ def _tool(model: str, asked: str) -> Iterator[None]:
             names = (*get_close_matches(model, DefaultHFModels), "a directory with its config.json")
             raise UsageError(f"AIConfigurator does not ship {model!r}; give {' or '.join(names)}")
         yield
-    except (*REFUSALS, *(() if shipped else MALFORMED), HuggingFaceDownloadError) as error:
+    except expected as error:
         reason = shorten(str(error), 300, placeholder=" ...") or type(error).__name__
-        remedy = "try another number of GPUs, backend or GPU type, or measure it"
+        remedy = "try another number of GPUs, backend, GPU type or config.json, or measure it"
         raise UsageError(f"AIConfigurator cannot model {asked}: {reason}; {remedy}") from error
     finally:
         log.setLevel(level)
@@ -110,9 +112,8 @@ def _release(gpu: str, systems: Mapping[str, str], backend: str) -> str:
 
     if slots := get_version_slots(systems[gpu], backend):
         return str(slots["current"])
-    known = [name for name, system in systems.items() if get_version_slots(system, backend)]
-    have = ", ".join(sorted(known)) or "none"
-    raise UsageError(f"no {backend} kernels were measured on {gpu}; GPU types that have: {have}")
+    known = ", ".join(sorted(name for name in systems if get_version_slots(systems[name], backend)))
+    raise UsageError(f"no {backend} kernels were measured on {gpu}; they were on {known}")
 
 
 def _settings(model: str) -> Iterator[tuple[Role, int, int, int]]:
@@ -135,33 +136,36 @@ class _Engine:
         from aiconfigurator_core.sdk.perf_database import load_system_spec
 
         named = {"model_path": model, "system": system, "backend": backend}
-        dense = {"tp_size": gpus, "moe_tp_size": 1, "moe_ep_size": 1}
         refusals: list[Exception] = []
         for part in ("moe_tp_size", "moe_ep_size") if check_is_moe(model) else ("tp_size",):
-            split = {**dense, part: gpus}
+            split: dict[str, Any] = {"tp_size": gpus, "moe_tp_size": 1, "moe_ep_size": 1}
+            split[part] = gpus
             self.options = {**named, "backend_version": release, **split}
             try:
-                self.timer, self.step_ms = self.tried()
+                self.timer, step_ms = self.tried()
                 break
             except REFUSALS as refused:
                 refusals.append(refused)
         else:
             raise refusals[0]
-        config = build_model_config(pp_size=1, attention_dp_size=1, **split)
-        self.sizes = get_model(model, config, backend)
-        share = get_backend(backend)._static_oom_check_kwargs(
-            load_system_spec(system)["gpu"]["mem_capacity"],
-            backend_version=release,
-            model_config=self.sizes.config,
-        )
+        self.slowdown = 1.0
+        with suppress(*REFUSALS):  # kernels of bfloat16 may be missing
+            self.slowdown = step_ms / self.tried(gemm_quant_mode="bfloat16")[1]
+        config: Any = build_model_config(pp_size=1, attention_dp_size=1, **split)
+        self.sizes = get_model(model, config, backend)  # which sets what `config` leaves open
+        gemm, kv = config.gemm_quant_mode.name, config.kvcache_quant_mode.name
+        spread = ", experts spread over GPUs" if part == "moe_ep_size" else ""
+        self.settled = f"{gemm} GEMMs, {kv} KV cache{spread}"
+        gpu_bytes = load_system_spec(system)["gpu"]["mem_capacity"]
+        share = get_backend(backend)._static_oom_check_kwargs(gpu_bytes, None, release, config)
         kept = (1 - share["kv_cache_tolerance"]) * (1 - share["kv_cache_reserved_fraction"])
-        self.memory = {
+        self.memory: dict[str, Any] = {
             "memory_fraction_kind": "of_free" if share["fraction_of_free"] else "of_total",
             "memory_fraction_value": share["free_gpu_memory_fraction"] * kept,
         }
 
     def tried(self, **precision: str) -> tuple[Any, float]:
-        """What knows latencies, and a decode step: it refuses only where one is asked for [ms]."""
+        """What knows latencies, and a decode step [ms], as what is unknown is refused only then."""
         from aiconfigurator_core.sdk import EngineHandle
 
         timer = EngineHandle.compile(**self.options, **precision)
@@ -175,7 +179,7 @@ class _Engine:
     def fits(self, _phase: Role, batch: int, tokens: int, context: int) -> bool:
         """Whether each GPU holds its share of the KV cache at the end of the step."""
         sequence = self.sizes.get_kvcache_bytes_per_sequence(context + tokens)
-        return bool(0 < batch * sequence <= self.cache_bytes(batch * tokens, batch))
+        return bool(batch * sequence <= self.cache_bytes(batch * tokens, batch))
 
     def kv_tokens(self) -> int:
         """KV cache beside the largest step, in sequences of the usual context [tokens]."""
@@ -186,23 +190,11 @@ class _Engine:
         """KV cache of a GPU beside the activations of a step; 0 where weights leave no room."""
         from aiconfigurator_core.sdk import estimate_kv_cache
 
-        step = {"max_num_tokens": tokens, "max_batch_size": sequences}
+        step = {**self.memory, "max_num_tokens": tokens, "max_batch_size": sequences}
         try:
-            return int(
-                estimate_kv_cache(**self.options, **step, **self.memory)["total_kv_size_bytes"]
-            )
+            found = estimate_kv_cache(**self.options, **step)
         except ValueError as error:
             if "no KV budget" in str(error):
                 return 0
             raise
-
-    @property
-    def precision(self) -> str:
-        config = self.sizes.config
-        return f"{config.gemm_quant_mode.name} with {config.kvcache_quant_mode.name} KV cache"
-
-    def doubts(self) -> Iterator[str]:
-        with suppress(*REFUSALS):
-            ratio = self.step_ms / self.tried(gemm_quant_mode="bfloat16")[1]
-            if ratio > IMPLAUSIBLE:
-                yield "..."
+        return int(found["total_kv_size_bytes"])

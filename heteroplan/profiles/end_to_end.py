@@ -16,7 +16,7 @@ one GPU type lend each other what a few runs leave open: the coefficients of all
 as a + b / GPUs, are expected of each (shrinkage; Gelman et al., Bayesian Data Analysis, chapter 5).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf
 from statistics import median
@@ -110,24 +110,33 @@ def fit_runs(runs: Sequence[Run]) -> tuple[list[RunFit], list[str]]:
     import numpy as np
 
     ordered = sorted(runs, key=lambda run: (_key(run)[:3], run.isl, run.osl, run.concurrency))
-    own = _by_engine(ordered)
-    whole = _values(ordered)
-    left_out = np.empty((len(ordered), 2))
-    for fold in range(FOLDS):
-        out = list(range(fold, len(ordered), FOLDS))
-        values = _values([run for i, run in enumerate(ordered) if i % FOLDS != fold])
-        left_out[out] = _errors([ordered[i] for i in out], values)
-    index = {id(run): i for i, run in enumerate(ordered)}
-    seen = _errors(ordered, whole)
-    fits, few = [], 0
-    for key, mine in own.items():
-        places = [index[id(run)] for run in mine]
-        if len(mine) < FEWEST_RUNS:
-            few += 1
-            continue
-        fits.append(_fit(key, mine, whole[key], np.abs(seen[places]), np.abs(left_out[places])))
+    whole, places = _values(ordered), _places(ordered)
+    seen = np.abs(_errors(ordered, whole))
+    left_out = np.abs(errors_left_out(ordered, lambda place, run: place))
+    large = {key: found for key, found in places.items() if len(found) >= FEWEST_RUNS}
+    fits = [
+        _fit(key, [ordered[i] for i in found], whole[key], seen[found], left_out[found])
+        for key, found in large.items()
+    ]
+    few = len(places) - len(large)
     notes = [f"{few} engines have fewer than {FEWEST_RUNS} runs and are not fitted"] if few else []
     return fits, notes
+
+
+def errors_left_out(runs: Sequence[Run], part: Callable[[int, Run], int]) -> "Floats":
+    """[run, (TPOT, TTFT)] relative errors of fits that did not see it; NaN of unseen engines.
+
+    `part` of a run's place and the run says what is left out together, in turn of `FOLDS`.
+    """
+    import numpy as np
+
+    folds = np.array([part(place, run) % FOLDS for place, run in enumerate(runs)])
+    off = np.full((len(runs), 2), np.nan)
+    for fold in range(FOLDS):
+        out = np.flatnonzero(folds == fold)
+        values = _values([run for run, at in zip(runs, folds, strict=True) if at != fold])
+        off[out] = _errors([runs[int(i)] for i in out], values)
+    return off
 
 
 def predicted(run: Run, latencies: Latencies) -> tuple[float, float]:
@@ -155,11 +164,16 @@ def _key(run: Run) -> EngineKey:
     return (run.gpu, run.gpus, run.variant, run.prefill_gpus)
 
 
-def _by_engine(runs: Sequence[Run]) -> dict[EngineKey, list[Run]]:
-    found: dict[EngineKey, list[Run]] = {}
-    for run in runs:
-        found.setdefault(_key(run), []).append(run)
+def _places(runs: Sequence[Run]) -> dict[EngineKey, list[int]]:
+    """Where the runs of each engine stand."""
+    found: dict[EngineKey, list[int]] = {}
+    for place, run in enumerate(runs):
+        found.setdefault(_key(run), []).append(place)
     return found
+
+
+def _by_engine(runs: Sequence[Run]) -> dict[EngineKey, list[Run]]:
+    return {key: [runs[i] for i in found] for key, found in _places(runs).items()}
 
 
 def _tpot_factors(run: Run, batch: float) -> Values:

@@ -119,10 +119,7 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
     """
     import numpy as np
 
-    first = points[0]
-    used = [point for point in points if _is_within(point, within)]
-    if first.phase is Role.PREFILL:
-        used = _single_prompts(used)
+    first, used = points[0], _used(points, within)
     repeats = _repeats(used)
     settings = _settings(repeats)
     if len(settings) < FEWEST_POINTS:
@@ -153,6 +150,16 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
         marks=_marks(settings, (curve.errors(columns, latency_ms) + 1.0) * latency_ms),
     )
+
+
+def settings_of(points: Sequence[Measurement]) -> list[Measurement]:
+    """What `fit` takes of `points`: one a measured setting, in order of work."""
+    return _settings(_repeats(_used(points, ALL)))
+
+
+def _used(points: Sequence[Measurement], within: Within) -> list[Measurement]:
+    used = [point for point in points if _is_within(point, within)]
+    return _single_prompts(used) if points[0].phase is Role.PREFILL else used
 
 
 def _is_within(point: Measurement, within: Within) -> bool:

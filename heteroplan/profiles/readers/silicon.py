@@ -5,7 +5,7 @@ Most rows are of InferenceX (SemiAnalysis). The number of requests in flight sta
 and without speculative decoding look the same. aiconfigurator-core 0.12.0 (Apache-2.0),
 systems/silicon_sample.csv.
 
-Traps: the same measurement stands there up to three times; rows of DeepSeek-R1 are called V3;
+Traps: the same measurement stands there up to four times; rows of DeepSeek-R1 are called V3;
 parallel sizes of 16 and 64 of aggregated rows are products of tensor and data parallelism of 4 and
 8 GPUs; most disaggregated rows do not say how many workers there were.
 """
