@@ -300,6 +300,32 @@ def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitRe
     return FitResult(report.fitted, notes + report.skipped)
 
 
+def fit_modelled(
+    model: str, gpu: str, gpus: int, *, backend: str | None = None, within: "Within | None" = None
+) -> FitResult:
+    """What AIConfigurator models of one engine; see `profiles.aic.modelled`."""
+    from heteroplan.profiles.aic import modelled
+    from heteroplan.profiles.fit import ALL
+    from heteroplan.profiles.report import Wanted
+
+    reading = modelled(model, gpu, gpus, **({} if backend is None else {"backend": backend}))
+    return fitted([(f"AIConfigurator, {model}", reading)], Wanted(within=within or ALL))
+
+
+def fit_doubts(fitted: "Sequence[Fitted]", kv_bytes_per_token: float | None) -> list[str]:
+    """What no hardware does, and so was measured or labelled wrongly."""
+    from heteroplan.inputs.gpu_types import built_in
+    from heteroplan.profiles.doubts import faster_than_memory
+
+    types = built_in()
+    return [
+        doubt
+        for each in fitted
+        if each.engine.gpu in types
+        and (doubt := faster_than_memory(each.engine, types[each.engine.gpu], kv_bytes_per_token))
+    ]
+
+
 def _mixed(readings: "Sequence[tuple[str, Reading]]") -> Iterator[InputProblem]:
     """A fit over two models would be of neither."""
     models: dict[tuple[str, int, Role], str] = {}

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from heteroplan import __version__
-from heteroplan.cli import explaining, measuring, planning
+from heteroplan.cli import explaining, fitting, measuring, planning
 from heteroplan.cli.streams import emit
 
 NO_COLOR = "--no-color"
@@ -62,7 +62,7 @@ for command in (
     explaining.explain,
     planning.export,
     measuring.demand,
-    measuring.fit,
+    fitting.fit,
     planning.schema,
 ):
     app.command()(command)

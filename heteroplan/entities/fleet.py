@@ -1,7 +1,7 @@
 """What hardware there is, where it stands, and when some of it is away."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from heteroplan.entities.network import Affinity, Leaf, Network, SubgroupPriority
@@ -13,6 +13,10 @@ class GpuType:
 
     name: str
     memory_gib: float
+    memory_bytes_per_s: float | None = None
+    """Bandwidth of its memory [bytes/s]; None where it is not known."""
+    peak_per_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Dense operations a second by precision, such as bf16; none of those that it lacks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.inputs.align import AlignedDemand
 from heteroplan.inputs.durations import parse_duration_s
-from heteroplan.inputs.gpu_types import BUILT_IN
+from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.local_time import localized
 from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
@@ -88,7 +88,7 @@ def _intervals(start: datetime, days: int, interval_s: int) -> int:
 
 def gpu_types(spec: FleetFile) -> dict[str, GpuType]:
     """GPU types that a fleet may name: the built-in ones and its own."""
-    return BUILT_IN | {own.name: GpuType(own.name, own.memory_gib) for own in spec.gpu_types}
+    return built_in() | {own.name: GpuType(own.name, own.memory_gib) for own in spec.gpu_types}
 
 
 def leaves(spec: FleetFile) -> tuple[Leaf, ...]:

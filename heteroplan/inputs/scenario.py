@@ -19,6 +19,7 @@ from heteroplan.inputs.demand_csv import DemandSeries, read_demand
 from heteroplan.inputs.files import STDIN, Files, UnreadableError, shown
 from heteroplan.inputs.fleet_checks import FleetCase, fleet_problems
 from heteroplan.inputs.overrides import override
+from heteroplan.inputs.ready import PREFIX, ready_profile
 from heteroplan.inputs.schema_problems import checked
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
@@ -231,7 +232,7 @@ class _Loading:
         if path is None:
             return None
         if path not in self._profiles:
-            document = self._referenced(self._document, field, self._folder)
+            document = self._read(self._document, field, path)
             self._profiles[path] = self._profile_of(document, path.parent) if document else None
         return self._profiles[path]
 
@@ -265,8 +266,9 @@ class _Loading:
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:
         """The YAML file that a field names."""
         path = self._path(document, field, folder)
-        if path is None:
-            return None
+        return None if path is None else self._read(document, field, path)
+
+    def _read(self, document: Document, field: FieldPath, path: Path) -> Document | None:
         with self._gathering(document, field):
             found, problems = parse_document(self._files.text(path), shown(path))
             self._problems += problems
@@ -275,7 +277,15 @@ class _Loading:
 
     def _path(self, document: Document, field: FieldPath, folder: Path) -> Path | None:
         name = document.value(field)
-        return folder / name if isinstance(name, str) and name else None
+        if not isinstance(name, str) or not name:
+            return None
+        if field[-1] != "profile" or not name.startswith(PREFIX):
+            return folder / name
+        try:
+            return ready_profile(name.removeprefix(PREFIX))
+        except ValueError as error:
+            self._problems.append(document.problem(field, str(error)))
+            return None
 
     @contextmanager
     def _gathering(self, document: Document, field: FieldPath) -> Iterator[None]:

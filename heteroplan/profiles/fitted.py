@@ -195,10 +195,15 @@ def _points_of(engine: Engine, points: Sequence[Measurement], phase: Role) -> li
     return found
 
 
-def with_kv_tokens(
-    fitted: Iterable[Fitted], kv_tokens: Mapping[tuple[str, int], int]
+def with_limits(
+    fitted: Iterable[Fitted],
+    kv_tokens: Mapping[tuple[str, int], int],
+    max_sequences: int | None = None,
 ) -> list[Fitted]:
-    """With the KV cache of a replica [tokens], by GPU type and GPUs; prefill has no use for it."""
+    """With what a replica holds: KV cache by GPU type and GPUs [tokens], and sequences.
+
+    Prefill has no use for either.
+    """
     return [
         each
         if each.engine.role is Role.PREFILL
@@ -207,6 +212,7 @@ def with_kv_tokens(
             engine=replace(
                 each.engine,
                 kv_tokens=kv_tokens.get((each.engine.gpu, each.engine.gpus), each.engine.kv_tokens),
+                max_sequences=max_sequences or each.engine.max_sequences,
             ),
         )
         for each in fitted

@@ -62,9 +62,11 @@ def _missing(
         notes.append("no drain time: GPUs come back at once (drain_s, --drain-s)")
     unlimited = [each.name for each in engines if each.decode is not None and not each.kv_tokens]
     if unlimited:
+        every = len(unlimited) == sum(each.decode is not None for each in engines)
+        which = "" if every and len(unlimited) > 1 else f" for {', '.join(unlimited)}"
         notes.append(
-            f"no KV memory limit for {', '.join(unlimited)}: only the measured batches bound the "
-            "batch (kv_tokens, --kv-tokens)"
+            f"no KV memory limit{which}: only the measured batches bound the batch (kv_tokens, "
+            "--kv-tokens)"
         )
     if kv_bytes_per_token is None and any(each.role is not Role.AGGREGATED for each in engines):
         notes.append("no KV transfer limit (kv_bytes_per_token, --kv-bytes-per-token)")
@@ -89,6 +91,7 @@ def _figures(engine: Engine) -> dict[str, object]:
         **_block("decode", engine.decode),
         **_block("ttft", engine.ttft),
         **({} if engine.kv_tokens is None else {"kv_tokens": engine.kv_tokens}),
+        **({} if engine.max_sequences is None else {"max_sequences": engine.max_sequences}),
         "range": ranges,
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.end_to_end import fit_runs
 from heteroplan.profiles.fit import ALL, Within, fit
-from heteroplan.profiles.fitted import Fitted, named, of_points, of_runs, with_kv_tokens
+from heteroplan.profiles.fitted import Fitted, named, of_points, of_runs, with_limits
 from heteroplan.profiles.measurement import Measurement, Rated, Run
 from heteroplan.profiles.rated import rated_engine
 from heteroplan.profiles.readers.reading import Reading
@@ -51,7 +51,7 @@ def fit_all(readings: Sequence[tuple[str, Reading]], wanted: Wanted = EVERYTHING
         _of_rated([cell for each in every for cell in each.rated if wanted.has(cell)], wanted),
     )
     held = {engine: tokens for each in every for engine, tokens in each.kv_tokens.items()}
-    fitted = with_kv_tokens(named(each for found, _ in parts for each in found), held)
+    fitted = with_limits(named(each for found, _ in parts for each in found), held)
     return FitReport(
         tuple(_with_files(each, readings) for each in fitted),
         tuple(note for _, skipped in parts for note in skipped),

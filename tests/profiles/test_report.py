@@ -6,7 +6,7 @@ import yaml
 
 from heteroplan.entities.workload import Engine, Role, Span
 from heteroplan.profiles.fit import Within
-from heteroplan.profiles.fitted import with_kv_tokens
+from heteroplan.profiles.fitted import with_limits
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.profile_file import profile_yaml
 from heteroplan.profiles.readers import read
@@ -42,7 +42,7 @@ def test_profile_file_of_the_fits() -> None:
         reading(*PROMPTS[:4], *STEPS),
         reading(*PROMPTS[4:], name="n.csv", sha256="cd"),
     ]
-    fitted = with_kv_tokens(fit_all(files).fitted, {("H100", 4): 480_000})
+    fitted = with_limits(fit_all(files).fitted, {("H100", 4): 480_000})
     text = profile_yaml(
         "m",
         [each.engine for each in fitted],

@@ -121,7 +121,7 @@ class WorkloadSpec(Strict):
     model: Text
     """Model, as its profile calls it."""
     profile: FilePath
-    """Profile file, relative to the scenario's folder."""
+    """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
     demand: FilePath
     """Demand CSV, relative to the scenario's folder."""
     requests: RequestSpec | None = None

@@ -41,7 +41,8 @@ def test_rows_are_output_lengths_and_columns_input_lengths(tmp_path: Path) -> No
         Rated("G", 1, isl=256.0, osl=512.0, capacity_rps=2.5),
         Rated("G", 1, isl=512.0, osl=512.0, capacity_rps=0.0),
     )
-    assert reading.runs == reading.points == ()
+    assert not reading.runs
+    assert not reading.points
 
 
 def test_its_slo_and_what_misses_it_are_told(tmp_path: Path) -> None:

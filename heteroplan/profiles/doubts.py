@@ -1,0 +1,26 @@
+"""What no hardware does."""
+
+from heteroplan.entities.fleet import GpuType
+from heteroplan.entities.workload import Engine
+from heteroplan.units import MS_PER_S
+
+
+def faster_than_memory(
+    engine: Engine, gpu: GpuType, kv_bytes_per_token: float | None
+) -> str | None:
+    """Whether decode reads its KV cache faster than the GPUs' memory; None where it does not.
+
+    Every context token of a step is read once, so that it takes kv_bytes_per_token / bandwidth at
+    least; a term of 0 says that contexts were not told apart.
+    """
+    if engine.decode is None or kv_bytes_per_token is None or gpu.memory_bytes_per_s is None:
+        return None
+    token_ms = engine.decode.ms_per_context_token
+    least_ms = kv_bytes_per_token / (engine.gpus * gpu.memory_bytes_per_s) * MS_PER_S
+    if token_ms >= least_ms:
+        return None
+    return (
+        f"{engine.name}: a context token takes {token_ms:.3g} ms of a step, and reading its KV "
+        f"cache from the memory of {engine.gpus} {gpu.name} {least_ms:.3g} ms at least: long "
+        "contexts are promised too fast; measure decode at several contexts and batches"
+    )
