@@ -25,10 +25,10 @@ _LEAST_SPAN = 2.0
 _MARGIN = 0.04
 """Of an axis beyond its outermost points."""
 _FEWEST_TICKS, _MOST_TICKS = 3, 8
-_ROWS, _MOST_COLUMNS = 15, 100
+_ROWS, _FEWEST_COLUMNS, _MOST_COLUMNS = 15, 20, 100
 _COLOURS = ("blue", "red", "green", "magenta", "cyan", "yellow")
 _MARKERS, _ASCII_MARKERS = "●○■□▲△", "ox+*#@"
-_FRAME, _ASCII_FRAME = "│┤└─┬", "|++-+"
+_FRAME, _ASCII_FRAME = tuple("│┤└─┬"), tuple("|++-+")
 _FIT, _ASCII_FIT = "⠤⠤", ".."
 _BLANK_DOTS, _DOTS = "\u2800", re.compile("[\u2801-\u28ff]")
 """Braille."""
@@ -120,7 +120,7 @@ def not_drawn(fitted: Fitted) -> str:
     """Why an engine without latencies has no picture."""
     capacity = fitted.engine.capacity_rps
     stated = "" if capacity is None else f" of {rate(capacity)} a replica"
-    return f"a capacity{stated} is stated: no latencies to draw"
+    return f"states a capacity{stated}: no latencies to draw"
 
 
 def drawn(line: Line, most_series: int) -> Drawn:
@@ -196,7 +196,7 @@ def _rows(picture: Drawn, width: int, blocks: bool) -> list[Text]:
     x, y = picture.axes()
     labels = {y.cell(tick, _ROWS, 4): figure(tick) for tick in y.ticks()}
     margin = max(map(len, labels.values()))
-    columns = width - margin - 1
+    columns = max(_FEWEST_COLUMNS, width - margin - 1)
     side, tick, corner, bottom, mark = _FRAME if blocks else _ASCII_FRAME
     rows = []
     for i, row in enumerate(_canvas(picture, columns, blocks)):
@@ -233,9 +233,7 @@ def _canvas(picture: Drawn, columns: int, blocks: bool) -> list[str]:
     markers = _MARKERS if blocks else _ASCII_MARKERS
     for series, marker, colour in zip(picture.series, markers, _COLOURS, strict=False):
         for mark in series.marks:
-            canvas.point(
-                x.place(mark.work), y.place(mark.measured_ms), color=colour, marker=marker
-            )
+            canvas.point(x.place(mark.work), y.place(mark.measured_ms), color=colour, marker=marker)
     text = canvas.plot(linesep="\n").replace(_BLANK_DOTS, " ")
     return (text if blocks else _DOTS.sub(".", text)).split("\n")
 

@@ -48,7 +48,7 @@ def fit_html(fitted: Sequence[Fitted]) -> str:
             f"<title>Fits of measurements</title><style>{_STYLE}{_CHART_STYLE}</style>",
             f"<script>{get_plotlyjs()}</script></head><body><main>",
             "<h1>Fits of measurements</h1>",
-            '<p class="soft">Lines are the fit; errors are fitted over measured.</p>',
+            '<p class="soft">Lines are the fit; a point shows its error when hovered over.</p>',
             *(_section(each, f"fit-{i}") for i, each in enumerate(fitted)),
             "</main></body></html>\n",
         ]
@@ -154,13 +154,13 @@ def _traces(series: Series, colour: str, line: Line, points: str) -> list[Any]:
             mode="markers",
             marker={"color": colour, "size": 7, "line": {"color": "#fff", "width": 1}},
             customdata=[
-                (mark.fitted_ms, 100 * (mark.fitted_ms / mark.measured_ms - 1), name)
+                (mark.fitted_ms, f"{100 * (mark.fitted_ms / mark.measured_ms - 1):+.1f} %", name)
                 for mark in series.marks
             ],
             hovertemplate=(
                 f"{'<b>%{customdata[2]}</b><br>' if name else ''}%{{x:,}} {escape(line.work)}<br>"
                 f"{points} %{{y:,.4~r}} ms<br>fitted %{{customdata[0]:,.4~r}} ms<br>"
-                "error %{customdata[1]:+.1f} %<extra></extra>"
+                "error %{customdata[1]}<extra></extra>"
             ),
         ),
     ]

@@ -48,6 +48,8 @@ QUEUED = 0.25
 """Share of its decoding time that a request waits for its first token once replicas are full."""
 MANY, FEWEST_FULL = 8, 2
 """Requests in flight, and runs like that, from which one can tell."""
+TINY = 1e-9
+"""Expected of a term that no run has."""
 STARTS_MS = (20.0, 300.0)
 """TPOT and TTFT from which the fixed point is sought."""
 ITERATIONS = 100
@@ -244,8 +246,9 @@ def _shared(columns: "Floats", latency_ms: "Floats", gpus: "Floats", weight: flo
     terms = columns.shape[1]
     both = np.hstack([columns, columns / gpus[:, None]])
     values = np.array(least(range(2 * terms), both, latency_ms))
-    typical = np.median(columns, axis=0)
-    smallest = LEAST_SHARE * float(np.median(latency_ms)) / np.maximum(typical, 1e-9)
+    typical = columns.mean(axis=0)
+    share_ms = LEAST_SHARE * float(np.median(latency_ms))
+    smallest = np.where(typical > 0.0, share_ms / np.maximum(typical, TINY), TINY)
     return _Shared(values[:terms], values[terms:], smallest, weight)
 
 

@@ -73,7 +73,7 @@ def parse(document: Document, given: Given) -> Reading:
     """One run. Raises InputError with every problem."""
     found = document.fitting(SHAPE)
     names = found.gpu_names
-    gpu, gpus = given.or_else(gpu_type(*names) if len(names) == 1 else None).engine_of(document)
+    gpu, gpus = given.engine_of(document, gpu_type(*names) if len(names) == 1 else None)
     ttft_ms = _ms(document, "time_to_first_token", found.time_to_first_token)
     tpot_ms = _ms(document, "inter_token_latency", found.inter_token_latency)
     osl = found.output_sequence_length.avg

@@ -151,8 +151,7 @@ def parse(document: Document, given: Given) -> Reading:
     """One run. Raises InputError with every problem."""
     report = document.fitting(SHAPE)
     engine, prefill = _engines(document, report.scenario.stack)
-    named = given.or_else(gpu_type(engine.accelerator.model), engine.gpus)
-    gpu, gpus = named.engine_of(document)
+    gpu, gpus = given.engine_of(document, gpu_type(engine.accelerator.model), engine.gpus)
     if others := report.scenario.load.metadata.concurrent_with:
         path = "scenario.load.metadata.concurrent_with"
         remedy = "shared the engine, whose load was more than this; measure one load at a time"

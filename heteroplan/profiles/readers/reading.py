@@ -29,9 +29,18 @@ class Given:
         """The GPU type that was measured."""
         return self._engine_of(found, self.gpus or 1)[0]
 
-    def engine_of(self, found: Opened) -> tuple[str, int]:
-        """GPU type and GPUs that were measured."""
-        return self._engine_of(found, self.gpus)
+    def engine_of(
+        self, found: Opened, gpu: str | None = None, gpus: int | None = None
+    ) -> tuple[str, int]:
+        """GPU type and GPUs that were measured: what the file says, or else what is given.
+
+        It is a problem where they contradict each other.
+        """
+        for option, given, said in (("--gpu", self.gpu, gpu), ("--tp", self.gpus, gpus)):
+            if given is not None and said is not None and given != said:
+                found.problem(0, "", str(said), f"is what was measured; {option} says {given}")
+        told = replace(self, gpu=gpu or self.gpu, gpus=gpus or self.gpus)
+        return told._engine_of(found, told.gpus)
 
     def _engine_of(self, found: Opened, gpus: int | None) -> tuple[str, int]:
         asked = {"--gpu (its GPU type)": self.gpu, "--tp (its GPUs)": gpus}
@@ -40,11 +49,6 @@ class Given:
             remedy = f"does not say what engine was measured: give {' and '.join(missing)}"
             found.problem(0, "", "", remedy)
         return self.gpu or "", gpus or 1
-
-    def or_else(self, gpu: str | None, gpus: int | str | None = None) -> "Given":
-        """With what a file says itself where the user says nothing."""
-        size = int(gpus) if gpus is not None and str(gpus).isdigit() and int(gpus) > 0 else None
-        return replace(self, gpu=self.gpu or gpu, gpus=self.gpus or size)
 
     def layers_of(self, found: Opened) -> int:
         """Layers of the model."""

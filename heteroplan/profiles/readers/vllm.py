@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
 from heteroplan.profiles.readers.document import Amount, Document, Whole
+from heteroplan.profiles.readers.gpu_names import gpu_type
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.units import MS_PER_S
 
@@ -85,7 +86,8 @@ def parse(document: Document, given: Given) -> Reading:
 
 
 def _run(document: Document, given: Given, path: str, result: _Result) -> Run:
-    gpu, gpus = given.or_else(result.gpu or None, result.gpus).engine_of(document)
+    named = result.gpu and (gpu_type(result.gpu) or (None if given.gpu else result.gpu))
+    gpu, gpus = given.engine_of(document, named or None, result.gpus)
     for name in ("total_input_tokens", "request_throughput", "mean_ttft_ms", "mean_tpot_ms"):
         value = getattr(result, name)
         document.measured(0, f"{path}{name}", value, f"{value:g}")

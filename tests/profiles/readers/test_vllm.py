@@ -151,11 +151,18 @@ def test_a_saturated_run_is_left_out(tmp_path: Path) -> None:
 
 
 def test_metadata_say_what_engine_it_was(tmp_path: Path) -> None:
-    """`--metadata` are texts; what the user says goes before them."""
-    path = written(tmp_path, RESULT | {"gpu": "H100-SXM-80GB", "tensor_parallel_size": "8"})
-    for given, engine in ((Given(), ("H100-SXM-80GB", 8)), (Given(gpus=2), ("H100-SXM-80GB", 2))):
-        (run,) = read(path, given=given).runs
-        assert (run.gpu, run.gpus) == engine
+    """`--metadata` are texts, and may name a product; the user must not say otherwise."""
+    path = written(tmp_path, RESULT | {"gpu": "NVIDIA-H100-80GB-HBM3", "tensor_parallel_size": "8"})
+    (run,) = read(path).runs
+    assert (run.gpu, run.gpus) == ("H100-SXM-80GB", 8)
+    with pytest.raises(InputError, match="8: is what was measured; --tp says 2"):
+        read(path, given=Given(gpus=2))
+
+
+def test_a_gpu_of_no_known_name_is_what_the_user_says(tmp_path: Path) -> None:
+    path = written(tmp_path, RESULT | {"gpu": "our-h100", "tensor_parallel_size": "8"})
+    assert read(path).runs[0].gpu == "our-h100"
+    assert read(path, given=Given(gpu="H100-SXM-80GB")).runs[0].gpu == "H100-SXM-80GB"
 
 
 @pytest.mark.parametrize("size", ["", "0", "-8", "8x", "²", "9" * 5000, "1e1", 0, None])
