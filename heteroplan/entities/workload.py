@@ -142,6 +142,9 @@ class Engine:
     """KV cache that fits a replica [tokens]."""
     max_sequences: int | None = None
     """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
+    max_batch_tokens: int | None = None
+    """Of prompts that wait, those that a replica prefills together have no more tokens (vLLM:
+    max_num_batched_tokens); one at a time where it is not given."""
     batch_tokens_range: Span | None = None
     """Measured prefill batch sizes [tokens]."""
     batch_range: Span | None = None

@@ -159,6 +159,7 @@ def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
         ttft=None if spec.ttft is None else TtftCoefficients(**spec.ttft.model_dump()),
         kv_tokens=spec.kv_tokens,
         max_sequences=spec.max_sequences,
+        max_batch_tokens=spec.max_batch_tokens,
         batch_tokens_range=_span(spec.range.batch_tokens),
         batch_range=_span(spec.range.batch),
         context_range=_span(spec.range.context),

@@ -133,7 +133,12 @@ def _traces(series: Series, colour: str, line: Line, points: str) -> list[Any]:
         if series.is_line
         else {
             "mode": "markers",
-            "marker": {"symbol": "line-ew-open", "color": colour, "size": 18},
+            "marker": {
+                "symbol": "line-ew-open",
+                "color": colour,
+                "size": 18,
+                "line": {"width": 1.5},
+            },
         }
     )
     return [
@@ -152,7 +157,7 @@ def _traces(series: Series, colour: str, line: Line, points: str) -> list[Any]:
             name=name or points,
             legendgroup=name or points,
             mode="markers",
-            marker={"color": colour, "size": 7, "line": {"color": "#fff", "width": 1}},
+            marker={"color": colour, "size": 7},
             customdata=[
                 (mark.fitted_ms, f"{100 * (mark.fitted_ms / mark.measured_ms - 1):+.1f} %", name)
                 for mark in series.marks
@@ -169,6 +174,6 @@ def _traces(series: Series, colour: str, line: Line, points: str) -> list[Any]:
 def _axis(axis: Axis) -> dict[str, Any]:
     shown = {"range": [axis.place(axis.low), axis.place(axis.high)], "showline": True}
     if not axis.log:
-        return {**shown, "separatethousands": True}
+        return {**shown, "separatethousands": True, "exponentformat": "none"}
     ticks = axis.ticks()
     return {**shown, "type": "log", "tickvals": ticks, "ticktext": [figure(t) for t in ticks]}

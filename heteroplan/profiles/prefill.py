@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from math import sqrt
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import PrefillCoefficients
-from heteroplan.profiles import queueing
+from heteroplan.profiles import batching, queueing
 from heteroplan.profiles.latency import prefill_ms
 from heteroplan.profiles.queueing import Budget, Service
 from heteroplan.profiles.setting import Setting, out_of_range, outside, zero
 from heteroplan.units import MS_PER_S
 
+MOST_PROMPTS = 32
+"""Of a batch; larger ones gain nothing."""
 LENGTHS = 200
 """Parts of equal share into which input lengths of a known spread are divided."""
 
 
 def prefill_point(setting: Setting) -> OperatingPoint:
-    """Greatest rate of prompts, one prompt a batch.
+    """Greatest rate of prompts, taken one by one or, of a single class, in batches (`batching`).
 
     A prompt of a class may wait in the queue for
 
@@ -39,6 +42,9 @@ def prefill_point(setting: Setting) -> OperatingPoint:
             f"first decode step up to {slo.itl_ms:.4g} ms, TTFT SLO {slo.ttft_ms:.4g} ms",
         )
     served = [each for each in map(setting.of, setting.mix) if _is_served(each)]
+    prompts = _prompts(setting)
+    if prompts > 1 and len(served) <= 1 and setting.servers == 1:
+        return _batched(setting, prompts)
     alone = _busy([setting])
     busy = min(alone, _busy(served)) if len(served) > 1 else alone
     if busy <= 0.0:
@@ -60,6 +66,38 @@ def prefill_point(setting: Setting) -> OperatingPoint:
         utilization=utilization,
         ttft_ms=fixed_ms(setting) + service_ms + wait_ms,
         extrapolated=outside(engine.batch_tokens_range, shape.missed_tokens),
+    )
+
+
+def _prompts(setting: Setting) -> int:
+    """Prompts of the class that a batch holds, as far as was measured."""
+    engine, tokens = setting.engine, setting.shape.missed_tokens
+    limits = [MOST_PROMPTS, (engine.max_batch_tokens or 0) / tokens]
+    if engine.batch_tokens_range is not None and not setting.allow_extrapolation:
+        limits.append(engine.batch_tokens_range.high / tokens)
+    return max(1, int(min(limits)))
+
+
+def _batched(setting: Setting, prompts: int) -> OperatingPoint:
+    """As `batching` has it, k prompts of spread lengths counted a standard deviation longer."""
+    slo, shape = setting.slo, setting.shape
+    cv = 1.0 if shape.isl_cv is None else shape.isl_cv
+    service_ms = tuple(
+        prefill_ms(coefficients(setting), shape.missed_tokens * k * (1.0 + cv / sqrt(k)))
+        for k in range(1, prompts + 1)
+    )
+    queue_rps = batching.greatest_rate_rps(
+        service_ms, slo.ttft_ms - fixed_ms(setting), slo.percentile
+    )
+    capacity_rps = min(queue_rps, setting.transfer_rps)
+    return OperatingPoint(
+        capacity_rps=capacity_rps,
+        limited_by=Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER,
+        reason="" if capacity_rps > 0 else "a full batch takes longer than the TTFT SLO allows",
+        batch=float(prompts),
+        utilization=capacity_rps * service_ms[-1] / prompts / MS_PER_S,
+        ttft_ms=slo.ttft_ms,
+        extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens * prompts),
     )
 
 

@@ -51,7 +51,8 @@ NUMBER = "not a number; write one without quotes"
         ),
         (
             {"profile": ""},
-            'profile: "": empty (Profile file, relative to the scenario\'s folder)',
+            'profile: "": empty (Profile file, relative to the scenario\'s folder, or `ready:` and '
+            "the name of a ready one)",
         ),
     ],
 )

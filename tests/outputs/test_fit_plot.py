@@ -95,6 +95,13 @@ def test_axes_are_logarithmic_from_a_factor_of_20(most: int, ticks: str) -> None
     assert " ".join(lines[18].split()) == ticks
 
 
+def test_a_tick_at_the_very_end_of_an_axis_is_inside() -> None:
+    """The axis ends at 20,075, and 20,000 is less than half a dot before it."""
+    lines = plot(fitted_to([Mark(work, "", 5.0, 5.0) for work in (100, 16372)]))
+    assert lines[17].endswith("┬")
+    assert lines[18].endswith(" 20,000")
+
+
 def test_series_are_named_in_the_order_of_their_settings() -> None:
     names = ("1024 in, 512 out", "1024 in, 64 out", "256 in, 64 out")
     lines = plot(fitted_to([Mark(8, name, 10.0, 11.0) for name in names]), width=120)

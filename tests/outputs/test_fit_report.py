@@ -150,7 +150,9 @@ def test_names_are_escaped() -> None:
     marks = [Mark(1, nasty, 10.0, 9.0), Mark(2, "context 2", 10.0, 9.0)]
     (line,) = fitted_to(marks).lines
     lines = (replace(line, what=nasty, work=nasty, reach=nasty),)
-    text = body(Fitted(engine, lines, nasty), replace(STATED, variant=nasty))
+    made = Fitted(engine, lines, nasty)
+    assert all("<" not in trace.name for trace in chart(made).data)
+    text = body(made, replace(STATED, variant=nasty))
     assert "<img" not in text
     assert text.count("</script>") == text.count("<script")
 

@@ -4,6 +4,7 @@ import pytest
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role, Span
+from heteroplan.profiles.batching import BatchQueue
 from heteroplan.profiles.prefill import prefill_point
 from heteroplan.profiles.queueing import Budget, Pool, Service
 from tests.profiles.settings import setting
@@ -147,3 +148,31 @@ def test_replicas_that_share_a_queue_may_be_busier() -> None:
     ]
     assert rates == sorted(rates)
     assert rates[2] > 1.5 * rates[0]
+
+
+def test_short_prompts_are_prefilled_together() -> None:
+    """Four of 500 tokens fit 2,000: 10 + 0.09 * 2000 = 190 ms, not 4 x 55; nothing fits twice."""
+    prompts = setting(Role.PREFILL, isl=500.0, ttft_ms=1000.0, percentile=0.95, isl_cv=0.0)
+    four = replace(prompts, engine=replace(prompts.engine, max_batch_tokens=2000))
+    service_ms = tuple(10.0 + 45.0 * k for k in (1, 2, 3, 4))
+    together = prefill_point(four)
+    assert together.batch == 4.0
+    assert together.capacity_rps == BatchQueue(service_ms).greatest_rate_rps(1000.0 - 41.0, 0.95)
+    assert together.capacity_rps > prefill_point(prompts).capacity_rps
+    one = replace(prompts, engine=replace(prompts.engine, max_batch_tokens=999))
+    assert prefill_point(one) == prefill_point(prompts)
+
+
+def test_no_batch_is_larger_than_what_was_measured() -> None:
+    prompts = setting(Role.PREFILL, isl=500.0, percentile=0.95, batch_tokens=Span(100.0, 1000.0))
+    engine = replace(prompts.engine, max_batch_tokens=8000)
+    assert prefill_point(replace(prompts, engine=engine)).batch == 2.0
+
+
+def test_several_classes_are_counted_one_by_one() -> None:
+    """Safe: batches of unlike prompts are not modelled."""
+    short = RequestClass("short", 0.9, 500.0, 200.0)
+    long = RequestClass("long", 0.1, 600.0, 200.0)
+    mixed = setting(Role.PREFILL, percentile=0.95, mix=(short, long))
+    engine = replace(mixed.engine, max_batch_tokens=8000)
+    assert prefill_point(replace(mixed, engine=engine).of(short)) == prefill_point(mixed.of(short))

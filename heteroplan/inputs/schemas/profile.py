@@ -124,8 +124,17 @@ class PartSpec(Strict):
     """From the last new request to giving the GPUs back [s]; the engine's by default."""
 
 
-_UNDIVIDED = ("prefill", "decode", "ttft", "kv_tokens", "max_sequences", "range",
-              "measurements", "capacity_rps")  # fmt: skip
+_UNDIVIDED = (
+    "prefill",
+    "decode",
+    "ttft",
+    "kv_tokens",
+    "max_sequences",
+    "max_batch_tokens",
+    "range",
+    "measurements",
+    "capacity_rps",
+)
 
 
 class EngineSpec(Strict):
@@ -157,6 +166,8 @@ class EngineSpec(Strict):
     """KV cache that fits a replica [tokens]."""
     max_sequences: Annotated[int, Field(ge=1, le=10**6)] | None = None
     """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
+    max_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] | None = None
+    """Tokens of waiting prompts that are prefilled together (vLLM: max_num_batched_tokens)."""
     range: RangeSpec = RangeSpec()
     """What the measurements cover."""
     source: SourceSpec | None = None
