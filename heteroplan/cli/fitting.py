@@ -119,6 +119,14 @@ def fit(
             help="Sequences that a replica decodes at a time (vLLM: max_num_seqs).",
         ),
     ] = None,
+    max_batch_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="TOKENS",
+            help="Of prompts prefilled together (vLLM: max_num_batched_tokens); else one by one.",
+        ),
+    ] = None,
     startup_s: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="Until a replica serves."),
@@ -169,7 +177,7 @@ def fit(
     held = options.kv_tokens_by_engine(
         kv_tokens or (), [(engine.gpu, engine.gpus) for engine in decoding]
     )
-    fitted = with_limits(result.fitted, held, max_sequences)
+    fitted = with_limits(result.fitted, held, max_sequences, max_batch_tokens)
     say(pipeline.fit_doubts(fitted, kv_bytes_per_token))
     if STDOUT not in profiles:
         _show(fitted, plot)

@@ -23,9 +23,9 @@ FEWEST_POINTS = 4
 """Three coefficients need more than three points to show an error."""
 PREFILL_FORMS = (Form((0, 1)), Form((0, 1), True), Form((0, 1, 2)), Form((0, 1, 2), True))
 """Terms of the latency models that are tried, from the simplest."""
-DECODE_FORMS = (Form((0, 1, 2)), Form((0, 1, 2), True))
-"""Where contexts differ. Neither the term of a sequence nor that of its context is dropped for an
-error alone: batches are often measured at one context, and then no error tells one from the other.
+DECODE_FORMS = (Form((0, 1, 2)),)
+"""Where contexts differ. Batches are often measured at one context alone; then no error tells the
+term of a sequence from that of its context, or from a floor, and none is dropped or added for one.
 """
 ONE_CONTEXT_FORMS = (Form((0, 1)), Form((0, 1), True))
 

@@ -199,17 +199,18 @@ def with_limits(
     fitted: Iterable[Fitted],
     kv_tokens: Mapping[tuple[str, int], int],
     max_sequences: int | None = None,
+    max_batch_tokens: int | None = None,
 ) -> list[Fitted]:
-    """With what a replica holds: KV cache by GPU type and GPUs [tokens], and sequences.
+    """With what replicas hold: KV cache by GPU type and GPUs [tokens], sequences of decode.
 
-    Prefill has no use for either.
+    And `max_batch_tokens`, of the prompts that prefill takes together.
     """
     return [
-        each
-        if each.engine.role is Role.PREFILL
-        else replace(
+        replace(
             each,
-            engine=replace(
+            engine=replace(each.engine, max_batch_tokens=max_batch_tokens)
+            if each.engine.role is Role.PREFILL
+            else replace(
                 each.engine,
                 kv_tokens=kv_tokens.get((each.engine.gpu, each.engine.gpus), each.engine.kv_tokens),
                 max_sequences=max_sequences or each.engine.max_sequences,

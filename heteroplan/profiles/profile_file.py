@@ -90,8 +90,11 @@ def _figures(engine: Engine) -> dict[str, object]:
         **_block("prefill", engine.prefill),
         **_block("decode", engine.decode),
         **_block("ttft", engine.ttft),
-        **({} if engine.kv_tokens is None else {"kv_tokens": engine.kv_tokens}),
-        **({} if engine.max_sequences is None else {"max_sequences": engine.max_sequences}),
+        **{
+            name: limit
+            for name in ("kv_tokens", "max_sequences", "max_batch_tokens")
+            if (limit := getattr(engine, name)) is not None
+        },
         "range": ranges,
     }
 
