@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.entities.workload import SourceKind
-from heteroplan.outputs.fit_plot import (
+from heteroplan.outputs.fit_picture import (
     Axis,
     Drawn,
     Series,
@@ -15,9 +15,8 @@ from heteroplan.outputs.fit_plot import (
     not_drawn,
     points_are,
 )
-from heteroplan.outputs.report import _POLICY, _STYLE
-from heteroplan.outputs.report_charts import _COLOURS as _TEN_COLOURS
-from heteroplan.outputs.report_charts import _INK, _SOFT
+from heteroplan.outputs.report import POLICY, STYLE
+from heteroplan.outputs.report_charts import COLOURS, INK, SOFT
 from heteroplan.outputs.words import figure, percent
 from heteroplan.profiles.fitted import Fitted, Line
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_SERIES = 12
-_COLOURS = (*_TEN_COLOURS, _INK, _SOFT)
+_COLOURS = (*COLOURS, INK, SOFT)
 """One a series."""
 _CHART_STYLE = "h3 { margin: 14px 0 0; font-size: 14px; font-weight: 600; }"
 _HEIGHT = 400
@@ -43,9 +42,9 @@ def fit_html(fitted: Sequence[Fitted]) -> str:
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Fits of measurements</title><style>{_STYLE}{_CHART_STYLE}</style>",
+            f"<title>Fits of measurements</title><style>{STYLE}{_CHART_STYLE}</style>",
             f"<script>{get_plotlyjs()}</script></head><body><main>",
             "<h1>Fits of measurements</h1>",
             '<p class="soft">Lines are the fit; a point shows its error when hovered over.</p>',
@@ -69,7 +68,7 @@ def fit_chart(picture: Drawn, line: Line, points: str) -> "Figure":
         template="plotly_white",
         height=_HEIGHT,
         margin={"l": 70, "r": 16, "t": 16, "b": 56},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": _INK},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
         legend={"title": {"text": f"● {points}, — fit" if named else ""}, "tracegroupgap": 0},
         hovermode="closest",
     )

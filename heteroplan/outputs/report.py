@@ -33,7 +33,7 @@ from heteroplan.outputs.words import (
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --good: #0b7a4b;
   --bad: #b42318; }
 * { box-sizing: border-box; }
@@ -70,7 +70,7 @@ footer { margin-top: 18px; font-size: 13px; overflow-wrap: anywhere; }
 _MOST_COLUMNS = 8
 """Leaves that stand side by side."""
 _MOST_ROWS = 30
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 """No request leaves the page."""
 
 
@@ -88,9 +88,9 @@ def report_html(plan: Plan) -> str:
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title><style>{_STYLE}</style>",
+            f"<title>{title}</title><style>{STYLE}</style>",
             f"<script>{get_plotlyjs()}</script></head><body><main>",
             f"<h1>{escape(plan.scenario.name)}</h1>",
             f'<p class="soft">{escape(horizon_text(plan.scenario.horizon))}, fleet '

@@ -9,8 +9,8 @@ from heteroplan.entities.plan import Plan, Pool, SupplyUse
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_INK, _SOFT, _SHORT = "#1f2933", "#9aa5b1", "#d64545"
-_COLOURS = (
+INK, SOFT, _SHORT = "#1f2933", "#9aa5b1", "#d64545"
+COLOURS = (
     *("#2f6fb0", "#e08a1e", "#3a9a6b", "#8a5bb5", "#c9537a"),
     *("#1f9aa8", "#a3852c", "#5b6bd1", "#7a8b3d", "#a65a3a"),
 )
@@ -25,8 +25,8 @@ def demand_chart(plan: Plan) -> "Figure":
     figure = _rows(plan, [load.name for load in plan.workloads])
     for row, load in enumerate(plan.workloads, start=1):
         lines = (
-            ("served", load.served_rps, {"color": _COLOURS[0], "width": 0}, "tozeroy"),
-            ("capacity", load.capacity_rps, {"color": _INK, "width": 1.5}, None),
+            ("served", load.served_rps, {"color": COLOURS[0], "width": 0}, "tozeroy"),
+            ("capacity", load.capacity_rps, {"color": INK, "width": 1.5}, None),
             ("demand", load.demand_rps, {"color": _SHORT, "width": 2, "dash": "dot"}, None),
         )
         for name, values, line, fill in lines:
@@ -46,7 +46,7 @@ def gpu_chart(plan: Plan) -> "Figure":
             )  # fmt: skip
         _step(
             figure, plan, use.supply, row=row, name="supply", group="supply",
-            line={"color": _INK, "width": 1.5, "dash": "dash"},
+            line={"color": INK, "width": 1.5, "dash": "dash"},
         )  # fmt: skip
     figure.update_yaxes(title_text="GPUs")
     return figure
@@ -58,7 +58,7 @@ def replica_chart(plan: Plan) -> "Figure":
     figure = _rows(plan, [load.name for load in plan.workloads])
     rows = {load.name: row for row, load in enumerate(plan.workloads, start=1)}
     for pool in plan.pools:
-        colour = _COLOURS[engines.index(_engine(pool)) % len(_COLOURS)]
+        colour = COLOURS[engines.index(_engine(pool)) % len(COLOURS)]
         _step(
             figure, plan, pool.replicas, row=rows[pool.workload], name=_engine(pool),
             group=_engine(pool), line={"color": colour, "width": 2},
@@ -82,13 +82,13 @@ def _stack(plan: Plan, use: SupplyUse) -> list[tuple[str, Sequence[int], str]]:
                 sum(pool.replicas[t] * pool.gpus_per_replica for pool in pools)
                 for t in range(len(use.held))
             ]
-            layers.append((load.name, gpus, _COLOURS[i % len(_COLOURS)]))
+            layers.append((load.name, gpus, COLOURS[i % len(COLOURS)]))
     running = [sum(column) for column in zip(*(gpus for _, gpus, _ in layers), strict=True)]
     starting = [
         held - ran for held, ran in zip(use.held, running or [0] * len(use.held), strict=True)
     ]
     if any(starting):
-        layers.append(("starting", starting, _SOFT))
+        layers.append(("starting", starting, SOFT))
     return layers
 
 
@@ -105,12 +105,12 @@ def _rows(plan: Plan, titles: Sequence[str]) -> "Figure":
         vertical_spacing=_ROW_GAP / plots,
         subplot_titles=[escape(title) for title in titles],
     )
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": _INK})
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
     figure.update_layout(
         template="plotly_white",
         height=_TOP + plots + _BOTTOM,
         margin={"l": 60, "r": 16, "t": _TOP, "b": _BOTTOM},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": _INK},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
         legend={"orientation": "h", "y": 1 + _TITLE / plots, "yanchor": "bottom", "x": 0},
         hovermode="x unified",
     )

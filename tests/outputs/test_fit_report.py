@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heteroplan.entities.workload import Source, SourceKind
-from heteroplan.outputs.fit_plot import drawn
+from heteroplan.outputs.fit_picture import drawn
 from heteroplan.outputs.fit_report import MOST_SERIES, fit_chart, fit_html
 from heteroplan.profiles.fit import Mark
 from heteroplan.profiles.fitted import Fitted
