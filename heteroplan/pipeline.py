@@ -288,7 +288,7 @@ def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitRe
     """Fits of what was read, each reading with the name of its file."""
     from heteroplan.profiles.report import fit_all
 
-    report = fit_all([(Path(file).name, reading) for file, reading in readings], wanted)
+    report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
     notes = tuple(note for _, reading in readings for note in reading.notes)
     if not report.fitted:
         measured = {f"{gpu} x{gpus}" for _, each in readings for gpu, gpus, _ in each.engines}
@@ -309,7 +309,7 @@ def fit_modelled(
     from heteroplan.profiles.report import Wanted
 
     reading = modelled(model, gpu, gpus, **({} if backend is None else {"backend": backend}))
-    return fitted([(f"AIConfigurator, {model}", reading)], Wanted(within=within or ALL))
+    return fitted([(reading.origin, reading)], Wanted(within=within or ALL))
 
 
 def fit_doubts(fitted: "Sequence[Fitted]", kv_bytes_per_token: float | None) -> list[str]:

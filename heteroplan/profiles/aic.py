@@ -65,16 +65,14 @@ def modelled(model: str, gpu: str, gpus: int, backend: str = "vllm") -> Reading:
         kv_tokens = engine.kv_tokens()
         if not (kv_tokens and points):
             raise UsageError(f"{asked}: the weights leave no room for a KV cache; take more GPUs")
-    notes = [
-        f"modelled by aiconfigurator-core {VERSION} for {backend} {release}, {engine.settled}: "
-        "kernel times only, no scheduling or network overhead"
-    ]
+    origin = f"aiconfigurator-core {VERSION} for {backend} {release}, {engine.settled}"
+    notes = [f"modelled by {origin}: kernel times only, no scheduling or network overhead"]
     if dropped := len(settings) - len(points):
         notes.append(f"left out {dropped} points that do not fit in memory")
     if engine.slowdown > IMPLAUSIBLE:
         times = f"{engine.slowdown:.1f} times what it would in bfloat16"
         notes.append(f"implausible: a decode step takes {times}; take another backend or measure")
-    return Reading(points, tuple(notes), {(gpu, gpus): kv_tokens}, model)
+    return Reading(points, tuple(notes), {(gpu, gpus): kv_tokens}, model, origin=origin)
 
 
 @contextmanager

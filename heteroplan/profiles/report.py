@@ -95,16 +95,16 @@ def _of_rated(rated: Iterable[Rated], wanted: Wanted) -> tuple[list[Fitted], lis
 
 
 def _with_files(fitted: Fitted, readings: Sequence[tuple[str, Reading]]) -> Fitted:
-    """With the names and hashes of the files that its engine was measured in."""
+    """With the names and hashes of what its engine was measured in."""
     engine = fitted.engine
     mine = [
-        (name, reading.sha256)
+        (reading.origin or name, reading.sha256)
         for name, reading in readings
         if (engine.gpu, engine.gpus, engine.role) in reading.engines
     ]
     source = replace(
         engine.source,
         origin=", ".join(name for name, _ in mine),
-        sha256=tuple(sha256 for _, sha256 in mine),
+        sha256=tuple(sha256 for _, sha256 in mine if sha256),
     )
     return replace(fitted, engine=replace(engine, source=source))

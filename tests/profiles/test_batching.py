@@ -32,7 +32,9 @@ def of_fixed(most: int) -> BatchQueue:
     return BatchQueue(tuple(50.0 + 10.0 * k for k in range(1, most + 1)))
 
 
-@pytest.mark.parametrize("most", [2, 4, 8])
+@pytest.mark.parametrize(
+    "most", [4, pytest.param(2, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("budgets", "percentile"), [(3.0, 0.9), (6.0, 0.95), (10.0, 0.99)])
 def test_as_many_are_in_time_as_promised(most: int, budgets: float, percentile: float) -> None:
     """Within a tenth of the late share, and what is granted is not far below what could be."""

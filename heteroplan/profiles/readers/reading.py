@@ -100,7 +100,9 @@ class Reading:
     rated: tuple[Rated, ...] = ()
     """Capacities at an SLO that the file states."""
     sha256: str = ""
-    """Of the file's bytes, in hexadecimal."""
+    """Of the file's bytes, in hexadecimal; empty where it is of no file."""
+    origin: str = ""
+    """What made it, where it is of no file."""
 
     @property
     def engines(self) -> frozenset[tuple[str, int, Role]]:
