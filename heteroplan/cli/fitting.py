@@ -1,4 +1,4 @@
-"""`heteroplan fit`: parse, one pipeline call, one render. Heavy imports happen inside."""
+"""`heteroplan fit`: parse, fit, show and write. Heavy imports happen inside."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -21,6 +21,8 @@ PICTURE = (".html", ".htm")
 PLOTTED = 3
 """Latencies that are drawn unasked."""
 AIC = "aic"
+MOST_S = 86_400.0
+"""Start-up and drain, at most: a day."""
 
 
 def fit(
@@ -129,11 +131,11 @@ def fit(
     ] = None,
     startup_s: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="Until a replica serves."),
+        typer.Option(min=0, max=MOST_S, metavar="SECONDS", help="Until a replica serves."),
     ] = 0.0,
     drain_s: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="Until its GPUs come back."),
+        typer.Option(min=0, max=MOST_S, metavar="SECONDS", help="Until its GPUs come back."),
     ] = 0.0,
     out: Annotated[
         list[str] | None,
@@ -158,8 +160,9 @@ def fit(
 
     shape = options.shape(isl, osl)
     asked = options.asked(shape, ttft_ms, itl_ms, percentile)
-    pictures = [name for name in out or () if name.endswith(PICTURE)]
-    profiles = [name for name in out or () if not name.endswith(PICTURE)]
+    names = list(dict.fromkeys(out or ()))
+    pictures = [name for name in names if name.lower().endswith(PICTURE)]
+    profiles = [name for name in names if not name.lower().endswith(PICTURE)]
     if profiles and model is None:
         raise UsageError("--out needs --model, the name that scenarios call the model by")
     given = Given(gpu, tp, model, layers, context_tokens)
@@ -210,7 +213,7 @@ def _modelled(source: str, files: Sequence[str], given: "Given", within: "Within
     tool, _, backend = source.partition(":")
     asked = {"--model": given.model, "--gpu": given.gpu, "--tp": given.gpus}
     missing = [option for option, value in asked.items() if value is None]
-    if tool != AIC:
+    if tool != AIC or source.endswith(":"):
         raise UsageError(f"--from {source}: must be {AIC}, or {AIC}:BACKEND such as {AIC}:sglang")
     if files:
         raise UsageError(f"--from {source} takes no measurement files; leave out {files[0]}")

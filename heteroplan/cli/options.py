@@ -73,14 +73,14 @@ def asked(
     """What a replica is asked for; None where no SLO is given. Raises UsageError for half of it."""
     from heteroplan.profiles.replica import Asked
 
+    if not 0 < percentile < 1:
+        raise UsageError(f"--percentile {percentile:g}: must lie between 0 and 1, such as 0.95")
     if ttft_ms is None and itl_ms is None:
         return None
     given = {"--isl and --osl": shape, "--ttft-ms": ttft_ms, "--itl-ms": itl_ms}
     missing = [option for option, value in given.items() if value is None]
     if shape is None or ttft_ms is None or itl_ms is None:
         raise UsageError(f"what a replica serves also needs {', '.join(missing)}")
-    if not 0 < percentile < 1:
-        raise UsageError(f"--percentile {percentile:g}: must lie between 0 and 1, such as 0.95")
     return Asked(RequestClass("all", 1.0, *shape), Slo(ttft_ms, itl_ms, percentile))
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
-from heteroplan.entities.workload import Loss, Role
+from heteroplan.entities.workload import Loss, PrefillQueue, Role
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.fleet_checks import unknown
 from heteroplan.inputs.schemas.scenario import WorkloadSpec
@@ -145,6 +145,17 @@ def check_resilience(case: WorkloadCase) -> Iterator[InputProblem]:
     yield case.problem("resilience.lose", remedy)
 
 
+def check_shared_queue(case: WorkloadCase) -> Iterator[InputProblem]:
+    """What is left of a pool after a loss may not be as busy as the whole of it."""
+    workload = case.workload
+    if workload.prefill_queue is PrefillQueue.SHARED and workload.resilience is not None:
+        remedy = (
+            "beside resilience pools are not planned by their size, as a loss makes them smaller; "
+            "take per_replica, or resilience: none"
+        )
+        yield case.problem("prefill_queue", remedy)
+
+
 def check_anti_affinity(
     document: Document, specs: Iterable[tuple[FieldPath, WorkloadSpec]]
 ) -> Iterator[InputProblem]:
@@ -195,6 +206,7 @@ RULES = (
     check_common_domain,
     check_min_replicas,
     check_resilience,
+    check_shared_queue,
 )
 """Rules of one workload at a time that look at the network."""
 

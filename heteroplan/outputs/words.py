@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BindingLimit, Plan, Shortage, Termination
-from heteroplan.entities.scenario import Horizon, Objective
-from heteroplan.entities.workload import Role
+from heteroplan.entities.scenario import Horizon, Objective, Scenario
+from heteroplan.entities.workload import PrefillQueue, Role
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan_document import (
@@ -121,15 +121,30 @@ def solver_sentence(plan: Plan) -> str:
     report = plan.report
     unit = amount_unit(plan.scenario.objective)
     sentence = (
-        f"Solver: {_TERMINATIONS[report.termination]}, gap {percent(report.gap)} "
+        f"Solver: {_ended(plan)}, gap {percent(report.gap)} "
         f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
     )
+    if shares_queues(plan.scenario):
+        sentence += "; the bound takes pools that share a queue to be endless"
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
         sentence += (
             f"; {report.unserved_requests:,.0f} requests unserved, "
             f"at least {max(0.0, report.unserved_requests_bound):,.0f}"
         )
     return sentence
+
+
+def _ended(plan: Plan) -> str:
+    """Why the solver stopped."""
+    termination = plan.report.termination
+    if termination is Termination.TIME_LIMIT and shares_queues(plan.scenario):
+        return "not proven to the wanted gap"
+    return _TERMINATIONS[termination]
+
+
+def shares_queues(scenario: Scenario) -> bool:
+    """Whether prefill replicas of any workload take prompts from one queue."""
+    return any(each.prefill_queue is PrefillQueue.SHARED for each in scenario.workloads)
 
 
 def baseline_label(baseline: Baseline) -> str:

@@ -8,6 +8,7 @@ from time import monotonic
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import PrefillQueue
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
@@ -19,8 +20,8 @@ from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.optimize.solver import Stop
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.assemble import assemble
-from heteroplan.plan.greedy_topology import greedy_topology
-from heteroplan.plan.pooling import plan_with_pools
+from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
+from heteroplan.plan.pooling import favoured, plan_with_pools
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
 
@@ -62,41 +63,62 @@ def make_plan(
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
 
-    def planning(given: Sequence[Candidate], seconds: float, with_baselines: bool) -> Plan:
-        return _plan_of(
-            scenario, given, gap, seconds, stop, progress, solving, compare=with_baselines
-        )
+    began = monotonic()
+    shared = any(each.prefill_queue is PrefillQueue.SHARED for each in scenario.workloads)
 
-    return plan_with_pools(scenario, candidates, planning, time_limit_s, compare=compare)
+    def one_clock(cost: float | None, bound: float, seconds: float) -> None:
+        """No bound of one program is one of the plan that several are for."""
+        progress(cost, 0.0, monotonic() - began)
+
+    told = one_clock if shared else progress
+
+    programs: dict[int, tuple[Problem, GreedyDay | None]] = {}
+
+    def planning(given: Sequence[Candidate], seconds: float) -> Plan:
+        program = build_problem(scenario, given)
+        start = None if program.large else greedy_topology(program, scenario, pairs=True)
+        programs[id(given)] = program, start
+        return _plan_of(scenario, given, program, start, gap, seconds, stop, told, solving)
+
+    found = plan_with_pools(
+        scenario, candidates, planning, gap=gap, time_limit_s=time_limit_s, stop=stop
+    )
+    plan = found.plan
+    progress(
+        plan.report.objective if plan.covered else None,
+        plan.report.bound,
+        monotonic() - began if shared else plan.report.seconds,
+    )
+    if not compare:
+        return plan
+    problem, paired = programs[id(found.candidates)]
+    paired = paired or greedy_topology(problem, scenario, pairs=True)
+    savings = baselines(plan, problem, paired=paired, gap=gap, stop=stop, time_limit_s=time_limit_s)
+    if shared:
+        savings = tuple(favoured(each) for each in savings)
+    return replace(plan, savings=(*savings, *found.gain()))
 
 
 def _plan_of(
     scenario: Scenario,
     candidates: Sequence[Candidate],
+    problem: Problem,
+    paired: GreedyDay | None,
     gap: float,
     time_limit_s: float,
     stop: Stop,
     progress: Progress,
     solving: Solving,
-    *,
-    compare: bool,
 ) -> Plan:
+    """The best plan found for these capacities, without baselines."""
     began = monotonic()
-    problem = build_problem(scenario, candidates)
-    paired = None if problem.large else greedy_topology(problem, scenario, pairs=True)
     starts = () if paired is None else (paired.replicas,)
     outcome, settled = _solved(
         scenario, candidates, problem, starts, gap, time_limit_s, stop, progress, solving, began
     )
-    covered = not any(outcome.unserved.values())
-    progress(outcome.objective if covered else None, outcome.bound, monotonic() - began)
     plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
     verify(plan, gap=gap)
-    if not compare:
-        return plan
-    paired = paired or greedy_topology(problem, scenario, pairs=True)
-    savings = baselines(plan, problem, paired=paired, gap=gap, stop=stop, time_limit_s=time_limit_s)
-    return replace(plan, savings=savings)
+    return plan
 
 
 def _solved(

@@ -1,79 +1,139 @@
 """Plans for prefill replicas that share a queue: the larger their pool, the busier it may be.
 
 The optimiser is linear, so that a replica's capacity cannot depend on how many there are. It is
-planned twice or more: first as if each replica had its own queue, which is safe; then with the
-capacity that holds in pools of the size that the demand of the first plan needs. Where a pool comes
-out smaller and could not serve its flow in time, the size assumed falls to it, and again.
+planned several times: as if each replica had its own queue, which is safe, and the gain is measured
+against it; as if every pool were endless, which no real plan can beat and so gives the bound; then
+with the capacity that holds in pools of the size that the flow of that plan needs. Where a pool
+comes out smaller and could not serve its flow in time, the size assumed falls to it, and again.
+The best plan is taken whose pools all serve their flow.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from heteroplan.entities.capacity import Candidate, OperatingPoint
-from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.plan import Baseline, Plan, Pool, SolveReport, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PrefillQueue, RequestClass, Role, Workload
-from heteroplan.plan.savings import LOWER_BOUND, compared
+from heteroplan.errors import NoPlanError
+from heteroplan.plan.savings import compared, without_saving
 from heteroplan.profiles.capacity import points_in_pool
+from heteroplan.profiles.queueing import ENDLESS
 
-FIRST_SHARE = 0.4
-"""Of the time limit, for the plan with separate queues; others get half of what is left."""
-ROUNDS = 5
-"""Plans with shared queues, at most; then those that still fail get a queue for each replica."""
+SEPARATE_SHARE = 0.3
+"""Of the time limit, for the plan with a queue for each replica, and for that with endless pools;
+rounds get half of what is left each."""
+ROUNDS = 6
+LEAST_S = 1.0
+"""Not worth another round [s]."""
 TOLERANCE = 1e-6
+OPTIMAL_GAP = 1e-4
 SEPARATE_QUEUES = "separate_queues"
-AT_SIZES = "of pools at least as large"
+AS_ENDLESS = "as if pools were endless"
 
-type Planning = Callable[[Sequence[Candidate], float, bool], Plan]
-"""Of candidates, within so many seconds, with baselines or without."""
+type Planning = Callable[[Sequence[Candidate], float], Plan]
+"""Of candidates, within so many seconds; without baselines."""
 type Key = tuple[str, str, str]
 """Workload, engine, node type."""
 type Sizes = dict[Key, list[int]]
 """Replicas that share a queue, at least, by interval."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A plan, and what to compare it with."""
+
+    plan: Plan
+    candidates: Sequence[Candidate]
+    """For baselines: of shared queues with the capacity of endless pools, which favours them."""
+    separate: Plan | None
+    """With a queue for each replica, where any are shared."""
+
+    def gain(self) -> tuple[Baseline, ...]:
+        """What sharing queues saves."""
+        if self.separate is None:
+            return ()
+        totals = self.separate.totals
+        baseline = compared(
+            self.plan,
+            SEPARATE_QUEUES,
+            totals.gpu_hours,
+            totals.cost_usd,
+            self.separate.utilization,
+            "",
+        )
+        missing = self.separate.report.unserved_requests
+        if missing > self.plan.report.unserved_requests + TOLERANCE:
+            baseline = without_saving(baseline)
+        return (replace(baseline, unserved_requests=missing),)
+
+
 def plan_with_pools(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     planning: Planning,
-    time_limit_s: float,
     *,
-    compare: bool,
-) -> Plan:
-    """The plan, and in its savings what sharing queues gained."""
+    gap: float,
+    time_limit_s: float,
+    stop: Callable[[], bool],
+) -> Pooled:
+    """The plan, all of its rounds within the time limit. Raises NoPlanError as `planning` does."""
     shared = {
         workload.name: workload
         for workload in scenario.workloads
         if workload.prefill_queue is PrefillQueue.SHARED
     }
-    began = monotonic()
     if not shared:
-        return planning(candidates, time_limit_s, compare)
+        return Pooled(planning(candidates, time_limit_s), candidates, None)
+    began = monotonic()
     queues = _Queues(scenario, shared, tuple(candidates))
-    separate = planning(candidates, FIRST_SHARE * time_limit_s, False)
-    sizes = queues.needed(separate)
-    for rounds in range(ROUNDS + 1):
-        left_s = max(1.0, (time_limit_s - (monotonic() - began)) / 2)
-        plan = planning(queues.candidates(sizes), left_s, compare)
-        small = queues.too_small(plan, sizes)
-        if not small:
-            return _with_gain(plan, separate) if compare else plan
-        for key, interval, replicas in small:
-            sizes[key][interval] = 1 if rounds + 1 >= ROUNDS else replicas
-    return planning(candidates, time_limit_s, compare)
+    separate = planning(candidates, SEPARATE_SHARE * time_limit_s)
+    widest = queues.endless()
+    best, bound = separate, None
+    try:
+        endless = planning(widest, SEPARATE_SHARE * time_limit_s)
+        bound = endless.report
+        left_s = time_limit_s - (monotonic() - began)
+        best = min(separate, queues.served(endless, planning, left_s, stop), key=_rank)
+    except NoPlanError:
+        pass
+    report = _proved(best, bound, gap, monotonic() - began)
+    return Pooled(replace(best, report=report), widest, separate)
 
 
-def _with_gain(plan: Plan, separate: Plan) -> Plan:
-    totals = separate.totals
-    baseline = compared(
-        plan, SEPARATE_QUEUES, totals.gpu_hours, totals.cost_usd, separate.utilization, ""
+def favoured(baseline: Baseline) -> Baseline:
+    """A baseline of endless pools, which no hardware is as good as."""
+    if baseline.cost_usd is None and baseline.gpu_hours is None:
+        return baseline
+    return replace(baseline, note="; ".join(filter(None, (baseline.note, AS_ENDLESS))))
+
+
+def _rank(plan: Plan) -> tuple[float, float]:
+    return (plan.report.unserved_requests, plan.report.objective)
+
+
+def _proved(plan: Plan, endless: SolveReport | None, gap: float, seconds: float) -> SolveReport:
+    """The verdict on `plan`: only what endless pools cannot do either is proved."""
+    report = plan.report
+    same = endless is not None and (
+        report.unserved_requests <= endless.unserved_requests + TOLERANCE
     )
-    baseline = replace(baseline, unserved_requests=separate.report.unserved_requests)
-    savings = (
-        replace(each, note=AT_SIZES) if each.name == LOWER_BOUND else each for each in plan.savings
+    bound = min(endless.bound, report.objective) if endless is not None and same else 0.0
+    missing = 0.0 if endless is None else endless.unserved_requests_bound
+    proved = replace(
+        report,
+        bound=bound,
+        unserved_requests_bound=min(missing, report.unserved_requests),
+        seconds=seconds,
     )
-    return replace(plan, savings=(*savings, baseline))
+    if Termination.INTERRUPTED in (report.termination, endless and endless.termination):
+        return replace(proved, termination=Termination.INTERRUPTED)
+    if proved.gap <= OPTIMAL_GAP:
+        return replace(proved, termination=Termination.OPTIMAL)
+    reached = proved.gap <= gap
+    termination = Termination.GAP_REACHED if reached else Termination.TIME_LIMIT
+    return replace(proved, termination=termination)
 
 
 class _Queues:
@@ -92,6 +152,35 @@ class _Queues:
             tuple[Candidate, tuple[RequestClass, ...], int], tuple[OperatingPoint, ...]
         ] = {}
 
+    def served(
+        self, endless: Plan, planning: Planning, left_s: float, stop: Callable[[], bool]
+    ) -> Plan:
+        """A plan whose pools all serve their flow in time. Raises NoPlanError."""
+        until = monotonic() + left_s
+        if not self.too_small(endless, None):
+            return endless
+        sizes = self.needed(endless)
+        for _ in range(ROUNDS):
+            seconds = (until - monotonic()) / 2
+            if stop() or seconds < LEAST_S / 2:
+                break
+            plan = planning(self.candidates(sizes), seconds)
+            small = self.too_small(plan, sizes)
+            if not small:
+                return plan
+            for key, interval, replicas in small:
+                sizes[key][interval] = min(sizes[key][interval], replicas)
+        raise NoPlanError("no plan with shared queues in the time allowed")
+
+    def endless(self) -> list[Candidate]:
+        """All candidates, of shared queues with the capacity of pools without an end."""
+        every = {
+            _key(each): [ENDLESS] * len(each.points)
+            for each in self._candidates
+            if self._shares(each)
+        }
+        return self.candidates(every)
+
     def candidates(self, sizes: Sizes) -> list[Candidate]:
         """All candidates, of shared queues with the capacity that `sizes` allow."""
         return [
@@ -108,30 +197,42 @@ class _Queues:
         ]
 
     def needed(self, plan: Plan) -> Sizes:
-        """Least pools that could serve what those of `plan` do, of all groups the least."""
+        """Least pools that could serve what those of `plan` do, of all groups the least.
+
+        1 of engines and intervals that `plan` does without.
+        """
         found: Sizes = {
             _key(each): [0] * len(each.points) for each in self._candidates if self._shares(each)
         }
         for key, pool, interval in self._pools(plan, found):
-            small = next(
-                size
-                for size in range(1, pool.replicas[interval] + 1)
-                if size == pool.replicas[interval] or self._serves(key, pool, interval, size)
-            )
-            before = found[key][interval]
+            small, before = self._least(key, pool, interval), found[key][interval]
             found[key][interval] = min(before, small) if before else small
         return {key: [size or 1 for size in sizes] for key, sizes in found.items()}
 
-    def too_small(self, plan: Plan, sizes: Sizes) -> list[tuple[Key, int, int]]:
-        """Pools that came out smaller than assumed and cannot serve their flow in time."""
+    def _least(self, key: Key, pool: Pool, interval: int) -> int:
+        """Least replicas that serve the flow of a pool, by bisection: more never serve less."""
+        low, high = 0, 1
+        while not self._serves(key, pool, interval, high) and high < ENDLESS:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._serves(key, pool, interval, middle):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def too_small(self, plan: Plan, sizes: Sizes | None) -> list[tuple[Key, int, int]]:
+        """Pools that cannot serve their flow in time; those of the size assumed can."""
+        every = {_key(each) for each in self._candidates if self._shares(each)}
         return [
             (key, interval, pool.replicas[interval])
-            for key, pool, interval in self._pools(plan, sizes)
-            if pool.replicas[interval] < sizes[key][interval]
+            for key, pool, interval in self._pools(plan, every)
+            if (sizes is None or pool.replicas[interval] < sizes[key][interval])
             and not self._serves(key, pool, interval, pool.replicas[interval])
         ]
 
-    def _pools(self, plan: Plan, keys: Sizes) -> Iterator[tuple[Key, Pool, int]]:
+    def _pools(self, plan: Plan, keys: Collection[Key]) -> Iterator[tuple[Key, Pool, int]]:
         """Pools of shared queues in the intervals in which they run."""
         for pool in plan.pools:
             key = (pool.workload, pool.engine, pool.node_type)

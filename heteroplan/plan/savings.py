@@ -100,7 +100,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, stop: Stop) -> Iter
             "",
         )
         if _has_promises(plan):
-            baseline = replace(_without_saving(baseline), note=PROMISELESS)
+            baseline = replace(without_saving(baseline), note=PROMISELESS)
         yield replace(
             baseline,
             unserved_requests=sum(kept.plan.unserved.values()),
@@ -111,7 +111,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, stop: Stop) -> Iter
         )
 
 
-def _without_saving(baseline: Baseline) -> Baseline:
+def without_saving(baseline: Baseline) -> Baseline:
     """Of what does not keep the same promises, the cost alone."""
     return replace(baseline, saved_gpu_hours=None, saved_cost_usd=None, saved_fraction=None)
 

@@ -1,7 +1,7 @@
 """Capacity of an aggregated replica, whose prefill holds up its own decode."""
 
 from dataclasses import dataclass
-from math import inf
+from math import exp, inf, log
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.profiles import queueing
@@ -12,12 +12,16 @@ from heteroplan.profiles.decode import (
     lowest_batch,
     refused_decode,
 )
-from heteroplan.profiles.latency import normal_quantile, percentile_batch, step_ms
-from heteroplan.profiles.prefill import refused_prompt, service, service_time_ms
+from heteroplan.profiles.latency import (
+    normal_quantile,
+    percentile_batch,
+    prefill_ms,
+    step_ms,
+)
+from heteroplan.profiles.prefill import coefficients, lengths, refused_prompt, service
+from heteroplan.profiles.queueing import HALVINGS, UTILIZATION_CAP, Budget
 from heteroplan.profiles.setting import Setting, outside, zero
 from heteroplan.units import MS_PER_S
-
-HALVINGS = 50
 
 
 def aggregated_point(setting: Setting) -> OperatingPoint:
@@ -28,29 +32,29 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
     that B stays below at the percentile must fit memory and the measured batches,
     itl(b) / (1 - phi) the ITL target, and the wait of `queueing` at utilization phi, s and that
     first step together the TTFT target. Where TTFT was measured end to end, what it was with nobody
-    waiting stands for s and the step, and its mean at so many requests in flight is met too.
+    waiting stands for s and the step, and its wait at so many requests in flight, taken to be
+    exponential, keeps to the target too.
     """
     refused = refused_prompt(setting) or refused_decode(setting)
     if refused is not None:
         return refused
-    service_ms = service_time_ms(setting)
-    idle = _load(setting, service_ms, 0.0)
+    idle = _load(setting, 0.0)
     if _broken(setting, idle) is not None:
         return zero(
             Limit.TTFT,
-            f"prefill takes {service_ms:.4g} ms and the first decode step {idle.itl_ms:.4g} ms, "
-            f"TTFT SLO {setting.slo.ttft_ms:.4g} ms",
+            f"a first token takes {idle.ttft_ms:.4g} ms with nobody waiting, of which "
+            f"{idle.itl_ms:.4g} ms are a decode step; TTFT SLO {setting.slo.ttft_ms:.4g} ms",
         )
-    low_rps, high_rps = 0.0, queueing.UTILIZATION_CAP * MS_PER_S / service_ms
+    low_rps, high_rps = 0.0, UTILIZATION_CAP * MS_PER_S / service(setting).mean_ms
     limit = Limit.TTFT
     for _ in range(HALVINGS):
         rate_rps = (low_rps + high_rps) / 2
-        broken = _broken(setting, _load(setting, service_ms, rate_rps))
+        broken = _broken(setting, _load(setting, rate_rps))
         if broken is None:
             low_rps = rate_rps
         else:
             high_rps, limit = rate_rps, broken
-    load = _load(setting, service_ms, low_rps)
+    load = _load(setting, low_rps)
     return OperatingPoint(
         capacity_rps=low_rps,
         limited_by=limit,
@@ -73,44 +77,67 @@ class _Load:
     """At the percentile."""
     itl_ms: float
     ttft_ms: float
+    """At the percentile, of a prompt of mean length."""
+    late: float
+    """Share of the requests that miss their TTFT."""
 
 
-def _load(setting: Setting, service_ms: float, rate_rps: float) -> _Load:
-    share = rate_rps * service_ms / MS_PER_S
+def _load(setting: Setting, rate_rps: float) -> _Load:
+    busy = service(setting)
+    share = rate_rps * busy.mean_ms / MS_PER_S
     stretch = 1.0 / (1.0 - share)
     mean = batch_at(setting, rate_rps, stretch)
     percentile = setting.slo.percentile
     batch = max(lowest_batch(setting), percentile_batch(mean, normal_quantile(percentile)))
     itl_ms = stretch * step_ms(decode_coefficients(setting.engine), batch, setting.mean_context)
-    wait_ms = queueing.wait_ms((service(setting),), 1, share, percentile)
-    ttft_ms = wait_ms + service_ms + itl_ms
-    if setting.engine.ttft is not None:
-        ttft_ms = max(
-            wait_ms + _mean_ttft_ms(setting, 0.0, itl_ms),
-            _mean_ttft_ms(setting, rate_rps, itl_ms),
-        )
-    return _Load(share, mean, batch, itl_ms, ttft_ms)
+    budgets = [
+        Budget(part, setting.slo.ttft_ms - _alone_ms(setting, length, itl_ms))
+        for part, length in lengths(setting.shape.isl_cv or 0.0)
+    ]
+    measured_ms = _measured_wait_ms(setting, rate_rps, itl_ms)
+    queue_ms = queueing.wait_ms((busy,), 1, share, percentile)
+    late = max(
+        queueing.late_share((busy,), 1, share, budgets),
+        sum(each.share * _exceeds(each.wait_ms, measured_ms) for each in budgets),
+    )
+    wait_ms = max(queue_ms, -measured_ms * log(1.0 - percentile))
+    return _Load(share, mean, batch, itl_ms, wait_ms + _alone_ms(setting, 1.0, itl_ms), late)
 
 
-def _mean_ttft_ms(setting: Setting, rate_rps: float, itl_ms: float) -> float:
-    """As measured end to end, with rate * (TTFT + decoding) requests in flight (Little's law).
+def _alone_ms(setting: Setting, length: float, itl_ms: float) -> float:
+    """TTFT of a prompt of so many mean lengths with nobody waiting [ms]."""
+    tokens, measured = setting.shape.missed_tokens * length, setting.engine.ttft
+    if measured is None:
+        return prefill_ms(coefficients(setting), tokens) + itl_ms
+    return measured.base_ms + measured.ms_per_token * tokens
 
-    Infinite where the requests in flight grow faster than they are answered.
+
+def _measured_wait_ms(setting: Setting, rate_rps: float, itl_ms: float) -> float:
+    """Mean wait as measured end to end, with rate * (TTFT + decoding) requests in flight [ms].
+
+    0 where it was not measured, infinite where requests in flight grow faster than they are
+    answered. Waits longer than the mean are taken to be exponential.
     """
     measured, isl = setting.engine.ttft, setting.shape.missed_tokens
     if measured is None:
         return 0.0
-    alone_ms = measured.base_ms + measured.ms_per_token * isl
     each_ms = measured.ms_per_request + measured.ms_per_request_token * isl
     growth = each_ms * rate_rps / MS_PER_S
-    decoding_ms = itl_ms * (setting.shape.osl - 1.0)
-    return (alone_ms + growth * decoding_ms) / (1.0 - growth) if growth < 1.0 else inf
+    answering_ms = _alone_ms(setting, 1.0, itl_ms) + itl_ms * (setting.shape.osl - 1.0)
+    return growth * answering_ms / (1.0 - growth) if growth < 1.0 else inf
+
+
+def _exceeds(wait_ms: float, mean_ms: float) -> float:
+    """P(an exponential wait of `mean_ms` > `wait_ms`)."""
+    if wait_ms < 0.0:
+        return 1.0
+    return exp(-wait_ms / mean_ms) if mean_ms > 0.0 else 0.0
 
 
 def _broken(setting: Setting, load: _Load) -> Limit | None:
     """The first limit that `load` breaks."""
     engine, slo = setting.engine, setting.slo
-    if load.itl_ms > slo.itl_ms:
+    if load.itl_ms > slo.itl_ms or load.batch == inf:
         return Limit.ITL
     if engine.kv_tokens is not None and load.batch * setting.kv_tokens > engine.kv_tokens:
         return Limit.KV_MEMORY
@@ -119,4 +146,4 @@ def _broken(setting: Setting, load: _Load) -> Limit | None:
     measured = engine.batch_range
     if measured is not None and load.batch > measured.high and not setting.allow_extrapolation:
         return Limit.RANGE
-    return Limit.TTFT if load.ttft_ms > slo.ttft_ms else None
+    return Limit.TTFT if load.late > 1.0 - slo.percentile else None

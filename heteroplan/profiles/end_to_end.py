@@ -7,8 +7,7 @@ With B sequences decoding at a time on a replica and N requests in flight for ea
     TTFT [ms] = base + per_token * isl + (per_request + per_request_token * isl) * N
                 + queue * decoding * max(0, N - M) / M
 
-M sequences fit the KV cache or the engine's limit: of what is left N - M wait, and M leave in each
-decoding time. How many tokens fit is seen where a first token takes long beside the others.
+M sequences fit the KV cache or the engine's limit: N - M wait, and M leave in each decoding time.
 The last term of TPOT is what prompts take from decode: r * TPOT * s requests' prefill of
 s = prefill_token * isl fall into a token's time, and r * TPOT = B / (osl - 1). B is not known
 beforehand: B = N * decoding / (TTFT + decoding), a fixed point that `predicted` solves. Engines of
@@ -19,7 +18,7 @@ as a + b / GPUs, are expected of each (shrinkage; Gelman et al., Bayesian Data A
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf
-from statistics import median
+from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.workload import (
@@ -66,12 +65,14 @@ class Latencies:
 
     tpot: Values
     ttft: Values
-    kv_tokens: float
-    """Contexts of the sequences decoding at a time, at most [tokens]; infinite where not seen."""
+    sequences: float = inf
+    """That decode at a time, at most; infinite where no limit was seen."""
+    kv_tokens: float = inf
+    """Contexts of the sequences decoding at a time, at most [tokens]; likewise."""
 
     def limit(self, run: Run) -> float:
         """Sequences that decode at a time, at most."""
-        return self.kv_tokens / run.context
+        return min(self.sequences, self.kv_tokens / run.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +190,30 @@ def _ttft_factors(run: Run, tpot_ms: float, limit: float) -> Values:
     return (1.0, run.isl, each, each * run.isl, waiting * tpot_ms * (run.osl - 1.0))
 
 
-def _kv_tokens(runs: Sequence[Run]) -> float:
-    """Tokens in flight where a first token takes long: then the rest waits outside the batch."""
+def _limits(runs: Sequence[Run]) -> tuple[float, float]:
+    """Sequences and tokens in flight at which the rest waits outside the batch.
+
+    Seen where a first token takes long beside the others. Which of the two it is that fills up is
+    the one that differs less over request shapes; both where it cannot be told. Of disaggregated
+    engines neither: there prompts wait for prefill.
+    """
     full = [
-        run.batch * run.context
+        run
         for run in runs
-        if run.ttft_ms > QUEUED * run.decoding_ms and run.concurrency >= MANY * run.replicas
+        if run.prefill_gpus is None
+        and run.ttft_ms > QUEUED * run.decoding_ms
+        and run.concurrency >= MANY * run.replicas
     ]
-    return median(full) if len(full) >= FEWEST_FULL else inf
+    if len(full) < FEWEST_FULL:
+        return inf, inf
+    sequences = [run.batch for run in full]
+    tokens = [run.batch * run.context for run in full]
+    several = len({run.context for run in full}) > 1 and max(tokens) > min(tokens)
+    apart = [pstdev(values) / fmean(values) for values in (sequences, tokens)]
+    return (
+        median(sequences) if not several or apart[0] <= apart[1] else inf,
+        median(tokens) if not several or apart[1] < apart[0] else inf,
+    )
 
 
 def _values(runs: Sequence[Run]) -> dict[EngineKey, Latencies]:
@@ -235,7 +252,7 @@ def _expected(runs: Sequence[Run]) -> Expected:
     import numpy as np
 
     gpus = np.array([float(run.gpus) for run in runs])
-    limits = {key: _kv_tokens(mine) for key, mine in _by_engine(runs).items()}
+    limits = {key: _limits(mine) for key, mine in _by_engine(runs).items()}
     tpot, ttft = _systems(runs, [limits[_key(run)] for run in runs])
     return _shared(*tpot, gpus, TPOT_WEIGHT), _shared(*ttft, gpus, TTFT_WEIGHT)
 
@@ -253,18 +270,18 @@ def _shared(columns: "Floats", latency_ms: "Floats", gpus: "Floats", weight: flo
 
 
 def _own(runs: Sequence[Run], expected: Expected) -> Latencies:
-    size, kv_tokens = runs[0].gpus, _kv_tokens(runs)
+    size, limits = runs[0].gpus, _limits(runs)
     tpot, ttft = [
         least(range(columns.shape[1]), columns, latency_ms, shared.prior(size))
         for (columns, latency_ms), shared in zip(
-            _systems(runs, [kv_tokens] * len(runs)), expected, strict=True
+            _systems(runs, [limits] * len(runs)), expected, strict=True
         )
     ]
-    return Latencies(tpot, ttft, kv_tokens)
+    return Latencies(tpot, ttft, *limits)
 
 
 def _systems(
-    runs: Sequence[Run], kv_tokens: Sequence[float]
+    runs: Sequence[Run], limits: Sequence[tuple[float, float]]
 ) -> tuple[tuple["Floats", "Floats"], tuple["Floats", "Floats"]]:
     """Factors and latencies of TPOT and of TTFT, at the batches and TPOTs that were measured."""
     import numpy as np
@@ -272,8 +289,8 @@ def _systems(
     tpot = np.array([_tpot_factors(run, run.batch) for run in runs])
     ttft = np.array(
         [
-            _ttft_factors(run, run.tpot_ms, held / run.context)
-            for run, held in zip(runs, kv_tokens, strict=True)
+            _ttft_factors(run, run.tpot_ms, min(sequences, tokens / run.context))
+            for run, (sequences, tokens) in zip(runs, limits, strict=True)
         ]
     )
     return (

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, inf
 
 from heteroplan.entities.workload import (
     Engine,
@@ -91,7 +91,11 @@ def of_points(fit: Fit) -> Fitted:
 
 
 def of_runs(fit: RunFit, runs: Sequence[Run]) -> list[Fitted]:
-    """The aggregated engine of a fit, or its prefill and its decode engine."""
+    """The aggregated engine of a fit, or its prefill and its decode engine.
+
+    No replica decodes more tokens of context at a time than were seen in flight, whatever its
+    memory: shapes and loads that were not measured together are not promised.
+    """
     tpot, ttft = _run_lines(fit, runs)
     aggregated = fit.prefill_gpus is None
     decode = Engine(
@@ -106,7 +110,8 @@ def of_runs(fit: RunFit, runs: Sequence[Run]) -> list[Fitted]:
         decode=fit.decode,
         ttft=fit.ttft if aggregated else None,
         batch_tokens_range=fit.isl_range if aggregated else None,
-        kv_tokens=int(fit.latencies.kv_tokens) if fit.latencies.kv_tokens < inf else None,
+        kv_tokens=int(min(fit.latencies.kv_tokens, max(run.batch * run.context for run in runs))),
+        max_sequences=None if fit.latencies.sequences == inf else ceil(fit.latencies.sequences),
         batch_range=fit.batch_range,
         context_range=fit.context_range,
     )
@@ -143,9 +148,11 @@ def measured_engine(engine: Engine, reading: Reading, origin: str) -> Engine:
             prefill=made.prefill or engine.prefill,
             decode=made.decode or engine.decode,
             ttft=made.ttft or engine.ttft,
-            batch_tokens_range=made.batch_tokens_range or engine.batch_tokens_range,
-            batch_range=made.batch_range or engine.batch_range,
-            context_range=made.context_range or engine.context_range,
+            kv_tokens=engine.kv_tokens or made.kv_tokens,
+            max_sequences=engine.max_sequences or made.max_sequences,
+            batch_tokens_range=_both(engine.batch_tokens_range, made.batch_tokens_range),
+            batch_range=_both(engine.batch_range, made.batch_range),
+            context_range=_both(engine.context_range, made.context_range),
         )
     lines = tuple(line for each in found for line in each.lines)
     modelled = any(each.engine.source.kind is SourceKind.MODELLED for each in found)
@@ -156,6 +163,13 @@ def measured_engine(engine: Engine, reading: Reading, origin: str) -> Engine:
         sha256=(reading.sha256,) if reading.sha256 else (),
     )
     return replace(engine, source=source)
+
+
+def _both(stated: Span | None, measured: Span | None) -> Span | None:
+    """What lies in both ranges; the other one where one is missing."""
+    if stated is None or measured is None:
+        return stated or measured
+    return Span(max(stated.low, measured.low), min(stated.high, measured.high))
 
 
 def _of_engine(engine: Engine, reading: Reading) -> list[Fitted]:

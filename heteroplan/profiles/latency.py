@@ -45,4 +45,4 @@ def mean_batch(greatest: float, deviations: float) -> float:
 
 def percentile_batch(mean: float, deviations: float) -> float:
     """The batch that a batch of `mean` stays below: the inverse of `mean_batch`."""
-    return mean + deviations * math.sqrt(mean)
+    return mean + deviations * math.sqrt(mean) if deviations else mean

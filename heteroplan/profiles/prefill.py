@@ -14,8 +14,8 @@ from heteroplan.units import MS_PER_S
 
 MOST_PROMPTS = 32
 """Of a batch; larger ones gain nothing."""
-LENGTHS = 200
-"""Parts of equal share into which input lengths of a known spread are divided."""
+LENGTHS, TAIL, FINEST = 100, 0.1, 1e-8
+"""Parts of input lengths of a known spread, half as many in the tail; its share, and the last's."""
 
 
 def prefill_point(setting: Setting) -> OperatingPoint:
@@ -35,7 +35,7 @@ def prefill_point(setting: Setting) -> OperatingPoint:
     if refused is not None:
         return refused
     service_ms = service_time_ms(setting)
-    if fixed_ms(setting) + service_ms > slo.ttft_ms:
+    if not _is_served(setting):
         return zero(
             Limit.TTFT,
             f"prefill takes {service_ms:.4g} ms, KV transfer {setting.transfer_ms:.4g} ms and the "
@@ -107,19 +107,17 @@ def service_time_ms(setting: Setting) -> float:
 
 
 def service(setting: Setting) -> Service:
-    """How long the class holds a replica, its lengths spread as stated.
+    """How long the class holds a replica: mean and spread of its prefill times.
 
-    To first order in the spread, E[n^2] exactly. Where it is not stated, a queue behind requests
-    of exponential length is taken.
+    Where the spread of its lengths is not stated, a queue behind exponential times is taken.
     """
-    mean_ms, shape = service_time_ms(setting), setting.shape
+    shape = setting.shape
     if shape.isl_cv is None:
-        return Service(shape.share, mean_ms, 1.0)
-    values, tokens = coefficients(setting), shape.missed_tokens
-    squared_ms = values.ms_per_token_squared * tokens**2
-    slope_ms = values.ms_per_token * tokens + 2.0 * squared_ms
-    spread_ms = mean_ms + squared_ms * shape.isl_cv**2
-    return Service(shape.share, spread_ms, shape.isl_cv * min(1.0, slope_ms / mean_ms))
+        return Service(shape.share, service_time_ms(setting), 1.0)
+    times = own_times(setting)
+    mean_ms = sum(share * time_ms for share, time_ms in times)
+    squares = sum(share * (time_ms / mean_ms) ** 2 for share, time_ms in times)
+    return Service(shape.share, mean_ms, sqrt(max(0.0, squares - 1.0)))
 
 
 def fixed_ms(setting: Setting) -> float:
@@ -169,21 +167,35 @@ def _busy(settings: Sequence[Setting]) -> float:
 def _budgets(setting: Setting) -> Iterator[tuple[float, float]]:
     """Shares of the requests and how long each may wait [ms]."""
     left_ms = setting.slo.ttft_ms - fixed_ms(setting)
-    shape = setting.shape
-    lengths = _lengths(shape.isl_cv or 0.0)
-    for length in lengths:
-        own_ms = prefill_ms(coefficients(setting), shape.missed_tokens * length)
-        yield shape.share / len(lengths), left_ms - own_ms
+    for share, own_ms in own_times(setting):
+        yield setting.shape.share * share, left_ms - own_ms
+
+
+def own_times(setting: Setting) -> list[tuple[float, float]]:
+    """Shares of the class and their prefill times [ms]; of the mean length where none is stated."""
+    values, tokens = coefficients(setting), setting.shape.missed_tokens
+    return [
+        (share, prefill_ms(values, tokens * length))
+        for share, length in lengths(setting.shape.isl_cv or 0.0)
+    ]
 
 
 @lru_cache
-def _lengths(cv: float) -> tuple[float, ...]:
-    """Input lengths of equal share, in mean lengths: the middles of parts of a gamma of `cv`."""
+def lengths(cv: float) -> tuple[tuple[float, float], ...]:
+    """Shares of a gamma of mean 1 and `cv`, and the mean length of each, ever finer in the tail."""
     if cv == 0.0:
-        return (1.0,)
+        return ((1.0, 1.0),)
+    import numpy as np
     from scipy.stats import gamma
 
+    body = np.linspace(0.0, 1.0 - TAIL, LENGTHS + 1)
+    tail = 1.0 - TAIL * np.geomspace(1.0, FINEST / TAIL, LENGTHS // 2)[1:]
     shape, scale = 1.0 / cv**2, cv**2
+    ends = gamma.ppf(np.concatenate([body, tail, [1.0]]), shape, scale=scale)
+    shares = np.diff(gamma.cdf(ends, shape, scale=scale))
+    means = np.diff(gamma.cdf(ends, shape + 1.0, scale=scale))
     return tuple(
-        float(gamma.ppf((part + 0.5) / LENGTHS, shape, scale=scale)) for part in range(LENGTHS)
+        (float(share), float(mean / share))
+        for share, mean in zip(shares, means, strict=True)
+        if share > 0.0
     )

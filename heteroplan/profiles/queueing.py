@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 UTILIZATION_CAP = 0.95
 """Beyond it every queue is unstable in practice, however long it may wait."""
+ENDLESS = 1 << 20
+"""So many replicas are taken to find everyone a free one."""
 HALVINGS = 50
 MARGIN = 0.5
 FINE, COARSE, LEAST, MOST = 32, 4, 256, 8192
 """Lattice points: wanted and needed a pool service, least and most of a horizon."""
 FARTHEST = 2000.0
-"""Longest horizon [pool services]."""
+"""Longest wait looked at [pool services]."""
 DAMPED = 1e-9
 """Of what a transform folds back on itself."""
 
@@ -66,7 +68,17 @@ def greatest_utilization(
     services: tuple[Service, ...], servers: int, budgets: tuple[Budget, ...], percentile: float
 ) -> float:
     """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
+    if servers >= ENDLESS:
+        always = sum(each.share for each in budgets if each.wait_ms < 0.0)
+        return UTILIZATION_CAP if always <= 1.0 - percentile else 0.0
     return Pool(services, servers).greatest_utilization(budgets, percentile)
+
+
+def late_share(
+    services: tuple[Service, ...], servers: int, utilization: float, budgets: Sequence[Budget]
+) -> float:
+    """Share of the requests that wait longer than they may at `utilization` < 1."""
+    return Pool(services, servers).late_share(budgets)(utilization)
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +86,7 @@ def wait_ms(
     services: tuple[Service, ...], servers: int, utilization: float, percentile: float
 ) -> float:
     """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms]."""
-    return Pool(services, servers).wait_ms(utilization, percentile)
+    return 0.0 if servers >= ENDLESS else Pool(services, servers).wait_ms(utilization, percentile)
 
 
 class Pool:
@@ -95,7 +107,7 @@ class Pool:
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
         late = 1.0 - percentile
-        late_share = self._late_share(budgets)
+        late_share = self.late_share(budgets)
         if late_share(0.0) > late:
             return 0.0
         low, high = 0.0, UTILIZATION_CAP
@@ -110,7 +122,10 @@ class Pool:
         return low
 
     def wait_ms(self, utilization: float, percentile: float) -> float:
-        """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms]."""
+        """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms].
+
+        Infinite where it is longer than `FARTHEST` services of the whole pool.
+        """
         late = 1.0 - percentile
         delayed = erlang_c(self.servers, utilization)
         if delayed <= late:
@@ -119,15 +134,16 @@ class Pool:
         if self._exponential:
             return self.mean_ms * math.log(delayed / late) / decay
         horizon = (1.0 + self.scv) / decay * math.log(delayed / late)
-        while True:
+        while horizon <= 2.0 * FARTHEST / self.servers:
             lattice = self._lattice(horizon)
             tail = lattice.tail(self.servers, utilization)
             if tail[-1] < late:
                 wait = lattice.crossing(tail, late)
                 return self.mean_ms * (wait + min(wait, self._margin))
             horizon *= 2.0
+        return math.inf
 
-    def _late_share(self, budgets: Sequence[Budget]) -> Callable[[float], float]:
+    def late_share(self, budgets: Sequence[Budget]) -> Callable[[float], float]:
         """Share of the requests that wait longer than they may, by utilization."""
         always = sum(each.share for each in budgets if each.wait_ms < 0.0)
         others = [

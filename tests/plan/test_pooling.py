@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.plan import Plan, Pool, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -20,7 +20,7 @@ from heteroplan.plan import make_plan
 from heteroplan.profiles.capacity import candidates
 from heteroplan.profiles.queueing import Budget, Service
 from heteroplan.profiles.queueing import Pool as Queue
-from tests.builders import engine, fleet, scenario, workload
+from tests.builders import engine, fleet, node_type, scenario, workload
 
 SLO = Slo(ttft_ms=360.0, itl_ms=60.0, percentile=0.95)
 """Prefill takes 100 ms and a first step up to 60, so that 200 ms are left to wait."""
@@ -93,10 +93,48 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
 def test_no_pool_is_smaller_than_its_flow_needs() -> None:
     """Two leaves that take unequal parts: each group's flow is in time in a pool of its size."""
     nodes = {"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}
-    shared = load([25.0, 40.0], PrefillQueue.SHARED)
+    shared = load([60.0, 85.0], PrefillQueue.SHARED)
     plan = planned(scenario([shared], in_fleet=fleet(nodes)))
     assert len({pool.group for pool in plan.pools}) == 2
     for pool in plan.pools:
         if pool.role is Role.PREFILL:
             for replicas, flow in zip(pool.replicas, pool.flow_rps[0], strict=True):
                 assert flow <= (granted(replicas) if replicas else 0.0) * (1 + 1e-6)
+
+
+def test_the_bound_is_that_of_endless_pools() -> None:
+    """An engine that pools of one would never choose is not ruled out: the plan with both costs
+    no more than with it alone, and its bound is below both.
+    """
+    prefill, decode = measured()
+    other = replace(prefill, name="other", gpu="A100", prefill=PrefillCoefficients(0.0, 0.11, 0.0))
+    a100 = node_type("a100x8", gpu="A100", usd_per_gpu_hour=1.6)
+    both = fleet({"l1": {"h100x8": 8, "a100x8": 8}}, node_types=(node_type(), a100))
+
+    def with_engines(*engines: Engine) -> Plan:
+        shared = replace(
+            workload("a", rps=[60.0], engines=engines), slo=SLO, prefill_queue=PrefillQueue.SHARED
+        )
+        return planned(scenario([shared], in_fleet=both))
+
+    one, all_of_them = with_engines(other, decode), with_engines(prefill, other, decode)
+    assert all_of_them.totals.cost_usd <= one.totals.cost_usd + 1e-6
+    assert all_of_them.report.bound <= all_of_them.report.objective
+    assert all_of_them.report.bound <= one.report.objective
+
+
+def test_nothing_is_proved_that_the_rounds_did_not_show() -> None:
+    """Termination and gap agree, with the bound of endless pools."""
+    plan = planned(one([3.0, 20.0, 60.0], PrefillQueue.SHARED))
+    if plan.report.termination is Termination.OPTIMAL:
+        assert plan.report.gap <= 1e-4
+    else:
+        assert plan.report.gap > 0.0
+
+
+def test_a_stop_ends_the_rounds() -> None:
+    of = one([3.0, 20.0, 60.0], PrefillQueue.SHARED)
+    found = [each for workload in of.workloads for each in candidates(workload, of.fleet)]
+    asked = iter([False] * 3)
+    plan = make_plan(of, found, gap=0.0, time_limit_s=30.0, stop=lambda: next(asked, True))
+    assert plan.report.termination is not Termination.OPTIMAL or plan.report.gap <= 1e-4

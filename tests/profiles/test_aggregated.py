@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from heteroplan.entities.capacity import Limit
@@ -79,7 +81,8 @@ def test_no_kv_cache_moves() -> None:
         (
             {"ttft_ms": 110.0},
             Limit.TTFT,
-            "prefill takes 100 ms and the first decode step 20 ms, TTFT SLO 110 ms",
+            "a first token takes 120 ms with nobody waiting, of which 20 ms are a decode step; "
+            "TTFT SLO 110 ms",
         ),
         (
             {"batch_tokens": Span(1.0, 500.0)},
@@ -102,9 +105,10 @@ def test_the_engine_takes_no_more_sequences_than_its_limit() -> None:
     assert point.limited_by is Limit.MAX_SEQUENCES
 
 
-def test_ttft_measured_end_to_end_is_met_in_the_mean() -> None:
-    """50 ms alone and 10 ms a request in flight: with decoding of 99 x 40 ms,
-    T = 50 + 10 r (T + 3.96 s) = 250 ms at r = 0.2 / (0.01 * 4.21) = 4.75.
+def test_ttft_measured_end_to_end_is_met_at_the_percentile() -> None:
+    """50 ms alone and 10 ms a request in flight, 99 x 40 ms of decoding. Half of exponential waits
+    are below 200 ms at a mean of 200 / ln 2 = 288.54; r * 10 ms * (50 + 3960 + 288.54 ms) are
+    that mean at r = 6.7125.
     """
     measured = TtftCoefficients(50.0, 0.0, 10.0, 0.0)
     step = DecodeCoefficients(base_ms=40.0, ms_per_sequence=0.0, ms_per_context_token=0.0)
@@ -118,5 +122,27 @@ def test_ttft_measured_end_to_end_is_met_in_the_mean() -> None:
             ttft_ms=250.0,
         )
     )
-    assert point.capacity_rps == pytest.approx(0.2 / (0.01 * 4.21), rel=1e-3)
+    assert point.capacity_rps == pytest.approx(6.7125, rel=1e-3)
     assert point.limited_by is Limit.TTFT
+
+
+def test_no_load_that_never_ends_is_granted_at_the_median() -> None:
+    """Steps that grow faster than the batch is worked off: the batch is infinite."""
+    steep = DecodeCoefficients(base_ms=1.0, ms_per_sequence=1.0, ms_per_context_token=0.0)
+    for percentile in (0.5, 0.501):
+        point = aggregated_point(
+            flat(decode=steep, itl_ms=1000.0, ttft_ms=1e6, percentile=percentile, osl=1000.0)
+        )
+        assert point.batch is not None
+        assert point.batch < 1000.0
+        assert point.capacity_rps < 1.0
+
+
+def test_long_prompts_count_with_their_own_prefill() -> None:
+    """One in fifty prompts is longer than three times the mean at cv 0.7 or so: at P99 a TTFT of
+    twice the mean prefill cannot be met.
+    """
+    spread = flat(ttft_ms=220.0, percentile=0.99)
+    spread = spread.of(replace(spread.shape, isl_cv=0.7))
+    assert aggregated_point(spread).capacity_rps == 0.0
+    assert aggregated_point(flat(ttft_ms=220.0, percentile=0.99)).capacity_rps > 0.0

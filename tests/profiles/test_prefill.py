@@ -108,7 +108,7 @@ def test_squares_of_spread_lengths_cost_more_than_that_of_their_mean() -> None:
     """
     squares = PrefillCoefficients(0.0, 0.0, 1e-4)
     slow = setting(Role.PREFILL, prefill=squares, ttft_ms=1e6, isl_cv=0.5)
-    assert prefill_point(slow).capacity_rps == pytest.approx(0.95 / 0.125)
+    assert prefill_point(slow).capacity_rps == pytest.approx(0.95 / 0.125, rel=1e-3)
 
 
 def test_classes_that_come_together_wait_for_each_other() -> None:
@@ -176,3 +176,26 @@ def test_several_classes_are_counted_one_by_one() -> None:
     mixed = setting(Role.PREFILL, percentile=0.95, mix=(short, long))
     engine = replace(mixed.engine, max_batch_tokens=8000)
     assert prefill_point(replace(mixed, engine=engine).of(short)) == prefill_point(mixed.of(short))
+
+
+def test_a_floor_counts_for_each_length() -> None:
+    """Never below 100 ms, 0.1 ms a token: of lengths of cv 1 the mean time is
+    100 (1 + e^-1) = 136.8 ms, so that 95 % of the time are 6.95 requests/s.
+    """
+    floored = PrefillCoefficients(0.0, 0.1, 0.0, floor_ms=100.0)
+    point = prefill_point(setting(Role.PREFILL, prefill=floored, ttft_ms=1e6, isl_cv=1.0))
+    assert point.capacity_rps == pytest.approx(0.95 / 0.13679, rel=1e-3)
+
+
+def test_percentiles_see_the_tail_of_the_lengths() -> None:
+    """Exponential lengths of 0.1 ms a token: 0.14 % take longer than 659 ms alone."""
+    tail = setting(
+        Role.PREFILL,
+        prefill=PrefillCoefficients(0.0, 0.1, 0.0),
+        ttft_ms=700.0,
+        isl_cv=1.0,
+        percentile=0.999,
+    )
+    assert prefill_point(tail).capacity_rps == 0.0
+    looser = replace(tail, slo=replace(tail.slo, percentile=0.998))
+    assert prefill_point(looser).capacity_rps > 0.0

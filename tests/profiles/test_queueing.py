@@ -132,3 +132,7 @@ def test_no_wait_is_longer_than_said(
         noise_ms = 3 * each.error_ms
         assert each.wait_ms + 100.0 <= 1.05 * (said_ms + 100.0) + noise_ms
         assert said_ms <= 1.5 * each.wait_ms + 50.0 + noise_ms
+
+
+def test_a_wait_beyond_any_horizon_is_infinite() -> None:
+    assert Pool([Service(1.0, 100.0, 80.0)]).wait_ms(0.95, 0.99) == math.inf
