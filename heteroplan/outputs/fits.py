@@ -1,6 +1,7 @@
 """Fits of measurements on a terminal, from 80 columns up."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -13,12 +14,22 @@ from heteroplan.outputs.words import figure, percent
 from heteroplan.profiles.fitted import Fitted
 from heteroplan.profiles.replica import Asked
 
+COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
+    ("GPUs", "left"),
+    ("latency", "left"),
+    ("points", "right"),
+    ("MAPE", "right"),
+    ("held out", "right"),
+    ("worst", "right"),
+    ("repeats", "right"),
+    ("measured", "left"),
+)
+
 
 def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
     """One line a latency of an engine: points, errors and what was measured."""
-    table = plain_table(console, ("GPUs", "left"), ("latency", "left"), ("points", "right"),
-                        ("MAPE", "right"), ("held out", "right"), ("worst", "right"),
-                        ("repeats", "right"), ("measured", "left"))  # fmt: skip
+    repeated = any(line.spread is not None for each in fitted for line in each.lines)
+    table = plain_table(console, *COLUMNS[:-2], *COLUMNS[-2 if repeated else -1 :])
     table.columns[-1].no_wrap = False
     before = ""
     for each in fitted:
@@ -33,15 +44,15 @@ def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
                 percent(line.seen.mape),
                 "" if line.held_out is None else percent(line.held_out.mape),
                 percent(line.error.worst),
-                "" if line.spread is None else f"±{percent(line.spread)}",
+                *["" if line.spread is None else f"±{percent(line.spread)}"] * repeated,
                 Text(line.reach),
             )
     print_trimmed(table, console)
     console.print(
         Text(
             "MAPE of the points fitted; held out, worst: errors at points left out in turn; "
-            "repeats: standard deviation of what was measured again; "
-            "measured: tokens of a prompt or prefill batch, sequences x context tokens of a step",
+            + "repeats: standard deviation of what was measured again; " * repeated
+            + "measured: tokens of a prompt or prefill batch, sequences x context tokens of a step",
             style="dim",
         )
     )

@@ -272,7 +272,7 @@ def _source_of(source: Source, lines: Sequence[Line]) -> Source:
 
 def _run_lines(fit: RunFit, runs: Sequence[Run]) -> tuple[Line, Line]:
     fitted_ms = [predicted(run, fit.latencies) for run in runs]
-    series = [f"{run.isl:g} in, {run.osl:g} out" for run in runs]
+    series = [f"{run.isl:.0f} in, {run.osl:.0f} out" for run in runs]
     reach = f"{_reach(fit.batch_range)} x {_reach(fit.context_range)}"
     tpot = tuple(
         Mark(run.concurrency, name, run.tpot_ms, both[0])
@@ -299,7 +299,12 @@ def _run_lines(fit: RunFit, runs: Sequence[Run]) -> tuple[Line, Line]:
 
 
 def _reach(span: Span | None) -> str:
-    return "" if span is None else f"{span.low:.5g}-{span.high:.5g}"
+    return "" if span is None else f"{_short(span.low)}-{_short(span.high)}"
+
+
+def _short(value: float) -> str:
+    """Three digits, and all of a whole number."""
+    return f"{value:.3g}" if value < 100.0 else f"{value:.0f}"
 
 
 def _label(text: str) -> str:

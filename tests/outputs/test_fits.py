@@ -57,3 +57,9 @@ def test_the_table_says_what_was_not_measured(kinds: list[SourceKind], words: st
     fitted = [Fitted(replace(ENGINE, source=Source(kind)), (LINE,)) for kind in kinds]
     last = told(*fitted, width=200)[-1]
     assert last.endswith(words or "context tokens of a step")
+
+
+def test_what_was_not_repeated_has_no_column_for_it() -> None:
+    once = replace(LINE, spread=None)
+    assert "repeats" not in told(Fitted(ENGINE, (once,)))[0]
+    assert "repeats" in told(Fitted(ENGINE, (once, LINE)))[0]
