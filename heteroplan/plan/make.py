@@ -62,7 +62,6 @@ def make_plan(
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
-
     began = monotonic()
     shared = any(each.prefill_queue is PrefillQueue.SHARED for each in scenario.workloads)
 
@@ -71,14 +70,21 @@ def make_plan(
         progress(cost, 0.0, monotonic() - began)
 
     told = one_clock if shared else progress
-
     programs: dict[int, tuple[Problem, GreedyDay | None]] = {}
 
     def planning(given: Sequence[Candidate], seconds: float) -> Plan:
+        """The best plan found for these capacities, without baselines."""
+        clock = monotonic()
         program = build_problem(scenario, given)
         start = None if program.large else greedy_topology(program, scenario, pairs=True)
         programs[id(given)] = program, start
-        return _plan_of(scenario, given, program, start, gap, seconds, stop, told, solving)
+        starts = () if start is None else (start.replicas,)
+        outcome, settled = _solved(
+            scenario, given, program, starts, gap, seconds, stop, told, solving, clock
+        )
+        made = assemble(scenario, given, program, outcome, settled.packing.stays)
+        verify(made, gap=gap)
+        return made
 
     found = plan_with_pools(
         scenario, candidates, planning, gap=gap, time_limit_s=time_limit_s, stop=stop
@@ -87,7 +93,7 @@ def make_plan(
     progress(
         plan.report.objective if plan.covered else None,
         plan.report.bound,
-        monotonic() - began if shared else plan.report.seconds,
+        monotonic() - began,
     )
     if not compare:
         return plan
@@ -97,28 +103,6 @@ def make_plan(
     if shared:
         savings = tuple(favoured(each) for each in savings)
     return replace(plan, savings=(*savings, *found.gain()))
-
-
-def _plan_of(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    paired: GreedyDay | None,
-    gap: float,
-    time_limit_s: float,
-    stop: Stop,
-    progress: Progress,
-    solving: Solving,
-) -> Plan:
-    """The best plan found for these capacities, without baselines."""
-    began = monotonic()
-    starts = () if paired is None else (paired.replicas,)
-    outcome, settled = _solved(
-        scenario, candidates, problem, starts, gap, time_limit_s, stop, progress, solving, began
-    )
-    plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
-    verify(plan, gap=gap)
-    return plan
 
 
 def _solved(
