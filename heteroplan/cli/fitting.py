@@ -182,6 +182,8 @@ def fit(
     )
     fitted = with_limits(result.fitted, held, max_sequences, max_batch_tokens)
     say(pipeline.fit_doubts(fitted, kv_bytes_per_token))
+    if shape is not None and asked is None and all(each.lines for each in fitted):
+        say(["--isl and --osl say what a replica serves only beside --ttft-ms and --itl-ms"])
     if STDOUT not in profiles:
         _show(fitted, plot)
     if STDOUT not in profiles and asked is not None:

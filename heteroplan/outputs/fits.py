@@ -14,6 +14,8 @@ from heteroplan.outputs.words import figure, percent
 from heteroplan.profiles.fitted import Fitted
 from heteroplan.profiles.replica import Asked
 
+DOUBTFUL = 0.2
+"""Mean error from which a latency is told."""
 COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("GPUs", "left"),
     ("latency", "left"),
@@ -56,7 +58,21 @@ def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
             style="dim",
         )
     )
+    _print_doubtful(fitted, console)
     _print_sources(fitted, console)
+
+
+def _print_doubtful(fitted: Sequence[Fitted], console: Console) -> None:
+    """Latencies that no money should be bet on."""
+    found = [
+        f"{line.what} of {each.engine.name} ({percent(line.error.mape)})"
+        for each in fitted
+        for line in each.lines
+        if line.error.mape > DOUBTFUL
+    ]
+    if found:
+        words = "off by a lot at points left out, measure more settings: "
+        console.print(Text(words + ", ".join(found), style="yellow"))
 
 
 def _print_sources(fitted: Sequence[Fitted], console: Console) -> None:

@@ -31,7 +31,9 @@ def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and stream.errors == "strict":
         reconfigure(errors="replace")
-    return Console(stderr=stderr, no_color=no_color or None, highlight=False, soft_wrap=False)
+    return Console(
+        stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False
+    )
 
 
 def draws_blocks(console: Console) -> bool:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BindingLimit, Plan, Shortage, Termination
-from heteroplan.entities.scenario import Horizon, Objective, Scenario
-from heteroplan.entities.workload import PrefillQueue, Role
+from heteroplan.entities.scenario import Horizon, Objective
+from heteroplan.entities.workload import Role
+from heteroplan.plan.pooling import shares_queues
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan_document import (
@@ -124,7 +125,7 @@ def solver_sentence(plan: Plan) -> str:
         f"Solver: {_ended(plan)}, gap {percent(report.gap)} "
         f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
     )
-    if shares_queues(plan.scenario):
+    if shares_queues(plan.scenario, plan.candidates):
         sentence += "; the bound takes pools that share a queue to be endless"
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
         sentence += (
@@ -137,14 +138,9 @@ def solver_sentence(plan: Plan) -> str:
 def _ended(plan: Plan) -> str:
     """Why the solver stopped."""
     termination = plan.report.termination
-    if termination is Termination.TIME_LIMIT and shares_queues(plan.scenario):
+    if termination is Termination.TIME_LIMIT and shares_queues(plan.scenario, plan.candidates):
         return "not proven to the wanted gap"
     return _TERMINATIONS[termination]
-
-
-def shares_queues(scenario: Scenario) -> bool:
-    """Whether prefill replicas of any workload take prompts from one queue."""
-    return any(each.prefill_queue is PrefillQueue.SHARED for each in scenario.workloads)
 
 
 def baseline_label(baseline: Baseline) -> str:

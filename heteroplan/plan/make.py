@@ -8,7 +8,6 @@ from time import monotonic
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import PrefillQueue
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
@@ -21,7 +20,7 @@ from heteroplan.optimize.solver import Stop
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.assemble import assemble
 from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
-from heteroplan.plan.pooling import favoured, plan_with_pools
+from heteroplan.plan.pooling import favoured, plan_with_pools, shares_queues
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
 
@@ -63,7 +62,7 @@ def make_plan(
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
     began = monotonic()
-    shared = any(each.prefill_queue is PrefillQueue.SHARED for each in scenario.workloads)
+    shared = shares_queues(scenario, candidates)
 
     def one_clock(cost: float | None, bound: float, seconds: float) -> None:
         """No bound of one program is one of the plan that several are for."""
@@ -100,7 +99,7 @@ def make_plan(
     problem, paired = programs[id(found.candidates)]
     paired = paired or greedy_topology(problem, scenario, pairs=True)
     savings = baselines(plan, problem, paired=paired, gap=gap, stop=stop, time_limit_s=time_limit_s)
-    if shared:
+    if found.separate is not None:
         savings = tuple(favoured(each) for each in savings)
     return replace(plan, savings=(*savings, *found.gain()))
 

@@ -8,7 +8,7 @@ comes out smaller and could not serve its flow in time, the size assumed falls t
 The best plan is taken whose pools all serve their flow.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -84,10 +84,10 @@ def plan_with_pools(
         for workload in scenario.workloads
         if workload.prefill_queue is PrefillQueue.SHARED
     }
-    if not shared:
+    if not shares_queues(scenario, candidates):
         return Pooled(planning(candidates, time_limit_s), candidates, None)
-    began = monotonic()
     queues = _Queues(scenario, shared, tuple(candidates))
+    began = monotonic()
     separate = planning(candidates, SEPARATE_SHARE * time_limit_s)
     widest = queues.endless()
     best, bound = separate, None
@@ -107,6 +107,17 @@ def favoured(baseline: Baseline) -> Baseline:
     if baseline.cost_usd is None and baseline.gpu_hours is None:
         return baseline
     return replace(baseline, note="; ".join(filter(None, (baseline.note, AS_ENDLESS))))
+
+
+def shares_queues(scenario: Scenario, candidates: Iterable[Candidate]) -> bool:
+    """Whether prefill replicas of any measured engine take prompts from one queue."""
+    shared = {each.name for each in scenario.workloads if each.prefill_queue is PrefillQueue.SHARED}
+    return any(each.workload in shared and _is_measured_prefill(each) for each in candidates)
+
+
+def _is_measured_prefill(candidate: Candidate) -> bool:
+    engine = candidate.engine
+    return engine.role is Role.PREFILL and engine.capacity_rps is None
 
 
 def _rank(plan: Plan) -> tuple[float, float]:
@@ -265,9 +276,7 @@ class _Queues:
         return self._points[key]
 
     def _shares(self, candidate: Candidate) -> bool:
-        engine = candidate.engine
-        prefill = engine.role is Role.PREFILL and engine.capacity_rps is None
-        return prefill and candidate.workload in self._shared
+        return candidate.workload in self._shared and _is_measured_prefill(candidate)
 
 
 def _key(candidate: Candidate) -> Key:

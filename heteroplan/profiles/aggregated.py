@@ -1,7 +1,7 @@
 """Capacity of an aggregated replica, whose prefill holds up its own decode."""
 
 from dataclasses import dataclass
-from math import exp, inf, log
+from math import exp, inf, log, sqrt
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.profiles import queueing
@@ -29,11 +29,12 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
 
     Prefill takes a share phi = r * s of the time (s: prefill time of a prompt), so decode steps
     stretch to itl(B) / (1 - phi), and by Little's law B = r * osl * itl(B) / (1 - phi). The batch b
-    that B stays below at the percentile must fit memory and the measured batches,
-    itl(b) / (1 - phi) the ITL target, and the wait of `queueing` at utilization phi, s and that
-    first step together the TTFT target. Where TTFT was measured end to end, what it was with nobody
-    waiting stands for s and the step, and its wait at so many requests in flight, taken to be
-    exponential, keeps to the target too.
+    that B stays below at the percentile must fit memory and the measured batches. So must
+    itl(b) / (1 - phi') the ITL target, phi' being the share of a request's decoding that prefill
+    takes at the percentile: phi * (1 + z / sqrt(B)), as about B prompts come meanwhile. And the
+    wait of `queueing` at utilization phi, s and that first step together the TTFT target. Where
+    TTFT was measured end to end, what it was with nobody waiting stands for s and the step, and its
+    wait at so many requests in flight, taken to be exponential, keeps to the target too.
     """
     refused = refused_prompt(setting) or refused_decode(setting)
     if refused is not None:
@@ -88,8 +89,11 @@ def _load(setting: Setting, rate_rps: float) -> _Load:
     stretch = 1.0 / (1.0 - share)
     mean = batch_at(setting, rate_rps, stretch)
     percentile = setting.slo.percentile
-    batch = max(lowest_batch(setting), percentile_batch(mean, normal_quantile(percentile)))
-    itl_ms = stretch * step_ms(decode_coefficients(setting.engine), batch, setting.mean_context)
+    deviations = normal_quantile(percentile)
+    batch = max(lowest_batch(setting), percentile_batch(mean, deviations))
+    busiest = share * (1.0 + deviations * _swing(setting, rate_rps, mean))
+    step = step_ms(decode_coefficients(setting.engine), batch, setting.mean_context)
+    itl_ms = step / (1.0 - busiest) if busiest < 1.0 else inf
     budgets = [
         Budget(part, setting.slo.ttft_ms - _alone_ms(setting, length, itl_ms))
         for part, length in lengths(setting.shape.isl_cv or 0.0)
@@ -102,6 +106,17 @@ def _load(setting: Setting, rate_rps: float) -> _Load:
     )
     wait_ms = max(queue_ms, -measured_ms * log(1.0 - percentile))
     return _Load(share, mean, batch, itl_ms, wait_ms + _alone_ms(setting, 1.0, itl_ms), late)
+
+
+def _swing(setting: Setting, rate_rps: float, mean_batch: float) -> float:
+    """Deviation of the prefill that falls into the decoding of one request, over its mean.
+
+    As many prompts come in that time as requests decode at a time (Little's law), a Poisson number,
+    taken to be one at least, and their lengths are spread. None of an idle replica.
+    """
+    if rate_rps <= 0.0:
+        return 0.0
+    return sqrt((1.0 + (setting.shape.isl_cv or 0.0) ** 2) / max(1.0, mean_batch))
 
 
 def _alone_ms(setting: Setting, length: float, itl_ms: float) -> float:

@@ -73,9 +73,12 @@ def _of_points(points: Iterable[Measurement], within: Within) -> tuple[list[Fitt
 
 
 def _of_runs(runs: Sequence[Run]) -> tuple[list[Fitted], list[str]]:
-    fits, skipped = fit_runs(runs)
+    once = list(dict.fromkeys(runs))
+    fits, skipped = fit_runs(once)
+    if len(once) < len(runs):
+        skipped.append(f"left out {len(runs) - len(once)} runs that repeat another one exactly")
     return [
-        each for fit in fits for each in of_runs(fit, [run for run in runs if fit.is_of(run)])
+        each for fit in fits for each in of_runs(fit, [run for run in once if fit.is_of(run)])
     ], skipped
 
 

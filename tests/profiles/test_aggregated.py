@@ -54,9 +54,12 @@ def test_measured_batches_bound_the_stretched_batch() -> None:
 
 
 def test_ttft_bounds_the_rate() -> None:
-    """At phi = 0.05 (r = 0.5) 95 % do not wait: TTFT = 100 + 20 / 0.95 = 121.05 ms."""
-    point = aggregated_point(flat(percentile=0.95, ttft_ms=100.0 + 20.0 / 0.95))
-    assert point.capacity_rps == pytest.approx(0.5)
+    """At phi = 0.05 (r = 0.5) 95 % do not wait. B = 0.5 * 100 * 20 ms / 0.95 = 1.0526, so that
+    prefill takes 0.05 * (1 + 1.64485 / 1.02598) = 0.13016 of the busiest 5 % of the decodings:
+    TTFT = 100 + 20 / 0.86984 = 122.993 ms.
+    """
+    point = aggregated_point(flat(percentile=0.95, ttft_ms=100.0 + 20.0 / 0.869839))
+    assert point.capacity_rps == pytest.approx(0.5, rel=1e-4)
     assert point.limited_by is Limit.TTFT
 
 
@@ -146,3 +149,13 @@ def test_long_prompts_count_with_their_own_prefill() -> None:
     spread = spread.of(replace(spread.shape, isl_cv=0.7))
     assert aggregated_point(spread).capacity_rps == 0.0
     assert aggregated_point(flat(ttft_ms=220.0, percentile=0.99)).capacity_rps > 0.0
+
+
+def test_itl_holds_for_requests_that_many_prompts_come_by() -> None:
+    """B = 20 at the median allows phi = 0.5; at P99 phi (1 + 2.326 / sqrt(B)) may be 0.5."""
+    point = aggregated_point(flat(percentile=0.99, ttft_ms=1e6))
+    assert point.batch is not None
+    assert point.utilization is not None
+    busiest = point.utilization * (1 + 2.3263479 / max(1.0, point.batch) ** 0.5)
+    assert busiest == pytest.approx(0.5, rel=1e-4)
+    assert point.limited_by is Limit.ITL
