@@ -313,16 +313,22 @@ def fit_modelled(
 
 
 def fit_doubts(fitted: "Sequence[Fitted]", kv_bytes_per_token: float | None) -> list[str]:
-    """What no hardware does, and so was measured or labelled wrongly."""
+    """GPU types that fleets do not know, and what no hardware does."""
     from heteroplan.inputs.gpu_types import built_in
-    from heteroplan.profiles.doubts import faster_than_memory
+    from heteroplan.profiles.doubts import faster_than_memory, unknown_gpu
 
     types = built_in()
+    unknown = sorted({each.engine.gpu for each in fitted} - set(types))
     return [
-        doubt
-        for each in fitted
-        if each.engine.gpu in types
-        and (doubt := faster_than_memory(each.engine, types[each.engine.gpu], kv_bytes_per_token))
+        *(unknown_gpu(gpu, types) for gpu in unknown),
+        *(
+            doubt
+            for each in fitted
+            if each.engine.gpu in types
+            and (
+                doubt := faster_than_memory(each.engine, types[each.engine.gpu], kv_bytes_per_token)
+            )
+        ),
     ]
 
 

@@ -80,7 +80,9 @@ def parse(document: Document, given: Given) -> Reading:
     notes = []
     if len(found) < len(mine):
         count = len(mine) - len(found)
-        notes.append(f"left out {count} runs of {document.file} without a second output token")
+        notes.append(
+            f"left out {count} runs of {document.file} that answered nothing, or one token each"
+        )
     failed = sum(each.unanswered for _, each in mine)
     return runs.reading(found, notes, failed=failed, model=model or None)
 
