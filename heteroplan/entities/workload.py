@@ -58,13 +58,17 @@ class PrefillCoefficients:
 
 @dataclass(frozen=True, slots=True)
 class DecodeCoefficients:
-    """Decode step: base + per_sequence * batch + per_context_token * batch * context [ms]."""
+    """Decode step: base + per_sequence * batch + per_context_token * batch * context [ms],
+
+    and per_root_sequence * sqrt(batch), as with more sequences more experts of an MoE are read.
+    """
 
     base_ms: float
     ms_per_sequence: float
     ms_per_context_token: float
     floor_ms: float = 0.0
     """No step takes less [ms]."""
+    ms_per_root_sequence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

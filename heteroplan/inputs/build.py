@@ -207,7 +207,11 @@ def _decode(spec: DecodeSpec | None) -> DecodeCoefficients | None:
     if spec is None:
         return None
     return DecodeCoefficients(
-        spec.base_ms, spec.ms_per_sequence, spec.ms_per_context_token, spec.floor_ms
+        spec.base_ms,
+        spec.ms_per_sequence,
+        spec.ms_per_context_token,
+        spec.floor_ms,
+        spec.ms_per_root_sequence,
     )
 
 

@@ -1,8 +1,11 @@
 """Capacity of a decode replica: ITL, KV memory, KV transfer."""
 
+from math import sqrt
+
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import DecodeCoefficients, Engine
 from heteroplan.profiles.latency import (
+    batch_within,
     mean_batch,
     normal_quantile,
     percentile_batch,
@@ -76,10 +79,8 @@ def refused_decode(setting: Setting) -> OperatingPoint | None:
 def greatest_batch(setting: Setting) -> tuple[float, Limit]:
     """Sequences that a decode step can hold, and what keeps it from holding more."""
     engine, coefficients = setting.engine, decode_coefficients(setting.engine)
-    slope = slope_ms(coefficients, setting.mean_context)
-    limits = [(MOST_SEQUENCES, Limit.RANGE)]
-    if slope > 0:
-        limits.append(((setting.slo.itl_ms - coefficients.base_ms) / slope, Limit.ITL))
+    within = batch_within(coefficients, setting.mean_context, setting.slo.itl_ms)
+    limits = [(MOST_SEQUENCES, Limit.RANGE), (within, Limit.ITL)]
     if engine.kv_tokens is not None:
         limits.append((engine.kv_tokens / setting.kv_tokens, Limit.KV_MEMORY))
     if engine.max_sequences is not None:
@@ -110,7 +111,9 @@ def batch_at(setting: Setting, rate_rps: float, stretch: float) -> float:
         return float("inf")
     lowest = lowest_batch(setting)
     at_lowest = steps_per_ms * step_ms(coefficients, lowest, setting.mean_context)
-    growing = steps_per_ms * coefficients.base_ms / (1 - growth)
+    root = steps_per_ms * coefficients.ms_per_root_sequence
+    rest = 4.0 * (1 - growth) * steps_per_ms * coefficients.base_ms
+    growing = ((root + sqrt(root**2 + rest)) / (2.0 * (1 - growth))) ** 2
     return at_lowest if at_lowest <= lowest else max(at_lowest, growing)
 
 

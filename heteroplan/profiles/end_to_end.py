@@ -4,11 +4,12 @@ With B sequences decoding at a time on a replica and N requests in flight for ea
 
     TPOT [ms] = base + per_sequence * B + per_context_token * B * context
                 + prefill_token * B * isl / (osl - 1)             (aggregated engines only)
+                + per_root_sequence * sqrt(B)
     TTFT [ms] = base + per_token * isl + (per_request + per_request_token * isl) * N
                 + queue * decoding * max(0, N - M) / M
 
 M sequences fit the KV cache or the engine's limit: N - M wait, and M leave in each decoding time.
-The last term of TPOT is what prompts take from decode: r * TPOT * s requests' prefill of
+The last but one term of TPOT is what prompts take from decode: r * TPOT * s requests' prefill of
 s = prefill_token * isl fall into a token's time, and r * TPOT = B / (osl - 1). B is not known
 beforehand: B = N * decoding / (TTFT + decoding), a fixed point that `predicted` solves. Engines of
 one GPU type lend each other what a few runs leave open: the coefficients of all of them together,
@@ -17,7 +18,7 @@ as a + b / GPUs, are expected of each (shrinkage; Gelman et al., Bayesian Data A
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, inf
+from math import ceil, floor, inf, sqrt
 from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,7 @@ def _by_engine(runs: Sequence[Run]) -> dict[EngineKey, list[Run]]:
 
 def _tpot_factors(run: Run, batch: float) -> Values:
     stolen = batch * run.isl / (run.osl - 1.0) if run.prefill_gpus is None else 0.0
-    return (1.0, batch, batch * run.context, stolen)
+    return (1.0, batch, batch * run.context, stolen, sqrt(batch))
 
 
 def _ttft_factors(run: Run, tpot_ms: float, limit: float) -> Values:
@@ -321,7 +322,7 @@ def _fit(
     import numpy as np
 
     gpu, gpus, variant, prefill_gpus = key
-    base, sequence, context, prompt = values.tpot
+    base, sequence, context, prompt, root = values.tpot
     left_out = left_out[~np.isnan(left_out[:, 0])]
     return RunFit(
         gpu=gpu,
@@ -329,7 +330,7 @@ def _fit(
         variant=variant,
         prefill_gpus=prefill_gpus,
         runs=len(runs),
-        decode=DecodeCoefficients(base, sequence, context),
+        decode=DecodeCoefficients(base, sequence, context, 0.0, root),
         prefill_ms_per_token=prompt,
         ttft=TtftCoefficients(*values.ttft[:-1]),
         tpot_seen=FitError.of(seen[:, 0]),

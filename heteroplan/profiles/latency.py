@@ -26,8 +26,21 @@ def slope_ms(coefficients: DecodeCoefficients, context: float) -> float:
 
 def step_ms(coefficients: DecodeCoefficients, batch: float, context: float) -> float:
     """Time of a decode step of `batch` sequences at `context` tokens each [ms]."""
-    time_ms = coefficients.base_ms + batch * slope_ms(coefficients, context)
+    time_ms = (
+        coefficients.base_ms
+        + batch * slope_ms(coefficients, context)
+        + coefficients.ms_per_root_sequence * math.sqrt(batch)
+    )
     return max(SHORTEST_MS, coefficients.floor_ms, time_ms)
+
+
+def batch_within(coefficients: DecodeCoefficients, context: float, itl_ms: float) -> float:
+    """Greatest batch whose step takes no longer than `itl_ms`, floors apart; infinite if any."""
+    slope, root = slope_ms(coefficients, context), coefficients.ms_per_root_sequence
+    left_ms = max(0.0, itl_ms - coefficients.base_ms)
+    if slope > 0.0:
+        return ((math.sqrt(root**2 + 4.0 * slope * left_ms) - root) / (2.0 * slope)) ** 2
+    return (left_ms / root) ** 2 if root > 0.0 else math.inf
 
 
 def normal_quantile(percentile: float) -> float:

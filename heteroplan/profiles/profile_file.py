@@ -12,6 +12,9 @@ from heteroplan.entities.workload import (
     TtftCoefficients,
 )
 
+RARE = ("floor_ms", "ms_per_root_sequence")
+"""Not written where they are 0."""
+
 
 def profile_yaml(
     model: str,
@@ -104,10 +107,8 @@ def _block(
 ) -> dict[str, object]:
     if values is None:
         return {}
-    fields = asdict(values)
-    if not fields.get("floor_ms", True):
-        del fields["floor_ms"]
-    return {name: {field: _rounded(value) for field, value in fields.items()}}
+    fields = asdict(values).items()
+    return {name: {field: _rounded(value) for field, value in fields if value or field not in RARE}}
 
 
 def _source(source: Source) -> dict[str, object]:

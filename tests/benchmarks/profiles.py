@@ -172,6 +172,7 @@ def knee() -> None:
             MAX_NUM_SEQS,
             MAX_NUM_SEQS * run.context,
             MAX_NUM_SEQS * run.isl / (run.osl - 1),
+            MAX_NUM_SEQS**0.5,
         )
         tpot_ms = float(np.dot(values, factors))
         said = MAX_NUM_SEQS / (tpot_ms * (run.osl - 1)) * 1000

@@ -125,3 +125,19 @@ def test_no_step_is_faster_than_its_floor() -> None:
     assert decode_point(setting(Role.DECODE, decode=floored)) == decode_point(setting(Role.DECODE))
     hopeless = decode_point(setting(Role.DECODE, decode=floored, itl_ms=29.0))
     assert hopeless.capacity_rps == 0.0
+
+
+def test_a_root_of_the_batch_counts() -> None:
+    """1 ms a root and 0.21 ms a sequence over 20: 31 ms at b = 25, as 5 + 5.25 = 10.25; at 41 ms
+    0.21 b + sqrt(b) = 21 gives sqrt(b) = (sqrt(1 + 17.64) - 1) / 0.42 = 7.899.
+    """
+    rooted = DecodeCoefficients(20.0, 0.1, 0.0001, ms_per_root_sequence=1.0)
+    point = decode_point(setting(Role.DECODE, decode=rooted))
+    assert point.batch == pytest.approx(7.899**2, rel=1e-3)
+    assert point.itl_ms == pytest.approx(41.0)
+    moved = decode_point(
+        setting(Role.DECODE, decode=rooted, kv_bytes_per_token=1e6, bytes_per_s=1e9)
+    )
+    assert moved.batch is not None
+    step_ms = 20.0 + 0.21 * moved.batch + moved.batch**0.5
+    assert moved.batch == pytest.approx(moved.capacity_rps * 200 * step_ms / 1000)

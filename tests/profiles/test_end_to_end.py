@@ -21,7 +21,7 @@ from tests.builders import engine
 from tests.realdata import DATA, needs_data
 
 TRUTH = Latencies(
-    tpot=(8.0, 0.05, 2e-5, 0.02), ttft=(40.0, 0.05, 1.0, 1e-3, 0.0), kv_tokens=float("inf")
+    tpot=(8.0, 0.05, 2e-5, 0.02, 0.0), ttft=(40.0, 0.05, 1.0, 1e-3, 0.0), kv_tokens=float("inf")
 )
 EMPTY = Run("H100", 4, 1000.0, 500.0, 1.0, 1.0, 1.0)
 
@@ -139,7 +139,8 @@ def test_knee_of_inference_perf_from_light_stages() -> None:
     ]
     [found], _ = fit_runs([stage for stage in stages if stage.rate_rps < 62.0])
     last = stages[2]
-    factors = (1.0, 128.0, 128.0 * last.context, 128.0 * last.isl / (last.osl - 1.0))
+    stolen = 128.0 * last.isl / (last.osl - 1.0)
+    factors = (1.0, 128.0, 128.0 * last.context, stolen, 128.0**0.5)
     tpot_ms = float(np.dot(found.latencies.tpot, factors))
     knee_rps = 128.0 / (tpot_ms * (last.osl - 1.0)) * 1000.0
     assert knee_rps == pytest.approx(max(stage.rate_rps for stage in stages), rel=0.15)

@@ -42,7 +42,10 @@ class PrefillSpec(Strict):
 
 
 class DecodeSpec(Strict):
-    """Decode step [ms] = base + per sequence * batch + per context token * batch * context."""
+    """Decode step [ms] = base + per sequence * batch + per context token * batch * context
+
+    + per root sequence * sqrt(batch).
+    """
 
     base_ms: NotNegative
     """Time of an empty step [ms]."""
@@ -52,11 +55,12 @@ class DecodeSpec(Strict):
     """Time a token of context of the batch [ms]."""
     floor_ms: NotNegative = 0.0
     """No step takes less [ms]."""
+    ms_per_root_sequence: NotNegative = 0.0
+    """Time a square root of a sequence [ms]: more sequences read more experts of an MoE."""
 
     @model_validator(mode="after")
     def _takes_time(self) -> Self:
-        given = (self.base_ms, self.ms_per_sequence, self.ms_per_context_token, self.floor_ms)
-        if not any(given):
+        if not any(value for _, value in self):
             raise ValueError("all coefficients are 0; give measured ones")
         return self
 
