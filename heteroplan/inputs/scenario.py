@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
-from heteroplan.entities.workload import Engine, Profile, Role
+from heteroplan.entities.workload import Engine, Profile
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import build, checks, current, topology_checks
 from heteroplan.inputs.align import aligned
@@ -323,8 +323,6 @@ def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engi
     from heteroplan.profiles.readers.reading import Given
 
     reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
-    if engine.kv_tokens is None and engine.role is not Role.PREFILL:
-        engine = replace(engine, kv_tokens=reading.kv_tokens.get((engine.gpu, engine.gpus)))
     try:
         return measured_engine(engine, reading, origin)
     except ValueError as error:

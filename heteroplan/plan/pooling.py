@@ -8,14 +8,15 @@ comes out smaller and could not serve its flow in time, the size assumed falls t
 The best plan is taken whose pools all serve their flow.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
 from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Baseline, Plan, Pool, SolveReport, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import PrefillQueue, RequestClass, Role, Workload
+from heteroplan.entities.workload import PrefillQueue, RequestClass, Role
 from heteroplan.errors import NoPlanError
 from heteroplan.plan.savings import compared, without_saving
 from heteroplan.profiles.capacity import points_in_pool
@@ -25,7 +26,7 @@ SEPARATE_SHARE = 0.3
 """Of the time limit, for the plan with a queue for each replica, and for that with endless pools;
 rounds get half of what is left each."""
 ROUNDS = 6
-LEAST_S = 1.0
+LEAST_S = 0.5
 """Not worth another round [s]."""
 TOLERANCE = 1e-6
 OPTIMAL_GAP = 1e-4
@@ -79,14 +80,9 @@ def plan_with_pools(
     stop: Callable[[], bool],
 ) -> Pooled:
     """The plan, all of its rounds within the time limit. Raises NoPlanError as `planning` does."""
-    shared = {
-        workload.name: workload
-        for workload in scenario.workloads
-        if workload.prefill_queue is PrefillQueue.SHARED
-    }
     if not shares_queues(scenario, candidates):
         return Pooled(planning(candidates, time_limit_s), candidates, None)
-    queues = _Queues(scenario, shared, tuple(candidates))
+    queues = _Queues(scenario, candidates)
     began = monotonic()
     separate = planning(candidates, SEPARATE_SHARE * time_limit_s)
     widest = queues.endless()
@@ -111,13 +107,16 @@ def favoured(baseline: Baseline) -> Baseline:
 
 def shares_queues(scenario: Scenario, candidates: Iterable[Candidate]) -> bool:
     """Whether prefill replicas of any measured engine take prompts from one queue."""
+    return any(True for _ in _sharing(scenario, candidates))
+
+
+def _sharing(scenario: Scenario, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Candidates of measured prefill engines whose replicas share a queue."""
     shared = {each.name for each in scenario.workloads if each.prefill_queue is PrefillQueue.SHARED}
-    return any(each.workload in shared and _is_measured_prefill(each) for each in candidates)
-
-
-def _is_measured_prefill(candidate: Candidate) -> bool:
-    engine = candidate.engine
-    return engine.role is Role.PREFILL and engine.capacity_rps is None
+    for each in candidates:
+        measured = each.engine.role is Role.PREFILL and each.engine.capacity_rps is None
+        if measured and each.workload in shared:
+            yield each
 
 
 def _rank(plan: Plan) -> tuple[float, float]:
@@ -150,17 +149,17 @@ def _proved(plan: Plan, endless: SolveReport | None, gap: float, seconds: float)
 class _Queues:
     """What replicas of shared queues serve, by the size of their pool."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        shared: Mapping[str, Workload],
-        candidates: tuple[Candidate, ...],
-    ) -> None:
+    def __init__(self, scenario: Scenario, candidates: Sequence[Candidate]) -> None:
         self._fleet = scenario.fleet
-        self._shared = shared
+        self._workloads = {each.name: each for each in scenario.workloads}
         self._candidates = candidates
+        self._intervals = scenario.horizon.intervals
+        self._shared: dict[Key, list[Candidate]] = {}
+        """Of one engine on one node type those of different spans."""
+        for each in _sharing(scenario, candidates):
+            self._shared.setdefault(_key(each), []).append(each)
         self._points: dict[
-            tuple[Candidate, tuple[RequestClass, ...], int], tuple[OperatingPoint, ...]
+            tuple[Key, Affinity | None, tuple[RequestClass, ...], int], tuple[OperatingPoint, ...]
         ] = {}
 
     def served(
@@ -173,7 +172,7 @@ class _Queues:
         sizes = self.needed(endless)
         for _ in range(ROUNDS):
             seconds = (until - monotonic()) / 2
-            if stop() or seconds < LEAST_S / 2:
+            if stop() or seconds < LEAST_S:
                 break
             plan = planning(self.candidates(sizes), seconds)
             small = self.too_small(plan, sizes)
@@ -185,12 +184,7 @@ class _Queues:
 
     def endless(self) -> list[Candidate]:
         """All candidates, of shared queues with the capacity of pools without an end."""
-        every = {
-            _key(each): [ENDLESS] * len(each.points)
-            for each in self._candidates
-            if self._shares(each)
-        }
-        return self.candidates(every)
+        return self.candidates({key: [ENDLESS] * self._intervals for key in self._shared})
 
     def candidates(self, sizes: Sizes) -> list[Candidate]:
         """All candidates, of shared queues with the capacity that `sizes` allow."""
@@ -212,10 +206,8 @@ class _Queues:
 
         1 of engines and intervals that `plan` does without.
         """
-        found: Sizes = {
-            _key(each): [0] * len(each.points) for each in self._candidates if self._shares(each)
-        }
-        for key, pool, interval in self._pools(plan, found):
+        found: Sizes = {key: [0] * self._intervals for key in self._shared}
+        for key, pool, interval in self._pools(plan):
             small, before = self._least(key, pool, interval), found[key][interval]
             found[key][interval] = min(before, small) if before else small
         return {key: [size or 1 for size in sizes] for key, sizes in found.items()}
@@ -235,19 +227,18 @@ class _Queues:
 
     def too_small(self, plan: Plan, sizes: Sizes | None) -> list[tuple[Key, int, int]]:
         """Pools that cannot serve their flow in time; those of the size assumed can."""
-        every = {_key(each) for each in self._candidates if self._shares(each)}
         return [
             (key, interval, pool.replicas[interval])
-            for key, pool, interval in self._pools(plan, every)
+            for key, pool, interval in self._pools(plan)
             if (sizes is None or pool.replicas[interval] < sizes[key][interval])
             and not self._serves(key, pool, interval, pool.replicas[interval])
         ]
 
-    def _pools(self, plan: Plan, keys: Collection[Key]) -> Iterator[tuple[Key, Pool, int]]:
+    def _pools(self, plan: Plan) -> Iterator[tuple[Key, Pool, int]]:
         """Pools of shared queues in the intervals in which they run."""
         for pool in plan.pools:
             key = (pool.workload, pool.engine, pool.node_type)
-            if key in keys:
+            if key in self._shared:
                 for interval, replicas in enumerate(pool.replicas):
                     if replicas:
                         yield key, pool, interval
@@ -255,28 +246,24 @@ class _Queues:
     def _serves(self, key: Key, pool: Pool, interval: int, size: int) -> bool:
         """Whether `size` replicas with one queue serve the flow of `pool`."""
         flows = [flow[interval] for flow in pool.flow_rps]
-        for candidate in self._candidates:
-            if _key(candidate) == key:
-                points = self._at(candidate, interval, size)
-                busy = sum(
-                    flow / point.capacity_rps if point.capacity_rps > 0 else float("inf")
-                    for flow, point in zip(flows, points, strict=True)
-                    if flow > 0
-                )
-                if busy > size * (1 + TOLERANCE):
-                    return False
+        for candidate in self._shared[key]:
+            points = self._at(candidate, interval, size)
+            busy = sum(
+                flow / point.capacity_rps if point.capacity_rps > 0 else float("inf")
+                for flow, point in zip(flows, points, strict=True)
+                if flow > 0
+            )
+            if busy > size * (1 + TOLERANCE):
+                return False
         return True
 
     def _at(self, candidate: Candidate, interval: int, size: int) -> tuple[OperatingPoint, ...]:
-        workload = self._shared[candidate.workload]
+        workload = self._workloads[candidate.workload]
         mix = workload.demand[interval].classes
-        key = (candidate, mix, size)
+        key = (_key(candidate), candidate.span, mix, size)
         if key not in self._points:
             self._points[key] = points_in_pool(candidate, workload, self._fleet, mix, size)
         return self._points[key]
-
-    def _shares(self, candidate: Candidate) -> bool:
-        return candidate.workload in self._shared and _is_measured_prefill(candidate)
 
 
 def _key(candidate: Candidate) -> Key:

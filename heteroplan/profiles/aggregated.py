@@ -19,7 +19,7 @@ from heteroplan.profiles.latency import (
     step_ms,
 )
 from heteroplan.profiles.prefill import coefficients, lengths, refused_prompt, service
-from heteroplan.profiles.queueing import HALVINGS, UTILIZATION_CAP, Budget
+from heteroplan.profiles.queueing import HALVINGS, UTILIZATION_CAP, Budget, Service
 from heteroplan.profiles.setting import Setting, outside, zero
 from heteroplan.units import MS_PER_S
 
@@ -39,23 +39,24 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
     refused = refused_prompt(setting) or refused_decode(setting)
     if refused is not None:
         return refused
-    idle = _load(setting, 0.0)
+    busy = service(setting)
+    idle = _load(setting, busy, 0.0)
     if _broken(setting, idle) is not None:
         return zero(
             Limit.TTFT,
             f"a first token takes {idle.ttft_ms:.4g} ms with nobody waiting, of which "
             f"{idle.itl_ms:.4g} ms are a decode step; TTFT SLO {setting.slo.ttft_ms:.4g} ms",
         )
-    low_rps, high_rps = 0.0, UTILIZATION_CAP * MS_PER_S / service(setting).mean_ms
+    low_rps, high_rps = 0.0, UTILIZATION_CAP * MS_PER_S / busy.mean_ms
     limit = Limit.TTFT
     for _ in range(HALVINGS):
         rate_rps = (low_rps + high_rps) / 2
-        broken = _broken(setting, _load(setting, rate_rps))
+        broken = _broken(setting, _load(setting, busy, rate_rps))
         if broken is None:
             low_rps = rate_rps
         else:
             high_rps, limit = rate_rps, broken
-    load = _load(setting, low_rps)
+    load = _load(setting, busy, low_rps)
     return OperatingPoint(
         capacity_rps=low_rps,
         limited_by=limit,
@@ -83,8 +84,7 @@ class _Load:
     """Share of the requests that miss their TTFT."""
 
 
-def _load(setting: Setting, rate_rps: float) -> _Load:
-    busy = service(setting)
+def _load(setting: Setting, busy: Service, rate_rps: float) -> _Load:
     share = rate_rps * busy.mean_ms / MS_PER_S
     stretch = 1.0 / (1.0 - share)
     mean = batch_at(setting, rate_rps, stretch)

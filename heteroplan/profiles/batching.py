@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from heteroplan.profiles.queueing import UTILIZATION_CAP
+from heteroplan.profiles.queueing import UTILIZATION_CAP, greatest_in_time
 from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -41,19 +41,15 @@ class BatchQueue:
 
     def greatest_rate_rps(self, budget_ms: float, percentile: float) -> float:
         """Greatest rate at which the percentile of waiting and prefill is within the budget."""
-        late = 1.0 - percentile
-        low, high = 0.0, UTILIZATION_CAP * len(self.service_ms) / self.service_ms[-1]
         if self.service_ms[0] > budget_ms:
             return 0.0
-        if self.late_share(high, budget_ms) <= late:
-            return high * MS_PER_S
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            if self.late_share(middle, budget_ms) <= late:
-                low = middle
-            else:
-                high = middle
-        return low * MS_PER_S
+        rate_per_ms = greatest_in_time(
+            lambda rate: self.late_share(rate, budget_ms),
+            percentile,
+            UTILIZATION_CAP * len(self.service_ms) / self.service_ms[-1],
+            HALVINGS,
+        )
+        return rate_per_ms * MS_PER_S
 
     def late_share(self, rate_per_ms: float, budget_ms: float) -> float:
         """Share of the prompts that wait and are prefilled for longer than the budget."""

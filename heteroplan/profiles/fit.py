@@ -130,6 +130,7 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
     columns, latency_ms = _columns(settings)
     form, left_out = chosen(_forms(settings), columns, latency_ms, _inner(settings))
     curve = fitted(form, columns, latency_ms)
+    off = curve.errors(columns, latency_ms)
     prefill = first.phase is Role.PREFILL
     modelled = any(point.source is SourceKind.MODELLED for point in used)
     coefficients = PrefillCoefficients if prefill else DecodeCoefficients
@@ -141,14 +142,14 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
         coefficients=coefficients(constant, linear, other, curve.floor_ms),
         points=len(settings),
         measurements=len(used),
-        seen=FitError.of(np.abs(curve.errors(columns, latency_ms))),
+        seen=FitError.of(np.abs(off)),
         held_out=FitError.of(np.abs(left_out)) if len(left_out) else None,
         spread=_spread(repeats),
         batch_tokens_range=Span.of(p.batch * p.tokens for p in settings) if prefill else None,
         batch_range=None if prefill else Span.of(p.batch for p in settings),
         context_range=None if prefill else Span.of(p.context for p in settings),
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
-        marks=_marks(settings, (curve.errors(columns, latency_ms) + 1.0) * latency_ms),
+        marks=_marks(settings, (off + 1.0) * latency_ms),
     )
 
 

@@ -141,6 +141,8 @@ def measured_engine(engine: Engine, reading: Reading, origin: str) -> Engine:
     when there are too few measurements.
     """
     found = _of_engine(engine, reading)
+    if engine.kv_tokens is None and engine.role is not Role.PREFILL:
+        engine = replace(engine, kv_tokens=reading.kv_tokens.get((engine.gpu, engine.gpus)))
     for each in found:
         made = each.engine
         engine = replace(

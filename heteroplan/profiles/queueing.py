@@ -106,20 +106,10 @@ class Pool:
 
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
-        late = 1.0 - percentile
         late_share = self.late_share(budgets)
-        if late_share(0.0) > late:
+        if late_share(0.0) > 1.0 - percentile:
             return 0.0
-        low, high = 0.0, UTILIZATION_CAP
-        if late_share(high) <= late:
-            return high
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            if late_share(middle) <= late:
-                low = middle
-            else:
-                high = middle
-        return low
+        return greatest_in_time(late_share, percentile, UTILIZATION_CAP, HALVINGS)
 
     def wait_ms(self, utilization: float, percentile: float) -> float:
         """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms].
@@ -242,6 +232,23 @@ class _Lattice:
         after = max(1, int(np.argmax(tail < late)))
         part = (tail[after - 1] - late) / (tail[after - 1] - tail[after])
         return float(self.step * max(0.0, after - 1 + part))
+
+
+def greatest_in_time(
+    late_share: Callable[[float], float], percentile: float, most: float, halvings: int
+) -> float:
+    """Greatest load from 0, which is in time, to `most` whose late share `percentile` allows."""
+    late = 1.0 - percentile
+    if late_share(most) <= late:
+        return most
+    low, high = 0.0, most
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        if late_share(middle) <= late:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def erlang_c(servers: int, utilization: float) -> float:

@@ -59,7 +59,7 @@ class RequestSpec(Strict):
     prefix_hit_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the input tokens found in the prefix cache, 0 to below 1."""
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of the input length; prefill queues as if it were 1 without it."""
+    """Coefficient of variation of the input length; without it waits are as behind one of 1."""
 
 
 class ClassSpec(RequestSpec):

@@ -80,13 +80,12 @@ def parse(document: Document, given: Given) -> Reading:
     if osl <= 1:
         document.problem(0, "output_sequence_length.avg", f"{osl:g}", "must be above 1 token")
     document.done()
-    rate_rps = found.request_throughput.avg
     run = Run(
         gpu=gpu,
         gpus=gpus,
         isl=found.input_sequence_length.avg,
         osl=osl,
-        concurrency=rate_rps * (ttft_ms + tpot_ms * (osl - 1.0)) / MS_PER_S,
+        concurrency=runs.in_flight(found.request_throughput.avg, ttft_ms, tpot_ms, osl),
         ttft_ms=ttft_ms,
         tpot_ms=tpot_ms,
     )

@@ -165,7 +165,7 @@ def parse(document: Document, given: Given) -> Reading:
         gpus=gpus,
         isl=found.requests.input_length.mean,
         osl=osl,
-        concurrency=found.throughput.request_rate.mean * (ttft_ms + tpot_ms * (osl - 1)) / MS_PER_S,
+        concurrency=runs.in_flight(found.throughput.request_rate.mean, ttft_ms, tpot_ms, osl),
         ttft_ms=ttft_ms,
         tpot_ms=tpot_ms,
         replicas=engine.replicas,

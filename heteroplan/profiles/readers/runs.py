@@ -4,9 +4,15 @@ from collections.abc import Sequence
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers.reading import Reading
+from heteroplan.units import MS_PER_S
 
 SATURATED_MS = 60_000.0
 """TTFT above which a run shows the length of its queue and nothing of the engine [ms]."""
+
+
+def in_flight(rate_rps: float, ttft_ms: float, tpot_ms: float, osl: float) -> float:
+    """Requests in flight at a rate, by Little's law."""
+    return rate_rps * (ttft_ms + tpot_ms * (osl - 1.0)) / MS_PER_S
 
 
 def reading(

@@ -15,7 +15,6 @@ from heteroplan.profiles.readers import runs
 from heteroplan.profiles.readers.document import Amount, Document, Whole
 from heteroplan.profiles.readers.gpu_names import gpu_type
 from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.units import MS_PER_S
 
 NAMES = (
     "completed",
@@ -94,13 +93,14 @@ def _run(document: Document, given: Given, path: str, result: _Result) -> Run:
         value = getattr(result, name)
         document.measured(0, f"{path}{name}", value, f"{value:g}")
     osl = result.total_output_tokens / result.completed
-    in_flight_ms = result.mean_ttft_ms + result.mean_tpot_ms * (osl - 1.0)
     return Run(
         gpu=gpu,
         gpus=gpus,
         isl=result.total_input_tokens / result.completed,
         osl=osl,
-        concurrency=result.request_throughput * in_flight_ms / MS_PER_S,
+        concurrency=runs.in_flight(
+            result.request_throughput, result.mean_ttft_ms, result.mean_tpot_ms, osl
+        ),
         ttft_ms=result.mean_ttft_ms,
         tpot_ms=result.mean_tpot_ms,
     )

@@ -1,6 +1,5 @@
 """inference-perf's stages."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
+from tests.profiles.readers.changes import changed
 from tests.realdata import DATA, needs_data
 
 GIVEN = Given("G", 2)
@@ -55,14 +55,7 @@ RUN = Run("G", 2, isl=1000.0, osl=101.0, concurrency=2.2, ttft_ms=100.0, tpot_ms
 
 def stage(path: str = "", value: Any = None) -> dict[str, Any]:
     """A stage with another value at `path`."""
-    made = copy.deepcopy(STAGE)
-    *parents, last = path.split(".")
-    place = made
-    for parent in parents:
-        place = place[parent]
-    if path:
-        place[last] = value
-    return made
+    return changed(STAGE, path, value)
 
 
 def written(folder: Path, content: dict[str, Any]) -> Path:

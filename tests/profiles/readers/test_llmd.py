@@ -1,6 +1,5 @@
 """llm-d-benchmark's report."""
 
-import copy
 import json
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
+from tests.profiles.readers.changes import changed
 
 H100 = "NVIDIA-H100-80GB-HBM3"
 LATENCY = "results.request_performance.aggregate.latency"
@@ -100,14 +100,7 @@ REPORT: dict[str, Any] = {
 
 def report(path: str = "", value: Any = None) -> dict[str, Any]:
     """A report with another value at `path`."""
-    made = copy.deepcopy(REPORT)
-    *parents, last = path.split(".")
-    place = made
-    for parent in parents:
-        place = place[parent]
-    if path:
-        place[last] = value
-    return made
+    return changed(REPORT, path, value)
 
 
 def written(folder: Path, content: dict[str, Any], suffix: str = ".yaml") -> Path:
