@@ -3,29 +3,17 @@
 The same recursion over the same grid, cell by cell; imported only where a program is large.
 """
 
-from collections.abc import Callable
-from typing import Any, cast
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from heteroplan.compiling import compiled
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
 type _Flags = NDArray[np.bool_]
 
 
-def _compiled[F: Callable[..., Any]](function: F) -> F:
-    """Compiled once for all runs; for each anew where no folder can hold the result."""
-    made: Any
-    try:
-        made = njit(cache=True)(function)
-    except RuntimeError:
-        made = njit(function)
-    return cast(F, made)
-
-
-@_compiled
+@compiled
 def _stage(
     t: int,
     price: _Floats,
@@ -90,7 +78,7 @@ def _stage(
             counts[e] = low[e, t]
 
 
-@_compiled
+@compiled
 def _step(
     value: _Floats, axis_size: int, inner: int, low: int, new_low: int, new_size: int, start: float
 ) -> _Floats:
@@ -124,7 +112,7 @@ def _step(
     return out
 
 
-@_compiled
+@compiled
 def _cheapest_before(
     value: _Floats, low: _Ints, size: _Ints, start: _Floats, target: _Ints, counts: _Ints
 ) -> float:
@@ -149,7 +137,7 @@ def _cheapest_before(
     return best
 
 
-@_compiled
+@compiled
 def open_path(
     price: _Floats,
     start: _Floats,
@@ -245,7 +233,7 @@ def open_path(
     return total, counts
 
 
-@_compiled
+@compiled
 def cheapest_fill(price: _Floats, steps: _Ints, most: int) -> tuple[_Floats, _Ints]:
     """See `role_blocks._cheapest_fill`."""
     engines, intervals = price.shape

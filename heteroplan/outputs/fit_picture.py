@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10, sqrt
+from math import sqrt
 
 from heteroplan.entities.workload import SourceKind
+from heteroplan.outputs.plot import Axis
 from heteroplan.outputs.words import rate
 from heteroplan.profiles.fit import Mark
 from heteroplan.profiles.fitted import Fitted, Line
@@ -17,7 +18,6 @@ _LEAST_SPAN = 2.0
 """A logarithmic axis spans no less, so that a constant stays a flat line."""
 _MARGIN = 0.04
 """Of an axis beyond its outermost points."""
-_FEWEST_TICKS, _MOST_TICKS = 3, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +43,13 @@ class Drawn:
     notes: tuple[str, ...]
     """What it leaves out, one sentence each."""
 
-    def axes(self) -> tuple["Axis", "Axis"]:
+    def axes(self) -> tuple[Axis, Axis]:
         """Of the work, and of the milliseconds."""
         marks = [mark for each in self.series for mark in each.marks]
         works = [mark.work for mark in marks]
         times_ms = [time for mark in marks for time in (mark.measured_ms, mark.fitted_ms)]
         log = _spans_far(works) and min(times_ms) > 0
         return _axis(works, log), _axis(times_ms, log or _spans_far(times_ms))
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """From where to where an axis goes."""
-
-    low: float
-    high: float
-    log: bool
-
-    def place(self, value: float) -> float:
-        """Where on the axis `value` is, in its own unit or in decades."""
-        return log10(value) if self.log else value
-
-    def cell(self, value: float, cells: int, dots: int) -> int:
-        """Which of `cells` characters, `dots` wide each, `value` is in."""
-        start, end = self.place(self.low), self.place(self.high)
-        dot = round((self.place(value) - start) / (end - start) * cells * dots)
-        return min(dot // dots, cells - 1)
-
-    def ticks(self) -> list[float]:
-        """Round values."""
-        decades = range(floor(log10(self.low)), ceil(log10(self.high))) if self.log else ()
-        for digits in ((1, 2, 5), (1, 3), (1,)):
-            values = [digit * 10.0**decade for decade in decades for digit in digits]
-            inside = [value for value in values if self.low <= value <= self.high]
-            if _FEWEST_TICKS <= len(inside) <= _MOST_TICKS:
-                return inside
-        about = (self.high - self.low) / 5
-        power = 10.0 ** floor(log10(about))
-        step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= about)
-        return [i * step for i in range(ceil(self.low / step), floor(self.high / step) + 1)]
 
 
 def heading(fitted: Fitted) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from heteroplan.entities.workload import SourceKind
 from heteroplan.outputs.fit_picture import (
-    Axis,
     Drawn,
     Series,
     drawn,
@@ -15,7 +14,8 @@ from heteroplan.outputs.fit_picture import (
     not_drawn,
     points_are,
 )
-from heteroplan.outputs.report import POLICY, STYLE
+from heteroplan.outputs.page import page
+from heteroplan.outputs.plot import Axis
 from heteroplan.outputs.report_charts import COLOURS, INK, SOFT
 from heteroplan.outputs.words import figure, percent
 from heteroplan.profiles.fitted import Fitted, Line
@@ -36,21 +36,14 @@ _DECODE_REACH = "sequences x tokens of context"
 
 def fit_html(fitted: Sequence[Fitted]) -> str:
     """The fits as a self-contained page: errors and what was measured, with a chart a latency."""
-    from plotly.offline import get_plotlyjs
-
-    return "\n".join(
+    return page(
+        "Fits of measurements",
         [
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Fits of measurements</title><style>{STYLE}{_CHART_STYLE}</style>",
-            f"<script>{get_plotlyjs()}</script></head><body><main>",
             "<h1>Fits of measurements</h1>",
             '<p class="soft">Lines are the fit; a point shows its error when hovered over.</p>',
             *(_section(each, f"fit-{i}") for i, each in enumerate(fitted)),
-            "</main></body></html>\n",
-        ]
+        ],
+        style=_CHART_STYLE,
     )
 
 

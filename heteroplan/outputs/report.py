@@ -1,10 +1,10 @@
 """report.html: one file with everything in it, to open from disk or to attach to a ticket."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
 
 from heteroplan.entities.plan import Plan
+from heteroplan.outputs.page import cards, chart_section, page, table_section
 from heteroplan.outputs.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
 from heteroplan.outputs.plan_document import EnginePart, SourcePart
 from heteroplan.outputs.plan_json import document_of
@@ -30,68 +30,21 @@ from heteroplan.outputs.words import (
     verdict,
 )
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-STYLE = """
-:root { color-scheme: light; --ink: #1f2933; --soft: #616e7c; --line: #e4e7eb; --good: #0b7a4b;
-  --bad: #b42318; }
-* { box-sizing: border-box; }
-body { margin: 0; background: #f5f7fa; color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 28px 20px 48px; }
-h1 { margin: 0; font-size: 26px; line-height: 1.2; overflow-wrap: anywhere; }
-h2 { margin: 0 0 10px; font-size: 17px; }
-p { margin: 0; }
-.soft { color: var(--soft); }
-.verdict { margin: 18px 0; padding: 14px 18px; border-radius: 8px; font-weight: 600;
-  color: #fff; background: var(--good); overflow-wrap: anywhere; }
-.verdict.short { background: var(--bad); }
-.note { margin: 0 0 12px; padding-left: 10px; border-left: 3px solid #e08a1e; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
-.card, section { background: #fff; border: 1px solid var(--line); border-radius: 8px; }
-.card { padding: 12px 16px; }
-.card b { display: block; font-size: 22px; font-weight: 650; font-variant-numeric: tabular-nums; }
-section { margin-top: 16px; padding: 16px 18px; overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { text-align: right; color: var(--soft); font-weight: 500; }
-td { text-align: right; border-top: 1px solid var(--line); white-space: nowrap; }
-th, td { padding: 6px 10px; vertical-align: top; }
-th.text, td.text { text-align: left; white-space: normal; }
-tr.bold td { font-weight: 650; }
-@media (max-width: 640px) {
-  main { padding: 20px 10px; }
-  section { padding: 12px 10px; font-size: 12px; }
-  th, td { padding: 5px 4px; }
-  td.text:last-child { overflow-wrap: anywhere; }
-}
-footer { margin-top: 18px; font-size: 13px; overflow-wrap: anywhere; }
-"""
 _MOST_COLUMNS = 8
 """Leaves that stand side by side."""
 _MOST_ROWS = 30
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-"""No request leaves the page."""
 
 
 def report_html(plan: Plan) -> str:
     """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
-    from plotly.offline import get_plotlyjs
-
-    title = f"{escape(plan.scenario.name)}: capacity plan"
     charts = [
         ("demand", "Demand and planned capacity", demand_chart(plan)),
         ("gpus", "GPUs held against supply", gpu_chart(plan)),
         ("replicas", "Replicas", replica_chart(plan)),
     ]
-    return "\n".join(
+    return page(
+        f"{plan.scenario.name}: capacity plan",
         [
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title><style>{STYLE}</style>",
-            f"<script>{get_plotlyjs()}</script></head><body><main>",
             f"<h1>{escape(plan.scenario.name)}</h1>",
             f'<p class="soft">{escape(horizon_text(plan.scenario.horizon))}, fleet '
             f"{escape(plan.scenario.fleet.name)}</p>",
@@ -104,15 +57,14 @@ def report_html(plan: Plan) -> str:
             _shortage_section(plan),
             _savings_section(plan),
             _limit_section(plan),
-            *(_chart_section(name, head, chart) for name, head, chart in charts),
+            *(chart_section(name, head, chart) for name, head, chart in charts),
             _leaf_section(plan),
             _engine_section(plan),
             f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>'
             "<p>Utilization is demand over capacity, weighted by GPUs. Times are in "
             f"{escape(plan.scenario.horizon.timezone)}. "
             f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",
-            "</main></body></html>\n",
-        ]
+        ],
     )
 
 
@@ -127,14 +79,7 @@ def _cards(plan: Plan) -> str:
     for baseline in plan.savings:
         if baseline.name == "static_peak" and baseline.saved_fraction is not None:
             figures.insert(2, (percent(baseline.saved_fraction), "saved against static peak"))
-    return (
-        '<div class="cards">'
-        + "".join(
-            f'<div class="card"><b>{escape(figure)}</b><span class="soft">{text}</span></div>'
-            for figure, text in figures
-        )
-        + "</div>"
-    )
+    return cards(figures)
 
 
 def _savings_section(plan: Plan) -> str:
@@ -161,7 +106,7 @@ def _savings_section(plan: Plan) -> str:
         for baseline in plan.savings
     ]
     heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
-    return _table_section(
+    return table_section(
         "What the plan saves",
         heads,
         rows,
@@ -183,7 +128,7 @@ def _shortage_section(plan: Plan) -> str:
         for spell in spells(plan)
     ]
     heads = ("workload", "when", "up to", "of demand", "limited by")
-    return _table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
+    return table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
 
 
 def _limit_section(plan: Plan) -> str:
@@ -202,7 +147,7 @@ def _limit_section(plan: Plan) -> str:
         return ""
     heads = ("domain", "node type", "full", "limits")
     more = _more(len(plan.limits) - len(rows))
-    return _table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
+    return table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
 
 
 def _leaf_section(plan: Plan) -> str:
@@ -226,9 +171,9 @@ def _leaf_section(plan: Plan) -> str:
         ]
         heads = ("group", "leaf", "priority", "GPUs", "of")
         more = _more(len(shares) - len(rows))
-        return _table_section(title, heads, rows, text_columns={0, 1, 2}, below=more)
+        return table_section(title, heads, rows, text_columns={0, 1, 2}, below=more)
     groups = list(by_group(shares).items())[:_MOST_ROWS]
-    return _table_section(
+    return table_section(
         title,
         ("", *(f"{leaf.name} ({leaf.priority.value})" for leaf in sizes.values())),
         [
@@ -265,7 +210,7 @@ def _engine_section(plan: Plan) -> str:
         *("workload", "engine", "node type", "role"),
         *("requests/s a replica", "limited by", "source"),
     )
-    return _table_section(
+    return table_section(
         "Engines considered (in use: bold)",
         heads,
         rows,
@@ -286,39 +231,6 @@ def _source(source: SourcePart) -> str:
     return ", ".join(
         part for part in (source.kind.value, error, source.origin, extrapolated) if part
     )
-
-
-def _table_section(
-    head: str,
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    text_columns: set[int],
-    bold_rows: Collection[int] = (),
-    below: Iterable[str] = (),
-) -> str:
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(
-            f"<{tag}{' class=text' if i in text_columns else ''}>{escape(cell)}</{tag}>"
-            for i, cell in enumerate(row)
-        )
-
-    body = "".join(
-        f"<tr{' class=bold' if i in bold_rows else ''}>{cells('td', row)}</tr>"
-        for i, row in enumerate(rows)
-    )
-    return (
-        f"<section><h2>{escape(head)}</h2><table><thead><tr>{cells('th', heads)}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-        + "".join(f'<p class="soft">{escape(sentence)}</p>' for sentence in below)
-        + "</section>"
-    )
-
-
-def _chart_section(name: str, head: str, chart: "Figure") -> str:
-    config: dict[str, Any] = {"displayModeBar": False, "responsive": True}
-    body = chart.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
-    return f"<section><h2>{escape(head)}</h2>{body}</section>"
 
 
 def _number(value: float | None, digits: int) -> str:
