@@ -8,9 +8,9 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from heteroplan.errors import (
 )
 
 if TYPE_CHECKING:
+    from heteroplan.demand.backtest import Backtest
     from heteroplan.demand.curve import Curve
     from heteroplan.entities.capacity import OperatingPoint
     from heteroplan.entities.plan import Plan
@@ -216,28 +217,70 @@ def explain(source: str, *, workload: str | None = None) -> "Explanation":
     return explain(read_plan(source), workload)
 
 
+@dataclass(frozen=True, slots=True)
+class DemandResult:
+    """What `demand` made of traces."""
+
+    curve: "Curve"
+    backtest: "Backtest | None"
+    """None where it was not asked for."""
+
+
 def demand(
     traces: Sequence[str],
     *,
     format: str | None = None,  # noqa: A002
+    columns: Mapping[str, str] | None = None,
     interval_s: int = 900,
+    peak_s: int = 300,
     timezone: str = "UTC",
+    trace_timezone: str | None = None,
     start: datetime | None = None,
-    quantile: float | None = None,
+    quantile: float | None = 0.95,
     growth: float = 1.0,
-) -> "Curve":
-    """Demand per interval of the requests in `traces`; see `demand.curve.demand_curve`."""
-    from heteroplan.demand.curve import demand_curve
+    weekdays: str = "auto",
+    events: str | None = None,
+    first_day: date | None = None,
+    days: int = 1,
+    prefix_cache_tokens: int | None = None,
+    max_class_error: float = 0.03,
+    backtest: bool = False,
+    held_back_days: int | None = None,
+) -> DemandResult:
+    """The demand that `traces` (paths, globs, `-`) let expect; see `demand.curve`.
 
-    return demand_curve(
-        traces,
-        format=format,
+    `columns` are our names -> theirs, `events` is the path of a YAML file of calendar overrides.
+    Raises InputError for files and UsageError for options that do not fit.
+    """
+    from heteroplan.demand.backtest import backtested
+    from heteroplan.demand.curve import CurveOptions, past, planned, step_of, zone_of
+    from heteroplan.demand.steps import TraceOptions
+    from heteroplan.inputs.trace_demand import read_events
+
+    zone = zone_of(timezone)
+    options = CurveOptions(
         interval_s=interval_s,
-        timezone=timezone,
-        start=start,
         quantile=quantile,
         growth=growth,
+        weekdays=weekdays,
+        events=() if events is None else read_events(events, zone),
+        first_day=first_day,
+        days=days,
+        max_class_error=max_class_error,
     )
+    trace = TraceOptions(
+        step_s=step_of(interval_s, peak_s),
+        zone=zone,
+        stamp_zone=zone if trace_timezone is None else zone_of(trace_timezone),
+        format=format,
+        columns=columns or {},
+        start=start if start is None or start.tzinfo else start.replace(tzinfo=zone),
+        cache_tokens=prefix_cache_tokens,
+    )
+    found = past(traces, trace, options.events)
+    curve = planned(found, options)
+    asked = backtest or held_back_days is not None
+    return DemandResult(curve, backtested(found, options, held_back_days) if asked else None)
 
 
 @dataclass(frozen=True, slots=True)

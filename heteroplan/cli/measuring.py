@@ -1,72 +1,198 @@
-"""Commands that make inputs from traces and measurements: parse, one pipeline call, one render.
+"""`demand`: traces to a demand curve. Parse, one pipeline call, one render.
 
 Heavy imports happen inside.
 """
 
-from typing import Annotated, Any
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.streams import STDOUT, deliver, say, show
+from heteroplan.cli.streams import STDOUT, deliver, emit, say, show
+
+if TYPE_CHECKING:
+    from heteroplan.pipeline import DemandResult
 
 
 def demand(
     traces: Annotated[
         list[str],
-        typer.Argument(metavar="TRACE", help="Request traces (.gz too), or - (standard input)."),
+        typer.Argument(
+            metavar="TRACE",
+            help="Request traces or windows (.gz, .zst too), globs, or - (standard input).",
+        ),
     ],
     format: Annotated[  # noqa: A002
         str | None,
-        typer.Option(metavar="FORMAT", help="azure or vidur; default: by the header."),
+        typer.Option(
+            metavar="FORMAT",
+            help="azure, vidur, mooncake, ragpulse, dynamo, servegen, prometheus, heteroplan or "
+            "table; default: by what is in the file.",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[Any] | None,
+        typer.Option(
+            "--map",
+            parser=options.columns,
+            metavar="NAME=COLUMN,...",
+            help="Columns of any CSV, Parquet or JSON lines: timestamp=ts,isl=prompt_tokens,"
+            "osl=completion_tokens.",
+        ),
     ] = None,
     interval: Annotated[
         Any,
         typer.Option(parser=options.duration_s, metavar="DURATION", help="Such as 15min."),
     ] = "15min",
+    peak: Annotated[
+        Any,
+        typer.Option(
+            parser=options.duration_s,
+            metavar="DURATION",
+            help="An interval is planned for its busiest piece of this length.",
+        ),
+    ] = "5min",
     timezone: Annotated[
         str, typer.Option(metavar="ZONE", help="IANA zone of the days, and of stamps without one.")
     ] = "UTC",
+    trace_timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Zone of stamps without one, where it is another."),
+    ] = None,
     start: Annotated[
         Any,
-        typer.Option(parser=options.moment, metavar="STAMP", help="When the first request comes."),
+        typer.Option(
+            parser=options.moment,
+            metavar="STAMP",
+            help="When the trace begins; needed where it knows no date.",
+        ),
     ] = None,
     quantile: Annotated[
         Any,
         typer.Option(
-            parser=options.share,
+            parser=options.share_or_none,
             metavar="SHARE",
-            help="One typical day: this quantile at each time of day.",
+            help="Of like intervals of the past; none for the intervals as recorded.",
         ),
-    ] = None,
+    ] = "0.95",
+    weekdays: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="Days like one another: alike (all), weekend (and workdays), each (weekday), or "
+            "auto, by the past.",
+        ),
+    ] = "auto",
     growth: Annotated[
         Any,
         typer.Option(parser=options.factor, metavar="FACTOR", help="Multiplies all rates."),
     ] = 1.0,
-    out: Annotated[
+    events: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="YAML of calendar overrides (events:)."),
+    ] = None,
+    day: Annotated[
         Any,
         typer.Option(
-            parser=options.named_file, metavar="FILE", help="Demand CSV; - for standard output."
+            "--date",
+            parser=options.day,
+            metavar="DATE",
+            help="First day of the curve; default: the day after the trace.",
         ),
     ] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, metavar="N", help="Days of the curve.")] = 1,
+    prefix_cache: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="TOKENS",
+            help="Size of a prefix cache, where the trace tells blocks: prefill of what it misses.",
+        ),
+    ] = None,
+    max_class_error: Annotated[
+        Any,
+        typer.Option(
+            parser=options.share,
+            metavar="SHARE",
+            help="Tell requests apart until capacity is this well known; 1 for one class.",
+        ),
+    ] = 0.03,
+    backtest: Annotated[
+        bool,
+        typer.Option("--backtest", help="Hold the last days back and compare."),
+    ] = False,
+    holdback: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DAYS", help="Days to hold back; default: a third."),
+    ] = None,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Demand CSV (- for standard output), .html for a picture, .json for all figures. "
+            "Repeatable.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="CSV of the request classes, for a scenario's classes."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
+    ] = False,
 ) -> None:
     """Traces to a demand curve."""
     from heteroplan import pipeline
-    from heteroplan.demand.curve import write_csv
-    from heteroplan.outputs.console import render_curve
 
-    curve = pipeline.demand(
+    names = list(dict.fromkeys(out or ()))
+    for name in (*names, *([] if classes is None else [classes])):
+        options.named_file(name)
+    result = pipeline.demand(
         traces,
         format=format,
+        columns={ours: theirs for each in columns or () for ours, theirs in each.items()},
         interval_s=interval,
+        peak_s=peak,
         timezone=timezone,
+        trace_timezone=trace_timezone,
         start=start,
         quantile=quantile,
         growth=growth,
+        weekdays=weekdays,
+        events=events,
+        first_day=day,
+        days=days,
+        prefix_cache_tokens=prefix_cache,
+        max_class_error=max_class_error,
+        backtest=backtest,
+        held_back_days=holdback,
     )
-    if out is not None:
-        deliver(write_csv(curve), out)
-    if out == STDOUT:
-        say(curve.notes)
+    for name in names:
+        deliver(_text(result, name), name)
+    if classes is not None:
+        from heteroplan.outputs.demand_files import classes_csv
+
+        deliver(classes_csv(result.curve), classes)
+    if as_json:
+        emit(_text(result, ".json"))
+    elif STDOUT in (*names, classes):
+        say(result.curve.notes)
     else:
-        show(lambda console: render_curve(curve, console))
+        from heteroplan.outputs.demand_text import render_demand
+
+        show(lambda console: render_demand(result.curve, result.backtest, console))
+
+
+def _text(result: "DemandResult", name: str) -> str:
+    """What goes into a file of that name."""
+    from heteroplan.outputs.demand_files import demand_csv, demand_document
+
+    if name.lower().endswith(".html"):
+        from heteroplan.outputs.demand_page import demand_html
+
+        return demand_html(result.curve, result.backtest)
+    if name.lower().endswith(".json"):
+        document = demand_document(result.curve, result.backtest)
+        return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return demand_csv(result.curve)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,6 +101,21 @@ def share(text: str) -> float:
     return _number(text, meant)
 
 
+def share_or_none(text: str) -> float | None:
+    """`0.95`, or `none`."""
+    return None if text == "none" else share(text)
+
+
+def columns(text: str) -> dict[str, str]:
+    """`timestamp=ts,isl=prompt_tokens`: our names of columns -> theirs."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not (ours.strip() and equals and theirs) for ours, equals, theirs in pairs):
+        raise typer.BadParameter(
+            f"{text!r} is not NAME=COLUMN,..., such as timestamp=ts,isl=prompt_tokens"
+        )
+    return {ours.strip(): theirs for ours, _, theirs in pairs}
+
+
 def seconds(text: str) -> float:
     """`60`."""
     return _number(text, "seconds without a unit, such as 60")
@@ -155,6 +170,15 @@ def moment(text: str) -> datetime:
         raise typer.BadParameter(
             f"{text!r} is no moment; write for example 2026-11-23T06:00"
         ) from error
+
+
+def day(text: str) -> date:
+    """ISO 8601."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        message = f"{text!r} is no date; write for example 2026-11-23"
+        raise typer.BadParameter(message) from error
 
 
 ScenarioPath = Annotated[

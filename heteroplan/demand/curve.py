@@ -1,22 +1,61 @@
-"""Requests -> a demand curve: rate and mean lengths in equal intervals of the local day."""
+"""The past -> a demand curve: what a plan must cover in equal intervals of coming days.
 
-import csv
-import io
-import math
+An interval is planned for its busiest piece (five minutes, say): the quantile, over like
+intervals of the past, of its greatest rate; of input and output tokens likewise, so that
+`rps * isl` is the planned rate of input tokens. Or, without a quantile, for what was recorded.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
+from math import isfinite
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from heteroplan.demand.bins import EPOCH, MICROSECOND, US_PER_S, Bin, Binned, binned
-from heteroplan.errors import InputError, InputProblem, UsageError
+import numpy as np
+from numpy.typing import NDArray
 
-S_PER_DAY = 86_400
-PARTIAL_GAPS = 5
-"""A trace ends inside an interval when nothing comes for five of its mean gaps there (which
-happens to random arrivals once in 150 intervals)."""
-DIGITS = 6
-"""Significant digits of a written rate or length."""
+from heteroplan.demand.clock import US_PER_S
+from heteroplan.demand.events import Event, multipliers
+from heteroplan.demand.history import (
+    INPUT_RATE,
+    MISSED_RATE,
+    OUTPUT_RATE,
+    RPS,
+    History,
+    history,
+    hours_text,
+)
+from heteroplan.demand.local_days import S_PER_DAY, day_start_us
+from heteroplan.demand.mix import Mix, mix_of, shaped
+from heteroplan.demand.outlook import MEAN_RPS, MEDIAN_RPS, Outlook, longest_gap_s
+from heteroplan.demand.record import Record
+from heteroplan.demand.shape import StepShape, together
+from heteroplan.demand.steps import TraceOptions, read_steps
+from heteroplan.demand.weekdays import AUTO, KINDS
+from heteroplan.errors import UsageError
+
+type _Floats = NDArray[np.float64]
+
+LONGEST_BRIDGE_S = 7200
+"""Times of day without any past are bridged from their neighbours up to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveOptions:
+    """What is made of the past."""
+
+    interval_s: int = 900
+    quantile: float | None = 0.95
+    """Of like intervals; None for the recorded intervals as they were."""
+    growth: float = 1.0
+    """Multiplies all rates."""
+    weekdays: str = "auto"
+    """See `season`."""
+    events: tuple[Event, ...] = ()
+    first_day: date | None = None
+    """Of the curve; the day after the trace where not given."""
+    days: int = 1
+    max_class_error: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +63,21 @@ class CurveRow:
     """Demand of one interval."""
 
     start: datetime
-    """Zone-aware, in the curve's zone."""
+    """Zone-aware, in the zone of the days."""
     rps: float
-    """Mean rate over the interval [requests/s]."""
-    isl: float
-    """Mean input tokens a request."""
-    osl: float
-    """Mean output tokens a request."""
+    """To be planned for [requests/s]."""
+    mean_rps: float
+    """Mean over the interval and like ones, without growth for their peaks [requests/s]."""
+    median_rps: float
+    """Of the greatest rates in like intervals [requests/s]."""
+    classes: tuple[StepShape, ...] = ()
+    """Of the requests; empty where the trace tells no lengths."""
+    osl_cv: float | None = None
+
+    @property
+    def shape(self) -> StepShape | None:
+        """All classes together."""
+        return together(self.classes) if self.classes else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,62 +86,19 @@ class Curve:
 
     interval_s: int
     rows: tuple[CurveRow, ...]
+    quantile: float | None
+    days: int
+    """Of the past."""
+    step_s: int
+    """An interval's rate is that of its busiest piece of this length [s]."""
+    class_error: float | None
+    """Greatest relative error of capacity by telling no more classes apart; None: not known."""
     notes: tuple[str, ...]
     """What was left out, filled in or changed; one sentence each."""
 
 
-def demand_curve(
-    paths: Sequence[str],
-    *,
-    format: str | None = None,  # noqa: A002
-    interval_s: int = 900,
-    timezone: str = "UTC",
-    start: datetime | None = None,
-    quantile: float | None = None,
-    growth: float = 1.0,
-) -> Curve:
-    """Demand per interval of the requests in all `paths` (`-` is standard input).
-
-    Intervals are elapsed time from local midnight, so a day on which clocks change has 23 or 25
-    hours. `timezone` is also the zone of stamps that name none. With `start` (naive: in
-    `timezone`) the first request arrives then. An interval that the trace begins or ends in the
-    middle of is left out, unless no whole one remains; one without requests inside it has rate 0
-    and the lengths before it. With `quantile` the days are laid on one another and each time of
-    day gets that quantile of its rates, dated on the first day on which clocks do not change;
-    `growth` multiplies rates. Raises InputError for bad rows and UsageError for bad arguments.
-    """
-    zone = _zone(timezone)
-    _check(interval_s, quantile, growth)
-    if start is not None and start.tzinfo is None:
-        start = start.replace(tzinfo=zone)
-    trace = binned(paths, format=format, interval_s=interval_s, zone=zone, start=start)
-    if not trace.bins:
-        raise InputError(InputProblem(path, 0, "", "", "holds no requests") for path in paths)
-    notes = [f"{sum(found.requests for found in trace.bins.values())} requests"]
-    whole, cut_notes = _whole_bins(trace, interval_s)
-    rows, fill_notes = _rows(whole, trace.midnight_us, interval_s, zone)
-    notes += cut_notes + fill_notes
-    if quantile is not None:
-        rows, note = _typical_day(rows, quantile, interval_s)
-        notes.append(note)
-    if growth != 1.0:
-        rows = [replace(row, rps=row.rps * growth) for row in rows]
-        notes.append(f"rates multiplied by {growth:g}")
-    return Curve(interval_s, tuple(rows), tuple(notes))
-
-
-def write_csv(curve: Curve) -> str:
-    """`interval_start,rps,isl,osl` as scenarios read it; stamps with their UTC offset."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["interval_start", "rps", "isl", "osl"])
-    for row in curve.rows:
-        figures = (f"{value:.{DIGITS}g}" for value in (row.rps, row.isl, row.osl))
-        writer.writerow([row.start.isoformat(), *figures])
-    return text.getvalue()
-
-
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone. Raises UsageError."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -102,92 +106,157 @@ def _zone(name: str) -> ZoneInfo:
         raise UsageError(message) from None
 
 
-def _check(interval_s: int, quantile: float | None, growth: float) -> None:
+def step_of(interval_s: int, peak_s: int) -> int:
+    """The longest piece, up to `peak_s`, that divides an interval [s]. Raises UsageError."""
     if interval_s < 1 or S_PER_DAY % interval_s:
         raise UsageError(f"an interval of {interval_s} s does not divide the day")
-    if quantile is not None and not 0.0 <= quantile <= 1.0:
-        raise UsageError(f"quantile {quantile:g} is not between 0 and 1")
-    if not (math.isfinite(growth) and growth > 0):
-        raise UsageError(f"growth {growth:g} must be a finite number above 0")
+    most = min(interval_s, max(1, peak_s))
+    return next(step for step in range(most, 0, -1) if interval_s % step == 0)
 
 
-def _whole_bins(trace: Binned, interval_s: int) -> tuple[dict[int, Bin], list[str]]:
-    """The bins without a first and a last one that the trace covers only in part."""
-    length_us = interval_s * US_PER_S
-    first, last = min(trace.bins), max(trace.bins)
-    head, tail = trace.bins[first], trace.bins[last]
-    before_us, after_us = head.first_us - first * length_us, (last + 1) * length_us - tail.last_us
-    cut = {
-        index
-        for index, missing_us, found in ((first, before_us, head), (last, after_us, tail))
-        if missing_us * found.requests > PARTIAL_GAPS * (length_us - missing_us)
-    }
-    if not cut:
-        return trace.bins, []
-    whole = {index: found for index, found in trace.bins.items() if index not in cut}
-    if not whole:
-        return trace.bins, ["the trace covers no whole interval: its rates are too low"]
-    lost = sum(trace.bins[index].requests for index in cut)
-    return whole, [
-        f"left out {len(cut)} interval(s) at the ends that the trace covers in part, "
-        f"with {lost} of these requests"
-    ]
+def past(paths: Sequence[str], trace: TraceOptions, events: Sequence[Event] = ()) -> History:
+    """What all `paths` hold, laid on days. Raises InputError and UsageError."""
+    return history(read_steps(paths, trace), trace.zone, events)
+
+
+def planned(found: History, options: CurveOptions) -> Curve:
+    """The curve of coming days, or of the recorded ones without a quantile.
+
+    Where the past does not reach round the day, and no day is asked for, it is the recorded one.
+    Raises UsageError.
+    """
+    check(options)
+    mix = mix_of(found, options.max_class_error)
+    if options.quantile is None:
+        return _recorded(found, options, mix, ())
+    gap_s = longest_gap_s(found, options.interval_s)
+    if gap_s > LONGEST_BRIDGE_S:
+        told = f"the trace tells nothing of {hours_text(gap_s)} of the day"
+        if options.first_day is not None:
+            raise UsageError(f"{told}; give a trace that reaches round the day")
+        return _recorded(found, options, mix, (f"{told}: the intervals are as recorded",))
+    outlook = Outlook(found, options.interval_s, options.weekdays, options.quantile)
+    return _coming(found, options, mix, outlook)
+
+
+def check(options: CurveOptions) -> None:
+    """Raises UsageError for options that no curve can be made by."""
+    if options.quantile is not None and not 0.0 <= options.quantile <= 1.0:
+        raise UsageError(f"quantile {options.quantile:g} is not between 0 and 1")
+    if not (isfinite(options.growth) and options.growth > 0):
+        raise UsageError(f"growth {options.growth:g} must be a finite number above 0")
+    if not 0.0 < options.max_class_error <= 1.0:
+        raise UsageError(f"class error {options.max_class_error:g} is not between 0 and 1")
+    if options.weekdays not in (AUTO, *KINDS):
+        raise UsageError(
+            f"unknown weekdays {options.weekdays!r}; known are {', '.join((AUTO, *KINDS))}"
+        )
+
+
+def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Outlook) -> Curve:
+    first = options.first_day or found.last_day + timedelta(days=1)
+    start_us = day_start_us(first, found.zone)
+    end_us = day_start_us(first + timedelta(days=options.days), found.zone)
+    interval_us = options.interval_s * US_PER_S
+    size = -(-(end_us - start_us) // interval_us)
+    rates = outlook.rates(start_us, size) * options.growth
+    events = multipliers(options.events, start_us, options.interval_s, size)
+    rates *= events
+    starts = _starts(start_us, options.interval_s, size, found.zone)
+    like = [outlook.like_hours(start) for start in starts]
+    rows = _rows(starts, rates, mix, like, by_hour=True)
+    notes = [*found.notes, *outlook.notes(first + timedelta(days=options.days - 1))]
+    if (events != 1.0).any():
+        notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
+    return _curve(found, options, rows, mix, notes, outlook.days)
+
+
+def _recorded(
+    found: History, options: CurveOptions, mix: Mix | None, notes: Sequence[str]
+) -> Curve:
+    """The intervals as they were, whole ones from the first to the last."""
+    record = Record(found, options.interval_s)
+    starts = _starts(record.start_us, options.interval_s, record.size, found.zone)
+    like = [(start.weekday() * 24 + start.hour,) for start in starts]
+    rows = _rows(starts, record.rates * options.growth, mix, like, by_hour=False)
+    told = (*found.notes, *notes, *record.notes)
+    recorded = replace(options, quantile=None)
+    return _curve(found, recorded, rows, mix, told, len({each.date() for each in starts}))
+
+
+def _curve(
+    found: History,
+    options: CurveOptions,
+    rows: Sequence[CurveRow],
+    mix: Mix | None,
+    notes: Sequence[str],
+    days: int,
+) -> Curve:
+    told = list(notes)
+    if options.growth != 1.0:
+        told.append(f"rates multiplied by {options.growth:g}")
+    if found.steps.window_s > found.step_s:
+        window = hours_text(found.steps.window_s)
+        told.append(f"windows of {window} hide what is busier inside them")
+    error = None if mix is None else mix.error
+    return Curve(
+        options.interval_s,
+        tuple(rows),
+        options.quantile,
+        days,
+        max(found.step_s, found.steps.window_s),
+        error,
+        tuple(told),
+    )
+
+
+def _starts(start_us: int, interval_s: int, size: int, zone: ZoneInfo) -> list[datetime]:
+    first = datetime.fromtimestamp(start_us // US_PER_S, UTC)
+    return [(first + timedelta(seconds=i * interval_s)).astimezone(zone) for i in range(size)]
 
 
 def _rows(
-    bins: dict[int, Bin], midnight_us: int, interval_s: int, zone: ZoneInfo
-) -> tuple[list[CurveRow], list[str]]:
-    first, last = min(bins), max(bins)
-    rows: list[CurveRow] = []
-    for index in range(first, last + 1):
-        moment = EPOCH + (midnight_us + index * interval_s * US_PER_S) * MICROSECOND
-        start = moment.astimezone(zone)
-        found = bins.get(index)
-        rows.append(
-            replace(rows[-1], start=start, rps=0.0)
-            if found is None
-            else CurveRow(
-                start=start,
-                rps=found.requests / interval_s,
-                isl=found.input_tokens / found.requests,
-                osl=found.output_tokens / found.requests,
-            )
-        )
-    empty = len(rows) - len(bins)
-    note = f"{empty} interval(s) without requests: rate 0, lengths of the one before"
-    return rows, [note] if empty else []
+    starts: Sequence[datetime],
+    rates: _Floats,
+    mix: Mix | None,
+    like: Sequence[tuple[int, ...]],
+    *,
+    by_hour: bool,
+) -> list[CurveRow]:
+    """`rates` [kind, interval] with the request classes of `like` hours of the week.
 
-
-def _typical_day(
-    rows: Sequence[CurveRow], quantile: float, interval_s: int
-) -> tuple[list[CurveRow], str]:
-    """One day whose rates are the `quantile` of like times of day; lengths are rps-weighted."""
-    import numpy as np
-
-    like: dict[time, list[CurveRow]] = {}
-    for row in rows:
-        like.setdefault(row.start.time(), []).append(row)
-    days = len({row.start.date() for row in rows})
-    if days < 2 or len(like) * interval_s < S_PER_DAY:
-        raise UsageError("a quantile over days needs a trace of more than one day")
-    midnight = _regular_midnight(rows)
-    typical = []
-    for step in range(0, S_PER_DAY, interval_s):
-        start = midnight + timedelta(seconds=step)
-        same = like[start.time()]
-        weights = [row.rps or 1e-12 for row in same]
-        typical.append(
+    `by_hour`: the intervals of an hour share the longest of their lengths, so that a day has 24
+    shapes of request at most.
+    """
+    rps = np.maximum(rates[RPS], 1e-12)
+    lengths = rates[[INPUT_RATE, OUTPUT_RATE, MISSED_RATE]] / rps
+    lengths[:, rates[RPS] <= 0.0] = np.nan
+    usual = np.array([_mean(lengths[i], rates[RPS]) for i in range(len(lengths))])
+    lengths = np.where(np.isnan(lengths), usual[:, None], lengths)
+    if by_hour and mix is not None:
+        hours = np.array([start.timestamp() // 3600 for start in starts])
+        for hour in np.unique(hours):
+            lengths[:, hours == hour] = lengths[:, hours == hour].max(axis=1, keepdims=True)
+    found = []
+    for i, start in enumerate(starts):
+        isl, osl, missed = (float(each) for each in lengths[:, i])
+        classes: tuple[StepShape, ...] = ()
+        osl_cv = None
+        if not np.isnan(isl):
+            classes, osl_cv = shaped(mix, like[i], max(1.0, isl), max(1.0, osl), missed)
+        found.append(
             CurveRow(
-                start=start,
-                rps=float(np.quantile([row.rps for row in same], quantile)),
-                isl=float(np.average([row.isl for row in same], weights=weights)),
-                osl=float(np.average([row.osl for row in same], weights=weights)),
+                start,
+                float(rates[RPS, i]),
+                float(rates[MEAN_RPS, i]),
+                float(rates[MEDIAN_RPS, i]),
+                classes,
+                osl_cv,
             )
         )
-    return typical, f"quantile {quantile:g} of {days} days, by time of day"
+    return found
 
 
-def _regular_midnight(rows: Sequence[CurveRow]) -> datetime:
-    """Start of the first day of `rows` on which clocks do not change."""
-    days = dict.fromkeys(row.start.replace(hour=0, minute=0, second=0, fold=0) for row in rows)
-    return next(day for day in days if day.utcoffset() == (day + timedelta(days=1)).utcoffset())
+def _mean(values: _Floats, weights: _Floats) -> float:
+    known = ~np.isnan(values) & (weights > 0)
+    return float(np.average(values[known], weights=weights[known])) if known.any() else np.nan

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import sqrt
 from typing import Self
 
 from heteroplan.entities.network import Affinity, Leaf, Network
@@ -189,12 +190,29 @@ class RequestClass:
     prefix_hit_rate: float = 0.0
     """Share of the input tokens found in the prefix cache, 0 <= rate < 1."""
     isl_cv: float | None = None
-    """Coefficient of variation of the input length within the class; None where not known."""
+    """Coefficient of variation of the missed tokens within the class; None where not known."""
+    context: float | None = None
+    """Tokens in the KV cache of a decode step, sum osl (isl + osl / 2) / sum osl; isl + osl / 2
+    where not known."""
+    context_cv: float | None = None
+    """Coefficient of variation of that over decode steps; of equal requests where not known."""
 
     @property
     def missed_tokens(self) -> float:
         """Input tokens that prefill has to compute."""
         return self.isl * (1.0 - self.prefix_hit_rate)
+
+    @property
+    def decode_context(self) -> float:
+        """`context`, or of equal requests isl + osl / 2 [tokens]."""
+        return self.isl + self.osl / 2.0 if self.context is None else self.context
+
+    @property
+    def decode_context_cv(self) -> float:
+        """`context_cv`, or of equal requests, whose contexts grow evenly from isl to isl + osl."""
+        if self.context_cv is None:
+            return self.osl / sqrt(12.0) / self.decode_context
+        return self.context_cv
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ that step's values. Nothing depends on one being a multiple of the other.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heteroplan.demand.shape import StepShape, together
 from heteroplan.entities.scenario import Horizon
 from heteroplan.inputs.demand_csv import DemandSeries
 
@@ -19,10 +20,8 @@ class AlignedDemand:
 
     rps: float
     """Requests a second."""
-    isl: float | None
-    """Mean input tokens a request, where the file says."""
-    osl: float | None
-    """Mean output tokens a request, where the file says."""
+    shapes: tuple[StepShape, ...] | None
+    """Classes of requests, where the file tells lengths."""
 
 
 def aligned(series: DemandSeries, horizon: Horizon) -> Iterator[AlignedDemand]:
@@ -37,17 +36,16 @@ def aligned(series: DemandSeries, horizon: Horizon) -> Iterator[AlignedDemand]:
         ]
         requests = [series.rps[i] * s for i, s in zip(steps, overlap_s, strict=True)]
         weights = requests if any(requests) else overlap_s
-        yield AlignedDemand(
-            max(series.rps[i] for i in steps),
-            _mean(series.isl, steps, weights),
-            _mean(series.osl, steps, weights),
-        )
+        yield AlignedDemand(max(series.rps[i] for i in steps), _shapes(series, steps, weights))
 
 
-def _mean(values: Sequence[float] | None, steps: range, weights: Sequence[float]) -> float | None:
-    if values is None:
+def _shapes(
+    series: DemandSeries, steps: range, weights: Sequence[float]
+) -> tuple[StepShape, ...] | None:
+    if series.shapes is None:
         return None
     if len(steps) == 1:
-        return values[steps[0]]
-    total = sum(values[i] * weight for i, weight in zip(steps, weights, strict=True))
-    return total / sum(weights)
+        return series.shapes[steps[0]]
+    total = sum(weights)
+    of_class = zip(*(series.shapes[i] for i in steps), strict=True)
+    return tuple(together(shapes, [each / total for each in weights]) for shapes in of_class)

@@ -1,10 +1,10 @@
 """Checked schemas -> entities."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from heteroplan.demand.shape import StepShape
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
@@ -264,24 +264,52 @@ def _resilience(spec: ResilienceSpec | None) -> Resilience | None:
 def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterator[IntervalDemand]:
     """Demand with headroom and request shapes; equal shapes are one object."""
     shapes = _shapes(spec)
-    seen: dict[tuple[float, float], tuple[RequestClass, ...]] = {}
+    seen: dict[tuple[StepShape, ...], tuple[RequestClass, ...]] = {}
     for interval in demand:
         rps = interval.rps * (1 + spec.headroom)
-        if interval.isl is None or interval.osl is None:
+        if interval.shapes is None:
             yield IntervalDemand(rps, shapes)
             continue
-        lengths = (interval.isl, interval.osl)
-        if lengths not in seen:
-            seen[lengths] = (replace(shapes[0], isl=interval.isl, osl=interval.osl),)
-        yield IntervalDemand(rps, seen[lengths])
+        if interval.shapes not in seen:
+            seen[interval.shapes] = tuple(_told(each, shapes) for each in interval.shapes)
+        yield IntervalDemand(rps, seen[interval.shapes])
+
+
+def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
+    """A class as the demand tells it; what that leaves out is as the scenario's `requests` say."""
+    default = written[0] if written else None
+    hits, cv = shape.prefix_hit_rate, shape.isl_cv
+    if default is not None:
+        hits = default.prefix_hit_rate if hits is None else hits
+        cv = default.isl_cv if cv is None else cv
+    return RequestClass(
+        shape.name,
+        shape.share,
+        shape.isl,
+        shape.osl,
+        hits or 0.0,
+        cv,
+        shape.context,
+        shape.context_cv,
+    )
 
 
 def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
     if spec.requests is not None:
         each = spec.requests
         return (_class("default", 1.0, each),)
-    return tuple(_class(each.name, each.share, each) for each in spec.classes or [])
+    written = spec.classes if isinstance(spec.classes, list) else []
+    return tuple(_class(each.name, each.share, each) for each in written)
 
 
 def _class(name: str, share: float, spec: RequestSpec) -> RequestClass:
-    return RequestClass(name, share, spec.isl, spec.osl, spec.prefix_hit_rate, spec.isl_cv)
+    return RequestClass(
+        name,
+        share,
+        spec.isl,
+        spec.osl,
+        spec.prefix_hit_rate,
+        spec.isl_cv,
+        spec.context,
+        spec.context_cv,
+    )

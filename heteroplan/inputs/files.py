@@ -57,6 +57,20 @@ class Files:
             remedy = f"not UTF-8 text (byte {error.start}); save it as UTF-8"
             raise UnreadableError(remedy) from None
 
+    def mark(self, path: Path) -> None:
+        """Count a file in that something else reads, however large: its hash stands for it.
+
+        Raises UnreadableError.
+        """
+        name = shown(path)
+        if name not in self._contents:
+            try:
+                with path.open("rb") as file:
+                    self._contents[name] = hashlib.file_digest(file, "sha256").digest()
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "not a path"
+                raise UnreadableError(f"cannot be read: {reason}") from None
+
     def sha256(self, overrides: Iterable[str]) -> str:
         """Hash over every file read, in the order of reading, and over the overrides."""
         contents = (each for each in self._contents.values() if isinstance(each, bytes))

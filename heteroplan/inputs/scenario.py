@@ -15,12 +15,14 @@ from heteroplan.entities.workload import Engine, Profile
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import build, checks, current, topology_checks
 from heteroplan.inputs.align import aligned
+from heteroplan.inputs.class_csv import with_classes
 from heteroplan.inputs.demand_csv import DemandSeries, read_demand
 from heteroplan.inputs.files import STDIN, Files, UnreadableError, shown
 from heteroplan.inputs.fleet_checks import FleetCase, fleet_problems
 from heteroplan.inputs.overrides import override
 from heteroplan.inputs.ready import PREFIX, ready_profile
 from heteroplan.inputs.schema_problems import checked
+from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
 from heteroplan.inputs.schemas.scenario import (
@@ -29,6 +31,7 @@ from heteroplan.inputs.schemas.scenario import (
     ScenarioFile,
     WorkloadSpec,
 )
+from heteroplan.inputs.trace_demand import trace_demand
 from heteroplan.inputs.workload_case import WorkloadCase
 from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
 from heteroplan.profiles.capacity import candidates
@@ -182,7 +185,7 @@ class _Loading:
         fleet: Fleet | None,
     ) -> WorkloadCase | None:
         source = self._profile((*path, "profile"))
-        demand = self._demand((*path, "demand"), spec, zone, horizon)
+        demand = self._demand(path, spec, zone, horizon)
         if source is not None and spec is not None:
             self._problems += checks.check_model(self._document, path, spec, source.spec)
         if (
@@ -211,19 +214,50 @@ class _Loading:
 
     def _demand(
         self,
-        field: FieldPath,
+        path: FieldPath,
         spec: WorkloadSpec | None,
         zone: ZoneInfo | None,
         horizon: Horizon | None,
     ) -> DemandSeries | None:
-        path = self._path(self._document, field, self._folder)
-        if path is None:
+        """Of the workload at `path`; None also where there is too little to look at."""
+        field = (*path, "demand")
+        if isinstance(self._document.value(field), dict):
+            if spec is None or not isinstance(spec.demand, TraceSpec) or horizon is None:
+                return None
+            return self._traced(field, spec, spec.demand, horizon)
+        file = self._path(self._document, field, self._folder)
+        if file is None:
             return None
         with self._gathering(self._document, field):
-            series = read_demand(self._files.text(path), shown(path), zone, horizon)
-            if series and series.isl is not None and spec is not None and spec.classes is not None:
+            series = read_demand(self._files.text(file), shown(file), zone, horizon)
+            if series is None or zone is None or spec is None or spec.classes is None:
+                return series
+            if series.shapes is not None and isinstance(spec.classes, list):
                 remedy = "has isl and osl columns, which say nothing of classes; remove them"
                 self._problems.append(self._document.problem(field, remedy))
+            return self._classed(series, (*path, "classes"), spec, zone)
+        return None
+
+    def _classed(
+        self, series: DemandSeries, field: FieldPath, spec: WorkloadSpec, zone: ZoneInfo
+    ) -> DemandSeries | None:
+        """With the classes of the file that `classes` names, if it names one."""
+        if not isinstance(spec.classes, str):
+            return series
+        file = self._folder / spec.classes
+        with self._gathering(self._document, field):
+            return with_classes(series, self._files.text(file), shown(file), zone)
+        return None
+
+    def _traced(
+        self, field: FieldPath, spec: WorkloadSpec, trace: TraceSpec, horizon: Horizon
+    ) -> DemandSeries | None:
+        with self._gathering(self._document, field):
+            series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
+            if series.shapes is None and spec.requests is None:
+                remedy = "the trace tells no lengths; give the shape of the requests (requests:)"
+                self._problems.append(self._document.problem(field, remedy))
+                return None
             return series
         return None
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,6 +20,8 @@ _SIGNS = {
 }
 """Keys by which a kind of file is known."""
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *%")
+_NO_STEPS = ("[key]", "<file>", "<trace>", "<list>")
+"""Steps of pydantic's paths that are none of the document's: which of several schemas was taken."""
 _TYPES = {
     "int_type": "not a whole number; write one without quotes",
     "int_from_float": "not a whole number",
@@ -61,7 +63,7 @@ def _problems(
     document: Document, model: type[BaseModel], error: ValidationError
 ) -> Iterator[InputProblem]:
     details = [
-        (tuple(step for step in detail["loc"] if step != "[key]"), dict(detail))
+        (tuple(step for step in detail["loc"] if step not in _NO_STEPS), dict(detail))
         for detail in error.errors(include_url=False)
     ]
     meant = {
@@ -176,7 +178,10 @@ def _model(model: type[BaseModel], path: FieldPath) -> type[BaseModel] | None:
 
 
 def _without_none(annotation: Any) -> Any:
-    """T of `T | None`; anything else as it is."""
+    """T of `T | None`, the schema or list of several kinds; anything else as it is."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if get_origin(annotation) in (None, list, dict):
         return annotation
-    return next(part for part in get_args(annotation) if part is not type(None))
+    parts = [_without_none(part) for part in get_args(annotation) if part is not type(None)]
+    return next((part for part in parts if part is not str), parts[0])

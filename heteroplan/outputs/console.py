@@ -1,4 +1,4 @@
-"""Plans, checks, fits and demand curves on a terminal, from 80 columns up."""
+"""Plans and checks on a terminal, from 80 columns up."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,6 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from heteroplan.demand.curve import Curve
 from heteroplan.entities.plan import Baseline, Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
 from heteroplan.outputs.check_report import CheckRow
@@ -25,7 +24,6 @@ from heteroplan.outputs.words import (
     Spell,
     baseline_label,
     candidate_notes,
-    figure,
     greedy_sentences,
     horizon_text,
     limit_sentences,
@@ -89,28 +87,6 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
             Text(row.short_note),
         )
     print_trimmed(table, console)
-
-
-def render_curve(curve: Curve, console: Console) -> None:
-    """The day as a sparkline, peak, mean and trough, and what was done to the trace."""
-    rates = [row.rps for row in curve.rows]
-    peak = curve.rows[rates.index(max(rates))]
-    mean = sum(rates) / len(rates)
-    first, last = curve.rows[0].start, curve.rows[-1].start
-    width = min(console.width, _WIDEST_SPARKLINE)
-    console.print(
-        Text(f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} {first.tzinfo}, {len(rates)} rows")
-    )
-    console.print(Text(sparkline(rates, width, blocks=draws_blocks(console)), style="cyan"))
-    console.print(
-        Text(
-            f"peak {rate(peak.rps)} ({peak.start:%d %b %H:%M}), mean {figure(mean)} "
-            f"({percent(mean / peak.rps if peak.rps > 0 else 0.0)} of the peak), "
-            f"trough {figure(min(rates))}"
-        )
-    )
-    for note in curve.notes:
-        console.print(Text(note, style="dim"))
 
 
 def shortage_table(

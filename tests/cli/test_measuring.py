@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,26 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_demand_shows_the_curve(trace, run):
     ended = run("demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00")
     assert (ended.code, ended.err) == (0, "")
-    assert "peak 1 requests/s (23 Nov 08:00)" in ended.out
+    assert "2026-11-23 08:00" in ended.out
+    assert "4 requests" in ended.out
+    assert "as recorded" in ended.out
 
 
 def test_demand_writes_what_scenarios_read(trace, run):
-    """4 requests in 4 s, doubled."""
+    """4 requests in 4 s, doubled; isl 100, 300, 100, 300: a spread of 100 / 200."""
     ended = run(
         "demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00", "--timezone",
-        "Asia/Singapore", "--growth", "2", "--out", "demand.csv",
+        "Asia/Singapore", "--growth", "2", "--max-class-error", "1", "--out", "demand.csv",
+        "--out", "demand.html", "--out", "demand.json", "--classes", "classes.csv",
     )  # fmt: skip
     assert ended.code == 0
-    assert "peak 2 requests/s" in ended.out
-    assert rows(Path("demand.csv").read_text()) == [
-        {"interval_start": "2026-11-23T08:00:00+08:00", "rps": "2", "isl": "200", "osl": "20"}
-    ]
+    (row,) = rows(Path("demand.csv").read_text())
+    assert row["interval_start"] == "2026-11-23T08:00:00+08:00"
+    assert (row["rps"], row["isl"], row["osl"], row["isl_cv"]) == ("2", "200", "20", "0.5")
+    (of_class,) = rows(Path("classes.csv").read_text())
+    assert (of_class["class"], of_class["share"], of_class["isl"]) == ("default", "1", "200")
+    assert "plotly" in Path("demand.html").read_text()
+    assert json.loads(Path("demand.json").read_text())["rows"][0]["rps"] == 2
 
 
 def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
@@ -63,18 +70,49 @@ def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
     assert ended.err.startswith("4 requests\n")
 
 
+def test_demand_as_json_is_json_and_nothing_else(trace, run):
+    ended = run("demand", trace, "--interval", "4s", "--start", "2026-11-23", "--json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["rows"][0]["rps"] == 1
+
+
+def test_demand_of_any_table_by_its_columns(trace, run):
+    Path("log.csv").write_text("when,in,out\n2026-11-23T08:00:00Z,100,10\n")
+    ended = run(
+        "demand", "log.csv", "--map", "timestamp=when,isl=in", "--map", "osl=out", "--interval",
+        "1s", "--out", "-",
+    )  # fmt: skip
+    assert [row["isl"] for row in rows(ended.out)] == ["100"]
+
+
+def test_demand_back_tests(run, tmp_path):
+    """Equal days are covered."""
+    stamps = [f"2026-11-{day:02d}T{hour:02d}:00,5" for day in range(2, 12) for hour in range(24)]
+    (tmp_path / "d.csv").write_text("\n".join(["interval_start,rps", *stamps]))
+    ended = run(
+        "demand", str(tmp_path / "d.csv"), "--interval", "1h", "--backtest", "--holdback", "4",
+        "--json",
+    )  # fmt: skip
+    found = json.loads(ended.out)["backtest"]
+    assert (found["trained_days"], found["coverage_by_day"]) == (6, [1, 1, 1, 1])
+    assert found["measures"][0]["planned_over_true"] == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--interval", "7"], "Invalid value for '--interval'"),
         (["--interval", "7s"], "an interval of 7 s does not divide the day"),
         (["--start", "noon"], "'noon' is no moment; write for example 2026-11-23T06:00"),
+        (["--date", "noon"], "'noon' is no date; write for example 2026-11-23"),
         (["--timezone", "Mars"], "unknown time zone 'Mars'"),
         (["--growth", "20%"], "'20%' is not a number; write a factor, such as 1.2"),
         (["--quantile", "95%"], "'95%' is not a number; write 0.95"),
         (["--out", ""], "the name is empty; name a file"),
+        (["--map", "x"], "'x' is not NAME=COLUMN,..., such as timestamp=ts,isl=prompt_tokens"),
         (["--growth", "0"], "growth 0 must be a finite number above 0"),
         (["--format", "csv"], "known are azure, vidur"),
+        (["--events", "absent.yaml"], "absent.yaml: no such file"),
         (["--out", "absent/demand.csv"], "absent/demand.csv: cannot be written"),
     ],
 )
@@ -93,11 +131,12 @@ def test_demand_lists_every_problem_of_a_trace(trace, run):
 
 
 @needs_data
-def test_two_copies_of_a_trace_give_one_curve(run):
+def test_two_copies_of_a_trace_give_one_curve_and_the_same_classes(run, tmp_path):
     """The vidur file holds the Azure file's requests by seconds since the first."""
     azure, vidur = (
         run("demand", str(DATA / "traces" / name), "--start", "2026-11-23T06:00", "--interval",
-            "5min", "--out", "-").out
+            "5min", "--classes", str(tmp_path / "classes.csv"), "--out", "-").out
+        + (tmp_path / "classes.csv").read_text()
         for name in ("azure_llm_2023_code.csv", "vidur_splitwise_code.csv")
     )  # fmt: skip
     assert azure == vidur

@@ -1,153 +1,153 @@
-from datetime import datetime, timedelta
+"""Coming days as the past lets expect them."""
+
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from heteroplan.demand.curve import Curve, demand_curve, write_csv
+from heteroplan import pipeline
+from heteroplan.demand.curve import Curve
 from heteroplan.errors import InputError, UsageError
+from tests.demand.traces import hourly, rates, steady, written
 from tests.realdata import DATA, needs_data
 
-AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
-VIDUR = "arrived_at,num_prefill_tokens,num_decode_tokens\n"
+
+def coming(*paths: str, **options: Any) -> Curve:
+    return pipeline.demand(paths, **{"interval_s": 3600, **options}).curve
 
 
-def steady(
-    folder: Path, *, first: str, seconds: int, every_s: int = 60, skip: range = range(0)
-) -> str:
-    """A request every `every_s` seconds from `first`, none in `skip`, of 100 + 10 tokens."""
-    begin = datetime.fromisoformat(first)
-    stamps = (begin + timedelta(seconds=s) for s in range(0, seconds, every_s) if s not in skip)
-    path = folder / "trace.csv"
-    path.write_text(AZURE + "".join(f"{stamp},100,10\n" for stamp in stamps))
-    return str(path)
+def test_like_days_give_their_rates_back(tmp_path: Path) -> None:
+    """Five equal days: nothing differs, so that any quantile is what came."""
+    day = [2 + (8 <= h < 20) * 6 for h in range(24)]
+    curve = coming(hourly(tmp_path, [day] * 5))
+    assert rates(curve) == pytest.approx(day)
+    assert [row.median_rps for row in curve.rows] == pytest.approx(day)
+    assert {row.start.date() for row in curve.rows} == {date(2026, 11, 7)}
 
 
-def rates(curve: Curve) -> list[float]:
-    return [row.rps for row in curve.rows]
+def test_planned_rates_cover_what_comes_and_grow_with_the_quantile(tmp_path: Path) -> None:
+    """Days alternate between 10 and 20 requests/s."""
+    path = hourly(tmp_path, [[10 + 10 * (i % 2)] * 24 for i in range(10)])
+    medians, usual, most = (coming(path, quantile=q) for q in (0.5, 0.95, 1.0))
+    assert 10 <= min(rates(medians)) <= max(rates(medians)) <= 20
+    assert min(rates(usual)) >= 20
+    assert all(high >= low for high, low in zip(rates(most), rates(usual), strict=True))
 
 
-def test_rate_and_mean_lengths_per_interval(tmp_path: Path) -> None:
-    """Two requests in the first minute, one in the second: 2/60 and 1/60 requests/s; mean input
-    (100 + 300) / 2 = 200, output (10 + 30) / 2 = 20.
-    """
-    path = tmp_path / "t.csv"
-    path.write_text(
-        AZURE
-        + "2026-11-23 08:00:00.0000000,100,10\r\n"
-        + "2026-11-23 08:00:59.9999999,300,30\r\n"
-        + "2026-11-23 08:01:00.0000000,50,5"
+def test_many_days_give_the_plain_quantile_of_like_intervals(tmp_path: Path) -> None:
+    """399 days at 1 to 399 requests/s in a fixed disorder: P90 of each hour is about 359."""
+    order = [(i * 263) % 399 + 1 for i in range(399)]
+    curve = coming(hourly(tmp_path, [[rate] * 24 for rate in order]), quantile=0.9)
+    assert rates(curve) == pytest.approx([359.2] * 24, rel=0.01)
+
+
+def test_weekends_are_told_apart_where_the_past_does(tmp_path: Path) -> None:
+    """Four weeks of 10 requests/s on workdays and 2 on weekends; 2026-11-30 is a Monday."""
+    path = hourly(tmp_path, [[10 if i % 7 < 5 else 2] * 24 for i in range(28)])
+    curve = coming(path, first_day=date(2026, 11, 30), days=7)
+    by_day = [rates(curve)[24 * i] for i in range(7)]
+    assert by_day == pytest.approx([10] * 5 + [2] * 2)
+    assert "P95 of 28 day(s), workdays and weekends apart" in curve.notes
+    alike = coming(path, weekdays="alike", first_day=date(2026, 12, 5))
+    assert rates(alike)[0] > 5
+
+
+def test_a_trend_is_carried_on_where_it_is_sure(tmp_path: Path) -> None:
+    """Rates double each week over five weeks; a day after they are 100 * 2^5."""
+    path = hourly(tmp_path, [[100 * 2 ** (i / 7)] * 24 for i in range(35)])
+    curve = coming(path)
+    assert rates(curve)[0] == pytest.approx(3200, rel=0.02)
+    assert any(note.startswith("trend +100 % a week") for note in curve.notes)
+
+
+def test_events_multiply_the_future_and_are_taken_out_of_the_past(tmp_path: Path) -> None:
+    """A sale tripled the third of six days, and comes again on the seventh from noon on."""
+    path = hourly(tmp_path, [[30 if i == 2 else 10] * 24 for i in range(6)])
+    (tmp_path / "events.yaml").write_text(
+        "events:\n"
+        "- {name: sale, start: 2026-11-04, end: 2026-11-05, multiplier: 3}\n"
+        "- {name: sale, start: 2026-11-08T12:00, end: 2026-11-09, multiplier: 3}\n"
     )
-    curve = demand_curve([str(path)], interval_s=60)
-    assert [(r.start.isoformat(), r.rps, r.isl, r.osl) for r in curve.rows] == [
-        ("2026-11-23T08:00:00+00:00", 2 / 60, 200.0, 20.0)
-    ]
-    assert curve.notes == (
-        "3 requests",
-        "left out 1 interval(s) at the ends that the trace covers in part, "
-        "with 1 of these requests",
+    curve = coming(path, events=str(tmp_path / "events.yaml"))
+    assert rates(curve) == pytest.approx([10] * 12 + [30] * 12)
+
+
+def test_an_event_that_ends_before_it_begins_is_a_problem(tmp_path: Path) -> None:
+    events = tmp_path / "events.yaml"
+    events.write_text("events:\n- {name: a, start: 2026-11-05, end: 2026-11-04, multiplier: 3}\n")
+    with pytest.raises(InputError, match=r"events.yaml:2: events\[0\].end: .*not after start"):
+        coming(hourly(tmp_path, [[1] * 24] * 2), events=str(events))
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2027-03-28", 23), ("2027-10-31", 25)])
+def test_coming_days_on_which_clocks_change(tmp_path: Path, day: str, hours: int) -> None:
+    """Rates are those of the wall-clock hour; the skipped one is skipped, the double one double."""
+    path = hourly(tmp_path, [list(range(1, 25))] * 3)
+    curve = coming(path, timezone="Europe/Berlin", first_day=date.fromisoformat(day))
+    assert len(curve.rows) == hours
+    assert rates(curve) == pytest.approx([row.start.hour + 1 for row in curve.rows])
+
+
+def test_a_past_with_a_clock_change_lays_hours_on_hours(tmp_path: Path) -> None:
+    """From 28 March 2026 in Berlin a request a minute: no hour of the day is lower for it."""
+    path = steady(tmp_path, first="2026-03-27T23:00:00+00:00", seconds=3 * 86400 - 3600)
+    curve = coming(path, timezone="Europe/Berlin", peak_s=3600)
+    assert {f"{row.start:%F}" for row in curve.rows} == {"2026-03-31"}
+    assert rates(curve) == pytest.approx([1 / 60] * 24)
+
+
+def test_a_day_may_be_laid_of_two_halves(tmp_path: Path) -> None:
+    """From noon to noon: the curve joins round midnight."""
+    path = steady(tmp_path, first="2026-11-23T12:00:00", seconds=86400)
+    assert rates(coming(path, peak_s=3600)) == pytest.approx([1 / 60] * 24)
+
+
+def test_a_trace_that_does_not_reach_round_the_day_is_shown_as_recorded(tmp_path: Path) -> None:
+    path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=7200)
+    curve = coming(path)
+    assert [f"{row.start:%F %H}" for row in curve.rows] == ["2026-11-23 08", "2026-11-23 09"]
+    assert "the trace tells nothing of 22.0 h of the day: the intervals are as recorded" in (
+        curve.notes
+    )
+    with pytest.raises(UsageError, match="the day; give a trace that"):
+        coming(path, first_day=date(2026, 11, 24))
+
+
+def test_an_outage_is_missing_and_not_idle(tmp_path: Path) -> None:
+    """A request a second for six days, none from 9 to 12 on the third: planned all the same."""
+    begin = datetime(2026, 11, 23)
+    seconds = [s for s in range(0, 6 * 86400, 10) if not 2 * 24 + 9 <= s // 3600 < 2 * 24 + 12]
+    rows = (f"{begin + timedelta(seconds=s)},100,10" for s in seconds)
+    curve = coming(written(tmp_path, rows), quantile=0.5, peak_s=3600)
+    assert rates(curve) == pytest.approx([0.1] * 24)
+    assert (
+        "3.0 h without any request, where like times bring many, are taken as missing and not "
+        "as idle" in curve.notes
     )
 
 
-def test_intervals_that_the_trace_covers_in_part_are_left_out(tmp_path: Path) -> None:
-    """One a minute from 08:07 to 09:22: of the quarter hours only 08:15 to 09:15 are whole."""
-    path = steady(tmp_path, first="2026-11-23T08:07:00", seconds=75 * 60)
-    curve = demand_curve([path], interval_s=900)
-    assert [f"{row.start:%H:%M}" for row in curve.rows] == ["08:15", "08:30", "08:45", "09:00"]
-    assert rates(curve) == [15 / 900] * 4
+def test_nights_without_requests_stay_idle(tmp_path: Path) -> None:
+    path = hourly(tmp_path, [[0] * 6 + [9] * 18] * 7)
+    curve = coming(path)
+    assert rates(curve)[:6] == [pytest.approx(0.0, abs=0.5)] * 6
+    assert rates(curve)[6:] == pytest.approx([9] * 18, rel=0.01)
 
 
-def test_a_quiet_trace_does_not_lose_its_last_interval(tmp_path: Path) -> None:
-    """A request every 5 minutes: the last one comes 5 minutes before the hour ends."""
-    path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=7200, every_s=300)
-    assert rates(demand_curve([path], interval_s=3600)) == [12 / 3600] * 2
-
-
-def test_a_trace_inside_one_interval_is_kept_and_said_to_be_too_low(tmp_path: Path) -> None:
-    path = steady(tmp_path, first="2026-11-23T08:10:00", seconds=600)
-    curve = demand_curve([path], interval_s=3600)
-    assert rates(curve) == [10 / 3600]
-    assert curve.notes[-1] == "the trace covers no whole interval: its rates are too low"
-
-
-def test_an_interval_without_requests_has_rate_0_and_the_lengths_before_it(tmp_path: Path) -> None:
-    path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=3600, skip=range(900, 1800))
-    curve = demand_curve([path], interval_s=900)
-    assert [(row.rps, row.isl) for row in curve.rows] == [
-        (15 / 900, 100.0),
-        (0.0, 100.0),
-        (15 / 900, 100.0),
-        (15 / 900, 100.0),
+def test_tokens_are_covered_as_requests_are(tmp_path: Path) -> None:
+    """Equal rates, but of 100 and 300 tokens on alternate days: planned for input tokens of at
+    least 300 a request."""
+    begin = datetime(2026, 11, 2)
+    rows = [
+        f"{(begin + timedelta(hours=h)).isoformat()},5,{300 if h // 24 % 2 else 100},10"
+        for h in range(240)
     ]
-    assert curve.notes[-1] == "1 interval(s) without requests: rate 0, lengths of the one before"
-
-
-def test_intervals_start_at_local_midnight(tmp_path: Path) -> None:
-    """Kathmandu is 5:45 ahead: hours of its day start at a quarter past UTC hours."""
-    path = steady(tmp_path, first="2026-11-23T08:00:00+00:00", seconds=7200)
-    curve = demand_curve([path], interval_s=3600, timezone="Asia/Kathmandu")
-    assert [row.start.isoformat() for row in curve.rows] == ["2026-11-23T14:00:00+05:45"]
-
-
-@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
-def test_a_day_on_which_clocks_change_is_elapsed_time(tmp_path: Path, day: str, hours: int) -> None:
-    midnight = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
-    first = midnight.astimezone(ZoneInfo("UTC")).isoformat()
-    path = steady(tmp_path, first=first, seconds=hours * 3600)
-    curve = demand_curve([path], interval_s=3600, timezone="Europe/Berlin")
-    assert rates(curve) == [60 / 3600] * hours
-    assert {row.start.date() for row in curve.rows} == {midnight.date()}
-    assert len({row.start.astimezone(ZoneInfo("UTC")) for row in curve.rows}) == hours
-
-
-def test_start_moves_the_first_request_and_all_others_with_it(tmp_path: Path) -> None:
-    path = steady(tmp_path, first="2023-11-16T18:00:00", seconds=3600)
-    curve = demand_curve(
-        [path], interval_s=900, timezone="Asia/Singapore", start=datetime(2026, 11, 23, 9)
-    )
-    assert curve.rows[0].start.isoformat() == "2026-11-23T09:00:00+08:00"
-    assert rates(curve) == [15 / 900] * 4
-
-
-def test_several_files_make_one_curve(tmp_path: Path) -> None:
-    one = tmp_path / "one"
-    one.mkdir()
-    paths = [
-        steady(tmp_path, first="2026-11-23T08:00:00", seconds=3600),
-        steady(one, first="2026-11-23T09:00:00", seconds=3600),
-    ]
-    assert rates(demand_curve(paths, interval_s=3600)) == [60 / 3600] * 2
-
-
-def test_growth_multiplies_rates(tmp_path: Path) -> None:
-    path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=3600)
-    assert rates(demand_curve([path], interval_s=3600, growth=1.2)) == [pytest.approx(1.2 / 60)]
-
-
-def test_quantile_of_like_times_of_day(tmp_path: Path) -> None:
-    """Day 1 has a request a minute, day 2 one every 30 s: an hour has
-    60 and 120 requests, so the median rate is 90 / 3600, the maximum 120 / 3600.
-    """
-    two = tmp_path / "two"
-    two.mkdir()
-    paths = [
-        steady(tmp_path, first="2026-11-23T00:00:00", seconds=86400),
-        steady(two, first="2026-11-24T00:00:00", seconds=86400, every_s=30),
-    ]
-    curve = demand_curve(paths, interval_s=3600, quantile=0.5)
-    assert rates(curve) == [90 / 3600] * 24
-    assert [row.start.hour for row in curve.rows] == list(range(24))
-    assert {f"{row.start:%F}" for row in curve.rows} == {"2026-11-23"}
-    assert curve.notes[-1] == "quantile 0.5 of 2 days, by time of day"
-    assert rates(demand_curve(paths, interval_s=3600, quantile=1.0)) == [120 / 3600] * 24
-
-
-def test_quantile_day_has_no_clock_change(tmp_path: Path) -> None:
-    """From 29 March 2026 in Berlin (23 h) on: laid on the 30th, every hour of which exists."""
-    path = steady(tmp_path, first="2026-03-28T23:00:00+00:00", seconds=3 * 86400, every_s=600)
-    curve = demand_curve([path], interval_s=3600, timezone="Europe/Berlin", quantile=0.9)
-    assert {f"{row.start:%F}" for row in curve.rows} == {"2026-03-30"}
-    assert rates(curve) == [6 / 3600] * 24
+    path = tmp_path / "demand.csv"
+    path.write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
+    curve = coming(str(path))
+    assert rates(curve) == pytest.approx([5] * 24)
+    assert min(row.shape.isl for row in curve.rows if row.shape) >= 300
 
 
 @pytest.mark.parametrize(
@@ -161,66 +161,48 @@ def test_quantile_day_has_no_clock_change(tmp_path: Path) -> None:
         ({"timezone": "Mars/Base"}, "unknown time zone 'Mars/Base'"),
         ({"timezone": "../etc"}, "unknown time zone"),
         ({"format": "x"}, "unknown trace format 'x'; known are azure, vidur"),
-        ({"quantile": 0.5}, "a quantile over days needs a trace of more than one day"),
+        ({"weekdays": "x"}, "unknown weekdays 'x'; known are auto, alike, weekend, each"),
+        ({"max_class_error": 0.0}, "class error 0 is not between 0 and 1"),
+        ({"prefix_cache_tokens": 5}, "the trace tells no prefix blocks"),
+        ({"backtest": True}, "a back-test that holds back 1 day"),
+        ({"backtest": True, "quantile": None}, "a back-test needs a quantile"),
     ],
 )
 def test_wrong_arguments(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=3600)
     with pytest.raises(UsageError, match=message):
-        demand_curve([path], **changes)  # type: ignore[arg-type]
-
-
-def test_a_trace_without_dates_needs_a_start(tmp_path: Path) -> None:
-    path = tmp_path / "v.csv"
-    path.write_text(VIDUR + "0.0,1,1\n")
-    with pytest.raises(UsageError, match="knows no date; say when it starts"):
-        demand_curve([str(path)])
+        coming(path, **changes)
 
 
 def test_a_stamp_far_off_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text(AZURE + "1970-01-01 00:00:00,1,1\n2026-11-23 00:00:00,1,1\n")
-    with pytest.raises(UsageError, match="spans 1994881 intervals of 900 s"):
-        demand_curve([str(path)])
+    path = written(tmp_path, ["1970-01-01 00:00:00,1,1", "2026-11-23 00:00:00,1,1"])
+    with pytest.raises(UsageError, match="spans 5,984,641 steps of 300 s, at most 1,500,000"):
+        coming(path)
 
 
 def test_a_trace_without_requests_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text(AZURE)
     with pytest.raises(InputError, match="holds no requests"):
-        demand_curve([str(path)])
+        coming(written(tmp_path, []))
 
 
-def test_csv_as_scenarios_read_it(tmp_path: Path) -> None:
-    """15 requests in 900 s are 0.0166667 requests/s."""
-    path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=900)
-    assert write_csv(demand_curve([path], interval_s=900)) == (
-        "interval_start,rps,isl,osl\n2026-11-23T08:00:00+00:00,0.0166667,100,10\n"
-    )
-
-
-@needs_data
-@pytest.mark.parametrize("interval_s", [60, 300, 900])
-def test_azure_trace_and_its_vidur_copy_give_the_same_curve(interval_s: int) -> None:
-    traces = DATA / "traces"
-    azure = demand_curve([str(traces / "azure_llm_2023_code.csv")], interval_s=interval_s)
-    vidur = demand_curve(
-        [str(traces / "vidur_splitwise_code.csv")],
-        interval_s=interval_s,
-        start=datetime(2023, 11, 16, 18, 17, 3, 979960),
-    )
-    assert azure == vidur
-    assert azure.notes[0] == "8819 requests"
+def test_formats_are_not_mixed(tmp_path: Path) -> None:
+    vidur = tmp_path / "v.csv"
+    vidur.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n0.0,1,1\n")
+    azure = steady(tmp_path, first="2026-11-23T08:00:00", seconds=60)
+    with pytest.raises(UsageError, match="different formats"):
+        coming(azure, str(vidur))
 
 
 @needs_data
-def test_azure_trace_against_a_plain_count() -> None:
-    """Lines of 18:30:00 to 18:44:59 counted as text, without any time arithmetic."""
-    path = DATA / "traces" / "azure_llm_2023_code.csv"
-    lines = path.read_text().splitlines()
-    quarter = [line.split(",") for line in lines if "2023-11-16 18:30" <= line < "2023-11-16 18:45"]
-    row = demand_curve([str(path)], interval_s=900).rows[0]
-    assert row.start.isoformat() == "2023-11-16T18:30:00+00:00"
-    assert row.rps == len(quarter) / 900
-    assert row.isl == pytest.approx(sum(int(isl) for _, isl, _ in quarter) / len(quarter))
-    assert row.osl == pytest.approx(sum(int(osl) for _, _, osl in quarter) / len(quarter))
+def test_two_weeks_that_were_laid_end_to_end_are_two_weeks() -> None:
+    """RAGPulse: the clock starts again at row 3,801; session ids put the rows after it one week
+    later. 15 days from 10 September 2025, 12:00 in Shanghai, as both weeks end at noon.
+    """
+    path = str(DATA / "traces/ragpulse_week.jsonl.gz")
+    zone = ZoneInfo("Asia/Shanghai")
+    start = datetime(2025, 9, 10, 12, tzinfo=zone)
+    curve = coming(path, start=start, timezone=zone.key)
+    assert curve.days == 15
+    assert curve.rows[0].start.date() == date(2025, 9, 25)
+    assert any("starts again at request 3,801; what follows is laid 7 day(s)" in note
+               for note in curve.notes)  # fmt: skip

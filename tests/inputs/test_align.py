@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heteroplan.demand.shape import StepShape
 from heteroplan.entities.scenario import Horizon
 from heteroplan.inputs.align import AlignedDemand, aligned
 from heteroplan.inputs.demand_csv import DemandSeries
@@ -13,7 +14,10 @@ START = datetime(2026, 11, 23, tzinfo=ZoneInfo("UTC"))
 
 
 def series(step_s: int, *rps: float, isl: tuple[float, ...] | None = None) -> DemandSeries:
-    return DemandSeries(int(START.timestamp()), step_s, rps, isl, isl)
+    shapes = (
+        None if isl is None else tuple((StepShape("default", 1.0, each, each),) for each in isl)
+    )
+    return DemandSeries(int(START.timestamp()), step_s, rps, shapes)
 
 
 def horizon(interval_s: int, intervals: int) -> Horizon:
@@ -48,12 +52,38 @@ def test_lengths_are_means_over_requests() -> None:
     (600 * 1000 + 1200 * 400) / 1800 = 600 tokens.
     """
     of = series(600, 1, 4, 1, isl=(1000, 400, 100))
-    assert next(aligned(of, horizon(900, 2))) == AlignedDemand(4, 600, 600)
+    assert next(aligned(of, horizon(900, 2))) == AlignedDemand(
+        4, (StepShape("default", 1.0, 600, 600),)
+    )
 
 
 def test_lengths_of_an_idle_interval_are_means_over_time() -> None:
     of = series(600, 0, 0, 1, isl=(1000, 400, 100))
-    assert next(aligned(of, horizon(900, 2))).isl == pytest.approx((600 * 1000 + 300 * 400) / 900)
+    shapes = next(aligned(of, horizon(900, 2))).shapes
+    assert shapes is not None
+    assert shapes[0].isl == pytest.approx((600 * 1000 + 300 * 400) / 900)
+
+
+def test_classes_keep_their_work_across_steps() -> None:
+    """Two steps of 450 requests each, shares 0.2 and 0.6 of 100 and 300 tokens, no spread.
+
+    Share 0.4; mean (0.2 * 100 + 0.6 * 300) / 0.8 = 250. Half of the first step's tokens are cached:
+    computed are 50 and 300, on average (0.2 * 50 + 0.6 * 300) / 0.8 = 237.5 (a hit rate of 0.05),
+    squares (0.2 * 50^2 + 0.6 * 300^2) / 0.8 = 68,125: spread sqrt(68,125 / 237.5^2 - 1) = 0.4558.
+    Contexts by output tokens: (0.2 * 10 * 105 + 0.6 * 30 * 315) / (0.2 * 10 + 0.6 * 30) = 294.
+    """
+    steps = (
+        (StepShape("a", 0.2, 100, 10, 0.0, 0.5, 105), StepShape("b", 0.8, 1, 1, 0.0, 0.0)),
+        (StepShape("a", 0.6, 300, 30, 0.0, 0.0, 315), StepShape("b", 0.4, 1, 1, 0.0, 0.0)),
+    )
+    of = DemandSeries(int(START.timestamp()), 450, (1.0, 1.0), steps)
+    shapes = next(aligned(of, horizon(900, 1))).shapes
+    assert shapes is not None
+    first = shapes[0]
+    assert (first.share, first.isl, first.osl) == pytest.approx((0.4, 250, 25))
+    assert (first.isl_cv, first.prefix_hit_rate) == pytest.approx((0.4558, 0.05), abs=1e-4)
+    assert first.context == pytest.approx(294)
+    assert sum(each.share for each in shapes) == pytest.approx(1.0)
 
 
 @given(

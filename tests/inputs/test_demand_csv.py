@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heteroplan.demand.shape import StepShape
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError
 from heteroplan.inputs.demand_csv import DemandSeries, read_demand
@@ -40,9 +41,22 @@ def test_rows_become_a_series() -> None:
     """2026-11-23T00:00Z is 1795392000 s after 1970: 20780 days of 86,400 s."""
     rows = ["rps,interval_start,osl,isl", "5,2026-11-23T00:00,200,1000", ""]
     text = "\r\n".join([*rows, "8.5,2026-11-23T01:00,210,1100"])
-    assert read(text) == DemandSeries(
-        20_780 * 86_400, 3600, (5.0, 8.5), (1000.0, 1100.0), (200.0, 210.0)
+    shapes = (
+        (StepShape("default", 1.0, 1000.0, 200.0),),
+        (StepShape("default", 1.0, 1100.0, 210.0),),
     )
+    assert read(text) == DemandSeries(20_780 * 86_400, 3600, (5.0, 8.5), shapes)
+
+
+def test_spread_and_cache_hits_of_a_step_are_read_and_what_is_for_people_is_not() -> None:
+    header = "interval_start,rps,isl,osl,isl_cv,prefix_hit_rate,osl_cv,mean_rps"
+    rows = ["2026-11-23T00:00,5,1000,200,0.8,0.25,x,", "2026-11-23T01:00,5,1000,200,0,0,,"]
+    shapes = read("\n".join([header, *rows])).shapes
+    assert shapes is not None
+    assert shapes[0] == (StepShape("default", 1.0, 1000.0, 200.0, 0.8, 0.25),)
+    assert problems("\n".join([header, rows[0].replace("0.25", "1"), rows[1]])) == [
+        "d.csv:2: prefix_hit_rate: 1: must be between 0 and 1"
+    ]
 
 
 def test_a_single_row_says_nothing_of_its_length() -> None:
@@ -76,7 +90,11 @@ def test_other_separators_than_commas_are_named(mark: str, name: str) -> None:
         ),
         (
             "interval_start,rps,zzz\n",
-            ["d.csv:1: zzz: unknown column; known are interval_start, rps, isl, osl"],
+            [
+                "d.csv:1: zzz: unknown column; known are interval_start, rps, isl, osl, "
+                "isl_cv, prefix_hit_rate, context, context_cv, osl_cv, mean_rps, median_rps, "
+                "input_tokens_per_s, output_tokens_per_s"
+            ],
         ),
         (
             "interval_start,rps\n2026-11-23\n",

@@ -1,18 +1,15 @@
 import io
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
 
-from heteroplan.demand.curve import Curve, CurveRow
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.check_report import CheckRow
-from heteroplan.outputs.console import render_check, render_curve, render_plan
+from heteroplan.outputs.console import render_check, render_plan
 from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
 
 
@@ -204,19 +201,3 @@ def test_check_table_has_a_line_a_scenario():
     ]
     assert "40 / 64" in lines[1]
     assert "at least 5.0 %" in lines[2]
-
-
-def test_curve_shows_the_day_its_peak_and_the_notes():
-    """Rates 1, 4, 4 and 3: mean 3, which is 75 % of the peak at 01:00."""
-    start = datetime(2026, 11, 23, tzinfo=ZoneInfo("Asia/Singapore"))
-    rows = tuple(
-        CurveRow(start + timedelta(hours=i), rps, 1000.0, 200.0)
-        for i, rps in enumerate((1.0, 4.0, 4.0, 3.0))
-    )
-    lines = rendered(render_curve, Curve(3600, rows, ("12 requests",)), 80).splitlines()
-    assert lines == [
-        "2026-11-23 00:00 to 2026-11-23 03:00 Asia/Singapore, 4 rows",
-        "▂" * 18 + "█" * 36 + "▆" * 18,
-        "peak 4 requests/s (23 Nov 01:00), mean 3 (75.0 % of the peak), trough 1",
-        "12 requests",
-    ]

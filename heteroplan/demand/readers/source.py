@@ -1,62 +1,139 @@
-"""A trace file opened as text, its header read."""
+"""A trace file opened, unpacked where it is packed, and its beginning seen."""
 
-import csv
-import gzip
+import glob
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from heteroplan.errors import InputError, InputProblem
 
-GZIP_MAGIC = b"\x1f\x8b"
+SEEN_BYTES = 1 << 16
+"""How much of the beginning is looked at."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""First bytes of a file, and the codec that unpacks it."""
+LONGEST_MAGIC = max(map(len, PACKED))
+SHOWN_CHARACTERS = 40
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Source:
-    """A trace of which the header line is read and the rest is not."""
+    """A trace of which nothing is read yet."""
 
     file: str
     """As the user wrote it, or `<stdin>`."""
-    header: tuple[str, ...]
-    rest: IO[str]
+    head: bytes
+    """The first `SEEN_BYTES`, unpacked; they are in `stream` too."""
+    stream: IO[bytes]
+    """Unpacked, from the start, without a byte order mark."""
+    path: Path | None
+    """None for standard input."""
+    packed: bool = False
+    _whole: Any = None
 
     def problem(self, line: int, column: str, value: str, remedy: str) -> InputProblem:
         """One thing that is wrong in this file."""
-        return InputProblem(self.file, line, column, value, remedy)
+        return InputProblem(self.file, line, column, value[:SHOWN_CHARACTERS], remedy)
+
+    def seekable(self) -> Any:
+        """What pyarrow can read at any place: the path, or all that `stream` holds."""
+        import pyarrow as pa
+
+        if self.path is not None and not self.packed:
+            return str(self.path)
+        if self._whole is None:
+            self._whole = pa.py_buffer(self.stream.read())
+        return pa.BufferReader(self._whole)
+
+
+class _Joined(io.RawIOBase):
+    """Bytes already read, and then the rest of where they came from."""
+
+    def __init__(self, before: bytes, rest: IO[bytes]) -> None:
+        self._before = before
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        before, self._before = self._before, b""
+        if size is None or size < 0:
+            return before + self._rest.read()
+        if len(before) > size:
+            before, self._before = before[:size], before[size:]
+        return before + self._rest.read(size - len(before)) if len(before) < size else before
 
 
 @contextmanager
 def opened(path: str) -> Iterator[Source]:
-    """The trace at `path`, or standard input for `-`; gzip is recognised by its first bytes.
+    """The trace at `path`, or standard input for `-`; gzip and zstd are known by their first bytes.
 
     Whatever makes reading fail inside the context is raised as InputError.
     """
+    import pyarrow as pa
+
     file = "<stdin>" if path == "-" else path
     try:
         with _binary(path) as raw:
-            text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-            header = next(csv.reader([text.readline()]), [])
-            yield Source(file, tuple(name.strip() for name in header), text)
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError([InputProblem(file, 0, "", "", f"cannot be read: {reason}")]) from None
+            yield _source(file, None if path == "-" else Path(path), raw)
     except UnicodeDecodeError as error:
         raise InputError([InputProblem(file, 0, "", "", f"is no UTF-8 text: {error}")]) from None
+    except (OSError, EOFError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError([InputProblem(file, 0, "", "", f"cannot be read: {reason}")]) from None
+    except ValueError as error:
+        if "null byte" not in str(error):
+            raise
+        raise InputError([InputProblem(file, 0, "", "", f"cannot be read: {error}")]) from None
+
+
+def expanded(paths: Sequence[str]) -> list[str]:
+    """`paths` with the patterns that no shell has expanded (`traces/*.csv.gz`) as sorted names.
+
+    What exists by its name is taken by it. Raises InputError for patterns that nothing matches.
+    """
+    found: list[str] = []
+    problems = []
+    for path in paths:
+        is_pattern = path != "-" and glob.has_magic(path) and not Path(path).exists()
+        matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]  # noqa: PTH207
+        found.extend(matches)
+        if not matches:
+            problems.append(InputProblem(path, 0, "", "", "matches no file"))
+    if problems:
+        raise InputError(problems)
+    return found
 
 
 @contextmanager
 def _binary(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
-        yield _unpacked(io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer)))
+        yield sys.stdin.buffer
         return
     with Path(path).open("rb") as raw:
-        yield _unpacked(raw)
+        yield raw
 
 
-def _unpacked(raw: io.BufferedReader) -> IO[bytes]:
-    packed = raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-    return cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if packed else raw
+def _source(file: str, path: Path | None, raw: IO[bytes]) -> Source:
+    import pyarrow as pa
+
+    magic = _at_least(raw, LONGEST_MAGIC)
+    codec = next((codec for start, codec in PACKED.items() if magic.startswith(start)), None)
+    stream = cast(IO[bytes], _Joined(magic, raw))
+    if codec is not None:
+        stream = cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(stream, "r"), codec))
+    head = _at_least(stream, SEEN_BYTES).removeprefix(BYTE_ORDER_MARK)
+    return Source(file, head, cast(IO[bytes], _Joined(head, stream)), path, codec is not None)
+
+
+def _at_least(stream: IO[bytes], size: int) -> bytes:
+    """`size` bytes, or all there are."""
+    parts: list[bytes] = []
+    while (missing := size - sum(map(len, parts))) > 0 and (part := stream.read(missing)):
+        parts.append(part)
+    return b"".join(parts)

@@ -4,28 +4,24 @@ Arrivals are seconds since the start of the trace and know no date.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from heteroplan.demand.readers.chunk import Chunk, csv_chunks
+from heteroplan.demand.readers.head import Head
+from heteroplan.demand.readers.reading import Asked, read
+from heteroplan.demand.readers.requests import Requests
+from heteroplan.demand.readers.rows import Layout
 from heteroplan.demand.readers.source import Source
+from heteroplan.demand.readers.values import Clock
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-COLUMNS = ("arrived_at", "num_prefill_tokens", "num_decode_tokens")
-US_PER_S = 1e6
-LONGEST_S = 1e9
+SHAPE = "arrived_at,num_prefill_tokens,num_decode_tokens"
+DATED = False
+LAYOUT = Layout("arrived_at", Clock.S, "num_prefill_tokens", "num_decode_tokens")
 
 
-def chunks(source: Source, zone: ZoneInfo) -> Iterator[Chunk]:
+def fits(head: Head) -> bool:
+    """Whether a file begins like this."""
+    return head.is_table_of(*LAYOUT.columns)
+
+
+def requests(source: Source, asked: Asked) -> Iterator[Requests]:
     """Stream the requests, arrivals since the start of the trace."""
-    return csv_chunks(source, COLUMNS, _arrivals, zone)
-
-
-def _arrivals(seconds: "pd.Series[str]", zone: ZoneInfo) -> "pd.Series[int]":
-    import pandas as pd
-
-    numbers = pd.to_numeric(seconds, errors="coerce").astype("float64")
-    known = numbers.where(numbers.between(0.0, LONGEST_S))
-    return (known * US_PER_S).round().astype("Int64")
+    return read(source, LAYOUT, asked)

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 
 from heteroplan.inputs.schemas.base import (
     MAX_COUNT,
@@ -19,6 +27,7 @@ from heteroplan.inputs.schemas.base import (
     Tokens,
     Zone,
 )
+from heteroplan.inputs.schemas.demand import DemandSpec, TraceSpec
 
 
 def _none_is_null(value: Any) -> Any:
@@ -60,6 +69,10 @@ class RequestSpec(Strict):
     """Share of the input tokens found in the prefix cache, 0 to below 1."""
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of the input length; without it waits are as behind one of 1."""
+    context: Tokens | None = None
+    """Tokens that a decode step finds in the KV cache; isl + osl / 2 where not given."""
+    context_cv: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Coefficient of variation of that over decode steps."""
 
 
 class ClassSpec(RequestSpec):
@@ -69,6 +82,18 @@ class ClassSpec(RequestSpec):
     """Name of the class."""
     share: Share
     """Share of the requests; all shares sum to 1."""
+
+
+def _classes_kind(value: Any) -> str:
+    return "<file>" if isinstance(value, str) else "<list>"
+
+
+ClassesSpec = Annotated[
+    Annotated[list[ClassSpec], Field(min_length=1, max_length=64), Tag("<list>")]
+    | Annotated[FilePath, Tag("<file>")],
+    Discriminator(_classes_kind),
+]
+"""Classes, or a classes CSV."""
 
 
 class SloSpec(Strict):
@@ -122,12 +147,12 @@ class WorkloadSpec(Strict):
     """Model, as its profile calls it."""
     profile: FilePath
     """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
-    demand: FilePath
-    """Demand CSV, relative to the scenario's folder."""
+    demand: DemandSpec
+    """Demand CSV, relative to the scenario's folder, or `trace:` and what to make of it."""
     requests: RequestSpec | None = None
-    """Shape of all requests; or give `classes`."""
-    classes: list[ClassSpec] | None = Field(None, min_length=1, max_length=64)
-    """Shapes of shares of the requests; or give `requests`."""
+    """Shape of all requests; or give `classes`, or neither where a trace tells them."""
+    classes: ClassesSpec | None = None
+    """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
     slo: SloSpec
     """Latency targets."""
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
@@ -167,16 +192,20 @@ class WorkloadSpec(Strict):
     @field_validator("classes")
     @classmethod
     def _one_shape(
-        cls, classes: list[ClassSpec] | None, info: ValidationInfo
-    ) -> list[ClassSpec] | None:
-        if "requests" not in info.data:
+        cls, classes: list[ClassSpec] | str | None, info: ValidationInfo
+    ) -> list[ClassSpec] | str | None:
+        if "requests" not in info.data or "demand" not in info.data:
             return classes
-        if (classes is None) == (info.data["requests"] is None):
+        traced = isinstance(info.data["demand"], TraceSpec)
+        if traced and classes is not None:
+            raise ValueError("the trace tells the requests; leave classes out")
+        if not traced and (classes is None) == (info.data["requests"] is None):
             raise ValueError("give either requests or classes, and one of them only")
-        names = [each.name for each in classes or []]
+        listed = classes if isinstance(classes, list) else []
+        names = [each.name for each in listed]
         if len(names) != len(set(names)):
             raise ValueError("two classes have the same name; rename one")
-        total = sum(each.share for each in classes) if classes is not None else 1.0
+        total = sum(each.share for each in listed) if listed else 1.0
         if abs(total - 1) > 1e-6:
             raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
         return classes

@@ -1,17 +1,32 @@
-from datetime import datetime
 from pathlib import Path
 
-from heteroplan.demand.curve import demand_curve
+import pytest
+
+from heteroplan.errors import InputError
+from tests.demand.readers.reading import rows_of, written
 
 HEADER = "arrived_at,num_prefill_tokens,num_decode_tokens\n"
 
 
-def test_arrivals_are_seconds_kept_to_the_microsecond(tmp_path: Path) -> None:
-    """0.999999 s is still in the first second, 1.0 s (written 0.9999999, to the us) is not."""
-    path = tmp_path / "v.csv"
-    path.write_text(HEADER + "0.0,10,1\n0.999999,20,2\n0.9999999,30,3\n1.5,40,4\n2.0,1,1\n")
-    curve = demand_curve([str(path)], interval_s=1, start=datetime(2026, 11, 23))
-    assert [(row.start.second, row.rps, row.isl, row.osl) for row in curve.rows] == [
-        (0, 2.0, 15.0, 1.5),
-        (1, 2.0, 35.0, 3.5),
+def test_arrivals_are_seconds_rounded_to_the_microsecond(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "0.0,10,1\n0.999999,20,2\n0.9999999,30,3\n1.5,40,4\n2,1,1\n")
+    assert rows_of(path) == [
+        (0, 10, 1),
+        (999_999, 20, 2),
+        (1_000_000, 30, 3),
+        (1_500_000, 40, 4),
+        (2_000_000, 1, 1),
     ]
+
+
+def test_whole_seconds_are_as_good(tmp_path: Path) -> None:
+    assert rows_of(written(tmp_path, HEADER + "7,10.0,1\n8,20,2.0\n")) == [
+        (7_000_000, 10, 1),
+        (8_000_000, 20, 2),
+    ]
+
+
+@pytest.mark.parametrize("arrival", ["-0.5", "nan", "inf", "1e99", "soon", ""])
+def test_no_arrival(tmp_path: Path, arrival: str) -> None:
+    with pytest.raises(InputError, match=rf":2: arrived_at: ({arrival}: )?not a time that exists"):
+        rows_of(written(tmp_path, f"{HEADER}{arrival},1,1\n"))

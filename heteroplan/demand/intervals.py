@@ -1,0 +1,30 @@
+"""Pieces of time -> intervals: the greatest rate in each, and the mean."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+
+LEAST_KNOWN = 0.5
+"""Of its pieces, for an interval to be known."""
+
+
+def peaks_of(rates: Floats, pieces: int) -> Floats:
+    """Greatest of `pieces` along the last axis; NaN where fewer than half of them are known."""
+    return _reduced(rates, pieces, np.nanmax)
+
+
+def means_of(rates: Floats, pieces: int) -> Floats:
+    """Their mean, likewise."""
+    return _reduced(rates, pieces, np.nanmean)
+
+
+def _reduced(rates: Floats, pieces: int, function: Callable[..., Floats]) -> Floats:
+    parts = rates.reshape(*rates.shape[:-1], -1, pieces)
+    known = (~np.isnan(parts)).mean(axis=-1) >= LEAST_KNOWN
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.where(known, function(parts, axis=-1), np.nan)

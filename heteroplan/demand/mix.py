@@ -1,0 +1,116 @@
+"""Request classes of each hour of the week, and of an interval with its own token rates."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.demand import classes
+from heteroplan.demand.classes import ONE_CLASS, ClassShape, Grid
+from heteroplan.demand.counting import COUNT, OSL, OSL2
+from heteroplan.demand.history import History
+from heteroplan.demand.shape import StepShape, together
+
+type Floats = NDArray[np.float64]
+
+FEWEST_REQUESTS = 2000
+"""In like hours, for classes to be told from them alone and not from the whole trace."""
+LEAST_SHARE = 1e-4
+"""Of a class in an interval, so that all intervals have the same classes."""
+_MOST_HITS = 1.0 - 1e-6
+
+
+class Mix:
+    """Classes of requests as a trace has them."""
+
+    def __init__(self, shapes: Floats, max_error: float, has_cached: bool) -> None:
+        self._by_hour = shapes
+        self._all = Grid.of(shapes.sum(axis=0))
+        self._has_cached = has_cached
+        self._cuts, self.error = classes.choose(self._all, max_error)
+        self._names = classes.names(self._cuts, "new tokens" if has_cached else "isl")
+        self._whole = [each for each in classes.shapes(self._all, self._cuts) if each is not None]
+        self._found: dict[tuple[int, ...], tuple[tuple[StepShape, ...], float]] = {}
+
+    def shapes(self, hours: Sequence[int]) -> tuple[tuple[StepShape, ...], float]:
+        """The classes in some hours of the week, of the whole trace where these hold few requests.
+
+        And the coefficient of variation of all output lengths.
+        """
+        key = tuple(hours)
+        if key not in self._found:
+            self._found[key] = self._shapes(key)
+        return self._found[key]
+
+    def _shapes(self, hours: tuple[int, ...]) -> tuple[tuple[StepShape, ...], float]:
+        cells = self._by_hour[list(hours)].sum(axis=0)
+        grid = Grid.of(cells) if cells[..., COUNT].sum() >= FEWEST_REQUESTS else self._all
+        told = [
+            usual if found is None or found.share < LEAST_SHARE else found
+            for found, usual in zip(classes.shapes(grid, self._cuts), self._whole, strict=True)
+        ]
+        shares = [
+            LEAST_SHARE if found is None else max(found.share, LEAST_SHARE)
+            for found in classes.shapes(grid, self._cuts)
+        ]
+        total = sum(shares)
+        count, osl, squares = (float(grid.sums[:, each].sum()) for each in (COUNT, OSL, OSL2))
+        osl_cv = sqrt(max(0.0, squares * count / osl**2 - 1.0)) if osl > 0 else 0.0
+        return tuple(
+            self._step_shape(name, share / total, each)
+            for name, share, each in zip(self._names, shares, told, strict=True)
+        ), osl_cv
+
+    def _step_shape(self, name: str, share: float, found: ClassShape) -> StepShape:
+        return StepShape(
+            name,
+            share,
+            max(1.0, found.isl),
+            max(1.0, found.osl),
+            found.cv,
+            min(_MOST_HITS, max(0.0, found.hit_rate)) if self._has_cached else None,
+            max(1.0, found.context),
+            found.context_cv,
+        )
+
+
+def mix_of(found: History, max_error: float) -> Mix | None:
+    """The classes of a trace; None where it tells no single requests with lengths."""
+    shapes = found.steps.shapes
+    if shapes is None or not found.has_lengths:
+        return None
+    return Mix(shapes, max_error, found.steps.has_cached)
+
+
+def shaped(
+    mix: Mix | None, hours: Sequence[int], isl: float, osl: float, missed: float
+) -> tuple[tuple[StepShape, ...], float | None]:
+    """Classes of an interval whose mean lengths are `isl` and `osl`, and the spread of `osl`.
+
+    The lengths of all classes are those of like hours times one factor each; `missed` of the input
+    tokens are not found in a prefix cache.
+    """
+    hit_rate = min(_MOST_HITS, max(0.0, 1.0 - missed / isl))
+    if mix is None:
+        told = hit_rate if hit_rate > 1e-9 else None
+        return (StepShape(ONE_CLASS, 1.0, isl, osl, None, told),), None
+    shapes, osl_cv = mix.shapes(hours)
+    whole = together(shapes)
+    fewer = 1.0
+    if whole.prefix_hit_rate is not None and whole.prefix_hit_rate < 1.0:
+        fewer = (1.0 - hit_rate) / (1.0 - whole.prefix_hit_rate)
+    longer = isl / whole.isl, osl / whole.osl
+    return tuple(_scaled(each, *longer, fewer) for each in shapes), osl_cv
+
+
+def _scaled(shape: StepShape, longer_in: float, longer_out: float, fewer_hits: float) -> StepShape:
+    """With lengths, context and cache misses times a factor."""
+    isl, osl = max(1.0, shape.isl * longer_in), max(1.0, shape.osl * longer_out)
+    context, hits = shape.context, shape.prefix_hit_rate
+    if context is not None:
+        context *= (isl + osl / 2.0) / (shape.isl + shape.osl / 2.0)
+    if hits is not None:
+        hits = min(_MOST_HITS, max(0.0, 1.0 - (1.0 - hits) * fewer_hits))
+    return replace(shape, isl=isl, osl=osl, context=context, prefix_hit_rate=hits)

@@ -1,0 +1,160 @@
+"""Rates of coming days, as the days of the past let expect them."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.demand.history import RPS, History
+from heteroplan.demand.intervals import means_of, peaks_of
+from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
+from heteroplan.demand.season import DayPlan, planned_day
+from heteroplan.demand.weekdays import AUTO, chosen, classes_of, trend_of
+
+type Floats = NDArray[np.float64]
+
+MEAN_RPS, MEDIAN_RPS = 4, 5
+"""Kinds of rates beside those of `history`: mean over like intervals, median of their peaks."""
+_KIND_WORDS = {
+    "alike": "all days alike",
+    "weekend": "workdays and weekends apart",
+    "each": "each weekday apart",
+}
+_MOST_LEFT_OUT = 120
+
+
+def longest_gap_s(found: History, interval_s: int) -> int:
+    """Longest time of the day, round the clock, at which no day tells anything [s]."""
+    peaks = peaks_of(found.rates[RPS], interval_s // found.step_s)
+    known = np.flatnonzero(~np.isnan(peaks).all(axis=0))
+    if len(known) == 0:
+        return S_PER_DAY
+    gaps = np.diff(np.append(known, known[0] + peaks.shape[1])) - 1
+    return int(gaps.max()) * interval_s
+
+
+class Outlook:
+    """What a coming day must be planned for, by its weekday. The past reaches round the day."""
+
+    def __init__(self, found: History, interval_s: int, weekdays: str, quantile: float) -> None:
+        self._found = found
+        self._interval_s = interval_s
+        self._quantile = quantile
+        pieces = interval_s // found.step_s
+        self._peaks = peaks_of(found.rates, pieces)
+        self._means = means_of(found.rates[RPS], pieces)
+        kept = ~np.isnan(self._peaks[RPS]).all(axis=1)
+        self._days = [day for day, keep in zip(found.days, kept, strict=True) if keep]
+        self._peaks, self._means = self._peaks[:, kept], self._means[kept]
+        self.kind = chosen(self._peaks[RPS], self._days, quantile) if weekdays == AUTO else weekdays
+        self._classes = classes_of(self._days, self.kind)
+        self.trend = trend_of(self._peaks[RPS], self._classes)
+        self._plans: dict[tuple[int, int], DayPlan] = {}
+
+    @property
+    def days(self) -> int:
+        """Of the past."""
+        return len(self._days)
+
+    def rates(self, start_us: int, size: int) -> Floats:
+        """[kind, interval] of `size` intervals from a local midnight on."""
+        wall_s = wall_seconds(start_us, self._interval_s, size, self._found.zone)
+        ordinals, seconds = np.divmod(wall_s, S_PER_DAY)
+        places, offsets = np.divmod(seconds, self._interval_s)
+        rates = np.empty((MEDIAN_RPS + 1, size))
+        for ordinal in np.unique(ordinals):
+            rows = ordinals == ordinal
+            of_day = self.day_rates(date(1970, 1, 1) + timedelta(days=int(ordinal)))
+            rates[:, rows] = of_day[:, places[rows]]
+            # Where clocks changed by less than an interval it lies in two of the past.
+            split = rows & (offsets > 0)
+            later = (places[split] + 1) % of_day.shape[1]
+            rates[:, split] = np.maximum(rates[:, split], of_day[:, later])
+        return rates
+
+    def like_hours(self, start: datetime) -> tuple[int, ...]:
+        """Hours of the week that are like the one in which an interval starts."""
+        classes = classes_of([start.date(), *_WEEK], self.kind)
+        like = (day.weekday() for day, each in zip(_WEEK, classes[1:], strict=True)
+                if each == classes[0])  # fmt: skip
+        return tuple(weekday * 24 + start.hour for weekday in like)
+
+    def notes(self, last: date) -> list[str]:
+        """How the days were looked at; `last` is the last day planned for."""
+        words = _KIND_WORDS[self.kind]
+        found = [f"P{100 * self._quantile:g} of {self.days} day(s), {words}"]
+        if self.days == 1:
+            return [*found, "one day: planned as recorded, nothing is known of other days"]
+        share, worst, day = self._left_out()
+        found.append(
+            f"days left out one at a time are covered in {share:.0%} of their intervals, "
+            f"the worst ({day:%d %b}) in {worst:.0%}"
+        )
+        if self.trend is not None:
+            weekly, low, high = (
+                100 * (each - 1) for each in (self.trend.weekly, self.trend.low, self.trend.high)
+            )
+            use = "not reckoned with"
+            if self.trend.holds:
+                use = f"carried on to {self._reach(last):%d %b}"
+            found.append(f"trend {weekly:+.0f} % a week ({low:+.0f} to {high:+.0f} %), {use}")
+        return found
+
+    def _reach(self, day: date) -> date:
+        """How far a trend is carried on: as far ahead as the past reaches back."""
+        return min(day, self._days[-1] + (self._days[-1] - self._days[0]))
+
+    def day_rates(self, day: date) -> Floats:
+        """[kind, interval of the day]."""
+        wanted = int(classes_of([day], self.kind)[0])
+        ahead = (self._reach(day) - self._days[-1]).days
+        growth = self.trend.weekly ** (ahead / 7) if self.trend and self.trend.holds else 1.0
+        plans = [self._plan(kind, wanted) for kind in range(len(self._peaks))]
+        like = self._classes == wanted
+        means = np.nanmean(self._flat(self._means)[like if like.any() else slice(None)], axis=0)
+        median = plans[RPS].median
+        return growth * np.stack([*(each.planned for each in plans), _bridged(means), median])
+
+    def _plan(self, kind: int, wanted: int) -> DayPlan:
+        if (kind, wanted) not in self._plans:
+            values = self._flat(self._peaks[kind])
+            if np.isnan(values).all():
+                nothing = np.full(values.shape[1], np.nan)
+                self._plans[kind, wanted] = DayPlan(nothing, nothing, 0)
+            else:
+                plan = planned_day(values, self._classes, wanted, self._quantile)
+                self._plans[kind, wanted] = plan
+        return self._plans[kind, wanted]
+
+    def _flat(self, values: Floats) -> Floats:
+        """`values` [day, ...] at the level of the last day, where there is a trend."""
+        if self.trend is None or not self.trend.holds:
+            return values
+        behind = np.array([(self._days[-1] - day).days for day in self._days])
+        return values * self.trend.weekly ** (behind / 7)[:, None]
+
+    def _left_out(self) -> tuple[float, float, date]:
+        """Share of intervals covered when days are left out; the worst day's, and that day."""
+        values, picked = self._flat(self._peaks[RPS]), range(self.days)
+        if self.days > _MOST_LEFT_OUT:
+            picked = range(self.days - _MOST_LEFT_OUT, self.days)
+        covered = []
+        for i in picked:
+            others = np.arange(self.days) != i
+            plan = planned_day(
+                values[others], self._classes[others], int(self._classes[i]), self._quantile
+            )
+            known = ~np.isnan(values[i])
+            covered.append(float((values[i] <= plan.planned * (1 + 1e-9))[known].mean()))
+        worst = int(np.argmin(covered))
+        return float(np.mean(covered)), covered[worst], self._days[picked[worst]]
+
+
+def _bridged(values: Floats) -> Floats:
+    """Unknown entries as the line between their neighbours, round the clock."""
+    known = np.flatnonzero(~np.isnan(values))
+    return np.interp(np.arange(len(values)), known, values[known], period=len(values))
+
+
+_WEEK = [date(2024, 1, 1) + timedelta(days=i) for i in range(7)]
+"""Monday to Sunday."""

@@ -1,0 +1,122 @@
+"""Rows of CSV traces."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from heteroplan.demand.readers.head import header_of
+from heteroplan.demand.readers.lines import LONGEST_LINE, QUOTE, Attempts, Block, blocks
+from heteroplan.demand.readers.rows import MOST_PROBLEMS, Batch, Rows, Type
+from heteroplan.demand.readers.source import Source
+from heteroplan.errors import InputError, InputProblem
+
+TOO_WIDE = "has more fields than the header"
+CHUNK_BYTES = 1 << 20
+"""Parsed by one thread at a time."""
+
+
+def batches(source: Source, wanted: Mapping[str, Type]) -> Iterator[Batch]:
+    """The rows of a CSV file whose header names all columns `wanted`.
+
+    Raises InputError for what is no CSV, UnicodeDecodeError for what is no text.
+    """
+    table = _Table(source, wanted)
+    for block in blocks(source, quoted=True):
+        rest = block if table.header else table.without_header(block)
+        if rest.data:
+            yield table.batch(rest)
+
+
+class _Table:
+    def __init__(self, source: Source, wanted: Mapping[str, Type]) -> None:
+        import pyarrow as pa
+
+        self.header: tuple[str, ...] = ()
+        self._source = source
+        self._wanted = wanted
+        moments = [pa.timestamp("ns"), pa.timestamp("ns", "UTC")]
+        numbers = [pa.int64(), pa.float64()]
+        self._attempts = Attempts(
+            wanted,
+            {
+                Type.WALL: moments,
+                Type.NUMBER: numbers,
+                Type.COUNT: numbers,
+                Type.TEXT: [pa.string()],
+                Type.IDS: [pa.string()],
+            },
+        )
+
+    def without_header(self, block: Block) -> Block:
+        """What follows the first line, which is read."""
+        first, _, rest = block.data.partition(b"\n")
+        self.header = header_of(first.decode())
+        return Block(rest, block.line + 1)
+
+    def batch(self, block: Block) -> Batch:
+        """The rows in `block`."""
+        return self._attempts.batch(block, self._read, lambda: self._read_slowly(block))
+
+    def _read(self, block: Block, types: dict[str, Any]) -> Rows | None:
+        import pyarrow as pa
+        import pyarrow.csv as pc
+
+        columns = {str(self.header.index(name)): kind for name, kind in types.items()}
+        is_quoted = QUOTE in block.data
+        try:
+            table = pc.read_csv(
+                pa.py_buffer(block.data),
+                read_options=pc.ReadOptions(
+                    column_names=[str(at) for at in range(len(self.header))],
+                    block_size=CHUNK_BYTES,
+                ),
+                parse_options=pc.ParseOptions(
+                    ignore_empty_lines=False, newlines_in_values=is_quoted
+                ),
+                convert_options=pc.ConvertOptions(
+                    column_types=columns, include_columns=list(columns), null_values=[""]
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        arrays = (column.combine_chunks() for column in table.columns)
+        lines = range(block.line, block.line + table.num_rows)
+        return Rows(dict(zip(types, arrays, strict=True)), lines)
+
+    def _read_slowly(self, block: Block) -> Rows:
+        import pyarrow as pa
+
+        width = len(self.header)
+        places = {name: self.header.index(name) for name in self._wanted}
+        texts: dict[str, list[str]] = {name: [] for name in places}
+        lines: list[int] = []
+        problems: list[InputProblem] = []
+        for line, row in self._records(block):
+            if any(row[width:]):
+                problems.append(self._source.problem(line, "", "", TOO_WIDE))
+            elif any(row):
+                lines.append(line)
+                for name, place in places.items():
+                    texts[name].append(row[place] if place < len(row) else "")
+        columns = {name: _texts(values, pa) for name, values in texts.items()}
+        return Rows(columns, lines, problems=tuple(problems[:MOST_PROBLEMS]))
+
+    def _records(self, block: Block) -> Iterator[tuple[int, list[str]]]:
+        """The line on which each row begins, and its fields."""
+        limit = csv.field_size_limit(LONGEST_LINE)
+        reader = csv.reader(io.StringIO(block.data.decode(), newline=""), strict=True)
+        line = block.line
+        try:
+            for row in reader:
+                yield line, row
+                line = block.line + reader.line_num
+        except csv.Error as error:
+            problem = self._source.problem(line, "", "", f"is no CSV text: {error}")
+            raise InputError([problem]) from None
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _texts(values: list[str], pa: Any) -> Any:
+    return pa.array([value or None for value in values], pa.string())

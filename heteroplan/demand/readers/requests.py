@@ -1,0 +1,60 @@
+"""Requests as arrays, and what somebody else counted of them in windows of time."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    type Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+    type Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+UNKNOWN = -1
+"""A length that the trace does not tell."""
+MOST_TOKENS = 2**40
+"""Of a request; more is no count of tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Prefix blocks of some requests: of request i, `ids[offsets[i]:offsets[i + 1]]`, in order."""
+
+    offsets: "Integers"
+    ids: "Integers"
+    """Equal where the block and all before it hold equal tokens."""
+    tokens: int
+    """Of each block; the last one of a request may hold fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Some requests of a trace, in the order of the file."""
+
+    arrival_us: "Integers"
+    """Since 1970 UTC, or since the start of a trace that knows no more [microseconds]."""
+    input_tokens: "Integers"
+    """`UNKNOWN` where the trace does not tell."""
+    output_tokens: "Integers"
+    """Likewise."""
+    cached_tokens: "Integers | None" = None
+    """Of the input tokens, those found in a prefix cache; None where the trace does not tell."""
+    blocks: Blocks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What came in windows of time. NaN is what is not known; an absent window is missing data."""
+
+    start_us: "Integers"
+    """Since 1970 UTC, or since the start of a trace that knows no more [microseconds]; ascending,
+    and no window overlaps the next one."""
+    end_us: "Integers"
+    requests: "Floats"
+    """That arrived in the window."""
+    with_lengths: "Floats"
+    """Of them, those whose tokens are counted below."""
+    input_tokens: "Floats"
+    """Of those with lengths, together."""
+    output_tokens: "Floats"
+    cached_tokens: "Floats | None" = None
+    """Of those input tokens, found in a prefix cache; None where the trace does not tell."""

@@ -1,0 +1,139 @@
+"""A trace that a scenario names -> the demand of its horizon."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heteroplan.entities.scenario import Horizon
+from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.inputs.demand_csv import DemandSeries
+from heteroplan.inputs.durations import parse_duration_s
+from heteroplan.inputs.files import Files, UnreadableError, shown
+from heteroplan.inputs.local_time import localized
+from heteroplan.inputs.schema_problems import checked
+from heteroplan.inputs.schemas.demand import EventsFile, EventSpec, TraceSpec
+from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
+
+if TYPE_CHECKING:
+    from heteroplan.demand.curve import Curve
+    from heteroplan.demand.events import Event
+
+S_PER_DAY = 86_400
+
+
+def trace_demand(
+    spec: TraceSpec,
+    document: Document,
+    field: FieldPath,
+    folder: Path,
+    files: Files,
+    horizon: Horizon,
+) -> DemandSeries:
+    """The planned demand of the horizon's days.
+
+    Raises InputError: of the trace, or of the field where its options do not fit the trace.
+    """
+    from heteroplan.demand.readers import expanded
+
+    zone = ZoneInfo(horizon.timezone)
+    found = expanded([str(folder / name) for name in spec.trace])
+    for name in found:
+        try:
+            files.mark(Path(name))
+        except UnreadableError as error:
+            raise InputError([InputProblem(shown(Path(name)), 0, "", "", str(error))]) from None
+    occurrences = events(spec.events, zone, document, (*field, "events"))
+    try:
+        curve = _curve(spec, [shown(Path(name)) for name in found], horizon, occurrences)
+    except UsageError as error:
+        raise InputError([document.problem((*field, "trace"), str(error))]) from None
+    return DemandSeries(
+        int(curve.rows[0].start.timestamp()),
+        curve.interval_s,
+        tuple(row.rps for row in curve.rows),
+        tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
+    )
+
+
+def events(
+    specs: list[EventSpec], zone: ZoneInfo, document: Document, field: FieldPath
+) -> tuple["Event", ...]:
+    """The events. Raises InputError: no such moment, or one that ends before it begins."""
+    from heteroplan.demand.events import Event
+
+    found, problems = [], []
+    for i, spec in enumerate(specs):
+        moments = []
+        for name in ("start", "end"):
+            try:
+                moments.append(localized(getattr(spec, name), zone))
+            except ValueError as error:
+                problems.append(document.problem((*field, i, name), str(error)))
+        if len(moments) == 2:
+            start, end = moments
+            if end.timestamp() <= start.timestamp():
+                remedy = "not after start; write the moment at which the event is over"
+                problems.append(document.problem((*field, i, "end"), remedy))
+            found.append(Event(spec.name, start, end, spec.multiplier))
+    if problems:
+        raise InputError(problems)
+    return tuple(found)
+
+
+def read_events(path: str, zone: ZoneInfo) -> tuple["Event", ...]:
+    """The calendar overrides in a YAML file. Raises InputError."""
+    files, problems = Files(), list[InputProblem]()
+    file = Path(path)
+    try:
+        document, found = parse_document(files.text(file), shown(file))
+    except UnreadableError as error:
+        raise InputError([InputProblem(shown(file), 0, "", "", str(error))]) from None
+    problems += found
+    spec = checked(document, EventsFile, problems)
+    if problems or spec is None:
+        raise InputError(problems)
+    return events(spec.events, zone, document, ("events",))
+
+
+def _curve(
+    spec: TraceSpec, paths: list[str], horizon: Horizon, occurrences: tuple["Event", ...]
+) -> "Curve":
+    from heteroplan.demand.curve import CurveOptions, past, planned, step_of
+    from heteroplan.demand.steps import TraceOptions
+
+    zone = ZoneInfo(horizon.timezone)
+    first, days = _days(horizon)
+    interval_s = horizon.interval_s
+    if S_PER_DAY % interval_s:
+        raise UsageError(
+            f"a trace needs a horizon whose interval divides the day, {interval_s} s does not"
+        )
+    trace = TraceOptions(
+        step_s=step_of(interval_s, parse_duration_s(spec.peak)),
+        zone=zone,
+        stamp_zone=ZoneInfo(spec.trace_timezone) if spec.trace_timezone else zone,
+        format=spec.format,
+        columns=spec.map,
+        start=localized(spec.start, zone) if spec.start else None,
+        cache_tokens=spec.prefix_cache,
+    )
+    options = CurveOptions(
+        interval_s=interval_s,
+        quantile=spec.quantile,
+        growth=spec.growth,
+        weekdays=spec.weekdays,
+        events=occurrences,
+        first_day=first,
+        days=days,
+        max_class_error=spec.max_class_error,
+    )
+    return planned(past(paths, trace, occurrences), options)
+
+
+def _days(horizon: Horizon) -> tuple[date, int]:
+    """First local day of the horizon, and how many it touches."""
+    *_, last, end = horizon.boundaries()
+    first = horizon.start.date()
+    touched = (end - timedelta(microseconds=1)).date() if end != last else last.date()
+    return first, (touched - first).days + 1
