@@ -13,7 +13,7 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.workload import Workload
 from heteroplan.outputs.terminal import print_trimmed, print_wrapped
-from heteroplan.outputs.words import candidate_notes, figure, horizon_text
+from heteroplan.outputs.words import candidate_notes, demand_sentences, figure, horizon_text
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
@@ -36,6 +36,8 @@ def render_scenario(loaded: "Loaded", console: Console) -> None:
     console.print(Text("Valid: no problems were found.", style="bold green"))
     for note in candidate_notes(each for each in loaded.candidates if each.usable):
         print_wrapped(Text(note, style="yellow"), console)
+    for sentence in demand_sentences(scenario.workloads):
+        print_wrapped(Text(sentence, style="dim"), console)
     for table in (
         _workloads(scenario.workloads),
         _engines(loaded),

@@ -69,8 +69,13 @@ def choose(
 ) -> tuple[Cuts, float]:
     """Steps at which classes begin, the first apart, and the bound of their error.
 
-    As few as keep within `tolerance`; if `most` do not, those with the least bound.
+    As few as keep within `tolerance`; if `most` do not, those with the least bound. Where any error
+    will do, one class, whose error is not looked at (1).
     """
+    if tolerance >= 1.0:
+        return (), 1.0
+    if len(np.unique(grid.steps)) == 1:
+        return (), 0.0
     family = Family(grid.steps, grid.sums)
     found: list[tuple[float, Cuts]] = []
     cuts: Cuts = ()

@@ -168,7 +168,8 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Out
     notes = [*found.notes, *outlook.notes(first + timedelta(days=options.days - 1))]
     if (events != 1.0).any():
         notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
-    return _curve(found, options, rows, mix, notes, outlook.days)
+    told = options if outlook.days > 1 else replace(options, quantile=None)
+    return _curve(found, told, rows, mix, notes, outlook.days)
 
 
 def _recorded(

@@ -59,6 +59,9 @@ def history(steps: Steps, zone: ZoneInfo, events: Sequence[Event] = ()) -> Histo
     days = tuple(date(1970, 1, 1) + timedelta(days=first + i) for i in range(size))
     lost = _lost(laid[RPS] * steps.step_s, days) if steps.window_s == 0 else np.zeros(0, np.bool_)
     notes = list(steps.notes)
+    inside = np.flatnonzero(steps.known)
+    if missing := int((~steps.known[inside[0] : inside[-1]]).sum()):
+        notes.append(f"{hours_text(missing * steps.step_s)} of the trace are missing, not idle")
     if lost.any():
         laid[:, lost] = np.nan
         notes.append(

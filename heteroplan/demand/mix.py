@@ -20,6 +20,8 @@ FEWEST_REQUESTS = 2000
 LEAST_SHARE = 1e-4
 """Of a class in an interval, so that all intervals have the same classes."""
 _MOST_HITS = 1.0 - 1e-6
+_STEEPEST, _HALVINGS = 100.0, 60
+"""Of a tilt, in longest classes."""
 
 
 class Mix:
@@ -89,20 +91,48 @@ def shaped(
 ) -> tuple[tuple[StepShape, ...], float | None]:
     """Classes of an interval whose mean lengths are `isl` and `osl`, and the spread of `osl`.
 
-    The lengths of all classes are those of like hours times one factor each; `missed` of the input
-    tokens are not found in a prefix cache.
+    Those of like hours: with more of the long ones where the interval has longer prompts, and
+    outputs times one factor. `missed` of the input tokens are not found in a prefix cache.
     """
     hit_rate = min(_MOST_HITS, max(0.0, 1.0 - missed / isl))
     if mix is None:
         told = hit_rate if hit_rate > 1e-9 else None
         return (StepShape(ONE_CLASS, 1.0, isl, osl, None, told),), None
     shapes, osl_cv = mix.shapes(hours)
+    shapes = tilted(shapes, isl)
     whole = together(shapes)
     fewer = 1.0
     if whole.prefix_hit_rate is not None and whole.prefix_hit_rate < 1.0:
         fewer = (1.0 - hit_rate) / (1.0 - whole.prefix_hit_rate)
     longer = isl / whole.isl, osl / whole.osl
     return tuple(_scaled(each, *longer, fewer) for each in shapes), osl_cv
+
+
+def tilted(shapes: Sequence[StepShape], isl: float) -> tuple[StepShape, ...]:
+    """The same classes, shares times exp(tilt * isl) so that their mean comes to `isl`.
+
+    As near to it as they reach with `LEAST_SHARE` of each: lengths themselves stay as they came.
+    """
+    shares = np.array([each.share for each in shapes])
+    lengths = np.array([each.isl for each in shapes])
+    scaled = lengths / lengths.max()
+    low, high = -_STEEPEST, _STEEPEST
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        found = _shares(shares, scaled, middle)
+        low, high = (middle, high) if float(found @ lengths) < isl else (low, middle)
+    found = _shares(shares, scaled, (low + high) / 2)
+    return tuple(
+        replace(each, share=float(share)) for each, share in zip(shapes, found, strict=True)
+    )
+
+
+def _shares(shares: Floats, lengths: Floats, tilt: float) -> Floats:
+    exponents = tilt * lengths
+    found = shares * np.exp(exponents - exponents.max())
+    found = np.maximum(found / found.sum(), LEAST_SHARE)
+    tilted_shares: Floats = found / found.sum()
+    return tilted_shares
 
 
 def _scaled(shape: StepShape, longer_in: float, longer_out: float, fewer_hits: float) -> StepShape:

@@ -9,7 +9,7 @@ from heteroplan.demand.history import RPS, History
 from heteroplan.demand.intervals import means_of, peaks_of
 from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
 from heteroplan.demand.season import DayPlan, planned_day
-from heteroplan.demand.weekdays import AUTO, chosen, classes_of, trend_of
+from heteroplan.demand.weekdays import AUTO, MOST_LEFT_OUT, chosen, classes_of, trend_of
 
 type Floats = NDArray[np.float64]
 
@@ -20,7 +20,6 @@ _KIND_WORDS = {
     "weekend": "workdays and weekends apart",
     "each": "each weekday apart",
 }
-_MOST_LEFT_OUT = 120
 
 
 def longest_gap_s(found: History, interval_s: int) -> int:
@@ -81,10 +80,9 @@ class Outlook:
 
     def notes(self, last: date) -> list[str]:
         """How the days were looked at; `last` is the last day planned for."""
-        words = _KIND_WORDS[self.kind]
-        found = [f"P{100 * self._quantile:g} of {self.days} day(s), {words}"]
         if self.days == 1:
-            return [*found, "one day: planned as recorded, nothing is known of other days"]
+            return ["one day: planned as recorded, nothing is known of other days"]
+        found = [f"P{100 * self._quantile:g} of {self.days} days, {_KIND_WORDS[self.kind]}"]
         share, worst, day = self._left_out()
         found.append(
             f"days left out one at a time are covered in {share:.0%} of their intervals, "
@@ -135,9 +133,8 @@ class Outlook:
 
     def _left_out(self) -> tuple[float, float, date]:
         """Share of intervals covered when days are left out; the worst day's, and that day."""
-        values, picked = self._flat(self._peaks[RPS]), range(self.days)
-        if self.days > _MOST_LEFT_OUT:
-            picked = range(self.days - _MOST_LEFT_OUT, self.days)
+        values = self._flat(self._peaks[RPS])
+        picked = range(max(0, self.days - MOST_LEFT_OUT), self.days)
         covered = []
         for i in picked:
             others = np.arange(self.days) != i

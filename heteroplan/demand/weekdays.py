@@ -18,6 +18,8 @@ KINDS = ("alike", "weekend", "each")
 AUTO = "auto"
 FEWEST_DAYS = {"alike": 1, "weekend": 2, "each": 4}
 """Of each class, for the past to be asked whether it is one."""
+MOST_LEFT_OUT = 119
+"""Days, the last ones, that are left out one at a time: 17 weeks."""
 FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_TOLD = 7, 21, 7
 
 
@@ -50,6 +52,7 @@ def chosen(values: Floats, days: Sequence[date], quantile: float) -> str:
     By pinball loss at the quantile of `values` [day, interval]; a finer kind must gain more than a
     standard error over days.
     """
+    values, days = values[-MOST_LEFT_OUT:], days[-MOST_LEFT_OUT:]
     best, best_losses = KINDS[0], np.zeros(0)
     for kind in KINDS:
         classes = classes_of(days, kind)

@@ -301,6 +301,8 @@ class Workload:
     resilience: Resilience | None = None
     kv_transfer: KvTransfer = KvTransfer.ALL
     prefill_queue: PrefillQueue = PrefillQueue.PER_REPLICA
+    demand_notes: tuple[str, ...] = ()
+    """What was made of the traces that demand comes from, one sentence each."""
 
     def domains(self, network: Network) -> dict[str, tuple[Leaf, ...]]:
         """Domains at its affinity level that its groups may live in, with their leaves."""

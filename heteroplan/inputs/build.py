@@ -228,6 +228,7 @@ def workload(
     of: Profile,
     demand: Iterable[AlignedDemand],
     resilience: ResilienceSpec | None,
+    demand_notes: tuple[str, ...] = (),
 ) -> Workload:
     """The workload; `demand` has one entry a planning interval, without headroom.
 
@@ -254,6 +255,7 @@ def workload(
         ),
         kv_transfer=KvTransfer(spec.kv_transfer),
         prefill_queue=PrefillQueue(spec.prefill_queue),
+        demand_notes=demand_notes,
     )
 
 

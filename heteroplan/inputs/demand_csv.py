@@ -44,6 +44,8 @@ class DemandSeries:
     """Requests a second, one a step."""
     shapes: tuple[tuple[StepShape, ...], ...] | None = None
     """Classes of each step, the same ones in all; None where the file tells no lengths."""
+    notes: tuple[str, ...] = ()
+    """What was made of the traces that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,9 @@ class _Loading:
         ):
             return None
         resilience = _fitting(ResilienceSpec, self._document.value(("resilience",)))
-        workload = build.workload(spec, source.profile, aligned(demand, horizon), resilience)
+        workload = build.workload(
+            spec, source.profile, aligned(demand, horizon), resilience, demand.notes
+        )
         case = WorkloadCase(
             self._document,
             path,

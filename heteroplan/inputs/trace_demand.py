@@ -53,6 +53,7 @@ def trace_demand(
         curve.interval_s,
         tuple(row.rps for row in curve.rows),
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
+        curve.notes,
     )
 
 

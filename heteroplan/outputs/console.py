@@ -24,6 +24,7 @@ from heteroplan.outputs.words import (
     Spell,
     baseline_label,
     candidate_notes,
+    demand_sentences,
     greedy_sentences,
     horizon_text,
     limit_sentences,
@@ -70,6 +71,8 @@ def render_plan(plan: Plan, console: Console) -> None:
         for sentence in sentences:
             print_wrapped(Text(sentence), console)
     console.print()
+    for sentence in demand_sentences(plan.scenario.workloads):
+        print_wrapped(Text(sentence, style="dim"), console)
     print_wrapped(Text(solver_sentence(plan)), console)
 
 

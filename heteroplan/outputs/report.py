@@ -14,6 +14,7 @@ from heteroplan.outputs.words import (
     baseline_label,
     candidate_notes,
     clock,
+    demand_sentences,
     figure,
     greedy_sentences,
     horizon_text,
@@ -60,7 +61,8 @@ def report_html(plan: Plan) -> str:
             *(chart_section(name, head, chart) for name, head, chart in charts),
             _leaf_section(plan),
             _engine_section(plan),
-            f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>'
+            f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>',
+            *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.scenario.workloads)),
             "<p>Utilization is demand over capacity, weighted by GPUs. Times are in "
             f"{escape(plan.scenario.horizon.timezone)}. "
             f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",

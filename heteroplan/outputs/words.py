@@ -10,7 +10,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BindingLimit, Plan, Shortage, Termination
 from heteroplan.entities.scenario import Horizon, Objective
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Role, Workload
 from heteroplan.plan.pooling import shares_queues
 
 if TYPE_CHECKING:
@@ -97,6 +97,15 @@ def horizon_text(horizon: "Horizon | HorizonPart") -> str:
     return (
         f"{moments[0]:%Y-%m-%d %H:%M} to {moments[-1]:%Y-%m-%d %H:%M} {horizon.timezone}, "
         f"{horizon.intervals} x {horizon.interval_s // seconds} {unit}"
+    )
+
+
+def demand_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
+    """What was made of traces, a sentence a workload that takes its demand from them."""
+    return tuple(
+        f"Demand of {each.name} from traces: {'; '.join(each.demand_notes)}."
+        for each in workloads
+        if each.demand_notes
     )
 
 

@@ -171,6 +171,10 @@ def _timed(path: Path, who: str) -> tuple[float, float]:
 
 def once(who: str, path: str) -> None:
     """Time one reading; imports do not count, compiling does."""
+    import heteroplan.demand.backtest
+    import heteroplan.demand.prefix_cache
+    import heteroplan.inputs.trace_demand  # noqa: F401
+
     work: Callable[[str], int] = read if who == "pyarrow" else curve
     begun = time.perf_counter()
     work(path)

@@ -133,19 +133,21 @@ def test_missing_windows_are_filled_from_like_times_and_never_read_as_zero(tmp_p
 
 
 @needs_data
-@pytest.mark.parametrize("interval_s", [60, 300, 900])
-def test_azure_trace_and_its_vidur_copy_give_the_same_curve_and_classes(interval_s: int) -> None:
+@pytest.mark.parametrize(("interval_s", "max_class_error"), [(60, 1.0), (300, 1.0), (900, 0.03)])
+def test_azure_trace_and_its_vidur_copy_give_the_same_curve_and_classes(
+    interval_s: int, max_class_error: float
+) -> None:
     traces = DATA / "traces"
-    azure = recorded(str(traces / "azure_llm_2023_code.csv"), interval_s=interval_s, peak_s=300)
+    options = {"interval_s": interval_s, "peak_s": 300, "max_class_error": max_class_error}
+    azure = recorded(str(traces / "azure_llm_2023_code.csv"), **options)
     vidur = recorded(
         str(traces / "vidur_splitwise_code.csv"),
-        interval_s=interval_s,
-        peak_s=300,
+        **options,
         start=datetime(2023, 11, 16, 18, 17, 3, 979960),
     )
     assert azure == vidur
     assert azure.notes[0] == "8,819 requests"
-    assert len(azure.rows[0].classes) > 1
+    assert len(azure.rows[0].classes) == (3 if max_class_error < 1 else 1)
 
 
 @needs_data
