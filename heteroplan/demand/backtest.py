@@ -1,16 +1,15 @@
 """How well the curve would have covered the last days of the past, had they not been known."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.demand.clock import US_PER_S
 from heteroplan.demand.curve import LONGEST_BRIDGE_S, CurveOptions
 from heteroplan.demand.history import INPUT_RATE, OUTPUT_RATE, RPS, History
 from heteroplan.demand.intervals import peaks_of
-from heteroplan.demand.local_days import day_start_us
+from heteroplan.demand.local_days import S_PER_DAY
 from heteroplan.demand.outlook import Outlook, longest_gap_s
 from heteroplan.errors import UsageError
 
@@ -97,10 +96,8 @@ def _covered(found: History, days: list[date], kind: int, planned: Floats, true:
     worst = float(parts[day, interval])
     start = None
     if worst > 0:
-        offset_s = int(interval) * 86_400 // true.shape[1]
-        midnight_s = day_start_us(days[int(day)], found.zone) // US_PER_S
-        start = datetime.fromtimestamp(midnight_s, UTC) + timedelta(seconds=offset_s)
-        start = start.astimezone(found.zone)
+        wall = timedelta(seconds=int(interval) * S_PER_DAY // true.shape[1])
+        start = datetime.combine(days[int(day)], time(), found.zone) + wall
     total = float(true[known].sum())
     return Covered(
         KINDS[kind],

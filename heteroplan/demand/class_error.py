@@ -147,6 +147,12 @@ class Case:
         queue = Queue(shares, times, horizon)
         self.horizon, self._mean = horizon, queue.mean
         self.budgets = [queue.sojourn(load, 1.0 - each) for each in PERCENTILES]
+        self._lates = queue.lates(load, self.budgets)
+        # Where times come in steps, so do sojourns: more load may fit the same budget.
+        self._loads = [
+            queue.greatest_load(budget, 1.0 - percentile)
+            for budget, percentile in zip(self.budgets, PERCENTILES, strict=True)
+        ]
         ends = [queue.lates(load * each, self.budgets) for each in (0.98, 1.02)]
         self._slopes = (ends[1] - ends[0]) / (0.04 * load)
 
@@ -154,15 +160,14 @@ class Case:
         """[percentile] relative errors of the rate, by one step of Newton's."""
         queue = Queue(shares, self._times(tokens), self.horizon)
         late = queue.lates(min(CAP, self.load * queue.mean / self._mean), self.budgets)
-        return (1.0 - np.array(PERCENTILES) - late) / self._slopes / self.load
+        return (self._lates - late) / self._slopes / self.load
 
     def errors(self, shares: Floats, tokens: Floats) -> Floats:
         """[percentile] relative errors of the rate."""
         queue = Queue(shares, self._times(tokens), self.horizon)
         found = [
-            queue.greatest_load(budget, 1.0 - percentile) * self._mean / queue.mean / self.load
-            - 1.0
-            for budget, percentile in zip(self.budgets, PERCENTILES, strict=True)
+            queue.greatest_load(budget, 1.0 - percentile) * self._mean / queue.mean / load - 1.0
+            for budget, percentile, load in zip(self.budgets, PERCENTILES, self._loads, strict=True)
         ]
         return np.array(found)
 

@@ -21,7 +21,7 @@ from heteroplan.demand.counting import (
     CROSS,
     OSL,
     OSL2,
-    PER_OCTAVE,
+    cell_begin,
 )
 
 type Floats = NDArray[np.float64]
@@ -120,6 +120,6 @@ def names(cuts: Cuts, of: str) -> list[str]:
     """The classes in words: `isl to 1447`, `isl 1448 to 5792`, `isl from 5793`."""
     if not cuts:
         return [ONE_CLASS]
-    begins = [int(np.ceil(2.0 ** (each / PER_OCTAVE))) for each in cuts]
+    begins = [cell_begin(each) for each in cuts]
     inner = [f"{of} {low} to {high - 1}" for low, high in pairwise(begins)]
     return [f"{of} to {begins[0] - 1}", *inner, f"{of} from {begins[-1]}"]

@@ -1,5 +1,7 @@
 """One pass over requests: what each step and each shape of request holds, in compiled loops."""
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,14 @@ def cell_table() -> _Ints:
     """The cell of each length below 2^16; longer ones are looked up by their upper bits."""
     lengths = np.maximum(1, np.arange(2**_TABLE_BITS))
     return np.floor(PER_OCTAVE * np.log2(lengths) + 1e-9).astype(np.int64)
+
+
+def cell_begin(cell: int) -> int:
+    """The least length in a cell."""
+    octaves = cell // PER_OCTAVE
+    if octaves >= _TABLE_BITS:
+        return cell_begin(cell - 8 * PER_OCTAVE) << 8
+    return ceil(float(2.0 ** (cell / PER_OCTAVE)) - 1e-9)
 
 
 @compiled

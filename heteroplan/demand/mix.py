@@ -30,7 +30,7 @@ class Mix:
     def __init__(self, shapes: Floats, max_error: float, has_cached: bool) -> None:
         self._by_hour = shapes
         self._all = Grid.of(shapes.sum(axis=0))
-        self._has_cached = has_cached
+        self.has_cached = has_cached
         self._cuts, self.error = classes.choose(self._all, max_error)
         self._names = classes.names(self._cuts, "new tokens" if has_cached else "isl")
         self._whole = [each for each in classes.shapes(self._all, self._cuts) if each is not None]
@@ -72,7 +72,7 @@ class Mix:
             max(1.0, found.isl),
             max(1.0, found.osl),
             found.cv,
-            min(_MOST_HITS, max(0.0, found.hit_rate)) if self._has_cached else None,
+            min(_MOST_HITS, max(0.0, found.hit_rate)) if self.has_cached else None,
             max(1.0, found.context),
             found.context_cv,
         )
@@ -101,11 +101,9 @@ def shaped(
     shapes, osl_cv = mix.shapes(hours)
     shapes = tilted(shapes, isl)
     whole = together(shapes)
-    fewer = 1.0
-    if whole.prefix_hit_rate is not None and whole.prefix_hit_rate < 1.0:
-        fewer = (1.0 - hit_rate) / (1.0 - whole.prefix_hit_rate)
     longer = isl / whole.isl, osl / whole.osl
-    return tuple(_scaled(each, *longer, fewer) for each in shapes), osl_cv
+    scaled = tuple(_scaled(each, *longer) for each in shapes)
+    return (_with_hits(scaled, hit_rate) if mix.has_cached else scaled), osl_cv
 
 
 def tilted(shapes: Sequence[StepShape], isl: float) -> tuple[StepShape, ...]:
@@ -135,12 +133,28 @@ def _shares(shares: Floats, lengths: Floats, tilt: float) -> Floats:
     return tilted_shares
 
 
-def _scaled(shape: StepShape, longer_in: float, longer_out: float, fewer_hits: float) -> StepShape:
-    """With lengths, context and cache misses times a factor."""
+def _scaled(shape: StepShape, longer_in: float, longer_out: float) -> StepShape:
+    """With lengths and context times a factor."""
     isl, osl = max(1.0, shape.isl * longer_in), max(1.0, shape.osl * longer_out)
-    context, hits = shape.context, shape.prefix_hit_rate
+    context = shape.context
     if context is not None:
         context *= (isl + osl / 2.0) / (shape.isl + shape.osl / 2.0)
-    if hits is not None:
-        hits = min(_MOST_HITS, max(0.0, 1.0 - (1.0 - hits) * fewer_hits))
-    return replace(shape, isl=isl, osl=osl, context=context, prefix_hit_rate=hits)
+    return replace(shape, isl=isl, osl=osl, context=context)
+
+
+def _with_hits(shapes: Sequence[StepShape], hit_rate: float) -> tuple[StepShape, ...]:
+    """Misses of all classes times one factor, up to all of their tokens, so that `hit_rate` is that
+
+    of all together.
+    """
+    tokens = np.array([each.share * each.isl for each in shapes])
+    misses = 1.0 - np.array([each.prefix_hit_rate or 0.0 for each in shapes])
+    low, high = 0.0, 1.0 / (1.0 - _MOST_HITS)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        missed = float(tokens @ np.minimum(1.0, misses * middle))
+        low, high = (middle, high) if missed < (1.0 - hit_rate) * tokens.sum() else (low, middle)
+    return tuple(
+        replace(each, prefix_hit_rate=min(_MOST_HITS, max(0.0, 1.0 - float(missed) * high)))
+        for each, missed in zip(shapes, misses, strict=True)
+    )

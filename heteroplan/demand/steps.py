@@ -146,9 +146,10 @@ class _Trace:
         def spread(amounts: _Floats) -> _Floats:
             """Each window's amount, evenly over its time, by step."""
             times = np.stack([begins_us, begins_us + lengths_us], axis=1).ravel()
-            sums = np.repeat(np.cumsum(np.nan_to_num(amounts)), 2)
-            sums[::2] -= np.nan_to_num(amounts)
-            return np.diff(np.interp(edges_us, times, sums))
+            sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts))])
+            by_edge = np.interp(edges_us, times, np.repeat(sums, 2)[1:-1])
+            by_step: _Floats = np.maximum(np.diff(by_edge), 0.0)
+            return by_step
 
         told = np.isfinite(windows.requests)
         cached = windows.cached_tokens

@@ -18,6 +18,8 @@ KINDS = ("alike", "weekend", "each")
 AUTO = "auto"
 FEWEST_DAYS = {"alike": 1, "weekend": 2, "each": 4}
 """Of each class, for the past to be asked whether it is one."""
+SURE = 1.65
+"""Of a normal number 5 % exceed it."""
 MOST_LEFT_OUT = 119
 """Days, the last ones, that are left out one at a time: 17 weeks."""
 FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_TOLD = 7, 21, 7
@@ -49,8 +51,8 @@ def classes_of(days: Sequence[date], kind: str) -> Ints:
 def chosen(values: Floats, days: Sequence[date], quantile: float) -> str:
     """The kind by which days that are left out, one at a time, are planned best.
 
-    By pinball loss at the quantile of `values` [day, interval]; a finer kind must gain more than a
-    standard error over days.
+    By pinball loss at the quantile of `values` [day, interval]; a finer kind must gain more than
+    `SURE` standard errors over days.
     """
     values, days = values[-MOST_LEFT_OUT:], days[-MOST_LEFT_OUT:]
     best, best_losses = KINDS[0], np.zeros(0)
@@ -62,7 +64,7 @@ def chosen(values: Floats, days: Sequence[date], quantile: float) -> str:
             continue
         losses = _losses(values, classes, quantile) if len(days) > 1 else np.zeros(1)
         gains = best_losses - losses if len(best_losses) else None
-        if gains is None or gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)):
+        if gains is None or gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(len(gains)):
             best, best_losses = kind, losses
     return best
 

@@ -1,5 +1,6 @@
 """A trace that a scenario names -> the demand of its horizon."""
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from heteroplan.demand.events import Event
 
 S_PER_DAY = 86_400
+_OPTION = re.compile(r"--([a-z-]+)")
+"""Of the command, which the scenario writes as a field."""
 
 
 def trace_demand(
@@ -37,17 +40,21 @@ def trace_demand(
     from heteroplan.demand.readers import expanded
 
     zone = ZoneInfo(horizon.timezone)
-    found = expanded([str(folder / name) for name in spec.trace])
-    for name in found:
-        try:
+    try:
+        found = expanded([str(folder / name) for name in spec.trace])
+        for name in found:
             files.mark(Path(name))
-        except UnreadableError as error:
-            raise InputError([InputProblem(shown(Path(name)), 0, "", "", str(error))]) from None
+    except InputError as error:
+        problems = [_of_file(document, field, spec, x.file, x.remedy) for x in error.problems]
+        raise InputError(problems) from None
+    except UnreadableError as error:
+        raise InputError([_of_file(document, field, spec, name, str(error))]) from None
     occurrences = events(spec.events, zone, document, (*field, "events"))
     try:
         curve = _curve(spec, [shown(Path(name)) for name in found], horizon, occurrences)
     except UsageError as error:
-        raise InputError([document.problem((*field, "trace"), str(error))]) from None
+        remedy = _OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
+        raise InputError([document.problem((*field, "trace"), remedy)]) from None
     return DemandSeries(
         int(curve.rows[0].start.timestamp()),
         curve.interval_s,
@@ -55,6 +62,14 @@ def trace_demand(
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
         curve.notes,
     )
+
+
+def _of_file(
+    document: Document, field: FieldPath, spec: TraceSpec, file: str, remedy: str
+) -> InputProblem:
+    """A problem of a trace, which is named where the field names several."""
+    named = remedy if [Path(file).name] == spec.trace else f"{shown(Path(file))}: {remedy}"
+    return document.problem((*field, "trace"), named)
 
 
 def events(

@@ -19,7 +19,8 @@ def batches(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(source.seekable())
+    # With pre_buffer all of the file would be held in memory.
+    file = pq.ParquetFile(source.seekable(), pre_buffer=False)
     present = {name: path for name, path in paths.items() if name in wanted and _has(file, path)}
     read = list(dict.fromkeys(".".join(path) for path in present.values()))
     row = 1

@@ -1,0 +1,156 @@
+"""Classes by hour of the week, and of an interval with token rates of its own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from heteroplan.demand import classes, counting
+from heteroplan.demand.history import history
+from heteroplan.demand.mix import LEAST_SHARE, Mix, mix_of, shaped
+from heteroplan.demand.shape import StepShape, together
+from heteroplan.demand.steps import Steps
+
+CUT = 40
+"""2^10 tokens: short prompts have fewer."""
+
+
+def mix(*hours: tuple[int, int, int], cached: int | None = None, cut: int = CUT) -> Mix:
+    """A mix of two classes: (hour of the week, prompts of 100 tokens, prompts of 4000)."""
+    shapes = np.zeros((counting.HOURS, 60, 20, counting.SUMS))
+    for hour, short, long in hours:
+        isl = np.repeat([100, 4000], [short, long])
+        hits = np.empty(0, np.int64) if cached is None else np.full(len(isl), cached, np.int64)
+        counting.count(
+            np.zeros(len(isl), np.int64), isl, np.full(len(isl), 10, np.int64), hits, 0, 1,
+            np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
+        )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classes, "choose", lambda grid, error: ((cut,), 0.01))
+        return Mix(shapes, 0.03, cached is not None)
+
+
+def shares(found: tuple[StepShape, ...]) -> list[float]:
+    return [each.share for each in found]
+
+
+def total(found: tuple[StepShape, ...], of: str) -> float:
+    return sum(each.share * getattr(each, of) for each in found)
+
+
+def test_an_hour_with_many_requests_has_its_own_classes() -> None:
+    """Hour 3 has 3000 short and 1000 long prompts, hour 4 the reverse."""
+    found = mix((3, 3000, 1000), (4, 1000, 3000))
+    assert shares(found.shapes([3])[0]) == pytest.approx([0.75, 0.25])
+    assert shares(found.shapes([4])[0]) == pytest.approx([0.25, 0.75])
+    assert shares(found.shapes([3, 4])[0]) == pytest.approx([0.5, 0.5])
+    assert [each.name for each in found.shapes([3])[0]] == ["isl to 1023", "isl from 1024"]
+    assert [each.isl for each in found.shapes([3])[0]] == [100, 4000]
+
+
+def test_hours_with_few_requests_take_those_of_the_whole_trace() -> None:
+    """Hour 5 has 1999 of 3999 requests, one short of enough; hour 9 has none."""
+    found = mix((3, 2000, 0), (5, 0, 1999))
+    whole = [2000 / 3999, 1999 / 3999]
+    for hours in ([5], [9]):
+        assert shares(found.shapes(hours)[0]) == pytest.approx(whole)
+
+
+def test_a_class_that_an_hour_does_not_have_keeps_a_little_share_and_its_usual_shape() -> None:
+    """Hour 3 has short prompts only: the long class has 1e-4 beside 1, made to sum to 1."""
+    short, long = mix((3, 3000, 0), (4, 0, 3000)).shapes([3])[0]
+    assert (long.share, long.isl, long.osl) == pytest.approx((LEAST_SHARE / 1.0001, 4000, 10))
+    assert short.share == pytest.approx(1 / 1.0001)
+
+
+def test_the_spread_of_outputs_is_that_of_all_requests() -> None:
+    assert mix((3, 3000, 1000)).shapes([3])[1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_cached_tokens_give_classes_of_new_tokens() -> None:
+    """50 tokens of each prompt are cached: half of 100, an 80th of 4000."""
+    found, _ = mix((3, 3000, 1000), cached=50).shapes([3])
+    assert [each.name for each in found] == ["new tokens to 1023", "new tokens from 1024"]
+    assert [each.prefix_hit_rate for each in found] == pytest.approx([0.5, 1 / 80])
+    assert [each.prefix_hit_rate for each in mix((3, 2, 2)).shapes([3])[0]] == [None, None]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(10, 20_000), st.floats(10, 1000), st.floats(1, 5000), st.integers(1, 4999))
+def test_an_interval_keeps_its_planned_tokens(
+    isl: float, osl: float, rounding: float, long: int
+) -> None:
+    """rps * isl is the planned rate of input tokens, so classes keep it, and that of outputs."""
+    usual = mix((3, 5000 - long, long))
+    found, _ = shaped(usual, [3], isl, osl, isl)
+    assume(all(each.isl > 1 and each.osl > 1 for each in found))
+    assert sum(shares(found)) == pytest.approx(1.0)
+    assert total(found, "isl") == pytest.approx(isl)
+    assert total(found, "osl") == pytest.approx(osl)
+    assert [each.name for each in found] == ["isl to 1023", "isl from 1024"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(200, 20_000), st.floats(0.01, 0.9))
+def test_an_interval_keeps_its_planned_cache_misses(isl: float, missed: float) -> None:
+    """Also where a class would have to miss more than all its tokens: the others miss more then."""
+    usual = mix((3, 3000, 1000), cached=50)
+    found, _ = shaped(usual, [3], isl, 10, missed * isl)
+    hits = [each.prefix_hit_rate or 0.0 for each in found]
+    computed = sum(s.share * s.isl * (1 - h) for s, h in zip(found, hits, strict=True))
+    assert computed == pytest.approx(missed * isl)
+    whole = together(found).prefix_hit_rate
+    assert whole == pytest.approx(1 - missed)
+
+
+def test_an_interval_as_usual_has_the_usual_classes() -> None:
+    """Mean isl (3 * 100 + 4000) / 4 = 1075."""
+    usual = mix((3, 3000, 1000))
+    found, _ = shaped(usual, [3], 1075, 10, 1075)
+    for one, other in zip(found, usual.shapes([3])[0], strict=True):
+        assert one.share == pytest.approx(other.share)
+        for name in ("isl", "osl", "isl_cv", "context", "context_cv"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9)
+
+
+def test_longer_outputs_make_the_context_longer_by_half_of_them() -> None:
+    """Of 4000 + 10 tokens context is 4005; with outputs of 1010 it is 4000 + 505."""
+    usual = mix((3, 3000, 1000))
+    found, _ = shaped(usual, [3], 1075, 1010, 1075)
+    assert [each.osl for each in found] == pytest.approx([1010, 1010])
+    assert found[1].context == pytest.approx(4000 + 505)
+
+
+def test_without_classes_there_is_one_of_the_mean_lengths() -> None:
+    """300 of 400 input tokens are missed: a hit rate of 0.25."""
+    assert shaped(None, [0], 400, 20, 300) == (
+        (StepShape("default", 1.0, 400, 20, None, 0.25),),
+        None,
+    )
+    assert shaped(None, [0], 400, 20, 400)[0][0].prefix_hit_rate is None
+
+
+def steps_with(shapes: NDArray[np.float64] | None, with_lengths: int) -> Steps:
+    counts = np.zeros((24, counting.COUNTS))
+    counts[:, counting.REQUESTS] = 1
+    counts[:, counting.WITH_LENGTHS] = with_lengths
+    start_us = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * 1_000_000
+    return Steps(start_us, 3600, counts, np.ones(24, np.bool_), shapes, False, 0, ())
+
+
+def test_traces_that_tell_no_requests_or_no_lengths_have_no_mix() -> None:
+    zone = ZoneInfo("UTC")
+    assert mix_of(history(steps_with(None, 1), zone), 0.03) is None
+    nothing = np.zeros((counting.HOURS, 4, 4, counting.SUMS))
+    assert mix_of(history(steps_with(nothing, 0), zone), 0.03) is None
+    one = replace(steps_with(nothing.copy(), 1))
+    assert one.shapes is not None
+    one.shapes[0, 2, 2] = [5, 10, 10, 20, 20, 20, 10]
+    found = mix_of(history(one, zone), 1.0)
+    assert found is not None
+    assert [each.name for each in found.shapes([0])[0]] == ["default"]

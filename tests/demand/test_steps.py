@@ -1,0 +1,307 @@
+"""Steps of a trace against plain Python loops over its requests and windows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heteroplan.demand import counting
+from heteroplan.demand.clock import EPOCH, US_PER_S
+from heteroplan.demand.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
+from heteroplan.demand.readers import READERS, Reader
+from heteroplan.demand.readers.requests import Requests, Windows
+from heteroplan.demand.steps import Steps, TraceOptions, read_steps
+from heteroplan.errors import InputError, UsageError
+
+STEP_S = 900
+STEP_US = STEP_S * US_PER_S
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOON_US = (NOON - EPOCH).days * 86_400 * US_PER_S + 12 * 3600 * US_PER_S
+NAN = float("nan")
+
+type Row = tuple[int, int, int, int]
+"""Microseconds, input, output and cached tokens of a request."""
+
+
+def cell(tokens: int) -> int:
+    """The greatest c with 2^(c / 4) <= tokens, so 2^c <= tokens^4: exact in whole numbers."""
+    return int(max(1, tokens) ** 4).bit_length() - 1
+
+
+def requests(rows: Sequence[Row], *, cached: bool = True) -> Requests:
+    columns = np.array(rows, np.int64).reshape(-1, 4).T
+    return Requests(columns[0], columns[1], columns[2], columns[3] if cached else None)
+
+
+def read(*chunks: Requests, zone: ZoneInfo = BERLIN, dated: bool = True) -> Steps:
+    """Steps of a trace whose reader streams `chunks`."""
+    reader = Reader(lambda head: False, dated, "", requests=lambda source, asked: iter(chunks))
+    return of_reader(reader, zone)
+
+
+def read_windows(windows: Windows, zone: ZoneInfo = BERLIN) -> Steps:
+    reader = Reader(lambda head: False, True, "", windows=lambda sources, asked: windows)
+    return of_reader(reader, zone)
+
+
+def of_reader(reader: Reader, zone: ZoneInfo) -> Steps:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(READERS, "fake", reader)
+        return read_steps([__file__], TraceOptions(STEP_S, zone, zone, "fake"))
+
+
+def windows(
+    starts_s: Sequence[int], length_s: int, amounts: Sequence[float], **others: np.ndarray
+) -> Windows:
+    """Windows from `NOON` on, of requests with 100 + 10 tokens each."""
+    start_us = NOON_US + np.array(starts_s, np.int64) * US_PER_S
+    came = np.array(amounts, float)
+    end_us = start_us + length_s * US_PER_S
+    return Windows(start_us, end_us, came, came, 100 * came, 10 * came, **others)
+
+
+def amounts_from_noon(steps: Steps, column: int) -> list[float]:
+    """Noon UTC is 13:00 in Berlin: step 52 of the day."""
+    assert steps.start_us == NOON_US - 13 * 3600 * US_PER_S
+    return [float(each) for each in steps.counts[52:, column]]
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 8 * STEP_US - 1),
+        st.integers(-1, 65_535),
+        st.integers(-1, 65_535),
+        st.integers(-1, 70_000),
+    ),
+    max_size=30,
+)
+
+
+def test_cells_are_quarters_of_octaves() -> None:
+    """Against whole-number arithmetic, for each length of the table; 0 is held to be 1."""
+    assert counting.cell_table().tolist() == [cell(tokens) for tokens in range(2**16)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=ROWS,
+    hours=st.lists(st.integers(0, 2), min_size=8, max_size=8),
+    has_cached=st.booleans(),
+    cut=st.integers(0, 30),
+    order=st.randoms(use_true_random=False),
+)
+def test_counts_and_sums_are_those_of_a_plain_loop(
+    rows: list[Row], hours: list[int], has_cached: bool, cut: int, order: object
+) -> None:
+    """Whatever the chunks and their order. Sums are of whole numbers below 2^53, so exact.
+
+    Unknown lengths count as requests alone; cached tokens are at most isl - 1; the last cell of a
+    grid of 20 x 16 takes what is longer.
+    """
+    start_us = 7 * STEP_US
+    steps, shapes = np.zeros((8, counting.COUNTS)), np.zeros((3, 20, 16, counting.SUMS))
+    shuffled = list(rows)
+    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    for part in (shuffled[:cut], shuffled[cut:]):
+        arrival_us, isl, osl, cached = np.array(part, np.int64).reshape(-1, 4).T.copy()
+        counting.count(
+            arrival_us + start_us,
+            isl,
+            osl,
+            cached if has_cached else np.empty(0, np.int64),
+            start_us,
+            STEP_US,
+            np.array(hours, np.int64),
+            counting.cell_table(),
+            steps,
+            shapes,
+        )
+    per_step: dict[tuple[int, int], int] = defaultdict(int)
+    per_cell: dict[tuple[int, int, int, int], int] = defaultdict(int)
+    for arrival_us_, isl_, osl_, cached_ in rows:
+        step = arrival_us_ // STEP_US
+        per_step[step, REQUESTS] += 1
+        if isl_ < 0 or osl_ < 0:
+            continue
+        hits = max(0, min(cached_, isl_ - 1)) if has_cached else 0
+        new = isl_ - hits
+        told = {WITH_LENGTHS: 1, INPUT: isl_, OUTPUT: osl_, CACHED: hits}
+        for column, amount in told.items():
+            per_step[step, column] += amount
+        where = hours[step], min(cell(new), 19), min(cell(osl_), 15)
+        sums = (1, new, osl_, new**2, isl_ * osl_, osl_**2, isl_)
+        for column, amount in enumerate(sums):
+            per_cell[(*where, column)] += amount
+    assert {k: v for k, v in np.ndenumerate(steps) if v} == {k: v for k, v in per_step.items() if v}
+    assert {k: v for k, v in np.ndenumerate(shapes) if v} == {
+        k: v for k, v in per_cell.items() if v
+    }
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(65_536, 2**22), min_size=2, max_size=10))
+def test_long_requests_lie_in_their_cell_or_just_below(lengths: list[int]) -> None:
+    """They are looked up by their upper bits, so that one at the very edge may fall below it; what
+    is longer never comes before what is shorter."""
+    shapes = np.zeros((1, 100, 1, counting.SUMS))
+    found = []
+    for tokens in sorted(lengths):
+        one, before = np.array([tokens], np.int64), shapes[0, :, 0, 0].copy()
+        counting.count(
+            np.zeros(1, np.int64), one, np.ones(1, np.int64), np.empty(0, np.int64), 0, STEP_US,
+            np.zeros(1, np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
+        )  # fmt: skip
+        found.append(int(np.flatnonzero(shapes[0, :, 0, 0] - before)[0]))
+    assert found == sorted(found)
+    for got, tokens in zip(found, sorted(lengths), strict=True):
+        assert cell(tokens - 256) <= got <= cell(tokens)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(-5 * 86_400, 5 * 86_400).map(lambda s: NOON_US + s * US_PER_S),
+            st.integers(-1, 5000),
+            st.integers(-1, 500),
+            st.integers(0, 6000),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    cut=st.integers(1, 12),
+)
+def test_a_trace_is_counted_whatever_its_order(rows: list[Row], cut: int) -> None:
+    """Each request lies in the step of its moment, also before the first one's midnight, and its
+    shape in the hour of the week that Berlin's clocks show (an hour ahead of UTC in November)."""
+    chunks = [requests(part) for part in (rows[:cut], rows[cut:]) if part]
+    steps = read(*chunks)
+    assert steps.shapes is not None
+    assert steps.has_cached
+    came = Counter((row[0] - steps.start_us) // STEP_US for row in rows)
+    found = {i: n for i, n in enumerate(steps.counts[:, REQUESTS].tolist()) if n}
+    assert found == dict(came)
+    assert datetime.fromtimestamp(steps.start_us / 1e6, BERLIN).strftime("%H:%M") == "00:00"
+    hours: Counter[int] = Counter()
+    for arrival_us, isl, osl, _ in rows:
+        if isl >= 0 and osl >= 0:
+            local = datetime.fromtimestamp(arrival_us / 1e6, BERLIN)
+            hours[local.weekday() * 24 + local.hour] += 1
+    by_hour = steps.shapes[..., counting.COUNT].sum(axis=(1, 2))
+    assert {hour: n for hour, n in enumerate(by_hour.tolist()) if n} == dict(hours)
+    once = read(requests(sorted(rows)))
+    shift = (once.start_us - steps.start_us) // STEP_US
+    np.testing.assert_array_equal(steps.counts[shift:], once.counts)
+    np.testing.assert_array_equal(steps.known[shift:], once.known)
+    assert not steps.known[:shift].any()
+
+
+def test_cached_tokens_are_told_only_where_all_chunks_tell_them() -> None:
+    row = (NOON_US, 100, 10, 50)
+    assert read(requests([row]), requests([row])).has_cached
+    assert not read(requests([row]), requests([row], cached=False)).has_cached
+
+
+def test_steps_before_the_first_request_and_cut_ones_are_unknown() -> None:
+    """A request a minute from 12:10 to 12:50: of 12:00, 12:15, 12:30 and 12:45 the inner two."""
+    rows = [(NOON_US + m * 60 * US_PER_S, 100, 10, 0) for m in range(10, 51)]
+    steps = read(requests(rows))
+    assert np.flatnonzero(steps.known).tolist() == [53, 54]
+    assert amounts_from_noon(steps, REQUESTS) == [5, 15, 15, 6]
+
+
+def test_a_step_that_is_quiet_at_its_end_may_be_whole() -> None:
+    """Every 200 s: 15 gaps of the mean fit into an hour, and less than five are missing."""
+    rows = [(NOON_US + s * US_PER_S, 100, 10, 0) for s in range(0, 3600, 200)]
+    assert read(requests(rows)).known[52:].all()
+
+
+def test_a_trace_inside_one_step_is_kept() -> None:
+    rows = [(NOON_US + s * US_PER_S, 100, 10, 0) for s in range(300, 400, 10)]
+    steps = read(requests(rows))
+    assert np.flatnonzero(steps.known).tolist() == [52]
+    assert steps.notes[-1] == "the trace covers no whole 900 s: its rates are low"
+
+
+def test_no_requests_and_no_windows_are_problems() -> None:
+    for nothing in (lambda: read(requests([])), lambda: read_windows(windows([], 900, []))):
+        with pytest.raises(InputError, match="holds no"):
+            nothing()
+
+
+def test_a_trace_without_dates_needs_a_start() -> None:
+    with pytest.raises(UsageError, match="knows no date"):
+        read(requests([(5, 1, 1, 0)]), dated=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    offset_s=st.integers(0, 3600),
+    length_s=st.sampled_from([60, 600, 700, 900, 1300, 3600]),
+    amounts=st.lists(st.integers(0, 1000), min_size=2, max_size=20),
+    data=st.data(),
+)
+def test_windows_are_spread_over_steps_second_by_second(
+    offset_s: int, length_s: int, amounts: list[int], data: st.DataObject
+) -> None:
+    """Against a loop that gives each second its part; windows may lack. Totals are kept, and a step
+    is known where all its seconds are."""
+    kept = data.draw(st.lists(st.booleans(), min_size=len(amounts), max_size=len(amounts)))
+    kept[0] = True
+    starts = [offset_s + i * length_s for i, keep in enumerate(kept) if keep]
+    given_ = [amount for amount, keep in zip(amounts, kept, strict=True) if keep]
+    steps = read_windows(windows(starts, length_s, given_))
+    expected: dict[int, float] = defaultdict(float)
+    seconds: Counter[int] = Counter()
+    for start, amount in zip(starts, given_, strict=True):
+        for second in range(start, start + length_s):
+            expected[second // STEP_S] += amount / length_s
+            seconds[second // STEP_S] += 1
+    size = len(steps.counts) - 52
+    wanted = [expected[i] for i in range(size)]
+    assert amounts_from_noon(steps, REQUESTS) == pytest.approx(wanted, abs=1e-6)
+    assert amounts_from_noon(steps, INPUT) == pytest.approx([100 * w for w in wanted], abs=1e-4)
+    assert steps.counts[:, OUTPUT].sum() == pytest.approx(10 * sum(given_))
+    assert steps.known[:52].sum() == 0
+    assert steps.known[52:].tolist() == [seconds[i] == STEP_S for i in range(size)]
+    assert (steps.shapes, steps.window_s, steps.has_cached) == (None, length_s, False)
+
+
+def test_windows_that_are_not_told_are_unknown_and_hold_nothing() -> None:
+    """Quarters with 9, unknown and 9 requests: the middle one is unknown."""
+    steps = read_windows(windows([0, 900, 1800], 900, [9, NAN, 9]))
+    assert steps.known[52:].tolist() == [True, False, True]
+    assert amounts_from_noon(steps, REQUESTS) == [9, 0, 9]
+    assert steps.notes == ("3 windows of 900 s",)
+
+
+def test_cached_tokens_of_windows_are_spread_as_well() -> None:
+    """Half an hour with 600 cached tokens: 300 in each quarter."""
+    told = windows([0], 1800, [12], cached_tokens=np.array([600.0]))
+    steps = read_windows(told)
+    assert steps.has_cached
+    assert amounts_from_noon(steps, CACHED) == [300, 300]
+
+
+def test_steps_begin_at_the_local_midnight_of_the_first_request() -> None:
+    """Noon UTC on 25 November is 17:45 in Kathmandu: midnight came 17:45 h before."""
+    zone = ZoneInfo("Asia/Kathmandu")
+    steps = read(requests([(NOON_US, 1, 1, 0)]), zone=zone)
+    first = datetime.fromtimestamp(steps.start_us / 1e6, zone)
+    assert (first.date(), NOON - first) == (date(2026, 11, 25), NOON - first)
+    assert NOON_US - steps.start_us == (17 * 60 + 45) * 60 * US_PER_S
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 1 / 3, 977.7]), min_size=2, max_size=40))
+def test_idle_windows_are_idle_to_the_last_digit(amounts: list[float]) -> None:
+    """Nothing of the windows before is left over in them."""
+    starts = [i * STEP_S for i in range(len(amounts))]
+    came = amounts_from_noon(read_windows(windows(starts, STEP_S, amounts)), REQUESTS)
+    assert [each == 0.0 for each in came[: len(amounts)]] == [each == 0.0 for each in amounts]
+    assert min(came) >= 0.0

@@ -1,0 +1,321 @@
+"""Scenarios that name a trace: the demand of the horizon's days is made when they are loaded."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heteroplan import pipeline
+from heteroplan.entities.workload import Workload
+from heteroplan.errors import InputError
+from tests.demand.traces import hourly, steady
+from tests.scenario_files import ScenarioFiles
+
+DEMAND = "scenario.yaml: workloads[0].demand"
+
+
+def traced(
+    files: ScenarioFiles, days: Iterable[Iterable[int]] = ([4] * 24,) * 3, **options: Any
+) -> ScenarioFiles:
+    """Demand of traces/demand.csv, from Monday 2 November 2026 on; Monday 9th is planned."""
+    (files.folder / "traces").mkdir(exist_ok=True)
+    hourly(files.folder / "traces", days)
+    return with_demand(files, **{"trace": "traces/demand.csv", **options})
+
+
+def with_demand(files: ScenarioFiles, **options: Any) -> ScenarioFiles:
+    files.workload["demand"] = {"max_class_error": 1.0, **options}
+    files.workload.pop("requests", None)
+    files.scenario["horizon"] = {"start": "2026-11-09", "interval": "1h"}
+    return files
+
+
+def planned(files: ScenarioFiles) -> Workload:
+    (workload,) = files.load().scenario.workloads
+    return workload
+
+
+def rates(files: ScenarioFiles) -> list[float]:
+    return [interval.rps for interval in planned(files).demand]
+
+
+def test_the_days_of_the_horizon_are_planned_from_the_trace(files: ScenarioFiles) -> None:
+    """Five equal days of 100 + 10 tokens a request."""
+    day = [1 + hour for hour in range(24)]
+    workload = planned(traced(files, [day] * 5))
+    assert [interval.rps for interval in workload.demand] == pytest.approx(day)
+    (shape,) = workload.demand[0].classes
+    assert (shape.share, shape.isl, shape.osl) == pytest.approx((1.0, 100, 10))
+
+
+def test_the_quantile_is_that_of_the_scenario(files: ScenarioFiles) -> None:
+    """Days of 10 and 20: the median 15; the greatest 15 * (1 + 1 / sqrt(3)) (see `season`)."""
+    days = [[10] * 24, [20] * 24]
+    assert rates(traced(files, days, quantile=0.5)) == pytest.approx([15] * 24)
+    assert rates(traced(files, days, quantile=1.0)) == pytest.approx([15 * (1 + 3**-0.5)] * 24)
+
+
+def test_growth_and_headroom_multiply(files: ScenarioFiles) -> None:
+    files.workload["headroom"] = 0.5
+    assert rates(traced(files, growth=1.2)) == pytest.approx([4 * 1.2 * 1.5] * 24)
+
+
+def test_events_of_the_past_and_of_the_horizon(files: ScenarioFiles) -> None:
+    """A sale tripled Tuesday, and comes again on the planned day from noon on."""
+    sale = {"name": "sale", "multiplier": 3}
+    events = [
+        sale | {"start": "2026-11-03", "end": "2026-11-04"},
+        sale | {"start": "2026-11-09T12:00", "end": "2026-11-10"},
+    ]
+    days = [[4] * 24, [12] * 24, [4] * 24]
+    assert rates(traced(files, days, events=events)) == pytest.approx([4] * 12 + [12] * 12)
+
+
+def test_weekdays_may_be_told(files: ScenarioFiles) -> None:
+    """One week of 10 on workdays and 2 on weekends: planned is a Monday."""
+    days = [[10] * 24] * 5 + [[2] * 24] * 2
+    assert rates(traced(files, days, weekdays="weekend")) == pytest.approx([10] * 24)
+    assert rates(traced(files, days, weekdays="alike"))[0] != pytest.approx(10)
+
+
+def test_stamps_may_be_of_another_zone_than_the_horizon(files: ScenarioFiles) -> None:
+    """00:00 in UTC is 08:00 in Singapore: the hour with 9 is there at 8."""
+    traced(files, [[9, *[1] * 23]] * 3, trace_timezone="UTC")
+    files.scenario["horizon"]["timezone"] = "Asia/Singapore"
+    assert rates(files).index(max(rates(files))) == 8
+
+
+def test_a_trace_of_requests_gives_their_classes(files: ScenarioFiles) -> None:
+    """Two days of a request a minute, named by a glob; the busiest 5 minutes have 5 in 300 s."""
+    steady(files.folder, first="2026-11-02T00:00:00", seconds=86_400, name="a1.csv")
+    steady(files.folder, first="2026-11-03T00:00:00", seconds=86_400, name="a2.csv")
+    workload = planned(with_demand(files, trace="a?.csv"))
+    assert [each.rps for each in workload.demand] == pytest.approx([1 / 60] * 24)
+    (shape,) = workload.demand[0].classes
+    assert shape.name == "default"
+    assert (shape.isl, shape.osl) == pytest.approx((100, 10))
+    assert (shape.isl_cv, shape.context) == (pytest.approx(0.0, abs=1e-6), pytest.approx(105))
+    other = with_demand(files, trace=["a1.csv", "a2.csv"])
+    assert rates(other) == pytest.approx([1 / 60] * 24)
+
+
+def test_columns_and_a_start_are_passed_on(files: ScenarioFiles) -> None:
+    """Seconds since a start that only the scenario tells; a day of a request a minute."""
+    rows = "".join(f"{s},100,10\n" for s in range(0, 86_400, 60))
+    (files.folder / "t.csv").write_text("when,prompt,answer\n" + rows)
+    named = {"timestamp_s": "when", "isl": "prompt", "osl": "answer"}
+    traced_ = with_demand(files, trace="t.csv", map=named, start="2026-11-02")
+    assert rates(traced_) == pytest.approx([1 / 60] * 24)
+    del files.workload["demand"]["start"]
+    assert files.problems() == [
+        f"{DEMAND}.trace: t.csv: the trace knows no date; say when it starts "
+        "(start 2026-11-23T00:00)"
+    ]
+
+
+def test_the_length_of_the_busiest_piece_is_passed_on(files: ScenarioFiles) -> None:
+    """A burst of 60 more requests in the first 5 minutes of hour 8: 65 / 300 s, or 120 / 3600."""
+    stamps = [f"2026-11-02T{m // 60:02d}:{m % 60:02d}:00" for m in range(1440)]
+    stamps += [f"2026-11-02T08:{s // 60:02d}:{s % 60:02d}" for s in range(0, 300, 5)]
+    rows = [f"{stamp},100,10" for stamp in stamps]
+    (files.folder / "t.csv").write_text(
+        "\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *rows])
+    )
+    assert rates(with_demand(files, trace="t.csv"))[8] == pytest.approx(65 / 300)
+    assert rates(with_demand(files, trace="t.csv", peak="1h"))[8] == pytest.approx(120 / 3600)
+
+
+def test_prefix_cache_is_passed_on(files: ScenarioFiles) -> None:
+    """Mooncake's blocks: every request holds the same two of 512 tokens, and 24 more tokens."""
+    rows = [
+        f'{{"timestamp": {60_000 * m}, "input_length": 1048, "output_length": 10, '
+        f'"hash_ids": [1, 2, {m + 3}]}}'
+        for m in range(1440)
+    ]
+    (files.folder / "m.jsonl").write_text("\n".join(rows))
+    given = {"trace": "m.jsonl", "start": "2026-11-02"}
+    (shape,) = planned(with_demand(files, **given)).demand[5].classes
+    assert shape.prefix_hit_rate == 0.0
+    (shape,) = planned(with_demand(files, **given, prefix_cache=10_000)).demand[5].classes
+    assert shape.prefix_hit_rate == pytest.approx(1024 / 1048, rel=1e-3)
+    assert shape.isl == pytest.approx(1048)
+
+
+def test_requests_beside_a_trace_say_what_it_does_not(files: ScenarioFiles) -> None:
+    """Lengths are the trace's, the hit rate and the spread the scenario's."""
+    traced(files)
+    files.workload["requests"] = {"isl": 7, "osl": 7, "prefix_hit_rate": 0.25, "isl_cv": 0.5}
+    (shape,) = planned(files).demand[0].classes
+    assert (shape.isl, shape.osl) == pytest.approx((100, 10))
+    assert (shape.prefix_hit_rate, shape.isl_cv) == (0.25, 0.5)
+
+
+def test_a_trace_without_lengths_needs_requests(files: ScenarioFiles) -> None:
+    rows = [f"2026-11-0{d}T{h:02d}:00,4" for d in (2, 3) for h in range(24)]
+    (files.folder / "r.csv").write_text("\n".join(["interval_start,rps", *rows]))
+    with_demand(files, trace="r.csv")
+    (problem,) = files.problems()
+    assert problem.endswith(
+        "the trace tells no lengths; give the shape of the requests (requests:)"
+    )
+    files.workload["requests"] = {"isl": 1000, "osl": 200}
+    (shape,) = planned(files).demand[0].classes
+    assert (shape.isl, shape.osl) == (1000, 200)
+
+
+def test_what_the_trace_holds_counts_among_the_inputs(files: ScenarioFiles) -> None:
+    """Two traces of the same plan, one of them with a space more; and the same one again."""
+    traced(files)
+    path = files.folder / "traces/demand.csv"
+    one, again = (files.load().scenario.inputs_sha256 for _ in range(2))
+    path.write_text(path.read_text().replace(",4,", ", 4,", 1))
+    other = files.load().scenario
+    assert one == again != other.inputs_sha256
+    assert other.workloads[0].demand[0].rps == pytest.approx(4)
+
+
+def test_paths_are_of_the_scenarios_folder(
+    files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    traced(files)
+    monkeypatch.chdir(elsewhere)
+    assert rates(files) == pytest.approx([4] * 24)
+    with_demand(files, trace="elsewhere/none.csv")
+    (problem,) = files.problems()
+    assert problem.endswith(
+        ".demand.trace: elsewhere/none.csv: none.csv: cannot be read: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("horizon", "hours"),
+    [
+        ({"start": "2027-03-27", "days": 2}, 47),
+        ({"start": "2027-10-30", "days": 2}, 49),
+        ({"start": "2027-10-31T06:00", "intervals": 30}, 30),
+    ],
+)
+def test_horizons_over_a_change_of_clocks(
+    files: ScenarioFiles, horizon: dict[str, Any], hours: int
+) -> None:
+    """Berlin: each interval has the rate of its hour by the wall clock."""
+    traced(files, [range(1, 25)] * 3)
+    files.scenario["horizon"] = {**horizon, "interval": "1h", "timezone": "Europe/Berlin"}
+    scenario = files.load().scenario
+    starts = scenario.horizon.boundaries()[:-1]
+    assert len(starts) == hours
+    found = [interval.rps for interval in scenario.workloads[0].demand]
+    assert found == pytest.approx([start.hour + 1 for start in starts])
+
+
+def test_a_horizon_may_begin_within_a_day(files: ScenarioFiles) -> None:
+    traced(files, [range(1, 25)] * 3)
+    files.scenario["horizon"] = {"start": "2026-11-09T20:00", "intervals": 8, "interval": "1h"}
+    assert rates(files) == pytest.approx([21, 22, 23, 24, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"quantile": 1.5}, f"{DEMAND}.quantile: 1.5: must be at most 1 (Of like intervals of the "
+                            "past: 0.95 covers 95 % of them)"),
+        ({"quantil": 0.5}, f"{DEMAND}.quantil: 0.5: unknown key; did you mean 'quantile'?"),
+        ({"growth": 0}, f"{DEMAND}.growth: 0: must be greater than 0 (Multiplies all rates)"),
+        ({"weekdays": "none"}, f"{DEMAND}.weekdays: none: must be 'auto', 'alike', 'weekend' or "
+                               "'each'"),
+        ({"peak": 5}, f"{DEMAND}.peak: 5: has no unit; write 5min (or s, h, d)"),
+        ({"trace": []}, f"{DEMAND}.trace: []: too few entries; at least 1 (Trace files or globs, "
+                        "relative to the scenario's folder)"),
+        ({"prefix_cache": -1}, f"{DEMAND}.prefix_cache: -1: must be at least 0 (Prefix cache "
+                               "[tokens of KV], where the trace tells blocks)"),
+        ({"start": "soon"}, f"{DEMAND}.start: soon: not a date or time; write 2026-11-23 or "
+                            "2026-11-23T06:00"),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_told_with_their_field(
+    files: ScenarioFiles, changes: dict[str, Any], expected: str
+) -> None:
+    assert traced(files, **changes).problems() == [expected]
+
+
+def test_files_that_are_missing(files: ScenarioFiles) -> None:
+    assert with_demand(files, trace="none.csv").problems() == [
+        f"{DEMAND}.trace: none.csv: cannot be read: No such file or directory"
+    ]
+    (problem,) = with_demand(files, trace="*.parquet").problems()
+    assert problem.endswith("*.parquet: matches no file")
+
+
+def test_a_bad_row_of_a_trace_is_told_with_its_line(files: ScenarioFiles) -> None:
+    (files.folder / "t.csv").write_text("interval_start,rps\n2026-11-02,1\n2026-11-03,x\n")
+    with_demand(files, trace="t.csv").write()
+    with pytest.raises(InputError, match=r"^t.csv:3: rps: x: not a number$"):
+        files.load()
+
+
+def test_a_trace_that_does_not_reach_round_the_day(files: ScenarioFiles) -> None:
+    rows = [f"2026-11-02T{h:02d}:00,4,100,10" for h in range(8, 18)]
+    (files.folder / "t.csv").write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
+    assert with_demand(files, trace="t.csv").problems() == [
+        f"{DEMAND}.trace: t.csv: the trace tells nothing of 14.0 h of the day; give a trace that "
+        "reaches round the day"
+    ]
+
+
+def test_the_problem_of_a_trace_has_the_line_of_its_field(files: ScenarioFiles) -> None:
+    traced(files)
+    files.scenario["horizon"] = {"start": "2026-11-09", "intervals": 3, "interval": "7h"}
+    with pytest.raises(InputError) as caught:
+        files.load()
+    (problem,) = caught.value.problems
+    lines = (files.folder / "scenario.yaml").read_text().splitlines()
+    assert lines[problem.line - 1].strip() == "trace: traces/demand.csv"
+    assert str(replace(problem, line=0)) == (
+        f"{DEMAND}.trace: traces/demand.csv: a trace needs a horizon whose interval divides the "
+        "day, 25200 s does not"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2026-11-09", "2026-11-09", "end: '2026-11-09': not after start"),
+        ("2027-03-28T02:30", "2027-03-29", "start: 2027-03-28T02:30: does not exist in "),
+    ],
+)
+def test_events_that_cannot_be(files: ScenarioFiles, start: str, end: str, expected: str) -> None:
+    traced(files, events=[{"name": "a", "start": start, "end": end, "multiplier": 2}])
+    files.scenario["horizon"]["timezone"] = "Europe/Berlin"
+    (problem,) = files.problems()
+    assert problem.replace("'", "").startswith(f"{DEMAND}.events[0].{expected}".replace("'", ""))
+
+
+def test_classes_beside_a_trace_are_a_problem(files: ScenarioFiles) -> None:
+    traced(files)
+    files.workload["classes"] = [{"name": "a", "share": 1, "isl": 10, "osl": 10}]
+    (problem,) = files.problems()
+    assert problem.endswith("the trace tells the requests; leave classes out")
+
+
+def test_two_workloads_may_share_a_trace(files: ScenarioFiles) -> None:
+    traced(files)
+    files.scenario["workloads"].append(files.workload | {"name": "other"})
+    first, second = files.load().scenario.workloads
+    assert first.demand == second.demand
+
+
+def test_a_trace_planned_by_the_scenario_is_as_the_demand_command_plans_it(
+    files: ScenarioFiles,
+) -> None:
+    days = [[3 + (hour * 7 + i * 5) % 11 for hour in range(24)] for i in range(9)]
+    found = rates(traced(files, days, quantile=0.9))
+    curve = pipeline.demand(
+        ["traces/demand.csv"], interval_s=3600, quantile=0.9, first_day=date(2026, 11, 9)
+    ).curve
+    assert found == pytest.approx([row.rps for row in curve.rows])
+    assert curve.rows[0].start == datetime.fromisoformat("2026-11-09T00:00+00:00")
