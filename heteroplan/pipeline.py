@@ -8,38 +8,56 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Engine, Role
 from heteroplan.errors import (
     ExitCode,
     HeteroplanError,
-    InputError,
-    InputProblem,
     NoPlanError,
     UsageError,
 )
+from heteroplan.measuring import (
+    DemandResult,
+    FitResult,
+    demand,
+    fit,
+    fit_doubts,
+    fit_modelled,
+    profile,
+    replicas,
+)
 
 if TYPE_CHECKING:
-    from heteroplan.demand.backtest import Backtest
-    from heteroplan.demand.curve import Curve
-    from heteroplan.entities.capacity import OperatingPoint
     from heteroplan.entities.plan import Plan
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.check_report import CheckRow
     from heteroplan.outputs.explanation import Explanation
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.outputs.solve_trace import SolveTrace
-    from heteroplan.profiles.fit import Within
-    from heteroplan.profiles.fitted import Fitted
-    from heteroplan.profiles.readers.reading import Given, Reading
-    from heteroplan.profiles.replica import Asked
-    from heteroplan.profiles.report import Wanted
+
+__all__ = [
+    "CheckResult",
+    "DemandResult",
+    "FitResult",
+    "check",
+    "demand",
+    "explain",
+    "export",
+    "fit",
+    "fit_doubts",
+    "fit_modelled",
+    "load",
+    "plan",
+    "profile",
+    "replicas",
+    "schema",
+    "write",
+    "write_plan",
+]
 
 type Stop = Callable[[], bool]
 """True when a solve should end with the best plan so far."""
@@ -215,203 +233,6 @@ def explain(source: str, *, workload: str | None = None) -> "Explanation":
     from heteroplan.outputs.plan_json import read_plan
 
     return explain(read_plan(source), workload)
-
-
-@dataclass(frozen=True, slots=True)
-class DemandResult:
-    """What `demand` made of traces."""
-
-    curve: "Curve"
-    backtest: "Backtest | None"
-    """None where it was not asked for."""
-
-
-def demand(
-    traces: Sequence[str],
-    *,
-    format: str | None = None,  # noqa: A002
-    columns: Mapping[str, str] | None = None,
-    interval_s: int = 900,
-    peak_s: int = 300,
-    timezone: str = "UTC",
-    trace_timezone: str | None = None,
-    start: datetime | None = None,
-    quantile: float | None = 0.95,
-    growth: float = 1.0,
-    weekdays: str = "auto",
-    events: str | None = None,
-    first_day: date | None = None,
-    days: int = 1,
-    prefix_cache_tokens: int | None = None,
-    max_class_error: float = 0.03,
-    backtest: bool = False,
-    held_back_days: int | None = None,
-) -> DemandResult:
-    """The demand that `traces` (paths, globs, `-`) let expect; see `demand.curve`.
-
-    `columns` are our names -> theirs, `events` is the path of a YAML file of calendar overrides.
-    Raises InputError for files and UsageError for options that do not fit.
-    """
-    from heteroplan.demand.backtest import backtested
-    from heteroplan.demand.curve import CurveOptions, past, planned, step_of, zone_of
-    from heteroplan.demand.steps import TraceOptions
-    from heteroplan.inputs.trace_demand import read_events
-
-    zone = zone_of(timezone)
-    options = CurveOptions(
-        interval_s=interval_s,
-        quantile=quantile,
-        growth=growth,
-        weekdays=weekdays,
-        events=() if events is None else read_events(events, zone),
-        first_day=first_day,
-        days=days,
-        max_class_error=max_class_error,
-    )
-    trace = TraceOptions(
-        step_s=step_of(interval_s, peak_s),
-        zone=zone,
-        stamp_zone=zone if trace_timezone is None else zone_of(trace_timezone),
-        format=format,
-        columns=columns or {},
-        start=start if start is None or start.tzinfo else start.replace(tzinfo=zone),
-        cache_tokens=prefix_cache_tokens,
-    )
-    found = past(traces, trace, options.events)
-    curve = planned(found, options)
-    asked = backtest or held_back_days is not None
-    return DemandResult(curve, backtested(found, options, held_back_days) if asked else None)
-
-
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """What `fit` found."""
-
-    fitted: "tuple[Fitted, ...]"
-    notes: tuple[str, ...]
-    """Rows and engines that were left out, and why."""
-
-
-def fit(
-    files: Sequence[str],
-    *,
-    format: str | None = None,  # noqa: A002
-    given: "Given | None" = None,
-    within: "Within | None" = None,
-    shape: tuple[float, float] | None = None,
-) -> FitResult:
-    """Coefficients, errors and ranges of every engine measured in `files`.
-
-    `given` is what the files do not say, and keeps its GPU type and size where they do; `shape` is
-    the input and output tokens of requests, for files that state capacities. Raises InputError
-    where nothing can be fitted and for every problem of the files, UsageError where something is to
-    be given.
-    """
-    from heteroplan.profiles.fit import ALL
-    from heteroplan.profiles.readers import read
-    from heteroplan.profiles.readers.reading import Given
-    from heteroplan.profiles.report import Wanted
-
-    given = given or Given()
-    readings: list[tuple[str, Reading]] = []
-    problems: list[InputProblem] = []
-    for file in files:
-        try:
-            readings.append((file, read(Path(file), format, given)))
-        except InputError as error:
-            problems += error.problems
-    if not problems:
-        problems += _mixed(readings)
-    if problems:
-        raise InputError(problems)
-    return fitted(readings, Wanted(given.gpu, given.gpus, within or ALL, shape))
-
-
-def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitResult:
-    """Fits of what was read, each reading with the name of its file."""
-    from heteroplan.profiles.report import fit_all
-
-    report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
-    notes = tuple(note for _, reading in readings for note in reading.notes)
-    if not report.fitted:
-        measured = {f"{gpu} x{gpus}" for _, each in readings for gpu, gpus, _ in each.engines}
-        left_out = f" ({'; '.join(notes)})" if notes else ""
-        nothing = f"nothing to fit; measured are {', '.join(sorted(measured)) or 'none'}{left_out}"
-        files = ", ".join(file for file, _ in readings)
-        reasons = report.skipped or (nothing,)
-        raise InputError(InputProblem(files, 0, "", "", why) for why in reasons)
-    return FitResult(report.fitted, notes + report.skipped)
-
-
-def fit_modelled(
-    model: str, gpu: str, gpus: int, *, backend: str | None = None, within: "Within | None" = None
-) -> FitResult:
-    """What AIConfigurator models of one engine; see `profiles.aic.modelled`."""
-    from heteroplan.profiles.aic import modelled
-    from heteroplan.profiles.fit import ALL
-    from heteroplan.profiles.report import Wanted
-
-    reading = modelled(model, gpu, gpus, **({} if backend is None else {"backend": backend}))
-    return fitted([(reading.origin, reading)], Wanted(within=within or ALL))
-
-
-def fit_doubts(fitted: "Sequence[Fitted]", kv_bytes_per_token: float | None) -> list[str]:
-    """GPU types that fleets do not know, and what no hardware does."""
-    from heteroplan.inputs.gpu_types import built_in
-    from heteroplan.profiles.doubts import faster_than_memory, unknown_gpu
-
-    types = built_in()
-    unknown = sorted({each.engine.gpu for each in fitted} - set(types))
-    return [
-        *(unknown_gpu(gpu, types) for gpu in unknown),
-        *(
-            doubt
-            for each in fitted
-            if each.engine.gpu in types
-            and (
-                doubt := faster_than_memory(each.engine, types[each.engine.gpu], kv_bytes_per_token)
-            )
-        ),
-    ]
-
-
-def _mixed(readings: "Sequence[tuple[str, Reading]]") -> Iterator[InputProblem]:
-    """A fit over two models would be of neither."""
-    models: dict[tuple[str, int, Role], str] = {}
-    for file, reading in readings:
-        for engine in reading.engines:
-            if reading.model and models.setdefault(engine, reading.model) != reading.model:
-                other = models[engine]
-                remedy = f"is of {reading.model}, another file of {other}; fit one at a time"
-                yield InputProblem(file, 0, "", "", remedy)
-                return
-
-
-def replicas(fitted: "Sequence[Fitted]", asked: "Asked") -> "list[tuple[Engine, OperatingPoint]]":
-    """What one replica of each engine serves; see `profiles.replica.replica_at`."""
-    from heteroplan.profiles.replica import replica_at
-
-    return [(each.engine, replica_at(each.engine, asked)) for each in fitted]
-
-
-def profile(
-    model: str,
-    fitted: "Sequence[Fitted]",
-    *,
-    kv_bytes_per_token: float | None = None,
-    startup_s: float = 0.0,
-    drain_s: float = 0.0,
-) -> str:
-    """profile.yaml of what `fit` found; see `profiles.profile_file.profile_yaml`."""
-    from heteroplan.profiles.profile_file import profile_yaml
-
-    return profile_yaml(
-        model,
-        [each.engine for each in fitted],
-        kv_bytes_per_token=kv_bytes_per_token,
-        startup_s=startup_s,
-        drain_s=drain_s,
-    )
 
 
 def write(path: Path, text: str) -> None:
