@@ -1,71 +1,123 @@
 """Capacity of an aggregated replica, whose prefill holds up its own decode."""
 
-from dataclasses import dataclass
-from math import exp, inf, log, sqrt
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from math import inf, log, sqrt
+from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.profiles import queueing
-from heteroplan.profiles.decode import (
-    batch_at,
-    decode_coefficients,
-    is_extrapolated,
-    lowest_batch,
-    refused_decode,
+from heteroplan.entities.workload import RequestClass
+from heteroplan.profiles.decode import excess, is_extrapolated, refused_decode, tightest
+from heteroplan.profiles.latency import normal_quantile, prefill_ms
+from heteroplan.profiles.prefill import (
+    IDLE,
+    coefficients,
+    lengths,
+    mean_times_ms,
+    own_times,
+    refused_prompt,
+    services,
 )
-from heteroplan.profiles.latency import (
-    normal_quantile,
-    percentile_batch,
-    prefill_ms,
-    step_ms,
-)
-from heteroplan.profiles.prefill import coefficients, lengths, refused_prompt, service
-from heteroplan.profiles.queueing import HALVINGS, UTILIZATION_CAP, Budget, Service
-from heteroplan.profiles.setting import Setting, outside, zero
+from heteroplan.profiles.queueing import UTILIZATION_CAP, Pool, lateness
+from heteroplan.profiles.search import greatest
+from heteroplan.profiles.setting import Points, Setting, outside, serving, zero
+from heteroplan.profiles.steps import Peak, Steps, uses
 from heteroplan.units import MS_PER_S
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def aggregated_point(setting: Setting) -> OperatingPoint:
-    """Greatest rate r at which batch, ITL and TTFT hold, by bisection. No KV cache moves.
+    from heteroplan.profiles.queueing import Floats
 
-    Prefill takes a share phi = r * s of the time (s: prefill time of a prompt), so decode steps
-    stretch to itl(B) / (1 - phi), and by Little's law B = r * osl * itl(B) / (1 - phi). The batch b
-    that B stays below at the percentile must fit memory and the measured batches. So must
-    itl(b) / (1 - phi') the ITL target, phi' being the share of a request's decoding that prefill
-    takes at the percentile: phi * (1 + z / sqrt(B)), as about B prompts come meanwhile. And the
-    wait of `queueing` at utilization phi, s and that first step together the TTFT target. Where
-    TTFT was measured end to end, what it was with nobody waiting stands for s and the step, and its
-    wait at so many requests in flight, taken to be exponential, keeps to the target too.
+
+def aggregated_points(setting: Setting) -> Points:
+    """Greatest rate r of the mix at which batch, ITL and TTFT hold. No KV cache moves.
+
+    Prefill takes a share phi = r * s of the time (s: mean prefill time), so decode steps stretch to
+    itl / (1 - phi), with which the batch B follows (`Steps.load`). What such a batch
+    holds at the percentile (`Steps.peak`) must fit memory and the measured batches. So must its
+    itl / (1 - phi') the ITL target, phi' being the share of a request's decoding that prefill takes
+    at the percentile: phi * (1 + z * swing). And of all requests, the percentile must wait, at
+    utilization phi by `queueing`, no longer than its own prefill time and that first step leave of
+    the TTFT target. Where TTFT was measured end to end, what it was with nobody waiting stands for
+    both, and its wait at so many requests in flight, taken to be exponential, keeps to the target
+    too. Where even an idle replica is late for too many requests, classes too long for the TTFT are
+    refused.
+
+    Of a replica bound by ITL or TTFT a request takes its prefill time and, for each of its tokens,
+    what it adds to a step; of one bound by memory or sequences what it does in `decode`.
     """
-    refused = refused_prompt(setting) or refused_decode(setting)
-    if refused is not None:
-        return refused
-    busy = service(setting)
-    idle = _load(setting, busy, 0.0)
-    if _broken(setting, idle) is not None:
-        return zero(
-            Limit.TTFT,
-            f"a first token takes {idle.ttft_ms:.4g} ms with nobody waiting, of which "
-            f"{idle.itl_ms:.4g} ms are a decode step; TTFT SLO {setting.slo.ttft_ms:.4g} ms",
+    return serving(setting, _refused, _together)
+
+
+def _refused(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
+    return refused_prompt(setting, shape) or refused_decode(setting, shape)
+
+
+def _together(setting: Setting) -> Points:
+    """The whole mix where that can be in time, otherwise without the classes that are too long."""
+    whole = _in_time(setting)
+    if whole:
+        return whole
+    idle = _Replica(setting).load(0.0)
+    return serving(setting, partial(_too_long, idle), partial(_rest, idle))
+
+
+def _rest(idle: "_Load", setting: Setting) -> Points:
+    return _in_time(setting) or tuple(_late(setting, shape, idle) for shape in setting.mix)
+
+
+def _too_long(idle: "_Load", setting: Setting, shape: RequestClass) -> OperatingPoint | None:
+    first_ms = _alone_ms(setting, shape.missed_tokens, idle.peak.itl_ms)
+    return _late(setting, shape, idle) if first_ms > setting.slo.ttft_ms else None
+
+
+def _late(setting: Setting, shape: RequestClass, idle: "_Load") -> OperatingPoint:
+    first_ms = _alone_ms(setting, shape.missed_tokens, idle.peak.itl_ms)
+    return zero(
+        Limit.TTFT,
+        f"a first token takes {first_ms:.4g} ms with nobody waiting, of which "
+        f"{idle.peak.itl_ms:.4g} ms are a decode step; TTFT SLO {setting.slo.ttft_ms:.4g} ms",
+    )
+
+
+def _in_time(setting: Setting) -> Points:
+    """Empty where not even an idle replica is in time."""
+    replica = _Replica(setting)
+    if replica.lateness(0.0) > 0.0:
+        return ()
+    most = UTILIZATION_CAP * MS_PER_S / replica.pool.mean_ms
+    rate_rps = greatest(lambda rate: replica.excess(replica.load(rate)), most)
+    limit = tightest(setting, replica.load(rate_rps).peak) if rate_rps < most else Limit.TTFT
+    in_time_rps = greatest(replica.lateness, rate_rps)
+    if in_time_rps < rate_rps:
+        rate_rps, limit = in_time_rps, Limit.TTFT
+    if limit is Limit.TTFT and replica.load(rate_rps).prefill_share <= IDLE:
+        return ()
+    return _points(replica, rate_rps, limit)
+
+
+def _points(replica: "_Replica", rate_rps: float, limit: Limit) -> Points:
+    setting, load = replica.setting, replica.load(rate_rps)
+    taken = uses(setting, replica.steps, limit, load.batch)
+    if limit in (Limit.ITL, Limit.TTFT):
+        taken = [sum(each) for each in zip(taken, mean_times_ms(setting), strict=True)]
+    wait_ms = replica.wait_ms(load)
+    measured = setting.engine.batch_tokens_range
+    return tuple(
+        OperatingPoint(
+            capacity_rps=capacity_rps,
+            limited_by=limit,
+            batch=load.batch,
+            utilization=load.prefill_share,
+            ttft_ms=wait_ms + _alone_ms(setting, shape.missed_tokens, load.peak.itl_ms),
+            itl_ms=load.peak.itl_ms,
+            extrapolated=is_extrapolated(setting, shape, load.peak)
+            or outside(measured, shape.missed_tokens),
         )
-    low_rps, high_rps = 0.0, UTILIZATION_CAP * MS_PER_S / busy.mean_ms
-    limit = Limit.TTFT
-    for _ in range(HALVINGS):
-        rate_rps = (low_rps + high_rps) / 2
-        broken = _broken(setting, _load(setting, busy, rate_rps))
-        if broken is None:
-            low_rps = rate_rps
-        else:
-            high_rps, limit = rate_rps, broken
-    load = _load(setting, busy, low_rps)
-    return OperatingPoint(
-        capacity_rps=low_rps,
-        limited_by=limit,
-        batch=load.mean_batch,
-        utilization=load.prefill_share,
-        ttft_ms=load.ttft_ms,
-        itl_ms=load.itl_ms,
-        extrapolated=is_extrapolated(setting, load.batch)
-        or outside(setting.engine.batch_tokens_range, setting.shape.missed_tokens),
+        for shape, capacity_rps in zip(
+            setting.mix, setting.shared_out(rate_rps, taken), strict=True
+        )
     )
 
 
@@ -73,92 +125,126 @@ def aggregated_point(setting: Setting) -> OperatingPoint:
 class _Load:
     """How the replica runs at one rate."""
 
+    rate_rps: float
     prefill_share: float
-    mean_batch: float
     batch: float
-    """At the percentile."""
-    itl_ms: float
-    ttft_ms: float
-    """At the percentile, of a prompt of mean length."""
-    late: float
-    """Share of the requests that miss their TTFT."""
+    """Its mean."""
+    peak: Peak
+    """With steps stretched by prefill."""
 
 
-def _load(setting: Setting, busy: Service, rate_rps: float) -> _Load:
-    share = rate_rps * busy.mean_ms / MS_PER_S
-    stretch = 1.0 / (1.0 - share)
-    mean = batch_at(setting, rate_rps, stretch)
-    percentile = setting.slo.percentile
-    deviations = normal_quantile(percentile)
-    batch = max(lowest_batch(setting), percentile_batch(mean, deviations))
-    busiest = share * (1.0 + deviations * _swing(setting, rate_rps, mean))
-    step = step_ms(decode_coefficients(setting.engine), batch, setting.mean_context)
-    itl_ms = step / (1.0 - busiest) if busiest < 1.0 else inf
-    budgets = [
-        Budget(part, setting.slo.ttft_ms - _alone_ms(setting, length, itl_ms))
-        for part, length in lengths(setting.shape.isl_cv or 0.0)
-    ]
-    measured_ms = _measured_wait_ms(setting, rate_rps, itl_ms)
-    queue_ms = queueing.wait_ms((busy,), 1, share, percentile)
-    late = max(
-        queueing.late_share((busy,), 1, share, budgets),
-        sum(each.share * _exceeds(each.wait_ms, measured_ms) for each in budgets),
-    )
-    wait_ms = max(queue_ms, -measured_ms * log(1.0 - percentile))
-    return _Load(share, mean, batch, itl_ms, wait_ms + _alone_ms(setting, 1.0, itl_ms), late)
+class _Replica:
+    """One that serves a mix at whatever rate."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.steps = Steps.of(setting)
+        self.pool = Pool(services(setting))
+        self._deviations = normal_quantile(setting.slo.percentile)
+
+    def load(self, rate_rps: float) -> _Load:
+        """At `rate_rps` < 1 / mean prefill time."""
+        share = rate_rps * self.pool.mean_ms / MS_PER_S
+        held = self.steps.load(rate_rps, stretch=1.0 / (1.0 - share))
+        batch, peak = held.sequences, self.steps.peak(held)
+        busiest = share * (1.0 + self._deviations * self._swing(batch)) if share else 0.0
+        itl_ms = peak.itl_ms / (1.0 - busiest) if busiest < 1.0 else inf
+        return _Load(rate_rps, share, batch, replace(peak, itl_ms=itl_ms))
+
+    def excess(self, load: _Load) -> float:
+        """How far above the tightest limit of a batch and its ITL; below 0 within all."""
+        return excess(self.setting, load.peak)
+
+    def lateness(self, rate_rps: float) -> float:
+        """Above 0 where more requests are late than the percentile allows."""
+        return lateness(self._late_share(self.load(rate_rps)), self.setting.slo.percentile)
+
+    def _late_share(self, load: _Load) -> float:
+        """Share of the requests that miss their TTFT."""
+        import numpy as np
+
+        shares, _ = self._prompts
+        left_ms = self.setting.slo.ttft_ms - self._alone(load.peak.itl_ms)
+        queued = float(shares @ self._beyond(load.prefill_share, left_ms))
+        mean_ms = self._measured_wait_ms(load)
+        if mean_ms <= 0.0:
+            return queued
+        waits = np.exp(-np.maximum(left_ms, 0.0) / mean_ms)
+        return max(queued, float(shares @ np.where(left_ms < 0.0, 1.0, waits)))
+
+    def wait_ms(self, load: _Load) -> float:
+        """That the percentile of the requests stays within [ms]."""
+        percentile = self.setting.slo.percentile
+        queued_ms = self.pool.wait_ms(load.prefill_share, percentile)
+        return max(queued_ms, -self._measured_wait_ms(load) * log(1.0 - percentile))
+
+    def _swing(self, batch: float) -> float:
+        """Deviation of the prefill that falls into the decoding of one request, over its mean.
+
+        As many prompts come in that time as requests decode at a time (Little's law), a Poisson
+        number, taken to be one at least, of spread times s: sqrt(E[s^2] / E[s]^2 / B).
+        """
+        return sqrt(self._spread / max(1.0, batch))
+
+    @cached_property
+    def _spread(self) -> float:
+        times = [
+            (shape.share * share, time_ms)
+            for shape in self.setting.mix
+            for share, time_ms in own_times(self.setting, shape)
+        ]
+        whole, first, second = (sum(s * t**power for s, t in times) for power in range(3))
+        return second * whole / first**2
+
+    @cached_property
+    def _prompts(self) -> "tuple[Floats, Floats]":
+        """Shares of the requests and their input tokens to compute."""
+        import numpy as np
+
+        shares, tokens = np.array(
+            [
+                (shape.share * share, shape.missed_tokens * length)
+                for shape in self.setting.mix
+                for share, length in lengths(shape.isl_cv or 0.0)
+            ]
+        ).T
+        return shares / shares.sum(), tokens
+
+    @cached_property
+    def _idle_ms(self) -> "Floats":
+        """TTFT with nobody waiting but for a decode step [ms]."""
+        import numpy as np
+
+        return np.array([_alone_ms(self.setting, each, 0.0) for each in self._prompts[1].tolist()])
+
+    def _alone(self, itl_ms: float) -> "Floats":
+        """TTFT with nobody waiting [ms]."""
+        return self._idle_ms + (itl_ms if self.setting.engine.ttft is None else 0.0)
+
+    @cached_property
+    def _beyond(self) -> "Callable[[float, Floats], Floats]":
+        """P(wait > each of some waits [ms]) by utilization."""
+        return self.pool.beyond(self.setting.slo.ttft_ms - float(self._idle_ms.min()))
+
+    def _measured_wait_ms(self, load: _Load) -> float:
+        """Mean wait as measured end to end, with rate * (TTFT + decoding) requests in flight [ms].
+
+        0 where it was not measured, infinite where requests in flight grow faster than they are
+        answered. Waits longer than the mean are taken to be exponential.
+        """
+        measured, (shares, tokens) = self.setting.engine.ttft, self._prompts
+        if measured is None:
+            return 0.0
+        each_ms = measured.ms_per_request + measured.ms_per_request_token * float(shares @ tokens)
+        growth = each_ms * load.rate_rps / MS_PER_S
+        itl_ms = load.peak.itl_ms
+        answering_ms = float(shares @ self._alone(itl_ms)) + itl_ms * (self.steps.osl - 1.0)
+        return growth * answering_ms / (1.0 - growth) if growth < 1.0 else inf
 
 
-def _swing(setting: Setting, rate_rps: float, mean_batch: float) -> float:
-    """Deviation of the prefill that falls into the decoding of one request, over its mean.
-
-    As many prompts come in that time as requests decode at a time (Little's law), a Poisson number,
-    taken to be one at least, and their lengths are spread. None of an idle replica.
-    """
-    if rate_rps <= 0.0:
-        return 0.0
-    return sqrt((1.0 + (setting.shape.isl_cv or 0.0) ** 2) / max(1.0, mean_batch))
-
-
-def _alone_ms(setting: Setting, length: float, itl_ms: float) -> float:
-    """TTFT of a prompt of so many mean lengths with nobody waiting [ms]."""
-    tokens, measured = setting.shape.missed_tokens * length, setting.engine.ttft
+def _alone_ms(setting: Setting, tokens: float, itl_ms: float) -> float:
+    """TTFT of a prompt of so many tokens with nobody waiting [ms]."""
+    measured = setting.engine.ttft
     if measured is None:
         return prefill_ms(coefficients(setting), tokens) + itl_ms
     return measured.base_ms + measured.ms_per_token * tokens
-
-
-def _measured_wait_ms(setting: Setting, rate_rps: float, itl_ms: float) -> float:
-    """Mean wait as measured end to end, with rate * (TTFT + decoding) requests in flight [ms].
-
-    0 where it was not measured, infinite where requests in flight grow faster than they are
-    answered. Waits longer than the mean are taken to be exponential.
-    """
-    measured, isl = setting.engine.ttft, setting.shape.missed_tokens
-    if measured is None:
-        return 0.0
-    each_ms = measured.ms_per_request + measured.ms_per_request_token * isl
-    growth = each_ms * rate_rps / MS_PER_S
-    answering_ms = _alone_ms(setting, 1.0, itl_ms) + itl_ms * (setting.shape.osl - 1.0)
-    return growth * answering_ms / (1.0 - growth) if growth < 1.0 else inf
-
-
-def _exceeds(wait_ms: float, mean_ms: float) -> float:
-    """P(an exponential wait of `mean_ms` > `wait_ms`)."""
-    if wait_ms < 0.0:
-        return 1.0
-    return exp(-wait_ms / mean_ms) if mean_ms > 0.0 else 0.0
-
-
-def _broken(setting: Setting, load: _Load) -> Limit | None:
-    """The first limit that `load` breaks."""
-    engine, slo = setting.engine, setting.slo
-    if load.itl_ms > slo.itl_ms or load.batch == inf:
-        return Limit.ITL
-    if engine.kv_tokens is not None and load.batch * setting.kv_tokens > engine.kv_tokens:
-        return Limit.KV_MEMORY
-    if engine.max_sequences is not None and load.batch > engine.max_sequences:
-        return Limit.MAX_SEQUENCES
-    measured = engine.batch_range
-    if measured is not None and load.batch > measured.high and not setting.allow_extrapolation:
-        return Limit.RANGE
-    return Limit.TTFT if load.late > 1.0 - slo.percentile else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from heteroplan.profiles.queueing import UTILIZATION_CAP, greatest_in_time
+from heteroplan.profiles.queueing import UTILIZATION_CAP, lateness
+from heteroplan.profiles.search import greatest
 from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 BATCHES_AHEAD = 24
 """Full batches that may wait at the start of one; more of them count as so many."""
-HALVINGS = 24
 MOMENTS = 16
 """Of a running batch at which a prompt may come, evenly spread."""
 
@@ -43,11 +43,9 @@ class BatchQueue:
         """Greatest rate at which the percentile of waiting and prefill is within the budget."""
         if self.service_ms[0] > budget_ms:
             return 0.0
-        rate_per_ms = greatest_in_time(
-            lambda rate: self.late_share(rate, budget_ms),
-            percentile,
+        rate_per_ms = greatest(
+            lambda rate: lateness(self.late_share(rate, budget_ms), percentile),
             UTILIZATION_CAP * len(self.service_ms) / self.service_ms[-1],
-            HALVINGS,
         )
         return rate_per_ms * MS_PER_S
 

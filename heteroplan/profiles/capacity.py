@@ -1,22 +1,27 @@
 """What one replica of every engine serves at the SLO: the candidates that plans choose from.
 
-The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one request shape.
+The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one mix of classes.
 """
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from math import inf
 
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.fleet import Fleet, NodeType
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
-from heteroplan.profiles.aggregated import aggregated_point
-from heteroplan.profiles.decode import decode_point
-from heteroplan.profiles.prefill import prefill_point
-from heteroplan.profiles.setting import Setting, zero
+from heteroplan.profiles.aggregated import aggregated_points
+from heteroplan.profiles.decode import decode_points
+from heteroplan.profiles.prefill import prefill_points
+from heteroplan.profiles.setting import Points, Setting, zero
 from heteroplan.units import gbit_per_s_to_bytes_per_s
 
-RULES = {
-    Role.PREFILL: prefill_point,
-    Role.DECODE: decode_point,
-    Role.AGGREGATED: aggregated_point,
+RULES: dict[Role, Callable[[Setting], Points]] = {
+    Role.PREFILL: prefill_points,
+    Role.DECODE: decode_points,
+    Role.AGGREGATED: aggregated_points,
 }
 
 
@@ -25,8 +30,8 @@ def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
 
     One for all groups, or one for each span of those that could have the node type where KV
     transfer makes a difference. In the order of the profile, then of the fleet, then from leaf to
-    cluster. An operating point is computed once a request shape and shared. Raises ValueError
-    for an engine with neither coefficients nor a capacity.
+    cluster. Operating points are computed once a mix of classes and shared. Raises ValueError for
+    an engine with neither coefficients nor a capacity.
     """
     mixes: dict[tuple[RequestClass, ...], int] = {}
     mix_of_interval = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
@@ -81,18 +86,19 @@ def _spans(workload: Workload, fleet: Fleet) -> dict[str, list[Affinity]]:
     }
 
 
-def operating_point(setting: Setting, node: NodeType) -> OperatingPoint:
-    """How one replica on `node` runs the shape of `setting` at the SLO."""
+def operating_points(setting: Setting, node: NodeType) -> Points:
+    """[class] how one replica on `node` runs the mix of `setting` at the SLO."""
     engine = setting.engine
     if node.gpus % engine.gpus and engine.gpus % node.gpus:
-        return zero(
+        refused = zero(
             Limit.MEMORY,
             f"a replica of {engine.gpus} GPUs neither divides a node of {node.gpus} GPUs "
             "nor fills whole nodes",
         )
+        return (refused,) * len(setting.mix)
     if engine.capacity_rps is not None:
-        return _given(setting, engine.capacity_rps)
-    return RULES[engine.role](setting)
+        return tuple(_given(setting.of(shape), engine.capacity_rps) for shape in setting.mix)
+    return _found(setting)
 
 
 def _given(setting: Setting, capacity_rps: float) -> OperatingPoint:
@@ -102,6 +108,12 @@ def _given(setting: Setting, capacity_rps: float) -> OperatingPoint:
     return OperatingPoint(capacity_rps, Limit.GIVEN)
 
 
+@lru_cache(maxsize=8192)
+def _found(setting: Setting) -> Points:
+    """By the rule of the engine's role."""
+    return RULES[setting.engine.role](setting)
+
+
 def _by_mix(
     mixes: tuple[tuple[RequestClass, ...], ...],
     workload: Workload,
@@ -109,28 +121,24 @@ def _by_mix(
     node: NodeType,
     bandwidth_factor: float,
     servers: int = 1,
-) -> list[tuple[OperatingPoint, ...]]:
-    """[mix][class] operating points; equal shapes share one object."""
+) -> list[Points]:
+    """[mix][class] operating points; mixes of equal shapes and shares have the same ones."""
     nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
-    bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
     moves_kv = engine.counts and engine.role is not Role.AGGREGATED
-    points: dict[tuple[object, ...], OperatingPoint] = {}
+    kv_bytes_per_token = (workload.profile.kv_bytes_per_token or 0.0) * moves_kv
+    bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
 
-    def point(shape: RequestClass, mix: tuple[RequestClass, ...]) -> OperatingPoint:
-        key = (shape.isl, shape.osl, shape.missed_tokens, shape.isl_cv, len(mix) > 1 and mix)
-        if key not in points:
-            setting = Setting(
-                engine=engine,
-                shape=shape,
-                slo=workload.slo,
-                bytes_per_s=bytes_per_s,
-                kv_bytes_per_token=(workload.profile.kv_bytes_per_token or 0.0) * moves_kv,
-                allow_extrapolation=workload.allow_extrapolation,
-                kv_transfer=workload.kv_transfer,
-                mix=mix,
-                servers=servers,
-            )
-            points[key] = operating_point(setting, node)
-        return points[key]
+    def points(mix: tuple[RequestClass, ...]) -> Points:
+        setting = Setting(
+            engine=engine,
+            mix=tuple(replace(shape, name="") for shape in mix),
+            slo=workload.slo,
+            bytes_per_s=bytes_per_s if kv_bytes_per_token else inf,
+            kv_bytes_per_token=kv_bytes_per_token,
+            allow_extrapolation=workload.allow_extrapolation,
+            kv_transfer=workload.kv_transfer,
+            servers=servers,
+        )
+        return operating_points(setting, node)
 
-    return [tuple(point(shape, mix) for shape in mix) for mix in mixes]
+    return [points(mix) for mix in mixes]

@@ -48,14 +48,14 @@ def normal_quantile(percentile: float) -> float:
     return max(0.0, NormalDist().inv_cdf(percentile))
 
 
-def mean_batch(greatest: float, deviations: float) -> float:
-    """Mean B of a batch that stays below `greatest`: B + deviations * sqrt(B) = greatest.
+def gamma_quantile(mean: float, variance: float, percentile: float) -> float:
+    """What a number of this mean and variance stays below; at least its mean.
 
-    The number of sequences in flight swings like a Poisson number, of variance B, around B.
+    A gamma's: as right-skewed as numbers in flight and their sums are, and never below 0.
     """
-    return ((math.sqrt(deviations**2 + 4.0 * greatest) - deviations) / 2.0) ** 2
+    if percentile <= 0.5 or not 0.0 < mean < math.inf or variance <= 0.0:
+        return mean
+    from scipy.special import gammaincinv
 
-
-def percentile_batch(mean: float, deviations: float) -> float:
-    """The batch that a batch of `mean` stays below: the inverse of `mean_batch`."""
-    return mean + deviations * math.sqrt(mean) if deviations else mean
+    scale = variance / mean
+    return max(mean, float(gammaincinv(mean / scale, percentile)) * scale)

@@ -12,15 +12,16 @@ c > 1 waits are lengthened by half a squared coefficient of variation of a servi
 pool, at most doubled: an empirical margin, chosen so that nothing simulated was more than 5 %
 shorter than said, in wait + service as in utilization (`tests/benchmarks/queueing.py`).
 
-Service times are a mix of gamma distributions, one a request class: with a coefficient of variation
-of 0 constant, of 1 exponential.
+Service times are a mix of gamma distributions, one or many a request class: with a coefficient of
+variation of 0 constant, of 1 exponential.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from heteroplan.profiles.search import greatest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,9 @@ UTILIZATION_CAP = 0.95
 """Beyond it every queue is unstable in practice, however long it may wait."""
 ENDLESS = 1 << 20
 """So many replicas are taken to find everyone a free one."""
-HALVINGS = 50
+ROUNDING = 1e-12
+LEAST_LATE = 1e-3
+"""Of what is allowed."""
 MARGIN = 0.5
 FINE, COARSE, LEAST, MOST = 32, 4, 256, 8192
 """Lattice points: wanted and needed a pool service, least and most of a horizon."""
@@ -63,32 +66,6 @@ class Budget:
     """Below 0 they are late however short the wait."""
 
 
-@lru_cache(maxsize=4096)
-def greatest_utilization(
-    services: tuple[Service, ...], servers: int, budgets: tuple[Budget, ...], percentile: float
-) -> float:
-    """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
-    if servers >= ENDLESS:
-        always = sum(each.share for each in budgets if each.wait_ms < 0.0)
-        return UTILIZATION_CAP if always <= 1.0 - percentile else 0.0
-    return Pool(services, servers).greatest_utilization(budgets, percentile)
-
-
-def late_share(
-    services: tuple[Service, ...], servers: int, utilization: float, budgets: Sequence[Budget]
-) -> float:
-    """Share of the requests that wait longer than they may at `utilization` < 1."""
-    return Pool(services, servers).late_share(budgets)(utilization)
-
-
-@lru_cache(maxsize=4096)
-def wait_ms(
-    services: tuple[Service, ...], servers: int, utilization: float, percentile: float
-) -> float:
-    """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms]."""
-    return 0.0 if servers >= ENDLESS else Pool(services, servers).wait_ms(utilization, percentile)
-
-
 class Pool:
     """Replicas that share one queue, and what they serve."""
 
@@ -101,15 +78,20 @@ class Pool:
         ]
         squares = sum(share * mean**2 * (1.0 + cv**2) for share, mean, cv in self._mix)
         self.scv = max(0.0, squares - 1.0)
-        self._exponential = all(mean == 1.0 and cv == 1.0 for _, mean, cv in self._mix)
+        self._exponential = all(
+            cv == 1.0 and abs(mean - 1.0) < ROUNDING for _, mean, cv in self._mix
+        )
         self._margin = MARGIN * self.scv * (1.0 - 1.0 / servers) / servers
+        self._widest: _Lattice | None = None
 
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
+        late = 1.0 - percentile
+        if self.servers >= ENDLESS:
+            always = sum(each.share for each in budgets if each.wait_ms < 0.0)
+            return UTILIZATION_CAP if always <= late else 0.0
         late_share = self.late_share(budgets)
-        if late_share(0.0) > 1.0 - percentile:
-            return 0.0
-        return greatest_in_time(late_share, percentile, UTILIZATION_CAP, HALVINGS)
+        return greatest(lambda load: lateness(late_share(load), percentile), UTILIZATION_CAP)
 
     def wait_ms(self, utilization: float, percentile: float) -> float:
         """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms].
@@ -117,64 +99,83 @@ class Pool:
         Infinite where it is longer than `FARTHEST` services of the whole pool.
         """
         late = 1.0 - percentile
-        delayed = erlang_c(self.servers, utilization)
+        delayed = 0.0 if self.servers >= ENDLESS else erlang_c(self.servers, utilization)
         if delayed <= late:
             return 0.0
         decay = self.servers * (1.0 - utilization)
         if self._exponential:
             return self.mean_ms * math.log(delayed / late) / decay
-        horizon = (1.0 + self.scv) / decay * math.log(delayed / late)
-        while horizon <= 2.0 * FARTHEST / self.servers:
-            lattice = self._lattice(horizon)
+        for lattice in self._wider((1.0 + self.scv) / decay * math.log(delayed / late)):
             tail = lattice.tail(self.servers, utilization)
             if tail[-1] < late:
                 wait = lattice.crossing(tail, late)
                 return self.mean_ms * (wait + min(wait, self._margin))
-            horizon *= 2.0
         return math.inf
 
     def late_share(self, budgets: Sequence[Budget]) -> Callable[[float], float]:
         """Share of the requests that wait longer than they may, by utilization."""
-        always = sum(each.share for each in budgets if each.wait_ms < 0.0)
-        others = [
-            (each.share, each.wait_ms / self.mean_ms) for each in budgets if each.wait_ms >= 0
-        ]
-        if self._exponential:
-            return lambda utilization: (
-                always
-                + sum(share * self._exponential_tail(utilization, wait) for share, wait in others)
-            )
         import numpy as np
 
-        shares, waits = np.array(others).reshape(-1, 2).T
-        waits = np.maximum(waits - self._margin, waits / 2.0)
-        lattice = self._lattice(float(waits.max(initial=0.0)))
+        shares, waits_ms = np.array([(each.share, each.wait_ms) for each in budgets]).T
+        beyond = self.beyond(float(waits_ms.max()))
+        return lambda utilization: float(shares @ beyond(utilization, waits_ms))
 
-        def late(utilization: float) -> float:
-            tail = lattice.tail(self.servers, utilization)
+    def beyond(self, longest_ms: float) -> "Callable[[float, Floats], Floats]":
+        """P(wait > each of some waits [ms]) by utilization; 1 of a wait below 0.
+
+        None of the waits is longer than `longest_ms`.
+        """
+        import numpy as np
+
+        lattice = None if self._exponential else self._lattice(max(0.0, longest_ms) / self.mean_ms)
+
+        def beyond(utilization: float, waits_ms: "Floats") -> "Floats":
+            waits = np.maximum(waits_ms, 0.0) / self.mean_ms
             delayed = erlang_c(self.servers, utilization)
-            return always + float(shares @ lattice.at(tail, waits, delayed))
+            if lattice is None:
+                decay = self.servers * (1.0 - utilization)
+                found = delayed * np.exp(-decay * waits)
+            else:
+                shorter = np.maximum(waits - self._margin, waits / 2.0)
+                found = lattice.at(lattice.tail(self.servers, utilization), shorter, delayed)
+            late: Floats = np.where(waits_ms < 0.0, 1.0, found)
+            return late
 
-        return late
+        return beyond
 
-    def _exponential_tail(self, utilization: float, wait: float) -> float:
-        """P(wait > `wait`) of M/M/c."""
-        decay = self.servers * (1.0 - utilization)
-        return erlang_c(self.servers, utilization) * math.exp(-decay * wait)
+    def _wider(self, horizon: float) -> "Iterator[_Lattice]":
+        """The widest lattice that there is, then from `horizon` on ever wider ones."""
+        if self._widest is not None:
+            yield self._widest
+        while horizon <= 2.0 * FARTHEST / self.servers:
+            yield self._lattice(horizon)
+            horizon *= 2.0
 
     def _residual(self, times: "Floats") -> "Floats":
         """P(residual service time > each of `times`) [mean services]."""
         import numpy as np
         from scipy.special import gammaincc
 
-        tail = np.zeros_like(times)
+        tail = self._constant_residual(times)
         for share, mean, cv in self._mix:
-            if cv == 0.0:
-                tail += share * np.maximum(mean - times, 0.0)
-            else:
+            if cv == 1.0:
+                tail += share * mean * np.exp(-times / mean)
+            elif cv != 0.0:
                 shape, scale = 1.0 / cv**2, mean * cv**2
                 ahead = mean * gammaincc(shape + 1.0, times / scale)
                 tail += share * np.maximum(ahead - times * gammaincc(shape, times / scale), 0.0)
+        return tail
+
+    def _constant_residual(self, times: "Floats") -> "Floats":
+        """The part of constant service times m: sum share * max(0, m - time)."""
+        import numpy as np
+
+        constant = sorted((mean, share) for share, mean, cv in self._mix if cv == 0.0)
+        means, shares = np.array(constant).reshape(-1, 2).T
+        longer = np.append(np.cumsum((shares * means)[::-1])[::-1], 0.0)
+        count = np.append(np.cumsum(shares[::-1])[::-1], 0.0)
+        at = np.searchsorted(means, times, side="right")
+        tail: Floats = np.maximum(longer[at] - times * count[at], 0.0)
         return tail
 
     def _lattice(self, horizon: float) -> "_Lattice":
@@ -189,9 +190,11 @@ class Pool:
         step = horizon / points
         damping = np.exp(math.log(DAMPED) / size * np.arange(points + 1))
         edges = step * np.concatenate([[0.0], np.arange(points + 1) + 0.5])
-        one = -np.diff(self._residual(self.servers * edges))
-        least = -np.diff(self._residual(edges) ** self.servers)
-        return _Lattice(step, size, damping, rfft(one * damping, size), rfft(least * damping, size))
+        one = least = rfft(-np.diff(self._residual(self.servers * edges)) * damping, size)
+        if self.servers > 1:
+            least = rfft(-np.diff(self._residual(edges) ** self.servers) * damping, size)
+        self._widest = _Lattice(step, size, damping, one, least)
+        return self._widest
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,21 +237,9 @@ class _Lattice:
         return float(self.step * max(0.0, after - 1 + part))
 
 
-def greatest_in_time(
-    late_share: Callable[[float], float], percentile: float, most: float, halvings: int
-) -> float:
-    """Greatest load from 0, which is in time, to `most` whose late share `percentile` allows."""
-    late = 1.0 - percentile
-    if late_share(most) <= late:
-        return most
-    low, high = 0.0, most
-    for _ in range(halvings):
-        middle = (low + high) / 2
-        if late_share(middle) <= late:
-            low = middle
-        else:
-            high = middle
-    return low
+def lateness(late_share: float, percentile: float) -> float:
+    """ln(late share / what `percentile` allows), about straight in the load: quickly searched."""
+    return math.log(max(LEAST_LATE, late_share / (1.0 - percentile)))
 
 
 def erlang_c(servers: int, utilization: float) -> float:

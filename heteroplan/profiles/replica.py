@@ -23,10 +23,11 @@ def replica_at(engine: Engine, asked: Asked) -> OperatingPoint:
         return OperatingPoint(engine.capacity_rps, Limit.GIVEN)
     setting = Setting(
         engine=engine,
-        shape=asked.shape,
+        mix=(asked.shape,),
         slo=asked.slo,
         bytes_per_s=inf,
         kv_bytes_per_token=0.0,
         allow_extrapolation=False,
     )
-    return RULES[engine.role](setting)
+    [point] = RULES[engine.role](setting)
+    return point

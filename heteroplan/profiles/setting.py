@@ -1,18 +1,27 @@
-"""What an operating point depends on, and how one that serves nothing is written."""
+"""What operating points depend on, how a mix shares a replica, and how nothing served is written.
 
+A replica is rated for the mix of request classes as a whole, at a rate C of all of them together;
+its capacity for one class is what makes sum(share_k / capacity_k) = 1 / C.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import Engine, KvTransfer, RequestClass, Slo, Span
 from heteroplan.units import MS_PER_S
 
+type Points = tuple[OperatingPoint, ...]
+"""[class] of the mix of a setting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One replica of an engine that serves one request shape under one SLO."""
+    """One replica of an engine that serves a mix of request classes under one SLO."""
 
     engine: Engine
-    shape: RequestClass
+    mix: tuple[RequestClass, ...]
+    """Classes that come together, one at least; their shares need not sum to 1."""
     slo: Slo
     bytes_per_s: float
     """The replica's share of NIC bandwidth that KV transfer can count on."""
@@ -20,40 +29,59 @@ class Setting:
     """0 where KV transfer is not limited."""
     allow_extrapolation: bool
     kv_transfer: KvTransfer = KvTransfer.ALL
-    mix: tuple[RequestClass, ...] = ()
-    """All classes that come together, with their shares; the shape alone where empty."""
     servers: int = 1
     """Prefill replicas that take their prompts from one queue."""
 
-    def of(self, shape: RequestClass) -> "Setting":
-        """The same for another request shape."""
-        return replace(self, shape=shape)
+    def of(self, *mix: RequestClass) -> "Setting":
+        """The same for other request classes."""
+        return replace(self, mix=mix)
 
-    @property
-    def kv_tokens(self) -> float:
-        """KV cache that a request holds when it ends [tokens]."""
-        return self.shape.isl + self.shape.osl
+    def mean(self, values: Sequence[float]) -> float:
+        """Of the requests, from one value a class."""
+        whole = sum(shape.share for shape in self.mix)
+        terms = (each.share * value for each, value in zip(self.mix, values, strict=True))
+        return sum(terms) / whole
 
-    @property
-    def mean_context(self) -> float:
-        """Context of a decode step halfway through the output [tokens]."""
-        return self.shape.isl + self.shape.osl / 2.0
-
-    @property
-    def moved_tokens(self) -> float:
+    def moved_tokens(self, shape: RequestClass) -> float:
         """Input tokens whose KV cache moves from prefill to decode."""
-        missed = self.kv_transfer is KvTransfer.MISSED
-        return self.shape.missed_tokens if missed else self.shape.isl
+        return shape.missed_tokens if self.kv_transfer is KvTransfer.MISSED else shape.isl
 
-    @property
-    def transfer_ms(self) -> float:
+    def transfer_ms(self, shape: RequestClass) -> float:
         """Time to move a request's KV cache at the replica's full bandwidth [ms]."""
-        return self.kv_bytes_per_token * self.moved_tokens / self.bytes_per_s * MS_PER_S
+        tokens = self.moved_tokens(shape)
+        return self.kv_bytes_per_token * tokens / self.bytes_per_s * MS_PER_S
 
     @property
     def transfer_rps(self) -> float:
-        """Requests whose KV cache the replica can move [requests/s]."""
-        return MS_PER_S / self.transfer_ms if self.transfer_ms > 0 else float("inf")
+        """Requests of the mix whose KV cache the replica can move [requests/s]."""
+        mean_ms = self.mean([self.transfer_ms(shape) for shape in self.mix])
+        return MS_PER_S / mean_ms if mean_ms > 0 else float("inf")
+
+    def shared_out(self, rate_rps: float, uses: Sequence[float]) -> list[float]:
+        """[class] requests/s that take a whole replica, which serves `rate_rps` of the mix.
+
+        With r_k what a request of class k uses of whatever is scarce (in any unit)
+
+            capacity_k = C * sum_j(share_j * r_j) / r_k
+
+        so that sum(share_k / capacity_k) = 1 / C. The same C for all where some use none of it.
+        """
+        if min(uses) <= 0.0:
+            return [rate_rps] * len(uses)
+        mean = self.mean(uses)
+        return [rate_rps * (mean / use) for use in uses]
+
+
+def serving(
+    setting: Setting,
+    refused: Callable[[Setting, RequestClass], OperatingPoint | None],
+    rule: Callable[[Setting], Points],
+) -> Points:
+    """What `rule` finds for the classes that are not `refused`, as if the others did not come."""
+    refusals = [refused(setting, shape) for shape in setting.mix]
+    rest = [shape for shape, why in zip(setting.mix, refusals, strict=True) if why is None]
+    found = iter(rule(setting.of(*rest)) if rest else ())
+    return tuple(next(found) if why is None else why for why in refusals)
 
 
 def zero(limit: Limit, reason: str) -> OperatingPoint:

@@ -61,11 +61,11 @@ def setting(
     )
     return Setting(
         engine=engine,
-        shape=RequestClass("default", 1.0, isl, osl, prefix_hit_rate, isl_cv),
+        mix=mix
+        or (RequestClass("default", 1.0, isl, osl, prefix_hit_rate, isl_cv, context_cv=0.0),),
         slo=Slo(ttft_ms, itl_ms, percentile),
         bytes_per_s=bytes_per_s,
         kv_bytes_per_token=kv_bytes_per_token,
         allow_extrapolation=allow_extrapolation,
-        mix=mix,
         servers=servers,
     )

@@ -2,19 +2,25 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.capacity import Limit
+from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     PrefillCoefficients,
+    RequestClass,
     Role,
     Span,
     TtftCoefficients,
 )
-from heteroplan.profiles.aggregated import aggregated_point
+from heteroplan.profiles.aggregated import aggregated_points
 from heteroplan.profiles.setting import Setting
 from tests.profiles.settings import setting
 
 FLAT = DecodeCoefficients(base_ms=20.0, ms_per_sequence=0.0, ms_per_context_token=0.0)
+
+
+def aggregated_point(setting: Setting) -> OperatingPoint:
+    [point] = aggregated_points(setting)
+    return point
 
 
 def flat(**changes: object) -> Setting:
@@ -37,8 +43,8 @@ def test_prefill_stretches_decode_until_itl_is_used_up() -> None:
 
 
 def test_kv_memory_bounds_the_stretched_batch() -> None:
-    """11,000 / (1000 + 100) = 10 sequences: 2 r / (1 - 0.1 r) = 10 at r = 10/3."""
-    point = aggregated_point(flat(kv_tokens=11_000))
+    """10,500 / (1000 + 100 / 2) = 10 sequences: 2 r / (1 - 0.1 r) = 10 at r = 10/3."""
+    point = aggregated_point(flat(kv_tokens=10_500))
     assert point.capacity_rps == pytest.approx(10.0 / 3.0)
     assert point.limited_by is Limit.KV_MEMORY
 
@@ -64,12 +70,12 @@ def test_ttft_bounds_the_rate() -> None:
 
 
 def test_a_growing_step_is_solved_for_its_own_batch() -> None:
-    """itl = 20 + 0.21 B (context 1,100), r = 3, phi = 0.3: B = 3 * 0.2 * (20 + 0.21 B) / 0.7
-    = 17.142857 / 0.82 = 20.906; itl / 0.7 = 24.3903 / 0.7 = 34.843 ms, taken as the target.
+    """itl = 20 + 0.21 B (context 1,100), r = 3, phi = 0.3: B = 3 * 0.2 * (20.21 + 0.21 B) / 0.7
+    = 17.322857 / 0.82 = 21.125; itl / 0.7 = 24.4363 / 0.7 = 34.909 ms, taken as the target.
     """
-    point = aggregated_point(setting(Role.AGGREGATED, itl_ms=(20.0 + 0.21 * 20.905923) / 0.7))
+    point = aggregated_point(setting(Role.AGGREGATED, itl_ms=(20.0 + 0.21 * 21.125436) / 0.7))
     assert point.capacity_rps == pytest.approx(3.0, rel=1e-5)
-    assert point.batch == pytest.approx(20.905923, rel=1e-5)
+    assert point.batch == pytest.approx(21.125436, rel=1e-5)
 
 
 def test_no_kv_cache_moves() -> None:
@@ -146,7 +152,7 @@ def test_long_prompts_count_with_their_own_prefill() -> None:
     twice the mean prefill cannot be met.
     """
     spread = flat(ttft_ms=220.0, percentile=0.99)
-    spread = spread.of(replace(spread.shape, isl_cv=0.7))
+    spread = spread.of(replace(spread.mix[0], isl_cv=0.7))
     assert aggregated_point(spread).capacity_rps == 0.0
     assert aggregated_point(flat(ttft_ms=220.0, percentile=0.99)).capacity_rps > 0.0
 
@@ -159,3 +165,57 @@ def test_itl_holds_for_requests_that_many_prompts_come_by() -> None:
     busiest = point.utilization * (1 + 2.3263479 / max(1.0, point.batch) ** 0.5)
     assert busiest == pytest.approx(0.5, rel=1e-4)
     assert point.limited_by is Limit.ITL
+
+
+SHORT = RequestClass("short", 0.9, 500.0, 100.0)
+"""Prefill 55 ms, context 550."""
+LONG = RequestClass("long", 0.1, 4000.0, 200.0)
+"""Prefill 370 ms, context 4,100; of the mix 86.5 ms, and of its 110 tokens 20 of 110 are long."""
+
+
+def test_prefill_of_a_mix_stretches_decode() -> None:
+    """20 / (1 - phi) = 40 at phi = 0.5: 500 / 86.5 = 5.780 requests/s of the mix. Steps are as long
+    whatever they hold, so that prefill time is all that a request takes.
+    """
+    points = aggregated_points(flat(mix=(SHORT, LONG)))
+    assert [point.limited_by for point in points] == [Limit.ITL] * 2
+    assert [point.capacity_rps for point in points] == pytest.approx([500 / 55, 500 / 370])
+    assert points[1].ttft_ms == pytest.approx(370.0 + 40.0)
+    rate_rps = 1.0 / sum(
+        shape.share / point.capacity_rps for shape, point in zip((SHORT, LONG), points, strict=True)
+    )
+    assert points[0].batch == pytest.approx(rate_rps * 110 * 0.02 / 0.5)
+
+
+def test_a_request_takes_its_prefill_and_what_its_tokens_add_to_steps() -> None:
+    """55 + 100 * (0.1 + 0.055) = 70.5 and 370 + 200 * (0.1 + 0.41) = 472 ms."""
+    points = aggregated_points(setting(Role.AGGREGATED, mix=(SHORT, LONG)))
+    assert [point.limited_by for point in points] == [Limit.ITL] * 2
+    assert points[0].capacity_rps / points[1].capacity_rps == pytest.approx(472.0 / 70.5)
+
+
+def test_kv_memory_of_a_mix_goes_by_contexts_and_their_time() -> None:
+    """(90 * 550 + 20 * 4,100) / 110 = 1,195.45 tokens a sequence, 10 fit 11,954.5; the rate r makes
+    2.2 r / (1 - 0.0865 r) = 10, r = 3.2626; a request takes osl * context, 55,000 or 820,000.
+    """
+    points = aggregated_points(flat(mix=(SHORT, LONG), kv_tokens=11_954.5454545))
+    assert [point.limited_by for point in points] == [Limit.KV_MEMORY] * 2
+    assert points[0].batch == pytest.approx(10.0)
+    rate_rps, mean = 10.0 / (2.2 + 0.865), 0.9 * 55_000 + 0.1 * 820_000
+    assert [point.capacity_rps for point in points] == pytest.approx(
+        [rate_rps * mean / 55_000, rate_rps * mean / 820_000]
+    )
+
+
+def test_late_requests_of_any_class_count_among_all() -> None:
+    """At P95 3 % are late in any case, 10 % are too many: then they are refused and the rest goes
+    on.
+    """
+    few = replace(LONG, share=0.03 * 0.9 / 0.97)
+    served = aggregated_points(flat(mix=(SHORT, few), ttft_ms=300.0, percentile=0.95))
+    assert all(point.capacity_rps > 0 for point in served)
+    tight = flat(mix=(SHORT, LONG), ttft_ms=300.0, percentile=0.95)
+    first, second = aggregated_points(tight)
+    assert first == aggregated_point(tight.of(SHORT))
+    assert (second.capacity_rps, second.limited_by) == (0.0, Limit.TTFT)
+    assert second.reason.startswith("a first token takes 390 ms with nobody waiting")

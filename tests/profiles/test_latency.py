@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.workload import DecodeCoefficients, PrefillCoefficients
 from heteroplan.profiles.latency import (
-    mean_batch,
+    batch_within,
+    gamma_quantile,
     normal_quantile,
-    percentile_batch,
     prefill_ms,
     step_ms,
 )
@@ -22,14 +22,31 @@ def test_step_time() -> None:
     assert step_ms(DecodeCoefficients(22.0, 0.1, 2e-5), 10.0, 1000.0) == pytest.approx(23.2)
 
 
+@given(st.floats(1.0, 1e4), st.floats(0.0, 2.0), st.floats(0.0, 1e3), st.floats(0.1, 10.0))
+def test_batch_within_is_as_long_as_it_may(
+    context: float, each: float, left_ms: float, root: float
+) -> None:
+    values = DecodeCoefficients(20.0, each, 1e-4, ms_per_root_sequence=root)
+    batch = batch_within(values, context, 20.0 + left_ms)
+    assert step_ms(values, batch, context) == pytest.approx(20.0 + left_ms)
+
+
 def test_normal_quantile() -> None:
     """Tables: z(0.95) = 1.64485; below the median there is nothing to leave room for."""
     assert normal_quantile(0.95) == pytest.approx(1.64485, abs=1e-5)
     assert normal_quantile(0.3) == 0.0
 
 
-@given(st.floats(1e-6, 1e6), st.floats(0.0, 4.0))
-def test_mean_and_percentile_batch_undo_one_another(batch: float, deviations: float) -> None:
-    mean = mean_batch(batch, deviations)
-    assert 0 <= mean <= batch * (1 + 1e-9)
-    assert percentile_batch(mean, deviations) == pytest.approx(batch, rel=1e-6)
+def test_gamma_quantile() -> None:
+    """Variance = mean^2 is exponential: P95 = mean * ln 20. Shape 4: 95 % of chi-square of 8 df
+    are below 15.507, so of a mean 8 and a variance of 16. Large shapes are normal.
+    """
+    assert gamma_quantile(3.0, 9.0, 0.95) == pytest.approx(3.0 * 2.995732)
+    assert gamma_quantile(8.0, 16.0, 0.95) == pytest.approx(15.507, abs=1e-3)
+    assert gamma_quantile(1e6, 1e6, 0.95) == pytest.approx(1e6 + 1644.85, abs=1.0)
+
+
+@given(st.floats(0.0, 1e6), st.floats(0.0, 1e6), st.floats(0.01, 0.9999))
+def test_no_quantile_is_below_the_mean(mean: float, variance: float, percentile: float) -> None:
+    assert gamma_quantile(mean, variance, percentile) >= mean
+    assert gamma_quantile(mean, variance, 0.5) == mean

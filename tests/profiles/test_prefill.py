@@ -2,12 +2,18 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.capacity import Limit
+from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role, Span
 from heteroplan.profiles.batching import BatchQueue
-from heteroplan.profiles.prefill import prefill_point
+from heteroplan.profiles.prefill import prefill_points
 from heteroplan.profiles.queueing import Budget, Pool, Service
+from heteroplan.profiles.setting import Setting
 from tests.profiles.settings import setting
+
+
+def prefill_point(setting: Setting) -> OperatingPoint:
+    [point] = prefill_points(setting)
+    return point
 
 
 def test_rate_is_the_utilization_that_the_queue_allows_over_the_service_time() -> None:
@@ -82,7 +88,7 @@ def test_prompt_must_fit_kv_memory() -> None:
 def test_constant_lengths_may_use_more_of_the_replica() -> None:
     """100 ms each, 500 ms to wait: M/D/1 instead of M/M/1."""
     waits = setting(Role.PREFILL, ttft_ms=660.0, itl_ms=60.0, percentile=0.95)
-    constant = prefill_point(waits.of(replace(waits.shape, isl_cv=0.0)))
+    constant = prefill_point(waits.of(replace(waits.mix[0], isl_cv=0.0)))
     queue = Pool([Service(1.0, 100.0, 0.0)])
     assert constant.utilization == pytest.approx(
         queue.greatest_utilization([Budget(1.0, 500.0)], 0.95)
@@ -118,27 +124,67 @@ def test_classes_that_come_together_wait_for_each_other() -> None:
     mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, long))
     queue = Pool([Service(0.9, 55.0, 0.0), Service(0.1, 370.0, 0.0)])
     budgets = [Budget(0.9, 1000.0 - 41.0 - 55.0), Budget(0.1, 1000.0 - 41.0 - 370.0)]
-    together = prefill_point(mixed.of(short)).utilization
-    assert together == pytest.approx(queue.greatest_utilization(budgets, 0.95))
-    assert together < (prefill_point(replace(mixed, mix=()).of(short)).utilization or 0.0)
+    busy = queue.greatest_utilization(budgets, 0.95)
+    first, second = prefill_points(mixed)
+    assert first.utilization == second.utilization == pytest.approx(busy)
+    assert busy < (prefill_point(mixed.of(short)).utilization or 0.0)
 
 
-def test_no_class_is_granted_more_than_alone() -> None:
-    """Another engine may take the short prompts and leave the long ones to this one."""
-    short = RequestClass("short", 0.99, 100.0, 200.0, isl_cv=0.0)
-    long = RequestClass("long", 0.01, 8000.0, 200.0, isl_cv=0.0)
-    mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, long))
-    alone = replace(mixed, mix=(long,))
-    assert prefill_point(mixed.of(long)).capacity_rps <= prefill_point(alone.of(long)).capacity_rps
+def test_a_replica_is_shared_out_by_prefill_time() -> None:
+    """10 + 0.09 * 500 = 55 and 10 + 0.09 * 4000 = 370 ms, of the mix 49.5 + 37 = 86.5 ms:
+    95 % of the time, the cap, are 10.983 requests/s of the mix, 17.27 short or 2.568 long ones.
+    """
+    short = RequestClass("short", 0.9, 500.0, 200.0)
+    long = RequestClass("long", 0.1, 4000.0, 200.0)
+    first, second = prefill_points(setting(Role.PREFILL, ttft_ms=1e6, mix=(short, long)))
+    assert first.capacity_rps == pytest.approx(950.0 / 55.0)
+    assert second.capacity_rps == pytest.approx(950.0 / 370.0)
+    whole = 0.9 / first.capacity_rps + 0.1 / second.capacity_rps
+    assert 1.0 / whole == pytest.approx(950.0 / 86.5)
+
+
+def test_late_requests_of_any_class_count_among_all() -> None:
+    """3 % of the prompts take 10 + 0.09 * 12,000 = 1,090 ms and are late in any case, at a TTFT of
+    1,000; of the 5 % that may be late, 2 in 97 remain to the others, who have no time to wait in
+    10 + 0.09 * 10,544.4 = 959 = 1,000 - 41 ms: P(wait > 0) = rho = 0.02 / 0.97 = 0.02062.
+    """
+    whole = RequestClass("fits", 0.97, 949.0 / 0.09 - 1e-6, 200.0, isl_cv=0.0)
+    late = RequestClass("late", 0.03, 12_000.0, 200.0, isl_cv=0.0)
+    points = prefill_points(setting(Role.PREFILL, percentile=0.95, mix=(whole, late)))
+    assert points[0].utilization == pytest.approx(0.02 / 0.97, rel=2e-3)
+    assert points[1].capacity_rps == pytest.approx(1000 * 0.02 / 0.97 / 1090.0, rel=2e-3)
+    assert (points[1].ttft_ms or 0.0) > 1000.0
 
 
 def test_a_class_that_cannot_be_served_does_not_slow_the_others() -> None:
+    """10 % are late in any case, more than 5 %."""
     short = RequestClass("short", 0.9, 500.0, 200.0)
     hopeless = RequestClass("hopeless", 0.1, 50_000.0, 200.0)
     mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, hopeless))
-    alone = replace(mixed, mix=(short,))
-    assert prefill_point(mixed.of(short)) == prefill_point(alone.of(short))
-    assert prefill_point(mixed.of(hopeless)).capacity_rps == 0.0
+    first, second = prefill_points(mixed)
+    assert first == prefill_point(mixed.of(short))
+    assert (second.capacity_rps, second.limited_by) == (0.0, Limit.TTFT)
+    assert "prefill takes 4510 ms" in second.reason
+
+
+def test_a_class_outside_the_measured_range_leaves_the_rest() -> None:
+    short = RequestClass("short", 0.99, 500.0, 200.0)
+    far = RequestClass("far", 0.01, 3000.0, 200.0)
+    mixed = setting(Role.PREFILL, percentile=0.95, mix=(far, short), batch_tokens=Span(1.0, 2000.0))
+    first, second = prefill_points(mixed)
+    assert (first.capacity_rps, first.limited_by) == (0.0, Limit.RANGE)
+    assert second == prefill_point(mixed.of(short))
+
+
+def test_the_nic_moves_the_mix() -> None:
+    """1 MB a token at 1 GB/s: 0.5 and 2 s, of halves 1.25 s, so 0.8 requests/s of the mix."""
+    short = RequestClass("short", 0.5, 500.0, 200.0)
+    long = RequestClass("long", 0.5, 2000.0, 200.0)
+    mixed = setting(Role.PREFILL, ttft_ms=10_000.0, kv_bytes_per_token=1e6, mix=(short, long))
+    points = prefill_points(mixed)
+    assert [point.limited_by for point in points] == [Limit.KV_TRANSFER] * 2
+    assert [point.capacity_rps for point in points] == pytest.approx([2.0, 0.5])
+    assert 1.0 / sum(0.5 / point.capacity_rps for point in points) == pytest.approx(0.8)
 
 
 def test_replicas_that_share_a_queue_may_be_busier() -> None:
@@ -175,7 +221,14 @@ def test_several_classes_are_counted_one_by_one() -> None:
     long = RequestClass("long", 0.1, 600.0, 200.0)
     mixed = setting(Role.PREFILL, percentile=0.95, mix=(short, long))
     engine = replace(mixed.engine, max_batch_tokens=8000)
-    assert prefill_point(replace(mixed, engine=engine).of(short)) == prefill_point(mixed.of(short))
+    assert prefill_points(replace(mixed, engine=engine)) == prefill_points(mixed)
+
+
+def test_equal_classes_are_prefilled_together() -> None:
+    half = RequestClass("half", 0.5, 500.0, 200.0)
+    prompts = setting(Role.PREFILL, isl=500.0, percentile=0.95)
+    four = replace(prompts, engine=replace(prompts.engine, max_batch_tokens=2000))
+    assert prefill_points(four.of(half, half)) == prefill_points(four) * 2
 
 
 def test_a_floor_counts_for_each_length() -> None:

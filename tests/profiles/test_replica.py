@@ -39,18 +39,19 @@ def found(role: Role, kv_tokens: int | None = None, most: int = 64) -> Engine:
 
 
 def test_decode_at_the_median_is_littles_law() -> None:
-    """20 + 30 ms hold 30 sequences; each makes 200 tokens of 50 ms: 30 / 10 s."""
+    """20 + 30 ms hold 30 sequences; one makes 200 tokens beside 30 others: 30 / (200 x 51 ms)."""
     point = replica_at(found(Role.DECODE), ASKED)
-    assert (point.capacity_rps, point.limited_by) == (3.0, Limit.ITL)
+    assert point.capacity_rps == pytest.approx(30 / 10.2)
+    assert point.limited_by is Limit.ITL
 
 
 def test_decode_is_bound_by_kv_memory_and_by_what_was_measured() -> None:
-    """12 requests of 1,200 tokens fit 14,400: 12 / (200 x 32 ms); 10 were measured."""
-    point = replica_at(found(Role.DECODE, 14_400), ASKED)
-    assert point.capacity_rps == pytest.approx(12 / 6.4)
+    """12 contexts of 1,100 tokens fit 13,200: 12 / (200 x 33 ms); 10 were measured."""
+    point = replica_at(found(Role.DECODE, 13_200), ASKED)
+    assert point.capacity_rps == pytest.approx(12 / 6.6)
     assert point.limited_by is Limit.KV_MEMORY
-    point = replica_at(found(Role.DECODE, 14_400, most=10), ASKED)
-    assert point.capacity_rps == pytest.approx(10 / 6.0)
+    point = replica_at(found(Role.DECODE, 13_200, most=10), ASKED)
+    assert point.capacity_rps == pytest.approx(10 / 6.2)
     assert point.limited_by is Limit.RANGE
 
 
