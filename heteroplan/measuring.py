@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from heteroplan.entities.workload import Engine, Role
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import InputError, InputProblem, UsageError
 
 if TYPE_CHECKING:
     from heteroplan.demand.backtest import Backtest
@@ -80,13 +81,23 @@ def demand(
         stamp_zone=zone if trace_timezone is None else zone_of(trace_timezone),
         format=format,
         columns=columns or {},
-        start=start if start is None or start.tzinfo else start.replace(tzinfo=zone),
+        start=None if start is None else _moment(start, zone),
         cache_tokens=prefix_cache_tokens,
     )
     found = past(traces, trace, options.events)
     curve = planned(found, options)
     asked = backtest or held_back_days is not None
     return DemandResult(curve, backtested(found, options, held_back_days) if asked else None)
+
+
+def _moment(start: datetime, zone: ZoneInfo) -> datetime:
+    """A wall-clock time in `zone`, where it has no zone of its own. Raises UsageError."""
+    from heteroplan.inputs.local_time import localized
+
+    try:
+        return localized(start.isoformat(), zone)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"start {start.isoformat()}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

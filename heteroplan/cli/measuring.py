@@ -4,12 +4,15 @@ Heavy imports happen inside.
 """
 
 import json
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.streams import STDOUT, deliver, emit, say, show
+from heteroplan.errors import UsageError
 
 if TYPE_CHECKING:
     from heteroplan.pipeline import DemandResult
@@ -146,8 +149,8 @@ def demand(
     from heteroplan import pipeline
 
     names = list(dict.fromkeys(out or ()))
-    for name in (*names, *([] if classes is None else [classes])):
-        options.named_file(name)
+    written = [*names, *([] if classes is None else [classes])]
+    _check_names(traces, [*written, *([STDOUT] if as_json else [])])
     result = pipeline.demand(
         traces,
         format=format,
@@ -168,20 +171,37 @@ def demand(
         backtest=backtest,
         held_back_days=holdback,
     )
-    for name in names:
-        deliver(_text(result, name), name)
+    texts = [(name, _text(result, name)) for name in names]
     if classes is not None:
         from heteroplan.outputs.demand_files import classes_csv
 
-        deliver(classes_csv(result.curve), classes)
+        if not all(row.classes for row in result.curve.rows):
+            raise UsageError("--classes: the trace tells no lengths of requests")
+        texts.append((classes, classes_csv(result.curve)))
+    for name, text in texts:
+        deliver(text, name)
     if as_json:
         emit(_text(result, ".json"))
-    elif STDOUT in (*names, classes):
+    elif STDOUT in written:
         say(result.curve.notes)
     else:
         from heteroplan.outputs.demand_text import render_demand
 
         show(lambda console: render_demand(result.curve, result.backtest, console))
+
+
+def _check_names(traces: Sequence[str], written: Sequence[str]) -> None:
+    """No file is written twice, nor over a trace. Raises UsageError."""
+    read = {os.path.realpath(name) for name in traces if name != STDOUT}
+    seen = set()
+    for name in written:
+        options.named_file(name)
+        place = name if name == STDOUT else os.path.realpath(name)
+        if place in seen:
+            raise UsageError(f"{name} is to be written twice; name another file")
+        if place in read:
+            raise UsageError(f"{name} is one of the traces; name another file")
+        seen.add(place)
 
 
 def _text(result: "DemandResult", name: str) -> str:

@@ -165,17 +165,23 @@ def duration_s(text: str) -> int:
 def moment(text: str) -> datetime:
     """ISO 8601, with or without an offset."""
     try:
-        return datetime.fromisoformat(text)
+        return _in_years(datetime.fromisoformat(text))
     except ValueError as error:
         raise typer.BadParameter(
             f"{text!r} is no moment; write for example 2026-11-23T06:00"
         ) from error
 
 
+def _in_years[D: date](found: D) -> D:
+    if not 1970 <= found.year < 2200:
+        raise ValueError(found.year)
+    return found
+
+
 def day(text: str) -> date:
     """ISO 8601."""
     try:
-        return date.fromisoformat(text)
+        return _in_years(date.fromisoformat(text))
     except ValueError as error:
         message = f"{text!r} is no date; write for example 2026-11-23"
         raise typer.BadParameter(message) from error

@@ -34,6 +34,8 @@ class Clock:
         self._shift_us = 0
         self._first_us = self._high_us = 0
         self._rows = self._restarts = 0
+        self.jumps: list[tuple[int, int]] = []
+        """From the last moment before a new start to the first one after."""
 
     def placed(self, stamps_us: _Ints) -> _Ints:
         """The next stamps as microseconds since 1970 UTC; one at least. Raises UsageError."""
@@ -76,12 +78,14 @@ class Clock:
     def _restart(self, first_us: int) -> None:
         days = -(-(self._high_us - first_us) // US_PER_DAY)
         self._restarts += 1
-        if self._restarts > MOST_RESTARTS:
+        is_shown = self._high_us - self._first_us >= LEAST_RESTART_US
+        if self._restarts > MOST_RESTARTS or not is_shown:
             raise UsageError(
-                f"the clock of the trace jumps back more than {MOST_RESTARTS} times; "
-                "sort its rows by time"
+                "the clock of the trace jumps back again and again; sort its rows by time"
             )
+        ended_us = self._high_us + self._shift_us
         self._shift_us += days * US_PER_DAY
+        self.jumps.append((ended_us, first_us + self._shift_us))
         self._notes.append(
             f"the clock of the trace starts again at request {self._rows + 1:,}; what follows is "
             f"laid {days} day(s) later, at the same time of day"

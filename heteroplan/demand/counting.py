@@ -80,7 +80,7 @@ def count(
         if isl < 0 or osl < 0:
             continue
         cached = max(0, min(cached_tokens[i], isl - 1)) if has_cached else 0
-        x, y, computed = float(isl), float(osl), float(isl - cached)
+        x, y, computed = float(isl), float(osl), float(max(1, isl - cached))
         steps[step, 1] += 1.0
         steps[step, 2] += x
         steps[step, 3] += y

@@ -2,13 +2,13 @@
 
 An interval is planned for its busiest piece (five minutes, say): the quantile, over like
 intervals of the past, of its greatest rate; of input and output tokens likewise, so that
-`rps * isl` is the planned rate of input tokens. Or, without a quantile, for what was recorded.
+`rps * isl` is the planned rate of input tokens, or a little more: the intervals of an hour share
+their longest requests. Or, without a quantile, for what was recorded.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from math import isfinite
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -27,7 +27,13 @@ from heteroplan.demand.history import (
 )
 from heteroplan.demand.local_days import S_PER_DAY, day_start_us
 from heteroplan.demand.mix import Mix, mix_of, shaped
-from heteroplan.demand.outlook import MEAN_RPS, MEDIAN_RPS, Outlook, longest_gap_s
+from heteroplan.demand.outlook import (
+    MEAN_RPS,
+    MEDIAN_RPS,
+    Outlook,
+    hours_touched,
+    longest_gap_s,
+)
 from heteroplan.demand.record import Record
 from heteroplan.demand.shape import StepShape, together
 from heteroplan.demand.steps import TraceOptions, read_steps
@@ -36,6 +42,9 @@ from heteroplan.errors import UsageError
 
 type _Floats = NDArray[np.float64]
 
+MOST_GROWTH = 1000.0
+LEAST_PLANNED_S = 60
+"""Shortest interval of coming days."""
 LONGEST_BRIDGE_S = 7200
 """Times of day without any past are bridged from their neighbours up to this."""
 
@@ -135,6 +144,11 @@ def planned(found: History, options: CurveOptions) -> Curve:
         if options.first_day is not None:
             raise UsageError(f"{told}; give a trace that reaches round the day")
         return _recorded(found, options, mix, (f"{told}: the intervals are as recorded",))
+    if options.interval_s < LEAST_PLANNED_S:
+        raise UsageError(
+            f"an interval of {options.interval_s} s is too short to plan for, "
+            f"{LEAST_PLANNED_S} s is the least; --quantile none gives the recorded ones"
+        )
     outlook = Outlook(found, options.interval_s, options.weekdays, options.quantile)
     return _coming(found, options, mix, outlook)
 
@@ -143,8 +157,10 @@ def check(options: CurveOptions) -> None:
     """Raises UsageError for options that no curve can be made by."""
     if options.quantile is not None and not 0.0 <= options.quantile <= 1.0:
         raise UsageError(f"quantile {options.quantile:g} is not between 0 and 1")
-    if not (isfinite(options.growth) and options.growth > 0):
-        raise UsageError(f"growth {options.growth:g} must be a finite number above 0")
+    if not 0.0 < options.growth <= MOST_GROWTH:
+        raise UsageError(f"growth {options.growth:g} is not above 0 and at most {MOST_GROWTH:g}")
+    if options.quantile is None and (options.first_day or options.days > 1 or options.events):
+        raise UsageError("intervals as recorded take no other days and no events")
     if not 0.0 < options.max_class_error <= 1.0:
         raise UsageError(f"class error {options.max_class_error:g} is not between 0 and 1")
     if options.weekdays not in (AUTO, *KINDS):
@@ -164,8 +180,8 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Out
     rates *= events
     starts = _starts(start_us, options.interval_s, size, found.zone)
     like = [outlook.like_hours(start) for start in starts]
-    rows = _rows(starts, rates, mix, like, by_hour=True)
-    notes = [*found.notes, *outlook.notes(first + timedelta(days=options.days - 1))]
+    rows = _rows(starts, rates, mix, like, by_hour=True, has_cached=found.steps.has_cached)
+    notes = [*found.notes, *outlook.notes(first, first + timedelta(days=options.days - 1))]
     if (events != 1.0).any():
         notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
     told = options if outlook.days > 1 else replace(options, quantile=None)
@@ -178,8 +194,18 @@ def _recorded(
     """The intervals as they were, whole ones from the first to the last."""
     record = Record(found, options.interval_s)
     starts = _starts(record.start_us, options.interval_s, record.size, found.zone)
-    like = [(start.weekday() * 24 + start.hour,) for start in starts]
-    rows = _rows(starts, record.rates * options.growth, mix, like, by_hour=False)
+    like = [
+        tuple(start.weekday() * 24 + hour for hour in hours_touched(start, options.interval_s))
+        for start in starts
+    ]
+    rows = _rows(
+        starts,
+        record.rates * options.growth,
+        mix,
+        like,
+        by_hour=False,
+        has_cached=found.steps.has_cached,
+    )
     told = (*found.notes, *notes, *record.notes)
     recorded = replace(options, quantile=None)
     return _curve(found, recorded, rows, mix, told, len({each.date() for each in starts}))
@@ -223,6 +249,7 @@ def _rows(
     like: Sequence[tuple[int, ...]],
     *,
     by_hour: bool,
+    has_cached: bool,
 ) -> list[CurveRow]:
     """`rates` [kind, interval] with the request classes of `like` hours of the week.
 
@@ -235,7 +262,7 @@ def _rows(
     usual = np.array([_mean(lengths[i], rates[RPS]) for i in range(len(lengths))])
     lengths = np.where(np.isnan(lengths), usual[:, None], lengths)
     if by_hour and mix is not None:
-        hours = np.array([start.timestamp() // 3600 for start in starts])
+        hours = np.array([f"{start:%F %H}" for start in starts])
         for hour in np.unique(hours):
             lengths[:, hours == hour] = lengths[:, hours == hour].max(axis=1, keepdims=True)
     found = []
@@ -244,7 +271,9 @@ def _rows(
         classes: tuple[StepShape, ...] = ()
         osl_cv = None
         if not np.isnan(isl):
-            classes, osl_cv = shaped(mix, like[i], max(1.0, isl), max(1.0, osl), missed)
+            classes, osl_cv = shaped(
+                mix, like[i], max(1.0, isl), max(1.0, osl), missed if has_cached else None
+            )
         found.append(
             CurveRow(
                 start,

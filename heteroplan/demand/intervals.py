@@ -10,21 +10,23 @@ type Floats = NDArray[np.float64]
 
 LEAST_KNOWN = 0.5
 """Of its pieces, for an interval to be known."""
+ANY = 1e-9
+"""One piece will do."""
 
 
-def peaks_of(rates: Floats, pieces: int) -> Floats:
-    """Greatest of `pieces` along the last axis; NaN where fewer than half of them are known."""
-    return _reduced(rates, pieces, np.nanmax)
+def peaks_of(rates: Floats, pieces: int, least: float = LEAST_KNOWN) -> Floats:
+    """Greatest of `pieces` along the last axis; NaN where too small a part of them is known."""
+    return _reduced(rates, pieces, least, np.nanmax)
 
 
-def means_of(rates: Floats, pieces: int) -> Floats:
+def means_of(rates: Floats, pieces: int, least: float = LEAST_KNOWN) -> Floats:
     """Their mean, likewise."""
-    return _reduced(rates, pieces, np.nanmean)
+    return _reduced(rates, pieces, least, np.nanmean)
 
 
-def _reduced(rates: Floats, pieces: int, function: Callable[..., Floats]) -> Floats:
+def _reduced(rates: Floats, pieces: int, least: float, function: Callable[..., Floats]) -> Floats:
     parts = rates.reshape(*rates.shape[:-1], -1, pieces)
-    known = (~np.isnan(parts)).mean(axis=-1) >= LEAST_KNOWN
+    known = (~np.isnan(parts)).mean(axis=-1) >= least
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.where(known, function(parts, axis=-1), np.nan)

@@ -87,23 +87,23 @@ def mix_of(found: History, max_error: float) -> Mix | None:
 
 
 def shaped(
-    mix: Mix | None, hours: Sequence[int], isl: float, osl: float, missed: float
+    mix: Mix | None, hours: Sequence[int], isl: float, osl: float, missed: float | None
 ) -> tuple[tuple[StepShape, ...], float | None]:
     """Classes of an interval whose mean lengths are `isl` and `osl`, and the spread of `osl`.
 
     Those of like hours: with more of the long ones where the interval has longer prompts, and
-    outputs times one factor. `missed` of the input tokens are not found in a prefix cache.
+    outputs times one factor. `missed` of the input tokens are not found in a prefix cache; None
+    where that is not told.
     """
-    hit_rate = min(_MOST_HITS, max(0.0, 1.0 - missed / isl))
+    hit_rate = None if missed is None else min(_MOST_HITS, max(0.0, 1.0 - missed / isl))
     if mix is None:
-        told = hit_rate if hit_rate > 1e-9 else None
-        return (StepShape(ONE_CLASS, 1.0, isl, osl, None, told),), None
+        return (StepShape(ONE_CLASS, 1.0, isl, osl, None, hit_rate),), None
     shapes, osl_cv = mix.shapes(hours)
     shapes = tilted(shapes, isl)
     whole = together(shapes)
     longer = isl / whole.isl, osl / whole.osl
     scaled = tuple(_scaled(each, *longer) for each in shapes)
-    return (_with_hits(scaled, hit_rate) if mix.has_cached else scaled), osl_cv
+    return (scaled if hit_rate is None else _with_hits(scaled, hit_rate)), osl_cv
 
 
 def tilted(shapes: Sequence[StepShape], isl: float) -> tuple[StepShape, ...]:

@@ -1,5 +1,6 @@
 """Rates of coming days, as the days of the past let expect them."""
 
+import warnings
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -13,6 +14,8 @@ from heteroplan.demand.weekdays import AUTO, MOST_LEFT_OUT, chosen, classes_of, 
 
 type Floats = NDArray[np.float64]
 
+FARTHEST = timedelta(days=28)
+"""That a trend is carried on."""
 MEAN_RPS, MEDIAN_RPS = 4, 5
 """Kinds of rates beside those of `history`: mean over like intervals, median of their peaks."""
 _KIND_WORDS = {
@@ -30,6 +33,12 @@ def longest_gap_s(found: History, interval_s: int) -> int:
         return S_PER_DAY
     gaps = np.diff(np.append(known, known[0] + peaks.shape[1])) - 1
     return int(gaps.max()) * interval_s
+
+
+def hours_touched(start: datetime, interval_s: int) -> list[int]:
+    """Hours of the day that an interval touches, by the wall clock it starts by."""
+    seconds = start.minute * 60 + start.second + interval_s
+    return [(start.hour + i) % 24 for i in range(min(24, -(-seconds // 3600)))]
 
 
 class Outlook:
@@ -72,17 +81,27 @@ class Outlook:
         return rates
 
     def like_hours(self, start: datetime) -> tuple[int, ...]:
-        """Hours of the week that are like the one in which an interval starts."""
+        """Hours of the week that are like those which an interval touches."""
         classes = classes_of([start.date(), *_WEEK], self.kind)
         like = (day.weekday() for day, each in zip(_WEEK, classes[1:], strict=True)
                 if each == classes[0])  # fmt: skip
-        return tuple(weekday * 24 + start.hour for weekday in like)
+        return tuple(
+            weekday * 24 + hour
+            for weekday in like
+            for hour in hours_touched(start, self._interval_s)
+        )
 
-    def notes(self, last: date) -> list[str]:
-        """How the days were looked at; `last` is the last day planned for."""
+    def notes(self, first: date, last: date) -> list[str]:
+        """How the days were looked at; planned are those from `first` to `last`."""
         if self.days == 1:
             return ["one day: planned as recorded, nothing is known of other days"]
         found = [f"P{100 * self._quantile:g} of {self.days} days, {_KIND_WORDS[self.kind]}"]
+        wanted = [first + timedelta(days=i) for i in range(min(7, (last - first).days + 1))]
+        strange = [
+            f"{day:%A}" for day in wanted if classes_of([day], self.kind)[0] not in self._classes
+        ]
+        if strange:
+            found.append(f"no day of the past is like {', '.join(strange)}: all are looked at")
         share, worst, day = self._left_out()
         found.append(
             f"days left out one at a time are covered in {share:.0%} of their intervals, "
@@ -94,13 +113,14 @@ class Outlook:
             )
             use = "not reckoned with"
             if self.trend.holds:
-                use = f"carried on to {self._reach(last):%d %b}"
+                use = f"carried on to {self._reach(last)}"
             found.append(f"trend {weekly:+.0f} % a week ({low:+.0f} to {high:+.0f} %), {use}")
         return found
 
     def _reach(self, day: date) -> date:
-        """How far a trend is carried on: as far ahead as the past reaches back."""
-        return min(day, self._days[-1] + (self._days[-1] - self._days[0]))
+        """How far a trend is carried on: as far as the past reaches back, a month at most."""
+        span = min(self._days[-1] - self._days[0], FARTHEST)
+        return max(self._days[0], min(day, self._days[-1] + span))
 
     def day_rates(self, day: date) -> Floats:
         """[kind, interval of the day]."""
@@ -109,7 +129,11 @@ class Outlook:
         growth = self.trend.weekly ** (ahead / 7) if self.trend and self.trend.holds else 1.0
         plans = [self._plan(kind, wanted) for kind in range(len(self._peaks))]
         like = self._classes == wanted
-        means = np.nanmean(self._flat(self._means)[like if like.any() else slice(None)], axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            flat = self._flat(self._means)[like if like.any() else slice(None)]
+            means = np.nanmean(flat, axis=0)
+            means = np.where(np.isnan(means), np.nanmean(self._flat(self._means), axis=0), means)
         median = plans[RPS].median
         return growth * np.stack([*(each.planned for each in plans), _bridged(means), median])
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from heteroplan.demand.clock import US_PER_S
 from heteroplan.demand.counting import REQUESTS
 from heteroplan.demand.history import RPS, History, hours_text, rates_of
-from heteroplan.demand.intervals import means_of, peaks_of
+from heteroplan.demand.intervals import ANY, LEAST_KNOWN, means_of, peaks_of
 from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
 
 type Floats = NDArray[np.float64]
@@ -25,8 +25,9 @@ class Record:
         parts = ~np.isnan(rates[RPS].reshape(-1, pieces))
         kept = parts.all(axis=1)
         self.notes: list[str] = []
+        least = LEAST_KNOWN
         if not kept.any():
-            kept = parts.any(axis=1)
+            kept, least = parts.any(axis=1), ANY
             self.notes.append("the trace covers no whole interval: its rates are low")
         first, last = np.flatnonzero(kept)[[0, -1]]
         came = np.zeros(whole)
@@ -38,7 +39,10 @@ class Record:
                 f"left out {cut} interval(s) at the ends that the trace covers in part"
             )
         part = slice(first * pieces, (last + 1) * pieces)
-        peaks, mean = peaks_of(rates[:, part], pieces), means_of(rates[RPS, part], pieces)
+        peaks, mean = (
+            peaks_of(rates[:, part], pieces, least),
+            means_of(rates[RPS, part], pieces, least),
+        )
         self.start_us = steps.start_us + int(first) * interval_s * US_PER_S
         self.size = int(last - first) + 1
         lost = np.isnan(peaks[RPS])

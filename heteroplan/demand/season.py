@@ -30,6 +30,8 @@ SMOOTH_MIN = 60.0
 """Half of the window that a profile of one day is smoothed by [min]; of n days an nth of it."""
 FLOOR = 0.05
 """Of the daily mean; intervals below it are not looked at relative to the profile."""
+MOST_CENTRES = 288
+"""Times of day at which pools are made; ratios between are on the line between them."""
 CORRECTION = 4.0
 """Strength of what raises the level while days are few."""
 
@@ -179,7 +181,9 @@ def _pooled_quantiles(ratios: Floats, levels: tuple[float, ...]) -> list[Floats]
     windows = np.lib.stride_tricks.sliding_window_view(
         np.concatenate(parts, axis=1), 2 * half + 1, axis=1
     )
-    pools = np.sort(windows.transpose(1, 0, 2).reshape(intervals, -1), axis=1)
+    centres = np.arange(0, intervals, -(-intervals // MOST_CENTRES))
+    near = windows[:, centres].transpose(1, 0, 2)
+    pools = np.sort(near.reshape(len(centres), -1), axis=1)
     counts = (~np.isnan(pools)).sum(axis=1)
     last = np.maximum(counts - 1, 0)
     found = []
@@ -190,5 +194,6 @@ def _pooled_quantiles(ratios: Floats, levels: tuple[float, ...]) -> list[Floats]
             np.take_along_axis(pools, at[:, None], axis=1)[:, 0]
             for at in (below, np.minimum(below + 1, last))
         )
-        found.append(np.where(counts > 0, low + (high - low) * (place - below), everywhere))
+        at_centres = np.where(counts > 0, low + (high - low) * (place - below), everywhere)
+        found.append(np.interp(np.arange(intervals), centres, at_centres, period=intervals))
     return found

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from heteroplan.demand import counting
 from heteroplan.demand.clock import US_PER_S, Clock
-from heteroplan.demand.counting import COUNTS, REQUESTS
-from heteroplan.demand.local_days import S_PER_DAY, hours_of_week, midnight_us
+from heteroplan.demand.counting import COUNTS, REQUESTS, WITH_LENGTHS
+from heteroplan.demand.local_days import hours_of_week, midnight_us
 from heteroplan.demand.readers import Asked, Reader, Source, expanded, opened, reader_of
 from heteroplan.demand.readers.ahead import ahead
+from heteroplan.demand.spans import Spans
 from heteroplan.errors import InputError, InputProblem, UsageError
 
 if TYPE_CHECKING:
@@ -105,29 +106,33 @@ class _Trace:
     def _reader(self, source: Source) -> Reader:
         return reader_of(source, self._options.format, self._options.columns)
 
-    def _chunks(self, first: Source, reader: Reader) -> Iterator["Requests"]:
+    def _chunks(self, first: Source, reader: Reader) -> Iterator[tuple[int, "Requests"]]:
+        """With the number of the file."""
         assert reader.requests is not None
-        yield from reader.requests(first, self._asked)
-        for path in self._files[1:]:
+        for requests in reader.requests(first, self._asked):
+            yield 0, requests
+        for number, path in enumerate(self._files[1:], start=1):
             with opened(path) as source:
                 if self._reader(source) is not reader:
                     raise UsageError("the traces are of different formats; make a curve of each")
-                yield from reader.requests(source, self._asked)
+                for requests in reader.requests(source, self._asked):
+                    yield number, requests
 
-    def _of_requests(self, chunks: Iterator["Requests"], clock: Clock) -> Steps:
+    def _of_requests(self, chunks: Iterator[tuple[int, "Requests"]], clock: Clock) -> Steps:
         tally, caching = _Tally(self._options), _Caching(self._options.cache_tokens)
-        total = 0
-        for requests in chunks:
+        spans = Spans()
+        for number, requests in chunks:
             if len(requests.arrival_us):
                 moments_us = clock.placed(requests.arrival_us)
+                spans.add(number, moments_us)
                 tally.add(requests, moments_us, caching.cached_tokens(requests))
-                total += len(moments_us)
-        if total == 0:
+        if tally.rows == 0:
             raise InputError(
                 InputProblem(path, 0, "", "", "holds no requests") for path in self._files
             )
+        spans.jumps += clock.jumps
         caching.finish(self._asked.notes)
-        return tally.steps([f"{total:,} requests", *self._asked.notes])
+        return tally.steps(spans, self._asked.notes)
 
     def _of_windows(self, windows: "Windows", clock: Clock) -> Steps:
         if len(windows.start_us) == 0:
@@ -156,16 +161,26 @@ class _Trace:
         amounts = [windows.requests, windows.with_lengths, windows.input_tokens]
         amounts += [windows.output_tokens, np.zeros(len(told)) if cached is None else cached]
         covered_us = spread(np.where(told, lengths_us, 0))
+        counts = np.stack([spread(each) for each in amounts], axis=1)
+        known = covered_us >= step_us - 1
+        if not known.any():
+            known = covered_us > 0
+            counts[known] *= (step_us / covered_us[known])[:, None]
+        if not known.any():
+            raise InputError(
+                InputProblem(path, 0, "", "", "tells no rates") for path in self._files
+            )
         window_s = int(np.median(lengths_us)) // US_PER_S
+        notes = (f"{len(told):,} windows of {window_s} s", *self._asked.notes)
         return Steps(
             start_us,
             self._options.step_s,
-            np.stack([spread(each) for each in amounts], axis=1),
-            covered_us >= step_us - 1,
+            counts,
+            known,
             None,
             cached is not None,
             window_s,
-            (f"{len(told):,} windows of {window_s} s", *self._asked.notes),
+            notes,
         )
 
 
@@ -217,13 +232,14 @@ class _Tally:
         )
         self._first_us: int | None = None
         self._last_us = 0
-        self.has_cached = True
+        self.rows = self.tell_cached = 0
 
     def add(self, requests: "Requests", moments_us: _Ints, cached_tokens: _Ints | None) -> None:
         """Count requests that came at `moments_us`."""
         first_us, last_us = int(moments_us.min()), int(moments_us.max())
         self._make_room(first_us, last_us)
-        self.has_cached = self.has_cached and cached_tokens is not None
+        self.rows += len(moments_us)
+        self.tell_cached += 0 if cached_tokens is None else int((cached_tokens >= 0).sum())
         counting.count(
             moments_us,
             requests.input_tokens,
@@ -243,13 +259,14 @@ class _Tally:
         """Steps from a local midnight to `last_us`, in large pieces so that few are made."""
         if self._first_us is None:
             self._start_us = midnight_us(first_us, self._zone)
-        before = max(0, -((first_us - self._start_us) // self._step_us))
+        before = 0
+        if first_us < self._start_us:
+            midnight = midnight_us(first_us, self._zone)
+            before = -(-(self._start_us - midnight) // self._step_us)
         needed = before + max(len(self._counts), (last_us - self._start_us) // self._step_us + 1)
         _check_span(needed, self._step_us // US_PER_S)
         if needed == len(self._counts):
             return
-        day = S_PER_DAY * US_PER_S // self._step_us
-        before = -(-before // day) * day
         after = max(needed, min(MOST_STEPS, 2 * len(self._counts))) - len(self._counts)
         self._start_us -= before * self._step_us
         self._counts = np.pad(self._counts, ((before, after), (0, 0)))
@@ -257,8 +274,8 @@ class _Tally:
             self._start_us, self._step_us // US_PER_S, len(self._counts), self._zone
         )
 
-    def steps(self, notes: Sequence[str]) -> Steps:
-        """What was counted, whole steps known."""
+    def steps(self, spans: Spans, notes: Sequence[str]) -> Steps:
+        """What was counted; known are whole steps, but for empty ones that no file spans."""
         assert self._first_us is not None
         first = (self._first_us - self._start_us) // self._step_us
         last = (self._last_us - self._start_us) // self._step_us
@@ -270,7 +287,12 @@ class _Tally:
         for step, missing_us in ((first, before_us), (last, after_us)):
             gaps = missing_us * counts[step, REQUESTS]
             known[step] &= gaps <= PARTIAL_GAPS * (self._step_us - missing_us)
-        told = list(notes)
+        edges_us = self._start_us + np.arange(len(counts) + 1) * self._step_us
+        for end_us, begin_us in spans.gaps():
+            known &= (
+                (counts[:, REQUESTS] > 0) | (edges_us[1:] <= end_us) | (edges_us[:-1] > begin_us)
+            )
+        told = [f"{self.rows:,} requests", *notes, *spans.notes(), *self._untold(counts)]
         if not known.any():
             known[first:] = True
             told.append(
@@ -282,10 +304,22 @@ class _Tally:
             counts,
             known,
             self._shapes,
-            self.has_cached,
+            self.tell_cached > 0,
             0,
             tuple(told),
         )
+
+    def _untold(self, counts: _Floats) -> Iterator[str]:
+        """What a part of the requests does not tell."""
+        with_lengths = int(counts[:, WITH_LENGTHS].sum())
+        if with_lengths == 0:
+            yield "no lengths of requests are told"
+        elif with_lengths < self.rows:
+            share = f"{with_lengths / self.rows:.1%}".replace("%", " %")
+            yield f"lengths are told of {share} of the requests; the others are taken alike"
+        if 0 < self.tell_cached < self.rows:
+            share = f"{self.tell_cached / self.rows:.1%}".replace("%", " %")
+            yield f"cached tokens are told of {share} of the requests; others have none"
 
 
 def _check_span(steps: int, step_s: int) -> None:

@@ -22,12 +22,12 @@ SURE = 1.65
 """Of a normal number 5 % exceed it."""
 MOST_LEFT_OUT = 119
 """Days, the last ones, that are left out one at a time: 17 weeks."""
-FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_TOLD = 7, 21, 7
+FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_TOLD = 7, 28, 7
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Change of the level a week, as a factor, and its 95 % interval."""
+    """Change of the level a week, as a factor, and its 99 % interval."""
 
     weekly: float
     low: float
@@ -100,7 +100,7 @@ def trend_of(values: Floats, classes: Ints) -> Trend | None:
     near = min(0.9, max(0.0, near + (1.0 + 3.0 * max(near, 0.0)) / len(kept)))
     inflation = (1.0 + near) / (1.0 - near)
     deviation = np.sqrt(float(errors @ errors) / freedom * inflation / squares)
-    reach = float(stdtrit(max(freedom / inflation, 2.0), 0.975) * deviation)
+    reach = float(stdtrit(max(freedom / inflation, 2.0), 0.995) * deviation)
     low, middle, high = (exp(7.0 * each) for each in (slope - reach, slope, slope + reach))
     return Trend(middle, low, high, len(kept))
 

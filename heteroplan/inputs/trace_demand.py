@@ -1,7 +1,9 @@
 """A trace that a scenario names -> the demand of its horizon."""
 
+import glob
 import re
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -41,7 +43,7 @@ def trace_demand(
 
     zone = ZoneInfo(horizon.timezone)
     try:
-        found = expanded([str(folder / name) for name in spec.trace])
+        found = expanded([_located(folder, name) for name in spec.trace])
         for name in found:
             files.mark(Path(name))
     except InputError as error:
@@ -51,7 +53,14 @@ def trace_demand(
         raise InputError([_of_file(document, field, spec, name, str(error))]) from None
     occurrences = events(spec.events, zone, document, (*field, "events"))
     try:
-        curve = _curve(spec, [shown(Path(name)) for name in found], horizon, occurrences)
+        start = localized(spec.start, zone) if spec.start else None
+    except ValueError as error:
+        raise InputError([document.problem((*field, "start"), str(error))]) from None
+    try:
+        curve = _curve(spec, found, start, horizon, occurrences)
+    except InputError as error:
+        named = [replace(each, file=shown(Path(each.file))) for each in error.problems]
+        raise InputError(named) from None
     except UsageError as error:
         remedy = _OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
         raise InputError([document.problem((*field, "trace"), remedy)]) from None
@@ -62,6 +71,11 @@ def trace_demand(
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
         curve.notes,
     )
+
+
+def _located(folder: Path, name: str) -> str:
+    """A name or pattern in a folder, whose own name is no pattern."""
+    return name if Path(name).is_absolute() else f"{glob.escape(str(folder))}/{name}"
 
 
 def _of_file(
@@ -113,7 +127,11 @@ def read_events(path: str, zone: ZoneInfo) -> tuple["Event", ...]:
 
 
 def _curve(
-    spec: TraceSpec, paths: list[str], horizon: Horizon, occurrences: tuple["Event", ...]
+    spec: TraceSpec,
+    paths: list[str],
+    start: datetime | None,
+    horizon: Horizon,
+    occurrences: tuple["Event", ...],
 ) -> "Curve":
     from heteroplan.demand.curve import CurveOptions, past, planned, step_of
     from heteroplan.demand.steps import TraceOptions
@@ -131,7 +149,7 @@ def _curve(
         stamp_zone=ZoneInfo(spec.trace_timezone) if spec.trace_timezone else zone,
         format=spec.format,
         columns=spec.map,
-        start=localized(spec.start, zone) if spec.start else None,
+        start=start,
         cache_tokens=spec.prefix_cache,
     )
     options = CurveOptions(

@@ -59,5 +59,16 @@ def test_a_little_disorder_is_no_new_start() -> None:
 
 
 def test_a_shuffled_trace_is_told_to_be_sorted() -> None:
-    with pytest.raises(UsageError, match="jumps back more than 100 times; sort its rows"):
+    with pytest.raises(UsageError, match="jumps back again and again; sort its rows"):
         placed(Clock(False, START, []), *([0, 10_000] * 200))
+
+
+def test_a_trace_with_the_newest_first_is_told_to_be_sorted() -> None:
+    with pytest.raises(UsageError, match="sort its rows"):
+        placed(Clock(False, START, []), *range(3600, 0, -10))
+
+
+def test_jumps_say_from_where_to_where() -> None:
+    clock = Clock(False, START, [])
+    placed(clock, 0, 50_000, 10)
+    assert clock.jumps == [(START_US + 50_000 * US_PER_S, START_US + US_PER_DAY + 10 * US_PER_S)]

@@ -132,7 +132,8 @@ def test_without_classes_there_is_one_of_the_mean_lengths() -> None:
         (StepShape("default", 1.0, 400, 20, None, 0.25),),
         None,
     )
-    assert shaped(None, [0], 400, 20, 400)[0][0].prefix_hit_rate is None
+    assert shaped(None, [0], 400, 20, 400)[0][0].prefix_hit_rate == 0.0
+    assert shaped(None, [0], 400, 20, None)[0][0].prefix_hit_rate is None
 
 
 def steps_with(shapes: NDArray[np.float64] | None, with_lengths: int) -> Steps:

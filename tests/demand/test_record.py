@@ -60,6 +60,25 @@ def test_a_trace_inside_one_interval_is_kept_and_said_to_be_too_low(tmp_path: Pa
     assert curve.notes == ("10 requests", "the trace covers no whole 3600 s: its rates are low")
 
 
+@pytest.mark.parametrize("interval_s", [3600, 6 * 3600, 86_400])
+def test_a_trace_much_shorter_than_an_interval_is_told_by_its_pieces(
+    tmp_path: Path, interval_s: int
+) -> None:
+    """Ten minutes at a request a minute, in pieces of five minutes."""
+    path = steady(tmp_path, first="2026-11-23T08:10:00", seconds=601)
+    (row,) = recorded(path, interval_s=interval_s, peak_s=300).rows
+    assert (row.rps, row.mean_rps) == pytest.approx((1 / 60, 1 / 60))
+
+
+@pytest.mark.parametrize("tokens", [0, 1])
+def test_requests_without_tokens_are_counted(tmp_path: Path, tokens: int) -> None:
+    """Failed requests have none; class errors do not divide by them."""
+    path = written(tmp_path, [f"2026-11-23 08:{m:02d}:00,{100 if m else tokens},{m}"
+                              for m in range(60)])  # fmt: skip
+    curve = recorded(path, interval_s=900)
+    assert rates(curve) == [15 / 900] * 4
+
+
 def test_an_interval_without_requests_is_idle(tmp_path: Path) -> None:
     path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=3600, skip=range(900, 1800))
     curve = recorded(path)

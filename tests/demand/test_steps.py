@@ -3,11 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.demand import counting
@@ -101,8 +102,8 @@ def test_counts_and_sums_are_those_of_a_plain_loop(
 ) -> None:
     """Whatever the chunks and their order. Sums are of whole numbers below 2^53, so exact.
 
-    Unknown lengths count as requests alone; cached tokens are at most isl - 1; the last cell of a
-    grid of 20 x 16 takes what is longer.
+    Unknown lengths count as requests alone; cached tokens are at most isl - 1, computed ones at
+    least 1; the last cell of a grid of 20 x 16 takes what is longer.
     """
     start_us = 7 * STEP_US
     steps, shapes = np.zeros((8, counting.COUNTS)), np.zeros((3, 20, 16, counting.SUMS))
@@ -130,7 +131,7 @@ def test_counts_and_sums_are_those_of_a_plain_loop(
         if isl_ < 0 or osl_ < 0:
             continue
         hits = max(0, min(cached_, isl_ - 1)) if has_cached else 0
-        new = isl_ - hits
+        new = max(1, isl_ - hits)
         told = {WITH_LENGTHS: 1, INPUT: isl_, OUTPUT: osl_, CACHED: hits}
         for column, amount in told.items():
             per_step[step, column] += amount
@@ -202,10 +203,47 @@ def test_a_trace_is_counted_whatever_its_order(rows: list[Row], cut: int) -> Non
     assert not steps.known[:shift].any()
 
 
-def test_cached_tokens_are_told_only_where_all_chunks_tell_them() -> None:
+def test_requests_that_do_not_tell_cached_tokens_have_none_beside_others_that_do() -> None:
     row = (NOON_US, 100, 10, 50)
     assert read(requests([row]), requests([row])).has_cached
-    assert not read(requests([row]), requests([row], cached=False)).has_cached
+    steps = read(requests([row]), requests([row], cached=False))
+    assert steps.has_cached
+    assert steps.counts[:, CACHED].sum() == 50
+    assert "cached tokens are told of 50.0 % of the requests; others have none" in steps.notes
+    assert not read(requests([row], cached=False)).has_cached
+
+
+def test_lengths_that_only_a_part_of_the_requests_tells_are_noted() -> None:
+    steps = read(requests([(NOON_US, 100, 10, 0), (NOON_US, -1, 10, 0)]))
+    assert "lengths are told of 50.0 % of the requests; the others are taken alike" in steps.notes
+
+
+def test_what_lies_between_files_is_missing_and_not_idle(tmp_path: Path) -> None:
+    """Two captures of half an hour each, four hours apart: of the steps between none is known."""
+    files = []
+    for begin in (0, 4 * 3600):
+        rows = [(NOON_US + (begin + s) * US_PER_S, 100, 10, 0) for s in range(0, 1800, 60)]
+        files.append(requests(rows))
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.write_text("x")
+    parts = iter(files)
+    reader = Reader(
+        lambda head: False, True, "", requests=lambda source, asked: iter([next(parts)])
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(READERS, "fake", reader)
+        steps = read_steps(
+            [str(path) for path in paths], TraceOptions(STEP_S, BERLIN, BERLIN, "fake")
+        )
+    assert np.flatnonzero(steps.known[52:]).tolist() == [0, 1, 16, 17]
+
+
+def test_a_trace_given_twice_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x")
+    with pytest.raises(InputError, match="given twice; name it once"):
+        read_steps([str(path), f"{tmp_path}/./a.csv"], TraceOptions(STEP_S, BERLIN, BERLIN))
 
 
 def test_steps_before_the_first_request_and_cut_ones_are_unknown() -> None:
@@ -264,6 +302,7 @@ def test_windows_are_spread_over_steps_second_by_second(
             expected[second // STEP_S] += amount / length_s
             seconds[second // STEP_S] += 1
     size = len(steps.counts) - 52
+    assume(any(seconds[i] == STEP_S for i in range(size)))
     wanted = [expected[i] for i in range(size)]
     assert amounts_from_noon(steps, REQUESTS) == pytest.approx(wanted, abs=1e-6)
     assert amounts_from_noon(steps, INPUT) == pytest.approx([100 * w for w in wanted], abs=1e-4)
@@ -305,3 +344,10 @@ def test_idle_windows_are_idle_to_the_last_digit(amounts: list[float]) -> None:
     came = amounts_from_noon(read_windows(windows(starts, STEP_S, amounts)), REQUESTS)
     assert [each == 0.0 for each in came[: len(amounts)]] == [each == 0.0 for each in amounts]
     assert min(came) >= 0.0
+
+
+def test_windows_shorter_than_a_step_tell_its_rate() -> None:
+    """A window of 60 s with 6 requests, in a step of 900 s: as many as 90 in all of it."""
+    steps = read_windows(windows([0, 60], 60, [6, 6]))
+    assert np.flatnonzero(steps.known).tolist() == [52]
+    assert amounts_from_noon(steps, REQUESTS) == pytest.approx([90])

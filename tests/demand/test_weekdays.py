@@ -91,17 +91,17 @@ def test_a_flat_past_has_no_trend() -> None:
 
 
 def test_a_trend_needs_a_week_to_be_told_and_three_to_be_reckoned_with() -> None:
-    values = constant(*(1.1 ** (i / 7) for i in range(21)))
+    values = constant(*(1.1 ** (i / 7) for i in range(28)))
     assert trend_of(values[:6], classes_of(days(6), "alike")) is None
-    assert [told(values[:count]).holds for count in (7, 20, 21)] == [False, False, True]
+    assert [told(values[:count]).holds for count in (7, 27, 28)] == [False, False, True]
 
 
 def test_days_that_are_missing_do_not_move_the_others() -> None:
-    """Of four weeks at +10 % a week one is missing: still +10 %, from 21 days."""
-    values = constant(*(1.1 ** (i / 7) for i in range(28)))
+    """Of five weeks at +10 % a week one is missing: still +10 %, from 28 days."""
+    values = constant(*(1.1 ** (i / 7) for i in range(35)))
     values[7:14] = np.nan
     found = told(values)
-    assert (found.weekly, found.days, found.holds) == (pytest.approx(1.1), 21, True)
+    assert (found.weekly, found.days, found.holds) == (pytest.approx(1.1), 28, True)
 
 
 def test_hours_that_are_missing_are_not_read_as_idle() -> None:
@@ -120,7 +120,7 @@ def test_the_interval_holds_the_true_trend_in_most_pasts() -> None:
 
 
 def test_a_trend_holds_only_where_it_is_surely_not_flat() -> None:
-    assert Trend(1.1, 1.01, 1.2, 21).holds
-    assert Trend(0.9, 0.8, 0.99, 21).holds
-    assert not Trend(1.1, 0.99, 1.2, 21).holds
-    assert not Trend(1.1, 1.01, 1.2, 20).holds
+    assert Trend(1.1, 1.01, 1.2, 28).holds
+    assert Trend(0.9, 0.8, 0.99, 28).holds
+    assert not Trend(1.1, 0.99, 1.2, 28).holds
+    assert not Trend(1.1, 1.01, 1.2, 27).holds

@@ -2,6 +2,7 @@
 
 import glob
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -105,6 +106,12 @@ def expanded(paths: Sequence[str]) -> list[str]:
         found.extend(matches)
         if not matches:
             problems.append(InputProblem(path, 0, "", "", "matches no file"))
+    seen: set[str] = set()
+    for name in found:
+        real = os.path.realpath(name)
+        if real in seen and name != "-":
+            problems.append(InputProblem(name, 0, "", "", "given twice; name it once"))
+        seen.add(real)
     if problems:
         raise InputError(problems)
     return found
