@@ -30,8 +30,8 @@ def demand(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="azure, vidur, mooncake, ragpulse, dynamo, servegen, prometheus, heteroplan or "
-            "table; default: by what is in the file.",
+            help="azure, vidur, mooncake, bailian, ragpulse, dynamo, servegen, prometheus, "
+            "heteroplan or table; default: by what is in the file.",
         ),
     ] = None,
     columns: Annotated[
@@ -87,6 +87,14 @@ def demand(
             "auto, by the past.",
         ),
     ] = "auto",
+    trend: Annotated[
+        Any,
+        typer.Option(
+            parser=options.factor,
+            metavar="FACTOR",
+            help="Change of the level a week, such as 1.05; 1 for none; default: by the past.",
+        ),
+    ] = None,
     growth: Annotated[
         Any,
         typer.Option(parser=options.factor, metavar="FACTOR", help="Multiplies all rates."),
@@ -163,6 +171,7 @@ def demand(
         quantile=quantile,
         growth=growth,
         weekdays=weekdays,
+        trend=trend,
         events=events,
         first_day=day,
         days=days,

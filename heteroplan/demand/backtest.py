@@ -70,7 +70,7 @@ def backtested(found: History, options: CurveOptions, held_back: int | None) -> 
     past = replace(found, days=found.days[:before], rates=found.rates[:, :before])
     if longest_gap_s(past, options.interval_s) > LONGEST_BRIDGE_S:
         raise UsageError("the days before those held back do not reach round the day")
-    outlook = Outlook(past, options.interval_s, options.weekdays, options.quantile)
+    outlook = Outlook(past, options)
     days = [found.days[i] for i in tested]
     planned = np.stack([outlook.day_rates(day) for day in days], axis=1)
     true = peaks[:, tested]

@@ -66,14 +66,14 @@ class ClassShape:
 
 def choose(
     grid: Grid, tolerance: float = TOLERANCE, most: int = MOST_CLASSES
-) -> tuple[Cuts, float]:
+) -> tuple[Cuts, float | None]:
     """Steps at which classes begin, the first apart, and the bound of their error.
 
     As few as keep within `tolerance`; if `most` do not, those with the least bound. Where any error
-    will do, one class, whose error is not looked at (1).
+    will do, one class, whose error is not looked at (None).
     """
     if tolerance >= 1.0:
-        return (), 1.0
+        return (), None
     if len(np.unique(grid.steps)) == 1:
         return (), 0.0
     family = Family(grid.steps, grid.sums)

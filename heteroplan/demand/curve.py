@@ -59,7 +59,9 @@ class CurveOptions:
     growth: float = 1.0
     """Multiplies all rates."""
     weekdays: str = "auto"
-    """See `season`."""
+    """See `weekdays`."""
+    trend: float | None = None
+    """Change of the level a week, as a factor; by the past where not given."""
     events: tuple[Event, ...] = ()
     first_day: date | None = None
     """Of the curve; the day after the trace where not given."""
@@ -149,7 +151,7 @@ def planned(found: History, options: CurveOptions) -> Curve:
             f"an interval of {options.interval_s} s is too short to plan for, "
             f"{LEAST_PLANNED_S} s is the least; --quantile none gives the recorded ones"
         )
-    outlook = Outlook(found, options.interval_s, options.weekdays, options.quantile)
+    outlook = Outlook(found, options)
     return _coming(found, options, mix, outlook)
 
 
@@ -163,6 +165,8 @@ def check(options: CurveOptions) -> None:
         raise UsageError("intervals as recorded take no other days and no events")
     if not 0.0 < options.max_class_error <= 1.0:
         raise UsageError(f"class error {options.max_class_error:g} is not between 0 and 1")
+    if options.trend is not None and not 0.1 <= options.trend <= 10.0:
+        raise UsageError(f"trend {options.trend:g} is no factor a week between 0.1 and 10")
     if options.weekdays not in (AUTO, *KINDS):
         raise UsageError(
             f"unknown weekdays {options.weekdays!r}; known are {', '.join((AUTO, *KINDS))}"
@@ -184,6 +188,15 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Out
     notes = [*found.notes, *outlook.notes(first, first + timedelta(days=options.days - 1))]
     if (events != 1.0).any():
         notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
+    if mix is None and found.has_lengths:
+        notes.append("all requests of an interval are taken alike: how they differ is not told")
+    begin, end = starts[0].timestamp(), starts[-1].timestamp()
+    notes += [
+        f"the event {each.name} touches neither the past nor these days"
+        for each in options.events
+        if not found.spans(each.start.timestamp(), each.end.timestamp())
+        and not (each.start.timestamp() <= end and each.end.timestamp() > begin)
+    ]
     told = options if outlook.days > 1 else replace(options, quantile=None)
     return _curve(found, told, rows, mix, notes, outlook.days)
 

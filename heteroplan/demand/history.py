@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.demand.clock import US_PER_S
 from heteroplan.demand.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
 from heteroplan.demand.events import Event, multipliers
 from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
@@ -39,6 +40,11 @@ class History:
     """What was laid, by elapsed time."""
     notes: tuple[str, ...]
 
+    def spans(self, start_s: float, end_s: float) -> bool:
+        """Whether the trace reaches into a stretch of time [Unix s]."""
+        begin_s = self.steps.start_us / US_PER_S
+        return start_s < begin_s + len(self.steps.known) * self.step_s and end_s > begin_s
+
     @property
     def last_day(self) -> date:
         """The last day of which anything is known."""
@@ -57,13 +63,14 @@ def history(steps: Steps, zone: ZoneInfo, events: Sequence[Event] = ()) -> Histo
     for kind, of_kind in zip(laid, np.where(steps.known, rates, np.nan), strict=True):
         np.fmax.at(kind.reshape(-1), places, of_kind)
     days = tuple(date(1970, 1, 1) + timedelta(days=first + i) for i in range(size))
-    lost = _lost(laid[RPS] * steps.step_s, days) if steps.window_s == 0 else np.zeros(0, np.bool_)
     notes = list(steps.notes)
     inside = np.flatnonzero(steps.known)
     if missing := int((~steps.known[inside[0] : inside[-1]]).sum()):
         notes.append(f"{hours_text(missing * steps.step_s)} of the trace are missing, not idle")
+    lost = _lost(laid[RPS] * steps.step_s, days)
     if lost.any():
         laid[:, lost] = np.nan
+        steps = replace(steps, known=steps.known & ~lost.ravel()[places])
         notes.append(
             f"{hours_text(int(lost.sum()) * steps.step_s)} without any request, where like times "
             "bring many, are taken as missing and not as idle"

@@ -2,6 +2,7 @@
 
 import warnings
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,14 @@ from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
 from heteroplan.demand.season import DayPlan, planned_day
 from heteroplan.demand.weekdays import AUTO, MOST_LEFT_OUT, chosen, classes_of, trend_of
 
+if TYPE_CHECKING:
+    from heteroplan.demand.curve import CurveOptions
+
 type Floats = NDArray[np.float64]
 
+ODD_DAY = 0.5
+"""A day that is covered less by all others was an odd one."""
+LATE_DAYS = 14
 FARTHEST = timedelta(days=28)
 """That a trend is carried on."""
 MEAN_RPS, MEDIAN_RPS = 4, 5
@@ -44,7 +51,9 @@ def hours_touched(start: datetime, interval_s: int) -> list[int]:
 class Outlook:
     """What a coming day must be planned for, by its weekday. The past reaches round the day."""
 
-    def __init__(self, found: History, interval_s: int, weekdays: str, quantile: float) -> None:
+    def __init__(self, found: History, options: "CurveOptions") -> None:
+        assert options.quantile is not None
+        interval_s, quantile, weekdays = options.interval_s, options.quantile, options.weekdays
         self._found = found
         self._interval_s = interval_s
         self._quantile = quantile
@@ -57,6 +66,11 @@ class Outlook:
         self.kind = chosen(self._peaks[RPS], self._days, quantile) if weekdays == AUTO else weekdays
         self._classes = classes_of(self._days, self.kind)
         self.trend = trend_of(self._peaks[RPS], self._classes)
+        self._weekly = 1.0
+        if options.trend is not None:
+            self._weekly = options.trend
+        elif self.trend is not None and self.trend.holds:
+            self._weekly = self.trend.weekly
         self._plans: dict[tuple[int, int], DayPlan] = {}
 
     @property
@@ -105,16 +119,24 @@ class Outlook:
         share, worst, day = self._left_out()
         found.append(
             f"days left out one at a time are covered in {share:.0%} of their intervals, "
-            f"the worst ({day:%d %b}) in {worst:.0%}"
+            f"the worst ({day:%d %b}) in {worst:.0%}".replace("%", " %")
         )
+        if worst < ODD_DAY:
+            found.append(
+                f"{day:%d %b} was {self._times(day):.1f} times like days: if that was an event, "
+                "tell it as one (events), so that other days are not planned for it"
+            )
         if self.trend is not None:
             weekly, low, high = (
                 100 * (each - 1) for each in (self.trend.weekly, self.trend.low, self.trend.high)
             )
             use = "not reckoned with"
-            if self.trend.holds:
-                use = f"carried on to {self._reach(last)}"
-            found.append(f"trend {weekly:+.0f} % a week ({low:+.0f} to {high:+.0f} %), {use}")
+            if self._weekly != 1.0:
+                at = 100 * (self._weekly - 1)
+                use = f"carried on to {self._reach(last)} at {at:+.1f} %"
+            found.append(f"trend {weekly:+.1f} % a week ({low:+.1f} to {high:+.1f} %), {use}")
+        if (first - self._days[-1]).days > LATE_DAYS:
+            found.append(f"the trace ended {(first - self._days[-1]).days} days before")
         return found
 
     def _reach(self, day: date) -> date:
@@ -126,7 +148,7 @@ class Outlook:
         """[kind, interval of the day]."""
         wanted = int(classes_of([day], self.kind)[0])
         ahead = (self._reach(day) - self._days[-1]).days
-        growth = self.trend.weekly ** (ahead / 7) if self.trend and self.trend.holds else 1.0
+        growth = float(self._weekly ** (ahead / 7))
         plans = [self._plan(kind, wanted) for kind in range(len(self._peaks))]
         like = self._classes == wanted
         with warnings.catch_warnings():
@@ -135,7 +157,8 @@ class Outlook:
             means = np.nanmean(flat, axis=0)
             means = np.where(np.isnan(means), np.nanmean(self._flat(self._means), axis=0), means)
         median = plans[RPS].median
-        return growth * np.stack([*(each.planned for each in plans), _bridged(means), median])
+        rates: Floats = np.stack([*(each.planned for each in plans), _bridged(means), median])
+        return rates * growth
 
     def _plan(self, kind: int, wanted: int) -> DayPlan:
         if (kind, wanted) not in self._plans:
@@ -150,10 +173,22 @@ class Outlook:
 
     def _flat(self, values: Floats) -> Floats:
         """`values` [day, ...] at the level of the last day, where there is a trend."""
-        if self.trend is None or not self.trend.holds:
+        if self._weekly == 1.0:
             return values
         behind = np.array([(self._days[-1] - day).days for day in self._days])
-        return values * self.trend.weekly ** (behind / 7)[:, None]
+        flat: Floats = values * np.power(self._weekly, behind / 7)[:, None]
+        return flat
+
+    def _times(self, day: date) -> float:
+        """Level of a day over that of like ones."""
+        values, at = self._flat(self._means), self._days.index(day)
+        like = (self._classes == self._classes[at]) & (np.arange(self.days) != at)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            usual = np.nanmedian(values[like if like.any() else slice(None)], axis=0)
+        both = ~np.isnan(values[at]) & ~np.isnan(usual)
+        total = float(usual[both].sum())
+        return float(values[at][both].sum()) / total if total > 0 else 1.0
 
     def _left_out(self) -> tuple[float, float, date]:
         """Share of intervals covered when days are left out; the worst day's, and that day."""

@@ -157,6 +157,7 @@ def _curve(
         quantile=spec.quantile,
         growth=spec.growth,
         weekdays=spec.weekdays,
+        trend=spec.trend,
         events=occurrences,
         first_day=first,
         days=days,

@@ -112,7 +112,8 @@ def sentences(curve: "Curve") -> list[str]:
         hits = shape.prefix_hit_rate
         cached = "" if hits is None else f", {percent(hits)} of the input found in a prefix cache"
         found.append(
-            f"a request: {figure(shape.isl)} tokens in{spread}, {figure(shape.osl)} out{cached}"
+            f"planned for a request: {figure(shape.isl)} tokens in{spread}, "
+            f"{figure(shape.osl)} out{cached}"
         )
     if curve.class_error is not None:
         count = _counted(len(curve.rows[0].classes), "class", "classes")

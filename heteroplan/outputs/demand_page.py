@@ -136,7 +136,9 @@ def _cards(curve: "Curve", backtest: "Backtest | None") -> list[tuple[str, str]]
     if (ratio := burst(curve)) is not None:
         found.append((figure(ratio), "planned over mean (burst)"))
     if (shape := shape_of(curve)) is not None:
-        found.append((f"{figure(shape.isl)} / {figure(shape.osl)}", "tokens in / out of a request"))
+        found.append(
+            (f"{figure(shape.isl)} / {figure(shape.osl)}", "tokens in / out planned a request")
+        )
     if backtest is not None and backtest.measures:
         covered = percent(backtest.measures[0].coverage)
         found.append((covered, f"covered in backtest, wanted {percent(backtest.quantile)}"))

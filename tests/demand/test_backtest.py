@@ -110,8 +110,10 @@ def test_without_lengths_requests_alone_are_compared(tmp_path: Path) -> None:
     assert [each.what for each in found.measures] == ["requests"]
 
 
-def test_an_idle_day_has_nothing_to_compare_with(tmp_path: Path) -> None:
-    requests = held_back_from(tmp_path, *[day()] * 3, day(0)).measures[0]
+def test_idle_hours_have_nothing_to_compare_with(tmp_path: Path) -> None:
+    """A request every 10,000 s at other times: too few for an idle day to be an outage."""
+    days = [day(1e-4)] * 3
+    requests = held_back_from(tmp_path, *days, day(0)).measures[0]
     assert (requests.coverage, requests.planned_over_true) == (1.0, float("inf"))
 
 

@@ -59,7 +59,31 @@ def test_a_trend_is_carried_on_where_it_is_sure(tmp_path: Path) -> None:
     path = hourly(tmp_path, [[100 * 2 ** (i / 7)] * 24 for i in range(35)])
     curve = coming(path)
     assert rates(curve)[0] == pytest.approx(3200, rel=0.02)
-    assert any(note.startswith("trend +100 % a week") for note in curve.notes)
+    assert any(note.startswith("trend +100.0 % a week") for note in curve.notes)
+
+
+def test_a_trend_may_be_stated_or_forbidden(tmp_path: Path) -> None:
+    """Ten days of +10 % a week to 100 on a Wednesday: 110 on the Wednesday after."""
+    path = hourly(tmp_path, [[100 * 1.1 ** (i / 7)] * 24 for i in range(-9, 1)])
+    stated = coming(path, trend=1.1, first_day=date(2026, 11, 18), quantile=0.5)
+    assert rates(stated)[0] == pytest.approx(110, rel=0.001)
+    grown = hourly(tmp_path, [[100 * 2 ** (i / 7)] * 24 for i in range(35)])
+    assert rates(coming(grown, trend=1.0, quantile=0.5))[0] < 1600
+
+
+def test_an_odd_day_is_told_to_be_an_event_perhaps(tmp_path: Path) -> None:
+    curve = coming(hourly(tmp_path, [[30 if i == 5 else 10] * 24 for i in range(14)]))
+    assert any(
+        note.startswith("07 Nov was 3.0 times like days: if that was an event")
+        for note in curve.notes
+    )
+
+
+def test_events_that_touch_nothing_are_told(tmp_path: Path) -> None:
+    events = tmp_path / "events.yaml"
+    events.write_text("events:\n- {name: a, start: 2027-11-05, end: 2027-11-06, multiplier: 3}\n")
+    curve = coming(hourly(tmp_path, [[1] * 24] * 3), events=str(events))
+    assert "the event a touches neither the past nor these days" in curve.notes
 
 
 def test_events_multiply_the_future_and_are_taken_out_of_the_past(tmp_path: Path) -> None:
@@ -120,8 +144,10 @@ def test_an_outage_is_missing_and_not_idle(tmp_path: Path) -> None:
     begin = datetime(2026, 11, 23)
     seconds = [s for s in range(0, 6 * 86400, 10) if not 2 * 24 + 9 <= s // 3600 < 2 * 24 + 12]
     rows = (f"{begin + timedelta(seconds=s)},100,10" for s in seconds)
-    curve = coming(written(tmp_path, rows), quantile=0.5, peak_s=3600)
+    path = written(tmp_path, rows)
+    curve = coming(path, quantile=0.5, peak_s=3600)
     assert rates(curve) == pytest.approx([0.1] * 24)
+    assert min(rates(coming(path, quantile=None, peak_s=3600))) == pytest.approx(0.1)
     assert (
         "3.0 h without any request, where like times bring many, are taken as missing and not "
         "as idle" in curve.notes

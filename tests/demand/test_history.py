@@ -140,9 +140,9 @@ def test_of_one_day_nothing_is_lost() -> None:
     assert lost(history(steps_of(*hours), UTC_ZONE)) == []
 
 
-def test_windows_that_somebody_counted_are_believed() -> None:
+def test_windows_without_requests_where_like_ones_have_many_are_an_outage() -> None:
     hours = [0 if day == 2 and h in (10, 11) else 10 for day in range(5) for h in range(24)]
-    assert lost(history(steps_of(*hours, window_s=3600), UTC_ZONE)) == []
+    assert lost(history(steps_of(*hours, window_s=3600), UTC_ZONE)) == [(2, 10), (2, 11)]
 
 
 def test_lengths_of_time_in_words() -> None:

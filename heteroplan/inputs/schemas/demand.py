@@ -63,6 +63,8 @@ class TraceSpec(Strict):
     """Multiplies all rates."""
     weekdays: Literal["auto", "alike", "weekend", "each"] = "auto"
     """Which days are like one another: all, workdays and weekends apart, each weekday apart."""
+    trend: Annotated[float, Field(ge=0.1, le=10)] | None = None
+    """Change of the level a week, 1.05 for 5 % more; by the past where not given, 1 for none."""
     peak: Duration = "5min"
     """An interval is planned for its busiest piece of this length."""
     events: list[EventSpec] = Field([], max_length=1000)
