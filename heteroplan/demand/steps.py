@@ -1,6 +1,7 @@
 """Trace files -> what came in equal steps of elapsed time, and which shapes of request.
 
-One pass; what is kept grows with the time that a trace spans, not with its rows.
+One pass; what is kept grows with the time that a trace spans, and with the prefix cache that is
+played, but not with its rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +58,7 @@ class TraceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What came in equal steps of elapsed time, from a local midnight on."""
+    """What came in equal steps of elapsed time."""
 
     start_us: int
     """Of the first step [microseconds since 1970 UTC]."""
@@ -67,7 +68,7 @@ class Steps:
     known: NDArray[np.bool_]
     """[step]: whether the trace tells what came in it."""
     shapes: _Floats | None
-    """[hour of the week, isl cell, osl cell, sum]; None where no single request is told."""
+    """[hour of the week, computed cell, osl cell, sum]; None where no single request is told."""
     has_cached: bool
     """Whether cached tokens are told."""
     window_s: int

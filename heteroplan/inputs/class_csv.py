@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from heteroplan.demand.shape import StepShape
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
-from heteroplan.inputs.demand_csv import SHAPE, DemandSeries, number, shape_of
+from heteroplan.inputs.demand_csv import SHAPE, DemandSeries, numbers_of, shape_of
 from heteroplan.inputs.stamped_rows import StampedRow
 
 _NUMBERS = ("share", *SHAPE)
@@ -58,14 +58,8 @@ def _needed(header: Sequence[str]) -> Sequence[str]:
 
 
 def _row(cells: dict[str, str], line: int, file: str, problems: list[InputProblem]) -> _Row:
-    numbers: dict[str, float] = dict.fromkeys(_NUMBERS[:3], 1.0)
-    for name in _NUMBERS:
-        if name not in cells:
-            continue
-        try:
-            numbers[name] = number(cells, name)
-        except ValueError as error:
-            problems.append(InputProblem(file, line, name, cells[name], str(error)))
+    found = numbers_of(cells, _NUMBERS, line, file, problems)
+    numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **found}
     name = cells["class"].strip()
     if not name:
         problems.append(InputProblem(file, line, "class", "", "empty; name the class"))

@@ -80,7 +80,26 @@ def read_demand(
     return DemandSeries(int(starts[0].timestamp()), step_s, rps, shapes)
 
 
-def number(cells: dict[str, str], name: str) -> float:
+def numbers_of(
+    cells: dict[str, str],
+    names: Sequence[str],
+    line: int,
+    file: str,
+    problems: list[InputProblem],
+) -> dict[str, float]:
+    """The numbers in those of the columns that are there; what is none is a problem."""
+    found = {}
+    for name in names:
+        if name not in cells:
+            continue
+        try:
+            found[name] = _number(cells, name)
+        except ValueError as error:
+            problems.append(InputProblem(file, line, name, cells[name], str(error)))
+    return found
+
+
+def _number(cells: dict[str, str], name: str) -> float:
     """The number in a column of `LEAST`. Raises ValueError with what to write."""
     text = cells[name].strip()
     if not text:
@@ -131,12 +150,5 @@ def _needed(header: Sequence[str]) -> Sequence[str]:
 
 
 def _row(cells: dict[str, str], line: int, file: str, problems: list[InputProblem]) -> _Row:
-    numbers = {}
-    for name in _NUMBERS:
-        if name not in cells:
-            continue
-        try:
-            numbers[name] = number(cells, name)
-        except ValueError as error:
-            problems.append(InputProblem(file, line, name, cells[name], str(error)))
+    numbers = numbers_of(cells, _NUMBERS, line, file, problems)
     return _Row(line, cells["interval_start"].strip(), numbers)
