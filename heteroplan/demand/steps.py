@@ -141,6 +141,24 @@ class _Trace:
                 InputProblem(path, 0, "", "", "holds no demand") for path in self._files
             )
         moments_us = clock.placed(windows.start_us)
+        counts, known = self._spread(windows, moments_us)
+        if not known.any():
+            raise InputError(
+                InputProblem(path, 0, "", "", "tells no rates") for path in self._files
+            )
+        window_s = int(np.median(windows.end_us - windows.start_us)) // US_PER_S
+        notes = (f"{len(moments_us):,} windows of {window_s} s", *self._asked.notes)
+        start_us = midnight_us(int(moments_us[0]), self._options.zone)
+        has_cached = windows.cached_tokens is not None
+        return Steps(
+            start_us, self._options.step_s, counts, known, None, has_cached, window_s, notes
+        )
+
+    def _spread(self, windows: "Windows", moments_us: _Ints) -> tuple[_Floats, NDArray[np.bool_]]:
+        """[step, count] each window's evenly over its time; and whether windows cover the step.
+
+        Where none is covered as a whole, those in part count, for as much as all of a step would.
+        """
         lengths_us = windows.end_us - windows.start_us
         step_us = self._options.step_s * US_PER_S
         start_us = midnight_us(int(moments_us[0]), self._options.zone)
@@ -148,41 +166,24 @@ class _Trace:
         _check_span(size, self._options.step_s)
         edges_us = np.arange(size + 1) * step_us
         begins_us = moments_us - start_us
+        times = np.stack([begins_us, begins_us + lengths_us], axis=1).ravel()
 
-        def spread(amounts: _Floats) -> _Floats:
-            """Each window's amount, evenly over its time, by step."""
-            times = np.stack([begins_us, begins_us + lengths_us], axis=1).ravel()
+        def by_step(amounts: _Floats) -> _Floats:
             sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts))])
             by_edge = np.interp(edges_us, times, np.repeat(sums, 2)[1:-1])
-            by_step: _Floats = np.maximum(np.diff(by_edge), 0.0)
-            return by_step
+            found: _Floats = np.maximum(np.diff(by_edge), 0.0)
+            return found
 
-        told = np.isfinite(windows.requests)
-        cached = windows.cached_tokens
+        told, cached = np.isfinite(windows.requests), windows.cached_tokens
         amounts = [windows.requests, windows.with_lengths, windows.input_tokens]
         amounts += [windows.output_tokens, np.zeros(len(told)) if cached is None else cached]
-        covered_us = spread(np.where(told, lengths_us, 0))
-        counts = np.stack([spread(each) for each in amounts], axis=1)
+        covered_us = by_step(np.where(told, lengths_us, 0))
+        counts = np.stack([by_step(each) for each in amounts], axis=1)
         known = covered_us >= step_us - 1
         if not known.any():
             known = covered_us > 0
             counts[known] *= (step_us / covered_us[known])[:, None]
-        if not known.any():
-            raise InputError(
-                InputProblem(path, 0, "", "", "tells no rates") for path in self._files
-            )
-        window_s = int(np.median(lengths_us)) // US_PER_S
-        notes = (f"{len(told):,} windows of {window_s} s", *self._asked.notes)
-        return Steps(
-            start_us,
-            self._options.step_s,
-            counts,
-            known,
-            None,
-            cached is not None,
-            window_s,
-            notes,
-        )
+        return counts, known
 
 
 class _Caching:
