@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heteroplan.demand.curve import LONGEST_BRIDGE_S, CurveOptions
 from heteroplan.demand.history import INPUT_RATE, OUTPUT_RATE, RPS, History
-from heteroplan.demand.intervals import peaks_of
+from heteroplan.demand.intervals import covered, peaks_of
 from heteroplan.demand.local_days import S_PER_DAY
 from heteroplan.demand.outlook import Outlook, longest_gap_s
 from heteroplan.errors import UsageError
@@ -75,7 +75,7 @@ def backtested(found: History, options: CurveOptions, held_back: int | None) -> 
     planned = np.stack([outlook.day_rates(day) for day in days], axis=1)
     true = peaks[:, tested]
     told = [kind for kind in KINDS if kind == RPS or not np.isnan(true[kind]).all()]
-    covered = true[RPS] <= _about(planned[RPS])
+    enough = covered(true[RPS], planned[RPS])
     known_intervals = ~np.isnan(true[RPS])
     return Backtest(
         options.quantile,
@@ -83,7 +83,7 @@ def backtested(found: History, options: CurveOptions, held_back: int | None) -> 
         tuple(days),
         int(known_intervals.sum()),
         tuple(_covered(found, days, kind, planned[kind], true[kind]) for kind in told),
-        tuple(float(row[ok].mean()) for row, ok in zip(covered, known_intervals, strict=True)),
+        tuple(float(row[ok].mean()) for row, ok in zip(enough, known_intervals, strict=True)),
     )
 
 
@@ -101,13 +101,8 @@ def _covered(found: History, days: list[date], kind: int, planned: Floats, true:
     total = float(true[known].sum())
     return Covered(
         KINDS[kind],
-        float((true <= _about(planned))[known].mean()),
+        float(covered(true, planned)[known].mean()),
         float(planned[known].sum()) / total if total > 0 else np.inf,
         worst,
         start,
     )
-
-
-def _about(rates: Floats) -> Floats:
-    """Rounding is no shortfall."""
-    return rates * (1.0 + 1e-9)

@@ -78,7 +78,7 @@ class CurveRow:
     rps: float
     """To be planned for [requests/s]."""
     mean_rps: float
-    """Mean over the interval and like ones, without growth for their peaks [requests/s]."""
+    """Mean over like intervals [requests/s]."""
     median_rps: float
     """Of the greatest rates in like intervals [requests/s]."""
     classes: tuple[StepShape, ...] = ()

@@ -1,6 +1,5 @@
 """What came, laid on local days: the past as the curve looks at it."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from heteroplan.demand.clock import US_PER_S
 from heteroplan.demand.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
 from heteroplan.demand.events import Event, multipliers
+from heteroplan.demand.intervals import median_over_days
 from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
 from heteroplan.demand.steps import Steps
 
@@ -105,9 +105,7 @@ def _lost(counts: Floats, days: Sequence[date]) -> NDArray[np.bool_]:
     for kind in (False, True):
         like = np.array([weekend(day) is kind for day in days])
         if like.sum() > 1:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                expected[like] = np.nan_to_num(np.nanmedian(counts[like], axis=0))
+            expected[like] = np.nan_to_num(median_over_days(counts[like]))
     empty = (counts == 0).ravel()
     spells = np.concatenate([[0], np.flatnonzero(np.diff(empty)) + 1])
     sums = np.add.reduceat(expected.ravel(), spells)

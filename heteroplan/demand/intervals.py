@@ -24,6 +24,20 @@ def means_of(rates: Floats, pieces: int, least: float = LEAST_KNOWN) -> Floats:
     return _reduced(rates, pieces, least, np.nanmean)
 
 
+def median_over_days(values: Floats) -> Floats:
+    """Of `values` [day, ...]; NaN where no day is known."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found: Floats = np.nanmedian(values, axis=0)
+    return found
+
+
+def covered(true: Floats, planned: Floats) -> NDArray[np.bool_]:
+    """Where what came was planned for; rounding is no shortfall."""
+    enough: NDArray[np.bool_] = true <= planned * (1.0 + 1e-9)
+    return enough
+
+
 def _reduced(rates: Floats, pieces: int, least: float, function: Callable[..., Floats]) -> Floats:
     parts = rates.reshape(*rates.shape[:-1], -1, pieces)
     known = (~np.isnan(parts)).mean(axis=-1) >= least

@@ -49,14 +49,13 @@ class Mix:
     def _shapes(self, hours: tuple[int, ...]) -> tuple[tuple[StepShape, ...], float]:
         cells = self._by_hour[list(hours)].sum(axis=0)
         grid = Grid.of(cells) if cells[..., COUNT].sum() >= FEWEST_REQUESTS else self._all
+        came = classes.shapes(grid, self._cuts)
         told = [
             usual if found is None or found.share < LEAST_SHARE else found
-            for found, usual in zip(classes.shapes(grid, self._cuts), self._whole, strict=True)
+            for found, usual in zip(came, self._whole, strict=True)
         ]
-        shares = [
-            LEAST_SHARE if found is None else max(found.share, LEAST_SHARE)
-            for found in classes.shapes(grid, self._cuts)
-        ]
+        shares = [0.0 if found is None else found.share for found in came]
+        shares = [max(share, LEAST_SHARE) for share in shares]
         total = sum(shares)
         count, osl, squares = (float(grid.sums[:, each].sum()) for each in (COUNT, OSL, OSL2))
         osl_cv = sqrt(max(0.0, squares * count / osl**2 - 1.0)) if osl > 0 else 0.0

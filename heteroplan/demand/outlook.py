@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.demand.history import RPS, History
-from heteroplan.demand.intervals import means_of, peaks_of
+from heteroplan.demand.intervals import covered, means_of, median_over_days, peaks_of
 from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
-from heteroplan.demand.season import DayPlan, planned_day
+from heteroplan.demand.season import DayPlan, planned_day, planned_from_others
 from heteroplan.demand.weekdays import AUTO, MOST_LEFT_OUT, chosen, classes_of, trend_of
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ class Outlook:
         """Level of a day over that of like ones."""
         values, at = self._flat(self._means), self._days.index(day)
         like = (self._classes == self._classes[at]) & (np.arange(self.days) != at)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            usual = np.nanmedian(values[like if like.any() else slice(None)], axis=0)
+        usual = median_over_days(values[like if like.any() else slice(None)])
         both = ~np.isnan(values[at]) & ~np.isnan(usual)
         total = float(usual[both].sum())
         return float(values[at][both].sum()) / total if total > 0 else 1.0
@@ -194,16 +192,12 @@ class Outlook:
         """Share of intervals covered when days are left out; the worst day's, and that day."""
         values = self._flat(self._peaks[RPS])
         picked = range(max(0, self.days - MOST_LEFT_OUT), self.days)
-        covered = []
+        shares = []
         for i in picked:
-            others = np.arange(self.days) != i
-            plan = planned_day(
-                values[others], self._classes[others], int(self._classes[i]), self._quantile
-            )
-            known = ~np.isnan(values[i])
-            covered.append(float((values[i] <= plan.planned * (1 + 1e-9))[known].mean()))
-        worst = int(np.argmin(covered))
-        return float(np.mean(covered)), covered[worst], self._days[picked[worst]]
+            planned = planned_from_others(values, self._classes, i, self._quantile)
+            shares.append(float(covered(values[i], planned)[~np.isnan(values[i])].mean()))
+        worst = int(np.argmin(shares))
+        return float(np.mean(shares)), shares[worst], self._days[picked[worst]]
 
 
 def _bridged(values: Floats) -> Floats:

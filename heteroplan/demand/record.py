@@ -1,14 +1,18 @@
 """Rates of the intervals as they were recorded, by elapsed time."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.demand.clock import US_PER_S
 from heteroplan.demand.counting import REQUESTS
 from heteroplan.demand.history import RPS, History, hours_text, rates_of
-from heteroplan.demand.intervals import ANY, LEAST_KNOWN, means_of, peaks_of
+from heteroplan.demand.intervals import (
+    ANY,
+    LEAST_KNOWN,
+    means_of,
+    median_over_days,
+    peaks_of,
+)
 from heteroplan.demand.local_days import S_PER_DAY, wall_seconds
 
 type Floats = NDArray[np.float64]
@@ -59,14 +63,8 @@ class Record:
     def _like(self, found: History, pieces: int, interval_s: int) -> Floats:
         """[kind, interval] the median at the same time of other days, or of the whole trace."""
         peaks = peaks_of(found.rates, pieces)
-        usual = np.stack([_median(kind.ravel()[None].T) for kind in peaks])
-        by_time = np.stack([_median(kind) for kind in peaks])
+        usual = np.stack([median_over_days(kind.ravel()[None].T) for kind in peaks])
+        by_time = np.stack([median_over_days(kind) for kind in peaks])
         by_time = np.where(np.isnan(by_time), usual, by_time)
         wall_s = wall_seconds(self.start_us, interval_s, self.size, found.zone)
         return by_time[:, wall_s % S_PER_DAY // interval_s]
-
-
-def _median(values: Floats) -> Floats:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmedian(values, axis=0)

@@ -79,6 +79,12 @@ def planned_day(values: Floats, classes: Ints, wanted: int, quantile: float) -> 
     return DayPlan(profile * high, profile * middle, days)
 
 
+def planned_from_others(values: Floats, classes: Ints, day: int, quantile: float) -> Floats:
+    """[interval] what a day of the past would have been planned for, had it not been known."""
+    others = np.arange(len(values)) != day
+    return planned_day(values[others], classes[others], int(classes[day]), quantile).planned
+
+
 def raised_level(quantile: float, days: int, day_share: float) -> float:
     """The quantile itself at the median, of many days, and of days that are alike as wholes.
 

@@ -8,7 +8,7 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.demand.season import planned_day
+from heteroplan.demand.season import planned_from_others
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -109,8 +109,6 @@ def _losses(values: Floats, classes: Ints, quantile: float) -> Floats:
     """Pinball loss of each day, planned from the others."""
     losses = []
     for i, day in enumerate(values):
-        others = np.arange(len(values)) != i
-        plan = planned_day(values[others], classes[others], int(classes[i]), quantile)
-        short = day - plan.planned
+        short = day - planned_from_others(values, classes, i, quantile)
         losses.append(np.nanmean(np.maximum(quantile * short, (quantile - 1.0) * short)))
     return np.array(losses)
