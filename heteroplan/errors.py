@@ -3,7 +3,7 @@
 HeteroplanError                 anything a user can mend; one message, no traceback
 ├── UsageError          exit 2  a wrong option or argument
 ├── InputError          exit 2  problems in input files, all of them at once
-└── NoPlanError         exit 3  the solver gave no plan
+└── NoPlanError         exit 3  there is no plan
 
 PlanViolationError (a bug, exit 70) is no member: it must end in a traceback.
 """
@@ -18,8 +18,10 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_COVERED = 1
+    """Proven."""
     BAD_INPUT = 2
-    NO_PLAN = 3
+    UNDECIDED = 3
+    """Neither covered nor proven short, or no plan at all."""
     BUG = 70
     INTERRUPTED = 130
 
@@ -63,9 +65,9 @@ class InputError(HeteroplanError):
 
 
 class NoPlanError(HeteroplanError):
-    """The solver ended without any plan."""
+    """There is no plan, or none was found."""
 
-    exit_code = ExitCode.NO_PLAN
+    exit_code = ExitCode.UNDECIDED
 
 
 class PlanViolationError(AssertionError):

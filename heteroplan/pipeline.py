@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from heteroplan.clock import Clock
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import (
     ExitCode,
@@ -34,7 +35,7 @@ from heteroplan.measuring import (
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
     from heteroplan.inputs import Loaded
-    from heteroplan.outputs.check_report import CheckRow
+    from heteroplan.outputs.check_report import CheckRow, Headroom
     from heteroplan.outputs.explanation import Explanation
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.outputs.solve_trace import SolveTrace
@@ -68,6 +69,12 @@ CHECK_GAP = 0.05
 """`check` asks whether demand is covered; what it costs need not be known to the last percent."""
 ANY_GAP = 1.0
 """Ends a solve at the first plan that covers all demand."""
+SHOW_CPU_S, WRITE_CPU_S, GPU_WRITE_CPU_S = 0.15, 0.6, 1e-6
+"""CPU seconds to show a plan, to write its files, and for each GPU and interval in them."""
+LEAST_SHARE = 0.1
+"""Of the time limit, that planning has although loading took longer than it should."""
+PLAN_SHARE = 0.6
+"""Of a scenario's time in `check`, that its plan may take where headroom is looked for as well."""
 HEADROOM_STEP = 0.01
 """A headroom that falls short is looked for to 1 % of the grown demand."""
 MOST_HEADROOM = 100.0
@@ -100,12 +107,14 @@ def plan(
 ) -> "Plan":
     """The plan of a scenario (a file, a folder that holds scenario.yaml, or `-`).
 
+    All of it, loading included, ends within `time_limit_s`, with some of it left for writing.
     `current` is a CSV of what runs when the horizon starts (or `-`); the day is then not cyclic.
     `out` is a folder that `write_plan` will be given: made, and tried, before the solve.
     `method` is one of `plan.make.METHODS`, `solver` a name that `optimize.solver.using` takes;
     `trace`, beside `progress`, hears of the solve. Raises UsageError, InputError, NoPlanError.
     """
     _check_effort(gap, time_limit_s)
+    clock = Clock(time_limit_s)
     loaded = load(scenario, overrides=overrides, interval=interval, current=current)
     from heteroplan.optimize.solver import using
 
@@ -114,7 +123,8 @@ def plan(
             _make_writable(out)
         with trace or contextlib.nullcontext():
             told = progress if trace is None else _both(progress, trace.update)
-            return _planned(loaded, gap, time_limit_s, stop, told, compare=True, method=method)
+            tail_cpu_s = SHOW_CPU_S + (0.0 if out is None else _writing_cpu_s(loaded))
+            return _planned(loaded, gap, clock, tail_cpu_s, stop, told, compare=True, method=method)
 
 
 def load(
@@ -157,7 +167,7 @@ class CheckResult:
 
     rows: "tuple[CheckRow, ...]"
     exit_code: ExitCode
-    """The gravest: input problems, then no plan, then demand that is not covered."""
+    """The first that any scenario has of: wrong input, not covered, undecided, covered."""
 
 
 def check(
@@ -175,12 +185,12 @@ def check(
     workload in every interval, the scenario's own `headroom` included. A row shows a lower limit
     of it: `min_headroom` where that is reached, or else the greatest growth that a plan covers,
     found to `HEADROOM_STEP` of the grown demand. A scenario that cannot be loaded or planned is a
-    row with its error. `time_limit_s` holds for each solve. Raises KeyboardInterrupt when `stop`
-    ended one.
+    row with its error. All scenarios together end within `time_limit_s`, each with an equal part
+    of what those before it left. Raises KeyboardInterrupt when `stop` ended one.
     """
     from heteroplan.inputs.files import shown
     from heteroplan.inputs.scenario import located
-    from heteroplan.outputs.check_report import check_row, error_row
+    from heteroplan.outputs.check_report import error_row
 
     _check_effort(CHECK_GAP, time_limit_s)
     if not 0 <= min_headroom <= MOST_HEADROOM:
@@ -188,27 +198,46 @@ def check(
             f"--min-headroom {min_headroom:g}: write a share from 0 to {MOST_HEADROOM:g}; "
             "10 % is 0.1"
         )
+    whole = Clock(time_limit_s)
     rows: list[CheckRow] = []
     codes: list[ExitCode] = []
-    for name in scenarios:
+    for i, name in enumerate(scenarios):
         began_s = time.monotonic()
+        least_s = LEAST_SHARE * time_limit_s / len(scenarios)
+        clock = Clock(max(whole.left_s() / (len(scenarios) - i), least_s))
         file = shown(located(name))
         try:
-            loaded = load(name, overrides=overrides)
-            planned = _planned(loaded, CHECK_GAP, time_limit_s, stop, progress)
-            headroom = None
-            if min_headroom > 0 and planned.covered:
-                headroom = _headroom(loaded, min_headroom, time_limit_s, stop)
-            row = check_row(planned, file, headroom=headroom, min_headroom=min_headroom)
-            codes.append(ExitCode.OK if row.passed else ExitCode.NOT_COVERED)
+            row = _checked(name, file, overrides, min_headroom, clock, stop, progress)
+            codes.append(row.exit_code)
         except HeteroplanError as error:
             row = error_row(name, file, error)
             codes.append(error.exit_code)
         if stop():
             raise KeyboardInterrupt
         rows.append(replace(row, seconds=time.monotonic() - began_s))
-    gravity = (ExitCode.BAD_INPUT, ExitCode.NO_PLAN, ExitCode.NOT_COVERED)
-    return CheckResult(tuple(rows), next((code for code in gravity if code in codes), ExitCode.OK))
+    first = (ExitCode.BAD_INPUT, ExitCode.NOT_COVERED, ExitCode.UNDECIDED)
+    return CheckResult(tuple(rows), next((code for code in first if code in codes), ExitCode.OK))
+
+
+def _checked(
+    name: str,
+    file: str,
+    overrides: Sequence[str],
+    min_headroom: float,
+    clock: Clock,
+    stop: Stop,
+    progress: Progress,
+) -> "CheckRow":
+    """The row of one scenario, in the time of `clock`."""
+    from heteroplan.outputs.check_report import check_row
+
+    loaded = load(name, overrides=overrides)
+    planning = replace(clock, seconds=clock.seconds * (PLAN_SHARE if min_headroom > 0 else 1.0))
+    planned = _planned(loaded, CHECK_GAP, planning, SHOW_CPU_S, stop, progress)
+    headroom = None
+    if min_headroom > 0 and planned.covered:
+        headroom = _headroom(loaded, min_headroom, clock, stop)
+    return check_row(planned, file, headroom=headroom, min_headroom=min_headroom)
 
 
 def export(source: str, *, format: str, options: "ExportOptions | None" = None) -> str:  # noqa: A002
@@ -283,28 +312,44 @@ def _make_writable(folder: Path) -> None:
         raise UsageError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
+def _writing_cpu_s(loaded: "Loaded") -> float:
+    """CPU seconds that the files of a plan take."""
+    fleet = loaded.scenario.fleet
+    gpus = sum(
+        nodes * fleet.node_type(name).gpus
+        for leaf in fleet.network.leaves
+        for name, nodes in leaf.nodes.items()
+    )
+    return WRITE_CPU_S + GPU_WRITE_CPU_S * gpus * loaded.scenario.horizon.intervals
+
+
 def _planned(
     loaded: "Loaded",
     gap: float,
-    time_limit_s: float,
+    clock: Clock,
+    tail_cpu_s: float,
     stop: Stop,
     progress: Progress,
     *,
     compare: bool = False,
     method: str = "auto",
 ) -> "Plan":
+    """The plan, with time left on the clock for what `tail_cpu_s` comes after it."""
     from heteroplan.plan import make_plan
 
+    slowness = clock.slowness()
+    left_s = clock.left_s() - clock.reserve(tail_cpu_s, slowness)
     try:
         return make_plan(
             loaded.scenario,
             loaded.candidates,
             gap=gap,
-            time_limit_s=time_limit_s,
+            time_limit_s=max(left_s, LEAST_SHARE * clock.seconds),
             stop=stop,
             progress=progress,
             compare=compare,
             method=method,
+            slowness=slowness,
         )
     except NoPlanError:
         if stop():
@@ -312,26 +357,32 @@ def _planned(
         raise
 
 
-def _headroom(loaded: "Loaded", asked: float, time_limit_s: float, stop: Stop) -> float:
-    """Greatest growth up to `asked` that is known to be covered; 0 is. Rounded down to 0.1 %."""
+def _headroom(loaded: "Loaded", asked: float, clock: Clock, stop: Stop) -> "Headroom":
+    """What is known in the time of `clock` of growth up to `asked`; none at all is covered."""
+    from heteroplan.entities.plan import Coverage
+    from heteroplan.outputs.check_report import Headroom
 
-    def covered(growth: float) -> bool:
+    slowness = clock.slowness()
+
+    def found(growth: float) -> Coverage:
         grown = replace(loaded, scenario=_grown(loaded.scenario, growth))
+        half = Clock(max(0.0, clock.left_s() - clock.reserve(SHOW_CPU_S, slowness)) / 2)
         try:
-            return _planned(grown, ANY_GAP, time_limit_s, stop, silent).covered
+            return _planned(grown, ANY_GAP, half, 0.0, stop, silent).coverage
         except NoPlanError:
-            return False
+            return Coverage.UNDECIDED
 
-    if covered(asked):
-        return asked
+    whole = found(asked)
+    if whole is Coverage.COVERED:
+        return Headroom(asked, disproved=False)
     known, unknown = 0.0, asked
-    while (1 + unknown) / (1 + known) > 1 + HEADROOM_STEP:
+    while (1 + unknown) / (1 + known) > 1 + HEADROOM_STEP and clock.left_s() > 0:
         middle = math.sqrt((1 + known) * (1 + unknown)) - 1
-        if covered(middle):
+        if found(middle) is Coverage.COVERED:
             known = middle
         else:
             unknown = middle
-    return math.floor(known * 1000) / 1000
+    return Headroom(math.floor(known * 1000) / 1000, disproved=whole is Coverage.SHORT)
 
 
 def _grown(scenario: Scenario, growth: float) -> Scenario:

@@ -50,8 +50,8 @@ def _global(
 ) -> None:
     """Offline capacity planner for LLM inference split into prefill and decode on mixed GPUs.
 
-    Exit codes: 0 done, and demand is covered; 1 demand is not covered; 2 wrong usage or input;
-    3 no plan found; 130 interrupted; 70 a bug.
+    Exit codes: 0 done, and demand is covered; 1 demand is proven not to be covered; 2 wrong usage
+    or input; 3 undecided in the time allowed, or no plan; 130 interrupted; 70 a bug.
     """
 
 

@@ -1,6 +1,7 @@
 """Options as users write them. What does not fit is named by Typer with the option."""
 
 import math
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,12 @@ from heteroplan.errors import UsageError
 
 if TYPE_CHECKING:
     from heteroplan.profiles.replica import Asked
+
+
+_STARTED = time.monotonic() - time.process_time()
+"""When the process began: this module is among the first that it loads [s]."""
+LEAST_SHARE = 0.1
+"""Of a time limit, that is left although starting took longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,12 @@ def seconds(text: str) -> float:
     return _number(text, "seconds without a unit, such as 60")
 
 
+def seconds_left(time_limit_s: float) -> float:
+    """Of a command's time limit, less what its start took; what is no limit stays as it is."""
+    left_s = time_limit_s - (time.monotonic() - _STARTED)
+    return max(left_s, LEAST_SHARE * time_limit_s) if time_limit_s > 0 else time_limit_s
+
+
 def factor(text: str) -> float:
     """`1.2`."""
     return _number(text, "a factor, such as 1.2")
@@ -207,7 +220,10 @@ Interval = Annotated[
     str | None, typer.Option("--interval", metavar="DURATION", help="Planning step, such as 15min.")
 ]
 TimeLimit = Annotated[
-    Any, typer.Option("--time-limit", parser=seconds, metavar="SECONDS", help="Longest solve [s].")
+    Any,
+    typer.Option(
+        "--time-limit", parser=seconds, metavar="SECONDS", help="For the whole command [s]."
+    ),
 ]
 Solver = Annotated[
     str,

@@ -18,13 +18,21 @@ from heteroplan.cli.options import (
     TraceSolve,
     named_file,
     named_folder,
+    seconds_left,
     share,
 )
 from heteroplan.cli.streams import deliver, emit, show
+from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
+
+_EXIT_CODES = {
+    Coverage.COVERED: ExitCode.OK,
+    Coverage.SHORT: ExitCode.NOT_COVERED,
+    Coverage.UNDECIDED: ExitCode.UNDECIDED,
+}
 
 
 def plan(
@@ -61,7 +69,8 @@ def plan(
 ) -> None:
     """Plan a scenario: the schedule, what it saves, and the proof.
 
-    Ends with 1 when demand is not covered. Ctrl-C ends the solve with the best plan so far (130).
+    Ends with 1 when it is proven that demand cannot be covered, with 3 when the time ended before
+    that was known. Ctrl-C ends the solve with the best plan so far (130).
     """
     from heteroplan import pipeline
     from heteroplan.outputs.solve_trace import SolveTrace
@@ -79,7 +88,7 @@ def plan(
                     interval=interval,
                     current=current,
                     gap=gap,
-                    time_limit_s=time_limit,
+                    time_limit_s=seconds_left(time_limit),
                     out=out,
                     method=method,
                     solver=solver,
@@ -99,8 +108,7 @@ def plan(
         trace.check()
     if interrupted():
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if not planned.covered:
-        raise typer.Exit(ExitCode.NOT_COVERED)
+    raise typer.Exit(_EXIT_CODES[planned.coverage])
 
 
 def _show_plan(planned: "Plan", json: bool) -> None:
@@ -137,7 +145,8 @@ def check(
 ) -> None:
     """CI gate: does each fleet cover its forecast?
 
-    Ends with 1 when one does not, with 2 when the input of one is wrong.
+    Ends with 2 when the input of one is wrong, else with 1 when one is proven not to, else with 3
+    when the time ended before the answer was known.
     """
     from heteroplan import pipeline
     from heteroplan.outputs.check_report import check_github, check_json, check_junit
@@ -151,7 +160,7 @@ def check(
             scenarios,
             overrides=overrides or (),
             min_headroom=min_headroom,
-            time_limit_s=time_limit,
+            time_limit_s=seconds_left(time_limit),
             stop=interrupted,
             progress=progress.update,
         )

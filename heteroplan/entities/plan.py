@@ -20,6 +20,17 @@ class Termination(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Coverage(StrEnum):
+    """Whether the fleet serves the forecast."""
+
+    COVERED = "covered"
+    """The plan serves all demand."""
+    SHORT = "short"
+    """It is proven that no plan does."""
+    UNDECIDED = "undecided"
+    """The plan does not, and the search ended before it was proven that none does."""
+
+
 @dataclass(frozen=True, slots=True)
 class SolveReport:
     """The solver's verdict. Objective and bound are USD or GPU-hours, as the scenario asks."""
@@ -31,7 +42,7 @@ class SolveReport:
     unserved_requests: float
     """Requests left unserved over the horizon, all workloads."""
     unserved_requests_bound: float
-    """No plan leaves fewer (each priority class before the next)."""
+    """No plan leaves fewer; above 0 it is proven that demand cannot be covered."""
     seconds: float
 
     @property
@@ -181,3 +192,11 @@ class Plan:
     def covered(self) -> bool:
         """Whether all demand is served."""
         return not self.shortages
+
+    @property
+    def coverage(self) -> Coverage:
+        """Whether demand is covered, proven not to be, or neither."""
+        if self.covered:
+            return Coverage.COVERED
+        proven = self.report.unserved_requests_bound > 0
+        return Coverage.SHORT if proven else Coverage.UNDECIDED

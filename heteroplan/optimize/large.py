@@ -11,8 +11,7 @@
 5. *Again* with dives of other steps at the next prices, until gap, time or patience end it.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from functools import partial
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,7 +19,8 @@ from heteroplan.optimize.bounding import Round, Rounds
 from heteroplan.optimize.dive import dive
 from heteroplan.optimize.guide import Homes, homes
 from heteroplan.optimize.primal import Incumbent, by_size, place_all
-from heteroplan.optimize.search import GRACE_S, Search
+from heteroplan.optimize.problem import Ints
+from heteroplan.optimize.search import Search
 from heteroplan.optimize.sweeps import Sweeps
 
 STEERING = 1.5
@@ -39,11 +39,19 @@ TURNS = 4
 """Times that plans are begun anew."""
 
 
-def search_large(search: Search, beside: bool | None = None) -> Iterator[None]:
-    """The method in order; the caller may stop at each yield."""
+def search_large(
+    search: Search, starts: Iterable[Ints] = (), beside: bool | None = None
+) -> Iterator[None]:
+    """The method in order; the caller may stop at each yield.
+
+    `starts` [P, T] are asked for while the first round of bounds is computed beside.
+    """
     problem = search.problem
     rounds = Rounds(problem, search.out_of_time, search.without, beside)
     try:
+        for replicas in starts:
+            search.offer_sizes(replicas)
+            yield
         yield from _in_rounds(search, rounds)
     finally:
         if search.out_of_time():
@@ -116,8 +124,7 @@ def _begun(search: Search, found: Round | None, order: Sequence[int]) -> Incumbe
     prices = np.zeros((len(problem.supplies), problem.intervals))
     if found is not None and search.uses("steering"):
         prices = STEERING * found.prices.supply
-    grace_s = 0.0 if search.best else GRACE_S
-    return place_all(problem, prices, order, partial(search.out_of_time, grace_s))
+    return place_all(problem, prices, order, search.out_of_time)
 
 
 def _next(search: Search, rounds: Rounds, before: Round | None) -> Round | None:

@@ -342,21 +342,24 @@ def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
     model.lp.setObjective(_expression(terms))
 
 
-def shortage_terms(model: Model, priority: int) -> Terms:
-    """Requests of one priority class left unserved over the horizon."""
+def shortage_terms(model: Model, priority: int | None) -> Terms:
+    """Requests of one priority class, or of all, left unserved over the horizon."""
     seconds = model.problem.hours * S_PER_HOUR
     return [
         (missing, float(work.rps[k, t]) * seconds)
         for w, work in enumerate(model.problem.works)
-        if work.priority == priority
+        if priority in (None, work.priority)
         for k, over_time in enumerate(model.short[w])
         for t, missing in enumerate(over_time)
         if missing is not None
     ]
 
 
-def minimise_shortage(model: Model, priority: int) -> float:
-    """Make the shortage of one priority class the objective; returns its scale [requests]."""
+def minimise_shortage(model: Model, priority: int | None) -> float:
+    """Make the shortage of one priority class, or of all, the objective.
+
+    Returns its scale [requests].
+    """
     terms = shortage_terms(model, priority)
     scale = max((weight for _, weight in terms), default=1.0)
     model.lp.setObjective(_expression([(var, weight / scale) for var, weight in terms]))

@@ -1,15 +1,20 @@
 """The whole program as one MIP: what the method of `solve` is compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from time import monotonic
 
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.polish import MipResult, solve_mip
 from heteroplan.optimize.primal import incumbent
-from heteroplan.optimize.problem import Ints, Problem, Solution
+from heteroplan.optimize.problem import Ints, Problem
 from heteroplan.optimize.relaxation import bound_at_shortage
-from heteroplan.optimize.search import GRACE_S, Progress, Search, ShortageBound, silent
+from heteroplan.optimize.search import (
+    FINISH_SHARE,
+    Progress,
+    Search,
+    ShortageBound,
+    silent,
+)
 from heteroplan.optimize.solve import Outcome, outcome
 from heteroplan.optimize.solver import Effort, Stop, never
 
@@ -21,34 +26,34 @@ def solve_as_one_mip(
     time_limit_s: float = 60.0,
     stop: Stop = never,
     progress: Progress = silent,
-    starts: Sequence[Ints] = (),
+    starts: Iterable[Ints] = (),
 ) -> Outcome:
     """What `solve` promises, by one MIP from the best of `starts` [P, T].
 
     `progress` hears of the starts and of the end, nothing between. Raises NoPlanError.
     """
-    search = Search(problem, gap, monotonic() + time_limit_s, stop, progress)
+    end = monotonic() + time_limit_s
+    search = Search(problem, gap, end - FINISH_SHARE * time_limit_s, stop, progress)
     for replicas in starts:
-        search.offer(incumbent(problem, Solution(replicas, mixed_flow(problem, replicas))))
+        search.offer_sizes(replicas)
     start = search.best.solution if search.best is not None and not search.best.broken else None
     found = solve_mip(problem, None, start, search.effort(gap=gap))
     if found.solution is not None:
         search.offer(incumbent(problem, found.solution))
     if search.best is None or search.best.broken:
         raise NoPlanError("one MIP found no plan within the time limit; raise --time-limit")
-    _prove(search, found)
+    _prove(search, found, end)
     search.out_of_time()
     return outcome(search)
 
 
-def _prove(search: Search, found: MipResult) -> None:
+def _prove(search: Search, found: MipResult, end: float) -> None:
     """The MIP's bounds, or that of the LP relaxation where it proved nothing of the cost."""
     plan = search.plan
     if found.unserved_bound:
         search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
     bound = found.bound
     if bound is None:
-        effort = Effort(deadline=monotonic() + GRACE_S)
-        bound = bound_at_shortage(search.problem, plan.unserved, effort) or 0.0
+        bound = bound_at_shortage(search.problem, plan.unserved, Effort(deadline=end)) or 0.0
     raise_bound = search.raise_covering_bound if plan.covered else search.raise_short_bound
     raise_bound(min(bound, plan.cost))

@@ -6,13 +6,14 @@ from time import monotonic
 
 import numpy as np
 
+from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.prices import Prices
-from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent, incumbent
+from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Effort, Stop
 
-GRACE_S = 5.0
-"""Beyond the time limit, for a first plan and for a bound where there is none yet."""
+FINISH_SHARE, MOST_FINISH_S = 0.1, 5.0
+"""Of the time limit, and seconds at most, kept to prove something of what was found."""
 
 INGREDIENTS = (
     "one domain",
@@ -54,7 +55,7 @@ class Search:
     gap: float
     """Relative gap that is enough."""
     deadline: float
-    """On the clock of time.monotonic [s]."""
+    """When the search ends, on the clock of time.monotonic [s]."""
     stop: Stop
     progress: Progress
     started: float = field(default_factory=monotonic)
@@ -64,6 +65,8 @@ class Search:
     short_bound: float = 0.0
     """On the cost of plans that leave no more unserved than the best one, which leaves some."""
     shortage_bounds: list[ShortageBound] = field(default_factory=list)
+    least_unserved: float = 0.0
+    """Requests of all classes together that any plan leaves unserved at least."""
     prices: Prices | None = None
     """Those that proved the bound of a large program."""
     interrupted: bool = False
@@ -88,10 +91,10 @@ class Search:
         assert ingredient in INGREDIENTS
         return ingredient not in self.without
 
-    def out_of_time(self, grace_s: float = 0.0) -> bool:
-        """Whether the clock, `grace_s` past the deadline, or the user ends the search."""
+    def out_of_time(self) -> bool:
+        """Whether the clock or the user ends the search."""
         self.interrupted = self.interrupted or self.stop()
-        return self.interrupted or monotonic() >= self.deadline + grace_s
+        return self.interrupted or monotonic() >= self.deadline
 
     def done(self) -> bool:
         """Gap reached, or time up with a plan in hand."""
@@ -108,6 +111,10 @@ class Search:
         )
         return settled and self.best.cost - self.bound <= gap * abs(self.best.cost) + 1e-12
 
+    def unproven_shortage(self) -> bool:
+        """Whether the best plan leaves demand unserved that a better one might serve."""
+        return self.least_unserved <= 0 and not any(self.unserved_bound().values())
+
     def unserved_bound(self) -> dict[int, float]:
         """Requests that no plan serves, class by class, at the best plan's loss before it."""
         lost = self.plan.unserved
@@ -118,6 +125,11 @@ class Search:
                 if lost[priority] * (1 - NOISE) - WHOLE > found.given.get(priority, 0.0):
                     break
         return {priority: min(least, lost[priority]) for priority, least in proven.items()}
+
+    def offer_sizes(self, replicas: Ints) -> bool:
+        """Offer a plan of these pool sizes [P, T]."""
+        flow = mixed_flow(self.problem, replicas)
+        return self.offer(incumbent(self.problem, Solution(replicas, flow)))
 
     def offer(self, tried: Incumbent) -> bool:
         """Keep `tried` if it ranks better, by more than noise; says whether it did."""

@@ -33,8 +33,8 @@ from heteroplan.errors import NoPlanError
 from heteroplan.optimize.ascent import improve_prices
 from heteroplan.optimize.bound import bound_of_short, priced_bound
 from heteroplan.optimize.large import search_large
+from heteroplan.optimize.least_short import least_unserved
 from heteroplan.optimize.mend import WINDOW, repair, short_hours
-from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.prices import Prices, supply_prices
 from heteroplan.optimize.primal import (
@@ -52,7 +52,14 @@ from heteroplan.optimize.primal import (
 from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.scarce import spare_scarce
-from heteroplan.optimize.search import GRACE_S, Progress, Search, ShortageBound, silent
+from heteroplan.optimize.search import (
+    FINISH_SHARE,
+    MOST_FINISH_S,
+    Progress,
+    Search,
+    ShortageBound,
+    silent,
+)
 from heteroplan.optimize.solver import Effort, Stop, Verdict, never
 from heteroplan.optimize.static import cheapest_constant
 
@@ -77,24 +84,34 @@ class Outcome:
     unserved: dict[int, float]
     """Requests by priority class."""
     unserved_bound: dict[int, float]
+    """Requests that no plan serves, class by class, at the plan's loss in the classes before."""
+    least_unserved: float
+    """Requests of all classes together that any plan leaves unserved at least."""
     termination: Termination
     seconds: float
     prices: Prices | None = None
     """At which the bound of a large program holds."""
 
     def of_plan(
-        self, problem: Problem, plan: Incumbent, extra_cost: float, gap: float, seconds: float
+        self,
+        problem: Problem,
+        plan: Incumbent,
+        extra_cost: float,
+        gap: float,
+        seconds: float,
+        end: float,
     ) -> "Outcome":
         """The verdict on another plan of the same program that costs `extra_cost` beside.
 
-        What was proved of the cost holds for plans that leave no more unserved than this one; of
-        others the LP or the blocks say something.
+        It is found by `end`, on the clock of time.monotonic [s]. What was proved of the cost holds
+        for plans that leave no more unserved than this one; of others the LP or the blocks say
+        something.
         """
         objective = plan.cost + extra_cost
         as_short = all(lost <= self.unserved[p] + WHOLE for p, lost in plan.unserved.items())
         bound = self.bound
         if not as_short:
-            bound = _bound_of_short(problem, plan.unserved, self.prices)
+            bound = _bound_of_short(problem, plan.unserved, self.prices, end)
         termination = self.termination
         proven = as_short and objective - bound <= OPTIMAL_GAP * objective
         if termination is Termination.OPTIMAL and not proven:
@@ -122,12 +139,13 @@ def solve(
     time_limit_s: float = 60.0,
     stop: Stop = never,
     progress: Progress = silent,
-    starts: Sequence[Ints] = (),
+    starts: Iterable[Ints] = (),
     without: frozenset[str] = frozenset(),
     beside: bool | None = None,
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
+    Starts may be computed when they are asked for; on large programs bounds are, meanwhile.
     `without` leaves ingredients of the method out (`search.INGREDIENTS`). Bounds of large programs
     are computed in a process beside, where there are two cores or as `beside` says; the outcome
     is the same.
@@ -135,70 +153,78 @@ def solve(
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    search = Search(problem, gap, monotonic() + time_limit_s, stop, progress, without=without)
+    end = monotonic() + time_limit_s
+    deadline = end - min(MOST_FINISH_S, FINISH_SHARE * time_limit_s)
+    search = Search(problem, gap, deadline, stop, progress, without=without)
     for _ in _stages(search, starts, beside):
         if search.done() or search.closed(OPTIMAL_GAP):
             break
-    _last_bound(search)
-    _spare_scarce(search)
     if search.best is None or search.best.broken:
+        late = search.out_of_time()
         raise NoPlanError(
-            "no plan keeps min_replicas, max_replicas, pd_ratio, part_ratio and max_groups within "
-            "the time limit; relax them or raise --time-limit"
+            "no plan was found that keeps min_replicas, max_replicas, pd_ratio, part_ratio and "
+            f"max_groups{' within the time limit' if late else ''}; relax them"
+            f"{' or raise --time-limit' if late else ''}"
         )
+    _finish(search, end)
     return outcome(search)
 
 
-def _last_bound(search: Search) -> None:
-    """Where time ended the search before anything was proved, the quickest bound there is."""
-    if search.best is None or search.bound > 0:
-        return
-    if search.plan.covered:
-        until = monotonic() + GRACE_S
-        no_prices = supply_prices(search.problem)
-        found = priced_bound(search.problem, no_prices, lambda: monotonic() > until)
-        search.raise_covering_bound(found.value)
-    else:
-        unserved = search.plan.unserved
-        search.raise_short_bound(_bound_of_short(search.problem, unserved, search.prices))
+def _finish(search: Search, end: float) -> None:
+    """What is proved of the shortage, a bound where there is none yet, and scarce hardware spared.
+
+    Until `end` on the clock of time.monotonic [s], or until the user stops it.
+    """
+
+    def over() -> bool:
+        return search.interrupted or search.stop() or monotonic() >= end
+
+    if not search.plan.covered and search.unproven_shortage():
+        half = monotonic() + (end - monotonic()) / 2
+        prove_shortage(search, Effort(deadline=half, stop=over))
+    if search.bound <= 0:
+        if search.plan.covered:
+            no_prices = supply_prices(search.problem)
+            search.raise_covering_bound(priced_bound(search.problem, no_prices, over).value)
+        else:
+            unserved = search.plan.unserved
+            bound = _bound_of_short(search.problem, unserved, search.prices, end)
+            search.raise_short_bound(bound)
+    search.best = spare_scarce(search.problem, search.plan, over)
 
 
-def _bound_of_short(problem: Problem, unserved: dict[int, float], prices: Prices | None) -> float:
-    """On the cost of plans that leave no more unserved, in a few seconds; 0 where there is none.
+def prove_shortage(search: Search, effort: Effort) -> None:
+    """What single intervals say of the demand that no plan serves."""
+    for requests in least_unserved(search.problem, search.plan, effort):
+        search.least_unserved = max(search.least_unserved, requests)
+
+
+def _bound_of_short(
+    problem: Problem, unserved: dict[int, float], prices: Prices | None, end: float
+) -> float:
+    """On the cost of plans that leave no more unserved; 0 where there is none by `end`.
 
     By the LP; on large programs by blocks at `prices`.
     """
-    until = monotonic() + GRACE_S
+    if monotonic() >= end:
+        return 0.0
     if not problem.large:
-        return bound_at_shortage(problem, unserved, Effort(deadline=until)) or 0.0
+        return bound_at_shortage(problem, unserved, Effort(deadline=end)) or 0.0
     if prices is None:
         prices = supply_prices(problem)
-    return bound_of_short(problem, prices, sum(unserved.values()), lambda: monotonic() > until)
+    return bound_of_short(problem, prices, sum(unserved.values()), lambda: monotonic() > end)
 
 
-def _spare_scarce(search: Search) -> None:
-    """Off scarce hardware where that costs nothing; stops with the user or some seconds after."""
-    until = max(search.deadline, monotonic()) + GRACE_S
-
-    def stop() -> bool:
-        return search.interrupted or search.stop() or monotonic() >= until
-
-    if search.best is not None and not search.best.broken:
-        search.best = spare_scarce(search.problem, search.best, stop)
-
-
-def _stages(search: Search, starts: Sequence[Ints], beside: bool | None) -> Iterator[None]:
+def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
-    for replicas in starts:
-        flow = mixed_flow(search.problem, replicas)
-        search.offer(incumbent(search.problem, Solution(replicas, flow)))
     if search.problem.large:
-        yield from search_large(search, beside)
+        yield from search_large(search, starts, beside)
         return
+    for replicas in starts:
+        search.offer_sizes(replicas)
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
     order = by_size(search.problem)
-    first = place_all(search.problem, no_prices, order, lambda: search.out_of_time(GRACE_S))
-    placed = search.offer(first)
+    placed = search.offer(place_all(search.problem, no_prices, order, search.out_of_time))
     yield
     blocks = priced_bound(search.problem, supply_prices(search.problem), search.out_of_time)
     search.raise_covering_bound(blocks.value)
@@ -400,12 +426,14 @@ def outcome(search: Search) -> Outcome:
         termination = Termination.INTERRUPTED
     else:
         termination = Termination.TIME_LIMIT
+    proven = search.unserved_bound()
     return Outcome(
         solution=search.plan.solution,
         objective=search.plan.cost,
         bound=_agreed(search.bound, search.plan.cost),
         unserved=search.plan.unserved,
-        unserved_bound=search.unserved_bound(),
+        unserved_bound=proven,
+        least_unserved=max(search.least_unserved, sum(proven.values())),
         termination=termination,
         seconds=monotonic() - search.started,
         prices=search.prices,

@@ -80,6 +80,8 @@ def cheapest_constant(
 
 def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, float]:
     """Constant sizes of the small program, and a bound on the cost of any."""
+    if effort.over():
+        return Verdict.LIMIT, 0.0
     merged, members = _merged(problem)
     model = build_model(merged, allow_short=False, constant=True)
     answer = run_from(model, None, replace(effort, nodes=MERGED_NODES))
@@ -94,6 +96,8 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
     for extra in (0, 1, None):
         if extra is not None and sizes is None:
             continue
+        if effort.over():
+            break
         model = build_model(problem, allow_short=False, constant=True)
         _floor_cost(model, bound)
         if extra is not None and sizes is not None:

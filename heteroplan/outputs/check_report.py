@@ -7,9 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from xml.etree import ElementTree
 
-from heteroplan.entities.plan import Plan
-from heteroplan.errors import HeteroplanError, InputError, InputProblem
+from heteroplan.entities.plan import Coverage, Plan
+from heteroplan.errors import ExitCode, HeteroplanError, InputError, InputProblem
 from heteroplan.outputs.words import percent, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """How much more demand fits, as a share of all of it."""
+
+    known: float
+    """The greatest growth that a plan covers, rounded down to 0.1 %."""
+    disproved: bool
+    """Whether it is proven that no plan covers the growth asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +29,7 @@ class CheckRow:
     name: str
     file: str
     """The scenario file, relative to the working directory where it is inside it."""
-    covered: bool
+    coverage: Coverage
     unserved_fraction: float | None = None
     """Of the requests; None without a plan."""
     worst: str = ""
@@ -28,6 +38,8 @@ class CheckRow:
     """Such as `18:00 to 18:15`: when most is unserved; empty where covered."""
     headroom: float | None = None
     """Extra demand that is known to fit as well, 0.1 is 10 %; a lower limit. None: not asked."""
+    headroom_disproved: bool = False
+    """Whether it is proven that what was asked for does not fit."""
     min_headroom: float = 0.0
     """What was asked for."""
     gap: float | None = None
@@ -43,16 +55,39 @@ class CheckRow:
     """The same one by one, where the input is wrong."""
 
     @property
+    def covered(self) -> bool:
+        """Whether all of the forecast is served."""
+        return self.coverage is Coverage.COVERED and not self.error
+
+    @property
     def passed(self) -> bool:
         """Covered with the headroom asked for."""
         enough = self.headroom is None or self.headroom >= self.min_headroom - 1e-9
-        return self.covered and enough and not self.error
+        return self.covered and enough
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the time ended before the answer was known."""
+        if self.error:
+            return False
+        if self.covered:
+            return not self.passed and not self.headroom_disproved
+        return self.coverage is Coverage.UNDECIDED
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Of this scenario alone, where it has a plan."""
+        if self.passed:
+            return ExitCode.OK
+        return ExitCode.UNDECIDED if self.undecided else ExitCode.NOT_COVERED
 
     @property
     def verdict(self) -> str:
         """One or two words."""
         if self.error:
             return "error"
+        if self.undecided:
+            return "undecided"
         if not self.covered:
             return "not covered"
         return "covered" if self.passed else "headroom"
@@ -62,12 +97,11 @@ class CheckRow:
         """What is wrong, in a sentence; empty where nothing is."""
         if self.error or not self.covered:
             return self.error or self.worst
-        if self.passed or self.headroom is None:
+        if self.passed:
             return ""
-        return (
-            f"no plan was found for {percent(self.min_headroom)} more demand; "
-            f"{self.headroom_text} is known to fit"
-        )
+        more = f"{percent(self.min_headroom)} more demand"
+        proven = f"no plan serves {more}" if self.headroom_disproved else f"not decided for {more}"
+        return f"{proven}; {self.headroom_text} is known to fit"
 
     @property
     def short_note(self) -> str:
@@ -75,11 +109,11 @@ class CheckRow:
         if self.error:
             count = len(self.error.splitlines())
             return f"{count} problem{'s' * (count > 1)}, see below"
-        return (
-            f"{percent(self.min_headroom)} is asked for"
-            if self.covered and self.note
-            else self.note
-        )
+        if self.covered and self.note:
+            return f"{percent(self.min_headroom)} is asked for"
+        if self.undecided and self.unserved_fraction is not None:
+            return f"at most {percent(self.unserved_fraction)} short, at least 0"
+        return self.note
 
     @property
     def headroom_text(self) -> str:
@@ -90,7 +124,7 @@ class CheckRow:
 
 
 def check_row(
-    plan: Plan, file: str, *, headroom: float | None = None, min_headroom: float = 0.0
+    plan: Plan, file: str, *, headroom: Headroom | None = None, min_headroom: float = 0.0
 ) -> CheckRow:
     """The row of a scenario that has a plan."""
     horizon = plan.scenario.horizon
@@ -101,13 +135,14 @@ def check_row(
     return CheckRow(
         name=plan.scenario.name,
         file=file,
-        covered=plan.covered,
+        coverage=plan.coverage,
         unserved_fraction=1.0 - plan.totals.served_fraction,
-        worst="" if plan.covered else verdict(plan).removeprefix("Not covered: "),
+        worst="" if plan.covered else verdict(plan).partition(": ")[2],
         worst_interval=""
         if worst is None
         else f"{moments[worst.interval]:%H:%M} to {moments[worst.interval + 1]:%H:%M}",
-        headroom=headroom,
+        headroom=None if headroom is None else headroom.known,
+        headroom_disproved=headroom is not None and headroom.disproved,
         min_headroom=min_headroom,
         gap=plan.report.gap,
         peak_gpus=held[peak],
@@ -118,7 +153,7 @@ def check_row(
 def error_row(name: str, file: str, error: HeteroplanError) -> CheckRow:
     """The row of a scenario that cannot be loaded or planned."""
     problems = error.problems if isinstance(error, InputError) else ()
-    return CheckRow(name, file, covered=False, error=str(error), problems=problems)
+    return CheckRow(name, file, Coverage.UNDECIDED, error=str(error), problems=problems)
 
 
 def check_json(rows: Sequence[CheckRow]) -> str:
@@ -126,6 +161,7 @@ def check_json(rows: Sequence[CheckRow]) -> str:
     documents = [
         {
             **asdict(row),
+            "covered": row.covered,
             "headroom_is_lower_limit": row.headroom is not None,
             "passed": row.passed,
             "verdict": row.verdict,
@@ -164,8 +200,8 @@ def _annotation(row: CheckRow, file: str, line: int, message: str) -> str:
 
 def check_junit(rows: Sequence[CheckRow]) -> str:
     """JUnit XML: one test case a scenario."""
-    failures = sum(not row.passed and not row.error for row in rows)
-    errors = sum(bool(row.error) for row in rows)
+    errors = sum(bool(row.error) or row.undecided for row in rows)
+    failures = sum(not row.passed for row in rows) - errors
     suite = ElementTree.Element(
         "testsuite",
         name="heteroplan check",
@@ -185,7 +221,7 @@ def check_junit(rows: Sequence[CheckRow]) -> str:
             time=f"{row.seconds:.3f}",
         )
         if not row.passed:
-            kind = "error" if row.error else "failure"
+            kind = "error" if row.error or row.undecided else "failure"
             problem = ElementTree.SubElement(
                 case, kind, type=row.verdict, message=_xml(row.note.splitlines()[0])
             )

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import Baseline, BindingLimit, Plan, Shortage, Termination
+from heteroplan.entities.plan import (
+    Baseline,
+    BindingLimit,
+    Coverage,
+    Plan,
+    Shortage,
+    Termination,
+)
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Role, Workload
 from heteroplan.plan.pooling import shares_queues
@@ -110,7 +117,7 @@ def demand_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
 
 
 def verdict(plan: Plan) -> str:
-    """Covered, or how much is not and who goes short most."""
+    """Covered; or how much is not, whether that is proven, and who goes short most."""
     if plan.covered:
         return "Covered: every request of the forecast is served."
     found = spells(plan)
@@ -119,11 +126,19 @@ def verdict(plan: Plan) -> str:
     who = f"{worst.workload} goes short"
     if short > 1:
         who = f"{short} workloads go short, most of all {worst.workload}"
-    return (
-        f"Not covered: {percent(1.0 - plan.totals.served_fraction)} of requests unserved. "
+    unserved = percent(1.0 - plan.totals.served_fraction)
+    where = (
         f"{who} {worst.when(plan.scenario.horizon)} by up to {rate(worst.worst_rps)} "
         f"({percent(worst.worst_fraction)}), limited by {worst.limited_by}."
     )
+    if plan.coverage is Coverage.UNDECIDED:
+        return (
+            f"Undecided: at most {unserved} of requests go short, at least 0; the search ended "
+            f"before it was known. In the best plan so far {where} Raise --time-limit."
+        )
+    least = percent(plan.report.unserved_requests_bound / _requests(plan))
+    proven = "" if least == unserved else f", at least {least} in any plan"
+    return f"Not covered: {unserved} of requests unserved{proven}. {where}"
 
 
 def solver_sentence(plan: Plan) -> str:
@@ -139,7 +154,7 @@ def solver_sentence(plan: Plan) -> str:
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
         sentence += (
             f"; {report.unserved_requests:,.0f} requests unserved, "
-            f"at least {max(0.0, report.unserved_requests_bound):,.0f}"
+            f"at least {max(0.0, report.unserved_requests_bound):,.0f} in any plan"
         )
     return sentence
 

@@ -60,7 +60,7 @@ def assemble(
             objective=outcome.objective,
             bound=outcome.bound,
             unserved_requests=lost,
-            unserved_requests_bound=min(lost, sum(outcome.unserved_bound.values())),
+            unserved_requests_bound=min(lost, outcome.least_unserved),
             seconds=outcome.seconds,
         ),
         totals=Totals(

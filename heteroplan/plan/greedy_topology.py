@@ -27,6 +27,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.mix import cover_of, mix_share, role_cover
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.solver import Stop, never
 from heteroplan.plan.greedy_ledger import Ledger
 
 DAYS = 2
@@ -44,13 +45,18 @@ class GreedyDay:
 
     replicas: Ints
     """[P, T]"""
+    whole: bool
+    """Whether every interval was replayed."""
     stranded_replica_hours: float
     """Of replicas whose other half is missing in their group [replica-hours]."""
 
 
-def greedy_topology(problem: Problem, scenario: Scenario, *, pairs: bool) -> GreedyDay:
+def greedy_topology(
+    problem: Problem, scenario: Scenario, *, pairs: bool, stop: Stop = never
+) -> GreedyDay:
     """Replay the scheduler on the problem of `scenario`; `pairs` is the repaired variant.
 
+    Where `stop()` ends it, later intervals keep what the replay before left there, or nothing.
     A day that is not cyclic begins with what its first interval needs, running already. Of
     a cyclic one it is the second day; starts at its turn that find no room the evening before
     wait until they do.
@@ -60,12 +66,16 @@ def greedy_topology(problem: Problem, scenario: Scenario, *, pairs: bool) -> Gre
         _Service(problem, scenario, w, ledger, pairs)
         for w in sorted(range(len(problem.works)), key=lambda w: problem.works[w].priority)
     ]
-    for day in range(DAYS if problem.cyclic else 1):
-        for t in range(problem.intervals):
-            _replay(ledger, services, day, t)
+    whole, times = True, range(problem.intervals)
+    for day, t in product(range(DAYS if problem.cyclic else 1), times):
+        if stop():
+            whole = False
+            _stop_at(problem, ledger.replicas, t)
+            break
+        _replay(ledger, services, day, t)
     for _ in range(2):  # the second time for starts that take the whole day
         _wait_overnight(problem, ledger.replicas)
-    return GreedyDay(ledger.replicas, problem.hours * _stranded(problem, ledger.replicas))
+    return GreedyDay(ledger.replicas, whole, problem.hours * _stranded(problem, ledger.replicas))
 
 
 def group_priority(fleet: Fleet, level: Affinity, domain: str) -> SubgroupPriority:
@@ -331,6 +341,12 @@ def _replay(ledger: Ledger, services: list[_Service], day: int, t: int) -> None:
     ledger.withdraw([p for service in reversed(services) for p in reversed(service.group)])
     for service in services:
         service.scale_out()
+
+
+def _stop_at(problem: Problem, replicas: Ints, t: int) -> None:
+    """Nothing runs from interval t on where that does not fit what runs before."""
+    if any((left < 0).any() for left in problem.residual(replicas)):
+        replicas[:, t:] = 0
 
 
 def _section(problem: Problem, pools: list[int], *, by_leaf: bool = True) -> Section:

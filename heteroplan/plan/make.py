@@ -1,10 +1,12 @@
 """Scenario -> plan: the stages in order."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from time import monotonic
+from typing import Self
 
+from heteroplan.clock import Clock
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
@@ -16,10 +18,11 @@ from heteroplan.optimize.primal import incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import Outcome, solve
-from heteroplan.optimize.solver import Stop
+from heteroplan.optimize.solver import Effort, Stop
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.assemble import assemble
 from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
+from heteroplan.plan.minima import refuse_unmet_minima
 from heteroplan.plan.pooling import favoured, plan_with_pools, shares_queues
 from heteroplan.plan.savings import baselines
 from heteroplan.plan.verify import verify
@@ -28,12 +31,16 @@ METHODS = ("auto", "mip")
 type Solving = Callable[..., Outcome]
 """`solve`, or another method with its arguments."""
 
-SETTLE_SHARE, LARGE_SETTLE_SHARE = 0.05, 0.15
-"""Of the time limit, kept for packing; the first share may be taken beyond it as well."""
+COMPARE_SHARE = 0.15
+"""Of the time limit, kept for baselines."""
+GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
+"""Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
+SETTLE_SHARE = 0.05
+"""Of the time of a plan, kept for packing at least."""
+PACK_CPU_S, VERIFY_CPU_S = 5e-5, 1e-5
+"""CPU seconds a pool and interval to pack a plan on nodes, and to write it down and verify it."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
-SETTLE_S = 2.0
-"""That may be taken beyond the time limit besides."""
 
 
 def make_plan(
@@ -47,21 +54,23 @@ def make_plan(
     compare: bool = True,
     method: str = "auto",
     without: frozenset[str] = frozenset(),
+    slowness: float = 1.0,
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
-    More than one where prefill replicas share a queue (`pooling`), all of them in the time limit.
-    Solving ends at the relative `gap`, after `time_limit_s`, or when `stop()` says so.
+    More than one where prefill replicas share a queue (`pooling`). All of it, baselines included,
+    ends within `time_limit_s`; solving ends at the relative `gap` or when `stop()` says so.
     `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
     those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
-    `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
-    On large programs the greedy schedule is no start, only a baseline.
+    `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`). `slowness` is
+    the wall seconds that a CPU second takes here (`clock`).
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
     began = monotonic()
+    end = began + time_limit_s
     shared = shares_queues(scenario, candidates)
 
     def one_clock(cost: float | None, bound: float, seconds: float) -> None:
@@ -69,24 +78,32 @@ def make_plan(
         progress(cost, 0.0, monotonic() - began)
 
     told = one_clock if shared else progress
-    programs: dict[int, tuple[Problem, GreedyDay | None]] = {}
+    programs: dict[int, tuple[Problem, Callable[[], GreedyDay]]] = {}
 
     def planning(given: Sequence[Candidate], seconds: float) -> Plan:
         """The best plan found for these capacities, without baselines."""
-        clock = monotonic()
+        clock = Clock(seconds)
         program = build_problem(scenario, given)
-        start = None if program.large else greedy_topology(program, scenario, pairs=True)
-        programs[id(given)] = program, start
-        starts = () if start is None else (start.replicas,)
+        refuse_unmet_minima(scenario, program, Effort(deadline=clock.end, stop=stop))
+
+        @cache
+        def greedy() -> GreedyDay:
+            end = max(clock.at(GREEDY_SHARE), clock.began + GREEDY_CPU_S * slowness)
+            late = partial(_over, stop, end)
+            return greedy_topology(program, scenario, pairs=True, stop=late)
+
+        programs[id(given)] = program, greedy
+        times = _Times.of(program, clock, slowness)
         outcome, settled = _solved(
-            scenario, given, program, starts, gap, seconds, stop, told, solving, clock
+            scenario, given, program, greedy, gap, stop, told, solving, times
         )
         made = assemble(scenario, given, program, outcome, settled.packing.stays)
         verify(made, gap=gap)
         return made
 
+    planning_s = time_limit_s * (1 - COMPARE_SHARE if compare else 1)
     found = plan_with_pools(
-        scenario, candidates, planning, gap=gap, time_limit_s=time_limit_s, stop=stop
+        scenario, candidates, planning, gap=gap, time_limit_s=planning_s, stop=stop
     )
     plan = found.plan
     progress(
@@ -96,34 +113,53 @@ def make_plan(
     )
     if not compare:
         return plan
-    problem, paired = programs[id(found.candidates)]
-    paired = paired or greedy_topology(problem, scenario, pairs=True)
-    savings = baselines(plan, problem, paired=paired, gap=gap, stop=stop, time_limit_s=time_limit_s)
+    problem, greedy = programs[id(found.candidates)]
+    savings = baselines(plan, problem, paired=greedy(), gap=gap, stop=stop, end=end)
     if found.separate is not None:
         savings = tuple(favoured(each) for each in savings)
     return replace(plan, savings=(*savings, *found.gain()))
+
+
+def _over(stop: Stop, end: float) -> bool:
+    return stop() or monotonic() >= end
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When the stages of one plan end, on the clock of time.monotonic [s]."""
+
+    began: float
+    solved: float
+    settled: float
+
+    @classmethod
+    def of(cls, problem: Problem, clock: Clock, slowness: float) -> Self:
+        """Time is kept for one packing, and for writing down and verifying the plan."""
+        cells = len(problem.pools) * problem.intervals
+        settled = clock.end - clock.reserve(VERIFY_CPU_S * cells, slowness)
+        packing_s = clock.reserve(PACK_CPU_S * cells, slowness)
+        return cls(clock.began, settled - max(packing_s, SETTLE_SHARE * clock.seconds), settled)
 
 
 def _solved(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     problem: Problem,
-    starts: tuple[Ints, ...],
+    greedy: Callable[[], GreedyDay],
     gap: float,
-    time_limit_s: float,
     stop: Stop,
     progress: Progress,
     solving: Solving,
-    began: float,
+    times: _Times,
 ) -> tuple[Outcome, Settled]:
     """Sizes and where they stand.
 
     Solved again with less supply where replicas found no room on nodes, and closer where moves
-    between nodes cost the gap. What is proved is proved of the program with all supply. Some of
-    the time limit is kept for nodes, and a little may be taken beyond it.
+    between nodes cost the gap. What is proved is proved of the program with all supply. The
+    search begins with the greedy schedule, computed when it asks for it.
     """
     wanted = gap * (1 - PACKING_SHARE) if problem.large else gap
-    given = [incumbent(problem, Solution(each, mixed_flow(problem, each))) for each in starts]
+    starts: Iterable[Ints] = (greedy().replicas for _ in range(1))
     proof: Outcome | None = None
     found: tuple[Outcome, Settled] | None = None
     program = problem
@@ -133,18 +169,20 @@ def _solved(
         proved = bound if program is problem else 0.0
         if cost is not None and proof is not None and not any(proof.unserved.values()):
             proved = max(proved, proof.bound)
-        progress(cost, proved, monotonic() - began)
+        progress(cost, proved, monotonic() - times.began)
 
-    solving_s = time_limit_s * (1 - (LARGE_SETTLE_SHARE if problem.large else SETTLE_SHARE))
-    until = began + time_limit_s * (1 + SETTLE_SHARE) + SETTLE_S
     while True:
-        left = solving_s - (monotonic() - began)
+        left = times.solved - monotonic()
         try:
             outcome = solving(
                 program, gap=wanted, time_limit_s=left, stop=stop, progress=told, starts=starts
             )
             plan = incumbent(problem, outcome.solution)
-            settled = settle(scenario, candidates, problem, plan, given, gap, stop, deadline=until)
+            first = greedy().replicas
+            given = [incumbent(problem, Solution(first, mixed_flow(problem, first)))]
+            settled = settle(
+                scenario, candidates, problem, plan, given, gap, stop, deadline=times.settled
+            )
         except NoPlanError:
             if found is None:
                 raise
@@ -152,17 +190,17 @@ def _solved(
         proof = outcome if program is problem or proof is None else proof
         if found is not None and settled.plan.rank >= found[1].plan.rank:
             return found
-        extra, seconds = settled.moves_cost(problem), monotonic() - began
-        final = proof.of_plan(problem, settled.plan, extra, gap, seconds)
+        extra, seconds = settled.moves_cost(problem), monotonic() - times.began
+        final = proof.of_plan(problem, settled.plan, extra, gap, seconds, times.settled)
         found = (final, settled)
-        if seconds >= solving_s or stop():
+        if monotonic() >= times.solved or stop():
             return found
         if settled.plan.rank[:-1] > plan.rank[:-1]:
             if settled.tighter is problem:
                 return found
-            program, starts = settled.tighter, (settled.plan.solution.replicas, *starts)
+            program, starts = settled.tighter, (settled.plan.solution.replicas, first)
             continue
-        starts = (settled.plan.solution.replicas, outcome.solution.replicas, *starts)
+        starts = (settled.plan.solution.replicas, outcome.solution.replicas, first)
         missed = final.termination is Termination.TIME_LIMIT is not proof.termination
         added = final.objective - proof.objective
         if not missed or added <= 0.0 or wanted <= 0.0:

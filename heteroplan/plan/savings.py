@@ -4,13 +4,14 @@ Sizes that never change; HeteroScale's greedy scheduler; the plan without its pr
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import numpy as np
 
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective
+from heteroplan.errors import NoPlanError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import incumbent
@@ -25,9 +26,8 @@ from heteroplan.plan.usage import busy_share, held_on_leaves, hours_by_priority,
 
 GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
-TIME_SHARE = 0.2
-"""Of the plan's time limit, for all static baselines together (a second at least); what else
-ends them is counted in nodes."""
+STATIC_SHARE = 0.6
+"""Of the time that is left, for static baselines where the plan without promises follows."""
 GREEDY = "greedy_topology"
 GREEDY_PAIRED = "greedy_topology_paired"
 WITHOUT_RESILIENCE = "without_resilience"
@@ -37,6 +37,7 @@ LOWER_BOUND = "lower_bound"
 NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
 STOPPED = "not computed, interrupted"
+NO_TIME = "not computed, no time was left"
 PROMISELESS = "survives no loss"
 NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
@@ -48,46 +49,74 @@ def baselines(
     paired: GreedyDay,
     gap: float,
     stop: Stop,
-    time_limit_s: float = 60.0,
+    end: float,
 ) -> tuple[Baseline, ...]:
     """Static peaks, greedy schedules, the plan without promises where it has any, the bound.
 
-    `paired` is the greedy schedule of whole pairs. `gap` and `time_limit_s` are the plan's; static
-    baselines take a part of the time on top, the plan without promises as much again.
+    `paired` is the greedy schedule of whole pairs, `gap` the plan's. What is not computed by `end`
+    (on the clock of time.monotonic [s]) has no figure and says so.
     """
+    late = _Late(stop, end)
+    greedy = tuple(_greedy(plan, problem, paired, late))
     return (
-        *_static_peaks(plan, problem, stop, time_limit_s),
-        *_greedy(plan, problem, paired, stop),
-        *_without_promises(plan, gap, stop, time_limit_s),
+        *_static_peaks(plan, problem, late),
+        *greedy,
+        *_without_promises(plan, gap, late),
         _lower_bound(plan),
     )
 
 
-def _static_peaks(
-    plan: Plan, problem: Problem, stop: Stop, time_limit_s: float
-) -> tuple[Baseline, Baseline]:
-    if plan.covered and not stop():
-        deadline = monotonic() + max(1.0, TIME_SHARE * time_limit_s)
-        return _static(plan, problem, deadline, stop), _one_gpu(plan, problem, deadline, stop)
-    note = STOPPED
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Whether the user or the clock ends the baselines."""
+
+    stop: Stop
+    end: float
+    """On the clock of time.monotonic [s]."""
+
+    def __call__(self) -> bool:
+        return self.stop() or monotonic() >= self.end
+
+    @property
+    def why(self) -> str:
+        """What is said of a baseline that was not computed."""
+        return STOPPED if self.stop() else NO_TIME
+
+    @property
+    def seconds_left(self) -> float:
+        return self.end - monotonic()
+
+
+def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, Baseline]:
     if not plan.covered:
         note = NO_SIZE if plan.report.unserved_requests_bound > 0 else NOT_COMPARED
+    elif late():
+        note = late.why
+    else:
+        share = STATIC_SHARE if _has_promises(plan) else 1.0
+        deadline = monotonic() + share * late.seconds_left
+        return (
+            _static(plan, problem, deadline, late.stop),
+            _one_gpu(plan, problem, deadline, late.stop),
+        )
     return _without_figure(STATIC, note), _without_figure(STATIC_ONE_GPU, note)
 
 
-def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, stop: Stop) -> Iterator[Baseline]:
+def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Iterator[Baseline]:
     """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs.
 
     Packed on nodes like the plan; what finds no room there goes unserved.
     """
     free = replace(problem, works=tuple(replace(work, promise=None) for work in problem.works))
     for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
-        if stop():
-            yield _without_figure(name, STOPPED)
+        day = paired
+        if not pairs and not late():
+            day = greedy_topology(free, plan.scenario, pairs=False, stop=late)
+        if late() or not day.whole:
+            yield _without_figure(name, late.why)
             continue
-        day = paired if pairs else greedy_topology(free, plan.scenario, pairs=False)
         schedule = incumbent(free, Solution(day.replicas, mixed_flow(free, day.replicas)))
-        packing = pack(plan.scenario, plan.candidates, free, day.replicas)
+        packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
         kept = standing(free, schedule, packing, 0)
         replicas, stays = kept.plan.solution.replicas, kept.packing.stays
         use = spent(plan.scenario, plan.candidates, free, replicas, stays)
@@ -120,21 +149,23 @@ def _has_promises(plan: Plan) -> bool:
     return any(workload.resilience is not None for workload in plan.scenario.workloads)
 
 
-def _without_promises(
-    plan: Plan, gap: float, stop: Stop, time_limit_s: float
-) -> Iterator[Baseline]:
+def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
     """The same without resilience: what the promise costs. This plan where none is cheaper."""
     if not _has_promises(plan):
         return
-    if stop():
-        yield _without_figure(WITHOUT_RESILIENCE, STOPPED)
+    if late():
+        yield _without_figure(WITHOUT_RESILIENCE, late.why)
         return
     free = replace(
         plan.scenario,
         workloads=tuple(replace(each, resilience=None) for each in plan.scenario.workloads),
     )
     problem = build_problem(free, plan.candidates)
-    found = solve(problem, gap=gap, time_limit_s=time_limit_s, stop=stop)
+    try:
+        found = solve(problem, gap=gap, time_limit_s=late.seconds_left, stop=late.stop)
+    except NoPlanError:
+        yield _without_figure(WITHOUT_RESILIENCE, NOT_FOUND)
+        return
     lost = sum(found.unserved.values())
     if lost >= plan.report.unserved_requests and found.objective >= plan.report.objective:
         gpu_hours, cost_usd = plan.totals.gpu_hours, plan.totals.cost_usd

@@ -57,7 +57,7 @@ def limits(
         return "pd_ratio or part_ratio"
     if workload.resilience is not None:
         return _promise_text(workload.resilience)
-    return "the effort of the solver: raise --time-limit"
+    return "nothing that is known: the search found no better"
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import BindingLimit
+from heteroplan.entities.plan import BindingLimit, Coverage
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.check_report import CheckRow
 from heteroplan.outputs.console import render_check, render_plan
@@ -181,21 +181,29 @@ def test_ascii_console_gets_ascii_only():
 
 
 def test_names_are_no_markup():
-    row = CheckRow("[red]x", "x.yaml", True)
+    row = CheckRow("[red]x", "x.yaml", Coverage.COVERED)
     assert "[red]x" in rendered(render_check, [row], 80)
 
 
 def test_check_table_has_a_line_a_scenario():
     rows = [
-        CheckRow("good", "g", True, headroom=0.2, min_headroom=0.1, peak_gpus=40, supply_gpus=64),
-        CheckRow("tight", "t", True, headroom=0.05, min_headroom=0.1),
-        CheckRow("short", "s", False, worst="chat goes short"),
-        CheckRow("wrong", "w", False, error="s.yaml:3: bad"),
+        CheckRow(
+            "good",
+            "g",
+            Coverage.COVERED,
+            headroom=0.2,
+            min_headroom=0.1,
+            peak_gpus=40,
+            supply_gpus=64,
+        ),
+        CheckRow("late", "l", Coverage.COVERED, headroom=0.05, min_headroom=0.1),
+        CheckRow("short", "s", Coverage.SHORT, worst="chat goes short"),
+        CheckRow("wrong", "w", Coverage.UNDECIDED, error="s.yaml:3: bad"),
     ]
     lines = rendered(render_check, rows, 80).splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [
         ["good", "covered"],
-        ["tight", "headroom"],
+        ["late", "undecided"],
         ["short", "not"],
         ["wrong", "error"],
     ]

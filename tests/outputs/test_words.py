@@ -57,6 +57,24 @@ def test_verdict_says_who_when_how_much_and_why():
     assert "2 workloads go short, most of all chat-2 02:00 to 03:00" in verdict(made)
 
 
+def test_verdict_tells_what_is_proven_from_what_was_not_found():
+    """4 of 240 requests/s-hours: 1.7 %; half of them proven: 0.8 %; none: undecided."""
+    made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"))
+
+    def proven(share: float) -> str:
+        bound = share * made.report.unserved_requests
+        return verdict(replace(made, report=replace(made.report, unserved_requests_bound=bound)))
+
+    assert proven(0.5).startswith(
+        "Not covered: 1.7 % of requests unserved, at least 0.8 % in any plan. chat-1 goes short"
+    )
+    assert proven(0.0) == (
+        "Undecided: at most 1.7 % of requests go short, at least 0; the search ended before it was "
+        "known. In the best plan so far chat-1 goes short 18:00 to 19:00 by up to 4 requests/s "
+        "(40.0 %), limited by h100x8 full in a-s1. Raise --time-limit."
+    )
+
+
 def test_long_horizons_show_dates():
     made = short_plan(("chat-1", 1, 4.0, "x"), interval_s=86400)
     assert "2026-11-24 00:00 to 2026-11-25 00:00" in verdict(made)

@@ -69,6 +69,7 @@ def test_optimum_of_the_reference_model_becomes_a_plan_that_verifies(batch: int)
             bound=best.cost,
             unserved=best.unserved,
             unserved_bound=best.unserved,
+            least_unserved=sum(best.unserved.values()),
             termination=Termination.OPTIMAL,
             seconds=0.0,
         )

@@ -1,0 +1,49 @@
+"""The time that a command may take, on a machine that others use as well."""
+
+from dataclasses import dataclass, field
+from time import monotonic, process_time
+
+MOST_SLOWED = 8.0
+"""Wall seconds a CPU second that are believed at most: more is waiting for something else."""
+LEAST_CPU_S = 0.05
+"""Below this the two clocks are too coarse to compare [s]."""
+MOST_RESERVED = 0.25
+"""Share of a time limit that is kept for one thing at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time limit that began when this was made."""
+
+    seconds: float
+    began: float = field(default_factory=monotonic)
+    """On the clock of time.monotonic [s]."""
+    began_cpu: float = field(default_factory=process_time)
+    """On the clock of time.process_time [s]."""
+
+    @property
+    def end(self) -> float:
+        """On the clock of time.monotonic [s]."""
+        return self.began + self.seconds
+
+    def at(self, share: float) -> float:
+        """When a share of the time has passed, on the clock of time.monotonic [s]."""
+        return self.began + share * self.seconds
+
+    def left_s(self) -> float:
+        """Until the end; negative after it."""
+        return self.end - monotonic()
+
+    def slowness(self) -> float:
+        """Wall seconds a CPU second took since the beginning, at least 1.
+
+        Of use where this process has not waited: it says how many others share its processor.
+        """
+        cpu_s = process_time() - self.began_cpu
+        if cpu_s < LEAST_CPU_S:
+            return 1.0
+        return min(MOST_SLOWED, max(1.0, (monotonic() - self.began) / cpu_s))
+
+    def reserve(self, cpu_s: float, slowness: float) -> float:
+        """Wall seconds to keep for work of so many CPU seconds."""
+        return min(cpu_s * slowness, MOST_RESERVED * self.seconds)

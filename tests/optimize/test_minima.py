@@ -1,0 +1,43 @@
+"""Minimum replicas that no plan can keep."""
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.minima import UnmetMinimum, unmet_minima
+from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.solver import Effort
+from tests.builders import fleet, scenario, workload
+from tests.optimize.case import problem_of
+
+
+def unmet(problem: Problem) -> tuple[UnmetMinimum, ...]:
+    return unmet_minima(problem, Effort())
+
+
+def test_gpus_that_minima_lack_are_counted() -> None:
+    """3 prefill and 1 decode replica of 4 GPUs take 16 GPUs, 8 are there: 2 replicas lack."""
+    wanted = workload(rps=[1.0, 2.0], min_replicas={Role.PREFILL: 3, Role.DECODE: 1})
+    problem = problem_of(scenario([wanted], in_fleet=fleet({"l1": {"h100x8": 1}})))
+    found = unmet(problem)
+    assert sum(each.missing for each in found) == 2
+    assert sum(each.missing_gpus for each in found) == 8
+    assert {each.workload for each in found} == {0}
+
+
+def test_minima_that_fit_are_met_whatever_demand_asks() -> None:
+    wanted = workload(rps=[1000.0], min_replicas={Role.PREFILL: 1, Role.DECODE: 1})
+    assert unmet(problem_of(scenario([wanted], in_fleet=fleet({"l1": {"h100x8": 1}})))) == ()
+
+
+def test_the_interval_with_fewest_nodes_counts() -> None:
+    """4 decode replicas of 4 GPUs fit 2 nodes; one is out in the second hour: 8 GPUs lack."""
+    wanted = workload(rps=[1.0, 1.0], min_replicas={Role.DECODE: 4})
+    problem = problem_of(scenario([wanted], in_fleet=fleet({"l1": {"h100x8": 2}})))
+    problem.supplies[0].gpus[1] = 8
+    (found,) = unmet(problem)
+    assert (found.interval, found.wanted, found.missing, found.missing_gpus) == (1, 4, 2, 8)
+
+
+def test_workloads_share_the_gpus() -> None:
+    """Each workload alone would fit."""
+    loads = [workload(name, rps=[1.0], min_replicas={Role.DECODE: 2}) for name in ("a", "b")]
+    found = unmet(problem_of(scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}}))))
+    assert sum(each.missing_gpus for each in found) == 8
