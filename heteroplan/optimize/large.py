@@ -49,9 +49,8 @@ def search_large(
     problem = search.problem
     rounds = Rounds(problem, search.out_of_time, search.without, beside)
     try:
-        for replicas in starts:
-            search.offer_sizes(replicas)
-            yield
+        search.begin_with(starts)
+        yield
         yield from _in_rounds(search, rounds)
     finally:
         if search.out_of_time():

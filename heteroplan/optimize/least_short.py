@@ -23,16 +23,19 @@ NODES = 2_000
 """Branch-and-bound nodes of an interval in which fractions of replicas serve everything."""
 
 
-def least_unserved(problem: Problem, plan: Incumbent, effort: Effort) -> Iterator[float]:
+def least_unserved(
+    problem: Problem, plan: Incumbent, effort: Effort, *, whole: bool = True
+) -> Iterator[float]:
     """Requests that any plan leaves unserved at least, growing as intervals are added.
 
     Those intervals are tried in which `plan` goes short, the worst first: with fractions of
-    replicas, then with whole ones where fractions serve everything. Ends with the effort.
+    replicas, then, on `whole`, with whole ones where fractions serve everything. Ends with the
+    effort.
     """
     worst_first = _short_intervals(problem, plan)
     total = 0.0
     served: list[int] = []
-    for integer, intervals in ((False, worst_first), (True, served)):
+    for integer, intervals in ((False, worst_first), *([(True, served)] if whole else [])):
         for t in intervals:
             if effort.over():
                 return

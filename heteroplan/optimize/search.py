@@ -1,17 +1,20 @@
 """The state of one solve: best plan, best bound, clock, and when enough is enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
 
+from heteroplan.optimize.least_short import least_unserved
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.prices import Prices
 from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent, incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Effort, Stop
 
+EARLY_PROOF_SHARE = 0.1
+"""Of the time limit, to prove early that demand cannot be covered."""
 FINISH_SHARE, MOST_FINISH_S = 0.1, 5.0
 """Of the time limit, and seconds at most, kept to prove something of what was found."""
 
@@ -125,6 +128,23 @@ class Search:
                 if lost[priority] * (1 - NOISE) - WHOLE > found.given.get(priority, 0.0):
                     break
         return {priority: min(least, lost[priority]) for priority, least in proven.items()}
+
+    def begin_with(self, starts: Iterable[Ints]) -> None:
+        """Offer plans [P, T] that there are; where none covers demand, prove that none does.
+
+        The quick proof takes part of the time at most: without it the search goes on.
+        """
+        for replicas in starts:
+            self.offer_sizes(replicas)
+        if self.best is not None and not self.best.covered:
+            until = monotonic() + EARLY_PROOF_SHARE * max(0.0, self.deadline - monotonic())
+            effort = Effort(deadline=until, stop=self.out_of_time)
+            self.prove_shortage(effort, whole=not self.problem.large)
+
+    def prove_shortage(self, effort: Effort, *, whole: bool = True) -> None:
+        """What single intervals say of the demand that no plan serves."""
+        for requests in least_unserved(self.problem, self.plan, effort, whole=whole):
+            self.least_unserved = max(self.least_unserved, requests)
 
     def offer_sizes(self, replicas: Ints) -> bool:
         """Offer a plan of these pool sizes [P, T]."""

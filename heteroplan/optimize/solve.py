@@ -33,7 +33,6 @@ from heteroplan.errors import NoPlanError
 from heteroplan.optimize.ascent import improve_prices
 from heteroplan.optimize.bound import bound_of_short, priced_bound
 from heteroplan.optimize.large import search_large
-from heteroplan.optimize.least_short import least_unserved
 from heteroplan.optimize.mend import WINDOW, repair, short_hours
 from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.prices import Prices, supply_prices
@@ -181,7 +180,7 @@ def _finish(search: Search, end: float) -> None:
 
     if not search.plan.covered and search.unproven_shortage():
         half = monotonic() + (end - monotonic()) / 2
-        prove_shortage(search, Effort(deadline=half, stop=over))
+        search.prove_shortage(Effort(deadline=half, stop=over))
     if search.bound <= 0:
         if search.plan.covered:
             no_prices = supply_prices(search.problem)
@@ -191,12 +190,6 @@ def _finish(search: Search, end: float) -> None:
             bound = _bound_of_short(search.problem, unserved, search.prices, end)
             search.raise_short_bound(bound)
     search.best = spare_scarce(search.problem, search.plan, over)
-
-
-def prove_shortage(search: Search, effort: Effort) -> None:
-    """What single intervals say of the demand that no plan serves."""
-    for requests in least_unserved(search.problem, search.plan, effort):
-        search.least_unserved = max(search.least_unserved, requests)
 
 
 def _bound_of_short(
@@ -220,8 +213,8 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     if search.problem.large:
         yield from search_large(search, starts, beside)
         return
-    for replicas in starts:
-        search.offer_sizes(replicas)
+    search.begin_with(starts)
+    yield
     no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
     order = by_size(search.problem)
     placed = search.offer(place_all(search.problem, no_prices, order, search.out_of_time))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -282,7 +283,7 @@ def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
         assert 1.474 <= row["headroom"] <= 1.5
 
 
-def test_growth_without_a_plan_is_no_headroom_rather_than_an_error(files, run, monkeypatch):
+def test_growth_without_a_plan_is_undecided_rather_than_an_error(files, run, monkeypatch):
     """The scenario itself is planned and covered; then the solver finds nothing."""
     from heteroplan.plan import make_plan
 
@@ -296,7 +297,26 @@ def test_growth_without_a_plan_is_no_headroom_rather_than_an_error(files, run, m
     monkeypatch.setattr("heteroplan.plan.make_plan", once)
     ended = run("check", ".", "--min-headroom", "0.1", "--format", "json")
     (row,) = json.loads(ended.out)
-    assert (ended.code, row["verdict"], row["headroom"]) == (1, "headroom", 0)
+    assert (ended.code, row["verdict"], row["headroom"]) == (3, "undecided", 0)
+
+
+def test_what_is_short_without_a_proof_is_undecided(files, run, monkeypatch):
+    """The plan is written; of several scenarios 2 comes before 1 before 3."""
+    from heteroplan.plan import make_plan
+
+    def unproven(*args, **kwargs):
+        made = make_plan(*args, **kwargs)
+        return replace(made, report=replace(made.report, unserved_requests_bound=0.0))
+
+    too_small(files.folder / "small")
+    assert run("check", "small").code == 1
+    monkeypatch.setattr("heteroplan.plan.make_plan", unproven)
+    ended = run("plan", "small", "--out", "made")
+    assert ended.code == 3
+    assert ended.out.splitlines()[1].startswith("Undecided: at most 28.6 % of requests go short")
+    assert json.loads(Path("made/plan.json").read_text())["covered"] is False
+    assert run("check", "small", ".").code == 3
+    assert run("check", "small", "absent").code == 2
 
 
 def test_a_headroom_that_is_not_asked_for_is_not_shown_as_none(files, run):
