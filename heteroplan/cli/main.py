@@ -5,6 +5,7 @@ import traceback
 from typing import NoReturn
 
 from heteroplan.cli.app import app
+from heteroplan.cli.options import begin
 from heteroplan.cli.streams import writing_stdout
 from heteroplan.errors import ExitCode, HeteroplanError
 
@@ -14,6 +15,7 @@ def main() -> NoReturn:
 
     A mistake of the user is one message, ours a traceback.
     """
+    begin()
     try:
         with writing_stdout():
             app()

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from heteroplan.profiles.replica import Asked
 
 
-_STARTED = time.monotonic() - time.process_time()
-"""When the process began: this module is among the first that it loads [s]."""
+_PROCESS_BEGAN = [time.monotonic() - time.process_time()]
+"""Of the process, until its first command takes it [s]."""
+_BEGAN: ContextVar[float] = ContextVar("_BEGAN")
+"""Of the command, on the clock of time.monotonic [s]."""
 LEAST_SHARE = 0.1
 """Of a time limit, that is left although starting took longer."""
 
@@ -128,9 +131,14 @@ def seconds(text: str) -> float:
     return _number(text, "seconds without a unit, such as 60")
 
 
+def begin() -> None:
+    """Start the clock of a command: the first of a process began with it."""
+    _BEGAN.set(_PROCESS_BEGAN.pop() if _PROCESS_BEGAN else time.monotonic())
+
+
 def seconds_left(time_limit_s: float) -> float:
     """Of a command's time limit, less what its start took; what is no limit stays as it is."""
-    left_s = time_limit_s - (time.monotonic() - _STARTED)
+    left_s = time_limit_s - (time.monotonic() - _BEGAN.get(time.monotonic()))
     return max(left_s, LEAST_SHARE * time_limit_s) if time_limit_s > 0 else time_limit_s
 
 

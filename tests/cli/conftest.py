@@ -43,6 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*args: str) -> Ended:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["heteroplan", *args])
+        monkeypatch.setattr("heteroplan.cli.options._PROCESS_BEGAN", [])
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capsys.readouterr()
