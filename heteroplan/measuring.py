@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heteroplan.entities.workload import Engine, Role
+from heteroplan.entities.workload import Engine, Profile, Role
 from heteroplan.errors import InputError, InputProblem, UsageError
 
 if TYPE_CHECKING:
@@ -231,3 +231,10 @@ def profile(
         startup_s=startup_s,
         drain_s=drain_s,
     )
+
+
+def ready_profiles(model: str | None = None, gpu: str | None = None) -> tuple[Profile, ...]:
+    """What `ready:NAME` may name; see `inputs.ready.read_ready`."""
+    from heteroplan.inputs.ready import read_ready
+
+    return read_ready(model, gpu)

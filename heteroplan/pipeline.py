@@ -29,6 +29,7 @@ from heteroplan.measuring import (
     fit_doubts,
     fit_modelled,
     profile,
+    ready_profiles,
     replicas,
 )
 
@@ -54,6 +55,7 @@ __all__ = [
     "load",
     "plan",
     "profile",
+    "ready_profiles",
     "replicas",
     "schema",
     "write",

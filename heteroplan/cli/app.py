@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from heteroplan import __version__
-from heteroplan.cli import explaining, fitting, measuring, planning
+from heteroplan.cli import explaining, fitting, listing, measuring, planning
 from heteroplan.cli.streams import emit
 
 NO_COLOR = "--no-color"
@@ -63,6 +63,7 @@ for command in (
     planning.export,
     measuring.demand,
     fitting.fit,
+    listing.profiles,
     planning.schema,
 ):
     app.command()(command)

@@ -8,6 +8,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Role
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.fleet_checks import doubled
+from heteroplan.inputs.ready import PREFIX
 from heteroplan.inputs.schemas.profile import ProfileFile
 from heteroplan.inputs.schemas.scenario import WorkloadSpec
 from heteroplan.inputs.workload_case import (
@@ -55,18 +56,41 @@ def check_engines_on_fleet(case: WorkloadCase) -> Iterator[InputProblem]:
     if is_whole(roles):
         return
     lacking = [role for role in PAIR if role not in roles]
-    needed = sorted({each.gpu for each in case.workload.profile.engines if each.role in lacking})
-    there = sorted({each.gpu.name for each in case.fleet.node_types})
-    remedy = (
-        f"no {' and no '.join(lacking)} engine runs on the fleet: its GPUs are "
-        f"{', '.join(there)}, such engines are for {', '.join(needed) or 'none'}; "
-        "add engines or node types"
-    )
+    there = ", ".join(sorted({each.gpu.name for each in case.fleet.node_types}))
+    remedy = f"no {' and no '.join(lacking)} engine runs on the fleet: its GPUs are {there}, "
+    if case.ready:
+        remedy += (
+            f"{case.ready} has {'; '.join(_engines_by_gpu(case))}; add such node types, take "
+            "another profile, or see heteroplan profiles --model "
+            f"{case.ready.removeprefix(PREFIX)}"
+        )
+    else:
+        needed = {each.gpu for each in case.workload.profile.engines if each.role in lacking}
+        remedy += f"such engines are for {', '.join(sorted(needed)) or 'none'}; "
+        remedy += "add engines or node types"
     yield case.problem("profile", remedy)
 
 
+def _engines_by_gpu(case: WorkloadCase) -> Iterator[str]:
+    """Such as `prefill and decode engines for A100-SXM-80GB, H100-SXM-80GB`."""
+    roles: dict[str, list[str]] = {}
+    for role in Role:
+        engines = [each for each in case.workload.profile.engines if each.role is role]
+        if engines:
+            gpus = ", ".join(sorted({each.gpu for each in engines}))
+            roles.setdefault(gpus, []).append(role.value)
+    for gpus, names in roles.items():
+        yield f"{' and '.join(names)} engines for {gpus}"
+
+
 def check_replicas_fit_nodes(case: WorkloadCase) -> Iterator[InputProblem]:
-    """A replica takes an equal part of a node or whole nodes, on some node type with its GPU."""
+    """A replica takes an equal part of a node or whole nodes, on some node type with its GPU.
+
+    Engines of a ready profile that do not are left aside; `check_slo_reachable` tells of them where
+    none is left.
+    """
+    if case.ready:
+        return
     for engine in case.workload.profile.engines:
         sizes = {
             each.name: each.gpus for each in case.fleet.node_types if each.gpu.name == engine.gpu
@@ -78,7 +102,13 @@ def check_replicas_fit_nodes(case: WorkloadCase) -> Iterator[InputProblem]:
 
 
 def check_measured_range(case: WorkloadCase) -> Iterator[InputProblem]:
-    """No engine is asked for what its profile was not measured for, unless that is allowed."""
+    """No engine is asked for what its profile was not measured for, unless that is allowed.
+
+    Engines of a ready profile are left aside; `check_slo_reachable` tells of them where none is
+    left.
+    """
+    if case.ready:
+        return
     reported = set()
     for t, k, points in case.moments():
         for candidate, point in points:
@@ -107,6 +137,9 @@ def check_slo_reachable(case: WorkloadCase) -> Iterator[InputProblem]:
         if is_whole(set(Role) - lost):
             continue
         failing = [(c, p) for c, p in points if c.engine.role in lost and p.capacity_rps <= 0]
+        if case.ready:
+            yield _nothing_ready(case, case.when(t, k), failing)
+            return
         told = {
             role
             for role in lost
@@ -114,15 +147,35 @@ def check_slo_reachable(case: WorkloadCase) -> Iterator[InputProblem]:
         }
         if Role.AGGREGATED in told or lost.intersection(PAIR) <= told:
             return
-        reasons = dict.fromkeys(
-            f"{each.engine.name} on {each.node_type}: {point.reason}" for each, point in failing
-        )
         remedy = (
-            f"no engine meets it ({case.when(t, k)}): {'; '.join(reasons)}; "
+            f"no engine meets it ({case.when(t, k)}): {_reasons(failing)}; "
             f"loosen it or add engines{_narrower_remedy(case)}"
         )
         yield case.problem("slo", remedy)
         return
+
+
+def _nothing_ready(
+    case: WorkloadCase, when: str, failing: Sequence[tuple[Candidate, OperatingPoint]]
+) -> InputProblem:
+    """That no engine of a ready profile serves: it was not measured for it, or misses the SLO."""
+    limits = {point.limited_by for _, point in failing}
+    if limits <= {Limit.RANGE, Limit.MEMORY}:
+        reasons = "; ".join(dict.fromkeys(point.reason for _, point in failing))
+        extrapolate = ", or set allow_extrapolation: true" if Limit.RANGE in limits else ""
+        remedy = (
+            f"no engine serves it ({when}): {reasons}; take another profile (heteroplan profiles "
+            f"lists them){extrapolate}"
+        )
+        return case.problem("profile", remedy)
+    remedy = f"no engine meets it ({when}): {_reasons(failing)}; loosen it or take another profile"
+    return case.problem("slo", remedy + _narrower_remedy(case))
+
+
+def _reasons(failing: Sequence[tuple[Candidate, OperatingPoint]]) -> str:
+    """Each engine with what is in its way."""
+    found = (f"{each.engine.name} on {each.node_type}: {point.reason}" for each, point in failing)
+    return "; ".join(dict.fromkeys(found))
 
 
 RULES = (

@@ -38,8 +38,7 @@ def check_gpu_types_known(case: FleetCase) -> Iterator[InputProblem]:
     known = gpu_types(case.spec)
     for i, each in enumerate(case.spec.node_types):
         if each.gpu not in known:
-            holding = [name for name in known if each.gpu.lower() in name.lower()]
-            near = " or ".join(holding or get_close_matches(each.gpu, known, n=2, cutoff=0.5))
+            near = " or ".join(close_names(each.gpu, known))
             hint = f"did you mean {near}? Or " if near else ""
             remedy = (
                 f"unknown GPU type; {hint}describe it: gpu_types: "
@@ -168,6 +167,13 @@ def doubled(
         times[name] += 1
         if times[name] > 1:
             yield document.problem(path, f"another {what} has this name; rename one")
+
+
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """Those of `known` that hold `name`, or else the two at most that are like it."""
+    there = list(known)
+    holding = [each for each in there if name.lower() in each.lower()]
+    return holding or get_close_matches(name, there, n=2, cutoff=0.5)
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

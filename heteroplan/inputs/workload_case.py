@@ -10,6 +10,7 @@ from heteroplan.entities.network import Leaf
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.workload import Engine, Role, Workload
 from heteroplan.errors import InputProblem
+from heteroplan.inputs.ready import PREFIX
 from heteroplan.inputs.yaml_source import Document, FieldPath
 
 PAIR = (Role.PREFILL, Role.DECODE)
@@ -48,6 +49,12 @@ class WorkloadCase:
         if engine.part:
             path = (*path, "parts", engine.part.index)
         return self.profile_document.problem((*path, field), remedy)
+
+    @property
+    def ready(self) -> str | None:
+        """`ready:NAME` where the profile is one, of which nobody can leave engines out."""
+        written = self.document.value((*self.path, "profile"))
+        return written if isinstance(written, str) and written.startswith(PREFIX) else None
 
     def roles(self) -> set[Role]:
         """Roles that something on the fleet's GPUs serves, whether or not at the SLO."""

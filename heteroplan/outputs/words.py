@@ -17,7 +17,7 @@ from heteroplan.entities.plan import (
     Termination,
 )
 from heteroplan.entities.scenario import Horizon, Objective
-from heteroplan.entities.workload import Role, Workload
+from heteroplan.entities.workload import Role, SourceKind, Workload
 from heteroplan.plan.pooling import shares_queues
 
 if TYPE_CHECKING:
@@ -277,11 +277,15 @@ def candidate_notes(candidates: Iterable[Candidate]) -> tuple[str, ...]:
     """What makes their capacities less certain than they look, a line each."""
     considered = tuple(candidates)
     unlimited = [(c.workload, c.engine.name) for c in considered if _kv_is_unlimited(c)]
+    modelled = dict.fromkeys(
+        c.workload for c in considered if c.engine.source.kind is SourceKind.MODELLED
+    )
     notes = (
         _note(
             "extrapolated", [(c.workload, c.engine.name) for c in considered if _extrapolates(c)]
         ),
         _note("KV memory is not limited (no kv_tokens)", unlimited),
+        f"modelled, not measured: engines of {', '.join(modelled)}" if modelled else "",
     )
     return tuple(note for note in notes if note)
 

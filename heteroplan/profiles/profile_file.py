@@ -1,7 +1,7 @@
 """The profile file of fitted engines, which `plan` takes as it is."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -35,23 +35,27 @@ def profile_yaml(
     if kv_bytes_per_token is not None:
         profile["kv_bytes_per_token"] = _number(kv_bytes_per_token)
     profile["engines"] = [
-        {
-            "name": engine.name,
-            "role": engine.role.value,
-            "gpu": engine.gpu,
-            "gpus": engine.gpus,
-            "startup_s": _number(startup_s),
-            "drain_s": _number(drain_s),
-            **_figures(engine),
-            "source": _source(engine.source),
-        }
-        for engine in engines
+        engine_entry(replace(engine, startup_s=startup_s, drain_s=drain_s)) for engine in engines
     ]
     text: str = yaml.safe_dump(
         profile, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
     missing = _missing(engines, kv_bytes_per_token, startup_s, drain_s)
     return "".join(f"# {note}\n" for note in missing) + text
+
+
+def engine_entry(engine: Engine) -> dict[str, object]:
+    """An undivided engine as it stands in the file."""
+    return {
+        "name": engine.name,
+        "role": engine.role.value,
+        "gpu": engine.gpu,
+        "gpus": engine.gpus,
+        "startup_s": _number(engine.startup_s),
+        "drain_s": _number(engine.drain_s),
+        **_figures(engine),
+        "source": _source(engine.source),
+    }
 
 
 def _missing(

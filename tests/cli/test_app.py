@@ -9,7 +9,17 @@ from heteroplan import __version__
 from heteroplan.cli.app import app
 from heteroplan.outputs.exporters import EXPORTERS
 
-COMMANDS = ["plan", "check", "validate", "explain", "export", "demand", "fit", "schema"]
+COMMANDS = [
+    "plan",
+    "check",
+    "validate",
+    "explain",
+    "export",
+    "demand",
+    "fit",
+    "profiles",
+    "schema",
+]
 
 
 def test_version(run):

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from heteroplan.entities.workload import Role
 from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
 DECODE = {"base_ms": 20, "ms_per_sequence": 0.1, "ms_per_context_token": 0}
@@ -184,3 +185,58 @@ def test_engine_and_part_names_are_unique_together(files: ScenarioFiles) -> None
     assert files.problems() == [
         "profile.yaml: engines[3].name: x-ffn: another engine has this name; rename one"
     ]
+
+
+def ready(files: ScenarioFiles, gpu: str, gpus: int = 8) -> None:
+    """The workload takes ready:llama-3.1-70b, on nodes of a GPU type."""
+    files.workload |= {"model": "llama-3.1-70b", "profile": "ready:llama-3.1-70b"}
+    files.fleet["node_types"] = [node_type("h100x8", gpu, gpus)]
+
+
+def test_a_ready_profile_without_the_fleets_gpus_says_what_it_has(files: ScenarioFiles) -> None:
+    ready(files, "L4-24GB")
+    assert files.problems() == [
+        "scenario.yaml: workloads[0].profile: ready:llama-3.1-70b: no prefill and no decode engine "
+        "runs on the fleet: its GPUs are L4-24GB, ready:llama-3.1-70b has prefill and decode "
+        "engines for A100-SXM-80GB, B200-SXM-180GB, H100-SXM-80GB, H200-SXM-141GB; aggregated "
+        "engines for B200-SXM-180GB, H100-SXM-80GB, H200-SXM-141GB; add such node types, take "
+        "another profile, or see heteroplan profiles --model llama-3.1-70b"
+    ]
+
+
+def test_engines_of_a_ready_profile_that_do_not_fit_are_left_aside(files: ScenarioFiles) -> None:
+    """Prompts of 800 tokens: the aggregated engines were measured from 1,024, prefill from 128.
+
+    Of replicas of 2, 4 and 8 GPUs only the first two divide a node of 4; 8 fills two.
+    """
+    files.workload["requests"]["isl"] = 800
+    ready(files, "H100-SXM-80GB")
+    usable = {each.engine.role for each in files.load().candidates if each.usable}
+    assert usable == {Role.PREFILL, Role.DECODE}
+    ready(files, "H100-SXM-80GB", gpus=12)
+    assert {each.engine.gpus for each in files.load().candidates if each.usable} == {4}
+
+
+def test_a_ready_profile_of_which_nothing_is_left_says_why_once(files: ScenarioFiles) -> None:
+    """Nodes of 6 GPUs take neither 4 nor 8; contexts of 60,100 tokens were never measured."""
+    ready(files, "A100-SXM-80GB", gpus=6)
+    (problem,) = files.problems()
+    assert "a replica of 4 GPUs neither divides a node of 6 GPUs nor fills whole nodes" in problem
+    assert problem.endswith("take another profile (heteroplan profiles lists them)")
+    ready(files, "H100-SXM-80GB")
+    files.workload["requests"]["isl"] = 60_000
+    (problem,) = files.problems()
+    assert problem.startswith("scenario.yaml: workloads[0].profile: ready:llama-3.1-70b: no engine")
+    assert problem.count("is outside the measured 1024 to 8192") == 1
+    assert problem.endswith("or set allow_extrapolation: true")
+
+
+def test_an_slo_that_no_ready_engine_meets_names_each(files: ScenarioFiles) -> None:
+    files.workload["requests"]["isl"] = 800
+    files.workload["slo"]["itl_ms"] = 5
+    ready(files, "H100-SXM-80GB")
+    (problem,) = files.problems()
+    assert "workloads[0].slo: " in problem
+    assert "h100-tp4-decode-bf16 on h100x8: ITL is 15.2 ms at batch 1, SLO 5 ms" in problem
+    assert "h100-tp4-aggregated-vllm-fp8 on h100x8: a prompt of 800 is outside" in problem
+    assert problem.endswith("loosen it or take another profile")

@@ -4,7 +4,7 @@ import pytest
 
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import BindingLimit, Shortage, Termination
-from heteroplan.entities.workload import Part
+from heteroplan.entities.workload import Part, Source, SourceKind
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan_json import document_of
 from heteroplan.outputs.words import (
@@ -243,6 +243,15 @@ def test_notes_name_the_engines_in_use():
         "KV memory is not limited (no kv_tokens): engines h100-tp4-decode (chat-1), "
         "l40s-tp8-decode (chat-1)"
     )
+
+
+def test_what_was_not_measured_is_told():
+    """By workload, as a fleet may run dozens of such engines."""
+    modelled = [
+        replace(each, engine=replace(each.engine, source=Source(SourceKind.MODELLED)))
+        for each in short_plan(workloads=2).candidates
+    ]
+    assert candidate_notes(modelled) == ("modelled, not measured: engines of chat-1, chat-2",)
 
 
 def test_plan_json_and_schedules_say_so_too():

@@ -1,0 +1,29 @@
+"""`profiles`: what comes along. Heavy imports happen inside."""
+
+from typing import Annotated
+
+import typer
+
+from heteroplan.cli.streams import emit, show
+
+
+def profiles(
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this ready profile.")
+    ] = None,
+    gpu: Annotated[
+        str | None, typer.Option(metavar="GPU", help="Only engines for this GPU type.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with all figures, and nothing else.")
+    ] = False,
+) -> None:
+    """Ready profiles, which a scenario names as `profile: ready:NAME`, and their engines."""
+    from heteroplan import pipeline
+    from heteroplan.outputs.ready_engines import profiles_json, render_profiles
+
+    found = pipeline.ready_profiles(model, gpu)
+    if json:
+        emit(profiles_json(found))
+    else:
+        show(lambda console: render_profiles(found, console))
