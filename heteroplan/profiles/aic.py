@@ -25,7 +25,7 @@ VERSION = "0.12.0"
 BACKENDS = ("sglang", "trtllm", "vllm")
 PREFILL_TOKENS = tuple(128 << doublings for doublings in range(9))
 DECODE_BATCHES = tuple(1 << doublings for doublings in range(9))
-DECODE_CONTEXTS = tuple(512 << doublings for doublings in range(6))
+DECODE_CONTEXTS = tuple(128 << doublings for doublings in range(8))
 """In each sequence [tokens]."""
 LARGEST_STEP = (8192, 256)
 """Tokens and sequences of a step whose activations must fit beside the KV cache."""

@@ -23,7 +23,7 @@ def test_one_model_on_one_gpu_type(run: Run) -> None:
         ["ready:llama-3.1-70b"],
         ["GPU", "role", "GPUs", "range", "error", "source"],
         ["A100-SXM-80GB", "prefill", "4", "128-32k", "28", "%", "modelled"],
-        ["decode", "4", "1-256", "x", "512-16k", "38", "%", "modelled"],
+        ["decode", "4", "1-256", "x", "128-16k", "38", "%", "modelled"],
     ]
 
 

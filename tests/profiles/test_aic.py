@@ -202,8 +202,8 @@ def test_a_malformed_model_is_one_problem_but_a_bug_is_none(tool: Tool, tmp_path
 def test_only_what_fits_in_memory_is_kept(tool: Tool) -> None:
     """A prompt of n tokens needs 2n of 60,000 - n bytes: up to 20,000, so 8 of 9 lengths.
 
-    A step of b sequences needs 2b(context + 1) of 60,000 - b bytes: 6, 5, 4, 3, 2, 1, 0 contexts
-    for b = 1, 2, 4, 8, 16, 32, 64, so 21 of 54. The largest step leaves 60,000 - 8192 bytes.
+    A step of b sequences needs 2b(context + 1) of 60,000 - b bytes: 8, 7, 6, 5, 4, 3, 2, 1, 0
+    contexts for b = 1, 2, 4, up to 256, so 36 of 72. The largest step leaves 60,000 - 8192 bytes.
     """
     reading = modelled(MODEL, GPU, 4)
     prefill = [point for point in reading.points if point.phase is Role.PREFILL]
@@ -213,8 +213,8 @@ def test_only_what_fits_in_memory_is_kept(tool: Tool) -> None:
     ]
     assert [
         (point.batch, point.tokens, point.context, point.latency_ms) for point in decode[-3:]
-    ] == [(16, 1, 512, 16.512), (16, 1, 1024, 17.024), (32, 1, 512, 32.512)]
-    assert len(decode) == 21
+    ] == [(64, 1, 128, 64.128), (64, 1, 256, 64.256), (128, 1, 128, 128.128)]
+    assert len(decode) == 36
     assert {(point.gpu, point.gpus, point.source) for point in reading.points} == {
         (GPU, 4, SourceKind.MODELLED)
     }
@@ -223,7 +223,7 @@ def test_only_what_fits_in_memory_is_kept(tool: Tool) -> None:
     assert reading.notes == (
         "modelled by aiconfigurator-core 0.12.0 for vllm 0.24.0, bfloat16 GEMMs, bfloat16 KV "
         "cache: kernel times only, no scheduling or network overhead",
-        "left out 34 points that do not fit in memory",
+        "left out 37 points that do not fit in memory",
     )
 
 
@@ -354,7 +354,7 @@ def test_the_tool_leaves_out_what_does_not_fit() -> None:
     held = [point.batch * (point.context + point.tokens) for point in reading.points]
     assert max(held) * token_bytes <= room
     assert 6 / 7 * room <= reading.kv_tokens[GPU, 4] * token_bytes <= 0.95 * room
-    assert len(reading.points) == 57
+    assert len(reading.points) == 75
     assert reading.notes[-1] == "left out 6 points that do not fit in memory"
 
 
@@ -401,7 +401,7 @@ def test_the_tool_is_offline_and_silent(
         "vocab_size": 152064,
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert len(modelled(str(tmp_path), GPU, 4).points) == 53
+    assert len(modelled(str(tmp_path), GPU, 4).points) == 71
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(UsageError, match="Qwen/Qwen3-32B or"):
         modelled("Qwen/Qwen3-33B", GPU, 4)
