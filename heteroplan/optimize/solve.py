@@ -16,7 +16,8 @@
 6. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
    (`scarce`).
 
-Where LPs of the whole program are out of reach, `large` takes the place of 1 to 5.
+Where LPs of the whole program are out of reach, `large` takes the place of 1 to 5; where an LP
+that was tried is not solved in `RELAX_ITERATIONS`, that of 2 to 4.
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
@@ -64,6 +65,8 @@ from heteroplan.optimize.static import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
+RELAX_ITERATIONS = 28_000
+"""Of the simplex method, in which an LP of the whole program must be solved to be of use."""
 PRICE_STEPS = 40
 SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
@@ -226,8 +229,10 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         yield from _eased(search)
     if not search.plan.covered:
         yield from _from_constant_sizes(search)
-    relaxed = relax(search.problem, search.effort())
-    if relaxed is not None:
+    relaxed = relax(search.problem, search.effort(iterations=RELAX_ITERATIONS))
+    if relaxed is None:
+        yield from search_large(search, beside=beside)
+    else:
         search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
         if not any(relaxed.unserved.values()):
             search.raise_covering_bound(relaxed.bound)
