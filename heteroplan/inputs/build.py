@@ -51,6 +51,8 @@ from heteroplan.inputs.schemas.scenario import (
 
 MAX_INTERVALS = 100_000
 _MAX_DAYS = 366
+LEAST_RPS = 1e-6
+"""Demand of an interval below this is none [requests/s]: less than one request in 11 days."""
 
 
 class FieldError(ValueError):
@@ -264,11 +266,15 @@ def _resilience(spec: ResilienceSpec | None) -> Resilience | None:
 
 
 def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterator[IntervalDemand]:
-    """Demand with headroom and request shapes; equal shapes are one object."""
+    """Demand with headroom and request shapes; equal shapes are one object.
+
+    The one place that says what is no demand: growth, quantile and headroom come before it.
+    """
     shapes = _shapes(spec)
     seen: dict[tuple[StepShape, ...], tuple[RequestClass, ...]] = {}
     for interval in demand:
-        rps = interval.rps * (1 + spec.headroom)
+        grown = interval.rps * (1 + spec.headroom)
+        rps = grown if grown >= LEAST_RPS else 0.0
         if interval.shapes is None:
             yield IntervalDemand(rps, shapes)
             continue

@@ -29,6 +29,8 @@ MANY_CELLS = 10_000_000
 """States of all pools' dynamic programs beyond which they are worth compiling."""
 GRID_CELLS = 10_000
 """Counted of the grid of one role in one group at most."""
+LEAST_LOAD = 1e-6
+"""Replicas that any demand keeps busy: a solver that keeps its rows to 1e-6 sees no less."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 
@@ -153,15 +155,7 @@ def _pool(
     workload, horizon = scenario.workloads[w], scenario.horizon
     shape = scenario.fleet.node_type(candidate.node_type)
     price = _price_per_hour(scenario, engine, candidate.node_type)
-    load = np.array(
-        [
-            [
-                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
-                for demand, points in zip(workload.demand, candidate.points, strict=True)
-            ]
-            for k in range(len(workload.demand[0].classes))
-        ]
-    )
+    load = _load(workload, candidate)
     run_cost = np.full(horizon.intervals, price * horizon.interval_hours)
     drain_cost = price * s_to_hours(engine.drain_s)
     if not horizon.cyclic:
@@ -191,6 +185,22 @@ def _pool(
         load=load,
         most=_most_replicas(room // engine.gpus, load, workload, candidate, shape.gpus),
     )
+
+
+def _load(workload: Workload, candidate: Candidate) -> Floats:
+    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum."""
+    load = np.array(
+        [
+            [
+                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
+                for demand, points in zip(workload.demand, candidate.points, strict=True)
+            ]
+            for k in range(len(workload.demand[0].classes))
+        ]
+    )
+    total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
+    little = (total > 0) & (total < LEAST_LOAD)
+    return np.asarray(load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0))
 
 
 def _busy_replicas(rps: float, capacity_rps: float) -> float:

@@ -38,6 +38,25 @@ def test_defaults_are_those_of_the_interface(files: ScenarioFiles) -> None:
     assert workload.kv_transfer is KvTransfer.ALL
 
 
+@pytest.mark.parametrize(
+    ("written", "headroom", "asked"),
+    [
+        ("1e-320", 0.1, 0.0),
+        ("1e-9", 0.0, 0.0),
+        ("9.5e-7", 0.0, 0.0),
+        ("9.5e-7", 0.1, 9.5e-7 * 1.1),
+        ("1e-6", 0.0, 1e-6),
+    ],
+)
+def test_less_than_a_request_in_eleven_days_is_no_demand(
+    files: ScenarioFiles, written: str, headroom: float, asked: float
+) -> None:
+    """1e-6 requests/s or more, headroom included, are demand: 1e6 s are 11.6 days."""
+    files.demand = f"interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,{written}\n"
+    (workload,) = files.load(f"workloads.chat.headroom={headroom}").scenario.workloads
+    assert workload.demand[1].rps == pytest.approx(asked, rel=1e-12, abs=0.0)
+
+
 def test_every_field_arrives(files: ScenarioFiles) -> None:
     files.workload |= {
         "slo": {"ttft_ms": 900, "tpot_ms": 50, "percentile": 0.95},

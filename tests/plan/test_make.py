@@ -9,7 +9,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.inputs import load
 from heteroplan.plan import make_plan, verify
-from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.realdata import DATA, needs_data
 
 DAY = [3.0, 1.0, 9.0, 17.0]
@@ -54,6 +54,45 @@ def test_plan_verifies_within_its_gap_and_has_its_baselines(objective: Objective
     ]
     amounts = {Objective.COST: plan.totals.cost_usd, Objective.GPU_HOURS: plan.totals.gpu_hours}
     assert plan.report.objective == pytest.approx(amounts[objective])
+
+
+@pytest.mark.parametrize("rate", [1e-6, 2e-6, 1e-4])
+@pytest.mark.parametrize("other", [0.0, 5.0, None], ids=["none", "5", "as little"])
+@pytest.mark.parametrize("capacity_rps", [10.0, 1e3, 1e5])
+def test_however_little_is_asked_a_pair_serves_it(
+    rate: float, other: float | None, capacity_rps: float
+) -> None:
+    """Down to 1e-11 of a replica, below what solvers see: 4 + 4 GPUs at 2 USD an hour with demand.
+
+    The day ends as it begins and starts are free.
+    """
+    rps = (rate if other is None else other, rate)
+    engines = [
+        engine("p", role=Role.PREFILL, capacity_rps=capacity_rps),
+        engine("d", capacity_rps=capacity_rps),
+    ]
+    of = scenario([workload(rps=rps, engines=engines)])
+    plan = make_plan(of, candidates(of), gap=0.0, time_limit_s=30.0, compare=False)
+    cost_usd = 16.0 * sum(rate > 0 for rate in rps)
+    assert (plan.covered, plan.report.termination) == (True, Termination.OPTIMAL)
+    assert plan.report.objective == pytest.approx(cost_usd)
+    assert plan.report.bound == pytest.approx(cost_usd)
+
+
+@pytest.mark.parametrize("rate", [1e-12, 1e-7, 1e-3])
+def test_a_class_of_which_there_is_little_gets_the_engine_that_it_needs(rate: float) -> None:
+    """Long prompts go to the large engine alone: 4 + 8 GPUs serve both classes."""
+    share = rate / 5.0
+    classes = [
+        replace(SHAPE, name="short", share=1.0 - share),
+        replace(SHAPE, name="long", share=share),
+    ]
+    engines = [engine("p", role=Role.PREFILL), engine("small"), engine("large", gpus=8)]
+    of = scenario([workload(rps=(5.0, 5.0), classes=classes, engines=engines)])
+    found = candidates(of, by_class={("small", "long"): 0.0})
+    plan = make_plan(of, found, gap=0.0, compare=False)
+    assert (plan.covered, plan.report.termination) == (True, Termination.OPTIMAL)
+    assert {pool.engine: pool.replicas for pool in plan.pools} == {"p": (1, 1), "large": (1, 1)}
 
 
 def test_two_runs_give_the_same_plan_but_for_the_seconds() -> None:
