@@ -192,7 +192,12 @@ def export(
         str, typer.Argument(metavar="PLAN", help="A plan.json, or - for standard input.")
     ],
     format: Annotated[  # noqa: A002
-        str, typer.Option(metavar="FORMAT", help="crontab, csv, json or keda.", show_default=False)
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="crontab, csv (replicas that serve), json or keda.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Any,

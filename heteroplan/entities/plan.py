@@ -102,6 +102,7 @@ class Totals:
     """The plan in five numbers; GPU-hours and cost cover running, starting and draining."""
 
     gpu_hours: float
+    """GPUs held by time: serving, and starting and draining for as long as the engine takes."""
     cost_usd: float
     served_fraction: float
     """Requests served / requests asked for."""
@@ -112,7 +113,7 @@ class Totals:
     moves: int
     """Replicas that go on elsewhere."""
     gpu_hours_by_priority: Mapping[SubgroupPriority, float]
-    """GPU-hours of running and starting replicas by the priority of the leaf they stand on."""
+    """`gpu_hours` by the priority of the leaf where they are held; their sum."""
 
 
 @dataclass(frozen=True, slots=True)

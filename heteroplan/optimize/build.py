@@ -362,16 +362,19 @@ def _engines(scenario: Scenario) -> dict[tuple[str, str], Engine]:
     }
 
 
-def strays(
+def running_now(
     scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> list[tuple[Engine, str]]:
-    """Engine and node type of replicas that run when the horizon starts where no pool may."""
+) -> list[tuple[Running, Engine, int | None]]:
+    """What runs when the horizon starts, its engine and its pool; None where no pool may be."""
     engines = _engines(scenario)
-    in_pools = {_home_of(candidates, pool) for pool in pools}
+    pool_at = {_home_of(candidates, pool): p for p, pool in enumerate(pools)}
     return [
-        (engines[each.workload, each.engine], each.node_type)
+        (
+            each,
+            engines[each.workload, each.engine],
+            next((pool_at[home] for home in homes if home in pool_at), None),
+        )
         for each, homes in _homes_now(scenario)
-        if in_pools.isdisjoint(homes)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The third objective: as few GPU-hours as possible on high-priority hardware, then on medium.
+"""The third objective: as few GPUs as possible on high-priority hardware over time, then on medium.
 
 Leaves that mix GPU types are what only some workloads can do without, so whoever can stand
 elsewhere at the same cost does. Placement is steered that way from the start; here a finished plan
@@ -23,11 +23,11 @@ SAME_COST = 1e-9
 """Relative difference of cost that rounding makes."""
 
 type Use = tuple[float, float]
-"""GPU-hours on leaves of high and of medium priority."""
+"""GPUs held on leaves of high and of medium priority, in whole intervals [GPU h]."""
 
 
 def scarce_use(problem: Problem, replicas: Ints) -> Use:
-    """GPU-hours that stand on scarce leaves when every pool keeps off them as far as it can.
+    """What stands on scarce leaves when every pool keeps off them as far as it can.
 
     In each domain of the network tree, on scarce leaves stands what its own domains below already
     have there, or all that it holds beyond its other GPUs, whichever is more.

@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 HoursByPriority = dict[SubgroupPriority, Amount]
-"""GPU-hours by the priority of the leaf; empty where no replica was placed."""
+"""GPU-hours by the priority of the leaf where they are held; empty where none were placed."""
 
 
 class _Part(BaseModel):
@@ -78,6 +78,7 @@ class TotalsPart(_Part):
     """The plan in a few numbers."""
 
     gpu_hours: Amount
+    """GPUs held by time: serving, starting and draining."""
     cost_usd: Amount
     served_fraction: Amount
     utilization: Amount
@@ -88,6 +89,7 @@ class TotalsPart(_Part):
     moves: Count = 0
     """Replicas that go on elsewhere."""
     gpu_hours_by_priority: HoursByPriority = {}
+    """`gpu_hours`, whose sum they are."""
 
 
 class SourcePart(_Part):

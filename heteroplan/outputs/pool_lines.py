@@ -31,7 +31,7 @@ def shortest_pool_lines(pools: Sequence[Pool]) -> tuple[tuple[PoolLine, ...], in
     """At most `MOST_POOL_LINES`, and how many pools they leave out.
 
     Pools that differ in their domain alone share a line where there are too many; then those
-    with the fewest GPU-hours are left out.
+    that serve with the fewest GPUs over time are left out.
     """
     lines = [_line([pool]) for pool in pools]
     members = [1] * len(lines)

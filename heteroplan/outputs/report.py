@@ -63,7 +63,9 @@ def report_html(plan: Plan) -> str:
             _engine_section(plan),
             f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>',
             *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.scenario.workloads)),
-            "<p>Utilization is demand over capacity, weighted by GPUs. Times are in "
+            "<p>GPU-hours are those of GPUs held: by replicas that serve, start and drain "
+            "(schedule.csv lists those that serve). "
+            "Utilization is demand over capacity, weighted by GPUs. Times are in "
             f"{escape(plan.scenario.horizon.timezone)}. "
             f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",
         ],

@@ -18,7 +18,10 @@ HEADER = (
 
 
 def schedule_csv(document: PlanDocument) -> str:
-    """The schedule as CSV; `interval_start` is ISO 8601 with offset, `gpus` all of the pool's."""
+    """The schedule as CSV; `interval_start` is ISO 8601 with offset, `gpus` all of the pool's.
+
+    Of replicas that serve: those that start or drain hold GPUs besides, which GPU-hours count.
+    """
     starts = [moment.isoformat() for moment in document.horizon.boundaries()[:-1]]
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

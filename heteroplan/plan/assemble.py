@@ -67,7 +67,7 @@ def assemble(
             **spent(scenario, candidates, problem, replicas, stays),
             served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
             peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
-            gpu_hours_by_priority=hours_by_priority(scenario, problem, held),
+            gpu_hours_by_priority=hours_by_priority(scenario, candidates, problem, stays),
         ),
         utilization=busy_share(problem, replicas, solution.flow),
         savings=(),

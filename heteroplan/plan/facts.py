@@ -140,26 +140,61 @@ class Facts:
             gpu_hours += replica_hours * pool.gpus_per_replica
             cost_usd += replica_hours * pool.gpus_per_replica * self.price(pool.node_type)
             starts += up
-        for engine, node_type in self._given_up():
+        for each, engine in self._given_up():
             drained = engine.gpus * s_to_hours(engine.drain_s)
             gpu_hours += drained
-            cost_usd += drained * self.price(node_type)
+            cost_usd += drained * self.price(each.node_type)
         return gpu_hours, cost_usd, starts
+
+    @cached_property
+    def gpu_hours_on(self) -> dict[str, float]:
+        """[leaf] GPU-hours of replicas that serve there, start before and drain after it."""
+        horizon, hours = self.plan.scenario.horizon, defaultdict[str, float](float)
+        for stay in self.plan.stays:
+            pool = self.plan.pools[stay.pool]
+            engine = self.used(pool).engine
+            seconds: float = stay.intervals * horizon.interval_s
+            if not horizon.cyclic:
+                seconds += engine.startup_s if stay.first > 0 else 0.0
+                seconds += engine.drain_s if stay.first + stay.intervals < len(self.steps) else 0.0
+            elif stay.intervals < len(self.steps):
+                seconds += engine.startup_s + engine.drain_s
+            hours[stay.leaf] += pool.gpus_per_replica * s_to_hours(seconds)
+        for each, engine in self._given_up():
+            hours[each.leaf] += engine.gpus * s_to_hours(engine.drain_s)
+        for p, ran in enumerate(self.ran_before or ()):
+            pool = self.plan.pools[p]
+            engine, more = self.used(pool).engine, pool.replicas[0] - ran
+            changed = self._changed_at_once(p) if more > 0 else -self._changed_at_once(p)
+            seconds = abs(more) * (engine.startup_s if more > 0 else engine.drain_s)
+            for leaf, count in (+changed).items():
+                part = count / (+changed).total()
+                hours[leaf] += part * pool.gpus_per_replica * s_to_hours(seconds)
+        return hours
+
+    def _changed_at_once(self, p: int) -> Counter[str]:
+        """[leaf] replicas of pool p in the first interval, less those that ran before."""
+        change = Counter(
+            stay.leaf for stay in self.plan.stays if stay.pool == p and stay.first == 0
+        )
+        change.subtract(
+            each.leaf
+            for each in self.plan.scenario.current or ()
+            if self.is_of(each, self.plan.pools[p])
+        )
+        return change
 
     def price(self, node_type: str) -> float:
         """USD a GPU-hour."""
         return self.plan.scenario.fleet.node_type(node_type).usd_per_gpu_hour
 
-    def _given_up(self) -> Iterator[tuple[Engine, str]]:
-        """Engine and node type of replicas that ran before in places where the plan has none."""
+    def _given_up(self) -> Iterator[tuple[Running, Engine]]:
+        """Replicas that ran before in places where the plan has none, and their engines."""
         for each in self.plan.scenario.current or ():
             kept = any(self.is_of(each, pool) for pool in self.plan.pools)
             if not kept:
                 engines = self.workloads[each.workload].profile.engines
-                yield (
-                    next(engine for engine in engines if engine.name == each.engine),
-                    each.node_type,
-                )
+                yield each, next(engine for engine in engines if engine.name == each.engine)
 
     @cached_property
     def present(self) -> list[dict[tuple[str, str], int]]:

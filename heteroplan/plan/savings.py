@@ -22,7 +22,7 @@ from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing
 from heteroplan.plan.greedy_topology import GreedyDay, greedy_topology
-from heteroplan.plan.usage import busy_share, held_on_leaves, hours_by_priority, spent
+from heteroplan.plan.usage import busy_share, hours_by_priority, spent
 
 GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
@@ -134,9 +134,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
             baseline,
             unserved_requests=sum(kept.plan.unserved.values()),
             stranded_replica_hours=day.stranded_replica_hours,
-            gpu_hours_by_priority=hours_by_priority(
-                plan.scenario, free, held_on_leaves(free, stays)
-            ),
+            gpu_hours_by_priority=hours_by_priority(plan.scenario, plan.candidates, free, stays),
         )
 
 

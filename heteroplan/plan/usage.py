@@ -1,7 +1,7 @@
 """What pool sizes and stays use: GPU-hours, USD, GPUs held by node type and by leaf."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -11,7 +11,7 @@ from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import SupplyUse
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.build import strays
+from heteroplan.optimize.build import running_now
 from heteroplan.optimize.problem import Floats, Ints, Problem
 from heteroplan.optimize.supply import domain_supply
 from heteroplan.units import s_to_hours
@@ -48,14 +48,62 @@ def held_on_leaves(problem: Problem, stays: Iterable[Stay]) -> HeldOnLeaves:
 
 
 def hours_by_priority(
-    scenario: Scenario, problem: Problem, held: HeldOnLeaves
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, stays: Sequence[Stay]
 ) -> dict[SubgroupPriority, float]:
-    """GPU-hours on leaves of each priority."""
+    """The GPU-hours of `spent` by priority of the leaf where they are held."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     hours = dict.fromkeys(SubgroupPriority, 0.0)
-    for (leaf, _), gpus in held.items():
-        hours[scenario.fleet.leaf_priority(leaves[leaf])] += float(gpus.sum()) * problem.hours
+    for name, gpu_hours in (
+        *_hours_of_stays(candidates, problem, stays),
+        *_hours_at_start(scenario, candidates, problem, stays),
+    ):
+        hours[scenario.fleet.leaf_priority(leaves[name])] += gpu_hours
     return hours
+
+
+def _hours_of_stays(
+    candidates: Sequence[Candidate], problem: Problem, stays: Iterable[Stay]
+) -> Iterator[tuple[str, float]]:
+    """Leaf and GPU-hours of each stay, with the start before it and the drain after it.
+
+    Not those at the ends of a day that is not cyclic.
+    """
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        engine = candidates[pool.candidate].engine
+        whole = problem.cyclic and stay.intervals == problem.intervals
+        begins = not whole and (problem.cyclic or stay.first > 0)
+        ends = not whole and (problem.cyclic or stay.first + stay.intervals < problem.intervals)
+        hours = stay.intervals * problem.hours
+        hours += s_to_hours(begins * engine.startup_s + ends * engine.drain_s)
+        yield stay.leaf, pool.gpus * hours
+
+
+def _hours_at_start(
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, stays: Iterable[Stay]
+) -> Iterator[tuple[str, float]]:
+    """Leaf and GPU-hours of what drains or starts at once where it is known what ran before.
+
+    A pool that shrinks drains where more of it ran than stays, one that grows starts where more
+    stays than ran; where its replicas change leaves besides, each such leaf has its part.
+    """
+    change: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for running, engine, p in running_now(scenario, candidates, problem.pools):
+        if p is None:
+            yield running.leaf, engine.gpus * s_to_hours(engine.drain_s)
+        else:
+            change[p][running.leaf] -= 1
+    if problem.before is None:
+        return
+    for stay in stays:
+        change[stay.pool][stay.leaf] += stay.first == 0
+    for p, on_leaf in change.items():
+        engine = candidates[problem.pools[p].candidate].engine
+        grown = sum(on_leaf.values())
+        each_s = engine.startup_s if grown > 0 else engine.drain_s
+        alike = {leaf: n for leaf, n in on_leaf.items() if n * grown > 0}
+        for leaf, n in alike.items():
+            yield leaf, engine.gpus * s_to_hours(each_s) * abs(grown) * n / sum(alike.values())
 
 
 def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
@@ -113,8 +161,9 @@ def spent(
         )
         used.append((pool.node_type, pool.gpus * hours))
     used += [
-        (node_type, engine.gpus * s_to_hours(engine.drain_s))
-        for engine, node_type in strays(scenario, candidates, problem.pools)
+        (running.node_type, engine.gpus * s_to_hours(engine.drain_s))
+        for running, engine, p in running_now(scenario, candidates, problem.pools)
+        if p is None
     ]
     price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
     return Spent(

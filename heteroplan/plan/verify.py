@@ -236,17 +236,18 @@ def check_supply_use(facts: Facts) -> Iterator[str]:
 
 
 def check_priority_hours(facts: Facts) -> Iterator[str]:
-    """GPU-hours by priority are those of the leaves that the stays stand on."""
+    """GPU-hours by priority are those of the leaves that the stays stand on, and all there are."""
+    totals = facts.plan.totals
     hours = dict.fromkeys(SubgroupPriority, 0.0)
-    for stay in facts.plan.stays:
-        held = sum(1 for _ in facts.times(stay.first - stay.lead, stay.lead + stay.intervals))
-        gpus = facts.plan.pools[stay.pool].gpus_per_replica
-        priority = facts.plan.scenario.fleet.leaf_priority(facts.leaves[stay.leaf])
-        hours[priority] += held * gpus * facts.plan.scenario.horizon.interval_hours
+    for leaf, gpu_hours in facts.gpu_hours_on.items():
+        hours[facts.plan.scenario.fleet.leaf_priority(facts.leaves[leaf])] += gpu_hours
     for priority, right in hours.items():
-        shown = facts.plan.totals.gpu_hours_by_priority.get(priority, 0.0)
+        shown = totals.gpu_hours_by_priority.get(priority, 0.0)
         if not close(shown, right):
             yield f"totals: GPU-hours on {priority} priority are {shown}, should be {right}"
+    together = sum(totals.gpu_hours_by_priority.values())
+    if not close(together, totals.gpu_hours):
+        yield f"totals: GPU-hours by priority are {together} together, of {totals.gpu_hours}"
 
 
 def check_proof(facts: Facts) -> Iterator[str]:
