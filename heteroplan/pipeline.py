@@ -6,9 +6,8 @@ Only light modules are imported at the top; each stage brings its own (start-up 
 import contextlib
 import json
 import math
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +57,9 @@ __all__ = [
     "ready_profiles",
     "replicas",
     "schema",
-    "write",
+    "try_file",
     "write_plan",
+    "writing",
 ]
 
 type Stop = Callable[[], bool]
@@ -119,10 +119,11 @@ def plan(
     clock = Clock(time_limit_s)
     loaded = load(scenario, overrides=overrides, interval=interval, current=current)
     from heteroplan.optimize.solver import using
+    from heteroplan.outputs.files import try_folder
 
     with using(solver):
         if out is not None:
-            _make_writable(out)
+            try_folder(out)
         with trace or contextlib.nullcontext():
             told = progress if trace is None else _both(progress, trace.update)
             tail_cpu_s = SHOW_CPU_S + (0.0 if out is None else _writing_cpu_s(loaded))
@@ -266,11 +267,18 @@ def explain(source: str, *, workload: str | None = None) -> "Explanation":
     return explain(read_plan(source), workload)
 
 
-def write(path: Path, text: str) -> None:
-    """One file, whole or not at all. Raises UsageError."""
-    from heteroplan.outputs.files import write_atomically
+def writing(texts: Mapping[Path, str]) -> contextlib.AbstractContextManager[None]:
+    """A block that writes each text to its file when it ends well, or none. Raises UsageError."""
+    from heteroplan.outputs.files import written_with
 
-    write_atomically(path, text)
+    return written_with(texts)
+
+
+def try_file(path: Path) -> None:
+    """Raises UsageError where it is plain that `path` cannot be written."""
+    from heteroplan.outputs import files
+
+    files.try_file(path)
 
 
 def schema(kind: str) -> str:
@@ -303,15 +311,6 @@ def _both(one: Progress, other: Progress) -> Progress:
         other(objective, bound, seconds)
 
     return told
-
-
-def _make_writable(folder: Path) -> None:
-    """Make `folder` and try it, so that no solve ends in a folder that takes no file."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def _writing_cpu_s(loaded: "Loaded") -> float:

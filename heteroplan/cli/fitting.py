@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.streams import STDOUT, deliver, say, show
+from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 
@@ -184,18 +184,13 @@ def fit(
     say(pipeline.fit_doubts(fitted, kv_bytes_per_token))
     if shape is not None and asked is None and all(each.lines for each in fitted):
         say(["--isl and --osl say what a replica serves only beside --ttft-ms and --itl-ms"])
-    if STDOUT not in profiles:
-        _show(fitted, plot)
-    if STDOUT not in profiles and asked is not None:
-        from heteroplan.outputs.fits import render_replicas
-
-        replicas = pipeline.replicas(fitted, asked)
-        show(lambda console: render_replicas(replicas, asked, console))
-    for name in pictures:
+    texts: dict[str, str] = {}
+    if pictures:
         from heteroplan.outputs.fit_report import fit_html
 
-        deliver(fit_html(fitted), name)
-    for name in profiles:
+        texts |= dict.fromkeys(pictures, fit_html(fitted))
+    missing: list[str] = []
+    if profiles:
         text = pipeline.profile(
             model or "",
             fitted,
@@ -203,9 +198,17 @@ def fit(
             startup_s=startup_s,
             drain_s=drain_s,
         )
-        deliver(text, name)
-        missing = takewhile(lambda line: line.startswith("# "), text.splitlines())
-        say(line.removeprefix("# ") for line in missing)
+        texts |= dict.fromkeys(profiles, text)
+        missing = list(takewhile(lambda line: line.startswith("# "), text.splitlines()))
+    with delivering(texts):
+        if STDOUT not in profiles:
+            _show(fitted, plot)
+        if STDOUT not in profiles and asked is not None:
+            from heteroplan.outputs.fits import render_replicas
+
+            replicas = pipeline.replicas(fitted, asked)
+            show(lambda console: render_replicas(replicas, asked, console))
+    say(line.removeprefix("# ") for line in missing)
 
 
 def _modelled(source: str, files: Sequence[str], given: "Given", within: "Within") -> "FitResult":

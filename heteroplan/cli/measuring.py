@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.streams import STDOUT, deliver, emit, say, show
+from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -180,23 +180,22 @@ def demand(
         backtest=backtest,
         held_back_days=holdback,
     )
-    texts = [(name, _text(result, name)) for name in names]
+    texts = {name: _text(result, name) for name in names}
     if classes is not None:
         from heteroplan.outputs.demand_files import classes_csv
 
         if not all(row.classes for row in result.curve.rows):
             raise UsageError("--classes: the trace tells no lengths of requests")
-        texts.append((classes, classes_csv(result.curve)))
-    for name, text in texts:
-        deliver(text, name)
-    if as_json:
-        emit(_text(result, ".json"))
-    elif STDOUT in written:
-        say(result.curve.notes)
-    else:
-        from heteroplan.outputs.demand_text import render_demand
+        texts[classes] = classes_csv(result.curve)
+    with delivering(texts):
+        if as_json:
+            emit(_text(result, ".json"))
+        elif STDOUT in written:
+            say(result.curve.notes)
+        else:
+            from heteroplan.outputs.demand_text import render_demand
 
-        show(lambda console: render_demand(result.curve, result.backtest, console))
+            show(lambda console: render_demand(result.curve, result.backtest, console))
 
 
 def _check_names(traces: Sequence[str], written: Sequence[str]) -> None:

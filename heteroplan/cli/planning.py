@@ -4,6 +4,7 @@ Heavy imports happen inside.
 """
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -155,6 +156,8 @@ def check(
     texts = {"json": check_json, "github": check_github}
     if format not in (*texts, "text"):
         raise UsageError(f"unknown check format {format!r}; known are text, {', '.join(texts)}")
+    if junit is not None:
+        pipeline.try_file(Path(junit))
     with Interrupt() as interrupted, SolveProgress(make_console(stderr=True)) as progress:
         result = pipeline.check(
             scenarios,
@@ -164,16 +167,18 @@ def check(
             stop=interrupted,
             progress=progress.update,
         )
-    if format in texts:
-        emit(texts[format](result.rows))
-    else:
-        from heteroplan.cli.summary import render_errors
-        from heteroplan.outputs.console import render_check
+    try:
+        if junit is not None:
+            deliver(check_junit(result.rows), junit)
+    finally:
+        if format in texts:
+            emit(texts[format](result.rows))
+        else:
+            from heteroplan.cli.summary import render_errors
+            from heteroplan.outputs.console import render_check
 
-        show(lambda console: render_check(result.rows, console))
-        show(lambda console: render_errors(result.rows, console))
-    if junit is not None:
-        deliver(check_junit(result.rows), junit)
+            show(lambda console: render_check(result.rows, console))
+            show(lambda console: render_errors(result.rows, console))
     raise typer.Exit(result.exit_code)
 
 

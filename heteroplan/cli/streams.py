@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,14 +62,25 @@ def deliver(text: str, out: str | None) -> None:
 
     Raises UsageError.
     """
+    with delivering({STDOUT if out is None else out: text}):
+        pass
+
+
+@contextlib.contextmanager
+def delivering(texts: Mapping[str, str]) -> Iterator[None]:
+    """Write each text to its file, or to standard output for `-`: all of them or no file.
+
+    Files take their names when the block ends well: what it prints is one of the outputs.
+    Raises UsageError.
+    """
     from heteroplan import pipeline
 
-    if out == "":
+    if "" in texts:
         raise UsageError("an empty file name; name a file, or - for standard output")
-    if out is None or out == STDOUT:
-        emit(text)
-    else:
-        pipeline.write(Path(out), text)
+    with pipeline.writing({Path(name): text for name, text in texts.items() if name != STDOUT}):
+        if STDOUT in texts:
+            emit(texts[STDOUT])
+        yield
 
 
 def _write(data: bytes) -> None:

@@ -2,11 +2,16 @@
 
 import contextlib
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from heteroplan.errors import UsageError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -17,44 +22,127 @@ def write_atomically(path: Path, text: str) -> None:
 def write_all(texts: Mapping[Path, str | Iterable[str]]) -> None:
     """Write every file, or none where any cannot be written (full disk, read-only folder).
 
-    All content is on disk in temporary files beside the targets before the first rename; a text
-    may come in pieces. What is no plain file (a pipe, a device) is written to and not replaced; a
-    link is followed. Raises UsageError that names the file and the reason.
+    A text may come in pieces. Raises UsageError that names the file and the reason.
     """
-    written: dict[Path, Path] = {}
-    try:
+    with written_with(texts):
+        pass
+
+
+@contextlib.contextmanager
+def written_with(texts: Mapping[Path, str | Iterable[str]]) -> Iterator[None]:
+    """Write every file if the block ends well, or none.
+
+    All content is on disk in temporary files beside the targets before the block begins; after it
+    they are renamed in the order of `texts`. What is no plain file (a pipe, a device) is written
+    to before the block and not replaced; a link is followed. Raises UsageError that names the
+    file and the reason.
+    """
+    with contextlib.ExitStack() as stack:
+        renamed: dict[Path, Path] = {}
+        streams: dict[Path, str | Iterable[str]] = {}
         for path, text in texts.items():
             with _telling(path):
-                if path.is_dir():
-                    raise IsADirectoryError(None, "it is a directory")
-                if path.exists() and not path.is_file():
-                    with path.open("w", encoding="utf-8") as file:
-                        file.writelines(_pieces(text))
+                if _is_stream(path):
+                    streams[path] = text
                 else:
-                    written[path.resolve()] = _write_beside(path.resolve(), text)
-        for path, temporary in written.items():
-            with _telling(path):
-                temporary.replace(path)
-    finally:
-        for temporary in written.values():
-            temporary.unlink(missing_ok=True)
+                    target = path.resolve()
+                    renamed[target] = stack.enter_context(_temporary(target, text))
+        for path, text in streams.items():
+            with _telling(path), path.open("w", encoding="utf-8") as file:
+                file.writelines(_pieces(text))
+        yield
+        for target, temporary in renamed.items():
+            with _telling(target):
+                temporary.replace(target)
 
 
-def _write_beside(path: Path, text: str | Iterable[str]) -> Path:
-    """A synced temporary file in the folder of `path`, with the mode of a new file."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+def try_file(path: Path) -> None:
+    """Raises UsageError where it is plain that `path` cannot be written."""
+    with _telling(path):
+        if not _is_stream(path):
+            tempfile.TemporaryFile(dir=path.resolve().parent).close()
+
+
+def try_folder(folder: Path) -> None:
+    """Make `folder`. Raises UsageError where that cannot be, or where it takes no file."""
+    with _telling(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is written to and not replaced: a pipe, a device. Raises OSError: a folder."""
+    if path.is_dir():
+        raise IsADirectoryError(None, "it is a directory")
+    return path.exists() and not path.is_file()
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, text: str | Iterable[str]) -> Iterator[Path]:
+    """A synced file in the folder of `path`, with the mode of a new file; gone after the block.
+
+    It is locked as long as this process lives: what a killed one leaves behind is not, and goes
+    when the same target is written again.
+    """
+    _remove_abandoned(path)
+    handle, temporary = _locked(path)
     try:
-        os.close(handle)
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.writelines(_pieces(text))
             file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-    except BaseException:
+            os.fsync(handle)
+            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            if sys.platform == "win32":
+                file.close()  # There an open file takes no other name.
+            yield temporary
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+
+
+def _locked(path: Path) -> tuple[int, Path]:
+    """A new temporary file for `path`, open and locked; without a lock where there are none.
+
+    Another run may have found it before it was locked, and removed it.
+    """
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        temporary = Path(name)
+        if _is_at(handle, temporary):
+            return handle, temporary
+        os.close(handle)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Temporary files for `path` that nobody holds a lock on."""
+    if sys.platform == "win32":
+        return
+    named = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}\.tmp")
+    with contextlib.suppress(OSError):
+        for each in path.parent.iterdir():
+            if named.fullmatch(each.name):
+                _remove_unlocked(each)
+
+
+def _remove_unlocked(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(handle, temporary):
+                temporary.unlink()
+        finally:
+            os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file still has that name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _pieces(text: str | Iterable[str]) -> Iterable[str]:

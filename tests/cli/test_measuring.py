@@ -59,6 +59,50 @@ def test_demand_writes_what_scenarios_read(trace, run):
     assert json.loads(Path("demand.json").read_text())["rows"][0]["rps"] == 2
 
 
+FULL = pytest.param(
+    "/dev/full",
+    marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full"),
+)
+
+
+@pytest.mark.parametrize("other", ["absent/b", FULL, "folder"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--out"),
+        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--classes"),
+        ("demand", "trace.csv", "--start", "2026-11-23", "--classes", "a.csv", "--out"),
+        ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.html", "--out"),
+    ],
+    ids=["curve", "classes", "classes first", "fit"],
+)
+def test_of_several_outputs_all_are_written_or_none(trace, run, command, other):
+    Path("folder").mkdir()
+    ended = run(*command, other)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{other}: cannot be written: " in ended.err
+    assert {path.name for path in Path().iterdir()} == {"trace.csv", "folder"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv"),
+        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--json"),
+        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--out", "-"),
+        ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.yaml"),
+    ],
+    ids=["shown", "json", "out", "fit"],
+)
+def test_standard_output_is_one_of_the_outputs(trace, apart, command):
+    with Path("/dev/full").open("w") as full:
+        ended = apart(command, cwd=Path(), stdout=full)
+    assert ended.code == 2
+    assert "standard output: cannot be written: No space left on device" in ended.err
+    assert {path.name for path in Path().iterdir()} == {"trace.csv"}
+
+
 def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
     ended = apart(
         ["demand", "-", "--interval", "4s", "--start", "2026-11-23", "--out", "-"],

@@ -366,6 +366,23 @@ def test_check_writes_junit_and_github_annotations(files, run):
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
 
 
+@pytest.mark.parametrize("name", ["absent/junit.xml", "folder"])
+def test_check_does_not_begin_where_junit_cannot_be_written(files, run, name, monkeypatch):
+    Path("folder").mkdir()
+    monkeypatch.setattr("heteroplan.pipeline.check", None)
+    ended = run("check", ".", "--junit", name)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"Error: {name}: cannot be written: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(files, run):
+    ended = run("check", ".", "--junit", "/dev/full")
+    assert ended.code == 2
+    assert "covered" in ended.out
+    assert ended.err == "Error: /dev/full: cannot be written: No space left on device\n"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -3,11 +3,13 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.files import write_all, write_atomically
+from heteroplan.outputs.files import write_all, write_atomically, written_with
 
 
 def test_content_replaces_what_stood_there(tmp_path):
@@ -103,3 +105,87 @@ def test_device_is_written_to_and_stays(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "text"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_stream_that_takes_nothing_leaves_no_file(tmp_path):
+    """Streams are written to before the first file takes its name."""
+    with pytest.raises(UsageError, match="full: cannot be written: No space left"):
+        write_all({tmp_path / "a.csv": "a", Path("/dev/full"): "b"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_that_fails_leaves_all_files_as_they_were(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+
+    def fail():
+        with written_with({path: "new", tmp_path / "b.csv": "b"}):
+            assert path.read_text() == "old"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+ABANDONED = ".plan.json.abcd_123.tmp"
+
+
+def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
+    """Not those of other targets, nor what only looks like one."""
+    others = [".schedule.csv.abcd_123.tmp", ".plan.json.tmp", ".plan.json.bak.abcd_123.tmp", "x"]
+    for name in (ABANDONED, *others):
+        (tmp_path / name).write_text("")
+    write_atomically(tmp_path / "plan.json", "new")
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.json", *others}
+
+
+WRITE_SLOWLY = """
+import sys
+from pathlib import Path
+from heteroplan.outputs.files import write_all
+
+def pieces():
+    yield "half"
+    print("begun", flush=True)
+    sys.stdin.read()
+    yield " and half"
+
+write_all({Path(sys.argv[1]): pieces()})
+"""
+
+
+def test_temporary_files_of_runs_that_live_stay(tmp_path):
+    path = tmp_path / "plan.json"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE_SLOWLY, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as slow:
+        assert slow.stdout.readline() == "begun\n"
+        write_atomically(path, "meanwhile")
+        assert len(list(tmp_path.iterdir())) == 2
+        slow.stdin.close()
+    assert path.read_text() == "half and half"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_removed_before_it_was_locked_is_made_again(tmp_path, monkeypatch):
+    """Another run takes it for abandoned between its creation and its lock."""
+    make = tempfile.mkstemp
+    made = []
+
+    def mkstemp(**where):
+        handle, name = make(**where)
+        made.append(name)
+        if len(made) == 1:
+            Path(name).unlink()
+        return handle, name
+
+    monkeypatch.setattr("tempfile.mkstemp", mkstemp)
+    write_atomically(tmp_path / "plan.json", "text")
+    assert len(made) == 2
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["text"]
