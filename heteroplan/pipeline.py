@@ -7,7 +7,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,22 +146,24 @@ def load(
 def write_plan(plan: "Plan", folder: Path, *, placement: bool = False) -> None:
     """plan.json, schedule.csv and report.html, and placement.csv on request.
 
-    All or none. Raises UsageError.
+    All or none, each with the plan's id; plan.json takes its name last. Raises UsageError.
     """
     from heteroplan.outputs.files import write_all
     from heteroplan.outputs.placement_csv import placement_csv
-    from heteroplan.outputs.plan_json import document_of, plan_text
+    from heteroplan.outputs.plan_document import PlanDocument
+    from heteroplan.outputs.plan_json import plan_text
     from heteroplan.outputs.report import report_html
     from heteroplan.outputs.schedule_csv import schedule_csv
 
-    write_all(
-        {
-            folder / "plan.json": plan_text(plan),
-            folder / "schedule.csv": schedule_csv(document_of(plan)),
-            folder / "report.html": report_html(plan),
-            **({folder / "placement.csv": placement_csv(plan)} if placement else {}),
-        }
-    )
+    text = plan_text(plan)
+    document = PlanDocument.model_validate_json(text)
+    files: dict[Path, str | Iterable[str]] = {
+        folder / "schedule.csv": schedule_csv(document),
+        folder / "report.html": report_html(plan),
+    }
+    if placement:
+        files[folder / "placement.csv"] = placement_csv(plan, document.plan_id or "")
+    write_all({**files, folder / "plan.json": text})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.fleet import NodeType
@@ -15,11 +17,12 @@ from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import csv_rows
 from heteroplan.inputs.fleet_checks import unknown
 from heteroplan.inputs.local_time import localized
+from heteroplan.inputs.plan_ids import placement_problems
 
 MAX_BYTES = 256 * 2**20
 """Largest file [bytes]: a placement.csv of a day of 20,000 GPUs has a million rows."""
 _NEEDED = ("workload", "engine", "replica_id", "leaf")
-_COLUMNS = (*_NEEDED, "interval_start", "role", "node", "gpus")
+_COLUMNS = (*_NEEDED, "interval_start", "role", "node", "gpus", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +36,35 @@ class _Row:
         """The cell without blanks around it; empty where the file has no such column."""
         return self.cells.get(column, "").strip()
 
+    @property
+    def idle(self) -> bool:
+        """Whether it says that nothing runs in its interval."""
+        others = self.cells.keys() - {"interval_start", "plan"}
+        return "interval_start" in self.cells and not any(self[column] for column in others)
 
-def read_current(text: str, file: str, scenario: Scenario) -> tuple[Running, ...]:
+
+def read_current(
+    text: str, file: str, scenario: Scenario, folder: Path | None = None
+) -> tuple[Running, ...]:
     """The replicas in `text`, in its order.
 
     Columns are workload, engine, replica_id and leaf, and where wanted role, node (empty: any
-    of the leaf), gpus (of the row) and interval_start; with the last one the latest interval
-    counts that does not start after the horizon. A replica of several nodes has a row for each.
+    of the leaf), gpus (of the row), plan and interval_start; with the last one the latest interval
+    counts that does not start after the horizon. An interval in which nothing runs has a row with
+    only interval_start. A replica of several nodes has a row for each. `folder` is that of the
+    file; where rows name their plan, plan.json in it must be the same.
     Raises InputError with the problems of all rows (the first 20).
     """
     problems: list[InputProblem] = []
-    found = csv_rows.rows(text, file, _COLUMNS, lambda header: _NEEDED, problems)
+    plans: set[str] = set()
+    found = (
+        _Row(line, cells)
+        for line, cells in csv_rows.rows(text, file, _COLUMNS, lambda header: _NEEDED, problems)
+    )
     replicas: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
-    for row in _rows_at_start(found, file, scenario.horizon, problems):
+    for row in _rows_at_start(found, file, scenario.horizon, plans, problems):
         replicas[row["workload"], row["engine"], row["replica_id"]].append(row)
+    problems += placement_problems(plans - {""}, file, folder)
     checking = _Checking(file, scenario, problems)
     running = [checking.running(rows) for rows in replicas.values()]
     if problems:
@@ -55,17 +73,22 @@ def read_current(text: str, file: str, scenario: Scenario) -> tuple[Running, ...
 
 
 def _rows_at_start(
-    found: Iterable[tuple[int, dict[str, str]]],
+    found: Iterable[_Row],
     file: str,
     horizon: Horizon,
+    plans: set[str],
     problems: list[InputProblem],
 ) -> list[_Row]:
-    """Rows of the last interval_start that is not after the horizon's; all rows without stamps."""
+    """Rows of the last interval_start that is not after the horizon's; all rows without stamps.
+
+    Adds the plan of every row to `plans`.
+    """
     zone, start = ZoneInfo(horizon.timezone), horizon.start.astimezone(UTC)
     moments: dict[str, datetime | None] = {}
     kept: list[_Row] = []
     last: datetime | None = None
-    for row in (_Row(line, cells) for line, cells in found):
+    for row in found:
+        plans.add(row["plan"])
         stamp = row["interval_start"]
         if "interval_start" not in row.cells:
             kept.append(row)
@@ -78,13 +101,43 @@ def _rows_at_start(
         if moment != last:
             last, kept = moment, []
         kept.append(row)
-    if moments and last is None and not problems:
+    if moments and not problems:
+        known = sorted({moment for moment in moments.values() if moment is not None})
+        problems.extend(_missing(known, last, file, horizon))
+    busy = [row for row in kept if not row.idle]
+    for row in kept if 0 < len(busy) < len(kept) else ():
+        if row.idle:
+            remedy = "nothing runs, but other rows name replicas that do; remove one or the other"
+            problems.append(InputProblem(file, row.line, "", row["interval_start"], remedy))
+    return busy
+
+
+def _missing(
+    known: Sequence[datetime], last: datetime | None, file: str, horizon: Horizon
+) -> Iterator[InputProblem]:
+    """Where no interval counts: `last`, the latest that does not start after the horizon, is over.
+
+    Intervals are as long as the least step of the file. The one that is planned may begin where
+    the file ends.
+    """
+    start = horizon.start.astimezone(UTC)
+    if last is None:
         remedy = (
             f"every row is later than the horizon's start, {horizon.start.isoformat()}; give what "
             "runs then, or move horizon.start"
         )
-        problems.append(InputProblem(file, 0, "interval_start", "", remedy))
-    return kept
+        yield InputProblem(file, 0, "interval_start", "", remedy)
+    elif len(known) > 1:
+        over = last + min(after - before for before, after in pairwise(known))
+        if start > over or (start == over and last < known[-1]):
+            zone = ZoneInfo(horizon.timezone)
+            remedy = (
+                f"the last interval before the horizon's start, {horizon.start.isoformat()}, ends "
+                f"at {over.astimezone(zone).isoformat()}; add what runs then, or a row with only "
+                "interval_start where nothing does"
+            )
+            stamp = last.astimezone(zone).isoformat()
+            yield InputProblem(file, 0, "interval_start", stamp, remedy)
 
 
 def _moment(row: _Row, file: str, zone: ZoneInfo, problems: list[InputProblem]) -> datetime | None:

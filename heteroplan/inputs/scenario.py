@@ -126,7 +126,8 @@ class _Loading:
         name = shown(self._current)
         try:
             text = self._files.text(self._current, current.MAX_BYTES)
-            return current.read_current(text, name, scenario)
+            folder = None if self._current == STDIN else self._current.parent
+            return current.read_current(text, name, scenario, folder)
         except InputError as error:
             self._problems.extend(error.problems)
         except UnreadableError as error:

@@ -1,6 +1,6 @@
 """Self-contained pages: one file to open from disk or to attach; nothing is loaded."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,10 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 """No request leaves the page."""
 
 
-def page(title: str, body: Iterable[str], *, style: str = "") -> str:
-    """A page with plotly.js in it; `body` is HTML."""
+def page(
+    title: str, body: Iterable[str], *, style: str = "", meta: Mapping[str, str] | None = None
+) -> str:
+    """A page with plotly.js in it; `body` is HTML, `meta` names and contents of meta tags."""
     from plotly.offline import get_plotlyjs
 
     return "\n".join(
@@ -55,6 +57,10 @@ def page(title: str, body: Iterable[str], *, style: str = "") -> str:
             '<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            *(
+                f'<meta name="{escape(name)}" content="{escape(content)}">'
+                for name, content in (meta or {}).items()
+            ),
             f"<title>{escape(title)}</title><style>{STYLE}{style}</style>",
             f"<script>{get_plotlyjs()}</script></head><body><main>",
             *body,

@@ -17,6 +17,7 @@ SCHEMA_VERSION = 1
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """A name on one line, so that it can stand in a comment of any format."""
+PlanId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -220,6 +221,8 @@ class PlanDocument(_Part):
     heteroplan_version: str
     scenario: Name
     inputs_sha256: str
+    plan_id: PlanId | None = None
+    """Of the content (`inputs.plan_ids.content_id`), in all files of the plan; None in old ones."""
     objective: Objective
     """What was minimised, and so the unit of `solver`: USD or GPU-hours."""
     covered: bool

@@ -15,6 +15,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs.plan_ids import content_id, plan_problems
 from heteroplan.outputs.places import leaf_replicas
 from heteroplan.outputs.plan_document import SCHEMA_VERSION, PlanDocument
 from heteroplan.outputs.words import candidate_notes
@@ -34,6 +35,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "heteroplan_version": __version__,
         "scenario": plan.scenario.name,
         "inputs_sha256": plan.scenario.inputs_sha256,
+        "plan_id": "",
         "objective": plan.scenario.objective.value,
         "covered": plan.covered,
         "horizon": {
@@ -136,6 +138,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         ],
     }
     rounded: dict[str, Any] = _rounded(document)
+    rounded["plan_id"] = content_id(json.dumps(rounded))
     return rounded
 
 
@@ -163,9 +166,13 @@ def read_plan(source: str) -> PlanDocument:
     except OSError as error:
         raise _wrong(name, "", "", error.strerror or str(error)) from error
     try:
-        return PlanDocument.model_validate_json(content)
+        document = PlanDocument.model_validate_json(content)
     except ValidationError as error:
         raise InputError(_problems(name, error)) from error
+    path = None if source == "-" else Path(source)
+    if found := list(plan_problems(path, content, document.plan_id)):
+        raise InputError(found)
+    return document
 
 
 def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 from heteroplan.entities.plan import Plan
+from heteroplan.inputs.plan_ids import META
 from heteroplan.outputs.page import cards, chart_section, page, table_section
 from heteroplan.outputs.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
-from heteroplan.outputs.plan_document import EnginePart, SourcePart
+from heteroplan.outputs.plan_document import EnginePart, PlanDocument, SourcePart
 from heteroplan.outputs.plan_json import document_of
 from heteroplan.outputs.report_charts import demand_chart, gpu_chart, replica_chart
 from heteroplan.outputs.words import (
@@ -38,6 +39,7 @@ _MOST_ROWS = 30
 
 def report_html(plan: Plan) -> str:
     """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
+    document = document_of(plan)
     charts = [
         ("demand", "Demand and planned capacity", demand_chart(plan)),
         ("gpus", "GPUs held against supply", gpu_chart(plan)),
@@ -60,7 +62,7 @@ def report_html(plan: Plan) -> str:
             _limit_section(plan),
             *(chart_section(name, head, chart) for name, head, chart in charts),
             _leaf_section(plan),
-            _engine_section(plan),
+            _engine_section(plan, document),
             f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>',
             *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.scenario.workloads)),
             "<p>GPU-hours are those of GPUs held: by replicas that serve, start and drain "
@@ -69,6 +71,7 @@ def report_html(plan: Plan) -> str:
             f"{escape(plan.scenario.horizon.timezone)}. "
             f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",
         ],
+        meta={META: document.plan_id or ""},
     )
 
 
@@ -193,9 +196,8 @@ def _more(count: int) -> tuple[str, ...]:
     return (f"and {count} more (in plan.json)",) if count > 0 else ()
 
 
-def _engine_section(plan: Plan) -> str:
+def _engine_section(plan: Plan, document: PlanDocument) -> str:
     """Every candidate; in bold those that a pool runs."""
-    engines = document_of(plan).engines
     used = {(c.workload, c.engine.name, c.node_type, c.span) for c in used_candidates(plan)}
     rows = [
         (
@@ -207,9 +209,13 @@ def _engine_section(plan: Plan) -> str:
             engine.reason or engine.limited_by.value.replace("_", " "),
             _source(engine.source),
         )
-        for engine in engines
+        for engine in document.engines
     ]
-    bold = {i for i, e in enumerate(engines) if (e.workload, e.engine, e.node_type, e.span) in used}
+    bold = {
+        i
+        for i, e in enumerate(document.engines)
+        if (e.workload, e.engine, e.node_type, e.span) in used
+    }
     heads = (
         *("workload", "engine", "node type", "role"),
         *("requests/s a replica", "limited by", "source"),

@@ -14,11 +14,13 @@ HEADER = (
     "domain",
     "replicas",
     "gpus",
+    "plan",
 )
 
 
 def schedule_csv(document: PlanDocument) -> str:
-    """The schedule as CSV; `interval_start` is ISO 8601 with offset, `gpus` all of the pool's.
+    """The schedule as CSV; `interval_start` is ISO 8601 with offset, `gpus` all of the pool's,
+    `plan` the plan's id.
 
     Of replicas that serve: those that start or drain hold GPUs besides, which GPU-hours count.
     """
@@ -29,7 +31,7 @@ def schedule_csv(document: PlanDocument) -> str:
     for pool in document.pools:
         names = (pool.workload, pool.role.value, pool.engine, pool.node_type, pool.domain)
         rows.writerows(
-            (start, *names, replicas, replicas * pool.gpus_per_replica)
+            (start, *names, replicas, replicas * pool.gpus_per_replica, document.plan_id or "")
             for start, replicas in zip(starts, pool.replicas, strict=True)
         )
     return text.getvalue()

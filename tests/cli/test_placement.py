@@ -13,6 +13,7 @@ from tests.scenario_files import ScenarioFiles, engine
 
 COLUMNS = [
     "interval_start", "workload", "role", "engine", "replica_id", "leaf", "node", "gpus",
+    "plan",
 ]  # fmt: skip
 
 
@@ -95,6 +96,42 @@ def test_what_does_not_run_yet_is_started(wide, run, yesterday):
     assert starts("--current", yesterday) == 2
     assert starts("--current", "none.csv") == 4
     assert starts("--set", "horizon.cyclic=false") == 2
+
+
+@pytest.mark.parametrize(
+    ("rates", "begin", "intervals", "starts", "gpu_hours"),
+    [("5,0,5", "02:00", 1, 2, 30.0), ("0,5,5", "00:00", 2, 2, 30.0), ("0,0,0", "01:00", 1, 0, 0.0)],
+    ids=["ended an hour ago", "first interval idle", "nothing ever"],
+)
+def test_what_does_not_run_any_more_is_started_again(
+    wide, run, rates, begin, intervals, starts, gpu_hours
+):
+    """A pair runs for an hour with 5 requests/s: 4 + 16 GPU-hours and half as many for its start.
+
+    Two hours are planned, then some from `begin` on with what ran in the first plan.
+    """
+    for each in wide.profile["engines"]:
+        each["startup_s"] = 1800
+    hours = zip(("00", "01", "02"), rates.split(","), strict=True)
+    wide.demand = "interval_start,rps\n" + "".join(f"2026-11-23T{h}:00,{r}\n" for h, r in hours)
+    wide.write()
+    assert run("plan", ".", "--out", "before", "--placement").code == 0
+    options = (f"horizon.start=2026-11-23T{begin}", f"horizon.intervals={intervals}")
+    changed = [each for option in options for each in ("--set", option)]
+    ended = run("plan", ".", "--json", "--current", "before/placement.csv", *changed)
+    assert ended.code == 0, ended.err
+    totals = json.loads(ended.out)["totals"]
+    assert (totals["starts"], totals["gpu_hours"]) == (starts, pytest.approx(gpu_hours))
+
+
+def test_placement_of_another_plan_than_the_one_beside_it_ends_with_2(wide, run, yesterday):
+    """Planned again without --placement: what stands in the file is not what the plan says."""
+    run("plan", ".", "--out", "yesterday", "--set", "name=other")
+    ended = run("plan", ".", "--current", yesterday)
+    assert (ended.code, ended.out) == (2, "")
+    assert "yesterday/placement.csv: plan: " in ended.err
+    assert "yesterday/plan.json is of plan " in ended.err
+    assert run("explain", "yesterday/plan.json").code == 0
 
 
 def test_the_day_is_cyclic_only_without_a_current_state(wide, run, yesterday):

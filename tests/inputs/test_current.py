@@ -87,8 +87,8 @@ def test_the_last_interval_not_after_the_start_counts(files: ScenarioFiles) -> N
     header = "interval_start," + HEADER
     rows = (
         f"2026-11-22T22:30Z,chat,,p,1,l1,{NODE},\n"
-        f"2026-11-22T23:45,chat,,p,2,l1,{NODE},\n"
-        f"2026-11-22T23:45+01:00,chat,,d,3,l1,{NODE},\n"
+        f"2026-11-22T23:50,chat,,p,2,l1,{NODE},\n"
+        f"2026-11-22T23:50+01:00,chat,,d,3,l1,{NODE},\n"
         f"2026-11-23T00:15,chat,,p,4,l1,{NODE},\n"
         f"2026-11-22T20:00,old,,p,1,l9,none,\n"
     )
@@ -101,6 +101,98 @@ def test_the_last_interval_not_after_the_start_counts(files: ScenarioFiles) -> N
     ]
     assert problems(files, "today,chat,,d,1,l1,,\n" * 2, header) == [
         "now.csv: interval_start: today: not a date or time; write 2026-11-23 or 2026-11-23T06:00"
+    ]
+
+
+STAMPED = "interval_start," + HEADER
+RUNS, NOTHING = f",chat,,p,1,l1,{NODE},\n", ",,,,,,,\n"
+
+
+def at(hour: str, what: str) -> str:
+    """A row of the day before the horizon's, or of its first hours."""
+    return f"2026-11-2{2 if hour > '12' else 3}T{hour}{what}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "replicas"),
+    [
+        (at("22:00", RUNS) + at("23:00", NOTHING), 0),
+        (at("23:00", RUNS) + at("00:00", NOTHING) + at("01:00", RUNS), 0),
+        (at("23:00", NOTHING) + at("00:00", RUNS), 1),
+        (at("22:00", RUNS) + at("23:00", RUNS), 1),
+        (at("23:30", RUNS) + at("00:30", RUNS), 1),
+        (at("18:00", RUNS), 1),
+        (at("18:00", NOTHING), 0),
+    ],
+    ids=["ended", "idle now", "begins", "file ends", "midst", "one stamp", "nothing at all"],
+)
+def test_an_interval_in_which_nothing_runs_has_a_row_of_its_own(
+    files: ScenarioFiles, rows: str, replicas: int
+) -> None:
+    """The horizon may begin where the file ends; a file of one stamp says not how long it holds."""
+    assert len(read(files, rows, STAMPED)) == replicas
+
+
+@pytest.mark.parametrize(
+    ("rows", "last", "end"),
+    [
+        (at("17:00", RUNS) + at("18:00", RUNS), "22T18:00", "22T19:00"),
+        (at("22:00", RUNS) + at("23:00", RUNS) + at("01:00", RUNS), "22T23:00", "23T00:00"),
+        (at("23:00", RUNS) + at("22:59", NOTHING) + at("23:01", RUNS), "22T23:01", "22T23:02"),
+    ],
+    ids=["ended hours ago", "hole", "any order"],
+)
+def test_a_missing_interval_is_not_an_idle_one(
+    files: ScenarioFiles, rows: str, last: str, end: str
+) -> None:
+    """Steps of the file: an hour, an hour, a minute."""
+    assert problems(files, rows, STAMPED) == [
+        f"now.csv: interval_start: 2026-11-{last}:00+00:00: the last interval before the "
+        f"horizon's start, 2026-11-23T00:00:00+00:00, ends at 2026-11-{end}:00+00:00; add what "
+        "runs then, or a row with only interval_start where nothing does"
+    ]
+
+
+def test_steps_are_elapsed_time(files: ScenarioFiles) -> None:
+    """In Berlin 02:00 comes twice on 2026-10-25; the second 02:30 is half an hour before 03:00."""
+    files.scenario["horizon"] |= {"start": "2026-10-25T03:00", "timezone": "Europe/Berlin"}
+    files.demand = "interval_start,rps\n2026-10-25T03:00,5\n2026-10-25T04:00,5\n"
+    rows = "".join(f"2026-10-25T02:{m}:00+0{z}:00{RUNS}" for z in (2, 1) for m in ("00", "30"))
+    assert len(read(files, rows, STAMPED)) == 1
+
+
+def test_nothing_and_something_do_not_run_at_once(files: ScenarioFiles) -> None:
+    assert problems(files, at("00:00", RUNS) + at("00:00", NOTHING), STAMPED) == [
+        "now.csv: 2026-11-23T00:00: nothing runs, but other rows name replicas that do; remove one "
+        "or the other"
+    ]
+
+
+PLANNED = HEADER.strip() + ",plan\n"
+
+
+def test_rows_are_of_the_plan_beside_them(files: ScenarioFiles) -> None:
+    """A plan.json of another, or of none that is older than ids; other files are let be."""
+    row = f"chat,,p,1,l1,{NODE},,"
+    beside = files.folder / "plan.json"
+    assert len(read(files, row + "one\n", PLANNED)) == 1
+    for text in ('{"heteroplan_version": "1", "plan_id": "one"}', "{}", "[1]", "{", "\xff"):
+        beside.write_text(text, encoding="latin-1")
+        assert len(read(files, row + "one\n", PLANNED)) == 1
+    for text, other in (('"plan_id": "two", ', "two"), ("", "none")):
+        beside.write_text(f'{{{text}"heteroplan_version": "1"}}')
+        assert len(read(files, row + "\n", PLANNED)) == 1
+        assert problems(files, row + "one\n", PLANNED) == [
+            f"now.csv: plan: one: plan.json is of plan {other}; a run was cut short, or the files "
+            "are of two runs; plan again, or keep the files of each plan in a folder of its own "
+            "(plan --placement)"
+        ]
+
+
+def test_rows_are_of_one_plan(files: ScenarioFiles) -> None:
+    rows = f"chat,,p,1,l1,{NODE},,one\nchat,,d,1,l1,,,two\n"
+    assert problems(files, rows, PLANNED) == [
+        "now.csv: plan: rows of plans one and two; give the placement of one plan"
     ]
 
 

@@ -13,7 +13,7 @@ def test_one_row_a_pool_and_interval():
     made = plan(day_scenario(during), [pool([1, 3]), pool([0, 2], domain="b")])
     text = schedule_csv(document_of(made))
     assert text.splitlines()[0] == (
-        "interval_start,workload,role,engine,node_type,domain,replicas,gpus"
+        "interval_start,workload,role,engine,node_type,domain,replicas,gpus,plan"
     )
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 4
@@ -26,6 +26,7 @@ def test_one_row_a_pool_and_interval():
         "domain": "a-s1",
         "replicas": "3",
         "gpus": "12",
+        "plan": document_of(made).plan_id,
     }
 
 

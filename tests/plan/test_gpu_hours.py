@@ -132,7 +132,7 @@ def test_verify_tells_hours_by_priority_that_are_not_all_hours() -> None:
         verify(replace(plan, totals=wrong))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2, 8))
 @pytest.mark.parametrize("feature", [None, "leads", "maintenance", "already_running"])
 def test_sums_agree_in_any_plan(feature: str | None, seed: int) -> None:
     of, found = random_case(seed, feature)

@@ -1,0 +1,136 @@
+"""The id of a plan in all its files: mixed ones are refused."""
+
+import io
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from heteroplan import pipeline
+from heteroplan.errors import InputError
+from heteroplan.inputs.plan_ids import content_id
+from heteroplan.outputs.plan_json import plan_text, read_plan
+from tests.plans import shown_plan
+
+TEXT = plan_text(shown_plan())
+ID = json.loads(TEXT)["plan_id"]
+OTHER = "0123456789abcdef"
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All files of a plan."""
+    monkeypatch.chdir(tmp_path)
+    pipeline.write_plan(shown_plan(), tmp_path, placement=True)
+    return tmp_path
+
+
+def problem(source: str = "plan.json") -> str:
+    with pytest.raises(InputError) as caught:
+        read_plan(source)
+    (found,) = caught.value.problems
+    return str(found)
+
+
+def test_id_is_of_the_content_but_for_the_seconds() -> None:
+    """16 hex digits; another time, spacing, order of fields or way to write 1 is no other plan."""
+    assert re.fullmatch("[0-9a-f]{16}", ID)
+    document = json.loads(TEXT)
+    document["solver"]["seconds"] += 1.0
+    assert content_id(json.dumps(document, sort_keys=True, indent=8)) == ID
+    assert content_id(TEXT.replace('"served_fraction": 1.0', '"served_fraction": 1')) == ID
+    document["totals"]["starts"] += 1
+    assert content_id(json.dumps(document)) != ID
+
+
+def test_every_file_names_its_plan(out: Path) -> None:
+    for name in ("schedule.csv", "placement.csv"):
+        head, *rows = (out / name).read_text().splitlines()
+        assert head.split(",")[-1] == "plan"
+        assert {row.split(",")[-1] for row in rows} == {ID}
+    page = (out / "report.html").read_text()
+    assert page.count(f'<meta name="heteroplan-plan" content="{ID}">') == 1
+    assert read_plan("plan.json").plan_id == ID
+
+
+def test_plan_that_was_changed_is_refused_until_it_has_no_id(tmp_path: Path) -> None:
+    changed = json.loads(TEXT)
+    changed["totals"]["cost_usd"] = 1.0
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(changed))
+    assert problem(str(path)) == (
+        f"{path}: plan_id: {ID}: the content is that of another plan "
+        f"({content_id(json.dumps(changed))}): it was changed after it was written; plan again, or "
+        "remove plan_id to read it as it is"
+    )
+    del changed["plan_id"]
+    path.write_text(json.dumps(changed))
+    assert read_plan(str(path)).plan_id is None
+
+
+@pytest.mark.parametrize("name", ["schedule.csv", "report.html"])
+def test_files_of_two_plans_are_refused(out: Path, name: str) -> None:
+    """Where one names another plan, or two."""
+    text = (out / name).read_text()
+    (out / name).write_text(text.replace(ID, OTHER))
+    assert problem() == (
+        f"plan.json: plan_id: {ID}: {name} is of plan {OTHER}; a run was cut short, or the files "
+        "are of two runs; plan again, or keep the files of each plan in a folder of its own"
+    )
+    both = f'<meta name="heteroplan-plan" content="{OTHER}">\n{text}'
+    (out / name).write_text(both if name == "report.html" else text.replace(ID, OTHER, 1))
+    assert f"{name} is of plan {OTHER};" in problem()
+
+
+def test_plan_without_id_is_not_that_of_files_with_one(out: Path) -> None:
+    document = json.loads(TEXT)
+    del document["plan_id"]
+    (out / "plan.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=f"plan_id: none: report.html is of plan {ID}; a run"):
+        read_plan("plan.json")
+    (out / "schedule.csv").unlink()
+    (out / "report.html").unlink()
+    assert read_plan("plan.json").plan_id is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("schedule.csv", "interval_start,replicas\n2026-11-23,1\n"),
+        ("schedule.csv", "plan\ngold\n"),
+        ("schedule.csv", ""),
+        ("schedule.csv", "plan\n\x00\n"),
+        ("schedule.csv", b"plan\n\xff\xfe\n"),
+        ("report.html", "<html></html>"),
+        ("report.html", None),
+    ],
+)
+def test_what_names_no_plan_is_no_other_plan(
+    out: Path, name: str, text: str | bytes | None
+) -> None:
+    """Files of an older heteroplan, another's, and none."""
+    (out / name).unlink()
+    if text is not None:
+        (out / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert read_plan("plan.json").plan_id == ID
+
+
+def test_old_plans_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(TEXT.replace(f'  "plan_id": "{ID}",\n', ""))
+    document = read_plan(str(path))
+    assert document.plan_id is None
+    assert pipeline.export(str(path), format="csv").splitlines()[1].endswith(",")
+
+
+def test_id_is_checked_on_standard_input_too(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what lies in the working directory is not beside it."""
+    (out / "schedule.csv").write_text(f"plan\n{OTHER}\n")
+    content = (out / "plan.json").read_bytes()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    assert read_plan("-").plan_id == ID
+    wrong = content.replace(ID.encode(), OTHER.encode())
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(wrong)))
+    assert problem("-").startswith(f"<stdin>: plan_id: {OTHER}: the content is that of another")
