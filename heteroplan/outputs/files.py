@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,9 +52,41 @@ def written_with(texts: Mapping[Path, str | Iterable[str]]) -> Iterator[None]:
             with _telling(path), path.open("w", encoding="utf-8") as file:
                 file.writelines(_pieces(text))
         yield
+        _rename_all(renamed)
+
+
+def _rename_all(renamed: Mapping[Path, Path]) -> None:
+    """Give temporary files their names; where one cannot have it, the others are put back.
+
+    Such a target may be a mount point, or another user's in a sticky folder.
+    """
+    with contextlib.ExitStack() as kept, contextlib.ExitStack() as undo:
         for target, temporary in renamed.items():
+            is_new, before = not target.exists(), _second_name(target)
+            kept.callback(before.unlink, missing_ok=True)
             with _telling(target):
                 temporary.replace(target)
+            undo.callback(_put_back, before, target, is_new=is_new)
+        undo.pop_all()
+
+
+def _second_name(path: Path) -> Path:
+    """Beside a path, for what stands there, until all is written.
+
+    Absent where nothing does, and where the file system has no second names.
+    """
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with contextlib.suppress(OSError):
+        name.hardlink_to(path)
+    return name
+
+
+def _put_back(before: Path, path: Path, *, is_new: bool) -> None:
+    with contextlib.suppress(OSError):
+        if is_new:
+            path.unlink()
+        elif before.exists():
+            before.replace(path)
 
 
 def try_file(path: Path) -> None:

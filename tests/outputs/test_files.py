@@ -130,6 +130,27 @@ def test_a_block_that_fails_leaves_all_files_as_they_were(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_cannot_take_its_name_leaves_all_as_they_were(tmp_path, monkeypatch):
+    """Such as a mount point. What was there is back, what was not is gone."""
+    old, new, last = (tmp_path / name for name in ("old.csv", "new.csv", "last.csv"))
+    old.write_text("old")
+    last.write_text("last")
+    rename = Path.replace
+
+    def replace(self, target):
+        if target == last:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(UsageError, match=r"last\.csv: cannot be written: Device or resource busy"):
+        write_all({old: "a", new: "b", last: "c"})
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {
+        "old.csv": "old",
+        "last.csv": "last",
+    }
+
+
 ABANDONED = ".plan.json.abcd_123.tmp"
 
 
