@@ -22,6 +22,8 @@ _ID = re.compile("[0-9a-f]{16}")
 _TAG = re.compile(f'<meta name="{META}" content="([0-9a-f]{{16}})">')
 _HEAD = 65_536
 """Characters of a page within which the tag stands."""
+_MOST_BYTES = 512 * 2**20
+"""Of a file that is looked into."""
 _REMEDY = (
     "a run was cut short, or the files are of two runs; plan again, or keep the files of each plan "
     "in a folder of its own"
@@ -78,7 +80,7 @@ def placement_problems(plans: set[str], file: str, folder: Path | None) -> Itera
 def _named(path: Path) -> set[str]:
     """Plans that schedule.csv or report.html names; none where it is absent, or another's file."""
     try:
-        if not path.is_file():
+        if not _is_plain(path):
             return set()
         with path.open(encoding="utf-8", newline="") as file:
             if path.suffix == ".html":
@@ -92,9 +94,14 @@ def _named(path: Path) -> set[str]:
 def _plan_of(path: Path) -> str | None:
     """Id in a plan.json, empty where it has none; None where there is no plan."""
     try:
-        document = json.loads(path.read_bytes()) if path.is_file() else None
+        document = json.loads(path.read_bytes()) if _is_plain(path) else None
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or "heteroplan_version" not in document:
         return None
     return str(document.get("plan_id", ""))
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether it is there, no stream, and not too large for a file of ours."""
+    return path.is_file() and path.stat().st_size <= _MOST_BYTES
