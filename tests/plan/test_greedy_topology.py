@@ -582,3 +582,18 @@ def test_the_same_input_gives_the_same_day() -> None:
     of = scenario([workload(rps=[10, 20, 30, 20, 10])], in_fleet=three_priorities())
     one, other = (replay(of, pairs=True).replicas for _ in range(2))
     assert np.array_equal(one, other)
+
+
+@VARIANTS
+@pytest.mark.parametrize("calls", range(0, 9))
+def test_a_replay_that_is_stopped_keeps_supply(pairs: bool, calls: int) -> None:
+    """At any interval of either day: starts hold GPUs an hour ahead, and a node is away."""
+    of = scenario(
+        [workload(rps=[10.0, 20.0, 5.0, 20.0], engines=halves(startup_s=3600.0))],
+        in_fleet=fleet({"l1": {"h100x8": 4}}, outages=[away("l1")]),
+    )
+    problem = build_problem(of, candidates(of))
+    left = iter(range(calls))
+    day = greedy_topology(problem, of, pairs=pairs, stop=lambda: next(left, None) is None)
+    assert day.whole == (calls == 8)
+    assert all((free >= 0).all() for free in problem.residual(day.replicas))

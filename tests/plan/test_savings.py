@@ -1,12 +1,17 @@
 """Baselines against hand arithmetic."""
 
+from time import monotonic
+
 import pytest
 
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Resilience, Role
+from heteroplan.optimize.build import build_problem
 from heteroplan.plan import make_plan
+from heteroplan.plan.greedy_topology import greedy_topology
+from heteroplan.plan.savings import baselines
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 
 H100, L40S = node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.5)
@@ -229,3 +234,19 @@ def test_interrupted_before_the_baselines_none_has_a_figure(
     ]
     assert {(each.cost_usd, each.note) for each in others} == {(None, "not computed, interrupted")}
     assert bound.cost_usd is not None
+
+
+def test_baselines_for_which_no_time_was_left_say_so() -> None:
+    """The bound is the plan's own and needs none."""
+    of = promised(10.0, 2, 1.0)
+    plan = make_plan(of, candidates(of), compare=False)
+    problem = build_problem(of, candidates(of))
+    paired = greedy_topology(problem, of, pairs=True)
+    *others, bound = baselines(
+        plan, problem, paired=paired, gap=0.01, stop=lambda: False, end=monotonic()
+    )
+    assert len(others) == 5
+    assert {(each.cost_usd, each.note) for each in others} == {
+        (None, "not computed, no time was left")
+    }
+    assert bound.cost_usd == pytest.approx(plan.report.bound)
