@@ -182,7 +182,7 @@ def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseli
     sizes = cheapest_constant(problem, gap=GAP, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
         return _without_figure(STATIC, NO_SIZE if sizes is Verdict.INFEASIBLE else NOT_FOUND)
-    return _baseline(plan, problem, STATIC, sizes)
+    return _baseline(plan, problem, STATIC, sizes, note=_not_proven(sizes))
 
 
 def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
@@ -200,7 +200,14 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
         note = "no GPU type alone covers the demand" if impossible else NOT_FOUND
         return _without_figure(STATIC_ONE_GPU, note)
     best = min(found, key=lambda gpu: found[gpu].cost)
-    return _baseline(plan, problem, STATIC_ONE_GPU, found[best], note=best)
+    note = ", ".join(filter(None, (best, _not_proven(found[best]))))
+    return _baseline(plan, problem, STATIC_ONE_GPU, found[best], note=note)
+
+
+def _not_proven(sizes: ConstantSizes) -> str:
+    """How much dearer than the cheapest the sizes may be, where time or nodes left that open."""
+    excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
+    return f"cheapest to within {excess:.1%}".replace("%", " %") if excess > 2 * GAP else ""
 
 
 def _baseline(

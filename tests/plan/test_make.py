@@ -123,3 +123,17 @@ def test_day_of_five_workloads_on_twenty_thousand_gpus() -> None:
     loaded = load(str(DATA / "scale" / "small2"), interval="1h")
     plan = make_plan(loaded.scenario, loaded.candidates, gap=0.02, time_limit_s=3.0, compare=False)
     verify(plan, gap=0.02)
+
+
+@pytest.mark.parametrize("largest", [0, 10**9])
+def test_however_little_time_there_is_the_greedy_schedule_is_a_plan(
+    largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On large programs as on small ones."""
+    monkeypatch.setattr("heteroplan.optimize.build.LARGE", largest)
+    of = two_workloads()
+    plan = make_plan(of, candidates(of), time_limit_s=0.01)
+    assert plan.covered
+    assert plan.report.termination is Termination.TIME_LIMIT
+    notes = {each.name: each.note for each in plan.savings}
+    assert notes["static_peak"] == "not computed, no time was left"
