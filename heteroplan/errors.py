@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from heteroplan.text import visible
+
 
 class ExitCode(IntEnum):
     """What a heteroplan process ends with."""
@@ -43,13 +45,17 @@ class InputProblem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (place, self.path, self.value, self.remedy) if part)
+        parts = (place, self.path, self.value, self.remedy)
+        return visible(": ".join(part for part in parts if part))
 
 
 class HeteroplanError(Exception):
-    """A mistake the user can mend."""
+    """A mistake the user can mend. As text it is one line, or one a problem."""
 
     exit_code = ExitCode.BAD_INPUT
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class UsageError(HeteroplanError):
@@ -61,7 +67,10 @@ class InputError(HeteroplanError):
 
     def __init__(self, problems: Iterable[InputProblem]) -> None:
         self.problems = tuple(dict.fromkeys(problems))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 class NoPlanError(HeteroplanError):

@@ -2,12 +2,18 @@
 
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import typer
 
 from heteroplan.cli.app import app
 from heteroplan.cli.options import begin
-from heteroplan.cli.streams import writing_stdout
+from heteroplan.cli.streams import say, stand_in, writing_stdout
 from heteroplan.errors import ExitCode, HeteroplanError
+from heteroplan.text import visible
+
+_TyperError: Any = typer.BadParameter.__mro__[2]
+"""Base of Typer's own messages, which it gives no public name."""
 
 
 def main() -> NoReturn:
@@ -16,20 +22,29 @@ def main() -> NoReturn:
     A mistake of the user is one message, ours a traceback.
     """
     begin()
+    stand_in()
     try:
         with writing_stdout():
-            app()
+            sys.exit(app(prog_name="heteroplan", standalone_mode=False))
     except HeteroplanError as error:
         from heteroplan.outputs.terminal import make_console, print_error
 
         print_error(error, make_console(stderr=True))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except _TyperError as error:
+        sys.exit(_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(ExitCode.INTERRUPTED)
     except Exception:
-        traceback.print_exc()
-        print(
-            "This is a bug in heteroplan; please report it with the lines above.", file=sys.stderr
-        )
+        say(traceback.format_exc().splitlines())
+        say(["This is a bug in heteroplan; please report it with the lines above."])
         sys.exit(ExitCode.BUG)
-    sys.exit(ExitCode.OK)
+
+
+def _usage(error: typer.BadParameter) -> int:
+    """Show what Typer found wrong; its exit code."""
+    if sys.argv[1:]:
+        # Without arguments the message is the help, and has lines.
+        error.message = visible(error.message)
+    error.show(sys.stderr)
+    return error.exit_code

@@ -2,19 +2,78 @@
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heteroplan.errors import UsageError
+from heteroplan.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 STDOUT = "-"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF)
+
+
+class _Closed(io.FileIO):
+    """A standard stream that was closed before we began (`>&-`)."""
+
+    def __init__(self, mode: str) -> None:
+        # The lowest free number, which is its own: no file that is opened later gets that.
+        super().__init__(os.open(os.devnull, os.O_RDONLY if mode == "w" else os.O_WRONLY), mode)
+
+    def readinto(self, into: Any, /) -> int:
+        with _saying_closed():
+            return super().readinto(into) or 0
+
+    def write(self, data: Any, /) -> int:
+        with _saying_closed():
+            return super().write(data) or 0
+
+
+@contextlib.contextmanager
+def _saying_closed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, "it is closed") from error
+
+
+class _Talk(io.FileIO):
+    """Standard error: what it does not take is lost, and nothing else comes of it."""
+
+    def write(self, data: Any, /) -> int:
+        with contextlib.suppress(OSError):
+            return super().write(data) or 0
+        return len(data)
+
+
+def stand_in() -> None:
+    """Replace standard streams that are closed, and standard error, which may be full.
+
+    Call it before anything else is opened.
+    """
+    if sys.stdin is None:
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(_Closed("r")), encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed("w")), encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = _talk(os.open(os.devnull, os.O_WRONLY), "utf-8")
+    elif sys.stderr is (own := sys.__stderr__) and own is not None:
+        sys.stderr = _talk(own.fileno(), own.encoding)
+
+
+def _talk(number: int, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Talk(number, "w", closefd=False)),
+        encoding=encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+    )
 
 
 @contextlib.contextmanager
@@ -35,9 +94,10 @@ def writing_stdout() -> Iterator[None]:
 def emit(text: str) -> None:
     """Write `text` to standard output, in UTF-8 whatever the locale.
 
-    Nobody listening any more (`| head`) is no error. Raises UsageError for a full disk.
+    Halves of characters, as in names of files, are written escaped. Nobody listening any more
+    (`| head`) is no error. Raises UsageError for a full disk.
     """
-    _write(text.encode())
+    _write(text.encode(errors="backslashreplace"))
 
 
 def show(render: "Callable[[Console], None]") -> None:
@@ -54,7 +114,7 @@ def show(render: "Callable[[Console], None]") -> None:
 def say(notes: Iterable[str]) -> None:
     """Notes on standard error, one a line."""
     for note in notes:
-        print(note, file=sys.stderr)
+        print(visible(note), file=sys.stderr)
 
 
 def deliver(text: str, out: str | None) -> None:

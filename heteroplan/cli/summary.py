@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.workload import Workload
-from heteroplan.outputs.terminal import print_trimmed, print_wrapped
+from heteroplan.outputs.terminal import Text, print_lines, print_trimmed, print_wrapped
 from heteroplan.outputs.words import candidate_notes, demand_sentences, figure, horizon_text
+from heteroplan.text import visible
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
@@ -56,7 +56,7 @@ def render_errors(rows: "Iterable[CheckRow]", console: Console) -> None:
     for row in rows:
         if row.error:
             console.print()
-            console.print(f"{row.name}:\n{row.error}", markup=False, soft_wrap=True)
+            print_lines(f"{visible(row.name)}:\n{row.error}", console)
 
 
 def _workloads(workloads: tuple[Workload, ...]) -> Table:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from heteroplan.entities.plan import Coverage, Plan
 from heteroplan.errors import ExitCode, HeteroplanError, InputError, InputProblem
 from heteroplan.outputs.words import percent, verdict
+from heteroplan.text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +194,11 @@ def _file(row: CheckRow, problem: InputProblem) -> str:
 
 def _annotation(row: CheckRow, file: str, line: int, message: str) -> str:
     level = "notice" if row.passed else "error"
-    place = f"file={_property(PurePath(file).as_posix())}" + (f",line={line}" if line else "")
-    title = _property(f"{row.name}: {row.verdict}")
-    return f"::{level} {place},title={title}::{_data(message)}\n"
+    name = visible(PurePath(file).as_posix())
+    place = f"file={_property(name)}" + (f",line={line}" if line else "")
+    title = _property(visible(f"{row.name}: {row.verdict}"))
+    told = "\n".join(map(visible, message.split("\n")))
+    return f"::{level} {place},title={title}::{_data(told)}\n"
 
 
 def check_junit(rows: Sequence[CheckRow]) -> str:

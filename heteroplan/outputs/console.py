@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from heteroplan.entities.plan import Baseline, Plan, SupplyUse
 from heteroplan.entities.scenario import Horizon
@@ -14,6 +13,7 @@ from heteroplan.outputs.leaf_table import leaf_table
 from heteroplan.outputs.pool_lines import short_engines, shortest_pool_lines
 from heteroplan.outputs.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.terminal import (
+    Text,
     draws_blocks,
     print_trimmed,
     print_wrapped,

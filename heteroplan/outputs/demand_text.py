@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from heteroplan.outputs.clock_ticks import clock_ticks
 from heteroplan.outputs.demand_figures import (
@@ -38,7 +37,7 @@ from heteroplan.outputs.plot import (
     print_rows,
 )
 from heteroplan.outputs.tables import plain_table
-from heteroplan.outputs.terminal import draws_blocks, print_trimmed, print_wrapped
+from heteroplan.outputs.terminal import Text, draws_blocks, print_trimmed, print_wrapped
 
 if TYPE_CHECKING:
     from heteroplan.demand.backtest import Backtest

@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.errors import UsageError
 from heteroplan.outputs.console import shortage_table
 from heteroplan.outputs.plan_document import HorizonPart, LimitPart, PlanDocument, PoolPart
 from heteroplan.outputs.tables import more_line, plain_table
-from heteroplan.outputs.terminal import print_trimmed, print_wrapped
+from heteroplan.outputs.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.words import (
     GREEDY_NAMES,
     Spell,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rich.console import Console
-from rich.text import Text
 
 from heteroplan.outputs.fit_picture import Drawn, drawn, heading, latency, not_drawn, points_are
 from heteroplan.outputs.plot import (
@@ -16,7 +15,7 @@ from heteroplan.outputs.plot import (
     legend,
     print_rows,
 )
-from heteroplan.outputs.terminal import draws_blocks, print_wrapped
+from heteroplan.outputs.terminal import AnyText, Text, draws_blocks, print_wrapped
 from heteroplan.outputs.words import figure
 from heteroplan.profiles.fitted import Fitted
 
@@ -52,7 +51,7 @@ def _print_plot(picture: Drawn, points: str, console: Console) -> None:
         print_wrapped(Text(note, style="dim"), console)
 
 
-def _entries(picture: Drawn, points: str, blocks: bool) -> list[Text]:
+def _entries(picture: Drawn, points: str, blocks: bool) -> list[AnyText]:
     """What the characters are."""
     markers = _MARKERS if blocks else _ASCII_MARKERS
     entries = [
@@ -64,7 +63,7 @@ def _entries(picture: Drawn, points: str, blocks: bool) -> list[Text]:
     return [*entries, Text(f"{_FIT if blocks else _ASCII_FIT} fit")]
 
 
-def _rows(picture: Drawn, width: int, blocks: bool) -> list[Text]:
+def _rows(picture: Drawn, width: int, blocks: bool) -> list[AnyText]:
     """The plot, from the top, with its axes."""
     x, y = picture.axes()
     labels = labels_of(y, _ROWS)

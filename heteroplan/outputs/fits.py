@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rich.console import Console
-from rich.text import Text
 
 from heteroplan.entities.capacity import OperatingPoint
 from heteroplan.entities.workload import Engine, SourceKind
 from heteroplan.outputs.tables import plain_table
-from heteroplan.outputs.terminal import print_trimmed
+from heteroplan.outputs.terminal import Text, print_trimmed
 from heteroplan.outputs.words import figure, percent
 from heteroplan.profiles.fitted import Fitted
 from heteroplan.profiles.replica import Asked

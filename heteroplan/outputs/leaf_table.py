@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from heteroplan.entities.plan import Plan
 from heteroplan.outputs.places import (
@@ -16,7 +15,8 @@ from heteroplan.outputs.places import (
     leaf_sizes,
     peak_interval,
 )
-from heteroplan.outputs.tables import GUTTER, more_line, plain_table
+from heteroplan.outputs.tables import GUTTER, more_line, plain_table, stacked
+from heteroplan.outputs.terminal import Text
 from heteroplan.outputs.words import clock
 
 MOST_LINES = 15
@@ -52,7 +52,7 @@ def _matrix(
     """The groups with the most GPUs; under each leaf's name its priority, last what it has."""
     table = plain_table(console, (f"{head}\npriority", "left"))
     for leaf in sizes.values():
-        table.add_column(Text(f"{leaf.name}\n{leaf.priority.value}"), justify="right")
+        table.add_column(stacked(leaf.name, leaf.priority.value), justify="right")
     groups = by_group(shares)
     largest = sorted(groups, key=lambda group: -sum(groups[group].values()))[:MOST_LINES]
     for group, gpus in groups.items():

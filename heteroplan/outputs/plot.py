@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from rich.console import Console
-from rich.text import Text
 
+from heteroplan.outputs.terminal import AnyText, Text
 from heteroplan.outputs.words import figure
 
 FEWEST_COLUMNS, MOST_COLUMNS = 20, 100
@@ -66,7 +66,7 @@ def framed(
     columns: int,
     *,
     blocks: bool,
-) -> list[Text]:
+) -> list[AnyText]:
     """Rows of characters within axes; `ticks` are columns with what stands below them."""
     margin = _margin(labels)
     side, tick, corner, bottom, mark = _FRAME if blocks else _ASCII_FRAME
@@ -90,9 +90,9 @@ def characters(picture: str, *, blocks: bool) -> list[str]:
     return (text if blocks else _DOTS.sub(".", text)).split("\n")
 
 
-def legend(entries: Iterable[Text], width: int) -> list[Text]:
+def legend(entries: Iterable[AnyText], width: int) -> list[AnyText]:
     """What the characters are, in lines of up to `width`."""
-    lines = [Text()]
+    lines: list[AnyText] = [Text()]
     for entry in entries:
         if lines[-1].cell_len + entry.cell_len > width:
             lines.append(Text())
@@ -100,7 +100,7 @@ def legend(entries: Iterable[Text], width: int) -> list[Text]:
     return lines
 
 
-def print_rows(rows: Iterable[Text], console: Console) -> None:
+def print_rows(rows: Iterable[AnyText], console: Console) -> None:
     """Without the blanks at their ends, and never broken."""
     for row in rows:
         row.rstrip()

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
-from rich.text import Text
 
-from heteroplan.outputs.terminal import draws_blocks
+from heteroplan.outputs.terminal import Text, draws_blocks
 
 GUTTER = 2
 """Blanks between two columns."""
@@ -19,12 +18,17 @@ def plain_table(console: Console, *columns: tuple[str, Justify]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), header_style="dim")
     for head, justify in columns:
         table.add_column(
-            Text(head),
+            stacked(*head.split("\n")),
             justify=justify,
             no_wrap=True,
             overflow="ellipsis" if draws_blocks(console) else "crop",
         )
     return table
+
+
+def stacked(*lines: str) -> Group:
+    """Lines below one another in one cell."""
+    return Group(*map(Text, lines))
 
 
 def more_line(count: int, where: str, console: Console) -> Text:

@@ -6,13 +6,14 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, RenderableType
 from rich.status import Status
-from rich.text import Text
+from rich.text import Text as RichText  # noqa: TID251
 
 from heteroplan.outputs.words import percent
+from heteroplan.text import visible
 
 _GLUE = "\N{NO-BREAK SPACE}"
 _UNIT_GAP = re.compile(
@@ -20,6 +21,29 @@ _UNIT_GAP = re.compile(
 )
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_LEVELS = " .:-=+*#@"
+
+
+type AnyText = RichText
+"""`Text`, or what Rich makes of parts of it."""
+
+
+class Text(RichText):
+    """Rich's text, of one line: whatever it is made of does nothing to a terminal or a log."""
+
+    def __init__(self, text: str = "", *args: Any, **options: Any) -> None:
+        super().__init__(visible(text), *args, **options)
+
+    def append(self, text: RichText | str, style: Any = None) -> Self:
+        """As Rich's."""
+        super().append(visible(text) if isinstance(text, str) else text, style)
+        return self
+
+
+class _OneLineStrings(Console):
+    """Shows plain strings as `Text` does."""
+
+    def render_str(self, text: str, **options: Any) -> RichText:
+        return super().render_str(visible(text), **options)
 
 
 def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
@@ -31,7 +55,7 @@ def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and stream.errors == "strict":
         reconfigure(errors="replace")
-    return Console(
+    return _OneLineStrings(
         stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False
     )
 
@@ -48,10 +72,16 @@ def draws_blocks(console: Console) -> bool:
 def print_error(error: BaseException, console: Console) -> None:
     """The message as it is: no markup, no colours in it, no line breaks added."""
     console.print("Error:", style="bold red", end=" ")
-    console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    print_lines(str(error), console)
 
 
-def print_wrapped(text: Text, console: Console) -> None:
+def print_lines(text: str, console: Console) -> None:
+    """Lines of the program's own making, each as it is."""
+    for line in text.split("\n"):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_wrapped(text: AnyText, console: Console) -> None:
     """A sentence, broken between words but not between a number and its unit."""
     glued = _UNIT_GAP.sub(_GLUE, text.plain)
     start = 0

@@ -137,3 +137,13 @@ def test_junit_counts_failures_and_errors():
         *("failure", "failure", "error", "error", "error")
     ]
     assert suite[3][0].text == "f.yaml:3: x: <bad> \ufffd"
+
+
+def test_github_gets_one_command_a_row_whatever_the_names_hold():
+    nasty = "a\x1b[2J\u202e\n::stop-commands::x\udcff"
+    problem = InputProblem(nasty, 3, nasty, nasty, "wrong")
+    row = error_row(nasty, nasty, InputError([problem]))
+    (line,) = check_github([row]).splitlines()
+    assert line.count("::") == 2
+    assert line.startswith(r"::error file=a\x1b[2J\u202e\n\x3a%3Astop-commands")
+    assert not {"\x1b", "\u202e", "\udcff"} & set(line)

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.outputs.tables import plain_table
 from heteroplan.outputs.terminal import (
     SolveProgress,
+    Text,
     draws_blocks,
     make_console,
     print_error,
@@ -102,3 +103,36 @@ def test_tables_end_without_blanks():
     table.add_row("2", "x")
     print_trimmed(table, Console(file=out, width=40))
     assert out.getvalue() == "a  b\n1  long\n2  x\n"
+
+
+NASTY = "\x1b[31m\x9b\u202e\n::error::x"
+SHOWN = r"\x1b[31m\x9b\u202e\n\x3a:error\x3a:x"
+
+
+def test_cells_heads_and_sentences_show_control_characters_escaped(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    console = make_console()
+    console.width = 200
+    table = plain_table(console, (SHOWN, "left"))
+    table.add_column(NASTY)
+    table.add_row(Text(NASTY), NASTY)
+    table.add_row(Text.assemble((NASTY, "bold"), NASTY), Text("a").append(NASTY))
+    print_trimmed(table, console)
+    print_wrapped(Text(NASTY), console)
+    console.print(NASTY, markup=False)
+    lines = sys.stdout.getvalue().split("\n")
+    assert lines == [
+        f"{SHOWN}{' ' * len(SHOWN)}  {SHOWN}",
+        f"{SHOWN}{' ' * len(SHOWN)}  {SHOWN}",
+        f"{SHOWN}{SHOWN}  a{SHOWN}",
+        SHOWN,
+        SHOWN,
+        "",
+    ]
+
+
+def test_an_error_keeps_its_own_lines_and_no_others(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    problems = [InputProblem("a.csv", line, "", NASTY, "wrong") for line in (1, 2)]
+    print_error(InputError(problems), make_console(stderr=True))
+    assert sys.stderr.getvalue() == (f"Error: a.csv:1: {SHOWN}: wrong\na.csv:2: {SHOWN}: wrong\n")
