@@ -21,8 +21,9 @@ PICTURE = (".html", ".htm")
 PLOTTED = 3
 """Latencies that are drawn unasked."""
 AIC = "aic"
-MOST_S = 86_400.0
-"""Start-up and drain, at most: a day."""
+TOKENS = options.numbers(1, options.MOST_TOKENS)
+LATENCY_MS = options.numbers(1e-12, options.MOST_NUMBER)
+SECONDS = options.numbers(0, options.MOST_SECONDS)
 
 
 def fit(
@@ -51,7 +52,11 @@ def fit(
     ] = None,
     tp: Annotated[
         int | None,
-        typer.Option(min=1, metavar="GPUS", help="Only this size, or that of a file without one."),
+        typer.Option(
+            parser=options.wholes(1, options.MOST_GPUS),
+            metavar="GPUS",
+            help="Only this size, or that of a file without one.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -61,11 +66,17 @@ def fit(
     ] = None,
     layers: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Of the model, for times of a layer."),
+        typer.Option(
+            parser=options.wholes(1, options.MOST_LAYERS),
+            metavar="N",
+            help="Of the model, for times of a layer.",
+        ),
     ] = None,
     context_tokens: Annotated[
         float | None,
-        typer.Option(min=1, metavar="TOKENS", help="Of decode steps, for files without them."),
+        typer.Option(
+            parser=TOKENS, metavar="TOKENS", help="Of decode steps, for files without them."
+        ),
     ] = None,
     tokens: Annotated[
         Any,
@@ -89,18 +100,22 @@ def fit(
     ] = None,
     isl: Annotated[
         float | None,
-        typer.Option(min=1, metavar="TOKENS", help="Input of a request."),
+        typer.Option(parser=TOKENS, metavar="TOKENS", help="Input of a request."),
     ] = None,
     osl: Annotated[
         float | None,
-        typer.Option(min=1, metavar="TOKENS", help="Its output."),
+        typer.Option(parser=TOKENS, metavar="TOKENS", help="Its output."),
     ] = None,
-    ttft_ms: Annotated[float | None, typer.Option(min=0, metavar="MS", help="SLO.")] = None,
-    itl_ms: Annotated[float | None, typer.Option(min=0, metavar="MS", help="SLO.")] = None,
+    ttft_ms: Annotated[
+        float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")
+    ] = None,
+    itl_ms: Annotated[
+        float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")
+    ] = None,
     percentile: Annotated[
         Any,
         typer.Option(parser=options.share, metavar="SHARE", help="Of requests that meet both."),
-    ] = 0.99,
+    ] = "0.99",
     kv_tokens: Annotated[
         list[Any] | None,
         typer.Option(
@@ -111,12 +126,16 @@ def fit(
     ] = None,
     kv_bytes_per_token: Annotated[
         float | None,
-        typer.Option(min=1, metavar="BYTES", help="KV cache of a token [bytes]."),
+        typer.Option(
+            parser=options.numbers(1, options.MOST_NUMBER),
+            metavar="BYTES",
+            help="KV cache of a token [bytes].",
+        ),
     ] = None,
     max_sequences: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            parser=options.wholes(1, options.MOST_SEQUENCES),
             metavar="N",
             help="Sequences that a replica decodes at a time (vLLM: max_num_seqs).",
         ),
@@ -124,19 +143,19 @@ def fit(
     max_batch_tokens: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            parser=options.wholes(1, options.MOST_BATCH_TOKENS),
             metavar="TOKENS",
             help="Of prompts prefilled together (vLLM: max_num_batched_tokens); else one by one.",
         ),
     ] = None,
     startup_s: Annotated[
-        float,
-        typer.Option(min=0, max=MOST_S, metavar="SECONDS", help="Until a replica serves."),
-    ] = 0.0,
+        Any,
+        typer.Option(parser=SECONDS, metavar="SECONDS", help="Until a replica serves."),
+    ] = "0",
     drain_s: Annotated[
-        float,
-        typer.Option(min=0, max=MOST_S, metavar="SECONDS", help="Until its GPUs come back."),
-    ] = 0.0,
+        Any,
+        typer.Option(parser=SECONDS, metavar="SECONDS", help="Until its GPUs come back."),
+    ] = "0",
     out: Annotated[
         list[str] | None,
         typer.Option(

@@ -98,7 +98,7 @@ def demand(
     growth: Annotated[
         Any,
         typer.Option(parser=options.factor, metavar="FACTOR", help="Multiplies all rates."),
-    ] = 1.0,
+    ] = "1",
     events: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="YAML of calendar overrides (events:)."),
@@ -112,11 +112,16 @@ def demand(
             help="First day of the curve; default: the day after the trace.",
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=366, metavar="N", help="Days of the curve.")] = 1,
+    days: Annotated[
+        Any,
+        typer.Option(
+            parser=options.wholes(1, options.MOST_DAYS), metavar="N", help="Days of the curve."
+        ),
+    ] = "1",
     prefix_cache: Annotated[
         int | None,
         typer.Option(
-            min=0,
+            parser=options.wholes(0, options.MOST_CACHE_TOKENS),
             metavar="TOKENS",
             help="Size of a prefix cache, where the trace tells blocks: prefill of what it misses.",
         ),
@@ -128,14 +133,18 @@ def demand(
             metavar="SHARE",
             help="Tell requests apart until capacity is this well known; 1 for one class.",
         ),
-    ] = 0.03,
+    ] = "0.03",
     backtest: Annotated[
         bool,
         typer.Option("--backtest", help="Hold the last days back and compare."),
     ] = False,
     holdback: Annotated[
         int | None,
-        typer.Option(min=1, metavar="DAYS", help="Days to hold back; default: a third."),
+        typer.Option(
+            parser=options.wholes(1, options.MOST_HELD_BACK),
+            metavar="DAYS",
+            help="Days to hold back; default: a third.",
+        ),
     ] = None,
     out: Annotated[
         list[str] | None,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +13,7 @@ import typer
 
 from heteroplan.entities.workload import RequestClass, Slo, Span
 from heteroplan.errors import UsageError
+from heteroplan.text import number, percent, plain_share
 
 if TYPE_CHECKING:
     from heteroplan.profiles.replica import Asked
@@ -24,6 +25,20 @@ _BEGAN: ContextVar[float] = ContextVar("_BEGAN")
 """Of the command, on the clock of time.monotonic [s]."""
 LEAST_SHARE = 0.1
 """Of a time limit, that is left although starting took longer."""
+MOST_NUMBER = 1e12
+MOST_TOKENS = 1e9
+"""Of a request."""
+MOST_GPUS = 10_000
+"""Of a replica."""
+MOST_KV_TOKENS = 10**12
+MOST_SEQUENCES = 10**6
+MOST_BATCH_TOKENS = 10**7
+MOST_LAYERS = 10_000
+MOST_CACHE_TOKENS = 10**15
+MOST_DAYS = 366
+MOST_HELD_BACK = 10_000
+MOST_SECONDS = 86_400.0
+"""Start-up and drain, at most: a day. All of these as in the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,7 @@ def span(text: str) -> Span:
     """`LO:HI`, either of which may be left out."""
     low, colon, high = text.partition(":")
     try:
-        found = Span(float(low) if low else 0.0, float(high) if high else math.inf)
+        found = Span(number(low) if low else 0.0, number(high) if high else math.inf)
     except ValueError:
         found = Span(math.nan, math.nan)
     if not colon or not found.low <= found.high:
@@ -49,12 +64,16 @@ def span(text: str) -> Span:
 
 def kv_tokens(text: str) -> KvTokens:
     """`516000` or `H100-SXM-80GB:4=516000`."""
-    engine, _, tokens = text.rpartition("=")
+    engine, equals, tokens = text.rpartition("=")
     gpu, _, gpus = engine.rpartition(":")
-    known = bool(gpu) and gpus.isdecimal()
-    if not tokens.isdecimal() or int(tokens) == 0 or (engine and not known):
-        raise typer.BadParameter(f"{text!r} is not TOKENS or GPU:TP=TOKENS, such as 516000")
-    return KvTokens((gpu, int(gpus)) if known else None, int(tokens))
+    try:
+        if equals and not gpu:
+            raise ValueError
+        known = (gpu, _whole(gpus, 1, MOST_GPUS)) if equals else None
+        return KvTokens(known, _whole(tokens, 1, MOST_KV_TOKENS))
+    except ValueError:
+        message = f"{text!r} is not TOKENS or GPU:TP=TOKENS, such as 516000"
+        raise typer.BadParameter(message) from None
 
 
 def kv_tokens_by_engine(
@@ -101,14 +120,27 @@ def shape(isl: float | None, osl: float | None) -> tuple[float, float] | None:
     return None if isl is None or osl is None else (isl, osl)
 
 
-def share(text: str) -> float:
-    """`0.1`; a number with % is told what to write."""
-    percent = text.removesuffix("%") if isinstance(text, str) and text.endswith("%") else ""
-    try:
-        meant = f"{float(percent) / 100:g}"
-    except ValueError:
-        meant = "0.1 for 10 %"
-    return _number(text, meant)
+def shares(
+    plain_below: float = math.inf, *, such_as: str = "0.1 for 10 %"
+) -> Callable[[str], float]:
+    """Reads `0.1` and `10%`; from `plain_below` upwards only the latter."""
+
+    def share(text: str) -> float:
+        given = percent(text)
+        if given is not None:
+            return given
+        value = _number(text, such_as)
+        try:
+            return plain_share(value, plain_below)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return share
+
+
+share = shares()
+headroom = shares(2.0)
+relative_gap = shares(0.5, such_as="0.01 for 1 %")
 
 
 def share_or_none(text: str) -> float | None:
@@ -143,15 +175,55 @@ def seconds_left(time_limit_s: float) -> float:
 
 
 def factor(text: str) -> float:
-    """`1.2`."""
-    return _number(text, "a factor, such as 1.2")
+    """`1.2`; for a share it is told what to write."""
+    more = percent(text)
+    return _number(
+        text, "a factor, such as 1.2" if more is None else f"{1 + more:g} for {text} more"
+    )
+
+
+def numbers(least: float, most: float) -> Callable[[str], float]:
+    """Reads a number from `least` to `most`."""
+
+    def read(text: str) -> float:
+        value = _number(text, "digits, such as 12 or 0.5")
+        if not least <= value <= most:
+            raise typer.BadParameter(_beyond(text, least, most))
+        return value
+
+    return read
+
+
+def wholes(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        try:
+            return _whole(text, least, most)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return read
 
 
 def _number(text: str, meant: str) -> float:
     try:
-        return float(text)
+        return number(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a number; write {meant}") from error
+        raise typer.BadParameter(f"{text!r} is {error}; write {meant}") from None
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    """ASCII digits and nothing else. Raises ValueError."""
+    if not (text.isascii() and text.removeprefix("-").isdecimal()):
+        raise ValueError(f"{text!r} is not a whole number; write digits, such as 12")
+    if len(text) > len(f"{most}") or not least <= (value := int(text)) <= most:
+        raise ValueError(_beyond(text, least, most))
+    return value
+
+
+def _beyond(text: str, least: float, most: float) -> str:
+    return f"{text} is not between {least:g} and {most:,.15g}"
 
 
 def named_file(text: str) -> str:

@@ -17,10 +17,11 @@ from heteroplan.cli.options import (
     Solver,
     TimeLimit,
     TraceSolve,
+    headroom,
     named_file,
     named_folder,
+    relative_gap,
     seconds_left,
-    share,
 )
 from heteroplan.cli.streams import deliver, emit, show
 from heteroplan.entities.plan import Coverage
@@ -60,9 +61,12 @@ def plan(
     ] = None,
     interval: Interval = None,
     gap: Annotated[
-        Any, typer.Option(parser=share, metavar="SHARE", help="Relative gap to prove; 1 % is 0.01.")
-    ] = 0.01,
-    time_limit: TimeLimit = 60.0,
+        Any,
+        typer.Option(
+            parser=relative_gap, metavar="SHARE", help="Relative gap to prove; 1 % is 0.01."
+        ),
+    ] = "0.01",
+    time_limit: TimeLimit = "60",
     overrides: Overrides = None,
     trace_solve: TraceSolve = None,
     solver: Solver = "HiGHS",
@@ -131,17 +135,17 @@ def check(
     min_headroom: Annotated[
         Any,
         typer.Option(
-            parser=share,
+            parser=headroom,
             metavar="SHARE",
             help="Fail unless this much more of all demand fits; 10 % is 0.1.",
         ),
-    ] = 0.0,
+    ] = "0",
     format: Annotated[str, typer.Option(metavar="text|json|github")] = "text",  # noqa: A002
     junit: Annotated[
         Any,
         typer.Option(parser=named_file, metavar="FILE", help="Write JUnit XML there as well."),
     ] = None,
-    time_limit: TimeLimit = 60.0,
+    time_limit: TimeLimit = "60",
     overrides: Overrides = None,
 ) -> None:
     """CI gate: does each fleet cover its forecast?

@@ -1,6 +1,5 @@
 """Demand CSV (`interval_start,rps[,isl,osl,...]`) -> a regular series of demand."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -10,6 +9,7 @@ from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
 from heteroplan.inputs.stamped_rows import StampedRow
+from heteroplan.text import number
 
 LEAST = {
     "rps": 0.0,
@@ -104,12 +104,7 @@ def _number(cells: dict[str, str], name: str) -> float:
     text = cells[name].strip()
     if not text:
         raise ValueError("empty; write a number")
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if math.isnan(found) or "_" in text or not text.isascii():
-        raise ValueError("not a number")
+    found = number(text)
     least, most = LEAST[name], MOST.get(name, _MAX_NUMBER)
     if not least <= found <= most:
         raise ValueError(f"must be between {least:g} and {most:g}")

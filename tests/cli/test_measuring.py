@@ -150,8 +150,8 @@ def test_demand_back_tests(run, tmp_path):
         (["--start", "noon"], "'noon' is no moment; write for example 2026-11-23T06:00"),
         (["--date", "noon"], "'noon' is no date; write for example 2026-11-23"),
         (["--timezone", "Mars"], "unknown time zone 'Mars'"),
-        (["--growth", "20%"], "'20%' is not a number; write a factor, such as 1.2"),
-        (["--quantile", "95%"], "'95%' is not a number; write 0.95"),
+        (["--growth", "20%"], "'20%' is not a number; write 1.2 for 20% more"),
+        (["--quantile", "p95"], "'p95' is not a number; write 0.1 for 10 %"),
         (["--out", ""], "the name is empty; name a file"),
         (["--map", "x"], "'x' is not NAME=COLUMN,..., such as timestamp=ts,isl=prompt_tokens"),
         (["--growth", "0"], "growth 0 is not above 0"),
@@ -327,7 +327,7 @@ def test_fit_tells_what_one_replica_serves(run):
             ("--isl", "1", "--osl", "1", "--ttft-ms", "1", "--itl-ms", "1", "--percentile", "95"),
             "--percentile 95: must lie between 0 and 1",
         ),
-        (("--percentile", "95%"), "write 0.95"),
+        (("--percentile", "100%"), "must lie between 0 and 1"),
     ],
 )
 def test_half_a_question_ends_with_2(run, options, message):

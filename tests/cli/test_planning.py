@@ -87,13 +87,11 @@ def test_a_plan_that_breaks_its_inputs_is_a_bug(files, run, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--gap", "1.5"], "--gap 1.5: write a share between 0 and 1; 1 % is 0.01"),
-        (["--gap", "nan"], "--gap nan: write a share between 0 and 1; 1 % is 0.01"),
-        (["--gap", "1%"], "Invalid value for '--gap'"),
+        (["--gap", "150%"], "--gap 1.5: write a share between 0 and 1; 1 % is 0.01"),
+        (["--gap", "nan"], "'nan' is not a number; write 0.01 for 1 %"),
         (["--time-limit", "0"], "--time-limit 0: write seconds, more than 0"),
         (["--interval", "7"], "--interval"),
         (["--out", ""], "the name is empty; name a folder"),
-        (["--gap", "5%"], "'5%' is not a number; write 0.05"),
         (["--time-limit", "5s"], "'5s' is not a number; write seconds without a unit"),
         (["--set", "horizon.interval=30"], "--set: horizon.interval: 30: has no unit; write 30min"),
         (["--set", "horizon.interval"], "not PATH=VALUE"),
@@ -276,8 +274,8 @@ def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
     """
     (row,) = json.loads(run("check", ".", "--min-headroom", "1.5", "--format", "json").out)
     assert (row["passed"], row["headroom"], row["headroom_is_lower_limit"]) == (True, 1.5, True)
-    for asked in (1.51, 1.6, 4, 100):
-        ended = run("check", ".", "--min-headroom", str(asked), "--format", "json")
+    for asked in ("1.51", "1.6", "400%", "10000%"):
+        ended = run("check", ".", "--min-headroom", asked, "--format", "json")
         (row,) = json.loads(ended.out)
         assert (ended.code, row["verdict"]) == (1, "headroom")
         assert 1.474 <= row["headroom"] <= 1.5
@@ -388,10 +386,10 @@ def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(file
     [
         (["--format", "xml"], "unknown check format 'xml'; known are text, json, github"),
         (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 to 100"),
-        (["--min-headroom", "10%"], "'10%' is not a number; write 0.1"),
+        (["--min-headroom", "10001%"], "--min-headroom 100.01: write a share from 0 to 100"),
         (["--min-headroom", "much"], "'much' is not a number; write 0.1 for 10 %"),
         (["--junit", ""], "the name is empty; name a file"),
-        (["--time-limit", "nan"], "--time-limit nan: write seconds, more than 0"),
+        (["--time-limit", "nan"], "'nan' is not a number; write seconds without a unit"),
     ],
 )
 def test_wrong_check_options_end_with_2(files, run, options, message):
@@ -498,7 +496,7 @@ def test_export_takes_the_clusters_words(files, run):
     ("args", "message"),
     [
         (["plan.json", "--format", "cron"], "known are crontab, csv, json, keda"),
-        (["absent.json", "--format", "csv"], "absent.json: No such file or directory"),
+        (["absent.json", "--format", "csv"], "absent.json: no such file"),
         (["plan.json"], "Missing option '--format'"),
         (["plan.json", "--format", "csv", "--target-kind", "a b"], "--target-kind 'a b'"),
         (["plan.json", "--format", "keda", "--namespace", "Bad NS"], "--namespace 'Bad NS'"),

@@ -166,7 +166,7 @@ def _parsed(column: Any) -> "np.ndarray[tuple[int], Any]":
 def _number(text: str) -> float:
     """The number `text` is, or one that is neither a time nor a count."""
     try:
-        return NO_NUMBER if "_" in text else float(text)
+        return float(text) if "_" not in text and text.isascii() else NO_NUMBER
     except ValueError:
         return NO_NUMBER
 

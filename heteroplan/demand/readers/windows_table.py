@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from heteroplan.demand.readers.requests import Windows
 from heteroplan.demand.readers.source import SHOWN_CHARACTERS, Source
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.text import number
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -71,14 +72,12 @@ def _number(text: str, least: float, most: float) -> tuple[float, str]:
     if not text:
         return math.nan, "empty; write a number"
     try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if math.isnan(number) or "_" in text or not text.isascii():
-        return math.nan, "not a number"
-    if not least <= number <= most:
+        found = number(text)
+    except ValueError as error:
+        return math.nan, str(error)
+    if not least <= found <= most:
         return math.nan, f"must be between {least:g} and {most:g}"
-    return number, ""
+    return found, ""
 
 
 def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> Table:

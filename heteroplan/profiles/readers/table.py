@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from heteroplan.profiles.readers.opened import Opened, refused
+from heteroplan.text import number
 
 type Row = tuple[int, Mapping[str, str]]
 """Line number and fields."""
@@ -34,9 +35,9 @@ class Table(Opened):
     def positive(self, line: int, column: str, text: str) -> float:
         """`text` as a number > 0; NaN after noting the problem where it is none."""
         try:
-            return self.measured(line, column, float(text), text)
-        except ValueError:
-            self.problem(line, column, text, "not a number")
+            return self.measured(line, column, number(text), text)
+        except ValueError as error:
+            self.problem(line, column, text, str(error))
             return math.nan
 
     def whole(self, line: int, column: str, text: str) -> int:

@@ -30,7 +30,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
         "H100,4,prefill,1,512,,-1,measured\n"
         "H100,4,prefill,1,512,,0,\n"
         "H100,4,decode,1,,,30,guessed\n"
-        ",four,training,x,512,,inf,\n"
+        ",four,training,x,512,,1_0,\n"
         "H100,4\n"
     )
     path = written(tmp_path, rows)
@@ -38,7 +38,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
         read(path)
     above = "must be a finite number above 0"
     assert [str(problem) for problem in raised.value.problems] == [
-        f"{path}:2: latency_ms: nan: {above}",
+        f"{path}:2: latency_ms: nan: not a number",
         f"{path}:3: latency_ms: -1: {above}",
         f"{path}:4: latency_ms: 0: {above}",
         f"{path}:5: context: not a number",
@@ -46,7 +46,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
         f"{path}:6: batch: x: not a number",
         f"{path}:6: gpu: GPU type is missing",
         f"{path}:6: gpus: four: must be a whole number above 0",
-        f"{path}:6: latency_ms: inf: {above}",
+        f"{path}:6: latency_ms: 1_0: not a number",
         f"{path}:6: phase: training: must be one of prefill, decode",
         f"{path}:7: has 2 fields, the header 8",
     ]
