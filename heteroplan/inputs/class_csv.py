@@ -13,6 +13,7 @@ from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
 from heteroplan.inputs.demand_csv import SHAPE, DemandSeries, numbers_of, shape_of
 from heteroplan.inputs.stamped_rows import StampedRow
+from heteroplan.text import wrong_name
 
 _NUMBERS = ("share", *SHAPE)
 _COLUMNS = ("interval_start", "class", *_NUMBERS)
@@ -61,8 +62,8 @@ def _row(cells: dict[str, str], line: int, file: str, problems: list[InputProble
     found = numbers_of(cells, _NUMBERS, line, file, problems)
     numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **found}
     name = cells["class"].strip()
-    if not name:
-        problems.append(InputProblem(file, line, "class", "", "empty; name the class"))
+    if wrong := wrong_name(name):
+        problems.append(InputProblem(file, line, "class", name, wrong))
     stamp = cells.get("interval_start", "").strip()
     if "interval_start" in cells and not stamp:
         remedy = "empty; write a moment, or leave the column out"

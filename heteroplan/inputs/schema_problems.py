@@ -1,6 +1,5 @@
 """pydantic's errors -> problems in plain words."""
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin
@@ -11,6 +10,7 @@ from pydantic.fields import FieldInfo
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.schemas import FILES
 from heteroplan.inputs.yaml_source import Document, FieldPath
+from heteroplan.text import percent, wrong_name
 
 _SIGNS = {
     "plan": {"schema_version", "pools"},
@@ -19,8 +19,7 @@ _SIGNS = {
     "profile": {"engines", "model"},
 }
 """Keys by which a kind of file is known."""
-_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *%")
-_NO_STEPS = ("[key]", "<file>", "<trace>", "<list>")
+_NO_STEPS = ("[key]", "<file>", "<trace>", "<list>", "<number>")
 """Steps of pydantic's paths that are none of the document's: which of several schemas was taken."""
 _TYPES = {
     "int_type": "not a whole number; write one without quotes",
@@ -29,10 +28,12 @@ _TYPES = {
     "string_type": "not text; write it in quotes",
     "bool_type": "not true or false",
     "list_type": "not a list; write [a, b] or lines that start with -",
-    "dict_type": "not a mapping; write `key: value` lines",
-    "model_type": "not a mapping; write `key: value` lines",
+    "dict_type": "not a mapping; write {key: value} or `key: value` lines",
+    "model_type": "not a mapping; write {key: value} or `key: value` lines",
     "finite_number": "not a finite number",
     "string_too_short": "empty",
+    "string_unicode": "holds half a character; write UTF-8",
+    "int_parsing_size": "too large",
 }
 
 
@@ -46,7 +47,7 @@ def checked[T: BaseModel](
         if remedy := _other_kind(document, model):
             problems.append(InputProblem(document.file, 0, "", "", remedy))
         else:
-            problems.extend(_problems(document, model, error))
+            problems.extend(schema_problems(document, model, error))
         return None
 
 
@@ -59,9 +60,10 @@ def _other_kind(document: Document, model: type[BaseModel]) -> str:
     return f"this looks like a {found} file; name a {wanted} file instead" if found else ""
 
 
-def _problems(
+def schema_problems(
     document: Document, model: type[BaseModel], error: ValidationError
 ) -> Iterator[InputProblem]:
+    """Each error of `document` against `model`, at its field."""
     details = [
         (tuple(step for step in detail["loc"] if step not in _NO_STEPS), dict(detail))
         for detail in error.errors(include_url=False)
@@ -95,9 +97,9 @@ def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> 
             return f"missing; add it{about}"
         case "extra_forbidden":
             return _unknown_key(model, path)
-        case "float_type" if share := _PERCENT.fullmatch(str(detail["input"])):
-            return f"not a number; write {float(share[1]) / 100:g}{about}"
-        case "literal_error":
+        case "float_type" if (share := percent(str(detail["input"]))) is not None:
+            return f"not a number; write {share:g}{about}"
+        case "literal_error" | "enum":
             return f"must be {context['expected']}"
         case "value_error":
             return str(context["error"])
@@ -114,14 +116,18 @@ def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> 
                 "not an RFC 1123 label; use lower-case letters, digits and -, at most 63, "
                 "beginning and ending with a letter or digit"
             )
+        case "string_pattern_mismatch" if "0-9a-f" in context["pattern"]:
+            return "not a SHA-256 hash; it has 64 digits from 0 to 9 and a to f"
         case "string_pattern_mismatch":
-            return "holds control characters; remove them"
+            return wrong_name(str(detail["input"])) or "holds control characters; remove them"
         case "too_short":
             return f"too few entries; at least {context['min_length']}{about}"
         case "too_long":
             return f"too many entries; at most {context['max_length']}{about}"
         case "string_too_long":
             return f"longer than {context['max_length']} characters"
+        case _ if kind.startswith("datetime"):
+            return "not a moment; write for example 2026-11-23T00:00:00+08:00"
         case _ if kind in _TYPES:
             return _TYPES[kind] + about
     return str(detail["msg"])

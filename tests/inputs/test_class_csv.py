@@ -85,7 +85,7 @@ def test_rounded_shares_are_made_to_sum_to_one() -> None:
             ["a,1,10,10", "b,0,10,10"],
             ["c.csv:2: share: a share is 0; leave the class out, or give it a small share"],
         ),
-        ([",1,10,10"], ["c.csv:2: class: empty; name the class"]),
+        ([",1,10,10"], ["c.csv:2: class: empty; write a name"]),
         (
             ["a,1,x,0"],
             ["c.csv:2: isl: x: not a number", "c.csv:2: osl: 0: must be between 1 and 1e+09"],

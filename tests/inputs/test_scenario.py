@@ -189,7 +189,7 @@ def test_a_fleet_that_is_a_profile_is_one_problem(files: ScenarioFiles) -> None:
 
 def test_what_is_no_scenario_is_refused(files: ScenarioFiles) -> None:
     assert messages("absent") == ["absent: no such file"]
-    assert messages("absent/\0") == ["absent/\0: not a path"]
+    assert messages("absent/\0") == ["absent/\\x00: not a path"]
     assert messages(".") == ["scenario.yaml: no such file"]
     files.write()
     (files.folder / "scenario.yaml").write_bytes("name: x".encode("utf-16"))

@@ -1,16 +1,20 @@
 """Rules within one mapping, through the messages they give."""
 
+import re
 from typing import Any
 
 import pytest
 
 from heteroplan.inputs.schemas import FILES
+from heteroplan.inputs.yaml_source import shortened
+from heteroplan.text import wrong_name
 from tests.scenario_files import ScenarioFiles, divided, engine
 
 LABEL = (
     "not an RFC 1123 label; use lower-case letters, digits and -, at most 63, "
     "beginning and ending with a letter or digit"
 )
+HEADROOM = "Share added to the demand, 0.1 or 10%; from 2 upwards only with %"
 NUMBER = "not a number; write one without quotes"
 
 
@@ -29,17 +33,22 @@ NUMBER = "not a number; write one without quotes"
             {"priority": 1.5},
             "priority: 1.5: not a whole number; write one without quotes (1 is served first)",
         ),
-        ({"headroom": "0.1"}, f"headroom: 0.1: {NUMBER} (Share added to the demand; 10 % is 0.1)"),
+        ({"headroom": "0.1"}, f"headroom: 0.1: {NUMBER} ({HEADROOM})"),
         (
-            {"headroom": "10 %"},
-            "headroom: 10 %: not a number; write 0.1 (Share added to the demand; 10 % is 0.1)",
+            {"headroom": 10},
+            "headroom: 10: 10 is 1000 %; write 0.1 for 10 %, or 1000% if that is meant",
         ),
-        ({"headroom": True}, f"headroom: true: {NUMBER} (Share added to the demand; 10 % is 0.1)"),
+        ({"headroom": "10001%"}, f"headroom: 10001%: must be at most 100 ({HEADROOM})"),
+        ({"kv_transfer": "10%"}, "kv_transfer: 10%: must be 'all' or 'missed'"),
+        ({"headroom": True}, f"headroom: true: {NUMBER} ({HEADROOM})"),
         (
             {"headroom": float("inf")},
-            "headroom: Infinity: not a finite number (Share added to the demand; 10 % is 0.1)",
+            f"headroom: Infinity: not a finite number ({HEADROOM})",
         ),
-        ({"slo": 5}, "slo: 5: not a mapping; write `key: value` lines (Latency targets)"),
+        (
+            {"slo": 5},
+            "slo: 5: not a mapping; write {key: value} or `key: value` lines (Latency targets)",
+        ),
         ({"pd_ratio": {"min": 2, "max": 1}}, "pd_ratio.max: 1: below min; swap them"),
         (
             {"min_replicas": {"prefill": 3}, "max_replicas": {"prefill": 2}},
@@ -257,3 +266,47 @@ def test_every_field_of_a_published_schema_is_described(kind: str) -> None:
     for part in (schema, *schema["$defs"].values()):
         for name, field in part["properties"].items():
             assert "description" in field or "$ref" in field, (part["title"], name)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("10%", 0.1), ("12.5 %", 0.125), ("1000%", 10), (1.99, 1.99), (0, 0)]
+)
+def test_a_share_may_be_written_with_percent(
+    written: Any, meant: float, files: ScenarioFiles
+) -> None:
+    files.workload["headroom"] = written
+    files.workload["slo"]["percentile"] = "95%"
+    (workload,) = files.load().scenario.workloads
+    assert (workload.headroom, workload.slo.percentile) == (meant, 0.95)
+
+
+def test_the_published_schema_says_what_a_share_may_be() -> None:
+    parts = FILES["scenario"].model_json_schema()["$defs"]
+    number, text = parts["WorkloadSpec"]["properties"]["headroom"]["anyOf"]
+    assert number == {"type": "number", "minimum": 0, "exclusiveMaximum": 2}
+    assert text["type"] == "string"
+    assert [bool(re.search(text["pattern"], each)) for each in ("1000%", "0.5 %", "1", "-1%")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    percentile, _ = parts["SloSpec"]["properties"]["percentile"]["anyOf"]
+    assert percentile == {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+
+
+def test_a_factor_written_as_a_share_is_told_what_to_write(files: ScenarioFiles) -> None:
+    files.workload["demand"] = {"trace": "x", "growth": "20%", "trend": "5 %"}
+    assert files.problems() == [
+        "scenario.yaml: workloads[0].demand.growth: 20%: not a factor; write 1.2 for 20% more",
+        "scenario.yaml: workloads[0].demand.trend: 5 %: not a factor; write 1.05 for 5 % more",
+    ]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "a\x7f", "a\u202e", " a", "+", "a\x85b"])
+def test_a_name_is_checked_where_it_is_given(name: str, files: ScenarioFiles) -> None:
+    """As plan.json checks it."""
+    files.scenario["name"] = files.fleet["name"] = name
+    del files.fleet["network"]
+    files.fleet["nodes"] = {"h100x8": 2}
+    shown = shortened(name)
+    assert files.problems() == [
+        f"{file}: name: {shown}: {wrong_name(name)}" for file in ("scenario.yaml", "fleet.yaml")
+    ]

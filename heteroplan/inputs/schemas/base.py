@@ -1,6 +1,9 @@
 """What all input schemas share: strictness and the field types."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -10,14 +13,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from heteroplan.inputs.durations import parse_duration_s
 from heteroplan.inputs.local_time import parse_stamp
+from heteroplan.text import LINE, MOST_CHARACTERS, NAME, PERCENT, percent, plain_share
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """RFC 1123 label."""
@@ -38,10 +45,15 @@ def _text_checked(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(checked)
 
 
-def _iso(text: str) -> None:
-    stamp = parse_stamp(text)
+def check_year(stamp: datetime) -> None:
+    """Raises ValueError far from our time, where arithmetic on moments may fail."""
     if not 1970 <= stamp.year < 2200:
         raise ValueError("year is not between 1970 and 2199")
+
+
+def _iso(text: str) -> None:
+    stamp = parse_stamp(text)
+    check_year(stamp)
     if stamp.microsecond:
         raise ValueError("not a whole second")
 
@@ -72,8 +84,46 @@ def _ordered(pair: list[float]) -> list[float]:
     return pair
 
 
+def no_percent(value: Any) -> Any:
+    more = percent(value) if isinstance(value, str) else None
+    if more is not None:
+        raise ValueError(f"not a factor; write {1 + more:g} for {value} more")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class OrPercent:
+    """Lets a number from 0 to 1 or so be written `10%` as well."""
+
+    plain_below: float = math.inf
+    """From here on a number is refused: 10 may mean 10 %."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._number, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        number = handler(schema)
+        if self.plain_below < math.inf:
+            number.pop("maximum")
+            number["exclusiveMaximum"] = self.plain_below
+        return {"anyOf": [number, {"type": "string", "pattern": PERCENT}]}
+
+    def _number(self, value: Any) -> Any:
+        if isinstance(value, str):
+            given = percent(value)
+            return value if given is None else given
+        if isinstance(value, int | float) and math.isfinite(value):
+            plain_share(value, self.plain_below)
+        return value
+
+
 Label = Annotated[str, StringConstraints(pattern=LABEL)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=LINE)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=NAME)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Duration = Annotated[str, BeforeValidator(_with_unit), _text_checked(parse_duration_s)]
 Stamp = Annotated[str, _text_checked(_iso)]
@@ -81,7 +131,10 @@ Zone = Annotated[str, _text_checked(_zone)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER), AfterValidator(_not_tiny)]
 NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
-Share = Annotated[float, Field(gt=0, le=1), AfterValidator(_not_tiny)]
+Share = Annotated[float, Field(gt=0, le=1), AfterValidator(_not_tiny), OrPercent()]
+Factor = Annotated[
+    float, Field(gt=0, le=1000), AfterValidator(_not_tiny), BeforeValidator(no_percent)
+]
 Tokens = Annotated[float, Field(ge=1, le=1e9)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Range = Annotated[list[NotNegative], Field(min_length=2, max_length=2), AfterValidator(_ordered)]

@@ -6,13 +6,16 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from heteroplan.inputs.schemas.base import (
     Duration,
+    Factor,
     FilePath,
-    Positive,
+    Name,
+    OrPercent,
     Share,
     Stamp,
     Strict,
     Text,
     Zone,
+    no_percent,
 )
 
 
@@ -23,13 +26,13 @@ def _listed(value: Any) -> Any:
 class EventSpec(Strict):
     """A window in which demand is a multiple of what like times bring."""
 
-    name: Text
+    name: Name
     """What it is."""
     start: Stamp
     """First moment, in the zone of the days: 2026-11-27 or 2026-11-27T18:00."""
     end: Stamp
     """The moment at which it is over."""
-    multiplier: Annotated[Positive, Field(le=1000)]
+    multiplier: Factor
     """Times the demand of like times; in the past what to divide by."""
 
 
@@ -57,13 +60,13 @@ class TraceSpec(Strict):
     """When the trace begins; needed where it knows no date."""
     trace_timezone: Zone | None = None
     """IANA zone of stamps that name none; the horizon's by default."""
-    quantile: Annotated[float, Field(ge=0, le=1)] = 0.95
+    quantile: Annotated[float, Field(ge=0, le=1), OrPercent()] = 0.95
     """Of like intervals of the past: 0.95 covers 95 % of them."""
-    growth: Annotated[Positive, Field(le=1000)] = 1.0
+    growth: Factor = 1.0
     """Multiplies all rates."""
     weekdays: Literal["auto", "alike", "weekend", "each"] = "auto"
     """Which days are like one another: all, workdays and weekends apart, each weekday apart."""
-    trend: Annotated[float, Field(ge=0.1, le=10)] | None = None
+    trend: Annotated[float, Field(ge=0.1, le=10), BeforeValidator(no_percent)] | None = None
     """Change of the level a week, 1.05 for 5 % more; by the past where not given, 1 for none."""
     peak: Duration = "5min"
     """An interval is planned for its busiest piece of this length."""

@@ -8,6 +8,7 @@ from heteroplan.inputs.schemas.base import (
     MAX_COUNT,
     Count,
     Label,
+    Name,
     NotNegative,
     Positive,
     Share,
@@ -20,7 +21,7 @@ from heteroplan.inputs.schemas.base import (
 class GpuTypeSpec(Strict):
     """A GPU type that is not built in."""
 
-    name: Text
+    name: Name
     """Name of the GPU type."""
     memory_gib: Positive
     """Memory of a GPU [GiB]."""
@@ -95,7 +96,7 @@ class OutageSpec(Strict):
 class FleetFile(Strict):
     """fleet.yaml."""
 
-    name: Text
+    name: Name
     """Name of the fleet."""
     gpu_types: list[GpuTypeSpec] = Field([], max_length=1000)
     """GPU types that are not built in."""

@@ -17,6 +17,7 @@ from heteroplan.inputs.schemas.base import (
     Strict,
     Text,
 )
+from heteroplan.text import LINE
 
 Gpus = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -97,7 +98,7 @@ class SourceSpec(Strict):
 
     kind: Literal["measured", "fitted", "interpolated", "modelled", "given"]
     """How the figures were made."""
-    origin: str = Field("", alias="from", max_length=1000)
+    origin: Annotated[str, Field(pattern=LINE)] = Field("", alias="from", max_length=1000)
     """File, paper or tool."""
     error_mape: NotNegative | None = None
     """Mean absolute relative error of the fit; 2 % is 0.02."""

@@ -18,6 +18,8 @@ from heteroplan.inputs.schemas.base import (
     Duration,
     FilePath,
     Label,
+    Name,
+    OrPercent,
     Positive,
     RatioSpec,
     Share,
@@ -65,7 +67,7 @@ class RequestSpec(Strict):
     """Input tokens a request."""
     osl: Tokens
     """Output tokens a request."""
-    prefix_hit_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    prefix_hit_rate: Annotated[float, Field(ge=0, lt=1), OrPercent()] = 0.0
     """Share of the input tokens found in the prefix cache, 0 to below 1."""
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of the input length; without it waits are as behind one of 1."""
@@ -78,7 +80,7 @@ class RequestSpec(Strict):
 class ClassSpec(RequestSpec):
     """Shape of a share of the requests."""
 
-    name: Text
+    name: Name
     """Name of the class."""
     share: Share
     """Share of the requests; all shares sum to 1."""
@@ -103,7 +105,7 @@ class SloSpec(Strict):
     """Time to first token, queueing included [ms]."""
     itl_ms: Positive = Field(validation_alias=AliasChoices("itl_ms", "tpot_ms"))
     """Inter-token latency [ms]."""
-    percentile: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    percentile: Annotated[float, Field(gt=0, lt=1), OrPercent()] = 0.99
     """Share of requests that must meet both; 95 % is 0.95."""
 
 
@@ -159,8 +161,8 @@ class WorkloadSpec(Strict):
     """How far apart the prefill and decode replicas of a group may stand."""
     priority: Annotated[int, Field(ge=1, le=1000)] = 1
     """1 is served first."""
-    headroom: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """Share added to the demand; 10 % is 0.1."""
+    headroom: Annotated[float, Field(ge=0, le=100), OrPercent(plain_below=2)] = 0.0
+    """Share added to the demand, 0.1 or 10%; from 2 upwards only with %."""
     pd_ratio: RatioSpec | None = None
     """Band of prefill replicas / decode replicas."""
     min_replicas: MinReplicas = MinReplicas()
@@ -224,7 +226,7 @@ class WorkloadSpec(Strict):
 class ScenarioFile(Strict):
     """scenario.yaml."""
 
-    name: Text
+    name: Name
     """Name of the scenario."""
     fleet: FilePath
     """Fleet file, relative to the scenario's folder."""

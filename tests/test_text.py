@@ -1,0 +1,118 @@
+"""What a text may be, and what of it is shown."""
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.inputs.schemas.base import Name
+from heteroplan.text import NAME, number, percent, plain_share, visible, wrong_name
+
+NASTY = st.text(
+    st.sampled_from("ab: #[\n\t\r\x1b\x7f\x85\x9b\u2028\u202e\u2066\ud800=é"), max_size=12
+)
+TEXTS = st.text(max_size=20) | NASTY
+NAMES = TypeAdapter(Name)
+
+
+REORDERS = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+
+
+def acts(text: str) -> bool:
+    """Whether anything in it is a command to a terminal or to what reads a log."""
+    return (
+        any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in text)
+        or not REORDERS.isdisjoint(map(unicodedata.bidirectional, text))
+        or re.search(r"::[A-Za-z]", text) is not None
+        or re.search(r"##[A-Za-z]*\[", text) is not None
+    )
+
+
+@given(TEXTS)
+@example(":::error::x")
+@example("###[error]")
+def test_what_is_shown_does_nothing_and_twice_is_as_once(text):
+    shown = visible(text)
+    assert not acts(shown)
+    assert visible(shown) == shown
+    assert acts(text) or shown == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31m", r"a\x1b[31m"),
+        ("a\nb\tc\r", r"a\nb\tc\r"),
+        ("\u202eabc\u2028\x7f\x9b", r"\u202eabc\u2028\x7f\x9b"),
+        ("\udcff", r"\udcff"),
+        ("::error file=x::y", r"\x3a:error file=x\x3a:y"),
+        ("##[error] ##vso[task.x]", r"\x23#[error] \x23#vso[task.x]"),
+        ("Größe 漢字 👩‍🔬 a:b ::1 # x", "Größe 漢字 👩‍🔬 a:b ::1 # x"),
+    ],
+)
+def test_what_would_act_is_shown_escaped_and_nothing_else(text, shown):
+    assert visible(text) == shown
+
+
+@given(TEXTS.map(lambda text: text.replace("\ud800", "")))
+@example("a\n")
+def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text):
+    try:
+        taken = NAMES.validate_python(text) == text
+    except ValidationError:
+        taken = False
+    assert taken == (not wrong_name(text))
+    if text:
+        assert taken == bool(re.fullmatch(NAME, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("chat 70B (é)", ""),
+        ("x" * 253, ""),
+        ("x" * 254, "longer than 253 characters"),
+        ("  ", "empty"),
+        ("x ", "begins or ends with a blank"),
+        ("=HYPERLINK(1)", "begins with =, which makes it a formula"),
+        *((mark + "x", f"begins with {mark}") for mark in "+-@"),
+        *((f"a{each}b", "control characters") for each in "\n\x7f\x85\u2028\u202e"),
+    ],
+)
+def test_a_wrong_name_is_told_why(text, wrong):
+    assert wrong_name(text).startswith(wrong) or wrong in wrong_name(text)
+    assert bool(wrong_name(text)) == bool(wrong)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_what_it_says(value):
+    assert number(repr(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1_0", "１０", "inf", "-Infinity", "nan", "1e400", "0x10", " 1", "1e", ".", "1,5"]
+)
+def test_what_is_no_finite_decimal_number_is_refused(text):
+    with pytest.raises(ValueError, match=r"^(not a number|too large)$"):
+        number(text)
+
+
+def test_shares_are_written_as_numbers_or_with_percent():
+    assert [percent(text) for text in ("10%", "12.5 %", "0.1", "-1%", "%")] == [
+        0.1, 0.125, None, None, None,
+    ]  # fmt: skip
+    assert plain_share(1.99, 2) == 1.99
+    with pytest.raises(ValueError, match=r"^10 is 1000 %; write 0\.1 for 10 %, or 1000% if that"):
+        plain_share(10, 2)
+
+
+def test_errors_are_one_line_a_problem():
+    nasty = "a\n::error file=x::"
+    problem = InputProblem(nasty, 0, nasty, nasty, nasty)
+    assert str(InputError([problem, problem])).splitlines() == [str(problem)]
+    assert not acts(str(problem))
+    assert not acts(str(UsageError(nasty)))
