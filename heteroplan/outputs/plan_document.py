@@ -1,22 +1,37 @@
 """plan.json as a type: what is written, what is read back, and its JSON Schema."""
 
-from collections.abc import Sized
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Role, SourceKind
+from heteroplan.inputs.schemas.base import Name, Text, Zone, check_year
 
 SCHEMA_VERSION = 1
 
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""A name on one line, so that it can stand in a comment of any format."""
+
+def _with_offset(start: datetime) -> datetime:
+    if start.utcoffset() is None:
+        raise ValueError("has no offset; write for example 2026-11-23T00:00:00+08:00")
+    check_year(start)
+    return start
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PlanId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -28,15 +43,21 @@ HoursByPriority = dict[SubgroupPriority, Amount]
 class _Part(BaseModel):
     """Unknown fields are passed over: a later heteroplan may add some under one version."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="ignore",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class HorizonPart(_Part):
     """The planned time."""
 
-    start: datetime = Field(strict=False)
+    start: Annotated[datetime, AfterValidator(_with_offset)]
     """With its offset."""
-    timezone: Name
+    timezone: Zone
     interval_s: Annotated[int, Field(ge=1)]
     intervals: Annotated[int, Field(ge=1, le=1_000_000)]
     cyclic: bool
@@ -48,17 +69,11 @@ class HorizonPart(_Part):
         return horizon.boundaries()
 
     @model_validator(mode="after")
-    def _is_a_time(self) -> Self:
+    def _ends(self) -> Self:
         try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"unknown time zone {self.timezone!r}; give an IANA name") from None
-        if self.start.utcoffset() is None:
-            raise ValueError("start has no offset; write for example 2026-11-23T00:00:00+08:00")
-        try:
-            _ = self.start + timedelta(seconds=self.interval_s) * self.intervals
+            _ = self.start + timedelta(seconds=self.interval_s) * (self.intervals + 1)
         except OverflowError:
-            raise ValueError("the horizon ends after the year 9999") from None
+            raise ValueError("ends after the year 9999; make it shorter") from None
         return self
 
 
@@ -104,7 +119,7 @@ class SourcePart(_Part):
     """Greatest relative error of the fit."""
     spread: Amount | None = None
     """Relative standard deviation of repeated measurements."""
-    sha256: list[str] = []
+    sha256: list[Sha256] = []
     """Hashes of the measurement files."""
     extrapolated: bool
     """A figure of any interval lies outside the measured range."""
@@ -122,9 +137,12 @@ class EnginePart(_Part):
     """How far apart the replicas of the groups stand that its figures are for; None for all."""
     node_type: Name
     gpus_per_replica: Annotated[int, Field(ge=1)]
-    capacity_rps: Amount | list[Amount]
+    capacity_rps: Annotated[
+        Annotated[Amount, Tag("<number>")] | Annotated[list[Amount], Tag("<list>")],
+        Discriminator(lambda value: "<list>" if isinstance(value, list) else "<number>"),
+    ]
     """Requests/s of one replica at the SLO; one an interval where it varies."""
-    request_class: str
+    request_class: Name
     """The class that the operating point is of: the one that keeps a replica busiest."""
     batch: Amount | None
     utilization: Amount | None
@@ -218,9 +236,9 @@ class PlanDocument(_Part):
     """plan.json, schema version 1."""
 
     schema_version: Literal[1]
-    heteroplan_version: str
+    heteroplan_version: Text
     scenario: Name
-    inputs_sha256: str
+    inputs_sha256: Sha256
     plan_id: PlanId | None = None
     """Of the content (`inputs.plan_ids.content_id`), in all files of the plan; None in old ones."""
     objective: Objective
@@ -229,7 +247,7 @@ class PlanDocument(_Part):
     horizon: HorizonPart
     solver: SolverPart
     totals: TotalsPart
-    savings: dict[str, BaselinePart]
+    savings: dict[Name, BaselinePart]
     shortages: list[ShortagePart]
     limits: list[LimitPart] = []
     """Where GPUs run out, in the order of the fleet."""
@@ -248,32 +266,3 @@ class PlanDocument(_Part):
             ):
                 return engine.startup_s
         return 0.0
-
-    @model_validator(mode="after")
-    def _has_one_value_an_interval(self) -> Self:
-        rows: dict[str, Sized] = {
-            **{f"pools[{i}].replicas": pool.replicas for i, pool in enumerate(self.pools)},
-            **{
-                f"pools[{i}].leaves.{leaf}": row
-                for i, pool in enumerate(self.pools)
-                for leaf, row in pool.leaves.items()
-            },
-            **{f"workloads[{i}].demand_rps": w.demand_rps for i, w in enumerate(self.workloads)},
-            **{f"supply[{i}].held": supply.held for i, supply in enumerate(self.supply)},
-        }
-        for path, row in rows.items():
-            if len(row) != self.horizon.intervals:
-                raise ValueError(
-                    f"{path} has {len(row)} values, the horizon {self.horizon.intervals} intervals"
-                )
-        ends = {
-            **{f"shortages[{i}].interval": s.interval for i, s in enumerate(self.shortages)},
-            **{f"limits[{i}].last": limit.last for i, limit in enumerate(self.limits)},
-        }
-        for path, interval in ends.items():
-            if interval >= self.horizon.intervals:
-                raise ValueError(f"{path} lies beyond the horizon")
-        for i, limit in enumerate(self.limits):
-            if limit.first > limit.last:
-                raise ValueError(f"limits[{i}].first lies after its last")
-        return self

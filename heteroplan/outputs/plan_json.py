@@ -2,12 +2,12 @@
 
 import json
 import math
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint
@@ -15,8 +15,13 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs.csv_rows import bounded
+from heteroplan.inputs.files import STDIN, Files, UnreadableError
 from heteroplan.inputs.plan_ids import content_id, plan_problems
+from heteroplan.inputs.schema_problems import schema_problems
+from heteroplan.inputs.yaml_source import Document
 from heteroplan.outputs.places import leaf_replicas
+from heteroplan.outputs.plan_checks import disagreements
 from heteroplan.outputs.plan_document import SCHEMA_VERSION, PlanDocument
 from heteroplan.outputs.words import candidate_notes
 
@@ -162,17 +167,20 @@ def read_plan(source: str) -> PlanDocument:
     """
     name = "<stdin>" if source == "-" else source
     try:
-        content = _read_bytes(source)
-    except OSError as error:
-        raise _wrong(name, "", "", error.strerror or str(error)) from error
+        content = Files().content(STDIN if source == "-" else Path(source), _MOST_BYTES)
+    except UnreadableError as error:
+        raise InputError([InputProblem(name, 0, "", "", str(error))]) from error
     try:
-        document = PlanDocument.model_validate_json(content)
+        found = PlanDocument.model_validate_json(content)
     except ValidationError as error:
-        raise InputError(_problems(name, error)) from error
+        raise InputError(bounded(list(_problems(name, content, error)), name)) from error
+    if wrong := list(disagreements(found)):
+        document = _document(name, content)
+        raise InputError(bounded([document.problem(*each) for each in wrong], name))
     path = None if source == "-" else Path(source)
-    if found := list(plan_problems(path, content, document.plan_id)):
-        raise InputError(found)
-    return document
+    if mixed := list(plan_problems(path, content, found.plan_id)):
+        raise InputError(mixed)
+    return found
 
 
 def _engine(plan: Plan, candidate: Candidate) -> dict[str, Any]:
@@ -270,52 +278,21 @@ def _field_text(value: Any) -> str:
     return json.dumps(value)
 
 
-def _read_bytes(source: str) -> bytes:
-    """Content of a file or of standard input. Raises OSError, also for one that is too large."""
-    if source == "-":
-        content = sys.stdin.buffer.read(_MOST_BYTES + 1)
-    else:
-        with Path(source).open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise OSError(f"larger than {_MOST_BYTES // 2**20} MiB; is this a plan.json?")
-    return content
+def _document(file: str, content: bytes) -> Document:
+    return Document(file, from_json(content))
 
 
-def _wrong(file: str, path: str, value: str, remedy: str) -> InputError:
-    return InputError([InputProblem(file, 0, path, value, remedy)])
-
-
-def _problems(file: str, error: ValidationError) -> Iterable[InputProblem]:
+def _problems(file: str, content: bytes, error: ValidationError) -> Iterable[InputProblem]:
     """What pydantic found, in the words of the other inputs; the version comes before all."""
-    details = error.errors(include_url=False, include_context=False)
-    version = [detail for detail in details if detail["loc"] == ("schema_version",)]
-    if version:
-        value = version[0]["input"] if version[0]["type"] != "missing" else ""
+    first = error.errors(include_url=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        reason = first["msg"].removeprefix("Invalid JSON: ")
+        return [InputProblem(file, 0, "", "", f"not JSON ({reason})")]
+    document = _document(file, content)
+    versioned = isinstance(document.data, dict)
+    if versioned and document.value(("schema_version",)) != SCHEMA_VERSION:
         remedy = (
             f"this heteroplan reads schema_version {SCHEMA_VERSION}; write the plan again with it"
         )
-        return [InputProblem(file, 0, "schema_version", _short(value), remedy)]
-    return [
-        InputProblem(
-            file,
-            0,
-            "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in detail["loc"]).lstrip("."),
-            "" if isinstance(detail["input"], dict | list | bytes) else _short(detail["input"]),
-            _remedy(detail["type"], detail["msg"]),
-        )
-        for detail in details
-    ]
-
-
-def _remedy(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "missing; is this a plan.json of `heteroplan plan --out` or `--json`?"
-    if kind == "json_invalid":
-        return f"not JSON ({message.removeprefix('Invalid JSON: ')})"
-    return message.removeprefix("Value error, ")
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+        return [document.problem(("schema_version",), remedy)]
+    return schema_problems(document, PlanDocument, error)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import BindingLimit, Shortage
+from heteroplan.entities.plan import BindingLimit
 from heteroplan.entities.workload import Part, RequestClass
 from heteroplan.errors import InputError
 from heteroplan.outputs.places import leaf_replicas
@@ -194,7 +194,7 @@ def changed(**fields):
     ("content", "message"),
     [
         ("", "p.json: not JSON (EOF while parsing a value at line 1 column 0)"),
-        ("[]", "p.json: Input should be an object"),
+        ("[]", "p.json: []: not a mapping; write {key: value} or `key: value` lines"),
         (
             json.dumps(changed(schema_version=2, horizon=0)),
             "p.json: schema_version: 2: this heteroplan reads schema_version 1; "
@@ -211,39 +211,39 @@ def changed(**fields):
                     pools=[{**changed()["pools"][0], "replicas": [1, -2]}],
                 )
             ),
-            "p.json: pools[0].replicas[1]: -2: Input should be greater than or equal to 0",
+            "p.json: pools[0].replicas[1]: -2: must be at least 0",
         ),
         (
             json.dumps(changed(pools=[{**changed()["pools"][0], "replicas": [1]}])),
-            "p.json: pools[0].replicas has 1 values, the horizon 2 intervals",
+            "p.json: pools[0].replicas: [1]: has 1 values; the horizon has 2 intervals",
         ),
         (
             json.dumps(changed(pools=[{**changed()["pools"][0], "leaves": {"l1": [1]}}])),
-            "p.json: pools[0].leaves.l1 has 1 values, the horizon 2 intervals",
+            "p.json: pools[0].leaves.l1: [1]: has 1 values; the horizon has 2 intervals",
         ),
         (
             json.dumps(changed(limits=[{**WRITTEN, "first": 1, "last": 2}])),
-            "p.json: limits[0].last lies beyond the horizon",
+            "p.json: limits[0].last: 2: lies beyond the horizon",
         ),
         (
             json.dumps(changed(limits=[{**WRITTEN, "first": 1, "last": 0}])),
-            "p.json: limits[0].first lies after its last",
+            "p.json: limits[0].first: 1: lies after its last",
         ),
         (
             json.dumps(changed(horizon={**changed()["horizon"], "timezone": "Mars/Base"})),
-            "p.json: horizon: unknown time zone 'Mars/Base'; give an IANA name",
+            "p.json: horizon.timezone: Mars/Base: unknown time zone; write an IANA name",
         ),
         (
             json.dumps(changed(horizon={**changed()["horizon"], "start": "2026-11-23T00:00"})),
-            "p.json: horizon: start has no offset; write for example 2026-11-23T00:00:00+08:00",
+            "p.json: horizon.start: 2026-11-23T00:00: has no offset; write for example 2026-11-23",
         ),
         (
             json.dumps(changed(horizon={**changed()["horizon"], "start": "9999-12-31T23:59Z"})),
-            "p.json: horizon: the horizon ends after the year 9999",
+            "p.json: horizon.start: 9999-12-31T23:59Z: year is not between 1970 and 2199",
         ),
         (
             json.dumps(changed(scenario="a\nb")),
-            r"p.json: scenario: a",
+            r'p.json: scenario: "a\nb": holds control characters; remove them',
         ),
     ],
 )
@@ -260,13 +260,13 @@ def test_every_wrong_field_is_named_at_once(tmp_path):
     path.write_text(json.dumps(changed(pools=1, scenario=2)))
     with pytest.raises(InputError) as caught:
         read_plan(str(path))
-    assert [problem.path for problem in caught.value.problems] == ["scenario", "pools"]
+    assert [problem.path for problem in caught.value.problems] == ["pools", "scenario"]
 
 
 def test_missing_file_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.json: No such file"):
+    with pytest.raises(InputError, match=r"gone\.json: no such file"):
         read_plan(str(tmp_path / "gone.json"))
-    with pytest.raises(InputError, match="directory"):
+    with pytest.raises(InputError, match="a folder; name a file"):
         read_plan(str(tmp_path))
 
 
@@ -276,11 +276,3 @@ def test_any_bytes_give_an_input_error(content, tmp_path_factory):
     path.write_bytes(content)
     with pytest.raises(InputError):
         read_plan(str(path))
-
-
-def test_shortages_beyond_the_horizon_are_refused():
-    made = plan(day_scenario(horizon(1)), [], shortages=[Shortage("chat-1", 0, 1.0, "x")])
-    document = plan_document(made)
-    document["shortages"][0]["interval"] = 1
-    with pytest.raises(ValueError, match=r"shortages\[0\].interval"):
-        PlanDocument.model_validate_json(json.dumps(document))
