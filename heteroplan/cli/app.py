@@ -8,13 +8,23 @@ from typer.core import TyperGroup
 
 from heteroplan import __version__
 from heteroplan.cli import explaining, fitting, listing, measuring, planning
-from heteroplan.cli.streams import emit
+from heteroplan.cli.streams import emit, writing_stdout
 
 NO_COLOR = "--no-color"
 
 
 class _Commands(TyperGroup):
-    """Takes `--no-color` after a command as well as before it."""
+    """Takes `--no-color` after a command as well as before it; help that nobody reads is none."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with writing_stdout():
+            return super().make_context(*args, **options)
+        raise typer.Exit
+
+    def invoke(self, ctx: Any) -> Any:
+        with writing_stdout():
+            return super().invoke(ctx)
+        raise typer.Exit
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if NO_COLOR in args:

@@ -8,7 +8,7 @@ import typer
 
 from heteroplan.cli.app import app
 from heteroplan.cli.options import begin
-from heteroplan.cli.streams import say, stand_in, writing_stdout
+from heteroplan.cli.streams import say, stand_in
 from heteroplan.errors import ExitCode, HeteroplanError
 from heteroplan.text import visible
 
@@ -24,8 +24,7 @@ def main() -> NoReturn:
     begin()
     stand_in()
     try:
-        with writing_stdout():
-            sys.exit(app(prog_name="heteroplan", standalone_mode=False))
+        sys.exit(app(prog_name="heteroplan", standalone_mode=False))
     except HeteroplanError as error:
         from heteroplan.outputs.terminal import make_console, print_error
 

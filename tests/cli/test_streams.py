@@ -15,7 +15,7 @@ CLOSED = "standard output: cannot be written: it is closed"
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("--help >&-", CLOSED),
+        ("plan --help >&-", CLOSED),
         ("schema plan >/dev/full", "standard output: cannot be written: No space left"),
         ("validate gone 2>/dev/full", ""),
         ("plan . --gap x 2>&-", ""),
@@ -27,6 +27,11 @@ def test_a_closed_or_full_stream_ends_with_2(tmp_path, command, told):
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stderr.count("\n") == (1 if told else 0)
+
+
+def test_help_that_nobody_reads_is_no_error(tmp_path):
+    done = in_bash("--help | true; exit ${PIPESTATUS[0]}", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def in_bash(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
