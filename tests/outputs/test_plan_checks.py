@@ -105,15 +105,25 @@ def test_a_name_that_a_scenario_takes_is_read_back_and_exported_as_it_is(name, t
     harmless(document, name)
 
 
-def harmless(document, name: str) -> None:
+def test_no_line_of_an_export_begins_with_what_a_name_holds(tmp_path):
+    """YAML would be folded where it is long."""
+    name = f"{'x' * 90} ::error file=x::y"
+    path = tmp_path / "p.json"
+    path.write_text(plan_text(plan(day_scenario(horizon(2), name=name), [pool([1, 2])])), "utf-8")
+    harmless(read_plan(str(path)), name, "a-s1")
+
+
+def harmless(document, name: str, domain: str | None = None) -> None:
     """Each export has the lines it would have with plain names, and the name in its cells."""
     options = ExportOptions(name_template="p")
     for line in EXPORTERS["crontab"](document, options).split("\n"):
         assert re.match(r"#|CRON_TZ=UTC$|[0-9]+ [0-9]+( [0-9*]+){3} kubectl |$", line), line
-    (scaled,) = yaml.safe_load_all(EXPORTERS["keda"](document, options))
+    text = EXPORTERS["keda"](document, options)
+    assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
+    (scaled,) = yaml.safe_load_all(text)
     assert scaled["metadata"]["annotations"]["heteroplan/scenario"] == name
     rows = list(csv.DictReader(EXPORTERS["csv"](document, options).splitlines()))
-    assert [row["domain"] for row in rows] == [name, name]
+    assert [row["domain"] for row in rows] == [domain or name] * 2
     assert name[0] not in "=+-@\t\r"
 
 

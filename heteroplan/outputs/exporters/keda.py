@@ -23,6 +23,9 @@ from heteroplan.outputs.exporters.options import ExportOptions
 from heteroplan.outputs.plan_document import PlanDocument, PoolPart
 from heteroplan.outputs.words import extrapolation_note
 
+_NEVER_FOLDED = 100_000
+"""Characters a line: no word of a name begins one, where a CI log may take it for a command."""
+
 
 def keda(document: PlanDocument, options: ExportOptions) -> str:
     """One ScaledObject a pool, as documents of one YAML file.
@@ -37,7 +40,7 @@ def keda(document: PlanDocument, options: ExportOptions) -> str:
     ]
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text: str = yaml.dump_all(
-        objects, Dumper=dumper, sort_keys=False, explicit_start=True, width=100
+        objects, Dumper=dumper, sort_keys=False, explicit_start=True, width=_NEVER_FOLDED
     )
     note = extrapolation_note(document)
     return f"# {note}\n{text}" if note else text
