@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.console import Console
-from rich.text import Text
 
 from heteroplan.entities.workload import Engine, Profile, Role, SourceKind, Span
 from heteroplan.outputs.tables import plain_table
-from heteroplan.outputs.terminal import print_trimmed, print_wrapped
+from heteroplan.outputs.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.profiles.profile_file import engine_entry
 
 SCHEMA_VERSION = 1
