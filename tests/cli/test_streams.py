@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heteroplan.cli.streams import emit
+from heteroplan.cli.streams import emit, say
 from tests.cli.conftest import COMMAND
 
 CLOSED = "standard output: cannot be written: it is closed"
@@ -88,6 +88,11 @@ def test_no_file_gets_the_number_of_a_closed_stream(files):
 def test_half_characters_are_written_escaped(capfdbinary):
     emit("a\udcffé\n")
     assert capfdbinary.readouterr().out == "a\\udcffé\n".encode()
+
+
+def test_a_note_is_one_line(capsys):
+    say(["a\x1b[2J\n::error::x", "b"])
+    assert capsys.readouterr().err == "a\\x1b[2J\\n\\x3a:error\\x3a:x\nb\n"
 
 
 NASTY = "\x1b[31m\x9b\u202e\n::error file=x::y"

@@ -87,6 +87,13 @@ def test_rounded_shares_are_made_to_sum_to_one() -> None:
         ),
         ([",1,10,10"], ["c.csv:2: class: empty; write a name"]),
         (
+            ["=1+1,1,10,10"],
+            [
+                "c.csv:2: class: =1+1: begins with =, which makes it a formula in a spreadsheet; "
+                "rename it"
+            ],
+        ),
+        (
             ["a,1,x,0"],
             ["c.csv:2: isl: x: not a number", "c.csv:2: osl: 0: must be between 1 and 1e+09"],
         ),

@@ -304,9 +304,21 @@ def test_a_factor_written_as_a_share_is_told_what_to_write(files: ScenarioFiles)
 def test_a_name_is_checked_where_it_is_given(name: str, files: ScenarioFiles) -> None:
     """As plan.json checks it."""
     files.scenario["name"] = files.fleet["name"] = name
+    shape = files.workload.pop("requests")
+    files.workload["classes"] = [{"name": name, "share": 1, **shape}]
     del files.fleet["network"]
     files.fleet["nodes"] = {"h100x8": 2}
-    shown = shortened(name)
+    places = (
+        "scenario.yaml: name",
+        "scenario.yaml: workloads[0].classes[0].name",
+        "fleet.yaml: name",
+    )
     assert files.problems() == [
-        f"{file}: name: {shown}: {wrong_name(name)}" for file in ("scenario.yaml", "fleet.yaml")
+        f"{place}: {shortened(name)}: {wrong_name(name)}" for place in places
     ]
+
+
+def test_where_figures_come_from_is_told_on_one_line(files: ScenarioFiles) -> None:
+    files.profile["engines"][0]["source"] = {"kind": "given", "from": "a\x1b[2J"}
+    (problem,) = files.problems()
+    assert problem.endswith('source.from: "a\\u001b[2J": holds control characters; remove them')

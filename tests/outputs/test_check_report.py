@@ -147,3 +147,5 @@ def test_github_gets_one_command_a_row_whatever_the_names_hold():
     assert line.count("::") == 2
     assert line.startswith(r"::error file=a\x1b[2J\u202e\n\x3a%3Astop-commands")
     assert not {"\x1b", "\u202e", "\udcff"} & set(line)
+    (line,) = check_github([CheckRow("a", "a", False, worst="\x1b[2J")]).splitlines()
+    assert line.endswith(r"::\x1b[2J")
