@@ -147,6 +147,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 SHOWN = json.loads(plan_text(shown_plan(short=True, **TOPOLOGY)))
+del SHOWN["plan_id"]  # Else any change is refused for it.
 PLACES = places(SHOWN)
 
 
