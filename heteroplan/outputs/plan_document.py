@@ -16,7 +16,7 @@ from pydantic import (
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Termination
+from heteroplan.entities.plan import Coverage, Termination
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.inputs.schemas.base import Name, Text, Zone, check_year
@@ -244,6 +244,8 @@ class PlanDocument(_Part):
     objective: Objective
     """What was minimised, and so the unit of `solver`: USD or GPU-hours."""
     covered: bool
+    coverage: Coverage | None = None
+    """Whether demand is covered, proven short, or neither; None in old plans."""
     horizon: HorizonPart
     solver: SolverPart
     totals: TotalsPart

@@ -43,6 +43,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "plan_id": "",
         "objective": plan.scenario.objective.value,
         "covered": plan.covered,
+        "coverage": plan.coverage,
         "horizon": {
             "start": horizon.boundaries()[0].isoformat(),
             "timezone": horizon.timezone,
