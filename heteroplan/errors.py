@@ -46,6 +46,25 @@ class InputProblem:
         return ": ".join(part for part in (place, self.path, self.value, self.remedy) if part)
 
 
+MOST_SHOWN = 20
+"""Problems of one file that are told."""
+MOST_NOTED = 1_000
+"""Problems of one file after which it is not read on."""
+
+
+def first_of(problems: Iterable[InputProblem]) -> list[InputProblem]:
+    """The first `MOST_SHOWN` problems of one file in order of lines, and how many more."""
+    ordered = sorted(set(problems))
+    kept = ordered[:MOST_SHOWN]
+    if more := len(ordered) - len(kept):
+        last = ordered[-1]
+        remedy = f"and {more:,} more problems, the last one here"
+        if len(ordered) >= MOST_NOTED:
+            remedy += "; the rest was not looked at"
+        kept.append(InputProblem(last.file, last.line, "", "", remedy))
+    return kept
+
+
 class HeteroplanError(Exception):
     """A mistake the user can mend."""
 

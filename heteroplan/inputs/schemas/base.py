@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from heteroplan.input_size import parse_size
 from heteroplan.inputs.durations import parse_duration_s
 from heteroplan.inputs.local_time import parse_stamp
 
@@ -52,6 +53,11 @@ def _with_unit(value: Any) -> Any:
     return value
 
 
+def _sized(value: int | str) -> int | str:
+    parse_size(value)
+    return value
+
+
 def _zone(text: str) -> None:
     try:
         ZoneInfo(text)
@@ -76,6 +82,7 @@ Label = Annotated[str, StringConstraints(pattern=LABEL)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Duration = Annotated[str, BeforeValidator(_with_unit), _text_checked(parse_duration_s)]
+Size = Annotated[int | str, AfterValidator(_sized)]
 Stamp = Annotated[str, _text_checked(_iso)]
 Zone = Annotated[str, _text_checked(_zone)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem, first_of
 
 SHOWN_CHARACTERS = 40
 LEAST, MOST = 1e-9, 1e12
@@ -25,8 +25,10 @@ class Opened:
         return frozenset()
 
     def problem(self, line: int, path: str, value: str, remedy: str) -> None:
-        """Note one thing that is wrong."""
+        """Note one thing that is wrong. Raises InputError when that is enough."""
         self.problems.append(InputProblem(self.file, line, path, value[:SHOWN_CHARACTERS], remedy))
+        if len(self.problems) >= MOST_NOTED:
+            self.done()
 
     def measured(self, line: int, path: str, value: float, shown: str) -> float:
         """`value` if it is a number that can be measured; NaN after noting the problem if not."""
@@ -42,9 +44,9 @@ class Opened:
         return math.nan
 
     def done(self) -> None:
-        """Raise InputError with every problem noted so far, in order of lines, if there is one."""
+        """Raise InputError with the first problems noted so far by line, if there is one."""
         if self.problems:
-            raise InputError(sorted(self.problems))
+            raise InputError(first_of(self.problems))
 
 
 def refused(file: str, remedy: str, line: int = 0) -> InputError:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import InputError, UsageError
-from heteroplan.profiles.readers import READERS, Reader, files, read
+from heteroplan.profiles.readers import READERS, Reader, read
 from heteroplan.profiles.readers.document import Document
 from heteroplan.profiles.readers.reading import Given, Reading
 
@@ -98,17 +98,17 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         read(path, given=Given("G", 1))
 
 
-def test_what_unpacks_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     for name, content in (
         ("m.csv.gz", gzip.compress(OWN * 100)),
-        ("m.npz", packed("z_itl.npy", bytes(2000))),
+        (
+            "m.npz",
+            packed("z_itl.npy", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (20,)}")),
+        ),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match="more than 1,000 bytes"):
-            read(tmp_path / name)
+        with pytest.raises(InputError, match=r"more than 1000 bytes; .* --max-bytes"):
+            read(tmp_path / name, most_bytes=1000)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
