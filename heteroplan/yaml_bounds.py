@@ -8,8 +8,8 @@ MAX_NODES = 500_000
 """Keys, values, lists and mappings of one file."""
 
 
-class TooMuchYamlError(ValueError):
-    """The message says what there is too much of."""
+class RefusedYamlError(ValueError):
+    """The message says what is wrong, and what to do."""
 
     def __init__(self, event: yaml.Event, remedy: str) -> None:
         super().__init__(remedy)
@@ -20,7 +20,7 @@ class TooMuchYamlError(ValueError):
 def bounded_events(
     text: str, loader: type[yaml.SafeLoader], max_depth: int
 ) -> Iterator[yaml.Event]:
-    """The events of `text`. Raises TooMuchYamlError, and what PyYAML raises of a syntax error.
+    """The events of `text`. Raises RefusedYamlError, and what PyYAML raises of a syntax error.
 
     Composing is ten times as slow, takes a kilobyte a node and recurses; this does not.
     """
@@ -30,7 +30,7 @@ def bounded_events(
         depth -= isinstance(event, yaml.CollectionEndEvent)
         nodes += isinstance(event, yaml.NodeEvent)
         if depth > max_depth:
-            raise TooMuchYamlError(event, f"nested deeper than {max_depth} levels; flatten it")
+            raise RefusedYamlError(event, f"nested deeper than {max_depth} levels; flatten it")
         if nodes > 2 * MAX_NODES:
-            raise TooMuchYamlError(event, f"more than {MAX_NODES} fields; use fewer")
+            raise RefusedYamlError(event, f"more than {MAX_NODES} fields; use fewer")
         yield event

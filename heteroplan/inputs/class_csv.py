@@ -48,7 +48,7 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
             remedy = "are not the steps of the demand file; make both files in one run"
             problems.append(InputProblem(file, 0, stamped_rows.FIELD, "", remedy))
     if problems:
-        raise InputError(csv_rows.bounded(problems, file))
+        raise InputError(sorted(problems))
     shapes = [_whole([row.shape for row in step]) for step in steps]
     return replace(series, shapes=tuple(shapes) if stamped else tuple(shapes * len(series.rps)))
 

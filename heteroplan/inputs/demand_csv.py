@@ -66,7 +66,7 @@ def read_demand(
     rows = _rows(text, file, problems)
     starts = [] if zone is None else stamped_rows.moments(rows, file, zone, problems)
     if problems:
-        raise InputError(csv_rows.bounded(problems, file))
+        raise InputError(sorted(problems))
     if zone is None or horizon is None:
         return None
     step_s = stamped_rows.step_of(starts)
@@ -74,7 +74,7 @@ def read_demand(
     if not problems:
         problems.extend(stamped_rows.uncovered(starts, step_s, horizon, file))
     if problems:
-        raise InputError(csv_rows.bounded(problems, file))
+        raise InputError(sorted(problems))
     rps = tuple(row.numbers["rps"] for row in rows)
     shapes = tuple((shape_of(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
     return DemandSeries(int(starts[0].timestamp()), step_s, rps, shapes)

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import islice
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from heteroplan.errors import InputProblem
+from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.schemas import FILES
 from heteroplan.inputs.yaml_source import Document, FieldPath
 
@@ -66,24 +67,30 @@ def _problems(
         (tuple(step for step in detail["loc"] if step not in _NO_STEPS), dict(detail))
         for detail in error.errors(include_url=False)
     ]
+    unknown = (path for path, detail in details if detail["type"] == "extra_forbidden")
     meant = {
         (*path[:-1], near)
-        for path, detail in details
-        if detail["type"] == "extra_forbidden" and (near := _near_key(model, path))
+        for path in islice(unknown, MOST_NOTED)
+        if (near := _near_key(model, path))
     }
-    for path, detail in details:
-        if not _follows(document, path, detail, meant):
-            yield document.problem(path, _remedy(model, path, detail))
+    beside = {path[:-1] for path in meant}
+    found = [each for each in details if not _follows(document, *each, meant, beside)]
+    found.sort(key=lambda each: document.line(each[0]))
+    for path, detail in found[:MOST_NOTED]:
+        yield document.problem(path, _remedy(model, path, detail))
 
 
 def _follows(
-    document: Document, path: FieldPath, detail: dict[str, Any], meant: set[FieldPath]
+    document: Document,
+    path: FieldPath,
+    detail: dict[str, Any],
+    meant: set[FieldPath],
+    beside: set[FieldPath],
 ) -> bool:
     """Whether the key is only absent because it, or one beside it, is misspelt."""
     if detail["type"] == "missing":
         return path in meant
-    beside = any(path[:-1] == other[:-1] for other in meant)
-    return beside and detail["type"] == "value_error" and document.value(path) is None
+    return path[:-1] in beside and detail["type"] == "value_error" and document.value(path) is None
 
 
 def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> str:

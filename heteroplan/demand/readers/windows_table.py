@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from heteroplan.demand.readers.requests import Windows
 from heteroplan.demand.readers.source import SHOWN_CHARACTERS, Source
-from heteroplan.errors import MOST_NOTED, InputError, InputProblem, first_of
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.input_size import CSV_MARKS
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ MOST_RPS = 1e9
 
 
 def refuse(problems: Sequence[InputProblem]) -> NoReturn:
-    """Raise the first of them."""
-    raise InputError(first_of(problems))
+    """Raise them in order of lines."""
+    raise InputError(sorted(problems))
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ def _check_header(table: Table, remedy: str) -> None:
 
 def _read_rows(table: Table, reader: "Reader") -> None:
     width = len(table.header)
-    rows = []
+    columns: list[list[str]] = [[] for _ in table.header]
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
@@ -122,10 +122,9 @@ def _read_rows(table: Table, reader: "Reader") -> None:
             table.problem(reader.line_num, "", ",".join(cells[:SHOWN_CHARACTERS]), remedy)
             continue
         table.lines.append(reader.line_num)
-        rows.append(cells)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in table.header)
-    for name, texts in zip(table.header, columns, strict=True):
-        table.texts[name] = [text.strip() for text in texts]
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell.strip())
+    table.texts.update(zip(table.header, columns, strict=True))
 
 
 def common_step_us(starts_us: "Integers") -> int:

@@ -118,7 +118,7 @@ def yaml_document_of(file: str, text: str) -> Document:
     """Raises InputError where the text is no YAML, or YAML with aliases or doubled keys."""
     import yaml
 
-    from heteroplan.yaml_bounds import TooMuchYamlError, bounded_events
+    from heteroplan.yaml_bounds import RefusedYamlError, bounded_events
 
     class Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         def construct_mapping(
@@ -133,10 +133,9 @@ def yaml_document_of(file: str, text: str) -> Document:
     try:
         for event in bounded_events(text, Plain, MAX_DEPTH):
             if isinstance(event, yaml.AliasEvent):
-                problem, mark = "aliases are not read", event.start_mark
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+                raise RefusedYamlError(event, "aliases are not read")
         return Document(file, yaml.load(text, Plain))
-    except TooMuchYamlError as error:
+    except RefusedYamlError as error:
         raise refused(file, f"is no YAML: {error}", error.line) from None
     except (yaml.YAMLError, *WRONG_TAG, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from heteroplan.errors import MOST_NOTED, InputError, InputProblem, first_of
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 
 SHOWN_CHARACTERS = 40
 LEAST, MOST = 1e-9, 1e12
@@ -44,9 +44,9 @@ class Opened:
         return math.nan
 
     def done(self) -> None:
-        """Raise InputError with the first problems noted so far by line, if there is one."""
+        """Raise InputError with the problems noted so far, in order of lines, if there is one."""
         if self.problems:
-            raise InputError(first_of(self.problems))
+            raise InputError(sorted(self.problems))
 
 
 def refused(file: str, remedy: str, line: int = 0) -> InputError:
