@@ -63,16 +63,18 @@ def whole(stream: IO[bytes], file: str, most_bytes: int) -> bytearray:
     return content
 
 
-def check_values(
-    content: bytes | bytearray, marks: bytes, file: str, most_bytes: int, line: int = 0
-) -> None:
+def values(content: bytes | bytearray, marks: bytes) -> int:
+    """How many values a text holds at most, by its `marks`."""
+    return sum(content.count(mark) for mark in marks)
+
+
+def check_values(content: bytes | bytearray, marks: bytes, file: str, most_bytes: int) -> None:
     """Raise InputError where the values in a text would take more than `most_bytes` as objects.
 
-    Values are counted by `marks`, before any of them is made; the text itself is held twice.
+    They are counted before any of them is made; the text itself is held twice.
     """
-    values = sum(content.count(mark) for mark in marks)
-    if 2 * len(content) + VALUE_BYTES * values > most_bytes:
-        raise too_large(file, "takes in memory", most_bytes, line)
+    if 2 * len(content) + VALUE_BYTES * values(content, marks) > most_bytes:
+        raise too_large(file, "takes in memory", most_bytes)
 
 
 def whole_values(stream: IO[bytes], marks: bytes, file: str, most_bytes: int) -> bytearray:

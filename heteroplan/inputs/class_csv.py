@@ -5,11 +5,11 @@ The classes of the requests that a demand CSV counts: one row a class, or one a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from zoneinfo import ZoneInfo
 
 from heteroplan.demand.shape import StepShape
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
 from heteroplan.inputs.demand_csv import SHAPE, DemandSeries, numbers_of, shape_of
 from heteroplan.inputs.stamped_rows import StampedRow
@@ -38,7 +38,8 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
     steps = [list(group) for _, group in groupby(rows, key=lambda row: row.stamp)]
     if not rows and not problems:
         problems.append(InputProblem(file, 0, "", "", "no rows; write one a class"))
-    problems += [problem for step in steps for problem in _step_problems(step, steps[0], file)]
+    found = (problem for step in steps for problem in _step_problems(step, steps[0], file))
+    problems.extend(islice(found, MOST_NOTED))
     stamped = bool(rows) and rows[0].stamp != ""
     if stamped:
         firsts = [step[0] for step in steps]

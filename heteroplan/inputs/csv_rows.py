@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from itertools import islice
 
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 
@@ -32,7 +33,7 @@ def rows(
     reader = csv.reader(match.group() for match in _LINE.finditer(text))
     try:
         header = [name.strip() for name in next(reader, [])]
-        if found := list(_header_problems(header, file, known, needed(header))):
+        if found := list(islice(_header_problems(header, file, known, needed(header)), MOST_NOTED)):
             problems.extend(found)
             return
         for number, cells in enumerate(reader):

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from heteroplan.demand.shape import StepShape
 from heteroplan.entities.scenario import Horizon
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
 from heteroplan.inputs.stamped_rows import StampedRow
 
@@ -70,7 +71,7 @@ def read_demand(
     if zone is None or horizon is None:
         return None
     step_s = stamped_rows.step_of(starts)
-    problems.extend(stamped_rows.irregular(rows, starts, step_s, file))
+    problems.extend(islice(stamped_rows.irregular(rows, starts, step_s, file), MOST_NOTED))
     if not problems:
         problems.extend(stamped_rows.uncovered(starts, step_s, horizon, file))
     if problems:

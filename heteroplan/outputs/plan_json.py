@@ -15,6 +15,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.input_size import JSON_MARKS, values
 from heteroplan.inputs.plan_ids import content_id, plan_problems
 from heteroplan.outputs.places import leaf_replicas
 from heteroplan.outputs.plan_document import SCHEMA_VERSION, PlanDocument
@@ -25,6 +26,8 @@ _DIGITS = 9
 _NOISE = 1e-9
 """A solver's 0 may be as much less."""
 _MOST_BYTES = 512 * 2**20
+_MOST_VALUES = 16_000_000
+"""Of one plan.json: 2,000 leaves by 96 intervals and 20 pools have 4 million."""
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -279,6 +282,8 @@ def _read_bytes(source: str) -> bytes:
             content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise OSError(f"larger than {_MOST_BYTES // 2**20} MiB; is this a plan.json?")
+    if values(content, JSON_MARKS) > _MOST_VALUES:
+        raise OSError(f"more than {_MOST_VALUES:,} values; is this a plan.json?")
     return content
 
 
