@@ -53,13 +53,14 @@ def too_large(file: str, what: str, most_bytes: int, line: int = 0) -> InputErro
     return InputError([InputProblem(file, line, "", "", remedy)])
 
 
-def whole(stream: IO[bytes], file: str, most_bytes: int) -> bytearray:
-    """All that `stream` holds. Raises InputError where that is more than `most_bytes`."""
+def whole(stream: IO[bytes], file: str, most_bytes: int, copies: int = 1) -> bytearray:
+    """All that `stream` holds. Raises InputError where `copies` of it are above `most_bytes`."""
     content = bytearray()
-    while part := stream.read(min(_PIECE_BYTES, most_bytes + 1 - len(content))):
+    room = most_bytes // copies
+    while part := stream.read(min(_PIECE_BYTES, room + 1 - len(content))):
         content += part
-        if len(content) > most_bytes:
-            raise too_large(file, "holds", most_bytes)
+        if len(content) > room:
+            raise too_large(file, "takes in memory", most_bytes)
     return content
 
 
@@ -79,6 +80,6 @@ def check_values(content: bytes | bytearray, marks: bytes, file: str, most_bytes
 
 def whole_values(stream: IO[bytes], marks: bytes, file: str, most_bytes: int) -> bytearray:
     """All that `stream` holds, a text of values. Raises InputError as `check_values` does."""
-    content = whole(stream, file, most_bytes // 2)
+    content = whole(stream, file, most_bytes, copies=2)
     check_values(content, marks, file, most_bytes)
     return content

@@ -60,7 +60,7 @@ class Endless(io.RawIOBase):
 
 def test_no_more_is_read_than_may_be_held() -> None:
     endless = Endless()
-    with pytest.raises(InputError, match="f: holds more than 1000 bytes"):
+    with pytest.raises(InputError, match="f: takes in memory more than 1000 bytes"):
         whole(endless, "f", 1000)  # type: ignore[arg-type]
     assert endless.taken == 1001
     assert whole(io.BytesIO(b"x" * 1000), "f", 1000) == b"x" * 1000

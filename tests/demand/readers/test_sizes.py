@@ -55,11 +55,11 @@ def refused(path: Path, most_bytes: int = MIB) -> str:
 @pytest.mark.parametrize(
     ("head", "piece", "message"),
     [
-        (ANSWER, b" " * MIB, ": holds more than 512 KiB"),
+        (ANSWER, b" " * MIB, ": takes in memory more than 1 MiB"),
         (ANSWER, b"[]," * 10_000, ": takes in memory more than 1 MiB"),
-        (OWN, b"\n" * MIB, ": holds more than 512 KiB"),
+        (OWN, b"\n" * MIB, ": takes in memory more than 1 MiB"),
         (OWN, b"x,y\n" * 10_000, ": takes in memory more than 1 MiB"),
-        (b"PAR1", bytes(MIB), ": holds more than 1 MiB"),
+        (b"PAR1", bytes(MIB), ": takes in memory more than 1 MiB"),
         (AZURE, b"x" * (MIB // 2), ":2: holds a line of more than 32 KiB"),
         (AZURE + ROW + b'"', b"\n" * (MIB // 2), ":3: holds a line of more than 32 KiB"),
         (MOONCAKE + b"[", b"1," * (MIB // 4), ":2: holds a line of more than 32 KiB"),
