@@ -359,7 +359,13 @@ def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engi
     from heteroplan.profiles.readers import read
     from heteroplan.profiles.readers.reading import Given
 
-    reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
+    try:
+        reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
+    except InputError as error:
+        raise InputError(
+            replace(each, remedy=each.remedy.replace("--max-bytes", "heteroplan fit --max-bytes"))
+            for each in error.problems
+        ) from None
     try:
         return measured_engine(engine, reading, origin)
     except ValueError as error:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import islice
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -12,6 +12,9 @@ from pydantic.fields import FieldInfo
 from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.schemas import FILES
 from heteroplan.inputs.yaml_source import Document, FieldPath
+
+type _Detail = dict[str, Any]
+"""What pydantic says of one error."""
 
 _SIGNS = {
     "plan": {"schema_version", "pools"},
@@ -64,7 +67,7 @@ def _problems(
     document: Document, model: type[BaseModel], error: ValidationError
 ) -> Iterator[InputProblem]:
     details = [
-        (tuple(step for step in detail["loc"] if step not in _NO_STEPS), dict(detail))
+        (tuple(step for step in detail["loc"] if step not in _NO_STEPS), cast(_Detail, detail))
         for detail in error.errors(include_url=False)
     ]
     unknown = (path for path, detail in details if detail["type"] == "extra_forbidden")
@@ -83,7 +86,7 @@ def _problems(
 def _follows(
     document: Document,
     path: FieldPath,
-    detail: dict[str, Any],
+    detail: _Detail,
     meant: set[FieldPath],
     beside: set[FieldPath],
 ) -> bool:
@@ -93,7 +96,7 @@ def _follows(
     return path[:-1] in beside and detail["type"] == "value_error" and document.value(path) is None
 
 
-def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> str:
+def _remedy(model: type[BaseModel], path: FieldPath, detail: _Detail) -> str:
     kind, context = str(detail["type"]), detail.get("ctx", {})
     field = _field(model, path)
     about = f" ({field.description.rstrip('.')})" if field and field.description else ""

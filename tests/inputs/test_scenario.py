@@ -1,3 +1,4 @@
+import gzip
 import io
 import subprocess
 import sys
@@ -173,6 +174,16 @@ def test_problems_of_measurements_come_with_the_others(files: ScenarioFiles) -> 
         "H100-SXM-80GB x4; there are X x4 decode"
     )
     assert found[1] == "profile.yaml: engines[1].measurements: absent.csv: no such file"
+
+
+def test_measurements_that_unpack_to_too_much_are_for_fit(files: ScenarioFiles) -> None:
+    """160 MiB of blanks in 160 kB."""
+    (files.folder / "m.csv").write_bytes(gzip.compress(b" " * (160 << 20), 1))
+    files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, measurements="m.csv")
+    assert files.problems() == [
+        "m.csv: takes in memory more than 128 MiB; split it, or allow more with heteroplan fit "
+        "--max-bytes"
+    ]
 
 
 def test_the_count_of_further_problems_comes_last(files: ScenarioFiles) -> None:
