@@ -48,7 +48,7 @@ class InputProblem:
 
 MOST_SHOWN = 20
 """Problems of one file that are told."""
-MOST_NOTED = 200
+MOST_NOTED = 100
 """Problems of one file after which no others are looked for."""
 
 

@@ -22,7 +22,7 @@ def test_the_first_problems_of_each_file_are_told_and_the_others_counted() -> No
 
 
 def test_the_count_is_a_least_one_where_reading_stops() -> None:
-    assert told(MOST_NOTED)[-1] == "a:200: and at least 180 more problems, the last one here"
+    assert told(MOST_NOTED)[-1] == "a:100: and at least 80 more problems, the last one here"
 
 
 def test_problems_that_were_told_are_told_again_as_they_were() -> None:

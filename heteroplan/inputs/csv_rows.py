@@ -10,7 +10,7 @@ from itertools import islice
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-MAX_ROWS = 2_000_000
+MAX_ROWS = 1_200_000
 """Of one file: a placement.csv of a day of 20,000 GPUs has a million."""
 _SHOWN = 200
 """Characters of a row."""

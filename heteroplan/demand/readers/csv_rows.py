@@ -13,6 +13,8 @@ from heteroplan.demand.readers.source import SEEN_BYTES, Source
 from heteroplan.errors import InputError, InputProblem
 
 TOO_WIDE = "has more fields than the header"
+MOST_EMPTY_ROWS = 2_000_000
+"""Of commas alone; spreadsheets write a million of them."""
 CHUNK_BYTES = 1 << 20
 """Parsed by one thread at a time."""
 
@@ -34,6 +36,7 @@ class _Table:
         import pyarrow as pa
 
         self.header: tuple[str, ...] = ()
+        self._empty_rows = 0
         self._source = source
         self._wanted = wanted
         moments = [pa.timestamp("ns"), pa.timestamp("ns", "UTC")]
@@ -109,6 +112,11 @@ class _Table:
                 lines.append(line)
                 for name, place in places.items():
                     texts[name].append(row[place] if place < len(row) else "")
+            else:
+                self._empty_rows += 1
+        if self._empty_rows > MOST_EMPTY_ROWS:
+            remedy = f"holds more than {MOST_EMPTY_ROWS:,} empty rows; remove them"
+            raise InputError([self._source.problem(records[-1][0], "", "", remedy)])
         columns = {name: _texts(values, pa) for name, values in texts.items()}
         return Rows(columns, lines, problems=tuple(problems))
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heteroplan.demand.readers import lines, opened
+from heteroplan.demand.readers import csv_rows, lines, opened
 from heteroplan.demand.steps import TraceOptions, read_steps
 from heteroplan.errors import InputError
 from heteroplan.input_size import MOST_PACKING
@@ -110,6 +110,16 @@ def test_a_header_of_too_many_columns(tmp_path: Path) -> None:
     path = written(tmp_path, AZURE.strip() + b",x" * 50_000 + b"\n" + ROW)
     with pytest.raises(InputError, match=":1: has a header longer than 64 KiB"):
         rows_of(path, "azure")
+
+
+def test_rows_of_commas_alone_are_passed_over_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_rows, "MOST_EMPTY_ROWS", 100)
+    assert len(rows_of(written(tmp_path, AZURE + ROW + b",,\n" * 100))) == 1
+    path = written(tmp_path, AZURE + ROW + b",,\n" * 101)
+    with pytest.raises(InputError, match=":103: holds more than 100 empty rows; remove them"):
+        rows_of(path)
 
 
 def test_a_row_group_is_held_at_a_time(tmp_path: Path) -> None:
