@@ -162,6 +162,7 @@ def fit(
 
 def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitResult:
     """Fits of what was read, each reading with the name of its file."""
+    from heteroplan.profiles.readers.opened import listed
     from heteroplan.profiles.report import fit_all
 
     report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
@@ -169,7 +170,7 @@ def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitRe
     if not report.fitted:
         measured = {f"{gpu} x{gpus}" for _, each in readings for gpu, gpus, _ in each.engines}
         left_out = f" ({'; '.join(notes)})" if notes else ""
-        nothing = f"nothing to fit; measured are {', '.join(sorted(measured)) or 'none'}{left_out}"
+        nothing = f"nothing to fit; measured are {listed(measured)}{left_out}"
         files = ", ".join(file for file, _ in readings)
         reasons = report.skipped or (nothing,)
         raise InputError(InputProblem(files, 0, "", "", why) for why in reasons)

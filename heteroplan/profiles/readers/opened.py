@@ -1,11 +1,14 @@
 """A measurement file opened, and what is wrong with it, gathered."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 
 SHOWN_CHARACTERS = 40
+SHOWN_NAMES = 20
+"""Of models or engines, in a message."""
 LEAST, MOST = 1e-9, 1e12
 """No latency, length, batch or rate that was measured lies outside."""
 
@@ -47,6 +50,13 @@ class Opened:
         """Raise InputError with the problems noted so far, in order of lines, if there is one."""
         if self.problems:
             raise InputError(sorted(self.problems))
+
+
+def listed(names: Collection[str]) -> str:
+    """The first names in order, and how many more; `none` of none."""
+    more = len(names) - SHOWN_NAMES
+    shown = ", ".join(sorted(names)[:SHOWN_NAMES]) or "none"
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def refused(file: str, remedy: str, line: int = 0) -> InputError:

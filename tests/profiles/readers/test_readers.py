@@ -128,6 +128,16 @@ def test_arrays_are_measured_by_their_headers(tmp_path: Path) -> None:
         read(path, "dynamo", Given("G", 1), 70_000)
 
 
+def test_a_message_lists_some_models(tmp_path: Path) -> None:
+    names = (
+        "model,hardware,tensor_parallel,prompt_size,batch_size,token_size,prompt_time,token_time"
+    )
+    rows = [f"m{i:03},h100-80gb,1,1,1,1,1,1" for i in range(100)]
+    (tmp_path / "m.csv").write_text("\n".join([names, *rows]))
+    with pytest.raises(InputError, match=r"holds m000, m001, .* m019 and 80 more; name one"):
+        read(tmp_path / "m.csv")
+
+
 def test_an_endless_device_is_refused() -> None:
     with pytest.raises(InputError, match="/dev/zero: takes in memory more than 10 KiB"):
         read(Path("/dev/zero"), most_bytes=10 * 1024)
