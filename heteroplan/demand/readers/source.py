@@ -51,7 +51,8 @@ class Source:
         if self.path is not None and not self.packed:
             return str(self.path)
         if self._whole is None:
-            self._whole = pa.py_buffer(input_size.whole(self.stream, self.file, self.most_bytes))
+            whole = input_size.whole(self.stream, self.file, self.most_bytes, copies=2)
+            self._whole = pa.py_buffer(whole)
         return pa.BufferReader(self._whole)
 
     def values(self, marks: bytes) -> bytearray:

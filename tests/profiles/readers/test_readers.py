@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import MOST_SHOWN, InputError, UsageError
-from heteroplan.profiles.readers import READERS, Reader, read
+from heteroplan.profiles.readers import READERS, Reader, read, splitwise
 from heteroplan.profiles.readers.document import Document
 from heteroplan.profiles.readers.reading import Given, Reading
 
@@ -129,9 +129,7 @@ def test_arrays_are_measured_by_their_headers(tmp_path: Path) -> None:
 
 
 def test_a_message_lists_some_models(tmp_path: Path) -> None:
-    names = (
-        "model,hardware,tensor_parallel,prompt_size,batch_size,token_size,prompt_time,token_time"
-    )
+    names = ",".join(splitwise.COLUMNS)
     rows = [f"m{i:03},h100-80gb,1,1,1,1,1,1" for i in range(100)]
     (tmp_path / "m.csv").write_text("\n".join([names, *rows]))
     with pytest.raises(InputError, match=r"holds m000, m001, .* m019 and 80 more; name one"):
