@@ -238,3 +238,13 @@ def test_any_text_is_a_series_or_an_input_error(rows: list[list[str]], junk: str
         text = header + "\n".join(",".join(row) for row in rows) + junk
         with suppress(InputError):
             read_demand(text, "d.csv", UTC, over)
+
+
+@pytest.mark.parametrize("row", ["2026-11-23T00:00,x", "2026-11-23T00:00,1", "x"])
+def test_after_some_problems_a_file_is_not_read_on(row: str) -> None:
+    """Of numbers, of stamps and of the form of rows."""
+    found = problems("interval_start,rps\n" + f"{row}\n" * 1000)
+    assert len(found) == 21
+    place, _, remedy = found[-1].partition(": ")
+    assert remedy == "and at least 80 more problems, the last one here"
+    assert int(place.removeprefix("d.csv:")) < 110, "of a thousand"
