@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.workload import SourceKind
 from heteroplan.errors import InputError
-from heteroplan.inputs import load
+from heteroplan.inputs import load, scenario
 from tests.realdata import DATA, needs_data
 from tests.scenario_files import ScenarioFiles, engine
 
@@ -239,3 +239,15 @@ def test_scale_scenarios_load(name: str, workloads: int) -> None:
     loaded = load(str(DATA / "scale" / name))
     assert len(loaded.scenario.workloads) == workloads
     assert all(candidate.usable for candidate in loaded.candidates)
+
+
+def test_after_many_problems_no_other_workload_is_looked_at(
+    files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each lacks its profile and its demand: five have ten problems."""
+    monkeypatch.setattr(scenario, "ENOUGH", 10)
+    files.scenario["workloads"] = [
+        files.workload | {"name": f"w{i}", "profile": f"p{i}.yaml", "demand": f"d{i}.csv"}
+        for i in range(50)
+    ]
+    assert len(files.problems()) == 10
