@@ -49,6 +49,12 @@ class InputProblem:
         return visible(": ".join(part for part in parts if part))
 
 
+MOST_SHOWN = 20
+"""Problems of one file that are told."""
+MOST_NOTED = 100
+"""Problems of one file after which no others are looked for."""
+
+
 class HeteroplanError(Exception):
     """A mistake the user can mend. As text it is one line, or one a problem."""
 
@@ -63,14 +69,28 @@ class UsageError(HeteroplanError):
 
 
 class InputError(HeteroplanError):
-    """Every problem found in the input files."""
+    """Every problem found in the input files; of each file the first, and how many more."""
 
     def __init__(self, problems: Iterable[InputProblem]) -> None:
-        self.problems = tuple(dict.fromkeys(problems))
+        by_file: dict[str, list[InputProblem]] = {}
+        for problem in dict.fromkeys(problems):
+            by_file.setdefault(problem.file, []).append(problem)
+        self.problems = tuple(each for found in by_file.values() for each in _first_of(found))
         super().__init__(self.problems)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def _first_of(problems: list[InputProblem]) -> list[InputProblem]:
+    """The first `MOST_SHOWN` of one file and how many more, where that is not one line as well."""
+    more = len(problems) - MOST_SHOWN
+    if more <= 1:
+        return problems
+    count = f"at least {MOST_NOTED - MOST_SHOWN}" if len(problems) >= MOST_NOTED else str(more)
+    last = problems[-1]
+    remedy = f"and {count} more problems, the last one here"
+    return [*problems[:MOST_SHOWN], InputProblem(last.file, last.line, "", "", remedy)]
 
 
 class NoPlanError(HeteroplanError):

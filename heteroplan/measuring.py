@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.workload import Engine, Profile, Role
 from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.input_size import MOST_BYTES, MOST_MEASURED_BYTES
 
 if TYPE_CHECKING:
     from heteroplan.demand.backtest import Backtest
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from heteroplan.profiles.readers.reading import Given, Reading
     from heteroplan.profiles.replica import Asked
     from heteroplan.profiles.report import Wanted
+
+
+NOT_WRITTEN = "profile (not written)"
+"""How problems call a profile that scenarios would refuse."""
+MOST_TOKENS = 1e9
+"""Of a request, in or out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,12 @@ def demand(
     max_class_error: float = 0.03,
     backtest: bool = False,
     held_back_days: int | None = None,
+    max_bytes: int = MOST_BYTES,
 ) -> DemandResult:
     """The demand that `traces` (paths, globs, `-`) let expect; see `demand.curve`.
 
-    `columns` are our names -> theirs, `events` is the path of a YAML file of calendar overrides.
+    `columns` are our names -> theirs, `events` is the path of a YAML file of calendar overrides;
+    at most `max_bytes` of a file are held at a time.
     Raises InputError for files and UsageError for options that do not fit.
     """
     from heteroplan.demand.backtest import backtested
@@ -85,6 +94,7 @@ def demand(
         columns=columns or {},
         start=None if start is None else _moment(start, zone),
         cache_tokens=prefix_cache_tokens,
+        max_bytes=max_bytes,
     )
     found = past(traces, trace, options.events)
     curve = planned(found, options)
@@ -118,11 +128,13 @@ def fit(
     given: "Given | None" = None,
     within: "Within | None" = None,
     shape: tuple[float, float] | None = None,
+    max_bytes: int = MOST_MEASURED_BYTES,
 ) -> FitResult:
     """Coefficients, errors and ranges of every engine measured in `files`.
 
     `given` is what the files do not say, and keeps its GPU type and size where they do; `shape` is
-    the input and output tokens of requests, for files that state capacities. Raises InputError
+    the input and output tokens of requests, for files that state capacities; at most `max_bytes`
+    of a file are held. Raises InputError
     where nothing can be fitted and for every problem of the files, UsageError where something is to
     be given.
     """
@@ -131,12 +143,14 @@ def fit(
     from heteroplan.profiles.readers.reading import Given
     from heteroplan.profiles.report import Wanted
 
+    if shape is not None and not all(1.0 <= tokens <= MOST_TOKENS for tokens in shape):
+        raise UsageError(f"--isl and --osl must be between 1 and {MOST_TOKENS:g} tokens")
     given = given or Given()
     readings: list[tuple[str, Reading]] = []
     problems: list[InputProblem] = []
     for file in files:
         try:
-            readings.append((file, read(Path(file), format, given)))
+            readings.append((file, read(Path(file), format, given, max_bytes)))
         except InputError as error:
             problems += error.problems
     if not problems:
@@ -148,6 +162,7 @@ def fit(
 
 def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitResult:
     """Fits of what was read, each reading with the name of its file."""
+    from heteroplan.profiles.readers.opened import listed
     from heteroplan.profiles.report import fit_all
 
     report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
@@ -155,7 +170,7 @@ def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitRe
     if not report.fitted:
         measured = {f"{gpu} x{gpus}" for _, each in readings for gpu, gpus, _ in each.engines}
         left_out = f" ({'; '.join(notes)})" if notes else ""
-        nothing = f"nothing to fit; measured are {', '.join(sorted(measured)) or 'none'}{left_out}"
+        nothing = f"nothing to fit; measured are {listed(measured)}{left_out}"
         files = ", ".join(file for file, _ in readings)
         reasons = report.skipped or (nothing,)
         raise InputError(InputProblem(files, 0, "", "", why) for why in reasons)
@@ -221,16 +236,27 @@ def profile(
     startup_s: float = 0.0,
     drain_s: float = 0.0,
 ) -> str:
-    """profile.yaml of what `fit` found; see `profiles.profile_file.profile_yaml`."""
+    """profile.yaml of what `fit` found; see `profiles.profile_file.profile_yaml`.
+
+    Raises InputError where scenarios would refuse the file.
+    """
+    from heteroplan.inputs.schema_problems import checked
+    from heteroplan.inputs.schemas.profile import ProfileFile
+    from heteroplan.inputs.yaml_source import parse_document
     from heteroplan.profiles.profile_file import profile_yaml
 
-    return profile_yaml(
+    text = profile_yaml(
         model,
         [each.engine for each in fitted],
         kv_bytes_per_token=kv_bytes_per_token,
         startup_s=startup_s,
         drain_s=drain_s,
     )
+    document, problems = parse_document(text, NOT_WRITTEN)
+    checked(document, ProfileFile, problems)
+    if problems:
+        raise InputError(problems)
+    return text
 
 
 def ready_profiles(model: str | None = None, gpu: str | None = None) -> tuple[Profile, ...]:

@@ -170,6 +170,7 @@ def fit(
             help=f"Draw the fits; by default when there are at most {PLOTTED}.",
         ),
     ] = None,
+    max_bytes: options.MaxBytes = options.MEASURED_HELD,
 ) -> None:
     """Measurements to a profile, with its error."""
     from heteroplan import pipeline
@@ -190,7 +191,12 @@ def fit(
         raise UsageError("name a file of measurements, or model them with --from aic")
     if source is None:
         result = pipeline.fit(
-            measurements or (), format=format, given=given, within=within, shape=shape
+            measurements or (),
+            format=format,
+            given=given,
+            within=within,
+            shape=shape,
+            max_bytes=max_bytes,
         )
     else:
         result = _modelled(source, measurements or (), given, within)

@@ -161,6 +161,7 @@ def demand(
     as_json: Annotated[
         bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
     ] = False,
+    max_bytes: options.MaxBytes = options.HELD,
 ) -> None:
     """Traces to a demand curve."""
     from heteroplan import pipeline
@@ -188,6 +189,7 @@ def demand(
         max_class_error=max_class_error,
         backtest=backtest,
         held_back_days=holdback,
+        max_bytes=max_bytes,
     )
     texts = {name: _text(result, name) for name in names}
     if classes is not None:

@@ -13,6 +13,7 @@ import typer
 
 from heteroplan.entities.workload import RequestClass, Slo, Span
 from heteroplan.errors import UsageError
+from heteroplan.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.text import number, percent, plain_share
 
 if TYPE_CHECKING:
@@ -255,6 +256,14 @@ def duration_s(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is {error}") from error
 
 
+def byte_size(text: str) -> int:
+    """`2GiB` or `2000000000`."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from error
+
+
 def moment(text: str) -> datetime:
     """ISO 8601, with or without an offset."""
     try:
@@ -298,6 +307,17 @@ Overrides = Annotated[
 ]
 Interval = Annotated[
     str | None, typer.Option("--interval", metavar="DURATION", help="Planning step, such as 15min.")
+]
+HELD, MEASURED_HELD = size(MOST_BYTES), size(MOST_MEASURED_BYTES)
+"""Defaults of `--max-bytes`."""
+MaxBytes = Annotated[
+    Any,
+    typer.Option(
+        "--max-bytes",
+        parser=byte_size,
+        metavar="BYTES",
+        help="Held of a file at a time, such as 2GiB; a line takes a 32nd of that at most.",
+    ),
 ]
 TimeLimit = Annotated[
     Any,

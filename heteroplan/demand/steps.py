@@ -5,7 +5,7 @@ played, but not with its rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from heteroplan.demand.readers import Asked, Reader, Source, expanded, opened, r
 from heteroplan.demand.readers.ahead import ahead
 from heteroplan.demand.spans import Spans
 from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.input_size import MOST_BYTES
 
 if TYPE_CHECKING:
     from heteroplan.demand.prefix_cache import PrefixCache
@@ -54,6 +55,8 @@ class TraceOptions:
     dates."""
     cache_tokens: int | None = None
     """Size of a prefix cache, where the trace tells blocks and not what was cached."""
+    max_bytes: int = MOST_BYTES
+    """Held of a file at a time; see `input_size`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,16 @@ class _Trace:
     def steps(self) -> Steps:
         """Of the first file's format, which all others share."""
         with ExitStack() as stack:
-            first = stack.enter_context(opened(self._files[0]))
+            first = stack.enter_context(self._opened(self._files[0]))
             reader = self._reader(first)
             clock = Clock(reader.dated, self._options.start, self._asked.notes)
             if reader.windows is not None:
-                others = [stack.enter_context(opened(path)) for path in self._files[1:]]
+                others = [stack.enter_context(self._opened(path)) for path in self._files[1:]]
                 return self._of_windows(reader.windows([first, *others], self._asked), clock)
             return self._of_requests(ahead(self._chunks(first, reader)), clock)
+
+    def _opened(self, path: str) -> AbstractContextManager[Source]:
+        return opened(path, self._options.max_bytes)
 
     def _reader(self, source: Source) -> Reader:
         return reader_of(source, self._options.format, self._options.columns)
@@ -113,7 +119,7 @@ class _Trace:
         for requests in reader.requests(first, self._asked):
             yield 0, requests
         for number, path in enumerate(self._files[1:], start=1):
-            with opened(path) as source:
+            with self._opened(path) as source:
                 if self._reader(source) is not reader:
                     raise UsageError("the traces are of different formats; make a curve of each")
                 for requests in reader.requests(source, self._asked):

@@ -27,6 +27,10 @@ class SourceKind(StrEnum):
     GIVEN = "given"
 
 
+MAX_ORIGIN = 1000
+"""Characters that say where figures come from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an engine's figures come from."""

@@ -5,11 +5,11 @@ The classes of the requests that a demand CSV counts: one row a class, or one a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from zoneinfo import ZoneInfo
 
 from heteroplan.demand.shape import StepShape
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
 from heteroplan.inputs.demand_csv import SHAPE, DemandSeries, numbers_of, shape_of
 from heteroplan.inputs.stamped_rows import StampedRow
@@ -39,7 +39,8 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
     steps = [list(group) for _, group in groupby(rows, key=lambda row: row.stamp)]
     if not rows and not problems:
         problems.append(InputProblem(file, 0, "", "", "no rows; write one a class"))
-    problems += [problem for step in steps for problem in _step_problems(step, steps[0], file)]
+    found = (problem for step in steps for problem in _step_problems(step, steps[0], file))
+    problems.extend(islice(found, MOST_NOTED))
     stamped = bool(rows) and rows[0].stamp != ""
     if stamped:
         firsts = [step[0] for step in steps]
@@ -49,7 +50,7 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
             remedy = "are not the steps of the demand file; make both files in one run"
             problems.append(InputProblem(file, 0, stamped_rows.FIELD, "", remedy))
     if problems:
-        raise InputError(csv_rows.bounded(problems, file))
+        raise InputError(sorted(problems))
     shapes = [_whole([row.shape for row in step]) for step in steps]
     return replace(series, shapes=tuple(shapes) if stamped else tuple(shapes * len(series.rps)))
 

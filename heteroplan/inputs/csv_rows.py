@@ -5,11 +5,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from itertools import islice
 
-from heteroplan.errors import InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_MAX_PROBLEMS = 20
+MAX_ROWS = 1_200_000
+"""Of one file: a placement.csv of a day of 20,000 GPUs has a million."""
+_SHOWN = 200
+"""Characters of a row."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|[\r\n])|[^\r\n]+")
 
 
@@ -23,34 +27,33 @@ def rows(
     """Line and cells by column of each row that is not blank.
 
     Columns are `known` ones; `needed` gives those that a header lacks at its peril. Nothing is
-    yielded under a header that has problems.
+    yielded under a header that has problems. Raises InputError where there are enough `problems`,
+    the caller's among them.
     """
     reader = csv.reader(match.group() for match in _LINE.finditer(text))
     try:
         header = [name.strip() for name in next(reader, [])]
-        if found := list(_header_problems(header, file, known, needed(header))):
+        if found := list(islice(_header_problems(header, file, known, needed(header)), MOST_NOTED)):
             problems.extend(found)
             return
-        for cells in reader:
+        for number, cells in enumerate(reader):
+            if len(problems) >= MOST_NOTED:
+                raise InputError(sorted(problems))
+            if number >= MAX_ROWS:
+                remedy = f"more than {MAX_ROWS:,} rows; split or shorten it"
+                problems.append(InputProblem(file, reader.line_num, "", "", remedy))
+                return
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
                 remedy = f"{len(cells)} cells; the header has {len(header)} columns"
-                problems.append(InputProblem(file, reader.line_num, "", ",".join(cells), remedy))
+                problems.append(
+                    InputProblem(file, reader.line_num, "", ",".join(cells)[:_SHOWN], remedy)
+                )
                 continue
             yield reader.line_num, dict(zip(header, cells, strict=True))
     except csv.Error as error:
         problems.append(InputProblem(file, reader.line_num, "", "", f"not CSV: {error}"))
-
-
-def bounded(problems: Sequence[InputProblem], file: str) -> list[InputProblem]:
-    """The first 20 problems by line, and how many more there are."""
-    ordered = sorted(problems)
-    kept = ordered[:_MAX_PROBLEMS]
-    if more := len(ordered) - len(kept):
-        remedy = f"and {more} more problems, the last one here"
-        kept.append(InputProblem(file, ordered[-1].line, "", "", remedy))
-    return kept
 
 
 def _header_problems(

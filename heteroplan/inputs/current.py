@@ -13,7 +13,7 @@ from heteroplan.entities.network import Leaf
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Horizon, Running, Scenario
 from heteroplan.entities.workload import Engine
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import csv_rows
 from heteroplan.inputs.fleet_checks import unknown
 from heteroplan.inputs.local_time import localized
@@ -66,9 +66,13 @@ def read_current(
         replicas[row["workload"], row["engine"], row["replica_id"]].append(row)
     problems += placement_problems(plans - {""}, file, folder)
     checking = _Checking(file, scenario, problems)
-    running = [checking.running(rows) for rows in replicas.values()]
+    running = []
+    for rows in replicas.values():
+        running.append(checking.running(rows))
+        if len(problems) >= MOST_NOTED:
+            break
     if problems:
-        raise InputError(csv_rows.bounded(list(dict.fromkeys(problems)), file))
+        raise InputError(sorted(problems))
     return tuple(each for each in running if each is not None)
 
 

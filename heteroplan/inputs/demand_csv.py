@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from heteroplan.demand.shape import StepShape
 from heteroplan.entities.scenario import Horizon
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import csv_rows, stamped_rows
 from heteroplan.inputs.stamped_rows import StampedRow
 from heteroplan.text import number
@@ -66,15 +67,15 @@ def read_demand(
     rows = _rows(text, file, problems)
     starts = [] if zone is None else stamped_rows.moments(rows, file, zone, problems)
     if problems:
-        raise InputError(csv_rows.bounded(problems, file))
+        raise InputError(sorted(problems))
     if zone is None or horizon is None:
         return None
     step_s = stamped_rows.step_of(starts)
-    problems.extend(stamped_rows.irregular(rows, starts, step_s, file))
+    problems.extend(islice(stamped_rows.irregular(rows, starts, step_s, file), MOST_NOTED))
     if not problems:
         problems.extend(stamped_rows.uncovered(starts, step_s, horizon, file))
     if problems:
-        raise InputError(csv_rows.bounded(problems, file))
+        raise InputError(sorted(problems))
     rps = tuple(row.numbers["rps"] for row in rows)
     shapes = tuple((shape_of(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
     return DemandSeries(int(starts[0].timestamp()), step_s, rps, shapes)

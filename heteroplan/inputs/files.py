@@ -1,5 +1,6 @@
 """Input files as bytes: each read once, bounded, named as the user knows it, and hashed."""
 
+import errno
 import hashlib
 import os
 import sys
@@ -60,13 +61,13 @@ class Files:
     def mark(self, path: Path) -> None:
         """Count a file in that something else reads, however large: its hash stands for it.
 
-        Raises UnreadableError.
+        Raises UnreadableError, also for what is no file: a pipe can be read once, a device for
+        ever.
         """
         name = shown(path)
         if name not in self._contents:
             try:
-                with path.open("rb") as file:
-                    self._contents[name] = hashlib.file_digest(file, "sha256").digest()
+                self._contents[name] = _digest(path)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "not a path"
                 raise UnreadableError(f"cannot be read: {reason}") from None
@@ -78,6 +79,14 @@ class Files:
         for part in (*contents, *(text.encode(errors="replace") for text in overrides)):
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.hexdigest()
+
+
+def _digest(path: Path) -> bytes:
+    """Raises OSError and ValueError."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "a device or a pipe; name a file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _content(path: Path, max_bytes: int) -> bytes:

@@ -1,13 +1,14 @@
 """Rules across the fields of a fleet file, one function a rule."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from re import fullmatch
 from zoneinfo import ZoneInfo
 
-from heteroplan.errors import InputProblem
+from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.build import gpu_types, leaves
 from heteroplan.inputs.local_time import localized
 from heteroplan.inputs.schemas.base import LABEL
@@ -29,8 +30,8 @@ class FleetCase:
 
 
 def fleet_problems(case: FleetCase) -> list[InputProblem]:
-    """What every rule finds."""
-    return [problem for rule in RULES for problem in rule(case)]
+    """What every rule finds, as far as it is looked for."""
+    return [problem for rule in RULES for problem in islice(rule(case), MOST_NOTED)]
 
 
 def check_gpu_types_known(case: FleetCase) -> Iterator[InputProblem]:
@@ -124,17 +125,19 @@ def check_outage_counts(case: FleetCase) -> Iterator[InputProblem]:
     """At no moment are more nodes away than there are (looked at where an outage starts)."""
     nodes = {leaf.name: leaf.nodes for leaf in leaves(case.spec)}
     spans = [_span(case, i) for i in range(len(case.spec.unavailable))]
+    alike = defaultdict(list)
+    for outage, span in zip(case.spec.unavailable, spans, strict=True):
+        if span is not None:
+            alike[outage.leaf, outage.node_type].append((outage.nodes, span))
     for i, outage in enumerate(case.spec.unavailable):
         there = nodes.get(outage.leaf, {}).get(outage.node_type)
         begin = spans[i]
         if there is None or begin is None:
             continue
         away = sum(
-            other.nodes
-            for other, span in zip(case.spec.unavailable, spans, strict=True)
-            if (other.leaf, other.node_type) == (outage.leaf, outage.node_type)
-            and span is not None
-            and span[0] <= begin[0] < span[1]
+            others
+            for others, span in alike[outage.leaf, outage.node_type]
+            if span[0] <= begin[0] < span[1]
         )
         if away > there:
             together = "" if away == outage.nodes else f" ({away} with overlapping entries)"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Profile
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import build, checks, current, topology_checks
 from heteroplan.inputs.align import aligned
 from heteroplan.inputs.class_csv import with_classes
@@ -35,6 +36,9 @@ from heteroplan.inputs.trace_demand import trace_demand
 from heteroplan.inputs.workload_case import WorkloadCase
 from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
 from heteroplan.profiles.capacity import candidates
+
+ENOUGH = 10 * MOST_NOTED
+"""Problems of all files after which no other workload is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +177,11 @@ class _Loading:
         specs = {path: _fitting(WorkloadSpec, self._document.value(path)) for path in paths}
         fitting = [(path, spec) for path, spec in specs.items() if spec is not None]
         self._problems += checks.check_workload_names_unique(self._document, fitting)
-        self._problems += topology_checks.check_anti_affinity(self._document, fitting)
+        unlike = topology_checks.check_anti_affinity(self._document, fitting)
+        self._problems += islice(unlike, MOST_NOTED)
         for path, spec in specs.items():
+            if len(self._problems) >= ENOUGH:
+                return
             yield self._case(path, spec, zone, horizon, fleet)
 
     def _case(
@@ -359,7 +366,13 @@ def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engi
     from heteroplan.profiles.readers import read
     from heteroplan.profiles.readers.reading import Given
 
-    reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
+    try:
+        reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
+    except InputError as error:
+        raise InputError(
+            replace(each, remedy=each.remedy.replace("--max-bytes", "heteroplan fit --max-bytes"))
+            for each in error.problems
+        ) from None
     try:
         return measured_engine(engine, reading, origin)
     except ValueError as error:

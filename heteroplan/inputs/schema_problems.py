@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Annotated, Any, get_args, get_origin
+from itertools import islice
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from heteroplan.errors import InputProblem
+from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.schemas import FILES
 from heteroplan.inputs.yaml_source import Document, FieldPath
 from heteroplan.text import percent, wrong_name
+
+type _Detail = dict[str, Any]
+"""What pydantic says of one error."""
 
 _SIGNS = {
     "plan": {"schema_version", "pools"},
@@ -65,30 +69,36 @@ def schema_problems(
 ) -> Iterator[InputProblem]:
     """Each error of `document` against `model`, at its field."""
     details = [
-        (tuple(step for step in detail["loc"] if step not in _NO_STEPS), dict(detail))
+        (tuple(step for step in detail["loc"] if step not in _NO_STEPS), cast(_Detail, detail))
         for detail in error.errors(include_url=False)
     ]
+    unknown = (path for path, detail in details if detail["type"] == "extra_forbidden")
     meant = {
         (*path[:-1], near)
-        for path, detail in details
-        if detail["type"] == "extra_forbidden" and (near := _near_key(model, path))
+        for path in islice(unknown, MOST_NOTED)
+        if (near := _near_key(model, path))
     }
-    for path, detail in details:
-        if not _follows(document, path, detail, meant):
-            yield document.problem(path, _remedy(model, path, detail))
+    beside = {path[:-1] for path in meant}
+    found = [each for each in details if not _follows(document, *each, meant, beside)]
+    found.sort(key=lambda each: document.line(each[0]))
+    for path, detail in found[:MOST_NOTED]:
+        yield document.problem(path, _remedy(model, path, detail))
 
 
 def _follows(
-    document: Document, path: FieldPath, detail: dict[str, Any], meant: set[FieldPath]
+    document: Document,
+    path: FieldPath,
+    detail: _Detail,
+    meant: set[FieldPath],
+    beside: set[FieldPath],
 ) -> bool:
     """Whether the key is only absent because it, or one beside it, is misspelt."""
     if detail["type"] == "missing":
         return path in meant
-    beside = any(path[:-1] == other[:-1] for other in meant)
-    return beside and detail["type"] == "value_error" and document.value(path) is None
+    return path[:-1] in beside and detail["type"] == "value_error" and document.value(path) is None
 
 
-def _remedy(model: type[BaseModel], path: FieldPath, detail: dict[str, Any]) -> str:
+def _remedy(model: type[BaseModel], path: FieldPath, detail: _Detail) -> str:
     kind, context = str(detail["type"]), detail.get("ctx", {})
     field = _field(model, path)
     about = f" ({field.description.rstrip('.')})" if field and field.description else ""

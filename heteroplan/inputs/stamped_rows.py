@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
-from heteroplan.errors import InputProblem
+from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.local_time import SkippedTimeError, localized
 
 FIELD = "interval_start"
@@ -27,10 +27,13 @@ def moments(
 ) -> list[datetime]:
     """Moment of each row; rows without one, or not after the row before, are problems.
 
-    In UTC, because Python compares two moments of one zone by their wall clocks.
+    None are looked at after enough problems. In UTC, because Python compares two moments of one
+    zone by their wall clocks.
     """
     found: list[datetime] = []
     for row in rows:
+        if len(problems) >= MOST_NOTED:
+            break
         last = found[-1] if found else None
         try:
             moment = localized(row.stamp, zone, last).astimezone(UTC)

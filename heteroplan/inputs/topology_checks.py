@@ -162,14 +162,14 @@ def check_anti_affinity(
     """`anti_affinity` names other workloads of the scenario, each once."""
     written = document.value(("workloads",))
     listed = written if isinstance(written, list) else []
-    known = [each.get("name") for each in listed if isinstance(each, dict)]
+    known = {str(each.get("name")): None for each in listed if isinstance(each, dict)}
     for path, spec in specs:
-        others = [str(name) for name in known if name != spec.name]
         for i, name in enumerate(spec.anti_affinity):
             field = (*path, "anti_affinity", i)
             if name == spec.name:
                 yield document.problem(field, "the workload itself; name others")
-            elif name not in others:
+            elif name not in known:
+                others = [other for other in known if other != spec.name]
                 yield document.problem(field, unknown("workload", name, others))
             elif name in spec.anti_affinity[:i]:
                 yield document.problem(field, "stands twice; keep one of them")

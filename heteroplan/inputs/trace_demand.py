@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.input_size import MOST_BYTES, parse_size
 from heteroplan.inputs.demand_csv import DemandSeries
 from heteroplan.inputs.durations import parse_duration_s
 from heteroplan.inputs.files import Files, UnreadableError, shown
@@ -59,10 +60,13 @@ def trace_demand(
     try:
         curve = _curve(spec, found, start, horizon, occurrences)
     except InputError as error:
-        named = [replace(each, file=shown(Path(each.file))) for each in error.problems]
+        named = [
+            replace(each, file=shown(Path(each.file)), remedy=_with_fields(each.remedy))
+            for each in error.problems
+        ]
         raise InputError(named) from None
     except UsageError as error:
-        remedy = _OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
+        remedy = _with_fields(str(error))
         raise InputError([document.problem((*field, "trace"), remedy)]) from None
     return DemandSeries(
         int(curve.rows[0].start.timestamp()),
@@ -71,6 +75,11 @@ def trace_demand(
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
         curve.notes,
     )
+
+
+def _with_fields(remedy: str) -> str:
+    """With the fields of a scenario for the options of `heteroplan demand`."""
+    return _OPTION.sub(lambda found: found[1].replace("-", "_"), remedy)
 
 
 def _located(folder: Path, name: str) -> str:
@@ -151,6 +160,7 @@ def _curve(
         columns=spec.map,
         start=start,
         cache_tokens=spec.prefix_cache,
+        max_bytes=MOST_BYTES if spec.max_bytes is None else parse_size(spec.max_bytes),
     )
     options = CurveOptions(
         interval_s=interval_s,

@@ -14,13 +14,14 @@ from typing import Any
 import yaml
 
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.yaml_bounds import MAX_NODES, RefusedYamlError, bounded_events
 
 FieldPath = tuple[str | int, ...]
 """Keys and indices from the top of a file."""
 
 MAX_DEPTH = 32
-MAX_NODES = 500_000
-"""Fields of one file, aliases expanded."""
+MAX_CHARACTERS = 64 * 2**20
+"""Of the values of one file, aliases expanded."""
 _MAX_SHOWN = 60
 
 _TAG = "tag:yaml.org,2002:"
@@ -58,6 +59,8 @@ class Document:
     root: yaml.Node | None = None
     origins: dict[FieldPath, str] = field(default_factory=dict)
     """Fields that an option set, and that option's name."""
+    _children: dict[int, "_Children"] = field(default_factory=dict, repr=False, compare=False)
+    """Of each mapping that was looked into, by the id of its node."""
 
     def problem(self, path: FieldPath, remedy: str) -> InputProblem:
         """A problem of the field at `path`, with its line and what stands there."""
@@ -74,11 +77,36 @@ class Document:
                 return None
         return found
 
+    def line(self, path: FieldPath) -> int:
+        """Where a field stands, 0 where that is not known."""
+        return self._place(path)[1]
+
     def _place(self, path: FieldPath) -> tuple[str, int]:
         for length in range(len(path), 0, -1):
             if origin := self.origins.get(path[:length]):
                 return origin, 0
-        return self.file, _line(self.root, path) if self.root else 0
+        return self.file, self._line(self.root, path) if self.root else 0
+
+    def _line(self, node: yaml.Node, path: FieldPath) -> int:
+        """1-based line of the deepest field of `path` that stands in the file."""
+        line = node.start_mark.line + 1
+        for step in path:
+            child = self._child(node, step)
+            if child is None:
+                break
+            mark, node = child
+            line = mark.start_mark.line + 1
+        return int(line)
+
+    def _child(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        """The node whose line a field has (its key, or a list's entry) and the field's value."""
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            return (node.value[step],) * 2 if step < len(node.value) else None
+        if isinstance(node, yaml.MappingNode):
+            if id(node) not in self._children:
+                self._children[id(node)] = _children(node)
+            return self._children[id(node)].get(step)
+        return None
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -91,6 +119,8 @@ def shortened(value: Any) -> str:
     """One short line that shows `value`; empty for None."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        value = value[: _MAX_SHOWN + 1]
     plain = isinstance(value, str) and value.isprintable() and value.strip()
     text = value if plain else json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
@@ -124,13 +154,11 @@ def parse_value(text: str, file: str) -> Any:
 
 def _composed(text: str, file: str) -> yaml.Node | None:
     try:
-        depth = 0
-        for event in yaml.parse(text, Loader=_CoreLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise _too_deep(file, event.start_mark.line + 1 if event.start_mark else 0)
+        for _ in bounded_events(text, _CoreLoader, MAX_DEPTH):
+            pass
         return yaml.compose(text, Loader=_CoreLoader)
+    except RefusedYamlError as error:
+        remedy, line = str(error), error.line
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         remedy = f"not YAML: {error.problem or error.context}"
@@ -153,7 +181,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.problems: list[InputProblem] = []
         self._file = file
-        self._nodes = 0
+        self._nodes = self._characters = 0
 
     def value(self, node: yaml.Node, path: FieldPath) -> Any:
         self._count(node, path)
@@ -205,10 +233,15 @@ class _Reader:
 
     def _count(self, node: yaml.Node, path: FieldPath) -> None:
         self._nodes += 1
+        if isinstance(node, yaml.ScalarNode):
+            self._characters += len(node.value)
         if len(path) > MAX_DEPTH:
             raise _too_deep(self._file, node.start_mark.line + 1)
         if self._nodes > MAX_NODES:
             self._report(node, path, f"more than {MAX_NODES} fields, aliases counted; use fewer")
+            raise InputError(self.problems)
+        if self._characters > MAX_CHARACTERS:
+            self._report(node, path, "too much text, aliases counted; shorten it")
             raise InputError(self.problems)
 
     def _report(self, node: yaml.Node, path: FieldPath, remedy: str) -> None:
@@ -225,27 +258,15 @@ def _merged(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:
             yield from (base for base in bases if isinstance(base, yaml.MappingNode))
 
 
-def _line(node: yaml.Node, path: FieldPath) -> int:
-    """1-based line of the deepest field of `path` that stands in the file."""
-    line = node.start_mark.line + 1
-    for step in path:
-        child = _child(node, step)
-        if child is None:
-            break
-        mark, node = child
-        line = mark.start_mark.line + 1
-    return int(line)
+type _Children = dict[str | int, tuple[yaml.Node, yaml.Node]]
 
 
-def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The node whose line a field has (its key, or a list's entry) and the field's value."""
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-        return (node.value[step],) * 2 if step < len(node.value) else None
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.tag != _TAG + "merge" and key.value == step:
-                return key, value
-        for base in _merged(node):
-            if child := _child(base, step):
-                return child
-    return None
+def _children(node: yaml.MappingNode) -> _Children:
+    """Keys and values by the text of the key: the first of equal ones, then those of merges."""
+    found: _Children = {}
+    for key, value in node.value:
+        if key.tag != _TAG + "merge" and isinstance(key, yaml.ScalarNode):
+            found.setdefault(key.value, (key, value))
+    for base in _merged(node):
+        found = _children(base) | found
+    return found

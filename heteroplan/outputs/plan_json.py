@@ -15,7 +15,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.inputs.csv_rows import bounded
+from heteroplan.input_size import JSON_MARKS, values
 from heteroplan.inputs.files import STDIN, Files, UnreadableError
 from heteroplan.inputs.plan_ids import content_id, plan_problems
 from heteroplan.inputs.schema_problems import schema_problems
@@ -30,6 +30,8 @@ _DIGITS = 9
 _NOISE = 1e-9
 """A solver's 0 may be as much less."""
 _MOST_BYTES = 512 * 2**20
+_MOST_VALUES = 16_000_000
+"""Of one plan.json: 2,000 leaves by 96 intervals and 20 pools have 4 million."""
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -171,13 +173,16 @@ def read_plan(source: str) -> PlanDocument:
         content = Files().content(STDIN if source == "-" else Path(source), _MOST_BYTES)
     except UnreadableError as error:
         raise InputError([InputProblem(name, 0, "", "", str(error))]) from error
+    if values(content, JSON_MARKS) > _MOST_VALUES:
+        remedy = f"more than {_MOST_VALUES:,} values; is this a plan.json?"
+        raise InputError([InputProblem(name, 0, "", "", remedy)])
     try:
         found = PlanDocument.model_validate_json(content)
     except ValidationError as error:
-        raise InputError(bounded(list(_problems(name, content, error)), name)) from error
+        raise InputError(_problems(name, content, error)) from error
     if wrong := list(disagreements(found)):
         document = _document(name, content)
-        raise InputError(bounded([document.problem(*each) for each in wrong], name))
+        raise InputError(document.problem(*each) for each in wrong)
     path = None if source == "-" else Path(source)
     if mixed := list(plan_problems(path, content, found.plan_id)):
         raise InputError(mixed)

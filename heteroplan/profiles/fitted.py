@@ -1,6 +1,7 @@
 """An engine as measurements show it, what its errors are, and the points it was fitted to."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
@@ -17,6 +18,7 @@ from heteroplan.profiles.end_to_end import FEWEST_RUNS, RunFit, fit_runs, predic
 from heteroplan.profiles.fit import Fit, FitError, Mark, Within, fit
 from heteroplan.profiles.latency import SHORTEST_MS
 from heteroplan.profiles.measurement import Measurement, Run
+from heteroplan.profiles.readers.opened import listed
 from heteroplan.profiles.readers.reading import Reading
 
 MAX_NAME = 63
@@ -203,10 +205,9 @@ def _points_of(engine: Engine, points: Sequence[Measurement], phase: Role) -> li
         if (point.gpu, point.gpus, point.phase) == (engine.gpu, engine.gpus, phase)
     ]
     if not found:
-        there = sorted({f"{p.gpu} x{p.gpus} {p.phase}" for p in points})
+        there = {f"{p.gpu} x{p.gpus} {p.phase}" for p in points}
         raise ValueError(
-            f"no {phase} measurements of {engine.gpu} x{engine.gpus}; "
-            f"there are {', '.join(there) or 'none'}"
+            f"no {phase} measurements of {engine.gpu} x{engine.gpus}; there are {listed(there)}"
         )
     return found
 
@@ -317,5 +318,5 @@ def _short_names(gpus: Iterable[str]) -> dict[str, str]:
     """First part of each GPU name, or all of it where two types share that; RFC 1123 letters."""
     labels = {gpu: _label(gpu) for gpu in gpus}
     first = {gpu: label.partition("-")[0] for gpu, label in labels.items()}
-    shared = list(first.values())
-    return {gpu: first[gpu] if shared.count(first[gpu]) == 1 else labels[gpu] for gpu in labels}
+    shared = Counter(first.values())
+    return {gpu: first[gpu] if shared[first[gpu]] == 1 else labels[gpu] for gpu in labels}

@@ -1,5 +1,6 @@
 """The profile file of fitted engines, which `plan` takes as it is."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
@@ -12,6 +13,7 @@ from heteroplan.entities.workload import (
     TtftCoefficients,
 )
 
+EXPONENTIAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+\Z")
 RARE = ("floor_ms", "ms_per_root_sequence")
 """Not written where they are 0."""
 
@@ -31,14 +33,24 @@ def profile_yaml(
     """
     import yaml
 
+    class Dumper(yaml.SafeDumper):
+        """Quotes also those texts that are numbers in YAML 1.2 alone, as 1e5 is."""
+
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENTIAL, list("-+.0123456789"))
     profile: dict[str, object] = {"model": model}
     if kv_bytes_per_token is not None:
         profile["kv_bytes_per_token"] = _number(kv_bytes_per_token)
     profile["engines"] = [
         engine_entry(replace(engine, startup_s=startup_s, drain_s=drain_s)) for engine in engines
     ]
-    text: str = yaml.safe_dump(
-        profile, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
+    text: str = yaml.dump(
+        profile,
+        None,
+        Dumper,
+        sort_keys=False,
+        default_flow_style=None,
+        allow_unicode=True,
+        width=100,
     )
     missing = _missing(engines, kv_bytes_per_token, startup_s, drain_s)
     return "".join(f"# {note}\n" for note in missing) + text

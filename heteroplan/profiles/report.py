@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import MAX_ORIGIN, Role
 from heteroplan.profiles.end_to_end import fit_runs
 from heteroplan.profiles.fit import ALL, Within, fit
 from heteroplan.profiles.fitted import Fitted, named, of_points, of_runs, with_limits
@@ -11,6 +12,8 @@ from heteroplan.profiles.measurement import Measurement, Rated, Run
 from heteroplan.profiles.rated import rated_engine
 from heteroplan.profiles.readers.reading import Reading
 
+LONGEST_NAME = 200
+"""Characters of a file's name in an origin."""
 NO_SHAPE = "capacities are stated by request shape: give --isl and --osl to take one"
 
 
@@ -107,7 +110,22 @@ def _with_files(fitted: Fitted, readings: Sequence[tuple[str, Reading]]) -> Fitt
     ]
     source = replace(
         engine.source,
-        origin=", ".join(name for name, _ in mine),
+        origin=_listed([name for name, _ in mine]),
         sha256=tuple(sha256 for _, sha256 in mine if sha256),
     )
     return replace(fitted, engine=replace(engine, source=source))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, as many as an origin may hold, and how many more; none of it unprintable."""
+    shown = [_printable(name) for name in names]
+    room = MAX_ORIGIN - len(f" and {len(names)} more")
+    lengths = accumulate(len(name) + len(", ") for name in shown)
+    count = sum(length <= room for length in lengths)
+    more = len(names) - count
+    return ", ".join(shown[:count]) + (f" and {more} more" if more else "")
+
+
+def _printable(name: str) -> str:
+    text = "".join(each if each.isprintable() else "?" for each in name)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3] + "..."

@@ -1,6 +1,7 @@
 """`demand` and `fit`."""
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -256,6 +257,37 @@ def test_wrong_fit_options_end_with_2(run, options, message):
     ended = run("fit", str(MEASUREMENTS), *options)
     assert ended.code == 2
     assert message in ended.err
+
+
+def test_what_may_be_held_is_an_option(trace, run):
+    """A rule of both commands."""
+    Path("trace.csv.gz").write_bytes(gzip.compress(TRACE.encode() + b"\n" * 200_000))
+    for found, *command in (
+        ("takes in memory", "fit", str(MEASUREMENTS)),
+        ("unpacks to", "demand", "trace.csv.gz", "--start", "2026-11-23"),
+    ):
+        ended = run(*command, "--max-bytes", "16KiB")
+        assert (ended.code, ended.out) == (2, "")
+        assert f": {found} more than " in ended.err
+        assert ended.err.endswith("; split it, or allow more with --max-bytes\n")
+        assert run(*command, "--max-bytes", "1 GiB").code == 0
+        wrong = run(*command, "--max-bytes", "1_0")
+        assert wrong.code == 2
+        assert "no number of bytes; write for example 2GiB" in " ".join(wrong.err.split())
+
+
+def test_a_profile_of_many_files_is_one_that_validate_takes(run, files):
+    """The names of twenty files are longer than an origin may be."""
+    names = [f"{i:02}-{'long' * 20}.csv" for i in range(20)]
+    for name in names:
+        Path(name).write_bytes(MEASUREMENTS.read_bytes())
+    ended = run(
+        "fit", *names, "--gpu", "H100-SXM-80GB", "--tp", "4", "--model", "llama",
+        "--kv-tokens", "480000", "--out", "profile.yaml",
+    )  # fmt: skip
+    assert ended.code == 0
+    assert " and 9 more" in Path("profile.yaml").read_text()
+    assert run("validate", "scenario.yaml").code == 0
 
 
 @needs_data

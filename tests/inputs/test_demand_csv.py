@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from heteroplan.demand.shape import StepShape
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError
+from heteroplan.inputs import csv_rows
 from heteroplan.inputs.demand_csv import DemandSeries, read_demand
 
 UTC = ZoneInfo("UTC")
@@ -238,3 +239,22 @@ def test_any_text_is_a_series_or_an_input_error(rows: list[list[str]], junk: str
         text = header + "\n".join(",".join(row) for row in rows) + junk
         with suppress(InputError):
             read_demand(text, "d.csv", UTC, over)
+
+
+@pytest.mark.parametrize("row", ["2026-11-23T00:00,x", "2026-11-23T00:00,1", "x"])
+def test_after_some_problems_a_file_is_not_read_on(row: str) -> None:
+    """Of numbers, of stamps and of the form of rows."""
+    found = problems("interval_start,rps\n" + f"{row}\n" * 1000)
+    assert len(found) == 21
+    place, _, remedy = found[-1].partition(": ")
+    assert remedy == "and at least 80 more problems, the last one here"
+    assert int(place.removeprefix("d.csv:")) < 110, "of a thousand"
+
+
+def test_a_file_has_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "MAX_ROWS", 2)
+    text = "interval_start,rps\n2026-11-23T00:00,1\n2026-11-23T01:00,1\n"
+    assert len(read(text).rps) == 2
+    assert problems(text + "2026-11-23T02:00,1\n") == [
+        "d.csv:4: more than 2 rows; split or shorten it"
+    ]

@@ -56,6 +56,11 @@ def test_what_is_no_readable_file_is_refused(
         Files().text(tmp_path / "secret")
 
 
+def test_what_has_no_end_is_not_counted_in() -> None:
+    with pytest.raises(UnreadableError, match="cannot be read: a device or a pipe; name a file"):
+        Files().mark(Path("/dev/zero"))
+
+
 def test_a_failed_file_fails_again_without_being_read_again(tmp_path: Path) -> None:
     """It is created between the two readings, and the first answer stands."""
     one = Files()

@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from heteroplan.errors import MOST_NOTED
+from heteroplan.inputs import fleet_checks
 from tests.scenario_files import ScenarioFiles, node_type
 
 
@@ -134,3 +136,16 @@ def test_an_outage_at_an_hour_that_clocks_skip_does_not_exist(files: ScenarioFil
         "fleet.yaml: unavailable[0].start: 2026-03-29T02:30: does not exist in Europe/Berlin, "
         "where clocks are set forward over it; write 2026-03-29T03:30 or another time"
     ]
+
+
+def test_names_that_nobody_knows_are_not_all_looked_up(
+    files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look-up compares the name with all known ones."""
+    looked = []
+    monkeypatch.setattr(
+        fleet_checks, "unknown", lambda *given: looked.append(given) or "unknown node type"
+    )
+    files.leaf["nodes"] = {f"x{i}": 1 for i in range(1000)}
+    assert files.problems()[-1] == "fleet.yaml: and at least 80 more problems, the last one here"
+    assert len(looked) == MOST_NOTED

@@ -1,3 +1,4 @@
+import gzip
 import io
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.workload import SourceKind
 from heteroplan.errors import InputError
-from heteroplan.inputs import load
+from heteroplan.inputs import load, scenario
 from tests.realdata import DATA, needs_data
 from tests.scenario_files import ScenarioFiles, engine
 
@@ -175,6 +176,16 @@ def test_problems_of_measurements_come_with_the_others(files: ScenarioFiles) -> 
     assert found[1] == "profile.yaml: engines[1].measurements: absent.csv: no such file"
 
 
+def test_measurements_that_unpack_to_too_much_are_for_fit(files: ScenarioFiles) -> None:
+    """160 MiB of blanks in 160 kB."""
+    (files.folder / "m.csv").write_bytes(gzip.compress(b" " * (160 << 20), 1))
+    files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, measurements="m.csv")
+    assert files.problems() == [
+        "m.csv: takes in memory more than 128 MiB; split it, or allow more with heteroplan fit "
+        "--max-bytes"
+    ]
+
+
 def test_the_count_of_further_problems_comes_last(files: ScenarioFiles) -> None:
     files.demand = "interval_start,rps\n" + "2026-11-23T00:00,x\n" * 30
     assert files.problems()[-1] == "demand.csv: and 39 more problems, the last one here"
@@ -228,3 +239,15 @@ def test_scale_scenarios_load(name: str, workloads: int) -> None:
     loaded = load(str(DATA / "scale" / name))
     assert len(loaded.scenario.workloads) == workloads
     assert all(candidate.usable for candidate in loaded.candidates)
+
+
+def test_after_many_problems_no_other_workload_is_looked_at(
+    files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each lacks its profile and its demand: five have ten problems."""
+    monkeypatch.setattr(scenario, "ENOUGH", 10)
+    files.scenario["workloads"] = [
+        files.workload | {"name": f"w{i}", "profile": f"p{i}.yaml", "demand": f"d{i}.csv"}
+        for i in range(50)
+    ]
+    assert len(files.problems()) == 10

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from heteroplan.errors import MOST_NOTED, MOST_SHOWN
+from heteroplan.inputs import schema_problems
 from heteroplan.inputs.schemas import FILES
 from heteroplan.inputs.yaml_source import shortened
 from heteroplan.text import wrong_name
@@ -70,6 +72,26 @@ def test_a_workload_says_what_is_wrong(
 ) -> None:
     files.workload.update(change)
     assert f"scenario.yaml: workloads[0].{message}" in files.problems()
+
+
+def test_thousands_of_unknown_keys_are_not_all_looked_up(
+    files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look-up compares the key with all known ones."""
+    looked = []
+    found = schema_problems.get_close_matches
+
+    def counted(*args: Any, **options: Any) -> list[str]:
+        looked.append(args[0])
+        return found(*args, **options)
+
+    monkeypatch.setattr(schema_problems, "get_close_matches", counted)
+    files.scenario |= {f"horizo{i}": 1 for i in range(5000)}
+    problems = files.problems()
+    assert problems[0] == "scenario.yaml: horizo0: 1: unknown key; did you mean 'horizon'?"
+    assert len(problems) == MOST_SHOWN + 1
+    assert problems[-1] == "scenario.yaml: and at least 80 more problems, the last one here"
+    assert len(looked) <= 2 * MOST_NOTED
 
 
 def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:

@@ -267,6 +267,18 @@ def test_a_trace_that_does_not_reach_round_the_day(files: ScenarioFiles) -> None
     ]
 
 
+def test_what_may_be_held_of_a_trace_is_a_field(files: ScenarioFiles) -> None:
+    """Its three days are 1.7 kB, and are held twice."""
+    assert traced(files, max_bytes="1KiB").problems() == [
+        "traces/demand.csv: takes in memory more than 1 KiB; split it, or allow more with max_bytes"
+    ]
+    assert rates(traced(files, max_bytes="64KiB")) == pytest.approx([4] * 24)
+    assert rates(traced(files, max_bytes=65_536)) == pytest.approx([4] * 24)
+    assert traced(files, max_bytes="64 miles").problems() == [
+        f"{DEMAND}.max_bytes: 64 miles: no number of bytes; write for example 2GiB"
+    ]
+
+
 def test_the_problem_of_a_trace_has_the_line_of_its_field(files: ScenarioFiles) -> None:
     traced(files)
     files.scenario["horizon"] = {"start": "2026-11-09", "intervals": 3, "interval": "7h"}

@@ -1,9 +1,11 @@
 from contextlib import suppress
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heteroplan import yaml_bounds
 from heteroplan.errors import InputError
 from heteroplan.inputs import yaml_source
 from heteroplan.inputs.yaml_source import Document, parse_document, parse_value, shortened
@@ -110,6 +112,34 @@ def test_an_alias_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
     assert "more than 10000 fields, aliases counted; use fewer" in refused("\n".join(lines))
+
+
+def test_aliases_of_a_long_text_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_source, "MAX_CHARACTERS", 1000)
+    text = "a: &a " + "x" * 100 + "\n" + "".join(f"b{i}: [*a]\n" for i in range(10))
+    assert refused(text).endswith("too much text, aliases counted; shorten it")
+    assert document(text.replace("x" * 100, "x" * 90)).data["b9"] == ["x" * 90]
+
+
+def test_too_many_fields_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file, its key and the list are the first three of 201 nodes, the 198th entry the last."""
+    monkeypatch.setattr(yaml_bounds, "MAX_NODES", 100)
+    monkeypatch.setattr(yaml, "compose", None)
+    assert refused("a:\n" + "- b\n" * 300) == "f.yaml:199: more than 100 fields; use fewer"
+
+
+def test_a_mapping_is_looked_through_once_for_all_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    children = yaml_source._children
+    monkeypatch.setattr(
+        yaml_source, "_children", lambda node: looked.append(node) or children(node)
+    )
+    text = "a: &a {x: 1, y: 2}\n" + "".join(f"k{i}: {{<<: *a,\n z: 1}}\n" for i in range(9))
+    found = document(text)
+    for i in range(9):
+        for key, line in (("x", 1), ("y", 1), ("z", 3 + 2 * i), ("none", 2 + 2 * i)):
+            assert found.line((f"k{i}", key)) == line
+    assert len(looked) == 1 + 9 * 2, "the file, and each mapping with its merge"
 
 
 def test_values_are_shown_short() -> None:

@@ -12,6 +12,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.entities.workload import Part, RequestClass
 from heteroplan.errors import InputError
+from heteroplan.outputs import plan_json
 from heteroplan.outputs.places import leaf_replicas
 from heteroplan.outputs.plan_document import PlanDocument
 from heteroplan.outputs.plan_json import document_of, plan_document, plan_text, read_plan
@@ -275,4 +276,16 @@ def test_any_bytes_give_an_input_error(content, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "junk.json"
     path.write_bytes(content)
     with pytest.raises(InputError):
+        read_plan(str(path))
+
+
+def test_a_document_of_too_many_values_is_refused(tmp_path, monkeypatch):
+    """Three brackets and three commas."""
+    path = tmp_path / "plan.json"
+    path.write_text('{"a": [1, 2, 3], "b": {}}')
+    monkeypatch.setattr(plan_json, "_MOST_VALUES", 5)
+    with pytest.raises(InputError, match=r"more than 5 values; is this a plan.json\?"):
+        read_plan(str(path))
+    monkeypatch.setattr(plan_json, "_MOST_VALUES", 6)
+    with pytest.raises(InputError, match="schema_version"):
         read_plan(str(path))

@@ -3,15 +3,18 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from heteroplan.demand.readers.head import header_of
-from heteroplan.demand.readers.lines import LONGEST_LINE, QUOTE, Attempts, Block, blocks
-from heteroplan.demand.readers.rows import MOST_PROBLEMS, Batch, Rows, Type
-from heteroplan.demand.readers.source import Source
+from heteroplan.demand.readers.lines import QUOTE, Attempts, Block, blocks, longest_line
+from heteroplan.demand.readers.rows import MOST_PROBLEMS, SLOW_ROWS, Batch, Rows, Type
+from heteroplan.demand.readers.source import SEEN_BYTES, Source
 from heteroplan.errors import InputError, InputProblem
 
 TOO_WIDE = "has more fields than the header"
+MOST_EMPTY_ROWS = 2_000_000
+"""Of commas alone; spreadsheets write a million of them."""
 CHUNK_BYTES = 1 << 20
 """Parsed by one thread at a time."""
 
@@ -33,6 +36,7 @@ class _Table:
         import pyarrow as pa
 
         self.header: tuple[str, ...] = ()
+        self._empty_rows = 0
         self._source = source
         self._wanted = wanted
         moments = [pa.timestamp("ns"), pa.timestamp("ns", "UTC")]
@@ -51,6 +55,9 @@ class _Table:
     def without_header(self, block: Block) -> Block:
         """What follows the first line, which is read."""
         first, _, rest = block.data.partition(b"\n")
+        if len(first) > SEEN_BYTES:
+            remedy = f"has a header longer than {SEEN_BYTES >> 10} KiB: no table of requests"
+            raise InputError([self._source.problem(1, "", "", remedy)])
         self.header = header_of(first.decode())
         return Block(rest, block.line + 1)
 
@@ -72,7 +79,7 @@ class _Table:
                     block_size=CHUNK_BYTES,
                 ),
                 parse_options=pc.ParseOptions(
-                    ignore_empty_lines=False, newlines_in_values=is_quoted
+                    ignore_empty_lines=True, newlines_in_values=is_quoted
                 ),
                 convert_options=pc.ConvertOptions(
                     column_types=columns, include_columns=list(columns), null_values=[""]
@@ -84,7 +91,12 @@ class _Table:
         lines = range(block.line, block.line + table.num_rows)
         return Rows(dict(zip(types, arrays, strict=True)), lines)
 
-    def _read_slowly(self, block: Block) -> Rows:
+    def _read_slowly(self, block: Block) -> Iterator[Rows]:
+        records = self._records(block)
+        while some := list(islice(records, SLOW_ROWS)):
+            yield self._rows(some)
+
+    def _rows(self, records: list[tuple[int, list[str]]]) -> Rows:
         import pyarrow as pa
 
         width = len(self.header)
@@ -92,20 +104,27 @@ class _Table:
         texts: dict[str, list[str]] = {name: [] for name in places}
         lines: list[int] = []
         problems: list[InputProblem] = []
-        for line, row in self._records(block):
+        for line, row in records:
             if any(row[width:]):
-                problems.append(self._source.problem(line, "", "", TOO_WIDE))
+                if len(problems) < MOST_PROBLEMS:
+                    problems.append(self._source.problem(line, "", "", TOO_WIDE))
             elif any(row):
                 lines.append(line)
                 for name, place in places.items():
                     texts[name].append(row[place] if place < len(row) else "")
+            else:
+                self._empty_rows += 1
+        if self._empty_rows > MOST_EMPTY_ROWS:
+            remedy = f"holds more than {MOST_EMPTY_ROWS:,} empty rows; remove them"
+            raise InputError([self._source.problem(records[-1][0], "", "", remedy)])
         columns = {name: _texts(values, pa) for name, values in texts.items()}
-        return Rows(columns, lines, problems=tuple(problems[:MOST_PROBLEMS]))
+        return Rows(columns, lines, problems=tuple(problems))
 
     def _records(self, block: Block) -> Iterator[tuple[int, list[str]]]:
         """The line on which each row begins, and its fields."""
-        limit = csv.field_size_limit(LONGEST_LINE)
-        reader = csv.reader(io.StringIO(block.data.decode(), newline=""), strict=True)
+        limit = csv.field_size_limit(longest_line(self._source))
+        text = io.TextIOWrapper(io.BytesIO(block.data), encoding="utf-8", newline="")
+        reader = csv.reader(text, strict=True)
         line = block.line
         try:
             for row in reader:

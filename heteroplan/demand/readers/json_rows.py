@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from heteroplan.demand.readers.lines import Attempts, Block, blocks
-from heteroplan.demand.readers.rows import MOST_PROBLEMS, NO_BLOCKS, Batch, Rows, Type
+from heteroplan.demand.readers.rows import MOST_PROBLEMS, NO_BLOCKS, SLOW_ROWS, Batch, Rows, Type
 from heteroplan.demand.readers.source import Source
 from heteroplan.errors import InputProblem
 
@@ -68,20 +69,26 @@ class _Lines:
         columns = {name: _column(table, self._paths[name]) for name in types}
         return Rows(columns, range(block.line, block.line + table.num_rows))
 
-    def slowly(self, block: Block) -> Callable[[], Rows]:
+    def slowly(self, block: Block) -> Callable[[], Iterator[Rows]]:
         """How a block is read one line after the other."""
         return lambda: self._read_slowly(block)
 
-    def _read_slowly(self, block: Block) -> Rows:
+    def _read_slowly(self, block: Block) -> Iterator[Rows]:
+        numbered = enumerate(block.data.decode().split("\n"), block.line)
+        while some := list(islice(numbered, SLOW_ROWS)):
+            yield self._rows(some)
+
+    def _rows(self, numbered: list[tuple[int, str]]) -> Rows:
         records: list[Mapping[str, Any]] = []
         lines: list[int] = []
         problems: list[InputProblem] = []
-        for line, text in enumerate(block.data.decode().split("\n"), block.line):
+        for line, text in numbered:
             if not text.strip():
                 continue
             record = _record(text)
             if record is None:
-                problems.append(self._source.problem(line, "", text.strip(), NO_OBJECT))
+                if len(problems) < MOST_PROBLEMS:
+                    problems.append(self._source.problem(line, "", text.strip(), NO_OBJECT))
             else:
                 lines.append(line)
                 records.append(record)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from heteroplan.demand.readers.ahead import ahead
 from heteroplan.demand.readers.rows import Batch, Rows, Type
 from heteroplan.demand.readers.source import Source
-from heteroplan.errors import InputError
+from heteroplan.input_size import LINE_SHARE, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BLOCK_BYTES = 8 << 20
 """Read at a time."""
-LONGEST_LINE = 64 << 20
 QUOTE = b'"'
 
 
@@ -32,41 +31,53 @@ def blocks(source: Source, quoted: bool) -> Iterator[Block]:
     """The whole of `source`, the next block read and unpacked while one is parsed.
 
     With `quoted`, line ends between double quotes do not end a line. Raises InputError for lines
-    longer than `LONGEST_LINE`, UnicodeDecodeError.
+    longer than `longest_line`, UnicodeDecodeError.
     """
     yield from ahead(_blocks(source, quoted))
 
 
+def longest_line(source: Source) -> int:
+    """Of a text [bytes]."""
+    return source.most_bytes // LINE_SHARE
+
+
 def _blocks(source: Source, quoted: bool) -> Iterator[Block]:
-    rest, line = b"", 1
-    while True:
-        more = source.stream.read(BLOCK_BYTES)
-        whole = rest + more
-        cut = _last_end(whole, quoted) if more else len(whole)
-        if not cut and len(whole) > LONGEST_LINE:
-            remedy = f"is longer than {LONGEST_LINE >> 20} MiB: no line of a trace"
-            raise InputError([source.problem(line, "", "", remedy)])
-        data, rest = whole[:cut], whole[cut:]
-        if data:
-            if not data.isascii():
-                data.decode()
-            yield Block(data, line)
+    """Blank blocks are left out: no reader makes anything of blank lines."""
+    rest, line, inside = b"", 1, False
+    while more := source.stream.read(BLOCK_BYTES):
+        cut = _last_end(more, inside) if quoted else more.rfind(b"\n") + 1
+        if cut:
+            data, rest, inside = rest + more[:cut], more[cut:], False
+            more = rest
+            if not data.isspace():
+                yield _block(data, line)
             line += data.count(b"\n")
-        if not more:
-            return
+        else:
+            rest += more
+        inside ^= quoted and more.count(QUOTE) % 2 == 1
+        if len(rest) > longest_line(source):
+            raise too_large(source.file, "holds a line of", longest_line(source), line)
+    if rest and not rest.isspace():
+        yield _block(rest, line)
 
 
-def _last_end(data: bytes, quoted: bool) -> int:
-    """Where the last whole line ends, 0 where none does."""
+def _block(data: bytes, line: int) -> Block:
+    if not data.isascii():
+        data.decode()
+    return Block(data, line)
+
+
+def _last_end(data: bytes, inside: bool) -> int:
+    """Where the last whole line ends, 0 where none does; `inside` where it begins in quotes."""
+    import numpy as np
+
     end = data.rfind(b"\n") + 1
-    if not quoted or QUOTE not in data:
+    if not end or (inside + data.count(QUOTE, 0, end)) % 2 == 0:
         return end
-    inside = data.count(QUOTE, 0, end) % 2
-    while end and inside:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        inside ^= data.count(QUOTE, before, end) % 2
-        end = before
-    return end
+    found = np.frombuffer(data, np.uint8)
+    odd = (np.cumsum(found == QUOTE[0], dtype=np.uint8) + np.uint8(inside)) % 2 == 1
+    ends = (found == ord("\n")) & ~odd
+    return len(data) - int(ends[::-1].argmax()) if ends.any() else 0
 
 
 type Read = Callable[[Block, dict[str, Any]], Rows | None]
@@ -83,7 +94,7 @@ class Attempts:
             for types in product(*(tries[kind] for kind in kinds))
         ]
 
-    def batch(self, block: Block, read: Read, again: Callable[[], Rows]) -> Batch:
+    def batch(self, block: Block, read: Read, again: Callable[[], Iterator[Rows]]) -> Batch:
         """`block` by `read`, or else by `again`."""
         for types in self._types:
             rows = read(block, types)

@@ -18,7 +18,8 @@ from heteroplan.demand.readers.counters import Series
 from heteroplan.demand.readers.requests import Windows
 from heteroplan.demand.readers.server_counters import Found
 from heteroplan.demand.readers.windows_table import refuse
-from heteroplan.errors import InputProblem
+from heteroplan.errors import MOST_NOTED, InputProblem
+from heteroplan.input_size import JSON_MARKS
 
 if TYPE_CHECKING:
     from heteroplan.demand.readers.head import Head
@@ -60,7 +61,7 @@ def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
 def _read(source: "Source", asked: "Asked", problems: list[InputProblem]) -> Iterator[Series]:
     """The series of one document that have samples."""
     try:
-        document = json.loads(source.stream.read())
+        document = json.loads(source.values(JSON_MARKS))
     except (ValueError, RecursionError) as error:
         problems.append(source.problem(0, "", "", f"is no JSON: {error}"))
         return
@@ -72,6 +73,8 @@ def _read(source: "Source", asked: "Asked", problems: list[InputProblem]) -> Ite
         problems.append(problem)
     series = []
     for number, result in enumerate(results):
+        if len(problems) >= MOST_NOTED:
+            refuse(problems)
         place = f"data.result[{number}]"
         if (each := _series(source, place, result, problems)) is not None:
             series.append(each)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from heteroplan.demand.readers.wall_clock import Mask
 
 MOST_PROBLEMS = 20
+SLOW_ROWS = 20_000
+"""Of a block read slowly, at a time: those after the first bad ones are not looked at."""
 NO_TIME = "not a time that exists"
 NO_COUNT = "not a count of tokens"
 NO_BLOCKS = "not a list of whole numbers"
@@ -89,8 +91,8 @@ class Batch:
     """Rows read the fast way, None where that failed, and a slow way that tells more."""
 
     rows: Rows | None
-    again: Callable[[], Rows]
-    """The same rows as texts, with what is wrong about single ones."""
+    again: Callable[[], Iterator[Rows]]
+    """The same rows as texts, `SLOW_ROWS` at a time, with what is wrong about single ones."""
 
 
 def requests_of(
@@ -101,14 +103,18 @@ def requests_of(
     Raises InputError with the first `MOST_PROBLEMS` bad rows of the first batch that has any.
     """
     for batch in batches:
-        rows = batch.again() if batch.rows is None else batch.rows
-        requests, problems = _converted(source, rows, layout, zone)
-        if problems and batch.rows is not None:
-            requests, problems = _converted(source, batch.again(), layout, zone)
-        if problems:
-            raise InputError(sorted(problems)[:MOST_PROBLEMS])
-        if len(requests.arrival_us):
-            yield requests
+        if batch.rows is not None:
+            requests, problems = _converted(source, batch.rows, layout, zone)
+            if not problems:
+                if len(requests.arrival_us):
+                    yield requests
+                continue
+        for rows in batch.again():
+            requests, problems = _converted(source, rows, layout, zone)
+            if problems:
+                raise InputError(sorted(problems)[:MOST_PROBLEMS])
+            if len(requests.arrival_us):
+                yield requests
 
 
 def _converted(

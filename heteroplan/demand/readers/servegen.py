@@ -165,9 +165,8 @@ def _sum_of_clients(tables: Sequence[Table]) -> Windows:
 
     starts = [_start_us(table) for table in tables]
     rates = [table.numbers("rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables]
-    problems = [problem for table in tables for problem in table.problems]
-    problems += _repeated(tables, starts)
-    if problems:
+    _check_repeated(tables, starts)
+    if problems := [problem for table in tables for problem in table.problems]:
         refuse(problems)
     start_us, rps = np.concatenate(starts), np.concatenate(rates)
     recorded = np.flatnonzero(~np.isnan(rps))
@@ -191,15 +190,13 @@ def _together(tables: Sequence[Table], rows: "Integers") -> Table:
     )
 
 
-def _repeated(tables: Sequence[Table], starts: Sequence["Integers"]) -> list[InputProblem]:
-    """Rows of a client and a window that came before."""
+def _check_repeated(tables: Sequence[Table], starts: Sequence["Integers"]) -> None:
+    """Note rows of a client and a window that came before."""
     seen: set[tuple[str, int]] = set()
-    problems = []
     for table, start_us in zip(tables, starts, strict=True):
         rows = zip(table.lines, table.texts["client"], start_us.tolist(), strict=True)
         for line, client, start in rows:
             if (client, start) in seen:
                 remedy = f"window {start / US_PER_S:g} of this client stands twice"
-                problems.append(InputProblem(table.file, line, "client", client, remedy))
+                table.problem(line, "client", client, remedy)
             seen.add((client, start))
-    return problems

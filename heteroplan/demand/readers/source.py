@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from heteroplan import input_size
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.input_size import MOST_BYTES, MOST_PACKING
 
 SEEN_BYTES = 1 << 16
 """How much of the beginning is looked at."""
@@ -34,6 +36,8 @@ class Source:
     path: Path | None
     """None for standard input."""
     packed: bool = False
+    most_bytes: int = MOST_BYTES
+    """Held of it at a time; see `input_size`."""
     _whole: Any = None
 
     def problem(self, line: int, column: str, value: str, remedy: str) -> InputProblem:
@@ -47,8 +51,13 @@ class Source:
         if self.path is not None and not self.packed:
             return str(self.path)
         if self._whole is None:
-            self._whole = pa.py_buffer(self.stream.read())
+            whole = input_size.whole(self.stream, self.file, self.most_bytes, copies=2)
+            self._whole = pa.py_buffer(whole)
         return pa.BufferReader(self._whole)
+
+    def values(self, marks: bytes) -> bytearray:
+        """All that `stream` holds, a text of values. Raises InputError where it is too large."""
+        return input_size.whole_values(self.stream, marks, self.file, self.most_bytes)
 
 
 class _Joined(io.RawIOBase):
@@ -57,31 +66,63 @@ class _Joined(io.RawIOBase):
     def __init__(self, before: bytes, rest: IO[bytes]) -> None:
         self._before = before
         self._rest = rest
+        self.taken = 0
+        """Bytes read of it."""
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1, /) -> bytes:
+        found = self._found(-1 if size is None else size)
+        self.taken += len(found)
+        return found
+
+    def _found(self, size: int) -> bytes:
         before, self._before = self._before, b""
-        if size is None or size < 0:
+        if size < 0:
             return before + self._rest.read()
         if len(before) > size:
             before, self._before = before[:size], before[size:]
         return before + self._rest.read(size - len(before)) if len(before) < size else before
 
 
+class _Unpacked(io.RawIOBase):
+    """What a packed stream holds, as long as that is in proportion to its size."""
+
+    def __init__(self, file: str, packed: _Joined, codec: str, most_bytes: int) -> None:
+        import pyarrow as pa
+
+        self._file = file
+        self._packed = packed
+        self._stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), codec)
+        self._most_bytes = most_bytes
+        self._made = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part: bytes = self._stream.read(size)
+        self._made += len(part)
+        most_bytes = max(self._most_bytes, MOST_PACKING * self._packed.taken)
+        if self._made > most_bytes:
+            raise input_size.too_large(self._file, "unpacks to", most_bytes)
+        return part
+
+
 @contextmanager
-def opened(path: str) -> Iterator[Source]:
+def opened(path: str, most_bytes: int = MOST_BYTES) -> Iterator[Source]:
     """The trace at `path`, or standard input for `-`; gzip and zstd are known by their first bytes.
 
-    Whatever makes reading fail inside the context is raised as InputError.
+    At most `most_bytes` of it are held at a time. Whatever makes reading fail inside the context
+    is raised as InputError.
     """
     import pyarrow as pa
 
     file = "<stdin>" if path == "-" else path
     try:
         with _binary(path) as raw:
-            yield _source(file, None if path == "-" else Path(path), raw)
+            yield _source(file, None if path == "-" else Path(path), raw, most_bytes)
     except UnicodeDecodeError as error:
         raise InputError([InputProblem(file, 0, "", "", f"is no UTF-8 text: {error}")]) from None
     except (OSError, EOFError, pa.ArrowException) as error:
@@ -126,16 +167,15 @@ def _binary(path: str) -> Iterator[IO[bytes]]:
         yield raw
 
 
-def _source(file: str, path: Path | None, raw: IO[bytes]) -> Source:
-    import pyarrow as pa
-
+def _source(file: str, path: Path | None, raw: IO[bytes], most_bytes: int) -> Source:
     magic = _at_least(raw, LONGEST_MAGIC)
     codec = next((codec for start, codec in PACKED.items() if magic.startswith(start)), None)
-    stream = cast(IO[bytes], _Joined(magic, raw))
-    if codec is not None:
-        stream = cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(stream, "r"), codec))
+    joined = _Joined(magic, raw)
+    unpacked = joined if codec is None else _Unpacked(file, joined, codec, most_bytes)
+    stream = cast(IO[bytes], unpacked)
     head = _at_least(stream, SEEN_BYTES).removeprefix(BYTE_ORDER_MARK)
-    return Source(file, head, cast(IO[bytes], _Joined(head, stream)), path, codec is not None)
+    whole = cast(IO[bytes], _Joined(head, stream))
+    return Source(file, head, whole, path, codec is not None, most_bytes)
 
 
 def _at_least(stream: IO[bytes], size: int) -> bytes:

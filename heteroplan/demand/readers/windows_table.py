@@ -3,13 +3,15 @@
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from heteroplan.demand.readers.requests import Windows
 from heteroplan.demand.readers.source import SHOWN_CHARACTERS, Source
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
+from heteroplan.input_size import CSV_MARKS
 from heteroplan.text import number
 
 if TYPE_CHECKING:
@@ -17,17 +19,13 @@ if TYPE_CHECKING:
 
     from heteroplan.demand.readers.requests import Floats, Integers
 
-MOST_PROBLEMS = 20
 US_PER_S = 1_000_000
 MOST_RPS = 1e9
 
 
 def refuse(problems: Sequence[InputProblem]) -> NoReturn:
-    """Raise the first `MOST_PROBLEMS`, and say how many more there are."""
-    kept = sorted(problems)[:MOST_PROBLEMS]
-    if more := len(problems) - len(kept):
-        kept.append(InputProblem(kept[-1].file, 0, "", "", f"and {more} more problems"))
-    raise InputError(kept)
+    """Raise them in order of lines."""
+    raise InputError(sorted(problems))
 
 
 @dataclass(slots=True)
@@ -43,9 +41,11 @@ class Table:
     problems: list[InputProblem] = field(default_factory=list)
 
     def problem(self, line: int, column: str, value: str, remedy: str) -> None:
-        """Note one thing that is wrong."""
+        """Note one thing that is wrong. Raises InputError when that is enough."""
         shown = value[:SHOWN_CHARACTERS]
         self.problems.append(InputProblem(self.file, line, column, shown, remedy))
+        if len(self.problems) >= MOST_NOTED:
+            refuse(self.problems)
 
     def done(self) -> None:
         """Raise InputError if anything is wrong."""
@@ -85,7 +85,8 @@ def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> Table
 
     Raises InputError where the header or the form of rows is wrong.
     """
-    text = io.TextIOWrapper(source.stream, encoding="utf-8", newline="")
+    content = source.values(CSV_MARKS)
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
     reader = csv.reader(text)
     table = Table(source.file, ())
     try:
@@ -94,8 +95,8 @@ def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> Table
         _read_rows(table, reader)
     except csv.Error as error:
         table.problem(reader.line_num, "", "", f"is no CSV text: {error}")
-    finally:
-        text.detach()
+    except UnicodeDecodeError as error:
+        table.problem(0, "", "", f"is no UTF-8 text: {error}")
     table.done()
     return table
 
@@ -103,27 +104,26 @@ def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> Table
 def _check_header(table: Table, remedy: str) -> None:
     if remedy:
         table.problem(1, "", ",".join(table.header), remedy)
-    for name in dict.fromkeys(table.header):
-        if name and table.header.count(name) > 1:
+    for name, times in Counter(table.header).items():
+        if name and times > 1:
             table.problem(1, name, "", "column stands twice; keep one of them")
     table.done()
 
 
 def _read_rows(table: Table, reader: "Reader") -> None:
     width = len(table.header)
-    rows = []
+    columns: list[list[str]] = [[] for _ in table.header]
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != width:
             remedy = f"{len(cells)} cells; the header has {width} columns"
-            table.problem(reader.line_num, "", ",".join(cells), remedy)
+            table.problem(reader.line_num, "", ",".join(cells[:SHOWN_CHARACTERS]), remedy)
             continue
         table.lines.append(reader.line_num)
-        rows.append(cells)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in table.header)
-    for name, texts in zip(table.header, columns, strict=True):
-        table.texts[name] = [text.strip() for text in texts]
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell.strip())
+    table.texts.update(zip(table.header, columns, strict=True))
 
 
 def common_step_us(starts_us: "Integers") -> int:
@@ -196,7 +196,7 @@ def joined(parts: Sequence[Part]) -> Windows:
     order = np.argsort(start_us, kind="stable")
     overlaps = np.flatnonzero(end_us[order[:-1]] > start_us[order[1:]])
     if len(overlaps):
-        pairs = [(int(order[each]), int(order[each + 1])) for each in overlaps]
+        pairs = [(int(order[each]), int(order[each + 1])) for each in overlaps[:MOST_NOTED]]
         refuse([_overlap(parts, before, after) for before, after in pairs])
     counts = [column(name) for name in ("with_lengths", "input_tokens", "output_tokens")]
     unknown = np.isnan(counts[1]) | np.isnan(counts[2])

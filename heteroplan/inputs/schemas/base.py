@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from heteroplan.input_size import parse_size
 from heteroplan.inputs.durations import parse_duration_s
 from heteroplan.inputs.local_time import parse_stamp
 from heteroplan.text import LINE, MOST_CHARACTERS, NAME, PERCENT, percent, plain_share
@@ -61,6 +62,11 @@ def _iso(text: str) -> None:
 def _with_unit(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(f"has no unit; write {value}min (or s, h, d)")
+    return value
+
+
+def _sized(value: int | str) -> int | str:
+    parse_size(value)
     return value
 
 
@@ -126,6 +132,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=NAME)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Duration = Annotated[str, BeforeValidator(_with_unit), _text_checked(parse_duration_s)]
+Size = Annotated[int | str, AfterValidator(_sized)]
 Stamp = Annotated[str, _text_checked(_iso)]
 Zone = Annotated[str, _text_checked(_zone)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]

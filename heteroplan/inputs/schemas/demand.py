@@ -11,6 +11,7 @@ from heteroplan.inputs.schemas.base import (
     Name,
     OrPercent,
     Share,
+    Size,
     Stamp,
     Strict,
     Text,
@@ -76,6 +77,8 @@ class TraceSpec(Strict):
     """Prefix cache [tokens of KV], where the trace tells blocks."""
     max_class_error: Share = 0.03
     """Requests are told apart in classes until capacity is this well known; 1 for one class."""
+    max_bytes: Size | None = None
+    """Held of a trace at a time, such as 2GiB; see `heteroplan demand --max-bytes`."""
 
 
 def _kind(value: Any) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from heteroplan.entities.workload import MAX_ORIGIN
 from heteroplan.inputs.schemas.base import (
     MAX_LABEL,
     Count,
@@ -98,7 +99,7 @@ class SourceSpec(Strict):
 
     kind: Literal["measured", "fitted", "interpolated", "modelled", "given"]
     """How the figures were made."""
-    origin: Annotated[str, Field(pattern=LINE)] = Field("", alias="from", max_length=1000)
+    origin: Annotated[str, Field(pattern=LINE)] = Field("", alias="from", max_length=MAX_ORIGIN)
     """File, paper or tool."""
     error_mape: NotNegative | None = None
     """Mean absolute relative error of the fit; 2 % is 0.02."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from heteroplan.errors import UsageError
+from heteroplan.input_size import MOST_MEASURED_BYTES
 from heteroplan.profiles.readers import (
     aibrix,
     aiconfigurator,
@@ -67,16 +68,17 @@ def read(
     path: Path,
     format: str | None = None,  # noqa: A002
     given: Given = NOTHING_GIVEN,
+    most_bytes: int = MOST_MEASURED_BYTES,
 ) -> Reading:
     """Measurements of the file at `path` (`.gz` allowed) and notes on what was left out.
 
-    Without `format`, that of which most names are in the file. Raises InputError with every problem
-    of the file, each with its place, and UsageError for an unknown format and for what the file
-    does not say and `given` does not either.
+    At most `most_bytes` of it are held. Without `format`, that of which most names are in the file.
+    Raises InputError with the problems of the file (the first 20), each with its place, and
+    UsageError for an unknown format and for what the file does not say and `given` does not either.
     """
     if format is not None and format not in READERS:
         raise UsageError(f"unknown measurement format {format!r}; known are {', '.join(READERS)}")
-    found = opened(path)
+    found = opened(path, most_bytes)
     reader = READERS[format or _detected(found)]
     if type(found) not in reader.kinds:
         wanted = " or ".join(KINDS[kind] for kind in reader.kinds)

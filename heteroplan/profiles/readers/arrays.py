@@ -7,9 +7,11 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
+from heteroplan.input_size import VALUE_BYTES, too_large
 from heteroplan.profiles.readers.opened import Opened, refused
 
 type Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -54,12 +56,13 @@ class Arrays(Opened):
         ]
 
 
-def arrays_of(file: str, content: bytes, most_bytes: int) -> Arrays:
+def arrays_of(file: str, content: bytearray, most_bytes: int) -> Arrays:
     """Raises InputError where the content is no .npz of plain numbers, or unpacks to too much."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as members:
-            if sum(member.file_size for member in members.infolist()) > most_bytes:
-                raise ValueError(f"it unpacks to more than {most_bytes:,} bytes")
+            held = sum(_held_bytes(members, member) for member in members.infolist())
+        if held > most_bytes:
+            raise too_large(file, "unpacks to", most_bytes)
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
             return Arrays(
@@ -72,3 +75,13 @@ def arrays_of(file: str, content: bytes, most_bytes: int) -> Arrays:
             )
     except UNREADABLE as error:
         raise refused(file, f"is no .npz file of plain numbers: {error}") from None
+
+
+def _held_bytes(members: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """What an array would take, by what its header says of it."""
+    with members.open(member) as file:
+        if np.lib.format.read_magic(file) == (1, 0):
+            shape, _, _ = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, _, _ = np.lib.format.read_array_header_2_0(file)
+    return member.file_size + VALUE_BYTES * abs(prod(shape))

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from heteroplan.profiles.readers.opened import LEAST, MOST, Opened, refused
+from heteroplan.errors import MOST_NOTED
+from heteroplan.profiles.readers.opened import LEAST, MOST, SHOWN_CHARACTERS, Opened, refused
 
 type Json = dict[str, Json] | list[Json] | str | float | bool | None
 
@@ -21,6 +24,8 @@ type Whole = Annotated[int, Field(ge=0, le=int(MOST), strict=True)]
 
 WRONG_TAG = (ArithmeticError, AttributeError, LookupError)
 """What the YAML library raises of a tag on a value that is nothing of the kind."""
+MAX_DEPTH = 100
+"""Of a YAML document."""
 DEPTH = 3
 """Levels of keys by which a document is known."""
 
@@ -41,11 +46,29 @@ class Document(Opened):
         try:
             return shape.validate_python(self.content)
         except ValidationError as error:
-            for each in error.errors():
-                path = ".".join(str(part) for part in each["loc"])
-                self.problem(0, path, _shown(each["input"]), each["msg"].partition(" or inst")[0])
+            self._note(error, ())
             self.done()
             raise
+
+    def fitting_each[T](self, shape: TypeAdapter[T]) -> list[T]:
+        """Likewise of every entry of a list."""
+        found = []
+        for i, entry in enumerate(_listed(self.content)):
+            try:
+                found.append(shape.validate_python(entry))
+            except ValidationError as error:
+                self._note(error, (i,))
+        self.done()
+        return found
+
+    def _note(self, error: ValidationError, place: tuple[int, ...]) -> None:
+        """What does not fit; pydantic would take a kilobyte for each of a million values."""
+        if error.error_count() > MOST_NOTED:
+            self.problem(0, "", "", f"{error.error_count():,} values do not fit; is it --format?")
+            return
+        for each in error.errors(include_url=False):
+            path = ".".join(str(part) for part in (*place, *each["loc"]))
+            self.problem(0, path, _shown(each["input"]), each["msg"].partition(" or inst")[0])
 
     def series(self, name: str) -> list[float]:
         """Numbers > 0 below a key of the first level, or a single one; problems are noted."""
@@ -66,10 +89,20 @@ def document_of(file: str, text: str) -> Document:
     try:
         return Document(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
-        lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        lines = list(_lines(text))
         if len(lines) > 1 and all(line.startswith("{") for _, line in lines):
             return Document(file, [_line(file, line) for line in lines])
         raise refused(file, f"is no JSON: {error}", getattr(error, "lineno", 0)) from None
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Those that are not blank, numbered."""
+    number, end = 1, 0
+    for match in re.finditer(r"[^\n]+", text):
+        number += match.start() - end
+        end = match.end()
+        if match[0].strip():
+            yield number, match[0]
 
 
 def _line(file: str, numbered: tuple[int, str]) -> Json:
@@ -85,24 +118,25 @@ def yaml_document_of(file: str, text: str) -> Document:
     """Raises InputError where the text is no YAML, or YAML with aliases or doubled keys."""
     import yaml
 
-    class Plain(yaml.SafeLoader):
-        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-            if self.check_event(yaml.AliasEvent):
-                mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-                raise yaml.MarkedYAMLError(problem="aliases are not read", problem_mark=mark)
-            return super().compose_node(parent, index)
+    from heteroplan.yaml_bounds import RefusedYamlError, bounded_events
 
+    class Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         def construct_mapping(
             self, node: yaml.MappingNode, deep: bool = False
         ) -> dict[Hashable, Any]:
-            found = super().construct_mapping(node, deep)
+            found: dict[Hashable, Any] = super().construct_mapping(node, deep)
             if len(found) < len(node.value):
                 mark = node.start_mark
                 raise yaml.MarkedYAMLError(problem="a key stands there twice", problem_mark=mark)
             return found
 
     try:
+        for event in bounded_events(text, Plain, MAX_DEPTH):
+            if isinstance(event, yaml.AliasEvent):
+                raise RefusedYamlError(event, "aliases are not read")
         return Document(file, yaml.load(text, Plain))
+    except RefusedYamlError as error:
+        raise refused(file, f"is no YAML: {error}", error.line) from None
     except (yaml.YAMLError, *WRONG_TAG, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
         parts = [getattr(error, name, None) for name in ("context", "problem")]
@@ -114,17 +148,22 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     """An object whose keys stand there once. Raises ValueError."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, times in counts.items() if times > 1)
         raise ValueError(f"key {twice!r} stands there twice")
     return found
 
 
 def _shown(value: object) -> str:
+    text = ""
     try:
-        return json.dumps(value, default=str)
+        for part in json.JSONEncoder(default=str).iterencode(value):
+            text += part
+            if len(text) > SHOWN_CHARACTERS:
+                break
     except (TypeError, ValueError, RecursionError):
         return type(value).__name__
+    return text
 
 
 def _listed(value: Json) -> list[Json]:

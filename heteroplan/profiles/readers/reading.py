@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement, Rated, Run
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.opened import Opened, listed
 from heteroplan.profiles.readers.table import Row, Table
 
 
@@ -70,8 +70,7 @@ class Given:
         if not models:
             found.problem(0, "", "", "holds no model")
         elif self.model is None or self.model not in models:
-            known = ", ".join(sorted(models))
-            remedy = f"holds {known}; name one: --model, or model: of the profile"
+            remedy = f"holds {listed(models)}; name one: --model, or model: of the profile"
             found.problem(0, "", self.model or "", remedy)
         return self.model or ""
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,8 +82,8 @@ def _table(file: str, lines: Iterator[list[str]]) -> Table:
     if not header:
         table.problem(0, "", "", "is empty; a header line and rows are expected")
         table.done()
-    for column in dict.fromkeys(header):
-        if header.count(column) > 1:
+    for column, times in Counter(header).items():
+        if times > 1:
             table.problem(1, column, "", "column stands there twice")
     rows = []
     for line, fields in enumerate(lines, start=2):

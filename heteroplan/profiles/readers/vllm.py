@@ -61,14 +61,13 @@ class _Result(BaseModel):
         return max(0, asked - self.completed)
 
 
-SHAPE = TypeAdapter(list[_Result])
-ONE = TypeAdapter(_Result)
+SHAPE = TypeAdapter(_Result)
 
 
 def parse(document: Document, given: Given) -> Reading:
     """One run a result. Raises InputError with every problem."""
     many = isinstance(document.content, list)
-    results = document.fitting(SHAPE) if many else [document.fitting(ONE)]
+    results = document.fitting_each(SHAPE) if many else [document.fitting(SHAPE)]
     model = given.model_of(document, {each.model_id for each in results if each.model_id} or {""})
     numbered = [(f"{i}." if many else "", each) for i, each in enumerate(results)]
     mine = [(path, each) for path, each in numbered if each.model_id in (None, "", model)]

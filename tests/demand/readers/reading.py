@@ -9,6 +9,7 @@ import numpy as np
 
 from heteroplan.demand.readers import Asked, opened, reader_of
 from heteroplan.demand.readers.requests import Requests
+from heteroplan.input_size import MOST_BYTES
 
 
 def batches_of(
@@ -17,10 +18,11 @@ def batches_of(
     columns: dict[str, str] | None = None,
     zone: str = "UTC",
     notes: list[str] | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> list[Requests]:
     """What the reader of `form`, or the detected one, streams."""
     asked = Asked(ZoneInfo(zone), columns or {}, [] if notes is None else notes)
-    with opened(str(path)) as source:
+    with opened(str(path), most_bytes) as source:
         reader = reader_of(source, form, asked.columns)
         assert reader.requests is not None
         return list(reader.requests(source, asked))

@@ -209,7 +209,16 @@ def test_the_first_problems_are_told_and_the_others_counted(tmp_path: Path) -> N
     text = "window_start_s,req_per_s\n" + "".join(f"{600 * n},x\n" for n in range(30))
     told = problems(tmp_path, text)
     assert len(told) == 21
-    assert told[-1] == (0, "", "", "and 10 more problems")
+    assert told[-1] == (31, "", "", "and 10 more problems, the last one here")
+
+
+def test_after_some_problems_a_table_is_not_read_on(tmp_path: Path) -> None:
+    text = "window_start_s,req_per_s\n" + "".join(f"{600 * n},x\n" for n in range(1000))
+    last = problems(tmp_path, text)[-1]
+    assert last == (101, "", "", "and at least 80 more problems, the last one here")
+    clients = "client,window_start_s,rate_rps\n" + "a,0,1\n" * 1000
+    last = problems(tmp_path, clients)[-1]
+    assert last == (102, "", "", "and at least 80 more problems, the last one here")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,6 +1,7 @@
 import contextlib
 import gzip
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heteroplan.errors import InputError, UsageError
-from heteroplan.profiles.readers import READERS, Reader, files, read
+from heteroplan.errors import MOST_SHOWN, InputError, UsageError
+from heteroplan.profiles.readers import READERS, Reader, read, splitwise
 from heteroplan.profiles.readers.document import Document
 from heteroplan.profiles.readers.reading import Given, Reading
 
@@ -98,17 +99,88 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         read(path, given=Given("G", 1))
 
 
-def test_what_unpacks_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("m.json", b" " * 600 + b"{}", "takes in memory more than 1000 bytes"),
+        ("m.json", b"[{},{},{},{},{},{},{},{}]", "takes in memory more than 1000 bytes"),
+        ("m.csv", b"a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\n", "takes in memory more than 1000 bytes"),
+        ("m.yaml", b"a: [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "takes in memory more than 1000 bytes"),
+    ],
+)
+def test_what_would_take_too_much_memory_is_refused(
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    """A text is held twice, and a value takes 64 bytes: 16 of them more than a thousand."""
+    path = tmp_path / name
+    path.write_bytes(content if len(content) < 600 else content * 2)
+    with pytest.raises(InputError, match=f"{message}; split it, or allow more with --max-bytes"):
+        read(path, most_bytes=1000)
+
+
+def test_arrays_are_measured_by_their_headers(tmp_path: Path) -> None:
+    """A thousand numbers of a byte each are 64 kB as Python numbers, however well they pack."""
+    path = tmp_path / "m.npz"
+    np.savez_compressed(path, z_itl=np.zeros(1000, dtype=np.uint8))
+    with pytest.raises(InputError, match=r"unpacks to more than 62\.5 KiB; "):
+        read(path, "dynamo", Given("G", 1), 64_000)
+    with pytest.raises(InputError, match="z_itl"):
+        read(path, "dynamo", Given("G", 1), 70_000)
+
+
+def test_a_message_lists_some_models(tmp_path: Path) -> None:
+    names = ",".join(splitwise.COLUMNS)
+    rows = [f"m{i:03},h100-80gb,1,1,1,1,1,1" for i in range(100)]
+    (tmp_path / "m.csv").write_text("\n".join([names, *rows]))
+    with pytest.raises(InputError, match=r"holds m000, m001, .* m019 and 80 more; name one"):
+        read(tmp_path / "m.csv")
+
+
+def test_an_endless_device_is_refused() -> None:
+    with pytest.raises(InputError, match="/dev/zero: takes in memory more than 10 KiB"):
+        read(Path("/dev/zero"), most_bytes=10 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.csv", OWN.splitlines()[0] + b"\n" + b",,,,,,,\n" * 1000),
+        ("m.json", b"[" + b",".join([b'{"completed": 1}'] * 1000) + b"]"),
+        ("m.json", b'{"x_kv_usage": [' + b",".join([b"0"] * 1000) + b"]}"),
+    ],
+)
+def test_reading_stops_after_some_problems(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    form = {b"g": "heteroplan", b"[": "vllm", b"{": "dynamo"}[content[:1]]
+    with pytest.raises(InputError) as raised:
+        read(path, form, Given("G", 1))
+    assert len(raised.value.problems) == MOST_SHOWN + 1
+    last = raised.value.problems[-1]
+    assert "and at least 80 more problems" in last.remedy
+    assert last.line < 100, "of a thousand"
+
+
+def test_values_that_do_not_fit_are_counted_where_they_are_many(tmp_path: Path) -> None:
+    tputs = [["x"] * 1000]
+    profile = {"gpu": "a", "cost": 1, "tputs": tputs, "indexes": [[1], [2]], "created": 1}
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(profile))
+    with pytest.raises(InputError, match=r"m.json: 1,000 values do not fit; is it --format\?$"):
+        read(path, given=Given("G", 1))
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     for name, content in (
         ("m.csv.gz", gzip.compress(OWN * 100)),
-        ("m.npz", packed("z_itl.npy", bytes(2000))),
+        (
+            "m.npz",
+            packed("z_itl.npy", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (20,)}")),
+        ),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match="more than 1,000 bytes"):
-            read(tmp_path / name)
+        with pytest.raises(InputError, match=r"more than 1000 bytes; .* --max-bytes"):
+            read(tmp_path / name, most_bytes=1000)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
