@@ -92,7 +92,7 @@ def test_a_profile_is_read_back_or_not_written(file: str, model: str, gpu: str) 
     [
         ({"kv_bytes_per_token": math.inf}, "kv_bytes_per_token"),
         ({"kv_bytes_per_token": math.nan}, "kv_bytes_per_token"),
-        ({"model": "m" * 201}, "model"),
+        ({"model": "m" * 254}, "model"),
         ({"startup_s": 86_401.0}, "engines[0].startup_s"),
     ],
 )

@@ -261,7 +261,7 @@ def test_every_wrong_field_is_named_at_once(tmp_path):
     path.write_text(json.dumps(changed(pools=1, scenario=2)))
     with pytest.raises(InputError) as caught:
         read_plan(str(path))
-    assert [problem.path for problem in caught.value.problems] == ["pools", "scenario"]
+    assert [problem.path for problem in caught.value.problems] == ["scenario", "pools"]
 
 
 def test_missing_file_is_an_input_error(tmp_path):
