@@ -1,0 +1,34 @@
+"""How much Hypothesis tries.
+
+On CI (`CI` in the environment) the same cases each time; by hand others each time; many more with
+`--hypothesis-profile wide`.
+"""
+
+import os
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import is_hypothesis_test, settings
+
+WIDER = 20
+"""Times as many examples, also of tests that say how many they take."""
+
+_usual = settings.get_profile("default")
+settings.register_profile("default", _usual, deadline=None)
+settings.register_profile(
+    "ci", _usual, deadline=None, derandomize=True, database=None, print_blob=True
+)
+settings.register_profile("wide", _usual, deadline=None, max_examples=WIDER * _usual.max_examples)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    if settings.get_current_profile_name() != "wide":
+        return
+    tests = {getattr(item, "obj", None) for item in items}
+    for test in filter(is_hypothesis_test, tests):
+        own = test._hypothesis_internal_use_settings
+        if own.max_examples != settings.default.max_examples:
+            test._hypothesis_internal_use_settings = settings(
+                own, max_examples=WIDER * own.max_examples
+            )
