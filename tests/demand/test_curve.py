@@ -43,6 +43,50 @@ def test_many_days_give_the_plain_quantile_of_like_intervals(tmp_path: Path) -> 
     assert rates(curve) == pytest.approx([359.2] * 24, rel=0.01)
 
 
+@pytest.mark.parametrize("quantile", [0.95, None])
+def test_growth_multiplies_requests_and_leaves_them_as_long(
+    tmp_path: Path, quantile: float | None
+) -> None:
+    """Three days of 4 requests/s of 100 + 10 tokens, 40 of them cached: 6 a second of the same."""
+    stamps = [f"{datetime(2026, 11, 2) + timedelta(hours=h)}" for h in range(72)]
+    path = tmp_path / "demand.csv"
+    rows = [f"{stamp},4,100,10,0.4" for stamp in stamps]
+    path.write_text("\n".join(["interval_start,rps,isl,osl,prefix_hit_rate", *rows]))
+    curve = coming(str(path), growth=1.5, quantile=quantile)
+    for row in curve.rows:
+        median = [row.median_rps] if quantile else []
+        assert [row.rps, row.mean_rps, *median] == pytest.approx([6.0] * (2 + len(median)))
+        assert row.shape is not None
+        assert (row.shape.isl, row.shape.osl) == pytest.approx((100, 10))
+        assert row.shape.prefix_hit_rate == pytest.approx(0.4)
+    assert "rates multiplied by 1.5" in curve.notes
+
+
+def test_quarters_of_an_hour_share_its_longest_lengths(tmp_path: Path) -> None:
+    """A request a minute of 100 + 10 tokens. In each hour the second quarter has 200 input tokens,
+    the last one 30 output tokens; hour 5 has 400 in its first. Rates are those of each quarter.
+    """
+
+    def tokens(minute: int) -> tuple[int, int]:
+        hour, quarter = minute // 60, minute % 60 // 15
+        return {
+            0: (400 if hour == 5 else 100, 10), 1: (200, 10), 2: (100, 10), 3: (100, 30),
+        }[quarter]  # fmt: skip
+
+    begin = datetime(2026, 11, 23)
+    rows = []
+    for minute in range(1440):
+        isl, osl = tokens(minute)
+        rows.append(f"{begin + timedelta(minutes=minute)},{isl},{osl}")
+    curve = coming(written(tmp_path, rows), interval_s=900, max_class_error=1.0)
+    assert len(curve.rows) == 96
+    for row in curve.rows:
+        assert row.rps == pytest.approx(1 / 60)
+        assert row.shape is not None
+        wanted = (400 if row.start.hour == 5 else 200, 30)
+        assert (row.shape.isl, row.shape.osl) == pytest.approx(wanted)
+
+
 def test_weekends_are_told_apart_where_the_past_does(tmp_path: Path) -> None:
     """Four weeks of 10 requests/s on workdays and 2 on weekends; 2026-11-30 is a Monday."""
     path = hourly(tmp_path, [[10 if i % 7 < 5 else 2] * 24 for i in range(28)])
@@ -112,6 +156,35 @@ def test_coming_days_on_which_clocks_change(tmp_path: Path, day: str, hours: int
     curve = coming(path, timezone="Europe/Berlin", first_day=date.fromisoformat(day))
     assert len(curve.rows) == hours
     assert rates(curve) == pytest.approx([row.start.hour + 1 for row in curve.rows])
+
+
+@pytest.mark.parametrize(
+    ("day", "starts"),
+    [
+        ("2027-04-04", ["00:00", "01:00", "01:30", *(f"{h:02d}:30" for h in range(2, 24))]),
+        ("2027-10-03", ["00:00", "01:00", *(f"{h:02d}:30" for h in range(2, 24))]),
+    ],
+)
+def test_where_clocks_change_by_half_an_hour_an_hour_lies_in_two_of_the_past(
+    tmp_path: Path, day: str, starts: list[str]
+) -> None:
+    """Lord Howe: at 02:00 it is 01:30 again in April, and 02:30 in October. From then on an hour
+    lies in two of the past, of which the greater counts; the last one in 23 and 0.
+    """
+    past = [50 + (-1) ** h * h for h in range(24)]
+    curve = coming(
+        hourly(tmp_path, [past] * 3),
+        timezone="Australia/Lord_Howe",
+        first_day=date.fromisoformat(day),
+    )
+    assert [f"{row.start:%H:%M}" for row in curve.rows] == starts
+    wanted = [
+        past[row.start.hour]
+        if row.start.minute == 0
+        else max(past[row.start.hour], past[(row.start.hour + 1) % 24])
+        for row in curve.rows
+    ]
+    assert rates(curve) == pytest.approx(wanted)
 
 
 def test_a_past_with_a_clock_change_lays_hours_on_hours(tmp_path: Path) -> None:

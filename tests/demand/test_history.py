@@ -1,5 +1,6 @@
 """The past laid on local days: what is unknown, idle, or lost."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -77,14 +78,30 @@ def test_without_any_lengths_tokens_are_unknown() -> None:
     assert np.isnan(found.rates[INPUT_RATE:]).all()
 
 
-@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
-def test_hours_of_a_day_on_which_clocks_change(day: str, hours: int) -> None:
-    """Berlin: hour 2 is skipped, so unknown, or comes twice, where the greater one counts."""
-    first = date.fromisoformat(day)
-    found = history(steps_of(*range(1, hours + 1), zone=BERLIN, first=first), BERLIN)
-    walls = {23: [1, 2, None, *range(3, 24)], 25: [1, 2, 4, *range(5, 26)]}[hours]
-    rates = [None if np.isnan(each) else round(each * 3600) for each in found.rates[RPS, 0]]
-    assert rates == walls
+def by_wall_hour(day: str, came: Sequence[int], unknown: range = range(0)) -> list[int | None]:
+    """Requests by what Berlin's clocks show, of those that came in each hour of a day."""
+    steps = steps_of(*came, zone=BERLIN, first=date.fromisoformat(day), unknown=unknown)
+    found = history(steps, BERLIN)
+    return [None if np.isnan(each) else round(each * 3600) for each in found.rates[RPS, 0]]
+
+
+def test_an_hour_that_clocks_skip_is_unknown() -> None:
+    """Berlin, 29 March 2026: after 01:59 comes 03:00."""
+    assert by_wall_hour("2026-03-29", range(1, 24)) == [1, 2, None, *range(3, 24)]
+
+
+@pytest.mark.parametrize("twice", [(3, 4), (4, 3)])
+def test_of_an_hour_that_comes_twice_the_greater_counts(twice: tuple[int, int]) -> None:
+    """Berlin, 25 October 2026: after 02:59 comes 02:00 again, busier or quieter than before."""
+    came = [1, 2, *twice, *range(5, 26)]
+    assert by_wall_hour("2026-10-25", came) == [1, 2, 4, *range(5, 26)]
+
+
+@pytest.mark.parametrize("unknown", [2, 3])
+def test_of_an_hour_that_comes_twice_the_known_one_counts(unknown: int) -> None:
+    came = [1, 2, 7, 7, *range(5, 26)]
+    found = by_wall_hour("2026-10-25", came, range(unknown, unknown + 1))
+    assert found == [1, 2, 7, *range(5, 26)]
 
 
 def test_an_event_is_taken_out_of_the_past() -> None:

@@ -118,6 +118,29 @@ def test_an_interval_as_usual_has_the_usual_classes() -> None:
             assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9)
 
 
+@pytest.mark.parametrize(("isl", "long"), [(2050, 0.5), (880, 0.2), (3025, 0.75)])
+def test_longer_prompts_on_average_are_more_of_the_long_ones(isl: float, long: float) -> None:
+    """A quarter of 4000 tokens beside 100: a mean of 1075. 2050 is half of each, and so on;
+    the lengths themselves stay, and so does what they have in the KV cache.
+    """
+    found, _ = shaped(mix((3, 3000, 1000)), [3], isl, 10, isl)
+    assert shares(found) == pytest.approx([1 - long, long])
+    assert [each.isl for each in found] == pytest.approx([100, 4000])
+    assert [each.context for each in found] == pytest.approx([105, 4005])
+
+
+@pytest.mark.parametrize(("isl", "scarce", "factor"), [(8000, 0, 2), (50, 1, 0.5)])
+def test_prompts_beyond_all_classes_stretch_the_nearest(
+    isl: float, scarce: int, factor: float
+) -> None:
+    """Longer than the longest class, or shorter than the shortest: nearly all are in that one."""
+    found, _ = shaped(mix((3, 3000, 1000)), [3], isl, 10, isl)
+    assert found[scarce].share == pytest.approx(LEAST_SHARE, rel=1e-3)
+    assert total(found, "isl") == pytest.approx(isl)
+    near = found[1 - scarce]
+    assert near.isl == pytest.approx(factor * (4000 if scarce == 0 else 100), rel=0.01)
+
+
 def test_longer_outputs_make_the_context_longer_by_half_of_them() -> None:
     """Of 4000 + 10 tokens context is 4005; with outputs of 1010 it is 4000 + 505."""
     usual = mix((3, 3000, 1000))

@@ -105,6 +105,35 @@ def test_an_interval_that_no_day_tells_is_planned_as_its_neighbours() -> None:
     assert plan(days, 0.95).planned == pytest.approx([8] * 24)
 
 
+@pytest.mark.parametrize(
+    ("days", "quantile", "planned"),
+    [
+        ([[10] * 24, [20] * 24, [30] * 24], 0.65, 20 * (1 + 0.5 * sqrt(2))),
+        ([[10] * 24, [20] * 24, [30] * 24], 0.55, 20),
+        ([[10, 20, 30] * 8, [20, 30, 10] * 8, [30, 10, 20] * 8], 0.65, 20),
+    ],
+)
+def test_the_level_is_raised_where_days_differ_as_wholes(
+    days: list[list[int]], quantile: float, planned: float
+) -> None:
+    """A pool of 24 intervals each at ratios 1/2, 1 and 3/2, stretched by sqrt(3 / 2 * 4 / 3) from
+    1: below 46/71 it is the middle one, from 48/71 on the greatest. Three constant days raise P65
+    to 1 - 0.35 * 3 / (3 + 1.2) = 0.75, and P55 to 1 - 0.45 * 3 / (3 + 0.4) = 0.60. Three days that
+    are alike as wholes raise nothing.
+    """
+    found = plan(days, quantile)
+    assert found.planned == pytest.approx([planned] * 24)
+    assert found.median == pytest.approx([20] * 24)
+
+
+def test_the_level_is_raised_for_the_days_that_the_quantile_is_of() -> None:
+    """One day of its class takes the ratios of the three others, so three days tell P55: 0.60, of
+    which the middle one is the quantile. One day would raise it to 1 - 0.45 / 1.4 = 0.68.
+    """
+    days = [[10] * 24, [20] * 24, [30] * 24, [5] * 24]
+    assert plan(days, 0.55, [0, 0, 0, 1], wanted=1).planned == pytest.approx([5] * 24)
+
+
 def test_with_many_days_it_is_the_plain_quantile_of_like_intervals() -> None:
     """2,000 days at six times of day, each of its own level and spread: within 4 % of numpy's."""
     rng = np.random.default_rng(1)

@@ -15,7 +15,7 @@ from heteroplan.demand import counting
 from heteroplan.demand.clock import EPOCH, US_PER_S
 from heteroplan.demand.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
 from heteroplan.demand.readers import READERS, Reader
-from heteroplan.demand.readers.requests import Requests, Windows
+from heteroplan.demand.readers.requests import Blocks, Requests, Windows
 from heteroplan.demand.steps import Steps, TraceOptions, read_steps
 from heteroplan.errors import InputError, UsageError
 
@@ -51,10 +51,11 @@ def read_windows(windows: Windows, zone: ZoneInfo = BERLIN) -> Steps:
     return of_reader(reader, zone)
 
 
-def of_reader(reader: Reader, zone: ZoneInfo) -> Steps:
+def of_reader(reader: Reader, zone: ZoneInfo, cache_tokens: int | None = None) -> Steps:
+    options = TraceOptions(STEP_S, zone, zone, "fake", cache_tokens=cache_tokens)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(READERS, "fake", reader)
-        return read_steps([__file__], TraceOptions(STEP_S, zone, zone, "fake"))
+        return read_steps([__file__], options)
 
 
 def windows(
@@ -211,6 +212,31 @@ def test_requests_that_do_not_tell_cached_tokens_have_none_beside_others_that_do
     assert steps.counts[:, CACHED].sum() == 50
     assert "cached tokens are told of 50.0 % of the requests; others have none" in steps.notes
     assert not read(requests([row], cached=False)).has_cached
+
+
+@pytest.mark.parametrize(
+    ("tokens", "hits"),
+    [(0, 0), (512, 1), (1023, 1), (1024, 3), (1535, 3), (1536, 4)],
+)
+def test_a_prefix_cache_holds_the_whole_blocks_of_its_size(tokens: int, hits: int) -> None:
+    """Blocks 1 2 | 1 2 | 3 | 1 2 of 512 tokens, a minute apart, in two chunks.
+
+    Room for one: the second finds block 1, which 3 pushes out. For two: the second finds both, the
+    last finds block 1, as 3 has pushed out 2. For three: all of both are found. 24 tokens more of
+    each request are in no block.
+    """
+    ids = [[1, 2], [1, 2], [3], [1, 2]]
+    chunks = []
+    for first, part in ((0, ids[:3]), (3, ids[3:])):
+        lengths = np.array([512 * len(each) + 24 for each in part], np.int64)
+        stamps = NOON_US + (first + np.arange(len(part))) * 60 * US_PER_S
+        offsets = np.cumsum([0, *map(len, part)]).astype(np.int64)
+        blocks = Blocks(offsets, np.array([b for each in part for b in each], np.int64), 512)
+        chunks.append(Requests(stamps, lengths, np.full(len(part), 10), None, blocks))
+    reader = Reader(lambda head: False, True, "", requests=lambda source, asked: iter(chunks))
+    steps = of_reader(reader, BERLIN, cache_tokens=tokens)
+    assert steps.has_cached
+    assert steps.counts[:, CACHED].sum() == 512 * hits
 
 
 def test_lengths_that_only_a_part_of_the_requests_tells_are_noted() -> None:

@@ -153,6 +153,38 @@ def test_requests_beside_a_trace_say_what_it_does_not(files: ScenarioFiles) -> N
     assert (shape.prefix_hit_rate, shape.isl_cv) == (0.25, 0.5)
 
 
+@pytest.mark.parametrize(("told", "planned_for"), [("0.4", 0.4), ("0", 0.0), ("", 0.25)])
+def test_a_hit_rate_of_the_trace_goes_before_that_of_requests(
+    files: ScenarioFiles, told: str, planned_for: float
+) -> None:
+    """0.25 of `requests` counts where the trace tells none, not where it tells that none hit."""
+    column = ",prefix_hit_rate" if told else ""
+    rows = [
+        f"2026-11-0{day}T{hour:02d}:00,4,100,10" + (f",{told}" if told else "")
+        for day in (2, 3)
+        for hour in range(24)
+    ]
+    (files.folder / "t.csv").write_text("\n".join([f"interval_start,rps,isl,osl{column}", *rows]))
+    with_demand(files, trace="t.csv")
+    files.workload["requests"] = {"isl": 7, "osl": 7, "prefix_hit_rate": 0.25}
+    for interval in planned(files).demand:
+        (shape,) = interval.classes
+        assert shape.prefix_hit_rate == pytest.approx(planned_for)
+
+
+def test_a_spread_of_the_trace_goes_before_that_of_requests(files: ScenarioFiles) -> None:
+    """Prompts of 100 and 300 tokens in turn: 200 on average, 100 from it."""
+    stamps = [f"2026-11-02T{m // 60:02d}:{m % 60:02d}:00" for m in range(1440)]
+    rows = [f"{stamp},{300 if i % 2 else 100},10" for i, stamp in enumerate(stamps)]
+    (files.folder / "t.csv").write_text(
+        "\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *rows])
+    )
+    with_demand(files, trace="t.csv", peak="1h")
+    files.workload["requests"] = {"isl": 7, "osl": 7, "isl_cv": 3.0}
+    (shape,) = planned(files).demand[0].classes
+    assert (shape.isl, shape.isl_cv) == pytest.approx((200, 0.5))
+
+
 def test_a_trace_without_lengths_needs_requests(files: ScenarioFiles) -> None:
     rows = [f"2026-11-0{d}T{h:02d}:00,4" for d in (2, 3) for h in range(24)]
     (files.folder / "r.csv").write_text("\n".join(["interval_start,rps", *rows]))
