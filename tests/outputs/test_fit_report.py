@@ -11,6 +11,7 @@ from heteroplan.outputs.fit_report import MOST_SERIES, fit_chart, fit_html
 from heteroplan.profiles.fit import Mark
 from heteroplan.profiles.fitted import Fitted
 from tests.outputs.test_fit_plot import ENGINE, FAR_OFF, STATED, fitted_to, many_series
+from tests.pages import addresses
 
 TWO = fitted_to(
     [
@@ -20,6 +21,7 @@ TWO = fitted_to(
     ],
     variant="vllm",
 )
+BOTH = replace(TWO, lines=(*TWO.lines, replace(TWO.lines[0], what="TPOT")))
 
 
 def chart(fitted: Fitted) -> Any:
@@ -159,14 +161,11 @@ def test_names_are_escaped() -> None:
 
 def test_page_loads_nothing() -> None:
     page = fit_html([TWO])
-    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=", page.split("<body>")[1])
-    assert "<script src" not in page
+    assert addresses(page) == []
     assert "default-src 'none'" in page
 
 
-def test_same_fits_give_the_same_page_with_a_chart_a_latency() -> None:
-    both = replace(TWO, lines=(*TWO.lines, replace(TWO.lines[0], what="TPOT")))
-    page = fit_html([FAR_OFF, both])
-    assert page == fit_html([FAR_OFF, both])
+def test_there_is_a_chart_a_latency() -> None:
+    page = fit_html([FAR_OFF, BOTH])
     assert sorted(set(re.findall(r'id="(fit-\d+-\d+)"', page))) == ["fit-0-0", "fit-1-0", "fit-1-1"]
     assert "Milliseconds of TPOT over sequences of a step" in page

@@ -1,22 +1,79 @@
 import json
+from datetime import datetime
 
+import pytest
+
+from heteroplan.entities.workload import Role
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan_json import document_of
 from tests.plans import day_scenario, horizon, plan, pool
 
 
-def test_only_changes_are_listed():
-    """1 1 3 at hours 0 to 2: changes at 00:00 and 02:00."""
-    made = plan(day_scenario(horizon(3), startup_s=60), [pool([1, 1, 3])])
-    schedule = json.loads(EXPORTERS["json"](document_of(made), ExportOptions()))
-    (only,) = schedule["pools"]
-    assert only["startup_s"] == 60
-    assert only["changes"] == [
-        {"at": "2026-11-23T00:00:00+00:00", "replicas": 1},
-        {"at": "2026-11-23T02:00:00+00:00", "replicas": 3},
-    ]
+def exported(made):
+    return json.loads(EXPORTERS["json"](document_of(made), ExportOptions()))
+
+
+def changes(replicas):
+    """Hour of the day and replicas of the changes of a pool."""
+    made = plan(day_scenario(horizon(len(replicas))), [pool(replicas)])
+    (only,) = exported(made)["pools"]
+    return {datetime.fromisoformat(each["at"]).hour: each["replicas"] for each in only["changes"]}
+
+
+def test_the_schedule_says_all_that_a_deployment_needs():
+    """Midnight in Singapore is 16:00 in UTC, eight hours before."""
+    of = day_scenario(horizon(3, timezone="Asia/Singapore"), startup_s=60)
+    prefill = pool([1, 1, 3], role=Role.PREFILL, engine_name="h100-tp4-prefill")
+    decode = pool([2, 2, 2], engine_name="l40s-tp8-decode", node="l40sx8", gpus=8)
+    assert exported(plan(of, [prefill, decode])) == {
+        "scenario": "day",
+        "inputs_sha256": "0" * 64,
+        "timezone": "Asia/Singapore",
+        "cyclic": True,
+        "start": "2026-11-23T00:00:00+08:00",
+        "end": "2026-11-23T03:00:00+08:00",
+        "pools": [
+            {
+                "workload": "chat-1",
+                "role": "prefill",
+                "engine": "h100-tp4-prefill",
+                "node_type": "h100x8",
+                "gpus_per_replica": 4,
+                "domain": "a-s1",
+                "startup_s": 60,
+                "changes": [
+                    {"at": "2026-11-23T00:00:00+08:00", "replicas": 1},
+                    {"at": "2026-11-23T02:00:00+08:00", "replicas": 3},
+                ],
+            },
+            {
+                "workload": "chat-1",
+                "role": "decode",
+                "engine": "l40s-tp8-decode",
+                "node_type": "l40sx8",
+                "gpus_per_replica": 8,
+                "domain": "a-s1",
+                "startup_s": 60,
+                "changes": [{"at": "2026-11-23T00:00:00+08:00", "replicas": 2}],
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("replicas", "wanted"),
+    [
+        ([1, 1, 3], {0: 1, 2: 3}),
+        ([2, 3, 2], {0: 2, 1: 3, 2: 2}),
+        ([2, 2, 2], {0: 2}),
+        ([0, 1, 0], {0: 0, 1: 1, 2: 0}),
+        ([5], {0: 5}),
+    ],
+)
+def test_what_the_first_interval_needs_and_only_changes_after_it(replicas, wanted):
+    """Also where the day ends as it began: who starts from nothing needs the first size."""
+    assert changes(replicas) == wanted
 
 
 def test_no_pools_is_still_json():
-    made = document_of(plan(day_scenario(horizon(3)), []))
-    assert json.loads(EXPORTERS["json"](made, ExportOptions()))["pools"] == []
+    assert exported(plan(day_scenario(horizon(3)), []))["pools"] == []

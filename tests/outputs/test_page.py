@@ -1,0 +1,74 @@
+"""Pages of HTML: every text in them is text, whatever it holds."""
+
+import os
+import re
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from heteroplan.outputs.demand_page import demand_html
+from heteroplan.outputs.fit_report import fit_html
+from heteroplan.outputs.page import cards, page, table_section
+from heteroplan.outputs.report import report_html
+from tests.outputs.test_demand_page import TWO
+from tests.outputs.test_demand_text import BACKTEST
+from tests.outputs.test_fit_report import BOTH, FAR_OFF
+from tests.plans import shown_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+
+NASTY = "</title><script>alert('1')</script>&\"x"
+SHOWN = "&lt;/title&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;&amp;&quot;x"
+
+
+def test_a_title_is_text() -> None:
+    head = page(NASTY, []).split("<style>")[0]
+    assert f"<title>{SHOWN}</title>" in head
+    assert "<script>" not in head
+
+
+def test_both_texts_of_a_card_are_text() -> None:
+    (shown,) = re.findall(r'<b>(.*?)</b><span class="soft">(.*?)</span>', cards([(NASTY, NASTY)]))
+    assert shown == (SHOWN, SHOWN)
+
+
+def test_cards_come_in_their_order() -> None:
+    text = cards([("1", "USD"), ("2", "GPUs")])
+    assert re.findall(r"<b>(.*?)</b><span.*?>(.*?)</span>", text) == [("1", "USD"), ("2", "GPUs")]
+
+
+def test_every_text_of_a_table_is_text() -> None:
+    text = table_section(NASTY, [NASTY], [[NASTY]], text_columns={0}, below=[NASTY])
+    assert text.count(SHOWN) == 4
+    assert "<script>" not in text
+
+
+def test_the_body_is_html_and_stands_after_the_head() -> None:
+    text = page("A title", ["<h1>One</h1>", "<p>two</p>"], style="p { color: red; }")
+    assert text.endswith("<main>\n<h1>One</h1>\n<p>two</p>\n</main></body></html>\n")
+    assert "p { color: red; }</style>" in text
+
+
+def digests() -> list[str]:
+    """Of a page of each kind, which has megabytes."""
+    pages = [
+        report_html(shown_plan(short=True)),
+        demand_html(TWO, BACKTEST),
+        fit_html([FAR_OFF, BOTH]),
+    ]
+    return [sha256(each.encode()).hexdigest() for each in pages]
+
+
+def test_the_same_is_the_same_page_in_another_process() -> None:
+    """Where sets and hashes come in another order."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests.outputs.test_page import digests; print(*digests())"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.split() == digests()
