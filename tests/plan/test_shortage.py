@@ -7,7 +7,7 @@ import pytest
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import RequestClass, Role
+from heteroplan.entities.workload import Loss, RequestClass, Resilience, Role
 from heteroplan.plan import make_plan
 from heteroplan.plan.shortage import merged
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
@@ -83,6 +83,49 @@ def test_room_that_comes_too_late_for_a_start() -> None:
 def test_max_replicas() -> None:
     of = scenario([workload(rps=[50.0], engines=(BOTH,), max_replicas={Role.AGGREGATED: 2})])
     assert reasons(of) == ["max_replicas of aggregated"]
+
+
+def test_a_second_group_that_is_not_allowed_is_told() -> None:
+    """8 GPUs at each of two spines serve 20 requests/s each; the one group may use one of them."""
+    of = scenario(
+        [workload(rps=[30.0], engines=(BOTH,), max_groups=1)],
+        in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
+    )
+    (reason,) = reasons(of)
+    rule, full = reason.split("; ")
+    assert rule == "max_groups or anti_affinity"
+    assert full in ("h100x8 full in l1-spine", "h100x8 full in l2-spine")
+
+
+def test_a_neighbour_that_is_not_allowed_is_told() -> None:
+    """The first holds 4 GPUs at either spine, so that the second, kept apart from it, has none."""
+    first = workload("first", rps=[10.0], engines=(BOTH,), min_replicas={Role.AGGREGATED: 1})
+    second = workload("second", rps=[10.0], engines=(BOTH,), priority=2, anti_affinity=["first"])
+    of = scenario([first, second], in_fleet=fleet({"l1": {"h100x8": 1}}))
+    assert reasons(of) == ["max_groups or anti_affinity"]
+
+
+def test_a_promise_that_keeps_capacity_back_is_told() -> None:
+    """Two spines of 20 requests/s each: 30 could be served, but 20 after the loss of one."""
+    promise = Resilience(Loss.SPINE, 1.0)
+    of = scenario(
+        [workload(rps=[30.0], engines=(BOTH,), resilience=promise)],
+        in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
+    )
+    (reason,) = reasons(of)
+    assert reason == (
+        "the promise to survive the loss of a spine; h100x8 full in l1-spine, l2-spine"
+    )
+
+
+def test_a_promise_that_is_kept_is_no_reason() -> None:
+    """Half of 30 requests/s after a loss: 20 are left; what all lack is GPUs for 50."""
+    promise = Resilience(Loss.SPINE, 0.3)
+    of = scenario(
+        [workload(rps=[50.0], engines=(BOTH,), resilience=promise)],
+        in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
+    )
+    assert reasons(of) == ["h100x8 full in l1-spine, l2-spine"]
 
 
 def test_no_engine_says_why() -> None:
