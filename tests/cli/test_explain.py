@@ -1,6 +1,7 @@
 """`explain` on a plan.json."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -69,12 +70,15 @@ def short_plan(files: ScenarioFiles, run: Run) -> str:
 
 
 def test_plan_then_explain(short_plan: str, run: Run, apart: Run, tmp_path: Path) -> None:
-    """l1 is all there is: full in the second hour, and 10 requests/s go short."""
+    """l1 is all there is: full in the second hour, and 10 of 30 requests/s go short."""
     ended = run("explain", short_plan)
     assert (ended.code, ended.err) == (0, "")
-    assert "leaf l1: h100x8 full" in ended.out or "spine s1: h100x8 full" in ended.out
-    assert "of chat limited by it" in " ".join(ended.out.split())
-    assert "10" in ended.out
+    full = "spine s1: h100x8 full 01:00 to 02:00; prefill of chat, decode of chat limited by it"
+    assert full in " ".join(ended.out.split())
+    (row,) = (line for line in ended.out.splitlines() if line.startswith("chat "))
+    assert re.split(r" {2,}", row.strip()) == [
+        "chat", "01:00 to 02:00", "10 requests/s", "33.3 %", "h100x8 full in s1",
+    ]  # fmt: skip
     text = (tmp_path / short_plan).read_text(encoding="utf-8")
     assert apart(["explain", "-"], cwd=tmp_path, stdin=text).out == ended.out
 

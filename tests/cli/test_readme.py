@@ -14,7 +14,7 @@ SET_UP = [
     "pip install uv && uv run heteroplan plan scenarios/quickstart",
     "pip install uv && uv run pytest",
 ]
-OUTPUT = re.search(
+(OUTPUT,) = re.findall(
     r"<!-- output: heteroplan plan scenarios/quickstart -->\n```\n(.*?)```", README, re.DOTALL
 )
 
@@ -48,21 +48,28 @@ def test_every_shipped_scenario_is_described():
     assert described == {path.name for path in (ROOT / "scenarios").iterdir()}
 
 
+def without_seconds(output):
+    """Lines as they are shown; how long the solve took is another each time."""
+    return [re.sub(r", [\d.]+ s\b", ", ... s", line).rstrip() for line in output.splitlines()]
+
+
 def test_output_is_that_of_the_command(run):
-    """Title, verdict and baselines word for word; figures within a point of percent.
-
-    Solver versions differ in the last digits, so the schedule itself is not compared.
-    """
-    assert OUTPUT is not None
-    printed = run("plan", str(ROOT / "scenarios" / "quickstart"), "--time-limit", "10").out
-    shown = OUTPUT[1]
-    assert printed.splitlines()[:4] == shown.splitlines()[:4]
-    for label in ("static peak ", "static peak, one GPU type "):
-        assert saved(printed, label) == pytest.approx(saved(shown, label), abs=2.0)
+    """Line by line; `.ci/refresh-readme` renews it."""
+    printed = run("plan", str(ROOT / "scenarios" / "quickstart")).out
+    assert without_seconds(printed) == without_seconds(OUTPUT)
 
 
-def saved(output: str, label: str) -> float:
-    """Percent saved against a baseline."""
-    found = re.search(rf"^{re.escape(label)} .*?([\d.]+) %", output, re.MULTILINE)
-    assert found is not None
-    return float(found[1])
+def percents(begin, text):
+    """The percentages of the one line that begins so."""
+    (line,) = (line for line in text.splitlines() if line.startswith(begin))
+    return re.findall(r"[\d.]+(?= %)", line)
+
+
+@pytest.mark.xfail(reason="the table of figures is older than the output", strict=True)
+def test_figures_of_quickstart_are_those_of_its_output():
+    """Its gap, and what a static peak costs more, of all GPU types and of one."""
+    assert percents("| its gap |", README) == percents("Solver: ", OUTPUT)
+    saved = [
+        percents(f"{peak}  ", OUTPUT)[0] for peak in ("static peak", "static peak, one GPU type")
+    ]
+    assert percents("| its cost against a static peak;", README) == saved
