@@ -106,6 +106,19 @@ def test_a_trend_is_carried_on_where_it_is_sure(tmp_path: Path) -> None:
     assert any(note.startswith("trend +100.0 % a week") for note in curve.notes)
 
 
+@pytest.mark.parametrize(("days", "on"), [(35, 28), (10, 9)])
+def test_a_trend_is_carried_on_as_far_as_the_past_and_a_month_at_most(
+    tmp_path: Path, days: int, on: int
+) -> None:
+    """Rates double each week; half a year later they are those of 28 days after the last day, or
+    of as many as lie between the first and the last."""
+    path = hourly(tmp_path, [[round(1000 * 2 ** (i / 7))] * 24 for i in range(days)])
+    curve = coming(path, trend=2.0, first_day=date(2027, 6, 1))
+    assert rates(curve)[0] == pytest.approx(1000 * 2 ** ((days - 1 + on) / 7), rel=0.02)
+    reached = date(2026, 11, 2) + timedelta(days=days - 1 + on)
+    assert any(f"carried on to {reached} at +100.0 %" in note for note in curve.notes)
+
+
 def test_a_trend_may_be_stated_or_forbidden(tmp_path: Path) -> None:
     """Ten days of +10 % a week to 100 on a Wednesday: 110 on the Wednesday after."""
     path = hourly(tmp_path, [[100 * 1.1 ** (i / 7)] * 24 for i in range(-9, 1)])
