@@ -105,6 +105,19 @@ def test_an_interval_that_no_day_tells_is_planned_as_its_neighbours() -> None:
     assert plan(days, 0.95).planned == pytest.approx([8] * 24)
 
 
+def test_hours_that_none_of_many_days_tells_are_planned_as_the_day() -> None:
+    """60 days look half an hour around; nothing is there from hour 4 to 8, so their mean, 8, and
+    the ratios of the whole day count: 15/16, 1 and 17/16 on a third of the days each.
+    """
+    days = [[7.5 + 0.5 * (i % 3)] * 24 for i in range(60)]
+    for day in days:
+        day[4:9] = [NAN] * 5
+    found = plan(days, 1.0)
+    greatest = 1.0 + 1 / 16 * sqrt(60 / 59) * sqrt(61 / 60)
+    assert found.planned == pytest.approx([8 * greatest] * 24)
+    assert found.median == pytest.approx([8] * 24)
+
+
 @pytest.mark.parametrize(
     ("days", "quantile", "planned"),
     [

@@ -69,6 +69,16 @@ def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved():
     assert '<p class="soft">On high-priority hardware: 2,584 GPU-hours, greedy 7,752' in text
 
 
+def test_the_plan_stands_out_among_what_it_is_held_against(page):
+    (table,) = re.findall(r"<h2>What the plan saves</h2><table>(.*?)</table>", page)
+    assert re.findall(r"<tr( class=bold)?><td class=text>(.*?)</td>", table) == [
+        (" class=bold", "this plan"),
+        ("", "static peak"),
+        ("", "static peak, one GPU type (H100)"),
+        ("", "lower bound (proven)"),
+    ]
+
+
 def test_page_without_placement_and_limits_has_no_empty_tables():
     text = report_html(plan(day_scenario(horizon(1)), [pool([1])]))
     assert "Where GPUs run out" not in text

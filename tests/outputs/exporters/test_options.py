@@ -42,6 +42,7 @@ def test_one_name_for_two_pools_is_refused():
         ({"name_template": "{workload.__class__}"}, "no field"),
         ({"name_template": "{workload"}, "--name-template"),
         ({"target_kind": "a;b"}, "--target-kind"),
+        ({"target_kind": "K" * 64}, "--target-kind"),
         ({"target_kind": "deployment"}, "write a Kubernetes kind such as Deployment"),
         ({"target_api_version": "apps"}, "write group/version such as apps/v1"),
         ({"namespace": "Bad NS"}, "--namespace 'Bad NS': not an RFC 1123 label"),
@@ -52,6 +53,17 @@ def test_one_name_for_two_pools_is_refused():
 def test_wrong_options_are_usage_errors(options, message):
     with pytest.raises(UsageError, match=message):
         ExportOptions(**options)
+
+
+def test_as_many_characters_as_a_label_may_have_are_not_cut():
+    """63; one more is."""
+    for length in (62, 63):
+        name = "x" * length
+        options = ExportOptions(name_template="{domain}", namespace=name)
+        assert options.names(pools(pool([1], domain=name))) == (name,)
+    (cut,) = ExportOptions(name_template="{domain}").names(pools(pool([1], domain="x" * 64)))
+    assert re.fullmatch(r"x{54}-[0-9a-f]{8}", cut)
+    assert ExportOptions(target_kind="K" * 63).target_kind == "K" * 63
 
 
 def test_template_without_a_name_is_a_usage_error():
