@@ -294,9 +294,13 @@ def test_a_trace_inside_one_step_is_kept() -> None:
 
 
 def test_no_requests_and_no_windows_are_problems() -> None:
-    for nothing in (lambda: read(requests([])), lambda: read_windows(windows([], 900, []))):
-        with pytest.raises(InputError, match="holds no"):
+    for nothing, what in (
+        (lambda: read(requests([])), "requests"),
+        (lambda: read_windows(windows([], 900, [])), "demand"),
+    ):
+        with pytest.raises(InputError) as raised:
             nothing()
+        assert [str(each) for each in raised.value.problems] == [f"{__file__}: holds no {what}"]
 
 
 def test_a_trace_without_dates_needs_a_start() -> None:

@@ -122,6 +122,12 @@ def test_dated_plan_follows_the_wall_clock_when_clocks_change(day, twice, data):
     assert "25 10 *" in text or "29 3 *" in text or "24 10 *" in text or "28 3 *" in text
 
 
+def test_more_than_a_year_is_refused_as_a_cron_line_has_none():
+    """365 days: with the start-up before them a day and month could come twice."""
+    with pytest.raises(UsageError, match="a cron line has no year; plan at most one year"):
+        crontab_of([1] * 365, interval_s=86_400, cyclic=False)
+
+
 def test_one_day_that_is_not_cyclic_is_dated():
     """Ready at midnight of the 23rd with 60 s of start-up: 23:59 the day before."""
     text, _ = crontab_of([1] * 23 + [2], startup_s=60, cyclic=False)
