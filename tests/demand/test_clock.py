@@ -58,6 +58,19 @@ def test_a_little_disorder_is_no_new_start() -> None:
     assert notes == []
 
 
+@pytest.mark.parametrize(("shown", "back"), [(1000, 600), (5000, 2500)])
+def test_a_new_start_falls_back_by_ten_minutes_and_half_of_what_was_shown(
+    shown: int, back: int
+) -> None:
+    """A second more than that is one; a trace that has shown 0 to `shown` seconds."""
+    notes: list[str] = []
+    assert placed(Clock(False, START, notes), 0, shown, shown - back)[-1] == shown - back
+    assert notes == []
+    later = placed(Clock(False, START, notes), 0, shown, shown - back - 1)[-1]
+    assert later == 86_400 + shown - back - 1
+    assert len(notes) == 1
+
+
 def test_a_shuffled_trace_is_told_to_be_sorted() -> None:
     with pytest.raises(UsageError, match="jumps back again and again; sort its rows"):
         placed(Clock(False, START, []), *([0, 10_000] * 200))

@@ -225,6 +225,19 @@ def test_a_trace_that_does_not_reach_round_the_day_is_shown_as_recorded(tmp_path
         coming(path, first_day=date(2026, 11, 24))
 
 
+def test_that_requests_are_taken_alike_is_told_where_they_might_differ(tmp_path: Path) -> None:
+    """Lengths of windows are means; single requests have classes; rates alone have no lengths."""
+    told = "all requests of an interval are taken alike: how they differ is not told"
+    windows = hourly(tmp_path, [[4] * 24] * 2)
+    bare = tmp_path / "bare.csv"
+    rows = Path(windows).read_text().splitlines()
+    bare.write_text("\n".join(",".join(row.split(",")[:2]) for row in rows))
+    single = steady(tmp_path, first="2026-11-23T00:00:00", seconds=86_400)
+    assert told in coming(windows).notes
+    assert told not in coming(str(bare)).notes
+    assert told not in coming(single).notes
+
+
 def test_an_outage_is_missing_and_not_idle(tmp_path: Path) -> None:
     """A request a second for six days, none from 9 to 12 on the third: planned all the same."""
     begin = datetime(2026, 11, 23)
