@@ -7,6 +7,8 @@ from heteroplan.entities.workload import DecodeCoefficients, PrefillCoefficients
 
 SHORTEST_MS = 1e-3
 """No pass over a model is shorter; keeps rates finite when every coefficient is 0."""
+NO_SPREAD = 1e-9
+"""Standard deviation, as a share of the mean, up to which a number does not vary."""
 
 
 def prefill_ms(coefficients: PrefillCoefficients, tokens: float) -> float:
@@ -58,4 +60,6 @@ def gamma_quantile(mean: float, variance: float, percentile: float) -> float:
     from scipy.special import gammaincinv
 
     scale = variance / mean
+    if scale <= NO_SPREAD**2 * mean:
+        return mean
     return max(mean, float(gammaincinv(mean / scale, percentile)) * scale)

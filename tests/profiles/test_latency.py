@@ -46,6 +46,17 @@ def test_gamma_quantile() -> None:
     assert gamma_quantile(1e6, 1e6, 0.95) == pytest.approx(1e6 + 1644.85, abs=1.0)
 
 
+@pytest.mark.parametrize("mean", [2.0, 1e6, 1e300])
+@pytest.mark.parametrize("variance", [5e-324, 1e-310, 1e-18])
+def test_a_number_that_does_not_vary_stays_at_its_mean(mean: float, variance: float) -> None:
+    assert gamma_quantile(mean, variance, 0.95) == pytest.approx(mean, rel=1e-8, abs=0.0)
+
+
+def test_a_number_that_varies_a_little_stays_a_little_above_its_mean() -> None:
+    """Standard deviation 1e-6, as good as normal: 1.64485e-6 above 2."""
+    assert gamma_quantile(2.0, 1e-12, 0.95) - 2.0 == pytest.approx(1.64485e-6, rel=1e-4)
+
+
 @given(st.floats(0.0, 1e6), st.floats(0.0, 1e6), st.floats(0.01, 0.9999))
 def test_no_quantile_is_below_the_mean(mean: float, variance: float, percentile: float) -> None:
     assert gamma_quantile(mean, variance, percentile) >= mean
