@@ -211,6 +211,17 @@ def replica_limits(draw: Draw, made: Scenario) -> Scenario:
     return replace(limited, workloads=(replace(first, min_replicas={Role.DECODE: 1}), *others))
 
 
+def replica_minima(draw: Draw, made: Scenario) -> Scenario:
+    """At least 0 to 3 replicas of prefill and of decode, at times no more than one beyond that."""
+
+    def limited(load: Workload) -> Workload:
+        fewest = {role: int(draw.integers(0, 4)) for role in (Role.PREFILL, Role.DECODE)}
+        most = {role: n + 1 for role, n in fewest.items() if draw.random() < 0.3}
+        return replace(load, min_replicas=fewest, max_replicas=most)
+
+    return _each(made, limited)
+
+
 def leads(draw: Draw, made: Scenario) -> Scenario:
     """Replicas that start for one to three intervals and drain for up to three."""
 
@@ -377,5 +388,6 @@ FEATURES: Mapping[str, Feature] = {
         max_groups,
         anti_affinity,
         already_running,
+        replica_minima,
     )
 }

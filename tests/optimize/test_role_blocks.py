@@ -6,8 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.blocks import Path, cheapest_path
+from heteroplan.optimize.bound import priced_bound
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.role_blocks import Engine, Fillers, RoleBlock, role_blocks
@@ -169,3 +171,61 @@ def test_the_knapsack_of_two_fillers_by_hand() -> None:
         for missing in (0.0, 0.25, 0.35, 0.5, 0.65, 0.75)
     ]
     assert costs == [0.0, 6.0, 7.5, 12.0, 13.5, 15.0]
+
+
+def test_fewest_replicas_may_stand_beside_the_grid() -> None:
+    """At least 2; on the grid 10 requests/s for 8 USD, beside it 1 for 1 USD; 10 are asked for.
+
+    One of each keeps the limit for 9 USD, two on the grid would cost 16: the grid alone has no
+    limit. The same for two hours.
+    """
+    engines = [
+        engine("large", role=Role.AGGREGATED, gpus=8, capacity_rps=10.0),
+        engine("small", role=Role.AGGREGATED, gpus=1, capacity_rps=1.0),
+    ]
+    load = workload(rps=[10.0, 10.0], engines=engines, min_replicas={Role.AGGREGATED: 2})
+    on = fleet({"l1": {"h100x8": 3}}, node_types=[node_type(usd_per_gpu_hour=1.0)])
+    problem = problem_of(scenario([load], in_fleet=on))
+    whole, part = block_of(problem, ALL_ENGINES), block_of(problem, ONE_ENGINE)
+    assert whole.block.fewest.tolist() == [2, 2]
+    assert solved(whole).bound == pytest.approx(18.0)
+    assert part.fillers != (None,)
+    assert part.block.fewest.tolist() == [0, 0]
+    assert solved(part).bound <= 18.0
+
+
+def test_limits_of_a_role_do_not_bind_engines_of_both_stages() -> None:
+    """At most one prefill replica, 40 requests/s: four replicas of 10 do both for 8 USD each.
+
+    With the grid of one engine each stage has a block of its own, in which they stand too.
+    """
+    engines = [
+        engine("prefill", role=Role.PREFILL),
+        engine("decode"),
+        engine("both", role=Role.AGGREGATED),
+    ]
+    load = workload(rps=[40.0], engines=engines, max_replicas={Role.PREFILL: 1})
+    problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 8}})))
+    prices = supply_prices(problem)
+    blocks = list(role_blocks(priced(problem, prices), 0, ONE_ENGINE))
+    assert [(each.block.most, each.block.fewest.tolist()) for each in blocks] == [(None, [0])] * 2
+    assert priced_bound(problem, prices, cells=ONE_ENGINE).value <= 32.0
+
+
+@pytest.mark.parametrize("cells", [ONE_ENGINE, ALL_ENGINES])
+def test_what_ran_before_is_not_drained_twice(cells: int) -> None:
+    """A replica of 8 USD an hour ran, whose drain costs 16; nothing is asked for.
+
+    The fixed cost has its drain. Kept for the hour it costs 8, as it then need not drain: no plan
+    is cheaper, and none may be proved to be dearer. The same where stages share a block.
+    """
+    engines = [
+        engine("prefill", role=Role.PREFILL),
+        engine("decode"),
+        engine("both", role=Role.AGGREGATED, drain_s=7200),
+    ]
+    made = scenario([workload(rps=[0.0], engines=engines)], cyclic=False)
+    ran = Running("w", "both", "h100x8", "l1", ())
+    problem = problem_of(replace(made, current=(ran,)))
+    assert problem.fixed_cost == pytest.approx(16.0)
+    assert priced_bound(problem, supply_prices(problem), cells=cells).value <= 8.0

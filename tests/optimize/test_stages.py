@@ -13,7 +13,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.stages import SLACK, Priced, Stage, priced, stages_of
-from tests.builders import engine, fleet, scenario, workload
+from tests.builders import SHAPE, engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 
 
@@ -85,21 +85,65 @@ def test_an_engine_of_both_stages_is_shared_by_them() -> None:
     assert parts == [{"prefill": 1.0, "both": 0.5}, {"decode": 1.0, "both": 0.5}]
 
 
+def test_a_replica_is_rebated_by_the_class_that_saves_most() -> None:
+    """A replica serves all of a class in half of its time, or all of another in all of it.
+
+    Passing costs 3 and 5 more in the other group: a replica full of the first saves 3 / 0.5 = 6,
+    of the second 5 / 1, of a mix no more than the better of the two.
+    """
+    classes = [replace(SHAPE, name=name, share=0.5) for name in "ab"]
+    made = scenario(
+        [workload(rps=[20.0], classes=classes)],
+        in_fleet=fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")}),
+    )
+    by_class = {
+        (name, kind): rps
+        for name in ("prefill", "decode")
+        for kind, rps in (("a", 20.0), ("b", 10.0))
+    }
+    problem = problem_of(made, by_class)
+    prices = supply_prices(problem)
+    prices.balance[0, :, 0] = 3.0, 5.0
+    prefill, decode = stages_of(priced(problem, prices), 0)
+    assert rebates(prefill) == pytest.approx([0.0, 6.0])
+    assert prefill.constant == pytest.approx(8.0 * (1 - SLACK), rel=1e-12)
+    assert rebates(decode) == pytest.approx([6.0, 0.0])
+
+
+def test_what_may_be_left_unserved_is_priced_as_the_smallest_class() -> None:
+    """4 requests/s, 3 and 1 of a class; then 8, 6 and 2; then none, which costs nothing.
+
+    At 0.01 USD a request all of the small one are 36 USD an hour: whatever requests a plan leaves
+    out, as large a share of any class is at least as many.
+    """
+    classes = [replace(SHAPE, name="a", share=0.75), replace(SHAPE, name="b", share=0.25)]
+    problem = problem_of(scenario([workload(rps=[4.0, 8.0, 0.0], classes=classes)]))
+    (unserved,) = priced(problem, supply_prices(problem), 0.01).unserved or ()
+    assert unserved == pytest.approx(np.array([36.0, 72.0, 0.0]))
+
+
 def starting(
     due: Sequence[float],
     start_cost: float,
     *,
     cyclic: bool = True,
     before: int | None = None,
+    drain_cost: float = 0.0,
 ) -> Priced:
-    """One pool of an aggregated engine at a part [T] of its starts that is due."""
+    """One pool of an aggregated engine at a part [T] of its starts that is due.
+
+    What is running when the day ends need not be drained.
+    """
     both = engine("both", role=Role.AGGREGATED)
     rps = [10.0] * len(due)
     problem = problem_of(scenario([workload(rps=rps, engines=[both])], cyclic=cyclic))
     (pool,) = problem.pools
+    run_cost = pool.run_cost.copy()
+    run_cost[-1] -= drain_cost
+    pool = replace(pool, start_cost=start_cost, drain_cost=drain_cost, run_cost=run_cost)
     problem = replace(
         problem,
-        pools=(replace(pool, start_cost=start_cost),),
+        pools=(pool,),
         before=None if before is None else np.array([before]),
     )
     return priced(problem, replace(supply_prices(problem), starting=np.array([due])))
@@ -140,3 +184,20 @@ def test_what_ran_before_is_due_its_starts_back() -> None:
     assert at.running.tolist() == [[11.0, 8.0]]
     assert at.starting.tolist() == [[0.0, 3.0]]
     assert at.due_before.tolist() == [6.0]
+
+
+def test_a_refund_within_the_price_of_an_interval_stays() -> None:
+    """Of a start of 5 a drain is 3, which the last interval gives back: 8 - 3."""
+    at = starting([0.0, 0.0], 5.0, cyclic=False, before=1, drain_cost=3.0)
+    assert at.drained.tolist() == [False]
+    assert at.running.tolist() == [[8.0, 5.0]]
+    assert at.starting.tolist() == [[5.0, 5.0]]
+
+
+def test_drains_are_left_out_where_their_refund_exceeds_an_interval() -> None:
+    """8 - 12 would be negative: running costs 8 to the end, and a start its 15 less the drain."""
+    at = starting([0.0, 0.0], 15.0, cyclic=False, before=1, drain_cost=12.0)
+    assert at.drained.tolist() == [True]
+    assert at.running.tolist() == [[8.0, 8.0]]
+    assert at.starting.tolist() == [[3.0, 3.0]]
+    assert at.start_cost.tolist() == [[3.0, 3.0]]
