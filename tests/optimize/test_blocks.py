@@ -1,5 +1,6 @@
 """The covering block: exact against enumeration, and by hand."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heteroplan.optimize import blocks
-from heteroplan.optimize.blocks import Block, block_cost, cheapest_path
+from heteroplan.optimize.blocks import Block, NodeLoss, block_cost, cheapest_path
 from heteroplan.optimize.choice import not_beaten, on_grid, useful_counts
 
 
@@ -64,6 +65,24 @@ def test_uncovered_demand_costs_its_penalty() -> None:
     )
     assert found is not None
     assert found.cost == pytest.approx(7.0)
+
+
+@pytest.mark.parametrize(
+    ("serve", "missing"), [(1.0, [0.2, 0.6]), (0.9, [1 / 9, 5 / 9]), (0.5, [0.0, 0.2])]
+)
+def test_a_promise_to_survive_a_node_lets_less_be_served(
+    serve: float, missing: list[float]
+) -> None:
+    """Three replicas of 0.4, then two, one a node: 0.8, then 0.4 are left without one.
+
+    So 0.8 / serve and 0.4 / serve of all demand may be served.
+    """
+    made = replace(
+        block(price=[1.0], start=[0.0], share=[0.4], need=[1.0, 1.0]),
+        node_loss=NodeLoss(serve=serve, gpus=np.array([8]), nodes=(((0,), 8),)),
+    )
+    found = made.missing(np.array([[3, 2]]))
+    np.testing.assert_allclose(found, [missing], atol=1e-12)
 
 
 def test_no_schedule_where_demand_must_be_served_and_cannot() -> None:
