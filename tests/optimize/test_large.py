@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.primal import Incumbent, incumbent
 from heteroplan.optimize.problem import Problem
@@ -68,14 +69,32 @@ def test_compiled_loops_enclose_it_too(seed: int) -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_no_plan_breaks_a_rule(feature: str, seed: int) -> None:
     problem = random_problem(seed, feature)
-    best = optimum_or_none(problem)
-    try:
-        found = searched(problem)
-    except NoPlanError:
-        return
-    assert best is not None
+    found = searched(problem)
     assert not incumbent(problem, found.solution).broken
-    assert_encloses(problem, found, best)
+    assert_encloses(problem, found, optimum(problem))
+
+
+def test_there_is_no_plan_only_where_limits_leave_none() -> None:
+    """Two decode replicas of 4 GPUs fill a node of 8: the limit is kept and nothing is served.
+
+    On two nodes everything is; three replicas do not fit on one.
+    """
+    asked = workload(min_replicas={Role.DECODE: 2})
+    one, two = (
+        problem_of(scenario([asked], in_fleet=fleet({"l1": {"h100x8": nodes}}))) for nodes in (1, 2)
+    )
+    assert optimum_or_none(one) is not None
+    assert searched(one).unserved == {1: pytest.approx(36_000.0)}
+    assert searched(two).unserved == {1: 0.0}
+    three = problem_of(
+        scenario(
+            [replace(asked, min_replicas={Role.DECODE: 3})],
+            in_fleet=fleet({"l1": {"h100x8": 1}}),
+        )
+    )
+    assert optimum_or_none(three) is None
+    with pytest.raises(NoPlanError):
+        searched(three)
 
 
 def test_a_program_without_pools_leaves_everything_unserved() -> None:
