@@ -1,0 +1,63 @@
+"""A run in pieces: as much of it as nodes can hold, in the fewest."""
+
+from itertools import combinations, pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heteroplan.placement.attempt import _pieces
+
+type Spans = list[tuple[int, int]]
+
+
+def pieces(*ends: int) -> Spans:
+    return list(_pieces(np.array(ends)))
+
+
+def fewest(ends: list[int]) -> tuple[int, int]:
+    """(offsets that no piece can hold, fewest pieces that hold all others), by trying all.
+
+    A piece from an offset lasts to `ends` of it or, where it hands over earlier, to the next one.
+    """
+    length = len(ends)
+    best = (length, 0)
+    for count in range(length + 1):
+        for starts in combinations(range(length), count):
+            held = sum(
+                max(0, min(ends[start], after) - start)
+                for start, after in pairwise([*starts, length])
+            )
+            best = min(best, (length - held, count))
+    return best
+
+
+def test_a_piece_hands_over_to_the_one_that_lasts_longest() -> None:
+    """Until 2, but from 1 another node is free to the end, and none from 2 on."""
+    assert pieces(2, 4, 0, 0) == [(0, 1), (1, 4)]
+
+
+def test_a_piece_lasts_as_long_as_it_can_where_none_lasts_longer() -> None:
+    assert pieces(3, 3, 3, 5, 5) == [(0, 3), (3, 5)]
+    assert pieces(2, 2, 0, 4) == [(0, 2), (3, 4)]
+
+
+def test_what_no_node_can_hold_is_left_out() -> None:
+    assert pieces(0, 0) == []
+    assert pieces(0, 3, 3, 0) == [(1, 3)]
+
+
+@st.composite
+def reaches(draw: st.DrawFn) -> list[int]:
+    """For each offset none, or how far a piece from it can last."""
+    length = draw(st.integers(1, 7))
+    return [draw(st.just(0) | st.integers(start + 1, length)) for start in range(length)]
+
+
+@given(reaches())
+def test_as_few_pieces_as_any_that_hold_as_much(ends: list[int]) -> None:
+    found = pieces(*ends)
+    assert all(start < stop <= ends[start] for start, stop in found)
+    assert all(one[1] <= other[0] for one, other in pairwise(found))
+    lost = len(ends) - sum(stop - start for start, stop in found)
+    assert (lost, len(found)) == fewest(ends)
