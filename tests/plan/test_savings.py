@@ -1,14 +1,18 @@
 """Baselines against hand arithmetic."""
 
+from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import pytest
 
-from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.problem import Problem, Solution
+from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.plan import make_plan
 from heteroplan.plan.greedy_topology import greedy_topology
 from heteroplan.plan.savings import baselines
@@ -169,7 +173,12 @@ def test_price_of_a_promise(
     assert found.saved_cost_usd == pytest.approx(free_usd - cost_usd)
     assert found.saved_fraction == pytest.approx((free_usd - cost_usd) / free_usd)
     assert found.unserved_requests == 0.0
-    assert baseline(plan, "greedy_topology").note == "survives no loss"
+    for name in ("greedy_topology", "greedy_topology_paired"):
+        greedy = baseline(plan, name)
+        assert greedy.note == "survives no loss"
+        assert greedy.cost_usd == pytest.approx(free_usd)
+        saved = (greedy.saved_cost_usd, greedy.saved_gpu_hours, greedy.saved_fraction)
+        assert saved == (None, None, None)
 
 
 def test_promise_that_costs_requests() -> None:
@@ -181,6 +190,39 @@ def test_promise_that_costs_requests() -> None:
     plan = make_plan(of, candidates(of), gap=0.0)
     assert plan.report.unserved_requests == pytest.approx((40.0 - 20.0 / 0.75) * 3600)
     assert baseline(plan, "without_resilience").unserved_requests == 0.0
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_promise_costs_nothing_where_no_plan_without_it_is_cheaper(
+    more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica costs 8 USD an hour on 4 H100 as on 16 L40S; the plan has one on two spines.
+
+    The search without the promise finds the other GPUs for as much, or one replica more.
+    """
+    wide = engine("l40s-both", role=Role.AGGREGATED, gpu="L40S", gpus=16)
+    of = scenario(
+        [workload(rps=[20.0], engines=(BOTH, wide), resilience=Resilience(Loss.SPINE, 0.5))],
+        in_fleet=fleet(
+            {leaf: {"h100x8": 2, "l40sx8": 4} for leaf in ("l1", "l2")}, node_types=(H100, L40S)
+        ),
+    )
+
+    def found(problem: Problem, **options: Any) -> Outcome:
+        """The pools of either spine change places."""
+        best = solve(problem, **options)
+        replicas = best.solution.replicas[[1, 0, 3, 2]] + more
+        solution = Solution(replicas, best.solution.flow)
+        return replace(best, solution=solution, objective=problem.cost(replicas))
+
+    monkeypatch.setattr("heteroplan.plan.savings.solve", found)
+    plan = make_plan(of, candidates(of), gap=0.0)
+    assert plan.totals.cost_usd == pytest.approx(16.0)
+    free = baseline(plan, "without_resilience")
+    assert free.cost_usd == pytest.approx(16.0)
+    assert free.gpu_hours == pytest.approx(plan.totals.gpu_hours)
+    assert free.saved_cost_usd == pytest.approx(0.0)
+    assert free.utilization == pytest.approx(plan.utilization)
 
 
 def test_plan_without_promises_has_no_price_of_one() -> None:
@@ -213,6 +255,33 @@ def test_greedy_schedules_show_what_they_lose() -> None:
         assert found.gpu_hours_by_priority is not None
         assert found.gpu_hours_by_priority[SubgroupPriority.LOW] == pytest.approx(12.0)
         assert found.gpu_hours_by_priority[SubgroupPriority.HIGH] == 0.0
+
+
+def test_greedy_schedules_hold_only_what_stands_on_nodes() -> None:
+    """Replicas of 4 GPUs on either leaf of a spine and one of 8 on both; a leaf is a node of 8.
+
+    By GPUs all three fit, 4 + 4 + 8 of 16; on nodes one of 4 finds no room beside the one of 8:
+    it uses nothing and serves nothing.
+    """
+    loads = [
+        workload(leaf, engines=[BOTH], affinity=Affinity.LEAF, pin=[leaf]) for leaf in ("l1", "l2")
+    ]
+    big = engine("big", role=Role.AGGREGATED, gpus=8)
+    of = scenario(
+        [*loads, workload("wide", engines=[big])],
+        in_fleet=fleet(
+            {leaf: {"h100x8": 1} for leaf in ("l1", "l2")}, spines=dict.fromkeys(("l1", "l2"), "s")
+        ),
+    )
+    plan = make_plan(of, candidates(of), time_limit_s=5.0)
+    for name in ("greedy_topology", "greedy_topology_paired"):
+        found = baseline(plan, name)
+        assert found.unserved_requests == pytest.approx(36_000.0)
+        assert found.gpu_hours == pytest.approx(12.0)
+        assert found.cost_usd == pytest.approx(24.0)
+        assert found.utilization == pytest.approx(1.0)
+        assert found.gpu_hours_by_priority is not None
+        assert sum(found.gpu_hours_by_priority.values()) == pytest.approx(12.0)
 
 
 def test_interrupted_before_the_baselines_none_has_a_figure(

@@ -22,7 +22,7 @@ from heteroplan.errors import PlanViolationError
 from heteroplan.plan import make_plan, verify
 from heteroplan.plan.facts import Facts
 from heteroplan.plan.verify import check_supply
-from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.plans import runs, stay
 
 UTC = ZoneInfo("UTC")
@@ -196,6 +196,39 @@ def test_flow_beyond_capacity(good: Plan) -> None:
     assert "2.1 of 2 replicas busy at 1" in text
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_flow_a_thousandth_beyond_capacity(good: Plan, index: int) -> None:
+    """All replicas are full; of an engine that serves 0.1 % less they would be over-full."""
+    slower = with_capacity(good, index, 10.0 / 1.001)
+    role = good.pools[index].role
+    assert f"capacity: pool {role} on h100x8" in caught(slower)
+    assert "2.002 of 2 replicas busy at 1" in caught(slower)
+
+
+def test_flow_beyond_capacity_by_what_a_solver_lets_go(good: Plan) -> None:
+    verify(with_capacity(good, 0, 10.0 / (1 + 1e-6)))
+
+
+def test_a_large_pool_a_thousandth_beyond_capacity() -> None:
+    """1,000 requests/s on 100 replicas of 10, of which each would have to serve 10.01."""
+    both = engine("both", role=Role.AGGREGATED)
+    on = fleet({"l1": {"h100x8": 50}})
+    of = scenario([workload(rps=[1000.0], engines=[both])], in_fleet=on)
+    plan = make_plan(of, candidates(of), compare=False)
+    assert plan.pools[0].replicas == (100,)
+    verify(with_capacity(plan, 0, 10.0 / (1 + 1e-6)))
+    assert "of 100 replicas busy at 0" in caught(with_capacity(plan, 0, 10.0 / 1.001))
+
+
+def with_capacity(plan: Plan, index: int, rps: float) -> Plan:
+    """The same plan where engine `index` serves so much in every interval."""
+    considered = list(plan.candidates)
+    (point,) = considered[index].points[0]
+    points = ((replace(point, capacity_rps=rps),),) * len(considered[index].points)
+    considered[index] = replace(considered[index], points=points)
+    return replace(plan, candidates=tuple(considered))
+
+
 def test_replicas_short_of_their_flow(good: Plan) -> None:
     """20 requests/s on 1 replica of 10."""
     assert "2.0 of 1 replicas busy at 1" in caught(with_replicas(good, 0, (1, 1, 1)))
@@ -233,6 +266,22 @@ def test_served_that_no_pool_serves(good: Plan) -> None:
     less = ((10.0, 15.0, 10.0),)
     text = caught(with_pool(with_pool(good, 0, flow_rps=less), 1, flow_rps=less))
     assert "w is served 20.0 rps at 1, its pools 15.0" in text
+
+
+def test_a_class_is_served_no_more_than_it_asks_for() -> None:
+    """5 requests/s of either class; served are 6 and 4, as many in all, by both roles."""
+    classes = [replace(SHAPE, name=name, share=0.5) for name in "ab"]
+    of = scenario([workload(rps=[10.0], classes=classes)])
+    plan = make_plan(of, candidates(of), compare=False)
+    assert [pool.flow_rps for pool in plan.pools] == [((5.0,), (5.0,))] * 2
+    tilted = replace(
+        plan, pools=tuple(replace(pool, flow_rps=((6.0,), (4.0,))) for pool in plan.pools)
+    )
+    (fault,) = caught(tilted).splitlines()[1:]
+    assert fault == "demand: class 0 of w is served more than it asks at 0"
+    slightly = ((5.005,), (4.995,))
+    tilted = replace(plan, pools=tuple(replace(pool, flow_rps=slightly) for pool in plan.pools))
+    assert "class 0 of w is served more than it asks at 0" in caught(tilted)
 
 
 def test_demand_that_is_neither_served_nor_short(good: Plan) -> None:

@@ -213,6 +213,19 @@ def test_promise(lose: Loss, place: str, left: float) -> None:
     assert f"resilience: without {lose} {place} w serves {left} of 40.0 rps at 0" in text
 
 
+def test_a_replica_is_lost_with_any_of_its_nodes() -> None:
+    """Replicas of 16 GPUs on two nodes of 8 each: without any of the four 10 of 20 are left."""
+    both = engine("both", role=Role.AGGREGATED, gpus=16)
+    of = scenario([workload(rps=[20.0], engines=[both])], in_fleet=fleet({"l1": {"h100x8": 4}}))
+    plan = make_plan(of, candidates(of), compare=False)
+    assert [len(each.nodes) for each in plan.stays] == [2, 2]
+    verify(with_workload(plan, resilience=Resilience(Loss.NODE, 0.5)))
+    text = caught(with_workload(plan, resilience=Resilience(Loss.NODE, 0.51)))
+    for node in range(1, 5):
+        lost = f"without node l1-h100x8-00{node} w serves 10.0 of 20.0 rps at 0"
+        assert f"resilience: {lost}" in text
+
+
 def test_promise_is_of_groups_that_serve_from_end_to_end() -> None:
     """20 requests/s: prefill of 20 on l1 and decode of 20 on l2 of one spine.
 
