@@ -4,6 +4,8 @@ Leaves that mix GPU types are of high priority, the others below their spine of 
 below a spine with one GPU type of low.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pulp
 import pytest
@@ -12,9 +14,13 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Role
+from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.model import Model, build_model
-from heteroplan.optimize.scarce import Use, scarce_use
+from heteroplan.optimize.primal import incumbent
+from heteroplan.optimize.problem import Problem, Solution
+from heteroplan.optimize.scarce import Use, scarce_use, spare_scarce
 from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solver import never
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.instances import small
@@ -96,6 +102,60 @@ def test_scarce_hardware_is_used_where_it_serves_more() -> None:
     found = solve(problem, gap=0.0)
     assert not any(found.unserved.values())
     assert scarce_use(problem, found.solution.replicas) == pytest.approx((8.0, 0.0))
+
+
+def low_or_high(dearer: float) -> Problem:
+    """10 requests/s of 4 H100 for 8 USD on a leaf of high priority, or of 4 A100 on a low one.
+
+    Those are dearer by a share of it.
+    """
+    shapes = [
+        node_type(),
+        node_type("a100x8", gpu="A100", usd_per_gpu_hour=2.0 * (1.0 + dearer)),
+        L40S,
+    ]
+    engines = [BOTH, engine("low", role=Role.AGGREGATED, gpu="A100")]
+    on = fleet({"high": {"h100x8": 1, "l40sx8": 1}, "low": {"a100x8": 1}}, node_types=shapes)
+    return problem_of(scenario([workload(engines=engines)], in_fleet=on))
+
+
+@pytest.mark.parametrize(("dearer", "used"), [(-1e-4, "low"), (0.0, "low"), (1e-4, "high")])
+def test_scarce_hardware_is_spared_for_nothing_but_not_for_a_cent(dearer: float, used: str) -> None:
+    """Low priority is preferred at 8.00 USD; not at 8.0008."""
+    problem = low_or_high(dearer)
+    found = solve(problem, gap=0.0)
+    (domain,) = {
+        pool.domain
+        for pool, count in zip(problem.pools, found.solution.replicas, strict=True)
+        if count.any()
+    }
+    assert domain == f"{used}-spine"
+    assert found.objective == pytest.approx(min(8.0, 8.0 * (1.0 + dearer)), rel=1e-9)
+
+
+@pytest.mark.parametrize("dearer", [1e-7, 1e-5, 1e-4, 1e-3])
+def test_no_move_off_scarce_hardware_is_dearer(dearer: float) -> None:
+    """The plan on high priority stays as it is: every other costs more."""
+    problem = low_or_high(dearer)
+    sizes = np.array([[int(pool.domain == "high-spine")] for pool in problem.pools])
+    plan = incumbent(problem, Solution(sizes, mixed_flow(problem, sizes)))
+    assert spare_scarce(problem, plan, never).solution.replicas.tolist() == sizes.tolist()
+    free = low_or_high(0.0)
+    spared = spare_scarce(free, plan, never)
+    assert scarce_use(free, spared.solution.replicas) == (0.0, 0.0)
+
+
+def test_no_move_off_scarce_hardware_serves_less() -> None:
+    """A100 serve 5 of the 10 requests/s for half the price: what is cheaper is not as good."""
+    problem = low_or_high(-0.5)
+    low = next(p for p, pool in enumerate(problem.pools) if pool.domain == "low-spine")
+    pools = list(problem.pools)
+    pools[low] = replace(pools[low], load=2.0 * pools[low].load, most=np.array([1]))
+    problem = replace(problem, pools=tuple(pools))
+    sizes = np.array([[int(p != low)] for p in range(2)])
+    plan = incumbent(problem, Solution(sizes, mixed_flow(problem, sizes)))
+    assert plan.covered
+    assert spare_scarce(problem, plan, never).covered
 
 
 @pytest.mark.slow
