@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Role, Span
 from heteroplan.profiles.end_to_end import (
     Latencies,
     errors_left_out,
@@ -112,6 +112,26 @@ def test_an_aggregated_engine_is_made_of_its_runs() -> None:
     twice = [*RUNS, *(replace(each, variant="other") for each in RUNS)]
     with pytest.raises(ValueError, match="must be of one engine; there are , other"):
         measured_engine(bare, Reading(runs=tuple(twice)), "m.json")
+
+
+@pytest.mark.parametrize(
+    ("stated", "kept"),
+    [
+        (None, (500.0, 8000.0)),
+        (Span(100.0, 9000.0), (500.0, 8000.0)),
+        (Span(1000.0, 9000.0), (1000.0, 8000.0)),
+        (Span(100.0, 6000.0), (500.0, 6000.0)),
+        (Span(1000.0, 6000.0), (1000.0, 6000.0)),
+    ],
+)
+def test_an_engine_of_runs_keeps_to_what_is_stated_and_measured(
+    stated: Span | None, kept: tuple[float, float]
+) -> None:
+    """Prompts of 500 to 8,000 tokens were measured."""
+    bare = replace(engine(role=Role.AGGREGATED), batch_tokens_range=stated)
+    made = measured_engine(bare, Reading(runs=tuple(RUNS)), "m.json")
+    assert made.batch_tokens_range is not None
+    assert (made.batch_tokens_range.low, made.batch_tokens_range.high) == kept
 
 
 def test_disaggregated_runs_give_a_prefill_and_a_decode_engine() -> None:

@@ -136,6 +136,25 @@ def test_fitted_engine_carries_ranges_and_source() -> None:
     assert made.source.error_mape == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("off", [Role.PREFILL, Role.DECODE])
+def test_an_engine_is_as_far_off_as_the_worse_of_its_latencies(off: Role) -> None:
+    """Every other latency of one phase is 10 % longer; the other phase is met exactly."""
+    points = [
+        replace(p, latency_ms=p.latency_ms * (1.1 if i % 2 and p.phase is off else 1.0))
+        for i, p in enumerate(PROMPTS + STEPS)
+    ]
+    errors = {
+        phase: fit([p for p in points if p.phase is phase]).error
+        for phase in (Role.PREFILL, Role.DECODE)
+    }
+    worst = errors.pop(off)
+    (exact,) = errors.values()
+    assert exact.worst < 1e-6 < 0.01 < worst.mape < worst.worst
+    source = measured_engine(engine(role=Role.AGGREGATED), of(points), "m.csv").source
+    assert source.error_mape == pytest.approx(worst.mape)
+    assert source.error_worst == pytest.approx(worst.worst)
+
+
 def test_fitted_engine_keeps_to_the_range_it_states() -> None:
     bare = replace(engine(role=Role.PREFILL), batch_tokens_range=Span(500, 9000))
     assert measured_engine(bare, of(PROMPTS), "m.csv").batch_tokens_range == Span(512, 8192)

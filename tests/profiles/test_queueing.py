@@ -1,5 +1,7 @@
 import math
+from copy import copy
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,6 +108,52 @@ def test_more_time_to_wait_never_means_less_utilization(
 def test_wait_undoes_utilization(pool: Pool, services: float, percentile: float) -> None:
     wait_ms = pool.wait_ms(busy(pool, services * pool.mean_ms, percentile), percentile)
     assert wait_ms <= (services * 1.01 + 0.01) * pool.mean_ms
+
+
+@settings(max_examples=60, deadline=None)
+@given(POOLS, st.floats(0.5, 0.95), st.floats(0.5, 0.999))
+def test_as_many_wait_longer_than_said_as_may(
+    pool: Pool, utilization: float, percentile: float
+) -> None:
+    """One of the two says how long, the other how many: both lengthen waits by the same margin."""
+    late = 1.0 - percentile
+    wait_ms = pool.wait_ms(utilization, percentile)
+    share = pool.late_share([Budget(1.0, wait_ms)])(utilization)
+    if wait_ms == 0.0:
+        assert share <= late
+    else:
+        assert share == pytest.approx(late, rel=0.02)
+
+
+@pytest.mark.parametrize(("servers", "margin_ms"), [(1, 0.0), (2, 100.0 * 3 / 8), (4, 28.125)])
+def test_waits_of_several_servers_are_lengthened_by_the_margin(
+    servers: int, margin_ms: float
+) -> None:
+    """Half of a squared coefficient of variation (3) of a service of the whole pool, 100 / c ms,
+    times 1 - 1 / c: 0.5 * 3 * 100 / 2 * 0.5 = 37.5 ms of two, 0.5 * 3 * 25 * 0.75 = 28.125 of four.
+
+    Waits longer than that come that much later; shorter ones twice as late.
+    """
+    spread = Pool([Service(1.0, 100.0, math.sqrt(3.0))], servers)
+    long = spread.wait_ms(0.9, 0.99)
+    plain = without_margin(spread, 0.9, 0.99)
+    assert plain > margin_ms
+    assert long - plain == pytest.approx(margin_ms, abs=0.1)
+    short = without_margin(spread, 0.9, 0.3)
+    assert spread.wait_ms(0.9, 0.3) - short == pytest.approx(min(short, margin_ms), abs=0.1)
+
+
+def without_margin(pool: Pool, utilization: float, percentile: float) -> float:
+    """Wait that the late share stays within as the lattice has it, by bisection [ms]."""
+    bare = copy(pool)
+    bare._margin = 0.0
+    low, high = 0.0, 1e4
+    beyond = bare.beyond(high)
+    for _ in range(60):
+        middle = (low + high) / 2
+        late = float(beyond(utilization, np.array([middle]))[0])
+        low, high = (middle, high) if late > 1.0 - percentile else (low, middle)
+    return high
 
 
 @pytest.mark.parametrize("servers", [1, 4, 16])
