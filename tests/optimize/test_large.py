@@ -23,10 +23,12 @@ SCARCE = (4014, 4033)
 FEATURES = ("replica_limits", "ratio_band", "resilience", "max_groups", "anti_affinity")
 """Rules that placing one workload after another may run into."""
 EXACT = 1e-6
+TIME_LIMIT_S = 60.0
+"""Patience ends these searches long before, also while loops are compiled on a busy machine."""
 
 
 def searched(problem: Problem) -> Outcome:
-    return solve(replace(problem, large=True), gap=0.01, time_limit_s=10.0, beside=False)
+    return solve(replace(problem, large=True), gap=0.01, time_limit_s=TIME_LIMIT_S, beside=False)
 
 
 def assert_encloses(problem: Problem, found: Outcome, best: Incumbent) -> None:
@@ -111,7 +113,7 @@ def test_without_an_ingredient_plan_and_bound_hold(ingredient: str, large: bool)
     found = solve(
         replace(problem, large=large),
         gap=0.01,
-        time_limit_s=10.0,
+        time_limit_s=TIME_LIMIT_S,
         without=frozenset({ingredient}),
         beside=False,
     )
