@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.blocks import Block, NodeLoss, Path, cheapest_path
-from heteroplan.optimize.choice import not_beaten, on_grid, unit_price, useful_counts
-from heteroplan.optimize.cover import is_cover
+from heteroplan.optimize.choice import not_beaten, unit_price, useful_counts
 from heteroplan.optimize.mix import group_cover, halves_of, mix_share
+from heteroplan.optimize.narrow import narrowed
 from heteroplan.optimize.prices import start_prices
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
 
-HOME_CELLS, QUICK_CELLS = 4_000, 2_000
-"""Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
 THRIFT = 1.1
@@ -41,6 +39,8 @@ class Task:
     """[P, T] sizes that a search near a guide need not go below."""
     extra: Floats | float = 0.0
     """[T] share of the demand to have capacity for beyond all of it."""
+    in_parts: bool = False
+    """Whether a site need not hold all that a minimum still asks for."""
     hopes: dict[Hashable, Rank] = field(default_factory=dict)
     """What the workload would cost in some pools if no other were there, once it is known."""
 
@@ -223,6 +223,9 @@ def _place_roles(
     Also says whether the GPUs left held any role back, so that another order may do better.
     """
     contended = False
+    before = replicas
+    replicas, by_minima = _with_minima(task, pools, replicas, order)
+    need = less(need, by_minima)
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
     fewest = {role: task.fewest(role, trial) for group in order for role in group}
     members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
@@ -249,8 +252,29 @@ def _place_roles(
         fewest = banded or fewest
         wanted = served = np.minimum(served, need)
     left = float(less(need, served).sum())
-    cost = task.cost(pools, trial) - task.cost(pools, replicas)
-    return ((left, cost), trial[pools], served), contended
+    cost = task.cost(pools, trial) - task.cost(pools, before)
+    return ((left, cost), trial[pools], served + by_minima), contended
+
+
+def _with_minima(
+    task: Task, pools: list[int], replicas: Ints, order: tuple[Group, ...]
+) -> tuple[Ints, Floats]:
+    """`replicas` and what minima of roles beside those in `order` still ask for, where it fits.
+
+    And the share of the demand that it serves.
+    """
+    problem, trial, nothing = task.problem, replicas, np.zeros(task.problem.intervals)
+    for role in problem.works[task.w].min_replicas:
+        mine = [p for p in pools if problem.pools[p].role is role]
+        fewest = task.fewest(role, trial)
+        if mine and fewest.any() and not any(role in group for group in order):
+            covered, _ = _cover(task, (role,), mine, trial, nothing, fewest)
+            if covered is not None:
+                trial = trial.copy()
+                trial[mine] += covered[0]
+    if trial is replicas:
+        return replicas, nothing
+    return trial, group_cover(problem, pools, trial - replicas)
 
 
 def _band(
@@ -305,6 +329,8 @@ def _cover(
                 useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
     useful[~kept] = 0
     high = np.minimum(room, useful)
+    if task.in_parts:
+        fewest = np.minimum(fewest, high.sum(axis=0))
     rows = [r for r in left if sum(r in problem.drawn[p] for p in pools) > 1]
     block = Block(
         price=price,
@@ -424,7 +450,7 @@ def _fitting_path(
     high = block.high.copy()
     standing = problem.held_by(pools, replicas[pools])
     while True:
-        tried = cheapest_path(_narrowed(replace(block, high=high)), cyclic=problem.cyclic)
+        tried = cheapest_path(narrowed(replace(block, high=high)), cyclic=problem.cyclic)
         if tried is None:
             return None
         held = problem.held_by(pools, replicas[pools] + tried.counts) - standing
@@ -440,52 +466,3 @@ def _fitting_path(
         steady = high[e].min()
         alone_and_swinging = len(over) == 1 and (tried.counts[e] > steady).any()
         high[e] = steady if alone_and_swinging else 0
-
-
-def _narrowed(block: Block) -> Block:
-    """The block itself, or where its grid is large a part of it that likely holds the best.
-
-    First the dearer engines are kept to a replica or two, as long as the others can still
-    serve the demand; then all are kept near a greedy cover.
-    """
-    most = QUICK_CELLS if block.compiled else HOME_CELLS
-    if block.cells() <= most or is_cover(block):
-        return block
-    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, most / 4)
-    for few in (2, 1):
-        high = np.minimum(block.high, few)
-        high[grid] = block.high[grid]
-        narrow = replace(block, high=high)
-        if (
-            narrow.cells() <= most
-            and (narrow.missing(high) <= block.missing(block.high) + COVER_TOLERANCE).all()
-        ):
-            return narrow
-    for window in (3, 1):
-        low, high = _around_guide(block, window)
-        narrow = replace(block, low=low, high=high)
-        if narrow.cells() <= most:
-            return narrow
-    low, high = _around_guide(block, 0)
-    return replace(block, low=low, high=high)
-
-
-def _around_guide(block: Block, window: int) -> tuple[Ints, Ints]:
-    """Bounds around the cheapest fractional cover of each interval and its neighbours."""
-    guide = np.zeros_like(block.price)
-    for t in range(len(block.need)):
-        rest = float(block.need[t])
-        with np.errstate(divide="ignore"):
-            unit = np.where(block.share[:, t] > 0, block.price[:, t] / block.share[:, t], np.inf)
-        for e in np.argsort(unit, kind="stable"):
-            if rest <= 0 or not np.isfinite(unit[e]):
-                break
-            used = min(float(block.high[e, t]), rest / float(block.share[e, t]))
-            guide[e, t] = used
-            rest -= used * float(block.share[e, t])
-    low, high = np.floor(guide) - 1, np.ceil(guide) + 1
-    rolled_low = [np.roll(low, i, axis=1) for i in range(-window, window + 1)]
-    rolled_high = [np.roll(high, i, axis=1) for i in range(-window, window + 1)]
-    high = np.minimum(np.max(rolled_high, axis=0), block.high).astype(np.int64)
-    low = np.clip(np.min(rolled_low, axis=0), 0, high).astype(np.int64)
-    return low, high

@@ -136,7 +136,10 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
             break
         wanted = {site: _wanted(site, rest, parts, len(left)) for site in left}
         largest = max(left, key=lambda site: float(wanted[site].sum()))
-        found = _cheapest_site(task, trial, left if parts is None else [largest], wanted)
+        among = left if parts is None else [largest]
+        found = _cheapest_site(task, trial, among, wanted)
+        if found is None and not task.minimum_met(trial):
+            found = _cheapest_site(replace(task, in_parts=True), trial, among, wanted)
         if found is None:
             break
         home, (_, counts, served) = found

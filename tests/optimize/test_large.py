@@ -10,7 +10,7 @@ from heteroplan.optimize.primal import Incumbent, incumbent
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.search import INGREDIENTS
 from heteroplan.optimize.solve import Outcome, solve
-from tests.builders import fleet, scenario, workload
+from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.plan_checks import faults_of
 from tests.optimize.random_cases import random_problem
@@ -20,7 +20,14 @@ COVERED = (4002, 4006, 4012, 4014, 4021, 4028, 4033, 4036)
 """Seeds of programs that can serve everything, half of them on scarce supply."""
 SCARCE = (4014, 4033)
 """Of these, some where the rounds go on until patience ends."""
-FEATURES = ("replica_limits", "ratio_band", "resilience", "max_groups", "anti_affinity")
+FEATURES = (
+    "replica_limits",
+    "replica_minima",
+    "ratio_band",
+    "resilience",
+    "max_groups",
+    "anti_affinity",
+)
 """Rules that placing one workload after another may run into."""
 EXACT = 1e-6
 TIME_LIMIT_S = 60.0
@@ -74,6 +81,37 @@ def test_no_plan_breaks_a_rule(feature: str, seed: int) -> None:
     found = searched(problem)
     assert not incumbent(problem, found.solution).broken
     assert_encloses(problem, found, optimum(problem))
+
+
+def test_a_minimum_is_kept_beside_engines_that_serve_for_less() -> None:
+    """Replicas of 10 requests/s that do both stages for 8 USD; a pair costs 16, and one must run.
+
+    20 requests/s are one of either kind, 24 USD.
+    """
+    engines = [
+        engine("prefill", role=Role.PREFILL),
+        engine("decode"),
+        engine("both", role=Role.AGGREGATED),
+    ]
+    minima = {Role.PREFILL: 1, Role.DECODE: 1}
+    load = workload(rps=[20.0, 20.0], engines=engines, min_replicas=minima)
+    problem = problem_of(scenario([load]))
+    found = searched(problem)
+    assert_encloses(problem, found, optimum(problem))
+    assert found.objective == pytest.approx(2 * 24.0)
+
+
+def test_a_minimum_is_kept_on_several_spines_where_none_has_room() -> None:
+    """Each of two spines has room for three replicas of 4 GPUs; 4 of decode must run, 10 served."""
+    load = workload(min_replicas={Role.DECODE: 4})
+    on = fleet(
+        {leaf: {"h100x4": 3} for leaf in ("l1", "l2")}, node_types=[node_type("h100x4", gpus=4)]
+    )
+    problem = problem_of(scenario([load], in_fleet=on))
+    found = searched(problem)
+    assert_encloses(problem, found, optimum(problem))
+    assert not any(found.unserved.values())
+    assert found.objective == pytest.approx(5 * 8.0)
 
 
 def test_there_is_no_plan_only_where_limits_leave_none() -> None:
