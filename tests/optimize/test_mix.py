@@ -6,7 +6,7 @@ import pytest
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
-from heteroplan.optimize.mix import group_cover, mixed_flow, safe_share
+from heteroplan.optimize.mix import group_cover, mixed_flow, role_cover, safe_share
 from heteroplan.optimize.problem import Problem, served_share
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
@@ -81,6 +81,8 @@ def test_a_lost_half_takes_its_partner_with_it(serve: float, share: float) -> No
     problem, sizes = divided_on_two_leaves(serve)
     cover = group_cover(problem, range(len(sizes)), np.array(sizes)[:, None])
     assert cover == pytest.approx([1.0])
+    decoded = role_cover(problem, range(len(sizes)), np.array(sizes)[:, None], Role.DECODE)
+    assert decoded == pytest.approx([1.0])
     assert safe(problem, *sizes) == pytest.approx(share)
 
 

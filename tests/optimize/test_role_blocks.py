@@ -13,7 +13,7 @@ from heteroplan.optimize.bound import priced_bound
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Floats, Problem
 from heteroplan.optimize.role_blocks import Engine, Fillers, RoleBlock, role_blocks
-from heteroplan.optimize.stages import priced
+from heteroplan.optimize.stages import SLACK, priced
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 
@@ -229,3 +229,11 @@ def test_what_ran_before_is_not_drained_twice(cells: int) -> None:
     problem = problem_of(replace(made, current=(ran,)))
     assert problem.fixed_cost == pytest.approx(16.0)
     assert priced_bound(problem, supply_prices(problem), cells=cells).value <= 8.0
+
+
+def test_blocks_let_go_what_a_plan_may_lack() -> None:
+    """Of all demand; where nothing is asked for there is nothing to cover."""
+    both = engine("both", role=Role.AGGREGATED)
+    problem = problem_of(scenario([workload(rps=[10.0, 0.0], engines=[both])]))
+    need = block_of(problem, ALL_ENGINES).block.need
+    np.testing.assert_allclose(need, [1.0 - SLACK, 0.0], rtol=1e-12)

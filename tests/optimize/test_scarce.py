@@ -145,6 +145,19 @@ def test_no_move_off_scarce_hardware_is_dearer(dearer: float) -> None:
     assert scarce_use(free, spared.solution.replicas) == (0.0, 0.0)
 
 
+def test_high_priority_is_spared_before_medium() -> None:
+    """A replica on the leaf with L40S may stand on its neighbour, of medium priority, as well."""
+    load = workload(engines=[BOTH], affinity=Affinity.LEAF, exclude=["l3"])
+    problem = problem_of(scenario([load], in_fleet=three_priorities()))
+    on_high, on_medium = (
+        np.array([[int(pool.domain == leaf)] for pool in problem.pools]) for leaf in ("l1", "l2")
+    )
+    for sizes in (on_high, on_medium):
+        plan = incumbent(problem, Solution(sizes, mixed_flow(problem, sizes)))
+        spared = spare_scarce(problem, plan, never)
+        assert spared.solution.replicas.tolist() == on_medium.tolist()
+
+
 def test_no_move_off_scarce_hardware_serves_less() -> None:
     """A100 serve 5 of the 10 requests/s for half the price: what is cheaper is not as good."""
     problem = low_or_high(-0.5)

@@ -266,6 +266,9 @@ def test_served_that_no_pool_serves(good: Plan) -> None:
     less = ((10.0, 15.0, 10.0),)
     text = caught(with_pool(with_pool(good, 0, flow_rps=less), 1, flow_rps=less))
     assert "w is served 20.0 rps at 1, its pools 15.0" in text
+    slightly = ((10.0, 19.99, 10.0),)
+    text = caught(with_pool(with_pool(good, 0, flow_rps=slightly), 1, flow_rps=slightly))
+    assert "w is served 20.0 rps at 1, its pools 19.99" in text
 
 
 def test_a_class_is_served_no_more_than_it_asks_for() -> None:

@@ -134,6 +134,16 @@ def test_an_engine_of_runs_keeps_to_what_is_stated_and_measured(
     assert (made.batch_tokens_range.low, made.batch_tokens_range.high) == kept
 
 
+def test_what_an_engine_states_that_it_holds_goes_before_what_was_seen_in_flight() -> None:
+    bare = engine(role=Role.AGGREGATED)
+    seen = measured_engine(bare, Reading(runs=tuple(RUNS)), "m.json")
+    assert seen.kv_tokens is not None
+    assert seen.kv_tokens != 12_345
+    stated = replace(bare, kv_tokens=12_345, max_sequences=7)
+    made = measured_engine(stated, Reading(runs=tuple(RUNS)), "m.json")
+    assert (made.kv_tokens, made.max_sequences) == (12_345, 7)
+
+
 def test_disaggregated_runs_give_a_prefill_and_a_decode_engine() -> None:
     """A prompt takes no more of a prefill replica than leaves room for the rate measured."""
     split = [replace(each, prefill_gpus=2, replicas=2, prefill_replicas=1) for each in RUNS]
