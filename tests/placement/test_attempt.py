@@ -1,12 +1,17 @@
 """A run in pieces: as much of it as nodes can hold, in the fewest."""
 
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.placement.attempt import _pieces
+from heteroplan.placement.attempt import Attempt, Home, _pieces
+from heteroplan.placement.nodes import nodes_of
+from heteroplan.placement.runs import Run
+from tests.builders import fleet, scenario
 
 type Spans = list[tuple[int, int]]
 
@@ -61,3 +66,18 @@ def test_as_few_pieces_as_any_that_hold_as_much(ends: list[int]) -> None:
     assert all(one[1] <= other[0] for one, other in pairwise(found))
     lost = len(ends) - sum(stop - start for start, stop in found)
     assert (lost, len(found)) == fewest(ends)
+
+
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_every_piece_that_goes_on_from_another_is_a_move(cyclic: bool) -> None:
+    """One node is free at 0, the other at 1 and 2: a run of all three moves once.
+
+    On a cyclic day it comes back, a second move.
+    """
+    nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 2}})), "h100x8")
+    free = np.array([[8, 0], [0, 8], [0, 8]], dtype=np.int32)
+    attempt = Attempt(replace(nodes, free=free), {0: Home(slice(0, 2), 1, 8, 0)}, cyclic)
+    attempt.place_all([Run(0, 1, 0, 3)])
+    placed = sorted((each.first, each.intervals, each.moved) for each in attempt.placed)
+    assert placed == [(0, 1, cyclic), (1, 2, True)]
+    assert attempt.homeless == []
