@@ -14,9 +14,7 @@ SET_UP = [
     "pip install uv && uv run heteroplan plan scenarios/quickstart",
     "pip install uv && uv run pytest",
 ]
-OUTPUTS = dict(
-    re.findall(r"<!-- output: heteroplan (.*?) -->\n```\n(.*?)```", README, re.DOTALL)
-)
+OUTPUTS = dict(re.findall(r"<!-- output: heteroplan (.*?) -->\n```\n(.*?)```", README, re.DOTALL))
 OUTPUT = OUTPUTS["plan scenarios/quickstart"]
 
 
