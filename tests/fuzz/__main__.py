@@ -4,9 +4,10 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # Before numpy is there: a process with threads must not fork.
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
+    # Before numpy and pyarrow are there: a process with threads must not fork, and an allocator
+    # that reserves memory by the GiB would meet the limit of a case.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    os.environ |= {"ARROW_DEFAULT_MEMORY_POOL": "system"}
     from tests.fuzz.campaign import main
 
     sys.exit(main())

@@ -61,12 +61,15 @@ def _given() -> argparse.Namespace:
 
 
 def _load_all() -> None:
-    """Every module that a command may import, so that no case spends time on it."""
+    """Every module that a command may import, and the compiler, so that no case waits."""
     for module in pkgutil.walk_packages(heteroplan.__path__, "heteroplan."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in _LATER:
         importlib.import_module(name)
+    from numba import njit
+
+    njit(lambda x: x)(1)
 
 
 def _tried(which: tuple[int, int]) -> Failed | None:

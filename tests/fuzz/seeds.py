@@ -16,16 +16,19 @@ from tests.profiles.readers import (
     test_aibrix,
     test_aiperf,
     test_distserve,
-    test_dynamo,
     test_infera,
     test_inference_perf,
     test_llmd,
     test_silicon,
     test_vllm,
 )
+from tests.profiles.readers.changes import changed
 from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
 LIMIT = ("--time-limit", "3")
+ALIKE = ("--max-class-error", "1")
+REFUSED = ("null", "float", "list", "esc", "range", "date", "words", "none")
+"""Parquet files that are wrong as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Start:
     """What each file is: yaml, csv, json, jsonl, npz or parquet. What is not here stays whole."""
     outputs: tuple[str, ...] = ()
     """Files that the command writes: all of them or none."""
+    code: int = 0
+    """What it ends with when nothing is spoiled."""
     odds: int = 1
 
     @property
@@ -100,6 +105,7 @@ def _scenarios() -> Iterator[tuple[str, dict[str, bytes], dict[str, str]]]:
     }  # fmt: skip
     del traced.workload["requests"]
     traced.scenario["horizon"] = {"start": "2026-11-09", "interval": "6h", "timezone": "UTC"}
+    traced.leaf["nodes"]["h100x8"] = 6
     traced.demand = _own_trace(days=3)
     yield "traced", _files_of(traced), _FORMS
     classed = ScenarioFiles(Path())
@@ -205,11 +211,12 @@ _OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\n" + b"".join(
 def _on_scenarios(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
     plans = ("plan.json", "schedule.csv", "report.html")
     for name, files, forms in _scenarios():
-        whole = Start(f"validate {name}", ("validate", "."), files, forms, odds=16)
+        dear = 2 if name == "rich" else 0
+        whole = Start(f"validate {name}", ("validate", "."), files, forms, odds=24)
         yield whole
-        yield replace(whole, name=f"plan {name}", args=("plan", ".", *LIMIT), odds=10)
+        yield replace(whole, name=f"plan {name}", args=("plan", ".", *LIMIT), odds=dear or 10)
         yield replace(
-            whole, name=f"plan --json {name}", args=("plan", ".", "--json", *LIMIT), odds=4
+            whole, name=f"plan --json {name}", args=("plan", ".", "--json", *LIMIT), odds=dear or 4
         )
         yield replace(
             whole, name=f"plan --out {name}", args=("plan", "scenario.yaml", "--out", "o", *LIMIT),
@@ -217,7 +224,7 @@ def _on_scenarios(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
         )  # fmt: skip
         for form in ("text", "json", "github"):
             args = ("check", ".", "--format", form, *LIMIT)
-            yield replace(whole, name=f"check {form} {name}", args=args, odds=2)
+            yield replace(whole, name=f"check {form} {name}", args=args, odds=1 if dear else 2)
         junit = ("check", ".", "--junit", "j.xml", "--min-headroom", "0.05", *LIMIT)
         yield replace(whole, name=f"check --junit {name}", args=junit, outputs=("j.xml",))
     for name, files, _ in _scenarios():
@@ -225,7 +232,7 @@ def _on_scenarios(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
             placed = files | {"now.csv": made[name]["placement.csv"]}
             yield Start(
                 f"plan --current {name}", ("plan", ".", "--current", "now.csv", *LIMIT), placed,
-                {"now.csv": "csv"}, odds=12,
+                {"now.csv": "csv"}, odds=5 if name == "rich" else 14,
             )  # fmt: skip
     small = ScenarioFiles(Path())
     fitted = _files_of(small) | {"profile.yaml": made["profile"]["made.yaml"]}
@@ -325,13 +332,17 @@ def _on_traces(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
     outputs = ("a.csv", "b.html", "c.json", "k.csv")
     written = ("--out", "a.csv", "--out", "b.html", "--out", "c.json", "--classes", "k.csv")
     for name, form, content, options in _traces(made):
-        plain = Start(f"demand {name}", ("demand", name, *options), {name: content},
-                      {name: form}, odds=6)  # fmt: skip
+        refused = name.partition(".")[0].partition("-")[2] in REFUSED
+        plain = Start(f"demand {name}", ("demand", name, *options, *ALIKE), {name: content},
+                      {name: form}, code=2 if refused else 0, odds=1 if refused else 6)  # fmt: skip
         yield plain
+        if refused:
+            continue
+        yield replace(plain, name=f"demand classes {name}", args=("demand", name, *options), odds=1)
         yield replace(plain, name=f"demand --json {name}", args=(*plain.args, "--json"), odds=2)
         yield replace(plain, name=f"demand --out - {name}", args=(*plain.args, "--out", "-"))
         yield replace(plain, name=f"demand --out {name}", args=(*plain.args, *written),
-                      outputs=outputs)  # fmt: skip
+                      outputs=outputs, odds=1)  # fmt: skip
     own = {"own.csv": _own_trace(days=5).encode(), "events.yaml": events}
     yield Start("demand --events", ("demand", "own.csv", "--events", "events.yaml"), own,
                 {"events.yaml": "yaml"}, odds=6)  # fmt: skip
@@ -359,18 +370,30 @@ def _measurements() -> Iterator[tuple[str, str, bytes, list[str]]]:
         for b in (1, 2, 4)
     )
     yield "splitwise.csv", "csv", splitwise.encode(), []
-    prefill = {"prefill_isl": [100, 2000, 4000], "prefill_ttft": [20.0, 50.0, 120.0],
-               "prefill_thpt_per_gpu": [2500.0, 20000.0, 9000.0]}  # fmt: skip
-    yield "decode.npz", "npz", _npz(test_dynamo.DECODE), both
-    yield "prefill.npz", "npz", _npz(prefill), both
-    yield "dynamo.json", "json", json.dumps(test_dynamo.DECODE).encode(), both
+    prefill = {"prefill_isl": [100, 1000, 2000, 4000, 8000],
+               "prefill_ttft": [20.0, 35.0, 50.0, 120.0, 300.0],
+               "prefill_thpt_per_gpu": [2500.0, 14285.7, 20000.0, 16666.7, 13333.3]}  # fmt: skip
+    usage, contexts = (0.01, 0.1, 0.3, 0.5, 0.8), (100.0, 1000.0, 4000.0)
+    grid = [(share, context) for share in usage for context in contexts]
+    batches = [share * 100_000 / context for share, context in grid]
+    steps_ms = [4 + 0.1 * b + 2e-5 * b * c for b, (_, c) in zip(batches, grid, strict=True)]
+    decode = {
+        "x_kv_usage": [share for share, _ in grid],
+        "y_context_length": [context for _, context in grid],
+        "z_itl": steps_ms,
+        "z_thpt_per_gpu": [b / ms * 1000 / 4 for b, ms in zip(batches, steps_ms, strict=True)],
+        "max_kv_tokens": [100_000],
+    }
+    yield "decode.npz", "npz", _npz(decode), both
+    yield "prefill.npz", "npz", _npz(prefill), [*gpu, "--tp", "2"]
+    yield "dynamo.json", "json", json.dumps(decode).encode(), both
     yield "infera.json", "json", json.dumps(test_infera.PROFILE).encode(), gpu
     distserve = {"m": {"2": test_distserve.ENGINE, "4": test_distserve.ENGINE}}
     yield "distserve.json", "json", json.dumps(distserve).encode(), [*gpu, *slo]
     helix = "machine,phase,batch_tokens,time_ms_per_layer\n" + "".join(
         f"a100,{phase},{n},{0.5 + n / 500}\n"
         for phase in ("prompt", "decode")
-        for n in (1, 50, 250)
+        for n in (1, 8, 50, 100, 250)
     )  # fmt: skip
     yield "helix.csv", "csv", helix.encode(), ["--layers", "80", "--context-tokens", "1000"]
     header = (
@@ -396,17 +419,45 @@ def _measurements() -> Iterator[tuple[str, str, bytes, list[str]]]:
     vllm = [test_vllm.RESULT | {"failed": 0} | run for run in runs]
     yield "vllm.json", "jsonl", _lines(lambda i: vllm[i], 5), both
     yield "sglang.jsonl", "jsonl", _lines(lambda i: test_vllm.SGLANG | runs[i], 5), both
-    yield "aiperf.json", "json", json.dumps(test_aiperf.EXPORT).encode(), both
-    yield "stage_0_lifecycle_metrics.json", "json", json.dumps(
-        test_inference_perf.STAGE).encode(), both  # fmt: skip
-    yield "llmd.yaml", "yaml", yaml.safe_dump(test_llmd.REPORT).encode(), []
-    yield "aibrix.json", "json", json.dumps(test_aibrix.PROFILE).encode(), both
+    yield "aibrix.json", "json", json.dumps(test_aibrix.PROFILE).encode(), [
+        *both, "--isl", "128", "--osl", "4"]  # fmt: skip
+
+
+def _runs() -> Iterator[tuple[str, str, Mapping[str, bytes], list[str]]]:
+    """Of formats with a file a run: name, form, files and options of each."""
+    both = ["--gpu", "H100-SXM-80GB", "--tp", "4"]
+    latency = "results.request_performance.aggregate.latency"
+    kinds: list[tuple[str, str, list[str], Mapping[str, Any], tuple[str, str]]] = [
+        ("aiperf", "json", both, test_aiperf.EXPORT,
+         ("time_to_first_token.avg", "request_latency.avg")),
+        ("inference-perf", "json", both, test_inference_perf.STAGE,
+         ("successes.latency.time_to_first_token.mean", "successes.latency.request_latency.mean")),
+        ("llm-d", "yaml", [], test_llmd.REPORT,
+         (f"{latency}.time_to_first_token.mean", f"{latency}.request_latency.mean")),
+    ]  # fmt: skip
+    for name, form, options, whole, (first, all_of_it) in kinds:
+        files = {}
+        for number in range(4):
+            before = {path: _at(whole, path) for path in (first, all_of_it)}
+            made = changed(dict(whole), first, before[first] * (1 + 0.5 * number))
+            made = changed(made, all_of_it, before[all_of_it] * (1 + 0.5 * number))
+            text = json.dumps(made) if form == "json" else yaml.safe_dump(made)
+            files[f"{name}{number}.{form}"] = text.encode()
+        yield name, form, files, options
+
+
+def _at(whole: Any, path: str) -> Any:
+    for step in path.split("."):
+        whole = whole[step]
+    return whole
 
 
 def _on_measurements(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
-    for name, form, content, options in _measurements():
-        plain = Start(f"fit {name}", ("fit", name, *options), {name: content}, {name: form},
-                      odds=5)  # fmt: skip
+    alone = [(name, form, {name: content}, options)
+             for name, form, content, options in _measurements()]  # fmt: skip
+    for name, form, files, options in (*alone, *_runs()):
+        plain = Start(f"fit {name}", ("fit", *files, *options), files,
+                      dict.fromkeys(files, form), odds=5)  # fmt: skip
         yield plain
         model = () if "model" in name else ("--model", "m")
         yield replace(plain, name=f"fit --out - {name}",

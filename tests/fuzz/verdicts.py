@@ -19,6 +19,7 @@ NOISE = "Python warning"
 VERDICTS = (BUG, CODE, LATE, FAT, RAW, COMMAND, HALF, LEFT, EXPORT, NOISE)
 
 _RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_NO_ROOM = re.compile(rb"MemoryError|bad_alloc|[mr]e?alloc of size \d+ failed")
 _PLACE = re.compile(rb'File "[^"]*/(heteroplan/[^"]*)", line (\d+)')
 _CRON = re.compile(
     r"(?:#.*|CRON_TZ=[\w/+-]+|(?:[\d*,/-]+ ){4}[\d*,/-]+ kubectl [^\n]*|)"
@@ -52,7 +53,7 @@ def _ending(case: Case, ended: Ended) -> Iterator[Fault]:
     if ended.hung or ended.cpu_s > MOST_CPU_S:
         yield Fault(LATE, "hangs" if ended.hung else f"{case.start.command}")
         return
-    if ended.peak_bytes > GIB or b"MemoryError" in ended.err or b"bad_alloc" in ended.err:
+    if ended.peak_bytes > GIB or _NO_ROOM.search(ended.err):
         yield Fault(FAT, _where(ended.err) or f"{ended.peak_bytes / GIB:.1f} GiB")
         return
     if b"Traceback (most recent call last)" in ended.err or ended.code == 70:
@@ -60,7 +61,7 @@ def _ending(case: Case, ended: Ended) -> Iterator[Fault]:
     elif ended.code not in case.codes:
         wanted = " or ".join(map(str, sorted(case.codes)))
         yield Fault(CODE, f"{case.start.command}: {ended.code} instead of {wanted}")
-    elif not case.changes and ended.code != 0:
+    elif not case.changes and ended.code != case.start.code:
         yield Fault(CODE, f"{case.start.name}: {ended.code} though nothing is wrong")
 
 
@@ -82,7 +83,7 @@ def _streams(case: Case, ended: Ended) -> Iterator[Fault]:
         text = raw.decode(encoding, "replace")
         bad = _RAW.search(text)
         if bad and not (is_data and bad[0] > "\x7f"):
-            yield Fault(RAW, f"{case.start.command}: U+{ord(bad[0]):04X} on {name}")
+            yield Fault(RAW, f"{case.start.command}: {_kind(bad[0])} on {name}")
         github = "github" in case.args and name == "stdout"
         for line in text.splitlines():
             if line.startswith("::") and (not github or line.startswith(values.COMMAND)):
@@ -92,6 +93,12 @@ def _streams(case: Case, ended: Ended) -> Iterator[Fault]:
             warned = re.findall(r"/([\w/.-]+):(\d+): (\w*Warning)", text)
             shown = f"{warned[0][2]} {warned[0][0][-60:]}:{warned[0][1]}" if warned else ""
             yield Fault(NOISE, f"{case.start.command}: {shown}")
+
+
+def _kind(character: str) -> str:
+    names = {"\x00": "NUL", "\x1b": "ESC", "\r": "CR", "\x7f": "DEL"}
+    above = "C0" if character < " " else "C1" if character < "\xa0" else "bidi, U+2028"
+    return names.get(character, above)
 
 
 def _files(case: Case, ended: Ended) -> Iterator[Fault]:
