@@ -3,6 +3,7 @@
 import argparse
 import gc
 import importlib
+import json
 import multiprocessing
 import pkgutil
 import resource
@@ -14,6 +15,7 @@ from pathlib import Path
 import heteroplan
 from tests.fuzz import packed
 from tests.fuzz.cases import Case, case
+from tests.fuzz.corpus import corpus
 from tests.fuzz.report import Failed, report
 from tests.fuzz.running import Ended, run
 from tests.fuzz.verdicts import faults_of
@@ -30,8 +32,10 @@ def main() -> int:
     _load_all()
     fork = multiprocessing.get_context("fork")
     with fork.Pool(1) as pool:
-        _made.update(pool.apply(packed.made))
+        _made.update(pool.apply(packed.made, kwds={"all_of_it": not given.corpus}))
     gc.freeze()
+    if given.corpus:
+        return _corpus()
     if given.only is not None:
         return _only(given.seed, given.only, given.keep)
     numbers = [(given.seed, number) for number in range(given.first, given.first + given.cases)]
@@ -55,6 +59,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--corpus", action="store_true", help="what once went wrong, as JSON")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="run one case and show it")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the files of that one here")
     return parser.parse_args()
@@ -69,7 +74,10 @@ def _load_all() -> None:
         importlib.import_module(name)
     from numba import njit
 
+    from heteroplan.cli.options import begin
+
     njit(lambda x: x)(1)
+    begin()  # or each case would think that its process began with this one
 
 
 def _tried(which: tuple[int, int]) -> Failed | None:
@@ -78,6 +86,17 @@ def _tried(which: tuple[int, int]) -> Failed | None:
         ended = run(found.args, found.files, Path(folder), found.faults)
     faults = tuple(faults_of(found, ended))
     return Failed(found.number, _told(found), faults) if faults else None
+
+
+def _corpus() -> int:
+    """What is wrong with each case of the corpus, as JSON by its name."""
+    found = {}
+    for name, each in corpus(_made).items():
+        with tempfile.TemporaryDirectory() as folder:
+            ended = run(each.args, each.files, Path(folder), each.faults)
+        found[name] = [f"{one.verdict}: {one.detail}" for one in faults_of(each, ended)]
+    print(json.dumps(found, indent=1))
+    return 1 if any(found.values()) else 0
 
 
 def _told(of: Case) -> str:

@@ -91,7 +91,7 @@ def _with_faults(plain: Case, draw: Random) -> Case:
         if harm.stdout == FULL or (harm.read_only and plain.start.outputs):
             codes = frozenset({2})
         elif harm == Faults(stderr=harm.stderr) or harm.ascii_streams:
-            codes = frozenset({plain.start.code})
+            codes = plain.start.codes
     else:
         harm = faults.on_files(names, draw)
         kind = next(iter(harm.instead.values()))

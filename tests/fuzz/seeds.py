@@ -47,6 +47,11 @@ class Start:
     odds: int = 1
 
     @property
+    def codes(self) -> frozenset[int]:
+        """What it ends with when nothing is spoiled; a search may have too little time."""
+        return frozenset({self.code, 3} if LIMIT[0] in self.args else {self.code})
+
+    @property
     def command(self) -> str:
         return self.args[0] if self.args else ""
 
@@ -67,7 +72,7 @@ def by_hand() -> tuple[Start, ...]:
     plans = tuple(
         Start(
             name,
-            ("plan", ".", *LIMIT, "--out", "made", "--placement"),
+            ("plan", ".", "--time-limit", "60", "--out", "made", "--placement"),
             files,
             outputs=tuple(
                 f"made/{each}"
@@ -78,7 +83,7 @@ def by_hand() -> tuple[Start, ...]:
         if name != "traced"
     )
     given = ("--model", "llama", "--startup-s", "60", "--kv-tokens", "400000")
-    fit = Start("profile", ("fit", "m.csv", *given, "--out", "made.yaml"), {"m.csv": _OWN},
+    fit = Start("profile", ("fit", "m.csv", *given, "--out", "made.yaml"), {"m.csv": OWN},
                 outputs=("made.yaml",))  # fmt: skip
     return (*plans, fit)
 
@@ -90,8 +95,8 @@ def _yaml(plain: Any) -> bytes:
 def _scenarios() -> Iterator[tuple[str, dict[str, bytes], dict[str, str]]]:
     """Name, files and forms of each."""
     small = ScenarioFiles(Path())
-    yield "small", _files_of(small), _FORMS
-    yield "rich", {**_files_of(_rich()), "moe.yaml": _yaml(_MOE), "m.csv": _OWN,
+    yield "small", files_of(small), _FORMS
+    yield "rich", {**files_of(_rich()), "moe.yaml": _yaml(_MOE), "m.csv": OWN,
                    "moe.csv": b"interval_start,rps,isl,osl\n2026-11-23T00:00,1,900,90\n"
                               b"2026-11-23T01:00,2,1000,100\n2026-11-23T02:00,0,1000,100\n"
                               b"2026-11-23T03:00,1,1000,100\n"}, _FORMS | {
@@ -106,13 +111,13 @@ def _scenarios() -> Iterator[tuple[str, dict[str, bytes], dict[str, str]]]:
     del traced.workload["requests"]
     traced.scenario["horizon"] = {"start": "2026-11-09", "interval": "6h", "timezone": "UTC"}
     traced.leaf["nodes"]["h100x8"] = 6
-    traced.demand = _own_trace(days=3)
-    yield "traced", _files_of(traced), _FORMS
+    traced.demand = own_trace(days=3)
+    yield "traced", files_of(traced), _FORMS
     classed = ScenarioFiles(Path())
     classed.workload["classes"] = "classes.csv"
     del classed.workload["requests"]
     classes = b"class,share,isl,osl\nchat,0.75,1000,200\ncode,0.25,8000,100\n"
-    yield "classed", _files_of(classed) | {"classes.csv": classes}, _FORMS | {"classes.csv": "csv"}
+    yield "classed", files_of(classed) | {"classes.csv": classes}, _FORMS | {"classes.csv": "csv"}
 
 
 _FORMS = {
@@ -123,7 +128,7 @@ _FORMS = {
 }
 
 
-def _files_of(made: ScenarioFiles) -> dict[str, bytes]:
+def files_of(made: ScenarioFiles) -> dict[str, bytes]:
     return {
         "scenario.yaml": _yaml(made.scenario),
         "fleet.yaml": _yaml(made.fleet),
@@ -198,7 +203,7 @@ _MOE = {
         divided("halves", "decode", part_ratio={"min": 0.5, "max": 4}),
     ],
 }
-_OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\n" + b"".join(
+OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\n" + b"".join(
     [
         *(f"H100-SXM-80GB,4,prefill,{b},{t},,{10 + 0.05 * b * t + b:g},measured\n".encode()
           for b in (1, 2, 4) for t in (256, 1024, 2048)),
@@ -235,7 +240,7 @@ def _on_scenarios(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
                 {"now.csv": "csv"}, odds=5 if name == "rich" else 14,
             )  # fmt: skip
     small = ScenarioFiles(Path())
-    fitted = _files_of(small) | {"profile.yaml": made["profile"]["made.yaml"]}
+    fitted = files_of(small) | {"profile.yaml": made["profile"]["made.yaml"]}
     yield Start("validate fitted", ("validate", "."), fitted, _FORMS, odds=4)
 
 
@@ -253,7 +258,7 @@ def _on_plans(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
         yield Start(f"export --out {name}", args, plan, forms, outputs=("s.csv",))
 
 
-def _own_trace(days: int) -> str:
+def own_trace(days: int) -> str:
     rows = (
         f"2026-11-{2 + day:02}T{hour:02}:00,{4 + hour % 12},1000,200\n"
         for day in range(days)
@@ -304,7 +309,7 @@ def _traces(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[tuple[str, str,
     yield "azure.csv.gz", "gz", gzip.compress(azure.encode(), mtime=0), []
     yield "vidur.csv", "csv", vidur.encode(), day
     yield "servegen.csv", "csv", servegen.encode(), day
-    yield "own.csv", "csv", _own_trace(days=3).encode(), []
+    yield "own.csv", "csv", own_trace(days=3).encode(), []
     ids = {"hash_ids": [1, 2]}
     lengths = {"input_length": 700, "output_length": 5}
     yield "mooncake.jsonl", "jsonl", _lines(
@@ -343,7 +348,7 @@ def _on_traces(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
         yield replace(plain, name=f"demand --out - {name}", args=(*plain.args, "--out", "-"))
         yield replace(plain, name=f"demand --out {name}", args=(*plain.args, *written),
                       outputs=outputs, odds=1)  # fmt: skip
-    own = {"own.csv": _own_trace(days=5).encode(), "events.yaml": events}
+    own = {"own.csv": own_trace(days=5).encode(), "events.yaml": events}
     yield Start("demand --events", ("demand", "own.csv", "--events", "events.yaml"), own,
                 {"events.yaml": "yaml"}, odds=6)  # fmt: skip
     yield Start("demand --backtest", ("demand", "own.csv", "--backtest"), own,
@@ -360,7 +365,7 @@ def _measurements() -> Iterator[tuple[str, str, bytes, list[str]]]:
     """Name, form, content and options of each."""
     gpu, both = ["--gpu", "H100-SXM-80GB"], ["--gpu", "H100-SXM-80GB", "--tp", "4"]
     slo = ["--isl", "1000", "--osl", "100", "--ttft-ms", "2000", "--itl-ms", "60"]
-    yield "own.csv", "csv", _OWN, [*slo, "--kv-tokens", "400000", "--kv-bytes-per-token", "100000"]
+    yield "own.csv", "csv", OWN, [*slo, "--kv-tokens", "400000", "--kv-bytes-per-token", "100000"]
     splitwise = (
         "model,hardware,prompt_size,batch_size,token_size,peak_power,average_power,"
         "prompt_time,token_time,e2e_time,tensor_parallel\n"

@@ -61,7 +61,7 @@ def _ending(case: Case, ended: Ended) -> Iterator[Fault]:
     elif ended.code not in case.codes:
         wanted = " or ".join(map(str, sorted(case.codes)))
         yield Fault(CODE, f"{case.start.command}: {ended.code} instead of {wanted}")
-    elif not case.changes and ended.code != case.start.code:
+    elif not case.changes and ended.code not in case.start.codes:
         yield Fault(CODE, f"{case.start.name}: {ended.code} though nothing is wrong")
 
 
@@ -108,7 +108,7 @@ def _files(case: Case, ended: Ended) -> Iterator[Fault]:
             yield Fault(LEFT, f"{case.start.command}: its input {name} changed")
     new = {name for name in after if name not in before and name not in case.faults.instead}
     for name in new:
-        if name.endswith(".tmp") or "evil" in name:
+        if name.endswith(".tmp") or name.startswith("evil"):
             yield Fault(LEFT, f"{case.start.command}: {re.sub(r'[.][^.]*[.]tmp', '.*.tmp', name)}")
         elif case.options_kept and name not in case.start.outputs:
             yield Fault(LEFT, f"{case.start.command}: {name}")
