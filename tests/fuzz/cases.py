@@ -1,6 +1,5 @@
 """Case `number` of a seed: a command that is in order, spoiled."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -145,9 +144,3 @@ def _from_stdin(of: Case) -> Case:
             harm = replace(of.faults, stdin=name)
             return replace(of, args=args, faults=harm, changes=(*of.changes, f"stdin {name}"))
     return of
-
-
-def command_line(of: Case, seed: int) -> str:
-    """How to run the case again."""
-    python = "python" if "uv" not in sys.executable else "uv run python"
-    return f"{python} -m tests.fuzz --seed {seed} --only {of.number}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.fuzz import faults, packed, seeds, values
+from tests.fuzz import faults, packed, recorded, seeds, values
 from tests.fuzz.cases import Case, Made
 from tests.fuzz.faults import CLOSED, FULL, NOBODY, Faults
 from tests.fuzz.seeds import Start
@@ -61,7 +61,7 @@ def _small(change: Callable[[ScenarioFiles], Any] | None = None) -> dict[str, by
 
 def _options() -> Iterator[Named]:
     slo = ("--isl", "1000", "--osl", "100")
-    measured = {"m.csv": seeds.OWN}
+    measured = {"m.csv": recorded.OWN}
     for value in ("inf", "nan", "1e400", "1_0", "１０"):
         for option in ("--itl-ms", "--ttft-ms", "--isl"):
             given = {"--isl": "1000", "--osl": "100", "--ttft-ms": "2000", "--itl-ms": "60"}
@@ -78,7 +78,7 @@ def _options() -> Iterator[Named]:
 
 def _streams() -> Iterator[Named]:
     plan = ("plan", ".", *seeds.LIMIT)
-    trace = {"own.csv": seeds.own_trace(days=1).encode()}
+    trace = {"own.csv": recorded.own_trace(days=1).encode()}
     for stream in ("stdin", "stdout", "stderr"):
         harm = Faults(**{stream: CLOSED})  # type: ignore[arg-type]
         yield _case(f"plan, {stream} closed", plan, _small(), ALL, harm)
@@ -142,9 +142,9 @@ def _texts() -> Iterator[Named]:
         yield _case(f"{kind} in a trace's header", ("demand", "t.csv"), {
             "t.csv": f"{quoted},rps\n1,1\n".encode()})  # fmt: skip
         yield _case(f"{kind} in a measurement", ("fit", "m.csv"), {
-            "m.csv": seeds.OWN.replace(b"prefill", quoted.encode())})  # fmt: skip
+            "m.csv": recorded.OWN.replace(b"prefill", quoted.encode())})  # fmt: skip
         yield _case(f"{kind} in a GPU type", ("fit", "m.csv"), {
-            "m.csv": seeds.OWN.replace(b"H100-SXM-80GB", quoted.encode())}, ALL)  # fmt: skip
+            "m.csv": recorded.OWN.replace(b"H100-SXM-80GB", quoted.encode())}, ALL)  # fmt: skip
         running = f"workload,engine,replica_id,leaf\nchat,{quoted},1,l1\n".encode()
         yield _case(f"{kind} in what runs", ("plan", ".", "--current", "c.csv"),
                     _small() | {"c.csv": running})  # fmt: skip
