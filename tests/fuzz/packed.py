@@ -86,7 +86,9 @@ def _bombs() -> dict[str, bytes]:
     zeros = io.BytesIO()
     with zipfile.ZipFile(zeros, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as members:
         for name, count in (("z_itl", ZEROS), ("x_kv_usage", 2), ("y_context_length", 2)):
-            members.writestr(f"{name}.npy", npy(f"({count},)") + bytes(8 * count))
+            info = zipfile.ZipInfo(f"{name}.npy")
+            info.compress_type = zipfile.ZIP_DEFLATED
+            members.writestr(info, npy(f"({count},)") + bytes(8 * count))
     return {
         "blanks": gzip.compress(b" " * BLANKS_BYTES, 1, mtime=0),
         "zeros": gzip.compress(bytes(BLANKS_BYTES), 1, mtime=0),

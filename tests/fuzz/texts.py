@@ -168,7 +168,9 @@ def _twice(content: bytes, draw: Random) -> bytes:
 
 def _gzipped(content: bytes, draw: Random) -> bytes:
     packed = gzip.compress(content, mtime=0)
-    return draw.choice([packed, packed[:-5], packed + b"x", packed * 2, gzip.compress(packed)])
+    return draw.choice(
+        [packed, packed[:-5], packed + b"x", packed * 2, gzip.compress(packed, mtime=0)]
+    )
 
 
 def _other_kind(content: bytes, draw: Random) -> bytes:
