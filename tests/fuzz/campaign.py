@@ -14,7 +14,7 @@ from pathlib import Path
 
 import heteroplan
 from tests.fuzz import packed
-from tests.fuzz.cases import Case, case
+from tests.fuzz.cases import Case, Ground, Made, case, ground
 from tests.fuzz.corpus import corpus
 from tests.fuzz.report import Failed, report
 from tests.fuzz.running import Ended, run
@@ -23,7 +23,8 @@ from tests.fuzz.verdicts import faults_of
 DESCRIPTION = "Ends with 1 if anything goes wrong."
 _LATER = ("numba", "pandas", "pulp", "highspy", "pyarrow.parquet", "pyarrow.csv", "plotille",
           "plotly.graph_objects", "scipy.optimize", "scipy.stats", "rich.table")  # fmt: skip
-_made: dict[str, dict[str, bytes]] = {}
+_grounds: list[Ground] = []
+"""Set before the processes of the cases are forked."""
 
 
 def main() -> int:
@@ -32,10 +33,11 @@ def main() -> int:
     _load_all()
     fork = multiprocessing.get_context("fork")
     with fork.Pool(1) as pool:
-        _made.update(pool.apply(packed.made, kwds={"all_of_it": not given.corpus}))
-    gc.freeze()
+        made = pool.apply(packed.made, kwds={"all_of_it": not given.corpus})
     if given.corpus:
-        return _corpus()
+        return _corpus(made)
+    _grounds.append(ground(made))
+    gc.freeze()
     if given.only is not None:
         return _only(given.seed, given.only, given.keep)
     numbers = [(given.seed, number) for number in range(given.first, given.first + given.cases)]
@@ -81,17 +83,17 @@ def _load_all() -> None:
 
 
 def _tried(which: tuple[int, int]) -> Failed | None:
-    found = case(*which, _made)
+    found = case(*which, _grounds[0])
     with tempfile.TemporaryDirectory() as folder:
         ended = run(found.args, found.files, Path(folder), found.faults)
     faults = tuple(faults_of(found, ended))
     return Failed(found.number, _told(found), faults) if faults else None
 
 
-def _corpus() -> int:
+def _corpus(made: Made) -> int:
     """What is wrong with each case of the corpus, as JSON by its name."""
     found = {}
-    for name, each in corpus(_made).items():
+    for name, each in corpus(made).items():
         with tempfile.TemporaryDirectory() as folder:
             ended = run(each.args, each.files, Path(folder), each.faults)
         found[name] = [f"{one.verdict}: {one.detail}" for one in faults_of(each, ended)]
@@ -104,7 +106,7 @@ def _told(of: Case) -> str:
 
 
 def _only(seed: int, number: int, keep: Path | None) -> int:
-    found = case(seed, number, _made)
+    found = case(seed, number, _grounds[0])
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) if keep is None else keep
         place.mkdir(parents=True, exist_ok=True)

@@ -31,37 +31,39 @@ class Case:
     """Whether the options are those of `start`."""
 
 
-def case(seed: int, number: int, made: Made) -> Case:
-    """The same for the same seed, number and `made`."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What cases start from."""
+
+    starts: tuple[Start, ...]
+    bombs: packed.Bombs
+
+
+def ground(made: Made) -> Ground:
+    """Of what `packed.made` gave, and of the commands that this heteroplan has."""
+    known = tuple(start for start in seeds.starts(made) if start.command in _commands())
+    return Ground(known, made["bombs"])
+
+
+def case(seed: int, number: int, of: Ground) -> Case:
+    """The same for the same seed, number and ground."""
     draw = Random(f"{seed}:{number}")
-    known = _starts(made)
-    start = draw.choices(known, [each.odds for each in known])[0]
+    start = draw.choices(of.starts, [each.odds for each in of.starts])[0]
     plain = Case(number, start, start.args, start.files, faults.NONE, (), _codes(start))
     odds = draw.random()
     if odds < 0.04:
         spoiled = plain
-    elif odds < 0.19:
+    elif odds < 0.19 or not start.forms:
         spoiled = _with_options(plain, draw)
     elif odds < 0.29:
         spoiled = _with_faults(plain, draw)
-    elif start.forms:
-        spoiled = _with_files(plain, made, draw)
+    else:
+        spoiled = _with_files(plain, of.bombs, draw)
         if draw.random() < 0.05:
             harm = faults.on_streams(draw)
             spoiled = replace(spoiled, faults=harm, codes=_codes(start),
                               changes=(*spoiled.changes, str(harm)))  # fmt: skip
-    else:
-        spoiled = _with_options(plain, draw)
     return _from_stdin(spoiled) if draw.random() < 0.05 else spoiled
-
-
-_known: dict[int, tuple[Start, ...]] = {}
-
-
-def _starts(made: Made) -> tuple[Start, ...]:
-    if id(made) not in _known:
-        _known[id(made)] = tuple(s for s in seeds.starts(made) if s.command in _commands())
-    return _known[id(made)]
 
 
 @cache
@@ -100,11 +102,11 @@ def _with_faults(plain: Case, draw: Random) -> Case:
     return replace(plain, faults=harm, codes=codes, changes=(str(harm),))
 
 
-def _with_files(plain: Case, made: Made, draw: Random) -> Case:
+def _with_files(plain: Case, bombs: packed.Bombs, draw: Random) -> Case:
     files, told, fatal = dict(plain.files), [], False
     names = sorted(plain.start.forms)
     for name in draw.sample(names, min(len(names), draw.choice([1, 1, 1, 1, 2]))):
-        content, change = _spoiled(files[name], plain.start.forms[name], made, draw)
+        content, change = _spoiled(files[name], plain.start.forms[name], bombs, draw)
         files[name] = content
         told.append(f"{name}: {change.what}")
         fatal |= change.fatal and name in STRICT
@@ -112,14 +114,14 @@ def _with_files(plain: Case, made: Made, draw: Random) -> Case:
     return replace(plain, files=files, changes=tuple(told), codes=codes)
 
 
-def _spoiled(content: bytes, form: str, made: Made, draw: Random) -> tuple[bytes, Change]:
+def _spoiled(content: bytes, form: str, bombs: packed.Bombs, draw: Random) -> tuple[bytes, Change]:
     match form:
         case "npz":
-            return packed.spoiled_npz(content, made["bombs"], draw)
+            return packed.spoiled_npz(content, bombs, draw)
         case "parquet":
-            return packed.spoiled_parquet(content, made["bombs"], draw)
+            return packed.spoiled_parquet(content, bombs, draw)
         case "gz":
-            return packed.spoiled_gzip(content, made["bombs"], draw)
+            return packed.spoiled_gzip(content, bombs, draw)
     if draw.random() < 0.15:
         return texts.spoiled_bytes(content, draw)
     if form == "csv":

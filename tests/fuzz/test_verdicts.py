@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.fuzz import seeds, trees
-from tests.fuzz.cases import Case, case
+from tests.fuzz.cases import Case, case, ground
 from tests.fuzz.faults import NONE
 from tests.fuzz.running import GIB, Ended
 from tests.fuzz.seeds import Start
@@ -85,8 +85,9 @@ def test_a_case_is_the_same_each_time_and_others_differ() -> None:
     made = {"small": {"plan.json": b'{"a": [1, 2]}'}, "profile": {"made.yaml": b"a: 1"},
             "parquet": {"azure.parquet": b"PAR1"}, "bombs": {"zeros": b"", "blanks": b"",
                                                              "npz": b""}}  # fmt: skip
-    first = [case(1, number, made) for number in range(200)]
-    assert first == [case(1, number, dict(made)) for number in range(200)]
+    of, again = ground(made), ground(made)
+    first = [case(1, number, of) for number in range(200)]
+    assert first == [case(1, number, again) for number in range(200)]
     assert len({(each.args, *each.files.items(), str(each.faults)) for each in first}) > 150
     assert len({each.start.command for each in first}) >= 6
 
