@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from heteroplan import pipeline
 from heteroplan.entities.plan import Plan
 from heteroplan.errors import InputError, UsageError
-from heteroplan.outputs.placement_csv import placement_csv
-from heteroplan.outputs.plan_json import document_of, plan_text
-from heteroplan.outputs.schedule_csv import schedule_csv
+from heteroplan.outputs import report
 from tests.scenario_files import ScenarioFiles, engine
 
 EXACT = 1e-6
@@ -55,6 +53,14 @@ changing = st.lists(st.sampled_from(RATES), min_size=2, max_size=5)
 steady = st.builds(lambda rate, count: [rate] * count, st.sampled_from(RATES), st.integers(2, 4))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_page() -> Iterator[None]:
+    """The page takes longer than all else, and nothing reads it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "report_html", lambda plan: "")
+        yield
+
+
 @contextmanager
 def written(files: ScenarioFiles) -> Iterator[Path]:
     """The folder of the scenario's files."""
@@ -67,12 +73,7 @@ def planned(folder: Path, current: Path | None = None) -> Plan:
     """The best plan, which covers all demand, written beside the scenario."""
     path = None if current is None else str(current)
     made = pipeline.plan(str(folder), current=path, gap=EXACT, time_limit_s=20.0)
-    for name, text in (
-        ("plan.json", plan_text(made)),
-        ("schedule.csv", schedule_csv(document_of(made))),
-        ("placement.csv", "".join(placement_csv(made))),
-    ):
-        (folder / name).write_text(text, encoding="utf-8")
+    pipeline.write_plan(made, folder, placement=True)
     return made
 
 
