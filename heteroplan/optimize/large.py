@@ -2,7 +2,7 @@
 
 1. *Prices.* Those of the bound (`bounding`) steer workloads off what others need more.
 2. *First plan.* Workloads placed one after another at these prices, the small ones first: they
-   suffer most from a second home.
+   suffer most from a second home. Not where the search of smaller programs has one already.
 3. *Dive.* Again, but the LP of those not placed yet is solved in between (`dive`), in the homes
    that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
    rise, and others make room.
@@ -69,7 +69,7 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     sweeps = Sweeps(search)
     yield
     for turn in range(TURNS):
-        if turn == 0 or not lives_in:
+        if (turn == 0 and problem.large) or not lives_in:
             plan = _begun(search, found, order)
             search.offer(plan)
             yield
