@@ -111,3 +111,14 @@ def test_what_scenarios_would_refuse_is_not_written(
 def test_lengths_of_requests_are_lengths(tmp_path: Path, shape: tuple[float, float]) -> None:
     with pytest.raises(UsageError, match=r"--isl and --osl must be between 1 and 1e\+09 tokens"):
         measuring.fit([str(tmp_path / "none.csv")], shape=shape)
+
+
+def test_a_line_separator_in_a_name_is_not_folded_to_a_blank() -> None:
+    """YAML takes U+0085 for the end of a line; scenarios take no such name."""
+    points = tuple(
+        Measurement("\x85", 4, Role.PREFILL, 1.0, tokens, 0.0, 20 + 0.05 * tokens)
+        for tokens in (128.0, 256.0, 512.0, 1024.0)
+    )
+    found = measuring.fitted([("/m.csv", Reading(points))], Wanted())
+    with pytest.raises(InputError, match="gpu"):
+        measuring.profile("m", found.fitted)

@@ -49,11 +49,20 @@ def profile_yaml(
         Dumper,
         sort_keys=False,
         default_flow_style=None,
-        allow_unicode=True,
+        allow_unicode=_printable(profile),
         width=100,
     )
     missing = _missing(engines, kv_bytes_per_token, startup_s, drain_s)
     return "".join(f"# {note}\n" for note in missing) + text
+
+
+def _printable(entry: object) -> bool:
+    """Whether no text in it needs escapes: line separators, what reorders text."""
+    if isinstance(entry, dict):
+        return all(_printable(each) for each in entry.values())
+    if isinstance(entry, list):
+        return all(_printable(each) for each in entry)
+    return str(entry).isprintable()
 
 
 def engine_entry(engine: Engine) -> dict[str, object]:
