@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.plan import Coverage
 from heteroplan.errors import UsageError
 from heteroplan.outputs.console import shortage_table
 from heteroplan.outputs.plan_document import HorizonPart, LimitPart, PlanDocument, PoolPart
@@ -25,6 +26,13 @@ from heteroplan.outputs.words import (
 MOST_LIMIT_LINES = 20
 MOST_LEAVES = 3
 """Leaves of a pool that are named."""
+
+
+COVERAGE_SENTENCES = {
+    Coverage.SHORT: "It is proven that no plan serves everything.",
+    Coverage.UNDECIDED: "The search ended before it was known whether a plan serves everything.",
+    Coverage.COVERED: "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,8 @@ class Explanation:
     """Everything that `explain` says."""
 
     scenario: str
+    coverage: Coverage | None
+    """None in old plans."""
     horizon: HorizonPart
     limits: tuple[LimitPart, ...]
     """Longest first."""
@@ -68,6 +78,7 @@ def explain(document: PlanDocument, workload: str | None = None) -> Explanation:
     }
     return Explanation(
         scenario=document.scenario,
+        coverage=document.coverage,
         horizon=document.horizon,
         limits=tuple(
             limit
@@ -84,6 +95,7 @@ def explanation_json(explanation: Explanation) -> str:
     """The same for machines; `first` and `last` are numbers of intervals."""
     document = {
         "scenario": explanation.scenario,
+        "coverage": explanation.coverage,
         "horizon": explanation.horizon.model_dump(mode="json"),
         "limits": [limit.model_dump(mode="json") for limit in explanation.limits],
         "shortages": [asdict(spell) for spell in explanation.shortages],
@@ -108,6 +120,8 @@ def render_explanation(explanation: Explanation, console: Console) -> None:
     console.print()
     if explanation.shortages:
         print_trimmed(shortage_table(explanation.shortages, horizon, console), console)
+        if explanation.coverage is not None:
+            print_wrapped(Text(COVERAGE_SENTENCES[explanation.coverage]), console)
     else:
         console.print("No demand goes unserved.")
     if explanation.gpu_hours_by_priority:

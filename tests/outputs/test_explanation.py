@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -55,6 +56,15 @@ def test_shortages_are_spells_with_their_reason():
     assert " ".join(row.split()) == (
         "chat-1 05:00 to 07:00 4 requests/s 40.0 % l40sx8 full in a-s1"
     )
+
+
+def test_a_shortage_is_proven_or_not():
+    short = made(shortages=[("chat-1", 5, 4.0, "l40sx8 full in a-s1")])
+    assert "It is proven that no plan serves everything." in rendered(short)
+    open_ = replace(short, report=replace(short.report, unserved_requests_bound=0.0))
+    sentence = "The search ended before it was known whether a plan serves everything."
+    assert sentence in rendered(open_)
+    assert json.loads(explanation_json(explain(document_of(open_))))["coverage"] == "undecided"
 
 
 def test_nothing_limits_a_plan_with_room():
