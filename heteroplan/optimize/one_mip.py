@@ -1,7 +1,6 @@
 """The whole program as one MIP: what the method of `solve` is compared with."""
 
 from collections.abc import Iterable
-from time import monotonic
 
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.polish import MipResult, solve_mip
@@ -9,7 +8,6 @@ from heteroplan.optimize.primal import incumbent
 from heteroplan.optimize.problem import Ints, Problem
 from heteroplan.optimize.relaxation import bound_at_shortage
 from heteroplan.optimize.search import (
-    FINISH_SHARE,
     Progress,
     Search,
     ShortageBound,
@@ -32,8 +30,7 @@ def solve_as_one_mip(
 
     `progress` hears of the starts and of the end, nothing between. Raises NoPlanError.
     """
-    end = monotonic() + time_limit_s
-    search = Search(problem, gap, end - FINISH_SHARE * time_limit_s, stop, progress)
+    search = Search.within(time_limit_s, problem, gap, stop=stop, progress=progress)
     for replicas in starts:
         search.offer_sizes(replicas)
     start = search.best.solution if search.best is not None and not search.best.broken else None
@@ -42,18 +39,18 @@ def solve_as_one_mip(
         search.offer(incumbent(problem, found.solution))
     if search.best is None or search.best.broken:
         raise NoPlanError("one MIP found no plan within the time limit; raise --time-limit")
-    _prove(search, found, end)
+    _prove(search, found)
     search.out_of_time()
     return outcome(search)
 
 
-def _prove(search: Search, found: MipResult, end: float) -> None:
+def _prove(search: Search, found: MipResult) -> None:
     """The MIP's bounds, or that of the LP relaxation where it proved nothing of the cost."""
     plan = search.plan
     if found.unserved_bound:
         search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
     bound = found.bound
     if bound is None:
-        bound = bound_at_shortage(search.problem, plan.unserved, Effort(deadline=end)) or 0.0
+        bound = bound_at_shortage(search.problem, plan.unserved, Effort(deadline=search.end)) or 0.0
     raise_bound = search.raise_covering_bound if plan.covered else search.raise_short_bound
     raise_bound(min(bound, plan.cost))

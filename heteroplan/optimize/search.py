@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from heteroplan.optimize.solver import Effort, Stop
 EARLY_PROOF_SHARE = 0.1
 """Of the time limit, to prove early that demand cannot be covered."""
 FINISH_SHARE, MOST_FINISH_S = 0.1, 5.0
-"""Of the time limit, and seconds at most, kept to prove something of what was found."""
+"""Of the time limit, and seconds at most, kept to prove something where nothing is proven yet."""
+PROVEN_SHARE = 0.2
+"""Of that, kept where there is a proof."""
 
 INGREDIENTS = (
     "one domain",
@@ -57,10 +60,12 @@ class Search:
     problem: Problem
     gap: float
     """Relative gap that is enough."""
-    deadline: float
-    """When the search ends, on the clock of time.monotonic [s]."""
+    end: float
+    """Of the time limit, on the clock of time.monotonic [s]."""
     stop: Stop
     progress: Progress
+    finish_s: float = 0.0
+    """Kept at the end to prove something, and to spare scarce hardware."""
     started: float = field(default_factory=monotonic)
     best: Incumbent | None = None
     covering_bound: float = 0.0
@@ -75,6 +80,18 @@ class Search:
     interrupted: bool = False
     without: frozenset[str] = frozenset()
     """Ingredients that are left out."""
+
+    @classmethod
+    def within(cls, seconds: float, problem: Problem, gap: float, **others: Any) -> Self:
+        """A search of so many seconds from now on, some of them kept for its end."""
+        finish_s = min(MOST_FINISH_S, FINISH_SHARE * seconds)
+        return cls(problem, gap, monotonic() + seconds, finish_s=finish_s, **others)
+
+    @property
+    def deadline(self) -> float:
+        """When the search for better plans ends, on the clock of time.monotonic [s]."""
+        proven = self.best is not None and self.best.covered and self.covering_bound > 0
+        return self.end - self.finish_s * (PROVEN_SHARE if proven else 1.0)
 
     @property
     def plan(self) -> Incumbent:

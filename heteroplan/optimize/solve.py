@@ -53,8 +53,6 @@ from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.scarce import spare_scarce
 from heteroplan.optimize.search import (
-    FINISH_SHARE,
-    MOST_FINISH_S,
     Progress,
     Search,
     ShortageBound,
@@ -155,9 +153,9 @@ def solve(
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    end = monotonic() + time_limit_s
-    deadline = end - min(MOST_FINISH_S, FINISH_SHARE * time_limit_s)
-    search = Search(problem, gap, deadline, stop, progress, without=without)
+    search = Search.within(
+        time_limit_s, problem, gap, stop=stop, progress=progress, without=without
+    )
     for _ in _stages(search, starts, beside):
         if search.done() or search.closed(OPTIMAL_GAP):
             break
@@ -168,15 +166,16 @@ def solve(
             f"max_groups{' within the time limit' if late else ''}; relax them"
             f"{' or raise --time-limit' if late else ''}"
         )
-    _finish(search, end)
+    _finish(search)
     return outcome(search)
 
 
-def _finish(search: Search, end: float) -> None:
+def _finish(search: Search) -> None:
     """What is proved of the shortage, a bound where there is none yet, and scarce hardware spared.
 
-    Until `end` on the clock of time.monotonic [s], or until the user stops it.
+    Until the time limit, or until the user stops it.
     """
+    end = search.end
 
     def over() -> bool:
         return search.interrupted or search.stop() or monotonic() >= end

@@ -31,8 +31,8 @@ METHODS = ("auto", "mip")
 type Solving = Callable[..., Outcome]
 """`solve`, or another method with its arguments."""
 
-COMPARE_SHARE = 0.15
-"""Of the time limit, kept for baselines."""
+COMPARE_SHARE, COMPARE_CPU_S = 0.15, 1e-4
+"""Of the time limit, and CPU seconds a pool and interval, kept for baselines: the greater."""
 GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
 SETTLE_SHARE = 0.05
@@ -69,13 +69,13 @@ def make_plan(
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
-    began = monotonic()
-    end = began + time_limit_s
+    whole = Clock(time_limit_s)
+    first = build_problem(scenario, candidates)
     shared = shares_queues(scenario, candidates)
 
     def one_clock(cost: float | None, bound: float, seconds: float) -> None:
         """No bound of one program is one of the plan that several are for."""
-        progress(cost, 0.0, monotonic() - began)
+        progress(cost, 0.0, monotonic() - whole.began)
 
     told = one_clock if shared else progress
     programs: dict[int, tuple[Problem, Callable[[], GreedyDay]]] = {}
@@ -83,7 +83,7 @@ def make_plan(
     def planning(given: Sequence[Candidate], seconds: float) -> Plan:
         """The best plan found for these capacities, without baselines."""
         clock = Clock(seconds)
-        program = build_problem(scenario, given)
+        program = first if given is candidates else build_problem(scenario, given)
         refuse_unmet_minima(scenario, program, Effort(deadline=clock.end, stop=stop))
 
         @cache
@@ -101,23 +101,34 @@ def make_plan(
         verify(made, gap=gap)
         return made
 
-    planning_s = time_limit_s * (1 - COMPARE_SHARE if compare else 1)
+    comparing_s = _comparing_s(first, whole, slowness) if compare else 0.0
     found = plan_with_pools(
-        scenario, candidates, planning, gap=gap, time_limit_s=planning_s, stop=stop
+        scenario,
+        candidates,
+        planning,
+        gap=gap,
+        time_limit_s=whole.left_s() - comparing_s,
+        stop=stop,
     )
     plan = found.plan
     progress(
         plan.report.objective if plan.covered else None,
         plan.report.bound,
-        monotonic() - began,
+        monotonic() - whole.began,
     )
     if not compare:
         return plan
     problem, greedy = programs[id(found.candidates)]
-    savings = baselines(plan, problem, paired=greedy(), gap=gap, stop=stop, end=end)
+    savings = baselines(plan, problem, paired=greedy(), gap=gap, stop=stop, end=whole.end)
     if found.separate is not None:
         savings = tuple(favoured(each) for each in savings)
     return replace(plan, savings=(*savings, *found.gain()))
+
+
+def _comparing_s(problem: Problem, clock: Clock, slowness: float) -> float:
+    """Time to keep for baselines [s]."""
+    cells = len(problem.pools) * problem.intervals
+    return max(COMPARE_SHARE * clock.seconds, clock.reserve(COMPARE_CPU_S * cells, slowness))
 
 
 def _over(stop: Stop, end: float) -> bool:

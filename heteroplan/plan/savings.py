@@ -26,8 +26,8 @@ from heteroplan.plan.usage import busy_share, hours_by_priority, spent
 
 GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
-STATIC_SHARE = 0.6
-"""Of the time that is left, for static baselines where the plan without promises follows."""
+STATIC_SHARE = 0.4
+"""Of the time that is left, for static baselines."""
 GREEDY = "greedy_topology"
 GREEDY_PAIRED = "greedy_topology_paired"
 WITHOUT_RESILIENCE = "without_resilience"
@@ -57,10 +57,9 @@ def baselines(
     (on the clock of time.monotonic [s]) has no figure and says so.
     """
     late = _Late(stop, end)
-    greedy = tuple(_greedy(plan, problem, paired, late))
     return (
         *_static_peaks(plan, problem, late),
-        *greedy,
+        *_greedy(plan, problem, paired, late),
         *_without_promises(plan, gap, late),
         _lower_bound(plan),
     )
@@ -93,8 +92,7 @@ def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, 
     elif late():
         note = late.why
     else:
-        share = STATIC_SHARE if _has_promises(plan) else 1.0
-        deadline = monotonic() + share * late.seconds_left
+        deadline = monotonic() + STATIC_SHARE * late.seconds_left
         return (
             _static(plan, problem, deadline, late.stop),
             _one_gpu(plan, problem, deadline, late.stop),
