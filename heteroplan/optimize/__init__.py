@@ -27,9 +27,10 @@ off what others need more (`primal`); `refit` fits its groups to each other one 
 two at a time, along the cheapest path through ways to divide what the others leave. Small programs:
 near the LP, repaired by rising prices, small moves and small MIPs (`mend`), then swaps of two
 workloads and large-neighbourhood search by MIPs of a few workloads or hours (`polish`; Shaw
-1998). Large programs, and those whose LP takes too many iterations (`large`): a dive, small workloads first, the LP of the rest (`guide`) solved
-again in between (`dive`), then `sweeps` while prices fade. Shortage counts first, by priority
-class; last, free moves spare mixed hardware (`scarce`).
+1998). Large programs, and those whose LP takes too many iterations (`large`): a dive, small
+workloads first, the LP of the rest (`guide`) solved again in between (`dive`), then `sweeps` while
+prices fade. Shortage counts first, by priority class; last, free moves spare mixed hardware
+(`scarce`).
 
 **Shortage.** Where the best plan leaves demand unserved, programs of single intervals say what no
 plan serves (`least_short`): early, so that a short search can tell too, and at the end. Minima of
