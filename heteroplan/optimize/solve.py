@@ -16,8 +16,8 @@
 6. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
    (`scarce`).
 
-Where LPs of the whole program are out of reach, `large` takes the place of 1 to 5; where an LP
-that was tried is not solved in `RELAX_ITERATIONS`, that of 2 to 4.
+Where LPs of the whole program are out of reach, `large` takes the place of 1 to 5; where the LP of
+a smaller one with many pools is not solved in `RELAX_ITERATIONS`, that of 1 to 4.
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
@@ -63,8 +63,9 @@ from heteroplan.optimize.static import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
-RELAX_ITERATIONS = 28_000
-"""Of the simplex method, in which an LP of the whole program must be solved to be of use."""
+RELAX_FIRST, RELAX_ITERATIONS = 10_000, 28_000
+"""Pools times intervals beyond which the LP of the whole program is tried first, and iterations of
+the simplex method in which it must be solved then to be of use."""
 PRICE_STEPS = 40
 SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
@@ -217,34 +218,45 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         return
     search.begin_with(starts)
     yield
-    no_prices = np.zeros((len(search.problem.supplies), search.problem.intervals))
-    order = by_size(search.problem)
-    placed = search.offer(place_all(search.problem, no_prices, order, search.out_of_time))
+    problem, relaxed = search.problem, None
+    many = len(problem.pools) * problem.intervals > RELAX_FIRST
+    if many:
+        relaxed = relax(problem, search.effort(iterations=RELAX_ITERATIONS))
+    if many and relaxed is None:
+        yield from search_large(search, beside=beside)
+    else:
+        yield from _search_small(search, relaxed)
+    if search.uses("polish"):
+        yield from _polish_stage(search)
+    yield from _whole_program(search)
+
+
+def _search_small(search: Search, relaxed: Relaxation | None) -> Iterator[None]:
+    """Stages 1 to 4, with the LP where it is solved already."""
+    problem = search.problem
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    placed = search.offer(place_all(problem, no_prices, by_size(problem), search.out_of_time))
     yield
-    blocks = priced_bound(search.problem, supply_prices(search.problem), search.out_of_time)
+    blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
     search.raise_covering_bound(blocks.value)
     yield
     if not placed:
         yield from _eased(search)
     if not search.plan.covered:
         yield from _from_constant_sizes(search)
-    relaxed = relax(search.problem, search.effort(iterations=RELAX_ITERATIONS))
+    relaxed = relaxed or relax(problem, search.effort())
     if relaxed is None:
-        yield from search_large(search, beside=beside)
-    else:
-        search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
-        if not any(relaxed.unserved.values()):
-            search.raise_covering_bound(relaxed.bound)
-            yield
-        if search.uses("guide"):
-            yield from _plans_near_lp(search, relaxed)
-        if search.uses("swaps"):
-            yield from _swap(search, no_prices, blocks.by_work)
-        if not any(relaxed.unserved.values()):
-            yield from _price_stage(search, relaxed)
-    if search.uses("polish"):
-        yield from _polish_stage(search)
-    yield from _whole_program(search)
+        return
+    search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
+    if not any(relaxed.unserved.values()):
+        search.raise_covering_bound(relaxed.bound)
+        yield
+    if search.uses("guide"):
+        yield from _plans_near_lp(search, relaxed)
+    if search.uses("swaps"):
+        yield from _swap(search, no_prices, blocks.by_work)
+    if not any(relaxed.unserved.values()):
+        yield from _price_stage(search, relaxed)
 
 
 def _from_constant_sizes(search: Search) -> Iterator[None]:
