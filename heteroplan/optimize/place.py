@@ -14,6 +14,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.home import Placement, Rank, Task, has_room, less, place_on_site, task_of
 from heteroplan.optimize.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.problem import Floats, Ints, Problem
+from heteroplan.optimize.solver import Stop, never
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -82,16 +83,17 @@ def place(
     floor: Ints | None = None,
     known: Task | None = None,
     thrifty: bool = True,
+    stop: Stop = never,
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
 
-    `known` is the same task where there is one.
+    Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
     `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
     home is filled with whatever fits before going on; where `thrifty`, a second way is tried: go on
     as soon as the home's cheap engines are out.
     """
-    task = known or task_of(problem, w, replicas, held_price, limit, floor)
+    task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
     promise = problem.works[w].promise
     if promise is None:
         counts = _anywhere(task, replicas, parts, thrifty)
@@ -129,7 +131,7 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
     pools = list(problem.works[task.w].pools)
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
-    while rest.any() or not task.minimum_met(trial):
+    while (rest.any() or not task.minimum_met(trial)) and not task.stop():
         allowed = problem.allowed_groups(task.w, trial)
         left = [site for site in left if site.group in allowed]
         if not left:
@@ -255,6 +257,8 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     domains = min(len(work.promise.gone), MOST_SPREAD)
     tries = []
     for m in range(2, domains + 1):
+        if task.stop():
+            break
         share = max(1.0 / m, work.promise.serve / (m - 1))
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
         tries.append((rank_of(task, trial), trial[list(work.pools)]))
@@ -276,6 +280,8 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
     used: list[Site] = []
     lost: set[int] = set()
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
+        if task.stop():
+            break
         allowed = task.problem.allowed_groups(task.w, trial)
         left = [
             site
@@ -298,6 +304,8 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
     for _ in range(TRIMS):
         before = rank
         for site in used:
+            if task.stop():
+                break
             beside = trial.copy()
             beside[list(site.pools)] = 0
             need = _needed_of(task, site, beside, [other for other in used if other is not site])
@@ -337,7 +345,7 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
         trial[pools] = _fill(replace(task, extra=extra), replicas, None)[1]
         rank = rank_of(task, trial)
         tries.append((rank, trial[pools]))
-        if rank[0] == 0.0:
+        if rank[0] == 0.0 or task.stop():
             break
         extra = extra + less(np.ones_like(extra), safe_share(problem, task.w, trial))
     return min(tries, key=lambda tried: tried[0])[1]

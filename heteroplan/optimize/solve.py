@@ -262,7 +262,7 @@ def _from_constant_sizes(search: Search) -> Iterator[None]:
 def _eased(search: Search) -> Iterator[None]:
     """Each workload of the best plan again where it stands, no larger than it is."""
     for w in by_size(search.problem):
-        search.offer(nudge(search.problem, search.plan, w, 0))
+        search.offer(nudge(search.problem, search.plan, w, 0, search.out_of_time))
         yield
 
 
@@ -319,7 +319,8 @@ def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:
     for w in dearest[:SWAPPED]:
         for other in dearest:
             if other != w:
-                search.offer(reinsert(problem, search.plan, prices, (w, other)))
+                two = (w, other)
+                search.offer(reinsert(problem, search.plan, prices, two, search.out_of_time))
                 yield
 
 
