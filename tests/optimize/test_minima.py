@@ -4,7 +4,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.minima import UnmetMinimum, unmet_minima
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort
-from tests.builders import fleet, scenario, workload
+from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 
 
@@ -41,3 +41,11 @@ def test_workloads_share_the_gpus() -> None:
     loads = [workload(name, rps=[1.0], min_replicas={Role.DECODE: 2}) for name in ("a", "b")]
     found = unmet(problem_of(scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}}))))
     assert sum(each.missing_gpus for each in found) == 8
+
+
+def test_minima_of_a_workload_without_any_gpus_are_not_met() -> None:
+    """Both of its engines run on A100, and there are none."""
+    engines = [engine(role.value, role=role, gpu="A100") for role in (Role.PREFILL, Role.DECODE)]
+    lost = workload(rps=[0.0, 0.0], engines=engines, min_replicas={Role.DECODE: 2})
+    (found,) = unmet(problem_of(scenario([lost])))
+    assert (found.role, found.wanted, found.missing) == (Role.DECODE, 2, 2)
