@@ -86,7 +86,8 @@ class Outcome:
     unserved_bound: dict[int, float]
     """Requests that no plan serves, class by class, at the plan's loss in the classes before."""
     least_unserved: float
-    """Requests of all classes together that any plan leaves unserved at least."""
+    """Requests of all classes together that no plan serves, but one that leaves a class before
+    more unserved."""
     termination: Termination
     seconds: float
     prices: Prices | None = None
