@@ -24,6 +24,8 @@ TRIMS = 4
 """Rounds in which each of those is cut to what the others leave to it."""
 NEAR = 1.003
 """Multiple of its best hope up to which a placement on one site is left as it is."""
+ASKS_NOTHING = -1.0
+"""Share of the demand, beside all of it, to have capacity for so that none is needed."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -250,9 +252,10 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
 def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     """Spread evenly over 2, 3, ... domains that may be lost; the cheapest that serves most.
 
-    With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share.
+    With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share. In one
+    domain alone nothing may be served, and minima are all there is.
     """
-    problem, work = task.problem, task.problem.works[task.w]
+    work = task.problem.works[task.w]
     assert work.promise is not None
     domains = min(len(work.promise.gone), MOST_SPREAD)
     tries = []
@@ -262,8 +265,9 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
         share = max(1.0 / m, work.promise.serve / (m - 1))
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
         tries.append((rank_of(task, trial), trial[list(work.pools)]))
-    no_replica = np.zeros((len(work.pools), problem.intervals), dtype=np.int64)
-    return min(tries, key=lambda tried: tried[0], default=((0.0, 0.0), no_replica))[1]
+    if not tries:
+        return _fill(replace(task, extra=ASKS_NOTHING), replicas, None)[1]
+    return min(tries, key=lambda tried: tried[0])[1]
 
 
 def _exposed(problem: Problem, w: int, site: Site) -> set[int]:

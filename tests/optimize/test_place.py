@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.workload import Loss, Resilience, Role
+from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
 from heteroplan.optimize.place import place
 from heteroplan.optimize.primal import place_all
 from heteroplan.optimize.problem import Problem
@@ -40,6 +40,20 @@ def test_a_placement_grows_leaf_by_leaf_until_it_is_ended(lose: Loss | None) -> 
     assert sizes == sorted(sizes)
     leafwise = [0, 2, 4] if lose is Loss.NODE else [0, 1, 2, 3]
     assert sorted(set(sizes)) == leafwise
+
+
+def test_minima_are_kept_where_the_promise_lets_nothing_be_served() -> None:
+    """One leaf, whose loss takes all: decode stands by, and the ratio asks for prefill."""
+    load = workload(
+        min_replicas={Role.DECODE: 1},
+        pd_ratio=RatioBand(0.5, 2.0),
+        resilience=Resilience(Loss.LEAF, 0.5),
+    )
+    problem = problem_of(scenario([load]))
+    plan = place_all(problem, np.zeros((len(problem.supplies), 1)), [0])
+    assert plan.solution.replicas.tolist() == [[1], [1]]
+    assert plan.broken == 0.0
+    assert sum(plan.unserved.values()) == pytest.approx(36_000.0)
 
 
 def test_once_ended_no_move_off_scarce_hardware_is_looked_for(
