@@ -42,7 +42,8 @@ class SolveReport:
     unserved_requests: float
     """Requests left unserved over the horizon, all workloads."""
     unserved_requests_bound: float
-    """No plan leaves fewer; above 0 it is proven that demand cannot be covered."""
+    """No plan leaves fewer that serves each more urgent priority as well; above 0 it is proven that
+    demand cannot be covered."""
     seconds: float
 
     @property

@@ -13,6 +13,7 @@ from heteroplan.optimize.mix import group_cover, halves_of, mix_share
 from heteroplan.optimize.narrow import narrowed
 from heteroplan.optimize.prices import start_prices
 from heteroplan.optimize.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.solver import Stop, never
 
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
@@ -43,6 +44,8 @@ class Task:
     """Whether a site need not hold all that a minimum still asks for."""
     hopes: dict[Hashable, Rank] = field(default_factory=dict)
     """What the workload would cost in some pools if no other were there, once it is known."""
+    stop: Stop = never
+    """Once true, what is placed so far is the placement."""
 
     def need(self) -> Floats:
         """[T] share of the demand to have capacity for."""
@@ -155,6 +158,7 @@ def task_of(
     limit: Ints | None = None,
     floor: Ints | None = None,
     hopes: dict[Hashable, Rank] | None = None,
+    stop: Stop = never,
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T]."""
     pools = problem.works[w].pools
@@ -165,7 +169,7 @@ def task_of(
             others[r] += held
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
     known = {} if hopes is None else hopes
-    return Task(problem, w, held_price, start_price, others, limit, floor, hopes=known)
+    return Task(problem, w, held_price, start_price, others, limit, floor, hopes=known, stop=stop)
 
 
 type Group = tuple[Role, ...]

@@ -13,12 +13,10 @@ import numpy as np
 from heteroplan.optimize import solver
 from heteroplan.optimize.model import build_model, minimise_shortage
 from heteroplan.optimize.primal import Incumbent, unserved_share
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.problem import SHORT_MARGIN, Problem
 from heteroplan.optimize.solver import Effort, Verdict
 from heteroplan.units import S_PER_HOUR
 
-MARGIN = 1e-6
-"""Share of an interval's requests that is not claimed of its least shortage."""
 NODES = 2_000
 """Branch-and-bound nodes of an interval in which fractions of replicas serve everything."""
 
@@ -63,4 +61,4 @@ def _least_of(alone: Problem, effort: Effort, *, integer: bool) -> float:
     answer = solver.run(model.lp, limited, integer=integer)
     proven = answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT)
     asked = sum(float(work.rps.sum()) for work in alone.works) * alone.hours * S_PER_HOUR
-    return max(0.0, (answer.bound or 0.0) * scale - MARGIN * asked) if proven else 0.0
+    return max(0.0, (answer.bound or 0.0) * scale - SHORT_MARGIN * asked) if proven else 0.0

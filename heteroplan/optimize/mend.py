@@ -48,11 +48,12 @@ def mend(
     search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
     for w in sorted(works, key=lambda w: problem.works[w].priority):
-        search.offer(nudge(problem, search.plan, w, 2))
+        search.offer(nudge(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
-            search.offer(reinsert(problem, search.plan, no_prices, (w, *others)))
+            again = (w, *others)
+            search.offer(reinsert(problem, search.plan, no_prices, again, search.out_of_time))
     if not search.plan.covered:
         room_made = _others_make_room(problem, replicas, works, search.out_of_time)
         if room_made is not None:
@@ -96,7 +97,7 @@ def _others_make_room(
     for w in sorted(share, key=lambda w: -share[w]):
         if share[w] == 0 or excess == 0 or stop():
             break
-        tried = replaced(problem, plan, (w,), steer=0.0)
+        tried = replaced(problem, plan, (w,), steer=0.0, stop=stop)
         left = _overdraft(problem, tried.solution.replicas)
         if left < excess and tried.rank[:-1] <= plan.rank[:-1]:
             plan, excess = tried, left
@@ -115,7 +116,7 @@ def repair(search: Search, plan: Incumbent) -> Iterator[None]:
     for slack, radius, nodes in REPAIRS:
         effort = search.effort(gap=1e-3, nodes=nodes)
         for w in by_size(problem):
-            plan = nudge(problem, plan, w, slack)
+            plan = nudge(problem, plan, w, slack, search.out_of_time)
             search.offer(plan)
             yield
         if plan.covered and before is not None and before.covered:

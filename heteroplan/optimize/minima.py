@@ -46,11 +46,13 @@ def unmet_minima(problem: Problem, effort: Effort) -> tuple[UnmetMinimum, ...]:
 
 
 def _unlike_intervals(problem: Problem) -> Iterator[int]:
-    """One interval for each supply that there is."""
+    """One interval for each supply that there is; one where there is none."""
     limits = [row.gpus for row in problem.supplies] + [pool.most for pool in problem.pools]
-    if limits:
-        _, first = np.unique(np.array(limits), axis=1, return_index=True)
-        yield from (int(t) for t in np.sort(first))
+    if not limits:
+        yield 0
+        return
+    _, first = np.unique(np.array(limits), axis=1, return_index=True)
+    yield from (int(t) for t in np.sort(first))
 
 
 def _unmet_in(free: Problem, t: int, effort: Effort) -> tuple[UnmetMinimum, ...]:

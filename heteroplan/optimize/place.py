@@ -14,6 +14,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.home import Placement, Rank, Task, has_room, less, place_on_site, task_of
 from heteroplan.optimize.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.problem import Floats, Ints, Problem
+from heteroplan.optimize.solver import Stop, never
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -23,6 +24,8 @@ TRIMS = 4
 """Rounds in which each of those is cut to what the others leave to it."""
 NEAR = 1.003
 """Multiple of its best hope up to which a placement on one site is left as it is."""
+ASKS_NOTHING = -1.0
+"""Share of the demand, beside all of it, to have capacity for so that none is needed."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -82,16 +85,17 @@ def place(
     floor: Ints | None = None,
     known: Task | None = None,
     thrifty: bool = True,
+    stop: Stop = never,
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
 
-    `known` is the same task where there is one.
+    Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
     `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
     home is filled with whatever fits before going on; where `thrifty`, a second way is tried: go on
     as soon as the home's cheap engines are out.
     """
-    task = known or task_of(problem, w, replicas, held_price, limit, floor)
+    task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
     promise = problem.works[w].promise
     if promise is None:
         counts = _anywhere(task, replicas, parts, thrifty)
@@ -129,7 +133,7 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
     pools = list(problem.works[task.w].pools)
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
-    while rest.any() or not task.minimum_met(trial):
+    while (rest.any() or not task.minimum_met(trial)) and not task.stop():
         allowed = problem.allowed_groups(task.w, trial)
         left = [site for site in left if site.group in allowed]
         if not left:
@@ -248,18 +252,22 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
 def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     """Spread evenly over 2, 3, ... domains that may be lost; the cheapest that serves most.
 
-    With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share.
+    With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share. In one
+    domain alone nothing may be served, and minima are all there is.
     """
-    problem, work = task.problem, task.problem.works[task.w]
+    work = task.problem.works[task.w]
     assert work.promise is not None
     domains = min(len(work.promise.gone), MOST_SPREAD)
     tries = []
     for m in range(2, domains + 1):
+        if task.stop():
+            break
         share = max(1.0 / m, work.promise.serve / (m - 1))
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
         tries.append((rank_of(task, trial), trial[list(work.pools)]))
-    no_replica = np.zeros((len(work.pools), problem.intervals), dtype=np.int64)
-    return min(tries, key=lambda tried: tried[0], default=((0.0, 0.0), no_replica))[1]
+    if not tries:
+        return _fill(replace(task, extra=ASKS_NOTHING), replicas, None)[1]
+    return min(tries, key=lambda tried: tried[0])[1]
 
 
 def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
@@ -276,6 +284,8 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
     used: list[Site] = []
     lost: set[int] = set()
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
+        if task.stop():
+            break
         allowed = task.problem.allowed_groups(task.w, trial)
         left = [
             site
@@ -298,6 +308,8 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
     for _ in range(TRIMS):
         before = rank
         for site in used:
+            if task.stop():
+                break
             beside = trial.copy()
             beside[list(site.pools)] = 0
             need = _needed_of(task, site, beside, [other for other in used if other is not site])
@@ -337,7 +349,7 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
         trial[pools] = _fill(replace(task, extra=extra), replicas, None)[1]
         rank = rank_of(task, trial)
         tries.append((rank, trial[pools]))
-        if rank[0] == 0.0:
+        if rank[0] == 0.0 or task.stop():
             break
         extra = extra + less(np.ones_like(extra), safe_share(problem, task.w, trial))
     return min(tries, key=lambda tried: tried[0])[1]

@@ -166,7 +166,7 @@ def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
     HiGHS now and then hands a start back as optimal although its own bound lies lower; such an
     answer is asked for again without the start.
     """
-    if start is None:
+    if start is None or not start.replicas.size:
         return solver.run(model.lp, effort, integer=True)
     _warm_start(model, start)
     answer = solver.run(model.lp, effort, integer=True, warm=True)

@@ -110,7 +110,7 @@ def place_all(
     for w in order:
         if stop():
             break
-        place(problem, w, replicas, held_price)
+        place(problem, w, replicas, held_price, stop=stop)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -165,29 +165,42 @@ def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
     return held_price + steer * dearest * scarcity.reshape(-1, 1)
 
 
-def reinsert(problem: Problem, best: Incumbent, prices: Floats, works: Sequence[int]) -> Incumbent:
+def reinsert(
+    problem: Problem,
+    best: Incumbent,
+    prices: Floats,
+    works: Sequence[int],
+    stop: Stop = never,
+) -> Incumbent:
     """Take some workloads out and place them again in this order; kept when it ranks better."""
     replicas = best.solution.replicas.copy()
-    _place_in_turn(problem, replicas, works, steered(problem, prices))
+    _place_in_turn(problem, replicas, works, steered(problem, prices), stop)
     return _better_of(problem, best, replicas, works)
 
 
-def replaced(problem: Problem, plan: Incumbent, works: Sequence[int], *, steer: float) -> Incumbent:
+def replaced(
+    problem: Problem,
+    plan: Incumbent,
+    works: Sequence[int],
+    *,
+    steer: float,
+    stop: Stop,
+) -> Incumbent:
     """Some workloads again, away from scarce leaves at the price `steer`, whatever they cost."""
     replicas = plan.solution.replicas.copy()
     no_price = np.zeros((len(problem.supplies), problem.intervals))
-    _place_in_turn(problem, replicas, works, steered(problem, no_price, steer))
+    _place_in_turn(problem, replicas, works, steered(problem, no_price, steer), stop)
     return _changed(problem, plan, replicas, works)
 
 
 def _place_in_turn(
-    problem: Problem, replicas: Ints, works: Sequence[int], held_price: Floats
+    problem: Problem, replicas: Ints, works: Sequence[int], held_price: Floats, stop: Stop
 ) -> None:
     """Take workloads out of `replicas` and place them again, one after another."""
     for w in works:
         replicas[list(problem.works[w].pools)] = 0
     for w in works:
-        place(problem, w, replicas, held_price)
+        place(problem, w, replicas, held_price, stop=stop)
 
 
 def _better_of(
@@ -218,7 +231,7 @@ def sweep(
     for w in works:
         if stop():
             break
-        best = reinsert(problem, best, prices, (w,))
+        best = reinsert(problem, best, prices, (w,), stop)
     return best
 
 
@@ -242,18 +255,19 @@ def place_guided(
     for w in order:
         if stop():
             break
-        place(problem, w, replicas, held_price, *near_sizes(problem, w, flow, sizes, slack=1))
+        near = near_sizes(problem, w, flow, sizes, slack=1)
+        place(problem, w, replicas, held_price, *near, stop=stop)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-def nudge(problem: Problem, best: Incumbent, w: int, slack: int) -> Incumbent:
+def nudge(problem: Problem, best: Incumbent, w: int, slack: int, stop: Stop = never) -> Incumbent:
     """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     sizes = best.solution.replicas.astype(np.float64)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.works[w].pools)] = 0
     near = near_sizes(problem, w, best.solution.flow, sizes, slack)
-    place(problem, w, replicas, no_price, *near)
+    place(problem, w, replicas, no_price, *near, stop=stop)
     return _better_of(problem, best, replicas, (w,))
 
 

@@ -25,6 +25,10 @@ SERVED_TOLERANCE = 2e-6
 
 In order: what we place (1e-9), what the solver returns, this, what the bound lets go.
 """
+SHORT_MARGIN = 1.5 * SERVED_TOLERANCE
+"""Share of the requests asked for that no proof of a shortage claims: a plan that lacks less may
+count as covered, and what proves it has rounding of its own.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

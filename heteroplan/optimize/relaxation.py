@@ -17,13 +17,11 @@ from heteroplan.optimize.model import (
     shortage_terms,
 )
 from heteroplan.optimize.prices import Prices
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.problem import SHORT_MARGIN, Floats, Problem
 from heteroplan.optimize.solver import Effort, Verdict
 
 MARGIN = 1e-6
 """Relative safety margin between an LP's floating-point optimum and a claimed bound."""
-UNSERVED_MARGIN = 1e-6
-"""Share of a class's requests by which a shortage found by an LP is relaxed or claimed less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +80,8 @@ def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
             return None
         asked = sum(weight for _, weight in shortage_terms(model, priority))
         least = max(0.0, answer.objective * scale)
-        found[priority] = max(0.0, least - UNSERVED_MARGIN * asked)
-        cap_shortage(model, {priority: least + UNSERVED_MARGIN * asked})
+        found[priority] = max(0.0, least - SHORT_MARGIN * asked)
+        cap_shortage(model, {priority: least + SHORT_MARGIN * asked})
     return found
 
 

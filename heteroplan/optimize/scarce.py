@@ -56,9 +56,8 @@ def spare_scarce(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
     improved = True
     while improved and any(use):
         improved = False
-        for tried in _moves(problem, plan):
-            if stop():
-                return plan
+        moves = _moves(problem, plan, stop)
+        while not stop() and (tried := next(moves, None)) is not None:
             new_use = scarce_use(problem, tried.solution.replicas)
             if _as_good(tried, plan) and _less(new_use, use):
                 plan, use, improved = tried, new_use, True
@@ -76,7 +75,7 @@ def _less(one: Use, other: Use) -> bool:
     return (round(one[0], 6), round(one[1], 6)) < (round(other[0], 6), round(other[1], 6))
 
 
-def _moves(problem: Problem, plan: Incumbent) -> Iterator[Incumbent]:
+def _moves(problem: Problem, plan: Incumbent, stop: Stop) -> Iterator[Incumbent]:
     """Plans that differ in where some workload stands."""
     replicas = plan.solution.replicas
     for moved in (
@@ -87,7 +86,7 @@ def _moves(problem: Problem, plan: Incumbent) -> Iterator[Incumbent]:
         if all((left >= 0).all() for left in problem.residual(moved)):
             yield incumbent(problem, Solution(moved, mixed_flow(problem, moved)))
     for w in _users(problem, replicas)[:REPLACED]:
-        yield replaced(problem, plan, (w,), steer=STEER)
+        yield replaced(problem, plan, (w,), steer=STEER, stop=stop)
 
 
 def _users(problem: Problem, replicas: Ints) -> list[int]:

@@ -87,7 +87,8 @@ class Outcome:
     unserved_bound: dict[int, float]
     """Requests that no plan serves, class by class, at the plan's loss in the classes before."""
     least_unserved: float
-    """Requests of all classes together that any plan leaves unserved at least."""
+    """Requests of all classes together that no plan serves, but one that leaves a class before
+    more unserved."""
     termination: Termination
     seconds: float
     prices: Prices | None = None
@@ -100,19 +101,18 @@ class Outcome:
         extra_cost: float,
         gap: float,
         seconds: float,
-        end: float,
+        effort: Effort,
     ) -> "Outcome":
         """The verdict on another plan of the same program that costs `extra_cost` beside.
 
-        It is found by `end`, on the clock of time.monotonic [s]. What was proved of the cost holds
-        for plans that leave no more unserved than this one; of others the LP or the blocks say
-        something.
+        What was proved of the cost holds for plans that leave no more unserved than this one; of
+        others the LP or the blocks say something, within the effort.
         """
         objective = plan.cost + extra_cost
         as_short = all(lost <= self.unserved[p] + WHOLE for p, lost in plan.unserved.items())
         bound = self.bound
         if not as_short:
-            bound = _bound_of_short(problem, plan.unserved, self.prices, end)
+            bound = _bound_of_short(problem, plan.unserved, self.prices, effort)
         termination = self.termination
         proven = as_short and objective - bound <= OPTIMAL_GAP * objective
         if termination is Termination.OPTIMAL and not proven:
@@ -190,25 +190,26 @@ def _finish(search: Search) -> None:
             search.raise_covering_bound(priced_bound(search.problem, no_prices, over).value)
         else:
             unserved = search.plan.unserved
-            bound = _bound_of_short(search.problem, unserved, search.prices, end)
+            effort = Effort(deadline=end, stop=over)
+            bound = _bound_of_short(search.problem, unserved, search.prices, effort)
             search.raise_short_bound(bound)
     search.best = spare_scarce(search.problem, search.plan, over)
 
 
 def _bound_of_short(
-    problem: Problem, unserved: dict[int, float], prices: Prices | None, end: float
+    problem: Problem, unserved: dict[int, float], prices: Prices | None, effort: Effort
 ) -> float:
-    """On the cost of plans that leave no more unserved; 0 where there is none by `end`.
+    """On the cost of plans that leave no more unserved; 0 where the effort found none.
 
     By the LP; on large programs by blocks at `prices`.
     """
-    if monotonic() >= end:
+    if effort.over():
         return 0.0
     if not problem.large:
-        return bound_at_shortage(problem, unserved, Effort(deadline=end)) or 0.0
+        return bound_at_shortage(problem, unserved, effort) or 0.0
     if prices is None:
         prices = supply_prices(problem)
-    return bound_of_short(problem, prices, sum(unserved.values()), lambda: monotonic() > end)
+    return bound_of_short(problem, prices, sum(unserved.values()), effort.over)
 
 
 def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iterator[None]:
@@ -274,7 +275,7 @@ def _from_constant_sizes(search: Search) -> Iterator[None]:
 def _eased(search: Search) -> Iterator[None]:
     """Each workload of the best plan again where it stands, no larger than it is."""
     for w in by_size(search.problem):
-        search.offer(nudge(search.problem, search.plan, w, 0))
+        search.offer(nudge(search.problem, search.plan, w, 0, search.out_of_time))
         yield
 
 
@@ -331,7 +332,8 @@ def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:
     for w in dearest[:SWAPPED]:
         for other in dearest:
             if other != w:
-                search.offer(reinsert(problem, search.plan, prices, (w, other)))
+                two = (w, other)
+                search.offer(reinsert(problem, search.plan, prices, two, search.out_of_time))
                 yield
 
 

@@ -93,6 +93,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
         whole = read_solution(model)
         sizes, enough = whole.replicas[:, 0], max(enough, _cost(merged, whole) * (1 + 1e-9))
     best: Solution | None = None
+    verdict = Verdict.LIMIT
     for extra in (0, 1, None):
         if extra is not None and sizes is None:
             continue
@@ -107,10 +108,11 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
             best = read_solution(model)
         if extra is None:
             bound = max(bound, _bound(model, answer))
+            verdict = answer.verdict
         if best is not None and _cost(problem, best) <= enough:
             break
     if best is None:
-        return Verdict.INFEASIBLE if answer.verdict is Verdict.INFEASIBLE else Verdict.LIMIT, bound
+        return Verdict.INFEASIBLE if verdict is Verdict.INFEASIBLE else Verdict.LIMIT, bound
     return best, bound
 
 

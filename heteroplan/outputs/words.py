@@ -137,8 +137,14 @@ def verdict(plan: Plan) -> str:
             f"before it was known. In the best plan so far {where} Raise --time-limit."
         )
     least = percent(plan.report.unserved_requests_bound / _requests(plan))
-    proven = "" if least == unserved else f", at least {least} in any plan"
+    proven = "" if least == unserved else f", at least {least} in {_any_plan(plan)}"
     return f"Not covered: {unserved} of requests unserved{proven}. {where}"
+
+
+def _any_plan(plan: Plan) -> str:
+    """Of which the bound on unserved requests holds; see `SolveReport`."""
+    priorities = {workload.priority for workload in plan.scenario.workloads}
+    return "any plan that serves the more urgent as well" if len(priorities) > 1 else "any plan"
 
 
 def solver_sentence(plan: Plan) -> str:
@@ -154,7 +160,7 @@ def solver_sentence(plan: Plan) -> str:
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
         sentence += (
             f"; {report.unserved_requests:,.0f} requests unserved, "
-            f"at least {max(0.0, report.unserved_requests_bound):,.0f} in any plan"
+            f"at least {max(0.0, report.unserved_requests_bound):,.0f} in {_any_plan(plan)}"
         )
     return sentence
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from heteroplan.optimize.mix import safe_share
 from heteroplan.optimize.problem import Floats, Problem, Solution, WorkSpec, served_share
 
 ROUNDING = 2e-6
@@ -13,7 +14,8 @@ ROUNDING = 2e-6
 def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
     """The solution's flow [K, T] a pool, lowered where a pool, a domain or demand is overrun.
 
-    No flow without a replica; prefill and decode alike in each domain; no more than is asked.
+    No flow without a replica; prefill and decode alike in each domain; no more than is asked, nor
+    than a promise lets the replicas serve: a solver takes a choice of 1e-6 for none.
     """
     flow = [
         np.where((solution.replicas[p] > 0) & (share > 0), share, 0.0)
@@ -29,7 +31,8 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
             _scale(flow, side, common, total)
     for w, work in enumerate(problem.works):
         served = _total(work, flow, problem.finishing(w))
-        _scale(flow, work.pools, np.minimum(served, 1.0), served)
+        allowed = safe_share(problem, w, solution.replicas)
+        _scale(flow, work.pools, np.minimum(served, allowed), served)
     return tuple(flow)
 
 

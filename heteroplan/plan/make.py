@@ -202,7 +202,8 @@ def _solved(
         if found is not None and settled.plan.rank >= found[1].plan.rank:
             return found
         extra, seconds = settled.moves_cost(problem), monotonic() - times.began
-        final = proof.of_plan(problem, settled.plan, extra, gap, seconds, times.settled)
+        effort = Effort(deadline=times.settled, stop=stop)
+        final = proof.of_plan(problem, settled.plan, extra, gap, seconds, effort)
         found = (final, settled)
         if monotonic() >= times.solved or stop():
             return found

@@ -16,9 +16,9 @@ def refuse_unmet_minima(scenario: Scenario, problem: Problem, effort: Effort) ->
     gpus = sum(each.missing_gpus for each in unmet)
     raise NoPlanError(
         f"min_replicas cannot be kept at {moment:%Y-%m-%d %H:%M}, whatever demand is left "
-        f"unserved: {'; '.join(_text(problem, each) for each in unmet)}. At least {gpus} GPUs "
-        f"more are needed for {'it' if len(unmet) == 1 else 'them'}; lower min_replicas, add "
-        "nodes, or relax max_replicas, pd_ratio, max_groups or anti_affinity"
+        f"unserved: {'; '.join(_text(problem, each) for each in unmet)}. "
+        f"What is missing takes at least {gpus} GPUs; lower min_replicas, add nodes, "
+        "or relax max_replicas, pd_ratio, max_groups or anti_affinity"
     )
 
 

@@ -86,15 +86,14 @@ def plan_with_pools(
     began = monotonic()
     separate = planning(candidates, SEPARATE_SHARE * time_limit_s)
     widest = queues.endless()
-    best, bound = separate, None
+    best, endless = separate, None
     try:
         endless = planning(widest, SEPARATE_SHARE * time_limit_s)
-        bound = endless.report
         left_s = time_limit_s - (monotonic() - began)
         best = min(separate, queues.served(endless, planning, left_s, stop), key=_rank)
     except NoPlanError:
         pass
-    report = _proved(best, bound, gap, monotonic() - began)
+    report = _proved(best, endless, gap, monotonic() - began)
     return Pooled(replace(best, report=report), widest, separate)
 
 
@@ -119,31 +118,42 @@ def _sharing(scenario: Scenario, candidates: Iterable[Candidate]) -> Iterator[Ca
             yield each
 
 
-def _rank(plan: Plan) -> tuple[float, float]:
-    return (plan.report.unserved_requests, plan.report.objective)
+def _rank(plan: Plan) -> tuple[float, ...]:
+    return (*map(round, _unserved(plan)), plan.report.objective)
 
 
-def _proved(plan: Plan, endless: SolveReport | None, gap: float, seconds: float) -> SolveReport:
+def _unserved(plan: Plan) -> list[float]:
+    """Requests left unserved by priority, the most urgent first."""
+    priority = {each.name: each.priority for each in plan.scenario.workloads}
+    lost = dict.fromkeys(sorted(priority.values()), 0.0)
+    for shortage in plan.shortages:
+        requests = shortage.unserved_rps * plan.scenario.horizon.interval_s
+        lost[priority[shortage.workload]] += requests
+    return list(lost.values())
+
+
+def _proved(plan: Plan, endless: Plan | None, gap: float, seconds: float) -> SolveReport:
     """The verdict on `plan`: only what endless pools cannot do either is proved."""
-    report = plan.report
-    same = endless is not None and (
-        report.unserved_requests <= endless.unserved_requests + TOLERANCE
-    )
-    bound = min(endless.bound, report.objective) if endless is not None and same else 0.0
-    missing = 0.0 if endless is None else endless.unserved_requests_bound
-    proved = replace(
-        report,
-        bound=bound,
-        unserved_requests_bound=min(missing, report.unserved_requests),
-        seconds=seconds,
-    )
-    if Termination.INTERRUPTED in (report.termination, endless and endless.termination):
-        return replace(proved, termination=Termination.INTERRUPTED)
-    if proved.gap <= OPTIMAL_GAP:
-        return replace(proved, termination=Termination.OPTIMAL)
-    reached = proved.gap <= gap
-    termination = Termination.GAP_REACHED if reached else Termination.TIME_LIMIT
-    return replace(proved, termination=termination)
+    report, bound, missing = plan.report, 0.0, 0.0
+    if endless is not None:
+        missing = min(endless.report.unserved_requests_bound, report.unserved_requests)
+        pairs = zip(_unserved(plan), _unserved(endless), strict=True)
+        if all(mine <= theirs + TOLERANCE for mine, theirs in pairs):
+            bound = min(endless.report.bound, report.objective)
+    proved = replace(report, bound=bound, unserved_requests_bound=missing, seconds=seconds)
+    return replace(proved, termination=_termination(proved, endless, gap))
+
+
+def _termination(proved: SolveReport, endless: Plan | None, gap: float) -> Termination:
+    """Of cost and shortage, whichever is proved less closely counts."""
+    if Termination.INTERRUPTED in (proved.termination, endless and endless.report.termination):
+        return Termination.INTERRUPTED
+    lost = proved.unserved_requests
+    distance = (lost - proved.unserved_requests_bound) / lost if lost > 0 else 0.0
+    distance = max(distance, proved.gap)
+    if distance <= OPTIMAL_GAP:
+        return Termination.OPTIMAL
+    return Termination.GAP_REACHED if distance <= gap else Termination.TIME_LIMIT
 
 
 class _Queues:

@@ -146,7 +146,7 @@ def _has_promises(plan: Plan) -> bool:
 
 
 def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
-    """The same without resilience: what the promise costs. This plan where none is cheaper."""
+    """The same without resilience: what the promise costs. This plan where none found is better."""
     if not _has_promises(plan):
         return
     if late():
@@ -160,10 +160,11 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
     try:
         found = solve(problem, gap=gap, time_limit_s=late.seconds_left, stop=late.stop)
     except NoPlanError:
-        yield _without_figure(WITHOUT_RESILIENCE, NOT_FOUND)
+        yield _without_figure(WITHOUT_RESILIENCE, _not_found(late.stop))
         return
     lost = sum(found.unserved.values())
-    if lost >= plan.report.unserved_requests and found.objective >= plan.report.objective:
+    here = round(plan.report.unserved_requests), plan.report.objective
+    if (round(lost), found.objective) >= here:
         gpu_hours, cost_usd = plan.totals.gpu_hours, plan.totals.cost_usd
         lost, utilization = plan.report.unserved_requests, plan.utilization
     else:
@@ -179,7 +180,7 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
 def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
     sizes = cheapest_constant(problem, gap=GAP, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
-        return _without_figure(STATIC, NO_SIZE if sizes is Verdict.INFEASIBLE else NOT_FOUND)
+        return _without_figure(STATIC, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop))
     return _baseline(plan, problem, STATIC, sizes, note=_not_proven(sizes))
 
 
@@ -195,11 +196,15 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
     found = {gpu: sizes for gpu, sizes in tried.items() if not isinstance(sizes, Verdict)}
     if not found:
         impossible = all(sizes is Verdict.INFEASIBLE for sizes in tried.values())
-        note = "no GPU type alone covers the demand" if impossible else NOT_FOUND
+        note = "no GPU type alone covers the demand" if impossible else _not_found(stop)
         return _without_figure(STATIC_ONE_GPU, note)
     best = min(found, key=lambda gpu: found[gpu].cost)
     note = ", ".join(filter(None, (best, _not_proven(found[best]))))
     return _baseline(plan, problem, STATIC_ONE_GPU, found[best], note=note)
+
+
+def _not_found(stop: Stop) -> str:
+    return STOPPED if stop() else NOT_FOUND
 
 
 def _not_proven(sizes: ConstantSizes) -> str:

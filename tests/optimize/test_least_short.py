@@ -8,6 +8,7 @@ from heteroplan.optimize.least_short import least_unserved
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import Incumbent, by_size, incumbent, place_all
 from heteroplan.optimize.problem import Problem, Solution
+from heteroplan.optimize.relaxation import relax
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solver import Effort
 from tests.builders import engine, fleet, scenario, workload
@@ -43,6 +44,17 @@ def test_what_only_whole_replicas_lack_is_proven() -> None:
 
 def test_nothing_is_proven_of_demand_that_fits() -> None:
     assert proven(problem_of(scenario([workload(rps=[40.0, 1.0])]))) == 0.0
+
+
+@pytest.mark.parametrize("excess", [0.5e-6, 1.2e-6, 1.9e-6])
+def test_nothing_is_proven_of_what_a_plan_may_lack_and_count_as_covered(excess: float) -> None:
+    """4 nodes serve 40 rps, which is all of 40 but for the solver's rounding."""
+    problem = problem_of(scenario([workload(rps=[40.0 * (1 + excess)])]))
+    assert not any(solve(problem).unserved.values())
+    assert proven(problem) == 0.0
+    relaxed = relax(problem, Effort())
+    assert relaxed is not None
+    assert not any(relaxed.unserved.values())
 
 
 def cases() -> list[tuple[int, str | None]]:

@@ -1,11 +1,21 @@
 """Minimum replicas that no plan can keep."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
 from heteroplan.entities.workload import Role
+from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.minima import UnmetMinimum, unmet_minima
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort
-from tests.builders import fleet, scenario, workload
+from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
+from tests.optimize.random_cases import random_case
+from tests.optimize.reference import optimum_or_none
+
+ROLES = (Role.PREFILL, Role.DECODE)
 
 
 def unmet(problem: Problem) -> tuple[UnmetMinimum, ...]:
@@ -41,3 +51,32 @@ def test_workloads_share_the_gpus() -> None:
     loads = [workload(name, rps=[1.0], min_replicas={Role.DECODE: 2}) for name in ("a", "b")]
     found = unmet(problem_of(scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}}))))
     assert sum(each.missing_gpus for each in found) == 8
+
+
+def test_minima_of_a_workload_without_any_gpus_are_not_met() -> None:
+    """Both of its engines run on A100, and there are none."""
+    engines = [engine(role.value, role=role, gpu="A100") for role in (Role.PREFILL, Role.DECODE)]
+    lost = workload(rps=[0.0, 0.0], engines=engines, min_replicas={Role.DECODE: 2})
+    (found,) = unmet(problem_of(scenario([lost])))
+    assert (found.role, found.wanted, found.missing) == (Role.DECODE, 2, 2)
+
+
+def with_minima(seed: int) -> Problem:
+    """A random program in which workloads ask for up to three replicas of a role."""
+    of, found = random_case(seed)
+    draw = np.random.default_rng([seed, 3])
+    loads = [
+        replace(load, min_replicas={role: int(draw.integers(0, 4)) for role in ROLES})
+        for load in of.workloads
+    ]
+    return build_problem(replace(of, workloads=tuple(loads)), found)
+
+
+@pytest.mark.parametrize("seed", range(8300, 8340))
+def test_minima_are_unmet_where_no_plan_keeps_them(seed: int) -> None:
+    """Of one interval also the other way round: nothing but minima leaves it without a plan."""
+    problem = with_minima(seed)
+    found, best = unmet(problem), optimum_or_none(problem)
+    assert not (found and best is not None)
+    if problem.intervals == 1:
+        assert bool(found) == (best is None)

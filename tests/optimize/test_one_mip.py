@@ -96,6 +96,13 @@ def test_an_interrupt_ends_with_the_best_plan_so_far() -> None:
     assert 0 < found.bound <= found.objective <= problem.cost(start)
 
 
+def test_a_program_without_pools_is_solved_without_a_word() -> None:
+    """Nothing is asked for, and there is no A100 to serve it with."""
+    engines = [engine(role=Role.AGGREGATED, gpu="A100")]
+    found = solve_as_one_mip(problem_of(scenario([workload(rps=[0.0], engines=engines)])))
+    assert (found.objective, found.termination) == (0.0, Termination.OPTIMAL)
+
+
 def test_limits_that_no_plan_keeps_end_without_one() -> None:
     """Two prefill replicas of 4 GPUs wanted at all times, and a node of 8 GPUs for all."""
     made = scenario(

@@ -13,6 +13,7 @@ from heteroplan.optimize.primal import Incumbent, by_size, place_all
 from heteroplan.optimize.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.optimize.case import problem_of
 
 
 def day(*, nodes: int = 3, seed: int = 1, intervals: int = 48) -> Problem:
@@ -134,3 +135,13 @@ def test_noise_in_a_shortage_does_not_outrank_cost() -> None:
     cheap = Incumbent(empty, 0.0, {1: 2700.0000037}, 50.0)
     dear = replace(cheap, unserved={1: 2700.0}, cost=51.0)
     assert cheap.rank < dear.rank
+
+
+def test_nothing_more_is_proved_of_a_short_plan_once_the_user_ends_it() -> None:
+    """The LP that would bound its cost may take all the time that is left."""
+    problem = problem_of(scenario([workload(rps=[47.0])]))
+    start = solve(problem).solution.replicas
+    ended = solve(problem, starts=[start], stop=lambda: True)
+    assert ended.termination is Termination.INTERRUPTED
+    assert sum(ended.unserved.values()) == pytest.approx(7 * 3600)
+    assert ended.bound == 0.0

@@ -225,3 +225,30 @@ def test_two_runs_agree() -> None:
     first, second = found(large(4), gap=1e-3), found(large(4), gap=1e-3)
     assert first.replicas.tolist() == second.replicas.tolist()
     assert first.bound == second.bound
+
+
+def test_sizes_are_impossible_only_where_all_were_tried() -> None:
+    """On no leaf stands a decode replica of 8 GPUs beside a prefill replica of 4, though two nodes
+    together hold one and two: 20 requests/s take two replicas of 4 GPUs at 9 USD, one on each.
+
+    However often it may ask before it is ended, what is found is that or nothing.
+    """
+    engines = [
+        engine("prefill", role=Role.PREFILL),
+        engine("decode", gpus=8, capacity_rps=20.0),
+        engine("both", role=Role.AGGREGATED, gpu="L40S"),
+    ]
+    types = (node_type(), node_type("l40sx4", gpu="L40S", gpus=4, usd_per_gpu_hour=9.0))
+    leaf = {"h100x8": 1, "l40sx4": 1}
+    problem = problem_of(
+        scenario(
+            [workload(rps=[20.0], engines=engines, affinity=Affinity.LEAF)],
+            in_fleet=fleet({"l1": leaf, "l2": leaf}, node_types=types),
+        )
+    )
+    seen: set[Verdict | float] = set()
+    for asked in range(50):
+        answers = iter([False] * asked)
+        sizes = cheapest_constant(problem, stop=lambda left=answers: next(left, True))
+        seen.add(sizes if isinstance(sizes, Verdict) else round(sizes.cost, 6))
+    assert seen == {Verdict.LIMIT, 72.0}

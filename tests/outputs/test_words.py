@@ -75,6 +75,16 @@ def test_verdict_tells_what_is_proven_from_what_was_not_found():
     )
 
 
+def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well():
+    """A plan that gives those up may leave fewer requests unserved in all."""
+    made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"), workloads=2)
+    first, *others = made.scenario.workloads
+    ranked = (replace(first, priority=2), *others)
+    report = replace(made.report, unserved_requests_bound=0.5 * made.report.unserved_requests)
+    made = replace(made, scenario=replace(made.scenario, workloads=ranked), report=report)
+    assert "in any plan that serves the more urgent as well." in verdict(made)
+
+
 def test_long_horizons_show_dates():
     made = short_plan(("chat-1", 1, 4.0, "x"), interval_s=86400)
     assert "2026-11-24 00:00 to 2026-11-25 00:00" in verdict(made)

@@ -7,6 +7,7 @@ import pytest
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Role
+from heteroplan.errors import NoPlanError
 from heteroplan.inputs import load
 from heteroplan.plan import make_plan, verify
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
@@ -137,3 +138,14 @@ def test_however_little_time_there_is_the_greedy_schedule_is_a_plan(
     assert plan.report.termination is Termination.TIME_LIMIT
     notes = {each.name: each.note for each in plan.savings}
     assert notes["static_peak"] == "not computed, no time was left"
+
+
+def test_minima_that_cannot_be_kept_are_told_with_the_gpus_of_what_is_missing() -> None:
+    """2 replicas of 8 GPUs on 3 nodes of 4: one stands. One node more would be enough for both."""
+    shape = node_type("h100x4", gpus=4)
+    both = engine("both", role=Role.AGGREGATED, gpus=8)
+    asked = workload(engines=[both], min_replicas={Role.AGGREGATED: 2})
+    of = scenario([asked], in_fleet=fleet({"l1": {"h100x4": 3}}, node_types=[shape]))
+    with pytest.raises(NoPlanError, match="w asks for 2 of aggregated, 1 of them") as told:
+        make_plan(of, candidates(of))
+    assert "What is missing takes at least 8 GPUs" in str(told.value)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.plan import Plan, Pool, Termination
+from heteroplan.entities.plan import Plan, Pool, Shortage, SolveReport, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -16,7 +16,9 @@ from heteroplan.entities.workload import (
     Span,
     Workload,
 )
+from heteroplan.optimize.solver import never
 from heteroplan.plan import make_plan
+from heteroplan.plan.pooling import plan_with_pools
 from heteroplan.profiles.capacity import candidates
 from heteroplan.profiles.queueing import Budget, Service
 from heteroplan.profiles.queueing import Pool as Queue
@@ -138,3 +140,40 @@ def test_a_stop_ends_the_rounds() -> None:
     asked = iter([False] * 3)
     plan = make_plan(of, found, gap=0.0, time_limit_s=30.0, stop=lambda: next(asked, True))
     assert plan.report.termination is not Termination.OPTIMAL or plan.report.gap <= 1e-4
+
+
+def of_stubs(separate: Plan, endless: Plan) -> Plan:
+    """What comes of a plan with a queue for each replica and of one with endless pools."""
+    of = separate.scenario
+    found = [each for workload in of.workloads for each in candidates(workload, of.fleet)]
+    plans = iter((separate, endless))
+    return plan_with_pools(
+        of, found, lambda given, seconds: next(plans), gap=0.01, time_limit_s=9.0, stop=never
+    ).plan
+
+
+def short(name: str, rps: float, *, proven: float = 0.0) -> Plan:
+    """A plan of nothing for 10 USD that leaves `rps` of one of two workloads unserved."""
+    first = load([10.0], PrefillQueue.SHARED)
+    of = scenario([first, replace(first, name="late", priority=2)])
+    lost = Shortage(workload=name, interval=0, unserved_rps=rps, limited_by="")
+    report = SolveReport(Termination.TIME_LIMIT, 10.0, 10.0, rps * 3600, proven * 3600, 1.0)
+    nothing = make_plan(of, [], time_limit_s=1.0, compare=False)
+    return replace(nothing, shortages=(lost,), report=report)
+
+
+def test_of_two_plans_the_one_counts_that_serves_more_of_the_urgent() -> None:
+    """6 requests/s of the second priority weigh less than 5 of the first."""
+    urgent, later = short("a", 5.0), short("late", 6.0)
+    assert of_stubs(urgent, later).shortages == later.shortages
+    kept = of_stubs(later, urgent)
+    assert kept.shortages == later.shortages
+    assert kept.report.bound == 0.0
+
+
+def test_a_shortage_that_nothing_proves_is_within_no_gap() -> None:
+    """The cost of both is 10 USD, but more might be served."""
+    found = of_stubs(short("a", 5.0), short("a", 5.0))
+    assert (found.report.gap, found.report.termination) == (0.0, Termination.TIME_LIMIT)
+    proven = short("a", 5.0, proven=5.0)
+    assert of_stubs(proven, proven).report.termination is Termination.OPTIMAL

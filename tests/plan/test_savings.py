@@ -319,3 +319,30 @@ def test_baselines_for_which_no_time_was_left_say_so() -> None:
         (None, "not computed, no time was left")
     }
     assert bound.cost_usd == pytest.approx(plan.report.bound)
+
+
+def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the_plan() -> None:
+    """Two workloads of 20 requests/s on two leaves: 64 USD with the promise as without."""
+    promise = Resilience(Loss.LEAF, 0.5)
+    loads = [workload(name, rps=[20.0], resilience=promise) for name in ("a", "b")]
+    nodes = {"l1": {"h100x8": 4}, "l2": {"h100x8": 4}}
+    of = scenario(loads, in_fleet=fleet(nodes, spines=dict.fromkeys(nodes, "s")))
+    plan = make_plan(of, candidates(of), compare=False)
+    problem = build_problem(of, candidates(of))
+    paired = greedy_topology(problem, of, pairs=True)
+    seen: set[tuple[float | None, float]] = set()
+    for asked in range(30):
+        answers = iter([False] * asked)
+        found = baselines(
+            plan,
+            problem,
+            paired=paired,
+            gap=0.01,
+            stop=lambda left=answers: next(left, True),
+            end=monotonic() + 60.0,
+        )
+        empty = [each for each in found if each.gpu_hours is None and each.cost_usd is None]
+        assert {each.note for each in empty} <= {"not computed, interrupted"}
+        free = next(each for each in found if each.name == "without_resilience")
+        seen.add((free.cost_usd, free.unserved_requests))
+    assert seen == {(None, 0.0), (64.0, 0.0)}
