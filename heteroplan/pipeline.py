@@ -317,12 +317,7 @@ def _both(one: Progress, other: Progress) -> Progress:
 
 def _writing_cpu_s(loaded: "Loaded") -> float:
     """CPU seconds that the files of a plan take."""
-    fleet = loaded.scenario.fleet
-    gpus = sum(
-        nodes * fleet.node_type(name).gpus
-        for leaf in fleet.network.leaves
-        for name, nodes in leaf.nodes.items()
-    )
+    gpus = loaded.scenario.fleet.gpus
     return WRITE_CPU_S + GPU_WRITE_CPU_S * gpus * loaded.scenario.horizon.intervals
 
 

@@ -70,6 +70,15 @@ class Fleet:
                 return node_type
         raise KeyError(name)
 
+    @property
+    def gpus(self) -> int:
+        """GPUs of all nodes, those away for maintenance included."""
+        return sum(
+            nodes * self.node_type(name).gpus
+            for leaf in self.network.leaves
+            for name, nodes in leaf.nodes.items()
+        )
+
     def gpu_names(self, leaves: Iterable[Leaf]) -> set[str]:
         """GPU types with at least one node on the leaves."""
         gpu = {shape.name: shape.gpu.name for shape in self.node_types}

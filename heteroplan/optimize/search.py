@@ -14,8 +14,8 @@ from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent, incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Effort, Stop
 
-EARLY_PROOF_SHARE = 0.1
-"""Of the time limit, to prove early that demand cannot be covered."""
+EARLY_PROOF_SHARE, EARLY_PROOF_S = 0.02, 0.2
+"""Of the time limit, and seconds at least, to prove early that demand cannot be covered."""
 FINISH_SHARE, MOST_FINISH_S = 0.1, 5.0
 """Of the time limit, and seconds at most, kept to prove something where nothing is proven yet."""
 PROVEN_SHARE = 0.2
@@ -154,7 +154,8 @@ class Search:
         for replicas in starts:
             self.offer_sizes(replicas)
         if self.best is not None and not self.best.covered:
-            until = monotonic() + EARLY_PROOF_SHARE * max(0.0, self.deadline - monotonic())
+            left_s = self.deadline - monotonic()
+            until = monotonic() + max(EARLY_PROOF_S, EARLY_PROOF_SHARE * left_s)
             effort = Effort(deadline=until, stop=self.out_of_time)
             self.prove_shortage(effort, whole=not self.problem.large)
 

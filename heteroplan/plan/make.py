@@ -31,14 +31,14 @@ METHODS = ("auto", "mip")
 type Solving = Callable[..., Outcome]
 """`solve`, or another method with its arguments."""
 
-COMPARE_SHARE, COMPARE_CPU_S = 0.15, 1e-4
-"""Of the time limit, and CPU seconds a pool and interval, kept for baselines: the greater."""
+COMPARE_SHARE, COMPARE_CPU_S = 0.15, 8e-6
+"""Of the time limit, and CPU seconds a GPU and interval, kept for baselines: the greater."""
 GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
 SETTLE_SHARE = 0.05
 """Of the time of a plan, kept for packing at least."""
-PACK_CPU_S, VERIFY_CPU_S = 5e-5, 1e-5
-"""CPU seconds a pool and interval to pack a plan on nodes, and to write it down and verify it."""
+PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 3.2e-7
+"""CPU seconds a GPU and interval to pack a plan on nodes, and to write it down and verify it."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -78,6 +78,7 @@ def make_plan(
         progress(cost, 0.0, monotonic() - whole.began)
 
     told = one_clock if shared else progress
+    comparing_s = _comparing_s(scenario, whole, slowness) if compare else 0.0
     programs: dict[int, tuple[Problem, Callable[[], GreedyDay]]] = {}
 
     def planning(given: Sequence[Candidate], seconds: float) -> Plan:
@@ -93,7 +94,8 @@ def make_plan(
             return greedy_topology(program, scenario, pairs=True, stop=late)
 
         programs[id(given)] = program, greedy
-        times = _Times.of(program, clock, slowness)
+        spare_s = 0.0 if shared else comparing_s
+        times = _Times.of(_gpu_intervals(scenario), clock, slowness, spare_s)
         outcome, settled = _solved(
             scenario, given, program, greedy, gap, stop, told, solving, times
         )
@@ -101,7 +103,6 @@ def make_plan(
         verify(made, gap=gap)
         return made
 
-    comparing_s = _comparing_s(first, whole, slowness) if compare else 0.0
     found = plan_with_pools(
         scenario,
         candidates,
@@ -125,10 +126,15 @@ def make_plan(
     return replace(plan, savings=(*savings, *found.gain()))
 
 
-def _comparing_s(problem: Problem, clock: Clock, slowness: float) -> float:
+def _gpu_intervals(scenario: Scenario) -> int:
+    """What packing and all after it take time by."""
+    return scenario.fleet.gpus * scenario.horizon.intervals
+
+
+def _comparing_s(scenario: Scenario, clock: Clock, slowness: float) -> float:
     """Time to keep for baselines [s]."""
-    cells = len(problem.pools) * problem.intervals
-    return max(COMPARE_SHARE * clock.seconds, clock.reserve(COMPARE_CPU_S * cells, slowness))
+    comparing_s = clock.reserve(COMPARE_CPU_S * _gpu_intervals(scenario), slowness)
+    return max(COMPARE_SHARE * clock.seconds, comparing_s)
 
 
 def _over(stop: Stop, end: float) -> bool:
@@ -144,12 +150,15 @@ class _Times:
     settled: float
 
     @classmethod
-    def of(cls, problem: Problem, clock: Clock, slowness: float) -> Self:
-        """Time is kept for one packing, and for writing down and verifying the plan."""
-        cells = len(problem.pools) * problem.intervals
-        settled = clock.end - clock.reserve(VERIFY_CPU_S * cells, slowness)
-        packing_s = clock.reserve(PACK_CPU_S * cells, slowness)
-        return cls(clock.began, settled - max(packing_s, SETTLE_SHARE * clock.seconds), settled)
+    def of(cls, gpu_intervals: int, clock: Clock, slowness: float, spare_s: float) -> Self:
+        """Time is kept for one packing, and for writing down and verifying the plan.
+
+        Where packing leaves demand unserved it may take `spare_s` as well.
+        """
+        settled = clock.end - clock.reserve(VERIFY_CPU_S * gpu_intervals, slowness)
+        packing_s = clock.reserve(PACK_CPU_S * gpu_intervals, slowness)
+        solved = settled - max(packing_s, SETTLE_SHARE * clock.seconds)
+        return cls(clock.began, solved, settled + spare_s)
 
 
 def _solved(

@@ -63,6 +63,17 @@ class _Facts:
     def node_gpus(self, stay: Stay) -> int:
         return self.plan.scenario.fleet.node_type(self.pool(stay).node_type).gpus
 
+    def names(self, leaf: str, node_type: str) -> frozenset[str]:
+        """Nodes of one type on a leaf."""
+        key = (leaf, node_type)
+        if key not in self._names:
+            self._names[key] = frozenset(node_names(self.leaves[leaf], node_type))
+        return self._names[key]
+
+    @cached_property
+    def _names(self) -> dict[tuple[str, str], frozenset[str]]:
+        return {}
+
     def at(self, t: int) -> int:
         """An interval counted past the end of the day, as one of the day."""
         return t % len(self.steps)
@@ -98,8 +109,9 @@ def check_names(facts: _Facts) -> Iterator[str]:
         if leaf is None:
             yield f"{_name(stay)}: there is no such leaf"
             continue
+        known = facts.names(stay.leaf, facts.pool(stay).node_type)
         for node in stay.nodes:
-            if node not in node_names(leaf, facts.pool(stay).node_type):
+            if node not in known:
                 yield f"{_name(stay)}: {node} is no {facts.pool(stay).node_type} of the leaf"
         fits = stay.first + stay.intervals <= len(facts.steps) or cyclic
         if stay.first not in facts.steps or not 1 <= stay.intervals <= len(facts.steps) or not fits:
