@@ -1,4 +1,4 @@
-from time import process_time
+from time import monotonic, process_time
 
 from heteroplan.clock import MOST_RESERVED, MOST_SLOWED, Clock
 
@@ -24,3 +24,10 @@ def test_slowness_is_wall_time_over_cpu_time() -> None:
     assert Clock(10.0, began=clock.began - 3600.0, began_cpu=clock.began_cpu).slowness() == (
         MOST_SLOWED
     )
+
+
+def test_cpu_time_counts_from_when_the_clock_began() -> None:
+    """What the process has used before says nothing of an hour in which it used hardly any."""
+    while process_time() < 0.06:
+        pass
+    assert Clock(10.0, began=monotonic() - 3600.0).slowness() == 1.0

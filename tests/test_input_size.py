@@ -82,3 +82,9 @@ def test_values_are_counted_before_they_are_made(
     assert whole_values(io.BytesIO(content), marks, "f", bytes_held) == content
     with pytest.raises(InputError, match=f"f: takes in memory more than {bytes_held - 1} bytes"):
         check_values(content, marks, "f", bytes_held - 1)
+
+
+def test_what_is_held_twice_may_be_half_as_long() -> None:
+    assert whole(io.BytesIO(b"x" * 500), "f", 1000, copies=2) == b"x" * 500
+    with pytest.raises(InputError, match="f: takes in memory more than 1000 bytes"):
+        whole(io.BytesIO(b"x" * 501), "f", 1000, copies=2)

@@ -108,6 +108,8 @@ def test_shares_are_written_as_numbers_or_with_percent():
     assert plain_share(1.99, 2) == 1.99
     with pytest.raises(ValueError, match=r"^10 is 1000 %; write 0\.1 for 10 %, or 1000% if that"):
         plain_share(10, 2)
+    with pytest.raises(ValueError, match=r"^2 is 200 %; write 0\.02 for 2 %, or 200% if that"):
+        plain_share(2.0, 2)
 
 
 def test_errors_are_one_line_a_problem():

@@ -21,6 +21,17 @@ with Interrupt() as interrupted:
     print("not reached", flush=True)
 """
 
+UNHEARD = """
+import os
+import signal
+from heteroplan.cli.interrupts import Interrupt
+
+os.close(2)
+with Interrupt() as interrupted:
+    signal.raise_signal(signal.SIGINT)
+    print("noted", interrupted(), flush=True)
+"""
+
 
 def ours(number: int, frame: object) -> None:
     """A handler that stood before."""
@@ -65,3 +76,11 @@ def test_the_second_press_ends_the_process() -> None:
     assert done.returncode == -signal.SIGINT
     assert done.stdout == "noted True\n"
     assert done.stderr == MESSAGE
+
+
+def test_a_press_is_noted_where_nobody_can_be_told() -> None:
+    """Standard error takes nothing, as one that is closed or on a full disk."""
+    done = subprocess.run(
+        [sys.executable, "-c", UNHEARD], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "noted True\n")

@@ -1,9 +1,12 @@
 """Numbers of options are those that files take."""
 
+import time
+from contextvars import ContextVar
 from typing import get_args, get_type_hints
 
 import pytest
 
+from heteroplan.cli import options
 from heteroplan.cli.app import app
 
 NUMBERS = {
@@ -67,3 +70,12 @@ def test_a_share_or_number_that_is_likely_a_slip_is_asked_for(run, command, mess
 def test_shares_with_percent_are_taken(run, command):
     ended = run(*command.split())
     assert "x: no such file" in ended.out + ended.err
+
+
+@pytest.mark.parametrize(("limit_s", "left_s"), [(20.0, 2.0), (60.0, 6.0), (0.0, 0.0)])
+def test_a_tenth_of_a_time_limit_is_left_whatever_the_start_took(monkeypatch, limit_s, left_s):
+    """The command began two minutes ago; no limit stays none."""
+    began = ContextVar[float]("began")
+    began.set(time.monotonic() - 120.0)
+    monkeypatch.setattr(options, "_BEGAN", began)
+    assert options.seconds_left(limit_s) == left_s

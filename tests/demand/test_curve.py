@@ -334,3 +334,13 @@ def test_two_weeks_that_were_laid_end_to_end_are_two_weeks() -> None:
     assert curve.rows[0].start.date() == date(2025, 9, 25)
     assert any("starts again at request 3,801; what follows is laid 7 day(s)" in note
                for note in curve.notes)  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantile", "piece_s"), [(0.95, 3600), (None, 3600)])
+def test_the_busiest_piece_is_as_long_as_what_was_counted_together(
+    tmp_path: Path, quantile: float | None, piece_s: int
+) -> None:
+    """Pieces of five minutes are asked for; windows of an hour tell nothing shorter."""
+    assert coming(hourly(tmp_path, [[4] * 24] * 2), quantile=quantile).step_s == piece_s
+    single = steady(tmp_path, first="2026-11-23T00:00:00", seconds=86_400)
+    assert coming(single, quantile=quantile).step_s == 300

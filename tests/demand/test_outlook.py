@@ -56,3 +56,14 @@ def test_the_longest_gap_of_the_day_is_round_the_clock(
     found = past([path], TraceOptions(300, UTC, UTC))
     assert longest_gap_s(found, 3600) == gap_h * 3600
     assert found.days[0] == date(2026, 11, 23)
+
+
+def test_a_trend_goes_back_no_farther_than_the_past(tmp_path: Path) -> None:
+    """Long before its first day the level is that of the first day."""
+    found = past(
+        [hourly(tmp_path, [[8 + i] * 24 for i in range(14)])], TraceOptions(3600, UTC, UTC)
+    )
+    outlook = Outlook(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
+    first, before = (outlook.day_rates(day) for day in (date(2026, 11, 2), date(2025, 11, 3)))
+    assert before == pytest.approx(first, nan_ok=True)
+    assert (before[0] < outlook.day_rates(date(2026, 11, 15))[0]).all()

@@ -75,6 +75,17 @@ def test_idle_days_are_planned_idle() -> None:
     assert found.planned.tolist() == [0] * 24
 
 
+def test_the_shape_of_the_mean_counts_as_far_as_days_agree_about_it() -> None:
+    """Two days of four six-hour intervals, 80 each: their mean is 20 -+ 9, its variance 81. They
+    differ by 2 everywhere, a variance of 2, and of the mean of two 1: 80/81 of 9 stays, 20 -+ 80/9.
+    Over that they are 9/10, 27/25, 27/26 and 63/65, so their median is 261/260, stretched by
+    sqrt(2 / 1 * 3 / 2).
+    """
+    found = plan([[10, 30, 10, 30], [12, 28, 12, 28]], 0.5)
+    middle = 1 + sqrt(3) / 260
+    assert found.median == pytest.approx([100 / 9 * middle, 260 / 9 * middle] * 2)
+
+
 def test_the_only_day_of_its_class_takes_the_ratios_of_the_others() -> None:
     """It is constant at 5; others of 10 and 20 have ratios 1 -+ 1/3 * sqrt(2), and a profile of
     one day errs by sqrt(2 / 1) more: 1 -+ 2/3."""

@@ -232,3 +232,30 @@ def test_a_horizon_says_what_is_wrong(
 ) -> None:
     files.scenario["horizon"] |= horizon
     assert files.problems() == [f"scenario.yaml: horizon.{message}"]
+
+
+def test_a_workload_may_do_without_the_promise_of_the_scenario(files: ScenarioFiles) -> None:
+    """One says nothing and takes it, one says none, one has its own."""
+    files.add_leaf("l2", {"h100x8": 2}, spine="s2")
+    own = {"without": "none", "own": {"lose": "leaf", "serve": 0.5}}
+    files.scenario["resilience"] = {"lose": "spine", "serve": 0.9}
+    files.scenario["workloads"] += [
+        files.workload | {"name": name, "resilience": promise} for name, promise in own.items()
+    ]
+    assert [each.resilience for each in files.load().scenario.workloads] == [
+        Resilience(Loss.SPINE, 0.9),
+        None,
+        Resilience(Loss.LEAF, 0.5),
+    ]
+
+
+def test_a_part_that_starts_at_once_does_not_take_the_engines_start(files: ScenarioFiles) -> None:
+    files.add_leaf("l2", {"h100x8": 2, "l40sx8": 2}, spine="s2")
+    files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
+    moe = divided("moe", "decode", startup_s=180, drain_s=60)
+    moe["parts"][1] |= {"startup_s": 0, "drain_s": 0}
+    files.profile["engines"][1] = moe
+    (workload,) = files.load().scenario.workloads
+    _, attention, ffn = workload.profile.engines
+    assert (attention.startup_s, attention.drain_s) == (180, 60)
+    assert (ffn.startup_s, ffn.drain_s) == (0, 0)

@@ -85,6 +85,19 @@ def test_a_promise_to_survive_a_node_lets_less_be_served(
     np.testing.assert_allclose(found, [missing], atol=1e-12)
 
 
+def test_a_lost_node_takes_from_each_side_what_serves_there() -> None:
+    """Three prefill replicas of 0.5 and three of decode of 0.4, one a node: 1.0 and 0.8 are left.
+
+    Only one node is lost, so that decode goes without 0.4 and not without the 0.5 of prefill.
+    """
+    made = replace(
+        block(price=[1.0, 1.0], start=[0.0, 0.0], share=[0.5, 0.4], need=[1.0]),
+        node_loss=NodeLoss(serve=1.0, gpus=np.array([8, 8]), nodes=(((0, 1), 8),)),
+        sides=np.eye(2, dtype=bool),
+    )
+    np.testing.assert_allclose(made.missing(np.array([[3], [3]])), [[0.0], [0.2]], atol=1e-12)
+
+
 def test_no_schedule_where_demand_must_be_served_and_cannot() -> None:
     assert (
         cheapest_path(block(price=[1.0], start=[0.0], share=[0.4], need=[1.0], most=2), cyclic=True)

@@ -1,6 +1,7 @@
 """The bound on plans that leave demand unserved: never above the least cost at their shortage."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, islice
 
 import numpy as np
@@ -119,3 +120,18 @@ def test_a_dear_request_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stop_proves_nothing() -> None:
     problem = one_pool(1.0)
     assert bound_of_short(problem, supply_prices(problem), 0.0, lambda: True) == 0.0
+
+
+def test_prices_of_balances_count_for_nothing() -> None:
+    """Demand that is left out need not pass both stages: pairs for 40 of 50 requests/s."""
+    made = scenario(
+        [workload(rps=[50.0])], in_fleet=fleet({leaf: {"h100x8": 2} for leaf in ("l1", "l2")})
+    )
+    problem = problem_of(made)
+    plain = supply_prices(problem)
+    priced = replace(
+        plain, balance=plain.balance + 3.0 * np.arange(len(plain.balance))[:, None, None]
+    )
+    assert priced.balance.any()
+    unserved = 10 * 3600.0
+    assert bound_of_short(problem, priced, unserved) == bound_of_short(problem, plain, unserved) > 0

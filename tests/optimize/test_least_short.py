@@ -35,6 +35,13 @@ def test_what_capacity_lacks_is_proven() -> None:
     assert proven(problem) == pytest.approx((7 + 10) * HOUR_S, rel=1e-4)
 
 
+def test_the_worst_interval_is_tried_first() -> None:
+    """So that the time is spent where most is to be proven: 10 short of 40, then 7 besides."""
+    problem = problem_of(scenario([workload(rps=[47.0, 30.0, 50.0])]))
+    grown = list(least_unserved(problem, nothing(problem), Effort()))
+    assert grown == pytest.approx([10 * HOUR_S, 17 * HOUR_S], rel=1e-4)
+
+
 def test_what_only_whole_replicas_lack_is_proven() -> None:
     """Two workloads need half a replica of each role: 8 GPUs in fractions, 16 in whole ones."""
     loads = [workload(name, rps=[5.0]) for name in ("a", "b")]

@@ -80,3 +80,11 @@ def test_minima_are_unmet_where_no_plan_keeps_them(seed: int) -> None:
     assert not (found and best is not None)
     if problem.intervals == 1:
         assert bool(found) == (best is None)
+
+
+def test_gpus_that_lack_are_those_of_the_smallest_engine() -> None:
+    """Of 3 replicas of 4 or of 8 GPUs a node holds 2 of 4: one of 4 lacks."""
+    engines = [engine(f"both-{gpus}", role=Role.AGGREGATED, gpus=gpus) for gpus in (8, 4)]
+    wanted = workload(rps=[1.0], engines=engines, min_replicas={Role.AGGREGATED: 3})
+    (found,) = unmet(problem_of(scenario([wanted], in_fleet=fleet({"l1": {"h100x8": 1}}))))
+    assert (found.missing, found.missing_gpus) == (1, 4)

@@ -53,6 +53,22 @@ def test_a_node_takes_what_stands_on_it(serve: float, share: float) -> None:
     assert safe(promised(30.0, Resilience(Loss.NODE, serve)), 3) == pytest.approx(share)
 
 
+def test_a_node_takes_nothing_of_other_groups() -> None:
+    """A replica at one spine and two at the other, a node each: 20 of 30 are left without one."""
+    load = workload(rps=[30.0], engines=[BOTH], resilience=Resilience(Loss.NODE, 1.0))
+    on = fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")})
+    problem = problem_of(scenario([load], in_fleet=on))
+    assert len(problem.groups(0)) == 2
+    assert safe(problem, 1, 2) == pytest.approx(2 / 3)
+
+
+def test_a_replica_of_several_nodes_is_lost_with_any_of_them() -> None:
+    """Two of 16 GPUs on two nodes each, 20 requests/s: 10 are left."""
+    wide = engine("wide", role=Role.AGGREGATED, gpus=16)
+    problem = promised(20.0, Resilience(Loss.NODE, 1.0), wide)
+    assert safe(problem, 2) == pytest.approx(0.5)
+
+
 def divided_on_two_leaves(serve: float) -> tuple[Problem, list[int]]:
     """20 requests/s on one spine, and sizes of its pools; every replica fills a node.
 

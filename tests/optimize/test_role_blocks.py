@@ -237,3 +237,38 @@ def test_blocks_let_go_what_a_plan_may_lack() -> None:
     problem = problem_of(scenario([workload(rps=[10.0, 0.0], engines=[both])]))
     need = block_of(problem, ALL_ENGINES).block.need
     np.testing.assert_allclose(need, [1.0 - SLACK, 0.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("cells", [ONE_ENGINE, ALL_ENGINES])
+def test_what_ran_before_counts_in_all_domains(cells: int) -> None:
+    """A replica ran at each of two spines; both go on for 8 USD an hour, and none starts."""
+    both = engine("both", role=Role.AGGREGATED, startup_s=3600)
+    made = scenario(
+        [workload(rps=[20.0], engines=[both])],
+        in_fleet=fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")}),
+        cyclic=False,
+    )
+    ran = tuple(Running("w", "both", "h100x8", leaf, ()) for leaf in ("l1", "l2"))
+    problem = problem_of(replace(made, current=ran))
+    (found,) = role_blocks(priced(problem, supply_prices(problem)), 0, cells)
+    assert [each.before for each in found.engines] == [2]
+    value = priced_bound(problem, supply_prices(problem), cells=cells).value
+    assert value == pytest.approx(16.0, rel=1e-4)
+    assert value <= 16.0
+
+
+def test_copies_beat_no_larger_engine_where_a_maximum_forbids_them() -> None:
+    """10 requests/s by one replica for 16 USD, or by two of half the size for 6 each.
+
+    With at most one replica only the large one serves all.
+    """
+    engines = [
+        engine("large", role=Role.AGGREGATED, gpus=8, capacity_rps=10.0),
+        engine("small", role=Role.AGGREGATED, gpus=3, capacity_rps=5.0),
+    ]
+    values = []
+    for limits in ({}, {Role.AGGREGATED: 1}):
+        load = workload(rps=[10.0, 10.0], engines=engines, max_replicas=limits)
+        problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 2}})))
+        values.append(priced_bound(problem, supply_prices(problem)).value)
+    assert values == pytest.approx([24.0, 32.0], rel=1e-4)

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heteroplan.entities.workload import Role
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.stages import SLACK, Priced, Stage, priced, stages_of
@@ -120,6 +121,22 @@ def test_what_may_be_left_unserved_is_priced_as_the_smallest_class() -> None:
     problem = problem_of(scenario([workload(rps=[4.0, 8.0, 0.0], classes=classes)]))
     (unserved,) = priced(problem, supply_prices(problem), 0.01).unserved or ()
     assert unserved == pytest.approx(np.array([36.0, 72.0, 0.0]))
+
+
+def test_capacity_that_a_promise_asks_for_may_be_missing_for_as_little() -> None:
+    """All of 20 requests/s with either of two spines lost: capacity for 40.
+
+    Without a request of 72,000 an hour the twice as much that it needs is missing: all of need
+    for 720 USD at 0.01 USD a request, so that all demand counts half of that.
+    """
+    load = workload(rps=[20.0], affinity=Affinity.CLUSTER, resilience=Resilience(Loss.SPINE, 1.0))
+    on = fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")})
+    problem = problem_of(scenario([load], in_fleet=on))
+    promise = problem.works[0].promise
+    assert promise is not None
+    assert promise.need == 2.0
+    (unserved,) = priced(problem, supply_prices(problem), 0.01).unserved or ()
+    assert unserved == pytest.approx(np.array([360.0]))
 
 
 def starting(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from heteroplan.entities.plan import Coverage, Shortage
@@ -149,3 +150,12 @@ def test_github_gets_one_command_a_row_whatever_the_names_hold():
     assert not {"\x1b", "\u202e", "\udcff"} & set(line)
     (line,) = check_github([CheckRow("a", "a", False, worst="\x1b[2J")]).splitlines()
     assert line.endswith(r"::\x1b[2J")
+
+
+def test_supply_is_what_is_there_at_the_peak():
+    """8 GPUs are held of 320 in the first hour, 12 of 160 in the second; 160 L40S stay."""
+    made = plan(day_scenario(horizon(2)), [pool([2, 3])])
+    h100, l40s = made.supply
+    made = replace(made, supply=(replace(h100, supply=(320, 160)), l40s))
+    row = check_row(made, "s.yaml")
+    assert (row.peak_gpus, row.supply_gpus) == (12, 320)

@@ -72,3 +72,10 @@ def test_the_same_is_the_same_page_in_another_process() -> None:
         check=True,
     )
     assert done.stdout.split() == digests()
+
+
+def test_columns_of_text_are_marked_in_head_and_body() -> None:
+    """The first and the last of three; the stylesheet aligns them left."""
+    text = table_section("A", ["w", "n", "why"], [["x", "1", "y"]], text_columns={0, 2})
+    assert "<tr><th class=text>w</th><th>n</th><th class=text>why</th></tr>" in text
+    assert "<tr><td class=text>x</td><td>1</td><td class=text>y</td></tr>" in text

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.placement.attempt import Attempt, Home, _pieces
+from heteroplan.placement.attempt import Attempt, Home, Placed, _pieces
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.runs import Run
 from tests.builders import fleet, scenario
@@ -81,3 +81,21 @@ def test_every_piece_that_goes_on_from_another_is_a_move(cyclic: bool) -> None:
     placed = sorted((each.first, each.intervals, each.moved) for each in attempt.placed)
     assert placed == [(0, 1, cyclic), (1, 2, True)]
     assert attempt.homeless == []
+
+
+def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priority() -> None:
+    """Nodes of low, medium and high priority, replicas of two nodes with 4 GPUs on each.
+
+    Two intervals and one of start on low and high, one that moved on medium and high: 4·3 + 4·1 on
+    high, 4·1 on medium. Three intervals of 8 GPUs have no home.
+    """
+    nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 3}})), "h100x8")
+    run = Run(0, 1, 0, 3)
+    attempt = Attempt(
+        replace(nodes, scarcity=np.array([0, 1, 2])),
+        {0: Home(slice(0, 3), 2, 4, 1)},
+        False,
+        placed=[Placed(run, 1, 2, 1, (0, 2)), Placed(run, 3, 1, 0, (1, 2), moved=True)],
+        homeless=[(run, 0, 3)],
+    )
+    assert attempt.score() == (24, 1, 16, 4)

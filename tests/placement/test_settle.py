@@ -25,21 +25,28 @@ def settled(of: Case) -> Settled:
     return settle(of.scenario, of.candidates, of.problem, plan, (), 0.01, never, deadline=inf)
 
 
-def between_halves(startup_s: float, *, cyclic: bool) -> Case:
-    """Half of each of two nodes is taken all day; a replica of 8 GPUs is wanted at hour 2 of 4."""
+def between_halves(startup_s: float, *, cyclic: bool, spines: str = "ss") -> Case:
+    """Half of each of some nodes is taken all day; a replica of 8 GPUs is wanted at hour 2 of 4.
+
+    A leaf has one node, the first two at the spine where the replica is to stand.
+    """
+    leaves = {f"l{i}": spine for i, spine in enumerate(spines, start=1)}
     loads = [
         workload(leaf, rps=[10.0] * 4, engines=[HALF], affinity=Affinity.LEAF, pin=[leaf])
-        for leaf in ("l1", "l2")
+        for leaf in leaves
     ]
     whole = engine("whole", role=Role.AGGREGATED, gpus=8, startup_s=startup_s)
     loads.append(workload("wide", rps=[0.0, 0.0, 10.0, 0.0], engines=[whole]))
-    on = fleet(
-        {leaf: {"h100x8": 1} for leaf in ("l1", "l2")}, spines=dict.fromkeys(("l1", "l2"), "s")
+    made = scenario(
+        loads,
+        in_fleet=fleet({leaf: {"h100x8": 1} for leaf in leaves}, spines=leaves),
+        cyclic=cyclic,
     )
-    made = scenario(loads, in_fleet=on, cyclic=cyclic)
     considered = candidates(made)
-    sizes = np.array([[1] * 4, [1] * 4, [0, 0, 1, 0]])
-    return Case(made, considered, build_problem(made, considered), sizes)
+    problem = build_problem(made, considered)
+    wanted = {(4, "s"): [0, 0, 1, 0], (4, "u"): [0] * 4}
+    sizes = [wanted.get((pool.gpus // 2, pool.domain), [1] * 4) for pool in problem.pools]
+    return Case(made, considered, problem, np.array(sizes))
 
 
 @pytest.mark.parametrize("cyclic", [False, True])
@@ -69,3 +76,15 @@ def test_supply_stays_where_everything_finds_room() -> None:
     found = settled(of)
     assert found.tighter is of.problem
     assert found.plan.solution.replicas.tolist() == [[2, 1]]
+
+
+def test_supply_that_was_taken_away_stays_so_in_later_rounds() -> None:
+    """The replica finds no room at one spine, then none at the other, where it is planned next.
+
+    Then nowhere is left: it is not tried at the first one again.
+    """
+    of = between_halves(7200.0, cyclic=True, spines="ssuu")
+    found = settled(of)
+    assert found.packing.homeless == ()
+    rows = {row.domain: row.gpus.tolist() for row in found.tighter.supplies}
+    assert [rows["s"], rows["u"]] == [[8, 8, 8, 16]] * 2

@@ -11,16 +11,20 @@ from itertools import pairwise
 import pytest
 
 from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.placement import node_name
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.errors import PlanViolationError
+from heteroplan.optimize.build import build_problem
 from heteroplan.outputs.explanation import explain
 from heteroplan.outputs.plan_json import document_of
 from heteroplan.outputs.schedule_csv import schedule_csv
 from heteroplan.plan import make_plan, verify
+from heteroplan.plan.usage import hours_by_priority
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.random_cases import random_case
+from tests.plans import stay
 
 LOW, MEDIUM, HIGH = (
     SubgroupPriority.LOW,
@@ -123,6 +127,28 @@ def test_what_starts_at_once_starts_where_it_stands() -> None:
     before = (Running("w", "both", "h100x8", "l1", ()),)
     plan = planned(replace(of, current=before))
     assert plan.totals.gpu_hours_by_priority == {HIGH: 16.0 + 4.0, MEDIUM: 16.0, LOW: 0.0}
+
+
+def test_a_start_at_once_is_shared_by_the_leaves_that_its_pool_came_to() -> None:
+    """One replica of 8 GPUs ran on l1; two run on l2 and l3 of the same spine: one start.
+
+    It takes half an hour, 4 GPU-hours, 2 on each leaf beside the 8 of serving. l2 mixes GPU types.
+    """
+    leaves = ("l1", "l2", "l3")
+    of = scenario(
+        [workload(rps=[20.0], engines=(replace(BOTH, gpus=8),))],
+        in_fleet=fleet(
+            {leaf: {"h100x8": 1} | ({"l40sx8": 1} if leaf == "l2" else {}) for leaf in leaves},
+            node_types=TYPES,
+            spines=dict.fromkeys(leaves, "s"),
+        ),
+        cyclic=False,
+    )
+    of = replace(of, current=(Running("w", "both", "h100x8", "l1", ()),))
+    found = candidates(of)
+    placed = [stay(leaf, leaf=leaf, nodes=(node_name(leaf, "h100x8", 0),)) for leaf in leaves[1:]]
+    hours = hours_by_priority(of, found, build_problem(of, found), placed)
+    assert sorted(hours.values()) == [0.0, 10.0, 10.0]
 
 
 def test_verify_tells_hours_by_priority_that_are_not_all_hours() -> None:

@@ -13,6 +13,8 @@ from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
+from heteroplan.optimize.solver import Verdict
+from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from heteroplan.plan import make_plan
 from heteroplan.plan.greedy_topology import greedy_topology
 from heteroplan.plan.savings import baselines
@@ -82,6 +84,22 @@ def test_no_gpu_type_alone() -> None:
     assert (found.cost_usd, found.saved_fraction) == (None, None)
     assert found.note == "no GPU type alone covers the demand"
     assert baseline(plan, "static_peak").cost_usd == pytest.approx(36.0)
+
+
+def test_a_gpu_type_that_time_did_not_decide_is_not_impossible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """L40S alone are proven not to do; of H100 it was not found out."""
+
+    def found(problem: Problem, **options: Any) -> ConstantSizes | Verdict:
+        kinds = options.get("node_types")
+        if kinds is None:
+            return cheapest_constant(problem, **options)
+        return Verdict.LIMIT if "h100x8" in kinds else Verdict.INFEASIBLE
+
+    monkeypatch.setattr("heteroplan.plan.savings.cheapest_constant", found)
+    one_gpu = baseline(planned([4.0, 24.0]), "static_peak_one_gpu_type")
+    assert (one_gpu.cost_usd, one_gpu.note) == (None, "none found in the time allowed")
 
 
 def test_node_types_with_the_same_gpu_count_as_one_type() -> None:

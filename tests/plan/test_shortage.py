@@ -80,6 +80,22 @@ def test_room_that_comes_too_late_for_a_start() -> None:
     ]
 
 
+def test_room_that_is_missing_twice_is_told_of_the_later_time() -> None:
+    """A start of three hours would have to hold GPUs from 0 on; they are free from 2 on."""
+    slow = engine("slow", role=Role.AGGREGATED, startup_s=3 * 3600.0)
+    of = scenario(
+        [
+            workload("first", rps=[20.0, 20.0, 0.0, 0.0], engines=(BOTH,)),
+            workload("second", rps=[0.0, 0.0, 0.0, 10.0], engines=(slow,), priority=2),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+        cyclic=False,
+    )
+    assert reasons(of) == [
+        "h100x8 full in l1-spine at 01:00, when replicas would have to start",
+    ]
+
+
 def test_max_replicas() -> None:
     of = scenario([workload(rps=[50.0], engines=(BOTH,), max_replicas={Role.AGGREGATED: 2})])
     assert reasons(of) == ["max_replicas of aggregated"]

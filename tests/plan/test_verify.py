@@ -316,6 +316,8 @@ def test_minimum_replicas(good: Plan) -> None:
 def test_maximum_replicas(good: Plan) -> None:
     text = caught(with_workload(good, max_replicas={Role.PREFILL: 1}))
     assert "replicas: w has 2 of prefill at 1" in text
+    text = caught(with_workload(good, max_replicas={Role.PREFILL: 0}))
+    assert "replicas: w has 1 of prefill at 0" in text
 
 
 @pytest.mark.parametrize("field", ["gpu_hours", "cost_usd", "starts", "moves", "peak_gpus"])

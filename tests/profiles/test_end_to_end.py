@@ -186,3 +186,21 @@ def test_runs_left_out_of_the_silicon_sample() -> None:
     assert len(runs) == 349
     assert (tpot, ttft) < (0.06, 0.2)
     assert ttft < 0.2
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_prefill_is_as_slow_as_the_busiest_run_leaves_room_for(replicas: int) -> None:
+    """By TTFT one replica would be busier than all the time and is full; each of two is not."""
+    split = [replace(each, prefill_gpus=2, prefill_replicas=replicas, replicas=2) for each in RUNS]
+    [found], _ = fit_runs(split)
+
+    def busiest(overhead_ms: float, ms_per_token: float) -> float:
+        return max(
+            each.rate_rps / replicas * (overhead_ms + ms_per_token * each.isl) / 1000
+            for each in split
+        )
+
+    by_ttft = busiest(found.ttft.base_ms, found.ttft.ms_per_token)
+    assert (by_ttft > 1.0) == (replicas == 1)
+    values = found.unqueued
+    assert busiest(values.overhead_ms, values.ms_per_token) == pytest.approx(min(1.0, by_ttft))

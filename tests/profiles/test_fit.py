@@ -192,3 +192,13 @@ def test_splitwise_error_by_gpu_type_and_phase() -> None:
     assert worst_mean("H100-SXM-80GB", Role.DECODE, None) < 0.02
     assert 0.05 < worst_mean("A100-SXM-80GB", Role.PREFILL, None) < 0.06
     assert 0.07 < worst_mean("H100-SXM-80GB", Role.PREFILL, None) < 0.08
+
+
+@pytest.mark.parametrize("modelled", [Role.PREFILL, Role.DECODE])
+def test_an_engine_is_modelled_where_either_of_its_latencies_is(modelled: Role) -> None:
+    points = [
+        replace(p, source=SourceKind.MODELLED) if p.phase is modelled else p
+        for p in PROMPTS + STEPS
+    ]
+    made = measured_engine(engine(role=Role.AGGREGATED), of(points), "m.csv")
+    assert made.source.kind is SourceKind.MODELLED
