@@ -17,7 +17,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.placement import node_name
 from heteroplan.entities.plan import Plan, Shortage, Termination
 from heteroplan.entities.scenario import Objective
-from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.plan import make_plan, verify
 from heteroplan.plan.facts import Facts
@@ -127,6 +127,23 @@ def test_pool_that_the_scenario_does_not_allow(
     good: Plan, changes: dict[str, Any], message: str
 ) -> None:
     assert message in caught(with_pool(good, **changes))
+
+
+def test_pools_of_a_promise_stand_in_what_may_be_lost() -> None:
+    """A group may span the cluster, but its replicas are counted by the spine that may be lost."""
+    promised = workload(
+        engines=[engine("both", role=Role.AGGREGATED)],
+        affinity=Affinity.CLUSTER,
+        resilience=Resilience(Loss.SPINE, 1.0),
+    )
+    on = fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")})
+    of = scenario([promised], in_fleet=on)
+    plan = make_plan(of, candidates(of))
+    verify(plan)
+    assert [pool.level for pool in plan.pools] == [Affinity.SPINE] * 2
+    assert "stands in a cluster, should in a spine" in caught(
+        with_pool(plan, level=Affinity.CLUSTER)
+    )
 
 
 def test_pool_listed_twice(good: Plan) -> None:
