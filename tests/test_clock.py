@@ -31,3 +31,8 @@ def test_cpu_time_counts_from_when_the_clock_began() -> None:
     while process_time() < 0.06:
         pass
     assert Clock(10.0, began=monotonic() - 3600.0).slowness() == 1.0
+
+
+def test_no_machine_is_faster_than_its_clock() -> None:
+    """Several threads take more CPU time than passes."""
+    assert Clock(10.0, began_cpu=process_time() - 5.0).slowness() == 1.0

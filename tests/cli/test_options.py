@@ -79,3 +79,17 @@ def test_a_tenth_of_a_time_limit_is_left_whatever_the_start_took(monkeypatch, li
     began.set(time.monotonic() - 120.0)
     monkeypatch.setattr(options, "_BEGAN", began)
     assert options.seconds_left(limit_s) == left_s
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("512:2048", (512.0, 2048.0)),
+        ("512:512", (512.0, 512.0)),
+        (":5", (0.0, 5.0)),
+        ("5:", (5.0, float("inf"))),
+    ],
+)
+def test_a_span_may_be_open_or_one_value(text, ends):
+    found = options.span(text)
+    assert (found.low, found.high) == ends

@@ -344,3 +344,12 @@ def test_the_busiest_piece_is_as_long_as_what_was_counted_together(
     assert coming(hourly(tmp_path, [[4] * 24] * 2), quantile=quantile).step_s == piece_s
     single = steady(tmp_path, first="2026-11-23T00:00:00", seconds=86_400)
     assert coming(single, quantile=quantile).step_s == 300
+
+
+@pytest.mark.parametrize(("hours", "bridged"), [(22, True), (21, False)])
+def test_two_hours_of_the_day_are_bridged_and_no_more(
+    tmp_path: Path, hours: int, bridged: bool
+) -> None:
+    curve = coming(steady(tmp_path, first="2026-11-23T00:00:00", seconds=hours * 3600))
+    assert len(curve.rows) == (24 if bridged else hours)
+    assert any(note.startswith("the trace tells nothing of") for note in curve.notes) != bridged

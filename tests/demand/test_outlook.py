@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from heteroplan.demand.curve import CurveOptions, past
-from heteroplan.demand.outlook import Outlook, hours_touched, longest_gap_s
+from heteroplan.demand.outlook import MEAN_RPS, Outlook, hours_touched, longest_gap_s
 from heteroplan.demand.steps import TraceOptions
 from tests.demand.traces import hourly, steady
 
@@ -67,3 +67,11 @@ def test_a_trend_goes_back_no_farther_than_the_past(tmp_path: Path) -> None:
     first, before = (outlook.day_rates(day) for day in (date(2026, 11, 2), date(2025, 11, 3)))
     assert before == pytest.approx(first, nan_ok=True)
     assert (before[0] < outlook.day_rates(date(2026, 11, 15))[0]).all()
+
+
+def test_means_are_of_days_at_the_level_of_the_last(tmp_path: Path) -> None:
+    """8 requests/s on 14 days, at a trend of twice a week: a day k days before counts 2^(k/7)."""
+    found = past([hourly(tmp_path, [[8] * 24] * 14)], TraceOptions(3600, UTC, UTC))
+    outlook = Outlook(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
+    mean = sum(8 * 2 ** (k / 7) for k in range(14)) / 14
+    assert outlook.day_rates(date(2026, 11, 15))[MEAN_RPS] == pytest.approx([mean] * 24)

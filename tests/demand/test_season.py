@@ -86,6 +86,20 @@ def test_the_shape_of_the_mean_counts_as_far_as_days_agree_about_it() -> None:
     assert found.median == pytest.approx([100 / 9 * middle, 260 / 9 * middle] * 2)
 
 
+def test_idle_hours_of_busy_days_are_planned_at_a_twentieth_of_the_mean() -> None:
+    """Two equal days with a mean of 10: busy hours at their own, 20; idle ones at 0.5."""
+    assert plan([[0, 20, 0, 20]] * 2, 0.95).planned == pytest.approx([0.5, 20, 0.5, 20])
+
+
+def test_fourteen_days_look_four_hours_either_way() -> None:
+    """12 hours * (7 / 14)^1.5 are 4.2: what one day had at noon is planned for from 8 to 16."""
+    days = [[8.0] * 24 for _ in range(14)]
+    days[3][12] = 40.0
+    planned = plan(days, 1.0).planned
+    near = [hour for hour in range(24) if planned[hour] > 1.5 * planned[0]]
+    assert near == list(range(8, 17))
+
+
 def test_the_only_day_of_its_class_takes_the_ratios_of_the_others() -> None:
     """It is constant at 5; others of 10 and 20 have ratios 1 -+ 1/3 * sqrt(2), and a profile of
     one day errs by sqrt(2 / 1) more: 1 -+ 2/3."""

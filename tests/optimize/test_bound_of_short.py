@@ -135,3 +135,14 @@ def test_prices_of_balances_count_for_nothing() -> None:
     assert priced.balance.any()
     unserved = 10 * 3600.0
     assert bound_of_short(problem, priced, unserved) == bound_of_short(problem, plain, unserved) > 0
+
+
+def test_the_dearest_request_is_served_before_it_is_left_out() -> None:
+    """One workload pays 8 USD for a request/s, the other for 1,000: nothing unserved costs 24."""
+    loads = [
+        workload(name, rps=[rps], engines=[engine(name, role=Role.AGGREGATED, capacity_rps=each)])
+        for name, rps, each in (("dear", 2.0, 1.0), ("cheap", 1000.0, 1000.0))
+    ]
+    problem = problem_of(scenario(loads))
+    proved = bound_of_short(problem, supply_prices(problem), 0.0)
+    assert proved == pytest.approx(24.0, rel=1e-3)

@@ -10,7 +10,7 @@ from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.minima import UnmetMinimum, unmet_minima
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.solver import Effort
-from tests.builders import engine, fleet, scenario, workload
+from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import random_case
 from tests.optimize.reference import optimum_or_none
@@ -88,3 +88,24 @@ def test_gpus_that_lack_are_those_of_the_smallest_engine() -> None:
     wanted = workload(rps=[1.0], engines=engines, min_replicas={Role.AGGREGATED: 3})
     (found,) = unmet(problem_of(scenario([wanted], in_fleet=fleet({"l1": {"h100x8": 1}}))))
     assert (found.missing, found.missing_gpus) == (1, 4)
+
+
+def test_the_interval_where_most_gpus_lack_counts() -> None:
+    """In the first hour a replica of 8 GPUs lacks, in the second two of 2."""
+    kinds = (("a", 8, 1), ("b", 2, 2))
+    loads = [
+        workload(
+            name,
+            rps=[1.0, 1.0],
+            engines=[engine(name, role=Role.AGGREGATED, gpu=name, gpus=gpus)],
+            min_replicas={Role.AGGREGATED: least},
+        )
+        for name, gpus, least in kinds
+    ]
+    types = [node_type(name, gpu=name) for name, *_ in kinds]
+    on = fleet({"l1": {"a": 1, "b": 1}}, node_types=types)
+    problem = problem_of(scenario(loads, in_fleet=on))
+    for row in problem.supplies:
+        row.gpus[["a", "b"].index(row.node_type)] = 0
+    (found,) = unmet(problem)
+    assert (found.interval, found.missing, found.missing_gpus) == (0, 1, 8)

@@ -102,6 +102,17 @@ def test_a_lost_half_takes_its_partner_with_it(serve: float, share: float) -> No
     assert safe(problem, *sizes) == pytest.approx(share)
 
 
+def test_halves_on_different_leaves_serve_nothing() -> None:
+    problem, _ = divided_on_two_leaves(1.0)
+    halves = {(0, "l1"): 2, (1, "l2"): 10}
+    sizes = [
+        10 if pool.part is None else halves.get((pool.part, pool.domain), 0)
+        for pool in problem.pools
+    ]
+    pools = range(len(sizes))
+    assert role_cover(problem, pools, np.array(sizes)[:, None], Role.DECODE).tolist() == [0.0]
+
+
 def test_flow_in_the_mix_serves_what_is_safe() -> None:
     """Of 20 requests/s 10 / 0.75 = 13.3, as much of it on either spine."""
     problem = promised(20.0, Resilience(Loss.SPINE, 0.75))

@@ -1,11 +1,13 @@
 """Blocks whose grid has no room for every engine: fillers against brute force and whole grids."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import numpy as np
 import pytest
 
+from heteroplan.entities.fleet import Outage
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.blocks import Path, cheapest_path
@@ -272,3 +274,19 @@ def test_copies_beat_no_larger_engine_where_a_maximum_forbids_them() -> None:
         problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 2}})))
         values.append(priced_bound(problem, supply_prices(problem)).value)
     assert values == pytest.approx([24.0, 32.0], rel=1e-4)
+
+
+def test_nodes_that_are_out_in_one_hour_are_there_in_the_other() -> None:
+    """Four replicas on two nodes, then one on the node that is left: 4 x 8 + 8 USD."""
+    both = engine("both", role=Role.AGGREGATED)
+    at = datetime(2026, 11, 23, 1, tzinfo=UTC)
+    out = Outage("l1", "h100x8", 1, at, at + timedelta(hours=1))
+    made = scenario(
+        [workload(rps=[40.0, 10.0], engines=[both])],
+        in_fleet=fleet({"l1": {"h100x8": 2}}, outages=[out]),
+    )
+    problem = problem_of(made)
+    assert next(row.gpus.tolist() for row in problem.supplies) == [16, 8]
+    value = priced_bound(problem, supply_prices(problem)).value
+    assert value == pytest.approx(40.0, rel=1e-4)
+    assert value <= 40.0

@@ -86,6 +86,21 @@ def test_an_engine_of_both_stages_is_shared_by_them() -> None:
     assert parts == [{"prefill": 1.0, "both": 0.5}, {"decode": 1.0, "both": 0.5}]
 
 
+def test_a_stage_gives_back_no_more_than_its_part_of_a_shared_engine() -> None:
+    """Passing prefill costs 20; two aggregated replicas serve all without it, 4 USD each a stage.
+
+    So 8 is of use of the 20, and they cost prefill nothing.
+    """
+    engines = [
+        engine("prefill", role=Role.PREFILL),
+        engine("decode"),
+        engine("both", role=Role.AGGREGATED),
+    ]
+    prefill, _ = stages_at(problem_of(scenario([workload(rps=[20.0], engines=engines)])), 20.0)
+    assert prefill.constant == pytest.approx(8.0 * (1 - SLACK), rel=1e-12)
+    assert rebates(prefill) == [0.0, 4.0]
+
+
 def test_a_replica_is_rebated_by_the_class_that_saves_most() -> None:
     """A replica serves all of a class in half of its time, or all of another in all of it.
 

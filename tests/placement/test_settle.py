@@ -1,5 +1,6 @@
 """What finds no room is planned anew with less supply: where and when, by hand."""
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -16,6 +17,7 @@ from heteroplan.placement import Homeless
 from heteroplan.placement.settle import Settled, settle
 from tests.builders import candidates, engine, fleet, scenario, workload
 from tests.placement.cases import Case, Sizes, case
+from tests.plans import stay
 
 HALF = engine("half", role=Role.AGGREGATED, gpus=4)
 
@@ -88,3 +90,15 @@ def test_supply_that_was_taken_away_stays_so_in_later_rounds() -> None:
     assert found.packing.homeless == ()
     rows = {row.domain: row.gpus.tolist() for row in found.tighter.supplies}
     assert [rows["s"], rows["u"]] == [[8, 8, 8, 16]] * 2
+
+
+def test_a_move_costs_a_start_and_a_drain() -> None:
+    """Of 8 GPUs at 2 USD for an hour; of three stays one has moved."""
+    of = case(
+        Sizes({"s": [1, 1]}, startup_s=3600.0), on=fleet({"l1": {"h100x8": 2}}, spines={"l1": "s"})
+    )
+    found = settled(of)
+    moved = [stay(moved=each) for each in (False, True, False)]
+    packing = replace(found.packing, stays=tuple(moved))
+    assert replace(found, packing=packing).moves_cost(of.problem) == pytest.approx(16.0)
+    assert found.moves_cost(of.problem) == 0.0

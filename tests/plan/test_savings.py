@@ -142,6 +142,17 @@ def test_demand_that_nothing_covers_has_no_static_peak() -> None:
         assert found.note == "no constant size covers the demand"
 
 
+def test_a_shortage_that_is_not_proven_says_nothing_of_constant_sizes() -> None:
+    plan = planned([4.0, 100.0], h100=1, l40s=0)
+    plan = replace(plan, report=replace(plan.report, unserved_requests_bound=0.0))
+    problem = build_problem(plan.scenario, plan.candidates)
+    paired = greedy_topology(problem, plan.scenario, pairs=True)
+    static, one_gpu, *_ = baselines(
+        plan, problem, paired=paired, gap=0.01, stop=lambda: False, end=monotonic()
+    )
+    assert {static.note, one_gpu.note} == {"no comparison, the plan leaves demand unserved"}
+
+
 def test_nothing_asked_for_saves_no_fraction() -> None:
     found = baseline(planned([0.0, 0.0]), "static_peak")
     assert found.cost_usd == 0.0

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.plan.usage import busy_share
-from tests.builders import engine, fleet, scenario, workload
+from heteroplan.plan.usage import busy_share, spent
+from tests.builders import candidates, engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
+from tests.plans import stay
 
 
 def test_utilization_is_of_gpus_not_of_replicas() -> None:
@@ -31,3 +32,20 @@ def test_utilization_weighs_hours_by_the_gpus_that_serve() -> None:
     flow = [np.array([[1.0, 1.0]])]
     assert busy_share(problem, np.array([[1, 3]]), flow) == pytest.approx(0.5)
     assert busy_share(problem, np.array([[0, 0]]), [np.zeros((1, 2))]) == 0.0
+
+
+def test_a_move_starts_and_drains() -> None:
+    """A replica of 4 GPUs for two hours, which goes on elsewhere in the second.
+
+    Start of half an hour, drain of a quarter: 4 x (2 + 0.5 + 0.25) GPU-hours at 2 USD.
+    """
+    both = engine("both", role=Role.AGGREGATED, startup_s=1800.0, drain_s=900.0)
+    of = scenario([workload(rps=[10.0, 10.0], engines=[both])], cyclic=False)
+    problem = problem_of(of)
+    stays = (stay(leaf="l1"), stay(leaf="l1", first=1, lead=1, moved=True))
+    assert spent(of, candidates(of), problem, np.array([[1, 1]]), stays) == {
+        "gpu_hours": 11.0,
+        "cost_usd": 22.0,
+        "starts": 1,
+        "moves": 1,
+    }

@@ -330,6 +330,13 @@ def test_minimum_replicas(good: Plan) -> None:
     assert "replicas: w has 1 of decode at 0" in text
 
 
+@pytest.mark.parametrize("column", ["supply", "held"])
+def test_supply_table_says_what_is_there_and_what_is_held(good: Plan, column: str) -> None:
+    (row,) = good.supply
+    wrong = replace(good, supply=(replace(row, **{column: (8, 8, 8)}),))
+    assert "supply table: h100x8 does not agree with fleet and pools" in caught(wrong)
+
+
 def test_maximum_replicas(good: Plan) -> None:
     text = caught(with_workload(good, max_replicas={Role.PREFILL: 1}))
     assert "replicas: w has 2 of prefill at 1" in text

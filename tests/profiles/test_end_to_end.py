@@ -204,3 +204,23 @@ def test_prefill_is_as_slow_as_the_busiest_run_leaves_room_for(replicas: int) ->
     assert (by_ttft > 1.0) == (replicas == 1)
     values = found.unqueued
     assert busiest(values.overhead_ms, values.ms_per_token) == pytest.approx(min(1.0, by_ttft))
+
+
+def test_a_batch_that_was_seen_is_held_to_the_next_whole_sequence() -> None:
+    """10.4 on average were seen, so that 11 fit; 10 do where it was 10."""
+    [found], _ = fit_runs(RUNS)
+    for seen, most in ((10.4, 11), (10.0, 10), (float("inf"), None)):
+        limited = replace(found, latencies=replace(found.latencies, sequences=seen))
+        assert of_runs(limited, RUNS)[0].engine.max_sequences == most
+
+
+@pytest.mark.parametrize(("replicas", "full"), [(1, True), (4, False)])
+def test_replicas_are_full_by_what_each_of_them_has_in_flight(replicas: int, full: bool) -> None:
+    """First tokens take as long as all others; 16 requests are on one replica, or 4 on each."""
+    slow = [
+        replace(each, ttft_ms=each.tpot_ms * (each.osl - 1.0), concurrency=16.0, replicas=replicas)
+        for each in RUNS
+    ]
+    [found], _ = fit_runs(slow)
+    latencies = found.latencies
+    assert (min(latencies.sequences, latencies.kv_tokens) < float("inf")) == full

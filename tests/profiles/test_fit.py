@@ -202,3 +202,14 @@ def test_an_engine_is_modelled_where_either_of_its_latencies_is(modelled: Role) 
     ]
     made = measured_engine(engine(role=Role.AGGREGATED), of(points), "m.csv")
     assert made.source.kind is SourceKind.MODELLED
+
+
+@pytest.mark.parametrize(
+    ("role", "kv_tokens"),
+    [(Role.AGGREGATED, 480_000), (Role.DECODE, 480_000), (Role.PREFILL, None)],
+)
+def test_what_decodes_takes_the_kv_cache_that_is_told_of_its_size(
+    role: Role, kv_tokens: int | None
+) -> None:
+    told = replace(of(PROMPTS + STEPS), kv_tokens={("H100", 4): 480_000, ("H100", 8): 1})
+    assert measured_engine(engine(role=role), told, "m.csv").kv_tokens == kv_tokens

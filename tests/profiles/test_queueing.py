@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.profiles.queueing import (
+    ENDLESS,
     UTILIZATION_CAP,
     Budget,
     Pool,
@@ -184,3 +185,10 @@ def test_no_wait_is_longer_than_said(
 
 def test_a_wait_beyond_any_horizon_is_infinite() -> None:
     assert Pool([Service(1.0, 100.0, 80.0)]).wait_ms(0.95, 0.99) == math.inf
+
+
+def test_who_may_not_wait_is_in_time_where_a_replica_is_always_free() -> None:
+    """Without end of replicas nobody waits; who is late by the service alone stays late."""
+    pool = Pool([Service(1.0, 100.0, 1.0)], ENDLESS)
+    assert pool.greatest_utilization([Budget(1.0, 0.0)], 0.95) == UTILIZATION_CAP
+    assert pool.greatest_utilization([Budget(1.0, -1.0)], 0.95) == 0.0
