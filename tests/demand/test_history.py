@@ -166,3 +166,11 @@ def test_lengths_of_time_in_words() -> None:
     assert [hours_text(each) for each in (300, 7140, 7200, 99_000)] == [
         "5 min", "119 min", "2.0 h", "27.5 h"
     ]  # fmt: skip
+
+
+def test_what_is_lost_is_unknown_by_elapsed_time_as_well() -> None:
+    """Five hours of the second day, in which the others bring 500; it is the day that is filled."""
+    days = [100.0] * 24 + [100.0] * 8 + [0.0] * 5 + [100.0] * 11 + [100.0] * 24
+    found = history(steps_of(*days), UTC_ZONE)
+    assert lost(found) == [(1, hour) for hour in range(8, 13)]
+    assert np.flatnonzero(~found.steps.known).tolist() == list(range(32, 37))

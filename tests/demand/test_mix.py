@@ -178,3 +178,20 @@ def test_traces_that_tell_no_requests_or_no_lengths_have_no_mix() -> None:
     found = mix_of(history(one, zone), 1.0)
     assert found is not None
     assert [each.name for each in found.shapes([0])[0]] == ["default"]
+
+
+def test_outputs_spread_as_in_their_own_hours() -> None:
+    """2,000 answers of 100 tokens in hour 3, as many of 300 in hour 4.
+
+    Each hour has no spread; both have a mean of 200 and a standard deviation of 100.
+    """
+    shapes = np.zeros((counting.HOURS, 60, 20, counting.SUMS))
+    for hour, osl in ((3, 100), (4, 300)):
+        counting.count(
+            np.zeros(2000, np.int64), np.full(2000, 100, np.int64), np.full(2000, osl, np.int64),
+            np.empty(0, np.int64), 0, 1,
+            np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
+        )  # fmt: skip
+    found = Mix(shapes, 0.03, has_cached=False)
+    spreads = [found.shapes(hours)[1] for hours in ([3], [4], [3, 4])]
+    assert spreads == pytest.approx([0.0, 0.0, 0.5], abs=1e-6)

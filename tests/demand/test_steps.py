@@ -18,10 +18,11 @@ from heteroplan.demand.readers import READERS, Reader
 from heteroplan.demand.readers.requests import Blocks, Requests, Windows
 from heteroplan.demand.steps import Steps, TraceOptions, read_steps
 from heteroplan.errors import InputError, UsageError
+from tests.demand.traces import written
 
 STEP_S = 900
 STEP_US = STEP_S * US_PER_S
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOON_US = (NOON - EPOCH).days * 86_400 * US_PER_S + 12 * 3600 * US_PER_S
 NAN = float("nan")
@@ -381,3 +382,17 @@ def test_windows_shorter_than_a_step_tell_its_rate() -> None:
     steps = read_windows(windows([0, 60], 60, [6, 6]))
     assert np.flatnonzero(steps.known).tolist() == [52]
     assert amounts_from_noon(steps, REQUESTS) == pytest.approx([90])
+
+
+def test_an_empty_step_up_to_the_last_request_of_a_file_is_idle(tmp_path: Path) -> None:
+    """A request every five minutes to 00:50 and one at 01:00; the next file begins at 03:00."""
+    day = "2026-11-23"
+    first = [f"{day} 00:{minute:02}:00,100,10" for minute in range(0, 55, 5)]
+    paths = [
+        written(tmp_path, [*first, f"{day} 01:00:00,100,10"], "first.csv"),
+        written(tmp_path, [each.replace(" 00:", " 03:") for each in first], "second.csv"),
+    ]
+    found = read_steps(paths, TraceOptions(300, UTC_ZONE, UTC_ZONE))
+    assert found.counts[11, REQUESTS] == 0
+    assert found.known[:13].all()
+    assert not found.known[13:36].any()

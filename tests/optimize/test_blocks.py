@@ -58,6 +58,14 @@ def test_a_day_that_is_not_cyclic_starts_with_what_runs() -> None:
     assert (open_day.cost, round_day.cost) == (3.0, 3.5)
 
 
+def test_a_round_day_is_opened_where_its_start_is_free_anyhow() -> None:
+    """Into the hour that needs one of two replicas nothing starts: 3.5 is proven, not 3."""
+    made = block(price=[1.0], start=[0.5], share=[0.5], need=[1.0, 0.5])
+    found = cheapest_path(made, cyclic=True)
+    assert found is not None
+    assert found.bound == found.cost == 3.5
+
+
 def test_uncovered_demand_costs_its_penalty() -> None:
     """One replica at most serves 0.4 of 1.0: 1 + 0.6 x 10 = 7."""
     found = cheapest_path(

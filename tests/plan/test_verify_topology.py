@@ -12,6 +12,8 @@ from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Loss, Part, RatioBand, Resilience, Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.plan import make_plan, verify
+from heteroplan.plan.facts import Facts
+from heteroplan.plan.verify_topology import _capacity
 from tests.builders import candidates, engine, fleet, scenario, workload
 
 
@@ -272,3 +274,10 @@ def test_demand_that_is_served_is_promised_not_what_is_asked_for() -> None:
     assert plan.workloads[0].served_rps == pytest.approx((20.0,))
     text = caught(with_workload(plan, resilience=Resilience(Loss.SPINE, 0.51)))
     assert "resilience: without spine s1 w serves 10.0 of" in text
+
+
+def test_halves_that_are_left_on_different_leaves_serve_nothing(divided: Plan) -> None:
+    """All 20 requests/s where both halves of decode stand on l1; none with the second on l2."""
+    replicas = {p: pool.replicas[0] for p, pool in enumerate(divided.pools)}
+    for plan, rps in ((divided, 20.0), (with_ffn(divided, domain="l2"), 0.0)):
+        assert _capacity(Facts(plan, 1.0), plan.scenario.workloads[0], replicas, 0) == rps
