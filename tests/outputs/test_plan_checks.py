@@ -175,3 +175,16 @@ def test_whatever_is_changed_is_told_in_our_words_or_does_no_harm(
     except HeteroplanError as error:
         told = str(error)
     assert not re.search("Input should|alid|pydantic|Extra|Field required", told)
+
+
+def test_what_runs_out_in_a_single_interval_may_be_told(tmp_path) -> None:
+    limit = {
+        "level": "spine", "domain": "a-s1", "node_type": "h100x8", "pools": ["decode of chat-1"],
+    }  # fmt: skip
+    document = small(limits=[limit | {"first": 1, "last": 1}])
+    document.pop("plan_id", None)
+    (tmp_path / "p.json").write_text(json.dumps(document), encoding="utf-8")
+    (found,) = read_plan(str(tmp_path / "p.json")).limits
+    assert (found.first, found.last) == (1, 1)
+    document["limits"] = [limit | {"first": 1, "last": 0}]
+    assert problems(document, tmp_path) == ["limits[0].first: lies after its last"]
