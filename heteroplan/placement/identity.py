@@ -27,7 +27,7 @@ def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Ite
     for piece in pieces:
         by_pool[piece.run.pool].append(piece)
     for mine in by_pool.values():
-        for order in (mine, mine[::-1]):
+        for order in _orders(mine):
             chains = list(_chains(order, _successors(order, intervals, cyclic=cyclic)))
             if all(sum(order[i].intervals for i in chain) <= intervals for chain, _ in chains):
                 for number, (chain, closed) in enumerate(chains, start=1):
@@ -36,6 +36,15 @@ def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Ite
                 break
         else:
             yield from mine
+
+
+def _orders(pieces: list[Placed]) -> Iterator[list[Placed]]:
+    """Orders in which pieces look for what they go on as, from the one that there is on."""
+    yield pieces
+    yield pieces[::-1]
+    shortest_first = sorted(pieces, key=lambda piece: piece.intervals)
+    yield shortest_first
+    yield shortest_first[::-1]
 
 
 def _numbered(piece: Placed, number: int) -> Placed:

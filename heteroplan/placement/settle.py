@@ -16,6 +16,7 @@ from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.solver import Stop
 from heteroplan.placement.pack import Homeless, Known, Packing, pack
 from heteroplan.placement.rehouse import rehoused
+from heteroplan.placement.rejoin import rejoined
 
 SPARE = 1
 """GPUs that others give up for each GPU of a replica that found no room."""
@@ -126,9 +127,29 @@ def _stood_in(
     rounds: int,
     stop: Stop,
 ) -> Settled:
-    """The plan in which others of their groups stand in for what found no room."""
+    """The plan in which others of their groups stand in for what found no room.
+
+    Without them where no replica could be told from another then: on a cyclic day one would have
+    to go on for more than the day.
+    """
     sizes, full = rehoused(scenario, candidates, problem, plan.solution.replicas, packing, stop)
+    stays = rejoined(full.stays, problem.intervals, cyclic=problem.cyclic)
+    full = replace(full, stays=tuple(stays))
+    if not _starts_as_grown(problem, sizes, full):
+        return standing(problem, plan, packing, rounds)
     return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)
+
+
+def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:
+    """Whether as many stays begin without being moves as pools [P, T] grow by."""
+    begun = np.zeros_like(replicas)
+    for stay in packing.stays:
+        if not stay.moved and (stay.intervals < problem.intervals or not problem.cyclic):
+            begun[stay.pool, stay.first] += 1
+    before = np.roll(replicas, 1, axis=1)
+    if not problem.cyclic:
+        before[:, 0] = 0
+    return bool((begun == np.maximum(0, replicas - before)).all())
 
 
 def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
