@@ -31,9 +31,9 @@ def rehoused(
     """`replicas` [P, T] without the homeless and with those that stand in for them, as packed.
 
     One that stands in starts anew, or starts earlier or stops later than it would. Where nobody
-    can and demand goes short, others make room until `stop()`: they serve a while less, and others
-    again, on other nodes, stand in for them. What is short then stays so. Whoever nobody misses
-    beside those who stand in stops.
+    can and demand goes short, others make room: they serve a while less, and others again, on
+    other nodes, stand in for them. All that until `stop()`. What is short then stays so. Whoever
+    nobody misses beside those who stand in stops.
     """
     rooms = Rooms.of(scenario, candidates, problem, replicas, packing)
     left = rooms.replicas.copy()
@@ -43,6 +43,8 @@ def rehoused(
         for t in rooms.times(each.first, each.intervals)
     ]
     for pool, t in lost:
+        if stop():
+            break
         _stand_in(rooms, pool, t)
     where = {(problem.pools[pool].workload, t) for pool, t in lost}
     for w, t in sorted(where, key=lambda each: (problem.works[each[0]].priority, *each)):

@@ -29,31 +29,45 @@ class _Pool:
 
     def __init__(self, stays: list[Stay], intervals: int, *, cyclic: bool) -> None:
         self._stays, self._intervals, self._cyclic = stays, intervals, cyclic
+        self._ending: dict[int, list[int]] = defaultdict(list)
+        """Stays by the interval in which they serve no more."""
+        self._moves: set[tuple[str, int]] = set()
+        """Replica and interval of each move."""
+        for i, stay in enumerate(stays):
+            if self._begins(stay):
+                self._ending[self._at(stay.first + stay.intervals)].append(i)
+            if stay.moved:
+                self._moves.add((stay.replica_id, stay.first))
 
     def joined(self) -> list[Stay]:
-        for i in range(len(self._stays)):
-            if self._begins(self._stays[i]) and not self._stays[i].moved:
+        for i, stay in enumerate(self._stays):
+            if self._begins(stay) and not stay.moved:
                 self._join(i)
         return self._stays
 
     def _join(self, i: int) -> None:
         """Let stay i go on from one that ends as it begins, on its own nodes first."""
         start = self._stays[i]
-        ending = [each for each in self._stays if self._stops_at(each, start.first)]
-        chain = self._chain(i)
-        times = {t for j in chain for t in self._serving(self._stays[j])}
+        ending = [
+            each
+            for each in (self._stays[j] for j in self._ending[start.first])
+            if (each.replica_id, start.first) not in self._moves
+        ]
         for each in sorted(ending, key=lambda stay: stay.nodes != start.nodes):
-            own = {
-                t
-                for j, stay in enumerate(self._stays)
-                if stay.replica_id == each.replica_id and j not in chain
-                for t in self._serving(stay)
-            }
-            if not own & times:
+            chain = self._chain(i)
+            if not self._times(chain) & self._times(self._others(each.replica_id, chain)):
+                self._moves.add((each.replica_id, start.first))
                 for j in chain:
-                    self._stays[j] = replace(self._stays[j], replica_id=each.replica_id)
+                    self._rename(j, each.replica_id)
                 self._stays[i] = replace(self._stays[i], moved=True)
                 return
+
+    def _rename(self, j: int, replica_id: str) -> None:
+        stay = self._stays[j]
+        if stay.moved:
+            self._moves.remove((stay.replica_id, stay.first))
+            self._moves.add((replica_id, stay.first))
+        self._stays[j] = replace(stay, replica_id=replica_id)
 
     def _chain(self, i: int) -> list[int]:
         """Stay i and those that its replica goes on as."""
@@ -63,21 +77,28 @@ class _Pool:
             end = self._at(last.first + last.intervals)
             after = [
                 j
-                for j, stay in enumerate(self._stays)
-                if stay.replica_id == last.replica_id and stay.moved and stay.first == end
+                for j in self._others(last.replica_id, chain)
+                if self._stays[j].moved and self._stays[j].first == end
             ]
-            if not after or after[0] in chain:
+            if not after:
                 return chain
             chain.append(after[0])
 
-    def _stops_at(self, stay: Stay, t: int) -> bool:
-        """Whether the replica of a stay that ends at t does not go on then."""
-        if not self._begins(stay) or self._at(stay.first + stay.intervals) != t:
-            return False
-        return not any(
-            other.replica_id == stay.replica_id and other.moved and other.first == t
-            for other in self._stays
-        )
+    def _others(self, replica_id: str, but: list[int]) -> list[int]:
+        """Stays of a replica."""
+        return [
+            j
+            for j, stay in enumerate(self._stays)
+            if stay.replica_id == replica_id and j not in but
+        ]
+
+    def _times(self, stays: list[int]) -> set[int]:
+        """Intervals in which some stays serve."""
+        return {
+            self._at(self._stays[j].first + t)
+            for j in stays
+            for t in range(self._stays[j].intervals)
+        }
 
     def _begins(self, stay: Stay) -> bool:
         """Whether the stay has a beginning: not where it lasts all of a cyclic day."""
@@ -85,6 +106,3 @@ class _Pool:
 
     def _at(self, t: int) -> int:
         return t % self._intervals if self._cyclic else t
-
-    def _serving(self, stay: Stay) -> list[int]:
-        return [self._at(stay.first + i) for i in range(stay.intervals)]
