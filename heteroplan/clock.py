@@ -8,7 +8,7 @@ MOST_SLOWED = 8.0
 LEAST_CPU_S = 0.05
 """Below this the two clocks are too coarse to compare [s]."""
 MOST_RESERVED = 0.25
-"""Share of a time limit that is kept for one thing at most."""
+"""Share of a time limit that is kept for one thing at most, unless it must be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,6 @@ class Clock:
             return 1.0
         return min(MOST_SLOWED, max(1.0, (monotonic() - self.began) / cpu_s))
 
-    def reserve(self, cpu_s: float, slowness: float) -> float:
-        """Wall seconds to keep for work of so many CPU seconds."""
-        return min(cpu_s * slowness, MOST_RESERVED * self.seconds)
+    def reserve(self, cpu_s: float, slowness: float, most: float = MOST_RESERVED) -> float:
+        """Wall seconds to keep for work of so many CPU seconds, a share of the time at most."""
+        return min(cpu_s * slowness, most * self.seconds)

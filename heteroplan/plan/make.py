@@ -37,8 +37,11 @@ GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
 SETTLE_SHARE = 0.05
 """Of the time of a plan, kept for packing at least."""
-PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 3.2e-7
-"""CPU seconds a GPU and interval to pack a plan on nodes, and to write it down and verify it."""
+PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 1e-6, 3.2e-7
+"""CPU seconds a GPU and interval to pack a plan on nodes, to do so in the quickest way, and to
+write it down and verify it."""
+MOST_PACKING = 0.4
+"""Share of the time of a plan that is kept for the quickest packing at most."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -156,7 +159,10 @@ class _Times:
         Where packing leaves demand unserved it may take `spare_s` as well.
         """
         settled = clock.end - clock.reserve(VERIFY_CPU_S * gpu_intervals, slowness)
-        packing_s = clock.reserve(PACK_CPU_S * gpu_intervals, slowness)
+        packing_s = max(
+            clock.reserve(PACK_CPU_S * gpu_intervals, slowness),
+            clock.reserve(LEAST_PACK_CPU_S * gpu_intervals, slowness, MOST_PACKING),
+        )
         solved = settled - max(packing_s, SETTLE_SHARE * clock.seconds)
         return cls(clock.began, solved, settled + spare_s)
 
