@@ -19,6 +19,8 @@ _GLUE = "\N{NO-BREAK SPACE}"
 _UNIT_GAP = re.compile(
     r"(?<=\d) (?=%|(?:s|h|min|USD|GPU-hours|requests/s)\b|x \d)|(?<=\d x) (?=\d)"
 )
+NARROWEST = 20
+"""Columns that are taken for granted, whatever a terminal or COLUMNS says."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_LEVELS = " .:-=+*#@"
 
@@ -55,9 +57,11 @@ def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and stream.errors == "strict":
         reconfigure(errors="replace")
-    return _OneLineStrings(
+    console = _OneLineStrings(
         stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False
     )
+    console.width = max(NARROWEST, console.width)
+    return console
 
 
 def draws_blocks(console: Console) -> bool:

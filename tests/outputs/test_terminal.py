@@ -10,6 +10,7 @@ from rich.table import Table
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.outputs.tables import plain_table
 from heteroplan.outputs.terminal import (
+    NARROWEST,
     SolveProgress,
     Text,
     draws_blocks,
@@ -136,3 +137,9 @@ def test_an_error_keeps_its_own_lines_and_no_others(monkeypatch):
     problems = [InputProblem("a.csv", line, "", NASTY, "wrong") for line in (1, 2)]
     print_error(InputError(problems), make_console(stderr=True))
     assert sys.stderr.getvalue() == (f"Error: a.csv:1: {SHOWN}: wrong\na.csv:2: {SHOWN}: wrong\n")
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "-5"])
+def test_a_terminal_without_columns_has_some(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert make_console().width >= NARROWEST

@@ -79,11 +79,19 @@ class Rows:
 
     def problem(self, source: Source, row: int, column: str, remedy: str) -> InputProblem:
         """One value that is wrong."""
-        value = self.columns[column][row].as_py()
-        shown = "" if value is None else str(value)
+        shown = _text(self.columns[column][row])
         if self.counted == "line":
             return source.problem(self.lines[row], column, shown, remedy)
         return source.problem(0, f"{column} of row {self.lines[row]}", shown, remedy)
+
+
+def _text(scalar: Any) -> str:
+    """An Arrow value as it is shown; a moment that no calendar holds as its number."""
+    try:
+        value = scalar.as_py()
+    except (OverflowError, ValueError):
+        value = scalar.value
+    return "" if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)

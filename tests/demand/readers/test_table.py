@@ -113,6 +113,16 @@ def test_bad_values_in_parquet_are_named_by_row(tmp_path: Path) -> None:
     ]
 
 
+def test_a_time_that_no_calendar_holds_is_named_by_its_number(tmp_path: Path) -> None:
+    """9e18 µs are in the year 287,000."""
+    stamps = pa.array([9 * 10**18], pa.timestamp("us", tz="UTC"))
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"ts": stamps, "in": [1]}), path)
+    with pytest.raises(InputError) as raised:
+        rows_of(path, columns=BOTH)
+    assert [(p.path, p.value) for p in raised.value.problems] == [("ts of row 1", str(9 * 10**18))]
+
+
 def test_more_cached_than_there_is(tmp_path: Path) -> None:
     path = written(tmp_path, "ts,in,hit\n2026-11-23T12:00Z,10,8\n2026-11-23T12:00Z,10,11\n")
     with pytest.raises(InputError, match=":3: hit: 11: more than the input tokens"):
