@@ -189,6 +189,9 @@ def _parquet_values(source: Source, path: tuple[str, ...]) -> list[Any] | None:
     for batch in file.iter_batches(batch_size=1000, columns=[".".join(path)]):
         if not batch.num_columns:
             return None
-        values = batch.column(0).to_pylist()
+        try:
+            values = batch.column(0).to_pylist()
+        except (OverflowError, ValueError):  # moments that no calendar holds
+            values = [str(batch.column(0).type)]
         return [_inside(value, path[1:])[1] for value in values]
     return []
