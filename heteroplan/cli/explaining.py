@@ -17,7 +17,10 @@ def explain(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """What limits a plan: GPUs that run out, who goes short, and scarce hardware in use."""
+    """What limits a plan, who goes short, and what is scarce.
+
+    GPUs that run out come by how long they do, the longest first.
+    """
     from heteroplan import pipeline
     from heteroplan.outputs.explanation import explanation_json, render_explanation
 

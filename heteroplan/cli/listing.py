@@ -18,7 +18,10 @@ def profiles(
         bool, typer.Option("--json", help="Print JSON, with all figures, and nothing else.")
     ] = False,
 ) -> None:
-    """Ready profiles, which a scenario names as `profile: ready:NAME`, and their engines."""
+    """Ready profiles: engines, ranges and errors.
+
+    A scenario names one as `profile: ready:NAME`.
+    """
     from heteroplan import pipeline
     from heteroplan.outputs.ready_engines import profiles_json, render_profiles
 

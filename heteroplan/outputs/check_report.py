@@ -111,7 +111,8 @@ class CheckRow:
             count = len(self.error.splitlines())
             return f"{count} problem{'s' * (count > 1)}, see below"
         if self.covered and self.note:
-            return f"{percent(self.min_headroom)} is asked for"
+            asked = f"{percent(self.min_headroom)} is asked for"
+            return f"covered, {asked}" if self.undecided else asked
         if self.undecided and self.unserved_fraction is not None:
             return f"at most {percent(self.unserved_fraction)} short, at least 0"
         return self.note

@@ -56,7 +56,7 @@ def test_notes_of_a_table_are_short_and_headroom_is_a_lower_limit():
         "100 % short\nfrom 18:00",
         "1 problem, see below",
         "at most 1 % short",
-        "10.0 % is asked for",
+        "covered, 10.0 % is asked for",
     ]
     texts = [row.headroom_text for row in (*ROWS, CheckRow("x", "x", Coverage.COVERED))]
     assert texts == [
