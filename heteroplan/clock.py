@@ -7,6 +7,8 @@ MOST_SLOWED = 8.0
 """Wall seconds a CPU second that are believed at most: more is waiting for something else."""
 LEAST_CPU_S = 0.05
 """Below this the two clocks are too coarse to compare [s]."""
+LEAST_SHARE = 0.1
+"""Share of a time limit that is left for planning although what came before took longer."""
 MOST_RESERVED = 0.25
 """Share of a time limit that is kept for one thing at most, unless it must be done."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import Clock
+from heteroplan.clock import LEAST_SHARE, Clock
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import (
     ExitCode,
@@ -73,8 +73,6 @@ ANY_GAP = 1.0
 """Ends a solve at the first plan that covers all demand."""
 SHOW_CPU_S, WRITE_CPU_S, GPU_WRITE_CPU_S = 0.15, 0.6, 1e-6
 """CPU seconds to show a plan, to write its files, and for each GPU and interval in them."""
-LEAST_SHARE = 0.1
-"""Of the time limit, that planning has although loading took longer than it should."""
 PLAN_SHARE = 0.6
 """Of a scenario's time in `check`, that its plan may take where headroom is looked for as well."""
 HEADROOM_STEP = 0.01

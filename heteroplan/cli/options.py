@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import RequestClass, Slo, Span
 from heteroplan.errors import UsageError
 from heteroplan.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
@@ -24,8 +25,6 @@ _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 """Of the process, until its first command takes it [s]."""
 _BEGAN: ContextVar[float] = ContextVar("_BEGAN")
 """Of the command, on the clock of time.monotonic [s]."""
-LEAST_SHARE = 0.1
-"""Of a time limit, that is left although starting took longer."""
 MOST_NUMBER = 1e12
 MOST_TOKENS = 1e9
 """Of a request."""

@@ -7,6 +7,7 @@ cannot be covered.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,8 +58,7 @@ def _least_of(alone: Problem, effort: Effort, *, integer: bool) -> float:
     """Least unserved requests of a program of one interval, margin taken off; 0 if unknown."""
     model = build_model(alone, allow_short=True)
     scale = minimise_shortage(model, None)
-    limited = Effort(nodes=NODES, deadline=effort.deadline, stop=effort.stop)
-    answer = solver.run(model.lp, limited, integer=integer)
+    answer = solver.run(model.lp, replace(effort, nodes=NODES), integer=integer)
     proven = answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT)
     asked = sum(float(work.rps.sum()) for work in alone.works) * alone.hours * S_PER_HOUR
     return max(0.0, (answer.bound or 0.0) * scale - SHORT_MARGIN * asked) if proven else 0.0

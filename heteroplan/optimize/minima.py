@@ -73,8 +73,7 @@ def _unmet_in(free: Problem, t: int, effort: Effort) -> tuple[UnmetMinimum, ...]
             missing.append((w, role, least, gpus, short))
     gpu_terms = [(short, float(gpus)) for *_, gpus, short in missing]
     model.lp.setObjective(pulp.LpAffineExpression.from_list(gpu_terms))
-    limited = Effort(nodes=NODES, deadline=effort.deadline, stop=effort.stop)
-    answer = solver.run(model.lp, limited, integer=True)
+    answer = solver.run(model.lp, replace(effort, nodes=NODES), integer=True)
     if answer.verdict is not Verdict.OPTIMAL:
         return ()
     return tuple(

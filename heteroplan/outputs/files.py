@@ -15,13 +15,8 @@ if sys.platform != "win32":
     import fcntl
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) to `path`, replacing what stands there. Raises UsageError."""
-    write_all({path: text})
-
-
 def write_all(texts: Mapping[Path, str | Iterable[str]]) -> None:
-    """Write every file, or none where any cannot be written (full disk, read-only folder).
+    """Write every file (UTF-8), or none where any cannot be written (full disk, read-only folder).
 
     A text may come in pieces. Raises UsageError that names the file and the reason.
     """

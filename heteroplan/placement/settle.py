@@ -12,7 +12,7 @@ from heteroplan.errors import NoPlanError
 from heteroplan.optimize.mend import mend
 from heteroplan.optimize.mix import mixed_flow_of
 from heteroplan.optimize.primal import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.problem import Ints, Problem, Solution
+from heteroplan.optimize.problem import Ints, Problem, Solution, starts_of
 from heteroplan.optimize.solver import Stop
 from heteroplan.placement.pack import Homeless, Known, Packing, pack
 from heteroplan.placement.rehouse import rehoused
@@ -146,10 +146,8 @@ def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool
     for stay in packing.stays:
         if not stay.moved and (stay.intervals < problem.intervals or not problem.cyclic):
             begun[stay.pool, stay.first] += 1
-    before = np.roll(replicas, 1, axis=1)
-    if not problem.cyclic:
-        before[:, 0] = 0
-    return bool((begun == np.maximum(0, replicas - before)).all())
+    nothing = np.zeros(len(replicas), dtype=replicas.dtype)
+    return bool((begun == starts_of(replicas, nothing, problem.cyclic)).all())
 
 
 def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:

@@ -14,7 +14,7 @@ from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.one_mip import solve_as_one_mip
-from heteroplan.optimize.primal import incumbent
+from heteroplan.optimize.primal import Incumbent, incumbent
 from heteroplan.optimize.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import Outcome, solve
@@ -186,6 +186,7 @@ def _solved(
     """
     wanted = gap * (1 - PACKING_SHARE) if problem.large else gap
     starts: Iterable[Ints] = (greedy().replicas for _ in range(1))
+    given: list[Incumbent] = []
     proof: Outcome | None = None
     found: tuple[Outcome, Settled] | None = None
     program = problem
@@ -205,7 +206,7 @@ def _solved(
             )
             plan = incumbent(problem, outcome.solution)
             first = greedy().replicas
-            given = [incumbent(problem, Solution(first, mixed_flow(problem, first)))]
+            given = given or [incumbent(problem, Solution(first, mixed_flow(problem, first)))]
             settled = settle(
                 scenario, candidates, problem, plan, given, gap, stop, deadline=times.settled
             )

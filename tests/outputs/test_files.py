@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.files import write_all, write_atomically, written_with
+from heteroplan.outputs.files import write_all, written_with
 
 
 def test_content_replaces_what_stood_there(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text("old")
-    write_atomically(path, "zwölf\n")
+    write_all({path: "zwölf\n"})
     assert path.read_bytes() == "zwölf\n".encode()
     assert list(tmp_path.iterdir()) == [path]
 
@@ -31,10 +31,10 @@ def test_mode_is_that_of_a_new_file_or_of_the_old_one(tmp_path):
     path = tmp_path / "plan.json"
     mask = os.umask(0o022)
     try:
-        write_atomically(path, "")
+        write_all({path: ""})
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
         path.chmod(0o600)
-        write_atomically(path, "")
+        write_all({path: ""})
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     finally:
         os.umask(mask)
@@ -63,20 +63,20 @@ def test_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", fsync)
     with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "plan.json", "new")
+        write_all({tmp_path / "plan.json": "new"})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_directory_in_place_of_the_file(tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(UsageError, match="out: cannot be written: it is a directory"):
-        write_atomically(tmp_path / "out", "text")
+        write_all({tmp_path / "out": "text"})
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_missing_folder(tmp_path):
     with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
-        write_atomically(tmp_path / "gone" / "plan.json", "text")
+        write_all({tmp_path / "gone" / "plan.json": "text"})
 
 
 def test_read_only_folder(tmp_path, monkeypatch):
@@ -87,21 +87,21 @@ def test_read_only_folder(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tempfile.mkstemp", mkstemp)
     with pytest.raises(UsageError, match=r"plan\.json: cannot be written: Permission denied"):
-        write_atomically(tmp_path / "plan.json", "text")
+        write_all({tmp_path / "plan.json": "text"})
 
 
 def test_link_is_followed(tmp_path):
     (tmp_path / "real.json").write_text("old")
     (tmp_path / "plan.json").symlink_to("real.json")
-    write_atomically(tmp_path / "plan.json", "new")
+    write_all({tmp_path / "plan.json": "new"})
     assert (tmp_path / "plan.json").is_symlink()
     assert (tmp_path / "real.json").read_text() == "new"
 
 
 def test_device_is_written_to_and_stays(tmp_path):
     code = (
-        "from pathlib import Path; from heteroplan.outputs.files import write_atomically;"
-        "write_atomically(Path('/dev/stdout'), 'text')"
+        "from pathlib import Path; from heteroplan.outputs.files import write_all;"
+        "write_all({Path('/dev/stdout'): 'text'})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "text"
@@ -159,7 +159,7 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
     others = [".schedule.csv.abcd_123.tmp", ".plan.json.tmp", ".plan.json.bak.abcd_123.tmp", "x"]
     for name in (ABANDONED, *others):
         (tmp_path / name).write_text("")
-    write_atomically(tmp_path / "plan.json", "new")
+    write_all({tmp_path / "plan.json": "new"})
     assert {path.name for path in tmp_path.iterdir()} == {"plan.json", *others}
 
 
@@ -187,7 +187,7 @@ def test_temporary_files_of_runs_that_live_stay(tmp_path):
         text=True,
     ) as slow:
         assert slow.stdout.readline() == "begun\n"
-        write_atomically(path, "meanwhile")
+        write_all({path: "meanwhile"})
         assert len(list(tmp_path.iterdir())) == 2
         slow.stdin.close()
     assert path.read_text() == "half and half"
@@ -207,6 +207,6 @@ def test_a_file_removed_before_it_was_locked_is_made_again(tmp_path, monkeypatch
         return handle, name
 
     monkeypatch.setattr("tempfile.mkstemp", mkstemp)
-    write_atomically(tmp_path / "plan.json", "text")
+    write_all({tmp_path / "plan.json": "text"})
     assert len(made) == 2
     assert [path.read_text() for path in tmp_path.iterdir()] == ["text"]
