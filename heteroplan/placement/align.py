@@ -104,7 +104,7 @@ class _Futures:
         at = self.at
         held = (at.holds < t) & (at.end > t)
         stage = at.pool + len(self.day.homes) * np.maximum(0, at.first - t + 1)
-        goes_to = self._best(self._same(t, held, stage))
+        goes_to = self._best(t, held, stage)
         if (goes_to == np.arange(len(goes_to))).all():
             return
         here = np.flatnonzero(held)
@@ -116,30 +116,38 @@ class _Futures:
         self.free[t:] = self.free[t:][:, np.argsort(goes_to)]
         self.ended = self._ended()
 
-    def _same(self, t: int, held: Flags, stage: Ints) -> Ints:
-        """[n] number of the nodes that hold the same before `t` and may hold the same after."""
-        count = np.zeros((self.kinds.shape[1], int(stage.max(initial=0)) + 1), dtype=np.int64)
-        np.add.at(count, (self.at.node[held], stage[held]), 1)
-        return _numbered(np.hstack([self.kinds[t, :, None], count]))
+    def _same(self, t: int, nodes: Ints, held: Flags, stage: Ints) -> Ints:
+        """[k] number of `nodes` [k] that hold the same before `t` and may hold the same after."""
+        shape = self.kinds.shape[1], int(stage.max(initial=0)) + 1
+        count = np.bincount(self.at.node[held] * shape[1] + stage[held], minlength=shape[0] * shape[1])
+        kinds = self.kinds[t, nodes, None]
+        return _numbered(np.hstack([kinds, count.reshape(shape)[nodes]]).astype(np.int32))
 
-    def _best(self, same: Ints) -> Ints:
+    def _best(self, t: int, held: Flags, stage: Ints) -> Ints:
         """[n] the node that the future of each node goes to; its own where others are no better."""
         from scipy.optimize import linear_sum_assignment
 
-        goes_to = np.arange(len(same))
+        goes_to = np.arange(len(self.began))
         matters = np.flatnonzero(self.began.any(axis=1) | self.ended.any(axis=1))
-        for number in np.flatnonzero(np.bincount(same[matters]) > 1):
-            nodes = matters[same[matters] == number]
-            began, ended = self.began[nodes], self.ended[nodes]
-            present = np.minimum(began, ended).sum(axis=0) @ self.share
-            if present == np.minimum(began.sum(axis=0), ended.sum(axis=0)) @ self.share:
+        if self._as_alike_as_can_be(matters):
+            return goes_to
+        same = self._same(t, matters, held, stage)
+        for number in np.flatnonzero(np.bincount(same) > 1):
+            nodes = matters[same == number]
+            if self._as_alike_as_can_be(nodes):
                 continue
             alike = self._alike(nodes)
             stays = np.eye(len(nodes), dtype=np.int64)
             to, future = linear_sum_assignment(2 * alike + stays, maximize=True)
-            if alike[to, future].sum() > present:
+            if alike[to, future].sum() > np.trace(alike):
                 goes_to[nodes[future]] = nodes[to]
         return goes_to
+
+    def _as_alike_as_can_be(self, nodes: Ints) -> bool:
+        """Whether no exchange among some nodes leaves more GPUs as they began."""
+        began, ended = self.began[nodes], self.ended[nodes]
+        present = np.minimum(began, ended).sum(axis=0) @ self.share
+        return bool(present == np.minimum(began.sum(axis=0), ended.sum(axis=0)) @ self.share)
 
     def write(self) -> None:
         """Nodes and ends into the pieces."""

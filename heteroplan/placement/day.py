@@ -113,6 +113,11 @@ class State:
             late=[()] * pools,
         )
 
+    def take(self, spot: Spot, gpus: int) -> None:
+        """GPUs more on each node of a spot, or fewer."""
+        for node in spot:
+            self.used[node] += gpus
+
     def copy(self) -> "State":
         return State(
             self.serving.copy(),
@@ -151,7 +156,7 @@ class Standing:
         home = self.day.homes[pool]
         begun = Begin(pool, spot, wanted, wanted if self.t == 0 else self.t + home.lead)
         self.write(begun)
-        self.state.used[list(spot)] += home.share
+        self.state.take(spot, home.share)
         if begun.serves <= self.t:
             self._serve(begun)
         else:
@@ -161,7 +166,7 @@ class Standing:
     def end(self, pool: int, spot: Spot) -> None:
         """A replica that serves stops."""
         self.write(End(pool, spot, self.t))
-        self.state.used[list(spot)] -= self.day.homes[pool].share
+        self.state.take(spot, -self.day.homes[pool].share)
         if len(spot) == 1:
             self.state.serving[pool, spot[0]] -= 1
         else:
@@ -172,7 +177,7 @@ class Standing:
     def cancel(self, begun: Begin) -> None:
         """A late replica that has not served yet never will."""
         self.write(Cancel(begun, self.t))
-        self.state.used[list(begun.spot)] -= self.day.homes[begun.pool].share
+        self.state.take(begun.spot, -self.day.homes[begun.pool].share)
         others = list(self.state.starting[begun.serves])
         others.remove(begun)
         self.state.starting[begun.serves] = tuple(others)

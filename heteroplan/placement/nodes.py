@@ -100,11 +100,13 @@ class Nodes:
         fits = np.flatnonzero(left >= 0)
         if fits.size < count:
             return None
-        node = np.arange(len(self.names))[rows][fits]
-        tightness = left[fits].astype(np.int64) * _LARGE + free[:, fits].sum(axis=0)
+        node = np.arange(len(self.names))[rows]
         if count == 1:
-            return (int(node[(self.scarcity[node] * _LARGE**2 + tightness).argmin()]),)
-        return self.side_by_side(node, tightness, count)
+            worth = self.scarcity[node[fits]] * _LARGE + left[fits]
+            fits = fits[worth == worth.min()]
+            return (int(node[fits[free[:, fits].sum(axis=0).argmin()]]),)
+        tightness = left[fits].astype(np.int64) * _LARGE + free[:, fits].sum(axis=0)
+        return self.side_by_side(node[fits], tightness, count)
 
     def side_by_side(self, node: Ints, tightness: Ints, count: int) -> Spot | None:
         """Of these nodes `count` of one leaf: the tightest of the leaf with the fewest of them.

@@ -320,18 +320,20 @@ class Sweep:
         order = found[np.lexsort((weight, missing[found], ~whole))]
         exact = int(whole.sum())
         left, gpus, cleared = leaving.tolist(), share.tolist(), 0
+        first = _large_first(gpus, left)
         for node in order[: min(exact, BLOCKS + count)].tolist():
             most = [min(n, more) for n, more in zip(could[:, node].tolist(), left, strict=True)]
-            way, short = _stopped(most, gpus, left, int(missing[node]))
+            way, short = _stopped(most, gpus, first, int(missing[node]))
             if short == 0:
                 self._stop_on(node + rows.start, active, way)
                 left = [n - often for n, often in zip(left, way, strict=True)]
+                first = _large_first(gpus, left)
                 cleared += 1
                 if cleared == count:
                     break
         if not exact:
             ways = [
-                (*_stopped(could[:, node].tolist(), gpus, left, int(missing[node])), node)
+                (*_stopped(could[:, node].tolist(), gpus, first, int(missing[node])), node)
                 for node in order[:BLOCKS].tolist()
             ]
             way, _, node = max(ways, key=lambda each: each[1])
@@ -362,19 +364,24 @@ def _exact(could: Ints, share: Ints, leaving: Ints, missing: Ints) -> Flags:
     return np.asarray(rest == 0)
 
 
-def _stopped(
-    most: Sequence[int], gpus: Sequence[int], leaving: Sequence[int], missing: int
-) -> tuple[list[int], int]:
-    """How many of each pool stop for `missing` GPUs, at `most` so many, and what is short.
+def _large_first(gpus: Sequence[int], leaving: Sequence[int]) -> list[int]:
+    """Pools by index: large replicas first, of pools of which many leave."""
+    return sorted(range(len(gpus)), key=lambda i: (-gpus[i], -leaving[i]))
 
-    Large ones first, of pools of which many leave: as sizes divide one another, that is exact
-    where anything is. Otherwise small ones fill up, and less than nothing is short.
+
+def _stopped(
+    most: Sequence[int], gpus: Sequence[int], order: Sequence[int], missing: int
+) -> tuple[list[int], int]:
+    """How many of each pool stop for `missing` GPUs, at most `most`, and what is short.
+
+    In `order`, large replicas first: as sizes divide one another, that is exact where anything
+    is. Otherwise small ones fill up, and less than nothing is short.
     """
     way = [0] * len(most)
-    order = sorted(range(len(most)), key=lambda i: (-gpus[i], -leaving[i]))
     for i in order:
-        way[i] = min(most[i], missing // gpus[i])
-        missing -= way[i] * gpus[i]
+        if most[i] and missing:
+            way[i] = min(most[i], missing // gpus[i])
+            missing -= way[i] * gpus[i]
     for i in reversed(order):
         while missing > 0 and way[i] < most[i]:
             way[i] += 1
