@@ -119,7 +119,9 @@ class _Futures:
     def _same(self, t: int, nodes: Ints, held: Flags, stage: Ints) -> Ints:
         """[k] number of `nodes` [k] that hold the same before `t` and may hold the same after."""
         shape = self.kinds.shape[1], int(stage.max(initial=0)) + 1
-        count = np.bincount(self.at.node[held] * shape[1] + stage[held], minlength=shape[0] * shape[1])
+        count = np.bincount(
+            self.at.node[held] * shape[1] + stage[held], minlength=shape[0] * shape[1]
+        )
         kinds = self.kinds[t, nodes, None]
         return _numbered(np.hstack([kinds, count.reshape(shape)[nodes]]).astype(np.int32))
 

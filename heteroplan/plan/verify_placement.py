@@ -79,11 +79,21 @@ class _Facts:
         return t % len(self.steps)
 
     def serving(self, stay: Stay) -> list[int]:
-        return [self.at(stay.first + i) for i in range(stay.intervals)]
+        return self._times(stay.first, stay.first + stay.intervals)
 
     def holding(self, stay: Stay) -> list[int]:
         """Intervals of starting and of serving; one twice where a start overlaps itself."""
-        return [self.at(t) for t in range(stay.first - stay.lead, stay.first + stay.intervals)]
+        return self._times(stay.first - stay.lead, stay.first + stay.intervals)
+
+    def _times(self, begin: int, end: int) -> list[int]:
+        """Computed once: thousands of replicas of a large fleet serve at the same times."""
+        if (begin, end) not in self._known_times:
+            self._known_times[begin, end] = [self.at(t) for t in range(begin, end)]
+        return self._known_times[begin, end]
+
+    @cached_property
+    def _known_times(self) -> dict[tuple[int, int], list[int]]:
+        return {}
 
     def begins(self, stay: Stay) -> bool:
         """Whether the stay has a beginning: not where it lasts all of a cyclic day."""
@@ -150,17 +160,19 @@ def check_leads(facts: _Facts) -> Iterator[str]:
 
 def check_room(facts: _Facts) -> Iterator[str]:
     """GPUs of running and of starting replicas <= GPUs of each node, in each interval."""
-    held: Counter[tuple[str, int]] = Counter()
+    held: dict[str, list[int]] = defaultdict(lambda: [0] * len(facts.steps))
     size: dict[str, int] = {}
     for stay in facts.plan.stays:
         share = facts.pool(stay).gpus_per_replica // len(stay.nodes)
         for node in stay.nodes:
             size[node] = facts.node_gpus(stay)
+            gpus = held[node]
             for t in facts.holding(stay):
-                held[node, t] += share
-    for (node, t), gpus in held.items():
-        if gpus > size[node]:
-            yield f"{node}: {gpus} GPUs are held at {t}, it has {size[node]}"
+                gpus[t] += share
+    for node, by_time in held.items():
+        for t, gpus_held in enumerate(by_time):
+            if gpus_held > size[node]:
+                yield f"{node}: {gpus_held} GPUs are held at {t}, it has {size[node]}"
 
 
 def check_maintenance(facts: _Facts) -> Iterator[str]:
@@ -181,12 +193,16 @@ def check_maintenance(facts: _Facts) -> Iterator[str]:
 
 def check_sizes(facts: _Facts) -> Iterator[str]:
     """Stays of a pool that serve = its replicas, in each interval."""
-    standing = Counter((stay.pool, t) for stay in facts.plan.stays for t in facts.serving(stay))
-    for p, pool in enumerate(facts.plan.pools):
+    standing = [[0] * len(facts.steps) for _ in facts.plan.pools]
+    for stay in facts.plan.stays:
+        count = standing[stay.pool]
+        for t in facts.serving(stay):
+            count[t] += 1
+    for pool, count in zip(facts.plan.pools, standing, strict=True):
         for t in facts.steps:
-            if standing[p, t] != pool.replicas[t]:
+            if count[t] != pool.replicas[t]:
                 yield (
-                    f"{pool.engine} of {pool.group}: {standing[p, t]} replicas stand somewhere "
+                    f"{pool.engine} of {pool.group}: {count[t]} replicas stand somewhere "
                     f"at {t}, the pool has {pool.replicas[t]}"
                 )
 
@@ -214,6 +230,8 @@ def check_replica_ids(facts: _Facts) -> Iterator[str]:
         if often > 1:
             yield f"replica {replica_id} belongs to {often} pools"
     for (_, replica_id), stays in facts.replicas.items():
+        if len(stays) == 1:
+            continue
         serving = Counter(t for stay in stays for t in facts.serving(stay))
         for t, often in serving.items():
             if often > 1:
