@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 _HIDDEN = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f"
 """Control characters (C0, DEL, C1), line and paragraph separators, and what reorders text."""
@@ -35,6 +36,16 @@ def visible(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def of_words(name: str, known: Iterable[str]) -> list[str]:
+    """Those of `known` with all words of `name`: A10-24GB for a10, and not A100-SXM-80GB."""
+    words = set(_words(name))
+    return [each for each in known if words.issubset(_words(each))]
+
+
+def _words(name: str) -> list[str]:
+    return re.split(r"[^a-z0-9.]+", name.lower())
 
 
 def wrong_name(text: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.schemas.base import Name
-from heteroplan.text import NAME, number, percent, plain_share, visible, wrong_name
+from heteroplan.text import NAME, number, of_words, percent, plain_share, visible, wrong_name
 
 NASTY = st.text(
     st.sampled_from("ab: #[\n\t\r\x1b\x7f\x85\x9b\u2028\u202e\u2066\ud800=é"), max_size=12
@@ -118,3 +118,20 @@ def test_errors_are_one_line_a_problem():
     assert str(InputError([problem, problem])).splitlines() == [str(problem)]
     assert not acts(str(problem))
     assert not acts(str(UsageError(nasty)))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("a10", ["A10-24GB"]),
+        ("A100-40GB", ["A100-PCIE-40GB", "A100-SXM-40GB"]),
+        ("A100 SXM", ["A100-SXM-40GB"]),
+        ("40gb_a100", ["A100-PCIE-40GB", "A100-SXM-40GB"]),
+        ("A1", []),
+        ("A100-80GB", []),
+        ("²", []),
+        ("", []),
+    ],
+)
+def test_words_are_found_in_any_order_and_whole(name: str, found: list[str]) -> None:
+    assert of_words(name, ["A10-24GB", "A100-PCIE-40GB", "A100-SXM-40GB"]) == found

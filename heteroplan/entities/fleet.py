@@ -16,7 +16,7 @@ class GpuType:
     memory_bytes_per_s: float | None = None
     """Bandwidth of its memory [bytes/s]; None where it is not known."""
     peak_per_s: Mapping[str, float] = field(default_factory=dict, hash=False)
-    """Dense operations a second by precision, such as bf16; none of those that it lacks."""
+    """Dense operations a second by precision, such as bf16; none that it lacks or nobody states."""
 
 
 @dataclass(frozen=True, slots=True)

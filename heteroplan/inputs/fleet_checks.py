@@ -14,9 +14,12 @@ from heteroplan.inputs.local_time import localized
 from heteroplan.inputs.schemas.base import LABEL
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.yaml_source import Document, FieldPath
+from heteroplan.text import of_words
 
 _MOST_NAMES = 20
 """Known names that a message lists."""
+_MOST_NEAR = 5
+"""GPU types that a message says may be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,11 @@ def check_gpu_types_known(case: FleetCase) -> Iterator[InputProblem]:
     known = gpu_types(case.spec)
     for i, each in enumerate(case.spec.node_types):
         if each.gpu not in known:
-            near = " or ".join(close_names(each.gpu, known))
-            hint = f"did you mean {near}? Or " if near else ""
+            near = close_names(each.gpu, known)
+            shown = near[:_MOST_NEAR]
+            if len(near) > len(shown):
+                shown.append(f"one of {len(near) - len(shown)} more")
+            hint = f"did you mean {' or '.join(shown)}? Or " if near else ""
             remedy = (
                 f"unknown GPU type; {hint}describe it: gpu_types: "
                 f"[{{name: {each.gpu}, memory_gib: ...}}]"
@@ -173,10 +179,10 @@ def doubled(
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:
-    """Those of `known` that hold `name`, or else the two at most that are like it."""
+    """Those of `known` that have the words of `name`, or that hold it, or the two most like it."""
     there = list(known)
     holding = [each for each in there if name.lower() in each.lower()]
-    return holding or get_close_matches(name, there, n=2, cutoff=0.5)
+    return of_words(name, there) or holding or get_close_matches(name, there, n=2, cutoff=0.5)
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -1,8 +1,10 @@
 """GPU types that a fleet may name without describing them, and what their vendors say of them.
 
-gpu_types.csv: memory, its bandwidth, dense FLOP/s by precision (integer operations for int8) and
-power, empty where a type lacks the precision. As in aiconfigurator-core 0.12.0, systems/*.yaml
-(Apache-2.0): vendors' peaks, which no model reaches.
+gpu_types.csv: memory, its bandwidth, dense FLOP/s by precision (integer operations for int8), power
+and source. These are peaks, which no model reaches. Empty is what a type lacks, and what its vendor
+does not publish; fp16_flops is filled where a type has no bf16, as others do both at one rate.
+Vendors' GB of memory are read as GiB, and what ECC takes of GDDR6 is not taken off, except in what
+comes from aiconfigurator-core (Apache-2.0). Sparse figures are halved.
 """
 
 import csv
@@ -13,7 +15,7 @@ from heteroplan.entities.fleet import GpuType
 from heteroplan.units import BYTES_PER_GIB
 
 FACTS = Path(__file__).with_name("gpu_types.csv")
-PRECISIONS = ("bf16_flops", "fp8_flops", "fp4_flops", "int8_ops")
+PRECISIONS = ("bf16_flops", "fp16_flops", "fp8_flops", "fp4_flops", "int8_ops")
 
 
 @cache

@@ -4,12 +4,14 @@ from collections.abc import Collection
 
 from heteroplan.entities.fleet import GpuType
 from heteroplan.entities.workload import Engine
+from heteroplan.text import of_words
 from heteroplan.units import MS_PER_S
 
 
 def unknown_gpu(name: str, known: Collection[str]) -> str:
     """That a GPU type is not built in, and which one may be meant."""
-    like = [each for each in known if each.upper().startswith(name.upper())]
+    starting = [each for each in known if each.upper().startswith(name.upper())]
+    like = of_words(name, known) or starting
     meant = f"did you mean {' or '.join(sorted(like))}? " if like else ""
     return f"GPU type {name} is not built in: {meant}fleets have to describe it under gpu_types"
 

@@ -21,6 +21,33 @@ def test_an_unknown_gpu_suggests_near_ones(files: ScenarioFiles) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("A10", "A10-24GB"),
+        ("L40", "L40-48GB"),
+        ("h20", "H20-SXM-96GB"),
+        ("RTX 4090", "RTX-4090-24GB"),
+        ("Gaudi 3", "GAUDI-3-OAM-128GB"),
+        ("A100-40GB", "A100-PCIE-40GB or A100-SXM-40GB"),
+        ("MI300", "MI300X-192GB"),
+    ],
+)
+def test_an_unknown_gpu_suggests_those_of_its_words(
+    files: ScenarioFiles, written: str, meant: str
+) -> None:
+    files.fleet["node_types"][0]["gpu"] = written
+    (problem,) = files.problems()
+    assert f"unknown GPU type; did you mean {meant}? Or describe it" in problem
+
+
+def test_a_gpu_that_may_be_many_is_told_in_a_line(files: ScenarioFiles) -> None:
+    files.fleet["node_types"][0]["gpu"] = "SXM"
+    (problem,) = files.problems()
+    assert problem.count(" or ") == 5
+    assert " or one of 6 more? Or describe it" in problem
+
+
 def test_gpu_types_of_the_fleet_are_known(files: ScenarioFiles) -> None:
     files.fleet["gpu_types"] = [{"name": "GPU-0", "memory_gib": 96}]
     files.fleet["node_types"].append(node_type("other", "GPU-0"))

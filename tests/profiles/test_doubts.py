@@ -24,3 +24,10 @@ def test_an_unknown_gpu_is_told_what_may_be_meant() -> None:
     known = ["H100-SXM-80GB", "H100-PCIE-80GB", "L4-24GB"]
     assert "did you mean H100-PCIE-80GB or H100-SXM-80GB?" in unknown_gpu("h100", known)
     assert "did you mean" not in unknown_gpu("MI300X", known)
+
+
+def test_words_of_a_name_go_before_its_first_letters() -> None:
+    known = ["A10-24GB", "A100-PCIE-40GB", "A100-SXM-40GB", "A100-SXM-80GB"]
+    assert "did you mean A10-24GB?" in unknown_gpu("A10", known)
+    assert "did you mean A100-PCIE-40GB or A100-SXM-40GB?" in unknown_gpu("A100-40GB", known)
+    assert unknown_gpu("A1", known).count(" or ") == 3
