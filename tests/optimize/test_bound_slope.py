@@ -179,7 +179,7 @@ def test_nothing_grows_into_the_first_interval_of_a_day_that_ends() -> None:
 
 
 def test_growth_is_divided_by_the_room_of_pools_as_cheap() -> None:
-    """1 replica, then 4, then 1, a third of them on the first leaf: 3 stop there and at the other."""
+    """1 replica, then 4, then 1, a third of them on the first leaf: of 3 that stop a third too."""
     problem = one_engine([10.0, 40.0, 10.0], startup_s=900.0, leaves=(1, 2))
     stops = np.array([0.0, 0.0, -3.0]) * 2.0
     np.testing.assert_allclose(starting_slope(problem), [stops / 3, stops * 2 / 3], atol=1e-6)
