@@ -57,11 +57,11 @@ def most_on_a_node(made: Block, members: list[int], gpus: int, counts: Counts, t
     """Share of the demand that a node holds at most: those that serve most a GPU come first."""
     assert made.node_loss is not None
     of_replica = {e: int(made.node_loss.gpus[e]) for e in members}
-    found = 0.0
+    found, room = 0.0, float(gpus)
     for e in sorted(members, key=lambda e: -made.share[e, t] / of_replica[e]):
-        held = min(float(counts[e]), gpus / of_replica[e])
+        held = min(float(counts[e]), room / of_replica[e])
         found += held * float(made.share[e, t])
-        gpus -= held * of_replica[e]
+        room -= held * of_replica[e]
     return found
 
 
@@ -88,10 +88,10 @@ def allowed(made: Block, counts: Counts, t: int) -> bool:
 def hour_cost(made: Block, counts: Counts, t: int) -> float:
     """Of running, and of what is missing on each side."""
     engines = range(len(counts))
-    named = [list(engines)] if made.sides is None else [np.flatnonzero(s) for s in made.sides]
+    named = [[e for e in engines if side[e]] for side in made.all_sides()]
     cost = sum(float(made.price[e, t]) * counts[e] for e in engines)
     for s, side in enumerate(named):
-        left = missing(made, counts, t, [int(e) for e in side])
+        left = missing(made, counts, t, side)
         if left > 0:
             filled = 0.0
             if made.filling is not None:

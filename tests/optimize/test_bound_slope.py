@@ -37,7 +37,7 @@ def one_engine(
 
 def gpus_held(problem: Problem, found: PricedBound) -> Floats:
     """[R, T]"""
-    return found.slope.supply + np.array([row.gpus for row in problem.supplies])
+    return np.asarray(found.slope.supply + np.array([row.gpus for row in problem.supplies]))
 
 
 def plain(problem: Problem, cells: int | None = None) -> PricedBound:
@@ -80,16 +80,16 @@ def test_an_hour_without_room_still_divides_by_what_there_is_elsewhere() -> None
     assert held[-1].tolist() == [12.0, 4.0]
 
 
-def three_engines(rps: float) -> Problem:
+def three_engines(*rps: float, startup_s: float = 0.0) -> Problem:
     """5 requests/s for 8 USD, 4 for 7.50 and 3 for 6, one GPU type each."""
     usd = {"A": 8.0, "B": 7.5, "C": 6.0}
     engines = [
-        engine(name, role=Role.AGGREGATED, gpu=name, gpus=8, capacity_rps=each)
+        engine(name, role=Role.AGGREGATED, gpu=name, gpus=8, capacity_rps=each, startup_s=startup_s)
         for name, each in (("A", 5.0), ("B", 4.0), ("C", 3.0))
     ]
     types = [node_type(name, gpu=name, usd_per_gpu_hour=each / 8) for name, each in usd.items()]
     made = scenario(
-        [workload(rps=[rps, rps], engines=engines)],
+        [workload(rps=rps, engines=engines)],
         in_fleet=fleet({"l1": dict.fromkeys(usd, 4)}, node_types=types),
     )
     return problem_of(made)
@@ -98,7 +98,7 @@ def three_engines(rps: float) -> Problem:
 @pytest.mark.parametrize("cells", [1, 10**6])
 def test_fillers_hold_gpus_too(cells: int) -> None:
     """9 requests/s by one of the first, which alone may be on the grid, and one of the second."""
-    problem = three_engines(9.0)
+    problem = three_engines(9.0, 9.0)
     found = plain(problem, cells)
     assert found.value == pytest.approx(2 * 15.5, rel=1e-4)
     held = dict(
@@ -183,3 +183,49 @@ def test_growth_is_divided_by_the_room_of_pools_as_cheap() -> None:
     problem = one_engine([10.0, 40.0, 10.0], startup_s=900.0, leaves=(1, 2))
     stops = np.array([0.0, 0.0, -3.0]) * 2.0
     np.testing.assert_allclose(starting_slope(problem), [stops / 3, stops * 2 / 3], atol=1e-6)
+
+
+def test_what_flow_may_be_off_by_is_let_go_at_the_price_of_balances() -> None:
+    """Passing on costs 1,000 USD in both groups, which decode gives back: 3e-6 of each is let go.
+
+    Of what prefill is charged and decode is given, and of each of the two balances.
+    """
+    problem = pairs([20.0])
+    prices = supply_prices(problem)
+    prices.balance[:, 0] = [[1000.0], [1000.0]]
+    assert priced_bound(problem, prices).value == pytest.approx(32.0 - 0.012, abs=5e-4)
+    assert priced_bound(problem, supply_prices(problem)).value == pytest.approx(32.0, abs=5e-4)
+
+
+def test_what_each_workload_costs_at_least_adds_up_with_what_supply_is_worth() -> None:
+    """One pair for 16 USD an hour, two for 32; a GPU at 1 USD more: 8 and 16 more, less 32 for all.
+
+    A replica that ran and is drained anyway costs its drain in every plan.
+    """
+    loads = [workload("one", rps=[10.0]), workload("two", rps=[20.0])]
+    problem = problem_of(scenario(loads))
+    found = priced_bound(problem, supply_prices(problem, np.array([[1.0]])))
+    np.testing.assert_allclose(found.by_work, [24.0, 48.0], rtol=1e-5)
+    assert found.value == pytest.approx(24.0 + 48.0 - 32.0, rel=1e-5)
+    drained = priced_bound(replace(problem, fixed_cost=7.0), supply_prices(problem))
+    assert drained.value == pytest.approx(48.0 + 7.0, rel=1e-5)
+
+
+def test_nothing_is_proved_where_time_is_up_and_all_where_there_is_no_plan() -> None:
+    """The one workload is done before the stop. Eight replicas serve 80 requests/s."""
+    loads = [workload("one", rps=[10.0]), workload("two", rps=[20.0])]
+    problem = problem_of(scenario(loads))
+    asked = iter([False, True])
+    found = priced_bound(problem, supply_prices(problem), lambda: next(asked))
+    assert found.value == -np.inf
+    np.testing.assert_allclose(found.by_work, [16.0, 0.0], rtol=1e-5)
+    assert gpus_held(problem, found).tolist() == [[8.0]]
+    assert plain(one_engine([80.0])).value == pytest.approx(64.0, rel=1e-5)
+    assert plain(one_engine([90.0])).value == np.inf
+
+
+def test_grids_are_as_large_as_is_asked_for() -> None:
+    """With room for one engine the others start for free, 7.50 USD less in a round."""
+    problem = three_engines(9.0, 5.0, startup_s=3600.0)
+    values = [plain(problem, cells).value for cells in (1, 10**6, None)]
+    assert values == pytest.approx([23.5, 31.0, 31.0], rel=1e-4)
