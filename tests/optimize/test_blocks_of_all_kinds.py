@@ -232,10 +232,10 @@ def test_states_are_counted_by_hour() -> None:
 
 
 def test_what_is_filled_is_counted_in_whole_steps() -> None:
-    """On the second side, of 0.25 each; what is missing by less than a step costs nothing yet."""
+    """On the second side, of 0.25 each; what is missing by a step or less costs nothing yet."""
     cost = np.array([[[0.0] * 4] * 2, [[0.0, 1.0, 3.0, 7.0], [0.0, 2.0, 5.0, 9.0]]])
     table = Filling(cost, 0.25)
-    left = np.array([[0.0, 0.2, 0.3, 0.6], [0.0, 0.2, 0.3, 0.8]])
+    left = np.array([[0.0, 0.25, 0.5, 0.6], [0.0, 0.2, 0.3, 0.8]])
     assert table.of(1, slice(None), left).tolist() == [[0.0, 0.0, 1.0, 3.0], [0.0, 0.0, 2.0, 9.0]]
     assert table.of(0, slice(None), left).tolist() == [[0.0] * 4] * 2
     assert table.of(1, slice(1, 2), left[1:]).tolist() == [[0.0, 0.0, 2.0, 9.0]]

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
-from heteroplan.entities.workload import Engine, Part, Role
+from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
 from heteroplan.optimize.bound import priced_bound
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Problem
@@ -415,3 +416,56 @@ def test_a_due_start_of_what_ran_is_given_back_once() -> None:
         found = list(role_blocks(at, 0, cells))
         assert len(found) == blocks
         assert sum(each.constant for each in found) == pytest.approx(-8.0)
+
+
+def test_drains_of_what_ran_are_given_back_where_blocks_leave_them_out() -> None:
+    """Two of an engine of both stages ran, a drain costs 16: the fixed cost has 32 of it."""
+    both = engine("both", role=Role.AGGREGATED, gpu="both", gpus=8, drain_s=7200.0)
+    problem = made_of([20.0], *((each, 16.0) for each in PAIR), (both, 8.0), running={"both": 2})
+    assert problem.fixed_cost == 32.0
+    at = priced(problem, supply_prices(problem))
+    assert at.drained.tolist() == [True]
+    for cells in (ALL_ENGINES, 1):
+        assert sum(each.constant for each in role_blocks(at, 0, cells)) == pytest.approx(-32.0)
+
+
+def test_counts_of_fillers_at_whole_steps_cost_what_the_table_says() -> None:
+    problem = made_of(
+        [10.0, 10.0], (alone("A", 5.0), 8.0), (alone("B", 4.0), 7.5), (alone("C", 3.0), 6.0)
+    )
+    (found,) = blocks_of(problem, cells=1)
+    fillers, table = filling(found), found.block.filling
+    assert table is not None
+    for steps in range(107):
+        missing = np.array([steps, max(0, 50 - steps)]) * fillers.step
+        counts = fillers.counts(missing)
+        stated = table.of(0, slice(None), missing)
+        np.testing.assert_allclose(stated, np.array([7.5, 6.0]) @ counts, rtol=1e-12)
+
+
+def test_fillers_do_without_an_hour_that_asks_for_nothing() -> None:
+    """9 requests/s by one of the first for 8 USD and one of the second for 7.50."""
+    engines = ((alone("A", 5.0), 8.0), (alone("B", 4.0), 7.5), (alone("C", 3.0), 6.0))
+    problem = made_of([9.0, 0.0], *engines)
+    for cells in (1, ALL_ENGINES):
+        value = priced_bound(problem, supply_prices(problem), cells=cells).value
+        assert value == pytest.approx(15.5, rel=1e-4)
+
+
+@pytest.mark.parametrize(("beyond", "replicas"), [(0.0, 2), (2.5e-6, 2), (4e-6, 3)])
+def test_no_more_demand_is_let_go_than_a_plan_may_lack(beyond: float, replicas: int) -> None:
+    """Two replicas for 8 USD serve 20 requests/s; a part of 2.5 millionths more may be lacking."""
+    problem = made_of([20.0 * (1 + beyond)], (alone("A", 10.0), 8.0))
+    value = priced_bound(problem, supply_prices(problem)).value
+    assert value == pytest.approx(8.0 * replicas, rel=1e-6)
+
+
+def test_a_promise_is_covered_by_all_that_it_needs() -> None:
+    """All of 20 requests/s with either of two spines lost: 4 replicas of each role, 64 USD."""
+    load = workload(rps=[20.0], affinity=Affinity.CLUSTER, resilience=Resilience(Loss.SPINE, 1.0))
+    on = fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")})
+    problem = problem_of(scenario([load], in_fleet=on))
+    for found in blocks_of(problem):
+        np.testing.assert_allclose(found.block.need, [2.0 * (1 - SLACK)], rtol=1e-12)
+    value = priced_bound(problem, supply_prices(problem)).value
+    assert value == pytest.approx(64.0, rel=1e-6)

@@ -193,6 +193,7 @@ def test_a_start_that_is_due_all_day_costs_a_round_nothing() -> None:
     at = starting([1.0, 1.0, 1.0], 3.0)
     assert at.running.tolist() == [[8.0, 8.0, 8.0]]
     assert at.starting.tolist() == [[0.0, 0.0, 0.0]]
+    assert at.due_before.tolist() == [0.0]
 
 
 def test_no_more_of_a_start_is_due_than_running_costs() -> None:
