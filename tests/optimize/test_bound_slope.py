@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.scenario import Running
-from heteroplan.entities.workload import Engine, Role
+from heteroplan.entities.workload import Engine, Part, Role
 from heteroplan.optimize.bound import PricedBound, priced_bound
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Floats, Problem
@@ -178,9 +178,10 @@ def test_nothing_grows_into_the_first_interval_of_a_day_that_ends() -> None:
     assert starting_slope(problem) == [[0.0, 0.0, -2.0]]
 
 
-def test_growth_is_divided_by_the_room_of_pools_as_cheap() -> None:
+@pytest.mark.parametrize("cyclic", [True, False])
+def test_growth_is_divided_by_the_room_of_pools_as_cheap(cyclic: bool) -> None:
     """1 replica, then 4, then 1, a third of them on the first leaf: of 3 that stop a third too."""
-    problem = one_engine([10.0, 40.0, 10.0], startup_s=900.0, leaves=(1, 2))
+    problem = one_engine([10.0, 40.0, 10.0], startup_s=900.0, leaves=(1, 2), cyclic=cyclic)
     stops = np.array([0.0, 0.0, -3.0]) * 2.0
     np.testing.assert_allclose(starting_slope(problem), [stops / 3, stops * 2 / 3], atol=1e-6)
 
@@ -229,3 +230,41 @@ def test_grids_are_as_large_as_is_asked_for() -> None:
     problem = three_engines(9.0, 5.0, startup_s=3600.0)
     values = [plain(problem, cells).value for cells in (1, 10**6, None)]
     assert values == pytest.approx([23.5, 31.0, 31.0], rel=1e-4)
+
+
+@pytest.mark.parametrize("cells", [1, 10**6])
+def test_a_replica_of_both_stages_holds_its_gpus_once(cells: int) -> None:
+    """A pair of 8 GPUs and 2 of an engine of both, that engine alone, the pair alone."""
+    both = engine("both", role=Role.AGGREGATED, gpus=2, capacity_rps=2.0)
+    problem = pairs([12.0, 2.0, 10.0], [both], leaves=["l1"])
+    np.testing.assert_allclose(gpus_held(problem, plain(problem, cells)), [[10.0, 2.0, 8.0]])
+
+
+@pytest.mark.parametrize("cells", [1, 10**6])
+def test_a_replica_of_both_stages_starts_once(cells: int) -> None:
+    """1, 3, 2 replicas in a round that cost half of a pair, a start at 2 USD."""
+    both = engine("both", role=Role.AGGREGATED, startup_s=900.0)
+    problem = pairs([10.0, 30.0, 20.0], [both], leaves=["l1"])
+    assert [pool.engine for pool in problem.pools].index("both") == 2
+    slope = priced_bound(problem, supply_prices(problem), cells=cells).slope.starting
+    np.testing.assert_allclose(slope, [[0.0] * 3, [0.0] * 3, [-2.0, 0.0, -2.0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("cells", [1, 10**6])
+def test_a_whole_engine_beside_a_divided_one_passes_all_on_once(cells: int) -> None:
+    """It prefills for less than its halves, also where each half has a block of its own."""
+    halves = [
+        engine(f"half-{i}", role=Role.PREFILL, gpus=8, part=Part("moe", f"half-{i}", i, None))
+        for i in (0, 1)
+    ]
+    problem = pairs([20.0, 10.0], halves, leaves=["l1"])
+    assert len(problem.balances) == 2
+    slope = priced_bound(problem, supply_prices(problem), cells=cells).slope.balance
+    np.testing.assert_allclose(slope, np.zeros((2, 1, 2)), atol=1e-12)
+
+
+def test_fillers_pay_for_no_start_so_that_growth_counts_in_full() -> None:
+    """One of the second runs in the first hour alone, beside one of the first that stays."""
+    problem = three_engines(9.0, 5.0, startup_s=3600.0)
+    slope = priced_bound(problem, supply_prices(problem), cells=1).slope.starting
+    np.testing.assert_allclose(slope, [[0.0, 0.0], [7.5, -7.5], [0.0, 0.0]], atol=1e-9)

@@ -283,6 +283,8 @@ def test_limits_of_a_role_bind_its_own_block() -> None:
     assert decode.block.most is not None
     assert (prefill.block.fewest.tolist(), prefill.block.most.tolist()) == ([2, 2], [5, 5])
     assert (decode.block.fewest.tolist(), decode.block.most.tolist()) == ([3, 3], [7, 7])
+    assert prefill.block.high.tolist() == [[2, 2]]
+    assert decode.block.high.tolist() == [[3, 3]]
 
 
 def test_limits_of_a_divided_role_count_first_halves() -> None:
@@ -469,3 +471,25 @@ def test_a_promise_is_covered_by_all_that_it_needs() -> None:
         np.testing.assert_allclose(found.block.need, [2.0 * (1 - SLACK)], rtol=1e-12)
     value = priced_bound(problem, supply_prices(problem)).value
     assert value == pytest.approx(64.0, rel=1e-6)
+
+
+def test_a_start_of_an_engine_of_both_is_paid_in_parts() -> None:
+    """4 USD, whole where the stages share a block, half in each where they do not."""
+    both = (alone("both", 10.0, startup_s=1800.0), 8.0)
+    problem = made_of([20.0, 20.0], *((each, 16.0) for each in PAIR), both)
+    (joint,) = blocks_of(problem)
+    apart = blocks_of(problem, cells=1)
+    assert [block.engines[-1].starting.tolist() for block in (joint, *apart)] == [
+        [[4.0, 4.0]],
+        [[2.0, 2.0]],
+        [[2.0, 2.0]],
+    ]
+
+
+def test_requests_are_left_unserved_where_fillers_cost_more() -> None:
+    """10 and 5 requests/s at 0.0001 USD: 3.60 and 1.80 USD, whatever there is to fill with."""
+    engines = ((alone("A", 5.0), 8.0), (alone("B", 4.0), 7.5), (alone("C", 3.0), 6.0))
+    problem = made_of([10.0, 5.0], *engines)
+    for cells in (1, ALL_ENGINES):
+        found = priced_bound(problem, supply_prices(problem), cells=cells, request_price=1e-4)
+        assert found.value == pytest.approx(5.4, rel=1e-4)
