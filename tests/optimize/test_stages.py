@@ -389,3 +389,24 @@ def test_a_class_is_charged_what_it_costs_where_it_can_be_served() -> None:
         _, decode = two_classes(unable)
         assert rebates(decode) == pytest.approx([saved, 0.0])
         assert decode.constant == pytest.approx(charged * (1 + SLACK), abs=1e-12)
+
+
+def test_what_passing_costs_is_shared_by_the_stages_that_an_engine_serves() -> None:
+    """Prefill that passes on costs 3: half of that in each stage of a whole engine.
+
+    So in the stage of the first half, which pays 3, a whole replica saves 1.50 of all demand that
+    keeps 2 of it busy; in the other the second half does, as it passes nothing on to decode.
+    """
+    halves = [
+        engine(f"half-{i}", role=Role.PREFILL, part=Part("moe", f"half-{i}", i, None))
+        for i in (0, 1)
+    ]
+    whole = engine("prefill", role=Role.PREFILL)
+    problem = problem_of(scenario([workload(rps=[20.0], engines=[*halves, whole, engine()])]))
+    (b,) = (i for i, each in enumerate(problem.balances) if not each.engine)
+    prices = supply_prices(problem)
+    prices.balance[b] = 3.0
+    stages = stages_of(priced(problem, prices), 0)
+    assert [each.constant for each in stages] == pytest.approx([3.0, 1.5, -3.0], rel=1e-5)
+    saved = [{problem.pools[p].engine: float(r[0]) for p, r in s.rebate.items()} for s in stages]
+    assert saved == [{"moe": 0.0, "prefill": 0.75}, {"moe": 0.75, "prefill": 0.0}, {"decode": 0.0}]
