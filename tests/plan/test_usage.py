@@ -167,7 +167,8 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
     """Of `big` 3 ran on l1 and 1 stays all day, none on l2 and 2 do; 1 of `small` ran on each.
 
     l1: 4 x 2 hours and 2 drains of a quarter, 4 x 2.5. l2: 4 x 2 x 2 hours and 2 starts of half an
-    hour, 4 x 5. The `small` on l2 drains for an hour, as does that on l3, where none may be: 2 each.
+    hour, 4 x 5. The `small` on l2 drains for an hour, as does that on l3, where none may be: 2
+    each.
     """
     of = half_hours(cyclic=False)
     ran = [("big", "l1")] * 3 + [("small", "l2"), ("small", "l3")]
