@@ -366,6 +366,7 @@ def test_balance_is_exact_but_for_rounding(good: Plan, prefill: float, faults: b
     ("low", "high", "faults"),
     [
         (1.0, 1.5, []),
+        (1.0 + 1e-6, 1.5 - 1e-6, []),
         (1.001, 1.5, [0, 2]),
         (1.0, 1.499, [1]),
         (0.6, 0.7, [0, 1, 2]),
@@ -479,6 +480,29 @@ def test_two_shortages_of_one_workload_and_interval_count_together(lacking: Plan
     (shortage,) = lacking.shortages
     parts = [replace(shortage, unserved_rps=rps) for rps in (4.0, 6.0)]
     verify(replace(lacking, shortages=tuple(parts)))
+
+
+@pytest.mark.parametrize(
+    ("limits", "faults"),
+    [
+        ([("a", "min_replicas", 3)], ["a has 1 of aggregated at 0"]),
+        ([("a", "max_replicas", 3), ("b", "max_replicas", 1)], []),
+        ([("b", "min_replicas", 1)], ["b has 0 of aggregated at 1"]),
+    ],
+)
+def test_replicas_are_counted_by_workload(
+    lacking: Plan, limits: list[tuple[str, str, int]], faults: list[str]
+) -> None:
+    """1 and 3 of a, 1 and 0 of b."""
+    of = lacking.scenario
+    for name, limit, replicas in limits:
+        loads = [
+            replace(each, **{limit: {Role.AGGREGATED: replicas}}) if each.name == name else each
+            for each in of.workloads
+        ]
+        of = replace(of, workloads=tuple(loads))
+    found = list(check_replica_limits(Facts(replace(lacking, scenario=of), gap=1.0)))
+    assert found == [f"replicas: {fault}" for fault in faults]
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,7 @@ def test_ratio_of_halves_is_kept_at_each_time() -> None:
     plan = make_plan(of, candidates(of), compare=False)
     for low, high, faults in (
         (1.0, 2.0, []),
+        (1.0 + 1e-6, 2.0 - 1e-6, []),
         (1.001, 2.0, ["1 to 1 at 1"]),
         (1.0, 1.999, ["2 to 1 at 0"]),
         (0.2, 0.5, ["2 to 1 at 0", "1 to 1 at 1"]),
