@@ -94,6 +94,11 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
     assert gain.saved_cost_usd == pytest.approx(separate.totals.cost_usd - shared.totals.cost_usd)
     assert gain.saved_fraction is not None
     assert gain.saved_fraction > 0.2
+    notes = {each.name: each.note for each in shared.savings}
+    assert notes["static_peak"] == "as if pools were endless"
+    assert notes["static_peak_one_gpu_type"] == "H100; as if pools were endless"
+    assert notes["separate_queues"] == ""
+    assert "endless" not in "".join(each.note for each in separate.savings)
     assert "separate_queues" not in {each.name for each in separate.savings}
 
 
@@ -301,6 +306,14 @@ def test_sizes_assumed_are_what_endless_pools_need_and_fall_to_what_comes_out() 
         assert [each for each in given if each.engine.role is Role.DECODE] == [
             each for each in candidates_of(TWO_SPINES) if each.engine.role is Role.DECODE
         ]
+
+
+@pytest.mark.parametrize("rate", [2.0, 12.0, 20.0, 33.0, 47.0, 60.0, 85.0])
+def test_the_least_pool_that_serves_a_flow_is_found_whatever_its_size(rate: float) -> None:
+    late = by_hand(((1, 1), (rate, 200.0)), usd=60.0)
+    _, script = run(by_hand(usd=90.0), late, by_hand(usd=80.0))
+    size = least_for(rate)
+    assert script.prefill_rps(2)[0] == pytest.approx(granted(size) / size)
 
 
 def test_endless_pools_that_serve_their_flow_are_the_plan() -> None:
