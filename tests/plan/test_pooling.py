@@ -181,6 +181,14 @@ def test_of_two_plans_the_one_counts_that_serves_more_of_the_urgent() -> None:
     assert kept.report.bound == 0.0
 
 
+def test_hundreds_of_requests_more_outweigh_the_cost() -> None:
+    """3/10 of a request/s are unserved for 10 USD, or a tenth for 12: for an hour, 720 fewer."""
+    cheap, dear = short("a", 0.3), short("a", 0.1)
+    dear = replace(dear, report=replace(dear.report, objective=12.0))
+    assert of_stubs(cheap, dear).shortages == dear.shortages
+    assert of_stubs(dear, cheap).shortages == dear.shortages
+
+
 def test_a_shortage_that_nothing_proves_is_within_no_gap() -> None:
     """The cost of both is 10 USD, but more might be served."""
     found = of_stubs(short("a", 5.0), short("a", 5.0))
