@@ -7,6 +7,7 @@ from time import monotonic
 import pytest
 
 from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Baseline, Plan, Pool, Shortage, SolveReport, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import (
@@ -179,6 +180,12 @@ def test_of_two_plans_the_one_counts_that_serves_more_of_the_urgent() -> None:
     kept = of_stubs(later, urgent)
     assert kept.shortages == later.shortages
     assert kept.report.bound == 0.0
+
+
+def test_a_shortage_that_only_rounding_makes_greater_is_proved_all_the_same() -> None:
+    rounded = short("a", 5.0 + 1e-10, proven=5.0)
+    report = of_stubs(rounded, short("a", 5.0, proven=5.0)).report
+    assert (report.bound, report.termination) == (10.0, Termination.OPTIMAL)
 
 
 def test_hundreds_of_requests_more_outweigh_the_cost() -> None:
@@ -515,3 +522,33 @@ def test_figures_of_endless_pools_say_so(
 ) -> None:
     made = Baseline("static_peak", gpu_hours, cost_usd, None, None, None, None, note)
     assert favoured(made) == replace(made, note=told)
+
+
+def test_pools_without_an_end_serve_each_interval_in_its_own_mix() -> None:
+    """95 % of 10 prompts/s of 1,000 tokens, then of 1,500 tokens two thirds as many."""
+    (asked,) = TWO_SPINES.workloads
+    first, second = asked.demand
+    longer = replace(second, classes=tuple(replace(k, isl=1500.0) for k in second.classes))
+    of = replace(TWO_SPINES, workloads=(replace(asked, demand=(first, longer)),))
+    script = Scripted([by_hand(usd=90.0), by_hand(usd=80.0)])
+    plan_with_pools(of, candidates_of(of), script, gap=0.01, time_limit_s=50.0, stop=never)
+    assert script.prefill_rps(1) == pytest.approx([9.5, 9.5 * 2 / 3])
+
+
+def test_pools_without_an_end_serve_groups_of_each_span_as_their_network_allows() -> None:
+    """A KV cache of 8 GB a prompt: a NIC of 50 GB/s moves 6.25/s in one leaf, 4/5 across two."""
+    asked = load([10.0], PrefillQueue.SHARED)
+    asked = replace(
+        asked,
+        profile=replace(asked.profile, kv_bytes_per_token=8e6),
+        slo=replace(SLO, ttft_ms=5000.0),
+    )
+    leaves = {"l1": "s1", "l2": "s2", "l3": "s2"}
+    of = scenario([asked], in_fleet=fleet({leaf: {"h100x8": 2} for leaf in leaves}, spines=leaves))
+    script = Scripted([by_hand(usd=90.0), by_hand(usd=80.0)])
+    plan_with_pools(of, candidates_of(of), script, gap=0.01, time_limit_s=50.0, stop=never)
+    found = [each for each in script.asked[1][0] if each.engine.role is Role.PREFILL]
+    assert {each.span: each.points[0][0].capacity_rps for each in found} == {
+        Affinity.LEAF: pytest.approx(6.25),
+        Affinity.SPINE: pytest.approx(5.0),
+    }

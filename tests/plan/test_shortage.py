@@ -9,7 +9,7 @@ import pytest
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Loss, RatioBand, RequestClass, Resilience, Role
+from heteroplan.entities.workload import Loss, Part, RatioBand, RequestClass, Resilience, Role
 from heteroplan.optimize.build import build_problem
 from heteroplan.plan import make_plan
 from heteroplan.plan.shortage import limits, merged
@@ -373,6 +373,16 @@ def test_where_nothing_is_full_a_rule_of_the_workloads_own_is_the_reason(
         in_fleet=fleet({"l1": {"h100x8": 4}, "l2": {"h100x8": 4}}),
     )
     assert told(of, {}, 0) == reason
+
+
+def test_a_band_is_a_reason_although_the_halves_of_an_engine_have_none() -> None:
+    engines = [
+        engine("p", role=Role.PREFILL),
+        engine("moe/a", part=Part("moe", "a", 0, None)),
+        engine("moe/f", part=Part("moe", "f", 1, None)),
+    ]
+    for band, reason in ((RatioBand(1.0, 2.0), "pd_ratio or part_ratio"), (None, UNKNOWN)):
+        assert told(scenario([workload(engines=engines, pd_ratio=band)]), {}, 0) == reason
 
 
 def test_a_promise_is_told_when_it_keeps_capacity_back() -> None:
