@@ -331,6 +331,24 @@ def test_the_least_pool_that_serves_a_flow_is_found_whatever_its_size(rate: floa
     assert script.prefill_rps(2)[0] == pytest.approx(granted(size) / size)
 
 
+def test_the_least_pool_of_an_engine_is_found_that_serves_less_than_a_prompt_a_second() -> None:
+    """Twenty times slower than the others, for a twentieth of 12 prompts/s."""
+    (asked,) = TWO_SPINES.workloads
+    prefill, decode = measured()
+    slow = replace(prefill, prefill=PrefillCoefficients(0.0, 2.0, 0.0))
+    asked = replace(
+        asked,
+        profile=replace(asked.profile, engines=(slow, decode)),
+        slo=replace(SLO, ttft_ms=20 * 300.0 + 60.0),
+    )
+    of = replace(TWO_SPINES, workloads=(asked,))
+    late = by_hand(((1, 1), (12.0 / 20, 200.0 / 20)), usd=60.0)
+    script = Scripted([by_hand(usd=90.0), late, by_hand(usd=80.0)])
+    plan_with_pools(of, candidates_of(of), script, gap=0.01, time_limit_s=50.0, stop=never)
+    size = least_for(12.0)
+    assert script.prefill_rps(2)[0] == pytest.approx(granted(size) / size / 20)
+
+
 def test_endless_pools_that_serve_their_flow_are_the_plan() -> None:
     large = by_hand(((least_for(20.0), least_for(60.0)), (20.0, 60.0)), usd=60.0)
     found, script = run(by_hand(usd=90.0), large)

@@ -349,6 +349,16 @@ def test_a_pair_that_finds_room_somewhere_is_not_cramped() -> None:
     )
 
 
+def test_room_for_two_of_one_half_is_none_for_a_pair() -> None:
+    """8 of 12 GPUs are left: two decode replicas of 4 or a prefill one of 8 would fit, not both."""
+    of = scenario(
+        [workload(rps=[90.0], engines=[engine("p", role=Role.PREFILL, gpus=8), engine("d")])],
+        in_fleet=fleet({"l1": {"h100x12": 1}}, node_types=(node_type("h100x12", gpus=12),)),
+    )
+    cramped = "no room for prefill and decode together in l1-spine"
+    assert told(of, {("d", "l1-spine"): [1]}, 0) == cramped
+
+
 @pytest.mark.parametrize(
     ("banded", "promise", "reason"),
     [

@@ -168,10 +168,10 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
 
     l1: 4 x 2 hours and 2 drains of a quarter, 4 x 2.5. l2: 4 x 2 x 2 hours and 2 starts of half an
     hour, 4 x 5. The `small` on l2 drains for an hour, as does that on l3, where none may be: 2
-    each.
+    each. There a `big` drains for a quarter, 4 x 0.25.
     """
     of = half_hours(cyclic=False)
-    ran = [("big", "l1")] * 3 + [("small", "l2"), ("small", "l3")]
+    ran = [("big", "l1")] * 3 + [("small", "l2"), ("small", "l3"), ("big", "l3")]
     shapes = {"big": "h100x8", "small": "l40sx8"}
     of = replace(
         of, current=tuple(Running("w", name, shapes[name], leaf, ()) for name, leaf in ran)
@@ -185,13 +185,13 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
     stays = [stay(pool=near, leaf="l1", intervals=4)]
     stays += [stay(pool=far, leaf="l2", intervals=4)] * 2
     assert spent(of, candidates(of), problem, replicas, stays) == {
-        "gpu_hours": 10.0 + 20.0 + 4.0,
-        "cost_usd": 20.0 + 40.0 + 4.0,
+        "gpu_hours": 10.0 + 20.0 + 4.0 + 1.0,
+        "cost_usd": 20.0 + 40.0 + 4.0 + 2.0,
         "starts": 2,
         "moves": 0,
     }
     hours = hours_by_priority(of, candidates(of), problem, stays)
-    assert hours == {LOW: 10.0, MEDIUM: 0.0, HIGH: 20.0 + 4.0}
+    assert hours == {LOW: 10.0, MEDIUM: 0.0, HIGH: 20.0 + 4.0 + 1.0}
 
 
 @pytest.mark.parametrize(
