@@ -91,13 +91,56 @@ def test_idle_hours_of_busy_days_are_planned_at_a_twentieth_of_the_mean() -> Non
     assert plan([[0, 20, 0, 20]] * 2, 0.95).planned == pytest.approx([0.5, 20, 0.5, 20])
 
 
-def test_fourteen_days_look_four_hours_either_way() -> None:
-    """12 hours * (7 / 14)^1.5 are 4.2: what one day had at noon is planned for from 8 to 16."""
-    days = [[8.0] * 24 for _ in range(14)]
-    days[3][12] = 40.0
-    planned = plan(days, 1.0).planned
-    near = [hour for hour in range(24) if planned[hour] > 1.5 * planned[0]]
-    assert near == list(range(8, 17))
+@pytest.mark.parametrize(("days", "hours"), [(8, 10), (14, 4), (20, 2), (60, 0)])
+def test_the_more_days_the_less_far_they_look_around(days: int, hours: int) -> None:
+    """12 hours * (7 / days)^1.5, to the next hour: 9.8, 4.2, 2.5 (less than half an hour is none)
+    and 0.5. What one day had at noon is planned for that far around it.
+    """
+    values = [[8.0] * 24 for _ in range(days)]
+    values[3][12] = 40.0
+    planned = plan(values, 1.0).planned
+    near = [hour for hour in range(24) if planned[hour] > 1.05 * planned[0]]
+    assert near == list(range(12 - hours, 13 + hours))
+
+
+def test_they_look_round_midnight() -> None:
+    """What one of fourteen days had at 23:00 is planned for from 19:00 to 03:00."""
+    values = [[8.0] * 24 for _ in range(14)]
+    values[3][23] = 40.0
+    planned = plan(values, 1.0).planned
+    assert [hour for hour in range(24) if planned[hour] > 1.05 * planned[12]] == [
+        0, 1, 2, 3, 19, 20, 21, 22, 23
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("intervals", [4, 5])
+@pytest.mark.parametrize("quantile", [0.6, 0.7, 0.8, 0.9])
+def test_the_pool_of_few_days_is_of_all_the_day(intervals: int, quantile: float) -> None:
+    """So what is planned over the median is the same at all times."""
+    days = np.array([[5, 9, 30, 2, 7], [6, 3, 20, 9, 8], [4, 8, 9, 20, 30]])
+    found = plan(days[:, :intervals], quantile)
+    over = found.planned / found.median
+    assert over == pytest.approx([over[0]] * intervals)
+
+
+@pytest.mark.parametrize(
+    ("classes", "planned"),
+    [([0, 0, 0], 20 * (1 + 0.5 * sqrt(2))), ([0, 1, 2], 10 * (1 + 0.5 * sqrt(3)))],
+)
+def test_days_that_are_known_in_part_are_in_the_pool(classes: list[int], planned: float) -> None:
+    """10, 20 and 30, each unknown for an hour, so that the mean of all known ones is 20: ratios are
+    1/2, 1 and 3/2, stretched by sqrt(3 / 2), and by sqrt((n + 1) / n) for the days of the class."""
+    days = [[10.0] * 24, [20.0] * 24, [30.0] * 24]
+    days[1][3] = days[0][7] = days[2][7] = NAN
+    assert plan(days, 1.0, classes).planned == pytest.approx([planned] * 24)
+
+
+def test_an_hour_that_one_of_many_days_tells_is_planned_as_it_was() -> None:
+    """60 days look at the hour itself, of which one ratio is known."""
+    days = [[8.0] * 24 for _ in range(60)]
+    for day in days[1:]:
+        day[5] = NAN
+    assert plan(days, 0.95).planned == pytest.approx([8] * 24)
 
 
 def test_the_only_day_of_its_class_takes_the_ratios_of_the_others() -> None:
@@ -147,7 +190,7 @@ def test_hours_that_none_of_many_days_tells_are_planned_as_the_day() -> None:
     ("days", "quantile", "planned"),
     [
         ([[10] * 24, [20] * 24, [30] * 24], 0.65, 20 * (1 + 0.5 * sqrt(2))),
-        ([[10] * 24, [20] * 24, [30] * 24], 0.55, 20),
+        ([[10] * 24, [20] * 24, [30] * 24], 0.57, 20),
         ([[10, 20, 30] * 8, [20, 30, 10] * 8, [30, 10, 20] * 8], 0.65, 20),
     ],
 )
@@ -156,12 +199,26 @@ def test_the_level_is_raised_where_days_differ_as_wholes(
 ) -> None:
     """A pool of 24 intervals each at ratios 1/2, 1 and 3/2, stretched by sqrt(3 / 2 * 4 / 3) from
     1: below 46/71 it is the middle one, from 48/71 on the greatest. Three constant days raise P65
-    to 1 - 0.35 * 3 / (3 + 1.2) = 0.75, and P55 to 1 - 0.45 * 3 / (3 + 0.4) = 0.60. Three days that
+    to 1 - 0.35 * 3 / (3 + 1.2) = 0.75, and P57 to 1 - 0.43 * 3 / (3 + 0.56) = 0.64. Three days that
     are alike as wholes raise nothing.
     """
     found = plan(days, quantile)
     assert found.planned == pytest.approx([planned] * 24)
     assert found.median == pytest.approx([20] * 24)
+
+
+@pytest.mark.parametrize(("quantile", "planned"), [(0.6, 20), (0.8, 20 * (1 + 0.5 * sqrt(2)))])
+def test_the_level_is_raised_by_the_share_that_whole_days_have(
+    quantile: float, planned: float
+) -> None:
+    """Ratios of 1/2 and 1, 1 and 5/4, 3/2 and 3/4, stretched by sqrt(2): 0.29, 0.65, 1 twice, 1.35
+    and 1.71, a sixth of the pool each. Their logs have a variance of 0.327; those of the days have
+    means of -0.61, 0.15 and 0.05, a variance of 0.173, so that days tell 0.53 of it. P60 becomes
+    1 - 0.4 * 3 / (3 + 0.42) = 0.65, of which 1 is the quantile (to 47/71), and P80 becomes
+    1 - 0.2 * 3 / (3 + 1.27) = 0.86, of which 1.71 is (from 60/71 on).
+    """
+    found = plan([[10, 20] * 12, [20, 25] * 12, [30, 15] * 12], quantile)
+    assert found.planned == pytest.approx([planned] * 24)
 
 
 def test_the_level_is_raised_for_the_days_that_the_quantile_is_of() -> None:
