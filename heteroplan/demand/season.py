@@ -116,7 +116,7 @@ def _profiles_and_ratios(
         if days > 1:
             with np.errstate(invalid="ignore", divide="ignore"):
                 stretched = 1.0 + (amounts / profile - 1.0) * np.sqrt(days / (days - 1))
-            ratios[rows] = np.where((counts > 0) & (profile > 0), stretched, np.nan)
+            ratios[rows] = np.where(counts > 0, stretched, np.nan)
     return profiles, ratios
 
 

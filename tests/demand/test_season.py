@@ -152,6 +152,33 @@ def test_the_only_day_of_its_class_takes_the_ratios_of_the_others() -> None:
     assert (found.median, found.days) == (pytest.approx([5] * 24), 1)
 
 
+def test_the_only_day_of_its_class_keeps_its_shape() -> None:
+    """Four intervals; the ratios are those of constant days at 10 and 20, of which 1 + 2/3."""
+    days = [[10] * 4, [20] * 4, [2, 14, 4, 12]]
+    planned = plan(days, 1.0, [0, 0, 1], wanted=1).planned
+    assert planned == pytest.approx([each * 5 / 3 for each in days[2]])
+
+
+def test_days_of_one_shape_agree_about_it_at_whatever_level() -> None:
+    """The one is twice the other: their mean is as it was, and halves of the pool lie as far below
+    it as above."""
+    found = plan([[10, 30, 20, 60], [20, 60, 40, 120]], 0.5)
+    assert found.median == pytest.approx([15, 45, 30, 90])
+
+
+def test_many_intervals_are_planned_between_those_that_are_looked_at() -> None:
+    """Of 576 intervals every other one is, of 14 days: 4.24 hours around it, which are 102. At the
+    102nd one day had half more and another half less, so that the mean is 8 everywhere; that is
+    in the pools of intervals 0 to 204, and half in that of 205 and of the last, which lies between
+    574 and 0.
+    """
+    days = [[8.0] * 576 for _ in range(14)]
+    days[3][102], days[4][102] = 12.0, 4.0
+    high = 8 * (1 + 0.5 * sqrt(15 / 13))
+    wanted = [high] * 205 + [(8 + high) / 2] + [8.0] * 369 + [(8 + high) / 2]
+    assert plan(days, 1.0).planned == pytest.approx(wanted)
+
+
 def test_days_each_alone_in_their_class_tell_each_other_how_days_differ() -> None:
     """5 and 15 around their mean of 10: ratios 1 -+ 1/2 * sqrt(2) * sqrt(2) = 0 and 2."""
     days = [[5] * 24, [15] * 24]
