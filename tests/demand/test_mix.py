@@ -238,13 +238,18 @@ def test_a_prefix_cache_never_holds_all_tokens() -> None:
     assert shaped(None, [0], 400, 20, 500)[0][0].prefix_hit_rate == 0.0
 
 
-def test_more_classes_are_told_apart_where_less_error_is_allowed() -> None:
-    cells = counted((1000, 10, 20, 0), (1000, 300, 20, 0), (500, 9000, 20, 0))
-    loose, tight = (Mix(cells, each, False) for each in (0.9, 0.0001))
-    assert len(loose.shapes([0])[0]) < len(tight.shapes([0])[0])
-    assert loose.error is not None
-    assert tight.error is not None
-    assert tight.error < loose.error <= 0.9
+def test_classes_are_those_of_the_error_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all hours together."""
+    asked = []
+
+    def choose(grid: classes.Grid, error: float) -> tuple[tuple[int, ...], float]:
+        asked.append((float(grid.sums[:, counting.COUNT].sum()), error))
+        return (CUT,), 0.07
+
+    monkeypatch.setattr(classes, "choose", choose)
+    cells = counted((30, 10, 20, 0)) + counted((20, 3000, 20, 0), hour=9)
+    assert Mix(cells, 0.2, False).error == 0.07
+    assert asked == [(50.0, 0.2)]
 
 
 @pytest.mark.parametrize("isl", [1500.0, 2600.0])

@@ -86,6 +86,13 @@ def test_the_shape_of_the_mean_counts_as_far_as_days_agree_about_it() -> None:
     assert found.median == pytest.approx([100 / 9 * middle, 260 / 9 * middle] * 2)
 
 
+def test_days_that_disagree_about_their_shape_have_a_flat_one() -> None:
+    """Their mean is 20 -+ 0.5, which is noise: a flat 20.25. Half of the pool are 10 and 11 over
+    that, half 30: a median of 20.5, stretched by sqrt(2 / 1 * 3 / 2)."""
+    found = plan([[10, 30, 10, 30], [30, 11, 30, 11]], 0.5)
+    assert found.median == pytest.approx([20.25 + 0.25 * sqrt(3)] * 4)
+
+
 def test_idle_hours_of_busy_days_are_planned_at_a_twentieth_of_the_mean() -> None:
     """Two equal days with a mean of 10: busy hours at their own, 20; idle ones at 0.5."""
     assert plan([[0, 20, 0, 20]] * 2, 0.95).planned == pytest.approx([0.5, 20, 0.5, 20])
