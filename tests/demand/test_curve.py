@@ -521,19 +521,19 @@ def test_planned_mean_and_median_rates_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_intervals_without_requests_are_of_the_usual_lengths(tmp_path: Path) -> None:
-    """In turn 1 request/s of 100 + 10 tokens, 3 of 300 + 20 and none: of four requests the mean is
-    250 + 17.5. Each hour keeps its own, and growth changes no length.
+    """In turn 1/2 request/s of 100 + 10 tokens, 3/2 of 300 + 20 and none: of all the mean is 250 +
+    17.5. Each hour keeps its own, and growth changes no length.
     """
     rows = [
         f"{MIDNIGHT + timedelta(hours=hour):%FT%T},{told}"
         for hour in range(24)
-        for told in [("1,100,10", "3,300,20", "0,1,1")[hour % 3]]
+        for told in [("0.5,100,10", "1.5,300,20", "0,1,1")[hour % 3]]
     ]
     path = tmp_path / "demand.csv"
     path.write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
     curve = coming(str(path), quantile=None, growth=2.0)
     for hour, row in enumerate(curve.rows):
-        assert row.rps == 2 * (1, 3, 0)[hour % 3]
+        assert row.rps == (1, 3, 0)[hour % 3]
         assert row.shape is not None
         wanted = ((100, 10), (300, 20), (250, 17.5))[hour % 3]
         assert (row.shape.isl, row.shape.osl) == pytest.approx(wanted)
