@@ -284,6 +284,7 @@ def test_steps_before_the_first_request_and_cut_ones_are_unknown() -> None:
     """A request a minute from 12:10 to 12:50: of 12:00, 12:15, 12:30 and 12:45 the inner two."""
     rows = [(NOON_US + m * 60 * US_PER_S, 100, 10, 0) for m in range(10, 51)]
     steps = read(requests(rows))
+    assert steps.notes == ("41 requests",)
     assert np.flatnonzero(steps.known).tolist() == [53, 54]
     assert amounts_from_noon(steps, REQUESTS) == [5, 15, 15, 6]
 
