@@ -1,6 +1,6 @@
 """Coming days as the past lets expect them."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from inspect import signature
 from pathlib import Path
@@ -502,6 +502,15 @@ def test_days_follow_the_trace_one_after_the_other(tmp_path: Path) -> None:
     ]
     asked = coming(path, first_day=date(2027, 1, 30))
     assert (asked.rows[0].start, len(asked.rows)) == (datetime(2027, 1, 30, tzinfo=UTC), 24)
+
+
+def test_days_begin_after_the_last_that_is_known() -> None:
+    """Of three days the last one tells nothing: planned from it on."""
+    found = three_days_with_a_mixed_hour()
+    known = replace(found.steps, known=np.arange(72) < 48)
+    curve = planned(history(known, found.zone), CurveOptions(3600, max_class_error=1.0))
+    assert curve.rows[0].start == MIDNIGHT + timedelta(days=2)
+    assert curve.days == 2
 
 
 def test_planned_mean_and_median_rates_are_told_apart(tmp_path: Path) -> None:
