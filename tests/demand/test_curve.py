@@ -564,6 +564,16 @@ def test_windows_do_not_share_their_lengths_within_the_hour(tmp_path: Path) -> N
     assert found == pytest.approx([100, 200, 300, 400] * 24)
 
 
+def test_recorded_intervals_do_not_share_their_lengths_within_the_hour(tmp_path: Path) -> None:
+    """A request a minute, quarters of 100 to 400 tokens."""
+    rows = [
+        f"{MIDNIGHT + timedelta(minutes=m):%F %T},{100 * (1 + m // 15 % 4)},10" for m in range(240)
+    ]
+    curve = coming(written(tmp_path, rows), interval_s=900, quantile=None, max_class_error=1.0)
+    found = [row.shape.isl for row in curve.rows if row.shape]
+    assert found == pytest.approx([100, 200, 300, 400] * 4)
+
+
 def test_an_hour_shares_its_lengths_on_its_own_day_alone(tmp_path: Path) -> None:
     """A request a minute for two weeks, Mondays of 200 input tokens and the other days of 100."""
     minutes = (MIDNIGHT + timedelta(minutes=m) for m in range(14 * 1440))

@@ -69,7 +69,9 @@ def test_requests_without_lengths_are_as_long_as_the_others() -> None:
     """A quarter has lengths, and hour 5 none at all: 100 input tokens a request everywhere."""
     steps = steps_of(*[3600] * 24, with_lengths=0.25)
     steps.counts[5, 1:] = 0.0
-    assert history(steps, UTC_ZONE).rates[INPUT_RATE] == pytest.approx(np.full((1, 24), 100.0))
+    found = history(steps, UTC_ZONE)
+    assert found.has_lengths
+    assert found.rates[INPUT_RATE] == pytest.approx(np.full((1, 24), 100.0))
 
 
 def test_without_any_lengths_tokens_are_unknown() -> None:
@@ -236,3 +238,5 @@ def test_what_was_lost_is_not_lost_from_the_trace_that_was_given() -> None:
     found = history(steps, UTC_ZONE)
     assert steps.known.all()
     assert np.flatnonzero(~found.steps.known).tolist() == [58, 59]
+    steps.known[100] = False
+    assert np.flatnonzero(~history(steps, UTC_ZONE).steps.known).tolist() == [58, 59, 100]

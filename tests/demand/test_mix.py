@@ -179,6 +179,10 @@ def test_traces_that_tell_no_requests_or_no_lengths_have_no_mix() -> None:
     found = mix_of(history(one, zone), 1.0)
     assert found is not None
     assert [each.name for each in found.shapes([0])[0]] == ["default"]
+    assert found.shapes([0])[0][0].prefix_hit_rate is None
+    cached = mix_of(history(replace(one, has_cached=True), zone), 1.0)
+    assert cached is not None
+    assert cached.shapes([0])[0][0].prefix_hit_rate == pytest.approx(0.0)
 
 
 def test_outputs_spread_as_in_their_own_hours() -> None:
@@ -288,10 +292,7 @@ def test_stretched_prompts_stretch_what_is_in_the_cache() -> None:
 def test_no_class_is_shorter_than_a_token() -> None:
     """Outputs of 10 and 30 tokens in equal parts, of one on average: a half is held to be one."""
     cells = counted((1500, 100, 10, 0), (1500, 4000, 30, 0))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classes, "choose", lambda grid, error: ((CUT,), 0.01))
-        usual = Mix(cells, 0.03, False)
-    found, _ = shaped(usual, [0], 2050.0, 1.0, None)
+    found, _ = shaped(two_classes(cells), [0], 2050.0, 1.0, None)
     assert [each.osl for each in found] == pytest.approx([1.0, 1.5])
 
 
@@ -303,3 +304,30 @@ def test_all_classes_miss_more_by_one_factor(factor: float) -> None:
     found, _ = shaped(usual, [3], 1075, 10, 1025 * factor)
     misses = [1 - (each.prefix_hit_rate or 0.0) for each in found]
     assert misses == pytest.approx([factor / 2, factor * 79 / 80])
+
+
+def two_classes(shapes: NDArray[np.float64]) -> Mix:
+    """Cut at 1024 tokens."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classes, "choose", lambda grid, error: ((CUT,), 0.01))
+        return Mix(shapes, 0.03, False)
+
+
+def test_the_whole_trace_is_all_hours_of_the_week() -> None:
+    """Ten requests on Monday and thirty on Sunday: each hour has too few of its own."""
+    usual = two_classes(counted((10, 100, 20, 0)) + counted((30, 4000, 20, 0), hour=167))
+    assert shares(usual.shapes([0])[0]) == pytest.approx([0.25, 0.75])
+
+
+def test_a_class_of_hardly_any_requests_of_an_hour_has_its_usual_shape() -> None:
+    """In hour 3 one long prompt of 20,001 has 2000 tokens, elsewhere they have 4000; one of 5,001
+    is enough to be told of."""
+    elsewhere = counted((3000, 4000, 20, 0), hour=9)
+    few, enough = (
+        two_classes(elsewhere + counted((short, 100, 20, 0), (1, 2000, 20, 0), hour=3))
+        for short in (20_000, 5000)
+    )
+    assert few.shapes([3])[0][1].isl == pytest.approx((3000 * 4000 + 2000) / 3001)
+    assert few.shapes([3])[0][1].share == pytest.approx(LEAST_SHARE, rel=1e-3)
+    assert enough.shapes([3])[0][1].isl == pytest.approx(2000)
+    assert enough.shapes([3])[0][1].share == pytest.approx(1 / 5001)

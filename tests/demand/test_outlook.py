@@ -263,3 +263,12 @@ def test_a_trace_that_tells_no_interval_leaves_all_the_day_open(tmp_path: Path) 
     """Ten minutes are less than half of an hour."""
     path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=600)
     assert longest_gap_s(past([path], TraceOptions(300, UTC, UTC)), 3600) == 86_400
+
+
+def test_of_several_gaps_the_longest_counts(tmp_path: Path) -> None:
+    """Of three hours, five round midnight, and one."""
+    known = [4.0 if 3 <= hour < 22 and hour not in (6, 7, 8, 15) else None for hour in range(24)]
+    looked_at(tmp_path, [known] * 2)
+    found = past([str(tmp_path / "days.csv")], TraceOptions(3600, UTC, UTC))
+    assert longest_gap_s(found, 3600) == 5 * 3600
+    assert longest_gap_s(found, 7200) == 2 * 7200

@@ -166,6 +166,24 @@ def test_the_only_day_of_its_class_keeps_its_shape() -> None:
     assert planned == pytest.approx([each * 5 / 3 for each in days[2]])
 
 
+def test_a_lone_day_is_smoothed_over_an_hour_either_way() -> None:
+    """24 at midnight are 8 from 23:00 to 02:00, round the clock; the rest is a twentieth of the
+    mean, 1. Ratios are those of the other days, of which 1 + 2/3."""
+    days = [[10.0] * 24, [20.0] * 24, [24.0] + [0.0] * 23]
+    planned = plan(days, 1.0, [0, 0, 1], wanted=1).planned
+    wanted = [8.0 if hour in (23, 0, 1) else 0.05 for hour in range(24)]
+    assert planned == pytest.approx([each * 5 / 3 for each in wanted])
+
+
+@pytest.mark.parametrize(("like", "planned"), [(6, 10 * (1 + 0.5 * sqrt(7 / 3))), (7, 10.0)])
+def test_a_class_of_a_week_has_ratios_of_its_own(like: int, planned: float) -> None:
+    """Six days of its class take those of 5 and 15 beside them too: 1 + 1/2, stretched by sqrt(2)
+    and, as six days tell the profile, by sqrt(7 / 6)."""
+    days = [[10.0] * 24] * like + [[5.0] * 24, [15.0] * 24]
+    found = plan(days, 1.0, [0] * like + [1, 1])
+    assert found.planned == pytest.approx([planned] * 24)
+
+
 def test_days_of_one_shape_agree_about_it_at_whatever_level() -> None:
     """The one is twice the other: their mean is as it was, and halves of the pool lie as far below
     it as above."""
