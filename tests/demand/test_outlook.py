@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from heteroplan.demand.curve import CurveOptions, past
-from heteroplan.demand.outlook import MEAN_RPS, Outlook, hours_touched, longest_gap_s
+from heteroplan.demand.history import RPS
+from heteroplan.demand.outlook import MEAN_RPS, MEDIAN_RPS, Outlook, hours_touched, longest_gap_s
 from heteroplan.demand.steps import TraceOptions
 from tests.demand.traces import hourly, steady
 
@@ -272,3 +273,33 @@ def test_of_several_gaps_the_longest_counts(tmp_path: Path) -> None:
     found = past([str(tmp_path / "days.csv")], TraceOptions(3600, UTC, UTC))
     assert longest_gap_s(found, 3600) == 5 * 3600
     assert longest_gap_s(found, 7200) == 2 * 7200
+
+
+def test_days_are_left_out_at_the_level_of_the_last(tmp_path: Path) -> None:
+    """Where they double each week, as the trend says, each is as the others let expect it."""
+    outlook = looked_at(tmp_path, [[64 * 2 ** (i / 7)] * 24 for i in range(15)], trend=2.0)
+    (note,) = told(outlook, "left out")
+    assert note.startswith("days left out one at a time are covered in 100 % of")
+    assert note.endswith("in 100 %")
+    assert told(outlook, "times like days") == []
+
+
+def test_an_odd_day_is_measured_at_its_own_level(tmp_path: Path) -> None:
+    """The tenth of days that double each week had three times what it should have."""
+    days = [[64 * 2 ** (i / 7) * (3 if i == 9 else 1)] * 24 for i in range(15)]
+    (note,) = told(looked_at(tmp_path, days, trend=2.0), "times like days")
+    assert note.startswith("11 Nov was 3.0 times like days")
+
+
+def test_each_class_of_days_and_each_kind_of_rate_has_its_own_plan(tmp_path: Path) -> None:
+    """Equal workdays at 10 requests/s and weekends at 2, of 100 + 10 tokens; the median of equal
+    days is what they are, and of days at 10 and 20 it is below what is planned for."""
+    equal = [[10 if i % 7 < 5 else 2] * 24 for i in range(14)]
+    outlook = looked_at(tmp_path, equal, weekdays="weekend", trend=1.0)
+    for day, rate in ((14, 10), (19, 2)):
+        found = outlook.day_rates(on(day))
+        for kind, wanted in enumerate((rate, 100 * rate, 10 * rate, 100 * rate, rate, rate)):
+            assert found[kind] == pytest.approx([wanted] * 24)
+    unlike = looked_at(tmp_path, [[10] * 24, [20] * 24]).day_rates(on(2))
+    assert unlike[RPS] == pytest.approx([15 * (1 + 3**-0.5)] * 24)
+    assert unlike[MEDIAN_RPS] == pytest.approx([15] * 24)
