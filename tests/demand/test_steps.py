@@ -1,7 +1,7 @@
 """Steps of a trace against plain Python loops over its requests and windows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from heteroplan.demand import counting
 from heteroplan.demand import steps as steps_module
 from heteroplan.demand.clock import EPOCH, US_PER_S
 from heteroplan.demand.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
-from heteroplan.demand.readers import READERS, Reader
+from heteroplan.demand.readers import READERS, Asked, Reader
 from heteroplan.demand.readers.requests import Blocks, Requests, Windows
 from heteroplan.demand.steps import Steps, TraceOptions, read_steps
 from heteroplan.errors import InputError, UsageError
@@ -25,6 +25,8 @@ from tests.demand.traces import written
 STEP_S = 900
 STEP_US = STEP_S * US_PER_S
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
+TOKYO = ZoneInfo("Asia/Tokyo")
+"""Of stamps without a zone, which says nothing of the days."""
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOON_US = (NOON - EPOCH).days * 86_400 * US_PER_S + 12 * 3600 * US_PER_S
 NAN = float("nan")
@@ -60,7 +62,7 @@ def of_reader(
     cache_tokens: int | None = None,
     start: datetime | None = None,
 ) -> Steps:
-    options = TraceOptions(STEP_S, zone, zone, "fake", start=start, cache_tokens=cache_tokens)
+    options = TraceOptions(STEP_S, zone, TOKYO, "fake", start=start, cache_tokens=cache_tokens)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(READERS, "fake", reader)
         return read_steps([__file__], options)
@@ -439,13 +441,27 @@ def test_each_amount_of_a_window_is_spread_as_its_own() -> None:
 
 
 def test_windows_are_as_long_as_most_of_them() -> None:
-    """Two of 900 s and one of 60 s."""
-    start_us = NOON_US + np.array([0, 900, 1800], np.int64) * US_PER_S
-    end_us = start_us + np.array([900, 900, 60], np.int64) * US_PER_S
-    came = np.array([3.0, 3.0, 3.0])
+    """One of 60 s, two of 900 s and one of half an hour."""
+    start_us = NOON_US + np.array([0, 900, 1800, 2700], np.int64) * US_PER_S
+    end_us = start_us + np.array([60, 900, 900, 1800], np.int64) * US_PER_S
+    came = np.full(4, 3.0)
     steps = read_windows(Windows(start_us, end_us, came, came, came, came))
-    assert (steps.window_s, steps.notes) == (900, ("3 windows of 900 s",))
-    assert steps.known[52:].tolist() == [True, True, False]
+    assert (steps.window_s, steps.notes) == (900, ("4 windows of 900 s",))
+    assert steps.known[52:].tolist() == [False, True, True, True, True]
+
+
+def test_readers_are_told_the_zone_of_stamps() -> None:
+    asked: list[Asked] = []
+
+    def read_all(source: object, given_: Asked) -> Iterator[Requests]:
+        asked.append(given_)
+        yield requests([(NOON_US, 1, 1, 0)])
+
+    reader = Reader(lambda head: False, True, "", requests=read_all)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(READERS, "fake", reader)
+        read_steps([__file__], TraceOptions(STEP_S, BERLIN, TOKYO, "fake"))
+    assert [each.zone for each in asked] == [TOKYO]
 
 
 def test_windows_that_tell_no_rates_are_a_problem() -> None:
@@ -559,3 +575,17 @@ def test_each_file_that_tells_nothing_is_a_problem(tmp_path: Path, kind: str) ->
     assert [str(each) for each in raised.value.problems] == [
         f"{path}: holds no {what}" for path in paths
     ]
+
+
+def test_files_that_overlap_are_told(tmp_path: Path) -> None:
+    """One from 00:00 to 00:50, one from 00:30 to 01:20."""
+    paths = [
+        written(tmp_path, [f"2026-11-23 {m // 60:02}:{m % 60:02}:00,100,10" for m in part], name)
+        for name, part in (("a.csv", range(0, 51, 10)), ("b.csv", range(30, 81, 10)))
+    ]
+    options = TraceOptions(300, UTC_ZONE, UTC_ZONE)
+    assert read_steps(paths, options).notes == (
+        "12 requests",
+        "2 files overlap in time; their requests are added up",
+    )
+    assert read_steps(paths[:1], options).notes == ("6 requests",)
