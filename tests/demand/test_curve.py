@@ -661,18 +661,31 @@ def test_an_event_is_told_to_touch_nothing_where_it_touches_no_interval(
     assert told != touches
 
 
-def test_an_event_multiplies_all_rates_and_leaves_requests_as_long(tmp_path: Path) -> None:
-    """Of three days at 10 requests/s; from 22:30 on five times as many, in two hours of 24."""
+@pytest.mark.parametrize("multiplier", [5, 0.5])
+def test_an_event_multiplies_all_rates_and_leaves_requests_as_long(
+    tmp_path: Path, multiplier: float
+) -> None:
+    """Of three days at 10 requests/s; from 22:30 on five times or half as many, in two hours."""
     events = tmp_path / "events.yaml"
     events.write_text(
-        "events:\n- {name: a, start: 2026-11-05T22:30, end: 2026-11-06, multiplier: 5}\n"
+        "events:\n- {name: a, start: 2026-11-05T22:30, end: 2026-11-06, "
+        f"multiplier: {multiplier}}}\n"
     )
     curve = coming(hourly(tmp_path, [[10] * 24] * 3), events=str(events))
     for row in curve.rows:
-        wanted = 50 if row.start.hour >= 22 else 10
+        wanted = 10 * multiplier if row.start.hour >= 22 else 10
         assert (row.rps, row.mean_rps, row.median_rps) == pytest.approx([wanted] * 3)
         assert row.shape is not None
         assert (row.shape.isl, row.shape.osl) == pytest.approx((100, 10))
     assert "events change 2 of 24 intervals" in curve.notes
     quiet = coming(hourly(tmp_path, [[10] * 24] * 3))
     assert not any(note.startswith("events change") for note in quiet.notes)
+
+
+def test_windows_of_several_files_are_one_trace(tmp_path: Path) -> None:
+    """A day at 4 requests/s and the one after at 7."""
+    paths = []
+    for name, rate, first in (("a", 4, "2026-11-02"), ("b", 7, "2026-11-03")):
+        (tmp_path / name).mkdir()
+        paths.append(hourly(tmp_path / name, [[rate] * 24], first))
+    assert rates(coming(*paths, quantile=None)) == [4] * 24 + [7] * 24
