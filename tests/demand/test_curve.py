@@ -689,3 +689,9 @@ def test_windows_of_several_files_are_one_trace(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         paths.append(hourly(tmp_path / name, [[rate] * 24], first))
     assert rates(coming(*paths, quantile=None)) == [4] * 24 + [7] * 24
+
+
+@pytest.mark.parametrize(("growth", "told"), [(0.5, True), (1.0, False)])
+def test_that_rates_were_multiplied_is_told(tmp_path: Path, growth: float, told: bool) -> None:
+    curve = coming(hourly(tmp_path, [[4] * 24] * 2), growth=growth)
+    assert (f"rates multiplied by {growth:g}" in curve.notes) == told
