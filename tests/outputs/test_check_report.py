@@ -167,6 +167,8 @@ def test_headroom_may_miss_by_rounding():
     row = CheckRow("x", "x", Coverage.COVERED, headroom=0.3, min_headroom=0.1 + 0.2)
     assert row.headroom < row.min_headroom
     assert (row.passed, row.exit_code) == (True, ExitCode.OK)
+    row = replace(row, headroom=0.2999)
+    assert (row.passed, row.exit_code) == (False, ExitCode.UNDECIDED)
 
 
 FULL = CheckRow(
