@@ -564,7 +564,7 @@ def test_the_shape_of_all_requests_is_one_class() -> None:
 def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
     """Hits and the spread of lengths; the context follows from lengths that the demand tells.
 
-    A hit rate or spread of 0 is told.
+    A hit rate or spread of 0 is told. Half as much more is asked for, told or not.
     """
     shapes = (
         StepShape("a", 0.25, 10, 20),
@@ -573,12 +573,12 @@ def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
     told = RequestClass("b", 0.75, 30, 40, 0.0, isl_cv=0.0, context=50, context_cv=60)
     demand = [AlignedDemand(1.0, shapes), AlignedDemand(2.0, shapes), AlignedDemand(3.0, None)]
     first, second, third = build.workload(
-        workload_spec(requests=WRITTEN), PROFILE, demand, None
+        workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, None
     ).demand
     assert first.classes == (RequestClass("a", 0.25, 10, 20, 0.3, isl_cv=4), told)
     assert second.classes is first.classes
     assert [each.name for each in third.classes] == ["default"]
-    assert [each.rps for each in (first, second, third)] == [1.0, 2.0, 3.0]
+    assert [each.rps for each in (first, second, third)] == [1.5, 3.0, 4.5]
     trace = workload_spec(demand={"trace": "t.csv"})
     (alone,) = build.workload(trace, PROFILE, demand[:1], None).demand
     assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0), told)

@@ -296,7 +296,7 @@ GOOD = "chat,,p,good,l2,l2-h100x8-001,\n"
         ("old,,p,1,l1,,\nold,,p,2,l1,,\ngone,,p,1,l1,,\n",
          [(3, "workload", "old"), (5, "workload", "gone")]),
         ("chat,,q,1,l1,,\n", [(3, "engine", "q")]),
-        ("chat,,q,1,l9,,\n", [(3, "engine", "q"), (3, "leaf", "l9")]),
+        ("chat,,q,1,l9,,\n" * 2, [(3, "engine", "q"), (3, "leaf", "l9")]),
         (f"chat,,big,1,l1,{NODE},\nchat,,big,1,l2,l2-h100x8-001,\n", [(4, "leaf", "l2")]),
         ("chat,,p,1,l1,l1-h100x8-003,\n", [(3, "node", "l1-h100x8-003")]),
         ("chat,,p,1,l3,,\n", [(3, "leaf", "l3")]),
