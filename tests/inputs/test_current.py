@@ -302,7 +302,7 @@ GOOD = "chat,,p,good,l2,l2-h100x8-001,\n"
         ("chat,,p,1,l3,,\n", [(3, "leaf", "l3")]),
         (GOOD, [(3, "replica_id", "good")]),
         (f"chat,,big,1,l1,{NODE},\n" * 2, [(4, "node", NODE), (4, "replica_id", "1")]),
-        ("chat,,big,1,l1,,\n" * 3, [(5, "replica_id", "1")]),
+        ("chat,,big,1,l1,,\n" * 2 + "chat,prefill,big,1,l1,,7\n", [(5, "replica_id", "1")]),
         ("chat,,big,1,l1,,\nchat,decode,big,1,l1,,\n", []),
         ("chat,,big,1,l1,,16\nchat,prefill,big,1,l1,,8\n",
          [(3, "gpus", "16"), (4, "role", "prefill")]),
