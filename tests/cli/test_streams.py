@@ -193,15 +193,18 @@ def test_what_is_shown_goes_to_standard_output_after_what_was_printed(capfd):
     assert capfd.readouterr() == ("first\nsecond\nthird\n", "")
 
 
-def test_a_character_that_the_terminal_lacks_is_replaced():
-    code = "from heteroplan.cli.streams import show\nshow(lambda to: to.print('\u00e9\u6f22'))"
+def test_a_character_that_the_terminal_lacks_is_replaced_and_lines_keep_their_order():
+    code = (
+        "from heteroplan.cli.streams import show\nprint('first')\n"
+        "show(lambda to: to.print('\u00e9\u6f22'))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "latin-1"},
         check=True,
     )
-    assert done.stdout == b"\xe9?\n"
+    assert done.stdout == b"first\n\xe9?\n"
 
 
 @pytest.mark.parametrize("out", [None, "-"])

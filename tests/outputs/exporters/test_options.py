@@ -121,6 +121,14 @@ def test_a_long_name_stays_what_it_was():
     assert name == "x" * 53 + "-96a7aa7a"
 
 
+def test_long_names_that_look_alike_stay_apart():
+    """What a label cannot hold tells them apart in the digest."""
+    made = pools(pool([1], domain="x" * 80), pool([1], domain="X" * 80))
+    first, second = ExportOptions(name_template="{domain}").names(made)
+    assert first[:55] == second[:55] == "x" * 54 + "-"
+    assert first != second
+
+
 def test_pools_of_one_name_are_told_with_what_sets_them_apart():
     message = (
         "--name-template gives 'chat-1' to two pools, h100-tp4-decode (h100x8) in a and "
