@@ -169,13 +169,16 @@ def test_whole_numbers_are_plain_digits():
         ("516000", KvTokens(None, 516_000)),
         ("H100-SXM-80GB:4=7", KvTokens(("H100-SXM-80GB", 4), 7)),
         ("a:b=c:8=9", KvTokens(("a:b=c", 8), 9)),
+        ("A:10000=1000000000000", KvTokens(("A", 10_000), 10**12)),
     ],
 )
 def test_cache_sizes_are_of_an_engine_or_of_all(text, found):
     assert options.kv_tokens(text) == found
 
 
-@pytest.mark.parametrize("text", ["=5", ":4=5", "4=5", "H100:=5", "H100:4=", "H100:4=0", "0", "x"])
+@pytest.mark.parametrize(
+    "text", ["=5", ":4=5", "4=5", "H100:=5", "H100:4=", "H100:4=0", "0", "A:10001=1"]
+)
 def test_what_is_no_cache_size_is_told(text):
     with pytest.raises(typer.BadParameter, match="is not TOKENS or GPU:TP=TOKENS, such as 516000"):
         options.kv_tokens(text)
