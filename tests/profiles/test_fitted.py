@@ -234,6 +234,14 @@ def test_a_measured_engine_keeps_what_the_measurements_do_not_say() -> None:
     assert made.source.points == len(STEPS)
 
 
+def test_what_an_engine_states_goes_before_what_a_file_tells_of_its_memory() -> None:
+    ttft = TtftCoefficients(40.0, 0.05, 1.0, 1e-3)
+    bare = replace(engine(role=Role.AGGREGATED), kv_tokens=12_345, max_sequences=7, ttft=ttft)
+    told = Reading((*PROMPTS, *STEPS), kv_tokens={("H100", 4): 480_000})
+    made = measured_engine(bare, told, "m.csv")
+    assert (made.kv_tokens, made.max_sequences, made.ttft) == (12_345, 7, ttft)
+
+
 @pytest.mark.parametrize(
     ("stated", "kept"), [(Span(2.0, 20.0), (4.0, 16.0)), (Span(0.5, 90.0), (1.0, 64.0))]
 )
