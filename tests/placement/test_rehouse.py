@@ -502,6 +502,18 @@ def test_of_those_whom_nobody_misses_the_dearest_stops(limited: bool) -> None:
     }
 
 
+def test_those_who_are_too_many_stay_where_nobody_stands_in() -> None:
+    """One of two would do at 0 and at 2; at 1 one more stands in for one that found no room."""
+    engines = [lone("twice", gpus=2), lone("lost", gpu="B"), lone("new", gpus=4)]
+    here = beside_b(
+        workload("w0", rps=[10.0, 30.0, 10.0, 0.0], engines=engines),
+        {("w0", "twice"): [2, 2, 2, 0], ("w0", "lost"): ONCE, ("w0", "new"): NEVER},
+    )
+    stood, full = stood_in(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood)["twice"] == [2, 3, 2, 0]
+
+
 def spread(load: Workload, sizes: Mapping[tuple[str, str], list[int]], nodes: str) -> Case:
     """A workload on spines s, t, u ... of so many nodes each; half of s is taken all day."""
     on = fleet(
