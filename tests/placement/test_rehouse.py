@@ -360,6 +360,21 @@ def test_no_more_stand_in_than_serve_what_was_lost() -> None:
     assert faults(here, stood, full) == []
 
 
+def test_no_more_stand_in_than_are_missed() -> None:
+    """3 requests/s are asked for, of one of 10: two of 2 serve them.
+
+    Nobody of the workload is ever stopped as needless, as it has limits.
+    """
+    engines = [lone("lost", gpu="B"), lone("small", gpus=2, capacity_rps=2.0)]
+    here = beside_b(
+        workload("w0", rps=rates(ONCE, 3.0), engines=engines, min_replicas={Role.AGGREGATED: 1}),
+        {("w0", "lost"): ONCE, ("w0", "small"): NEVER},
+        nodes=2,
+    )
+    stood, _ = stood_in(here, without(here, "lost"))
+    assert by_engine(here, stood)["small"] == [0, 2, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "taken"),
     [
