@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -572,18 +573,19 @@ def lost_at_s(of: Case, engine_name: str) -> Packing:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "groups", "found"),
+    ("nodes", "limits", "found"),
     [
-        pytest.param("122", None, {("big", "u"): 2}, id="where one serves already"),
-        pytest.param("121", None, {("big", "u"): 1, ("big", "t"): 1}, id="elsewhere"),
-        pytest.param("121", 2, {("big", "u"): 1}, id="not in a group that may not be used"),
+        pytest.param("122", {}, {("big", "u"): 2}, id="where one serves already"),
+        pytest.param("121", {}, {("big", "u"): 1, ("big", "t"): 1}, id="elsewhere"),
+        pytest.param("124", {"min_replicas": {Role.AGGREGATED: 1}}, {("big", "u"): 2}, id="one"),
+        pytest.param("121", {"max_groups": 2}, {("big", "u"): 1}, id="in no more groups"),
     ],
 )
 def test_others_stand_in_in_a_group_that_is_used_first(
-    nodes: str, groups: int | None, found: dict[tuple[str, str], int]
+    nodes: str, limits: dict[str, Any], found: dict[tuple[str, str], int]
 ) -> None:
     """One on s has no room, one more serves on u."""
-    load = workload("w0", rps=rates(ONCE, 20.0), engines=[lone("big")], max_groups=groups)
+    load = workload("w0", rps=rates(ONCE, 20.0), engines=[lone("big")], **limits)
     of = spread(load, {("big", "s"): ONCE, ("big", "u"): ONCE}, nodes)
     stood, full = stood_in(of, lost_at_s(of, "big"))
     assert faults(of, stood, full) == []
@@ -606,3 +608,28 @@ def test_pairs_elsewhere_have_as_much_of_both_as_it_takes(lost: str) -> None:
     assert faults(of, stood, full) == []
     assert not unserved(of, stood).any()
     assert at(of, stood) == {(name, "t"): 1 + (name != lost) for name in both}
+
+
+def test_no_half_stands_in_alone() -> None:
+    """On t there is room for prefill, on A, but for no decode, on B, as half of it is taken."""
+    halves = [
+        engine("prefill", role=Role.PREFILL, gpu="A", gpus=8),
+        engine("decode", role=Role.DECODE, gpu="B", gpus=8),
+    ]
+    load = workload("w0", rps=rates(ONCE), engines=halves, min_replicas={Role.PREFILL: 1})
+    beside = workload("w1", rps=[10.0] * 4, engines=[lone("beside", gpu="B", gpus=4)])
+    on = fleet(
+        {"l0": {"A": 1, "B": 1}, "l1": {"A": 1, "B": 1}},
+        node_types=(A, B),
+        spines={"l0": "s", "l1": "t"},
+    )
+    of = scenario([load, beside], in_fleet=on)
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    sizes = [
+        [1] * 4 if pool.workload else ONCE if pool.domain == "s" else NEVER
+        for pool in problem.pools
+    ]
+    here = Case(of, considered, problem, np.array(sizes))
+    stood, _ = stood_in(here, lost_at_s(here, "decode"))
+    assert at(here, stood) == {("prefill", "s"): 1}
