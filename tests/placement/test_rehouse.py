@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Engine, RatioBand, Role, Workload
+from heteroplan.entities.workload import Engine, Part, RatioBand, Role, Workload
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import incumbent, unserved_share
@@ -384,6 +384,7 @@ def test_no_more_stand_in_than_are_missed() -> None:
         pytest.param({}, {"gpus": 4, "startup_s": 7200.0}, "one", id="16 USD more to start"),
         pytest.param({}, {"gpus": 4, "startup_s": 600.0}, "other", id="1.33 USD more to start"),
         pytest.param({"drain_s": 7200.0}, {"gpus": 8}, "other", id="32 USD more to stop"),
+        pytest.param({}, {"gpus": 1, "capacity_rps": 0.0}, "one", id="one that cannot serve"),
     ],
 )
 def test_who_stands_in_is_the_cheapest_for_what_was_lost(
@@ -610,16 +611,27 @@ def test_pairs_elsewhere_have_as_much_of_both_as_it_takes(lost: str) -> None:
     assert at(of, stood) == {(name, "t"): 1 + (name != lost) for name in both}
 
 
-def test_no_half_stands_in_alone() -> None:
-    """On t there is room for prefill, on A, but for no decode, on B, as half of it is taken."""
+PARTS = [
+    engine(name, gpu="A", gpus=1, part=Part("moe", name, index, None))
+    for index, name in enumerate(("attention", "ffn"))
+]
+
+
+@pytest.mark.parametrize("divided", [[], PARTS])
+def test_no_half_stands_in_alone(divided: list[Engine]) -> None:
+    """On t there is room for prefill, on A, but for no decode, on B, as half of it is taken.
+
+    Nor does a part of a divided engine, though there would be room for both.
+    """
     halves = [
+        *divided,
         engine("prefill", role=Role.PREFILL, gpu="A", gpus=8),
         engine("decode", role=Role.DECODE, gpu="B", gpus=8),
     ]
     load = workload("w0", rps=rates(ONCE), engines=halves, min_replicas={Role.PREFILL: 1})
     beside = workload("w1", rps=[10.0] * 4, engines=[lone("beside", gpu="B", gpus=4)])
     on = fleet(
-        {"l0": {"A": 1, "B": 1}, "l1": {"A": 1, "B": 1}},
+        {"l0": {"A": 1, "B": 1}, "l1": {"A": 2, "B": 1}},
         node_types=(A, B),
         spines={"l0": "s", "l1": "t"},
     )
@@ -627,7 +639,7 @@ def test_no_half_stands_in_alone() -> None:
     considered = candidates(of)
     problem = build_problem(of, considered)
     sizes = [
-        [1] * 4 if pool.workload else ONCE if pool.domain == "s" else NEVER
+        [1] * 4 if pool.workload else ONCE if pool.domain == "s" and pool.part is None else NEVER
         for pool in problem.pools
     ]
     here = Case(of, considered, problem, np.array(sizes))

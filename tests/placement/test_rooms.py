@@ -311,6 +311,8 @@ def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBa
 def check(of: Case, rooms: Rooms) -> None:
     """What is kept by number says what stands, and no rule is broken."""
     stays = rooms.packed().stays
+    pools = [each.pool for each in stays]
+    assert pools == sorted(pools)
     serving = np.zeros_like(rooms.replicas)
     left = nodes_of(of.scenario, "h100x8").free.copy()
     at = rooms.index["h100x8"]
