@@ -7,15 +7,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from heteroplan.entities.workload import RatioBand
+from heteroplan.entities.workload import Loss, RatioBand, Resilience
 from heteroplan.optimize.problem import Ints
 from heteroplan.placement import Homeless, Packing
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.rooms import Rooms
 from heteroplan.plan.verify_placement import placement_faults
-from tests.builders import fleet, scenario, workload
+from tests.builders import fleet, node_type, scenario, workload
 from tests.placement.cases import Case, Sizes, case
-from tests.placement.test_rehouse import lone, sized, two_engines
+from tests.placement.test_rehouse import B, lone, sized, two_engines
 from tests.plans import stay
 
 ONE, TWO = "l1-h100x8-001", "l1-h100x8-002"
@@ -195,6 +195,21 @@ def test_what_is_missing_is_the_share_of_the_demand_that_nobody_serves() -> None
         assert rooms.replicas[0].tolist() == [count, 1]
 
 
+def test_what_a_promise_does_not_let_serve_is_missing_too() -> None:
+    """With any node lost all is to be served: of one on each of two nodes both are needed."""
+    load = workload(
+        "w",
+        rps=[10.0],
+        engines=[lone("e", gpu="H100")],
+        resilience=Resilience(Loss.NODE, 1.0),
+    )
+    of = sized(scenario([load], in_fleet=fleet({"l1": {"h100x8": 2}})), {("w", "e"): [2]})
+    rooms = rooms_of(of)
+    assert (rooms.missing(0, 0), rooms.needless(0, 0)) == (0.0, False)
+    one = rooms_of(replace(of, replicas=np.array([[1]])))
+    assert one.missing(0, 0) == pytest.approx(1.0)
+
+
 def cut_told(
     rooms: Rooms, number: int, *times: int
 ) -> list[tuple[tuple[int, int] | None, tuple[int, ...]]]:
@@ -263,9 +278,11 @@ def test_who_goes_gives_all_of_its_gpus_back() -> None:
 def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBand | None) -> None:
     """8 GPUs at 2 are wanted: 2 GPUs for 3 hours give way before 4 for 2, on nodes of their own.
 
-    One of 1 GPU does not suffice, and those of a workload with limits never give way.
+    One of 1 GPU where no more is missing comes first. Those of a workload with limits never give
+    way, nor do those on nodes of another type, two of which one alone would not suffice, and those
+    of another time.
     """
-    loads = [("w1", 2, 2), ("w2", 4, 3), ("w3", 2, 4), ("w4", 1, 5)]
+    loads = [("w1", 2, 2), ("w2", 4, 3), ("w3", 2, 4), ("w4", 1, 5), ("w6", 2, 5), ("w7", 4, 6)]
     hours = {
         "w1": [0, 1, 1, 1, 0],
         "w2": [0, 1, 1, 0, 0],
@@ -282,7 +299,13 @@ def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBa
         )
         for name, gpus, _ in loads
     ]
-    of = scenario(made, in_fleet=fleet({"l1": {"h100x8": 4}}))
+    hours |= {"w6": [0, 0, 2, 0, 0], "w7": [0, 0, 0, 0, 1]}
+    made.append(workload("w5", rps=[10.0] * 5, engines=[lone("w5", gpu="B", gpus=2)]))
+    hours["w5"] = [0, 0, 1, 0, 0]
+    of = scenario(
+        made,
+        in_fleet=fleet({"l1": {"h100x8": 6, "B": 1}}, node_types=(node_type(), B)),
+    )
     sizes = {(name, name): hours[name] for name in hours}
     here = sized(of, {("w0", "big"): [0] * 5, **sizes})
     pool = {here.problem.pools[p].engine: p for p in range(len(here.problem.pools))}
@@ -298,6 +321,12 @@ def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBa
         )
         for name, node in nodes.items()
     ]
+    stays += [
+        stay(f"w6-{i}", pool=pool["w6"], leaf="l1", nodes=("l1-h100x8-005",), first=2)
+        for i in range(2)
+    ]
+    stays.append(stay("w7", pool=pool["w7"], leaf="l1", nodes=("l1-h100x8-006",), first=4))
+    stays.append(stay("w5", pool=pool["w5"], leaf="l1", nodes=("l1-B-001",), first=2))
     rooms = rooms_of(here, Packing(tuple(stays), ()))
     cuts = [
         (rooms.stays[cut.number].replica_id, len(cut.lost))
@@ -361,3 +390,13 @@ def test_whatever_is_served_more_or_less_keeps_every_rule() -> None:
             check(of, rooms)
     assert more > 20
     assert less > 20
+
+
+def test_who_began_before_the_day_and_starts_later_takes_all_the_time_to_start() -> None:
+    """Two hours, of which a stay from 1 on holds one; without 1 it starts at 4, from 2 on."""
+    rooms = alone([0, 1, 1, 1, 1, 1, 0], (ONE, 1, 5), startup_s=7200.0, cyclic=False)
+    [_, later] = rooms.cuts(0, np.array([1]))
+    assert later.kept is not None
+    assert (later.kept.first, later.kept.intervals, later.kept.lead) == (4, 2, 2)
+    rooms.make(later)
+    assert free(rooms)[0] == [8, 8, 0, 0, 0, 0, 8]

@@ -19,7 +19,7 @@ from heteroplan.optimize.solver import Stop, never
 from heteroplan.placement import Homeless
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.plan.verify_placement import placement_faults
-from tests.builders import candidates, engine, fleet, scenario, workload
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.placement.cases import Case, Sizes, case
 from tests.plans import stay
 
@@ -185,36 +185,29 @@ def test_once_time_is_up_what_found_no_room_is_left_out(late: dict[str, Any]) ->
 
 
 def test_others_stand_in_before_anything_is_planned_anew() -> None:
-    """One of 8 GPUs has half a node; one of 4 that serves as much stands in, in the first round."""
-    engines = [engine("big", role=Role.AGGREGATED, gpus=8), HALF]
-    on = fleet({"l1": {"h100x8": 2}})
+    """One of 8 GPUs has no node; one of 4 stands in on B, which costs five times as much."""
+    engines = [
+        engine("big", role=Role.AGGREGATED, gpus=8),
+        engine("other", role=Role.AGGREGATED, gpu="B", gpus=4),
+    ]
+    dear = node_type("B", gpu="B", usd_per_gpu_hour=10.0)
+    on = fleet({"l1": {"h100x8": 1, "B": 1}}, node_types=(node_type(), dear))
     loads = [
         workload("w0", rps=[10.0, 20.0, 10.0, 10.0], engines=engines),
-        *(workload(f"w{i}", rps=[10.0] * 4, engines=[HALF]) for i in (1, 2)),
+        workload("w1", rps=[10.0] * 4, engines=[engine("full", role=Role.AGGREGATED, gpus=8)]),
     ]
     made = scenario(loads, in_fleet=on)
     considered = candidates(made)
     problem = build_problem(made, considered)
-    sizes = {(0, 8): [0, 1, 0, 0], (0, 4): [1] * 4, (1, 4): [1] * 4, (2, 4): [0, 1, 0, 0]}
-    of = Case(
-        made,
-        considered,
-        problem,
-        np.array([sizes[pool.workload, pool.gpus] for pool in problem.pools]),
-    )
+    names = [pool.engine for pool in problem.pools]
+    sizes = {"big": [0, 1, 0, 0], "other": [1] * 4, "full": [1] * 4}
+    of = Case(made, considered, problem, np.array([sizes[name] for name in names]))
     found = settled(of)
-    assert found.rounds == 0
-    by_pool = {
-        (pool.workload, pool.gpus): sizes.tolist()
-        for pool, sizes in zip(problem.pools, found.plan.solution.replicas, strict=True)
-    }
-    assert by_pool == {**sizes, (0, 8): [0] * 4, (0, 4): [1, 2, 1, 1]}
-    assert (
-        list(
-            placement_faults(replace(of, replicas=found.plan.solution.replicas).plan(found.packing))
-        )
-        == []
-    )
+    replicas = found.plan.solution.replicas
+    assert (found.rounds, found.tighter) == (0, problem)
+    stood = dict(zip(names, replicas.tolist(), strict=True))
+    assert stood == {"big": [0] * 4, "other": [1, 2, 1, 1], "full": [1] * 4}
+    assert list(placement_faults(replace(of, replicas=replicas).plan(found.packing))) == []
 
 
 @pytest.mark.parametrize(("deadline", "better"), [(inf, True), (0.0, False)])
