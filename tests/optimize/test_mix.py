@@ -175,7 +175,7 @@ def test_pairs_serve_what_their_smaller_role_does_and_others_serve_beside(
     assert domain_share(problem, range(3), replicas).tolist() == pytest.approx([min(1.0, cover)])
 
 
-def two_divided() -> Problem:
+def two_divided(promise: Resilience | None = None) -> Problem:
     """20 requests/s; two divided engines and a whole one decode on either of two leaves."""
     halves = [
         engine(
@@ -189,7 +189,8 @@ def two_divided() -> Problem:
     ]
     engines = [engine("prefill", role=Role.PREFILL), engine("whole", gpus=1), *halves]
     on = fleet({leaf: {"h100x8": 8} for leaf in ("l1", "l2")}, spines={"l1": "s", "l2": "s"})
-    return problem_of(scenario([workload(rps=[20.0], engines=engines)], in_fleet=on))
+    load = workload(rps=[20.0], engines=engines, resilience=promise)
+    return problem_of(scenario([load], in_fleet=on))
 
 
 @pytest.mark.parametrize(
@@ -413,3 +414,14 @@ def test_every_workload_has_its_own_flow_and_every_class_that_asks() -> None:
     problem = problem_of(scenario(loads))
     flow = mixed_flow(problem, np.array([[1], [1]]))
     assert [each.tolist() for each in flow] == [[[1.0]], [[0.5], [0.0]]]
+
+
+def test_a_node_takes_no_more_than_there_is() -> None:
+    """It holds both prefill replicas, 20 requests/s; halves decode 2 of them."""
+    problem = two_divided(Resilience(Loss.NODE, 1.0))
+    assert safe_of(problem, {("prefill", "s"): 2, ("one/0", "l1"): 1, ("one/1", "l1"): 1}) == 0.0
+
+
+def test_sizes_of_other_pools_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        cover_of(promised(20.0, None), [0], np.array([[1], [1]]))
