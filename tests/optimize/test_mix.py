@@ -425,3 +425,19 @@ def test_a_node_takes_no_more_than_there_is() -> None:
 def test_sizes_of_other_pools_are_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         cover_of(promised(20.0, None), [0], np.array([[1], [1]]))
+
+
+def test_a_node_takes_no_more_than_stands_on_its_type() -> None:
+    """Half a node of one type, 10 requests/s, and a whole one of another, 5: 5 are left of 20."""
+    engines = [
+        engine("half", role=Role.AGGREGATED, gpus=4),
+        engine("whole", role=Role.AGGREGATED, gpu="A100", gpus=8, capacity_rps=5.0),
+    ]
+    on = fleet(
+        {"l1": {"h100x8": 1, "a100x8": 1}},
+        node_types=[node_type(), node_type("a100x8", gpu="A100")],
+    )
+    load = workload(rps=[20.0], engines=engines, resilience=Resilience(Loss.NODE, 1.0))
+    problem = problem_of(scenario([load], in_fleet=on))
+    domain = problem.pools[0].domain
+    assert safe_of(problem, {("half", domain): 1, ("whole", domain): 1}) == pytest.approx(0.25)
