@@ -189,3 +189,10 @@ def test_an_effort_that_is_over_proves_no_more(monkeypatch: pytest.MonkeyPatch) 
         runs.clear()
         assert len(list(least_unserved(problem, nothing(problem), effort))) == goes_on
         assert len(runs) == goes_on
+
+
+def test_less_than_a_request_a_second_is_looked_at_as_well() -> None:
+    """4 pairs of 0.1 rps for 0.5."""
+    engines = [engine(role.value, role=role, capacity_rps=0.1) for role in list(Role)[:2]]
+    problem = problem_of(scenario([workload(rps=[0.5], engines=engines)]))
+    assert proven(problem) == pytest.approx(0.1 * HOUR_S, rel=1e-3)
