@@ -506,16 +506,46 @@ def test_halves_of_a_divided_engine_cover_the_demand_each() -> None:
     assert served.tolist() == pytest.approx([1.0])
 
 
-@pytest.mark.parametrize(("serve", "alone_count"), [(1.0, 4), (0.5, 3)])
-def test_a_node_more_is_kept_where_one_may_be_lost(serve: float, alone_count: int) -> None:
-    """30 requests/s in replicas of a node: one more where all of them are to be served then."""
-    problem = one(
-        [30.0],
-        alone(gpus=8),
-        on=fleet({"l1": {"h100x8": 6}}),
-        resilience=Resilience(Loss.NODE, serve),
-    )
-    assert placed(free(problem))[2] == {"alone": [alone_count]}
+@pytest.mark.parametrize(
+    ("gpus", "serve", "count"), [(8, 1.0, 4), (8, 0.5, 3), (4, 1.0, 5), (4, 0.5, 4), (2, 1.0, 7)]
+)
+def test_a_node_more_is_kept_where_one_may_be_lost(gpus: int, serve: float, count: int) -> None:
+    """Three replicas take the demand; a node of 8 GPUs holds 1, 2 or 4.
+
+    That many more where all is to be served without it; where half is, 1.5 have to be left.
+    """
+    on = fleet({"l1": {"h100x8": 6}})
+    problem = one([30.0, 0.0], alone(gpus=gpus), on=on, resilience=Resilience(Loss.NODE, serve))
+    running = placed(free(problem))[2]["alone"]
+    assert running == [count, 0]
+
+
+def test_a_promise_of_nodes_holds_on_every_node_type() -> None:
+    """One replica on nodes of 8 GPUs, one on nodes of 4; each may go, 10 of 20 stay."""
+    shapes = [node_type(), node_type("a100x4", gpu="A100", gpus=4, usd_per_gpu_hour=5.0)]
+    on = fleet({"l1": {"h100x8": 1, "a100x4": 4}}, node_types=shapes)
+    engines = [alone("large", gpus=8), alone("small", gpu="A100")]
+    problem = one([10.0], *engines, on=on, resilience=Resilience(Loss.NODE, 1.0))
+    found = placed(free(problem))
+    assert found == (0.0, pytest.approx(36.0), {"large": [1], "small": [1]}, [1.0])
+
+
+def test_minima_and_the_ratio_hold_together() -> None:
+    """Two prefill replicas stand by for 10 requests/s; there may be no more than decode ones."""
+    rules: dict[str, Any] = {"min_replicas": {Role.PREFILL: 2}}
+    assert placed(free(one([10.0], **rules)))[2] == {"prefill": [2], "decode": [1]}
+    banded = one([10.0], pd_ratio=RatioBand(0.5, 1.0), **rules)
+    assert placed(free(banded))[2] == {"prefill": [2], "decode": [2]}
+
+
+def test_first_halves_alone_count_for_the_ratio() -> None:
+    """20 requests/s: two first halves and four second ones are two decode replicas."""
+    halves = [
+        engine(f"half-{i}", gpus=2, capacity_rps=rps, part=Part("moe", f"half-{i}", i, None))
+        for i, rps in ((0, 10.0), (1, 5.0))
+    ]
+    problem = one([20.0], PAIR[0], *halves, pd_ratio=RatioBand(1.0, 2.0))
+    assert placed(free(problem))[2] == {"prefill": [2], "part0": [2], "part1": [4]}
 
 
 @pytest.mark.parametrize("first", ["long", "short"])
