@@ -149,9 +149,10 @@ def test_no_move_off_scarce_hardware_is_dearer(dearer: float) -> None:
     sizes = np.array([[int(pool.domain == "high-spine")] for pool in problem.pools])
     plan = incumbent(problem, Solution(sizes, mixed_flow(problem, sizes)))
     assert spare_scarce(problem, plan, never).solution.replicas.tolist() == sizes.tolist()
-    free = low_or_high(0.0)
-    spared = spare_scarce(free, plan, never)
-    assert scarce_use(free, spared.solution.replicas) == (0.0, 0.0)
+    for rounding in (0.0, 1e-11):
+        free = low_or_high(rounding)
+        spared = spare_scarce(free, plan, never)
+        assert scarce_use(free, spared.solution.replicas) == (0.0, 0.0)
 
 
 def test_high_priority_is_spared_before_medium() -> None:
