@@ -464,3 +464,24 @@ def test_a_node_beyond_the_demand_is_kept_where_one_may_be_lost(serve: float, no
     """30 requests/s take three nodes; two of them serve 20, two thirds of it."""
     problem = on_leaves({"l1": 6, "l2": 6}, [30.0], resilience=Resilience(Loss.NODE, serve))
     assert sorted(settled(problem).values()) == [[nodes]]
+
+
+@pytest.mark.parametrize(("rps", "counts"), [((5.0, 10.0), [3, 5, 3]), ((10.0, 5.0), [3, 3, 5])])
+def test_halves_have_so_much_more_that_a_lost_one_may_take_its_partner(
+    rps: tuple[float, float], counts: list[int]
+) -> None:
+    """20 requests/s; without a node, which holds one replica, 14 are served.
+
+    Four of 5 and three of 10 would do if only one of both halves were lost: 15 or 20 are left.
+    """
+    halves = [
+        engine(f"half{i}", gpus=8, capacity_rps=each, part=Part("moe", f"half{i}", i, None))
+        for i, each in enumerate(rps)
+    ]
+    engines = [engine("prefill", role=Role.PREFILL, gpus=8), *halves]
+    load = workload(rps=[20.0], engines=engines, resilience=Resilience(Loss.NODE, 0.7))
+    problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 30}})))
+    replicas = none_of(problem)
+    place(problem, 0, replicas, 0.0 * replicas)
+    assert replicas[:, 0].tolist() == counts
+    assert rank_of(task_of(problem, 0, none_of(problem), 0.0 * replicas), replicas)[0] == 0.0
