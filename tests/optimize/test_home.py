@@ -538,6 +538,12 @@ def test_minima_and_the_ratio_hold_together() -> None:
     assert placed(free(banded))[2] == {"prefill": [2], "decode": [2]}
 
 
+def test_a_narrow_ratio_is_met_though_either_role_raises_the_other() -> None:
+    """Of a pair 1 / 1 is too much, 1 / 2 too little, 2 / 2 too much, 2 / 3 between 0.6 and 0.7."""
+    problem = one([10.0], pd_ratio=RatioBand(0.6, 0.7))
+    assert placed(free(problem))[2] == {"prefill": [2], "decode": [3]}
+
+
 def test_first_halves_alone_count_for_the_ratio() -> None:
     """20 requests/s: two first halves and four second ones are two decode replicas."""
     halves = [
@@ -584,17 +590,17 @@ def test_what_ran_before_the_day_runs_on() -> None:
     engines = [alone("new", drain_s=3600), alone("old", gpu="A100", gpus=3, drain_s=3600)]
     shapes = [node_type(), node_type("a100x8", gpu="A100", usd_per_gpu_hour=3.0)]
     on = fleet({"l1": {"h100x8": 1, "a100x8": 2}}, node_types=shapes)
-    problem = one([10.0], *engines, on=on, cyclic=False)
+    problem = one([20.0], *engines, on=on, cyclic=False)
     for pool in problem.pools:
         pool.run_cost[:] = pool.plain_cost
     number = {pool.engine: p for p, pool in enumerate(problem.pools)}
     running = np.zeros(2, dtype=np.int64)
-    assert placed(free(replace(problem, before=running)))[2] == {"new": [1]}
+    assert placed(free(replace(problem, before=running)), [0.5])[2] == {"new": [1]}
     running[number["old"]] = 1
     known = replace(problem, before=running)
-    assert placed(free(known))[2] == {"old": [1]}
+    assert placed(free(known), [0.5])[2] == {"old": [1]}
     standing = sizes_of(known, old=[1])
-    assert placed(free(known), [1.0], standing)[2] == {"new": [1], "old": [1]}
+    assert placed(free(known), [0.5], standing)[2] == {"new": [1], "old": [1]}
 
 
 def test_known_hopes_and_the_end_are_those_of_the_task() -> None:

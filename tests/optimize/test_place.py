@@ -409,6 +409,7 @@ def test_what_cheap_engines_leave_goes_where_it_costs_least(rps: list[float]) ->
     [
         (4, 30.0, 1.0, [1, 1, 1, 1]),
         (3, 30.0, 1.0, [1, 2, 2]),
+        (4, 50.0, 1.0, [1, 2, 2, 2]),
         (2, 30.0, 1.0, [3, 3]),
         (2, 25.0, 0.4, [1, 2]),
         (3, 30.0, 0.5, [1, 1, 1]),
@@ -432,13 +433,28 @@ def test_two_more_domains_are_used_where_those_planned_are_too_small() -> None:
     assert len(settled(on_leaves(leaves, [110.0], resilience=promise))) == 10
 
 
-def test_parts_do_not_share_what_is_lost() -> None:
-    """Two leaves below s1, where GPUs cost nothing beside, one below s2: one of each."""
+@pytest.mark.parametrize(
+    ("spines", "found"),
+    [
+        ({"l1": "s1", "l2": "s1", "l3": "s2"}, {"l1": [2], "l3": [2]}),
+        (
+            {"l1": "s1", "l2": "s1", "l3": "s2", "l4": "s3"},
+            {"l1": [1], "l3": [1], "l4": [1]},
+        ),
+    ],
+)
+def test_parts_do_not_share_what_is_lost(
+    spines: dict[str, str], found: dict[str, list[int]]
+) -> None:
+    """Two leaves below s1 and one below each other spine, where GPUs are priced higher.
+
+    Two nodes on either of two spines, or one on each of three: a lost one leaves 20 requests/s.
+    """
     promise = Resilience(Loss.SPINE, 1.0)
-    spines = {"l1": "s1", "l2": "s1", "l3": "s2"}
     problem = on_leaves(dict.fromkeys(spines, 4), [20.0], spines=spines, resilience=promise)
-    held_price = np.array([[100.0 * (pool.domain == "l3")] for pool in problem.pools])
-    assert settled(problem, held_price=held_price) == {"l1": [2], "l3": [2]}
+    prices = {"l1": 0.0, "l2": 0.5, "l3": 1.0, "l4": 2.0}
+    held_price = np.array([[prices[pool.domain]] for pool in problem.pools])
+    assert settled(problem, held_price=held_price) == found
 
 
 def test_the_rank_is_what_the_promise_leaves_unserved_and_the_cost() -> None:
