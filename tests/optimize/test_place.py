@@ -501,3 +501,19 @@ def test_halves_have_so_much_more_that_a_lost_one_may_take_its_partner(
     place(problem, 0, replicas, 0.0 * replicas)
     assert replicas[:, 0].tolist() == counts
     assert rank_of(task_of(problem, 0, none_of(problem), 0.0 * replicas), replicas)[0] == 0.0
+
+
+def test_sites_of_one_group_serve_its_part_together() -> None:
+    """Halves on either of two leaves would do for what the first spine is to serve, half."""
+    halves = [engine(f"half{i}", part=Part("moe", f"half{i}", i, None)) for i in (0, 1)]
+    load = workload(rps=[40.0], engines=[engine("prefill", role=Role.PREFILL), *halves])
+    leaves = {"l1": "s1", "l2": "s1", "l3": "s2"}
+    on = fleet({leaf: {"h100x8": 8} for leaf in leaves}, spines=leaves)
+    problem = problem_of(scenario([load], in_fleet=on))
+    given = shares(s1=0.5, s2=0.5)
+    replicas = none_of(problem)
+    place(problem, 0, replicas, 0.0 * replicas, parts=given)
+    for group, pools in problem.groups(0).items():
+        prefill = [p for p in pools if problem.pools[p].role is Role.PREFILL]
+        assert (group, replicas[prefill].sum()) == (group, 2)
+        assert replicas[pools].sum() == 6
