@@ -515,5 +515,5 @@ def test_sites_of_one_group_serve_its_part_together() -> None:
     place(problem, 0, replicas, 0.0 * replicas, parts=given)
     for group, pools in problem.groups(0).items():
         prefill = [p for p in pools if problem.pools[p].role is Role.PREFILL]
-        assert (group, replicas[prefill].sum()) == (group, 2)
+        assert int(replicas[prefill].sum()) == 2, group
         assert replicas[pools].sum() == 6
