@@ -611,3 +611,18 @@ def test_known_hopes_and_the_end_are_those_of_the_task() -> None:
     assert task.stop()
     assert free(problem).hopes == {}
     assert not free(problem).stop()
+
+
+def test_what_stands_there_leaves_the_rest_of_the_gpus() -> None:
+    """A replica of a node stands on one of two; the second one fits the other."""
+    problem = one([20.0], alone(gpus=8), on=fleet({"l1": {"h100x8": 2}}))
+    assert placed(free(problem), [0.5], sizes_of(problem, alone=[1]))[2] == {"alone": [2]}
+
+
+def test_a_running_replica_is_kept_beside_a_cheaper_engine_on_the_same_gpus() -> None:
+    """10 USD an hour, where a new one takes 8 and 8 to start."""
+    engines = [alone("new", drain_s=3600), alone("old", gpus=5, drain_s=3600)]
+    problem = one([10.0], *engines, cyclic=False)
+    for pool in problem.pools:
+        pool.run_cost[:] = pool.plain_cost
+    assert placed(free(replace(problem, before=np.array([0, 1]))))[2] == {"old": [1]}
