@@ -34,11 +34,18 @@ def test_what_is_no_size(text: str | int) -> None:
 def test_sizes_are_shown_as_they_are_read() -> None:
     for number in (2**10, 2**20, 3 * 2**29, 2**40):
         assert parse_size(size(number)) == number
-    assert [size(each) for each in (1000, 512 << 20, 3 << 29)] == [
-        "1000 bytes",
-        "512 MiB",
-        "1.5 GiB",
-    ]
+    assert [size(each) for each in (0, 1023, 1024, 1536, 2**20 - 1, 2**20)] == [
+        "0 bytes", "1023 bytes", "1 KiB", "1.5 KiB", "1024 KiB", "1 MiB",
+    ]  # fmt: skip
+    assert [size(each) for each in (512 << 20, 2**30, 3 << 29, 5 << 40)] == [
+        "512 MiB", "1 GiB", "1.5 GiB", "5120 GiB",
+    ]  # fmt: skip
+
+
+def test_sizes_go_from_a_byte_to_4_eib() -> None:
+    assert (parse_size(1), parse_size(2**62 - 1)) == (1, 2**62 - 1)
+    with pytest.raises(ValueError, match="no number of bytes"):
+        parse_size(2**62)
 
 
 def test_the_message_names_the_file_how_much_and_the_option() -> None:
@@ -64,6 +71,35 @@ def test_no_more_is_read_than_may_be_held() -> None:
         whole(endless, "f", 1000)  # type: ignore[arg-type]
     assert endless.taken == 1001
     assert whole(io.BytesIO(b"x" * 1000), "f", 1000) == b"x" * 1000
+
+
+class Slow(io.BytesIO):
+    """Gives seven bytes at a time, as a pipe may."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        return super().read(min(7, size))
+
+
+def test_a_stream_that_comes_in_pieces_is_read_whole() -> None:
+    text = bytes(range(100))
+    assert whole(Slow(text), "f", 100) == text
+    with pytest.raises(InputError, match="more than 99 bytes"):
+        whole(Slow(text), "f", 99)
+    assert whole(io.BytesIO(b""), "f", 1) == b""
+
+
+def test_what_is_larger_than_a_piece_is_read_whole() -> None:
+    """9 MiB, read at most 8 MiB at a time."""
+    text = bytes(9 << 20)
+    assert len(whole(io.BytesIO(text), "f", 9 << 20)) == 9 << 20
+    with pytest.raises(InputError, match="more than 9 MiB"):
+        whole(io.BytesIO(text + b"x"), "f", 9 << 20)
+
+
+def test_problems_of_size_are_of_the_file_as_a_whole() -> None:
+    (problem,) = too_large("t.csv", "holds", 2**20).problems
+    assert (problem.file, problem.line, problem.path, problem.value) == ("t.csv", 0, "", "")
 
 
 @pytest.mark.parametrize(

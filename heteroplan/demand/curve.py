@@ -190,12 +190,13 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Out
         notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
     if mix is None and found.has_lengths:
         notes.append("all requests of an interval are taken alike: how they differ is not told")
-    begin, end = starts[0].timestamp(), starts[-1].timestamp()
+    begin_s = start_us // US_PER_S
+    end_s = begin_s + size * options.interval_s
     notes += [
         f"the event {each.name} touches neither the past nor these days"
         for each in options.events
         if not found.spans(each.start.timestamp(), each.end.timestamp())
-        and not (each.start.timestamp() <= end and each.end.timestamp() > begin)
+        and not (each.start.timestamp() < end_s and each.end.timestamp() > begin_s)
     ]
     told = options if outlook.days > 1 else replace(options, quantile=None)
     return _curve(found, told, rows, mix, notes, outlook.days)

@@ -104,8 +104,7 @@ def _lost(counts: Floats, days: Sequence[date]) -> NDArray[np.bool_]:
     expected = np.zeros_like(counts)
     for kind in (False, True):
         like = np.array([weekend(day) is kind for day in days])
-        if like.sum() > 1:
-            expected[like] = np.nan_to_num(median_over_days(counts[like]))
+        expected[like] = np.nan_to_num(median_over_days(counts[like]))
     empty = (counts == 0).ravel()
     spells = np.concatenate([[0], np.flatnonzero(np.diff(empty)) + 1])
     sums = np.add.reduceat(expected.ravel(), spells)

@@ -116,7 +116,7 @@ def _profiles_and_ratios(
         if days > 1:
             with np.errstate(invalid="ignore", divide="ignore"):
                 stretched = 1.0 + (amounts / profile - 1.0) * np.sqrt(days / (days - 1))
-            ratios[rows] = np.where((counts > 0) & (profile > 0), stretched, np.nan)
+            ratios[rows] = np.where(counts > 0, stretched, np.nan)
     return profiles, ratios
 
 
@@ -136,7 +136,7 @@ def _window_sums(values: Floats, half: int) -> Floats:
 
 def _profile(amounts: Floats, counts: Floats, half: int, weight: float) -> Floats:
     """Mean by interval, smoothed, with `weight` and flat with the rest; 0 only if all are."""
-    flat = amounts.sum() / max(counts.sum(), 1.0)
+    flat = amounts.sum() / counts.sum()
     around, near = _window_sums(amounts, half), _window_sums(counts, half)
     mean = np.where(near > 0.5, around / np.maximum(near, 1.0), flat)
     return np.maximum(weight * mean + (1.0 - weight) * flat, FLOOR * flat)
@@ -165,9 +165,7 @@ def _shape_weight(amounts: Floats, counts: Floats, half: int) -> float:
 
 
 def _day_share(ratios: Floats) -> float:
-    """Of the variance of log ratios, the share that whole days have in common, 0 to 1."""
-    if len(ratios) < 2:
-        return 1.0
+    """Of the variance of log ratios of two days at least, the share of whole days, 0 to 1."""
     logs = np.log(np.maximum(ratios, 0.01))
     total = float(np.nanvar(logs))
     if total <= 1e-12:

@@ -275,7 +275,7 @@ class _Tally:
         _check_span(needed, self._step_us // US_PER_S)
         if needed == len(self._counts):
             return
-        after = max(needed, min(MOST_STEPS, 2 * len(self._counts))) - len(self._counts)
+        after = max(needed, 2 * len(self._counts)) - len(self._counts)
         self._start_us -= before * self._step_us
         self._counts = np.pad(self._counts, ((before, after), (0, 0)))
         self._hours = hours_of_week(

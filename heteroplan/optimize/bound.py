@@ -171,11 +171,13 @@ def _passed(
     """[T] share of the demand that passes each pool, all of it once through the block."""
     through: dict[int, Floats] = {}
     total = np.zeros(problem.intervals)
+    stages = dict(zip(found.grid, found.block.all_sides().sum(axis=0), strict=True))
     for e, replicas in ran.items():
         engine = found.engines[e]
         for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
-            through[p] = engine.part * part * replicas * mix_share(problem, p)
-            total += through[p] / len(found.stages)
+            passing = part * replicas * mix_share(problem, p)
+            through[p] = engine.part * passing
+            total += passing * stages.get(e, 1) / len(found.stages)
     asked = problem.works[w].rps.sum(axis=0) > 0
     scale = np.where(asked & (total > 0), 1.0 / np.where(total > 0, total, 1.0), 0.0)
     return {p: share * scale for p, share in through.items()}

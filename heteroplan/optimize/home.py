@@ -101,9 +101,10 @@ class Task:
 
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
-        pools = self.problem.works[self.w].pools
+        pools, asked = self.problem.works[self.w].pools, self.need() > 0
         unit = {
-            p: float(unit_price(self._plain(p), mix_share(self.problem, p)).max()) for p in pools
+            p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
+            for p in pools
         }
         best: dict[tuple[int, ...], float] = {}
         for p in pools:

@@ -36,7 +36,7 @@ def unmet_minima(problem: Problem, effort: Effort) -> tuple[UnmetMinimum, ...]:
     decide, each interval for itself. Empty where all minima can be kept in each, or where the
     effort did not decide it.
     """
-    if not any(min(work.min_replicas.values(), default=0) for work in problem.works):
+    if not any(work.min_replicas for work in problem.works):
         return ()
     free = replace(
         problem, works=tuple(replace(work, rps=0.0 * work.rps) for work in problem.works)

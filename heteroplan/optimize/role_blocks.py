@@ -123,7 +123,7 @@ def _served_by(pools: Sequence[int], stages: list[Stage]) -> tuple[int, ...]:
 
 def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> Engine:
     """An engine with the parts of it that `stages` carry."""
-    part = min(1.0, sum(stage.part[pools[0]] for stage in stages))
+    part = sum(stage.part[pools[0]] for stage in stages)
     rebate = np.array([sum(stage.rebate[p] for stage in stages) for p in pools])
     before = at.problem.before
     return Engine(

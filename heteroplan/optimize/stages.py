@@ -116,9 +116,8 @@ def _due(problem: Problem, due: Floats, running: Floats) -> Floats:
 
     None at first where what ran before is not known.
     """
-    due = due.copy()
     if not problem.cyclic and problem.before is None:
-        due[:, :1] = 0.0
+        due = np.where(np.arange(problem.intervals) > 0, due, 0.0)
     fall = np.roll(due, -1, axis=1) - due
     if not problem.cyclic:
         fall[:, -1:] = -due[:, -1:]

@@ -126,8 +126,7 @@ def _workload_plan(
     demand = np.array([each.rps for each in scenario.workloads[w].demand])
     served = demand - (unserved * work.rps).sum(axis=0)
     capacity = _capacity_rps(scenario, candidates, problem, w, replicas)
-    asked = work.rps > 0
-    in_mix = np.where(asked, 1.0 - unserved, 1.0).min(axis=0) * demand
+    in_mix = (1.0 - unserved).min(axis=0) * demand
     counts = {
         role: replicas[problem.members(w, role)].sum(axis=0) for role in (Role.PREFILL, Role.DECODE)
     }

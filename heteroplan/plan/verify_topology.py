@@ -78,12 +78,10 @@ def check_promise(facts: Facts) -> Iterator[str]:
 
 def _promise_faults(facts: Facts, workload: Workload, promise: Resilience) -> Iterator[str]:
     pools = [p for p, pool in enumerate(facts.plan.pools) if pool.workload == workload.name]
-    demand = class_demand(facts, workload.name)
     (load,) = (each for each in facts.plan.workloads if each.name == workload.name)
     for place, lost in _losses(facts, pools, promise.lose).items():
         for t in facts.steps:
-            asked = sum(over_time[t] for over_time in demand)
-            if asked <= 0 or not any(lost[p][t] for p in pools):
+            if not any(lost[p][t] for p in pools):
                 continue
             left = {p: facts.plan.pools[p].replicas[t] - lost[p][t] for p in pools}
             capacity = _capacity(facts, workload, left, t)

@@ -209,7 +209,7 @@ def _limits(runs: Sequence[Run]) -> tuple[float, float]:
         return inf, inf
     sequences = [run.batch for run in full]
     tokens = [run.batch * run.context for run in full]
-    several = len({run.context for run in full}) > 1 and max(tokens) > min(tokens)
+    several = len({run.context for run in full}) > 1
     apart = [pstdev(values) / fmean(values) for values in (sequences, tokens)]
     return (
         median(sequences) if not several or apart[0] <= apart[1] else inf,

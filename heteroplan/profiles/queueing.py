@@ -131,13 +131,12 @@ class Pool:
 
         def beyond(utilization: float, waits_ms: "Floats") -> "Floats":
             waits = np.maximum(waits_ms, 0.0) / self.mean_ms
-            delayed = erlang_c(self.servers, utilization)
             if lattice is None:
                 decay = self.servers * (1.0 - utilization)
-                found = delayed * np.exp(-decay * waits)
+                found = erlang_c(self.servers, utilization) * np.exp(-decay * waits)
             else:
                 shorter = np.maximum(waits - self._margin, waits / 2.0)
-                found = lattice.at(lattice.tail(self.servers, utilization), shorter, delayed)
+                found = lattice.at(lattice.tail(self.servers, utilization), shorter)
             late: Floats = np.where(waits_ms < 0.0, 1.0, found)
             return late
 
@@ -221,11 +220,11 @@ class _Lattice:
         tail: Floats = erlang_c(servers, utilization) * beyond
         return tail
 
-    def at(self, tail: "Floats", waits: "Floats", delayed: float) -> "Floats":
+    def at(self, tail: "Floats", waits: "Floats") -> "Floats":
         """P(wait > each of `waits`), between the points of `tail`."""
         import numpy as np
 
-        found: Floats = np.interp(waits / self.step, np.arange(len(tail)), tail, left=delayed)
+        found: Floats = np.interp(waits / self.step, np.arange(len(tail)), tail)
         return found
 
     def crossing(self, tail: "Floats", late: float) -> float:

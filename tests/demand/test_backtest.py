@@ -156,3 +156,52 @@ def test_the_worst_interval_is_told_by_the_clock_of_a_day_on_which_it_changed(
     worst = found.measures[0].worst_start
     assert worst is not None
     assert worst.isoformat() == "2025-10-26T12:00:00+01:00"
+
+
+@pytest.mark.parametrize(("days", "held_back"), [(2, 1), (5, 1), (6, 2), (9, 3)])
+def test_a_third_of_the_days_is_held_back_and_one_at_least(
+    tmp_path: Path, days: int, held_back: int
+) -> None:
+    found = held_back_from(tmp_path, *[day()] * days)
+    assert (len(found.held_back), found.trained_days) == (held_back, days - held_back)
+    assert len(found.coverage_by_day) == held_back
+
+
+def test_all_days_but_one_may_be_held_back(tmp_path: Path) -> None:
+    found = held_back_from(tmp_path, *[day()] * 4, held_back_days=3)
+    assert (found.trained_days, found.intervals) == (1, 72)
+
+
+def test_output_tokens_are_compared_with_their_own(tmp_path: Path) -> None:
+    """Answers of hours 5 and 9 were of 50 and of 20 tokens, not of 10: 4/5 and 1/2 were not
+    planned for, and 2,400 of 2,900 a second were."""
+    last = day(h5=(10, 100, 50), h9=(10, 100, 20))
+    _, inputs, outputs = held_back_from(tmp_path, *[day()] * 3, last).measures
+    assert inputs.coverage == 1.0
+    assert outputs.coverage == pytest.approx(22 / 24)
+    assert outputs.planned_over_true == pytest.approx(2400 / 2900)
+    assert outputs.worst_shortfall == pytest.approx(0.8)
+    assert outputs.worst_start == datetime(2026, 11, 5, 5, tzinfo=KOLKATA)
+
+
+def test_growth_to_come_is_not_held_against_the_past(tmp_path: Path) -> None:
+    plain, grown = (held_back_from(tmp_path, *[day()] * 4, growth=each) for each in (1.0, 3.0))
+    assert grown == plain
+
+
+def test_days_are_planned_by_their_weekday(tmp_path: Path) -> None:
+    """Two weeks at 10 and at 2 on weekends; held back is the last weekend."""
+    week = [day()] * 5 + [day(2)] * 2
+    apart, alike = (
+        held_back_from(tmp_path, *week, *week, held_back_days=2, weekdays=weekdays).measures[0]
+        for weekdays in ("weekend", "alike")
+    )
+    assert apart.planned_over_true == pytest.approx(1.0)
+    assert alike.planned_over_true > 2.0
+
+
+def test_two_hours_of_the_days_before_are_bridged_and_no_more(tmp_path: Path) -> None:
+    short = day(h22=None, h23=None)
+    assert held_back_from(tmp_path, short, day(), held_back_days=1).intervals == 24
+    with pytest.raises(UsageError, match="the days before those held back do not reach round"):
+        held_back_from(tmp_path, day(h21=None, h22=None, h23=None), day(), held_back_days=1)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from math import sqrt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.demand import classes as classes_module
 from heteroplan.demand import counting
 from heteroplan.demand.class_error import Family
 from heteroplan.demand.classes import ClassShape, Grid, choose, names, shapes
@@ -218,3 +220,55 @@ def test_a_length_lies_in_the_class_that_names_it(tokens: int) -> None:
     """Its class begins at or below it, the next one above it."""
     (step,) = grid_of(plain(tokens)).steps.tolist()
     assert counting.cell_begin(step) <= tokens < counting.cell_begin(step + 1)
+
+
+class Bounds:
+    """Stands for a family whose best cuts into n classes are n - 1 times 7, at a bound each."""
+
+    bounds = (0.5, 0.2, 0.1, 0.09, 0.08, 0.07, 0.031, 0.06, 0.0)
+
+    def __init__(self, lengths: int) -> None:
+        self.steps = range(lengths)
+        self.asked: list[tuple[int, tuple[int, ...]]] = []
+
+    def best(self, count: int, before: tuple[int, ...]) -> tuple[int, ...]:
+        self.asked.append((count, before))
+        return (7,) * (count - 1)
+
+    def bound(self, cuts: tuple[int, ...]) -> float:
+        return self.bounds[len(cuts)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "asked", "classes", "tried"),
+    [
+        (20, {}, 7, 8),
+        (20, {"tolerance": 0.1}, 3, 3),
+        (20, {"tolerance": 0.5}, 1, 1),
+        (20, {"tolerance": 0.01, "most": 4}, 4, 4),
+        (3, {"tolerance": 0.01}, 3, 3),
+    ],
+)
+def test_classes_are_added_until_the_bound_is_kept(
+    monkeypatch: pytest.MonkeyPatch, lengths: int, asked: dict[str, Any], classes: int, tried: int
+) -> None:
+    """From the cuts of one class fewer; of eight at most, and of as many as there are lengths, the
+    ones with the least bound."""
+    family = Bounds(lengths)
+    monkeypatch.setattr(classes_module, "Family", lambda steps, sums: family)
+    cuts, error = choose(grid_of(plain(100) + plain(10_000)), **asked)
+    assert (len(cuts) + 1, error) == (classes, Bounds.bounds[classes - 1])
+    assert family.asked == [(count, (7,) * max(0, count - 2)) for count in range(1, tried + 1)]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_cuts_are_where_the_loss_is_least(count: int) -> None:
+    """Of all cuts of six lengths."""
+    requests = [(50, 10), (200, 14), (900, 10), (3000, 8), (9000, 9), (30_000, 5)]
+    grid = grid_of([each for isl, times in requests for each in plain(isl, times)])
+    family = Family(grid.steps, grid.sums)
+    before = () if count == 2 else family.best(2, ())
+    inner = family.steps[1:].tolist()
+    wanted = min(family.loss(cuts) for cuts in combinations(inner, count - 1))
+    assert family.loss(family.best(count, before)) == pytest.approx(wanted)
+    assert family.best(1, ()) == ()

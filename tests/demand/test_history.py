@@ -69,7 +69,9 @@ def test_requests_without_lengths_are_as_long_as_the_others() -> None:
     """A quarter has lengths, and hour 5 none at all: 100 input tokens a request everywhere."""
     steps = steps_of(*[3600] * 24, with_lengths=0.25)
     steps.counts[5, 1:] = 0.0
-    assert history(steps, UTC_ZONE).rates[INPUT_RATE] == pytest.approx(np.full((1, 24), 100.0))
+    found = history(steps, UTC_ZONE)
+    assert found.has_lengths
+    assert found.rates[INPUT_RATE] == pytest.approx(np.full((1, 24), 100.0))
 
 
 def test_without_any_lengths_tokens_are_unknown() -> None:
@@ -174,3 +176,67 @@ def test_what_is_lost_is_unknown_by_elapsed_time_as_well() -> None:
     found = history(steps_of(*days), UTC_ZONE)
     assert lost(found) == [(1, hour) for hour in range(8, 13)]
     assert np.flatnonzero(~found.steps.known).tolist() == list(range(32, 37))
+
+
+@pytest.mark.parametrize(
+    ("start_h", "end_h", "spans"),
+    [(-2, 0, False), (-2, 0.5, True), (29.5, 40, True), (30, 40, False), (-1, 50, True),
+     (3, 4, True)],
+)  # fmt: skip
+def test_a_trace_reaches_into_what_it_shares_time_with(
+    start_h: float, end_h: float, spans: bool
+) -> None:
+    found = history(steps_of(*[1] * 30), UTC_ZONE)
+    begin_s = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
+    assert found.spans(begin_s + start_h * 3600, begin_s + end_h * 3600) == spans
+
+
+def test_missing_is_what_is_unknown_between_known_steps() -> None:
+    """Known are hours 2 to 4, 7 and 8, and 10: two hours and one between them."""
+    steps = steps_of(*[1] * 24)
+    known = [2, 3, 4, 7, 8, 10]
+    steps.known[:] = [hour in known for hour in range(24)]
+    found = history(steps, UTC_ZONE)
+    assert found.notes == ("told", "3.0 h of the trace are missing, not idle")
+    steps.known[9] = True
+    steps.known[5] = True
+    found = history(steps, UTC_ZONE)
+    assert found.notes == ("told", "60 min of the trace are missing, not idle")
+
+
+def test_the_last_day_is_the_last_that_tells_anything() -> None:
+    """Of four days the second and the first hour of the third are known."""
+    steps = steps_of(*[1] * 96)
+    steps.known[:] = [24 <= hour < 49 for hour in range(96)]
+    found = history(steps, UTC_ZONE)
+    assert found.last_day == date(2026, 11, 4)
+    assert [found.days[0], found.days[-1]] == [MONDAY, date(2026, 11, 5)]
+
+
+def test_tokens_of_an_event_are_taken_out_too() -> None:
+    start, end = (datetime(2026, 11, 2, h, tzinfo=UTC) for h in (12, 15))
+    hours = [30 if 12 <= h < 15 else 10 for h in range(24)]
+    steps = steps_of(*hours, lengths=(100, 10, 40))
+    found = history(steps, UTC_ZONE, [Event("sale", start, end, 3.0)])
+    for kind, tokens in ((INPUT_RATE, 100), (OUTPUT_RATE, 10), (MISSED_RATE, 60)):
+        assert found.rates[kind] * 3600 == pytest.approx(np.full((1, 24), 10.0 * tokens))
+
+
+def test_requests_of_untold_lengths_are_as_long_as_the_mean_of_all_that_tell_them() -> None:
+    """Of 10 requests 100 + 10 tokens and of 30 others 300 + 20: 250 + 17.5, also in hour 2."""
+    steps = steps_of(3600, 3600, 7200)
+    steps.counts[:, 1:] = [[10, 1000, 100, 500], [30, 9000, 600, 0], [0, 0, 0, 0]]
+    rates = history(steps, UTC_ZONE).rates[:, 0, :3]
+    wanted = [[1, 1, 2], [100, 300, 500], [10, 20, 35], [50, 300, 2 * 237.5]]
+    assert rates.tolist() == [pytest.approx(each) for each in wanted]
+
+
+def test_what_was_lost_is_not_lost_from_the_trace_that_was_given() -> None:
+    """Its own steps stay known."""
+    steps = steps_of(*[0 if day == 2 and h in (10, 11) else 10 for day in range(5)
+                       for h in range(24)])  # fmt: skip
+    found = history(steps, UTC_ZONE)
+    assert steps.known.all()
+    assert np.flatnonzero(~found.steps.known).tolist() == [58, 59]
+    steps.known[100] = False
+    assert np.flatnonzero(~history(steps, UTC_ZONE).steps.known).tolist() == [58, 59, 100]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heteroplan.demand import classes, counting
 from heteroplan.demand.history import history
-from heteroplan.demand.mix import LEAST_SHARE, Mix, mix_of, shaped
+from heteroplan.demand.mix import LEAST_SHARE, Mix, mix_of, shaped, tilted
 from heteroplan.demand.shape import StepShape, together
 from heteroplan.demand.steps import Steps
 
@@ -59,6 +59,7 @@ def test_hours_with_few_requests_take_those_of_the_whole_trace() -> None:
     whole = [2000 / 3999, 1999 / 3999]
     for hours in ([5], [9]):
         assert shares(found.shapes(hours)[0]) == pytest.approx(whole)
+    assert found.shapes([3])[0][0].share > 0.999
 
 
 def test_a_class_that_an_hour_does_not_have_keeps_a_little_share_and_its_usual_shape() -> None:
@@ -178,6 +179,10 @@ def test_traces_that_tell_no_requests_or_no_lengths_have_no_mix() -> None:
     found = mix_of(history(one, zone), 1.0)
     assert found is not None
     assert [each.name for each in found.shapes([0])[0]] == ["default"]
+    assert found.shapes([0])[0][0].prefix_hit_rate is None
+    cached = mix_of(history(replace(one, has_cached=True), zone), 1.0)
+    assert cached is not None
+    assert cached.shapes([0])[0][0].prefix_hit_rate == pytest.approx(0.0)
 
 
 def test_outputs_spread_as_in_their_own_hours() -> None:
@@ -195,3 +200,134 @@ def test_outputs_spread_as_in_their_own_hours() -> None:
     found = Mix(shapes, 0.03, has_cached=False)
     spreads = [found.shapes(hours)[1] for hours in ([3], [4], [3, 4])]
     assert spreads == pytest.approx([0.0, 0.0, 0.5], abs=1e-6)
+
+
+def counted(*requests: tuple[int, int, int, int], hour: int = 0) -> NDArray[np.float64]:
+    """Sums by cell of (how many, input, output, cached tokens) in an hour of the week."""
+    shapes = np.zeros((counting.HOURS, 80, 60, counting.SUMS))
+    columns = np.array(requests, np.int64).T
+    isl, osl, hits = (np.repeat(each, columns[0]) for each in columns[1:])
+    counting.count(
+        np.zeros(len(isl), np.int64), isl, osl, hits, 0, 1,
+        np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
+    )  # fmt: skip
+    return shapes
+
+
+def test_a_class_tells_how_its_lengths_spread() -> None:
+    """Prompts of 100 and 300 tokens, a mean of 200 and a deviation of 100; outputs of 20 tokens.
+
+    Decode steps find 110 or 310 tokens on average, and up to 10 more or less: a mean of 210 and a
+    variance of 100^2 + 20^2 / 12.
+    """
+    found, osl_cv = Mix(counted((1000, 100, 20, 0), (1000, 300, 20, 0)), 1.0, False).shapes([0])
+    (one,) = found
+    assert (one.name, one.share, one.prefix_hit_rate) == ("default", 1.0, None)
+    assert (one.isl, one.osl, one.isl_cv) == pytest.approx((200, 20, 0.5))
+    wanted = (210, (100**2 + 20**2 / 12) ** 0.5 / 210)
+    assert (one.context, one.context_cv) == pytest.approx(wanted)
+    assert osl_cv == pytest.approx(0.0, abs=1e-6)
+
+
+def test_requests_without_tokens_have_one() -> None:
+    (one,), osl_cv = Mix(counted((10, 0, 0, 0)), 1.0, False).shapes([0])
+    assert (one.isl, one.osl, one.context, osl_cv) == (1.0, 1.0, 1.0, 0.0)
+
+
+def test_a_prefix_cache_never_holds_all_tokens() -> None:
+    """Of ten million tokens all but one are cached; a millionth at least is held to be missed."""
+    (one,), _ = Mix(counted((10, 10**7, 1, 10**7)), 1.0, True).shapes([0])
+    assert one.prefix_hit_rate == 1 - 1e-6
+    assert shaped(None, [0], 400, 20, 0)[0][0].prefix_hit_rate == 1 - 1e-6
+    assert shaped(None, [0], 400, 20, 500)[0][0].prefix_hit_rate == 0.0
+
+
+def test_classes_are_those_of_the_error_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all hours together."""
+    asked = []
+
+    def choose(grid: classes.Grid, error: float) -> tuple[tuple[int, ...], float]:
+        asked.append((float(grid.sums[:, counting.COUNT].sum()), error))
+        return (CUT,), 0.07
+
+    monkeypatch.setattr(classes, "choose", choose)
+    cells = counted((30, 10, 20, 0)) + counted((20, 3000, 20, 0), hour=9)
+    assert Mix(cells, 0.2, False).error == 0.07
+    assert asked == [(50.0, 0.2)]
+
+
+@pytest.mark.parametrize("isl", [1500.0, 2600.0])
+def test_shares_are_tilted_by_a_power_of_the_length(isl: float) -> None:
+    """exp(tilt * isl) times what they were: the logarithm of the change is a line over lengths."""
+    usual = [
+        StepShape("a", 0.5, 200.0, 10.0),
+        StepShape("b", 0.2, 1800.0, 10.0),
+        StepShape("c", 0.3, 5000.0, 10.0),
+    ]
+    found = tilted(usual, isl)
+    assert sum(shares(found)) == pytest.approx(1.0)
+    assert total(found, "isl") == pytest.approx(isl)
+    changes = np.log([new.share / old.share for new, old in zip(found, usual, strict=True)])
+    slopes = np.diff(changes) / np.diff([each.isl for each in usual])
+    assert slopes[0] == pytest.approx(slopes[1])
+    assert [each.isl for each in found] == [200.0, 1800.0, 5000.0]
+
+
+def test_prompts_as_long_as_the_longest_class_leave_the_others_their_least_share() -> None:
+    found = tilted([StepShape(name, 1 / 3, 100.0 * (i + 1), 1.0) for i, name in enumerate("abc")],
+                   10_000.0)  # fmt: skip
+    least = LEAST_SHARE / (1 + 2 * LEAST_SHARE)
+    assert shares(found) == pytest.approx([least, least, 1 - 2 * least])
+
+
+def test_stretched_prompts_stretch_what_is_in_the_cache() -> None:
+    """One class of 100 + 20 tokens, so of 110; twice and half as long ones, with outputs of 60."""
+    usual = Mix(counted((3000, 100, 20, 0)), 1.0, False)
+    for isl in (200.0, 50.0):
+        (one,), _ = shaped(usual, [0], isl, 60.0, None)
+        assert (one.isl, one.osl, one.context) == pytest.approx((isl, 60.0, isl + 30.0))
+        assert one.prefix_hit_rate is None
+
+
+def test_no_class_is_shorter_than_a_token() -> None:
+    """Outputs of 10 and 30 tokens in equal parts, of one on average: a half is held to be one."""
+    cells = counted((1500, 100, 10, 0), (1500, 4000, 30, 0))
+    found, _ = shaped(two_classes(cells), [0], 2050.0, 1.0, None)
+    assert [each.osl for each in found] == pytest.approx([1.0, 1.5])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+def test_all_classes_miss_more_by_one_factor(factor: float) -> None:
+    """50 tokens of each prompt are cached: misses of 1/2 and 79/80, times the factor; of 3/4 * 100
+    and 1/4 * 4000 tokens that is 1025 of 1075 as usual."""
+    usual = mix((3, 3000, 1000), cached=50)
+    found, _ = shaped(usual, [3], 1075, 10, 1025 * factor)
+    misses = [1 - (each.prefix_hit_rate or 0.0) for each in found]
+    assert misses == pytest.approx([factor / 2, factor * 79 / 80])
+
+
+def two_classes(shapes: NDArray[np.float64]) -> Mix:
+    """Cut at 1024 tokens."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classes, "choose", lambda grid, error: ((CUT,), 0.01))
+        return Mix(shapes, 0.03, False)
+
+
+def test_the_whole_trace_is_all_hours_of_the_week() -> None:
+    """Ten requests on Monday and thirty on Sunday: each hour has too few of its own."""
+    usual = two_classes(counted((10, 100, 20, 0)) + counted((30, 4000, 20, 0), hour=167))
+    assert shares(usual.shapes([0])[0]) == pytest.approx([0.25, 0.75])
+
+
+def test_a_class_of_hardly_any_requests_of_an_hour_has_its_usual_shape() -> None:
+    """In hour 3 one long prompt of 20,001 has 2000 tokens, elsewhere they have 4000; one of 5,001
+    is enough to be told of."""
+    elsewhere = counted((3000, 4000, 20, 0), hour=9)
+    few, enough = (
+        two_classes(elsewhere + counted((short, 100, 20, 0), (1, 2000, 20, 0), hour=3))
+        for short in (20_000, 5000)
+    )
+    assert few.shapes([3])[0][1].isl == pytest.approx((3000 * 4000 + 2000) / 3001)
+    assert few.shapes([3])[0][1].share == pytest.approx(LEAST_SHARE, rel=1e-3)
+    assert enough.shapes([3])[0][1].isl == pytest.approx(2000)
+    assert enough.shapes([3])[0][1].share == pytest.approx(1 / 5001)

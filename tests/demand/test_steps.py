@@ -1,7 +1,8 @@
 """Steps of a trace against plain Python loops over its requests and windows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,9 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.demand import counting
+from heteroplan.demand import steps as steps_module
 from heteroplan.demand.clock import EPOCH, US_PER_S
 from heteroplan.demand.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
-from heteroplan.demand.readers import READERS, Reader
+from heteroplan.demand.readers import READERS, Asked, Reader
 from heteroplan.demand.readers.requests import Blocks, Requests, Windows
 from heteroplan.demand.steps import Steps, TraceOptions, read_steps
 from heteroplan.errors import InputError, UsageError
@@ -23,6 +25,8 @@ from tests.demand.traces import written
 STEP_S = 900
 STEP_US = STEP_S * US_PER_S
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
+TOKYO = ZoneInfo("Asia/Tokyo")
+"""Of stamps without a zone, which says nothing of the days."""
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOON_US = (NOON - EPOCH).days * 86_400 * US_PER_S + 12 * 3600 * US_PER_S
 NAN = float("nan")
@@ -52,8 +56,13 @@ def read_windows(windows: Windows, zone: ZoneInfo = BERLIN) -> Steps:
     return of_reader(reader, zone)
 
 
-def of_reader(reader: Reader, zone: ZoneInfo, cache_tokens: int | None = None) -> Steps:
-    options = TraceOptions(STEP_S, zone, zone, "fake", cache_tokens=cache_tokens)
+def of_reader(
+    reader: Reader,
+    zone: ZoneInfo,
+    cache_tokens: int | None = None,
+    start: datetime | None = None,
+) -> Steps:
+    options = TraceOptions(STEP_S, zone, TOKYO, "fake", start=start, cache_tokens=cache_tokens)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(READERS, "fake", reader)
         return read_steps([__file__], options)
@@ -277,6 +286,7 @@ def test_steps_before_the_first_request_and_cut_ones_are_unknown() -> None:
     """A request a minute from 12:10 to 12:50: of 12:00, 12:15, 12:30 and 12:45 the inner two."""
     rows = [(NOON_US + m * 60 * US_PER_S, 100, 10, 0) for m in range(10, 51)]
     steps = read(requests(rows))
+    assert steps.notes == ("41 requests",)
     assert np.flatnonzero(steps.known).tolist() == [53, 54]
     assert amounts_from_noon(steps, REQUESTS) == [5, 15, 15, 6]
 
@@ -396,3 +406,186 @@ def test_an_empty_step_up_to_the_last_request_of_a_file_is_idle(tmp_path: Path) 
     assert found.counts[11, REQUESTS] == 0
     assert found.known[:13].all()
     assert not found.known[13:36].any()
+
+
+def every(seconds: int, begin_s: int, count: int) -> list[Row]:
+    """Requests of 100 + 10 tokens from some time after noon on."""
+    return [(NOON_US + (begin_s + i * seconds) * US_PER_S, 100, 10, 0) for i in range(count)]
+
+
+@pytest.mark.parametrize(("requests_there", "whole"), [(10, True), (11, False)])
+def test_a_step_is_cut_where_nothing_comes_for_more_than_five_gaps(
+    requests_there: int, whole: bool
+) -> None:
+    """In the first of three steps nothing comes for 300 s of 900, in the last one for the last 300:
+    ten requests in 600 s are one a minute, and five minutes are missing."""
+    last = [*every(1, 1800, requests_there - 1), *every(1, 2400, 1)]
+    late = read(requests([*every(60, 0, 15), *every(60, 900, 15), *last]))
+    assert late.known[52:].tolist() == [True, True, whole]
+    first = every(1, 300, requests_there)
+    early = read(requests([*first, *every(60, 900, 15), *every(60, 1800, 15)]))
+    assert early.known[52:].tolist() == [whole, True, True]
+
+
+def test_each_amount_of_a_window_is_spread_as_its_own() -> None:
+    """Of 12 requests in half an hour 8 tell lengths: 800 + 80 tokens, 200 of them cached."""
+    one = windows([0], 1800, [12], cached_tokens=np.array([200.0]))
+    told = replace(
+        one, with_lengths=np.array([8.0]), input_tokens=np.array([800.0]),
+        output_tokens=np.array([80.0]),
+    )  # fmt: skip
+    steps = read_windows(told)
+    columns = (REQUESTS, WITH_LENGTHS, INPUT, OUTPUT, CACHED)
+    assert steps.counts[52:, columns].tolist() == [[6, 4, 400, 40, 100]] * 2
+    assert steps.counts[:52].sum() == 0
+
+
+def test_windows_are_as_long_as_most_of_them() -> None:
+    """One of 60 s, two of 900 s and one of half an hour."""
+    start_us = NOON_US + np.array([0, 900, 1800, 2700], np.int64) * US_PER_S
+    end_us = start_us + np.array([60, 900, 900, 1800], np.int64) * US_PER_S
+    came = np.full(4, 3.0)
+    steps = read_windows(Windows(start_us, end_us, came, came, came, came))
+    assert (steps.window_s, steps.notes) == (900, ("4 windows of 900 s",))
+    assert steps.known[52:].tolist() == [False, True, True, True, True]
+
+
+def test_readers_are_told_the_zone_of_stamps() -> None:
+    asked: list[Asked] = []
+
+    def read_all(source: object, given_: Asked) -> Iterator[Requests]:
+        asked.append(given_)
+        yield requests([(NOON_US, 1, 1, 0)])
+
+    reader = Reader(lambda head: False, True, "", requests=read_all)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(READERS, "fake", reader)
+        read_steps([__file__], TraceOptions(STEP_S, BERLIN, TOKYO, "fake"))
+    assert [each.zone for each in asked] == [TOKYO]
+
+
+def test_windows_that_tell_no_rates_are_a_problem() -> None:
+    with pytest.raises(InputError) as raised:
+        read_windows(windows([0, 900], 900, [NAN, NAN]))
+    assert [str(each) for each in raised.value.problems] == [f"{__file__}: tells no rates"]
+
+
+@pytest.mark.parametrize("kind", ["requests", "windows"])
+def test_a_trace_may_span_so_many_steps_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """From midnight in Berlin, so noon UTC lies in the 53rd step of 900 s."""
+
+    def spanning(count: int) -> Steps:
+        if kind == "windows":
+            return read_windows(windows(range(0, count * 900, 900), 900, [1] * count))
+        return read(requests(every(900, 0, count)))
+
+    monkeypatch.setattr(steps_module, "MOST_STEPS", 60)
+    assert len(spanning(8).counts) == 60
+    message = (
+        "the trace spans 61 steps of 900 s, at most 60 are allowed; check its stamps, or take "
+        "longer steps (--peak)"
+    )
+    with pytest.raises(UsageError) as raised:
+        spanning(9)
+    assert str(raised.value) == message
+
+
+def test_steps_before_the_first_midnight_count_to_the_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """53 steps to 12:15 UTC and 96 of the day before, which a later chunk tells of."""
+    rows = every(900, 0, 1)
+    before = [(NOON_US - 86_400 * US_PER_S, 100, 10, 0)]
+    monkeypatch.setattr(steps_module, "MOST_STEPS", 149)
+    steps = read(requests(rows), requests(before))
+    assert np.flatnonzero(steps.counts[:, REQUESTS]).tolist() == [52, 148]
+    monkeypatch.setattr(steps_module, "MOST_STEPS", 148)
+    with pytest.raises(UsageError, match="spans 149 steps"):
+        read(requests(rows), requests(before))
+
+
+def test_what_requests_do_not_tell_is_noted() -> None:
+    """Of three requests one has both lengths, one tells cached tokens."""
+    told = (NOON_US, 100, 10, 50)
+    untold = (NOON_US, -1, -1, -1)
+    some = "lengths are told of 33.3 % of the requests; the others are taken alike"
+    cached = "cached tokens are told of 33.3 % of the requests; others have none"
+    assert notes_of([told, untold, untold]) == ["3 requests", some, cached]
+    assert notes_of([told] * 3) == ["3 requests"]
+    assert notes_of([untold] * 2) == ["2 requests", "no lengths of requests are told"]
+    assert notes_of([told] * 1200)[0] == "1,200 requests"
+
+
+def notes_of(rows: Sequence[Row]) -> list[str]:
+    """All but the one of a trace inside one step."""
+    return [note for note in read(requests(rows)).notes if "no whole" not in note]
+
+
+def test_blocks_without_a_cache_are_told_and_nothing_is_cached() -> None:
+    """Nor is a cache played where the trace tells what was cached, which needs no size of one."""
+    blocks = Blocks(np.array([0, 1, 2]), np.array([7, 7]), 512)
+    stamps, isl, osl = NOON_US + np.array([0, 60 * US_PER_S]), np.full(2, 512), np.full(2, 10)
+    plain = Requests(stamps, isl, osl, None, blocks)
+    reader = Reader(lambda head: False, True, "", requests=lambda source, asked: iter([plain]))
+    steps = of_reader(reader, BERLIN)
+    note = (
+        "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on the tokens "
+        "that a cache of that size misses"
+    )
+    assert (steps.has_cached, steps.counts[:, CACHED].sum()) == (False, 0)
+    assert note in steps.notes
+    assert of_reader(reader, BERLIN, cache_tokens=512).has_cached
+    assert note not in of_reader(reader, BERLIN, cache_tokens=512).notes
+
+    told = Requests(stamps, isl, osl, np.array([100, 30]), blocks)
+    reader = Reader(lambda head: False, True, "", requests=lambda source, asked: iter([told]))
+    steps = of_reader(reader, BERLIN)
+    assert steps.counts[:, CACHED].sum() == 130
+    assert note not in steps.notes
+    with pytest.raises(UsageError, match="tells no prefix blocks; leave out --prefix-cache"):
+        of_reader(reader, BERLIN, cache_tokens=512)
+
+
+def test_what_lies_before_a_clock_that_starts_again_is_missing() -> None:
+    """Quarters from 12:00 to 13:00, and as many that are laid a day later: between is nothing."""
+    rows = [(i * 60 * US_PER_S, 100, 10, 0) for i in range(60)]
+    chunks = [requests(rows), requests(rows)]
+    reader = Reader(lambda head: False, False, "", requests=lambda source, asked: iter(chunks))
+    steps = of_reader(reader, BERLIN, start=NOON)
+    assert np.flatnonzero(steps.known).tolist() == [*range(52, 56), *range(148, 152)]
+
+
+@pytest.mark.parametrize("kind", ["requests", "windows"])
+def test_each_file_that_tells_nothing_is_a_problem(tmp_path: Path, kind: str) -> None:
+    paths = [str(tmp_path / name) for name in "ab"]
+    for path in paths:
+        Path(path).write_text("x")
+    what = "requests" if kind == "requests" else "demand"
+    reader = Reader(
+        lambda head: False, True, "",
+        requests=(lambda source, asked: iter([requests([])])) if kind == "requests" else None,
+        windows=(lambda sources, asked: windows([], 900, [])) if kind == "windows" else None,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(READERS, "fake", reader)
+        with pytest.raises(InputError) as raised:
+            read_steps(paths, TraceOptions(STEP_S, BERLIN, BERLIN, "fake"))
+    assert [str(each) for each in raised.value.problems] == [
+        f"{path}: holds no {what}" for path in paths
+    ]
+
+
+def test_files_that_overlap_are_told(tmp_path: Path) -> None:
+    """One from 00:00 to 00:50, one from 00:30 to 01:20."""
+    paths = [
+        written(tmp_path, [f"2026-11-23 {m // 60:02}:{m % 60:02}:00,100,10" for m in part], name)
+        for name, part in (("a.csv", range(0, 51, 10)), ("b.csv", range(30, 81, 10)))
+    ]
+    options = TraceOptions(300, UTC_ZONE, UTC_ZONE)
+    assert read_steps(paths, options).notes == (
+        "12 requests",
+        "2 files overlap in time; their requests are added up",
+    )
+    assert read_steps(paths[:1], options).notes == ("6 requests",)

@@ -124,3 +124,50 @@ def test_a_trend_holds_only_where_it_is_surely_not_flat() -> None:
     assert Trend(0.9, 0.8, 0.99, 28).holds
     assert not Trend(1.1, 0.99, 1.2, 28).holds
     assert not Trend(1.1, 1.01, 1.2, 27).holds
+
+
+def test_days_that_differ_by_chance_are_alike() -> None:
+    """Four weeks of days apart by 20 %: some kind always fits them better, but not surely so."""
+    rng = np.random.default_rng(7)
+    found = [
+        chosen(constant(*np.exp(0.2 * rng.standard_normal(28))), days(28), 0.9) for _ in range(10)
+    ]
+    assert found.count("alike") >= 9
+
+
+def test_the_last_seventeen_weeks_tell_which_days_are_alike() -> None:
+    """Weekends are quiet in them; before them they were not, and P95 of all is a busy one."""
+    values = constant(*[2 if i >= 49 and i % 7 >= 5 else 10 for i in range(49 + 119)])
+    assert chosen(values, days(49 + 119), 0.95) == "weekend"
+
+
+def levels(count: int, memory: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Logarithms with a deviation of 0.2, each like the one before by `memory`."""
+    found = np.empty(count)
+    found[0] = rng.standard_normal()
+    for i in range(1, count):
+        found[i] = memory * found[i - 1] + (1 - memory**2) ** 0.5 * rng.standard_normal()
+    return 0.2 * found
+
+
+def test_the_interval_is_about_as_wide_as_chance_makes_it() -> None:
+    """Of 28 days with a deviation of 0.2 a slope has one of 0.2 / sqrt(28 * (28^2 - 1) / 12) a day,
+    of 0.0328 a week, of which 99 % of Student's t with 26 degrees of freedom lie within 2.78:
+    0.091. It allows for some likeness of neighbours, which may be there by chance."""
+    rng = np.random.default_rng(11)
+    found = [told(constant(*np.exp(levels(28, 0.0, rng)))) for _ in range(100)]
+    reaches = [log(each.high / each.low) / 2 for each in found]
+    assert 0.091 < float(np.median(reaches)) < 0.13
+    for each in found:
+        assert each.weekly**2 == pytest.approx(each.low * each.high)
+
+
+def test_the_interval_is_wider_where_days_resemble_the_day_before() -> None:
+    """A likeness of 0.6 makes a slope err twice as much, sqrt((1 + 0.6) / (1 - 0.6)): no trend is
+    inside the interval all the same, in 95 of 100 pasts of eight weeks at least."""
+    rng = np.random.default_rng(5)
+    found = [told(constant(*np.exp(levels(56, 0.6, rng)))) for _ in range(100)]
+    assert sum(each.low <= 1.0 <= each.high for each in found) >= 95
+    plain = 2.67 * 0.2 / (56 * (56**2 - 1) / 12) ** 0.5 * 7
+    reaches = [log(each.high / each.low) / 2 for each in found]
+    assert 1.5 < float(np.median(reaches)) / plain < 3.0

@@ -279,6 +279,148 @@ def test_a_file_that_is_no_table_says_so(files: ScenarioFiles) -> None:
     ]
 
 
+def lines(files: ScenarioFiles, rows: str, header: str = HEADER) -> list[tuple[int, str, str]]:
+    """Line, field and value of each problem; the first row stands in line 2."""
+    (files.folder / "now.csv").write_text(header + rows)
+    with pytest.raises(InputError) as caught:
+        files.load(current="now.csv")
+    return [(each.line, each.path, each.value) for each in caught.value.problems]
+
+
+GOOD = "chat,,p,good,l2,l2-h100x8-001,\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ("old,,p,1,l1,,\nold,,p,2,l1,,\ngone,,p,1,l1,,\n",
+         [(3, "workload", "old"), (5, "workload", "gone")]),
+        ("chat,,q,1,l1,,\n", [(3, "engine", "q")]),
+        ("chat,,q,1,l9,,\n" * 2, [(3, "engine", "q"), (3, "leaf", "l9")]),
+        (f"chat,,big,1,l1,{NODE},\nchat,,big,1,l2,l2-h100x8-001,\n", [(4, "leaf", "l2")]),
+        ("chat,,p,1,l1,l1-h100x8-003,\n", [(3, "node", "l1-h100x8-003")]),
+        ("chat,,p,1,l3,,\n", [(3, "leaf", "l3")]),
+        (GOOD, [(3, "replica_id", "good")]),
+        (f"chat,,big,1,l1,{NODE},\n" * 2, [(4, "node", NODE), (4, "replica_id", "1")]),
+        ("chat,,big,1,l1,,\n" * 2 + "chat,prefill,big,1,l1,,7\n", [(5, "replica_id", "1")]),
+        ("chat,,big,1,l1,,\nchat,decode,big,1,l1,,\n", []),
+        ("chat,,big,1,l1,,16\nchat,prefill,big,1,l1,,8\n",
+         [(3, "gpus", "16"), (4, "role", "prefill")]),
+        ("chat,,big,1,l1,,8\n", [(3, "gpus", "8")]),
+        (f"chat,,d,1,l1,{NODE},\nchat,,d,2,l1,{NODE},\nchat,,d,3,l1,{NODE},\n",
+         [(5, "node", NODE)]),
+        (f"chat,,p,1,l1,{NODE},\nchat,,big,1,l1,{NODE},\nchat,,big,1,l1,l1-h100x8-002,\n",
+         [(4, "node", NODE)]),
+        ("".join(f"chat,,p,{i},l1,,\n" for i in range(5)), [(7, "leaf", "l1")]),
+        ("chat,,d,1,l1,,\nchat,,big,1,l1,,\nchat,,p,1,l2,,\nchat,,big,1,l1,,\n",
+         [(4, "leaf", "l1")]),
+        ("chat,,big,1,l1,,\nchat,,d,1,l8,,\nchat,prefill,big,1,l1,,\n",
+         [(4, "leaf", "l8"), (5, "role", "prefill")]),
+    ],
+    ids=["workload told once", "engine", "engine and leaf", "second leaf", "node", "no such GPU",
+         "replica twice", "node twice", "rows too many", "rows agree", "rows disagree",
+         "half a replica", "node full", "node of two full", "leaf full", "rows apart",
+         "in order of lines"],
+)  # fmt: skip
+def test_a_problem_stands_in_the_line_of_the_row_that_has_it(
+    rows: str, found: list[tuple[int, str, str]], files: ScenarioFiles
+) -> None:
+    """Below a good row; l1 and l2 have two nodes of 8 H100, l3 has other GPUs."""
+    files.profile["engines"].append(files.profile["engines"][1] | {"name": "big", "gpus": 16})
+    files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
+    files.add_leaf("l2", {"h100x8": 2})
+    files.add_leaf("l3", {"l40sx8": 2})
+    if not found:
+        assert len(read(files, rows)) == 1
+        return
+    assert lines(files, GOOD + rows) == found
+
+
+def test_stamps_that_are_wrong_have_the_line_in_which_they_come_first(files: ScenarioFiles) -> None:
+    rows = at("00:00", RUNS) + f"today{RUNS}" * 2 + f"2026-02-30{RUNS}"
+    assert lines(files, rows, STAMPED) == [
+        (3, "interval_start", "today"),
+        (5, "interval_start", "2026-02-30"),
+    ]
+    rows = at("00:00", RUNS) + at("00:00", NOTHING) * 2
+    assert lines(files, rows, STAMPED) == [(3, "", "2026-11-23T00:00"), (4, "", "2026-11-23T00:00")]
+
+
+def test_what_no_row_has_stands_in_no_line(files: ScenarioFiles) -> None:
+    hole = at("22:00", RUNS) + at("22:30", RUNS)
+    stamp = "2026-11-22T22:30:00+00:00"
+    assert lines(files, hole, STAMPED) == [(0, "interval_start", stamp)]
+    assert lines(files, at("01:00", RUNS), STAMPED) == [(0, "interval_start", "")]
+
+
+def test_moments_in_messages_are_local(files: ScenarioFiles) -> None:
+    """Two steps of half an hour end at 22:00Z, an hour before midnight in Berlin."""
+    files.scenario["horizon"]["timezone"] = "Europe/Berlin"
+    rows = f"2026-11-22T21:00Z{RUNS}2026-11-22T21:30Z{RUNS}"
+    assert problems(files, rows, STAMPED) == [
+        "now.csv: interval_start: 2026-11-22T22:30:00+01:00: the last interval before the "
+        "horizon's start, 2026-11-23T00:00:00+01:00, ends at 2026-11-22T23:00:00+01:00; add what "
+        "runs then, or a row with only interval_start where nothing does"
+    ]
+
+
+def test_no_other_problems_are_looked_for_after_a_hundred(files: ScenarioFiles) -> None:
+    """Of 150 the hundredth stands in line 101."""
+    found = lines(files, "".join(f"chat,,p,{i},nowhere,,\n" for i in range(150)))
+    assert len(found) == 21
+    assert found[-1] == (101, "", "")
+    last = problems(files, "".join(f"chat,,p,{i},nowhere,,\n" for i in range(150)))[-1]
+    assert last == "now.csv: and at least 80 more problems, the last one here"
+
+
+def test_an_idle_interval_may_name_its_plan(files: ScenarioFiles) -> None:
+    header = "interval_start," + PLANNED
+    assert read(files, at("00:00", NOTHING.replace("\n", ",one\n")), header) == ()
+
+
+def test_rows_of_all_intervals_are_of_one_plan(files: ScenarioFiles) -> None:
+    """Those that do not count as well; one without a plan is of any."""
+    header = "interval_start," + PLANNED
+    hours = ("23:00", ""), ("00:00", "one"), ("01:00", "two")
+    rows = "".join(at(hour, RUNS.replace("\n", f",{plan}\n")) for hour, plan in hours)
+    assert problems(files, rows, header) == [
+        "now.csv: plan: rows of plans one and two; give the placement of one plan"
+    ]
+    assert len(read(files, rows.replace("two", "one"), header)) == 1
+
+
+def test_blanks_around_a_cell_are_not_part_of_it(files: ScenarioFiles) -> None:
+    assert read(files, f" chat , prefill , p , 1 , l1 , {NODE} , 4 \n") == (
+        Running("chat", "p", "h100x8", "l1", (NODE,)),
+    )
+
+
+def test_a_leaf_says_the_node_type_where_only_one_will_do(files: ScenarioFiles) -> None:
+    """l2 has no node of 4 H100, and its L40S are of no use to an engine for H100."""
+    files.fleet["node_types"] += [
+        node_type("l40sx8", "L40S-48GB"),
+        node_type("h100x4", "H100-SXM-80GB", gpus=4),
+    ]
+    files.add_leaf("l2", {"l40sx8": 3, "h100x4": 0, "h100x8": 1})
+    files.add_leaf("l3", {"l40sx8": 3, "h100x4": 2, "h100x8": 1})
+    rows = "chat,,p,1,l2,,\nchat,,p,2,l3,l3-h100x4-002,\n"
+    assert read(files, rows) == (
+        Running("chat", "p", "h100x8", "l2", ()),
+        Running("chat", "p", "h100x4", "l3", ("l3-h100x4-002",)),
+    )
+
+
+def test_leaves_may_be_full(files: ScenarioFiles) -> None:
+    """Four replicas of 4 GPUs on each of two leaves, four of them on nodes that they name."""
+    files.add_leaf("l2", {"h100x8": 2})
+    rows = "".join(
+        f"chat,,p,{i},l1,,\nchat,,d,{i},l2,l2-h100x8-00{i // 2 + 1},\n" for i in range(4)
+    )
+    assert len(read(files, rows)) == 8
+    assert lines(files, rows + "chat,,p,4,l2,,\n") == [(10, "leaf", "l2")]
+    assert lines(files, rows + "chat,,p,4,l2,l2-h100x8-001,\n") == [(10, "node", "l2-h100x8-001")]
+
+
 CELLS = st.sampled_from(
     ["w", "x", "prefill", "decode", "1", "2", "l1", NODE, "4", "", "2026-11-23"]
 )

@@ -66,6 +66,15 @@ def test_a_round_day_is_opened_where_its_start_is_free_anyhow() -> None:
     assert found.bound == found.cost == 3.5
 
 
+def test_a_round_day_is_opened_at_night_where_nothing_serves_or_is_asked_for() -> None:
+    """2 replicas, none, 1: 3 and a start of 0.5 in either hour, as none is needed at night."""
+    made = block(price=[1.0], start=[0.5], share=[0.5], need=[1.0, 0.0, 0.5])
+    found = cheapest_path(replace(made, share=made.share * [1.0, 0.0, 1.0]), cyclic=True)
+    assert found is not None
+    assert found.counts.tolist() == [[2, 0, 1]]
+    assert found.bound == found.cost == 4.0
+
+
 def test_uncovered_demand_costs_its_penalty() -> None:
     """One replica at most serves 0.4 of 1.0: 1 + 0.6 x 10 = 7."""
     found = cheapest_path(

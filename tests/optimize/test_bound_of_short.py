@@ -146,3 +146,26 @@ def test_the_dearest_request_is_served_before_it_is_left_out() -> None:
     problem = problem_of(scenario(loads))
     proved = bound_of_short(problem, supply_prices(problem), 0.0)
     assert proved == pytest.approx(24.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rps", "unserved", "least"),
+    [
+        (2.0, 600.0, 16 - 8 / 6),
+        (1.5, 500.0, 16 - 8 / 3.6),
+        (1.1, 100.0, 16 - 8 / 3.6),
+        (1.01, 30.0, 16 - 8 / 1.2),
+    ],
+)
+def test_a_replica_that_serves_little_makes_its_requests_dear(
+    rps: float, unserved: float, least: float
+) -> None:
+    """Two replicas, of which the second serves all it can, or half, a tenth, a hundredth of that.
+
+    So each of its requests costs as much as one does, or 2, 10 or 100 times as much, and so much
+    less is proved for each that may be left out.
+    """
+    problem = one_pool(rps)
+    proved = bound_of_short(problem, supply_prices(problem), unserved)
+    assert proved == pytest.approx(least, rel=1e-3)
+    assert proved <= 16.0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.workload import Loss, Resilience, Role
+from heteroplan.entities.workload import Loss, Part, Resilience, Role
 from heteroplan.optimize.prices import supply_prices
 from heteroplan.optimize.problem import Problem
 from heteroplan.optimize.stages import SLACK, Priced, Stage, priced, stages_of
@@ -193,6 +193,7 @@ def test_a_start_that_is_due_all_day_costs_a_round_nothing() -> None:
     at = starting([1.0, 1.0, 1.0], 3.0)
     assert at.running.tolist() == [[8.0, 8.0, 8.0]]
     assert at.starting.tolist() == [[0.0, 0.0, 0.0]]
+    assert at.due_before.tolist() == [0.0]
 
 
 def test_no_more_of_a_start_is_due_than_running_costs() -> None:
@@ -233,3 +234,179 @@ def test_drains_are_left_out_where_their_refund_exceeds_an_interval() -> None:
     assert at.running.tolist() == [[8.0, 8.0]]
     assert at.starting.tolist() == [[3.0, 3.0]]
     assert at.start_cost.tolist() == [[3.0, 3.0]]
+
+
+def two_workloads(rps: tuple[float, float] = (10.0, 30.0)) -> Problem:
+    """An aggregated engine each, in a day of two hours that ends; a start costs 5, 3 of it a drain.
+
+    The second workload has two classes, of which 1/4 and 3/4 are asked for.
+    """
+    both = engine("both", role=Role.AGGREGATED)
+    classes = [replace(SHAPE, name="a", share=0.25), replace(SHAPE, name="b", share=0.75)]
+    loads = [
+        workload("one", rps=[rps[0]] * 2, engines=[both]),
+        workload("two", rps=[rps[1]] * 2, engines=[both], classes=classes),
+    ]
+    problem = problem_of(scenario(loads, cyclic=False))
+    pools = tuple(replace(pool, start_cost=5.0, drain_cost=3.0) for pool in problem.pools)
+    return replace(problem, pools=pools, before=np.array([1, 2]))
+
+
+def test_drains_are_left_out_of_the_workload_alone_whose_refunds_exceed_an_hour() -> None:
+    problem = two_workloads()
+    one, two = problem.pools
+    refund = replace(one, run_cost=np.array([8.0, -1.0]))
+    at = priced(replace(problem, pools=(refund, two)), supply_prices(problem))
+    assert at.drained.tolist() == [True, False]
+    assert at.running.tolist() == [[8.0, 8.0], [8.0, 8.0]]
+    assert at.starting.tolist() == [[2.0, 2.0], [5.0, 5.0]]
+    free = replace(one, run_cost=np.array([8.0, 0.0]))
+    at = priced(replace(problem, pools=(free, two)), supply_prices(problem))
+    assert at.drained.tolist() == [False, False]
+    assert at.running.tolist() == [[8.0, 0.0], [8.0, 8.0]]
+
+
+def test_gpus_that_are_held_may_make_up_for_a_refund() -> None:
+    """At 0.50 USD a GPU four of them cost 2 more: 1 is left of an hour that gives back 1."""
+    problem = two_workloads()
+    one, two = problem.pools
+    refund = replace(one, run_cost=np.array([8.0, -1.0]))
+    prices = supply_prices(problem, np.full((len(problem.supplies), 2), 0.5))
+    at = priced(replace(problem, pools=(refund, two)), prices)
+    assert at.drained.tolist() == [False, False]
+    assert at.running.tolist() == [[10.0, 1.0], [10.0, 10.0]]
+    below = priced(replace(problem, pools=(refund, two)), replace(prices, supply=prices.supply / 5))
+    assert below.drained.tolist() == [True, False]
+    np.testing.assert_allclose(below.running, np.full((2, 2), 8.4))
+
+
+def test_what_is_due_is_cut_for_the_pool_alone_that_would_cost_less_than_nothing() -> None:
+    """In the second hour 5 are due of a start, of which an hour of 2 USD can give back 2."""
+    problem = two_workloads()
+    one, two = problem.pools
+    problem = replace(problem, pools=(replace(one, run_cost=np.array([2.0, 8.0])), two))
+    due = np.array([[0.0, 1.0], [0.0, 1.0]])
+    at = priced(problem, replace(supply_prices(problem), starting=due))
+    np.testing.assert_allclose(at.running, [[0.0, 10.0], [3.0, 13.0]])
+    np.testing.assert_allclose(at.starting, [[5.0, 3.0], [5.0, 0.0]])
+    assert at.start_cost.tolist() == [[5.0, 5.0], [5.0, 5.0]]
+
+
+def test_what_ran_is_due_its_own_starts() -> None:
+    """One and two replicas, half of a start of 5 and a fifth of it."""
+    problem = two_workloads()
+    due = np.array([[0.5, 0.0], [0.2, 0.6]])
+    at = priced(problem, replace(supply_prices(problem), starting=due))
+    np.testing.assert_allclose(at.due_before, [2.5, 2.0])
+    np.testing.assert_allclose(at.running, [[10.5, 8.0], [6.0, 11.0]])
+
+
+def test_prices_are_left_as_they_are() -> None:
+    problem = two_workloads()
+    prices = replace(supply_prices(problem), starting=np.array([[1.0, 1.0], [0.5, 0.5]]))
+    before = problem.before
+    assert before is not None
+    priced(replace(problem, before=None), prices)
+    assert prices.starting.tolist() == [[1.0, 1.0], [0.5, 0.5]]
+    assert before.tolist() == [1, 2]
+
+
+def test_unserved_requests_are_priced_by_workload() -> None:
+    """10 requests/s of one class, 30 of which 7.5 are of the smaller: at 0.001 USD a request."""
+    problem = two_workloads()
+    assert priced(problem, supply_prices(problem)).unserved is None
+    one, two = priced(problem, supply_prices(problem), 0.001).unserved or ()
+    assert one == pytest.approx(np.full(2, 36.0))
+    assert two == pytest.approx(np.full(2, 27.0))
+    half = replace(problem, hours=0.5)
+    one, two = priced(half, supply_prices(half), 0.001).unserved or ()
+    assert one == pytest.approx(np.full(2, 18.0))
+
+
+def test_stages_that_the_same_pools_serve_are_one() -> None:
+    """Of aggregated engines alone there is one stage, which carries them whole."""
+    both = engine("both", role=Role.AGGREGATED)
+    problem = problem_of(scenario([workload(engines=[both])]))
+    (only,) = stages_of(priced(problem, supply_prices(problem)), 0)
+    assert (only.number, only.pools, only.part) == (0, (0,), {0: 1.0})
+
+
+def test_a_whole_engine_is_shared_by_the_parts_that_a_divided_one_has() -> None:
+    """Three stages: either half, and decode; an engine of both serves all, a whole one two."""
+    halves = [
+        engine(f"half-{i}", role=Role.PREFILL, part=Part("moe", f"half-{i}", i, None))
+        for i in (0, 1)
+    ]
+    whole = engine("prefill", role=Role.PREFILL)
+    both = engine("both", role=Role.AGGREGATED)
+    problem = problem_of(scenario([workload(engines=[*halves, whole, engine(), both])]))
+    stages = stages_of(priced(problem, supply_prices(problem)), 0)
+    named = [
+        {
+            f"{problem.pools[p].engine}/{problem.pools[p].part}": part
+            for p, part in each.part.items()
+        }
+        for each in stages
+    ]
+    third = pytest.approx(1 / 3)
+    assert [each.number for each in stages] == [0, 1, 2]
+    assert named == [
+        {"moe/0": 1.0, "prefill/None": 0.5, "both/None": third},
+        {"moe/1": 1.0, "prefill/None": 0.5, "both/None": third},
+        {"decode/None": 1.0, "both/None": third},
+    ]
+
+
+def two_classes(unable: Sequence[int]) -> tuple[Stage, Stage]:
+    """Passing on costs 3 of one class and 5 of another in the first group, whose second class
+
+    some pools cannot serve. All of either class keep one replica busy.
+    """
+    classes = [replace(SHAPE, name=name, share=0.5) for name in "ab"]
+    made = scenario(
+        [workload(rps=[20.0], classes=classes)],
+        in_fleet=fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")}),
+    )
+    problem = problem_of(made)
+    pools = [
+        replace(pool, load=np.where([[False], [p in unable]], np.inf, pool.load))
+        for p, pool in enumerate(problem.pools)
+    ]
+    problem = replace(problem, pools=tuple(pools))
+    prices = supply_prices(problem)
+    prices.balance[0, :, 0] = 3.0, 5.0
+    prefill, decode = stages_of(priced(problem, prices), 0)
+    return prefill, decode
+
+
+def test_a_class_is_charged_what_it_costs_where_it_can_be_served() -> None:
+    """Not 5 where the first group cannot prefill it; nor -5 nor less where it cannot decode it."""
+    for unable, charged, saved in (((), 8.0, 5.0), ((0,), 3.0, 3.0), ((0, 2), 3.0, 3.0)):
+        prefill, _ = two_classes(unable)
+        assert prefill.constant == pytest.approx(charged * (1 - SLACK), rel=1e-12)
+        assert rebates(prefill) == pytest.approx([0.0, saved])
+    for unable, saved, charged in (((), 5.0, 0.0), ((1,), 3.0, 0.0), ((3,), 3.0, -5.0)):
+        _, decode = two_classes(unable)
+        assert rebates(decode) == pytest.approx([saved, 0.0])
+        assert decode.constant == pytest.approx(charged * (1 + SLACK), abs=1e-12)
+
+
+def test_what_passing_costs_is_shared_by_the_stages_that_an_engine_serves() -> None:
+    """Prefill that passes on costs 3: half of that in each stage of a whole engine.
+
+    So in the stage of the first half, which pays 3, a whole replica saves 1.50 of all demand that
+    keeps 2 of it busy; in the other the second half does, as it passes nothing on to decode.
+    """
+    halves = [
+        engine(f"half-{i}", role=Role.PREFILL, part=Part("moe", f"half-{i}", i, None))
+        for i in (0, 1)
+    ]
+    whole = engine("prefill", role=Role.PREFILL)
+    problem = problem_of(scenario([workload(rps=[20.0], engines=[*halves, whole, engine()])]))
+    (b,) = (i for i, each in enumerate(problem.balances) if not each.engine)
+    prices = supply_prices(problem)
+    prices.balance[b] = 3.0
+    stages = stages_of(priced(problem, prices), 0)
+    assert [each.constant for each in stages] == pytest.approx([3.0, 1.5, -3.0], rel=1e-5)
+    saved = [{problem.pools[p].engine: float(r[0]) for p, r in s.rebate.items()} for s in stages]
+    assert saved == [{"moe": 0.0, "prefill": 0.75}, {"moe": 0.75, "prefill": 0.0}, {"decode": 0.0}]

@@ -1,9 +1,11 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from xml.etree import ElementTree
 
+import pytest
+
 from heteroplan.entities.plan import Coverage, Shortage
-from heteroplan.errors import ExitCode, InputError, InputProblem
+from heteroplan.errors import ExitCode, InputError, InputProblem, UsageError
 from heteroplan.outputs.check_report import (
     CheckRow,
     Headroom,
@@ -165,3 +167,180 @@ def test_headroom_may_miss_by_rounding():
     row = CheckRow("x", "x", Coverage.COVERED, headroom=0.3, min_headroom=0.1 + 0.2)
     assert row.headroom < row.min_headroom
     assert (row.passed, row.exit_code) == (True, ExitCode.OK)
+    row = replace(row, headroom=0.2999)
+    assert (row.passed, row.exit_code) == (False, ExitCode.UNDECIDED)
+
+
+FULL = CheckRow(
+    "day",
+    "a.yaml",
+    Coverage.SHORT,
+    unserved_fraction=0.1,
+    worst="who",
+    worst_interval="18:00 to 18:15",
+    headroom=0.2,
+    headroom_disproved=True,
+    min_headroom=0.3,
+    gap=0.4,
+    seconds=5.5,
+    peak_gpus=6,
+    supply_gpus=7,
+    error="no plan",
+    problems=(InputProblem("b.yaml", 8, "path", "value", "remedy"),),
+)
+
+
+def test_json_has_every_figure_under_its_name() -> None:
+    text = check_json([FULL, ROWS[0]])
+    assert text.startswith('[\n  {\n    "name": "day",\n')
+    assert text.endswith("\n  }\n]\n")
+    full, good = json.loads(text)
+    assert full == {
+        "name": "day",
+        "file": "a.yaml",
+        "coverage": "short",
+        "unserved_fraction": 0.1,
+        "worst": "who",
+        "worst_interval": "18:00 to 18:15",
+        "headroom": 0.2,
+        "headroom_disproved": True,
+        "min_headroom": 0.3,
+        "gap": 0.4,
+        "seconds": 5.5,
+        "peak_gpus": 6,
+        "supply_gpus": 7,
+        "error": "no plan",
+        "problems": [
+            {"file": "b.yaml", "line": 8, "path": "path", "value": "value", "remedy": "remedy"}
+        ],
+        "covered": False,
+        "headroom_is_lower_limit": True,
+        "passed": False,
+        "verdict": "error",
+    }
+    assert (good["covered"], good["passed"], good["verdict"]) == (True, True, "covered")
+    (unasked,) = json.loads(check_json([CheckRow("x", "x", Coverage.COVERED)]))
+    assert (unasked["headroom"], unasked["headroom_is_lower_limit"]) == (None, False)
+    assert json.loads(check_json([])) == []
+
+
+@pytest.mark.parametrize(
+    ("covered", "disproved"), [(True, True), (True, False), (False, True), (False, False)]
+)
+def test_a_row_has_the_figures_of_its_plan(covered: bool, disproved: bool) -> None:
+    """10 requests/s in each of three hours, of which 3 are short in the second: a tenth."""
+    shortages = [] if covered else [Shortage("chat-1", 1, 3.0, "x")]
+    made = plan(day_scenario(horizon(3)), [pool([1, 3, 3])], shortages=shortages)
+    row = check_row(made, "s.yaml", headroom=Headroom(0.3, disproved), min_headroom=0.5)
+    assert asdict(row) == {
+        "name": "day",
+        "file": "s.yaml",
+        "coverage": made.coverage,
+        "unserved_fraction": 1.0 - made.totals.served_fraction,
+        "worst": row.worst,
+        "worst_interval": "" if covered else "01:00 to 02:00",
+        "headroom": 0.3,
+        "headroom_disproved": disproved,
+        "min_headroom": 0.5,
+        "gap": made.report.gap,
+        "seconds": 0.0,
+        "peak_gpus": 12,
+        "supply_gpus": 480,
+        "error": "",
+        "problems": (),
+    }
+    assert made.coverage is (Coverage.COVERED if covered else Coverage.SHORT)
+    assert row.unserved_fraction == pytest.approx(0.0 if covered else 0.1)
+    assert bool(row.worst) != covered
+
+
+def test_a_row_without_growth_asks_for_none() -> None:
+    row = check_row(plan(day_scenario(horizon(2)), [pool([1, 2])]), "s.yaml")
+    assert (row.headroom, row.headroom_disproved, row.min_headroom) == (None, False, 0.0)
+    assert (row.passed, row.exit_code, row.note, row.short_note) == (True, ExitCode.OK, "", "")
+
+
+def test_of_equal_peaks_the_first_counts() -> None:
+    """12 GPUs are held in both hours; there are 320 in the first and 160 in the second."""
+    made = plan(day_scenario(horizon(2)), [pool([3, 3])])
+    h100, l40s = made.supply
+    made = replace(made, supply=(replace(h100, supply=(320, 160)), replace(l40s, supply=(7, 9))))
+    assert check_row(made, "s.yaml").supply_gpus == 327
+
+
+def test_errors_other_than_of_input_have_no_problems() -> None:
+    row = error_row("s", "s.yaml", UsageError("no such solver"))
+    assert (row.name, row.file, row.error, row.problems) == ("s", "s.yaml", "no such solver", ())
+    assert (row.verdict, row.covered, row.undecided, row.note) == (
+        *("error", False, False),
+        "no such solver",
+    )
+
+
+def test_a_table_counts_problems_and_says_how_short_at_most() -> None:
+    """What is undecided may have a plan, and then says what it leaves out; else why."""
+    late = CheckRow("x", "x", Coverage.UNDECIDED, unserved_fraction=0.023, worst="chat goes short")
+    assert late.short_note == "at most 2.3 % short, at least 0"
+    assert late.note == "chat goes short"
+    short = replace(late, coverage=Coverage.SHORT)
+    assert short.short_note == "chat goes short"
+    two = CheckRow("x", "x", Coverage.UNDECIDED, error="a\nb", unserved_fraction=0.5)
+    assert two.short_note == "2 problems, see below"
+
+
+def test_an_error_outdoes_a_plan() -> None:
+    """A row with both has no verdict of its plan."""
+    row = CheckRow("x", "x", Coverage.COVERED, error="lost", worst="who")
+    assert (row.covered, row.passed, row.undecided, row.verdict) == (False, False, False, "error")
+    assert row.note == "lost"
+    assert row.headroom_text == "-"
+
+
+def test_github_is_told_of_what_passes_and_of_what_does_not() -> None:
+    rows = [
+        CheckRow("day", "a/b.yaml", Coverage.COVERED),
+        ROWS[1],
+        CheckRow("x", "x", Coverage.UNDECIDED, error="100 %\r\nlost"),
+    ]
+    assert check_github(rows) == (
+        "::notice file=a/b.yaml,title=day%3A covered::the fleet covers the forecast\n"
+        "::error file=b.yaml,title=tight%3A headroom::no plan serves 10.0 %25 more demand; at "
+        "least 5.0 %25 is known to fit\n"
+        "::error file=x,title=x%3A error::100 %25\\r%0Alost\n"
+    )
+
+
+def test_junit_says_what_where_how_long_and_why() -> None:
+    rows = [
+        CheckRow("good", "a.yaml", Coverage.COVERED, seconds=1.5),
+        CheckRow("short", "b.yaml", Coverage.SHORT, seconds=0.25, worst="first\nsecond"),
+        CheckRow("wrong", "c.yaml", Coverage.UNDECIDED, seconds=0.0006, error="one\ntwo"),
+        CheckRow("late", "d.yaml", Coverage.UNDECIDED, worst="at most"),
+    ]
+    text = check_junit(rows)
+    assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n  <testsuite ')
+    assert text.endswith("  </testsuite>\n</testsuites>\n")
+    (suite,) = ElementTree.fromstring(text)
+    assert suite.attrib == {
+        "name": "heteroplan check",
+        "tests": "4",
+        "failures": "1",
+        "errors": "2",
+        "skipped": "0",
+        "time": "1.751",
+    }
+    assert [case.attrib for case in suite] == [
+        {"classname": "heteroplan.check", "name": name, "file": file, "time": time}
+        for name, file, time in [
+            ("good (a.yaml)", "a.yaml", "1.500"),
+            ("short (b.yaml)", "b.yaml", "0.250"),
+            ("wrong", "c.yaml", "0.001"),
+            ("late (d.yaml)", "d.yaml", "0.000"),
+        ]
+    ]
+    found = [(each.tag, each.attrib, each.text) for case in suite for each in case]
+    assert found == [
+        ("failure", {"type": "not covered", "message": "first"}, "first\nsecond"),
+        ("error", {"type": "error", "message": "one"}, "one\ntwo"),
+        ("error", {"type": "undecided", "message": "at most"}, "at most"),
+    ]

@@ -7,9 +7,11 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from plotly.graph_objects import Figure
+
 from heteroplan.outputs.demand_page import demand_html
 from heteroplan.outputs.fit_report import fit_html
-from heteroplan.outputs.page import cards, page, table_section
+from heteroplan.outputs.page import cards, chart_section, page, table_section
 from heteroplan.outputs.report import report_html
 from tests.outputs.test_demand_page import TWO
 from tests.outputs.test_demand_text import BACKTEST
@@ -79,3 +81,42 @@ def test_columns_of_text_are_marked_in_head_and_body() -> None:
     text = table_section("A", ["w", "n", "why"], [["x", "1", "y"]], text_columns={0, 2})
     assert "<tr><th class=text>w</th><th>n</th><th class=text>why</th></tr>" in text
     assert "<tr><td class=text>x</td><td>1</td><td class=text>y</td></tr>" in text
+
+
+def test_rows_that_matter_are_bold_and_sentences_stand_below() -> None:
+    text = table_section(
+        "A", ["w", "n"], [["x", "1"], ["y", "2"], ["z", "3"]],
+        text_columns={0}, bold_rows=[1], below=["One.", "Two."],
+    )  # fmt: skip
+    assert text == (
+        "<section><h2>A</h2><table><thead><tr><th class=text>w</th><th>n</th></tr></thead><tbody>"
+        "<tr><td class=text>x</td><td>1</td></tr>"
+        "<tr class=bold><td class=text>y</td><td>2</td></tr>"
+        "<tr><td class=text>z</td><td>3</td></tr>"
+        '</tbody></table><p class="soft">One.</p><p class="soft">Two.</p></section>'
+    )
+
+
+def test_a_page_loads_nothing_and_says_what_it_is() -> None:
+    """Its scripts and styles are in it; names and contents of meta tags are text."""
+    text = page("T", [], style="p {}", meta={"a": NASTY, NASTY: "b"})
+    head, _, rest = text.partition("<title>")
+    assert head == (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="a" content="{SHOWN}">\n<meta name="{SHOWN}" content="b">\n'
+    )
+    assert rest.startswith("T</title><style>\n:root {")
+    assert "Plotly" in rest
+
+
+def test_a_chart_stands_under_its_heading_with_its_id() -> None:
+    """It follows the width of the page and has no bar of buttons; plotly.js is the page's."""
+    text = chart_section("gpus", "GPUs <all>", Figure())
+    assert text.startswith('<section><h2>GPUs &lt;all&gt;</h2><div style="')
+    assert text.endswith("</div></section>")
+    assert 'id="gpus"' in text
+    assert re.search(r'"displayModeBar": false, "responsive": true', text)
+    assert len(text) < 10_000

@@ -27,6 +27,26 @@ def small(**fields: Any) -> dict[str, Any]:
     return {**plan_document(made), **fields}
 
 
+LIMIT = {
+    "level": "spine",
+    "domain": "a-s1",
+    "node_type": "h100x8",
+    "first": 1,
+    "last": 1,
+    "pools": ["decode of chat-1"],
+}
+
+
+def of_two() -> dict[str, Any]:
+    """Two of everything, and all that is short or runs out in the last interval."""
+    made = plan(
+        day_scenario(horizon(2), workloads=2),
+        [pool([1, 2]), pool([3, 4], of="chat-2")],
+        shortages=[Shortage("chat-1", 0, 1.0, "x"), Shortage("chat-2", 1, 1.0, "x")],
+    )
+    return {**plan_document(made), "limits": [{**LIMIT}]}
+
+
 def problems(document: Any, folder) -> list[str]:
     (folder / "p.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(InputError) as caught:
@@ -44,12 +64,20 @@ def problems(document: Any, folder) -> list[str]:
         (("pools", 0, "role"), "x", "must be 'prefill', 'decode' or 'aggregated'"),
         (("pools", 0, "replicas", 0), 1.5, "not a whole number"),
         (("pools", 0, "replicas"), "1", "not a list"),
-        (("pools", 0, "workload"), "chat-2", "no such workload; there are chat-1"),
-        (("shortages", 0, "workload"), "chat-2", "no such workload; there are chat-1"),
-        (("shortages", 0, "interval"), 2, "lies beyond the horizon"),
+        (("pools", 0, "workload"), "chat-3", "no such workload; there are chat-1, chat-2"),
+        (("shortages", 1, "workload"), "chat-3", "no such workload; there are chat-1, chat-2"),
+        (("shortages", 1, "interval"), 2, "lies beyond the horizon"),
         (("workloads", 0, "served_rps"), [1.0], "has 1 values; the horizon has 2 intervals"),
         (("workloads", 0, "pd_ratio"), [], "has 0 values; the horizon has 2 intervals"),
         (("supply", 0, "supply"), [1], "has 1 values; the horizon has 2 intervals"),
+        (("supply", 1, "held"), [1, 2, 3], "has 3 values; the horizon has 2 intervals"),
+        (("workloads", 0, "demand_rps"), [1.0] * 1234, "has 1,234 values; the horizon has 2"),
+        (("workloads", 0, "capacity_rps"), [1.0], "has 1 values; the horizon has 2 intervals"),
+        (("pools", 1, "leaves", "b"), [1], "has 1 values; the horizon has 2 intervals"),
+        (("engines", 1, "capacity_rps"), [1.0], "has 1 values; the horizon has 2 intervals"),
+        (("engines", 1, "workload"), "chat-3", "no such workload; there are chat-1, chat-2"),
+        (("limits", 0, "last"), 2, "lies beyond the horizon"),
+        (("limits", 0, "first"), 2, "lies after its last"),
         (("horizon", "start"), "soon", "not a moment; write for example 2026-11-23T00"),
         (("horizon", "start"), 7, "not a moment"),
         (("horizon", "interval_s"), True, "not a whole number"),
@@ -59,7 +87,7 @@ def problems(document: Any, folder) -> list[str]:
     ],
 )
 def test_what_is_wrong_is_told_with_its_field(path, value, remedy, tmp_path):
-    document = small()
+    document = of_two()
     at: Any = document
     for step in path[:-1]:
         at = at[step]
@@ -70,10 +98,19 @@ def test_what_is_wrong_is_told_with_its_field(path, value, remedy, tmp_path):
     assert remedy in found
 
 
-def test_two_workloads_of_one_name_are_refused(tmp_path):
+def test_what_agrees_is_told_nothing(tmp_path):
+    """A shortage and a limit in the last interval lie within the horizon."""
+    document = of_two()
+    del document["plan_id"]
+    (tmp_path / "p.json").write_text(json.dumps(document), encoding="utf-8")
+    assert len(read_plan(str(tmp_path / "p.json")).pools) == 2
+
+
+def test_workloads_of_one_name_are_refused_but_for_the_first(tmp_path):
     (load,) = small()["workloads"]
-    assert problems(small(workloads=[load, load]), tmp_path) == [
-        "workloads[1].name: another workload has the same name; rename one"
+    loads = [load, {**load, "name": "b"}, load, load]
+    assert problems(small(workloads=loads), tmp_path) == [
+        f"workloads[{i}].name: another workload has the same name; rename one" for i in (2, 3)
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.entities.workload import Engine, Part, RatioBand, Role, Workload
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.mix import mixed_flow
 from heteroplan.optimize.primal import incumbent, unserved_share
@@ -315,3 +316,332 @@ def test_what_serves_is_what_stands_after_room_is_made() -> None:
         assert faults_of(of.problem, settled.plan) == [], seed
         changed += int((settled.plan.solution.replicas > of.replicas).any())
     assert changed > 5
+
+
+ONCE, NEVER = [0, 1, 0, 0], [0, 0, 0, 0]
+
+
+def rates(sizes: list[int], rps: float = 10.0) -> list[float]:
+    return [rps * size for size in sizes]
+
+
+def lone(name: str, gpu: str = "A", gpus: int = 8, **more: float) -> Engine:
+    return engine(name, role=Role.AGGREGATED, gpu=gpu, gpus=gpus, **more)  # type: ignore[arg-type]
+
+
+def test_nobody_stands_in_once_time_is_up() -> None:
+    of = scenario(
+        [workload("w0", rps=rates(ONCE), engines=[lone("big"), lone("small", gpus=4)])],
+        in_fleet=fleet({"l1": {"A": 2}}, node_types=(A,)),
+    )
+    here = sized(of, {("w0", "big"): ONCE, ("w0", "small"): NEVER})
+    gone = without(here, "big")
+    assert by_engine(here, stood_in(here, gone)[0])["small"] == ONCE
+    stood, full = stood_in(here, gone, stop=lambda: True)
+    assert by_engine(here, stood) == {"big": NEVER, "small": NEVER}
+    assert (full.stays, full.homeless) == ((), ())
+    assert here.replicas.sum() == 1
+
+
+def test_no_more_stand_in_than_serve_what_was_lost() -> None:
+    """40 requests/s are asked for; one of 10 that found no room is two of 5, with room for more."""
+    of = scenario(
+        [
+            workload(
+                "w0",
+                rps=rates(ONCE, 40.0),
+                engines=[lone("big"), lone("small", gpus=2, capacity_rps=5.0)],
+            )
+        ],
+        in_fleet=fleet({"l1": {"A": 4}}, node_types=(A,)),
+    )
+    here = sized(of, {("w0", "big"): ONCE, ("w0", "small"): NEVER})
+    stood, full = stood_in(here, without(here, "big"))
+    assert by_engine(here, stood) == {"big": NEVER, "small": [0, 2, 0, 0]}
+    assert faults(here, stood, full) == []
+
+
+def test_no_more_stand_in_than_are_missed() -> None:
+    """3 requests/s are asked for, of one of 10: two of 2 serve them.
+
+    Nobody of the workload is ever stopped as needless, as it has limits.
+    """
+    engines = [lone("lost", gpu="B"), lone("small", gpus=2, capacity_rps=2.0)]
+    here = beside_b(
+        workload("w0", rps=rates(ONCE, 3.0), engines=engines, min_replicas={Role.AGGREGATED: 1}),
+        {("w0", "lost"): ONCE, ("w0", "small"): NEVER},
+        nodes=2,
+    )
+    stood, _ = stood_in(here, without(here, "lost"))
+    assert by_engine(here, stood)["small"] == [0, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "taken"),
+    [
+        pytest.param({}, {"gpus": 4, "capacity_rps": 4.0}, "one", id="three of 8 USD, one of 16"),
+        pytest.param({}, {"gpus": 2, "capacity_rps": 5.0}, "other", id="two of 4 USD"),
+        pytest.param({}, {"gpus": 4, "startup_s": 7200.0}, "one", id="16 USD more to start"),
+        pytest.param({}, {"gpus": 4, "startup_s": 600.0}, "other", id="1.33 USD more to start"),
+        pytest.param({"drain_s": 7200.0}, {"gpus": 8}, "other", id="32 USD more to stop"),
+        pytest.param({}, {"gpus": 1, "capacity_rps": 0.0}, "one", id="one that cannot serve"),
+    ],
+)
+def test_who_stands_in_is_the_cheapest_for_what_was_lost(
+    one: dict[str, int], other: dict[str, int], taken: str
+) -> None:
+    """Of 8 GPUs at 2 USD, for an hour, and the time that it takes to start and to stop."""
+    options = [lone("one", **one), lone("other", **other)]
+    here = beside_b(
+        workload("w0", rps=rates(ONCE), engines=[lone("lost", gpu="B"), *options]),
+        {("w0", "lost"): ONCE, ("w0", "one"): NEVER, ("w0", "other"): NEVER},
+        nodes=4,
+    )
+    stood, full = stood_in(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {taken, "beside"}
+
+
+def beside_b(load: Workload, sizes: Mapping[tuple[str, str], list[int]], *, nodes: int = 1) -> Case:
+    """A workload on a fleet whose only node of type B is taken by half, all day."""
+    hours = len(load.demand)
+    of = scenario(
+        [load, workload("taken", rps=[10.0] * hours, engines=[lone("beside", gpu="B", gpus=4)])],
+        in_fleet=fleet({"l1": {"A": nodes, "B": 1}}, node_types=(A, B)),
+    )
+    return sized(of, {**sizes, ("taken", "beside"): [1] * hours})
+
+
+def used(of: Case, replicas: Ints) -> set[str]:
+    return {name for name, sizes in by_engine(of, replicas).items() if any(sizes)}
+
+
+def movable(name: str) -> tuple[Workload, dict[tuple[str, str], list[int]]]:
+    """Half of node A is taken at hour 1, by a replica that may stand on B as well."""
+    engines = [lone("small", gpus=4), lone("other", gpu="B", gpus=4)]
+    return (
+        workload(name, rps=rates(ONCE), engines=engines),
+        {(name, "small"): ONCE, (name, "other"): NEVER},
+    )
+
+
+@pytest.mark.parametrize("priorities", [(2, 1), (1, 2), (1, 1)])
+def test_room_is_made_for_the_highest_priority_first(priorities: tuple[int, int]) -> None:
+    """Two of 8 GPUs found no room on A; for one of them there is, once another stands on B."""
+    loads = [
+        workload(f"w{i}", rps=rates(ONCE), engines=[lone(f"big{i}")], priority=priority)
+        for i, priority in enumerate(priorities)
+    ]
+    last, sizes = movable("w2")
+    of = scenario([*loads, last], in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)))
+    here = sized(of, {**sizes, ("w0", "big0"): ONCE, ("w1", "big1"): ONCE})
+    packed = replace(here, replicas=np.where(by_name(here, "small")[:, None], here.replicas, 0))
+    homeless = [Homeless(int(p), 1, 1) for p in np.flatnonzero(here.replicas[:, 1])]
+    homeless = [each for each in homeless if not by_name(here, "small")[each.pool]]
+    stood, full = stood_in(here, replace(packed.packed(), homeless=tuple(homeless[::-1])))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {"big1" if priorities == (2, 1) else "big0", "other"}
+
+
+def by_name(of: Case, name: str) -> np.ndarray:
+    """[P] whether a pool is of an engine."""
+    return np.array(
+        [of.candidates[pool.candidate].engine.name == name for pool in of.problem.pools]
+    )
+
+
+def test_room_is_made_for_the_cheapest_for_whom_it_can_be() -> None:
+    """On C stands one who goes nowhere: it is A, though it costs more."""
+    cheap = node_type("C", gpu="C", gpus=8, usd_per_gpu_hour=0.5)
+    engines = [lone("lost", gpu="C"), lone("dear")]
+    mover, sizes = movable("w2")
+    of = scenario(
+        [
+            workload("w0", rps=rates(ONCE), engines=engines),
+            workload("w1", rps=[10.0] * 4, engines=[lone("fixed", gpu="C", gpus=4)]),
+            mover,
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1, "C": 1}}, node_types=(A, B, cheap)),
+    )
+    sizes |= {("w0", "lost"): ONCE, ("w0", "dear"): NEVER, ("w1", "fixed"): [1] * 4}
+    here = sized(of, sizes)
+    stood, full = stood_in(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {"dear", "fixed", "other"}
+
+
+@pytest.mark.parametrize("lost", [Role.PREFILL, Role.DECODE])
+def test_room_is_made_for_the_half_that_serves_less(lost: Role) -> None:
+    """Of a pair one found no room on A; the other stands on C."""
+    engines = [
+        engine(role.value, role=role, gpu="A" if role is lost else "C", gpus=8)
+        for role in (Role.PREFILL, Role.DECODE)
+    ]
+    mover, sizes = movable("w1")
+    apart = node_type("C", gpu="C", gpus=8)
+    of = scenario(
+        [workload("w0", rps=rates(ONCE), engines=engines), mover],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1, "C": 1}}, node_types=(A, B, apart)),
+    )
+    here = sized(of, {**sizes, ("w0", "prefill"): ONCE, ("w0", "decode"): ONCE})
+    stood, full = stood_in(here, without(here, lost.value))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {"prefill", "decode", "other"}
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_of_those_whom_nobody_misses_the_dearest_stops(limited: bool) -> None:
+    """15 requests/s of three at 5; one of 10 on B stands in for one of them.
+
+    The dearer of the other two stops, of 4 GPUs rather than of 2, unless the workload has limits.
+    """
+    engines = [
+        lone("light", gpus=2, capacity_rps=5.0),
+        lone("heavy", gpus=4, capacity_rps=5.0),
+        lone("lost", gpus=2, capacity_rps=5.0),
+        lone("whole", gpu="B", capacity_rps=10.0),
+    ]
+    least = {Role.AGGREGATED: 1} if limited else None
+    load = workload("w0", rps=[10.0, 15.0, 0.0, 0.0], engines=engines, min_replicas=least)
+    beside = workload("w1", rps=[10.0] * 4, engines=[lone("beside", gpus=2)])
+    of = scenario([load, beside], in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)))
+    twice = [1, 1, 0, 0]
+    sizes = {("w0", "light"): twice, ("w0", "heavy"): twice, ("w0", "lost"): ONCE}
+    here = sized(of, {**sizes, ("w0", "whole"): NEVER, ("w1", "beside"): [1] * 4})
+    stood, full = stood_in(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood) == {
+        "light": twice,
+        "heavy": twice if limited else [1, 0, 0, 0],
+        "lost": NEVER,
+        "whole": ONCE,
+        "beside": [1] * 4,
+    }
+
+
+def test_those_who_are_too_many_stay_where_nobody_stands_in() -> None:
+    """One of two would do at 0 and at 2; at 1 one more stands in for one that found no room."""
+    engines = [lone("twice", gpus=2), lone("lost", gpu="B"), lone("new", gpus=4)]
+    here = beside_b(
+        workload("w0", rps=[10.0, 30.0, 10.0, 0.0], engines=engines),
+        {("w0", "twice"): [2, 2, 2, 0], ("w0", "lost"): ONCE, ("w0", "new"): NEVER},
+    )
+    stood, full = stood_in(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood)["twice"] == [2, 3, 2, 0]
+
+
+def spread(load: Workload, sizes: Mapping[tuple[str, str], list[int]], nodes: str) -> Case:
+    """A workload on spines s, t, u ... of so many nodes each; half of s is taken all day."""
+    on = fleet(
+        {f"l{i}": {"A": int(count)} for i, count in enumerate(nodes)},
+        node_types=(A,),
+        spines={f"l{i}": spine for i, spine in zip(range(len(nodes)), "stuv", strict=False)},
+    )
+    beside = workload("w1", rps=[10.0] * 4, engines=[lone("beside", gpus=4)], pin=["s"])
+    of = scenario([load, beside], in_fleet=on)
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    nothing, always = NEVER, [1] * 4
+    return Case(
+        of,
+        considered,
+        problem,
+        np.array(
+            [
+                always if pool.workload else sizes.get((pool.engine, pool.domain), nothing)
+                for pool in problem.pools
+            ]
+        ),
+    )
+
+
+def at(of: Case, replicas: Ints) -> dict[tuple[str, str], int]:
+    """Replicas of the first workload at hour 1 by engine and domain, those that there are."""
+    return {
+        (pool.engine, pool.domain): int(count)
+        for pool, count in zip(of.problem.pools, replicas[:, 1], strict=True)
+        if pool.workload == 0 and count
+    }
+
+
+def lost_at_s(of: Case, engine_name: str) -> Packing:
+    """All packed but what an engine has on s."""
+    gone = [(pool.engine, pool.domain) == (engine_name, "s") for pool in of.problem.pools]
+    left = replace(of, replicas=np.where(np.array(gone)[:, None], 0, of.replicas)).packed()
+    assert left.homeless == ()
+    return replace(left, homeless=(Homeless(gone.index(True), 1, 1),))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "limits", "found"),
+    [
+        pytest.param("122", {}, {("big", "u"): 2}, id="where one serves already"),
+        pytest.param("121", {}, {("big", "u"): 1, ("big", "t"): 1}, id="elsewhere"),
+        pytest.param("124", {"min_replicas": {Role.AGGREGATED: 1}}, {("big", "u"): 2}, id="one"),
+        pytest.param("121", {"max_groups": 2}, {("big", "u"): 1}, id="in no more groups"),
+    ],
+)
+def test_others_stand_in_in_a_group_that_is_used_first(
+    nodes: str, limits: dict[str, Any], found: dict[tuple[str, str], int]
+) -> None:
+    """One on s has no room, one more serves on u."""
+    load = workload("w0", rps=rates(ONCE, 20.0), engines=[lone("big")], **limits)
+    of = spread(load, {("big", "s"): ONCE, ("big", "u"): ONCE}, nodes)
+    stood, full = stood_in(of, lost_at_s(of, "big"))
+    assert faults(of, stood, full) == []
+    assert at(of, stood) == found
+
+
+@pytest.mark.parametrize("lost", ["prefill", "decode"])
+def test_pairs_elsewhere_have_as_much_of_both_as_it_takes(lost: str) -> None:
+    """20 requests/s: on t two of one half stand beside one of the other; on s nobody is left."""
+    both = {"prefill": 10.0, "decode": 10.0, lost: 20.0}
+    halves = [
+        engine(role.value, role=role, gpu="A", gpus=8, capacity_rps=both[role.value])
+        for role in (Role.PREFILL, Role.DECODE)
+    ]
+    load = workload("w0", rps=rates(ONCE, 20.0), engines=halves)
+    twice = [0, 2, 0, 0]
+    kept = {(name, "s"): twice for name in both if name != lost}
+    of = spread(load, {**kept, (lost, "s"): ONCE}, "33")
+    stood, full = stood_in(of, lost_at_s(of, lost))
+    assert faults(of, stood, full) == []
+    assert not unserved(of, stood).any()
+    assert at(of, stood) == {(name, "t"): 1 + (name != lost) for name in both}
+
+
+PARTS = [
+    engine(name, gpu="A", gpus=1, part=Part("moe", name, index, None))
+    for index, name in enumerate(("attention", "ffn"))
+]
+
+
+@pytest.mark.parametrize("divided", [[], PARTS])
+def test_no_half_stands_in_alone(divided: list[Engine]) -> None:
+    """On t there is room for prefill, on A, but for no decode, on B, as half of it is taken.
+
+    Nor does a part of a divided engine, though there would be room for both.
+    """
+    halves = [
+        *divided,
+        engine("prefill", role=Role.PREFILL, gpu="A", gpus=8),
+        engine("decode", role=Role.DECODE, gpu="B", gpus=8),
+    ]
+    load = workload("w0", rps=rates(ONCE), engines=halves, min_replicas={Role.PREFILL: 1})
+    beside = workload("w1", rps=[10.0] * 4, engines=[lone("beside", gpu="B", gpus=4)])
+    on = fleet(
+        {"l0": {"A": 1, "B": 1}, "l1": {"A": 2, "B": 1}},
+        node_types=(A, B),
+        spines={"l0": "s", "l1": "t"},
+    )
+    of = scenario([load, beside], in_fleet=on)
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    sizes = [
+        [1] * 4 if pool.workload else ONCE if pool.domain == "s" and pool.part is None else NEVER
+        for pool in problem.pools
+    ]
+    here = Case(of, considered, problem, np.array(sizes))
+    stood, _ = stood_in(here, lost_at_s(here, "decode"))
+    assert at(here, stood) == {("prefill", "s"): 1}

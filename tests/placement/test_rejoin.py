@@ -1,5 +1,9 @@
 """A replica that stops where another of its pool starts goes on as it."""
 
+from dataclasses import replace
+
+import pytest
+
 from heteroplan.entities.placement import Stay
 from heteroplan.placement.rejoin import rejoined
 
@@ -37,3 +41,60 @@ def test_a_replica_goes_on_over_midnight() -> None:
 def test_one_that_goes_on_already_is_left() -> None:
     stays = [stay("a", 0, 4), stay("a", 4, 2, moved=True), stay("b", 4, 3, node="n2")]
     assert told(stays, 10) == [("a", 0, False), ("a", 4, True), ("b", 4, False)]
+
+
+def test_a_replica_goes_on_on_its_own_nodes_where_one_stops_there() -> None:
+    """a stops on n1 and c on n2, where b starts, whichever of them is named first."""
+    ending = [stay("a", 0, 4), stay("c", 1, 3, node="n2")]
+    for both in (ending, ending[::-1]):
+        found = told([*both, stay("b", 4, 3, node="n2")], 10)
+        assert found == [("a", 0, False), ("c", 1, False), ("c", 4, True)]
+
+
+def test_a_replica_goes_on_elsewhere_where_that_on_its_nodes_cannot() -> None:
+    """c stops on n2 as well, but serves once more while b would."""
+    stays = [stay("a", 0, 4), stay("c", 1, 3, node="n2"), stay("c", 6, 2, node="n3")]
+    found = told([*stays, stay("b", 4, 3, node="n2")], 10)
+    assert found == [("a", 0, False), ("a", 4, True), ("c", 1, False), ("c", 6, False)]
+
+
+def test_replicas_of_other_pools_are_never_the_same() -> None:
+    stays = [stay("a", 0, 4), replace(stay("b", 4, 3), pool=1)]
+    assert told(stays, 10) == [("a", 0, False), ("b", 4, False)]
+
+
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_a_day_ends_where_it_begins_only_if_it_is_cyclic(cyclic: bool) -> None:
+    stays = [stay("a", 7, 3), stay("b", 0, 2)]
+    b = ("a", 0, True) if cyclic else ("b", 0, False)
+    assert told(stays, 10, cyclic=cyclic) == sorted([("a", 7, False), b])
+
+
+def test_who_never_stops_has_no_end_to_go_on_from() -> None:
+    """a serves all of a cyclic day, from 4 to 4."""
+    stays = [stay("a", 4, 10), stay("b", 4, 3, node="n2")]
+    assert told(stays, 10) == [("a", 4, False), ("b", 4, False)]
+
+
+def test_who_takes_over_is_followed_once_alone() -> None:
+    """a goes on as b was to, twice over; c starts where b moves, and so is a start of its own."""
+    stays = [stay("a", 0, 2), stay("b", 2, 2), stay("b", 4, 2, moved=True), stay("c", 4, 1)]
+    assert told(stays, 10) == [
+        ("a", 0, False), ("a", 2, True), ("a", 4, True), ("c", 4, False),
+    ]  # fmt: skip
+
+
+def test_a_replica_that_went_on_can_be_gone_on_from() -> None:
+    """b is a from 4 on, and where it stops at 7 c goes on as a as well; past midnight not so."""
+    stays = [stay("a", 0, 4), stay("b", 4, 3), stay("c", 7, 2)]
+    assert told(stays, 10) == [("a", 0, False), ("a", 4, True), ("a", 7, True)]
+    stays = [stay("a", 0, 4), stay("b", 4, 3), stay("c", 7, 4)]
+    assert told(stays, 10) == [("a", 0, False), ("a", 4, True), ("c", 7, False)]
+
+
+def test_a_pool_that_never_grows_has_no_starts() -> None:
+    """Each of three stops where the next starts: one replica that moves three times a day."""
+    stays = [stay("a", 0, 4), stay("b", 4, 3), stay("c", 7, 3)]
+    found = told(stays, 10)
+    assert [(first, moved) for _, first, moved in found] == [(0, True), (4, True), (7, True)]
+    assert len({replica for replica, _, _ in found}) == 1

@@ -150,3 +150,70 @@ def test_moves(good: Plan, tamper: Callable[[Stay], tuple[Stay, Stay]], fault: s
     """A replica that goes on elsewhere says so, and another that takes over is no move."""
     text = faults(replace(good, stays=(*tamper(good.stays[0]), *good.stays[1:])))
     assert fault in text if fault else text == ""
+
+
+@pytest.fixture(scope="module")
+def once() -> Plan:
+    """A day that is not cyclic: one replica of 4 GPUs at 0, one at 1 and 3, two hours to start."""
+    of = case(
+        Sizes({"l1": [1, 2, 1, 2]}, gpus=4, affinity=Affinity.LEAF, startup_s=5400.0),
+        on=fleet({"l1": {"h100x8": 2}}),
+        cyclic=False,
+    )
+    plan = of.plan(of.packed())
+    return replace(plan, stays=tuple(sorted(plan.stays, key=lambda stay: stay.first)))
+
+
+def test_a_start_before_the_horizon_holds_nothing(once: Plan) -> None:
+    assert faults(once) == ""
+    shown = [(stay.first, stay.intervals, stay.lead) for stay in once.stays]
+    assert shown == [(0, 4, 0), (1, 1, 1), (3, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("index", "changes", "fault"),
+    [
+        (0, {"pool": -1}, "there is no pool -1"),
+        (0, {"first": -1}, "past the horizon"),
+        (0, {"lead": 2}, "holds its GPUs 2 intervals ahead, should be 0"),
+        (1, {"lead": 2}, "holds its GPUs 2 intervals ahead, should be 1"),
+        (2, {"lead": 1}, "holds its GPUs 1 intervals ahead, should be 2"),
+        (2, {"intervals": 2}, "at 3: serves 2 intervals, past the horizon"),
+        (1, {"intervals": 2}, "e of w0@l1: 2 replicas stand somewhere at 2, the pool has 1"),
+        (0, {"moved": True}, "e of w0@l1: 0 start at 0, 1 should"),
+        (1, {"moved": True}, "e of w0@l1: 0 start at 1, 1 should"),
+    ],
+)
+def test_tampered_stay_of_a_day_that_is_not_cyclic(
+    once: Plan, index: int, changes: dict[str, Any], fault: str
+) -> None:
+    assert fault in faults(with_stay(once, index, **changes))
+
+
+def test_the_end_of_a_day_is_its_beginning_only_if_it_is_cyclic(once: Plan, good: Plan) -> None:
+    """A replica that serves until the end is at the beginning again: no move, or one."""
+    same = with_stay(once, 0, intervals=1)
+    same = with_stay(same, 2, replica_id=once.stays[0].replica_id)
+    assert "ends" not in faults(same)
+    day = replace(good.stays[0], first=2, intervals=2)
+    both = replace(good, stays=(*good.stays, day))
+    assert "at 0: where it begins a stay of it ends, no move is shown" in faults(both)
+
+
+def test_a_start_on_a_node_that_is_away(good: Plan) -> None:
+    """w0 holds a node of l1 from 3 on to serve from 0 on; both of l1's nodes are away at 3."""
+    hours = datetime(2026, 11, 23, 3, tzinfo=UTC), datetime(2026, 11, 23, 4, tzinfo=UTC)
+    for nodes, found in ((2, True), (1, False)):
+        away = replace(good.scenario.fleet, outages=(Outage("l1", "h100x8", nodes, *hours),))
+        on_first = with_stay(good, 0, nodes=("l1-h100x8-001",))
+        text = faults(replace(on_first, scenario=replace(good.scenario, fleet=away)))
+        assert ("holds l1-h100x8-001 at 3, which is away" in text) == found
+
+
+def test_where_a_name_is_strange_nothing_else_is_told(good: Plan) -> None:
+    """All strange names are; then all wrong shapes."""
+    strange = with_stay(with_stay(good, 0, leaf="l9"), 1, pool=9, lead=3)
+    strange = with_stay(strange, 2, nodes=("l2-h100x8-001",))
+    assert len(faults(strange).splitlines()) == 2
+    shapes = with_stay(with_stay(good, 1, nodes=("l2-h100x8-001",)), 0, lead=3)
+    assert len(faults(shapes).splitlines()) == 1

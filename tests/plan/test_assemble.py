@@ -1,12 +1,23 @@
 """What the solver's arrays become: pools, what they serve, and the totals."""
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pytest
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import Plan
-from heteroplan.entities.workload import RequestClass, Role
+from heteroplan.entities.plan import Plan, SolveReport, Termination
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Part, RequestClass, Role
+from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.mix import mixed_flow
+from heteroplan.optimize.primal import incumbent
+from heteroplan.optimize.problem import Solution
+from heteroplan.optimize.solve import Outcome
 from heteroplan.plan import make_plan
+from heteroplan.plan.assemble import assemble
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.plans import stay
 
 PREFILL = engine("prefill", role=Role.PREFILL, capacity_rps=30.0)
 DECODE = engine("decode")
@@ -133,3 +144,114 @@ def test_shortage_counts_requests() -> None:
     assert plan.report.unserved_requests == pytest.approx(54000.0)
     assert plan.totals.served_fraction == pytest.approx(0.4)
     assert not plan.covered
+
+
+def assembled(
+    of: Scenario,
+    running: Mapping[tuple[str, str], Sequence[int]],
+    *,
+    least_unserved: float = 0.0,
+    on_leaf: Mapping[tuple[str, str], str] | None = None,
+) -> Plan:
+    """The plan of replicas [T] by (engine, domain), all in the mix; a stay of each of `on_leaf`."""
+    considered = candidates(of)
+    problem = build_problem(of, considered)
+    names = [(considered[pool.candidate].engine.name, pool.domain) for pool in problem.pools]
+    replicas = np.array([running.get(name, (0,) * problem.intervals) for name in names])
+    best = incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    outcome = Outcome(
+        solution=best.solution,
+        objective=77.0,
+        bound=66.0,
+        unserved=best.unserved,
+        unserved_bound=best.unserved,
+        least_unserved=least_unserved,
+        termination=Termination.INTERRUPTED,
+        seconds=5.0,
+    )
+    stays = [stay(pool=names.index(name), leaf=leaf) for name, leaf in (on_leaf or {}).items()]
+    return assemble(of, considered, problem, outcome, stays)
+
+
+@pytest.mark.parametrize(("least", "bound"), [(50_000.0, 50_000.0), (70_000.0, 63_000.0)])
+def test_what_serves_in_each_group_and_what_is_left_of_each_workload(
+    least: float, bound: float
+) -> None:
+    """Prefill serves 30, decode 10, both roles together 5; 40 and 20 are asked for, half an hour.
+
+    On l1 min(30, 20) + 5 and min(30, 10), on l2 min(30, 10) and nothing: 35 and 10. Of another
+    workload all 10 are left: (5 + 10 + 10 + 10) x 1,800 requests in all.
+    """
+    both = engine("both", role=Role.AGGREGATED, capacity_rps=5.0)
+    of = scenario(
+        [
+            workload("v", rps=[10.0, 10.0], engines=[engine("other", role=Role.AGGREGATED)]),
+            workload("w", rps=[40.0, 20.0], engines=[DECODE, PREFILL, both], priority=3),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 4}, "l2": {"h100x8": 4}}),
+        interval_s=1800,
+    )
+    one, two = "l1-spine", "l2-spine"
+    running = {
+        ("prefill", one): (1, 1),
+        ("decode", one): (2, 1),
+        ("both", one): (1, 0),
+        ("prefill", two): (1, 1),
+        ("decode", two): (1, 0),
+    }
+    on_leaf = {("decode", two): "l2", ("both", one): "l1", ("prefill", one): "l1"}
+    plan = assembled(of, running, least_unserved=least, on_leaf=on_leaf)
+    other, load = plan.workloads
+    assert (load.name, load.priority, other.priority) == ("w", 3, 1)
+    assert load.capacity_rps == pytest.approx((35.0, 10.0))
+    assert load.served_rps == pytest.approx((35.0, 10.0))
+    assert load.pd_ratio == (pytest.approx(2 / 3), 2.0)
+    assert (other.served_rps, other.pd_ratio) == ((0.0, 0.0), (None, None))
+    assert [(each.workload, each.interval, each.unserved_rps) for each in plan.shortages] == [
+        ("v", 0, 10.0),
+        ("v", 1, 10.0),
+        ("w", 0, pytest.approx(5.0)),
+        ("w", 1, pytest.approx(10.0)),
+    ]
+    assert plan.report == SolveReport(
+        Termination.INTERRUPTED, 77.0, 66.0, pytest.approx(63_000.0), pytest.approx(bound), 5.0
+    )
+    assert plan.totals.served_fraction == pytest.approx(45 / 80)
+    assert [(pool.engine, pool.domain) for pool in plan.pools] == [
+        ("prefill", one),
+        ("prefill", two),
+        ("decode", one),
+        ("decode", two),
+        ("both", one),
+    ]
+    placed = [plan.pools[each.pool] for each in plan.stays]
+    assert {(pool.engine, pool.domain) for pool in placed} == set(on_leaf)
+    assert [(pool.engine, each.leaf) for pool, each in zip(placed, plan.stays, strict=True)] == [
+        (name, leaf) for (name, _), leaf in on_leaf.items()
+    ]
+
+
+def test_halves_of_an_engine_serve_together_leaf_by_leaf() -> None:
+    """On l1 attention of 10 and ffn of 20, on l2 30 and 20: 30; prefill serves 60 with 2 to 4."""
+    engines = [
+        PREFILL,
+        engine("moe/a", part=Part("moe", "a", 0, None)),
+        engine("moe/f", capacity_rps=20.0, part=Part("moe", "f", 1, None)),
+    ]
+    of = scenario(
+        [workload(rps=[50.0], engines=engines)],
+        in_fleet=fleet(
+            {leaf: {"h100x8": 4} for leaf in ("l1", "l2")}, spines={"l1": "s", "l2": "s"}
+        ),
+    )
+    running = {
+        ("prefill", "s"): (2,),
+        ("moe/a", "l1"): (1,),
+        ("moe/f", "l1"): (1,),
+        ("moe/a", "l2"): (3,),
+        ("moe/f", "l2"): (1,),
+    }
+    (load,) = assembled(of, running).workloads
+    assert load.capacity_rps == pytest.approx((30.0,))
+    assert load.served_rps == pytest.approx((30.0,))
+    assert load.pd_ratio == (0.5,)

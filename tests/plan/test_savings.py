@@ -10,10 +10,11 @@ from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Resilience, Role
+from heteroplan.errors import NoPlanError
 from heteroplan.optimize.build import build_problem
 from heteroplan.optimize.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
-from heteroplan.optimize.solver import Verdict
+from heteroplan.optimize.solver import Stop, Verdict, never
 from heteroplan.optimize.static import ConstantSizes, cheapest_constant
 from heteroplan.plan import make_plan
 from heteroplan.plan.greedy_topology import greedy_topology
@@ -202,9 +203,11 @@ def test_price_of_a_promise(
     assert found.saved_cost_usd == pytest.approx(free_usd - cost_usd)
     assert found.saved_fraction == pytest.approx((free_usd - cost_usd) / free_usd)
     assert found.unserved_requests == 0.0
+    assert found.utilization == pytest.approx(rps / 10 / (free_usd / 8.0))
     for name in ("greedy_topology", "greedy_topology_paired"):
         greedy = baseline(plan, name)
         assert greedy.note == "survives no loss"
+        assert greedy.unserved_requests == 0.0
         assert greedy.cost_usd == pytest.approx(free_usd)
         saved = (greedy.saved_cost_usd, greedy.saved_gpu_hours, greedy.saved_fraction)
         assert saved == (None, None, None)
@@ -375,3 +378,161 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
         free = next(each for each in found if each.name == "without_resilience")
         seen.add((free.cost_usd, free.unserved_requests))
     assert seen == {(None, 0.0), (64.0, 0.0)}
+
+
+def found_by(plan: Plan, *, stop: Stop = never, seconds: float = 60.0, gap: float = 0.01) -> Any:
+    """{name: baseline} of a plan, computed anew."""
+    problem = build_problem(plan.scenario, plan.candidates)
+    paired = greedy_topology(problem, plan.scenario, pairs=True)
+    end = monotonic() + seconds
+    found = baselines(plan, problem, paired=paired, gap=gap, stop=stop, end=end)
+    return {each.name: each for each in found}
+
+
+@pytest.mark.parametrize(
+    ("excess", "note"),
+    [
+        (0.0, ""),
+        (0.0019, ""),
+        (0.0021, "cheapest to within 0.2 %"),
+        (0.123, "cheapest to within 12.3 %"),
+    ],
+)
+def test_constant_sizes_that_are_not_proven_the_cheapest_say_how_close_they_are(
+    excess: float, note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousandth of the cost is what the search may leave open, twice of it what is told."""
+
+    def found(problem: Problem, **options: Any) -> ConstantSizes | Verdict:
+        sizes = cheapest_constant(problem, **options)
+        assert isinstance(sizes, ConstantSizes)
+        return replace(sizes, bound=sizes.cost * (1 - excess))
+
+    plan = planned([4.0, 24.0])
+    monkeypatch.setattr("heteroplan.plan.savings.cheapest_constant", found)
+    told = found_by(plan)
+    assert told["static_peak"].note == note
+    assert told["static_peak_one_gpu_type"].note == ", ".join(filter(None, ("L40S", note)))
+    assert told["static_peak"].cost_usd == pytest.approx(24.0)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "interrupted", "static", "one_gpu"),
+    [
+        (
+            Verdict.INFEASIBLE,
+            False,
+            "no constant size covers the demand",
+            "no GPU type alone covers the demand",
+        ),
+        (
+            Verdict.LIMIT,
+            False,
+            "none found in the time allowed",
+            "none found in the time allowed",
+        ),
+        (Verdict.LIMIT, True, "not computed, interrupted", "not computed, interrupted"),
+    ],
+)
+def test_why_there_are_no_constant_sizes(
+    verdict: Verdict,
+    interrupted: bool,
+    static: str,
+    one_gpu: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The interrupt, where there is one, comes while they are looked for."""
+    asked: list[str] = []
+
+    def nothing(problem: Problem, **options: Any) -> Verdict:
+        asked.append("")
+        return verdict
+
+    plan = planned([4.0, 24.0])
+    monkeypatch.setattr("heteroplan.plan.savings.cheapest_constant", nothing)
+    told = found_by(plan, stop=lambda: interrupted and bool(asked))
+    for name, note in (("static_peak", static), ("static_peak_one_gpu_type", one_gpu)):
+        assert (told[name].cost_usd, told[name].gpu_hours) == (None, None)
+        assert told[name].note == note
+
+
+def test_static_baselines_get_two_fifths_of_the_time_left_and_the_promise_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All static ones end at one moment; either search is as close as it should be."""
+    statics: list[dict[str, Any]] = []
+    solves: list[dict[str, Any]] = []
+
+    def constant(problem: Problem, **options: Any) -> Verdict:
+        statics.append({"at": monotonic(), **options})
+        return Verdict.LIMIT
+
+    def solving(problem: Problem, **options: Any) -> Outcome:
+        solves.append({"at": monotonic(), **options})
+        return solve(problem, **options)
+
+    of = promised(20.0, 2, 1.0)
+    plan = make_plan(of, candidates(of), compare=False)
+    monkeypatch.setattr("heteroplan.plan.savings.cheapest_constant", constant)
+    monkeypatch.setattr("heteroplan.plan.savings.solve", solving)
+    before = monotonic()
+    found_by(plan, seconds=100.0, gap=0.07)
+    elapsed = monotonic() - before
+    assert [each.get("node_types") for each in statics] == [None, {"h100x8"}]
+    (deadline,) = {each["deadline"] for each in statics}
+    assert before + 40.0 <= deadline <= before + 40.0 + elapsed
+    assert {each["gap"] for each in statics} == {0.001}
+    (only,) = solves
+    assert only["gap"] == 0.07
+    assert 100.0 - elapsed <= only["time_limit_s"] <= 100.0 + elapsed
+
+
+def test_a_price_of_a_promise_that_is_not_found_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(problem: Problem, **options: Any) -> Outcome:
+        raise NoPlanError("nothing")
+
+    of = promised(10.0, 2, 1.0)
+    plan = make_plan(of, candidates(of), compare=False)
+    monkeypatch.setattr("heteroplan.plan.savings.solve", nothing)
+    free = found_by(plan)["without_resilience"]
+    assert (free.cost_usd, free.note) == (None, "none found in the time allowed")
+
+
+def test_static_sizes_run_all_day_whatever_the_interval() -> None:
+    """6 replicas of 4 L40S at 50 cents for twice half an hour: 24 GPU-hours, 12 USD."""
+    of = scenario(
+        [workload(rps=[4.0, 24.0], engines=(BOTH, SMALL))],
+        in_fleet=fleet({"l1": {"h100x8": 4, "l40sx8": 4}}, node_types=(H100, L40S)),
+        interval_s=1800,
+    )
+    found = baseline(make_plan(of, candidates(of), gap=0.0), "static_peak")
+    assert found.gpu_hours == pytest.approx(24.0)
+    assert found.cost_usd == pytest.approx(12.0)
+
+
+def test_a_promise_of_one_workload_is_enough_for_its_price() -> None:
+    """b, second of two, has a replica on each of two spines for 16 USD, without its promise one."""
+    kept = Resilience(Loss.SPINE, 1.0)
+    of = scenario(
+        [workload("a", engines=[BOTH]), workload("b", engines=[BOTH], resilience=kept)],
+        in_fleet=fleet({leaf: {"h100x8": 2} for leaf in ("l1", "l2")}),
+    )
+    plan = make_plan(of, candidates(of), gap=0.0)
+    free = baseline(plan, "without_resilience")
+    assert (free.cost_usd, free.saved_cost_usd) == (pytest.approx(16.0), pytest.approx(-8.0))
+    assert free.utilization == pytest.approx(1.0)
+    for name in ("greedy_topology", "greedy_topology_paired"):
+        greedy = baseline(plan, name)
+        assert (greedy.note, greedy.unserved_requests) == ("survives no loss", 0.0)
+        assert greedy.cost_usd == pytest.approx(16.0)
+
+
+def test_a_greedy_day_that_was_not_replayed_to_its_end_is_no_baseline() -> None:
+    of = promised(10.0, 2, None)
+    plan = make_plan(of, candidates(of), compare=False)
+    problem = build_problem(of, candidates(of))
+    paired = replace(greedy_topology(problem, of, pairs=True), whole=False)
+    found = baselines(plan, problem, paired=paired, gap=0.01, stop=never, end=monotonic() + 60.0)
+    notes = {each.name: each.note for each in found}
+    assert notes["greedy_topology"] == ""
+    assert notes["greedy_topology_paired"] == "not computed, no time was left"

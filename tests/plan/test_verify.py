@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from heteroplan.entities.fleet import Outage
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import node_name
 from heteroplan.entities.plan import Plan, Shortage, Termination
 from heteroplan.entities.scenario import Objective
@@ -21,7 +21,13 @@ from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.plan import make_plan, verify
 from heteroplan.plan.facts import Facts
-from heteroplan.plan.verify import check_supply
+from heteroplan.plan.verify import (
+    check_balance,
+    check_ratio_band,
+    check_replica_limits,
+    check_supply,
+    check_workloads,
+)
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.plans import runs, stay
 
@@ -155,6 +161,13 @@ def test_demand_that_is_not_the_scenarios(good: Plan) -> None:
     assert "demand are not the scenario's" in caught(replace(good, workloads=(shown,)))
 
 
+@pytest.mark.parametrize("changes", [{"name": "v"}, {"priority": 2}])
+def test_line_of_another_workload(good: Plan, changes: dict[str, Any]) -> None:
+    shown = replace(good.workloads[0], **changes)
+    (fault,) = check_workloads(Facts(replace(good, workloads=(shown,)), gap=1.0))
+    assert fault == "workloads: names, priorities or demand are not the scenario's"
+
+
 def test_workload_without_its_line(good: Plan) -> None:
     assert "demand are not the scenario's" in caught(replace(good, workloads=()))
 
@@ -175,6 +188,12 @@ def test_more_gpus_than_there_are(good: Plan) -> None:
     assert "16 GPUs of h100x8 held in spine l1-spine at 0, 8 are there" in text
     assert "held in cluster c1 at 1" in text
     assert "at 2" not in text
+
+
+def test_supply_is_checked_although_nodes_are(good: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(verify.__globals__, "placement_faults", lambda plan: [])
+    away = with_fleet(good, outages=(hour_away(0),))
+    assert "supply: 16 GPUs of h100x8 held in spine l1-spine at 0, 8 are there" in caught(away)
 
 
 def test_pools_of_narrower_domains_count_in_wider_ones(good: Plan) -> None:
@@ -319,15 +338,77 @@ def test_shortage_that_hides_served_demand(good: Plan) -> None:
     assert "w asks for 10.0 rps at 0" in caught(replace(good, shortages=(hidden,)))
 
 
-def test_ratio_band(good: Plan) -> None:
-    """1 prefill : 1 decode; the band wants 2 at least."""
-    text = caught(with_workload(good, pd_ratio=RatioBand(2.0, 4.0)))
-    assert "pd_ratio: w@l1-spine has 1 prefill and 1 decode replicas at 0" in text
+def test_a_class_is_prefilled_and_decoded_at_the_same_rate() -> None:
+    """6 and 4 requests/s of two classes are prefilled, 4 and 6 decoded: as many in all."""
+    classes = [replace(SHAPE, name=name, share=0.5) for name in "ab"]
+    of = scenario([workload(rps=[10.0], classes=classes)])
+    plan = make_plan(of, candidates(of), compare=False)
+    flows = {Role.PREFILL: ((6.0,), (4.0,)), Role.DECODE: ((4.0,), (6.0,))}
+    tilted = replace(
+        plan, pools=tuple(replace(pool, flow_rps=flows[pool.role]) for pool in plan.pools)
+    )
+    assert list(check_balance(Facts(tilted, gap=1.0))) == [
+        "balance: w@l1-spine prefills 6.0 and decodes 4.0 rps at 0",
+        "balance: w@l1-spine prefills 4.0 and decodes 6.0 rps at 0",
+    ]
 
 
-def test_minimum_replicas(good: Plan) -> None:
-    text = caught(with_workload(good, min_replicas={Role.DECODE: 2}))
-    assert "replicas: w has 1 of decode at 0" in text
+@pytest.mark.parametrize(
+    ("prefill", "faults"), [(20.0 - 1e-5, False), (20.0 + 1e-3, True), (20.0 - 1e-3, True)]
+)
+def test_balance_is_exact_but_for_rounding(good: Plan, prefill: float, faults: bool) -> None:
+    off = with_pool(good, 0, flow_rps=((10.0, prefill, 10.0),))
+    text = f"balance: w@l1-spine prefills {prefill} and decodes 20.0 rps at 1"
+    assert list(check_balance(Facts(off, gap=1.0))) == [text] * faults
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "faults"),
+    [
+        (1.0, 1.5, []),
+        (1.0 + 1e-6, 1.5 - 1e-6, []),
+        (1.001, 1.5, [0, 2]),
+        (1.0, 1.499, [1]),
+        (0.6, 0.7, [0, 1, 2]),
+        (1.6, 2.0, [0, 1, 2]),
+        (0.9, 1.4, [1]),
+    ],
+)
+def test_prefill_to_decode_is_within_the_band_in_every_interval(
+    good: Plan, low: float, high: float, faults: list[int]
+) -> None:
+    """1 : 1, then 3 : 2, then 1 : 1."""
+    more = with_replicas(with_workload(good, pd_ratio=RatioBand(low, high)), 0, (1, 3, 1))
+    told = {
+        t: f"pd_ratio: w@l1-spine has {'3 prefill and 2' if t == 1 else '1 prefill and 1'} "
+        f"decode replicas at {t}"
+        for t in faults
+    }
+    assert list(check_ratio_band(Facts(more, gap=1.0))) == list(told.values())
+
+
+@pytest.mark.parametrize(
+    ("limits", "faults"),
+    [
+        ({"min_replicas": {Role.PREFILL: 1, Role.DECODE: 1}}, []),
+        ({"max_replicas": {Role.PREFILL: 3, Role.DECODE: 2}}, []),
+        ({"min_replicas": {Role.DECODE: 2}}, ["1 of decode at 0", "1 of decode at 2"]),
+        ({"max_replicas": {Role.PREFILL: 2}}, ["3 of prefill at 1"]),
+        (
+            {"max_replicas": {Role.DECODE: 0}},
+            [f"{n} of decode at {t}" for t, n in enumerate("121")],
+        ),
+        ({"min_replicas": {Role.AGGREGATED: 1}}, [f"0 of aggregated at {t}" for t in range(3)]),
+    ],
+)
+def test_replicas_of_a_role_are_as_many_as_allowed(
+    good: Plan, limits: dict[str, dict[Role, int]], faults: list[str]
+) -> None:
+    """1, 3, 1 of prefill and 1, 2, 1 of decode."""
+    more = with_replicas(with_workload(good, **limits), 0, (1, 3, 1))
+    assert list(check_replica_limits(Facts(more, gap=1.0))) == [
+        f"replicas: w has {fault}" for fault in faults
+    ]
 
 
 @pytest.mark.parametrize("column", ["supply", "held"])
@@ -337,17 +418,141 @@ def test_supply_table_says_what_is_there_and_what_is_held(good: Plan, column: st
     assert "supply table: h100x8 does not agree with fleet and pools" in caught(wrong)
 
 
-def test_maximum_replicas(good: Plan) -> None:
-    text = caught(with_workload(good, max_replicas={Role.PREFILL: 1}))
-    assert "replicas: w has 2 of prefill at 1" in text
-    text = caught(with_workload(good, max_replicas={Role.PREFILL: 0}))
-    assert "replicas: w has 1 of prefill at 0" in text
+@pytest.mark.parametrize("by", [1, -1])
+@pytest.mark.parametrize(
+    ("field", "right"),
+    [
+        ("gpu_hours", "38.0"),
+        ("cost_usd", "76.0"),
+        ("starts", "2"),
+        ("moves", "0"),
+        ("peak_gpus", "16"),
+    ],
+)
+def test_wrong_totals(good: Plan, field: str, right: str, by: int) -> None:
+    shown = getattr(good.totals, field) + by
+    wrong = replace(good, totals=replace(good.totals, **{field: shown}))
+    assert f"totals: {field} is {shown}, should be {right}" in caught(wrong)
 
 
-@pytest.mark.parametrize("field", ["gpu_hours", "cost_usd", "starts", "moves", "peak_gpus"])
-def test_wrong_totals(good: Plan, field: str) -> None:
-    wrong = replace(good.totals, **{field: getattr(good.totals, field) + 1})
-    assert f"totals: {field}" in caught(replace(good, totals=wrong))
+def test_gpu_hours_of_another_priority(good: Plan) -> None:
+    """All 38 stand on leaves of one GPU type; 8 of them are shown as of leaves that mix some."""
+    low, high = SubgroupPriority.LOW, SubgroupPriority.HIGH
+    shown = {low: 30.0, high: 8.0}
+    wrong = replace(good, totals=replace(good.totals, gpu_hours_by_priority=shown))
+    assert caught(wrong).splitlines()[1:] == [
+        "totals: GPU-hours on low priority are 30.0, should be 38.0",
+        "totals: GPU-hours on high priority are 8.0, should be 0.0",
+    ]
+
+
+@pytest.fixture(scope="module")
+def lacking() -> Plan:
+    """Three nodes; a asks for 1 and 3 replicas of a node each, b, which is less urgent, for one.
+
+    Half an hour each: 10 of 60 requests/s are not served, 18,000 requests.
+    """
+    loads = [
+        workload(
+            name, rps=rps, engines=[engine("both", role=Role.AGGREGATED, gpus=8)], priority=priority
+        )
+        for name, rps, priority in (("a", [10.0, 30.0], 1), ("b", [10.0, 10.0], 2))
+    ]
+    of = scenario(loads, in_fleet=fleet({"l1": {"h100x8": 3}}), interval_s=1800)
+    return make_plan(of, candidates(of), compare=False)
+
+
+def test_a_shortage_is_of_one_workload_in_one_interval(lacking: Plan) -> None:
+    (shortage,) = lacking.shortages
+    assert (shortage.workload, shortage.interval, shortage.unserved_rps) == ("b", 1, 10.0)
+    verify(lacking)
+    for changes, whose in (
+        ({"workload": "a"}, ["a asks for 30.0 rps at 1", "b asks for 10.0 rps at 1"]),
+        ({"interval": 0}, ["b asks for 10.0 rps at 0", "b asks for 10.0 rps at 1"]),
+    ):
+        moved = replace(lacking, shortages=(replace(shortage, **changes),))
+        assert caught(moved).splitlines()[1:] == [
+            f"demand: {text}, served and short differ" for text in whose
+        ]
+
+
+def test_two_shortages_of_one_workload_and_interval_count_together(lacking: Plan) -> None:
+    (shortage,) = lacking.shortages
+    parts = [replace(shortage, unserved_rps=rps) for rps in (4.0, 6.0)]
+    verify(replace(lacking, shortages=tuple(parts)))
+
+
+@pytest.mark.parametrize(
+    ("limits", "faults"),
+    [
+        ([("a", "min_replicas", 3)], ["a has 1 of aggregated at 0"]),
+        ([("a", "max_replicas", 3), ("b", "max_replicas", 1)], []),
+        ([("b", "min_replicas", 1)], ["b has 0 of aggregated at 1"]),
+    ],
+)
+def test_replicas_are_counted_by_workload(
+    lacking: Plan, limits: list[tuple[str, str, int]], faults: list[str]
+) -> None:
+    """1 and 3 of a, 1 and 0 of b."""
+    of = lacking.scenario
+    for name, limit, replicas in limits:
+        loads = [
+            replace(each, **{limit: {Role.AGGREGATED: replicas}}) if each.name == name else each
+            for each in of.workloads
+        ]
+        of = replace(of, workloads=tuple(loads))
+    found = list(check_replica_limits(Facts(replace(lacking, scenario=of), gap=1.0)))
+    assert found == [f"replicas: {fault}" for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unserved_requests": 10.0}, "unserved requests are 10.0, should be 18000.0"),
+        ({"unserved_requests": 18_001.0}, "unserved requests are 18001.0, should be 18000.0"),
+        (
+            {"unserved_requests_bound": 18_001.0},
+            "bound on unserved requests 18001.0 is above 18000.0",
+        ),
+    ],
+)
+def test_wrong_proof_of_a_shortage(lacking: Plan, changes: dict[str, Any], message: str) -> None:
+    assert message in caught(replace(lacking, report=replace(lacking.report, **changes)))
+
+
+def test_served_fraction_is_of_all_requests(lacking: Plan) -> None:
+    assert lacking.totals.served_fraction == pytest.approx(5 / 6)
+    wrong = replace(lacking, totals=replace(lacking.totals, served_fraction=0.83))
+    assert "totals: served_fraction is 0.83, should be 0.8333" in caught(wrong)
+
+
+def test_what_rounding_leaves_passes(lacking: Plan) -> None:
+    """A millionth more or less, of the bounds as of what they are compared with."""
+    report, totals = lacking.report, lacking.totals
+    for by in (1 + 1e-6, 1 - 1e-6):
+        verify(
+            replace(
+                lacking,
+                report=replace(
+                    report,
+                    objective=report.objective * by,
+                    bound=report.objective * by * (1 + 1e-6),
+                    unserved_requests=report.unserved_requests * by,
+                    unserved_requests_bound=18_000.0 * (1 + 1e-6),
+                ),
+                totals=replace(
+                    totals,
+                    gpu_hours=totals.gpu_hours * by,
+                    cost_usd=totals.cost_usd * by,
+                    served_fraction=totals.served_fraction * by,
+                ),
+            )
+        )
+
+
+@pytest.mark.parametrize("termination", [Termination.TIME_LIMIT, Termination.INTERRUPTED])
+def test_what_ended_early_claims_no_gap(good: Plan, termination: Termination) -> None:
+    verify(replace(good, report=replace(good.report, termination=termination, bound=0.0)), gap=0.01)
 
 
 def test_sizes_that_change_more_often_cost_more(good: Plan) -> None:
@@ -372,7 +577,9 @@ def test_wrong_supply_table(good: Plan) -> None:
     ("changes", "message"),
     [
         ({"objective": 75.0, "bound": 75.0}, "objective is 75.0, should be 76"),
+        ({"objective": 76.01, "bound": 76.0}, "objective is 76.01, should be 76"),
         ({"bound": 77.0}, "bound 77.0 is above the objective"),
+        ({"bound": 76.001}, "bound 76.001 is above the objective 76.0"),
         ({"unserved_requests": 3.0}, "unserved requests are 3.0, should be 0"),
         ({"unserved_requests_bound": 3.0}, "bound on unserved requests 3.0 is above 0"),
         ({"bound": 70.0}, "termination is optimal, the gap 0.0789"),
@@ -398,7 +605,9 @@ def test_objective_is_gpu_hours_where_the_scenario_says_so(good: Plan) -> None:
 
 def test_every_violation_is_listed(good: Plan) -> None:
     wrong = replace(good, totals=replace(good.totals, starts=9, peak_gpus=9), shortages=())
-    text = caught(with_workload(wrong, min_replicas={Role.DECODE: 2}))
+    limits = {"min_replicas": {Role.DECODE: 2}, "pd_ratio": RatioBand(2.0, 4.0)}
+    text = caught(with_workload(wrong, **limits))
     assert "starts" in text
     assert "peak_gpus" in text
     assert "replicas: w has 1 of decode at 0" in text
+    assert "pd_ratio: w@l1-spine has 1 prefill and 1 decode replicas at 0" in text

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Plan
@@ -13,8 +14,16 @@ from heteroplan.entities.workload import Loss, Part, RatioBand, Resilience, Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.plan import make_plan, verify
 from heteroplan.plan.facts import Facts
-from heteroplan.plan.verify_topology import _capacity
-from tests.builders import candidates, engine, fleet, scenario, workload
+from heteroplan.plan.verify_topology import (
+    _capacity,
+    check_apart,
+    check_groups,
+    check_parts,
+    check_promise,
+)
+from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
+from tests.plans import plan as hand_made
+from tests.plans import pool
 
 
 def caught(plan: Plan) -> str:
@@ -281,3 +290,184 @@ def test_halves_that_are_left_on_different_leaves_serve_nothing(divided: Plan) -
     replicas = {p: pool.replicas[0] for p, pool in enumerate(divided.pools)}
     for plan, rps in ((divided, 20.0), (with_ffn(divided, domain="l2"), 0.0)):
         assert _capacity(Facts(plan, 1.0), plan.scenario.workloads[0], replicas, 0) == rps
+
+
+def test_only_those_keep_apart_that_say_so() -> None:
+    """Three workloads on one leaf, of which a keeps apart from b, and c from one that is not here.
+
+    Two groups of one workload are no neighbours of their own.
+    """
+    of = scenario(
+        [workload(name, affinity=Affinity.LEAF, pin=["l1"]) for name in "abc"],
+        in_fleet=fleet({"l1": {"h100x8": 3}}, spines={"l1": "s1"}),
+    )
+    plan = with_workload(make_plan(of, candidates(of)), "a", anti_affinity=("b",))
+    found = list(check_apart(Facts(with_workload(plan, "c", anti_affinity=("d",)), 1.0)))
+    assert found == ["anti_affinity: a@l1 and b@l1 overlap"]
+
+
+def test_groups_are_counted_by_workload() -> None:
+    """a has two groups and b one, each of which stands on another spine."""
+    of = scenario(
+        [workload("a", rps=[20.0], pin=["s1", "s2"]), workload("b", pin=["s3"])],
+        in_fleet=one_node_leaves({"l1": "s1", "l2": "s2", "l3": "s3"}),
+    )
+    plan = make_plan(of, candidates(of))
+    limited = with_workload(with_workload(plan, "a", max_groups=1), "b", max_groups=1)
+    assert list(check_groups(Facts(limited, 1.0))) == ["groups: a has 2, max_groups is 1"]
+
+
+MIX = (replace(SHAPE, name="short", share=0.75), replace(SHAPE, name="long", share=0.25))
+HALVES = (
+    engine("prefill", role=Role.PREFILL),
+    engine("moe/attention", part=Part("moe", "attention", 0, None)),
+    engine("moe/ffn", capacity_rps=20.0, part=Part("moe", "ffn", 1, None)),
+)
+
+
+def with_flow(plan: Plan, of: str, engine_name: str, *flow_rps: tuple[float, ...]) -> Plan:
+    """Another flow through the pool of an engine of one workload."""
+    pools = tuple(
+        replace(pool, flow_rps=flow_rps)
+        if (pool.workload, pool.engine) == (of, engine_name)
+        else pool
+        for pool in plan.pools
+    )
+    return replace(plan, pools=pools)
+
+
+def test_halves_handle_the_same_of_each_class_and_workload_at_each_time() -> None:
+    """Of w 15 and 5 requests/s of two classes, then 7.5 and 2.5; of v as much, on the same leaf."""
+    of = scenario(
+        [workload(name, rps=[20.0, 10.0], classes=MIX, engines=HALVES) for name in "wv"],
+        in_fleet=fleet({"l1": {"h100x8": 6}}),
+    )
+    plan = make_plan(of, candidates(of), compare=False)
+    assert list(check_parts(Facts(plan, 1.0))) == []
+    changed = with_flow(plan, "w", "moe/ffn", (15.0, 7.5), (5.0, 2.4))
+    changed = with_flow(changed, "v", "moe/ffn", (15.0, 7.5), (5.0, 2.6))
+    assert list(check_parts(Facts(changed, 1.0))) == [
+        "parts: moe of w on l1: 2.5, 2.4 rps at 1",
+        "parts: moe of v on l1: 2.5, 2.6 rps at 1",
+    ]
+    for rps, faults in ((15.0 + 1e-5, 0), (15.0 - 1e-3, 1)):
+        changed = with_flow(plan, "w", "moe/attention", (rps, 7.5), (5.0, 2.5))
+        assert len(list(check_parts(Facts(changed, 1.0)))) == faults
+
+
+def test_ratio_of_halves_is_kept_at_each_time() -> None:
+    """2 attention replicas to 1 ffn, then 1 to 1."""
+    of = scenario(
+        [workload(rps=[20.0, 10.0], engines=HALVES)], in_fleet=fleet({"l1": {"h100x8": 6}})
+    )
+    plan = make_plan(of, candidates(of), compare=False)
+    for low, high, faults in (
+        (1.0, 2.0, []),
+        (1.0 + 1e-6, 2.0 - 1e-6, []),
+        (1.001, 2.0, ["1 to 1 at 1"]),
+        (1.0, 1.999, ["2 to 1 at 0"]),
+        (0.2, 0.5, ["2 to 1 at 0", "1 to 1 at 1"]),
+    ):
+        considered = tuple(
+            replace(
+                each,
+                engine=replace(
+                    each.engine, part=replace(each.engine.part, ratio=RatioBand(low, high))
+                ),
+            )
+            if each.engine.part
+            else each
+            for each in plan.candidates
+        )
+        found = list(check_parts(Facts(replace(plan, candidates=considered), 1.0)))
+        assert found == [f"part_ratio: moe of w on l1: {fault}" for fault in faults]
+
+
+def test_a_promise_is_broken_where_and_when_too_little_is_left() -> None:
+    """One replica on a leaf at first, then one on another too; half of it is promised.
+
+    The other workload has 4 GPUs of another type on either leaf and serves nothing for the first.
+    """
+    l40s = node_type("l40sx8", gpu="L40S")
+    other = engine("other", role=Role.AGGREGATED, gpu="L40S", gpus=8)
+    both = engine("both", role=Role.AGGREGATED, gpus=8)
+    of = scenario(
+        [
+            workload("w", rps=[10.0, 20.0], engines=[both], affinity=Affinity.LEAF),
+            workload("v", rps=[20.0, 20.0], engines=[other], affinity=Affinity.LEAF),
+        ],
+        in_fleet=fleet(
+            {leaf: {"h100x8": 1, "l40sx8": 1} for leaf in ("l1", "l2")},
+            node_types=(node_type(), l40s),
+        ),
+    )
+    plan = make_plan(of, candidates(of), compare=False)
+    (leaf,) = (
+        pool.domain for pool in plan.pools if pool.workload == "w" and pool.replicas == (1, 1)
+    )
+    promised = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.5))
+    assert list(check_promise(Facts(promised, 1.0))) == [
+        f"resilience: without leaf {leaf} w serves 0.0 of 10.0 rps at 0"
+    ]
+    more = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.501))
+    assert len(list(check_promise(Facts(more, 1.0)))) == 3
+
+
+def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:
+    """3 short requests to 1 long one: a prefill replica serves 1 / (3/4 / 10 + 1/4 / 5) = 8 of
+    them, decode 1 / (3/4 / 6 + 1/4 / 2) = 4 and an engine of both roles 2; in the second hour half.
+
+    An engine that long requests do not fit on counts for nothing, nor does prefill without decode.
+    """
+    engines = (
+        engine("prefill", role=Role.PREFILL),
+        engine("decode"),
+        engine("both", role=Role.AGGREGATED),
+        engine("tiny", role=Role.AGGREGATED),
+    )
+    of = scenario(
+        [workload(rps=[20.0, 20.0], classes=MIX, engines=engines)],
+        in_fleet=one_node_leaves({"l1": "s1", "l2": "s2"}),
+    )
+    rates = {"prefill": (10.0, 5.0), "decode": (6.0, 2.0), "both": (3.0, 1.0), "tiny": (9.0, 0.0)}
+    considered = [
+        replace(
+            each,
+            points=tuple(
+                tuple(OperatingPoint(rps / hour, Limit.GIVEN) for rps in rates[each.engine.name])
+                for hour in (1, 2)
+            ),
+        )
+        for each in candidates(of)
+    ]
+    pools = [
+        pool((9, 9), of="w", role=each.role, engine_name=each.name, domain=spine)
+        for spine in ("s1", "s2")
+        for each in engines
+    ]
+    facts = Facts(hand_made(of, pools, considered=considered), 1.0)
+    load = of.workloads[0]
+    first = {0: 2, 1: 3, 2: 1, 3: 5}
+    assert _capacity(facts, load, first, 0) == pytest.approx(min(16.0, 12.0) + 2.0)
+    assert _capacity(facts, load, first | {1: 5}, 0) == pytest.approx(min(16.0, 20.0) + 2.0)
+    assert _capacity(facts, load, first, 1) == pytest.approx((min(16.0, 12.0) + 2.0) / 2)
+    second = {4: 1, 5: 1, 6: 2}
+    assert _capacity(facts, load, first | second, 0) == pytest.approx(14.0 + 4.0 + 4.0)
+    assert _capacity(facts, load, {0: 2, 5: 3}, 0) == 0.0
+
+
+def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
+    """On l1 attention of 10 and ffn of 20, on l2 30 and 20: 10 + 20; prefill for 40 or for 10."""
+    of = scenario(
+        [workload(rps=[20.0], engines=HALVES)],
+        in_fleet=one_node_leaves({"l1": "s1", "l2": "s1"}),
+    )
+    pools = [pool((9,), of="w", role=Role.PREFILL, engine_name="prefill", domain="s1")]
+    for leaf in ("l1", "l2"):
+        for name in ("moe/attention", "moe/ffn"):
+            half = pool((9,), of="w", engine_name=name, domain=leaf)
+            pools.append(replace(half, level=Affinity.LEAF, group="w@s1"))
+    facts = Facts(hand_made(of, pools), 1.0)
+    halves = {1: 1, 2: 1, 3: 3, 4: 1}
+    for prefill, rps in ((4, 30.0), (1, 10.0)):
+        assert _capacity(facts, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)

@@ -13,6 +13,7 @@ from heteroplan.profiles.queueing import (
     Pool,
     Service,
     erlang_c,
+    lateness,
 )
 from tests.profiles.queue_simulation import simulated
 
@@ -192,3 +193,126 @@ def test_who_may_not_wait_is_in_time_where_a_replica_is_always_free() -> None:
     pool = Pool([Service(1.0, 100.0, 1.0)], ENDLESS)
     assert pool.greatest_utilization([Budget(1.0, 0.0)], 0.95) == UTILIZATION_CAP
     assert pool.greatest_utilization([Budget(1.0, -1.0)], 0.95) == 0.0
+
+
+def test_only_who_may_not_wait_at_all_is_late_where_a_replica_is_always_free() -> None:
+    """A quarter may be late, and just as many are in any case; then a little more."""
+    pool = exponential(servers=ENDLESS)
+    assert pool.wait_ms(0.99, 0.999) == 0.0
+    for share, most in ((0.25, UTILIZATION_CAP), (0.26, 0.0)):
+        budgets = [Budget(share, -1.0), Budget(1.0 - share, 0.0)]
+        assert pool.greatest_utilization(budgets, 0.75) == most
+
+
+def moments(services: list[Service]) -> tuple[float, float, float]:
+    """Of a service time: a gamma's moments are mean^k (1 + cv^2) (1 + 2 cv^2) ..."""
+    total = sum(each.share for each in services)
+    shares = [each.share / total for each in services]
+    first = [each.mean_ms for each in services]
+    second = [each.mean_ms**2 * (1.0 + each.cv**2) for each in services]
+    third = [
+        two * each.mean_ms * (1.0 + 2.0 * each.cv**2)
+        for two, each in zip(second, services, strict=True)
+    ]
+    one, two, three = (float(np.dot(shares, moment)) for moment in (first, second, third))
+    return one, two, three
+
+
+@pytest.mark.parametrize("utilization", [0.3, 0.7])
+@pytest.mark.parametrize(
+    "services",
+    [
+        [Service(1.0, 100.0, 0.0)],
+        [Service(2.0, 100.0, 0.5)],
+        [Service(1.0, 100.0, 2.0)],
+        [Service(3.0, 50.0, 1.0), Service(1.0, 200.0, 1.0)],
+        [Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)],
+        [Service(0.2, 30.0, 0.0), Service(0.3, 80.0, 0.0), Service(0.5, 150.0, 1.5)],
+    ],
+)
+def test_waits_for_one_replica_have_the_moments_of_pollaczek_and_khinchine(
+    services: list[Service], utilization: float
+) -> None:
+    """E W = load E S^2 / (2 E S (1 - load)); E W^2 = 2 (E W)^2 + load E S^3 / (3 E S (1 - load)).
+
+    Both are integrals of the share that waits longer.
+    """
+    mean_ms, square, cube = moments(services)
+    pool = Pool(services)
+    assert pool.mean_ms == pytest.approx(mean_ms)
+    assert pool.scv == pytest.approx(square / mean_ms**2 - 1.0)
+    waits = np.linspace(0.0, 20_000.0, 40_001)
+    beyond = pool.beyond(20_000.0)(utilization, waits)
+    busy_for = utilization / mean_ms / (1.0 - utilization)
+    mean = busy_for * square / 2.0
+    assert np.trapezoid(beyond, waits) == pytest.approx(mean, rel=2e-3)
+    squares = 2.0 * mean**2 + busy_for * cube / 3.0
+    assert np.trapezoid(2.0 * waits * beyond, waits) == pytest.approx(squares, rel=5e-3)
+
+
+def nearly_exponential(servers: int) -> Pool:
+    """Two classes a billionth apart: as good as exponential, but found on the lattice."""
+    return Pool([Service(0.5, 100.0, 1.0), Service(0.5, 100.0 + 1e-7, 1.0)], servers)
+
+
+@pytest.mark.parametrize(("servers", "margin_ms"), [(1, 0.0), (2, 12.5), (4, 9.375), (10, 4.5)])
+def test_the_lattice_has_erlangs_waits_of_exponential_services(
+    servers: int, margin_ms: float
+) -> None:
+    """P(wait > W) = C e^(-c (1 - load) W / s), W sooner by the margin, or by half of itself."""
+    pool, load = nearly_exponential(servers), 0.8
+    waits = np.array([0.0, 5.0, 60.0, 200.0, -0.1])
+    sooner = np.array([0.0, max(5.0 - margin_ms, 2.5), 60.0 - margin_ms, 200.0 - margin_ms])
+    exact = erlang_c(servers, load) * np.exp(-servers * (1.0 - load) * sooner / 100.0)
+    found = pool.beyond(200.0)(load, waits)
+    assert found[:4] == pytest.approx(exact, rel=0.01)
+    assert found[4] == 1.0
+    assert waits.tolist() == [0.0, 5.0, 60.0, 200.0, -0.1]
+    wait_ms = exponential(servers=servers).wait_ms(load, 0.99)
+    assert pool.wait_ms(load, 0.99) == pytest.approx(wait_ms + margin_ms, rel=1e-3)
+
+
+@pytest.mark.parametrize("servers", [1, 4])
+def test_a_wait_is_found_up_to_two_thousand_services_of_the_pool(servers: int) -> None:
+    """ln(0.995 / 0.001) / 0.005 = 1381 of them, ln(0.997 / 0.001) / 0.003 = 2302, for one."""
+    for load, found in ((0.995, True), (0.997, False)):
+        exact = exponential(servers=servers).wait_ms(load, 0.999)
+        said = nearly_exponential(servers).wait_ms(load, 0.999)
+        assert said == (pytest.approx(exact, rel=0.01) if found else math.inf)
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_a_wait_does_not_depend_on_what_was_asked_before(servers: int) -> None:
+    services = [Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)]
+    fresh = Pool(services, servers).wait_ms(0.9, 0.99)
+    for longest_ms in (0.0, 1.0, 300.0, 20_000.0):
+        asked = Pool(services, servers)
+        asked.beyond(longest_ms)
+        assert asked.wait_ms(0.9, 0.99) == pytest.approx(fresh, rel=2e-3)
+
+
+def test_each_share_of_the_requests_may_wait_its_own_time() -> None:
+    """At half load P(wait > W) = e^(-W / 2s) / 2: of a quarter half are late, of a half 1 / 2e,
+    and all of the last quarter.
+    """
+    budgets = [Budget(0.25, 0.0), Budget(0.5, 200.0), Budget(0.25, -1e-9)]
+    expected = 0.25 * 0.5 + 0.5 * 0.5 / math.e + 0.25
+    assert exponential().late_share(budgets)(0.5) == pytest.approx(expected)
+
+
+def test_shares_of_services_need_not_sum_to_one() -> None:
+    one = Pool([Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)], 2)
+    other = Pool([Service(18.0, 60.0, 0.0), Service(2.0, 460.0, 0.5)], 2)
+    assert other.mean_ms == pytest.approx(100.0)
+    assert other.wait_ms(0.8, 0.95) == pytest.approx(one.wait_ms(0.8, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("share", "percentile", "expected"),
+    [(0.05, 0.95, 1.0), (0.2, 0.95, 4.0), (0.2, 0.6, 0.5), (0.0, 0.9, 1e-3), (5e-5, 0.95, 1e-3)],
+)
+def test_lateness_is_the_logarithm_of_the_late_share_beside_what_is_allowed(
+    share: float, percentile: float, expected: float
+) -> None:
+    """A thousandth of what is allowed is as little as is told apart."""
+    assert math.exp(lateness(share, percentile)) == pytest.approx(expected)
