@@ -6,6 +6,7 @@ On CI (`CI` in the environment) the same cases each time; by hand others each ti
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
@@ -25,10 +26,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     if settings.get_current_profile_name() != "wide":
         return
-    tests = {getattr(item, "obj", None) for item in items}
-    for test in filter(is_hypothesis_test, tests):
-        own = test._hypothesis_internal_use_settings
-        if own.max_examples != settings.default.max_examples:
+    tests: set[Any] = {getattr(item, "obj", None) for item in items}
+    for test in tests:
+        if not is_hypothesis_test(test):
+            continue
+        own: settings = test._hypothesis_internal_use_settings
+        if own.max_examples != settings().max_examples:
             test._hypothesis_internal_use_settings = settings(
                 own, max_examples=WIDER * own.max_examples
             )

@@ -90,7 +90,8 @@ def test_what_does_not_run_yet_is_started(wide, run, yesterday):
     """
 
     def starts(*options: str) -> int:
-        return json.loads(run("plan", ".", "--json", *options).out)["totals"]["starts"]
+        found: int = json.loads(run("plan", ".", "--json", *options).out)["totals"]["starts"]
+        return found
 
     Path("none.csv").write_text("workload,engine,replica_id,leaf\n")
     assert starts("--current", yesterday) == 2
@@ -136,7 +137,8 @@ def test_placement_of_another_plan_than_the_one_beside_it_ends_with_2(wide, run,
 
 def test_the_day_is_cyclic_only_without_a_current_state(wide, run, yesterday):
     def cyclic(*options: str) -> bool:
-        return json.loads(run("plan", ".", "--json", *options).out)["horizon"]["cyclic"]
+        found: bool = json.loads(run("plan", ".", "--json", *options).out)["horizon"]["cyclic"]
+        return found
 
     assert cyclic() is True
     assert cyclic("--current", yesterday) is False

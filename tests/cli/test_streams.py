@@ -150,7 +150,7 @@ def number(tmp_path: Path) -> Iterator[int]:
 
 def emit_to(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as inner:
-        stream = io.TextIOWrapper(io.BufferedWriter(stuck), encoding="utf-8")  # type: ignore[type-var]
+        stream = io.TextIOWrapper(io.BufferedWriter(stuck), encoding="utf-8")
         inner.setattr(sys, "stdout", stream)
         try:
             emit("x")

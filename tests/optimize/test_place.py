@@ -34,7 +34,7 @@ def placed(problem: Problem, asked: int) -> int:
     """Replicas where it is ended after it has asked so many times whether to go on."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     answers = iter([False] * asked)
-    place(problem, 0, replicas, 0.0 * replicas, stop=lambda: next(answers, True))
+    place(problem, 0, replicas, np.zeros(replicas.shape), stop=lambda: next(answers, True))
     return int(replicas.sum())
 
 
@@ -223,7 +223,7 @@ def test_groups_of_others_are_kept_off() -> None:
 
 def test_a_minimum_is_spread_where_no_site_holds_it() -> None:
     """5 replicas of 3 + 3 nodes stand by, though nothing is asked for."""
-    rules = {"min_replicas": {Role.AGGREGATED: 5}}
+    rules: dict[str, Any] = {"min_replicas": {Role.AGGREGATED: 5}}
     found = settled(on_leaves({"l1": 3, "l2": 3}, [0.0], **rules))
     assert sorted(each[0] for each in found.values()) == [2, 3]
 
@@ -341,7 +341,9 @@ def test_the_best_hope_is_what_the_cheapest_site_would_cost_without_others() -> 
 
 def test_a_task_that_is_known_is_placed_as_it_is() -> None:
     problem = alike()
-    task = task_of(problem, 0, none_of(problem), none_of(problem) * 0.0, np.array([[0], [1]]))
+    task = task_of(
+        problem, 0, none_of(problem), np.zeros(none_of(problem).shape), np.array([[0], [1]])
+    )
     assert settled(problem, known=task) == {"l2": [1]}
 
 
@@ -498,9 +500,11 @@ def test_halves_have_so_much_more_that_a_lost_one_may_take_its_partner(
     load = workload(rps=[20.0], engines=engines, resilience=Resilience(Loss.NODE, 0.7))
     problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 30}})))
     replicas = none_of(problem)
-    place(problem, 0, replicas, 0.0 * replicas)
+    place(problem, 0, replicas, np.zeros(replicas.shape))
     assert replicas[:, 0].tolist() == counts
-    assert rank_of(task_of(problem, 0, none_of(problem), 0.0 * replicas), replicas)[0] == 0.0
+    assert (
+        rank_of(task_of(problem, 0, none_of(problem), np.zeros(replicas.shape)), replicas)[0] == 0.0
+    )
 
 
 def test_sites_of_one_group_serve_its_part_together() -> None:
@@ -512,7 +516,7 @@ def test_sites_of_one_group_serve_its_part_together() -> None:
     problem = problem_of(scenario([load], in_fleet=on))
     given = shares(s1=0.5, s2=0.5)
     replicas = none_of(problem)
-    place(problem, 0, replicas, 0.0 * replicas, parts=given)
+    place(problem, 0, replicas, np.zeros(replicas.shape), parts=given)
     for group, pools in problem.groups(0).items():
         prefill = [p for p in pools if problem.pools[p].role is Role.PREFILL]
         assert int(replicas[prefill].sum()) == 2, group

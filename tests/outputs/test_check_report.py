@@ -150,7 +150,7 @@ def test_github_gets_one_command_a_row_whatever_the_names_hold():
     assert line.count("::") == 2
     assert line.startswith(r"::error file=a\x1b[2J\u202e\n\x3a%3Astop-commands")
     assert not {"\x1b", "\u202e", "\udcff"} & set(line)
-    (line,) = check_github([CheckRow("a", "a", False, worst="\x1b[2J")]).splitlines()
+    (line,) = check_github([CheckRow("a", "a", Coverage.SHORT, worst="\x1b[2J")]).splitlines()
     assert line.endswith(r"::\x1b[2J")
 
 
@@ -165,6 +165,8 @@ def test_supply_is_what_is_there_at_the_peak():
 
 def test_headroom_may_miss_by_rounding():
     row = CheckRow("x", "x", Coverage.COVERED, headroom=0.3, min_headroom=0.1 + 0.2)
+    assert row.headroom is not None
+    assert row.min_headroom is not None
     assert row.headroom < row.min_headroom
     assert (row.passed, row.exit_code) == (True, ExitCode.OK)
     row = replace(row, headroom=0.2999)

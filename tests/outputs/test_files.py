@@ -333,9 +333,11 @@ def test_temporary_files_of_runs_that_live_stay(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as slow:
+        assert slow.stdout is not None
         assert slow.stdout.readline() == "begun\n"
         write_all({path: "meanwhile"})
         assert len(list(tmp_path.iterdir())) == 2
+        assert slow.stdin is not None
         slow.stdin.close()
     assert path.read_text() == "half and half"
     assert list(tmp_path.iterdir()) == [path]
@@ -349,6 +351,7 @@ def test_the_temporary_file_of_a_run_that_was_killed_goes(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as slow:
+        assert slow.stdout is not None
         assert slow.stdout.readline() == "begun\n"
         slow.kill()
     assert len(list(tmp_path.iterdir())) == 1

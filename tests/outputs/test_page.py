@@ -15,7 +15,8 @@ from heteroplan.outputs.page import cards, chart_section, page, table_section
 from heteroplan.outputs.report import report_html
 from tests.outputs.test_demand_page import TWO
 from tests.outputs.test_demand_text import BACKTEST
-from tests.outputs.test_fit_report import BOTH, FAR_OFF
+from tests.outputs.test_fit_plot import FAR_OFF
+from tests.outputs.test_fit_report import BOTH
 from tests.plans import shown_plan
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from heteroplan.outputs.plan_json import plan_document, plan_text, read_plan
 from heteroplan.text import wrong_name
 from tests.plans import day_scenario, horizon, plan, pool, shown_plan
 
-TOPOLOGY = {"leaves": ["a-s1-l1", "a-s1-l2"], "greedy": True}
+TOPOLOGY: dict[str, Any] = {"leaves": ["a-s1-l1", "a-s1-l2"], "greedy": True}
 
 
 def small(**fields: Any) -> dict[str, Any]:

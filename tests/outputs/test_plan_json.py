@@ -2,6 +2,7 @@ import io
 import json
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -111,7 +112,7 @@ def test_written_plan_is_read_back(tmp_path, monkeypatch):
     assert read_plan("-") == document
 
 
-TOPOLOGY = {"leaves": ["a-s1-l1", "a-s1-l2"], "limits": [LIMIT], "greedy": True}
+TOPOLOGY: dict[str, Any] = {"leaves": ["a-s1-l1", "a-s1-l2"], "limits": [LIMIT], "greedy": True}
 
 
 def test_placement_limits_and_baselines_are_read_back():

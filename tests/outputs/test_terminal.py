@@ -111,7 +111,8 @@ SHOWN = r"\x1b[31m\x9b\u202e\n\x3a:error\x3a:x"
 
 
 def test_cells_heads_and_sentences_show_control_characters_escaped(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
     console = make_console()
     console.width = 200
     table = plain_table(console, (SHOWN, "left"))
@@ -121,7 +122,7 @@ def test_cells_heads_and_sentences_show_control_characters_escaped(monkeypatch):
     print_trimmed(table, console)
     print_wrapped(Text(NASTY), console)
     console.print(NASTY, markup=False)
-    lines = sys.stdout.getvalue().split("\n")
+    lines = printed.getvalue().split("\n")
     assert lines == [
         f"{SHOWN}{' ' * len(SHOWN)}  {SHOWN}",
         f"{SHOWN}{' ' * len(SHOWN)}  {SHOWN}",
@@ -133,10 +134,11 @@ def test_cells_heads_and_sentences_show_control_characters_escaped(monkeypatch):
 
 
 def test_an_error_keeps_its_own_lines_and_no_others(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", printed)
     problems = [InputProblem("a.csv", line, "", NASTY, "wrong") for line in (1, 2)]
     print_error(InputError(problems), make_console(stderr=True))
-    assert sys.stderr.getvalue() == (f"Error: a.csv:1: {SHOWN}: wrong\na.csv:2: {SHOWN}: wrong\n")
+    assert printed.getvalue() == (f"Error: a.csv:1: {SHOWN}: wrong\na.csv:2: {SHOWN}: wrong\n")
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "-5"])

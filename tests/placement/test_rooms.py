@@ -64,7 +64,8 @@ def told(rooms: Rooms) -> list[tuple[str, int, int, int, bool]]:
 
 
 def free(rooms: Rooms) -> list[list[int]]:
-    return rooms.nodes["h100x8"].free.T.tolist()
+    found: list[list[int]] = rooms.nodes["h100x8"].free.T.tolist()
+    return found
 
 
 def test_what_stands_takes_its_gpus_and_what_found_no_room_is_not_there() -> None:

@@ -78,6 +78,7 @@ def served_anew(plan: Plan, replicas: dict[int, int], t: int) -> float:
         b_eq=np.zeros(len(equal)),
     )
     assert found.success, found.message
+    assert found.fun is not None
     return -float(found.fun)
 
 

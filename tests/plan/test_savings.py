@@ -1,6 +1,7 @@
 """Baselines against hand arithmetic."""
 
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -370,7 +371,7 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
             problem,
             paired=paired,
             gap=0.01,
-            stop=lambda left=answers: next(left, True),
+            stop=partial(next, answers, True),
             end=monotonic() + 60.0,
         )
         empty = [each for each in found if each.gpu_hours is None and each.cost_usd is None]

@@ -414,7 +414,8 @@ def test_replicas_of_a_role_are_as_many_as_allowed(
 @pytest.mark.parametrize("column", ["supply", "held"])
 def test_supply_table_says_what_is_there_and_what_is_held(good: Plan, column: str) -> None:
     (row,) = good.supply
-    wrong = replace(good, supply=(replace(row, **{column: (8, 8, 8)}),))
+    change: dict[str, Any] = {column: (8, 8, 8)}
+    wrong = replace(good, supply=(replace(row, **change),))
     assert "supply table: h100x8 does not agree with fleet and pools" in caught(wrong)
 
 
@@ -496,10 +497,8 @@ def test_replicas_are_counted_by_workload(
     """1 and 3 of a, 1 and 0 of b."""
     of = lacking.scenario
     for name, limit, replicas in limits:
-        loads = [
-            replace(each, **{limit: {Role.AGGREGATED: replicas}}) if each.name == name else each
-            for each in of.workloads
-        ]
+        change: dict[str, Any] = {limit: {Role.AGGREGATED: replicas}}
+        loads = [replace(each, **change) if each.name == name else each for each in of.workloads]
         of = replace(of, workloads=tuple(loads))
     found = list(check_replica_limits(Facts(replace(lacking, scenario=of), gap=1.0)))
     assert found == [f"replicas: {fault}" for fault in faults]
