@@ -31,13 +31,10 @@ import numpy as np
 
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.ascent import improve_prices
-from heteroplan.optimize.bound import bound_of_short, priced_bound
-from heteroplan.optimize.large import search_large
-from heteroplan.optimize.mend import WINDOW, repair, short_hours
-from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
-from heteroplan.optimize.prices import Prices, supply_prices
-from heteroplan.optimize.primal import (
+from heteroplan.optimize.bound.ascent import improve_prices
+from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
+from heteroplan.optimize.bound.relaxation import Relaxation, bound_at_shortage, relax
+from heteroplan.optimize.construct.all_workloads import (
     WHOLE,
     Incumbent,
     by_size,
@@ -49,17 +46,20 @@ from heteroplan.optimize.primal import (
     reinsert,
     sweep,
 )
-from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
-from heteroplan.optimize.scarce import spare_scarce
+from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
+from heteroplan.optimize.improve.repair import WINDOW, repair, short_hours
+from heteroplan.optimize.improve.scarce import spare_scarce
+from heteroplan.optimize.large import search_large
+from heteroplan.optimize.program.prices import Prices, supply_prices
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.search import (
     Progress,
     Search,
     ShortageBound,
     silent,
 )
-from heteroplan.optimize.solver import Effort, Stop, Verdict, never
-from heteroplan.optimize.static import cheapest_constant
+from heteroplan.optimize.solvers.solver import Effort, Stop, Verdict, never
+from heteroplan.optimize.static_peak import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""

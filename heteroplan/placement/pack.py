@@ -16,11 +16,11 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
-from heteroplan.optimize.problem import Ints, PoolSpec, Problem
-from heteroplan.optimize.solver import Stop, never
-from heteroplan.placement.attempt import Attempt, Home
+from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
+from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.placement.day_sweep.laps import swept
+from heteroplan.placement.first_fit import Attempt, Home
 from heteroplan.placement.identity import identified
-from heteroplan.placement.laps import swept
 from heteroplan.placement.nodes import Nodes, nodes_of
 from heteroplan.placement.runs import Run, runs
 

@@ -9,14 +9,14 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.mend import mend
-from heteroplan.optimize.mix import mixed_flow_of
-from heteroplan.optimize.primal import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.problem import Ints, Problem, Solution, starts_of
-from heteroplan.optimize.solver import Stop
+from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.improve.repair import mend
+from heteroplan.optimize.program.mix import mixed_flow_of
+from heteroplan.optimize.program.problem import Ints, Problem, Solution, starts_of
+from heteroplan.optimize.solvers.solver import Stop
 from heteroplan.placement.pack import Homeless, Known, Packing, pack
-from heteroplan.placement.rehouse import rehoused
-from heteroplan.placement.rejoin import rejoined
+from heteroplan.placement.substitution.rejoin import rejoined
+from heteroplan.placement.substitution.substitute import rehoused
 
 SPARE = 1
 """GPUs that others give up for each GPU of a replica that found no room."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
-from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.program.build import build_problem
 from tests.benchmarks.markdown import header, percent, ratio, row
 from tests.benchmarks.topology_cases import (
     FLEETS,

@@ -12,10 +12,10 @@ import numpy as np
 import yaml
 from scipy.optimize import linprog
 
-from heteroplan import pipeline
 from heteroplan.entities.plan import Plan
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.pipelines import plans as pipeline
 from tests.plans import FIGURE_5
 
 FOUR_TYPE = Path(__file__).resolve().parents[2] / "scenarios" / "four-type"

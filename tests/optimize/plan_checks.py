@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from heteroplan.optimize import solver
-from heteroplan.optimize.model import Box, build_model, cap_shortage
-from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem
-from heteroplan.optimize.solver import Effort, Verdict
+from heteroplan.optimize.construct.all_workloads import Incumbent
+from heteroplan.optimize.formulation.model import Box, build_model, cap_shortage
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 NEAR = 2e-6
 """Share of a replica or of a demand that a solver's tolerance may take."""

@@ -20,8 +20,8 @@ from heteroplan.entities.workload import (
     Role,
     Workload,
 )
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 
 type Draw = np.random.Generator

@@ -1,7 +1,7 @@
 """The reference model solved in the plainest way: one MIP an objective, no start, no box."""
 
-from heteroplan.optimize import solver
-from heteroplan.optimize.model import (
+from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
+from heteroplan.optimize.formulation.model import (
     Model,
     build_model,
     cap_shortage,
@@ -9,9 +9,9 @@ from heteroplan.optimize.model import (
     minimise_shortage,
     read_solution,
 )
-from heteroplan.optimize.primal import Incumbent, incumbent
-from heteroplan.optimize.problem import Problem
-from heteroplan.optimize.solver import Effort, Verdict
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 
 def optimum(problem: Problem) -> Incumbent:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize import bound as bounds
-from heteroplan.optimize.bound import bound_of_short, priced_bound
-from heteroplan.optimize.model import build_model, cap_shortage, minimise_cost
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.bound import bound as bounds
+from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
+from heteroplan.optimize.construct.all_workloads import Incumbent
+from heteroplan.optimize.formulation.model import build_model, cap_shortage, minimise_cost
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import FEATURES, random_problem

@@ -13,7 +13,7 @@ from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Loss, Resilience, Role
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of, served_at
 from tests.optimize.group_cases import GROUP_CASES

@@ -12,7 +12,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running
 from heteroplan.placement import Homeless
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.verify.placement import placement_faults
 from tests.builders import fleet, node_type
 from tests.placement.cases import Case, Sizes, case
 

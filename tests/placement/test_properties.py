@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.placement.runs import runs
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.verify.placement import placement_faults
 from tests.builders import fleet, node_type
 from tests.placement.cases import Case, Sizes, TooManyError, afresh, case, fewest_moves
 

@@ -11,14 +11,14 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.primal import Incumbent, incumbent
-from heteroplan.optimize.problem import Solution
-from heteroplan.optimize.solver import Stop, never
+from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.problem import Solution
+from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement import Homeless
 from heteroplan.placement.settle import Settled, settle
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.verify.placement import placement_faults
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.placement.cases import Case, Sizes, case
 from tests.plans import stay
