@@ -105,7 +105,9 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
 
     Packed on nodes like the plan; what finds no room there goes unserved.
     """
-    free = replace(problem, works=tuple(replace(work, promise=None) for work in problem.works))
+    free = replace(
+        problem, workloads=tuple(replace(work, resilience=None) for work in problem.workloads)
+    )
     for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
         day = paired
         if not pairs and not late():

@@ -63,7 +63,7 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     """A first plan, then dives and sweeps at the prices of every round."""
     problem = search.problem
     order = by_size(problem)[::-1]
-    order.sort(key=lambda w: problem.works[w].priority)
+    order.sort(key=lambda w: problem.workloads[w].priority)
     lives_in = homes(problem, search.effort()) if search.uses("guide") else None
     found = _next(search, rounds, None)
     sweeps = Sweeps(search)

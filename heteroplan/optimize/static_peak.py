@@ -26,7 +26,7 @@ from heteroplan.optimize.program.problem import (
     Problem,
     Solution,
     SupplySpec,
-    WorkSpec,
+    WorkloadSpec,
 )
 from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
 
@@ -64,7 +64,7 @@ def cheapest_constant(
     everything, LIMIT where none were found.
     """
     effort = Effort(gap=gap, deadline=deadline, stop=stop)
-    peaks = [_peaks(problem, work) for work in problem.works]
+    peaks = [_peaks(problem, work) for work in problem.workloads]
     small = _at_peaks(problem, peaks, node_types)
     found, bound = _cheapest(small, effort)
     if isinstance(found, Verdict):
@@ -167,14 +167,14 @@ def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
     return (
         replace(
             problem,
-            works=tuple(
+            workloads=tuple(
                 replace(
                     work,
                     max_groups=None,
-                    promise=None,
+                    resilience=None,
                     pools=tuple(e for e, pool in enumerate(pools) if pool.workload == w),
                 )
-                for w, work in enumerate(problem.works)
+                for w, work in enumerate(problem.workloads)
             ),
             pools=tuple(pools),
             balances=tuple(_merged_balances(problem, members)),
@@ -233,7 +233,7 @@ class _Peaks:
     """[T] for each interval a peak (its place in `intervals`) with at least its loads."""
 
 
-def _peaks(problem: Problem, work: WorkSpec) -> _Peaks:
+def _peaks(problem: Problem, work: WorkloadSpec) -> _Peaks:
     """Interval a is covered by b where every pool's load of every class is at most b's."""
     loads = [np.where(work.rps > 0, problem.pools[p].load, 0.0) for p in work.pools]
     rows = np.concatenate([*loads, work.rps > 0])
@@ -266,8 +266,8 @@ def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str]
     return replace(
         problem,
         intervals=intervals,
-        works=tuple(
-            replace(work, rps=at_peaks(work.rps, w)) for w, work in enumerate(problem.works)
+        workloads=tuple(
+            replace(work, rps=at_peaks(work.rps, w)) for w, work in enumerate(problem.workloads)
         ),
         pools=tuple(pool_at_peaks(pool) for pool in problem.pools),
         supplies=tuple(

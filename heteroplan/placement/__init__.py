@@ -6,9 +6,9 @@ through the day (`day`) and chooses in each interval who stops, `seam` closes a 
 `laps` sweeps it several times, between which nodes that hold the same exchange what comes after
 (`align`), so that the day ends as it began. `identity` says which pieces are one replica, `pack`
 tries these ways and names the result. For what finds no room others stand in or make room
-(`rehouse`, on the nodes as they are then: `rooms`); `settle` plans the rest anew.
+(`rehouse`, on the nodes as they are then: `free_capacity`); `settle` plans the rest anew.
 """
 
-from heteroplan.placement.pack import Homeless, Packing, pack
+from heteroplan.placement.pack import Packing, Unplaced, pack
 
-__all__ = ["Homeless", "Packing", "pack"]
+__all__ = ["Packing", "Unplaced", "pack"]

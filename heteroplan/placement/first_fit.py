@@ -11,7 +11,7 @@ from heteroplan.placement.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class Footprint:
     """Where the replicas of a pool may stand, and what each needs there."""
 
     rows: slice
@@ -27,7 +27,7 @@ class Home:
         """Nodes to choose from."""
         return int(self.rows.stop - self.rows.start)
 
-    def within(self, part: slice) -> "Home":
+    def within(self, part: slice) -> "Footprint":
         """The same where nodes are counted from the start of `part`."""
         rows = slice(self.rows.start - part.start, self.rows.stop - part.start)
         return replace(self, rows=rows)
@@ -50,11 +50,11 @@ class Attempt:
     """Nodes as they fill up."""
 
     nodes: Nodes
-    homes: Mapping[int, Home]
+    footprints: Mapping[int, Footprint]
     """By pool."""
     cyclic: bool
     placed: list[Placed] = field(default_factory=list)
-    homeless: list[tuple[Run, int, int]] = field(default_factory=list)
+    unplaced: list[tuple[Run, int, int]] = field(default_factory=list)
     """(run, first interval, intervals) that found no room."""
     split: list[Run] = field(default_factory=list)
     """Runs that fit nowhere as a whole."""
@@ -63,12 +63,12 @@ class Attempt:
         """GPU-intervals without a home, moves, GPU-intervals on high, on medium priority."""
         on = [0, 0, 0]
         for each in self.placed:
-            taken = self.homes[each.run.pool].share * (each.lead + each.intervals)
+            taken = self.footprints[each.run.pool].share * (each.lead + each.intervals)
             for node in each.spot:
                 on[self.nodes.scarcity[node]] += taken
         lost = sum(
-            self.homes[run.pool].count * self.homes[run.pool].share * intervals
-            for run, _, intervals in self.homeless
+            self.footprints[run.pool].count * self.footprints[run.pool].share * intervals
+            for run, _, intervals in self.unplaced
         )
         return lost, sum(each.moved for each in self.placed), on[2], on[1]
 
@@ -106,7 +106,7 @@ class Attempt:
             first = run.first + start
             moved = closed if start == 0 else start == end
             piece = Placed(run, first, stop - start, self._lead(run, first), moved=moved)
-            rows = self._begin(run) if start == 0 else self.homes[run.pool].rows
+            rows = self._begin(run) if start == 0 else self.footprints[run.pool].rows
             if self._place(rows, piece):
                 if start > end:
                     self._lose(run, end, start)
@@ -116,9 +116,9 @@ class Attempt:
 
     def _place(self, rows: Rows, piece: Placed) -> bool:
         """Put a piece where it fits best among `rows`; False where it fits nowhere."""
-        home = self.homes[piece.run.pool]
+        footprint = self.footprints[piece.run.pool]
         hold = self._hold(piece)
-        spot = self.nodes.find(rows, home.count, hold)
+        spot = self.nodes.find(rows, footprint.count, hold)
         if spot is None:
             return False
         self.nodes.take(spot, hold)
@@ -128,39 +128,41 @@ class Attempt:
     def _hold(self, piece: Placed) -> Hold:
         """What a piece takes from its nodes."""
         times = np.arange(piece.first - piece.lead, piece.first + piece.intervals)
-        return Hold.of(self.homes[piece.run.pool].share, times, self.intervals)
+        return Hold.of(self.footprints[piece.run.pool].share, times, self.intervals)
 
     def _lose(self, run: Run, start: int, stop: int) -> None:
-        self.homeless.append((run, (run.first + start) % self.intervals, stop - start))
+        self.unplaced.append((run, (run.first + start) % self.intervals, stop - start))
 
     def _lead(self, run: Run, first: int) -> int:
         """Intervals in which a replica that starts to serve at `first` holds GPUs before."""
-        lead = self.homes[run.pool].lead
+        lead = self.footprints[run.pool].lead
         return lead if self.cyclic else min(lead, first)
 
     def _begin(self, run: Run) -> Rows:
         """Where a run may begin: where it stands already if it can stay there, or anywhere."""
-        home = self.homes[run.pool]
+        footprint = self.footprints[run.pool]
         if run.begins is not None:
             standing = self.nodes.standing(run.begins.leaf, run.begins.nodes)
-            if self.nodes.reach(standing, home.count, home.share, np.zeros(1, dtype=np.int64))[0]:
+            if self.nodes.reach(
+                standing, footprint.count, footprint.share, np.zeros(1, dtype=np.int64)
+            )[0]:
                 return standing
-        return home.rows
+        return footprint.rows
 
     def _ends(self, run: Run) -> Ints:
         """[run.intervals] offset up to which a piece that starts at an offset can last; 0: none."""
-        home = self.homes[run.pool]
+        footprint = self.footprints[run.pool]
         offset = np.arange(run.intervals)
         begin = run.first - self._lead(run, run.first)
         lead = np.array([self._lead(run, run.first + int(start)) for start in offset])
         times = np.arange(begin, run.first + run.intervals)
 
         def ends(rows: Rows) -> Ints:
-            free = self.nodes.reach(rows, home.count, home.share, times)
+            free = self.nodes.reach(rows, footprint.count, footprint.share, times)
             lasting = free[run.first + offset - lead - begin] - lead
             return np.where(lasting > 0, offset + lasting, 0)
 
-        found = ends(home.rows)
+        found = ends(footprint.rows)
         found[0] = ends(self._begin(run))[0]
         return found
 

@@ -45,10 +45,10 @@ def assemble(
     """
     replicas = outcome.solution.replicas
     solution = Solution(replicas, exact_flow(problem, outcome.solution))
-    unserved = [unserved_share(problem, work, solution.flow) for work in problem.works]
+    unserved = [unserved_share(problem, work, solution.flow) for work in problem.workloads]
     shortages = _shortages(scenario, candidates, problem, replicas, unserved)
     lost = sum(short.unserved_rps for short in shortages) * scenario.horizon.interval_s
-    asked = sum(float(work.rps.sum()) for work in problem.works) * scenario.horizon.interval_s
+    asked = sum(float(work.rps.sum()) for work in problem.workloads) * scenario.horizon.interval_s
     held = held_on_leaves(problem, stays)
     supply = supply_use(scenario, held)
     used = _used_pools(problem, replicas)
@@ -74,7 +74,7 @@ def assemble(
         pools=tuple(_pool(candidates, problem, solution, p) for p in used),
         workloads=tuple(
             _workload_plan(scenario, candidates, problem, w, replicas, unserved[w])
-            for w in range(len(problem.works))
+            for w in range(len(problem.workloads))
         ),
         shortages=shortages,
         supply=supply,
@@ -99,7 +99,7 @@ def _used_pools(problem: Problem, replicas: Ints) -> list[int]:
 
 def _pool(candidates: Sequence[Candidate], problem: Problem, solution: Solution, p: int) -> Pool:
     pool = problem.pools[p]
-    work = problem.works[pool.workload]
+    work = problem.workloads[pool.workload]
     return Pool(
         workload=work.name,
         role=pool.role,
@@ -122,7 +122,7 @@ def _workload_plan(
     replicas: Ints,
     unserved: Floats,
 ) -> WorkloadPlan:
-    work = problem.works[w]
+    work = problem.workloads[w]
     demand = np.array([each.rps for each in scenario.workloads[w].demand])
     served = demand - (unserved * work.rps).sum(axis=0)
     capacity = _capacity_rps(scenario, candidates, problem, w, replicas)
@@ -156,7 +156,7 @@ def _capacity_rps(
     """
     workload = scenario.workloads[w]
     own: dict[int, Floats] = {}
-    for p in problem.works[w].pools:
+    for p in problem.workloads[w].pools:
         points = candidates[problem.pools[p].candidate].points
         each = np.zeros(problem.intervals)
         for t, demand in enumerate(workload.demand):
@@ -192,7 +192,7 @@ def _shortages(
     unserved: Sequence[Floats],
 ) -> tuple[Shortage, ...]:
     residual = problem.residual(replicas)
-    missing = [share * work.rps for share, work in zip(unserved, problem.works, strict=True)]
+    missing = [share * work.rps for share, work in zip(unserved, problem.workloads, strict=True)]
     return tuple(
         Shortage(
             workload=work.name,
@@ -202,6 +202,6 @@ def _shortages(
                 scenario, candidates, problem, w, t, replicas, residual, missing[w][:, t]
             ),
         )
-        for w, work in enumerate(problem.works)
+        for w, work in enumerate(problem.workloads)
         for t in np.flatnonzero(missing[w].any(axis=0)).tolist()
     )

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from heteroplan.optimize.program.mix import safe_share
-from heteroplan.optimize.program.problem import Floats, Problem, Solution, WorkSpec, served_share
+from heteroplan.optimize.program.problem import (
+    Floats,
+    Problem,
+    Solution,
+    WorkloadSpec,
+    served_share,
+)
 
 ROUNDING = 2e-6
 """Share of a class's demand that only a solver's tolerance leaves unserved."""
@@ -24,25 +30,25 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
     halves = [each for each in problem.balances if each.engine]
     pairs = [each for each in problem.balances if not each.engine]
     for balance in (*halves, *pairs, *halves):
-        work = problem.works[balance.workload]
+        work = problem.workloads[balance.workload]
         totals = [_total(work, flow, side) for side in (balance.left, balance.right)]
         common = np.minimum(*totals)
         for side, total in zip((balance.left, balance.right), totals, strict=True):
             _scale(flow, side, common, total)
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         served = _total(work, flow, problem.finishing(w))
         allowed = safe_share(problem, w, solution.replicas)
         _scale(flow, work.pools, np.minimum(served, allowed), served)
     return tuple(flow)
 
 
-def unserved_share(problem: Problem, work: WorkSpec, flow: Sequence[Floats]) -> Floats:
+def unserved_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
     """[K, T] share of each class's demand that is left unserved, rounding aside."""
     missing = 1.0 - served_share(problem, work, flow)
     return np.where(missing > ROUNDING, missing, 0.0)
 
 
-def _total(work: WorkSpec, flow: Sequence[Floats], pools: Sequence[int]) -> Floats:
+def _total(work: WorkloadSpec, flow: Sequence[Floats], pools: Sequence[int]) -> Floats:
     return sum((flow[p] for p in pools), start=np.zeros_like(work.rps))
 
 

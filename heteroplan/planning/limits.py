@@ -68,7 +68,7 @@ def _would_take_more(problem: Problem, replicas: Ints, shortages: Iterable[Short
     for shortage in shortages:
         short.setdefault(shortage.workload, []).append(shortage.interval)
     more = np.zeros(prices.shape, dtype=np.bool_)
-    for work in problem.works:
+    for work in problem.workloads:
         alike: dict[Half, list[int]] = {}
         for p in work.pools:
             alike.setdefault((problem.pools[p].role, problem.pools[p].part), []).append(p)
@@ -93,7 +93,7 @@ def _request_prices(problem: Problem) -> Floats:
         load = pool.mix_load
         np.multiply(load, pool.plain_cost, out=prices[p], where=np.isfinite(load))
     whole = prices.copy()
-    for work in problem.works:
+    for work in problem.workloads:
         groups: dict[str, list[int]] = {}
         for p in work.pools:
             groups.setdefault(problem.pools[p].group, []).append(p)
@@ -151,6 +151,6 @@ def _names(
     for p, times in blocked.items():
         if times[first : last + 1].any():
             pool = problem.pools[p]
-            name = f"{pool.role.value} of {problem.works[pool.workload].name}"
+            name = f"{pool.role.value} of {problem.workloads[pool.workload].name}"
             gpus[name] += int(held[p, first : last + 1].sum())
     return tuple(sorted(gpus, key=lambda name: -gpus[name]))

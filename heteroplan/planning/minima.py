@@ -23,7 +23,7 @@ def refuse_unmet_minima(scenario: Scenario, problem: Problem, effort: Effort) ->
 
 
 def _text(problem: Problem, unmet: UnmetMinimum) -> str:
-    work = problem.works[unmet.workload]
+    work = problem.workloads[unmet.workload]
     return (
         f"{work.name} asks for {unmet.wanted} of {unmet.role.value}, {unmet.missing} of them find "
         "no GPUs"

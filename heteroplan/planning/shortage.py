@@ -38,7 +38,7 @@ def limits(
         return f"no engine: {_reason(workload.name, candidates)}"
     useful = [
         p
-        for p in problem.works[w].pools
+        for p in problem.workloads[w].pools
         if np.isfinite(problem.pools[p].load[missing > 0, t]).any()
     ]
     if not useful:
@@ -111,7 +111,7 @@ def _reason(workload: str, candidates: Sequence[Candidate]) -> str:
 
 
 def _reached_limits(problem: Problem, w: int, t: int, replicas: Ints) -> list[str]:
-    work = problem.works[w]
+    work = problem.workloads[w]
     return [
         f"max_replicas of {role.value}"
         for role in Role
@@ -133,8 +133,8 @@ def _broken_promise(
     return [_promise_text(workload.resilience)] if kept_back else []
 
 
-def _promise_text(promise: Resilience) -> str:
-    return f"the promise to survive the loss of a {promise.lose.value}"
+def _promise_text(resilience: Resilience) -> str:
+    return f"the promise to survive the loss of a {resilience.lose.value}"
 
 
 def _full_places(

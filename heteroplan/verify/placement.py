@@ -21,15 +21,15 @@ def placement_faults(plan: Plan) -> Iterator[str]:
 
     Where a stay names what does not exist, or too few or many nodes, only such faults are found.
     """
-    facts = _Facts(plan)
-    strangers = list(check_names(facts)) or list(check_shape(facts))
+    index = _PlacementIndex(plan)
+    strangers = list(check_names(index)) or list(check_shape(index))
     yield from strangers
     for rule in () if strangers else RULES:
-        yield from rule(facts)
+        yield from rule(index)
 
 
 @dataclass(frozen=True)
-class _Facts:
+class _PlacementIndex:
     """A plan, and what several rules look up in it."""
 
     plan: Plan
@@ -108,66 +108,66 @@ class _Facts:
         return found
 
 
-def check_names(facts: _Facts) -> Iterator[str]:
+def check_names(index: _PlacementIndex) -> Iterator[str]:
     """Pool, leaf, nodes and times of a stay exist; the nodes are its leaf's, of its pool's type."""
-    cyclic = facts.plan.scenario.horizon.cyclic
-    for stay in facts.plan.stays:
-        if not 0 <= stay.pool < len(facts.plan.pools):
+    cyclic = index.plan.scenario.horizon.cyclic
+    for stay in index.plan.stays:
+        if not 0 <= stay.pool < len(index.plan.pools):
             yield f"{_name(stay)}: there is no pool {stay.pool}"
             continue
-        leaf = facts.leaves.get(stay.leaf)
+        leaf = index.leaves.get(stay.leaf)
         if leaf is None:
             yield f"{_name(stay)}: there is no such leaf"
             continue
-        known = facts.names(stay.leaf, facts.pool(stay).node_type)
+        known = index.names(stay.leaf, index.pool(stay).node_type)
         for node in stay.nodes:
             if node not in known:
-                yield f"{_name(stay)}: {node} is no {facts.pool(stay).node_type} of the leaf"
-        fits = stay.first + stay.intervals <= len(facts.steps) or cyclic
-        if stay.first not in facts.steps or not 1 <= stay.intervals <= len(facts.steps) or not fits:
+                yield f"{_name(stay)}: {node} is no {index.pool(stay).node_type} of the leaf"
+        fits = stay.first + stay.intervals <= len(index.steps) or cyclic
+        if stay.first not in index.steps or not 1 <= stay.intervals <= len(index.steps) or not fits:
             yield f"{_name(stay)}: serves {stay.intervals} intervals, past the horizon"
 
 
-def check_domain(facts: _Facts) -> Iterator[str]:
+def check_domain(index: _PlacementIndex) -> Iterator[str]:
     """Each leaf lies in the domain of its pool."""
-    for stay in facts.plan.stays:
-        pool = facts.pool(stay)
-        if facts.leaves[stay.leaf].domain(pool.level) != pool.domain:
+    for stay in index.plan.stays:
+        pool = index.pool(stay)
+        if index.leaves[stay.leaf].domain(pool.level) != pool.domain:
             yield f"{_name(stay)}: the leaf is not in {pool.level} {pool.domain}"
 
 
-def check_shape(facts: _Facts) -> Iterator[str]:
+def check_shape(index: _PlacementIndex) -> Iterator[str]:
     """A replica shares one node, or has as many different whole nodes as its GPUs fill."""
-    for stay in facts.plan.stays:
-        gpus = facts.pool(stay).gpus_per_replica
-        nodes = max(1, gpus // facts.node_gpus(stay))
+    for stay in index.plan.stays:
+        gpus = index.pool(stay).gpus_per_replica
+        nodes = max(1, gpus // index.node_gpus(stay))
         if len(stay.nodes) != nodes or len(set(stay.nodes)) != nodes:
             yield f"{_name(stay)}: stands on {len(stay.nodes)} nodes, {gpus} GPUs are {nodes}"
 
 
-def check_leads(facts: _Facts) -> Iterator[str]:
+def check_leads(index: _PlacementIndex) -> Iterator[str]:
     """A start holds its GPUs for ceil(startup_s / interval_s) intervals before it serves.
 
     Not for those before the horizon, nor where the replica runs all of a cyclic day.
     """
-    cyclic = facts.plan.scenario.horizon.cyclic
-    for stay in facts.plan.stays:
-        lead = facts.leads[stay.pool]
-        right = 0 if not facts.begins(stay) else lead if cyclic else min(lead, stay.first)
+    cyclic = index.plan.scenario.horizon.cyclic
+    for stay in index.plan.stays:
+        lead = index.leads[stay.pool]
+        right = 0 if not index.begins(stay) else lead if cyclic else min(lead, stay.first)
         if stay.lead != right:
             yield f"{_name(stay)}: holds its GPUs {stay.lead} intervals ahead, should be {right}"
 
 
-def check_room(facts: _Facts) -> Iterator[str]:
+def check_room(index: _PlacementIndex) -> Iterator[str]:
     """GPUs of running and of starting replicas <= GPUs of each node, in each interval."""
-    held: dict[str, list[int]] = defaultdict(lambda: [0] * len(facts.steps))
+    held: dict[str, list[int]] = defaultdict(lambda: [0] * len(index.steps))
     size: dict[str, int] = {}
-    for stay in facts.plan.stays:
-        share = facts.pool(stay).gpus_per_replica // len(stay.nodes)
+    for stay in index.plan.stays:
+        share = index.pool(stay).gpus_per_replica // len(stay.nodes)
         for node in stay.nodes:
-            size[node] = facts.node_gpus(stay)
+            size[node] = index.node_gpus(stay)
             gpus = held[node]
-            for t in facts.holding(stay):
+            for t in index.holding(stay):
                 gpus[t] += share
     for node, by_time in held.items():
         for t, gpus_held in enumerate(by_time):
@@ -175,31 +175,31 @@ def check_room(facts: _Facts) -> Iterator[str]:
                 yield f"{node}: {gpus_held} GPUs are held at {t}, it has {size[node]}"
 
 
-def check_maintenance(facts: _Facts) -> Iterator[str]:
+def check_maintenance(index: _PlacementIndex) -> Iterator[str]:
     """No replica holds a node that is away; a leaf's last nodes of a type are."""
-    fleet, horizon = facts.plan.scenario.fleet, facts.plan.scenario.horizon
+    fleet, horizon = index.plan.scenario.fleet, index.plan.scenario.horizon
     moments = [moment.astimezone(UTC) for moment in horizon.boundaries()]
     away: set[tuple[str, int]] = set()
     for leaf, node_type in {(outage.leaf, outage.node_type) for outage in fleet.outages}:
-        for t in facts.steps:
-            there = fleet.nodes_available(facts.leaves[leaf], node_type, moments[t], moments[t + 1])
-            away.update((node, t) for node in node_names(facts.leaves[leaf], node_type)[there:])
-    for stay in facts.plan.stays if away else ():
+        for t in index.steps:
+            there = fleet.nodes_available(index.leaves[leaf], node_type, moments[t], moments[t + 1])
+            away.update((node, t) for node in node_names(index.leaves[leaf], node_type)[there:])
+    for stay in index.plan.stays if away else ():
         for node in stay.nodes:
-            for t in facts.holding(stay):
+            for t in index.holding(stay):
                 if (node, t) in away:
                     yield f"{_name(stay)}: holds {node} at {t}, which is away"
 
 
-def check_sizes(facts: _Facts) -> Iterator[str]:
+def check_sizes(index: _PlacementIndex) -> Iterator[str]:
     """Stays of a pool that serve = its replicas, in each interval."""
-    standing = [[0] * len(facts.steps) for _ in facts.plan.pools]
-    for stay in facts.plan.stays:
+    standing = [[0] * len(index.steps) for _ in index.plan.pools]
+    for stay in index.plan.stays:
         count = standing[stay.pool]
-        for t in facts.serving(stay):
+        for t in index.serving(stay):
             count[t] += 1
-    for pool, count in zip(facts.plan.pools, standing, strict=True):
-        for t in facts.steps:
+    for pool, count in zip(index.plan.pools, standing, strict=True):
+        for t in index.steps:
             if count[t] != pool.replicas[t]:
                 yield (
                     f"{pool.engine} of {pool.group}: {count[t]} replicas stand somewhere "
@@ -207,45 +207,45 @@ def check_sizes(facts: _Facts) -> Iterator[str]:
                 )
 
 
-def check_starts(facts: _Facts) -> Iterator[str]:
+def check_starts(index: _PlacementIndex) -> Iterator[str]:
     """Stays that begin without being a move = what the pool grows by, in each interval."""
-    cyclic = facts.plan.scenario.horizon.cyclic
+    cyclic = index.plan.scenario.horizon.cyclic
     begun = Counter(
         (stay.pool, stay.first)
-        for stay in facts.plan.stays
-        if facts.begins(stay) and not stay.moved
+        for stay in index.plan.stays
+        if index.begins(stay) and not stay.moved
     )
-    for p, pool in enumerate(facts.plan.pools):
-        for t in facts.steps:
+    for p, pool in enumerate(index.plan.pools):
+        for t in index.steps:
             before = pool.replicas[t - 1] if t or cyclic else 0
             grown = max(0, pool.replicas[t] - before)
             if begun[p, t] != grown:
                 yield f"{pool.engine} of {pool.group}: {begun[p, t]} start at {t}, {grown} should"
 
 
-def check_replica_ids(facts: _Facts) -> Iterator[str]:
+def check_replica_ids(index: _PlacementIndex) -> Iterator[str]:
     """A replica is of one pool, and nowhere twice at once."""
-    pools = Counter(replica_id for _, replica_id in facts.replicas)
+    pools = Counter(replica_id for _, replica_id in index.replicas)
     for replica_id, often in pools.items():
         if often > 1:
             yield f"replica {replica_id} belongs to {often} pools"
-    for (_, replica_id), stays in facts.replicas.items():
+    for (_, replica_id), stays in index.replicas.items():
         if len(stays) == 1:
             continue
-        serving = Counter(t for stay in stays for t in facts.serving(stay))
+        serving = Counter(t for stay in stays for t in index.serving(stay))
         for t, often in serving.items():
             if often > 1:
                 yield f"replica {replica_id} stands in {often} places at {t}"
 
 
-def check_moves(facts: _Facts) -> Iterator[str]:
+def check_moves(index: _PlacementIndex) -> Iterator[str]:
     """A stay is a move exactly where another stay of its replica ends as it begins."""
-    cyclic = facts.plan.scenario.horizon.cyclic
-    for stays in facts.replicas.values():
+    cyclic = index.plan.scenario.horizon.cyclic
+    for stays in index.replicas.values():
         ends = {
-            facts.at(stay.first + stay.intervals)
+            index.at(stay.first + stay.intervals)
             for stay in stays
-            if facts.begins(stay) and (cyclic or stay.first + stay.intervals < len(facts.steps))
+            if index.begins(stay) and (cyclic or stay.first + stay.intervals < len(index.steps))
         }
         for stay in stays:
             if stay.moved != (stay.first in ends):

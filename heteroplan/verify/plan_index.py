@@ -18,7 +18,7 @@ TOLERANCE = 2e-6
 
 
 @dataclass(frozen=True)
-class Facts:
+class PlanIndex:
     """A plan, and what several rules look up in it."""
 
     plan: Plan
@@ -231,9 +231,9 @@ def grouped(pools: Iterable[Pool]) -> Iterator[tuple[str, list[Pool]]]:
     yield from groups.items()
 
 
-def class_demand(facts: Facts, workload: str) -> list[list[float]]:
+def class_demand(index: PlanIndex, workload: str) -> list[list[float]]:
     """[class][interval] requests/s."""
-    (found,) = (each for each in facts.plan.scenario.workloads if each.name == workload)
+    (found,) = (each for each in index.plan.scenario.workloads if each.name == workload)
     classes = range(len(found.demand[0].classes))
     return [[each.rps * each.classes[k].share for each in found.demand] for k in classes]
 

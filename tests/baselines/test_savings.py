@@ -355,8 +355,8 @@ def test_baselines_for_which_no_time_was_left_say_so() -> None:
 
 def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the_plan() -> None:
     """Two workloads of 20 requests/s on two leaves: 64 USD with the promise as without."""
-    promise = Resilience(Loss.LEAF, 0.5)
-    loads = [workload(name, rps=[20.0], resilience=promise) for name in ("a", "b")]
+    resilience = Resilience(Loss.LEAF, 0.5)
+    loads = [workload(name, rps=[20.0], resilience=resilience) for name in ("a", "b")]
     nodes = {"l1": {"h100x8": 4}, "l2": {"h100x8": 4}}
     of = scenario(loads, in_fleet=fleet(nodes, spines=dict.fromkeys(nodes, "s")))
     plan = make_plan(of, candidates(of), compare=False)

@@ -102,11 +102,11 @@ class Files:
         `weights` [W] are shares of the GPUs that the workloads need at their own peaks.
         """
         problem = self.problem()
-        rates = weights / [_peak_gpus(problem, w) for w in range(len(problem.works))]
+        rates = weights / [_peak_gpus(problem, w) for w in range(len(problem.workloads))]
         rates *= fill * _most_growth(problem, rates)
         scaled = {
             work.name: self.rps[work.name] * rate
-            for work, rate in zip(problem.works, rates, strict=True)
+            for work, rate in zip(problem.workloads, rates, strict=True)
         }
         return replace(self, rps=scaled)
 
@@ -116,10 +116,10 @@ def _peak_gpus(problem: Problem, w: int) -> float:
     return sum(
         min(
             float(problem.pools[p].gpus * problem.pools[p].mix_load.max())
-            for p in problem.works[w].pools
+            for p in problem.workloads[w].pools
             if stage in problem.pools[p].stages
         )
-        for stage in range(problem.works[w].stages)
+        for stage in range(problem.workloads[w].stages)
     )
 
 
@@ -135,8 +135,8 @@ def _most_growth(problem: Problem, rates: Floats) -> float:
 def _most_at(problem: Problem, gpus: Floats, t: int) -> float:
     """max θ: each workload's finishing flow = θ, balances, supply; `gpus` [P] a share of 1."""
     columns = len(problem.pools) + 1  # flow of each pool, then θ
-    whole = np.zeros((len(problem.works), columns))
-    for w in range(len(problem.works)):
+    whole = np.zeros((len(problem.workloads), columns))
+    for w in range(len(problem.workloads)):
         whole[w, problem.finishing(w)] = 1.0
     whole[:, -1] = -1.0
     balanced = np.zeros((len(problem.balances), columns))

@@ -77,7 +77,7 @@ def _flows(problem: Problem, plan: Incumbent) -> Iterator[str]:
 def _figures(problem: Problem, plan: Incumbent) -> Iterator[str]:
     """Shortage and cost are what sizes and flow say; `plan.flow` cuts what is served too much."""
     lost = dict.fromkeys(plan.unserved, 0.0)
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         served = sum((plan.solution.flow[p] for p in problem.finishing(w)), np.zeros_like(work.rps))
         missing = np.maximum(0.0, 1.0 - served) * work.rps
         lost[work.priority] += float(missing.sum()) * problem.hours * 3600

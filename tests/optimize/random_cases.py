@@ -307,8 +307,8 @@ def resilience(draw: Draw, made: Scenario) -> Scenario:
 
     def promised(load: Workload) -> Workload:
         lose = list(Loss)[int(draw.integers(0, len(Loss)))]
-        promise = Resilience(lose, float(draw.choice((0.5, 0.8, 1.0))))
-        return replace(load, resilience=promise if draw.random() < 0.7 else None)
+        resilience = Resilience(lose, float(draw.choice((0.5, 0.8, 1.0))))
+        return replace(load, resilience=resilience if draw.random() < 0.7 else None)
 
     return _each(nested_supply(draw, made), promised)
 

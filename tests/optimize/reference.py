@@ -28,7 +28,7 @@ def optimum_or_none(problem: Problem) -> Incumbent | None:
 
 def minimised(model: Model) -> Incumbent | None:
     """The same of a model, which stays with these caps on its shortages and this objective."""
-    for priority in sorted({work.priority for work in model.problem.works}):
+    for priority in sorted({work.priority for work in model.problem.workloads}):
         minimise_shortage(model, priority)
         found = solved(model)
         if found is None:

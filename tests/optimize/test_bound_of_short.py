@@ -32,7 +32,7 @@ WITH_A_FEATURE = 4
 def least_cost(problem: Problem, unserved: float) -> float:
     """Of plans that leave at most so many requests of every priority class unserved."""
     model = build_model(problem, allow_short=True)
-    cap_shortage(model, {work.priority: unserved for work in problem.works})
+    cap_shortage(model, {work.priority: unserved for work in problem.workloads})
     minimise_cost(model)
     found = solved(model)
     assert found is not None
@@ -40,7 +40,7 @@ def least_cost(problem: Problem, unserved: float) -> float:
 
 
 def requests(problem: Problem) -> float:
-    return sum(float(work.rps.sum()) for work in problem.works) * problem.hours * 3600
+    return sum(float(work.rps.sum()) for work in problem.workloads) * problem.hours * 3600
 
 
 def assert_below_least_cost(problem: Problem, best: Incumbent, seed: int) -> None:

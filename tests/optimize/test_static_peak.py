@@ -102,13 +102,13 @@ def test_every_interval_is_covered_when_the_mix_changes() -> None:
     of = scenario([workload(rps=[40.0, 60.0], engines=engines, classes=kinds)])
     by_class = {("e1", "one"): 10.0, ("e1", "two"): 0.0, ("e2", "one"): 0.0, ("e2", "two"): 10.0}
     problem = build_problem(of, candidates(of, by_class=by_class))
-    (work,) = problem.works
+    (work,) = problem.workloads
     skewed = np.array([[20.0, 5.0], [5.0, 30.0]])
     pools = tuple(
         replace(pool, load=np.where(np.isfinite(pool.load), skewed / 10.0, np.inf))
         for pool in problem.pools
     )
-    sizes = found(replace(problem, works=(replace(work, rps=skewed),), pools=pools))
+    sizes = found(replace(problem, workloads=(replace(work, rps=skewed),), pools=pools))
     assert sizes.replicas.tolist() == [2, 3]
     assert sizes.cost == pytest.approx(80.0)
 

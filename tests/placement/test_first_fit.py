@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.entities.scenario import Running
-from heteroplan.placement.first_fit import Attempt, Home, Placed, _pieces
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed, _pieces
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.runs import Run
 from tests.builders import fleet, scenario
@@ -77,11 +77,11 @@ def test_every_piece_that_goes_on_from_another_is_a_move(cyclic: bool) -> None:
     """
     nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 2}})), "h100x8")
     free = np.array([[8, 0], [0, 8], [0, 8]], dtype=np.int32)
-    attempt = Attempt(replace(nodes, free=free), {0: Home(slice(0, 2), 1, 8, 0)}, cyclic)
+    attempt = Attempt(replace(nodes, free=free), {0: Footprint(slice(0, 2), 1, 8, 0)}, cyclic)
     attempt.place_all([Run(0, 1, 0, 3)])
     placed = sorted((each.first, each.intervals, each.moved) for each in attempt.placed)
     assert placed == [(0, 1, cyclic), (1, 2, True)]
-    assert attempt.homeless == []
+    assert attempt.unplaced == []
 
 
 def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priority() -> None:
@@ -94,10 +94,10 @@ def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priori
     run = Run(0, 1, 0, 3)
     attempt = Attempt(
         replace(nodes, scarcity=np.array([0, 1, 2])),
-        {0: Home(slice(0, 3), 2, 4, 1)},
+        {0: Footprint(slice(0, 3), 2, 4, 1)},
         False,
         placed=[Placed(run, 1, 2, 1, (0, 2)), Placed(run, 3, 1, 0, (1, 2), moved=True)],
-        homeless=[(run, 0, 3)],
+        unplaced=[(run, 0, 3)],
     )
     assert attempt.score() == (24, 1, 16, 4)
 
@@ -107,7 +107,7 @@ def on(free: list[list[int]], *, lead: int = 0, cyclic: bool = False, share: int
     count = len(free[0])
     nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": count}})), "h100x8")
     nodes = replace(nodes, free=np.array(free, dtype=np.int32))
-    return Attempt(nodes, {0: Home(slice(0, count), 1, share, lead)}, cyclic)
+    return Attempt(nodes, {0: Footprint(slice(0, count), 1, share, lead)}, cyclic)
 
 
 def spans(of: Attempt) -> list[tuple[int, int, int, tuple[int, ...], bool]]:
@@ -117,7 +117,7 @@ def spans(of: Attempt) -> list[tuple[int, int, int, tuple[int, ...], bool]]:
 
 
 def lost(of: Attempt) -> list[tuple[int, int]]:
-    return [(first, intervals) for _, first, intervals in of.homeless]
+    return [(first, intervals) for _, first, intervals in of.unplaced]
 
 
 def test_whole_runs_are_placed_until_one_finds_no_room() -> None:
@@ -125,7 +125,7 @@ def test_whole_runs_are_placed_until_one_finds_no_room() -> None:
     runs = [Run(0, 1, 0, 1), Run(0, 2, 1, 1), Run(0, 3, 1, 2), Run(0, 4, 2, 1)]
     assert not attempt.place_whole(runs)
     assert [each.run.number for each in attempt.placed] == [1, 2]
-    assert (attempt.homeless, attempt.split) == ([], [])
+    assert (attempt.unplaced, attempt.split) == ([], [])
     assert attempt.place_whole(runs[3:])
 
 
@@ -231,14 +231,14 @@ def test_what_runs_already_moves_when_its_place_is_gone() -> None:
 
 
 def test_a_home_is_counted_from_where_its_part_of_the_nodes_begins() -> None:
-    home = Home(slice(5, 9), 2, 4, 3)
-    assert home.width == 4
-    assert home.within(slice(3, 12)) == Home(slice(2, 6), 2, 4, 3)
+    footprint = Footprint(slice(5, 9), 2, 4, 3)
+    assert footprint.width == 4
+    assert footprint.within(slice(3, 12)) == Footprint(slice(2, 6), 2, 4, 3)
 
 
 def test_all_that_found_no_room_counts_in_gpus() -> None:
     """Of two pools, of two nodes with 8 GPUs each and of 2 GPUs: 3 * 16 + 5 * 2."""
     attempt = on([[8, 8]])
-    homes = {0: Home(slice(0, 2), 2, 8, 0), 1: Home(slice(0, 2), 1, 2, 0)}
+    footprints = {0: Footprint(slice(0, 2), 2, 8, 0), 1: Footprint(slice(0, 2), 1, 2, 0)}
     lost = [(Run(0, 1, 0, 3), 0, 3), (Run(1, 1, 0, 9), 2, 5)]
-    assert replace(attempt, homes=homes, homeless=lost).score() == (58, 0, 0, 0)
+    assert replace(attempt, footprints=footprints, unplaced=lost).score() == (58, 0, 0, 0)

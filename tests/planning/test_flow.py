@@ -57,7 +57,7 @@ def test_rounding_leaves_nothing_unserved_but_a_shortage_does() -> None:
 
     def unserved(share: float) -> float:
         flow = (np.array([[share]]), np.array([[share]]))
-        return float(unserved_share(problem, problem.works[0], flow)[0, 0])
+        return float(unserved_share(problem, problem.workloads[0], flow)[0, 0])
 
     assert unserved(1.0 - 1e-7) == 0.0
     assert unserved(0.99) == pytest.approx(0.01)
@@ -101,7 +101,7 @@ def test_optimum_of_the_reference_model_becomes_a_plan_that_verifies(batch: int)
         best = optimum(problem)
         outcome = proven_best(best)
         packing = pack(of, candidates(of), problem, best.solution.replicas)
-        assert not packing.homeless
+        assert not packing.unplaced
         plan = assemble(of, candidates(of), problem, outcome, packing.stays)
         verify(plan, gap=0.0)
         assert plan.report.unserved_requests == pytest.approx(
@@ -230,5 +230,5 @@ def test_rounding_is_two_millionths_of_each_class() -> None:
     )
     problem = build_problem(of, candidates(of))
     flow = (1.0 - np.array([[1.9e-6, 0.2], [2.1e-6, 0.0]]),)
-    found = unserved_share(problem, problem.works[0], flow)
+    found = unserved_share(problem, problem.workloads[0], flow)
     assert found == pytest.approx(np.array([[0.0, 0.2], [2.1e-6, 0.0]]))

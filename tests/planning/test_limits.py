@@ -41,7 +41,7 @@ def limits(
     left = dict(sizes)
     for p, pool in enumerate(problem.pools):
         name = considered[pool.candidate].engine.name
-        key = (problem.works[pool.workload].name, name, pool.domain)
+        key = (problem.workloads[pool.workload].name, name, pool.domain)
         replicas[p] = left.pop(key, 0)
     assert not left
     return binding_limits(problem, replicas, [Shortage(w, t, 1.0, "") for w, t in short])

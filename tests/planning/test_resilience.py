@@ -100,18 +100,18 @@ def _balances(
         yield 0.0, side
 
 
-def broken(plan: Plan, promise: Resilience) -> list[tuple[str, int, float]]:
+def broken(plan: Plan, resilience: Resilience) -> list[tuple[str, int, float]]:
     """(place, interval, rate that is left) wherever the promise is not kept."""
     (served,) = (each.served_rps for each in plan.workloads if each.name == PROMISING)
     mine = [stay for stay in plan.stays if plan.pools[stay.pool].workload == PROMISING]
     return [
         (place, t, rate)
         for place in sorted(
-            {place for stay in mine for place in lost_with(plan, stay, promise.lose)}
+            {place for stay in mine for place in lost_with(plan, stay, resilience.lose)}
         )
         for t in range(len(served))
-        for rate in [served_anew(plan, left_over(plan, promise.lose, place, t), t)]
-        if rate < promise.serve * served[t] * (1 - 1e-5) - 1e-9
+        for rate in [served_anew(plan, left_over(plan, resilience.lose, place, t), t)]
+        if rate < resilience.serve * served[t] * (1 - 1e-5) - 1e-9
     ]
 
 
@@ -136,7 +136,7 @@ def programs(draw: st.DrawFn, lose: Loss) -> tuple[Scenario, tuple[Candidate, ..
     engines = (engine("p", role=Role.PREFILL, capacity_rps=6.0), *decode, *alone)
     rates = st.lists(st.sampled_from([0.0, 2.0, 9.0, 14.0]), min_size=2, max_size=2)
     affinities = st.sampled_from(list(Affinity))
-    promise = Resilience(lose, draw(st.sampled_from([0.3, 0.6, 1.0])))
+    resilience = Resilience(lose, draw(st.sampled_from([0.3, 0.6, 1.0])))
     of = scenario(
         [
             workload(
@@ -145,7 +145,7 @@ def programs(draw: st.DrawFn, lose: Loss) -> tuple[Scenario, tuple[Candidate, ..
                 engines=engines,
                 classes=CLASSES,
                 affinity=draw(affinities),
-                resilience=promise,
+                resilience=resilience,
             ),
             workload("b", rps=draw(rates), classes=CLASSES, affinity=draw(affinities)),
         ],
@@ -170,10 +170,10 @@ def test_plans_survive_each_loss(lose: Loss) -> None:
     @settings(max_examples=6, deadline=None, phases=PHASES)
     def survives(program: tuple[Scenario, tuple[Candidate, ...]]) -> None:
         of, considered = program
-        promise = of.workloads[0].resilience
-        assert promise is not None
+        resilience = of.workloads[0].resilience
+        assert resilience is not None
         plan = make_plan(of, considered, gap=0.1, time_limit_s=1.0)
-        assert broken(plan, promise) == []
+        assert broken(plan, resilience) == []
 
     survives()
 

@@ -126,9 +126,9 @@ def test_a_neighbour_that_is_not_allowed_is_told() -> None:
 
 def test_a_promise_that_keeps_capacity_back_is_told() -> None:
     """Two spines of 20 requests/s each: 30 could be served, but 20 after the loss of one."""
-    promise = Resilience(Loss.SPINE, 1.0)
+    resilience = Resilience(Loss.SPINE, 1.0)
     of = scenario(
-        [workload(rps=[30.0], engines=(BOTH,), resilience=promise)],
+        [workload(rps=[30.0], engines=(BOTH,), resilience=resilience)],
         in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
     )
     (reason,) = reasons(of)
@@ -139,9 +139,9 @@ def test_a_promise_that_keeps_capacity_back_is_told() -> None:
 
 def test_a_promise_that_is_kept_is_no_reason() -> None:
     """Half of 30 requests/s after a loss: 20 are left; what all lack is GPUs for 50."""
-    promise = Resilience(Loss.SPINE, 0.3)
+    resilience = Resilience(Loss.SPINE, 0.3)
     of = scenario(
-        [workload(rps=[50.0], engines=(BOTH,), resilience=promise)],
+        [workload(rps=[50.0], engines=(BOTH,), resilience=resilience)],
         in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
     )
     assert reasons(of) == ["h100x8 full in l1-spine, l2-spine"]
@@ -221,7 +221,7 @@ def told(
     for p, pool in enumerate(problem.pools):
         engine_name = considered[pool.candidate].engine.name
         replicas[p] = running.get((engine_name, pool.domain), 0)
-    w = [work.name for work in problem.works].index(name)
+    w = [work.name for work in problem.workloads].index(name)
     residual = problem.residual(replicas)
     return limits(of, considered, problem, w, t, replicas, residual, np.array(missing))
 
@@ -360,7 +360,7 @@ def test_room_for_two_of_one_half_is_none_for_a_pair() -> None:
 
 
 @pytest.mark.parametrize(
-    ("banded", "promise", "reason"),
+    ("banded", "resilience", "reason"),
     [
         ("w", None, "pd_ratio or part_ratio"),
         ("v", None, UNKNOWN),
@@ -369,14 +369,14 @@ def test_room_for_two_of_one_half_is_none_for_a_pair() -> None:
     ],
 )
 def test_where_nothing_is_full_a_rule_of_the_workloads_own_is_the_reason(
-    banded: str | None, promise: Resilience | None, reason: str
+    banded: str | None, resilience: Resilience | None, reason: str
 ) -> None:
     of = scenario(
         [
             workload(
                 name,
                 pd_ratio=RatioBand(1.0, 2.0) if name == banded else None,
-                resilience=promise if name == "w" else None,
+                resilience=resilience if name == "w" else None,
             )
             for name in "wv"
         ],
@@ -402,12 +402,12 @@ def test_a_promise_is_told_when_it_keeps_capacity_back() -> None:
         in_fleet=fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")}),
     )
     running = {("both", "l1-spine"): [2, 1], ("both", "l2-spine"): [2, 1]}
-    promise, full = (
+    resilience, full = (
         "the promise to survive the loss of a spine",
         "h100x8 full in l1-spine, l2-spine",
     )
     assert told(of, running, 0) == full
-    assert told(of, running, 1) == promise
+    assert told(of, running, 1) == resilience
 
 
 def test_the_reason_of_an_engine_that_does_not_run_is_the_workloads_own() -> None:

@@ -28,7 +28,7 @@ from heteroplan.verify.plan import (
     check_supply,
     check_workloads,
 )
-from heteroplan.verify.plan_index import Facts
+from heteroplan.verify.plan_index import PlanIndex
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.plans import runs, stay
 
@@ -165,7 +165,7 @@ def test_demand_that_is_not_the_scenarios(good: Plan) -> None:
 @pytest.mark.parametrize("changes", [{"name": "v"}, {"priority": 2}])
 def test_line_of_another_workload(good: Plan, changes: dict[str, Any]) -> None:
     shown = replace(good.workloads[0], **changes)
-    (fault,) = check_workloads(Facts(replace(good, workloads=(shown,)), gap=1.0))
+    (fault,) = check_workloads(PlanIndex(replace(good, workloads=(shown,)), gap=1.0))
     assert fault == "workloads: names, priorities or demand are not the scenario's"
 
 
@@ -175,7 +175,7 @@ def test_workload_without_its_line(good: Plan) -> None:
 
 def supply_faults(plan: Plan) -> str:
     """What the rule of supply finds, alone: `verify` finds the nodes overfull before."""
-    return "\n".join(check_supply(Facts(plan, gap=1.0)))
+    return "\n".join(check_supply(PlanIndex(plan, gap=1.0)))
 
 
 def test_more_gpus_than_there_are(good: Plan) -> None:
@@ -348,7 +348,7 @@ def test_a_class_is_prefilled_and_decoded_at_the_same_rate() -> None:
     tilted = replace(
         plan, pools=tuple(replace(pool, flow_rps=flows[pool.role]) for pool in plan.pools)
     )
-    assert list(check_balance(Facts(tilted, gap=1.0))) == [
+    assert list(check_balance(PlanIndex(tilted, gap=1.0))) == [
         "balance: w@l1-spine prefills 6.0 and decodes 4.0 rps at 0",
         "balance: w@l1-spine prefills 4.0 and decodes 6.0 rps at 0",
     ]
@@ -360,7 +360,7 @@ def test_a_class_is_prefilled_and_decoded_at_the_same_rate() -> None:
 def test_balance_is_exact_but_for_rounding(good: Plan, prefill: float, faults: bool) -> None:
     off = with_pool(good, 0, flow_rps=((10.0, prefill, 10.0),))
     text = f"balance: w@l1-spine prefills {prefill} and decodes 20.0 rps at 1"
-    assert list(check_balance(Facts(off, gap=1.0))) == [text] * faults
+    assert list(check_balance(PlanIndex(off, gap=1.0))) == [text] * faults
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_prefill_to_decode_is_within_the_band_in_every_interval(
         f"decode replicas at {t}"
         for t in faults
     }
-    assert list(check_ratio_band(Facts(more, gap=1.0))) == list(told.values())
+    assert list(check_ratio_band(PlanIndex(more, gap=1.0))) == list(told.values())
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ def test_replicas_of_a_role_are_as_many_as_allowed(
 ) -> None:
     """1, 3, 1 of prefill and 1, 2, 1 of decode."""
     more = with_replicas(with_workload(good, **limits), 0, (1, 3, 1))
-    assert list(check_replica_limits(Facts(more, gap=1.0))) == [
+    assert list(check_replica_limits(PlanIndex(more, gap=1.0))) == [
         f"replicas: w has {fault}" for fault in faults
     ]
 
@@ -502,7 +502,7 @@ def test_replicas_are_counted_by_workload(
             for each in of.workloads
         ]
         of = replace(of, workloads=tuple(loads))
-    found = list(check_replica_limits(Facts(replace(lacking, scenario=of), gap=1.0)))
+    found = list(check_replica_limits(PlanIndex(replace(lacking, scenario=of), gap=1.0)))
     assert found == [f"replicas: {fault}" for fault in faults]
 
 

@@ -14,7 +14,7 @@ from heteroplan.entities.workload import Loss, Part, RatioBand, Resilience, Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.planning import make_plan
 from heteroplan.verify import verify
-from heteroplan.verify.plan_index import Facts
+from heteroplan.verify.plan_index import PlanIndex
 from heteroplan.verify.topology import (
     _capacity,
     check_apart,
@@ -290,7 +290,7 @@ def test_halves_that_are_left_on_different_leaves_serve_nothing(divided: Plan) -
     """All 20 requests/s where both halves of decode stand on l1; none with the second on l2."""
     replicas = {p: pool.replicas[0] for p, pool in enumerate(divided.pools)}
     for plan, rps in ((divided, 20.0), (with_ffn(divided, domain="l2"), 0.0)):
-        assert _capacity(Facts(plan, 1.0), plan.scenario.workloads[0], replicas, 0) == rps
+        assert _capacity(PlanIndex(plan, 1.0), plan.scenario.workloads[0], replicas, 0) == rps
 
 
 def test_only_those_keep_apart_that_say_so() -> None:
@@ -303,7 +303,7 @@ def test_only_those_keep_apart_that_say_so() -> None:
         in_fleet=fleet({"l1": {"h100x8": 3}}, spines={"l1": "s1"}),
     )
     plan = with_workload(make_plan(of, candidates(of)), "a", anti_affinity=("b",))
-    found = list(check_apart(Facts(with_workload(plan, "c", anti_affinity=("d",)), 1.0)))
+    found = list(check_apart(PlanIndex(with_workload(plan, "c", anti_affinity=("d",)), 1.0)))
     assert found == ["anti_affinity: a@l1 and b@l1 overlap"]
 
 
@@ -315,7 +315,7 @@ def test_groups_are_counted_by_workload() -> None:
     )
     plan = make_plan(of, candidates(of))
     limited = with_workload(with_workload(plan, "a", max_groups=1), "b", max_groups=1)
-    assert list(check_groups(Facts(limited, 1.0))) == ["groups: a has 2, max_groups is 1"]
+    assert list(check_groups(PlanIndex(limited, 1.0))) == ["groups: a has 2, max_groups is 1"]
 
 
 MIX = (replace(SHAPE, name="short", share=0.75), replace(SHAPE, name="long", share=0.25))
@@ -344,16 +344,16 @@ def test_halves_handle_the_same_of_each_class_and_workload_at_each_time() -> Non
         in_fleet=fleet({"l1": {"h100x8": 6}}),
     )
     plan = make_plan(of, candidates(of), compare=False)
-    assert list(check_parts(Facts(plan, 1.0))) == []
+    assert list(check_parts(PlanIndex(plan, 1.0))) == []
     changed = with_flow(plan, "w", "moe/ffn", (15.0, 7.5), (5.0, 2.4))
     changed = with_flow(changed, "v", "moe/ffn", (15.0, 7.5), (5.0, 2.6))
-    assert list(check_parts(Facts(changed, 1.0))) == [
+    assert list(check_parts(PlanIndex(changed, 1.0))) == [
         "parts: moe of w on l1: 2.5, 2.4 rps at 1",
         "parts: moe of v on l1: 2.5, 2.6 rps at 1",
     ]
     for rps, faults in ((15.0 + 1e-5, 0), (15.0 - 1e-3, 1)):
         changed = with_flow(plan, "w", "moe/attention", (rps, 7.5), (5.0, 2.5))
-        assert len(list(check_parts(Facts(changed, 1.0)))) == faults
+        assert len(list(check_parts(PlanIndex(changed, 1.0)))) == faults
 
 
 def test_ratio_of_halves_is_kept_at_each_time() -> None:
@@ -380,7 +380,7 @@ def test_ratio_of_halves_is_kept_at_each_time() -> None:
             else each
             for each in plan.candidates
         )
-        found = list(check_parts(Facts(replace(plan, candidates=considered), 1.0)))
+        found = list(check_parts(PlanIndex(replace(plan, candidates=considered), 1.0)))
         assert found == [f"part_ratio: moe of w on l1: {fault}" for fault in faults]
 
 
@@ -407,11 +407,11 @@ def test_a_promise_is_broken_where_and_when_too_little_is_left() -> None:
         pool.domain for pool in plan.pools if pool.workload == "w" and pool.replicas == (1, 1)
     )
     promised = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.5))
-    assert list(check_promise(Facts(promised, 1.0))) == [
+    assert list(check_promise(PlanIndex(promised, 1.0))) == [
         f"resilience: without leaf {leaf} w serves 0.0 of 10.0 rps at 0"
     ]
     more = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.501))
-    assert len(list(check_promise(Facts(more, 1.0)))) == 3
+    assert len(list(check_promise(PlanIndex(more, 1.0)))) == 3
 
 
 def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:
@@ -446,15 +446,15 @@ def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:
         for spine in ("s1", "s2")
         for each in engines
     ]
-    facts = Facts(hand_made(of, pools, considered=considered), 1.0)
+    index = PlanIndex(hand_made(of, pools, considered=considered), 1.0)
     load = of.workloads[0]
     first = {0: 2, 1: 3, 2: 1, 3: 5}
-    assert _capacity(facts, load, first, 0) == pytest.approx(min(16.0, 12.0) + 2.0)
-    assert _capacity(facts, load, first | {1: 5}, 0) == pytest.approx(min(16.0, 20.0) + 2.0)
-    assert _capacity(facts, load, first, 1) == pytest.approx((min(16.0, 12.0) + 2.0) / 2)
+    assert _capacity(index, load, first, 0) == pytest.approx(min(16.0, 12.0) + 2.0)
+    assert _capacity(index, load, first | {1: 5}, 0) == pytest.approx(min(16.0, 20.0) + 2.0)
+    assert _capacity(index, load, first, 1) == pytest.approx((min(16.0, 12.0) + 2.0) / 2)
     second = {4: 1, 5: 1, 6: 2}
-    assert _capacity(facts, load, first | second, 0) == pytest.approx(14.0 + 4.0 + 4.0)
-    assert _capacity(facts, load, {0: 2, 5: 3}, 0) == 0.0
+    assert _capacity(index, load, first | second, 0) == pytest.approx(14.0 + 4.0 + 4.0)
+    assert _capacity(index, load, {0: 2, 5: 3}, 0) == 0.0
 
 
 def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
@@ -468,7 +468,7 @@ def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
         for name in ("moe/attention", "moe/ffn"):
             half = pool((9,), of="w", engine_name=name, domain=leaf)
             pools.append(replace(half, level=Affinity.LEAF, group="w@s1"))
-    facts = Facts(hand_made(of, pools), 1.0)
+    index = PlanIndex(hand_made(of, pools), 1.0)
     halves = {1: 1, 2: 1, 3: 3, 4: 1}
     for prefill, rps in ((4, 30.0), (1, 10.0)):
-        assert _capacity(facts, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)
+        assert _capacity(index, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)

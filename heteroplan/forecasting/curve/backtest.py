@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.curve.curve import LONGEST_BRIDGE_S, CurveOptions
-from heteroplan.forecasting.curve.forecast import Outlook, longest_gap_s
+from heteroplan.forecasting.curve.forecast import Forecast, longest_gap_s
 from heteroplan.forecasting.curve.history import INPUT_RATE, OUTPUT_RATE, RPS, History
 from heteroplan.forecasting.curve.intervals import covered, peaks_of
 from heteroplan.forecasting.steps.local_days import S_PER_DAY
@@ -70,16 +70,16 @@ def backtested(found: History, options: CurveOptions, held_back: int | None) -> 
     past = replace(found, days=found.days[:before], rates=found.rates[:, :before])
     if longest_gap_s(past, options.interval_s) > LONGEST_BRIDGE_S:
         raise UsageError("the days before those held back do not reach round the day")
-    outlook = Outlook(past, options)
+    forecast = Forecast(past, options)
     days = [found.days[i] for i in tested]
-    planned = np.stack([outlook.day_rates(day) for day in days], axis=1)
+    planned = np.stack([forecast.day_rates(day) for day in days], axis=1)
     true = peaks[:, tested]
     told = [kind for kind in KINDS if kind == RPS or not np.isnan(true[kind]).all()]
     enough = covered(true[RPS], planned[RPS])
     known_intervals = ~np.isnan(true[RPS])
     return Backtest(
         options.quantile,
-        outlook.days,
+        forecast.days,
         tuple(days),
         int(known_intervals.sum()),
         tuple(_covered(found, days, kind, planned[kind], true[kind]) for kind in told),

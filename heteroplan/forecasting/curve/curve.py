@@ -19,7 +19,7 @@ from heteroplan.forecasting.curve.events import Event, multipliers
 from heteroplan.forecasting.curve.forecast import (
     MEAN_RPS,
     MEDIAN_RPS,
-    Outlook,
+    Forecast,
     hours_touched,
     longest_gap_s,
 )
@@ -151,8 +151,8 @@ def planned(found: History, options: CurveOptions) -> Curve:
             f"an interval of {options.interval_s} s is too short to plan for, "
             f"{LEAST_PLANNED_S} s is the least; --quantile none gives the recorded ones"
         )
-    outlook = Outlook(found, options)
-    return _coming(found, options, mix, outlook)
+    forecast = Forecast(found, options)
+    return _coming(found, options, mix, forecast)
 
 
 def check(options: CurveOptions) -> None:
@@ -173,19 +173,19 @@ def check(options: CurveOptions) -> None:
         )
 
 
-def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Outlook) -> Curve:
+def _coming(found: History, options: CurveOptions, mix: Mix | None, forecast: Forecast) -> Curve:
     first = options.first_day or found.last_day + timedelta(days=1)
     start_us = day_start_us(first, found.zone)
     end_us = day_start_us(first + timedelta(days=options.days), found.zone)
     interval_us = options.interval_s * US_PER_S
     size = -(-(end_us - start_us) // interval_us)
-    rates = outlook.rates(start_us, size) * options.growth
+    rates = forecast.rates(start_us, size) * options.growth
     events = multipliers(options.events, start_us, options.interval_s, size)
     rates *= events
     starts = _starts(start_us, options.interval_s, size, found.zone)
-    like = [outlook.like_hours(start) for start in starts]
+    like = [forecast.like_hours(start) for start in starts]
     rows = _rows(starts, rates, mix, like, by_hour=True, has_cached=found.steps.has_cached)
-    notes = [*found.notes, *outlook.notes(first, first + timedelta(days=options.days - 1))]
+    notes = [*found.notes, *forecast.notes(first, first + timedelta(days=options.days - 1))]
     if (events != 1.0).any():
         notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
     if mix is None and found.has_lengths:
@@ -198,8 +198,8 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, outlook: Out
         if not found.spans(each.start.timestamp(), each.end.timestamp())
         and not (each.start.timestamp() < end_s and each.end.timestamp() > begin_s)
     ]
-    told = options if outlook.days > 1 else replace(options, quantile=None)
-    return _curve(found, told, rows, mix, notes, outlook.days)
+    told = options if forecast.days > 1 else replace(options, quantile=None)
+    return _curve(found, told, rows, mix, notes, forecast.days)
 
 
 def _recorded(

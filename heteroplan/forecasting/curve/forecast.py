@@ -48,7 +48,7 @@ def hours_touched(start: datetime, interval_s: int) -> list[int]:
     return [(start.hour + i) % 24 for i in range(min(24, -(-seconds // 3600)))]
 
 
-class Outlook:
+class Forecast:
     """What a coming day must be planned for, by its weekday. The past reaches round the day."""
 
     def __init__(self, found: History, options: "CurveOptions") -> None:

@@ -58,7 +58,7 @@ class Record:
                 "like times"
             )
         self.rates = np.concatenate([peaks, mean[None], mean[None]])
-        """[kind, interval] as of `outlook`."""
+        """[kind, interval] as of `forecast`."""
 
     def _like(self, found: History, pieces: int, interval_s: int) -> Floats:
         """[kind, interval] the median at the same time of other days, or of the whole trace."""

@@ -11,7 +11,7 @@ is at most the cost of every plan that serves all demand:
    cost does not raise it.
 2. Dropping the priced rows then only enlarges the choice; likewise ratio bands, limits on groups,
    and maxima of a role that shares a block. Of a promise to survive a loss the capacity stays that
-   it needs in all (`PromiseSpec.need`).
+   it needs in all (`ResilienceSpec.need`).
 3. Without them every stage of a workload's requests stands alone: a constant and replicas, some
    of them at a rebate (`stages`). Pools of one engine in several domains are added up and priced at
    the cheapest of them: the sum is an integer again, it still covers the demand, and starts
@@ -76,7 +76,7 @@ def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop
     The best of some prices of a request.
     """
     unbalanced = replace(prices, balance=0.0 * prices.balance)
-    dearest = max((_request_cost(problem, w) for w in range(len(problem.works))), default=0.0)
+    dearest = max((_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0)
     best = 0.0
     for urgency in URGENCIES:
         price = urgency * dearest
@@ -87,7 +87,7 @@ def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop
 
 def _request_cost(problem: Problem, w: int) -> float:
     """Greatest running cost of a request in the workload's dearest pools, objective units."""
-    work, seconds = problem.works[w], problem.hours * S_PER_HOUR
+    work, seconds = problem.workloads[w], problem.hours * S_PER_HOUR
     rps = work.rps.sum(axis=0)
     cost = np.max(dearest_service(problem, w), axis=0)
     return float((cost / np.where(rps > 0, rps * seconds, np.inf)).max(initial=0.0))
@@ -113,8 +113,8 @@ def priced_bound(
     total = problem.fixed_cost - float((prices.supply * supply).sum()) - given_away
     magnitude = abs(total)
     slope = Prices(-supply, np.zeros_like(prices.balance), np.zeros_like(prices.starting))
-    by_work = np.zeros(len(problem.works))
-    for w in range(len(problem.works)):
+    by_work = np.zeros(len(problem.workloads))
+    for w in range(len(problem.workloads)):
         if stop():
             return PricedBound(-np.inf, slope, by_work)
         for role_block in role_blocks(at, w, cells or BOUND_CELLS):
@@ -154,7 +154,7 @@ def _add_use(
             for pools, sign in ((balance.left, 1.0), (balance.right, -1.0)):
                 for p in pools:
                     if p in through:
-                        slope.balance[b, : len(problem.works[w].rps)] += sign * through[p]
+                        slope.balance[b, : len(problem.workloads[w].rps)] += sign * through[p]
 
 
 def _growth(problem: Problem, count: Floats) -> Floats:
@@ -178,7 +178,7 @@ def _passed(
             passing = part * replicas * mix_share(problem, p)
             through[p] = engine.part * passing
             total += passing * stages.get(e, 1) / len(found.stages)
-    asked = problem.works[w].rps.sum(axis=0) > 0
+    asked = problem.workloads[w].rps.sum(axis=0) > 0
     scale = np.where(asked & (total > 0), 1.0 / np.where(total > 0, total, 1.0), 0.0)
     return {p: share * scale for p, share in through.items()}
 

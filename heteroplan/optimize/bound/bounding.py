@@ -62,7 +62,7 @@ def rounds(
 
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
-    best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.works)))
+    best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.workloads)))
     single = partial(interval_prices, every=EVERY)
     for find in (single,) if "one domain" in without else (one_domain_prices, single):
         found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)

@@ -49,7 +49,7 @@ def least_unserved(
 def _short_intervals(problem: Problem, plan: Incumbent) -> list[int]:
     """Intervals in which the plan leaves demand unserved, most requests first."""
     lost = np.zeros(problem.intervals)
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         lost += unserved_share(problem, w, plan) * work.rps.sum(axis=0)
     return [int(t) for t in np.argsort(-lost, kind="stable") if lost[t] > 0]
 
@@ -60,5 +60,5 @@ def _least_of(alone: Problem, effort: Effort, *, integer: bool) -> float:
     scale = minimise_shortage(model, None)
     answer = solver.run(model.lp, replace(effort, nodes=NODES), integer=integer)
     proven = answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT)
-    asked = sum(float(work.rps.sum()) for work in alone.works) * alone.hours * S_PER_HOUR
+    asked = sum(float(work.rps.sum()) for work in alone.workloads) * alone.hours * S_PER_HOUR
     return max(0.0, (answer.bound or 0.0) * scale - SHORT_MARGIN * asked) if proven else 0.0

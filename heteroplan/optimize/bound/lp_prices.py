@@ -82,7 +82,7 @@ def workload_prices(problem: Problem, prices: Prices, effort: Effort) -> Prices 
     found = supply_prices(problem, prices.supply)
     held = pool_prices(problem, prices.supply)
     nothing = [0 * row.gpus for row in problem.supplies]
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         if effort.over():
             return None
         alone = problem.restricted((w,), nothing)
@@ -135,9 +135,9 @@ def _alone(problem: Problem, t: int) -> Problem:
 def dear_shortage(problem: Problem) -> Model:
     """The LP of a program that pays for unserved demand instead of ruling it out."""
     model = build_model(problem, allow_short=True)
-    last = max((work.priority for work in problem.works), default=0)
-    price = np.zeros((len(problem.works), problem.intervals))
-    for w, work in enumerate(problem.works):
+    last = max((work.priority for work in problem.workloads), default=0)
+    price = np.zeros((len(problem.workloads), problem.intervals))
+    for w, work in enumerate(problem.workloads):
         urgency = max(0.1 * UNSERVED, UNSERVED * 10.0 ** (last - work.priority))
         price[w] = urgency * np.sum(dearest_service(problem, w), axis=0)
     minimise_cost(model, price)

@@ -36,10 +36,10 @@ def unmet_minima(problem: Problem, effort: Effort) -> tuple[UnmetMinimum, ...]:
     decide, each interval for itself. Empty where all minima can be kept in each, or where the
     effort did not decide it.
     """
-    if not any(work.min_replicas for work in problem.works):
+    if not any(work.min_replicas for work in problem.workloads):
         return ()
     free = replace(
-        problem, works=tuple(replace(work, rps=0.0 * work.rps) for work in problem.works)
+        problem, workloads=tuple(replace(work, rps=0.0 * work.rps) for work in problem.workloads)
     )
     found = [_unmet_in(free, t, effort) for t in _unlike_intervals(problem)]
     return max(found, key=lambda unmet: sum(each.missing_gpus for each in unmet), default=())
@@ -59,11 +59,13 @@ def _unmet_in(free: Problem, t: int, effort: Effort) -> tuple[UnmetMinimum, ...]
     """Least GPUs missing in an interval, proven, and whose."""
     alone = free.window([t])
     limitless = replace(
-        alone, works=tuple(replace(work, min_replicas={}) for work in alone.works), before=None
+        alone,
+        workloads=tuple(replace(work, min_replicas={}) for work in alone.workloads),
+        before=None,
     )
     model = build_model(limitless)
     missing: list[tuple[int, Role, int, int, pulp.LpVariable]] = []
-    for w, work in enumerate(alone.works):
+    for w, work in enumerate(alone.workloads):
         for role, least in work.min_replicas.items():
             members = alone.members(w, role)
             gpus = min((alone.pools[p].gpus for p in members), default=1)

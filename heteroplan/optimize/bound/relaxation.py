@@ -48,7 +48,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
     class and the cost is bounded at the least shortage.
     """
     model = build_model(problem, allow_short=False) if _servable(problem) else None
-    unserved = dict.fromkeys(sorted({work.priority for work in problem.works}), 0.0)
+    unserved = dict.fromkeys(sorted({work.priority for work in problem.workloads}), 0.0)
     answer = solver.run(model.lp, effort, integer=False) if model else None
     if model is None or (answer is not None and answer.verdict is Verdict.INFEASIBLE):
         model = build_model(problem, allow_short=True)
@@ -73,7 +73,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
 def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
     """Least unserved requests class by class; the model is left with those as caps."""
     found: dict[int, float] = {}
-    for priority in sorted({work.priority for work in model.problem.works}):
+    for priority in sorted({work.priority for work in model.problem.workloads}):
         scale = minimise_shortage(model, priority)
         answer = solver.run(model.lp, effort, integer=False)
         if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
@@ -98,7 +98,7 @@ def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effo
 
 def _servable(problem: Problem) -> bool:
     """Whether every class that asks for something has a pool that could serve it."""
-    for work in problem.works:
+    for work in problem.workloads:
         for k, t in np.argwhere(work.rps > 0):
             if not any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools):
                 return False

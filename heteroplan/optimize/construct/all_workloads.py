@@ -29,7 +29,7 @@ NOISE, WHOLE = 1e-6, 0.01
 """Relative and absolute [requests] noise in a shortage that no rank depends on."""
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
-ESCALATION = 0.1
+PRICE_STEP = 0.1
 """Step of a supply price, as a share of what the GPU costs."""
 
 
@@ -79,7 +79,7 @@ def broken_limits(problem: Problem, replicas: Ints) -> float:
     Minima, maxima, ratio bands, the number of groups, and workloads that keep apart.
     """
     missed = 0.0
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         for role in Role:
             count = replicas[problem.members(w, role)].sum(axis=0)
             missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
@@ -118,27 +118,29 @@ type Placer = Callable[[Floats, Sequence[int]], Incumbent]
 """(supply prices [R, T], order of the workloads) -> plan"""
 
 
-def escalate(problem: Problem, placer: Placer, prices: Floats, rounds: int) -> Iterator[Incumbent]:
+def raise_prices(
+    problem: Problem, placer: Placer, prices: Floats, rounds: int
+) -> Iterator[Incumbent]:
     """Plans at prices that rise where demand is left unserved and GPUs are out.
 
     Whoever went short is placed earlier within its priority class next time.
     """
     rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
-    lost = np.zeros(len(problem.works))
+    lost = np.zeros(len(problem.workloads))
     for _ in range(rounds):
-        order = sorted(rank, key=lambda w: (problem.works[w].priority, -lost[w], rank[w]))
+        order = sorted(rank, key=lambda w: (problem.workloads[w].priority, -lost[w], rank[w]))
         found = placer(prices, order)
         yield found
         if found.covered:
             return
-        short = np.array([unserved_share(problem, w, found) for w in range(len(problem.works))])
+        short = np.array([unserved_share(problem, w, found) for w in range(len(problem.workloads))])
         lost += short.sum(axis=1)
-        prices = prices + ESCALATION * scarce_where_short(problem, found)
+        prices = prices + PRICE_STEP * scarce_where_short(problem, found)
 
 
 def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
     """[R, T] what a GPU costs to run, where GPUs are out and one who draws on them goes short."""
-    short = np.array([unserved_share(problem, w, plan) for w in range(len(problem.works))])
+    short = np.array([unserved_share(problem, w, plan) for w in range(len(problem.workloads))])
     left = problem.residual(plan.solution.replicas)
     gpu_price = gpu_prices(problem)
     found = np.zeros((len(problem.supplies), problem.intervals))
@@ -153,7 +155,7 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
 
 def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
     """[T] greatest share of a class of workload w that is left unserved."""
-    missing = 1.0 - served_share(problem, problem.works[w], plan.solution.flow)
+    missing = 1.0 - served_share(problem, problem.workloads[w], plan.solution.flow)
     return np.where(missing > SERVED_TOLERANCE, missing, 0.0).max(axis=0)
 
 
@@ -169,19 +171,19 @@ def reinsert(
     problem: Problem,
     best: Incumbent,
     prices: Floats,
-    works: Sequence[int],
+    workloads: Sequence[int],
     stop: Stop = never,
 ) -> Incumbent:
     """Take some workloads out and place them again in this order; kept when it ranks better."""
     replicas = best.solution.replicas.copy()
-    _place_in_turn(problem, replicas, works, steered(problem, prices), stop)
-    return _better_of(problem, best, replicas, works)
+    _place_in_turn(problem, replicas, workloads, steered(problem, prices), stop)
+    return _better_of(problem, best, replicas, workloads)
 
 
 def replaced(
     problem: Problem,
     plan: Incumbent,
-    works: Sequence[int],
+    workloads: Sequence[int],
     *,
     steer: float,
     stop: Stop,
@@ -189,17 +191,17 @@ def replaced(
     """Some workloads again, away from scarce leaves at the price `steer`, whatever they cost."""
     replicas = plan.solution.replicas.copy()
     no_price = np.zeros((len(problem.supplies), problem.intervals))
-    _place_in_turn(problem, replicas, works, steered(problem, no_price, steer), stop)
-    return _changed(problem, plan, replicas, works)
+    _place_in_turn(problem, replicas, workloads, steered(problem, no_price, steer), stop)
+    return _changed(problem, plan, replicas, workloads)
 
 
 def _place_in_turn(
-    problem: Problem, replicas: Ints, works: Sequence[int], held_price: Floats, stop: Stop
+    problem: Problem, replicas: Ints, workloads: Sequence[int], held_price: Floats, stop: Stop
 ) -> None:
     """Take workloads out of `replicas` and place them again, one after another."""
-    for w in works:
-        replicas[list(problem.works[w].pools)] = 0
-    for w in works:
+    for w in workloads:
+        replicas[list(problem.workloads[w].pools)] = 0
+    for w in workloads:
         place(problem, w, replicas, held_price, stop=stop)
 
 
@@ -218,17 +220,17 @@ def _changed(
     flow = list(best.solution.flow)
     for w in changed:
         for p, share in zip(
-            problem.works[w].pools, mixed_flow_of(problem, w, replicas), strict=True
+            problem.workloads[w].pools, mixed_flow_of(problem, w, replicas), strict=True
         ):
             flow[p] = share
     return incumbent(problem, Solution(replicas, tuple(flow)))
 
 
 def sweep(
-    problem: Problem, best: Incumbent, prices: Floats, works: Iterable[int], stop: Stop = never
+    problem: Problem, best: Incumbent, prices: Floats, workloads: Iterable[int], stop: Stop = never
 ) -> Incumbent:
     """Each workload again beside the others, until `stop()`."""
-    for w in works:
+    for w in workloads:
         if stop():
             break
         best = reinsert(problem, best, prices, (w,), stop)
@@ -238,7 +240,7 @@ def sweep(
 def by_size(problem: Problem) -> list[int]:
     """Workloads by priority class, within it those with the most GPUs at their peak first."""
     peak = problem.asked_gpus()
-    return sorted(range(len(peak)), key=lambda w: (problem.works[w].priority, -peak[w], w))
+    return sorted(range(len(peak)), key=lambda w: (problem.workloads[w].priority, -peak[w], w))
 
 
 def place_guided(
@@ -260,12 +262,14 @@ def place_guided(
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-def nudge(problem: Problem, best: Incumbent, w: int, slack: int, stop: Stop = never) -> Incumbent:
+def local_move(
+    problem: Problem, best: Incumbent, w: int, slack: int, stop: Stop = never
+) -> Incumbent:
     """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     sizes = best.solution.replicas.astype(np.float64)
     replicas = best.solution.replicas.copy()
-    replicas[list(problem.works[w].pools)] = 0
+    replicas[list(problem.workloads[w].pools)] = 0
     near = near_sizes(problem, w, best.solution.flow, sizes, slack)
     place(problem, w, replicas, no_price, *near, stop=stop)
     return _better_of(problem, best, replicas, (w,))
@@ -278,7 +282,7 @@ def near_sizes(
 
     Parts of the groups, and bounds [P, T] around the sizes at a time and right before and after.
     """
-    pools = list(problem.works[w].pools)
+    pools = list(problem.workloads[w].pools)
     around = [np.roll(sizes[pools], i, axis=1) for i in (-1, 0, 1)]
     limit, floor = np.zeros(sizes.shape, dtype=np.int64), np.zeros(sizes.shape, dtype=np.int64)
     limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack

@@ -82,13 +82,13 @@ def follow(
     return best[1:]
 
 
-def _ways_of_some(search: Search, replicas: Ints, near: Guide, works: list[int]) -> list[Way]:
+def _ways_of_some(search: Search, replicas: Ints, near: Guide, workloads: list[int]) -> list[Way]:
     """One after another, each as is cheapest at the LP's prices, or each near the LP's sizes."""
     held_price = steered(search.problem, near.prices)
     ways = []
     for near_only in (False, True):
         with_them, left = replicas, 0.0
-        for w in works:
+        for w in workloads:
             task = task_of(search.problem, w, with_them, held_price)
             tried = [_near(task, with_them, near)]
             if not near_only or tried[0][0][0] > 0.0:
@@ -110,7 +110,7 @@ def _ways_of_one(
     """
     problem, w = search.problem, rest[0]
     task = task_of(problem, w, replicas, steered(problem, near.prices))
-    tried = [_anywhere(task, replicas, thrifty=True), _near(task, replicas, near)]
+    tried = [_anywhere(task, replicas, cheapest_engines=True), _near(task, replicas, near)]
     for least in FEWER:
         fewer = lives_in - _hardly_used(problem, w, near, least)
         again = guide(problem, rest, replicas, fewer, search.effort())
@@ -126,7 +126,7 @@ def _cost_of_left(task: Task, rank: Rank) -> float:
     if left == 0.0:
         return 0.0
     need = task.need()
-    least = task.least_cost(list(task.problem.works[task.w].pools), need)
+    least = task.least_cost(list(task.problem.workloads[task.w].pools), need)
     whole = max(cost, least) if np.isfinite(least) else cost
     return whole * left / float(need.sum())
 
@@ -135,11 +135,11 @@ type Tried = tuple[Rank, Ints]
 """(rank of a workload at an LP's prices, sizes [P, T] with it)"""
 
 
-def _anywhere(task: Task, replicas: Ints, *, thrifty: bool = False) -> Tried:
+def _anywhere(task: Task, replicas: Ints, *, cheapest_engines: bool = False) -> Tried:
     """With the workload wherever it costs least."""
     problem, w, held_price = task.problem, task.w, task.held_price
     tried = replicas.copy()
-    place(problem, w, tried, held_price, known=task, thrifty=thrifty)
+    place(problem, w, tried, held_price, known=task, cheapest_engines=cheapest_engines)
     refit(problem, w, tried, held_price)
     return rank_of(task, tried), tried
 

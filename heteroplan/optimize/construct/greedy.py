@@ -64,7 +64,7 @@ def greedy_topology(
     ledger = Ledger(problem, DAYS)
     services = [
         _Service(problem, scenario, w, ledger, pairs)
-        for w in sorted(range(len(problem.works)), key=lambda w: problem.works[w].priority)
+        for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority)
     ]
     whole, times = True, range(problem.intervals)
     for day, t in product(range(DAYS if problem.cyclic else 1), times):
@@ -132,7 +132,7 @@ class _Service:
         self, problem: Problem, scenario: Scenario, w: int, ledger: Ledger, pairs: bool
     ) -> None:
         self.problem, self.w, self.ledger, self.pairs = problem, w, ledger, pairs
-        self.work, self.pools = problem.works[w], problem.pools
+        self.work, self.pools = problem.workloads[w], problem.pools
         self.asked = (self.work.rps.sum(axis=0) > 0).tolist()
         self.share: dict[int, list[float]] = {
             p: mix_share(problem, p).tolist() for p in self.work.pools
@@ -372,7 +372,7 @@ def _stranded(problem: Problem, replicas: Ints) -> int:
     could serve, both at most the demand.
     """
     total = 0
-    for w in range(len(problem.works)):
+    for w in range(len(problem.workloads)):
         for pools in problem.groups(w).values():
             section = _section(problem, pools)
             reach = {role: role_cover(problem, pools, replicas, role) for role in HALVES}

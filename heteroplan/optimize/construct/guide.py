@@ -52,14 +52,17 @@ class Guide:
 
 
 def guide(
-    problem: Problem, works: Sequence[int], replicas: Ints, lives_in: Homes, effort: Effort
+    problem: Problem, workloads: Sequence[int], replicas: Ints, lives_in: Homes, effort: Effort
 ) -> Guide | None:
     """Sizes of some workloads in their homes beside what stands in `replicas` [P, T].
 
     None where they have no pool there or the effort ran out.
     """
     kept = [
-        p for w in works for p in problem.works[w].pools if (w, problem.pools[p].group) in lives_in
+        p
+        for w in workloads
+        for p in problem.workloads[w].pools
+        if (w, problem.pools[p].group) in lives_in
     ]
     if not kept or effort.over():
         return None
@@ -78,7 +81,7 @@ def guide(
     growth = np.where(known, load / np.where(known, mean, 1.0), 1.0)
     sizes = np.zeros((len(problem.pools), problem.intervals))
     sizes[kept] = np.repeat(read_sizes(model), length, axis=1) * growth
-    flow = [np.zeros_like(problem.works[pool.workload].rps) for pool in problem.pools]
+    flow = [np.zeros_like(problem.workloads[pool.workload].rps) for pool in problem.pools]
     for p, share in zip(kept, read_flow(model), strict=True):
         flow[p] = np.repeat(share, length, axis=1)
     prices = np.repeat(read_prices(model).supply / length, length, axis=1)
@@ -91,8 +94,8 @@ def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
     left = problem.residual(replicas)
     return replace(
         program,
-        works=tuple(
-            work if work.pools else replace(work, rps=0.0 * work.rps) for work in program.works
+        workloads=tuple(
+            work if work.pools else replace(work, rps=0.0 * work.rps) for work in program.workloads
         ),
         supplies=tuple(
             replace(row, gpus=np.maximum(0, gpus))
@@ -121,7 +124,7 @@ def homes(problem: Problem, effort: Effort) -> Homes | None:
         if answer.verdict is not Verdict.OPTIMAL:
             return None
         flow = tuple(read_flow(model))
-        for w in range(len(problem.works)):
+        for w in range(len(problem.workloads)):
             served = served_by_group(alone, w, flow)
             lives_in |= {(w, group) for group, share in served.items() if share > LEAST_SHARE}
     return lives_in
@@ -139,7 +142,7 @@ def served_by_group(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[st
 def _tightest_first(problem: Problem) -> list[int]:
     """The tightest interval of each merged one, those that ask for most GPUs first."""
     asked = np.zeros(problem.intervals)
-    for work in problem.works:
+    for work in problem.workloads:
         loads = [problem.pools[p].mix_load * problem.pools[p].gpus for p in work.pools]
         if loads:
             least = np.min(np.where(np.isfinite(loads), loads, np.inf), axis=0)

@@ -17,7 +17,7 @@ from heteroplan.optimize.solvers.solver import Stop, never
 
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
-THRIFT = 1.1
+CHEAPEST_WITHIN = 1.1
 """An engine counts as cheap up to this multiple of its role's best price for demand served."""
 
 type Rank = tuple[float, float]
@@ -42,14 +42,14 @@ class Task:
     """[T] share of the demand to have capacity for beyond all of it."""
     in_parts: bool = False
     """Whether a site need not hold all that a minimum still asks for."""
-    hopes: dict[Hashable, Rank] = field(default_factory=dict)
+    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
     """What the workload would cost in some pools if no other were there, once it is known."""
     stop: Stop = never
     """Once true, what is placed so far is the placement."""
 
     def need(self) -> Floats:
         """[T] share of the demand to have capacity for."""
-        asked = self.problem.works[self.w].rps.sum(axis=0) > 0
+        asked = self.problem.workloads[self.w].rps.sum(axis=0) > 0
         return np.where(asked, 1.0 + self.extra, 0.0)
 
     def cost(self, pools: Sequence[int], replicas: Ints) -> float:
@@ -64,7 +64,7 @@ class Task:
         """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""
         rows = self.problem.rows_of(pools)
         left = {r: self.beside[r].copy() for r in rows}
-        mine = [p for p in self.problem.works[self.w].pools if replicas[p].any()]
+        mine = [p for p in self.problem.workloads[self.w].pools if replicas[p].any()]
         for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
             for r in self.problem.drawn[p]:
                 if r in left:
@@ -77,23 +77,24 @@ class Task:
 
     def fewest(self, role: Role, others: Ints) -> Ints:
         """[T] replicas of a role that its minimum still asks for beside `others`."""
-        minimum = self.problem.works[self.w].min_replicas.get(role, 0)
+        minimum = self.problem.workloads[self.w].min_replicas.get(role, 0)
         return np.maximum(0, minimum - self.count(role, others))
 
     def most(self, role: Role, others: Ints) -> Ints | None:
         """[T] replicas of a role that its maximum leaves beside `others`."""
-        maximum = self.problem.works[self.w].max_replicas.get(role)
+        maximum = self.problem.workloads[self.w].max_replicas.get(role)
         return None if maximum is None else np.maximum(0, maximum - self.count(role, others))
 
     def has_limits(self) -> bool:
         """Whether single roles have minima, maxima or a ratio band."""
-        work = self.problem.works[self.w]
+        work = self.problem.workloads[self.w]
         return bool(work.min_replicas or work.max_replicas or self.problem.band(self.w))
 
     def minimum_met(self, replicas: Ints) -> bool:
         """Whether every role has its minimum at all times."""
         return not any(
-            self.fewest(role, replicas).any() for role in self.problem.works[self.w].min_replicas
+            self.fewest(role, replicas).any()
+            for role in self.problem.workloads[self.w].min_replicas
         )
 
     def _plain(self, p: int) -> Floats:
@@ -101,7 +102,7 @@ class Task:
 
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
-        pools, asked = self.problem.works[self.w].pools, self.need() > 0
+        pools, asked = self.problem.workloads[self.w].pools, self.need() > 0
         unit = {
             p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
             for p in pools
@@ -110,15 +111,17 @@ class Task:
         for p in pools:
             stages = self.problem.pools[p].stages
             best[stages] = min(best.get(stages, np.inf), unit[p])
-        return [p for p in pools if unit[p] <= THRIFT * best[self.problem.pools[p].stages]]
+        return [p for p in pools if unit[p] <= CHEAPEST_WITHIN * best[self.problem.pools[p].stages]]
 
-    def is_thrifty(self, counts: Ints) -> bool:
+    def uses_cheapest_engines(self, counts: Ints) -> bool:
         """Whether sizes, in the order of the workload's pools, stay in one group's cheap ones."""
-        used = {p for p, c in zip(self.problem.works[self.w].pools, counts, strict=True) if c.any()}
+        used = {
+            p for p, c in zip(self.problem.workloads[self.w].pools, counts, strict=True) if c.any()
+        }
         one_home = len({self.problem.pools[p].group for p in used}) <= 1
         return one_home and used <= set(self.cheap_pools())
 
-    def thrifty(self) -> "Task":
+    def cheapest_engines(self) -> "Task":
         """The same with nothing but each role's cheapest engines."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
         for p in self.cheap_pools():
@@ -158,19 +161,21 @@ def task_of(
     held_price: Floats,
     limit: Ints | None = None,
     floor: Ints | None = None,
-    hopes: dict[Hashable, Rank] | None = None,
+    lower_estimates: dict[Hashable, Rank] | None = None,
     stop: Stop = never,
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T]."""
-    pools = problem.works[w].pools
+    pools = problem.workloads[w].pools
     others = problem.residual_of(pools, replicas)
     mine = [p for p in pools if replicas[p].any()]
     for p, held in zip(mine, problem.held_by(mine, replicas[mine]), strict=True):
         for r in problem.drawn[p]:
             others[r] += held
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
-    known = {} if hopes is None else hopes
-    return Task(problem, w, held_price, start_price, others, limit, floor, hopes=known, stop=stop)
+    known = {} if lower_estimates is None else lower_estimates
+    return Task(
+        problem, w, held_price, start_price, others, limit, floor, lower_estimates=known, stop=stop
+    )
 
 
 type Group = tuple[Role, ...]
@@ -269,7 +274,7 @@ def _with_minima(
     And the share of the demand that it serves.
     """
     problem, trial, nothing = task.problem, replicas, np.zeros(task.problem.intervals)
-    for role in problem.works[task.w].min_replicas:
+    for role in problem.workloads[task.w].min_replicas:
         mine = [p for p in pools if problem.pools[p].role is role]
         fewest = task.fewest(role, trial)
         if mine and fewest.any() and not any(role in group for group in order):
@@ -389,23 +394,23 @@ def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:
 
 def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
     """The promise of these pools to survive the loss of a node, where there is one."""
-    promise = problem.works[problem.pools[pools[0]].workload].promise
-    if promise is None or not promise.node_gpus:
+    resilience = problem.workloads[problem.pools[pools[0]].workload].resilience
+    if resilience is None or not resilience.node_gpus:
         return None
     by_type = {
         name: tuple(e for e, p in enumerate(pools) if problem.pools[p].node_type == name)
-        for name in promise.node_gpus
+        for name in resilience.node_gpus
     }
     return NodeLoss(
-        serve=promise.serve,
+        serve=resilience.serve,
         gpus=np.array(
             [
-                min(problem.pools[p].gpus, promise.node_gpus[problem.pools[p].node_type])
+                min(problem.pools[p].gpus, resilience.node_gpus[problem.pools[p].node_type])
                 for p in pools
             ],
             dtype=np.int64,
         ),
-        nodes=tuple((by_type[name], gpus) for name, gpus in promise.node_gpus.items()),
+        nodes=tuple((by_type[name], gpus) for name, gpus in resilience.node_gpus.items()),
     )
 
 

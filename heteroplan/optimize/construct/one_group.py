@@ -12,8 +12,8 @@ SLACK = 2
 
 def is_plain(problem: Problem, w: int) -> bool:
     """Whether nothing but demand and supply ties the sizes of a workload's pools."""
-    work = problem.works[w]
-    limited = work.min_replicas or work.max_replicas or problem.band(w) or work.promise
+    work = problem.workloads[w]
+    limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
     return not limited and not problem.is_choosy(w) and not halves_of(problem, work.pools)
 
 
@@ -21,7 +21,7 @@ def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:
     """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
     if not is_plain(problem, w):
         return
-    asked = (problem.works[w].rps.sum(axis=0) > 0).astype(np.float64)
+    asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
     for name, members in groups.items():

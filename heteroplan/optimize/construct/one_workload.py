@@ -92,7 +92,7 @@ def place(
     limit: Ints | None = None,
     floor: Ints | None = None,
     known: Task | None = None,
-    thrifty: bool = True,
+    cheapest_engines: bool = True,
     stop: Stop = never,
 ) -> None:
     """Write the pools of workload w into `replicas` [P, T], beside what stands there.
@@ -100,36 +100,44 @@ def place(
     Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
     `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
-    home is filled with whatever fits before going on; where `thrifty`, a second way is tried: go on
+    home is filled with whatever fits before going on; where `cheapest_engines`, a second way is tried: go on
     as soon as the home's cheap engines are out.
     """
     task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
-    promise = problem.works[w].promise
-    if promise is None:
-        counts = _anywhere(task, replicas, parts, thrifty)
-    elif promise.gone:
+    resilience = problem.workloads[w].resilience
+    if resilience is None:
+        counts = _anywhere(task, replicas, parts, cheapest_engines)
+    elif resilience.gone:
         counts = _for_domain_loss(task, replicas)
     else:
         counts = _for_node_loss(task, replicas)
-    replicas[list(problem.works[w].pools)] = counts
+    replicas[list(problem.workloads[w].pools)] = counts
 
 
-def best_hope(task: Task) -> Rank:
+def lowest_estimate(task: Task) -> Rank:
     """What the workload would cost on its best single site if no other workload were there."""
     among = sites(task.problem, task.w)
     nowhere = np.zeros_like(task.held_price, dtype=np.int64)
-    hopes = _hopes(task, nowhere, among, dict.fromkeys(among, task.need()))
-    return min(hopes.values(), default=(0.0, 0.0))
+    lower_estimates = _lower_estimates(task, nowhere, among, dict.fromkeys(among, task.need()))
+    return min(lower_estimates.values(), default=(0.0, 0.0))
 
 
-def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None, thrifty: bool) -> Ints:
+def _anywhere(
+    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
+) -> Ints:
     rank, counts = _fill(task, replicas, parts)
     groups = task.problem.groups(task.w)
     plain = len(sites(task.problem, task.w)) == len(groups) > 1
-    free = task.problem.works[task.w].max_groups is None
-    if parts is not None or not thrifty or not plain or not free or task.is_thrifty(counts):
+    free = task.problem.workloads[task.w].max_groups is None
+    if (
+        parts is not None
+        or not cheapest_engines
+        or not plain
+        or not free
+        or task.uses_cheapest_engines(counts)
+    ):
         return counts
-    left, cost = best_hope(task)
+    left, cost = lowest_estimate(task)
     if rank > (left, cost * NEAR):
         rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
     return counts
@@ -138,7 +146,7 @@ def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None, thrif
 def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[Rank, Ints]:
     """Site after site, the cheapest next, each with as much of the rest as it can serve."""
     problem, trial = task.problem, replicas.copy()
-    pools = list(problem.works[task.w].pools)
+    pools = list(problem.workloads[task.w].pools)
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
     while (rest.any() or not task.minimum_met(trial)) and not task.stop():
@@ -169,14 +177,18 @@ def _cheapest_site(
     """The site that serves most of what is wanted from it, at the least cost."""
     options: dict[Site, Placement] = {}
     alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
-    if trial[list(task.problem.works[task.w].pools)].any():
-        hopes = {s: (0.0, task.least_cost(list(s.pools), wanted[s])) for s in alike.values()}
+    if trial[list(task.problem.workloads[task.w].pools)].any():
+        lower_estimates = {
+            s: (0.0, task.least_cost(list(s.pools), wanted[s])) for s in alike.values()
+        }
     else:
-        hopes = _hopes(task, trial, list(alike.values()), wanted)
-    roomy = {site: has_room(task, list(site.pools), trial, wanted[site]) for site in hopes}
-    for site in sorted(hopes, key=lambda site: (not roomy[site], hopes[site])):
+        lower_estimates = _lower_estimates(task, trial, list(alike.values()), wanted)
+    roomy = {
+        site: has_room(task, list(site.pools), trial, wanted[site]) for site in lower_estimates
+    }
+    for site in sorted(lower_estimates, key=lambda site: (not roomy[site], lower_estimates[site])):
         best = min((rank for rank, _, _ in options.values()), default=(np.inf, 0.0))
-        if best <= hopes[site] or (best[0] == 0.0 and not roomy[site]):
+        if best <= lower_estimates[site] or (best[0] == 0.0 and not roomy[site]):
             continue
         option = place_on_site(task, list(site.pools), trial, wanted[site])
         if option:
@@ -187,19 +199,19 @@ def _cheapest_site(
     return home, options[home]
 
 
-def _hopes(
+def _lower_estimates(
     task: Task, trial: Ints, among: list[Site], wanted: dict[Site, Floats]
 ) -> dict[Site, Rank]:
     """What the workload would cost on each site if no other were there."""
     alone = replace(task, beside={r: task.problem.supplies[r].gpus for r in task.beside})
-    hopes: dict[Site, Rank] = {}
+    lower_estimates: dict[Site, Rank] = {}
     for site in among:
         kind = _kind(task, site, trial, wanted[site])
-        if kind not in task.hopes:
+        if kind not in task.lower_estimates:
             option = place_on_site(alone, list(site.pools), trial, wanted[site])
-            task.hopes[kind] = option[0] if option else (float(wanted[site].sum()), 0.0)
-        hopes[site] = task.hopes[kind]
-    return hopes
+            task.lower_estimates[kind] = option[0] if option else (float(wanted[site].sum()), 0.0)
+        lower_estimates[site] = task.lower_estimates[kind]
+    return lower_estimates
 
 
 def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
@@ -234,8 +246,8 @@ def _kind(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
 def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     """Cheap engines of all groups first; one group then takes on what they leave."""
     problem, trial = task.problem, replicas.copy()
-    pools = list(problem.works[task.w].pools)
-    (rest, _), counts = _fill(task.thrifty(), trial, None)
+    pools = list(problem.workloads[task.w].pools)
+    (rest, _), counts = _fill(task.cheapest_engines(), trial, None)
     trial[pools] = counts
     if rest == 0.0:
         return (rest, task.cost(pools, trial)), counts
@@ -263,14 +275,14 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share. In one
     domain alone nothing may be served, and minima are all there is.
     """
-    work = task.problem.works[task.w]
-    assert work.promise is not None
-    domains = min(len(work.promise.gone), MOST_SPREAD)
+    work = task.problem.workloads[task.w]
+    assert work.resilience is not None
+    domains = min(len(work.resilience.gone), MOST_SPREAD)
     tries = []
     for m in range(2, domains + 1):
         if task.stop():
             break
-        share = max(1.0 / m, work.promise.serve / (m - 1))
+        share = max(1.0 / m, work.resilience.serve / (m - 1))
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
         tries.append((rank_of(task, trial), trial[list(work.pools)]))
     if not tries:
@@ -280,9 +292,9 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
 
 def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
     """The domains that may be lost (numbers in the promise) in which a site has pools."""
-    promise = problem.works[w].promise
-    assert promise is not None
-    return {d for d, gone in enumerate(promise.gone) if set(gone) & set(site.pools)}
+    resilience = problem.workloads[w].resilience
+    assert resilience is not None
+    return {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site.pools)}
 
 
 def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, list[Site]]:
@@ -337,19 +349,19 @@ def _needed_of(task: Task, site: Site, beside: Ints, others: list[Site]) -> Floa
 
     All that they do not serve, and what is lacking when one of them is lost.
     """
-    problem, promise = task.problem, task.problem.works[task.w].promise
-    assert promise is not None
+    problem, resilience = task.problem, task.problem.workloads[task.w].resilience
+    assert resilience is not None
     covers = {other: group_cover(problem, list(other.pools), beside) for other in others}
     total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
     lacking = 1.0 - total
     for other in others:
-        lacking = np.maximum(lacking, promise.serve - (total - covers[other]))
+        lacking = np.maximum(lacking, resilience.serve - (total - covers[other]))
     return np.clip(lacking, 0.0, 1.0) * task.need()
 
 
 def _for_node_loss(task: Task, replicas: Ints) -> Ints:
     """With as much capacity beyond the demand as any one node takes away."""
-    problem, pools = task.problem, list(task.problem.works[task.w].pools)
+    problem, pools = task.problem, list(task.problem.workloads[task.w].pools)
     extra = np.zeros(problem.intervals)
     tries = []
     for _ in range(NODE_ROUNDS):
@@ -367,10 +379,10 @@ def rank_of(task: Task, trial: Ints) -> Rank:
     """What is left unserved when the promise is kept, and the steered cost."""
     problem = task.problem
     covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]
-    asked = problem.works[task.w].rps.sum(axis=0) > 0
+    asked = problem.workloads[task.w].rps.sum(axis=0) > 0
     served = np.minimum(np.sum(covers, axis=0), safe_share(problem, task.w, trial))
     rest = less(asked.astype(np.float64), served)
-    return float(rest.sum()), task.cost(list(problem.works[task.w].pools), trial)
+    return float(rest.sum()), task.cost(list(problem.workloads[task.w].pools), trial)
 
 
 def _wanted(site: Site, rest: Floats, parts: dict[str, Floats] | None, left: int) -> Floats:

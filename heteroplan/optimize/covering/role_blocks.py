@@ -111,7 +111,7 @@ def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
 def by_candidate(problem: Problem, w: int) -> list[tuple[int, ...]]:
     """Pools of each engine of a workload, its domains together."""
     found: dict[int, list[int]] = {}
-    for p in problem.works[w].pools:
+    for p in problem.workloads[w].pools:
         found.setdefault(problem.pools[p].candidate, []).append(p)
     return [tuple(pools) for pools in found.values()]
 
@@ -360,16 +360,16 @@ def _steps(need: Floats, share: Floats, engines: Sequence[int]) -> int:
 
 def _need(problem: Problem, w: int) -> Floats:
     """[T] share of the demand that a block must have capacity for."""
-    asked = problem.works[w].rps.sum(axis=0) > 0
-    promise = problem.works[w].promise
-    need = 1.0 if promise is None else promise.need
+    asked = problem.workloads[w].rps.sum(axis=0) > 0
+    resilience = problem.workloads[w].resilience
+    need = 1.0 if resilience is None else resilience.need
     return np.where(asked, need * (1.0 - SLACK), 0.0)
 
 
 def _shares(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> Floats:
     """[E, T] share of the demand that one replica of each engine serves."""
     loads = [problem.pools[pools[0]].load for pools in engines]
-    return cover_shares(problem.works[w].rps, loads)
+    return cover_shares(problem.workloads[w].rps, loads)
 
 
 def _limits_of(
@@ -380,7 +380,7 @@ def _limits_of(
     role = problem.pools[pools[0]].role
     if sorted(pools) != sorted(problem.members(w, role)):
         return 0, None
-    work = problem.works[w]
+    work = problem.workloads[w]
     return work.min_replicas.get(role, 0), work.max_replicas.get(role)
 
 

@@ -72,7 +72,7 @@ def priced(problem: Problem, prices: Prices, request_price: float | None = None)
     held = pool_prices(problem, prices.supply)
     shape = held.shape
     full = np.array([pool.run_cost for pool in problem.pools]).reshape(shape) + held
-    drained = np.array([bool((full[list(work.pools)] < 0).any()) for work in problem.works])
+    drained = np.array([bool((full[list(work.pools)] < 0).any()) for work in problem.workloads])
     starting = np.zeros_like(held)
     for p, pool in enumerate(problem.pools):
         starting[p] = start_prices(problem, p, held[p])
@@ -103,9 +103,9 @@ def _unserved_prices(problem: Problem, request_price: float) -> tuple[Floats, ..
     """
     seconds = problem.hours * S_PER_HOUR
     found = []
-    for work in problem.works:
+    for work in problem.workloads:
         least = np.where(work.rps > 0, work.rps, np.inf).min(axis=0, initial=np.inf)
-        need = 1.0 if work.promise is None else work.promise.need
+        need = 1.0 if work.resilience is None else work.resilience.need
         rps = np.where(np.isfinite(least), least, 0.0)
         found.append(request_price * seconds * rps / need)
     return tuple(found)
@@ -129,11 +129,11 @@ def stages_of(at: Priced, w: int) -> list[Stage]:
     """The distinct stages of a workload; of those that the same pools serve, one."""
     problem = at.problem
     served: dict[tuple[int, ...], int] = {}
-    for stage in range(problem.works[w].stages):
-        pools = tuple(p for p in problem.works[w].pools if stage in problem.pools[p].stages)
+    for stage in range(problem.workloads[w].stages):
+        pools = tuple(p for p in problem.workloads[w].pools if stage in problem.pools[p].stages)
         if pools:
             served.setdefault(pools, stage)
-    times = {p: sum(p in pools for pools in served) for p in problem.works[w].pools}
+    times = {p: sum(p in pools for pools in served) for p in problem.workloads[w].pools}
     return [
         _stage(at, w, number, pools, {p: 1.0 / times[p] for p in pools})
         for number, pools in enumerate(served)
@@ -145,7 +145,7 @@ def _stage(
 ) -> Stage:
     """See the docstring of the module."""
     problem = at.problem
-    asked = problem.works[w].rps > 0
+    asked = problem.workloads[w].rps > 0
     psi, reach, load = {}, {}, {}
     for p in pools:
         able = asked & np.isfinite(problem.pools[p].load)

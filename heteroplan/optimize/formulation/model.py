@@ -9,7 +9,7 @@ interval t and workload w:
     short[w,k,t] share of class k's demand unserved     0..1
     open[w,g]   whether group g is used                 0 or 1
 
-`promise` has those of resilience.
+`resilience` has those of resilience.
 
 To add a constraint: one `define_*` function, one line in `build_model`, one test with the
 arithmetic in its docstring.
@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import pulp
 
-from heteroplan.optimize.formulation.resilience import define_promise
+from heteroplan.optimize.formulation.resilience import define_resilience
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.units import S_PER_HOUR
 
@@ -98,7 +98,7 @@ def build_model(
     define_ratio_band(model)
     define_replica_limits(model)
     define_groups(model, box)
-    define_promise(model)
+    define_resilience(model)
 
     minimise_cost(model)
     return model
@@ -132,7 +132,7 @@ def define_starts(model: Model, constant: bool) -> None:
 def define_flow(model: Model) -> None:
     """0 <= x[p,k,t] <= 1 where class k asks for something and pool p can serve it."""
     for p, pool in enumerate(model.problem.pools):
-        rps = model.problem.works[pool.workload].rps
+        rps = model.problem.workloads[pool.workload].rps
         model.x.append(
             [
                 [
@@ -148,7 +148,7 @@ def define_flow(model: Model) -> None:
 
 def define_shortage(model: Model, allow_short: bool) -> None:
     """0 <= short[w,k,t] <= 1 where class k asks for something."""
-    for w, work in enumerate(model.problem.works):
+    for w, work in enumerate(model.problem.workloads):
         model.short.append(
             [
                 [
@@ -189,7 +189,7 @@ def define_balance(model: Model) -> None:
     on the same leaf takes: no stranded halves.
     """
     for b, balance in enumerate(model.problem.balances):
-        for k in range(len(model.problem.works[balance.workload].rps)):
+        for k in range(len(model.problem.workloads[balance.workload].rps)):
             for t in range(model.problem.intervals):
                 terms: Terms = [
                     (x, sign)
@@ -207,7 +207,7 @@ def define_demand(model: Model) -> None:
 
     An equality where a promise refers to what is served.
     """
-    for w, work in enumerate(model.problem.works):
+    for w, work in enumerate(model.problem.workloads):
         for k in range(len(work.rps)):
             for t in np.flatnonzero(work.rps[k] > 0):
                 terms: Terms = [
@@ -218,7 +218,7 @@ def define_demand(model: Model) -> None:
                 missing = model.short[w][k][t]
                 if missing is not None:
                     terms.append((missing, 1.0))
-                sense = ">=" if work.promise is None else "=="
+                sense = ">=" if work.resilience is None else "=="
                 model.add(terms, sense, 1.0, f"demand_{w}_{k}_{t}")
 
 
@@ -280,7 +280,7 @@ def define_ratio_band(model: Model) -> None:
 
 def define_replica_limits(model: Model) -> None:
     """min[w,role] <= Σ_{p of role} n[p,t] <= max[w,role] [replicas] for each w, role, t."""
-    for w, work in enumerate(model.problem.works):
+    for w, work in enumerate(model.problem.workloads):
         for name, limits, sense in (
             ("min", work.min_replicas, ">="),
             ("max", work.max_replicas, "<="),
@@ -301,7 +301,7 @@ def define_groups(model: Model, box: Box | None) -> None:
     problem = model.problem
     kept_apart = {w for one, _, two, _ in problem.conflicts for w in (one, two)}
     opened = model.opened
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         groups = problem.groups(w)
         limited = work.max_groups is not None and work.max_groups < len(groups)
         if not limited and w not in kept_apart:
@@ -331,7 +331,7 @@ def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
     model.cost_scale = max(costs, default=1.0) or 1.0
     terms = _cost_terms(model, 1.0 / model.cost_scale)
     if unserved_price is not None:
-        for w, work in enumerate(problem.works):
+        for w, work in enumerate(problem.workloads):
             price = unserved_price[w] * work.rps / np.maximum(work.rps.sum(axis=0), 1e-300)
             terms += [
                 (missing, float(price[k, t]) / model.cost_scale)
@@ -347,7 +347,7 @@ def shortage_terms(model: Model, priority: int | None) -> Terms:
     seconds = model.problem.hours * S_PER_HOUR
     return [
         (missing, float(work.rps[k, t]) * seconds)
-        for w, work in enumerate(model.problem.works)
+        for w, work in enumerate(model.problem.workloads)
         if priority in (None, work.priority)
         for k, over_time in enumerate(model.short[w])
         for t, missing in enumerate(over_time)

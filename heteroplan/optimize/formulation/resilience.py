@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pulp
 
-from heteroplan.optimize.program.problem import Problem, PromiseSpec
+from heteroplan.optimize.program.problem import Problem, ResilienceSpec
 
 if TYPE_CHECKING:
     from heteroplan.optimize.formulation.model import Model, Terms
@@ -19,7 +19,7 @@ LEAST_LOAD = 1e-3
 """Replicas; a smaller load is taken for this one, so that the solver sees it."""
 
 
-def define_promise(model: "Model") -> None:
+def define_resilience(model: "Model") -> None:
     """For each workload with a promise, and each lost domain or node:
 
         Σ_{finishing p that are left} z[p,t] >= serve·(1 - short[w,k,t])   for each k, t
@@ -28,15 +28,15 @@ def define_promise(model: "Model") -> None:
     among the pools that are left.
     """
     problem = model.problem
-    for w, work in enumerate(problem.works):
-        if work.promise is None:
+    for w, work in enumerate(problem.workloads):
+        if work.resilience is None:
             continue
         for t in np.flatnonzero((work.rps > 0).any(axis=0)).tolist():
             spare = _define_spare(model, w, t, work.pools, str(w))
-            if work.promise.gone:
-                _define_domain_loss(model, w, t, spare, work.promise)
+            if work.resilience.gone:
+                _define_domain_loss(model, w, t, spare, work.resilience)
             else:
-                _define_node_loss(model, w, t, spare, work.promise)
+                _define_node_loss(model, w, t, spare, work.resilience)
 
 
 type Spare = dict[int, pulp.LpVariable]
@@ -70,31 +70,37 @@ def _define_spare(model: "Model", w: int, t: int, pools: Sequence[int], case: st
     return spare
 
 
-def _define_domain_loss(model: "Model", w: int, t: int, spare: Spare, promise: PromiseSpec) -> None:
+def _define_domain_loss(
+    model: "Model", w: int, t: int, spare: Spare, resilience: ResilienceSpec
+) -> None:
     """Groups that the loss does not touch serve as ever, those it takes a part of anew."""
     problem = model.problem
-    for d, gone in enumerate(promise.gone):
+    for d, gone in enumerate(resilience.gone):
         touched = {problem.pools[p].group for p in gone}
-        left = [p for p in problem.works[w].pools if p not in gone]
+        left = [p for p in problem.workloads[w].pools if p not in gone]
         anew = _define_spare(
             model, w, t, [p for p in left if problem.pools[p].group in touched], f"{w}_{d}"
         )
         able = {p: z for p, z in spare.items() if problem.pools[p].group not in touched} | anew
         terms: Terms = [(able[p], 1.0) for p in problem.finishing(w) if p in able]
-        _keep(model, w, t, terms, promise, f"promise_{w}_{d}_{t}")
+        _keep(model, w, t, terms, resilience, f"promise_{w}_{d}_{t}")
 
 
-def _keep(model: "Model", w: int, t: int, left: "Terms", promise: PromiseSpec, name: str) -> None:
+def _keep(
+    model: "Model", w: int, t: int, left: "Terms", resilience: ResilienceSpec, name: str
+) -> None:
     """left >= serve·(1 - short[k]) for each class that asks for something."""
-    for k in np.flatnonzero(model.problem.works[w].rps[:, t] > 0).tolist():
+    for k in np.flatnonzero(model.problem.workloads[w].rps[:, t] > 0).tolist():
         short = model.short[w][k][t]
-        terms = [*left, *([] if short is None else [(short, promise.serve)])]
+        terms = [*left, *([] if short is None else [(short, resilience.serve)])]
         if not terms:
             terms = [(model.lp.add_variable(f"nothing_{name}_{k}", 0, 0), 1.0)]
-        model.add(terms, ">=", promise.serve, f"{name}_{k}")
+        model.add(terms, ">=", resilience.serve, f"{name}_{k}")
 
 
-def _define_node_loss(model: "Model", w: int, t: int, spare: Spare, promise: PromiseSpec) -> None:
+def _define_node_loss(
+    model: "Model", w: int, t: int, spare: Spare, resilience: ResilienceSpec
+) -> None:
     """For each group, node type and stage: the other groups, and what this one has left when a
     node takes of the stage what it may hold, keep the promise.
     """
@@ -104,9 +110,9 @@ def _define_node_loss(model: "Model", w: int, t: int, spare: Spare, promise: Pro
         finishing = [p for p in problem.finishing(w) if p in spare]
         others: Terms = [(spare[p], 1.0) for p in finishing if problem.pools[p].group != group]
         divided = any(problem.pools[p].part is not None for p in usable)
-        for stage in range(problem.works[w].stages):
+        for stage in range(problem.workloads[w].stages):
             serving = [p for p in usable if stage in problem.pools[p].stages]
-            for node_type, node_gpus in promise.node_gpus.items():
+            for node_type, node_gpus in resilience.node_gpus.items():
                 exposed = [p for p in serving if problem.pools[p].node_type == node_type]
                 if not exposed:
                     continue
@@ -114,11 +120,11 @@ def _define_node_loss(model: "Model", w: int, t: int, spare: Spare, promise: Pro
                 lost = _define_lost(model, exposed, t, node_gpus, name)
                 if divided:
                     mine: Terms = [(spare[p], 1.0) for p in finishing if p in usable]
-                    off = _define_off(model, w, t, others, serving, promise, name)
-                    _keep(model, w, t, [*others, *mine, (lost, -1.0), off], promise, name)
+                    off = _define_off(model, w, t, others, serving, resilience, name)
+                    _keep(model, w, t, [*others, *mine, (lost, -1.0), off], resilience, name)
                 else:
                     capacity = _capacity(model, serving, t)
-                    _keep(model, w, t, [*others, *capacity, (lost, -1.0)], promise, name)
+                    _keep(model, w, t, [*others, *capacity, (lost, -1.0)], resilience, name)
 
 
 def _capacity(model: "Model", pools: Sequence[int], t: int) -> "Terms":
@@ -134,7 +140,7 @@ def _define_off(
     t: int,
     others: "Terms",
     serving: Sequence[int],
-    promise: PromiseSpec,
+    resilience: ResilienceSpec,
     name: str,
 ) -> tuple[pulp.LpVariable, float]:
     """A binary that gives the whole group up: then the others alone must keep the promise.
@@ -145,10 +151,10 @@ def _define_off(
     most = sum(float(problem.pools[p].most[t]) / load_of(problem, p, t) for p in serving)
     off = model.lp.add_variable(f"off_{name}", 0, 1, "Integer")
     # others + serve·(1 - off) >= serve·(1 - short), in the form of _keep
-    kept = model.lp.add_variable(f"kept_{name}", 0, promise.serve)
-    model.add([(kept, 1.0), (off, promise.serve)], "<=", promise.serve, f"off_{name}")
-    _keep(model, w, t, [*others, (kept, 1.0)], promise, f"off_{name}")
-    return off, most + promise.serve
+    kept = model.lp.add_variable(f"kept_{name}", 0, resilience.serve)
+    model.add([(kept, 1.0), (off, resilience.serve)], "<=", resilience.serve, f"off_{name}")
+    _keep(model, w, t, [*others, (kept, 1.0)], resilience, f"off_{name}")
+    return off, most + resilience.serve
 
 
 def _define_lost(

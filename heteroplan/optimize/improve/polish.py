@@ -32,7 +32,7 @@ MARGIN = 1e-7
 class Neighbourhood:
     """What a polish may change."""
 
-    works: tuple[int, ...]
+    workloads: tuple[int, ...]
     times: tuple[int, ...] | None = None
     """Intervals in a row (a cyclic day may wrap); all where None."""
     radius: int | None = None
@@ -41,12 +41,12 @@ class Neighbourhood:
 
 def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Effort) -> Incumbent:
     """The best plan of the neighbourhood, or `best` where there is no better one."""
-    pools = [p for w in around.works for p in problem.works[w].pools]
+    pools = [p for w in around.workloads for p in problem.workloads[w].pools]
     if not pools:
         return best
     others = best.solution.replicas.copy()
     others[pools] = 0
-    sub = problem.restricted(around.works, problem.residual(others))
+    sub = problem.restricted(around.workloads, problem.residual(others))
     at = _with_edges(sub, around.times) if around.times is not None else None
     here = best.solution.replicas[pools]
     share = [best.solution.flow[p] for p in pools]
@@ -82,7 +82,7 @@ def _closed(
     others = replicas.copy()
     others[list(pools)] = 0
     closed = []
-    for w in around.works:
+    for w in around.workloads:
         allowed = problem.allowed_groups(w, others)
         if around.times is not None and problem.is_choosy(w):
             allowed = problem.used_groups(w, replicas)
@@ -140,7 +140,7 @@ def solve_mip(
     best = start
     least: dict[int, float] = {}
     if allow_short:
-        for priority in sorted({work.priority for work in problem.works}):
+        for priority in sorted({work.priority for work in problem.workloads}):
             scale = minimise_shortage(model, priority)
             answer = run_from(model, best, effort)
             if answer.has_solution:
@@ -188,7 +188,7 @@ def _warm_start(model: Model, start: Solution) -> None:
             for t, flow in enumerate(over_time):
                 if flow is not None:
                     flow.varValue = float(start.flow[p][k, t])
-    for w, work in enumerate(model.problem.works):
+    for w, work in enumerate(model.problem.workloads):
         served = served_share(model.problem, work, start.flow)
         for k, over_time in enumerate(model.short[w]):
             for t, missing in enumerate(over_time):

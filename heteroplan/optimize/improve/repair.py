@@ -9,7 +9,7 @@ from heteroplan.optimize.construct.all_workloads import (
     Incumbent,
     by_size,
     incumbent,
-    nudge,
+    local_move,
     reinsert,
     replaced,
     unserved_share,
@@ -28,18 +28,18 @@ MEND_S, LARGE_MEND_S = 10.0, 3.0
 """Most seconds for one plan to be mended; a large one is packed again sooner."""
 
 
-def mend(
+def repaired(
     problem: Problem,
     replicas: Ints,
     without: Ints,
-    works: Sequence[int],
+    workloads: Sequence[int],
     gap: float,
     stop: Stop,
     deadline: float,
 ) -> Incumbent:
     """A plan of `problem` from sizes `replicas` [P, T] that hold more than its supply.
 
-    `without` is what is left of them when replicas of `works` are given up until supply is
+    `without` is what is left of them when replicas of `workloads` are given up until supply is
     kept. Those workloads are placed again beside the others; where that leaves demand unserved,
     others make room for them; at last all around those hours move a little.
     """
@@ -47,15 +47,15 @@ def mend(
     search = Search(problem, gap, until, stop, silent)
     search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    for w in sorted(works, key=lambda w: problem.works[w].priority):
-        search.offer(nudge(problem, search.plan, w, 2, search.out_of_time))
+    for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
+        search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
             again = (w, *others)
             search.offer(reinsert(problem, search.plan, no_prices, again, search.out_of_time))
     if not search.plan.covered:
-        room_made = _others_make_room(problem, replicas, works, search.out_of_time)
+        room_made = _others_make_room(problem, replicas, workloads, search.out_of_time)
         if room_made is not None:
             search.offer(room_made)
     if not search.plan.covered:
@@ -67,15 +67,15 @@ def mend(
 
 def _less_urgent(problem: Problem, w: int) -> list[int]:
     """Workloads that are served after w, the last first."""
-    priority = [work.priority for work in problem.works]
+    priority = [work.priority for work in problem.workloads]
     later = [other for other in range(len(priority)) if priority[other] > priority[w]]
     return sorted(later, key=lambda other: -priority[other])
 
 
 def _others_make_room(
-    problem: Problem, replicas: Ints, works: Sequence[int], stop: Stop
+    problem: Problem, replicas: Ints, workloads: Sequence[int], stop: Stop
 ) -> Incumbent | None:
-    """Other workloads placed again within the supply that `works` leave them.
+    """Other workloads placed again within the supply that `workloads` leave them.
 
     One after another, those that hold most of what is overdrawn first; None where that does
     not keep supply, or not before `stop()`.
@@ -90,8 +90,8 @@ def _others_make_room(
             for p in row.pools
             if p in work.pools
         )
-        for w, work in enumerate(problem.works)
-        if w not in works
+        for w, work in enumerate(problem.workloads)
+        if w not in workloads
     }
     excess = _overdraft(problem, replicas)
     for w in sorted(share, key=lambda w: -share[w]):
@@ -116,7 +116,7 @@ def repair(search: Search, plan: Incumbent) -> Iterator[None]:
     for slack, radius, nodes in REPAIRS:
         effort = search.effort(gap=1e-3, nodes=nodes)
         for w in by_size(problem):
-            plan = nudge(problem, plan, w, slack, search.out_of_time)
+            plan = local_move(problem, plan, w, slack, search.out_of_time)
             search.offer(plan)
             yield
         if plan.covered and before is not None and before.covered:
@@ -130,14 +130,14 @@ def repair(search: Search, plan: Incumbent) -> Iterator[None]:
 
 def short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[Neighbourhood]:
     """All workloads around each run of intervals in which demand is left unserved."""
-    works = tuple(range(len(problem.works)))
+    workloads = tuple(range(len(problem.workloads)))
     short = np.zeros(problem.intervals, dtype=bool)
-    for w in works:
+    for w in workloads:
         short |= unserved_share(problem, w, plan) > 0
     near = short | np.roll(short, 1) | np.roll(short, -1)
     runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
     return [
-        Neighbourhood(works, tuple(run[i : i + WINDOW].tolist()), radius)
+        Neighbourhood(workloads, tuple(run[i : i + WINDOW].tolist()), radius)
         for run in runs
         if near[run[0]]
         for i in range(0, len(run), WINDOW)

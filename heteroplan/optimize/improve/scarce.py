@@ -92,7 +92,9 @@ def _moves(problem: Problem, plan: Incumbent, stop: Stop) -> Iterator[Incumbent]
 def _users(problem: Problem, replicas: Ints) -> list[int]:
     """Workloads with replicas that may stand on scarce leaves, those with most first."""
     weight = [pool.scarcity * pool.gpus for pool in problem.pools]
-    used = [sum(weight[p] * float(replicas[p].sum()) for p in work.pools) for work in problem.works]
+    used = [
+        sum(weight[p] * float(replicas[p].sum()) for p in work.pools) for work in problem.workloads
+    ]
     return [w for w in np.argsort([-n for n in used], kind="stable").tolist() if used[w] > 0]
 
 

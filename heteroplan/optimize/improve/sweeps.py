@@ -13,7 +13,7 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.one_domain import Rank, task_of
 from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import NEAR, best_hope, place, rank_of
+from heteroplan.optimize.construct.one_workload import NEAR, lowest_estimate, place, rank_of
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
@@ -28,7 +28,7 @@ class Sweeps:
     """Sweeps of one search; they remember what workloads would cost alone."""
 
     search: Search
-    hopes: dict[Hashable, Rank] = field(default_factory=dict)
+    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
 
     def swept(self, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
         """Each workload again beside the others, at prices [R, T], kept where it costs less."""
@@ -52,25 +52,29 @@ class Sweeps:
     def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
         """Sizes in which workload w stands wherever it costs least, if that is better."""
         problem = self.search.problem
-        task = task_of(problem, w, replicas, held_price, hopes=self.hopes)
+        task = task_of(problem, w, replicas, held_price, lower_estimates=self.lower_estimates)
         here = rank_of(task, replicas)
-        left, cost = best_hope(task)
+        left, cost = lowest_estimate(task)
         if here <= (left, cost * NEAR):
             return replicas
         trial = replicas.copy()
-        trial[list(problem.works[w].pools)] = 0
-        place(problem, w, trial, held_price, known=task, thrifty=False)
+        trial[list(problem.workloads[w].pools)] = 0
+        place(problem, w, trial, held_price, known=task, cheapest_engines=False)
         refit(problem, w, trial, held_price)
         return trial if rank_of(task, trial) < here else replicas
 
-    def mended(self, plan: Incumbent, prices: Floats, works: Sequence[int]) -> Iterator[Incumbent]:
-        """Sweeps of `works` at prices [R, T] that rise where demand goes short, until none does."""
+    def mended(
+        self, plan: Incumbent, prices: Floats, workloads: Sequence[int]
+    ) -> Iterator[Incumbent]:
+        """Sweeps of `workloads` at prices [R, T] that rise where demand goes short, until none does."""
         problem = self.search.problem
         for _ in range(MENDING):
             if plan.covered or self.search.out_of_time():
                 return
-            short = {w: float(unserved_share(problem, w, plan).sum()) for w in works}
+            short = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}
             prices = prices + RISE * scarce_where_short(problem, plan)
-            short_first = sorted(works, key=lambda w: (problem.works[w].priority, -short[w]))
+            short_first = sorted(
+                workloads, key=lambda w: (problem.workloads[w].priority, -short[w])
+            )
             plan = self.swept(plan, prices, short_first)
             yield plan

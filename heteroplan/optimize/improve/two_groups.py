@@ -45,7 +45,7 @@ def regroup(
         pools for pools in groups if {problem.pools[p].role for p in pools}.issuperset(PAIRED)
     ]
     task = task_of(problem, w, replicas, held_price)
-    pools = list(problem.works[w].pools)
+    pools = list(problem.workloads[w].pools)
     cost = task.cost(pools, replicas)
     for turn in range(PASSES):
         for pair in combinations(paired, 2):
@@ -58,7 +58,7 @@ def regroup(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Side:
+class _RoleSizes:
     """Sizes that pools of one role in one group may have, those that cover most first."""
 
     at: list[int]
@@ -122,7 +122,7 @@ class _Pair:
             left=np.array(list(left.values())).T,
         )
 
-    def side(self, at: list[int]) -> _Side:
+    def side(self, at: list[int]) -> _RoleSizes:
         """What the pools at some places may have, alone on the GPUs that are left."""
         sizes = self.sizes[at]
         around = [np.roll(sizes, i, axis=1) for i in (1, 0, -1)]
@@ -141,7 +141,7 @@ class _Pair:
         least = np.minimum.accumulate(cost, axis=1)
         places = np.where(cost == least, np.arange(cost.shape[1]), 0)
         cheapest = np.maximum.accumulate(places, axis=1)
-        return _Side(
+        return _RoleSizes(
             at=at,
             counts=counts,
             cover=np.take_along_axis(cover, order, axis=1),
@@ -254,7 +254,7 @@ def _divide_anew(
         replicas[pair.pools] = found
 
 
-def _candidates(pair: _Pair, sides: Sequence[_Side], need: Floats) -> Ints:
+def _candidates(pair: _Pair, sides: Sequence[_RoleSizes], need: Floats) -> Ints:
     """[T, K, P] the present sizes, and those of both groups that serve `need` [T] for least.
 
     At most `KEPT`.
@@ -298,5 +298,5 @@ def _cheapest_distinct(cost: Floats, which: Ints) -> NDArray[np.int64]:
 
 def _fits(task: Task, replicas: Ints) -> bool:
     """Whether the rows of the workload's pools hold what it holds in `replicas` [P, T]."""
-    pools = list(task.problem.works[task.w].pools)
+    pools = list(task.problem.workloads[task.w].pools)
     return all((left >= 0).all() for left in task.left(pools, replicas).values())

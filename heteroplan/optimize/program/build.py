@@ -17,8 +17,8 @@ from heteroplan.optimize.program.problem import (
     Ints,
     PoolSpec,
     Problem,
-    PromiseSpec,
-    WorkSpec,
+    ResilienceSpec,
+    WorkloadSpec,
 )
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
@@ -42,7 +42,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     token: pools whose other half is missing there are left out.
     """
     place = Places(scenario)
-    works: list[WorkSpec] = []
+    workloads: list[WorkloadSpec] = []
     pools: list[PoolSpec] = []
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
@@ -62,30 +62,30 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
                 if place.gpus(level, domain, each.node_type).any()
             ]
             pools.extend(_complete(here))
-        works.append(_work(place, w, workload, pools, range(first, len(pools)), stages))
+        workloads.append(_work(place, w, workload, pools, range(first, len(pools)), stages))
     before = _running(scenario, candidates, pools)
     cells = len(pools) * scenario.horizon.intervals
     return Problem(
         intervals=scenario.horizon.intervals,
         hours=scenario.horizon.interval_hours,
         cyclic=scenario.horizon.cyclic,
-        works=tuple(works),
+        workloads=tuple(workloads),
         pools=tuple(pools),
-        balances=tuple(_balances(scenario, candidates, works, pools)),
+        balances=tuple(_balances(scenario, candidates, workloads, pools)),
         supplies=tuple(supply_rows(place, pools)),
-        conflicts=tuple(_conflicts(scenario, works, pools)),
+        conflicts=tuple(_conflicts(scenario, workloads, pools)),
         hardware=tuple(hardware_tree(place, pools)),
         before=before,
         fixed_cost=_draining_cost(scenario),
         large=cells > LARGE,
-        compiled=cells > LARGE or _grid_cells(works, pools) > MANY_CELLS,
+        compiled=cells > LARGE or _grid_cells(workloads, pools) > MANY_CELLS,
     )
 
 
-def _grid_cells(works: Sequence[WorkSpec], pools: Sequence[PoolSpec]) -> float:
+def _grid_cells(workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]) -> float:
     """States of the grids of all workloads' roles in all their groups, intervals added up."""
     grids: dict[tuple[int, str, Role], float] = {}
-    for work in works:
+    for work in workloads:
         for pool in (pools[p] for p in work.pools):
             kind = (pool.workload, pool.group, pool.role)
             grids[kind] = grids.get(kind, 1.0) * (1.0 + float(pool.most.max(initial=0)))
@@ -230,9 +230,9 @@ def _work(
     pools: Sequence[PoolSpec],
     mine: range,
     stages: dict[Role, int],
-) -> WorkSpec:
+) -> WorkloadSpec:
     classes = range(len(workload.demand[0].classes))
-    return WorkSpec(
+    return WorkloadSpec(
         name=workload.name,
         rps=np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes]),
         priority=workload.priority,
@@ -240,35 +240,35 @@ def _work(
         min_replicas={role: n for role, n in workload.min_replicas.items() if n > 0},
         max_replicas=dict(workload.max_replicas),
         max_groups=workload.max_groups,
-        promise=_promise(place, workload, pools, mine),
+        resilience=_resilience(place, workload, pools, mine),
         pools=tuple(mine),
     )
 
 
-def _promise(
+def _resilience(
     place: Places, workload: Workload, pools: Sequence[PoolSpec], mine: range
-) -> PromiseSpec | None:
+) -> ResilienceSpec | None:
     resilience = workload.resilience
     if resilience is None:
         return None
     if resilience.lose is Loss.NODE:
         sizes = {shape.name: shape.gpus for shape in place.scenario.fleet.node_types}
-        return PromiseSpec(resilience.serve, (), sizes)
+        return ResilienceSpec(resilience.serve, (), sizes)
     gone: dict[str, list[int]] = {}
     for p in mine:
         leaf = place.leaves[pools[p].level, pools[p].domain][0]
         gone.setdefault(leaf.domain(LOST_LEVELS[resilience.lose]), []).append(p)
-    return PromiseSpec(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
+    return ResilienceSpec(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
 
 
 def _balances(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    works: Sequence[WorkSpec],
+    workloads: Sequence[WorkloadSpec],
     pools: Sequence[PoolSpec],
 ) -> Iterator[BalanceSpec]:
     """Prefill with decode in each group, part 0 with part 1 on each leaf."""
-    for w, work in enumerate(works):
+    for w, work in enumerate(workloads):
         groups: dict[str, list[int]] = {}
         halves: dict[tuple[str, str], list[int]] = {}
         for p in work.pools:
@@ -288,7 +288,7 @@ def _balances(
 
 
 def _conflicts(
-    scenario: Scenario, works: Sequence[WorkSpec], pools: Sequence[PoolSpec]
+    scenario: Scenario, workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]
 ) -> Iterator[tuple[int, str, int, str]]:
     """Overlapping groups of workloads that keep apart, each pair once."""
     number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
@@ -304,7 +304,7 @@ def _conflicts(
         }
         for workload in scenario.workloads
     ]
-    used = [list(dict.fromkeys(pools[p].group for p in work.pools)) for work in works]
+    used = [list(dict.fromkeys(pools[p].group for p in work.pools)) for work in workloads]
     for one, two in sorted(pairs):
         for group in used[one]:
             for other in used[two]:

@@ -39,7 +39,7 @@ def merged_intervals(problem: Problem, first: Sequence[int]) -> Problem:
     return replace(
         problem,
         intervals=len(first),
-        works=tuple(replace(work, rps=total(work.rps) / length) for work in problem.works),
+        workloads=tuple(replace(work, rps=total(work.rps) / length) for work in problem.workloads),
         pools=tuple(
             replace(
                 pool,
@@ -82,9 +82,9 @@ def one_domain(problem: Problem) -> OneDomain:
     before = problem.before
     program = replace(
         problem,
-        works=tuple(
-            replace(work, pools=_numbers(work.pools, number), promise=None, max_groups=None)
-            for work in problem.works
+        workloads=tuple(
+            replace(work, pools=_numbers(work.pools, number), resilience=None, max_groups=None)
+            for work in problem.workloads
         ),
         pools=tuple(_one_pool([problem.pools[p] for p in members]) for members in pools),
         balances=tuple(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, PromiseSpec
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ResilienceSpec
 
 
 def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
@@ -60,31 +60,33 @@ def domain_share(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floa
 
 def safe_share(problem: Problem, w: int, replicas: Ints) -> Floats:
     """[T] share of the demand that may be served so that the workload's promise holds."""
-    promise = problem.works[w].promise
-    if promise is None:
+    resilience = problem.workloads[w].resilience
+    if resilience is None:
         return np.ones(problem.intervals)
-    return np.minimum(1.0, _left_after_loss(problem, w, replicas, promise) / promise.serve)
+    return np.minimum(1.0, _left_after_loss(problem, w, replicas, resilience) / resilience.serve)
 
 
-def _left_after_loss(problem: Problem, w: int, replicas: Ints, promise: PromiseSpec) -> Floats:
+def _left_after_loss(
+    problem: Problem, w: int, replicas: Ints, resilience: ResilienceSpec
+) -> Floats:
     """[T] share of the demand that is left to serve with after the worst loss."""
     groups = problem.groups(w)
     covers = {name: group_cover(problem, pools, replicas) for name, pools in groups.items()}
     total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
     worst = total
-    for gone in promise.gone:
+    for gone in resilience.gone:
         left = replicas.copy()
         left[list(gone)] = 0
         touched = {problem.pools[p].group for p in gone}
         lost = sum(covers[name] - group_cover(problem, groups[name], left) for name in touched)
         worst = np.minimum(worst, total - lost)
     for name, pools in groups.items():
-        for stage in range(problem.works[w].stages):
+        for stage in range(problem.workloads[w].stages):
             serving = [p for p in pools if stage in problem.pools[p].stages]
             capacity = cover_of(problem, serving, replicas[serving])
             if halves_of(problem, pools):
                 capacity = covers[name]
-            for node_type, node_gpus in promise.node_gpus.items():
+            for node_type, node_gpus in resilience.node_gpus.items():
                 exposed = [p for p in serving if problem.pools[p].node_type == node_type]
                 lost = _most_on_a_node(problem, exposed, replicas, node_gpus)
                 left = np.maximum(0.0, capacity - lost)
@@ -109,7 +111,7 @@ def _most_on_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpu
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
     """Flow that serves as much as the pools can with every pool taking the same mix."""
     flow: list[Floats] = [np.zeros_like(pool.load) for pool in problem.pools]
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         for p, share in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
             flow[p] = share
     return tuple(flow)
@@ -117,7 +119,7 @@ def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
 
 def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
     """`mixed_flow` of one workload, in the order of its pools."""
-    work = problem.works[w]
+    work = problem.workloads[w]
     asked = work.rps > 0
     rest = asked.any(axis=0) * safe_share(problem, w, replicas)
     found: dict[int, Floats] = {}

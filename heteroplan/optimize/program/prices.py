@@ -32,7 +32,7 @@ class Prices:
 def supply_prices(problem: Problem, supply: Floats | None = None) -> Prices:
     """Prices [R, T] of supply, none where not given, and none of balances."""
     intervals = problem.intervals
-    classes = max((len(work.rps) for work in problem.works), default=0)
+    classes = max((len(work.rps) for work in problem.workloads), default=0)
     return Prices(
         supply=np.zeros((len(problem.supplies), intervals)) if supply is None else supply,
         balance=np.zeros((len(problem.balances), classes, intervals)),
@@ -62,7 +62,7 @@ def gpu_prices(problem: Problem) -> Floats:
 
 def dearest_service(problem: Problem, w: int) -> list[Floats]:
     """For each role [T]: running cost of serving all demand of a workload in its dearest pools."""
-    pools = [problem.pools[p] for p in problem.works[w].pools]
+    pools = [problem.pools[p] for p in problem.workloads[w].pools]
     costs = [
         [
             np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost

@@ -43,7 +43,7 @@ class PoolSpec:
     """0 or 1 for the halves of a divided engine, which balance in `domain`."""
     role: Role
     stages: tuple[int, ...]
-    """Stages of the workload's requests that it serves; see WorkSpec."""
+    """Stages of the workload's requests that it serves; see WorkloadSpec."""
     domain: str
     """Where its replicas stand."""
     level: Affinity
@@ -88,7 +88,7 @@ class PoolSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PromiseSpec:
+class ResilienceSpec:
     """With any one domain lost, the rest serves `serve` of what is served, in the mix."""
 
     serve: float
@@ -109,7 +109,7 @@ class PromiseSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WorkSpec:
+class WorkloadSpec:
     """A workload's side of the program."""
 
     name: str
@@ -121,7 +121,7 @@ class WorkSpec:
     min_replicas: dict[Role, int]
     max_replicas: dict[Role, int]
     max_groups: int | None
-    promise: PromiseSpec | None
+    resilience: ResilienceSpec | None
     pools: tuple[int, ...]
     """Indices of its pools, grouped by domain."""
 
@@ -177,7 +177,7 @@ class Problem:
     hours: float
     """Length of an interval [h]."""
     cyclic: bool
-    works: tuple[WorkSpec, ...]
+    workloads: tuple[WorkloadSpec, ...]
     pools: tuple[PoolSpec, ...]
     balances: tuple[BalanceSpec, ...]
     supplies: tuple[SupplySpec, ...]
@@ -206,7 +206,7 @@ class Problem:
     def groups(self, w: int) -> dict[str, list[int]]:
         """Pools of a workload by domain at its affinity level: its possible groups."""
         found: dict[str, list[int]] = {}
-        for p in self.works[w].pools:
+        for p in self.workloads[w].pools:
             found.setdefault(self.pools[p].group, []).append(p)
         return found
 
@@ -219,7 +219,9 @@ class Problem:
     def members(self, w: int, role: Role) -> list[int]:
         """Pools of a workload whose replicas count for a role."""
         return [
-            p for p in self.works[w].pools if self.pools[p].role is role and self.pools[p].counts
+            p
+            for p in self.workloads[w].pools
+            if self.pools[p].role is role and self.pools[p].counts
         ]
 
     def finishing(self, w: int) -> list[int]:
@@ -232,7 +234,7 @@ class Problem:
 
     def allowed_groups(self, w: int, replicas: Ints) -> set[str]:
         """Groups that a workload may use beside what is used in a plan [P, T], its own included."""
-        limit = self.works[w].max_groups
+        limit = self.workloads[w].max_groups
         used = self.used_groups(w, replicas)
         allowed = used if limit is not None and len(used) >= limit else set(self.groups(w))
         for first, group, second, other in self.conflicts:
@@ -259,14 +261,14 @@ class Problem:
                     ),
                     default=0.0,
                 )
-                for work in self.works
+                for work in self.workloads
             ]
         )
 
     def is_choosy(self, w: int) -> bool:
         """Whether a workload may not use all of its groups at once."""
         apart = any(w in (one, two) for one, _, two, _ in self.conflicts)
-        return apart or self.works[w].max_groups is not None
+        return apart or self.workloads[w].max_groups is not None
 
     def starts(self, replicas: Ints) -> Ints:
         """[P, T] replicas started so that they serve from t on."""
@@ -337,14 +339,14 @@ class Problem:
                     left[r] -= held
         return left
 
-    def restricted(self, works: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
+    def restricted(self, workloads: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
         """The program of some workloads alone, with `supplies` GPUs left on each row."""
-        kept = [p for w in works for p in self.works[w].pools]
-        number = {w: i for i, w in enumerate(works)}
+        kept = [p for w in workloads for p in self.workloads[w].pools]
+        number = {w: i for i, w in enumerate(workloads)}
         part = self.keeping(kept)
         return replace(
             part,
-            works=tuple(part.works[w] for w in works),
+            workloads=tuple(part.workloads[w] for w in workloads),
             pools=tuple(replace(pool, workload=number[pool.workload]) for pool in part.pools),
             balances=tuple(
                 replace(each, workload=number[each.workload])
@@ -370,7 +372,7 @@ class Problem:
         left = {(self.pools[p].workload, self.pools[p].group) for p in kept}
         return replace(
             self,
-            works=tuple(_renumbered(work, index) for work in self.works),
+            workloads=tuple(_renumbered(work, index) for work in self.workloads),
             pools=tuple(self.pools[p] for p in kept),
             balances=tuple(
                 replace(
@@ -398,7 +400,7 @@ class Problem:
             self,
             intervals=len(at),
             cyclic=False,
-            works=tuple(replace(work, rps=work.rps[:, at]) for work in self.works),
+            workloads=tuple(replace(work, rps=work.rps[:, at]) for work in self.workloads),
             pools=tuple(
                 replace(pool, run_cost=pool.run_cost[at], load=pool.load[:, at], most=pool.most[at])
                 for pool in self.pools
@@ -430,22 +432,22 @@ def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
     return np.asarray(np.maximum(0, counts - earlier))
 
 
-def _renumbered(work: WorkSpec, index: Mapping[int, int]) -> WorkSpec:
-    promise = work.promise
-    if promise is not None:
-        promise = replace(
-            promise,
-            gone=tuple(tuple(index[p] for p in pools if p in index) for pools in promise.gone),
+def _renumbered(work: WorkloadSpec, index: Mapping[int, int]) -> WorkloadSpec:
+    resilience = work.resilience
+    if resilience is not None:
+        resilience = replace(
+            resilience,
+            gone=tuple(tuple(index[p] for p in pools if p in index) for pools in resilience.gone),
         )
     pools = tuple(index[p] for p in work.pools if p in index)
-    return replace(work, promise=promise, pools=pools)
+    return replace(work, resilience=resilience, pools=pools)
 
 
 def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, float]:
     """Requests left unserved over the horizon by priority class."""
     seconds = problem.hours * S_PER_HOUR
     lost: dict[int, float] = {}
-    for work in problem.works:
+    for work in problem.workloads:
         missing = np.clip(1.0 - served_share(problem, work, flow), 0.0, None)
         missing[missing <= SERVED_TOLERANCE] = 0.0
         lost[work.priority] = lost.get(work.priority, 0.0) + float(
@@ -454,7 +456,7 @@ def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, flo
     return lost
 
 
-def served_share(problem: Problem, work: WorkSpec, flow: Sequence[Floats]) -> Floats:
+def served_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
     """[K, T] share of each class's demand that decode and aggregated pools finish."""
     share = np.zeros_like(work.rps)
     for p in work.pools:

@@ -50,7 +50,7 @@ class _Futures:
         self.day, self.pieces, self.free = day, pieces, free
         self.share = day.share()
         first = np.array([piece.first for piece in pieces], dtype=np.int64)
-        lead = np.array([day.homes[piece.pool].lead for piece in pieces], dtype=np.int64)
+        lead = np.array([day.footprints[piece.pool].lead for piece in pieces], dtype=np.int64)
         self.at = _Ends(
             pool=np.array([piece.pool for piece in pieces], dtype=np.int64),
             node=np.array([piece.spot[0] for piece in pieces], dtype=np.int64),
@@ -69,7 +69,9 @@ class _Futures:
         for piece in self.pieces:
             if len(piece.spot) > 1:
                 kinds[1][list(piece.spot)] = np.array(piece.spot) + 1
-        for rows in {(home.rows.start, home.rows.stop) for home in self.day.homes}:
+        for rows in {
+            (footprint.rows.start, footprint.rows.stop) for footprint in self.day.footprints
+        }:
             within = np.zeros(nodes, dtype=np.int64)
             within[slice(*rows)] = 1
             kinds.append(within)
@@ -83,7 +85,7 @@ class _Futures:
 
     def _standing(self, which: Flags) -> Ints:
         """[n, P] replicas of some pieces."""
-        count = np.zeros((self.day.room.shape[1], len(self.day.homes)), dtype=np.int64)
+        count = np.zeros((self.day.room.shape[1], len(self.day.footprints)), dtype=np.int64)
         np.add.at(count, (self.at.node[which], self.at.pool[which]), 1)
         return count
 
@@ -103,7 +105,7 @@ class _Futures:
         """From `t` on, nodes that hold the same before it go on as is best for the end."""
         at = self.at
         held = (at.holds < t) & (at.end > t)
-        stage = at.pool + len(self.day.homes) * np.maximum(0, at.first - t + 1)
+        stage = at.pool + len(self.day.footprints) * np.maximum(0, at.first - t + 1)
         goes_to = self._best(t, held, stage)
         if (goes_to == np.arange(len(goes_to))).all():
             return

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.placement.first_fit import Home
+from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Nodes, Spot
 
 type Flags = NDArray[np.bool_]
@@ -56,7 +56,7 @@ class Day:
     """What is to be placed: P pools on n nodes over T intervals, from where the day is cut open."""
 
     nodes: Nodes
-    homes: tuple[Home, ...]
+    footprints: tuple[Footprint, ...]
     """[P] narrow domains first, then large replicas."""
     sizes: Ints
     """[P, T]"""
@@ -72,7 +72,7 @@ class Day:
 
     def share(self) -> Ints:
         """[P] GPUs that a replica takes on a node."""
-        return np.array([home.share for home in self.homes], dtype=np.int64)
+        return np.array([footprint.share for footprint in self.footprints], dtype=np.int64)
 
     def leaving(self, t: int) -> Ints:
         """[P] replicas that stop at `t`, in 1..T."""
@@ -153,10 +153,10 @@ class Standing:
 
     def begin(self, pool: int, spot: Spot, wanted: int) -> None:
         """A replica holds its nodes from now on, and serves after its lead."""
-        home = self.day.homes[pool]
-        begun = Begin(pool, spot, wanted, wanted if self.t == 0 else self.t + home.lead)
+        footprint = self.day.footprints[pool]
+        begun = Begin(pool, spot, wanted, wanted if self.t == 0 else self.t + footprint.lead)
         self.write(begun)
-        self.state.take(spot, home.share)
+        self.state.take(spot, footprint.share)
         if begun.serves <= self.t:
             self._serve(begun)
         else:
@@ -166,7 +166,7 @@ class Standing:
     def end(self, pool: int, spot: Spot) -> None:
         """A replica that serves stops."""
         self.write(End(pool, spot, self.t))
-        self.state.take(spot, -self.day.homes[pool].share)
+        self.state.take(spot, -self.day.footprints[pool].share)
         if len(spot) == 1:
             self.state.serving[pool, spot[0]] -= 1
         else:
@@ -177,7 +177,7 @@ class Standing:
     def cancel(self, begun: Begin) -> None:
         """A late replica that has not served yet never will."""
         self.write(Cancel(begun, self.t))
-        self.state.take(begun.spot, -self.day.homes[begun.pool].share)
+        self.state.take(begun.spot, -self.day.footprints[begun.pool].share)
         others = list(self.state.starting[begun.serves])
         others.remove(begun)
         self.state.starting[begun.serves] = tuple(others)

@@ -12,7 +12,7 @@ from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
 from heteroplan.placement.day_sweep.wraparound import Lost, Piece, closed, cut_off, pieces_of
-from heteroplan.placement.first_fit import Attempt, Home, Placed
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed
 from heteroplan.placement.identity import identified
 from heteroplan.placement.nodes import Hold, Nodes
 from heteroplan.placement.runs import Run
@@ -22,7 +22,12 @@ LAPS = 4
 
 
 def swept(
-    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], stop: Stop, *, cyclic: bool
+    nodes: Nodes,
+    footprints: Mapping[int, Footprint],
+    waiting: Sequence[Run],
+    stop: Stop,
+    *,
+    cyclic: bool,
 ) -> Attempt:
     """The sizes that runs add up to, on nodes that are still empty.
 
@@ -30,7 +35,7 @@ def swept(
     serve stand still, and the day of the others is cut open where they hold fewest GPUs. Once
     `stop()` says so nothing is tried a second time.
     """
-    start = _Start(Attempt(nodes.copy(), homes, cyclic))
+    start = _Start(Attempt(nodes.copy(), footprints, cyclic))
     sizes = _sizes(waiting, start.done.intervals)
     if cyclic:
         for pool, count in sizes.items():
@@ -84,17 +89,17 @@ def _begins(waiting: Sequence[Run], pools: Sequence[int]) -> list[Run]:
 
 def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
     """The day of `pools` with `sizes` [P, T], and the interval in which it is cut open."""
-    homes = tuple(done.homes[pool] for pool in pools)
+    footprints = tuple(done.footprints[pool] for pool in pools)
     starts = starts_of(sizes, None, done.cyclic)
     held = sizes.copy()
-    for pool, home in enumerate(homes):
-        for ahead in range(1, home.lead + 1):
+    for pool, footprint in enumerate(footprints):
+        for ahead in range(1, footprint.lead + 1):
             held[pool] += np.roll(starts[pool], -ahead)
-    gpus = np.array([home.share * home.count for home in homes]) @ held
+    gpus = np.array([footprint.share * footprint.count for footprint in footprints]) @ held
     cut = int(gpus.argmin()) if done.cyclic else 0
     sizes, starts = np.roll(sizes, -cut, axis=1), np.roll(starts, -cut, axis=1)
     room = np.roll(done.nodes.free, -cut, axis=0).astype(np.int64)
-    return Day(done.nodes, homes, sizes, starts, room, done.cyclic), cut
+    return Day(done.nodes, footprints, sizes, starts, room, done.cyclic), cut
 
 
 @dataclass(slots=True, eq=False)
@@ -106,10 +111,10 @@ class _Start:
 
     def stand_still(self, pool: int, count: int) -> int:
         """Replicas that always serve, on nodes that are always there; how many found room."""
-        home, nodes = self.done.homes[pool], self.done.nodes
-        hold = Hold.of(home.share, np.arange(self.done.intervals), self.done.intervals)
+        footprint, nodes = self.done.footprints[pool], self.done.nodes
+        hold = Hold.of(footprint.share, np.arange(self.done.intervals), self.done.intervals)
         for placed in range(count):
-            spot = nodes.find(home.rows, home.count, hold)
+            spot = nodes.find(footprint.rows, footprint.count, hold)
             if spot is None:
                 return placed
             nodes.take(spot, hold)
@@ -122,7 +127,7 @@ class _Start:
         self, pieces: Sequence[Piece], lost: Sequence[Lost], pools: Sequence[int], cut: int
     ) -> Attempt:
         """All that stands: `pieces` of a day cut open in interval `cut`, and what is lost."""
-        done = Attempt(self.done.nodes, self.done.homes, self.done.cyclic)
+        done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
         placed = [*self.done.placed]
         numbers = self.numbers.copy()
         number_of: dict[int, int] = {}
@@ -139,12 +144,12 @@ class _Start:
         for each in lost:
             first = (cut + each.first) % done.intervals
             run = Run(pools[each.pool], 0, first, each.intervals)
-            done.homeless.append((run, first, each.intervals))
+            done.unplaced.append((run, first, each.intervals))
         return done
 
 
 def _placed(done: Attempt, piece: Piece, pool: int, number: int, cut: int) -> Placed:
-    lead, length = done.homes[pool].lead, piece.end - piece.first
+    lead, length = done.footprints[pool].lead, piece.end - piece.first
     if not done.cyclic:
         lead = min(lead, piece.first)
     elif length == done.intervals:

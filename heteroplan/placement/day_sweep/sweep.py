@@ -35,13 +35,13 @@ class Sweep:
         """The day begins where it ended `before`, or with `begins` where those stand."""
         self.day, self.stop, self.before, self.begins = day, stop, before, begins
         self.share = day.share()
-        self.single = np.array([home.count == 1 for home in day.homes], dtype=bool)
+        self.single = np.array([footprint.count == 1 for footprint in day.footprints], dtype=bool)
         ahead = np.minimum.accumulate(day.room[::-1], axis=0)[::-1]
         self.shrinks = (ahead < day.room).astype(np.int64)
-        self.at = Standing(day, State.empty(len(day.homes), day.room.shape[1]))
+        self.at = Standing(day, State.empty(len(day.footprints), day.room.shape[1]))
         self.states: list[State] = []
         self.draw: np.random.Generator | None = None
-        self.leaving = np.zeros(len(day.homes), dtype=np.int64)
+        self.leaving = np.zeros(len(day.footprints), dtype=np.int64)
         self.first = self.at.state.serving
         """[P, n] what served where when the day began."""
 
@@ -96,8 +96,8 @@ class Sweep:
     def _late(self, t: int) -> int:
         """GPUs of replicas that had found no room at `t`."""
         return sum(
-            len(late) * home.share * home.count
-            for late, home in zip(self.states[t].late, self.day.homes, strict=True)
+            len(late) * footprint.share * footprint.count
+            for late, footprint in zip(self.states[t].late, self.day.footprints, strict=True)
         )
 
     def free(self) -> Ints:
@@ -111,8 +111,8 @@ class Sweep:
         for pool, spot, wanted in chain(self._ended_before(), self._running()):
             self.at.begin(pool, spot, wanted)
             stood[pool, wanted] += 1
-        for pool, home in enumerate(self.day.homes):
-            for ahead in range(home.lead + 1):
+        for pool, footprint in enumerate(self.day.footprints):
+            for ahead in range(footprint.lead + 1):
                 count = self.day.starting(pool, ahead) if ahead else self.day.sizes[pool, 0]
                 self._arrive(pool, [ahead] * (int(count) - stood[pool, ahead]))
 
@@ -135,12 +135,12 @@ class Sweep:
     def _running(self) -> Iterator[tuple[int, Spot, int]]:
         """The same of what has to begin where it stands, as far as there is room."""
         for run in self.begins:
-            home, nodes, running = self.day.homes[run.pool], self.day.nodes, run.begins
+            footprint, nodes, running = self.day.footprints[run.pool], self.day.nodes, run.begins
             if running is None:
                 continue
             standing = nodes.standing(running.leaf, running.nodes)
-            fits = standing[self.at.free()[standing] >= home.share]
-            spot = nodes.side_by_side(fits, self.at.free()[fits], home.count)
+            fits = standing[self.at.free()[standing] >= footprint.share]
+            spot = nodes.side_by_side(fits, self.at.free()[fits], footprint.count)
             if spot is not None:
                 yield run.pool, spot, 0
 
@@ -153,14 +153,14 @@ class Sweep:
             self._leave(int(node))
         for pool in np.flatnonzero(~self.single).tolist():
             self._stop_wide(pool)
-        for pool, home in enumerate(self.day.homes):
+        for pool, footprint in enumerate(self.day.footprints):
             wanted = [
                 *self.at.state.late[pool],
-                *[t + home.lead] * self.day.starting(pool, t + home.lead),
+                *[t + footprint.lead] * self.day.starting(pool, t + footprint.lead),
             ]
             if wanted:
                 self.at.state.late[pool] = ()
-                if home.count == 1:
+                if footprint.count == 1:
                     self._clear(pool, len(wanted))
                 self._arrive(pool, wanted)
         for pool in np.flatnonzero(self.leaving * self.single).tolist():
@@ -225,12 +225,12 @@ class Sweep:
 
     def _spots(self, pool: int, count: int) -> list[Spot]:
         """Up to `count` spots: low priority, nodes that stay, the tightest, where it was before."""
-        home, nodes = self.day.homes[pool], self.day.nodes
-        rows = np.arange(home.rows.start, home.rows.stop)
+        footprint, nodes = self.day.footprints[pool], self.day.nodes
+        rows = np.arange(footprint.rows.start, footprint.rows.stop)
         free = self.at.free()[rows]
-        if home.count > 1:
+        if footprint.count > 1:
             return list(self._wide_spots(pool, free, count))
-        fits = np.flatnonzero(free >= home.share)
+        fits = np.flatnonzero(free >= footprint.share)
         node = rows[fits]
         serving = self.at.state.serving[pool, node]
         order = np.lexsort(
@@ -242,16 +242,16 @@ class Sweep:
                 nodes.scarcity[node],
             )
         )
-        taken = _first(free[fits][order] // home.share, count)
+        taken = _first(free[fits][order] // footprint.share, count)
         return [(int(n),) for n in np.repeat(node[order], taken)]
 
     def _wide_spots(self, pool: int, free: Ints, count: int) -> Iterator[Spot]:
         """The same where a replica has several nodes of one leaf."""
-        home = self.day.homes[pool]
-        fits = np.flatnonzero(free >= home.share) + home.rows.start
+        footprint = self.day.footprints[pool]
+        fits = np.flatnonzero(free >= footprint.share) + footprint.rows.start
         shrinks = self.shrinks[self.at.t % self.day.intervals]
         for _ in range(count):
-            spot = self.day.nodes.side_by_side(fits, shrinks[fits], home.count)
+            spot = self.day.nodes.side_by_side(fits, shrinks[fits], footprint.count)
             if spot is None:
                 return
             fits = np.setdiff1d(fits, spot)
@@ -272,9 +272,9 @@ class Sweep:
 
     def _stop(self, pool: int) -> None:
         """Replicas stop: on scarce hardware, beyond what was there first, on the emptiest nodes."""
-        home = self.day.homes[pool]
-        serving = self.at.state.serving[pool, home.rows]
-        node = np.flatnonzero(serving) + home.rows.start
+        footprint = self.day.footprints[pool]
+        serving = self.at.state.serving[pool, footprint.rows]
+        node = np.flatnonzero(serving) + footprint.rows.start
         count = self.at.state.serving[pool, node]
         order = np.lexsort(
             (
@@ -294,11 +294,13 @@ class Sweep:
 
     def _clear(self, pool: int, count: int) -> None:
         """Room for `count` replicas of a pool, by stopping others that leave anyway."""
-        home = self.day.homes[pool]
+        footprint = self.day.footprints[pool]
         while True:
-            free = self.at.free()[home.rows]
-            missing = count - int((np.maximum(0, free) // home.share).sum())
-            if missing <= 0 or not self._clear_blocks(home.rows, home.share, free, missing):
+            free = self.at.free()[footprint.rows]
+            missing = count - int((np.maximum(0, free) // footprint.share).sum())
+            if missing <= 0 or not self._clear_blocks(
+                footprint.rows, footprint.share, free, missing
+            ):
                 return
 
     def _clear_blocks(self, rows: slice, block: int, free: Ints, count: int) -> bool:

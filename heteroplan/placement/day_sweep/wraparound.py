@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event, Missed
-from heteroplan.placement.first_fit import Home
+from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Spot
 
 WITHIN = 8
@@ -99,17 +99,22 @@ def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
     A replica that stands elsewhere in the end than in the beginning moves when there is room for
     it to start, around the seam; where there never is, its service is lost while it starts.
     """
-    seams = [_Seam(day, pool, home, pieces.lost, free) for pool, home in enumerate(day.homes)]
+    wraparounds = [
+        _Wraparound(day, pool, footprint, pieces.lost, free)
+        for pool, footprint in enumerate(day.footprints)
+    ]
     for each in pieces.whole:
-        seams[each.pool].add(each)
-    return [piece for seam in seams for piece in seam.joined()]
+        wraparounds[each.pool].add(each)
+    return [piece for seam in wraparounds for piece in seam.joined()]
 
 
-class _Seam:
+class _Wraparound:
     """The seam of one pool."""
 
-    def __init__(self, day: Day, pool: int, home: Home, lost: list[Lost], free: Ints) -> None:
-        self.length, self.pool, self.home = day.intervals, pool, home
+    def __init__(
+        self, day: Day, pool: int, footprint: Footprint, lost: list[Lost], free: Ints
+    ) -> None:
+        self.length, self.pool, self.footprint = day.intervals, pool, footprint
         self.lost, self.free = lost, free
         self.done: list[Piece] = []
         self.heads: list[Piece] = []
@@ -132,7 +137,7 @@ class _Seam:
     def joined(self) -> list[Piece]:
         """The pool's pieces; every end is free of others' or a move."""
         for piece in (*self.done, *self.tails):
-            if 0 < piece.first < self.home.lead:
+            if 0 < piece.first < self.footprint.lead:
                 self._start(piece)
         self.tails = self._kept(self.tails)
         self._join_on_same_nodes()
@@ -170,7 +175,7 @@ class _Seam:
 
     def _moved(self, head: Piece) -> bool:
         """Whether a tail could go on as the head, as there is room for it to start there."""
-        lead = self.home.lead
+        lead = self.footprint.lead
         tails = sorted(self.tails, key=lambda tail: tail.first)
         for shift in sorted(range(-WITHIN, WITHIN + 1), key=lambda shift: (abs(shift), shift)):
             if shift >= head.end or not self._room(head.spot, shift - lead, 0):
@@ -192,23 +197,23 @@ class _Seam:
         claimed = [each for each in self.claims if (each.spot, each.first) == (piece.spot, begins)]
         if claimed:
             self.claims.remove(claimed[0])
-        elif self._room(piece.spot, piece.first - self.home.lead, 0):
-            self._hold(piece.spot, piece.first - self.home.lead, 0)
+        elif self._room(piece.spot, piece.first - self.footprint.lead, 0):
+            self._hold(piece.spot, piece.first - self.footprint.lead, 0)
         else:
             self._start_late(piece)
 
     def _start_late(self, piece: Piece) -> None:
-        late = min(piece.end, max(1, self.home.lead))
+        late = min(piece.end, max(1, self.footprint.lead))
         self.lost.append(Lost(self.pool, piece.first, late - piece.first))
         piece.first = late
 
     def _room(self, spot: Spot, begin: int, end: int) -> bool:
         return all(
-            self.free[t % self.length, node] >= self.home.share
+            self.free[t % self.length, node] >= self.footprint.share
             for t in range(begin, end)
             for node in spot
         )
 
     def _hold(self, spot: Spot, begin: int, end: int) -> None:
         for t in range(begin, end):
-            self.free[t % self.length, list(spot)] -= self.home.share
+            self.free[t % self.length, list(spot)] -= self.footprint.share

@@ -13,9 +13,9 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
-from heteroplan.placement.first_fit import Home
+from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Hold, Nodes, Spot, nodes_of
-from heteroplan.placement.pack import Packing, home_of, place_name
+from heteroplan.placement.pack import Packing, footprint_of, place_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Cut:
 
 
 @dataclass(slots=True, eq=False)
-class Rooms:
+class FreeCapacity:
     """Stays by number, and the GPUs left on all nodes."""
 
     candidates: Sequence[Candidate]
@@ -54,7 +54,7 @@ class Rooms:
     """By node type."""
     index: dict[str, dict[str, int]]
     """Number of a node by its name, by node type."""
-    homes: Sequence[Home]
+    footprints: Sequence[Footprint]
     """[P]"""
     plain: Sequence[bool]
     """[W] whether nothing but demand and supply ties the sizes of a workload's pools."""
@@ -73,21 +73,21 @@ class Rooms:
         problem: Problem,
         replicas: Ints,
         packing: Packing,
-    ) -> "Rooms":
+    ) -> "FreeCapacity":
         """What is packed of `replicas` [P, T]."""
         types = dict.fromkeys(pool.node_type for pool in problem.pools)
         nodes = {name: nodes_of(scenario, name) for name in types}
         index = {name: {node: i for i, node in enumerate(nodes[name].names)} for name in types}
-        homes = [home_of(nodes[pool.node_type], pool) for pool in problem.pools]
-        plain = [is_plain(problem, w) for w in range(len(problem.works))]
-        rooms = cls(candidates, problem, replicas.copy(), nodes, index, homes, plain)
+        footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
+        plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
+        free_capacity = cls(candidates, problem, replicas.copy(), nodes, index, footprints, plain)
         for stay in packing.stays:
-            rooms._add(stay)
-        for each in packing.homeless:
-            rooms.replicas[each.pool, rooms.times(each.first, each.intervals)] -= 1
-        return rooms
+            free_capacity._add(stay)
+        for each in packing.unplaced:
+            free_capacity.replicas[each.pool, free_capacity.times(each.first, each.intervals)] -= 1
+        return free_capacity
 
-    def copy(self) -> "Rooms":
+    def copy(self) -> "FreeCapacity":
         """The same, to go on from on its own."""
         return replace(
             self,
@@ -108,7 +108,7 @@ class Rooms:
 
     def missing(self, w: int, t: int) -> float:
         """Share of a workload's demand that is left unserved in an interval."""
-        if not self.problem.works[w].rps[:, t].any():
+        if not self.problem.workloads[w].rps[:, t].any():
             return 0.0
         groups = self.problem.groups(w).values()
         cover = sum(group_cover(self.problem, pools, self.replicas)[t] for pools in groups)
@@ -146,18 +146,18 @@ class Rooms:
         Of replicas that stand where it could, and of workloads without limits that might break.
         """
         nodes, own = self._nodes(pool), self.problem.pools[pool]
-        home, hold = self.homes[pool], self._start(pool, t)
+        footprint, hold = self.footprints[pool], self._start(pool, t)
         found: list[Cut] = []
         for number, stay in self.stays.items():
             other = self.problem.pools[stay.pool]
             if other.node_type != own.node_type or not self.plain[other.workload]:
                 continue
-            spot = self._spot(stay)[: home.count]
-            inside = home.rows.start <= spot[0] and spot[-1] < home.rows.stop
-            if inside and len(spot) == home.count:
+            spot = self._spot(stay)[: footprint.count]
+            inside = footprint.rows.start <= spot[0] and spot[-1] < footprint.rows.stop
+            if inside and len(spot) == footprint.count:
                 free = nodes.free[hold.at[:, None], list(spot)]
                 missing = (hold.gpus - free).max(axis=1)
-                if 0 < missing.max() <= self.homes[stay.pool].share:
+                if 0 < missing.max() <= self.footprints[stay.pool].share:
                     found += self.cuts(number, hold.at[missing > 0])
         return sorted(found, key=self._lost_gpus)
 
@@ -290,8 +290,8 @@ class Rooms:
 
     def _new(self, pool: int, t: int) -> Way | None:
         own, nodes = self.problem.pools[pool], self._nodes(pool)
-        home, hold = self.homes[pool], self._start(pool, t)
-        spot = nodes.find(home.rows, home.count, hold)
+        footprint, hold = self.footprints[pool], self._start(pool, t)
+        spot = nodes.find(footprint.rows, footprint.count, hold)
         if spot is None:
             return None
         name = f"{place_name(self.candidates, own)}/+{self.added + 1}"
@@ -329,4 +329,4 @@ class Rooms:
         return self._hold(stay.pool, stay.first - stay.lead, stay.first + stay.intervals)
 
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
-        return Hold.of(self.homes[pool].share, np.arange(begin, end), self.problem.intervals)
+        return Hold.of(self.footprints[pool].share, np.arange(begin, end), self.problem.intervals)

@@ -13,7 +13,7 @@ from heteroplan.forecasting.curve.curve import CurveOptions, past
 from heteroplan.forecasting.curve.forecast import (
     MEAN_RPS,
     MEDIAN_RPS,
-    Outlook,
+    Forecast,
     hours_touched,
     longest_gap_s,
 )
@@ -54,8 +54,8 @@ def test_an_interval_touches_hours_of_the_clock(
 def test_like_hours_are_those_of_like_days(tmp_path: Path, weekdays: str, days: range) -> None:
     """09:30 to 10:30 on a Monday: hours 9 and 10 of all days, of workdays, or of Mondays."""
     found = past([hourly(tmp_path, [[1] * 24] * 7)], TraceOptions(3600, UTC, UTC))
-    outlook = Outlook(found, CurveOptions(interval_s=3600, weekdays=weekdays))
-    like = outlook.like_hours(datetime(2026, 11, 23, 9, 30, tzinfo=UTC))
+    forecast = Forecast(found, CurveOptions(interval_s=3600, weekdays=weekdays))
+    like = forecast.like_hours(datetime(2026, 11, 23, 9, 30, tzinfo=UTC))
     assert like == tuple(24 * day + hour for day in days for hour in (9, 10))
 
 
@@ -77,21 +77,21 @@ def test_a_trend_goes_back_no_farther_than_the_past(tmp_path: Path) -> None:
     found = past(
         [hourly(tmp_path, [[8 + i] * 24 for i in range(14)])], TraceOptions(3600, UTC, UTC)
     )
-    outlook = Outlook(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
-    first, before = (outlook.day_rates(day) for day in (date(2026, 11, 2), date(2025, 11, 3)))
+    forecast = Forecast(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
+    first, before = (forecast.day_rates(day) for day in (date(2026, 11, 2), date(2025, 11, 3)))
     assert before == pytest.approx(first, nan_ok=True)
-    assert (before[0] < outlook.day_rates(date(2026, 11, 15))[0]).all()
+    assert (before[0] < forecast.day_rates(date(2026, 11, 15))[0]).all()
 
 
 def test_means_are_of_days_at_the_level_of_the_last(tmp_path: Path) -> None:
     """8 requests/s on 14 days, at a trend of twice a week: a day k days before counts 2^(k/7)."""
     found = past([hourly(tmp_path, [[8] * 24] * 14)], TraceOptions(3600, UTC, UTC))
-    outlook = Outlook(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
+    forecast = Forecast(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
     mean = sum(8 * 2 ** (k / 7) for k in range(14)) / 14
-    assert outlook.day_rates(date(2026, 11, 15))[MEAN_RPS] == pytest.approx([mean] * 24)
+    assert forecast.day_rates(date(2026, 11, 15))[MEAN_RPS] == pytest.approx([mean] * 24)
 
 
-def looked_at(folder: Path, days: Days, **options: Any) -> Outlook:
+def looked_at(folder: Path, days: Days, **options: Any) -> Forecast:
     """Days of 24 rates each from Monday 2 November 2026 on, None for what is not known."""
     stamps = [MONDAY + timedelta(hours=i) for i in range(24 * len(days))]
     came = [rate for day in days for rate in day]
@@ -100,7 +100,7 @@ def looked_at(folder: Path, days: Days, **options: Any) -> Outlook:
     path = folder / "days.csv"
     path.write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
     found = past([str(path)], TraceOptions(3600, UTC, UTC))
-    return Outlook(found, CurveOptions(**{"interval_s": 3600, "weekdays": "alike", **options}))
+    return Forecast(found, CurveOptions(**{"interval_s": 3600, "weekdays": "alike", **options}))
 
 
 def on(day: int) -> date:
@@ -108,9 +108,9 @@ def on(day: int) -> date:
     return MONDAY.date() + timedelta(days=day)
 
 
-def told(outlook: Outlook, word: str, first: int = 30, last: int = 30) -> list[str]:
+def told(forecast: Forecast, word: str, first: int = 30, last: int = 30) -> list[str]:
     """The notes with a word, planning from one day to another after that Monday."""
-    return [note for note in outlook.notes(on(first), on(last)) if word in note]
+    return [note for note in forecast.notes(on(first), on(last)) if word in note]
 
 
 def test_of_one_day_nothing_is_told_but_that(tmp_path: Path) -> None:
@@ -129,23 +129,23 @@ def test_of_one_day_nothing_is_told_but_that(tmp_path: Path) -> None:
 def test_how_days_are_looked_at_is_told_first(
     tmp_path: Path, weekdays: str, quantile: float, note: str
 ) -> None:
-    outlook = looked_at(tmp_path, [[4] * 24] * 7, weekdays=weekdays, quantile=quantile)
-    assert outlook.notes(on(7), on(7))[0] == note
+    forecast = looked_at(tmp_path, [[4] * 24] * 7, weekdays=weekdays, quantile=quantile)
+    assert forecast.notes(on(7), on(7))[0] == note
 
 
 def test_days_of_which_nothing_is_known_do_not_count(tmp_path: Path) -> None:
-    outlook = looked_at(tmp_path, [[4] * 24, [None] * 24, [4] * 24])
-    assert outlook.days == 2
-    assert outlook.notes(on(3), on(3))[0] == "P95 of 2 days, all days alike"
+    forecast = looked_at(tmp_path, [[4] * 24, [None] * 24, [4] * 24])
+    assert forecast.days == 2
+    assert forecast.notes(on(3), on(3))[0] == "P95 of 2 days, all days alike"
 
 
 @pytest.mark.parametrize(("after", "notes"), [(14, 0), (15, 1)])
 def test_a_trace_that_ended_more_than_two_weeks_before_is_told(
     tmp_path: Path, after: int, notes: int
 ) -> None:
-    outlook = looked_at(tmp_path, [[4] * 24] * 3)
+    forecast = looked_at(tmp_path, [[4] * 24] * 3)
     wanted = [f"the trace ended {after} days before"] * notes
-    assert told(outlook, "ended", 2 + after, 11 + after) == wanted
+    assert told(forecast, "ended", 2 + after, 11 + after) == wanted
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,14 @@ def test_how_much_is_covered_of_days_that_are_left_out(
     (96 + 24 - 12) / 120 are covered. A day of which less than half is was odd: 13 hours make it
     (13 * 30 + 11 * 10) / 240 = 2.1 times the others."""
     days = [[10] * 24, [10] * 24, [10] * 24, [30] * busy + [10] * (24 - busy), [10] * 24]
-    outlook = looked_at(tmp_path, days)
-    assert told(outlook, "left out") == [
+    forecast = looked_at(tmp_path, days)
+    assert told(forecast, "left out") == [
         f"days left out one at a time are covered in {covered} % of their intervals, "
         f"the worst (05 Nov) in {worst} %"
     ]
     event = "if that was an event, tell it as one (events), so that other days are not planned for"
     wanted = [f"05 Nov was 2.1 times like days: {event} it"] * odd
-    assert told(outlook, "times like days") == wanted
+    assert told(forecast, "times like days") == wanted
 
 
 def test_the_last_seventeen_weeks_are_left_out_one_at_a_time(tmp_path: Path) -> None:
@@ -189,8 +189,8 @@ def test_an_odd_day_is_measured_by_the_others_of_its_class(
     tmp_path: Path, weekdays: str, levels: list[int], note: str
 ) -> None:
     """By all days where it is alone in it; by nothing where these were idle."""
-    outlook = looked_at(tmp_path, [[each] * 24 for each in levels], weekdays=weekdays)
-    (found,) = told(outlook, "times like days")
+    forecast = looked_at(tmp_path, [[each] * 24 for each in levels], weekdays=weekdays)
+    (found,) = told(forecast, "times like days")
     assert found.startswith(note)
 
 
@@ -213,8 +213,8 @@ def test_an_odd_day_is_measured_by_the_hours_that_it_tells(tmp_path: Path) -> No
 )
 def test_what_is_made_of_a_trend_is_told(tmp_path: Path, trend: float | None, use: str) -> None:
     """Ten days of 10 % more a week are too few to be sure of it."""
-    outlook = looked_at(tmp_path, [[1000 * 1.1 ** (i / 7)] * 24 for i in range(10)], trend=trend)
-    assert told(outlook, "trend", 10, 14) == [f"trend +10.0 % a week (+10.0 to +10.0 %), {use}"]
+    forecast = looked_at(tmp_path, [[1000 * 1.1 ** (i / 7)] * 24 for i in range(10)], trend=trend)
+    assert told(forecast, "trend", 10, 14) == [f"trend +10.0 % a week (+10.0 to +10.0 %), {use}"]
 
 
 def test_a_trend_is_told_with_what_it_may_be_at_least_and_most(tmp_path: Path) -> None:
@@ -229,8 +229,8 @@ def test_a_trend_is_told_with_what_it_may_be_at_least_and_most(tmp_path: Path) -
 def test_all_rates_of_a_day_follow_the_trend(tmp_path: Path) -> None:
     """Equal days of 8 requests/s up to the 14th, said to double each week: a week later twice what
     they are on the last day. All that is known of it lies in the level of the days before."""
-    outlook = looked_at(tmp_path, [[8] * 24] * 14, trend=2.0)
-    last, later = (outlook.day_rates(on(day)) for day in (13, 20))
+    forecast = looked_at(tmp_path, [[8] * 24] * 14, trend=2.0)
+    last, later = (forecast.day_rates(on(day)) for day in (13, 20))
     assert later == pytest.approx(2 * last)
     assert last.shape == (6, 24)
 
@@ -238,9 +238,9 @@ def test_all_rates_of_a_day_follow_the_trend(tmp_path: Path) -> None:
 def test_means_are_of_like_days(tmp_path: Path) -> None:
     """Two weeks of 10 and 20 requests/s on workdays, of 2 and 4 on weekends."""
     days = [[(10 if i % 7 < 5 else 2) * (1 + i // 7)] * 24 for i in range(14)]
-    outlook = looked_at(tmp_path, days, weekdays="weekend", trend=1.0)
+    forecast = looked_at(tmp_path, days, weekdays="weekend", trend=1.0)
     for day, mean in ((14, 15), (19, 3)):
-        assert outlook.day_rates(on(day))[MEAN_RPS] == pytest.approx([mean] * 24)
+        assert forecast.day_rates(on(day))[MEAN_RPS] == pytest.approx([mean] * 24)
     alone = looked_at(tmp_path, days[:5], weekdays="weekend", trend=1.0)
     assert alone.day_rates(on(5))[MEAN_RPS] == pytest.approx([10] * 24)
 
@@ -262,8 +262,8 @@ def test_means_of_unknown_hours_are_those_of_other_days_or_lie_between_their_nei
     ("weekdays", "days"), [("alike", range(7)), ("weekend", (5, 6)), ("each", (6,))]
 )
 def test_hours_like_those_of_a_sunday(tmp_path: Path, weekdays: str, days: Sequence[int]) -> None:
-    outlook = looked_at(tmp_path, [[1] * 24] * 7, weekdays=weekdays)
-    like = outlook.like_hours(datetime(2026, 11, 29, 23, tzinfo=UTC))
+    forecast = looked_at(tmp_path, [[1] * 24] * 7, weekdays=weekdays)
+    like = forecast.like_hours(datetime(2026, 11, 29, 23, tzinfo=UTC))
     assert like == tuple(24 * day + 23 for day in days)
 
 
@@ -284,11 +284,11 @@ def test_of_several_gaps_the_longest_counts(tmp_path: Path) -> None:
 
 def test_days_are_left_out_at_the_level_of_the_last(tmp_path: Path) -> None:
     """Where they double each week, as the trend says, each is as the others let expect it."""
-    outlook = looked_at(tmp_path, [[64 * 2 ** (i / 7)] * 24 for i in range(15)], trend=2.0)
-    (note,) = told(outlook, "left out")
+    forecast = looked_at(tmp_path, [[64 * 2 ** (i / 7)] * 24 for i in range(15)], trend=2.0)
+    (note,) = told(forecast, "left out")
     assert note.startswith("days left out one at a time are covered in 100 % of")
     assert note.endswith("in 100 %")
-    assert told(outlook, "times like days") == []
+    assert told(forecast, "times like days") == []
 
 
 def test_an_odd_day_is_measured_at_its_own_level(tmp_path: Path) -> None:
@@ -302,9 +302,9 @@ def test_each_class_of_days_and_each_kind_of_rate_has_its_own_plan(tmp_path: Pat
     """Equal workdays at 10 requests/s and weekends at 2, of 100 + 10 tokens; the median of equal
     days is what they are, and of days at 10 and 20 it is below what is planned for."""
     equal = [[10 if i % 7 < 5 else 2] * 24 for i in range(14)]
-    outlook = looked_at(tmp_path, equal, weekdays="weekend", trend=1.0)
+    forecast = looked_at(tmp_path, equal, weekdays="weekend", trend=1.0)
     for day, rate in ((14, 10), (19, 2)):
-        found = outlook.day_rates(on(day))
+        found = forecast.day_rates(on(day))
         for kind, wanted in enumerate((rate, 100 * rate, 10 * rate, 100 * rate, rate, rate)):
             assert found[kind] == pytest.approx([wanted] * 24)
     unlike = looked_at(tmp_path, [[10] * 24, [20] * 24]).day_rates(on(2))

@@ -27,7 +27,7 @@ def covering(problem: Problem) -> Relaxation | None:
 def is_weakened(problem: Problem) -> bool:
     """Several classes are added up, engines of both stages split in halves: either costs bound."""
     both = any(pool.role is Role.AGGREGATED for pool in problem.pools)
-    return both or any(len(work.rps) > 1 for work in problem.works)
+    return both or any(len(work.rps) > 1 for work in problem.workloads)
 
 
 @pytest.mark.parametrize("cells", [None, 1])

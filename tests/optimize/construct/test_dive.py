@@ -92,7 +92,7 @@ def test_when_time_is_out_nothing_more_is_placed() -> None:
 def test_of_two_ways_the_one_with_the_cheaper_rest() -> None:
     """a on cheap nodes costs less itself, but leaves b the dear ones: 2 x 8 + 4 x 24 an hour."""
     problem = cheap_and_dear(2.0, 2.0)
-    pools = {problem.pools[p].node_type: p for p in problem.works[0].pools}
+    pools = {problem.pools[p].node_type: p for p in problem.workloads[0].pools}
     ways = []
     for name in ("cheap", "dear"):
         replicas = np.zeros((len(problem.pools), 2), dtype=np.int64)
@@ -116,7 +116,7 @@ def test_a_way_that_serves_more_comes_first() -> None:
 def test_what_little_is_left_is_dear_but_not_at_any_price(left: float, chosen: str) -> None:
     """2 x 8 USD an hour, or 2 x 24 and nothing left, two hours: 20 times what is left, or 64."""
     problem = cheap_and_dear(2.0, 2.0)
-    pools = {problem.pools[p].node_type: p for p in problem.works[0].pools}
+    pools = {problem.pools[p].node_type: p for p in problem.workloads[0].pools}
     ways = {}
     for name, unserved in (("dear", 0.0), ("cheap", left)):
         replicas = np.zeros((len(problem.pools), 2), dtype=np.int64)

@@ -530,7 +530,7 @@ def test_supply_and_maxima_always_hold(pairs: bool, of: Scenario) -> None:
     replicas = greedy_topology(problem, of, pairs=pairs).replicas
     assert (replicas >= 0).all()
     assert all((left >= 0).all() for left in problem.residual(replicas))
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         for role, most in work.max_replicas.items():
             assert (replicas[problem.members(w, role)].sum(axis=0) <= most).all()
 

@@ -38,11 +38,11 @@ def test_each_workload_keeps_to_one_home_where_it_fits() -> None:
     assert len({group for _, group in found}) == 2
 
 
-def guided(problem: Problem, works: Sequence[int] = (0, 1)) -> Guide:
+def guided(problem: Problem, workloads: Sequence[int] = (0, 1)) -> Guide:
     """Some workloads in their homes, nothing placed yet."""
     lives_in = homes(problem, Effort())
     assert lives_in is not None
-    found = guide(problem, works, nothing(problem), lives_in, Effort())
+    found = guide(problem, workloads, nothing(problem), lives_in, Effort())
     assert found is not None
     return found
 
@@ -61,8 +61,8 @@ def test_sizes_are_those_of_the_demand() -> None:
 
 def test_of_others_it_says_nothing() -> None:
     problem = day_on_two_spines(1.0, 2.0, 1.0)
-    found = guided(problem, works=(1,))
-    mine = list(problem.works[1].pools)
+    found = guided(problem, workloads=(1,))
+    mine = list(problem.workloads[1].pools)
     assert found.sizes[mine].any()
     assert not np.delete(found.sizes, mine, axis=0).any()
 
@@ -76,7 +76,7 @@ def test_what_stands_leaves_less() -> None:
     everywhere = {(1, group) for group in problem.groups(1)}
     found = guide(problem, [1], replicas, everywhere, Effort())
     assert found is not None
-    beside = [p for p in problem.works[1].pools if problem.pools[p].group == home]
+    beside = [p for p in problem.workloads[1].pools if problem.pools[p].group == home]
     assert beside
     assert found.sizes[beside].sum() <= 1.0 + 1e-6
     assert found.sizes.sum() == pytest.approx(2.0)

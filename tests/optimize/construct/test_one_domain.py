@@ -66,7 +66,7 @@ def placed(
 ) -> tuple[Any, Any, dict[str, list[int]], Any]:
     """(demand left, cost, replicas by engine, share served) on the workload's pools as one site."""
     problem = task.problem
-    pools = list(problem.works[task.w].pools)
+    pools = list(problem.workloads[task.w].pools)
     standing = none_of(problem) if replicas is None else replicas
     before = standing.copy()
     asked = task.need() if need is None else np.array(need)
@@ -178,12 +178,12 @@ def test_engines_within_a_tenth_of_their_roles_best_price_are_cheap() -> None:
     task = free(problem)
     assert {problem.pools[p].engine for p in task.cheap_pools()} == cheap
     assert len(task.cheap_pools()) == 6
-    thrifty = task.thrifty().limit
-    assert thrifty is not None
+    cheapest_engines = task.cheapest_engines().limit
+    assert cheapest_engines is not None
     for p, pool in enumerate(problem.pools):
         expected = pool.most.tolist() if pool.engine in cheap else [0, 0, 0]
-        assert thrifty[p].tolist() == expected
-    bounded = replace(task, limit=np.full((8, 3), 2)).thrifty().limit
+        assert cheapest_engines[p].tolist() == expected
+    bounded = replace(task, limit=np.full((8, 3), 2)).cheapest_engines().limit
     assert bounded is not None
     assert [each.tolist() for each in bounded] == [
         [2, 2, 2] if pool.engine in cheap else [0, 0, 0] for pool in problem.pools
@@ -191,7 +191,7 @@ def test_engines_within_a_tenth_of_their_roles_best_price_are_cheap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "thrifty"),
+    ("standing", "cheapest_engines"),
     [
         ((), True),
         ((("l1", "prefill"), ("l1", "decode-9.1")), True),
@@ -200,11 +200,11 @@ def test_engines_within_a_tenth_of_their_roles_best_price_are_cheap() -> None:
     ],
 )
 def test_a_placement_is_thrifty_in_cheap_engines_of_one_group(
-    standing: Sequence[tuple[str, str]], thrifty: bool
+    standing: Sequence[tuple[str, str]], cheapest_engines: bool
 ) -> None:
     problem = cheap_and_dear()
     counts = np.array([[0, 0, int((p.domain, p.engine) in standing)] for p in problem.pools])
-    assert free(problem).is_thrifty(counts) is thrifty
+    assert free(problem).uses_cheapest_engines(counts) is cheapest_engines
 
 
 def test_least_cost_is_that_of_the_cheapest_engines_in_fractions() -> None:
@@ -612,11 +612,18 @@ def test_what_ran_before_the_day_runs_on() -> None:
 
 def test_known_hopes_and_the_end_are_those_of_the_task() -> None:
     problem = one([10.0])
-    hopes: dict[Any, tuple[float, float]] = {"known": (0.0, 1.0)}
-    task = task_of(problem, 0, none_of(problem), np.zeros((2, 1)), hopes=hopes, stop=lambda: True)
-    assert task.hopes is hopes
+    lower_estimates: dict[Any, tuple[float, float]] = {"known": (0.0, 1.0)}
+    task = task_of(
+        problem,
+        0,
+        none_of(problem),
+        np.zeros((2, 1)),
+        lower_estimates=lower_estimates,
+        stop=lambda: True,
+    )
+    assert task.lower_estimates is lower_estimates
     assert task.stop()
-    assert free(problem).hopes == {}
+    assert free(problem).lower_estimates == {}
     assert not free(problem).stop()
 
 

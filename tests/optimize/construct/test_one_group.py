@@ -23,7 +23,7 @@ TIED = ("ratio_band", "replica_limits", "max_groups", "divided", "anti_affinity"
 
 def lacking(problem: Problem, w: int, replicas: Ints) -> float:
     """Demand that a workload's groups leave unserved, summed over the day."""
-    asked = problem.works[w].rps.sum(axis=0) > 0
+    asked = problem.workloads[w].rps.sum(axis=0) > 0
     served = np.zeros(problem.intervals)
     for members in problem.groups(w).values():
         served = served + group_cover(problem, members, replicas)
@@ -34,7 +34,7 @@ def cost_at(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> flo
     """Running and starts of a workload's pools, and what the GPUs they hold cost beside."""
     starts = problem.starts(replicas)
     total = 0.0
-    for p in problem.works[w].pools:
+    for p in problem.workloads[w].pools:
         pool = problem.pools[p]
         total += float((pool.run_cost + held_price[p]) @ replicas[p])
         total += float(start_prices(problem, p, held_price[p]) @ starts[p])
@@ -45,7 +45,7 @@ def wasteful(problem: Problem, draw: np.random.Generator) -> Ints:
     """A plan that fits, with some replicas too many and some missing."""
     free = np.zeros((len(problem.pools), problem.intervals))
     replicas = np.zeros(free.shape, dtype=np.int64)
-    for w in range(len(problem.works)):
+    for w in range(len(problem.workloads)):
         place(problem, w, replicas, free)
     for _ in range(3 * len(problem.pools)):
         p, t = int(draw.integers(len(problem.pools))), int(draw.integers(problem.intervals))
@@ -72,7 +72,7 @@ def test_no_less_is_served_and_nothing_costs_more(first: int, feature: str | Non
     """At a price and without; what fits still fits, and no other workload's sizes change."""
     cheaper = 0
     for seed, problem, replicas, held_price in cases(first, feature):
-        for w, work in enumerate(problem.works):
+        for w, work in enumerate(problem.workloads):
             before = replicas.copy()
             refit(problem, w, replicas, held_price)
             others = np.delete(np.arange(len(problem.pools)), list(work.pools))
@@ -93,7 +93,7 @@ def test_workloads_with_limits_are_left_alone(
 ) -> None:
     tied = 0
     for seed, problem, replicas, held_price in cases(7100, feature):
-        for w in range(len(problem.works)):
+        for w in range(len(problem.workloads)):
             if not is_plain(problem, w):
                 tied += 1
                 before = replicas.copy()

@@ -11,7 +11,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, RatioBand, Resilience, Role
 from heteroplan.optimize.construct.all_workloads import place_all
 from heteroplan.optimize.construct.one_domain import task_of
-from heteroplan.optimize.construct.one_workload import best_hope, place, rank_of, sites
+from heteroplan.optimize.construct.one_workload import lowest_estimate, place, rank_of, sites
 from heteroplan.optimize.improve.scarce import scarce_use, spare_scarce
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
@@ -23,8 +23,8 @@ BOTH = engine("both", role=Role.AGGREGATED, gpus=8)
 
 def on_three_leaves(lose: Loss | None) -> Problem:
     """30 rps are asked for; a leaf serves 10, or 20 where a node may be lost."""
-    promise = None if lose is None else Resilience(lose, 0.5)
-    load = workload(rps=[30.0], engines=[BOTH], affinity=Affinity.LEAF, resilience=promise)
+    resilience = None if lose is None else Resilience(lose, 0.5)
+    load = workload(rps=[30.0], engines=[BOTH], affinity=Affinity.LEAF, resilience=resilience)
     nodes = 2 if lose is Loss.NODE else 1
     leaves = {f"l{i}": {"h100x8": nodes} for i in range(3)}
     return problem_of(scenario([load], in_fleet=fleet(leaves)))
@@ -170,7 +170,7 @@ def by_domain(problem: Problem, replicas: Ints) -> dict[str, list[int]]:
     """Replicas of the first workload by domain, where there are any."""
     return {
         problem.pools[p].domain: replicas[p].tolist()
-        for p in problem.works[0].pools
+        for p in problem.workloads[0].pools
         if replicas[p].any()
     }
 
@@ -178,7 +178,7 @@ def by_domain(problem: Problem, replicas: Ints) -> dict[str, list[int]]:
 def settled(problem: Problem, replicas: Ints | None = None, **given: Any) -> dict[str, list[int]]:
     """Where the first workload is placed."""
     trial = none_of(problem) if replicas is None else replicas.copy()
-    others = [p for p in range(len(problem.pools)) if p not in problem.works[0].pools]
+    others = [p for p in range(len(problem.pools)) if p not in problem.workloads[0].pools]
     before = trial[others].copy()
     given = {"held_price": np.zeros(trial.shape)} | given
     place(problem, 0, trial, **given)
@@ -334,9 +334,12 @@ def test_the_best_hope_is_what_the_cheapest_site_would_cost_without_others() -> 
     problem, replicas = given["problem"], 2 * given["replicas"]
     held_price = np.array([[float(pool.domain == "l2") * 2 + 1] for pool in problem.pools])
     task = task_of(problem, 0, replicas, held_price)
-    assert best_hope(task) == (0.0, pytest.approx(2 * 17.0))
+    assert lowest_estimate(task) == (0.0, pytest.approx(2 * 17.0))
     assert settled(problem, replicas, held_price=held_price) == {"l2": [2]}
-    assert best_hope(replace(task, hopes={}, extra=1.0)) == (1.0, pytest.approx(2 * 17.0))
+    assert lowest_estimate(replace(task, lower_estimates={}, extra=1.0)) == (
+        1.0,
+        pytest.approx(2 * 17.0),
+    )
 
 
 def test_a_task_that_is_known_is_placed_as_it_is() -> None:
@@ -375,7 +378,7 @@ def engines_of(problem: Problem, replicas: Ints, **given: Any) -> dict[tuple[str
     place(problem, 0, trial, np.zeros(trial.shape), **given)
     return {
         (problem.pools[p].engine, problem.pools[p].domain): trial[p].tolist()
-        for p in problem.works[0].pools
+        for p in problem.workloads[0].pools
         if trial[p].any()
     }
 
@@ -386,7 +389,7 @@ def test_cheap_engines_of_all_groups_are_used_before_dear_ones_of_the_home() -> 
     spread = {("cheap", "l1"): [1], ("cheap", "l2"): [1]}
     at_home = {("cheap", "l2"): [1], ("less", "l2"): [1]}
     assert engines_of(problem, others) == spread
-    assert engines_of(problem, others, thrifty=False) == at_home
+    assert engines_of(problem, others, cheapest_engines=False) == at_home
     with_an_idle_hour = {key: [1, 0] for key in spread}
     assert engines_of(*cheap_nodes([20.0, 0.0])) == with_an_idle_hour
     bound, others = cheap_nodes([20.0], max_groups=1)
@@ -421,16 +424,16 @@ def test_a_workload_is_spread_so_that_a_loss_leaves_what_is_promised(
 ) -> None:
     """The fewest nodes that do, 10 requests/s each."""
     leaves = {f"l{i}": 4 for i in range(spines)}
-    promise = Resilience(Loss.SPINE, serve)
-    found = settled(on_leaves(leaves, [rps], affinity=Affinity.CLUSTER, resilience=promise))
+    resilience = Resilience(Loss.SPINE, serve)
+    found = settled(on_leaves(leaves, [rps], affinity=Affinity.CLUSTER, resilience=resilience))
     assert sorted(each[0] for each in found.values()) == nodes
 
 
 def test_two_more_domains_are_used_where_those_planned_are_too_small() -> None:
     """Ten of eleven leaves of a node each for 110 requests/s; eight are planned for at most."""
-    promise = Resilience(Loss.SPINE, 0.5)
+    resilience = Resilience(Loss.SPINE, 0.5)
     leaves = {f"l{i}": 1 for i in range(11)}
-    assert len(settled(on_leaves(leaves, [110.0], resilience=promise))) == 10
+    assert len(settled(on_leaves(leaves, [110.0], resilience=resilience))) == 10
 
 
 @pytest.mark.parametrize(
@@ -450,8 +453,8 @@ def test_parts_do_not_share_what_is_lost(
 
     Two nodes on either of two spines, or one on each of three: a lost one leaves 20 requests/s.
     """
-    promise = Resilience(Loss.SPINE, 1.0)
-    problem = on_leaves(dict.fromkeys(spines, 4), [20.0], spines=spines, resilience=promise)
+    resilience = Resilience(Loss.SPINE, 1.0)
+    problem = on_leaves(dict.fromkeys(spines, 4), [20.0], spines=spines, resilience=resilience)
     prices = {"l1": 0.0, "l2": 0.5, "l3": 1.0, "l4": 2.0}
     held_price = np.array([[prices[pool.domain]] for pool in problem.pools])
     assert settled(problem, held_price=held_price) == found
@@ -462,8 +465,8 @@ def test_the_rank_is_what_the_promise_leaves_unserved_and_the_cost() -> None:
 
     Of what is promised, half, one node is all: 20 are served. A node alone may serve nothing.
     """
-    promise = Resilience(Loss.SPINE, 0.5)
-    problem = on_leaves({"l1": 4, "l2": 4}, [20.0, 0.0, 20.0], resilience=promise)
+    resilience = Resilience(Loss.SPINE, 0.5)
+    problem = on_leaves({"l1": 4, "l2": 4}, [20.0, 0.0, 20.0], resilience=resilience)
     held_price = np.array([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]])
     task = task_of(problem, 0, none_of(problem), held_price)
     trial = np.array([[2, 1, 1], [1, 1, 0]])

@@ -125,7 +125,7 @@ def test_no_schedule_where_demand_must_be_served_and_cannot() -> None:
 def random_block(seed: int) -> Block:
     draw = np.random.default_rng(seed)
     engines, intervals = int(draw.integers(1, 3)), int(draw.integers(1, 4))
-    rooms = draw.integers(2, 9, intervals) if draw.random() < 0.5 else None
+    free_capacity = draw.integers(2, 9, intervals) if draw.random() < 0.5 else None
     return Block(
         price=draw.uniform(0.5, 3.0, (engines, intervals)),
         start=draw.uniform(0.0, 3.0, (engines, intervals)),
@@ -136,8 +136,8 @@ def random_block(seed: int) -> Block:
         penalty=np.where(draw.random(intervals) < 0.5, np.inf, draw.uniform(1, 20, intervals)),
         fewest=draw.integers(0, 3, intervals),
         most=draw.integers(3, 6, intervals) if draw.random() < 0.3 else None,
-        weight=None if rooms is None else np.full((1, engines), 2.0),
-        room=None if rooms is None else rooms[None, :],
+        weight=None if free_capacity is None else np.full((1, engines), 2.0),
+        room=None if free_capacity is None else free_capacity[None, :],
     )
 
 

@@ -147,9 +147,9 @@ def test_capacity_that_a_promise_asks_for_may_be_missing_for_as_little() -> None
     load = workload(rps=[20.0], affinity=Affinity.CLUSTER, resilience=Resilience(Loss.SPINE, 1.0))
     on = fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")})
     problem = problem_of(scenario([load], in_fleet=on))
-    promise = problem.works[0].promise
-    assert promise is not None
-    assert promise.need == 2.0
+    resilience = problem.workloads[0].resilience
+    assert resilience is not None
+    assert resilience.need == 2.0
     (unserved,) = priced(problem, supply_prices(problem), 0.01).unserved or ()
     assert unserved == pytest.approx(np.array([360.0]))
 

@@ -121,7 +121,7 @@ def test_no_less_is_served_and_nothing_costs_more(feature: str | None) -> None:
     cheaper = 0
     for first in (7200, 7210, 7220):
         for seed, problem, replicas, held_price in cases(first, feature):
-            for w, work in enumerate(problem.works):
+            for w, work in enumerate(problem.workloads):
                 before = replicas.copy()
                 regroup(problem, w, replicas, held_price)
                 others = np.delete(np.arange(len(problem.pools)), list(work.pools))

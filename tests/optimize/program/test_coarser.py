@@ -46,7 +46,7 @@ def test_merged_intervals_by_hand() -> None:
     problem = two_spines(1.0, 2.0, 3.0)
     merged = merged_intervals(problem, [0, 2])
     assert merged.intervals == 2
-    assert merged.works[0].rps.tolist() == [[1.5, 3.0]]
+    assert merged.workloads[0].rps.tolist() == [[1.5, 3.0]]
     assert merged.pools[0].run_cost.tolist() == [16.0, 8.0]
     assert merged.supplies[0].gpus.tolist() == problem.supplies[0].gpus[:2].tolist()
     assert merged_intervals(problem, [0, 1, 2]) is problem
@@ -58,7 +58,7 @@ def test_one_domain_by_hand() -> None:
     one = one_domain(problem)
     assert len(problem.pools) == 4
     assert [len(pools) for pools in one.pools] == [2, 2]
-    assert one.program.works[0].pools == (0, 1)
+    assert one.program.workloads[0].pools == (0, 1)
     assert [row.gpus.tolist() for row in one.program.supplies] == [[40, 40]]
     assert len(one.program.balances) == 1
     spread = spread_out(np.array([[1.0, 2.0], [3.0, 4.0]]), one.pools)

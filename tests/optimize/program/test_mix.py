@@ -26,12 +26,12 @@ BOTH = engine("both", role=Role.AGGREGATED, gpus=8)
 
 
 def promised(
-    rps: float, promise: Resilience | None, *engines: Engine, on: Fleet | None = None
+    rps: float, resilience: Resilience | None, *engines: Engine, on: Fleet | None = None
 ) -> Problem:
     """On two leaves, a spine each, unless `on` says otherwise."""
     two = fleet({leaf: {"h100x8": 4} for leaf in ("l1", "l2")})
     load = workload(
-        rps=[rps], engines=engines or [BOTH], affinity=Affinity.CLUSTER, resilience=promise
+        rps=[rps], engines=engines or [BOTH], affinity=Affinity.CLUSTER, resilience=resilience
     )
     return problem_of(scenario([load], in_fleet=on or two))
 
@@ -128,7 +128,7 @@ def test_flow_in_the_mix_serves_what_is_safe() -> None:
     """Of 20 requests/s 10 / 0.75 = 13.3, as much of it on either spine."""
     problem = promised(20.0, Resilience(Loss.SPINE, 0.75))
     flow = mixed_flow(problem, np.array([[1], [1]]))
-    assert served_share(problem, problem.works[0], flow) == pytest.approx(2 / 3)
+    assert served_share(problem, problem.workloads[0], flow) == pytest.approx(2 / 3)
     assert [float(each[0, 0]) for each in flow] == pytest.approx([1 / 3, 1 / 3])
 
 
@@ -175,7 +175,7 @@ def test_pairs_serve_what_their_smaller_role_does_and_others_serve_beside(
     assert domain_share(problem, range(3), replicas).tolist() == pytest.approx([min(1.0, cover)])
 
 
-def two_divided(promise: Resilience | None = None) -> Problem:
+def two_divided(resilience: Resilience | None = None) -> Problem:
     """20 requests/s; two divided engines and a whole one decode on either of two leaves."""
     halves = [
         engine(
@@ -189,7 +189,7 @@ def two_divided(promise: Resilience | None = None) -> Problem:
     ]
     engines = [engine("prefill", role=Role.PREFILL), engine("whole", gpus=1), *halves]
     on = fleet({leaf: {"h100x8": 8} for leaf in ("l1", "l2")}, spines={"l1": "s", "l2": "s"})
-    load = workload(rps=[20.0], engines=engines, resilience=promise)
+    load = workload(rps=[20.0], engines=engines, resilience=resilience)
     return problem_of(scenario([load], in_fleet=on))
 
 

@@ -11,7 +11,7 @@ from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day
 from heteroplan.placement.day_sweep.wraparound import Piece
-from heteroplan.placement.first_fit import Home
+from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Nodes
 
 A, B, C = range(3)
@@ -22,18 +22,18 @@ def day_of(nodes: int, intervals: int, shares: list[int], lead: int = 0) -> Day:
     room = np.full((intervals, nodes), 8, dtype=np.int64)
     none = np.zeros(nodes, dtype=np.int64)
     on = Nodes(8, tuple(map(str, range(nodes))), (), none, none, room.astype(np.int32))
-    homes = tuple(Home(slice(0, nodes), 1, share, lead) for share in shares)
+    footprints = tuple(Footprint(slice(0, nodes), 1, share, lead) for share in shares)
     sizes = np.zeros((len(shares), intervals), dtype=np.int64)
-    return Day(on, homes, sizes, sizes, room, cyclic=True)
+    return Day(on, footprints, sizes, sizes, room, cyclic=True)
 
 
 def used(day: Day, pieces: list[Piece]) -> Ints:
     """[T, n] GPUs that pieces hold within the day."""
     found = np.zeros(day.room.shape, dtype=np.int64)
     for piece in pieces:
-        home = day.homes[piece.pool]
-        holds = 0 if piece.first <= 0 else max(0, piece.first - home.lead)
-        found[holds : piece.end, list(piece.spot)] += home.share
+        footprint = day.footprints[piece.pool]
+        holds = 0 if piece.first <= 0 else max(0, piece.first - footprint.lead)
+        found[holds : piece.end, list(piece.spot)] += footprint.share
     return found
 
 

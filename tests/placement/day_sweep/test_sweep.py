@@ -35,9 +35,9 @@ def sweeps_alone() -> Iterator[None]:
 
 
 def faults(of: Case, packing: Packing) -> list[str]:
-    """Of the stays, where what is homeless is left out of the sizes."""
+    """Of the stays, where what is unplaced is left out of the sizes."""
     replicas = of.replicas.copy()
-    for each in packing.homeless:
+    for each in packing.unplaced:
         times = np.arange(each.first, each.first + each.intervals) % of.problem.intervals
         replicas[each.pool, times] -= 1
     assert (replicas >= 0).all()
@@ -136,7 +136,7 @@ def test_sizes_of_a_packing_are_packed_again(cyclic: bool) -> None:
         packing = of.packed()
         assert faults(of, packing) == []
         gpus = np.array([pool.gpus for pool in of.problem.pools])
-        lost += sum(each.intervals * int(gpus[each.pool]) for each in packing.homeless)
+        lost += sum(each.intervals * int(gpus[each.pool]) for each in packing.unplaced)
         held += int((gpus @ of.replicas).sum())
     assert held > 40 * 24 * 64 * 0.7
     assert lost <= held / 1000

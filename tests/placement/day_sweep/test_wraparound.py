@@ -144,10 +144,10 @@ def held(day: Day, pieces: Sequence[Piece]) -> Ints:
     """[T, n] GPUs of a cyclic day, starts included."""
     found = np.zeros(day.room.shape, dtype=np.int64)
     for each in pieces:
-        home = day.homes[each.pool]
-        lead = 0 if each.end - each.first == day.intervals else home.lead
+        footprint = day.footprints[each.pool]
+        lead = 0 if each.end - each.first == day.intervals else footprint.lead
         for t in range(each.first - lead, each.end):
-            found[t % day.intervals, list(each.spot)] += home.share
+            found[t % day.intervals, list(each.spot)] += footprint.share
     return found
 
 

@@ -19,9 +19,9 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
 from heteroplan.optimize.solvers.solver import Stop, never
-from heteroplan.placement import Homeless, Packing
+from heteroplan.placement import Packing, Unplaced
 from heteroplan.placement.settle import settle
-from heteroplan.placement.substitution.substitute import rehoused
+from heteroplan.placement.substitution.substitute import substituted
 from heteroplan.verify.placement import placement_faults
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.plan_checks import faults_of
@@ -54,26 +54,26 @@ def two_engines(random: Random, *, cyclic: bool) -> Case:
 
 def stood_in(of: Case, packing: Packing | None = None, stop: Stop = never) -> tuple[Ints, Packing]:
     packing = packing or of.packed()
-    return rehoused(of.scenario, of.candidates, of.problem, of.replicas, packing, stop)
+    return substituted(of.scenario, of.candidates, of.problem, of.replicas, packing, stop)
 
 
 def without(of: Case, engine_name: str) -> Packing:
     """All packed but the replicas of an engine, which found no room."""
     gone = [of.candidates[pool.candidate].engine.name == engine_name for pool in of.problem.pools]
     left = replace(of, replicas=np.where(np.array(gone)[:, None], 0, of.replicas)).packed()
-    assert left.homeless == ()
-    homeless = [
-        Homeless(int(p), int(t), 1)
+    assert left.unplaced == ()
+    unplaced = [
+        Unplaced(int(p), int(t), 1)
         for p, t in zip(*np.nonzero(of.replicas), strict=True)
         if gone[p]
     ]
-    return replace(left, homeless=tuple(homeless))
+    return replace(left, unplaced=tuple(unplaced))
 
 
 def unserved(of: Case, replicas: Ints) -> Floats:
     """[W, T] share of the demand."""
     plan = incumbent(of.problem, Solution(replicas, mixed_flow(of.problem, replicas)))
-    return np.array([unserved_share(of.problem, w, plan) for w in range(len(of.problem.works))])
+    return np.array([unserved_share(of.problem, w, plan) for w in range(len(of.problem.workloads))])
 
 
 def faults(of: Case, replicas: Ints, packing: Packing) -> list[str]:
@@ -89,7 +89,7 @@ def test_those_who_stand_in_keep_every_rule(random: Random, cyclic: bool) -> Non
     replicas, full = stood_in(of)
     assert faults(of, replicas, full) == []
     without = of.replicas.copy()
-    for each in packing.homeless:
+    for each in packing.unplaced:
         times = np.arange(each.first, each.first + each.intervals) % of.problem.intervals
         without[each.pool, times] -= 1
     assert (unserved(of, replicas) <= unserved(of, without) + 1e-9).all()
@@ -339,7 +339,7 @@ def test_nobody_stands_in_once_time_is_up() -> None:
     assert by_engine(here, stood_in(here, gone)[0])["small"] == ONCE
     stood, full = stood_in(here, gone, stop=lambda: True)
     assert by_engine(here, stood) == {"big": NEVER, "small": NEVER}
-    assert (full.stays, full.homeless) == ((), ())
+    assert (full.stays, full.unplaced) == ((), ())
     assert here.replicas.sum() == 1
 
 
@@ -436,9 +436,9 @@ def test_room_is_made_for_the_highest_priority_first(priorities: tuple[int, int]
     of = scenario([*loads, last], in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)))
     here = sized(of, {**sizes, ("w0", "big0"): ONCE, ("w1", "big1"): ONCE})
     packed = replace(here, replicas=np.where(by_name(here, "small")[:, None], here.replicas, 0))
-    homeless = [Homeless(int(p), 1, 1) for p in np.flatnonzero(here.replicas[:, 1])]
-    homeless = [each for each in homeless if not by_name(here, "small")[each.pool]]
-    stood, full = stood_in(here, replace(packed.packed(), homeless=tuple(homeless[::-1])))
+    unplaced = [Unplaced(int(p), 1, 1) for p in np.flatnonzero(here.replicas[:, 1])]
+    unplaced = [each for each in unplaced if not by_name(here, "small")[each.pool]]
+    stood, full = stood_in(here, replace(packed.packed(), unplaced=tuple(unplaced[::-1])))
     assert faults(here, stood, full) == []
     assert used(here, stood) == {"big1" if priorities == (2, 1) else "big0", "other"}
 
@@ -569,8 +569,8 @@ def lost_at_s(of: Case, engine_name: str) -> Packing:
     """All packed but what an engine has on s."""
     gone = [(pool.engine, pool.domain) == (engine_name, "s") for pool in of.problem.pools]
     left = replace(of, replicas=np.where(np.array(gone)[:, None], 0, of.replicas)).packed()
-    assert left.homeless == ()
-    return replace(left, homeless=(Homeless(gone.index(True), 1, 1),))
+    assert left.unplaced == ()
+    return replace(left, unplaced=(Unplaced(gone.index(True), 1, 1),))
 
 
 @pytest.mark.parametrize(
