@@ -2,8 +2,8 @@
 
 Its kernel times leave out scheduling and network. How far it is off is told where something near
 was measured: whole requests of aggregated engines on the same GPUs, of which its prefill and decode
-together predict TPOT as in `heteroplan.profiles.fitting.end_to_end`, or the phases of a model with the same
-layers. Needs the extra `heteroplan[aic]`.
+together predict TPOT as in `heteroplan.profiles.fitting.end_to_end`, or the phases of a model with
+the same layers. Needs the extra `heteroplan[aic]`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

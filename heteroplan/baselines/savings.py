@@ -13,8 +13,8 @@ from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.construct.all_workloads import incumbent
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution

@@ -16,10 +16,11 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 import numpy as np
 
 from heteroplan.optimize.bound.bounding import Round, Rounds
-from heteroplan.optimize.construct.all_workloads import Incumbent, by_size, place_all
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
 from heteroplan.optimize.construct.dive import dive
 from heteroplan.optimize.construct.guide import Homes, homes
 from heteroplan.optimize.improve.sweeps import Sweeps
+from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.search import Search
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
-from heteroplan.optimize.construct.all_workloads import incumbent
 from heteroplan.optimize.improve.polish import MipResult, solve_mip
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import (
     Progress,

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from heteroplan.optimize.bound.least_short import least_unserved
-from heteroplan.optimize.construct.all_workloads import NOISE, WHOLE, Incumbent, incumbent
+from heteroplan.optimize.incumbent import NOISE, WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.prices import Prices
 from heteroplan.optimize.program.problem import Ints, Problem, Solution

@@ -35,10 +35,7 @@ from heteroplan.optimize.bound.ascent import improve_prices
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.relaxation import Relaxation, bound_at_shortage, relax
 from heteroplan.optimize.construct.all_workloads import (
-    WHOLE,
-    Incumbent,
     by_size,
-    incumbent,
     local_move,
     place_all,
     place_guided,
@@ -49,6 +46,7 @@ from heteroplan.optimize.construct.all_workloads import (
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.improve.repair import WINDOW, repair, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.large import search_large
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution

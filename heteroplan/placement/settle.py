@@ -9,8 +9,8 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.improve.repair import repaired
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow_of
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, starts_of
 from heteroplan.optimize.solvers.solver import Stop

@@ -12,8 +12,8 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, UsageError
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow

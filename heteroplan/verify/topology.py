@@ -87,8 +87,8 @@ def _promise_faults(index: PlanIndex, workload: Workload, resilience: Resilience
             capacity = _capacity(index, workload, left, t)
             if capacity < resilience.serve * load.served_rps[t] * (1 - TOLERANCE):
                 yield (
-                    f"resilience: without {resilience.lose} {place} {workload.name} serves {capacity} "
-                    f"of {load.served_rps[t]} rps at {t}"
+                    f"resilience: without {resilience.lose} {place} {workload.name} serves "
+                    f"{capacity} of {load.served_rps[t]} rps at {t}"
                 )
 
 

@@ -1,6 +1,5 @@
 """The reference model solved in the plainest way: one MIP an objective, no start, no box."""
 
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
 from heteroplan.optimize.formulation.model import (
     Model,
     build_model,
@@ -9,6 +8,7 @@ from heteroplan.optimize.formulation.model import (
     minimise_shortage,
     read_solution,
 )
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict

@@ -8,7 +8,7 @@ import pytest
 from heteroplan.entities.workload import Loss
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound.bound import priced_bound
-from heteroplan.optimize.construct.all_workloads import Incumbent
+from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import Outcome, solve

@@ -6,7 +6,7 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import INGREDIENTS
 from heteroplan.optimize.solve import Outcome, solve

@@ -8,7 +8,8 @@ import pytest
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.construct.all_workloads import Incumbent, by_size, place_all
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
+from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve

@@ -11,7 +11,7 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Solution

@@ -9,7 +9,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Plan, SolveReport, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Part, RequestClass, Role
-from heteroplan.optimize.construct.all_workloads import incumbent
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Solution

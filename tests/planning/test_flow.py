@@ -10,7 +10,7 @@ import pytest
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Part, Resilience, Role
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.solve import Outcome

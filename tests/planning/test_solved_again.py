@@ -12,8 +12,8 @@ from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PrefillQueue, Role
 from heteroplan.errors import NoPlanError, UsageError
-from heteroplan.optimize.construct.all_workloads import incumbent
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.placement.settle import Settled, settle

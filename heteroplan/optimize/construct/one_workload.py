@@ -100,8 +100,8 @@ def place(
     Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
     `parts` says what share [T] each group should serve; what one cannot, the next takes on.
     `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
-    home is filled with whatever fits before going on; where `cheapest_engines`, a second way is tried: go on
-    as soon as the home's cheap engines are out.
+    first site is filled with whatever fits before the next one; with `cheapest_engines` a second
+    way is tried, which goes on to the next site as soon as the cheapest engines are out.
     """
     task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
     resilience = problem.workloads[w].resilience

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent
 from heteroplan.optimize.formulation.model import (
     Box,
     Model,
@@ -20,6 +19,7 @@ from heteroplan.optimize.formulation.model import (
     minimise_shortage,
     read_solution,
 )
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict

@@ -5,16 +5,9 @@ from time import monotonic
 
 import numpy as np
 
-from heteroplan.optimize.construct.all_workloads import (
-    Incumbent,
-    by_size,
-    incumbent,
-    local_move,
-    reinsert,
-    replaced,
-    unserved_share,
-)
+from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, replaced
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Search, silent

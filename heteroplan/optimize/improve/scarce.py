@@ -10,7 +10,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from heteroplan.optimize.construct.all_workloads import Incumbent, incumbent, replaced
+from heteroplan.optimize.construct.all_workloads import replaced
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.solvers.solver import Stop

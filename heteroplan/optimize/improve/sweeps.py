@@ -3,18 +3,12 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from heteroplan.optimize.construct.all_workloads import (
-    Incumbent,
-    incumbent,
-    reinsert,
-    scarce_where_short,
-    steered,
-    unserved_share,
-)
+from heteroplan.optimize.construct.all_workloads import reinsert, scarce_where_short, steered
 from heteroplan.optimize.construct.one_domain import Rank, task_of
 from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import NEAR, lowest_estimate, place, rank_of
 from heteroplan.optimize.improve.two_groups import regroup
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
 from heteroplan.optimize.search import Search
@@ -66,7 +60,7 @@ class Sweeps:
     def mended(
         self, plan: Incumbent, prices: Floats, workloads: Sequence[int]
     ) -> Iterator[Incumbent]:
-        """Sweeps of `workloads` at prices [R, T] that rise where demand goes short, until none does."""
+        """Sweeps of `workloads` at prices [R, T] that rise where demand is short, until none is."""
         problem = self.search.problem
         for _ in range(MENDING):
             if plan.covered or self.search.out_of_time():

@@ -7,7 +7,8 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound.least_short import NODES, least_unserved
 from heteroplan.optimize.bound.relaxation import relax
-from heteroplan.optimize.construct.all_workloads import Incumbent, by_size, incumbent, place_all
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import solve

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.construct.all_workloads import Incumbent, by_size
+from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.dive import Way, _cost_of_left, dive, follow
 from heteroplan.optimize.construct.guide import homes
 from heteroplan.optimize.construct.one_domain import task_of
+from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import Search, silent
 from heteroplan.optimize.solvers.solver import Effort, never

@@ -13,8 +13,8 @@ import pytest
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
-from heteroplan.optimize.construct.all_workloads import Incumbent
 from heteroplan.optimize.formulation import model as model_module
+from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from tests.builders import engine, fleet, node_type, scenario, workload

@@ -15,7 +15,6 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Role
-from heteroplan.optimize.construct.all_workloads import incumbent
 from heteroplan.optimize.formulation.model import Model, build_model
 from heteroplan.optimize.improve import scarce
 from heteroplan.optimize.improve.scarce import (
@@ -26,6 +25,7 @@ from heteroplan.optimize.improve.scarce import (
     scarce_use,
     spare_scarce,
 )
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.solve import solve

@@ -96,9 +96,8 @@ def test_a_copy_goes_on_on_its_own() -> None:
         else:
             assert copy.serve_more(0, 3 if change == "more" else 4)
         assert told(copy) != before[0]
-        assert (
-            told(free_capacity), free(free_capacity), free_capacity.replicas.tolist(), free_capacity.of_pool, free_capacity.ids,
-        ) == before  # fmt: skip
+        after = free_capacity.replicas.tolist(), free_capacity.of_pool, free_capacity.ids
+        assert (told(free_capacity), free(free_capacity), *after) == before
 
 
 @pytest.mark.parametrize("startup_s", [0.0, 3600.0])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Part, RatioBand, Role, Workload
-from heteroplan.optimize.construct.all_workloads import incumbent, unserved_share
+from heteroplan.optimize.incumbent import incumbent, unserved_share
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
