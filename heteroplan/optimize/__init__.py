@@ -1,9 +1,13 @@
 """The integer program and the method that solves it; the only package that knows the solver.
 
+**Rooms**, in the order in which they import one another: `program` (sets, coefficients),
+`solvers`, `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`, `construct` (first
+plans), `improve` (better plans from a plan); `search` is the state of one solve, `solve` the method.
+
 **Problem.** Replicas n[p,t] of each pool (an engine of a workload in a domain) at each time: flow
 balances prefill and decode in every group, pools cover demand, supply bounds the GPUs that
 running and starting replicas hold; running and starting cost. `problem` holds sets and
-coefficients, `build` and `supply` make them from a scenario, `model` and `promise` are the whole
+coefficients, `build` and `supply` make them from a scenario, `model` and `resilience` are the whole
 as one MIP, the reference (`one_mip`). One MIP of a day of even two workloads does not close; what
 does is below, behind one call: `solve`.
 
@@ -22,10 +26,10 @@ large programs that runs in a process beside (`bounding`), in rounds that depend
 alone: the outcome is the same with one core and with two, and until the time limit the clock
 plays no part.
 
-**Plans.** A workload goes where it costs least (`place`, `home`, `mix`), at prices that steer it
-off what others need more (`primal`); `refit` fits its groups to each other one by one, `regroup`
+**Plans.** A workload goes where it costs least (`one_workload`, `one_domain`, `mix`), at prices that steer it
+off what others need more (`all_workloads`); `one_group` fits its groups to each other one by one, `two_groups`
 two at a time, along the cheapest path through ways to divide what the others leave. Small programs:
-near the LP, repaired by rising prices, small moves and small MIPs (`mend`), then swaps of two
+near the LP, repaired by rising prices, small moves and small MIPs (`repaired`), then swaps of two
 workloads and large-neighbourhood search by MIPs of a few workloads or hours (`polish`; Shaw
 1998). Large programs, and those whose LP takes too many iterations (`large`): a dive, small
 workloads first, the LP of the rest (`guide`) solved again in between (`dive`), then `sweeps` while

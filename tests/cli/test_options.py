@@ -17,7 +17,7 @@ from heteroplan.cli.app import app
 from heteroplan.cli.options import KvTokens
 from heteroplan.entities.workload import RequestClass, Slo
 from heteroplan.errors import UsageError
-from heteroplan.profiles.replica import Asked
+from heteroplan.profiles.capacity.replica import Asked
 
 NUMBERS = {
     "fit": [

@@ -4,7 +4,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heteroplan.demand.shape import StepShape
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
@@ -29,11 +28,12 @@ from heteroplan.entities.workload import (
     TtftCoefficients,
     Workload,
 )
+from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs import build
-from heteroplan.inputs.align import AlignedDemand
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec
 from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, WorkloadSpec
+from heteroplan.inputs.tables.align import AlignedDemand
 from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
 DAY = "interval_start,rps\n2026-11-23,5\n2026-11-24,5\n"

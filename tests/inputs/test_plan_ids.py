@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from heteroplan import pipeline
 from heteroplan.errors import InputError
 from heteroplan.inputs.plan_ids import content_id, placement_problems
-from heteroplan.outputs.plan_json import plan_text, read_plan
+from heteroplan.outputs.plan.plan_json import plan_text, read_plan
+from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 
 TEXT = plan_text(shown_plan())

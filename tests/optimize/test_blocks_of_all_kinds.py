@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from heteroplan.optimize import blocks, cover
-from heteroplan.optimize.blocks import Block, Filling, NodeLoss, block_cost, cheapest_path
-from heteroplan.optimize.problem import Ints
+from heteroplan.optimize.covering import blocks, cover
+from heteroplan.optimize.covering.blocks import Block, Filling, NodeLoss, block_cost, cheapest_path
+from heteroplan.optimize.program.problem import Ints
 
 type Counts = tuple[int, ...]
 

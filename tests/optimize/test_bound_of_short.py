@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize import bound as bounds
-from heteroplan.optimize.bound import bound_of_short, priced_bound
-from heteroplan.optimize.model import build_model, cap_shortage, minimise_cost
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.bound import bound as bounds
+from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
+from heteroplan.optimize.formulation.model import build_model, cap_shortage, minimise_cost
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import FEATURES, random_problem
@@ -32,7 +32,7 @@ WITH_A_FEATURE = 4
 def least_cost(problem: Problem, unserved: float) -> float:
     """Of plans that leave at most so many requests of every priority class unserved."""
     model = build_model(problem, allow_short=True)
-    cap_shortage(model, {work.priority: unserved for work in problem.works})
+    cap_shortage(model, {work.priority: unserved for work in problem.workloads})
     minimise_cost(model)
     found = solved(model)
     assert found is not None
@@ -40,7 +40,7 @@ def least_cost(problem: Problem, unserved: float) -> float:
 
 
 def requests(problem: Problem) -> float:
-    return sum(float(work.rps.sum()) for work in problem.works) * problem.hours * 3600
+    return sum(float(work.rps.sum()) for work in problem.workloads) * problem.hours * 3600
 
 
 def assert_below_least_cost(problem: Problem, best: Incumbent, seed: int) -> None:

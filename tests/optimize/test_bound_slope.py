@@ -8,9 +8,9 @@ import pytest
 
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Engine, Part, Role
-from heteroplan.optimize.bound import PricedBound, priced_bound
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.bound.bound import PricedBound, priced_bound
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Floats, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 

@@ -9,11 +9,11 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
-from heteroplan.optimize.bound import priced_bound
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.problem import Problem
-from heteroplan.optimize.role_blocks import Fillers, RoleBlock, cover_shares, role_blocks
-from heteroplan.optimize.stages import SLACK, priced
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.covering.role_blocks import Fillers, RoleBlock, cover_shares, role_blocks
+from heteroplan.optimize.covering.stages import SLACK, priced
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from heteroplan.placement.attempt import Placed
+from heteroplan.placement.first_fit import Placed
 from heteroplan.placement.identity import identified
 from heteroplan.placement.runs import Run
 

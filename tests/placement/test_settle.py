@@ -11,14 +11,14 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.primal import Incumbent, incumbent
-from heteroplan.optimize.problem import Solution
-from heteroplan.optimize.solver import Stop, never
-from heteroplan.placement import Homeless
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.problem import Solution
+from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.placement import Unplaced
 from heteroplan.placement.settle import Settled, settle
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.verify.placement import placement_faults
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.placement.cases import Case, Sizes, case
 from tests.plans import stay
@@ -91,9 +91,9 @@ def test_supply_is_less_while_what_found_no_room_starts_and_serves(
     Each hour of start is one more in which it holds its GPUs.
     """
     of = between_halves(startup_s, cyclic=cyclic)
-    assert of.packed().homeless == (Homeless(2, 2, 1),)
+    assert of.packed().unplaced == (Unplaced(2, 2, 1),)
     found = settled(of)
-    assert found.packing.homeless == ()
+    assert found.packing.unplaced == ()
     rows = [row.gpus.tolist() for row in found.tighter.supplies if row.domain == "s"]
     assert rows == [gpus]
     for row, other in zip(found.tighter.supplies, of.problem.supplies, strict=True):
@@ -114,7 +114,7 @@ def test_supply_that_was_taken_away_stays_so_in_later_rounds() -> None:
     """
     of = between_halves(7200.0, cyclic=True, spines="ssuu")
     found = settled(of)
-    assert found.packing.homeless == ()
+    assert found.packing.unplaced == ()
     rows = {row.domain: row.gpus.tolist() for row in found.tighter.supplies}
     assert [rows["s"], rows["u"]] == [[8, 8, 8, 16]] * 2
 
@@ -167,7 +167,7 @@ def test_what_found_no_room_is_planned_where_there_is() -> None:
     found = settled(of)
     assert found.rounds == 1
     assert wide(of, found) == {"s": [0] * 4, "u": [0, 0, 1, 0]}
-    assert found.packing.homeless == ()
+    assert found.packing.unplaced == ()
     flow = found.plan.solution.flow
     served = [float(flow[p].sum()) for p, pool in enumerate(of.problem.pools) if pool.gpus == 8]
     assert served == pytest.approx([0.0, 1.0])
@@ -178,7 +178,7 @@ def test_what_found_no_room_is_planned_where_there_is() -> None:
 def test_once_time_is_up_what_found_no_room_is_left_out(late: dict[str, Any]) -> None:
     of = with_room_at_u()
     found = settled(of, **late)
-    assert (found.rounds, found.packing.homeless) == (0, ())
+    assert (found.rounds, found.packing.unplaced) == (0, ())
     assert wide(of, found) == {"s": [0] * 4, "u": [0] * 4}
     assert found.plan.unserved[1] == pytest.approx(36_000.0)
     assert found.tighter is of.problem
