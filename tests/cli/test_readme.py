@@ -7,6 +7,7 @@ import pytest
 
 from heteroplan.cli.app import app
 from heteroplan.errors import ExitCode
+from tests.cli.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,11 +19,11 @@ OUTPUTS = dict(re.findall(r"<!-- output: heteroplan (.*?) -->\n```\n(.*?)```", R
 OUTPUT = OUTPUTS["plan scenarios/quickstart"]
 
 
-def test_set_up_is_two_lines():
+def test_set_up_is_two_lines() -> None:
     assert [line for line in README.splitlines() if line.startswith("pip ")] == SET_UP
 
 
-def test_every_command_is_described_and_every_described_one_exists():
+def test_every_command_is_described_and_every_described_one_exists() -> None:
     described = re.findall(r"^\| `heteroplan ([a-z]+)", README, re.MULTILINE)
     assert described == [
         each.callback.__name__ for each in app.registered_commands if each.callback
@@ -31,44 +32,46 @@ def test_every_command_is_described_and_every_described_one_exists():
     assert used <= set(described)
 
 
-def test_every_option_exists(run):
+def test_every_option_exists(run: Run) -> None:
     for line in re.findall(r"heteroplan ([a-z]+ [^`\n]*--[^`\n]*)", README):
         helped = run(line.split()[0], "--help").out
         for option in re.findall(r"--[a-z-]+", line):
             assert option in helped, line
 
 
-def test_exit_codes_are_those_of_the_program():
+def test_exit_codes_are_those_of_the_program() -> None:
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == set(
         ExitCode
     )
 
 
-def test_every_shipped_scenario_is_described():
+def test_every_shipped_scenario_is_described() -> None:
     described = set(re.findall(r"^\| `scenarios/([a-z-]+)`", README, re.MULTILINE))
     assert described == {path.name for path in (ROOT / "scenarios").iterdir()}
 
 
-def without_seconds(output):
+def without_seconds(output: str) -> list[str]:
     """Lines as they are shown; how long the solve took is another each time."""
     return [re.sub(r", [\d.]+ s\b", ", ... s", line).rstrip() for line in output.splitlines()]
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
-def test_output_is_that_of_the_command(run, monkeypatch, command):
+def test_output_is_that_of_the_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     """Line by line; `.ci/refresh-readme` renews it."""
     monkeypatch.chdir(ROOT)
     printed = run(*command.split()).out
     assert without_seconds(printed) == without_seconds(OUTPUTS[command])
 
 
-def percents(begin, text):
+def percents(begin: str, text: str) -> list[str]:
     """The percentages of the one line that begins so."""
     (line,) = (line for line in text.splitlines() if line.startswith(begin))
     return re.findall(r"[\d.]+(?= %)", line)
 
 
-def test_figures_of_quickstart_are_those_of_its_output():
+def test_figures_of_quickstart_are_those_of_its_output() -> None:
     """Its gap, and what a static peak costs more, of all GPU types and of one."""
     assert percents("| its gap |", README) == percents("Solver: ", OUTPUT)
     saved = [

@@ -23,7 +23,7 @@ PREFILL = engine("prefill", role=Role.PREFILL, capacity_rps=30.0)
 DECODE = engine("decode")
 
 
-def planned(of, by_class=None) -> Plan:  # type: ignore[no-untyped-def]
+def planned(of: Scenario, by_class: Mapping[tuple[str, str], float] | None = None) -> Plan:
     return make_plan(of, candidates(of, by_class=by_class), gap=0.0, time_limit_s=10.0)
 
 

@@ -34,7 +34,7 @@ ROWS = (
 )
 
 
-def test_row_of_a_plan_names_the_worst_interval_and_the_peak():
+def test_row_of_a_plan_names_the_worst_interval_and_the_peak() -> None:
     """320 + 160 GPUs in the fleet, at most 3 replicas of 4 held; hour 1 is worst, not hour 0."""
     made = plan(
         day_scenario(horizon(3)),
@@ -48,7 +48,7 @@ def test_row_of_a_plan_names_the_worst_interval_and_the_peak():
     assert (row.peak_gpus, row.supply_gpus) == (12, 480)
 
 
-def test_notes_of_a_table_are_short_and_headroom_is_a_lower_limit():
+def test_notes_of_a_table_are_short_and_headroom_is_a_lower_limit() -> None:
     """The note of a machine's report stands alone; a table has a column for the headroom."""
     assert ROWS[1].note == "no plan serves 10.0 % more demand; at least 5.0 % is known to fit"
     assert ROWS[5].note == ("not decided for 10.0 % more demand; at least 5.0 % is known to fit")
@@ -66,12 +66,12 @@ def test_notes_of_a_table_are_short_and_headroom_is_a_lower_limit():
     ]
 
 
-def test_headroom_decides_too():
+def test_headroom_decides_too() -> None:
     assert [row.passed for row in ROWS] == [True, False, False, False, False, False]
     assert CheckRow("x", "x", Coverage.COVERED).passed
 
 
-def test_what_the_time_did_not_decide_is_neither_covered_nor_short():
+def test_what_the_time_did_not_decide_is_neither_covered_nor_short() -> None:
     """Exit codes 0, 1 and 3; an error has the code of its kind."""
     decided = [row for row in ROWS if not row.error]
     assert [row.exit_code for row in decided] == [
@@ -83,7 +83,7 @@ def test_what_the_time_did_not_decide_is_neither_covered_nor_short():
     ]
 
 
-def test_json():
+def test_json() -> None:
     rows = json.loads(check_json(ROWS))
     assert [row["verdict"] for row in rows] == [
         *("covered", "headroom", "not covered", "error", "undecided", "undecided")
@@ -91,7 +91,7 @@ def test_json():
     assert rows[0]["headroom"] == 0.2
 
 
-def test_github_annotations_are_escaped():
+def test_github_annotations_are_escaped() -> None:
     """Line breaks and % in the message, also : and , in properties."""
     lines = check_github(ROWS).splitlines()
     assert len(lines) == 6
@@ -101,7 +101,7 @@ def test_github_annotations_are_escaped():
     )
 
 
-def test_github_annotates_every_problem_where_it_stands():
+def test_github_annotates_every_problem_where_it_stands() -> None:
     """An option has no file: the scenario's is named."""
     problems = [
         InputProblem("fleet.yaml", 7, "name", "X", "bad"),
@@ -116,7 +116,7 @@ def test_github_annotates_every_problem_where_it_stands():
     assert document["problems"][0]["line"] == 7
 
 
-def test_two_scenarios_of_one_name_are_two_test_cases():
+def test_two_scenarios_of_one_name_are_two_test_cases() -> None:
     rows = [
         CheckRow("day", "a/scenario.yaml", Coverage.COVERED),
         CheckRow("day", "b/scenario.yaml", Coverage.COVERED),
@@ -128,7 +128,7 @@ def test_two_scenarios_of_one_name_are_two_test_cases():
     ]
 
 
-def test_junit_counts_failures_and_errors():
+def test_junit_counts_failures_and_errors() -> None:
     root = ElementTree.fromstring(check_junit(ROWS))
     (suite,) = root
     assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
@@ -142,7 +142,7 @@ def test_junit_counts_failures_and_errors():
     assert suite[3][0].text == "f.yaml:3: x: <bad> \ufffd"
 
 
-def test_github_gets_one_command_a_row_whatever_the_names_hold():
+def test_github_gets_one_command_a_row_whatever_the_names_hold() -> None:
     nasty = "a\x1b[2J\u202e\n::stop-commands::x\udcff"
     problem = InputProblem(nasty, 3, nasty, nasty, "wrong")
     row = error_row(nasty, nasty, InputError([problem]))
@@ -154,7 +154,7 @@ def test_github_gets_one_command_a_row_whatever_the_names_hold():
     assert line.endswith(r"::\x1b[2J")
 
 
-def test_supply_is_what_is_there_at_the_peak():
+def test_supply_is_what_is_there_at_the_peak() -> None:
     """8 GPUs are held of 320 in the first hour, 12 of 160 in the second; 160 L40S stay."""
     made = plan(day_scenario(horizon(2)), [pool([2, 3])])
     h100, l40s = made.supply
@@ -163,7 +163,7 @@ def test_supply_is_what_is_there_at_the_peak():
     assert (row.peak_gpus, row.supply_gpus) == (12, 320)
 
 
-def test_headroom_may_miss_by_rounding():
+def test_headroom_may_miss_by_rounding() -> None:
     row = CheckRow("x", "x", Coverage.COVERED, headroom=0.3, min_headroom=0.1 + 0.2)
     assert row.headroom is not None
     assert row.min_headroom is not None

@@ -1,6 +1,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
-from heteroplan.entities.workload import Part, RequestClass
+from heteroplan.entities.workload import Engine, Part, RequestClass
 from heteroplan.errors import InputError
 from heteroplan.outputs.plan import plan_json
 from heteroplan.outputs.plan.places import leaf_replicas
@@ -24,7 +25,7 @@ LIMIT = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 0, 1, ("decode of chat-1"
 WRITTEN = {"level": "spine", "domain": "s", "node_type": "h", "pools": ["decode of w"]}
 
 
-def test_fields_are_those_of_the_interface():
+def test_fields_are_those_of_the_interface() -> None:
     document = plan_document(shown_plan(short=True))
     assert document["schema_version"] == 1
     assert {"heteroplan_version", "scenario", "inputs_sha256"} < set(document)
@@ -48,7 +49,7 @@ def test_fields_are_those_of_the_interface():
     } <= set(document["engines"][0])
 
 
-def test_text_is_json_of_the_document_and_the_same_each_time():
+def test_text_is_json_of_the_document_and_the_same_each_time() -> None:
     made = shown_plan(short=True)
     assert json.loads(plan_text(made)) == plan_document(made)
     assert plan_text(made) == plan_text(shown_plan(short=True))
@@ -56,20 +57,20 @@ def test_text_is_json_of_the_document_and_the_same_each_time():
     assert a.replace('"seconds": 1.0', '"seconds": 2.0') == b
 
 
-def test_numbers_have_nine_digits():
+def test_numbers_have_nine_digits() -> None:
     """0.1 + 0.2 is 0.30000000000000004 in binary: noise below the digits is not written."""
     made = plan(day_scenario(horizon(1), rps=[0.1 + 0.2]), [pool([1])])
     assert plan_document(made)["workloads"][0]["demand_rps"] == [0.3]
 
 
-def test_noise_below_zero_is_zero_and_infinity_is_null():
+def test_noise_below_zero_is_zero_and_infinity_is_null() -> None:
     point = OperatingPoint(0.0, Limit.TTFT, "too slow", batch=-1e-15, ttft_ms=float("inf"))
     made = Candidate("w", engine(), "h100x8", ((point,),))
     (row,) = plan_document(plan(scenario(), [], considered=[made]))["engines"]
     assert (row["batch"], row["ttft_ms"]) == (0.0, None)
 
 
-def test_capacity_is_of_the_mix_and_the_point_of_the_busiest_class():
+def test_capacity_is_of_the_mix_and_the_point_of_the_busiest_class() -> None:
     """Half at 10/s, half at 5/s: 1 / (0.5/10 + 0.5/5) = 6.666...; the class at 5/s is busiest."""
     classes = [RequestClass("short", 0.5, 100, 10), RequestClass("long", 0.5, 1000, 10)]
     points = (
@@ -83,7 +84,7 @@ def test_capacity_is_of_the_mix_and_the_point_of_the_busiest_class():
     assert (row["request_class"], row["batch"], row["limited_by"]) == ("long", 4.0, "kv_memory")
 
 
-def test_capacity_that_varies_is_a_list_with_the_point_of_the_busiest_interval():
+def test_capacity_that_varies_is_a_list_with_the_point_of_the_busiest_interval() -> None:
     points = tuple((OperatingPoint(rps, Limit.ITL, itl_ms=rps),) for rps in (10.0, 8.0, 9.0))
     of = scenario([workload(rps=[1.0, 3.0, 2.0])])
     made = Candidate("w", engine(), "h100x8", points)
@@ -92,7 +93,7 @@ def test_capacity_that_varies_is_a_list_with_the_point_of_the_busiest_interval()
     assert row["itl_ms"] == 8.0
 
 
-def test_candidate_that_misses_the_slo_says_why():
+def test_candidate_that_misses_the_slo_says_why() -> None:
     point = OperatingPoint(0.0, Limit.ITL, "ITL is 71 ms at batch 1, SLO 60 ms", extrapolated=True)
     made = Candidate("w", engine(), "h100x8", ((point,),))
     (row,) = plan_document(plan(scenario(), [], considered=[made]))["engines"]
@@ -101,7 +102,7 @@ def test_candidate_that_misses_the_slo_says_why():
     assert row["source"]["extrapolated"] is True
 
 
-def test_written_plan_is_read_back(tmp_path, monkeypatch):
+def test_written_plan_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = shown_plan(short=True)
     path = tmp_path / "plan.json"
     path.write_text(plan_text(made))
@@ -115,7 +116,7 @@ def test_written_plan_is_read_back(tmp_path, monkeypatch):
 TOPOLOGY: dict[str, Any] = {"leaves": ["a-s1-l1", "a-s1-l2"], "limits": [LIMIT], "greedy": True}
 
 
-def test_placement_limits_and_baselines_are_read_back():
+def test_placement_limits_and_baselines_are_read_back() -> None:
     made = shown_plan(short=True, **TOPOLOGY)
     document = document_of(made)
     assert document.model_dump(mode="json", by_alias=True) == plan_document(made)
@@ -126,7 +127,7 @@ def test_placement_limits_and_baselines_are_read_back():
     assert plan_document(made)["totals"]["gpu_hours_by_priority"]["low"] == 0.0
 
 
-def test_replicas_by_leaf_come_from_the_stays():
+def test_replicas_by_leaf_come_from_the_stays() -> None:
     """Hours 0 to 3. r1 serves on l1 from 3 over midnight to 0, then on l2 for 1; r2 on l2 in 1."""
     placed = [
         stay("r1", first=3, intervals=2, lead=1),
@@ -145,7 +146,7 @@ def test_replicas_by_leaf_come_from_the_stays():
         max_size=8,
     )
 )
-def test_replicas_by_leaf_add_up(spans):
+def test_replicas_by_leaf_add_up(spans: list[tuple[str, int, int]]) -> None:
     """Against counting interval by interval."""
     placed = [
         stay(f"r{i}", leaf=leaf, first=first, intervals=n)
@@ -160,7 +161,7 @@ def test_replicas_by_leaf_add_up(spans):
     }
 
 
-def test_halves_and_spans_of_engines_are_named():
+def test_halves_and_spans_of_engines_are_named() -> None:
     (whole,) = plan_document(plan(scenario(), [], considered=[candidate(engine())]))["engines"]
     assert (whole["part"], whole["span"]) == (None, None)
     half = candidate(engine(part=Part("moe", "attention", 0, None)), span=Affinity.LEAF)
@@ -168,11 +169,11 @@ def test_halves_and_spans_of_engines_are_named():
     assert (row["part"], row["span"]) == ("attention", "leaf")
 
 
-def candidate(of, span=None):
+def candidate(of: Engine, span: Affinity | None = None) -> Candidate:
     return Candidate("w", of, "h100x8", ((OperatingPoint(1.0, Limit.GIVEN),),), span)
 
 
-def test_plans_from_before_topology_are_read():
+def test_plans_from_before_topology_are_read() -> None:
     old = plan_document(shown_plan(short=True, **TOPOLOGY))
     del old["limits"], old["totals"]["moves"], old["totals"]["gpu_hours_by_priority"]
     for row in old["pools"]:
@@ -187,7 +188,7 @@ def test_plans_from_before_topology_are_read():
     assert document.savings["static_peak"].unserved_requests == 0
 
 
-def changed(**fields):
+def changed(**fields: Any) -> dict[str, Any]:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     return {**plan_document(made), **fields}
 
@@ -249,7 +250,9 @@ def changed(**fields):
         ),
     ],
 )
-def test_wrong_file_names_field_and_remedy(content, message, tmp_path, monkeypatch):
+def test_wrong_file_names_field_and_remedy(
+    content: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "p.json").write_text(content)
     with pytest.raises(InputError) as caught:
@@ -257,7 +260,7 @@ def test_wrong_file_names_field_and_remedy(content, message, tmp_path, monkeypat
     assert str(caught.value).startswith(message)
 
 
-def test_every_wrong_field_is_named_at_once(tmp_path):
+def test_every_wrong_field_is_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(changed(pools=1, scenario=2)))
     with pytest.raises(InputError) as caught:
@@ -265,7 +268,7 @@ def test_every_wrong_field_is_named_at_once(tmp_path):
     assert [problem.path for problem in caught.value.problems] == ["scenario", "pools"]
 
 
-def test_missing_file_is_an_input_error(tmp_path):
+def test_missing_file_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.json: no such file"):
         read_plan(str(tmp_path / "gone.json"))
     with pytest.raises(InputError, match="a folder; name a file"):
@@ -273,14 +276,18 @@ def test_missing_file_is_an_input_error(tmp_path):
 
 
 @given(content=st.binary(max_size=200))
-def test_any_bytes_give_an_input_error(content, tmp_path_factory):
+def test_any_bytes_give_an_input_error(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = tmp_path_factory.getbasetemp() / "junk.json"
     path.write_bytes(content)
     with pytest.raises(InputError):
         read_plan(str(path))
 
 
-def test_a_document_of_too_many_values_is_refused(tmp_path, monkeypatch):
+def test_a_document_of_too_many_values_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Three brackets and three commas."""
     path = tmp_path / "plan.json"
     path.write_text('{"a": [1, 2, 3], "b": {}}')

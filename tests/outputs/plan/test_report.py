@@ -12,11 +12,11 @@ from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
 
 
 @pytest.fixture(scope="module")
-def page():
+def page() -> str:
     return report_html(shown_plan(short=True))
 
 
-def test_page_says_the_verdict_the_savings_and_the_proof(page):
+def test_page_says_the_verdict_the_savings_and_the_proof(page: str) -> None:
     for words in ("Not covered: 2.5 %", "static peak, one GPU type (H100)", "33.3 %", "gap 0.8 %"):
         assert words in page
 
@@ -24,13 +24,13 @@ def test_page_says_the_verdict_the_savings_and_the_proof(page):
 LEAVES = [f"a-s1-l{i}" for i in range(1, 11)]
 
 
-def section(text, head):
+def section(text: str, head: str) -> list[list[str]]:
     """Cells of the rows of a table, its head first."""
     (table,) = re.findall(rf"<h2>{head}.*?</h2><table>(.*?)</table>", text)
     return [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in table.split("<tr")[1:]]
 
 
-def test_groups_stand_against_leaves():
+def test_groups_stand_against_leaves() -> None:
     """Three replicas of 4 GPUs on two leaves in turn: 8 and 4."""
     pools = [pool([1, 3])]
     of = day_scenario(horizon(2), leaves=LEAVES[:2])
@@ -42,7 +42,7 @@ def test_groups_stand_against_leaves():
     ]
 
 
-def test_many_leaves_are_rows():
+def test_many_leaves_are_rows() -> None:
     pools = [pool([40])]
     of = day_scenario(horizon(1), leaves=LEAVES)
     text = report_html(plan(of, pools, placed=stays(pools, LEAVES)))
@@ -54,7 +54,7 @@ def test_many_leaves_are_rows():
     assert len(others) == 9
 
 
-def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved():
+def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved() -> None:
     limit = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 72, 85, ("decode of chat-1",))
     text = report_html(shown_plan(greedy=True, limits=[limit]))
     assert section(text, "Where GPUs run out")[1] == [
@@ -69,7 +69,7 @@ def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved():
     assert '<p class="soft">On high-priority hardware: 2,584 GPU-hours, greedy 7,752' in text
 
 
-def test_the_plan_stands_out_among_what_it_is_held_against(page):
+def test_the_plan_stands_out_among_what_it_is_held_against(page: str) -> None:
     (table,) = re.findall(r"<h2>What the plan saves</h2><table>(.*?)</table>", page)
     assert re.findall(r"<tr( class=bold)?><td class=text>(.*?)</td>", table) == [
         (" class=bold", "this plan"),
@@ -79,19 +79,19 @@ def test_the_plan_stands_out_among_what_it_is_held_against(page):
     ]
 
 
-def test_page_without_placement_and_limits_has_no_empty_tables():
+def test_page_without_placement_and_limits_has_no_empty_tables() -> None:
     text = report_html(plan(day_scenario(horizon(1)), [pool([1])]))
     assert "Where GPUs run out" not in text
     assert "GPUs by group" not in text
 
 
-def test_page_loads_nothing(page):
+def test_page_loads_nothing(page: str) -> None:
     """No element refers to a file or address, and the policy forbids requests besides."""
     assert addresses(page) == []
     assert "default-src 'none'" in page
 
 
-def named(name):
+def named(name: str) -> str:
     """A page in which all that a user names has one name."""
     of = day_scenario(horizon(2), leaves=[f"{name}-l1"])
     limit = BindingLimit(Affinity.SPINE, name, name, 0, 1, (name,))
@@ -100,11 +100,11 @@ def named(name):
     return report_html(replace(made, scenario=replace(of, name=name)))
 
 
-def test_names_are_text_and_make_no_elements():
+def test_names_are_text_and_make_no_elements() -> None:
     assert tags(named(NASTY)) == tags(named("plain"))
 
 
-def test_layers_add_up_to_what_is_held():
+def test_layers_add_up_to_what_is_held() -> None:
     """8 GPUs run in hour 0 and 16 are held, because 2 replicas of 4 start: a layer of 8."""
     made = plan(day_scenario(horizon(2)), [pool([2, 4])])
     made = replace(made, supply=(SupplyUse("h100x8", (320, 320), (16, 16)),))
@@ -112,7 +112,7 @@ def test_layers_add_up_to_what_is_held():
     assert layers == {"chat-1": [8, 16, 16], "starting": [8, 0, 0], "supply": [320, 320, 320]}
 
 
-def test_page_lists_the_engines_and_marks_those_in_use():
+def test_page_lists_the_engines_and_marks_those_in_use() -> None:
     text = report_html(plan(day_scenario(horizon(2)), [pool([1, 2])]))
     rows = re.findall(
         r"<tr( class=bold)?><td class=text>chat-1</td><td class=text>(.*?)</td>", text
@@ -124,7 +124,7 @@ def test_page_lists_the_engines_and_marks_those_in_use():
     ]
 
 
-def test_page_notes_what_is_extrapolated():
+def test_page_notes_what_is_extrapolated() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))
@@ -132,12 +132,12 @@ def test_page_notes_what_is_extrapolated():
     assert '<p class="note">extrapolated: engine h100-tp4-decode (chat-1)</p>' in text
 
 
-def test_demand_is_a_dotted_line_above_the_rest():
+def test_demand_is_a_dotted_line_above_the_rest() -> None:
     last = demand_chart(shown_plan()).data[-1]
     assert (last.name, last.line.dash) == ("demand", "dot")
 
 
-def test_every_row_of_a_chart_has_a_labelled_time_axis(page):
+def test_every_row_of_a_chart_has_a_labelled_time_axis(page: str) -> None:
     figure = demand_chart(shown_plan())
     assert (figure.layout.xaxis.showticklabels, figure.layout.xaxis2.showticklabels) == (True, True)
     assert figure.layout.xaxis2.title.text == "Asia/Singapore"

@@ -1,9 +1,11 @@
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import BindingLimit, Shortage, Termination
+from heteroplan.entities.plan import BindingLimit, Plan, Shortage, Termination
 from heteroplan.entities.workload import Part, Source, SourceKind
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.plan_json import document_of
@@ -26,12 +28,12 @@ from heteroplan.outputs.shared.words import (
 from tests.plans import baseline, day_scenario, horizon, plan, pool
 
 
-def short_plan(*shortages, workloads=1, **during):
+def short_plan(*shortages: tuple[str, int, float, str], workloads: int = 1, **during: Any) -> Plan:
     of = day_scenario(horizon(24, timezone="Asia/Singapore", **during), workloads=workloads)
     return plan(of, [pool([1] * 24)], shortages=[Shortage(*s) for s in shortages])
 
 
-def test_consecutive_intervals_are_one_spell():
+def test_consecutive_intervals_are_one_spell() -> None:
     """Hours 18, 19 and 20 short, then 22: 18:00 to 21:00 (worst 4 of 10) and 22:00 to 23:00."""
     made = short_plan(
         ("chat-1", 18, 2.0, "h100x8"),
@@ -46,7 +48,7 @@ def test_consecutive_intervals_are_one_spell():
     assert second.when(made.scenario.horizon) == "22:00 to 23:00"
 
 
-def test_verdict_says_who_when_how_much_and_why():
+def test_verdict_says_who_when_how_much_and_why() -> None:
     """4 of 240 requests/s-hours are unserved: 1.7 %."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"))
     assert verdict(made) == (
@@ -57,7 +59,7 @@ def test_verdict_says_who_when_how_much_and_why():
     assert "2 workloads go short, most of all chat-2 02:00 to 03:00" in verdict(made)
 
 
-def test_verdict_tells_what_is_proven_from_what_was_not_found():
+def test_verdict_tells_what_is_proven_from_what_was_not_found() -> None:
     """4 of 240 requests/s-hours: 1.7 %; half of them proven: 0.8 %; none: undecided."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"))
 
@@ -75,7 +77,7 @@ def test_verdict_tells_what_is_proven_from_what_was_not_found():
     )
 
 
-def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well():
+def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well() -> None:
     """A plan that gives those up may leave fewer requests unserved in all."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"), workloads=2)
     first, *others = made.scenario.workloads
@@ -85,12 +87,12 @@ def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well(
     assert "in any plan that serves the more urgent as well." in verdict(made)
 
 
-def test_long_horizons_show_dates():
+def test_long_horizons_show_dates() -> None:
     made = short_plan(("chat-1", 1, 4.0, "x"), interval_s=86400)
     assert "2026-11-24 00:00 to 2026-11-25 00:00" in verdict(made)
 
 
-def test_covered_plan():
+def test_covered_plan() -> None:
     assert verdict(short_plan()).startswith("Covered")
 
 
@@ -103,7 +105,9 @@ def test_covered_plan():
         (Termination.INTERRUPTED, "interrupted, best plan so far"),
     ],
 )
-def test_solver_sentence_never_calls_a_time_limit_optimal(termination, words):
+def test_solver_sentence_never_calls_a_time_limit_optimal(
+    termination: Termination, words: str
+) -> None:
     """24 h of 4 GPUs at 2 USD are 192 USD; the builder's bound is 0.8 % below."""
     made = plan(day_scenario(horizon(24)), [pool([1] * 24)], termination=termination)
     assert solver_sentence(made) == (
@@ -111,7 +115,7 @@ def test_solver_sentence_never_calls_a_time_limit_optimal(termination, words):
     )
 
 
-def test_percent_does_not_hide_a_little():
+def test_percent_does_not_hide_a_little() -> None:
     assert [percent(x) for x in (0.0, 0.0001, 0.4123, 1.0, -0.02)] == [
         "0.0 %",
         "< 0.1 %",
@@ -121,7 +125,7 @@ def test_percent_does_not_hide_a_little():
     ]
 
 
-def test_saved_only_against_what_serves_as_much():
+def test_saved_only_against_what_serves_as_much() -> None:
     """At 2 times the plan's cost 50 % are saved; 1 request of 864,000 unserved is < 0.1 %."""
     made = short_plan()
     assert saved_text(made, baseline(made, "static_peak", 2.0)) == "50.0 %"
@@ -133,20 +137,24 @@ def test_saved_only_against_what_serves_as_much():
     assert saved_text(short, same) == "50.0 %"
 
 
-def test_nothing_is_saved_against_a_bound_or_without_a_figure():
+def test_nothing_is_saved_against_a_bound_or_without_a_figure() -> None:
     made = short_plan()
     assert saved_text(made, baseline(made, "lower_bound", 0.5)) == ""
     assert not serves_alike(made, baseline(made, "lower_bound", 0.5))
     assert saved_text(made, replace(baseline(made, "x", 2.0), saved_fraction=None)) == ""
 
 
-def test_price_of_the_promise():
+def test_price_of_the_promise() -> None:
     """96 GPU-hours with it and 80 without: 0.2 of those 80 more."""
     made = short_plan()
     assert saved_text(made, baseline(made, "without_resilience", 80 / 96)) == "price 20.0 %"
 
 
-def greedy_plan(own, greedy, stranded=0.0):
+def greedy_plan(
+    own: Mapping[SubgroupPriority, float],
+    greedy: Mapping[SubgroupPriority, float],
+    stranded: float = 0.0,
+) -> Plan:
     made = plan(day_scenario(horizon(24)), [pool([1] * 24)], gpu_hours_by_priority=own)
     algorithm_4 = baseline(
         made,
@@ -169,28 +177,32 @@ HIGH, MEDIUM, LOW = SubgroupPriority.HIGH, SubgroupPriority.MEDIUM, SubgroupPrio
         ({MEDIUM: 120.0}, {MEDIUM: 340.0}, ("medium-priority", "120", "340")),
     ],
 )
-def test_the_scarcest_hardware_in_use_is_compared(own, greedy, words):
+def test_the_scarcest_hardware_in_use_is_compared(
+    own: Mapping[SubgroupPriority, float],
+    greedy: Mapping[SubgroupPriority, float],
+    words: tuple[str, ...],
+) -> None:
     priority, ours, theirs = words
     assert greedy_sentences(greedy_plan(own, greedy)) == (
         f"On {priority} hardware: {ours} GPU-hours, greedy {theirs}.",
     )
 
 
-def test_low_priority_hardware_is_not_worth_a_line():
+def test_low_priority_hardware_is_not_worth_a_line() -> None:
     assert greedy_sentences(greedy_plan({LOW: 120.0}, {LOW: 340.0})) == ()
 
 
-def test_stranded_replicas_are_said():
+def test_stranded_replicas_are_said() -> None:
     assert greedy_sentences(greedy_plan({LOW: 1.0}, {LOW: 1.0}, 24.0)) == (
         "Greedy strands replicas without their other half for 24 replica-hours.",
     )
 
 
-def limit(first, last, *pools):
+def limit(first: int, last: int, *pools: str) -> BindingLimit:
     return BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", first, last, pools)
 
 
-def test_limit_says_where_when_and_whom():
+def test_limit_says_where_when_and_whom() -> None:
     during = horizon(48, interval_s=1800)
     assert limit_sentence(limit(36, 42, "decode of chat-70b"), during) == (
         "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-70b limited by it"
@@ -201,7 +213,7 @@ def test_limit_says_where_when_and_whom():
     assert limit_sentence(limit(0, 0), during) == "spine a-s1: l40sx8 full 00:00 to 00:30"
 
 
-def test_longest_limits_first():
+def test_longest_limits_first() -> None:
     """2, 1 and 3 hours."""
     limits = [limit(0, 1, "a"), limit(3, 3, "b"), limit(5, 7, "c")]
     shown = [text.split("; ")[1] for text in limit_sentences(limits, horizon(24), 3)]
@@ -209,7 +221,7 @@ def test_longest_limits_first():
     assert limit_sentences(limits, horizon(24), 1)[1:] == ("and 2 more (heteroplan explain)",)
 
 
-def test_candidates_in_use_are_those_of_the_span():
+def test_candidates_in_use_are_those_of_the_span() -> None:
     """Group chat-1@a-s1 is one leaf: figures for groups on a leaf are used, not for a spine."""
     made = short_plan()
     one, *others = made.candidates
@@ -218,7 +230,7 @@ def test_candidates_in_use_are_those_of_the_span():
     assert used_candidates(replace(made, candidates=(one, *spans))) == spans[:1]
 
 
-def test_second_halves_hold_no_kv_cache():
+def test_second_halves_hold_no_kv_cache() -> None:
     whole = replace(short_plan().candidates[1].engine, capacity_rps=None)
     made = short_plan().candidates[1]
     notes = [
@@ -228,7 +240,7 @@ def test_second_halves_hold_no_kv_cache():
     assert [len(each) for each in notes] == [1, 0]
 
 
-def extrapolated_plan():
+def extrapolated_plan() -> Plan:
     """H100 decode runs beyond its range and with no bound on its KV cache; L40S is not used."""
     made = short_plan()
     candidates = tuple(
@@ -242,7 +254,7 @@ def extrapolated_plan():
     return replace(made, candidates=candidates)
 
 
-def test_notes_name_the_engines_in_use():
+def test_notes_name_the_engines_in_use() -> None:
     """The builder's engines have a given capacity, which no KV cache limits."""
     assert candidate_notes(short_plan().candidates) == ()
     assert candidate_notes(used_candidates(extrapolated_plan())) == (
@@ -255,7 +267,7 @@ def test_notes_name_the_engines_in_use():
     )
 
 
-def test_what_was_not_measured_is_told():
+def test_what_was_not_measured_is_told() -> None:
     """By workload, as a fleet may run dozens of such engines."""
     modelled = [
         replace(each, engine=replace(each.engine, source=Source(SourceKind.MODELLED)))
@@ -264,7 +276,7 @@ def test_what_was_not_measured_is_told():
     assert candidate_notes(modelled) == ("modelled, not measured: engines of chat-1, chat-2",)
 
 
-def test_plan_json_and_schedules_say_so_too():
+def test_plan_json_and_schedules_say_so_too() -> None:
     document = document_of(extrapolated_plan())
     note = "extrapolated: engine h100-tp4-decode (chat-1)"
     assert extrapolation_note(document) == note
@@ -274,7 +286,7 @@ def test_plan_json_and_schedules_say_so_too():
     assert extrapolation_note(document_of(short_plan())) == ""
 
 
-def test_figures_have_three_digits_and_no_exponent():
+def test_figures_have_three_digits_and_no_exponent() -> None:
     values = (0.0, 3.333, 99.4, 99.96, 999.7, 1000.0, 15000.0)
     assert [figure(x) for x in values] == ["0", "3.33", "99.4", "100", "1,000", "1,000", "15,000"]
 
@@ -282,5 +294,5 @@ def test_figures_have_three_digits_and_no_exponent():
 @pytest.mark.parametrize(
     ("interval_s", "step"), [(3600, "1 h"), (900, "15 min"), (90, "90 s"), (86400, "24 h")]
 )
-def test_step_in_the_largest_unit_that_divides_it(interval_s, step):
+def test_step_in_the_largest_unit_that_divides_it(interval_s: int, step: str) -> None:
     assert horizon_text(horizon(24, interval_s=interval_s)).endswith(f", 24 x {step}")
