@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from time import monotonic
 
 import pytest
 
@@ -28,6 +27,7 @@ from heteroplan.profiles.capacity.candidates import candidates
 from heteroplan.queueing.waiting import Budget, Service
 from heteroplan.queueing.waiting import Pool as Queue
 from tests.builders import engine, fleet, node_type, scenario, workload
+from tests.clocks import stand_still
 from tests.plans import plan as hand_made
 from tests.plans import pool
 
@@ -390,14 +390,14 @@ def test_rounds_end_after_six() -> None:
     assert found.plan.report.objective == 90.0
 
 
-def test_two_plans_get_three_tenths_of_the_time_each_and_rounds_half_of_what_is_left() -> None:
-    before = monotonic()
+def test_two_plans_get_three_tenths_of_the_time_each_and_rounds_half_of_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock stands still, so that all of the 100 s are left."""
+    stand_still(monkeypatch)
     found, script = run(by_hand(usd=90.0), ENDLESS_PLAN, by_hand(usd=80.0))
-    elapsed = monotonic() - before
-    first, second, third = (seconds for _, seconds in script.asked)
-    assert (first, second) == (pytest.approx(30.0), pytest.approx(30.0))
-    assert 50.0 - elapsed <= third <= 50.0
-    assert 0.0 <= found.plan.report.seconds <= elapsed
+    assert [seconds for _, seconds in script.asked] == pytest.approx([30.0, 30.0, 50.0])
+    assert found.plan.report.seconds == 0.0
 
 
 @pytest.mark.parametrize(("limit_s", "calls"), [(0.9, 2), (30.0, 3)])
