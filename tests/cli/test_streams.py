@@ -222,7 +222,10 @@ def test_a_character_that_the_terminal_lacks_is_replaced_and_lines_keep_their_or
 
 @pytest.mark.parametrize("out", [None, "-"])
 def test_without_a_file_a_text_goes_to_standard_output(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    out: str | None,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     deliver("é\n", out)

@@ -54,7 +54,7 @@ def good() -> Plan:
         ],
         in_fleet=fleet({"l1": {"h100x8": 2}, "l2": {}}, node_types=(node_type(),)),
     )
-    return make_plan(of, candidates(of))
+    return make_plan(of, candidates(of), compare=False)
 
 
 def test_good_plan_passes_and_has_the_figures_of_hand_arithmetic(good: Plan) -> None:
@@ -145,7 +145,7 @@ def test_pools_of_a_promise_stand_in_what_may_be_lost() -> None:
     )
     on = fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")})
     of = scenario([promised], in_fleet=on)
-    plan = make_plan(of, candidates(of))
+    plan = make_plan(of, candidates(of), compare=False)
     verify(plan)
     assert [pool.level for pool in plan.pools] == [Affinity.SPINE] * 2
     assert "stands in a cluster, should in a spine" in caught(
