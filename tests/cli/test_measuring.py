@@ -62,6 +62,7 @@ def test_demand_writes_what_scenarios_read(trace: str, run: Run) -> None:
     assert json.loads(Path("demand.json").read_text())["rows"][0]["rps"] == 2
 
 
+ONE_CLASS = ("demand", "trace.csv", "--start", "2026-11-23", "--max-class-error", "1")
 FULL = pytest.param(
     "/dev/full",
     marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full"),
@@ -72,9 +73,9 @@ FULL = pytest.param(
 @pytest.mark.parametrize(
     "command",
     [
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--out"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--classes"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--classes", "a.csv", "--out"),
+        (*ONE_CLASS, "--out", "a.csv", "--out"),
+        (*ONE_CLASS, "--out", "a.csv", "--classes"),
+        (*ONE_CLASS, "--classes", "a.csv", "--out"),
         ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.html", "--out"),
     ],
     ids=["curve", "classes", "classes first", "fit"],
@@ -93,9 +94,9 @@ def test_of_several_outputs_all_are_written_or_none(
 @pytest.mark.parametrize(
     "command",
     [
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--json"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--out", "-"),
+        (*ONE_CLASS, "--out", "a.csv"),
+        (*ONE_CLASS, "--out", "a.csv", "--json"),
+        (*ONE_CLASS, "--out", "a.csv", "--out", "-"),
         ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.yaml"),
     ],
     ids=["shown", "json", "out", "fit"],
@@ -112,7 +113,18 @@ def test_standard_output_is_one_of_the_outputs(
 
 def test_demand_on_standard_output_is_csv_and_nothing_else(trace: str, apart: Run) -> None:
     ended = apart(
-        ["demand", "-", "--interval", "4s", "--start", "2026-11-23", "--out", "-"],
+        [
+            "demand",
+            "-",
+            "--interval",
+            "4s",
+            "--start",
+            "2026-11-23",
+            "--max-class-error",
+            "1",
+            "--out",
+            "-",
+        ],
         cwd=Path(),
         stdin=TRACE,
     )
