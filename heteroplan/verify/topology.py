@@ -142,3 +142,6 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
             by_role[role] += min(pair)
         total += min(by_role[Role.PREFILL], by_role[Role.DECODE]) + by_role[Role.AGGREGATED]
     return total
+
+
+RULES = (check_groups, check_apart, check_parts, check_promise)

@@ -9,6 +9,7 @@ To add a rule: a module with a subclass of `Rule`, and a line in `RULES`. `mip` 
 that rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
 """
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from heteroplan.optimize.program.problem import Ints, Problem
@@ -67,6 +68,17 @@ def open_pools(
         if rule.limits_pools(problem, w):
             found &= rule.open_pools(problem, w, replicas, opening=opening)
     return found
+
+
+def closing_fields(problem: Problem, w: int, pools: Iterable[int], replicas: Ints) -> list[str]:
+    """Fields that keep workload w from opening some of `pools` beside pool sizes [P, T]."""
+    wanted = set(pools)
+    return [
+        rule.fields
+        for rule in RULES
+        if rule.limits_pools(problem, w)
+        and not wanted <= rule.open_pools(problem, w, replicas, opening=True)
+    ]
 
 
 def pool_choices(problem: Problem, w: int) -> list[AbstractSet[int]]:
