@@ -16,6 +16,7 @@ from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.balance import Balance, RatioBand
 from heteroplan.optimize.rules.capacity import Capacity
 from heteroplan.optimize.rules.demand import Demand
+from heteroplan.optimize.rules.engine_limit import EngineLimit
 from heteroplan.optimize.rules.groups import Groups
 from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.rules.replica_limits import ReplicaLimits
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     RatioBand(),
     ReplicaLimits(),
     Groups(),
+    EngineLimit(),
     Resilience(),
 )
 """In the order of their rows in the MIP."""
