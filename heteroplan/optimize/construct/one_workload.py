@@ -18,12 +18,10 @@ from heteroplan.optimize.construct.one_domain import (
     has_room,
     less,
     place_on_site,
-    task_of,
 )
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.rules import open_pools
-from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.optimize.rules import open_pools, pool_choices
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -35,6 +33,8 @@ NEAR = 1.003
 """Multiple of its best hope up to which a placement on one site is left as it is."""
 ASKS_NOTHING = -1.0
 """Share of the demand, beside all of it, to have capacity for so that none is needed."""
+TRIED_CHOICES = 8
+"""Choices of pools that are tried, and as many more as it takes to serve all demand."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -85,34 +85,46 @@ def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int
 
 
 def place(
-    problem: Problem,
-    w: int,
+    task: Task,
     replicas: Ints,
-    held_price: Floats,
     parts: dict[str, Floats] | None = None,
-    limit: Ints | None = None,
-    floor: Ints | None = None,
-    known: Task | None = None,
+    *,
     cheapest_engines: bool = True,
-    stop: Stop = never,
 ) -> None:
-    """Write the pools of workload w into `replicas` [P, T], beside what stands there.
+    """Write the pools of the task's workload into `replicas` [P, T], beside what stands there.
 
-    Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
-    `parts` says what share [T] each group should serve; what one cannot, the next takes on.
-    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
-    first site is filled with whatever fits before the next one; with `cheapest_engines` a second
-    way is tried, which goes on to the next site as soon as the cheapest engines are out.
+    Once the task's `stop()` says so, what is placed by then. `parts` says what share [T] each
+    group should serve; what one cannot, the next takes on. Without parts the first site is filled
+    with whatever fits before the next one; with `cheapest_engines` a second way is tried, which
+    goes on to the next site as soon as the cheapest engines are out.
     """
-    task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
-    resilience = problem.workloads[w].resilience
+    problem, w = task.problem, task.w
+    pools = list(problem.workloads[w].pools)
+    choices = pool_choices(problem, w)
+    if not choices:
+        replicas[pools] = _placed(task, replicas, parts, cheapest_engines)
+        return
+    tries: list[tuple[Rank, Ints]] = []
+    for choice in choices:
+        enough = len(tries) >= TRIED_CHOICES and min(rank for rank, _ in tries)[0] == 0.0
+        if tries and (enough or task.stop()):
+            break
+        trial = replicas.copy()
+        trial[pools] = _placed(task.within(choice), replicas, parts, cheapest_engines)
+        tries.append((rank_of(task, trial), trial[pools]))
+    replicas[pools] = min(tries, key=lambda tried: tried[0])[1]
+
+
+def _placed(
+    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
+) -> Ints:
+    """[*, T] sizes of the workload's pools beside what stands in `replicas` [P, T]."""
+    resilience = task.problem.workloads[task.w].resilience
     if resilience is None:
-        counts = _anywhere(task, replicas, parts, cheapest_engines)
-    elif resilience.gone:
-        counts = _for_domain_loss(task, replicas)
-    else:
-        counts = _for_node_loss(task, replicas)
-    replicas[list(problem.workloads[w].pools)] = counts
+        return _anywhere(task, replicas, parts, cheapest_engines)
+    if resilience.gone:
+        return _for_domain_loss(task, replicas)
+    return _for_node_loss(task, replicas)
 
 
 def lowest_estimate(task: Task) -> Rank:
