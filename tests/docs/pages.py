@@ -96,5 +96,5 @@ def _session(commands: list[str], folder: Path) -> str:
 
 
 def without_seconds(text: str) -> list[str]:
-    """Lines of a page; how long a command took is another each time."""
-    return [re.sub(r"(?<=, )[\d.]+ s\b", "... s", line) for line in text.splitlines()]
+    """Lines of a page; how long a command took is another each time, and may begin a line."""
+    return re.sub(r",\s[\d.]+ s$", ", ... s", text, flags=re.M).splitlines()
