@@ -20,11 +20,11 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from heteroplan import pipeline
 from heteroplan.entities.plan import Plan
 from heteroplan.errors import InputError
-from heteroplan.inputs.current import read_current
-from heteroplan.outputs import report
+from heteroplan.inputs.tables.current import read_current
+from heteroplan.outputs.plan import report
+from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 
 NAMED = {

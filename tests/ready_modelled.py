@@ -2,8 +2,8 @@
 
 Its kernel times leave out scheduling and network. How far it is off is told where something near
 was measured: whole requests of aggregated engines on the same GPUs, of which its prefill and decode
-together predict TPOT as in `heteroplan.profiles.end_to_end`, or the phases of a model with the same
-layers. Needs the extra `heteroplan[aic]`.
+together predict TPOT as in `heteroplan.profiles.fitting.end_to_end`, or the phases of a model with
+the same layers. Needs the extra `heteroplan[aic]`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from pathlib import Path
 from statistics import fmean
 
 from heteroplan.entities.workload import Engine, Role
-from heteroplan.profiles.aic import modelled
-from heteroplan.profiles.fit import settings_of
-from heteroplan.profiles.fitted import Fitted
-from heteroplan.profiles.latency import prefill_ms, step_ms
+from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
+from heteroplan.profiles.fitting.aic import modelled
+from heteroplan.profiles.fitting.fit import settings_of
+from heteroplan.profiles.fitting.fitted import Fitted
+from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
-from heteroplan.profiles.report import fit_all
 
 VARIANT = "bf16"
 LEAST_KV_TOKENS = 32_768

@@ -12,11 +12,11 @@ from pathlib import Path
 from heteroplan.entities.workload import Role, Source
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.ready import FOLDER
-from heteroplan.profiles.fitted import Fitted, named, with_limits
-from heteroplan.profiles.profile_file import profile_yaml
+from heteroplan.profiles.fitting.fitted import Fitted, named, with_limits
+from heteroplan.profiles.fitting.profile_file import profile_yaml
+from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
-from heteroplan.profiles.report import fit_all
 from heteroplan.units import MS_PER_S
 from tests.ready_modelled import Near, Wanted, modelled_engines
 from tests.realdata import DATA

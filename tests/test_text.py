@@ -58,6 +58,19 @@ def test_what_would_act_is_shown_escaped_and_nothing_else(text, shown):
     assert visible(text) == shown
 
 
+def test_each_character_that_acts_is_escaped_and_no_other():
+    """Of the 65,536: control and half ones, line ends, and all that Unicode has to turn text."""
+    turning = "\u061c\u200e\u200f\u206a\u206b\u206c\u206d\u206e\u206f"
+    everything = [chr(code) for code in range(2**16)]
+    expected = {each for each in everything if acts(each)} | set(turning)
+    assert {each for each in everything if visible(each) != each} == expected
+    assert all(wrong_name(f"a{each}b") for each in expected if not "\ud800" <= each <= "\udfff")
+    for each in expected - set("\t\n\r"):
+        assert visible(each) == (
+            f"\\x{ord(each):02x}" if each < "\u0100" else f"\\u{ord(each):04x}"
+        )
+
+
 @given(TEXTS.map(lambda text: text.replace("\ud800", "")))
 @example("a\n")
 def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text):
@@ -88,6 +101,40 @@ def test_a_wrong_name_is_told_why(text, wrong):
     assert bool(wrong_name(text)) == bool(wrong)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "empty; write a name"),
+        (" \t", "empty; write a name"),
+        ("\n" + "x" * 253, "longer than 253 characters; shorten it"),
+        (" a\x1b", "holds control characters; remove them"),
+        (" =a", "begins or ends with a blank; remove it"),
+        ("a\u3000", "begins or ends with a blank; remove it"),
+        ("@a", "begins with @, which makes it a formula in a spreadsheet; rename it"),
+        ("a=b", ""),
+    ],
+)
+def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text, told):
+    assert wrong_name(text) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("+5", 5.0), ("-.5", -0.5), ("5.", 5.0), ("1e3", 1000.0), ("2E+1", 20.0), ("5e-1", 0.5)],
+)
+def test_numbers_are_written_in_many_ways(text, value):
+    assert number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("1e400", "too large"), ("-1e400", "too large"), ("inf", "not a number"), ("nan", "not a n")],
+)
+def test_a_number_that_is_too_large_is_told_apart_from_none(text, told):
+    with pytest.raises(ValueError, match=f"^{told}"):
+        number(text)
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_is_what_it_says(value):
     assert number(repr(value)) == value
@@ -105,6 +152,10 @@ def test_shares_are_written_as_numbers_or_with_percent():
     assert [percent(text) for text in ("10%", "12.5 %", "0.1", "-1%", "%")] == [
         0.1, 0.125, None, None, None,
     ]  # fmt: skip
+    assert [percent(text) for text in (" 10%", "10  %", "10.%", ".5%", "1e1%", "10%%", "１%")] == (
+        [None] * 7
+    )
+    assert (percent("250%"), percent("0 %")) == (2.5, 0.0)
     assert plain_share(1.99, 2) == 1.99
     with pytest.raises(ValueError, match=r"^10 is 1000 %; write 0\.1 for 10 %, or 1000% if that"):
         plain_share(10, 2)

@@ -21,8 +21,8 @@ def explain(
 
     GPUs that run out come by how long they do, the longest first.
     """
-    from heteroplan import pipeline
-    from heteroplan.outputs.explanation import explanation_json, render_explanation
+    from heteroplan.outputs.plan.explanation import explanation_json, render_explanation
+    from heteroplan.pipelines import plans as pipeline
 
     explanation = pipeline.explain(plan, workload=workload)
     if json:

@@ -12,9 +12,9 @@ from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from heteroplan.pipeline import FitResult
-    from heteroplan.profiles.fit import Within
-    from heteroplan.profiles.fitted import Fitted
+    from heteroplan.pipelines.plans import FitResult
+    from heteroplan.profiles.fitting.fit import Within
+    from heteroplan.profiles.fitting.fitted import Fitted
     from heteroplan.profiles.readers.reading import Given
 
 PICTURE = (".html", ".htm")
@@ -173,9 +173,9 @@ def fit(
     max_bytes: options.MaxBytes = options.MEASURED_HELD,
 ) -> None:
     """Measurements to a profile, with its error."""
-    from heteroplan import pipeline
-    from heteroplan.profiles.fit import Within
-    from heteroplan.profiles.fitted import with_limits
+    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.profiles.fitting.fit import Within
+    from heteroplan.profiles.fitting.fitted import with_limits
     from heteroplan.profiles.readers.reading import Given
 
     shape = options.shape(isl, osl)
@@ -211,7 +211,7 @@ def fit(
         say(["--isl and --osl say what a replica serves only beside --ttft-ms and --itl-ms"])
     texts: dict[str, str] = {}
     if pictures:
-        from heteroplan.outputs.fit_report import fit_html
+        from heteroplan.outputs.fit.report import fit_html
 
         texts |= dict.fromkeys(pictures, fit_html(fitted))
     missing: list[str] = []
@@ -229,7 +229,7 @@ def fit(
         if STDOUT not in profiles:
             _show(fitted, plot)
         if STDOUT not in profiles and asked is not None:
-            from heteroplan.outputs.fits import render_replicas
+            from heteroplan.outputs.fit.text import render_replicas
 
             replicas = pipeline.replicas(fitted, asked)
             show(lambda console: render_replicas(replicas, asked, console))
@@ -238,7 +238,7 @@ def fit(
 
 def _modelled(source: str, files: Sequence[str], given: "Given", within: "Within") -> "FitResult":
     """What AIConfigurator says of one engine. Raises UsageError."""
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     tool, _, backend = source.partition(":")
     asked = {"--model": given.model, "--gpu": given.gpu, "--tp": given.gpus}
@@ -255,8 +255,8 @@ def _modelled(source: str, files: Sequence[str], given: "Given", within: "Within
 
 
 def _show(fitted: "Sequence[Fitted]", plot: bool | None) -> None:
-    from heteroplan.outputs.fit_plot import render_plots
-    from heteroplan.outputs.fits import render_fits
+    from heteroplan.outputs.fit.plot import render_plots
+    from heteroplan.outputs.fit.text import render_fits
 
     show(lambda console: render_fits(fitted, console))
     lines = sum(len(each.lines) for each in fitted)

@@ -22,8 +22,8 @@ def profiles(
 
     A scenario names one as `profile: ready:NAME`.
     """
-    from heteroplan import pipeline
-    from heteroplan.outputs.ready_engines import profiles_json, render_profiles
+    from heteroplan.outputs.fit.ready_engines import profiles_json, render_profiles
+    from heteroplan.pipelines import plans as pipeline
 
     found = pipeline.ready_profiles(model, gpu)
     if json:

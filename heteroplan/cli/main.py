@@ -26,7 +26,7 @@ def main() -> NoReturn:
     try:
         sys.exit(app(prog_name="heteroplan", standalone_mode=False))
     except HeteroplanError as error:
-        from heteroplan.outputs.terminal import make_console, print_error
+        from heteroplan.outputs.shared.terminal import make_console, print_error
 
         print_error(error, make_console(stderr=True))
         sys.exit(error.exit_code)

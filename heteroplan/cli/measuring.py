@@ -15,7 +15,7 @@ from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from heteroplan.pipeline import DemandResult
+    from heteroplan.pipelines.plans import DemandResult
 
 
 def demand(
@@ -164,7 +164,7 @@ def demand(
     max_bytes: options.MaxBytes = options.HELD,
 ) -> None:
     """Traces to a demand curve."""
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     names = list(dict.fromkeys(out or ()))
     written = [*names, *([] if classes is None else [classes])]
@@ -193,7 +193,7 @@ def demand(
     )
     texts = {name: _text(result, name) for name in names}
     if classes is not None:
-        from heteroplan.outputs.demand_files import classes_csv
+        from heteroplan.outputs.demand.files import classes_csv
 
         if not all(row.classes for row in result.curve.rows):
             raise UsageError("--classes: the trace tells no lengths of requests")
@@ -204,7 +204,7 @@ def demand(
         elif STDOUT in written:
             say(result.curve.notes)
         else:
-            from heteroplan.outputs.demand_text import render_demand
+            from heteroplan.outputs.demand.text import render_demand
 
             show(lambda console: render_demand(result.curve, result.backtest, console))
 
@@ -225,10 +225,10 @@ def _check_names(traces: Sequence[str], written: Sequence[str]) -> None:
 
 def _text(result: "DemandResult", name: str) -> str:
     """What goes into a file of that name."""
-    from heteroplan.outputs.demand_files import demand_csv, demand_document
+    from heteroplan.outputs.demand.files import demand_csv, demand_document
 
     if name.lower().endswith(".html"):
-        from heteroplan.outputs.demand_page import demand_html
+        from heteroplan.outputs.demand.page import demand_html
 
         return demand_html(result.curve, result.backtest)
     if name.lower().endswith(".json"):

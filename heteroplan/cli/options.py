@@ -14,11 +14,11 @@ import typer
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import RequestClass, Slo, Span
 from heteroplan.errors import UsageError
-from heteroplan.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
+from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.text import number, percent, plain_share
 
 if TYPE_CHECKING:
-    from heteroplan.profiles.replica import Asked
+    from heteroplan.profiles.capacity.replica import Asked
 
 
 _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
@@ -100,7 +100,7 @@ def asked(
     percentile: float,
 ) -> "Asked | None":
     """What a replica is asked for; None where no SLO is given. Raises UsageError for half of it."""
-    from heteroplan.profiles.replica import Asked
+    from heteroplan.profiles.capacity.replica import Asked
 
     if not 0 < percentile < 1:
         raise UsageError(f"--percentile {percentile:g}: must lie between 0 and 1, such as 0.95")
@@ -247,7 +247,7 @@ def named_folder(text: str) -> Path:
 
 def duration_s(text: str) -> int:
     """`15min` as seconds."""
-    from heteroplan.inputs.durations import parse_duration_s
+    from heteroplan.reading.durations import parse_duration_s
 
     try:
         return parse_duration_s(text)

@@ -77,9 +77,9 @@ def plan(
     Ends with 1 when it is proven that demand cannot be covered, with 3 when the time ended before
     that was known. Ctrl-C ends the solve with the best plan so far (130).
     """
-    from heteroplan import pipeline
-    from heteroplan.outputs.solve_trace import SolveTrace
-    from heteroplan.outputs.terminal import SolveProgress, make_console
+    from heteroplan.outputs.plan.solve_trace import SolveTrace
+    from heteroplan.outputs.shared.terminal import SolveProgress, make_console
+    from heteroplan.pipelines import plans as pipeline
 
     if placement and out is None:
         raise UsageError("--placement: say where with --out DIR")
@@ -118,11 +118,11 @@ def plan(
 
 def _show_plan(planned: "Plan", json: bool) -> None:
     if json:
-        from heteroplan.outputs.plan_json import plan_text
+        from heteroplan.outputs.plan.plan_json import plan_text
 
         emit(plan_text(planned))
     else:
-        from heteroplan.outputs.console import render_plan
+        from heteroplan.outputs.plan.console import render_plan
 
         show(lambda console: render_plan(planned, console))
 
@@ -153,9 +153,9 @@ def check(
     Ends with 2 when the input of one is wrong, else with 1 when one is proven not to, else with 3
     when the time ended before the answer was known.
     """
-    from heteroplan import pipeline
-    from heteroplan.outputs.check_report import check_github, check_json, check_junit
-    from heteroplan.outputs.terminal import SolveProgress, make_console
+    from heteroplan.outputs.plan.check_report import check_github, check_json, check_junit
+    from heteroplan.outputs.shared.terminal import SolveProgress, make_console
+    from heteroplan.pipelines import plans as pipeline
 
     texts = {"json": check_json, "github": check_github}
     if format not in (*texts, "text"):
@@ -179,7 +179,7 @@ def check(
             emit(texts[format](result.rows))
         else:
             from heteroplan.cli.summary import render_errors
-            from heteroplan.outputs.console import render_check
+            from heteroplan.outputs.plan.console import render_check
 
             show(lambda console: render_check(result.rows, console))
             show(lambda console: render_errors(result.rows, console))
@@ -188,7 +188,7 @@ def check(
 
 def validate(scenario: ScenarioPath, overrides: Overrides = None) -> None:
     """Every problem of a scenario's files at once, or what it holds."""
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     loaded = pipeline.load(scenario, overrides=overrides or ())
     from heteroplan.cli.summary import render_scenario
@@ -229,8 +229,8 @@ def export(
     context: Annotated[str, typer.Option(metavar="NAME", help="kubectl context.")] = "",
 ) -> None:
     """The schedule of a plan for another system."""
-    from heteroplan import pipeline
     from heteroplan.outputs.exporters import ExportOptions
+    from heteroplan.pipelines import plans as pipeline
 
     named = {} if name_template is None else {"name_template": name_template}
     chosen = ExportOptions(
@@ -247,6 +247,6 @@ def schema(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario, fleet, profile or plan.")],
 ) -> None:
     """JSON Schema of a file, for editors."""
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     emit(pipeline.schema(kind))

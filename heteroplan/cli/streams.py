@@ -102,7 +102,7 @@ def emit(text: str) -> None:
 
 def show(render: "Callable[[Console], None]") -> None:
     """What `render` prints, on standard output and for the terminal there."""
-    from heteroplan.outputs.terminal import make_console
+    from heteroplan.outputs.shared.terminal import make_console
 
     console = make_console()
     with writing_stdout():
@@ -133,7 +133,7 @@ def delivering(texts: Mapping[str, str]) -> Iterator[None]:
     Files take their names when the block ends well: what it prints is one of the outputs.
     Raises UsageError.
     """
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     if "" in texts:
         raise UsageError("an empty file name; name a file, or - for standard output")

@@ -11,13 +11,13 @@ from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.workload import Workload
-from heteroplan.outputs.terminal import Text, print_lines, print_trimmed, print_wrapped
-from heteroplan.outputs.words import candidate_notes, demand_sentences, figure, horizon_text
+from heteroplan.outputs.shared.terminal import Text, print_lines, print_trimmed, print_wrapped
+from heteroplan.outputs.shared.words import candidate_notes, demand_sentences, figure, horizon_text
 from heteroplan.text import visible
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
-    from heteroplan.outputs.check_report import CheckRow
+    from heteroplan.outputs.plan.check_report import CheckRow
 
 MOST_SPINES = 20
 """Spines that `validate` shows."""

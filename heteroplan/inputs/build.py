@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from heteroplan.demand.shape import StepShape
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
@@ -29,10 +28,8 @@ from heteroplan.entities.workload import (
     TtftCoefficients,
     Workload,
 )
-from heteroplan.inputs.align import AlignedDemand
-from heteroplan.inputs.durations import parse_duration_s
+from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.gpu_types import built_in
-from heteroplan.inputs.local_time import localized
 from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import (
@@ -48,6 +45,9 @@ from heteroplan.inputs.schemas.scenario import (
     ResilienceSpec,
     WorkloadSpec,
 )
+from heteroplan.inputs.tables.align import AlignedDemand
+from heteroplan.reading.durations import parse_duration_s
+from heteroplan.reading.local_time import localized
 
 MAX_INTERVALS = 100_000
 _MAX_DAYS = 366

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.inputs.yaml_source import Document, FieldPath, dotted, parse_value
+from heteroplan.reading.yaml_source import Document, FieldPath, dotted, parse_value
 
 OPTION = "--set"
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[([0-9]{1,6})\]")

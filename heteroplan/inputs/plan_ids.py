@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heteroplan.errors import InputProblem
-from heteroplan.inputs.files import shown
+from heteroplan.reading.input_files import shown
 
 META = "heteroplan-plan"
 """Name of the meta tag."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from heteroplan.entities.workload import Profile
 from heteroplan.errors import UsageError
 from heteroplan.inputs import build
-from heteroplan.inputs.fleet_checks import close_names
+from heteroplan.inputs.checks.fleet import close_names
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.profile import ProfileFile
-from heteroplan.inputs.yaml_source import parse_document
+from heteroplan.reading.yaml_source import parse_document
 
 FOLDER = Path(__file__).with_name("profiles")
 PREFIX = "ready:"

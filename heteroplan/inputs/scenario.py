@@ -14,15 +14,14 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Profile
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
-from heteroplan.inputs import build, checks, current, topology_checks
-from heteroplan.inputs.align import aligned
-from heteroplan.inputs.class_csv import with_classes
-from heteroplan.inputs.demand_csv import DemandSeries, read_demand
-from heteroplan.inputs.files import STDIN, Files, UnreadableError, shown
-from heteroplan.inputs.fleet_checks import FleetCase, fleet_problems
+from heteroplan.inputs import build
+from heteroplan.inputs.checks import engines as checks
+from heteroplan.inputs.checks import topology as topology_checks
+from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
+from heteroplan.inputs.checks.schema_problems import checked
+from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import override
 from heteroplan.inputs.ready import PREFIX, ready_profile
-from heteroplan.inputs.schema_problems import checked
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
@@ -32,10 +31,14 @@ from heteroplan.inputs.schemas.scenario import (
     ScenarioFile,
     WorkloadSpec,
 )
+from heteroplan.inputs.tables import current
+from heteroplan.inputs.tables.align import aligned
+from heteroplan.inputs.tables.class_csv import with_classes
+from heteroplan.inputs.tables.demand_csv import DemandSeries, read_demand
 from heteroplan.inputs.trace_demand import trace_demand
-from heteroplan.inputs.workload_case import WorkloadCase
-from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
-from heteroplan.profiles.capacity import candidates
+from heteroplan.profiles.capacity.candidates import candidates
+from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
+from heteroplan.reading.yaml_source import Document, FieldPath, parse_document
 
 ENOUGH = 10 * MOST_NOTED
 """Problems of all files after which no other workload is looked at."""
@@ -362,7 +365,7 @@ def _fitting[T: BaseModel](model: type[T], data: object) -> T | None:
 
 
 def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engine:
-    from heteroplan.profiles.fitted import measured_engine
+    from heteroplan.profiles.fitting.fitted import measured_engine
     from heteroplan.profiles.readers import read
     from heteroplan.profiles.readers.reading import Given
 

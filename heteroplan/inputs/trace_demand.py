@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.input_size import MOST_BYTES, parse_size
-from heteroplan.inputs.demand_csv import DemandSeries
-from heteroplan.inputs.durations import parse_duration_s
-from heteroplan.inputs.files import Files, UnreadableError, shown
-from heteroplan.inputs.local_time import localized
-from heteroplan.inputs.schema_problems import checked
+from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.schemas.demand import EventsFile, EventSpec, TraceSpec
-from heteroplan.inputs.yaml_source import Document, FieldPath, parse_document
+from heteroplan.inputs.tables.demand_csv import DemandSeries
+from heteroplan.reading.durations import parse_duration_s
+from heteroplan.reading.input_files import Files, UnreadableError, shown
+from heteroplan.reading.input_size import MOST_BYTES, parse_size
+from heteroplan.reading.local_time import localized
+from heteroplan.reading.yaml_source import Document, FieldPath, parse_document
 
 if TYPE_CHECKING:
-    from heteroplan.demand.curve import Curve
-    from heteroplan.demand.events import Event
+    from heteroplan.forecasting.curve.curve import Curve
+    from heteroplan.forecasting.curve.events import Event
 
 S_PER_DAY = 86_400
 _OPTION = re.compile(r"--([a-z-]+)")
@@ -40,7 +40,7 @@ def trace_demand(
 
     Raises InputError: of the trace, or of the field where its options do not fit the trace.
     """
-    from heteroplan.demand.readers import expanded
+    from heteroplan.forecasting.traces import expanded
 
     zone = ZoneInfo(horizon.timezone)
     try:
@@ -99,7 +99,7 @@ def events(
     specs: list[EventSpec], zone: ZoneInfo, document: Document, field: FieldPath
 ) -> tuple["Event", ...]:
     """The events. Raises InputError: no such moment, or one that ends before it begins."""
-    from heteroplan.demand.events import Event
+    from heteroplan.forecasting.curve.events import Event
 
     found, problems = [], []
     for i, spec in enumerate(specs):
@@ -142,8 +142,8 @@ def _curve(
     horizon: Horizon,
     occurrences: tuple["Event", ...],
 ) -> "Curve":
-    from heteroplan.demand.curve import CurveOptions, past, planned, step_of
-    from heteroplan.demand.steps import TraceOptions
+    from heteroplan.forecasting.curve.curve import CurveOptions, past, planned, step_of
+    from heteroplan.forecasting.steps.steps import TraceOptions
 
     zone = ZoneInfo(horizon.timezone)
     first, days = _days(horizon)

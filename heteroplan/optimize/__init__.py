@@ -1,36 +1,41 @@
 """The integer program and the method that solves it; the only package that knows the solver.
 
+**Rooms**, in the order in which they import one another: `program` (sets, coefficients),
+`solvers`, `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`, `construct`
+(first plans), `improve` (better plans from a plan); `search` is the state of one solve, `solve`
+the method.
+
 **Problem.** Replicas n[p,t] of each pool (an engine of a workload in a domain) at each time: flow
-balances prefill and decode in every group, pools cover demand, supply bounds the GPUs that
-running and starting replicas hold; running and starting cost. `problem` holds sets and
-coefficients, `build` and `supply` make them from a scenario, `model` and `promise` are the whole
-as one MIP, the reference (`one_mip`). One MIP of a day of even two workloads does not close; what
-does is below, behind one call: `solve`.
+balances prefill and decode in every group, pools cover demand, supply bounds the GPUs that running
+and starting replicas hold; running and starting cost. `problem` holds sets and coefficients,
+`build` and `supply` make them from a scenario, `model` and `resilience` are the whole as one MIP,
+the reference (`one_mip`). One MIP of a day of even two workloads does not close; what does is
+below, behind one call: `solve`.
 
 **Decomposition.** With prices on supply and on balances (`prices`) every stage of a workload's
 requests stands alone (`stages`): integer counts of some engines that cover the demand at all
 times, starts paid (`role_blocks`). A dynamic program solves such a block exactly (`blocks`, which
-engines `choice`; `compiled` where there is much of it; one interval: `cover`, a knapsack). This
-is Lagrangian relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master over
-block schedules.
+engines `choice`; `compiled` where there is much of it; one interval: `cover`, a knapsack). This is
+Lagrangian relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master over block
+schedules.
 
-**Bound.** `bound` has the proof: valid at any prices, so LP duals need not be trusted. Good
-prices are duals of LPs (`duals`): of the whole (`relaxation`) where that is small; else of all
-domains merged into one (`coarser`), of single intervals and of single workloads (`lp_prices`). Each
+**Bound.** `bound` has the proof: valid at any prices, so LP duals need not be trusted. Good prices
+are duals of LPs (`duals`): of the whole (`relaxation`) where that is small; else of all domains
+merged into one (`coarser`), of single intervals and of single workloads (`lp_prices`). Each
 workload keeps those that prove most of it. `ascent` moves prices against the integer blocks. On
 large programs that runs in a process beside (`bounding`), in rounds that depend on the program
-alone: the outcome is the same with one core and with two, and until the time limit the clock
-plays no part.
+alone: the outcome is the same with one core and with two, and until the time limit the clock plays
+no part.
 
-**Plans.** A workload goes where it costs least (`place`, `home`, `mix`), at prices that steer it
-off what others need more (`primal`); `refit` fits its groups to each other one by one, `regroup`
-two at a time, along the cheapest path through ways to divide what the others leave. Small programs:
-near the LP, repaired by rising prices, small moves and small MIPs (`mend`), then swaps of two
-workloads and large-neighbourhood search by MIPs of a few workloads or hours (`polish`; Shaw
-1998). Large programs, and those whose LP takes too many iterations (`large`): a dive, small
-workloads first, the LP of the rest (`guide`) solved again in between (`dive`), then `sweeps` while
-prices fade. Shortage counts first, by priority class; last, free moves spare mixed hardware
-(`scarce`).
+**Plans.** A workload goes where it costs least (`one_workload`, `one_domain`, `mix`), at prices
+that steer it off what others need more (`all_workloads`); `one_group` fits its groups to each
+other one by one, `two_groups` two at a time, along the cheapest path through ways to divide what
+the others leave. Small programs: near the LP, repaired by rising prices, small moves and small
+MIPs (`repaired`), then swaps of two workloads and large-neighbourhood search by MIPs of a few
+workloads or hours (`polish`; Shaw 1998). Large programs, and those whose LP takes too many
+iterations (`large`): a dive, small workloads first, the LP of the rest (`guide`) solved again in
+between (`dive`), then `sweeps` while prices fade. Shortage counts first, by priority class; last,
+free moves spare mixed hardware (`scarce`).
 
 **Shortage.** Where the best plan leaves demand unserved, programs of single intervals say what no
 plan serves (`least_short`): early, so that a short search can tell too, and at the end. Minima of
@@ -42,9 +47,9 @@ time for a proof as long as there is none. `solver` runs HiGHS or one of `other_
 
 **Where the bound is weak.** Ratio bands, limits on groups and on single roles, and promises are
 dropped but for what they add to capacity; several classes are added up with weights; engines that
-serve several stages share one grid or are split. Each costs the bound what it costs the plan. Where
-large plans leave demand unserved, the bound pays for it at a price a request: the more is left, the
-weaker.
+serve several stages share one grid or are split. Each costs the bound what it costs the plan.
+Where large plans leave demand unserved, the bound pays for it at a price a request: the more is
+left, the weaker.
 
 **What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; cost of the
 plan on its nodes after 60 s on two cores; * leaves a little unserved):

@@ -15,13 +15,14 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from heteroplan.optimize.bounding import Round, Rounds
-from heteroplan.optimize.dive import dive
-from heteroplan.optimize.guide import Homes, homes
-from heteroplan.optimize.primal import Incumbent, by_size, place_all
-from heteroplan.optimize.problem import Ints
+from heteroplan.optimize.bound.bounding import Round, Rounds
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
+from heteroplan.optimize.construct.dive import dive
+from heteroplan.optimize.construct.guide import Homes, homes
+from heteroplan.optimize.improve.sweeps import Sweeps
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.search import Search
-from heteroplan.optimize.sweeps import Sweeps
 
 STEERING = 1.5
 """Part of the supply prices at which workloads are placed first, dear ones far from the rest."""
@@ -63,7 +64,7 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     """A first plan, then dives and sweeps at the prices of every round."""
     problem = search.problem
     order = by_size(problem)[::-1]
-    order.sort(key=lambda w: problem.works[w].priority)
+    order.sort(key=lambda w: problem.workloads[w].priority)
     lives_in = homes(problem, search.effort()) if search.uses("guide") else None
     found = _next(search, rounds, None)
     sweeps = Sweeps(search)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.polish import MipResult, solve_mip
-from heteroplan.optimize.primal import incumbent
-from heteroplan.optimize.problem import Ints, Problem
-from heteroplan.optimize.relaxation import bound_at_shortage
+from heteroplan.optimize.bound.relaxation import bound_at_shortage
+from heteroplan.optimize.improve.polish import MipResult, solve_mip
+from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import (
     Progress,
     Search,
@@ -14,7 +14,7 @@ from heteroplan.optimize.search import (
     silent,
 )
 from heteroplan.optimize.solve import Outcome, outcome
-from heteroplan.optimize.solver import Effort, Stop, never
+from heteroplan.optimize.solvers.solver import Effort, Stop, never
 
 
 def solve_as_one_mip(

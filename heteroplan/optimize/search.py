@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from heteroplan.optimize.least_short import least_unserved
-from heteroplan.optimize.mix import mixed_flow
-from heteroplan.optimize.prices import Prices
-from heteroplan.optimize.primal import NOISE, WHOLE, Incumbent, incumbent
-from heteroplan.optimize.problem import Ints, Problem, Solution
-from heteroplan.optimize.solver import Effort, Stop
+from heteroplan.optimize.bound.least_short import least_unserved
+from heteroplan.optimize.incumbent import NOISE, WHOLE, Incumbent, incumbent
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.prices import Prices
+from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.solvers.solver import Effort, Stop
 
 EARLY_PROOF_SHARE, EARLY_PROOF_S = 0.02, 0.2
 """Of the time limit, and seconds at least, to prove early that demand cannot be covered."""

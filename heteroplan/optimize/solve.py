@@ -31,35 +31,33 @@ import numpy as np
 
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.ascent import improve_prices
-from heteroplan.optimize.bound import bound_of_short, priced_bound
-from heteroplan.optimize.large import search_large
-from heteroplan.optimize.mend import WINDOW, repair, short_hours
-from heteroplan.optimize.polish import Neighbourhood, polish, solve_mip
-from heteroplan.optimize.prices import Prices, supply_prices
-from heteroplan.optimize.primal import (
-    WHOLE,
-    Incumbent,
+from heteroplan.optimize.bound.ascent import improve_prices
+from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
+from heteroplan.optimize.bound.relaxation import Relaxation, bound_at_shortage, relax
+from heteroplan.optimize.construct.all_workloads import (
     by_size,
-    escalate,
-    incumbent,
-    nudge,
+    local_move,
     place_all,
     place_guided,
+    raise_prices,
     reinsert,
     sweep,
 )
-from heteroplan.optimize.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.relaxation import Relaxation, bound_at_shortage, relax
-from heteroplan.optimize.scarce import spare_scarce
+from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
+from heteroplan.optimize.improve.repair import WINDOW, repair, short_hours
+from heteroplan.optimize.improve.scarce import spare_scarce
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
+from heteroplan.optimize.large import search_large
+from heteroplan.optimize.program.prices import Prices, supply_prices
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.search import (
     Progress,
     Search,
     ShortageBound,
     silent,
 )
-from heteroplan.optimize.solver import Effort, Stop, Verdict, never
-from heteroplan.optimize.static import cheapest_constant
+from heteroplan.optimize.solvers.solver import Effort, Stop, Verdict, never
+from heteroplan.optimize.static_peak import cheapest_constant
 
 OPTIMAL_GAP = 1e-6
 """A gap that counts as none: sums of floats decide no further."""
@@ -275,7 +273,7 @@ def _from_constant_sizes(search: Search) -> Iterator[None]:
 def _eased(search: Search) -> Iterator[None]:
     """Each workload of the best plan again where it stands, no larger than it is."""
     for w in by_size(search.problem):
-        search.offer(nudge(search.problem, search.plan, w, 0, search.out_of_time))
+        search.offer(local_move(search.problem, search.plan, w, 0, search.out_of_time))
         yield
 
 
@@ -287,7 +285,7 @@ def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
         return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order, search.out_of_time)
 
     best: Incumbent | None = None
-    for found in escalate(problem, near_lp, relaxed.prices.supply, ESCALATIONS):
+    for found in raise_prices(problem, near_lp, relaxed.prices.supply, ESCALATIONS):
         if best is None or found.rank < best.rank:
             best = found
         search.offer(found)
@@ -326,9 +324,9 @@ def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:
     `least` [W] is that bound.
     """
     problem = search.problem
-    works = range(len(problem.works))
-    excess = [_cost_of(problem, w, search.plan) - least[w] for w in works]
-    dearest = sorted(works, key=lambda w: (-excess[w], w))
+    workloads = range(len(problem.workloads))
+    excess = [_cost_of(problem, w, search.plan) - least[w] for w in workloads]
+    dearest = sorted(workloads, key=lambda w: (-excess[w], w))
     for w in dearest[:SWAPPED]:
         for other in dearest:
             if other != w:
@@ -340,7 +338,7 @@ def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:
 def _cost_of(problem: Problem, w: int, plan: Incumbent) -> float:
     """Cost of one workload's pools."""
     alone = np.zeros_like(plan.solution.replicas)
-    pools = list(problem.works[w].pools)
+    pools = list(problem.workloads[w].pools)
     alone[pools] = plan.solution.replicas[pools]
     return problem.cost(alone)
 
@@ -365,14 +363,14 @@ def _place_at(search: Search, prices: Floats) -> Iterator[None]:
 def _polish_stage(search: Search) -> Iterator[None]:
     """Neighbourhoods until none helps: short hours, single workloads, windows, pairs."""
     problem = search.problem
-    works = tuple(range(len(problem.works)))
-    pairs = list(combinations(works, 2))
+    workloads = tuple(range(len(problem.workloads)))
+    pairs = list(combinations(workloads, 2))
     yield from _polish_all(search, short_hours(problem, search.plan, None))
     for neighbourhoods in (
-        [Neighbourhood((w,), times, 1) for w in works for times in _windows(problem, 6)],
-        [Neighbourhood((w,), radius=1) for w in works],
-        [Neighbourhood(works, times, 1) for times in _windows(problem, WINDOW)],
-        [Neighbourhood((w,), times, 2) for w in works for times in _windows(problem, 12)],
+        [Neighbourhood((w,), times, 1) for w in workloads for times in _windows(problem, 6)],
+        [Neighbourhood((w,), radius=1) for w in workloads],
+        [Neighbourhood(workloads, times, 1) for times in _windows(problem, WINDOW)],
+        [Neighbourhood((w,), times, 2) for w in workloads for times in _windows(problem, 12)],
         [Neighbourhood(two, times, 2) for two in pairs for times in _windows(problem, 6)],
     ):
         while any((yield from _polish_all(search, neighbourhoods))):

@@ -1,14 +1,12 @@
 """Pool sizes -> which replica stands on which leaf and nodes, in every interval.
 
-`runs` says when each replica serves, `nodes` keeps which GPUs are free when, `attempt` places
-the runs of one part of the fleet in one order. Where they do not all fit whole, `sweep` goes
-through the day (`day`) and chooses in each interval who stops, `seam` closes a cyclic day and
-`laps` sweeps it several times, between which nodes that hold the same exchange what comes after
-(`align`), so that the day ends as it began. `identity` says which pieces are one replica, `pack`
-tries these ways and names the result. For what finds no room others stand in or make room
-(`rehouse`, on the nodes as they are then: `rooms`); `settle` plans the rest anew.
+`runs` says when each replica serves, `nodes` keeps which GPUs are free when, `first_fit` places the
+runs of one part of the fleet in one order. Where they do not all fit whole, `day_sweep` goes
+through the day and chooses in each interval which replica stops. `identity` says which pieces are
+one replica, `pack` tries these ways and names the result. For what found no nodes, `substitution`
+finds other replicas; `settle` plans the rest anew.
 """
 
-from heteroplan.placement.pack import Homeless, Packing, pack
+from heteroplan.placement.pack import Packing, Unplaced, pack
 
-__all__ = ["Homeless", "Packing", "pack"]
+__all__ = ["Packing", "Unplaced", "pack"]

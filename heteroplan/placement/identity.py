@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from heteroplan.placement.attempt import Placed
+from heteroplan.placement.first_fit import Placed
 
 SAME: tuple[Callable[[Placed], object], ...] = (
     lambda piece: piece.spot,

@@ -12,7 +12,7 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.problem import Ints
+from heteroplan.optimize.program.problem import Ints
 
 type Gpus = NDArray[np.int32]
 type Rows = slice | Ints

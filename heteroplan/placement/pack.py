@@ -16,11 +16,11 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
-from heteroplan.optimize.problem import Ints, PoolSpec, Problem
-from heteroplan.optimize.solver import Stop, never
-from heteroplan.placement.attempt import Attempt, Home
+from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
+from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.placement.day_sweep.laps import swept
+from heteroplan.placement.first_fit import Attempt, Footprint
 from heteroplan.placement.identity import identified
-from heteroplan.placement.laps import swept
 from heteroplan.placement.nodes import Nodes, nodes_of
 from heteroplan.placement.runs import Run, runs
 
@@ -33,7 +33,7 @@ FEW = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Homeless:
+class Unplaced:
     """Service that found no room."""
 
     pool: int
@@ -50,7 +50,7 @@ class Packing:
 
     stays: tuple[Stay, ...]
     """`Stay.pool` is an index into the pools of the problem."""
-    homeless: tuple[Homeless, ...]
+    unplaced: tuple[Unplaced, ...]
     """Empty where everything is packed."""
 
 
@@ -75,17 +75,17 @@ def pack(
     taken or gone begins elsewhere; as nothing before the horizon is counted, that is no move.
     """
     stays: list[Stay] = []
-    homeless: list[Homeless] = []
+    unplaced: list[Unplaced] = []
     waiting = runs(problem, replicas, _current(scenario, candidates, problem))
     for node_type in dict.fromkeys(pool.node_type for pool in problem.pools):
         nodes = nodes_of(scenario, node_type)
-        homes = {
-            p: home_of(nodes, pool)
+        footprints = {
+            p: footprint_of(nodes, pool)
             for p, pool in enumerate(problem.pools)
             if pool.node_type == node_type
         }
-        for rows, mine in _parts(homes, waiting):
-            here = {p: home.within(rows) for p, home in homes.items()}
+        for rows, mine in _parts(footprints, waiting):
+            here = {p: footprint.within(rows) for p, footprint in footprints.items()}
             sizes = replicas[sorted({run.pool for run in mine})]
             key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
             done = None if known is None else known.get(key)
@@ -94,9 +94,9 @@ def pack(
                 if known is not None and not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
-            homeless += [Homeless(run.pool, first, n) for run, first, n in done.homeless]
+            unplaced += [Unplaced(run.pool, first, n) for run, first, n in done.unplaced]
     stays.sort(key=lambda stay: stay.pool)
-    return Packing(tuple(stays), tuple(homeless))
+    return Packing(tuple(stays), tuple(unplaced))
 
 
 def _digest(waiting: Sequence[Run], sizes: Ints) -> bytes:
@@ -125,9 +125,9 @@ def _current(
     return found
 
 
-def home_of(nodes: Nodes, pool: PoolSpec) -> Home:
+def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:
     """Where and how the replicas of a pool stand."""
-    return Home(
+    return Footprint(
         rows=nodes.rows(pool.level, pool.domain),
         count=max(1, pool.gpus // nodes.gpus),
         share=min(pool.gpus, nodes.gpus),
@@ -135,12 +135,14 @@ def home_of(nodes: Nodes, pool: PoolSpec) -> Home:
     )
 
 
-def _parts(homes: Mapping[int, Home], waiting: Iterable[Run]) -> Iterator[tuple[slice, list[Run]]]:
+def _parts(
+    footprints: Mapping[int, Footprint], waiting: Iterable[Run]
+) -> Iterator[tuple[slice, list[Run]]]:
     """Nodes that no pool shares with others outside, and the runs that stand there."""
     found: list[tuple[slice, list[Run]]] = []
-    mine = (run for run in waiting if run.pool in homes)
-    for run in sorted(mine, key=lambda run: _widest_first(homes[run.pool].rows)):
-        rows = homes[run.pool].rows
+    mine = (run for run in waiting if run.pool in footprints)
+    for run in sorted(mine, key=lambda run: _widest_first(footprints[run.pool].rows)):
+        rows = footprints[run.pool].rows
         if not found or rows.start >= found[-1][0].stop:
             found.append((rows, []))
         found[-1][1].append(run)
@@ -152,31 +154,36 @@ def _widest_first(rows: slice) -> tuple[int, int]:
 
 
 def _best(
-    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], stop: Stop, *, cyclic: bool
+    nodes: Nodes,
+    footprints: Mapping[int, Footprint],
+    waiting: Sequence[Run],
+    stop: Stop,
+    *,
+    cyclic: bool,
 ) -> Attempt:
     """The best of several ways on nodes that are still empty.
 
     Where all runs fit whole that is it, but for scarce hardware. Where not, the runs are chosen
     anew by sweeps through the day, and in a small part other orders are tried as well.
     """
-    whole = _whole(nodes, homes, waiting, cyclic=cyclic)
+    whole = _whole(nodes, footprints, waiting, cyclic=cyclic)
     if whole is not None:
         return whole
     standing = any(run.begins is not None for run in waiting)
-    best = None if cyclic and standing else swept(nodes, homes, waiting, stop, cyclic=cyclic)
+    best = None if cyclic and standing else swept(nodes, footprints, waiting, stop, cyclic=cyclic)
     if best is not None and (len(waiting) > FEW or not any(best.score())):
         return best
-    return _reordered(nodes, homes, waiting, best, stop, cyclic=cyclic)
+    return _reordered(nodes, footprints, waiting, best, stop, cyclic=cyclic)
 
 
 def _whole(
-    nodes: Nodes, homes: Mapping[int, Home], waiting: Sequence[Run], *, cyclic: bool
+    nodes: Nodes, footprints: Mapping[int, Footprint], waiting: Sequence[Run], *, cyclic: bool
 ) -> Attempt | None:
     """All runs whole, on as little scarce hardware as any order has it; None where some do not."""
     best: Attempt | None = None
     for order in ORDERS:
-        attempt = Attempt(nodes.copy(), homes, cyclic)
-        if not attempt.place_whole(_ordered(homes, waiting, order, Counter())):
+        attempt = Attempt(nodes.copy(), footprints, cyclic)
+        if not attempt.place_whole(_ordered(footprints, waiting, order, Counter())):
             return None
         if best is None or attempt.score() < best.score():
             best = attempt
@@ -187,7 +194,7 @@ def _whole(
 
 def _reordered(
     nodes: Nodes,
-    homes: Mapping[int, Home],
+    footprints: Mapping[int, Footprint],
     waiting: Sequence[Run],
     best: Attempt | None,
     stop: Stop,
@@ -198,8 +205,8 @@ def _reordered(
     failures: Counter[Run] = Counter()
     since = 0
     for turn in range(ROUNDS):
-        attempt = Attempt(nodes.copy(), homes, cyclic)
-        attempt.place_all(_ordered(homes, waiting, ORDERS[turn % len(ORDERS)], failures))
+        attempt = Attempt(nodes.copy(), footprints, cyclic)
+        attempt.place_all(_ordered(footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
         since += 1
         if best is None or attempt.score() < best.score():
             best, since = attempt, 0
@@ -210,11 +217,14 @@ def _reordered(
     return best
 
 
-type Order = Callable[[Home, Run], tuple[int, ...]]
+type Order = Callable[[Footprint, Run], tuple[int, ...]]
 
 
 def _ordered(
-    homes: Mapping[int, Home], waiting: Sequence[Run], order: Order, failures: Mapping[Run, int]
+    footprints: Mapping[int, Footprint],
+    waiting: Sequence[Run],
+    order: Order,
+    failures: Mapping[Run, int],
 ) -> list[Run]:
     """What runs already, then what often failed, then in `order`."""
     return sorted(
@@ -222,17 +232,17 @@ def _ordered(
         key=lambda run: (
             run.begins is None,
             -failures.get(run, 0),
-            *order(homes[run.pool], run),
+            *order(footprints[run.pool], run),
         ),
     )
 
 
-def _large_first(home: Home, run: Run) -> tuple[int, ...]:
-    return home.width, -home.count, -home.share, -run.intervals, run.first
+def _large_first(footprint: Footprint, run: Run) -> tuple[int, ...]:
+    return footprint.width, -footprint.count, -footprint.share, -run.intervals, run.first
 
 
-def _long_first(home: Home, run: Run) -> tuple[int, ...]:
-    return home.width, -run.intervals, -home.count, -home.share, run.first
+def _long_first(footprint: Footprint, run: Run) -> tuple[int, ...]:
+    return footprint.width, -run.intervals, -footprint.count, -footprint.share, run.first
 
 
 ORDERS: tuple[Order, ...] = (

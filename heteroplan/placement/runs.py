@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.entities.scenario import Running
-from heteroplan.optimize.problem import Ints, Problem
+from heteroplan.optimize.program.problem import Ints, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.mend import mend
-from heteroplan.optimize.mix import mixed_flow_of
-from heteroplan.optimize.primal import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.problem import Ints, Problem, Solution, starts_of
-from heteroplan.optimize.solver import Stop
-from heteroplan.placement.pack import Homeless, Known, Packing, pack
-from heteroplan.placement.rehouse import rehoused
-from heteroplan.placement.rejoin import rejoined
+from heteroplan.optimize.improve.repair import repaired
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.program.mix import mixed_flow_of
+from heteroplan.optimize.program.problem import Ints, Problem, Solution, starts_of
+from heteroplan.optimize.solvers.solver import Stop
+from heteroplan.placement.pack import Known, Packing, Unplaced, pack
+from heteroplan.placement.substitution.rejoin import rejoined
+from heteroplan.placement.substitution.substitute import substituted
 
 SPARE = 1
 """GPUs that others give up for each GPU of a replica that found no room."""
@@ -74,7 +74,7 @@ def settle(
     for rounds in range(ROUNDS):
         began = monotonic()
         packing = pack(scenario, candidates, problem, plan.solution.replicas, late, known)
-        left_out = packing.homeless
+        left_out = packing.unplaced
         kept = standing(problem, plan, packing, rounds)
         if left_out:
             helped = _stood_in(scenario, candidates, problem, plan, packing, rounds, late)
@@ -86,7 +86,7 @@ def settle(
         if kept.plan.rank[:-1] <= plan.rank[:-1] or (over and not best.plan.broken):
             break
         tighter = _tightened(tighter, plan.solution.replicas, left_out)
-        works = [
+        workloads = [
             w
             for w in dict.fromkeys(problem.pools[each.pool].workload for each in left_out)
             if kept.plan.broken or unserved_share(problem, w, kept.plan).any()
@@ -94,7 +94,7 @@ def settle(
         if best.plan.broken:
             until = max(until, monotonic() + LATE_S)
         sizes = kept.plan.solution.replicas
-        plan = mend(tighter, sizes, sizes, works, gap, stop, until)
+        plan = repaired(tighter, sizes, sizes, workloads, gap, stop, until)
     assert best is not None
     for other in others:
         if other.rank >= best.plan.rank or (late() and not best.plan.broken):
@@ -113,9 +113,9 @@ def settle(
 
 def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
-    replicas = _without(problem, plan.solution.replicas, packing.homeless)
+    replicas = _without(problem, plan.solution.replicas, packing.unplaced)
     kept = _with_sizes(problem, plan, replicas)
-    return Settled(kept, replace(packing, homeless=()), rounds, problem)
+    return Settled(kept, replace(packing, unplaced=()), rounds, problem)
 
 
 def _stood_in(
@@ -132,7 +132,7 @@ def _stood_in(
     Without them where no replica could be told from another then: on a cyclic day one would have
     to go on for more than the day.
     """
-    sizes, full = rehoused(scenario, candidates, problem, plan.solution.replicas, packing, stop)
+    sizes, full = substituted(scenario, candidates, problem, plan.solution.replicas, packing, stop)
     stays = rejoined(full.stays, problem.intervals, cyclic=problem.cyclic)
     full = replace(full, stays=tuple(stays))
     if not _starts_as_grown(problem, sizes, full):
@@ -156,7 +156,7 @@ def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
     changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
     for w in {problem.pools[p].workload for p in changed}:
         mixed = mixed_flow_of(problem, w, replicas)
-        for p, mine in zip(problem.works[w].pools, mixed, strict=True):
+        for p, mine in zip(problem.workloads[w].pools, mixed, strict=True):
             flow[p] = mine
     return incumbent(problem, Solution(replicas, tuple(flow)))
 
@@ -168,14 +168,14 @@ def _times(problem: Problem, first: int, count: int) -> list[int]:
     return [t for t in times if 0 <= t < problem.intervals]
 
 
-def _without(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -> Ints:
+def _without(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Ints:
     left = replicas.copy()
-    for each in homeless:
+    for each in unplaced:
         left[each.pool, _times(problem, each.first, each.intervals)] -= 1
     return left
 
 
-def _tightened(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -> Problem:
+def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Problem:
     """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
@@ -184,7 +184,7 @@ def _tightened(problem: Problem, replicas: Ints, homeless: Sequence[Homeless]) -
     residual = problem.residual(replicas)
     held = [row.gpus - left for row, left in zip(problem.supplies, residual, strict=True)]
     gpus = [row.gpus.copy() for row in problem.supplies]
-    for each in homeless:
+    for each in unplaced:
         pool = problem.pools[each.pool]
         times = _times(problem, each.first - pool.lead, each.intervals + pool.lead)
         fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))

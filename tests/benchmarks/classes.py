@@ -18,9 +18,9 @@ from math import nan
 
 import numpy as np
 
-from heteroplan.demand.class_error import Family
-from heteroplan.demand.classes import choose, names, shapes
 from heteroplan.entities.workload import Engine, RequestClass, Role, Slo
+from heteroplan.forecasting.request_classes.class_error import Family
+from heteroplan.forecasting.request_classes.classes import choose, names, shapes
 from tests.benchmarks.classes_cases import (
     Trace,
     azure,

@@ -11,15 +11,6 @@ from itertools import product
 import numpy as np
 import yaml
 
-from heteroplan.demand.classes import ClassShape, Grid
-from heteroplan.demand.counting import COUNTS as STEP_COUNTS
-from heteroplan.demand.counting import (
-    INPUT_CELLS,
-    OUTPUT_CELLS,
-    SUMS,
-    cell_table,
-    count,
-)
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
@@ -30,6 +21,15 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
     TtftCoefficients,
+)
+from heteroplan.forecasting.request_classes.classes import ClassShape, Grid
+from heteroplan.forecasting.steps.counting import COUNTS as STEP_COUNTS
+from heteroplan.forecasting.steps.counting import (
+    INPUT_CELLS,
+    OUTPUT_CELLS,
+    SUMS,
+    cell_table,
+    count,
 )
 from heteroplan.inputs.ready import ready_profile
 from tests.profiles.replica_simulation import Floats, classes_of

@@ -72,7 +72,7 @@ def read(path: str) -> int:
 
 def curve(path: str) -> int:
     """Requests of the curve of a file."""
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     made = pipeline.demand([path]).curve
     return int(made.notes[0].split()[0].replace(",", ""))
@@ -80,7 +80,7 @@ def curve(path: str) -> int:
 
 def backtest() -> None:
     """Coverage, planned over true and worst shortfall by kind of rate and interval."""
-    from heteroplan import pipeline
+    from heteroplan.pipelines import plans as pipeline
 
     trace = str(DATA / "traces" / "servegen_m-large_demand_10min.csv")
     heads = ("interval", "rate", "covered", "planned / true", "worst shortfall")
@@ -104,11 +104,11 @@ def windows() -> None:
     """How far coverage of 4 held-back days swings with which 4 they are."""
     from zoneinfo import ZoneInfo
 
-    from heteroplan.demand.curve import past
-    from heteroplan.demand.history import INPUT_RATE, OUTPUT_RATE, RPS
-    from heteroplan.demand.intervals import peaks_of
-    from heteroplan.demand.season import planned_day
-    from heteroplan.demand.steps import TraceOptions
+    from heteroplan.forecasting.curve.curve import past
+    from heteroplan.forecasting.curve.history import INPUT_RATE, OUTPUT_RATE, RPS
+    from heteroplan.forecasting.curve.intervals import peaks_of
+    from heteroplan.forecasting.curve.season import planned_day
+    from heteroplan.forecasting.steps.steps import TraceOptions
 
     zone = ZoneInfo("UTC")
     trace = str(DATA / "traces" / "servegen_m-large_demand_10min.csv")
@@ -135,8 +135,8 @@ def cache() -> None:
     import gzip
     import json
 
-    from heteroplan.demand.prefix_cache import PrefixCache
-    from heteroplan.demand.readers.requests import Blocks
+    from heteroplan.forecasting.steps.prefix_cache import PrefixCache
+    from heteroplan.forecasting.traces.requests import Blocks
 
     with gzip.open(DATA / "traces/mooncake_fast25_conversation.jsonl.gz", "rt") as file:
         trace = [json.loads(line) for line in file]
@@ -171,8 +171,8 @@ def _timed(path: Path, who: str) -> tuple[float, float]:
 
 def once(who: str, path: str) -> None:
     """Time one reading; imports do not count, compiling does."""
-    import heteroplan.demand.backtest
-    import heteroplan.demand.prefix_cache
+    import heteroplan.forecasting.curve.backtest
+    import heteroplan.forecasting.steps.prefix_cache
     import heteroplan.inputs.trace_demand  # noqa: F401
 
     work: Callable[[str], int] = read if who == "pyarrow" else curve

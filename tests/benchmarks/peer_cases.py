@@ -21,8 +21,8 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.units import S_PER_HOUR
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.realdata import DATA

@@ -19,10 +19,10 @@ import numpy as np
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Ints, Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.placement import Packing
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.verify.placement import placement_faults
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.placement.cases import Case, afresh
 from tests.plans import FIGURE_5
@@ -162,7 +162,7 @@ def main() -> None:
     starts = int(problem.starts(of.replicas).sum())
     moves = sum(stay.moved for stay in packing.stays)
     print(
-        f"{len(packing.stays)} stays, {starts} starts, {moves} moves, homeless {packing.homeless}"
+        f"{len(packing.stays)} stays, {starts} starts, {moves} moves, homeless {packing.unplaced}"
     )
     for name, hours in by_priority(made, problem, packing).items():
         print(f"{hours:.0f} GPU-hours on {name} priority")

@@ -16,13 +16,13 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from heteroplan.entities.workload import PrefillCoefficients, Role
-from heteroplan.profiles.end_to_end import errors_left_out, fit_runs
-from heteroplan.profiles.fit import fit, settings_of
-from heteroplan.profiles.latency import prefill_ms, step_ms
+from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
+from heteroplan.profiles.fitting.end_to_end import errors_left_out, fit_runs
+from heteroplan.profiles.fitting.fit import fit, settings_of
+from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.measurement import Measurement, Run
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.reading import Given
-from heteroplan.profiles.report import fit_all
 from tests.benchmarks.markdown import header, percent, row
 from tests.realdata import DATA
 

@@ -6,7 +6,7 @@ By hand; some minutes. `--arrivals N` of each simulation.
 import argparse
 from itertools import product
 
-from heteroplan.profiles.queueing import Budget, Pool, Service
+from heteroplan.queueing.waiting import Budget, Pool, Service
 from tests.benchmarks.markdown import header, percent, row
 from tests.profiles.queue_simulation import simulated
 

@@ -21,7 +21,7 @@ import yaml
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, vstack
 
-from heteroplan.optimize.problem import Floats, Ints
+from heteroplan.optimize.program.problem import Floats, Ints
 
 FILL = 0.78
 """Share of the fleet's GPUs that the cheapest plan takes at the peak, integers and starts aside."""

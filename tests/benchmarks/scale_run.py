@@ -41,7 +41,7 @@ class Setting:
 
     def missing(self) -> list[str]:
         """Parameters that `make_plan` does not have (yet)."""
-        from heteroplan.plan import make_plan
+        from heteroplan.planning import make_plan
 
         return [name for name in self.arguments() if name not in signature(make_plan).parameters]
 
@@ -168,9 +168,9 @@ class _Stream:
 
 
 def _plan(order: dict[str, Any]) -> dict[str, Any]:
-    from heteroplan import pipeline
     from heteroplan.errors import HeteroplanError
-    from heteroplan.plan import make_plan
+    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.planning import make_plan
 
     began = monotonic()
     folder, compare = order.pop("folder"), order.pop("compare")

@@ -17,7 +17,7 @@ import numpy as np
 
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
-from heteroplan.optimize.build import build_problem
+from heteroplan.optimize.program.build import build_problem
 from tests.benchmarks.markdown import header, percent, ratio, row
 from tests.benchmarks.topology_cases import (
     FLEETS,
@@ -190,8 +190,8 @@ def resilience(intervals: int) -> None:
             given("d", "decode", "H100-SXM-80GB", gpus=1, capacity_rps=1.0, startup_s=180),
         ]
         files = one_workload(spines, engines, rps)
-        promise = {"lose": lose, "serve": serve}
-        plan = files.with_workloads(resilience=promise).plan(HALF_MINUTE_S)
+        resilience = {"lose": lose, "serve": serve}
+        plan = files.with_workloads(resilience=resilience).plan(HALF_MINUTE_S)
         without_usd = usd(baseline(plan, "without_resilience"))
         count = domains.get(lose)
         bound = percent(max(0.0, serve * count / (count - 1) - 1)) if count else ""

@@ -12,10 +12,10 @@ import numpy as np
 import yaml
 from scipy.optimize import linprog
 
-from heteroplan import pipeline
 from heteroplan.entities.plan import Plan
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.pipelines import plans as pipeline
 from tests.plans import FIGURE_5
 
 FOUR_TYPE = Path(__file__).resolve().parents[2] / "scenarios" / "four-type"
@@ -102,11 +102,11 @@ class Files:
         `weights` [W] are shares of the GPUs that the workloads need at their own peaks.
         """
         problem = self.problem()
-        rates = weights / [_peak_gpus(problem, w) for w in range(len(problem.works))]
+        rates = weights / [_peak_gpus(problem, w) for w in range(len(problem.workloads))]
         rates *= fill * _most_growth(problem, rates)
         scaled = {
             work.name: self.rps[work.name] * rate
-            for work, rate in zip(problem.works, rates, strict=True)
+            for work, rate in zip(problem.workloads, rates, strict=True)
         }
         return replace(self, rps=scaled)
 
@@ -116,10 +116,10 @@ def _peak_gpus(problem: Problem, w: int) -> float:
     return sum(
         min(
             float(problem.pools[p].gpus * problem.pools[p].mix_load.max())
-            for p in problem.works[w].pools
+            for p in problem.workloads[w].pools
             if stage in problem.pools[p].stages
         )
-        for stage in range(problem.works[w].stages)
+        for stage in range(problem.workloads[w].stages)
     )
 
 
@@ -135,8 +135,8 @@ def _most_growth(problem: Problem, rates: Floats) -> float:
 def _most_at(problem: Problem, gpus: Floats, t: int) -> float:
     """max θ: each workload's finishing flow = θ, balances, supply; `gpus` [P] a share of 1."""
     columns = len(problem.pools) + 1  # flow of each pool, then θ
-    whole = np.zeros((len(problem.works), columns))
-    for w in range(len(problem.works)):
+    whole = np.zeros((len(problem.workloads), columns))
+    for w in range(len(problem.workloads)):
         whole[w, problem.finishing(w)] = 1.0
     whole[:, -1] = -1.0
     balanced = np.zeros((len(problem.balances), columns))

@@ -12,7 +12,7 @@ from heteroplan.cli.explaining import explain
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import InputError, UsageError
-from heteroplan.outputs.plan_json import plan_text
+from heteroplan.outputs.plan.plan_json import plan_text
 from tests.cli.conftest import Run
 from tests.plans import shown_plan
 from tests.scenario_files import ScenarioFiles

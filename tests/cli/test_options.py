@@ -1,13 +1,23 @@
 """Numbers of options are those that files take."""
 
+import math
+import subprocess
+import sys
 import time
 from contextvars import ContextVar
+from datetime import date, datetime
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.app import app
+from heteroplan.cli.options import KvTokens
+from heteroplan.entities.workload import RequestClass, Slo
+from heteroplan.errors import UsageError
+from heteroplan.profiles.capacity.replica import Asked
 
 NUMBERS = {
     "fit": [
@@ -93,3 +103,227 @@ def test_a_tenth_of_a_time_limit_is_left_whatever_the_start_took(monkeypatch, li
 def test_a_span_may_be_open_or_one_value(text, ends):
     found = options.span(text)
     assert (found.low, found.high) == ends
+
+
+@pytest.mark.parametrize("text", ["5", "", "6:5", "x:5", "5:x", "5:6:7", "nan:"])
+def test_what_is_no_span_is_told(text):
+    with pytest.raises(typer.BadParameter, match="is not LOW:HIGH, such as 512:2048"):
+        options.span(text)
+
+
+MOST = {
+    "fit": {
+        "--tp": "10000",
+        "--layers": "10000",
+        "--isl": "1000000000",
+        "--osl": "1000000000",
+        "--ttft-ms": "1000000000000",
+        "--itl-ms": "1000000000000",
+        "--kv-tokens": "1000000000000",
+        "--kv-bytes-per-token": "1000000000000",
+        "--max-sequences": "1000000",
+        "--max-batch-tokens": "10000000",
+        "--startup-s": "86400",
+        "--drain-s": "86400",
+    },
+    "demand": {"--days": "366", "--prefix-cache": "1000000000000000", "--holdback": "10000"},
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "most"),
+    [(command, *each) for command, options in MOST.items() for each in options.items()],
+)
+def test_the_greatest_number_of_an_option_is_taken_and_no_greater(run, command, option, most):
+    """As in the files."""
+    taken = run(command, "x", f"{option}={most}")
+    assert "Invalid value" not in taken.err
+    refused = run(command, "x", f"{option}={int(most) + 1}")
+    assert (refused.code, f"Invalid value for '{option}'" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["3", "4", "5"])
+def test_bounds_of_a_number_belong_to_it(text):
+    assert options.numbers(3, 5)(text) == options.wholes(3, 5)(text) == int(text)
+
+
+@pytest.mark.parametrize("text", ["2", "5001", "-4", "10000"])
+def test_a_number_beyond_its_bounds_is_told_with_them(text):
+    for kind in (options.numbers, options.wholes):
+        with pytest.raises(typer.BadParameter, match=rf"^{text} is not between 3 and 5,000$"):
+            kind(3, 5000)(text)
+
+
+def test_whole_numbers_are_plain_digits():
+    assert options.wholes(-10, 100)("-7") == -7
+    for text in ("1.0", "+1", " 1", "1e1", "", "-"):
+        with pytest.raises(typer.BadParameter, match="is not a whole number; write digits, such"):
+            options.wholes(0, 100)(text)
+    with pytest.raises(typer.BadParameter, match=r"^0005 is not between 0 and 100$"):
+        options.wholes(0, 100)("0005")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("516000", KvTokens(None, 516_000)),
+        ("H100-SXM-80GB:4=7", KvTokens(("H100-SXM-80GB", 4), 7)),
+        ("a:b=c:8=9", KvTokens(("a:b=c", 8), 9)),
+        ("A:10000=1000000000000", KvTokens(("A", 10_000), 10**12)),
+    ],
+)
+def test_cache_sizes_are_of_an_engine_or_of_all(text, found):
+    assert options.kv_tokens(text) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["=5", ":4=5", "4=5", "H100:=5", "H100:4=", "H100:4=0", "0", "A:10001=1"]
+)
+def test_what_is_no_cache_size_is_told(text):
+    with pytest.raises(typer.BadParameter, match="is not TOKENS or GPU:TP=TOKENS, such as 516000"):
+        options.kv_tokens(text)
+
+
+def test_a_cache_size_that_names_its_engine_wins():
+    """Before or after that of all; of two for one engine the last."""
+    a, b = ("A", 2), ("B", 4)
+    own, own_again, of_all = KvTokens(a, 1), KvTokens(a, 2), KvTokens(None, 3)
+    for given in ([own, of_all], [of_all, own]):
+        assert options.kv_tokens_by_engine(given, [a, b, a]) == {a: 1, b: 3}
+    assert options.kv_tokens_by_engine([own, own_again], [a, b]) == {a: 2}
+    assert options.kv_tokens_by_engine([], [a, b]) == {}
+    with pytest.raises(UsageError, match=r"^--kv-tokens B:4: decode engines are A:2, C:1$"):
+        options.kv_tokens_by_engine([KvTokens(b, 1)], [a, ("C", 1), a])
+    with pytest.raises(UsageError, match=r"^--kv-tokens B:4: decode engines are none$"):
+        options.kv_tokens_by_engine([KvTokens(b, 1)], [])
+
+
+def test_what_a_replica_is_asked_for_is_as_given():
+    wanted = Asked(RequestClass("all", 1.0, 1000, 200), Slo(900, 60, 0.95))
+    assert options.asked((1000, 200), 900, 60, 0.95) == wanted
+    assert options.asked((1000, 200), None, None, 0.95) is None
+    assert options.asked(None, None, None, 0.95) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ((None, 900, 60), "--isl and --osl"),
+        (((1, 2), None, 60), "--ttft-ms"),
+        (((1, 2), 900, None), "--itl-ms"),
+        ((None, None, 60), "--isl and --osl, --ttft-ms"),
+        ((None, 900, None), "--isl and --osl, --itl-ms"),
+    ],
+)
+def test_half_of_what_a_replica_is_asked_for_is_told(given, missing):
+    with pytest.raises(UsageError, match=f"^what a replica serves also needs {missing}$"):
+        options.asked(*given, 0.95)
+
+
+@pytest.mark.parametrize("percentile", [0.0, 1.0, -0.5, 1.5])
+def test_a_percentile_lies_between_0_and_1_even_where_nothing_is_asked_for(percentile):
+    with pytest.raises(UsageError, match=f"^--percentile {percentile:g}: must lie between 0 and"):
+        options.asked(None, None, None, percentile)
+
+
+def test_lengths_of_a_request_are_given_together():
+    assert options.shape(1000, 200) == (1000, 200)
+    assert options.shape(None, None) is None
+    for half in ((1000, None), (None, 200)):
+        with pytest.raises(UsageError, match="--isl and --osl are given together or not at all"):
+            options.shape(*half)
+
+
+def test_shares_may_be_none():
+    assert options.share_or_none("none") is None
+    assert [options.share_or_none(text) for text in ("0.95", "95 %", "0")] == [0.95, 0.95, 0.0]
+    assert options.share("7") == 7.0
+
+
+def test_columns_are_pairs_of_our_names_and_theirs():
+    """Theirs are as they stand, with blanks and signs."""
+    assert options.columns("timestamp=ts, isl =a=b,osl= c ") == {
+        "timestamp": "ts",
+        "isl": "a=b",
+        "osl": " c ",
+    }
+    for text in ("timestamp", "=ts", "timestamp=", "timestamp=ts,", ""):
+        with pytest.raises(typer.BadParameter, match=r"is not NAME=COLUMN,..., such as timestamp="):
+            options.columns(text)
+
+
+def test_factors_and_seconds_have_no_unit():
+    assert (options.factor("1.2"), options.seconds("60")) == (1.2, 60.0)
+    with pytest.raises(
+        typer.BadParameter, match=r"^'5%' is not a number; write 1\.05 for 5% more$"
+    ):
+        options.factor("5%")
+    with pytest.raises(typer.BadParameter, match=r"^'x' is not a number; write a factor, such as"):
+        options.factor("x")
+    with pytest.raises(typer.BadParameter, match=r"'1min' is .*; write seconds without a unit"):
+        options.seconds("1min")
+
+
+def test_names_are_not_empty():
+    assert options.named_file("a") == "a"
+    assert (options.named_path("a"), options.named_folder(".")) == (Path("a"), Path())
+    for read in (options.named_file, options.named_path):
+        with pytest.raises(typer.BadParameter, match=r"^the name is empty; name a file$"):
+            read("")
+    with pytest.raises(typer.BadParameter, match=r"^the name is empty; name a folder, such as \."):
+        options.named_folder("")
+
+
+def test_durations_and_sizes_have_units():
+    assert (options.duration_s("15min"), options.byte_size("2KiB")) == (900, 2048)
+    with pytest.raises(typer.BadParameter, match=r"^'15' is "):
+        options.duration_s("15")
+    with pytest.raises(typer.BadParameter, match=r"^'x' is no number of bytes; write for example"):
+        options.byte_size("x")
+    assert (options.HELD, options.MEASURED_HELD) == ("512 MiB", "128 MiB")
+
+
+def test_days_and_moments_are_of_our_time():
+    """1970 to 2199, as in the files."""
+    for year in (1970, 2199):
+        assert options.day(f"{year}-12-31") == date(year, 12, 31)
+        assert options.moment(f"{year}-12-31T06:30") == datetime(year, 12, 31, 6, 30)
+    for text in ("1969-12-31", "2200-01-01", "soon"):
+        with pytest.raises(typer.BadParameter, match=f"^'{text}' is no date; write for example"):
+            options.day(text)
+        with pytest.raises(typer.BadParameter, match=f"^'{text}' is no moment; write for example"):
+            options.moment(text)
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """1,000 s on a clock that stands still, in a process that began at 900 s."""
+    monkeypatch.setattr(options, "_BEGAN", ContextVar[float]("began"))
+    monkeypatch.setattr(options, "_PROCESS_BEGAN", [900.0])
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+
+
+@pytest.mark.usefixtures("now")
+def test_the_first_command_began_with_the_process_and_others_begin_now():
+    assert options.seconds_left(250.0) == 250.0
+    options.begin()
+    assert options.seconds_left(250.0) == 150.0
+    options.begin()
+    assert options.seconds_left(250.0) == 250.0
+
+
+@pytest.mark.usefixtures("now")
+def test_what_is_no_time_limit_stays_as_it_is():
+    options.begin()
+    assert [options.seconds_left(each) for each in (-5.0, 0.0)] == [-5.0, 0.0]
+    assert math.isnan(options.seconds_left(math.nan))
+
+
+def test_a_command_is_charged_what_the_process_used_before_it():
+    """Half a CPU second before anything of heteroplan is there."""
+    code = (
+        "import time\nwhile time.process_time() < 0.5: pass\n"
+        "from heteroplan.cli import options\noptions.begin()\nprint(options.seconds_left(100.0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    assert float(done.stdout) <= 99.5

@@ -59,7 +59,7 @@ def test_placement_is_not_written_unasked(wide, run):
 
 
 def test_placement_without_a_folder_ends_with_2(wide, run, monkeypatch):
-    monkeypatch.setattr("heteroplan.plan.make_plan", None)
+    monkeypatch.setattr("heteroplan.planning.make_plan", None)
     ended = run("plan", ".", "--placement")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == "Error: --placement: say where with --out DIR\n"

@@ -66,7 +66,7 @@ def test_no_plan_ends_with_3(files, run, monkeypatch):
     def nothing(*args, **kwargs):
         raise NoPlanError("no plan was found within the time limit; raise --time-limit")
 
-    monkeypatch.setattr("heteroplan.plan.make_plan", nothing)
+    monkeypatch.setattr("heteroplan.planning.make_plan", nothing)
     ended = run("plan", ".")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == "Error: no plan was found within the time limit; raise --time-limit\n"
@@ -76,7 +76,7 @@ def test_a_plan_that_breaks_its_inputs_is_a_bug(files, run, monkeypatch):
     def wrong(*args, **kwargs):
         raise PlanViolationError("supply of h100x8 in s1 exceeded")
 
-    monkeypatch.setattr("heteroplan.plan.make_plan", wrong)
+    monkeypatch.setattr("heteroplan.planning.make_plan", wrong)
     ended = run("plan", ".")
     assert ended.code == 70
     assert "Traceback" in ended.err
@@ -184,7 +184,7 @@ def test_an_interrupt_before_the_first_plan_ends_with_130(files, run, monkeypatc
         assert stop()
         raise NoPlanError("no plan was found")
 
-    monkeypatch.setattr("heteroplan.plan.make_plan", stopped)
+    monkeypatch.setattr("heteroplan.planning.make_plan", stopped)
     ended = run("plan", ".")
     assert (ended.code, ended.out) == (130, "")
     assert ended.err.endswith("There is no plan yet.\n")
@@ -200,7 +200,7 @@ def test_an_interrupt_outside_a_solve_ends_with_130(files, run, monkeypatch):
 
 def test_a_folder_that_takes_no_file_is_told_before_the_solve(files, run, monkeypatch):
     """Permission bits do not bind root, so a file stands where the folder should be."""
-    monkeypatch.setattr("heteroplan.plan.make_plan", None)
+    monkeypatch.setattr("heteroplan.planning.make_plan", None)
     (files.folder / "taken").write_text("")
     for out in ("taken", "taken/below", "/proc/heteroplan"):
         ended = run("plan", ".", "--out", out)
@@ -291,16 +291,16 @@ def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
 
 def test_growth_without_a_plan_is_undecided_rather_than_an_error(files, run, monkeypatch):
     """The scenario itself is planned and covered; then the solver finds nothing."""
-    from heteroplan.plan import make_plan
+    from heteroplan.planning import make_plan
 
     def once(*args, **kwargs):
-        monkeypatch.setattr("heteroplan.plan.make_plan", nothing)
+        monkeypatch.setattr("heteroplan.planning.make_plan", nothing)
         return make_plan(*args, **kwargs)
 
     def nothing(*args, **kwargs):
         raise NoPlanError("no plan was found")
 
-    monkeypatch.setattr("heteroplan.plan.make_plan", once)
+    monkeypatch.setattr("heteroplan.planning.make_plan", once)
     ended = run("check", ".", "--min-headroom", "0.1", "--format", "json")
     (row,) = json.loads(ended.out)
     assert (ended.code, row["verdict"], row["headroom"]) == (3, "undecided", 0)
@@ -308,7 +308,7 @@ def test_growth_without_a_plan_is_undecided_rather_than_an_error(files, run, mon
 
 def test_what_is_short_without_a_proof_is_undecided(files, run, monkeypatch):
     """The plan is written; of several scenarios 2 comes before 1 before 3."""
-    from heteroplan.plan import make_plan
+    from heteroplan.planning import make_plan
 
     def unproven(*args, **kwargs):
         made = make_plan(*args, **kwargs)
@@ -316,7 +316,7 @@ def test_what_is_short_without_a_proof_is_undecided(files, run, monkeypatch):
 
     too_small(files.folder / "small")
     assert run("check", "small").code == 1
-    monkeypatch.setattr("heteroplan.plan.make_plan", unproven)
+    monkeypatch.setattr("heteroplan.planning.make_plan", unproven)
     ended = run("plan", "small", "--out", "made")
     assert ended.code == 3
     assert ended.out.splitlines()[1].startswith("Undecided: at most 28.6 % of requests go short")
@@ -375,7 +375,7 @@ def test_check_writes_junit_and_github_annotations(files, run):
 @pytest.mark.parametrize("name", ["absent/junit.xml", "folder"])
 def test_check_does_not_begin_where_junit_cannot_be_written(files, run, name, monkeypatch):
     Path("folder").mkdir()
-    monkeypatch.setattr("heteroplan.pipeline.check", None)
+    monkeypatch.setattr("heteroplan.pipelines.plans.check", None)
     ended = run("check", ".", "--junit", name)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"Error: {name}: cannot be written: ")

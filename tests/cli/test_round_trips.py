@@ -12,10 +12,10 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from heteroplan import pipeline
 from heteroplan.entities.plan import Plan
 from heteroplan.errors import InputError, UsageError
-from heteroplan.outputs import report
+from heteroplan.outputs.plan import report
+from heteroplan.pipelines import plans as pipeline
 from tests.scenario_files import ScenarioFiles, engine
 
 EXACT = 1e-6

@@ -83,7 +83,7 @@ def test_a_terminal_changes_nothing_in_the_trace(files):
 
 
 def test_a_trace_that_cannot_be_written_is_told_before_the_solve(files, run, monkeypatch):
-    monkeypatch.setattr("heteroplan.plan.make_plan", None)
+    monkeypatch.setattr("heteroplan.planning.make_plan", None)
     (files.folder / "folder").mkdir()
     for name, reason in (
         ("absent/trace.jsonl", "No such file or directory"),

@@ -1,12 +1,17 @@
 """Standard streams that are closed or full, and what may go to them."""
 
+import errno
+import io
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from heteroplan.cli.streams import emit, say
+from heteroplan.cli.streams import deliver, delivering, emit, say, show, writing_stdout
+from heteroplan.errors import UsageError
 from tests.cli.conftest import COMMAND
 
 CLOSED = "standard output: cannot be written: it is closed"
@@ -83,6 +88,161 @@ def test_no_file_gets_the_number_of_a_closed_stream(files):
     done = in_bash("plan . --out made <&- >&-", files.folder)
     assert (done.returncode, CLOSED in done.stderr) == (2, True)
     assert Path("made/plan.json").read_text(encoding="utf-8").startswith("{\n")
+
+
+def test_closed_streams_take_each_its_own_number(tmp_path):
+    """0 to write to and 1 to read from, so that nothing that uses them by number succeeds."""
+    code = (
+        "import os\nfrom heteroplan.cli import streams\nstreams.stand_in()\n"
+        "found = [stream.fileno() for stream in (streams.sys.stdin, streams.sys.stdout)]\n"
+        "for use in (lambda: os.read(0, 1), lambda: os.write(1, b'x')):\n"
+        "    try: use()\n"
+        "    except OSError as error: found.append(error.errno)\n"
+        "os.write(2, repr(found).encode())\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", '"$0" -c "$1" <&- >&-', sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == f"[0, 1, {errno.EBADF}, {errno.EBADF}]"
+
+
+def test_standard_error_keeps_its_encoding_and_is_written_line_by_line():
+    """What the encoding lacks is escaped; a line is there although the process is cut off."""
+    code = (
+        "import os, sys\nfrom heteroplan.cli import streams\nstreams.stand_in()\n"
+        "print('\u00e9\u6f22', file=sys.stderr)\nos._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        check=True,
+    )
+    assert done.stderr == b"\xe9\\u6f22\n"
+
+
+class Stuck(io.RawIOBase):
+    """Takes nothing, for a reason, and has a number of its own."""
+
+    def __init__(self, reason: int, number: int) -> None:
+        self._reason, self._number = reason, number
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._number
+
+    def write(self, data: object, /) -> int:
+        raise OSError(self._reason, os.strerror(self._reason))
+
+
+@pytest.fixture
+def number(tmp_path: Path) -> Iterator[int]:
+    """Of an open file."""
+    found = os.open(tmp_path / "open", os.O_WRONLY | os.O_CREAT)
+    yield found
+    os.close(found)
+
+
+def emit_to(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as inner:
+        stream = io.TextIOWrapper(io.BufferedWriter(stuck), encoding="utf-8")  # type: ignore[type-var]
+        inner.setattr(sys, "stdout", stream)
+        try:
+            emit("x")
+        finally:
+            stuck.write = len  # type: ignore[assignment]
+            stream.close()
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF],
+    ids=errno.errorcode.get,
+)
+def test_an_output_that_takes_nothing_is_told_with_the_reason(monkeypatch, number, reason):
+    """A full disk, a quota, a limit of a file's size, a device and a closed one."""
+    with pytest.raises(UsageError) as told:
+        emit_to(Stuck(reason, number), monkeypatch)
+    assert str(told.value) == f"standard output: cannot be written: {os.strerror(reason)}"
+    assert os.path.samestat(os.fstat(number), Path(os.devnull).stat())
+
+
+def test_an_output_that_nobody_reads_is_silent(monkeypatch, number):
+    emit_to(Stuck(errno.EPIPE, number), monkeypatch)
+    assert os.path.samestat(os.fstat(number), Path(os.devnull).stat())
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EACCES, "no"), FileNotFoundError(errno.EPIPE, "no", "a.csv")]
+)
+def test_errors_of_files_are_none_of_standard_output(error):
+    with pytest.raises(OSError, match="no") as caught, writing_stdout():
+        raise error
+    assert caught.value is error
+
+
+def test_what_is_shown_goes_to_standard_output_after_what_was_printed(capfd):
+    print("first")
+    show(lambda console: console.print("second"))
+    emit("third\n")
+    assert capfd.readouterr() == ("first\nsecond\nthird\n", "")
+
+
+def test_a_character_that_the_terminal_lacks_is_replaced_and_lines_keep_their_order():
+    code = (
+        "from heteroplan.cli.streams import show\nprint('first')\n"
+        "show(lambda to: to.print('\u00e9\u6f22'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        check=True,
+    )
+    assert done.stdout == b"first\n\xe9?\n"
+
+
+@pytest.mark.parametrize("out", [None, "-"])
+def test_without_a_file_a_text_goes_to_standard_output(capfd, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    deliver("é\n", out)
+    assert capfd.readouterr() == ("é\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_goes_to_its_file_alone(capfd, tmp_path):
+    deliver("é\n", str(tmp_path / "a.csv"))
+    assert (tmp_path / "a.csv").read_bytes() == "é\n".encode()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_each_text_goes_where_it_belongs_and_files_last(capfd, tmp_path):
+    """They have no name before the block ends, and none where it fails."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    texts = {str(one): "1", "-": "out\n", str(two): "2"}
+    with delivering(texts):
+        print("within")
+        assert not one.exists()
+    assert (one.read_text(), two.read_text()) == ("1", "2")
+    assert capfd.readouterr().out == "out\nwithin\n"
+    one.unlink()
+    with pytest.raises(ZeroDivisionError), delivering(texts):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [two]
+
+
+def test_an_empty_name_is_no_file(capfd, tmp_path):
+    with (
+        pytest.raises(UsageError, match=r"^an empty file name; name a file, or - for standard out"),
+        delivering({"-": "out", "": "x"}),
+    ):
+        pass
+    assert capfd.readouterr() == ("", "")
 
 
 def test_half_characters_are_written_escaped(capfdbinary):

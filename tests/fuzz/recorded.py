@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tests.profiles.readers import (
+from tests.profiles.readers.changes import changed
+from tests.profiles.readers.formats import (
     test_aibrix,
     test_aiperf,
     test_distserve,
@@ -20,7 +21,6 @@ from tests.profiles.readers import (
     test_silicon,
     test_vllm,
 )
-from tests.profiles.readers.changes import changed
 
 OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\n" + b"".join(
     [

@@ -1,20 +1,39 @@
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
+from heteroplan.entities.network import Affinity, Leaf, Network
+from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    Engine,
+    IntervalDemand,
     KvTransfer,
     Loss,
     Part,
+    PrefillCoefficients,
+    PrefillQueue,
+    Profile,
     RatioBand,
     RequestClass,
     Resilience,
     Role,
     Slo,
+    Source,
     SourceKind,
     Span,
+    TtftCoefficients,
+    Workload,
 )
+from heteroplan.forecasting.steps.shape import StepShape
+from heteroplan.inputs import build
+from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.profile import EngineSpec
+from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, WorkloadSpec
+from heteroplan.inputs.tables.align import AlignedDemand
 from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
 DAY = "interval_start,rps\n2026-11-23,5\n2026-11-24,5\n"
@@ -259,3 +278,307 @@ def test_a_part_that_starts_at_once_does_not_take_the_engines_start(files: Scena
     _, attention, ffn = workload.profile.engines
     assert (attention.startup_s, attention.drain_s) == (180, 60)
     assert (ffn.startup_s, ffn.drain_s) == (0, 0)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_a_horizon_is_as_it_is_written() -> None:
+    spec = HorizonSpec(
+        start="2026-11-23T06:00",
+        intervals=7,
+        interval="20min",
+        timezone="Europe/Berlin",
+        cyclic=False,
+    )
+    start = datetime(2026, 11, 23, 6, tzinfo=BERLIN)
+    assert build.horizon(spec) == Horizon(start, 7, 1200, "Europe/Berlin", cyclic=False)
+
+
+@pytest.mark.parametrize(("days", "hours"), [(None, 24), (1, 24), (2, 49), (366, 366 * 24)])
+def test_days_are_those_of_the_calendar(days: int | None, hours: int) -> None:
+    """From 2026-10-24 in Berlin: the second day has 25 hours; the spring takes one again."""
+    spec = HorizonSpec(start="2026-10-24", days=days, interval="1h", timezone="Europe/Berlin")
+    assert build.horizon(spec).intervals == hours
+
+
+@pytest.mark.parametrize(
+    ("intervals", "interval", "fits"),
+    [
+        (100_000, "1s", True),
+        (100_000, "5min", True),
+        (367, "1d", True),
+        (368, "1d", False),
+        (367 * 24, "1h", True),
+        (367 * 24 + 1, "1h", False),
+    ],
+)
+def test_a_horizon_may_last_a_leap_year_and_the_hour_of_its_clock_change(
+    intervals: int, interval: str, fits: bool
+) -> None:
+    spec = HorizonSpec(start="2026-11-23", intervals=intervals, interval=interval)
+    if fits:
+        assert build.horizon(spec).intervals == intervals
+        return
+    with pytest.raises(build.FieldError, match="more than 100000 intervals or 366 days") as told:
+        build.horizon(spec)
+    assert told.value.field == "interval"
+
+
+def test_days_may_be_a_hundred_thousand_intervals_and_no_more() -> None:
+    """54 s are a 1,600th of a day: 62 days have 99,200 intervals and 63 have 100,800."""
+    spec = {"start": "2026-11-23", "interval": "54s"}
+    assert build.horizon(HorizonSpec(**spec, days=62)).intervals == 99_200
+    with pytest.raises(build.FieldError, match="shorten it"):
+        build.horizon(HorizonSpec(**spec, days=63))
+
+
+def test_every_field_of_a_fleet_arrives() -> None:
+    """A type of its own goes before the built-in one of its name; outages are in UTC."""
+    spec = FleetFile.model_validate(
+        {
+            "name": "all",
+            "gpu_types": [{"name": "H100-SXM-80GB", "memory_gib": 81}],
+            "node_types": [
+                node_type("h100x4", "H100-SXM-80GB", gpus=4)
+                | {"nic_gbit_per_s": 1600, "usd_per_gpu_hour": 3.5}
+            ],
+            "network": [
+                {"cluster": "c1", "spines": [
+                    {"spine": "s1", "leaves": [{"leaf": "l1", "nodes": {"h100x4": 3}}]},
+                    {"spine": "s2", "leaves": [{"leaf": "l2", "nodes": {}}]},
+                ]},
+                {"cluster": "c2", "spines": [
+                    {"spine": "s3", "leaves": [
+                        {"leaf": "l3", "nodes": {"h100x4": 5}},
+                        {"leaf": "l4", "nodes": {"h100x4": 7}},
+                    ]},
+                ]},
+            ],
+            "bandwidth": {"across_leaves": 0.7, "across_spines": 0.3},
+            "unavailable": [
+                {"leaf": "l3", "node_type": "h100x4", "nodes": 2, "start": "2026-11-23T05:00",
+                 "end": "2026-11-23T07:30Z"},
+            ],
+        }
+    )  # fmt: skip
+    gpu = GpuType("H100-SXM-80GB", 81)
+    assert build.fleet(spec, BERLIN) == Fleet(
+        name="all",
+        node_types=(NodeType("h100x4", gpu, 4, 1600, 3.5),),
+        network=Network(
+            (
+                Leaf("l1", "s1", "c1", {"h100x4": 3}),
+                Leaf("l2", "s2", "c1", {}),
+                Leaf("l3", "s3", "c2", {"h100x4": 5}),
+                Leaf("l4", "s3", "c2", {"h100x4": 7}),
+            )
+        ),
+        outages=(
+            Outage(
+                "l3",
+                "h100x4",
+                2,
+                datetime(2026, 11, 23, 4, tzinfo=UTC),
+                datetime(2026, 11, 23, 7, 30, tzinfo=UTC),
+            ),
+        ),
+        across_leaves=0.7,
+        across_spines=0.3,
+    )
+    (outage,) = build.fleet(spec, BERLIN).outages
+    assert (outage.start.tzinfo, outage.end.tzinfo) == (UTC, UTC)
+
+
+def test_a_fleet_without_a_network_is_one_leaf_of_its_name() -> None:
+    types = [node_type("h100x8", "H100-SXM-80GB")]
+    spec = FleetFile.model_validate({"name": "one", "node_types": types, "nodes": {"h100x8": 9}})
+    assert build.leaves(spec) == (Leaf("one", "one", "one", {"h100x8": 9}),)
+
+
+def test_every_field_of_an_engine_arrives() -> None:
+    """No two are alike, so none can stand for another."""
+    spec = EngineSpec.model_validate(
+        {
+            "name": "all",
+            "role": "aggregated",
+            "gpu": "H100-SXM-80GB",
+            "gpus": 2,
+            "startup_s": 3,
+            "drain_s": 4,
+            "prefill": {
+                "overhead_ms": 5,
+                "ms_per_token": 6,
+                "ms_per_token_squared": 7,
+                "floor_ms": 8,
+            },
+            "decode": {
+                "base_ms": 9,
+                "ms_per_sequence": 10,
+                "ms_per_context_token": 11,
+                "floor_ms": 12,
+                "ms_per_root_sequence": 13,
+            },
+            "ttft": {
+                "base_ms": 14,
+                "ms_per_token": 15,
+                "ms_per_request": 16,
+                "ms_per_request_token": 17,
+            },
+            "kv_tokens": 18,
+            "max_sequences": 19,
+            "max_batch_tokens": 20,
+            "range": {"batch_tokens": [21, 22], "batch": [23, 24], "context": [25, 26]},
+            "source": {
+                "kind": "interpolated",
+                "from": "a paper",
+                "error_mape": 0.27,
+                "points": 28,
+                "error_worst": 0.29,
+                "spread": 0.3,
+                "sha256": ["a" * 64, "b" * 64],
+            },
+            "capacity_rps": 31,
+        }
+    )
+    assert build.engines(spec) == (
+        Engine(
+            name="all",
+            role=Role.AGGREGATED,
+            gpu="H100-SXM-80GB",
+            gpus=2,
+            startup_s=3,
+            drain_s=4,
+            prefill=PrefillCoefficients(5, 6, 7, 8),
+            decode=DecodeCoefficients(
+                9, 10, ms_per_context_token=11, floor_ms=12, ms_per_root_sequence=13
+            ),
+            ttft=TtftCoefficients(14, 15, 16, 17),
+            kv_tokens=18,
+            max_sequences=19,
+            max_batch_tokens=20,
+            batch_tokens_range=Span(21, 22),
+            batch_range=Span(23, 24),
+            context_range=Span(25, 26),
+            source=Source(
+                SourceKind.INTERPOLATED,
+                "a paper",
+                error_mape=0.27,
+                points=28,
+                error_worst=0.29,
+                spread=0.3,
+                sha256=("a" * 64, "b" * 64),
+            ),
+            capacity_rps=31,
+        ),
+    )
+
+
+def test_an_engine_has_nothing_that_is_not_written() -> None:
+    """Nor have the parts of a divided one a band."""
+    plain = Engine("d", Role.DECODE, "H100-SXM-80GB", 4, Source(SourceKind.GIVEN), capacity_rps=10)
+    assert build.engines(EngineSpec.model_validate(engine("d", "decode"))) == (plain,)
+    first, second = build.engines(EngineSpec.model_validate(divided("moe", "prefill")))
+    assert (first.role, second.role) == (Role.PREFILL, Role.PREFILL)
+    assert (first.source, second.source) == (plain.source, plain.source)
+    assert (first.part, second.part) == (
+        Part("moe", "attention", 0, None),
+        Part("moe", "ffn", 1, None),
+    )
+
+
+def workload_spec(**fields: Any) -> WorkloadSpec:
+    plain = {
+        "name": "chat",
+        "model": "llama",
+        "profile": "profile.yaml",
+        "demand": "demand.csv",
+        "slo": {"ttft_ms": 1000, "itl_ms": 60},
+    }
+    return WorkloadSpec.model_validate(plain | fields)
+
+
+PROFILE = Profile("llama", None, ())
+WRITTEN = {
+    "isl": 1, "osl": 2, "prefix_hit_rate": 0.3, "isl_cv": 4, "context": 5, "context_cv": 6,
+}  # fmt: skip
+
+
+def test_every_field_of_a_workload_arrives() -> None:
+    spec = workload_spec(
+        classes=[
+            {"name": "short", "share": 0.25} | WRITTEN,
+            {"name": "long", "share": 0.75, "isl": 7, "osl": 8},
+        ],
+        slo={"ttft_ms": 9, "itl_ms": 10, "percentile": 0.5},
+        affinity="cluster",
+        priority=11,
+        headroom=0.5,
+        pd_ratio={"min": 12, "max": 13},
+        min_replicas={"prefill": 1, "decode": 2, "aggregated": 3},
+        max_replicas={"prefill": 4, "decode": 5, "aggregated": 6},
+        allow_extrapolation=True,
+        max_groups=14,
+        pin=["a"],
+        exclude=["b", "c"],
+        anti_affinity=["d", "e", "f"],
+        resilience={"lose": "node", "serve": 0.15},
+        kv_transfer="missed",
+        prefill_queue="shared",
+    )
+    demand = [AlignedDemand(2.0, None), AlignedDemand(4.0, None)]
+    scenarios = ResilienceSpec(lose="spine", serve=0.9)
+    short = RequestClass("short", 0.25, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6)
+    classes = (short, RequestClass("long", 0.75, 7, 8))
+    assert build.workload(spec, PROFILE, demand, scenarios, ("told",)) == Workload(
+        name="chat",
+        profile=PROFILE,
+        demand=(IntervalDemand(3.0, classes), IntervalDemand(6.0, classes)),
+        slo=Slo(9, 10, 0.5),
+        affinity=Affinity.CLUSTER,
+        priority=11,
+        headroom=0.5,
+        pd_ratio=RatioBand(12, 13),
+        min_replicas={Role.PREFILL: 1, Role.DECODE: 2, Role.AGGREGATED: 3},
+        max_replicas={Role.PREFILL: 4, Role.DECODE: 5, Role.AGGREGATED: 6},
+        allow_extrapolation=True,
+        max_groups=14,
+        pin=("a",),
+        exclude=("b", "c"),
+        anti_affinity=("d", "e", "f"),
+        resilience=Resilience(Loss.NODE, 0.15),
+        kv_transfer=KvTransfer.MISSED,
+        prefill_queue=PrefillQueue.SHARED,
+        demand_notes=("told",),
+    )
+
+
+def test_the_shape_of_all_requests_is_one_class() -> None:
+    spec = workload_spec(requests=WRITTEN)
+    (only,) = build.workload(spec, PROFILE, [AlignedDemand(1.0, None)], None).demand
+    assert only.classes == (
+        RequestClass("default", 1.0, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6),
+    )
+
+
+def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
+    """Hits and the spread of lengths; the context follows from lengths that the demand tells.
+
+    A hit rate or spread of 0 is told. Half as much more is asked for, told or not.
+    """
+    shapes = (
+        StepShape("a", 0.25, 10, 20),
+        StepShape("b", 0.75, 30, 40, isl_cv=0.0, prefix_hit_rate=0.0, context=50, context_cv=60),
+    )
+    told = RequestClass("b", 0.75, 30, 40, 0.0, isl_cv=0.0, context=50, context_cv=60)
+    demand = [AlignedDemand(1.0, shapes), AlignedDemand(2.0, shapes), AlignedDemand(3.0, None)]
+    first, second, third = build.workload(
+        workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, None
+    ).demand
+    assert first.classes == (RequestClass("a", 0.25, 10, 20, 0.3, isl_cv=4), told)
+    assert second.classes is first.classes
+    assert [each.name for each in third.classes] == ["default"]
+    assert [each.rps for each in (first, second, third)] == [1.5, 3.0, 4.5]
+    trace = workload_spec(demand={"trace": "t.csv"})
+    (alone,) = build.workload(trace, PROFILE, demand[:1], None).demand
+    assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0), told)

@@ -3,7 +3,7 @@ import csv
 import pytest
 
 from heteroplan.inputs.gpu_types import FACTS, built_in
-from heteroplan.profiles.readers.aiconfigurator import SYSTEMS
+from heteroplan.profiles.readers.formats.aiconfigurator import SYSTEMS
 from tests.realdata import DATA, needs_data
 from tests.scenario_files import ScenarioFiles, node_type
 

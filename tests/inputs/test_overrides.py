@@ -1,7 +1,7 @@
 import pytest
 
 from heteroplan.inputs.overrides import override
-from heteroplan.inputs.yaml_source import Document
+from heteroplan.reading.yaml_source import Document
 
 
 def document() -> Document:

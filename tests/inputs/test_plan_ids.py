@@ -2,16 +2,18 @@
 
 import io
 import json
+import os
 import re
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 
-from heteroplan import pipeline
 from heteroplan.errors import InputError
-from heteroplan.inputs.plan_ids import content_id
-from heteroplan.outputs.plan_json import plan_text, read_plan
+from heteroplan.inputs.plan_ids import content_id, placement_problems
+from heteroplan.outputs.plan.plan_json import plan_text, read_plan
+from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 
 TEXT = plan_text(shown_plan())
@@ -43,6 +45,12 @@ def test_id_is_of_the_content_but_for_the_seconds() -> None:
     assert content_id(TEXT.replace('"served_fraction": 1.0', '"served_fraction": 1')) == ID
     document["totals"]["starts"] += 1
     assert content_id(json.dumps(document)) != ID
+
+
+def test_id_of_a_content_stays_what_it_was() -> None:
+    """The SHA-256 of {"a": 1.0, "solver": {"bound": 2.5}}; else plans on disk would be others'."""
+    text = '{"solver": {"seconds": 9, "bound": 2.5}, "plan_id": "x", "a": 1}'
+    assert content_id(text) == content_id(text.encode()) == "0a28f40e07c510bc"
 
 
 def test_every_file_names_its_plan(out: Path) -> None:
@@ -100,6 +108,7 @@ def test_plan_without_id_is_not_that_of_files_with_one(out: Path) -> None:
     [
         ("schedule.csv", "interval_start,replicas\n2026-11-23,1\n"),
         ("schedule.csv", "plan\ngold\n"),
+        ("schedule.csv", f"plan\n{OTHER}0\n"),
         ("schedule.csv", ""),
         ("schedule.csv", "plan\n\x00\n"),
         ("schedule.csv", b"plan\n\xff\xfe\n"),
@@ -134,3 +143,84 @@ def test_id_is_checked_on_standard_input_too(out: Path, monkeypatch: pytest.Monk
     wrong = content.replace(ID.encode(), OTHER.encode())
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(wrong)))
     assert problem("-").startswith(f"<stdin>: plan_id: {OTHER}: the content is that of another")
+
+
+def test_all_plans_of_other_files_are_named_but_for_the_own(out: Path) -> None:
+    """And each file has its problem, the schedule's before the page's."""
+    (out / "schedule.csv").write_text(f"plan\n{'f' * 16}\n{ID}\n{OTHER}\n{OTHER}\n")
+    (out / "report.html").write_text((out / "report.html").read_text().replace(ID, "a" * 16))
+    with pytest.raises(InputError) as caught:
+        read_plan("plan.json")
+    assert [(each.line, each.path, each.value) for each in caught.value.problems] == [
+        (0, "plan_id", ID)
+    ] * 2
+    assert [each.remedy.partition(";")[0] for each in caught.value.problems] == [
+        f"schedule.csv is of plan {OTHER} and {'f' * 16}",
+        f"report.html is of plan {'a' * 16}",
+    ]
+
+
+def test_the_files_beside_a_changed_plan_are_not_told(out: Path) -> None:
+    """Its id is wrong, so nothing is said of whose they are."""
+    (out / "plan.json").write_text(TEXT.replace(ID, OTHER))
+    assert "plan.json: plan_id: 0123456789abcdef: the content is that of another" in problem()
+
+
+TAG = f'<meta name="heteroplan-plan" content="{OTHER}">'
+
+
+@pytest.mark.parametrize(("characters", "seen"), [(65_536, True), (65_537, False)])
+def test_the_tag_of_a_page_stands_at_its_beginning(out: Path, characters: int, seen: bool) -> None:
+    (out / "report.html").write_text(TAG.rjust(characters) + "</html>")
+    if seen:
+        assert f"report.html is of plan {OTHER};" in problem()
+    else:
+        assert read_plan("plan.json").plan_id == ID
+
+
+@pytest.mark.parametrize(("more_bytes", "seen"), [(0, True), (1, False)])
+def test_files_of_more_than_512_mib_are_none_of_ours(
+    out: Path, more_bytes: int, seen: bool
+) -> None:
+    """One that takes no room on the disk."""
+    (out / "report.html").write_text(TAG)
+    os.truncate(out / "report.html", 512 * 2**20 + more_bytes)
+    if seen:
+        assert f"report.html is of plan {OTHER};" in problem()
+    else:
+        assert read_plan("plan.json").plan_id == ID
+
+
+def test_what_is_no_plain_file_is_not_read(out: Path) -> None:
+    """A pipe, at whose other end somebody waits with another plan."""
+    pipe = out / "schedule.csv"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    waiting = Thread(target=pipe.write_text, args=(f"plan\n{OTHER}\n",))
+    waiting.start()
+    try:
+        assert read_plan("plan.json").plan_id == ID
+    finally:
+        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        waiting.join()
+        os.close(reading)
+
+
+def test_a_placement_is_of_the_plan_in_its_folder(out: Path) -> None:
+    """None says nothing of standard input, nor a file that is no plan."""
+    folder = out / "below"
+    folder.mkdir()
+    assert list(placement_problems({OTHER}, "p.csv", folder)) == []
+    (folder / "plan.json").write_text(TEXT)
+    assert list(placement_problems({OTHER}, "p.csv", None)) == []
+    assert list(placement_problems(set(), "p.csv", folder)) == []
+    assert list(placement_problems({ID}, "p.csv", folder)) == []
+    (found,) = placement_problems({OTHER}, "p.csv", folder)
+    assert (found.file, found.line, found.path, found.value) == ("p.csv", 0, "plan", OTHER)
+    assert found.remedy.startswith(f"below/plan.json is of plan {ID}; a run was cut short")
+    (found,) = placement_problems({OTHER, ID}, "p.csv", folder)
+    assert found.remedy == (
+        f"rows of plans {' and '.join(sorted([OTHER, ID]))}; give the placement of one plan"
+    )
+    (folder / "plan.json").write_text("[" * 100_000)
+    assert list(placement_problems({OTHER}, "p.csv", folder)) == []

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from heteroplan import pipeline
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Plan
-from heteroplan.plan import verify
+from heteroplan.pipelines import plans as pipeline
+from heteroplan.verify import verify
 from tests.realdata import DATA, needs_data
 from tests.scenario_files import ScenarioFiles, engine
 

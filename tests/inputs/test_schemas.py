@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from heteroplan.errors import MOST_NOTED, MOST_SHOWN
-from heteroplan.inputs import schema_problems
+from heteroplan.inputs.checks import schema_problems
 from heteroplan.inputs.schemas import FILES
-from heteroplan.inputs.yaml_source import shortened
+from heteroplan.reading.yaml_source import shortened
 from heteroplan.text import wrong_name
 from tests.scenario_files import ScenarioFiles, divided, engine
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from heteroplan import pipeline
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputError
-from tests.demand.traces import hourly, steady
+from heteroplan.pipelines import plans as pipeline
+from tests.forecasting.made_traces import hourly, steady
 from tests.scenario_files import ScenarioFiles
 
 DEMAND = "scenario.yaml: workloads[0].demand"

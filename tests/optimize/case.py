@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
 from tests.builders import candidates
 from tests.optimize.reference import optimum

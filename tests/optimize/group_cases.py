@@ -2,7 +2,7 @@
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Loss, Resilience, Role
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import Case, problem_of
 

@@ -62,7 +62,7 @@ def _workload(
     affinity = draw.choice(list(Affinity))
     one = (SHAPE,)
     two = (replace(SHAPE, name="a", share=0.5), replace(SHAPE, name="b", share=0.5))
-    promise = Resilience(draw.choice(losses), draw.choice((0.5, 0.8, 1.0)))
+    resilience = Resilience(draw.choice(losses), draw.choice((0.5, 0.8, 1.0)))
     return workload(
         name,
         rps=[draw.choice((0.0, 3.0, 10.0, 17.0, 25.0)) for _ in range(intervals)],
@@ -75,7 +75,7 @@ def _workload(
         max_replicas=_maybe(draw, 0.15, {Role.DECODE: draw.randint(1, 4)}),
         max_groups=_maybe(draw, 0.5, draw.randint(1, 2)),
         exclude=_maybe(draw, 0.1, [draw.choice(list(on.network.domains(affinity)))]) or (),
-        resilience=_maybe(draw, 0.5, promise),
+        resilience=_maybe(draw, 0.5, resilience),
     )
 
 

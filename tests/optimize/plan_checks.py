@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from heteroplan.optimize import solver
-from heteroplan.optimize.model import Box, build_model, cap_shortage
-from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem
-from heteroplan.optimize.solver import Effort, Verdict
+from heteroplan.optimize.formulation.model import Box, build_model, cap_shortage
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 NEAR = 2e-6
 """Share of a replica or of a demand that a solver's tolerance may take."""
@@ -77,7 +77,7 @@ def _flows(problem: Problem, plan: Incumbent) -> Iterator[str]:
 def _figures(problem: Problem, plan: Incumbent) -> Iterator[str]:
     """Shortage and cost are what sizes and flow say; `plan.flow` cuts what is served too much."""
     lost = dict.fromkeys(plan.unserved, 0.0)
-    for w, work in enumerate(problem.works):
+    for w, work in enumerate(problem.workloads):
         served = sum((plan.solution.flow[p] for p in problem.finishing(w)), np.zeros_like(work.rps))
         missing = np.maximum(0.0, 1.0 - served) * work.rps
         lost[work.priority] += float(missing.sum()) * problem.hours * 3600

@@ -20,8 +20,8 @@ from heteroplan.entities.workload import (
     Role,
     Workload,
 )
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 
 type Draw = np.random.Generator
@@ -307,8 +307,8 @@ def resilience(draw: Draw, made: Scenario) -> Scenario:
 
     def promised(load: Workload) -> Workload:
         lose = list(Loss)[int(draw.integers(0, len(Loss)))]
-        promise = Resilience(lose, float(draw.choice((0.5, 0.8, 1.0))))
-        return replace(load, resilience=promise if draw.random() < 0.7 else None)
+        resilience = Resilience(lose, float(draw.choice((0.5, 0.8, 1.0))))
+        return replace(load, resilience=resilience if draw.random() < 0.7 else None)
 
     return _each(nested_supply(draw, made), promised)
 

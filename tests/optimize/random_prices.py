@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from heteroplan.optimize.bound import priced_bound
-from heteroplan.optimize.prices import Prices, supply_prices
-from heteroplan.optimize.problem import Floats, Problem
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.program.prices import Prices, supply_prices
+from heteroplan.optimize.program.problem import Floats, Problem
 
 SCALES = (0.0, 0.01, 0.1, 0.5, 1.0, 3.0)
 """Of a price, as a share of what running costs."""

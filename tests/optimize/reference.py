@@ -1,7 +1,6 @@
 """The reference model solved in the plainest way: one MIP an objective, no start, no box."""
 
-from heteroplan.optimize import solver
-from heteroplan.optimize.model import (
+from heteroplan.optimize.formulation.model import (
     Model,
     build_model,
     cap_shortage,
@@ -9,9 +8,10 @@ from heteroplan.optimize.model import (
     minimise_shortage,
     read_solution,
 )
-from heteroplan.optimize.primal import Incumbent, incumbent
-from heteroplan.optimize.problem import Problem
-from heteroplan.optimize.solver import Effort, Verdict
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 
 def optimum(problem: Problem) -> Incumbent:
@@ -28,7 +28,7 @@ def optimum_or_none(problem: Problem) -> Incumbent | None:
 
 def minimised(model: Model) -> Incumbent | None:
     """The same of a model, which stays with these caps on its shortages and this objective."""
-    for priority in sorted({work.priority for work in model.problem.works}):
+    for priority in sorted({work.priority for work in model.problem.workloads}):
         minimise_shortage(model, priority)
         found = solved(model)
         if found is None:

@@ -10,10 +10,10 @@ from itertools import count, islice
 import numpy as np
 import pytest
 
-from heteroplan.optimize.bound import priced_bound
-from heteroplan.optimize.model import build_model
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
 from tests.optimize.random_cases import random_problem
 from tests.optimize.random_prices import random_prices
 from tests.optimize.reference import solved

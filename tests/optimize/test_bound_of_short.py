@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize import bound as bounds
-from heteroplan.optimize.bound import bound_of_short, priced_bound
-from heteroplan.optimize.model import build_model, cap_shortage, minimise_cost
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.bound import bound as bounds
+from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
+from heteroplan.optimize.formulation.model import build_model, cap_shortage, minimise_cost
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import FEATURES, random_problem
@@ -32,7 +32,7 @@ WITH_A_FEATURE = 4
 def least_cost(problem: Problem, unserved: float) -> float:
     """Of plans that leave at most so many requests of every priority class unserved."""
     model = build_model(problem, allow_short=True)
-    cap_shortage(model, {work.priority: unserved for work in problem.works})
+    cap_shortage(model, {work.priority: unserved for work in problem.workloads})
     minimise_cost(model)
     found = solved(model)
     assert found is not None
@@ -40,7 +40,7 @@ def least_cost(problem: Problem, unserved: float) -> float:
 
 
 def requests(problem: Problem) -> float:
-    return sum(float(work.rps.sum()) for work in problem.works) * problem.hours * 3600
+    return sum(float(work.rps.sum()) for work in problem.workloads) * problem.hours * 3600
 
 
 def assert_below_least_cost(problem: Problem, best: Incumbent, seed: int) -> None:
@@ -146,3 +146,26 @@ def test_the_dearest_request_is_served_before_it_is_left_out() -> None:
     problem = problem_of(scenario(loads))
     proved = bound_of_short(problem, supply_prices(problem), 0.0)
     assert proved == pytest.approx(24.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rps", "unserved", "least"),
+    [
+        (2.0, 600.0, 16 - 8 / 6),
+        (1.5, 500.0, 16 - 8 / 3.6),
+        (1.1, 100.0, 16 - 8 / 3.6),
+        (1.01, 30.0, 16 - 8 / 1.2),
+    ],
+)
+def test_a_replica_that_serves_little_makes_its_requests_dear(
+    rps: float, unserved: float, least: float
+) -> None:
+    """Two replicas, of which the second serves all it can, or half, a tenth, a hundredth of that.
+
+    So each of its requests costs as much as one does, or 2, 10 or 100 times as much, and so much
+    less is proved for each that may be left out.
+    """
+    problem = one_pool(rps)
+    proved = bound_of_short(problem, supply_prices(problem), unserved)
+    assert proved == pytest.approx(least, rel=1e-3)
+    assert proved <= 16.0

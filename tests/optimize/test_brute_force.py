@@ -10,8 +10,8 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import RatioBand, Role, Workload
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import batches

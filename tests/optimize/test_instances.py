@@ -7,10 +7,10 @@ import pytest
 
 from heteroplan.entities.workload import Loss
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.bound import priced_bound
-from heteroplan.optimize.prices import supply_prices
-from heteroplan.optimize.primal import Incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import Outcome, solve
 from tests.optimize.case import problem_of
 from tests.optimize.instances import small

@@ -10,8 +10,8 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import Outcome, solve
 from tests.optimize.random_cases import FEATURES, Draw, random_case, random_problem
 from tests.optimize.random_prices import bound_without_prices

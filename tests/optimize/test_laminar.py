@@ -10,7 +10,7 @@ in pieces: whole replicas on whole nodes are the business of the placement packa
 import pytest
 
 from heteroplan.entities.workload import Loss
-from heteroplan.optimize import model as model_module
+from heteroplan.optimize.formulation import model as model_module
 from tests.optimize.case import batches, problem_of
 from tests.optimize.instances import small
 from tests.optimize.leafwise import stand_on_leaves

@@ -6,8 +6,8 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.primal import Incumbent, incumbent
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import INGREDIENTS
 from heteroplan.optimize.solve import Outcome, solve
 from tests.builders import engine, fleet, node_type, scenario, workload

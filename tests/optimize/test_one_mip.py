@@ -7,9 +7,9 @@ from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize import one_mip
+from heteroplan.optimize.improve.polish import MipResult
 from heteroplan.optimize.one_mip import solve_as_one_mip
-from heteroplan.optimize.polish import MipResult
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of

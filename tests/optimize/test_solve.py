@@ -8,9 +8,10 @@ import pytest
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.primal import Incumbent, by_size, place_all
-from heteroplan.optimize.problem import Problem, Solution
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of

@@ -19,7 +19,7 @@ from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Role
 from heteroplan.optimize.solve import solve
-from heteroplan.plan import make_plan
+from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_prices import bound_at_random_prices

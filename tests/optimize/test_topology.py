@@ -13,7 +13,7 @@ from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Loss, Resilience, Role
-from heteroplan.optimize.problem import Problem
+from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of, served_at
 from tests.optimize.group_cases import GROUP_CASES
@@ -192,9 +192,9 @@ def test_losing_one_of_four_spines_costs_a_third_more(serve: float | None, cost:
 
     3 pairs on 3 spines have 2 left for the half.
     """
-    promise = None if serve is None else Resilience(Loss.SPINE, serve)
+    resilience = None if serve is None else Resilience(Loss.SPINE, serve)
     of = scenario(
-        [workload(rps=[30.0, 30.0], resilience=promise)],
+        [workload(rps=[30.0, 30.0], resilience=resilience)],
         in_fleet=fleet({f"l{i}": {"h100x8": 1} for i in range(4)}),
     )
     assert served_at(of) == (cost, {1: 0})
@@ -211,9 +211,9 @@ def test_a_promise_takes_replicas_off_the_cheapest_domain(
 
     2 pairs on l1; one on each so that half is left; two on each for all, or for 15.
     """
-    promise = None if serve is None else Resilience(lose, serve)
+    resilience = None if serve is None else Resilience(lose, serve)
     of = scenario(
-        [workload(rps=[20.0], affinity=affinity, resilience=promise)],
+        [workload(rps=[20.0], affinity=affinity, resilience=resilience)],
         in_fleet=fleet({"l1": {"cheap": 2}, "l2": {"dear": 2}}, node_types=(CHEAP, DEAR)),
     )
     assert served_at(of) == (cost, {1: 0})

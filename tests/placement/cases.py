@@ -13,8 +13,8 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.build import build_problem
-from heteroplan.optimize.problem import Ints, Problem
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.placement import Packing, pack
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.runs import Run, runs

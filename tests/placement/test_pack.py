@@ -11,8 +11,8 @@ from heteroplan.entities.fleet import Fleet, Outage
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running
-from heteroplan.placement import Homeless
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.placement import Unplaced
+from heteroplan.verify.placement import placement_faults
 from tests.builders import fleet, node_type
 from tests.placement.cases import Case, Sizes, case
 
@@ -38,7 +38,7 @@ def outage(leaf: str, start: int, end: int) -> Outage:
 def stays(of: Case) -> list[Stay]:
     """Of a case in which everything finds room, re-checked node by node."""
     packing = of.packed()
-    assert packing.homeless == ()
+    assert packing.unplaced == ()
     assert list(placement_faults(of.plan(packing))) == []
     return list(packing.stays)
 
@@ -62,7 +62,7 @@ def test_larger_replica_has_whole_nodes_of_one_leaf() -> None:
 
 def test_two_nodes_of_two_leaves_are_no_room_for_a_larger_replica() -> None:
     packing = case(Sizes({"s": [1, 1]}, gpus=16), on=one_spine(1, 1)).packed()
-    assert packing.homeless == (Homeless(pool=0, first=0, intervals=2),)
+    assert packing.unplaced == (Unplaced(pool=0, first=0, intervals=2),)
 
 
 def test_counts_fit_and_nodes_do_not() -> None:
@@ -71,8 +71,8 @@ def test_counts_fit_and_nodes_do_not() -> None:
     of = case(leaf, Sizes({"s": [1]}, gpus=8), on=one_spine(1, 1))
     assert all((left >= 0).all() for left in of.problem.residual(of.replicas))
     packing = of.packed()
-    (homeless,) = packing.homeless
-    assert of.problem.pools[homeless.pool].gpus == 4  # the least that can be left out
+    (unplaced,) = packing.unplaced
+    assert of.problem.pools[unplaced.pool].gpus == 4  # the least that can be left out
     assert len(packing.stays) == 2
 
 
@@ -86,7 +86,7 @@ def test_pool_stays_in_its_leaf_and_the_wider_one_makes_way() -> None:
 def test_starting_replica_holds_its_gpus_before_it_serves() -> None:
     """w1 serves from 1 on and starts at 0, when w0 has the node."""
     first, second = Sizes({"s": [1, 0, 0]}), Sizes({"s": [0, 1, 0]}, startup_s=3600.0)
-    assert case(first, second, on=one_spine(1)).packed().homeless != ()
+    assert case(first, second, on=one_spine(1)).packed().unplaced != ()
     assert [stay.lead for stay in stays(case(first, second, on=one_spine(2)))] == [0, 1]
     assert stays(case(first, replace(second, startup_s=0.0), on=one_spine(1)))
 
@@ -94,7 +94,7 @@ def test_starting_replica_holds_its_gpus_before_it_serves() -> None:
 def test_cyclic_day_starts_the_evening_before() -> None:
     """A replica that serves at 0 and takes two hours to start holds its GPUs at 2 and 3."""
     early = Sizes({"s": [1, 0, 0, 0]}, startup_s=7200.0)
-    assert case(early, Sizes({"s": [0, 0, 1, 0]}), on=one_spine(1)).packed().homeless != ()
+    assert case(early, Sizes({"s": [0, 0, 1, 0]}), on=one_spine(1)).packed().unplaced != ()
     assert stays(case(early, Sizes({"s": [0, 1, 0, 0]}), on=one_spine(1)))
 
 
@@ -122,7 +122,7 @@ def test_last_nodes_of_a_leaf_are_the_ones_away() -> None:
     (stay,) = stays(case(Sizes({"s": [1, 1, 1]}), on=fleet_away))
     assert stay.nodes == ("l1-h100x8-001",)
     packing = case(Sizes({"s": [0, 2, 0]}), on=fleet_away).packed()
-    assert packing.homeless == (Homeless(0, 1, 1),)
+    assert packing.unplaced == (Unplaced(0, 1, 1),)
 
 
 def squeezed(*, cyclic: bool, startup_s: float = 0.0) -> Case:
@@ -160,11 +160,11 @@ def test_replicas_of_a_pool_take_over_from_one_another_instead_of_moving() -> No
 
 
 def test_only_what_finds_no_room_is_homeless() -> None:
-    """The one node is away from 1:00 to 2:00: homeless at 1, started anew at 2."""
+    """The one node is away from 1:00 to 2:00: unplaced at 1, started anew at 2."""
     away = outage("l1", 1, 2)
     of = case(Sizes({"s": [1, 1, 1]}), on=one_spine(1, outages=(away,)), cyclic=False)
     packing = of.packed()
-    assert packing.homeless == (Homeless(0, 1, 1),)
+    assert packing.unplaced == (Unplaced(0, 1, 1),)
     assert [(stay.first, stay.moved) for stay in packing.stays] == [(0, False), (2, False)]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.placement.runs import runs
-from heteroplan.plan.verify_placement import placement_faults
+from heteroplan.verify.placement import placement_faults
 from tests.builders import fleet, node_type
 from tests.placement.cases import Case, Sizes, TooManyError, afresh, case, fewest_moves
 
@@ -53,14 +53,14 @@ def random_case(random: Random, *, most_intervals: int, growth: int) -> Case:
 @settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_any_packing_keeps_every_rule(random: Random) -> None:
-    """Where some service is homeless, the stays and it add up to the sizes."""
+    """Where some service is unplaced, the stays and it add up to the sizes."""
     of = random_case(random, most_intervals=8, growth=40)
     packing = of.packed()
-    for each in packing.homeless:
+    for each in packing.unplaced:
         for t in range(each.first, each.first + each.intervals):
             of.replicas[each.pool, t % of.problem.intervals] -= 1
     found = placement_faults(of.plan(packing))
-    assert [text for text in found if not packing.homeless or "should" not in text] == []
+    assert [text for text in found if not packing.unplaced or "should" not in text] == []
 
 
 def test_as_few_moves_as_any_placement_of_the_runs() -> None:
@@ -80,7 +80,7 @@ def test_as_few_moves_as_any_placement_of_the_runs() -> None:
         except TooManyError:
             continue
         packing = of.packed()
-        moves = None if packing.homeless else sum(stay.moved for stay in packing.stays)
+        moves = None if packing.unplaced else sum(stay.moved for stay in packing.stays)
         assert moves is None or fewest is not None
         compared += 1
         missed += fewest is not None and (moves is None or moves > fewest)
@@ -99,7 +99,7 @@ def test_far_fewer_moves_than_packing_each_interval_afresh() -> None:
         if not of.problem.pools:
             continue
         packing, (moves, lost) = of.packed(), afresh(of)
-        if not packing.homeless and not lost:
+        if not packing.unplaced and not lost:
             ours.append(sum(stay.moved for stay in packing.stays))
             others.append(moves)
     assert sum(a > b for a, b in zip(ours, others, strict=True)) <= 2

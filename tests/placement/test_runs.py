@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
 from heteroplan.placement.runs import Run, runs
+from tests.builders import fleet
 from tests.placement.cases import Case, Sizes, case
 
 
@@ -69,3 +70,20 @@ def test_what_the_first_size_has_no_room_for_stops() -> None:
     running = [Running("w0", "e", "h100x8", "l1", ())] * 3
     found = runs(of.problem, np.array(of.replicas), {0: running})
     assert [run.begins is not None for run in found] == [True, False]
+
+
+def test_what_runs_already_begins_only_what_serves_from_the_first_interval_on() -> None:
+    """Of the second pool one is there at first, of the other none: one begins so."""
+    on = fleet({"l1": {"h100x8": 2}, "l2": {"h100x8": 2}}, spines={"l1": "s", "l2": "u"})
+    of = case(Sizes({"s": [0, 2], "u": [1, 2]}), on=on, cyclic=False)
+    running = [Running("w0", "e", "h100x8", leaf, ()) for leaf in ("l1", "l2")]
+    of_pool = {of.problem.pools[p].domain: p for p in range(2)}
+    s, u = of_pool["s"], of_pool["u"]
+    found = runs(of.problem, of.replicas, {s: running[:1] * 2, u: running[1:] * 2})
+    assert [(run.number, run.first, run.begins) for run in found if run.pool == s] == [
+        (1, 1, None), (2, 1, None),
+    ]  # fmt: skip
+    assert [(run.number, run.first, run.begins) for run in found if run.pool == u] == [
+        (1, 0, running[1]), (2, 1, None),
+    ]  # fmt: skip
+    assert {run.begins for run in runs(of.problem, of.replicas, {s: running})} == {None}

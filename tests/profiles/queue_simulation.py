@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heteroplan.profiles.queueing import Service
+from heteroplan.queueing.waiting import Service
 
 WARM_UP = 0.1
 """Share of the arrivals that are not counted."""

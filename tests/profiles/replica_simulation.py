@@ -5,7 +5,6 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.compiling import compiled
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
@@ -13,9 +12,10 @@ from heteroplan.entities.workload import (
     RequestClass,
     Slo,
 )
-from heteroplan.profiles.capacity import RULES
-from heteroplan.profiles.queueing import UTILIZATION_CAP
-from heteroplan.profiles.setting import Points, Setting
+from heteroplan.numerics.compiling import compiled
+from heteroplan.profiles.capacity.candidates import RULES
+from heteroplan.profiles.capacity.setting import Points, Setting
+from heteroplan.queueing.waiting import UTILIZATION_CAP
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]

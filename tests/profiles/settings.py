@@ -12,7 +12,7 @@ from heteroplan.entities.workload import (
     Span,
     TtftCoefficients,
 )
-from heteroplan.profiles.setting import Setting
+from heteroplan.profiles.capacity.setting import Setting
 
 PREFILL = PrefillCoefficients(overhead_ms=10.0, ms_per_token=0.09, ms_per_token_squared=0.0)
 """1,000 tokens take 100 ms."""

@@ -22,9 +22,9 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from heteroplan.input_size import parse_size
-from heteroplan.inputs.durations import parse_duration_s
-from heteroplan.inputs.local_time import parse_stamp
+from heteroplan.reading.durations import parse_duration_s
+from heteroplan.reading.input_size import parse_size
+from heteroplan.reading.local_time import parse_stamp
 from heteroplan.text import LINE, MOST_CHARACTERS, NAME, PERCENT, percent, plain_share
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"

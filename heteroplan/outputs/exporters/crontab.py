@@ -4,8 +4,8 @@ import shlex
 
 from heteroplan.outputs.exporters.changes import PoolSchedule, Recurrence, pool_schedule
 from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.plan_document import PlanDocument, PoolPart
-from heteroplan.outputs.words import extrapolation_note
+from heteroplan.outputs.plan.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.shared.words import extrapolation_note
 
 
 def crontab(document: PlanDocument, options: ExportOptions) -> str:

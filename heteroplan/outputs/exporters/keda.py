@@ -20,8 +20,8 @@ from heteroplan.outputs.exporters.changes import (
     pool_schedule,
 )
 from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.plan_document import PlanDocument, PoolPart
-from heteroplan.outputs.words import extrapolation_note
+from heteroplan.outputs.plan.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.shared.words import extrapolation_note
 
 _NEVER_FOLDED = 100_000
 """Characters a line: no word of a name begins one, where a CI log may take it for a command."""

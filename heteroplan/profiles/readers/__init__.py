@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from heteroplan.errors import UsageError
-from heteroplan.input_size import MOST_MEASURED_BYTES
-from heteroplan.profiles.readers import (
+from heteroplan.profiles.readers.arrays import Arrays
+from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.files import opened
+from heteroplan.profiles.readers.formats import (
     aibrix,
     aiconfigurator,
     aiperf,
@@ -22,12 +24,10 @@ from heteroplan.profiles.readers import (
     splitwise,
     vllm,
 )
-from heteroplan.profiles.readers.arrays import Arrays
-from heteroplan.profiles.readers.document import Document
-from heteroplan.profiles.readers.files import opened
 from heteroplan.profiles.readers.opened import Opened, refused
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.profiles.readers.table import Table
+from heteroplan.reading.input_size import MOST_MEASURED_BYTES
 
 ENOUGH = 3
 """Names that a file shares with the format that it is of."""

@@ -11,8 +11,8 @@ from math import prod
 
 import numpy as np
 
-from heteroplan.input_size import VALUE_BYTES, too_large
 from heteroplan.profiles.readers.opened import Opened, refused
+from heteroplan.reading.input_size import VALUE_BYTES, too_large
 
 type Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 UNREADABLE = (

@@ -118,7 +118,7 @@ def yaml_document_of(file: str, text: str) -> Document:
     """Raises InputError where the text is no YAML, or YAML with aliases or doubled keys."""
     import yaml
 
-    from heteroplan.yaml_bounds import RefusedYamlError, bounded_events
+    from heteroplan.reading.yaml_bounds import RefusedYamlError, bounded_events
 
     class Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         def construct_mapping(

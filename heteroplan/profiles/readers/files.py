@@ -7,11 +7,11 @@ import zlib
 from pathlib import Path
 from typing import IO, cast
 
-from heteroplan.input_size import CSV_MARKS, JSON_MARKS, check_values, whole
 from heteroplan.profiles.readers.arrays import Arrays, arrays_of
 from heteroplan.profiles.readers.document import Document, document_of, yaml_document_of
 from heteroplan.profiles.readers.opened import refused
 from heteroplan.profiles.readers.table import Table, table_of
+from heteroplan.reading.input_size import CSV_MARKS, JSON_MARKS, check_values, whole
 
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 JSON_BEGINS = (b"{", b"[")

@@ -1,12 +1,14 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan_json import document_of
+from heteroplan.outputs.plan.plan_json import document_of
 from tests.cron import crontab_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -146,3 +148,111 @@ def test_cyclic_day_on_which_clocks_change_is_dated():
         "0 0 25 10 * kubectl scale deployment/p --replicas=1",
         "0 11 25 10 * kubectl scale deployment/p --replicas=2",
     ]
+
+
+def test_every_pool_has_its_lines_under_what_it_is():
+    """Of two pools, the first grows at 08:00 and starts 3 min early; the other is never changed."""
+    of = day_scenario(horizon(24, timezone="Asia/Singapore"), startup_s=180)
+    prefill = pool([2] * 8 + [5] * 12 + [2] * 4, role=Role.PREFILL, engine_name="h100-tp4-prefill")
+    decode = pool([1] * 24, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8, domain="b-s2")
+    options = ExportOptions(name_template="{role}", namespace="llm")
+    assert EXPORTERS["crontab"](document_of(plan(of, [prefill, decode])), options) == (
+        "# Schedule of the plan 'day' (inputs 000000000000).\n"
+        "# CRON_TZ works in cronie and fcron; where cron ignores it, run cron in this zone.\n"
+        "CRON_TZ=Asia/Singapore\n"
+        "\n"
+        "# chat-1 prefill: h100-tp4-prefill on h100x8 in a-s1, every day, grows 3 min early to be "
+        "ready\n"
+        "# 07:57 prefill: 2 -> 5 replicas\n"
+        "57 7 * * * kubectl --namespace=llm scale deployment/prefill --replicas=5\n"
+        "# 20:00 prefill: 5 -> 2 replicas\n"
+        "0 20 * * * kubectl --namespace=llm scale deployment/prefill --replicas=2\n"
+        "\n"
+        "# chat-1 decode: l40s-tp8-decode on l40sx8 in b-s2, every day, grows 3 min early to be "
+        "ready\n"
+        "# 00:00 decode: 1 replicas\n"
+        "0 0 * * * kubectl --namespace=llm scale deployment/decode --replicas=1\n"
+    )
+
+
+def test_a_dated_plan_says_so_and_what_is_extrapolated():
+    """The first size is of nothing that is known; without a start-up nothing grows early."""
+    made = plan(day_scenario(horizon(2, cyclic=False)), [pool([1, 2])])
+    points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
+    made = replace(
+        made,
+        candidates=(made.candidates[0], replace(made.candidates[1], points=points)),
+    )
+    assert EXPORTERS["crontab"](document_of(made), OPTIONS) == (
+        "# Schedule of the plan 'day' (inputs 000000000000).\n"
+        "# CRON_TZ works in cronie and fcron; where cron ignores it, run cron in this zone.\n"
+        "# Nothing changes back after 2026-11-23 02:00: pools keep their last size.\n"
+        "# Dated lines come again a year later: replace this file before.\n"
+        "# extrapolated: engine h100-tp4-decode (chat-1)\n"
+        "CRON_TZ=UTC\n"
+        "\n"
+        "# chat-1 decode: h100-tp4-decode on h100x8 in a-s1, once\n"
+        "# 2026-11-23 00:00 p: 1 replicas\n"
+        "0 0 23 11 * kubectl scale deployment/p --replicas=1\n"
+        "# 2026-11-23 01:00 p: 1 -> 2 replicas\n"
+        "0 1 23 11 * kubectl scale deployment/p --replicas=2\n"
+    )
+
+
+def test_a_weekly_plan_names_days():
+    text, _ = crontab_of([1] * 5 + [4, 1], interval_s=86400)
+    assert [line for line in text.splitlines() if line.startswith("#")][2:] == [
+        "# chat-1 decode: h100-tp4-decode on h100x8 in a-s1, every week",
+        "# Sat 00:00 p: 1 -> 4 replicas",
+        "# Sun 00:00 p: 4 -> 1 replicas",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("intervals", "interval_s", "when", "repeats"),
+    [
+        (24, 3600, {}, "every day"),
+        (7, 86_400, {}, "every week"),
+        (7, 86_400, {"cyclic": False}, "once"),
+        (12, 3600, {}, "once"),
+        (2, 86_400, {}, "once"),
+        (8, 86_400, {}, "once"),
+        (7, 86_400, {"start": datetime(2026, 10, 20), "timezone": "Europe/Berlin"}, "once"),
+        (7, 86_400, {"start": datetime(2026, 10, 26), "timezone": "Europe/Berlin"}, "every week"),
+    ],
+)
+def test_only_a_day_or_week_without_a_clock_change_repeats(intervals, interval_s, when, repeats):
+    text, _ = crontab_of([1] * intervals, interval_s=interval_s, **when)
+    assert f" in a-s1, {repeats}\n" in text
+    assert ("changes back" in text) == (repeats == "once")
+
+
+def test_a_start_that_takes_longer_than_the_day_is_a_day_early():
+    """Two days of start-up: the greatest size stays."""
+    text, _ = crontab_of([1] * 23 + [4], startup_s=2 * 86_400)
+    assert "grows 1440 min early" in text
+    assert lines_of(text)[1:] == ["0 0 * * * kubectl scale deployment/p --replicas=4"]
+
+
+@pytest.mark.parametrize("lead", [59, 60, 61])
+def test_a_dip_as_short_as_a_start_is_bridged(lead):
+    """5, 1 for an hour from 10:00, 5 again: 59 min leave the 1 for a minute, 60 none."""
+    text, _ = crontab_of([5] * 10 + [1] + [5] * 13, startup_s=60 * lead)
+    assert [line.split()[:2] for line in lines_of(text)[1:]] == (
+        [["0", "10"], ["1", "10"]] if lead == 59 else [["0", "0"]]
+    )
+
+
+def test_seconds_of_a_start_cannot_be_said():
+    """Nor can those of steps; a whole number of minutes can."""
+    late = datetime(2026, 11, 23, 0, 0, 30)
+    for when in ({"start": late}, {"interval_s": 90}, {"interval_s": 30}):
+        with pytest.raises(UsageError, match=r"^cron counts whole minutes; plan with intervals of"):
+            crontab_of([1, 2], **when)
+    assert "1 0 23 11 * " in crontab_of([1, 2], interval_s=60, cyclic=False)[0]
+
+
+def test_a_year_but_for_a_day_can_be_said():
+    """364 days: no day of the start-up before them comes twice."""
+    text, _ = crontab_of([1] * 363 + [2], interval_s=86_400, cyclic=False)
+    assert lines_of(text)[2] == "0 0 21 11 * kubectl scale deployment/p --replicas=2"

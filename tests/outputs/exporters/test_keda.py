@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan_json import document_of
+from heteroplan.outputs.plan.plan_json import document_of
 from tests.cron import keda_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -114,3 +115,77 @@ def test_dated_plan_on_a_day_with_25_hours(replicas):
 def test_last_window_of_a_dated_plan_ends_with_the_plan():
     text, _ = keda_of([1] * 20 + [3] * 4, cyclic=False)
     assert triggers_of(text) == [("0 20 23 11 *", "0 0 24 11 *", "3")]
+
+
+def test_every_field_of_an_object_is_as_keda_takes_it():
+    """Two pools are two documents, in the plan's order."""
+    of = day_scenario(horizon(24, timezone="Asia/Singapore"), name="two")
+    small = pool([0] * 6 + [2] * 18, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8)
+    made = plan(of, [pool([3] * 24, domain="b-s2"), small])
+    text = EXPORTERS["keda"](document_of(made), ExportOptions(name_template="{engine}"))
+    assert text.startswith("---\napiVersion: keda.sh/v1alpha1\nkind: ScaledObject\n")
+    first, second = yaml.safe_load_all(text)
+    assert first["metadata"]["name"] == "h100-tp4-decode"
+    assert first["metadata"]["annotations"]["heteroplan/pool"] == (
+        "chat-1@b-s2 decode h100-tp4-decode"
+    )
+    assert second == {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {
+            "name": "l40s-tp8-decode",
+            "annotations": {
+                "heteroplan/scenario": "two",
+                "heteroplan/inputs-sha256": "0" * 64,
+                "heteroplan/pool": "chat-1@a-s1 decode l40s-tp8-decode",
+                "heteroplan/repeats": "every day",
+            },
+        },
+        "spec": {
+            "scaleTargetRef": {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": "l40s-tp8-decode",
+            },
+            "minReplicaCount": 0,
+            "maxReplicaCount": 2,
+            "cooldownPeriod": 0,
+            "advanced": {
+                "horizontalPodAutoscalerConfig": {
+                    "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}
+                }
+            },
+            "triggers": [
+                {
+                    "type": "cron",
+                    "metadata": {
+                        "timezone": "Asia/Singapore",
+                        "start": "0 6 * * *",
+                        "end": "0 0 * * *",
+                        "desiredReplicas": "2",
+                    },
+                }
+            ],
+        },
+    }
+
+
+def test_a_pool_that_never_runs_may_have_one_replica_at_most():
+    """KEDA takes no greatest size of 0."""
+    (document,) = yaml.safe_load_all(keda_of([0] * 24)[0])
+    assert (document["spec"]["minReplicaCount"], document["spec"]["maxReplicaCount"]) == (0, 1)
+    assert [each["metadata"]["desiredReplicas"] for each in document["spec"]["triggers"]] == ["0"]
+
+
+def test_a_week_has_windows_by_weekday():
+    """4 replicas on Saturday, 2 on Sunday, from Monday 1; 10 min of start-up."""
+    text, _ = keda_of([1] * 5 + [4, 2], interval_s=86_400, startup_s=600)
+    assert triggers_of(text) == [("50 23 * * 5", "0 0 * * 0", "4"), ("0 0 * * 0", "0 0 * * 1", "2")]
+
+
+def test_what_is_extrapolated_stands_above_the_documents():
+    made = plan(day_scenario(horizon(2)), [pool([1, 2])])
+    points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
+    candidates = (made.candidates[0], replace(made.candidates[1], points=points))
+    text = EXPORTERS["keda"](document_of(replace(made, candidates=candidates)), OPTIONS)
+    assert text.startswith("# extrapolated: engine h100-tp4-decode (chat-1)\n---\n")

@@ -4,8 +4,8 @@ import pytest
 
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import ExportOptions
-from heteroplan.outputs.plan_document import PlanDocument
-from heteroplan.outputs.plan_json import document_of
+from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.plan_json import document_of
 from tests.plans import day_scenario, horizon, plan, pool
 
 
@@ -48,6 +48,23 @@ def test_one_name_for_two_pools_is_refused():
         ({"namespace": "Bad NS"}, "--namespace 'Bad NS': not an RFC 1123 label"),
         ({"namespace": "x" * 64}, "at most 63"),
         ({"context": "a\nb"}, "--context must stand on one line"),
+        ({"namespace": "a\u2028b"}, "--namespace must stand on one line"),
+        ({"name_template": "a\nb"}, "--name-template must stand on one line"),
+        (
+            {"name_template": "{pod}{a}{workload}"},
+            r"no field \{a\}; fields are workload, role, "
+            "engine, node_type, domain$",
+        ),
+        ({"target_api_version": "Apps/v1"}, "--target-api-version 'Apps/v1': write group/version"),
+        ({"target_api_version": "apps/v1gamma1"}, "--target-api-version"),
+        ({"target_api_version": "apps/v"}, "--target-api-version"),
+        ({"target_api_version": "a/b/v1"}, "--target-api-version"),
+        ({"target_api_version": "/v1"}, "--target-api-version"),
+        (
+            {"namespace": "-a"},
+            "not an RFC 1123 label; use lower-case letters, digits and -, at most 63",
+        ),
+        ({"namespace": "a-"}, "not an RFC 1123 label"),
     ],
 )
 def test_wrong_options_are_usage_errors(options, message):
@@ -75,3 +92,51 @@ def test_template_without_a_name_is_a_usage_error():
 def test_odd_templates_are_usage_errors(template):
     with pytest.raises(UsageError):
         ExportOptions(name_template=template).names(pools(pool([1])))
+
+
+@pytest.mark.parametrize("version", ["v1", "apps/v1", "nvidia.com/v1alpha1", "a-b.c/v12beta3"])
+def test_versions_of_an_api_are_taken(version):
+    assert ExportOptions(target_api_version=version).target_api_version == version
+
+
+def test_what_is_not_said_is_a_deployment_where_kubectl_stands():
+    options = ExportOptions()
+    assert (options.target_kind, options.target_api_version) == ("Deployment", "apps/v1")
+    assert (options.namespace, options.context) == ("", "")
+
+
+def test_a_name_may_be_of_all_fields_and_keeps_the_order_of_pools():
+    template = "{domain}.{node_type}_{engine}/{role} {workload}"
+    made = pools(pool([1], domain="Z"), pool([1], domain="a"))
+    assert ExportOptions(name_template=template).names(made) == (
+        "z-h100x8-h100-tp4-decode-decode-chat-1",
+        "a-h100x8-h100-tp4-decode-decode-chat-1",
+    )
+
+
+def test_a_long_name_stays_what_it_was():
+    """Its first 54 characters without a dash at the end, and 8 digits of the SHA-256 of all."""
+    domain = "x" * 53 + "-" * 5 + "y" * 10
+    (name,) = ExportOptions(name_template="{domain}").names(pools(pool([1], domain=domain)))
+    assert name == "x" * 53 + "-96a7aa7a"
+
+
+def test_long_names_that_look_alike_stay_apart():
+    """What a label cannot hold tells them apart in the digest."""
+    made = pools(pool([1], domain="x" * 80), pool([1], domain="X" * 80))
+    first, second = ExportOptions(name_template="{domain}").names(made)
+    assert first[:55] == second[:55] == "x" * 54 + "-"
+    assert first != second
+
+
+def test_pools_of_one_name_are_told_with_what_sets_them_apart():
+    message = (
+        "--name-template gives 'chat-1' to two pools, h100-tp4-decode (h100x8) in a and "
+        "l40s-tp8-decode (l40sx8) in b; add to it of {workload}, {role}, {engine}, {node_type}, "
+        "{domain}"
+    )
+    other = pool([1], engine_name="l40s-tp8-decode", node="l40sx8", gpus=8, domain="b")
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        ExportOptions(name_template="{workload}").names(
+            pools(pool([1], domain="a"), other, pool([1], domain="c"))
+        )

@@ -5,7 +5,7 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan_json import document_of
+from heteroplan.outputs.plan.plan_json import document_of
 from tests.plans import day_scenario, horizon, plan, pool
 
 
@@ -77,3 +77,25 @@ def test_what_the_first_interval_needs_and_only_changes_after_it(replicas, wante
 
 def test_no_pools_is_still_json():
     assert exported(plan(day_scenario(horizon(3)), []))["pools"] == []
+
+
+def test_each_field_and_each_pool_stands_on_a_line():
+    """So that a schedule is compared line by line."""
+    made = plan(day_scenario(horizon(2)), [pool([1, 2]), pool([3, 3], domain="b-s2")])
+    first, *lines, last = EXPORTERS["json"](document_of(made), ExportOptions()).split("\n")[:-1]
+    assert (first, last) == ("{", "}")
+    assert lines[:2] == ['  "scenario": "day",', f'  "inputs_sha256": "{"0" * 64}",']
+    assert lines[6] == '  "pools": ['
+    assert [line[:28] for line in lines[7:9]] == ['    {"workload": "chat-1", "r'[:28]] * 2
+    assert lines[9:] == ["  ]"]
+
+
+def test_formats_are_those_of_their_names():
+    document = document_of(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+    texts = {name: export(document, ExportOptions()) for name, export in EXPORTERS.items()}
+    assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
+        "crontab": "#",
+        "json": "{",
+        "keda": "---",
+    }
+    assert texts["csv"].startswith("interval_start,")

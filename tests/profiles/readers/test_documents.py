@@ -17,7 +17,7 @@ from heteroplan.errors import InputError, InputProblem
 from heteroplan.profiles.readers import read
 from heteroplan.profiles.readers.document import Document, document_of, yaml_document_of
 from heteroplan.profiles.readers.reading import Given, Reading
-from tests.profiles.readers import (
+from tests.profiles.readers.formats import (
     test_aibrix,
     test_aiperf,
     test_inference_perf,

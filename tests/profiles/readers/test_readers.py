@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import MOST_SHOWN, InputError, UsageError
-from heteroplan.profiles.readers import READERS, Reader, read, splitwise
+from heteroplan.profiles.readers import READERS, Reader, read
 from heteroplan.profiles.readers.document import Document
+from heteroplan.profiles.readers.formats import splitwise
 from heteroplan.profiles.readers.reading import Given, Reading
 
 OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\nH100,4,prefill,1,512,,61.5,\n"

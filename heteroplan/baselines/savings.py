@@ -1,0 +1,270 @@
+"""What the plan saves against other ways to meet the same demand, and the proven bound.
+
+Sizes that never change; HeteroScale's greedy scheduler; the plan without its promises.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import numpy as np
+
+from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
+from heteroplan.entities.plan import Baseline, Plan
+from heteroplan.entities.scenario import Objective
+from heteroplan.errors import NoPlanError
+from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
+from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.problem import Problem, Solution
+from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solvers.solver import Stop, Verdict
+from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
+from heteroplan.placement import pack
+from heteroplan.placement.settle import standing
+
+GAP = 1e-3
+"""Within which a static baseline is the cheapest one."""
+STATIC_SHARE = 0.4
+"""Of the time that is left, for static baselines."""
+GREEDY = "greedy_topology"
+GREEDY_PAIRED = "greedy_topology_paired"
+WITHOUT_RESILIENCE = "without_resilience"
+STATIC = "static_peak"
+STATIC_ONE_GPU = "static_peak_one_gpu_type"
+LOWER_BOUND = "lower_bound"
+NO_SIZE = "no constant size covers the demand"
+NOT_FOUND = "none found in the time allowed"
+STOPPED = "not computed, interrupted"
+NO_TIME = "not computed, no time was left"
+PROMISELESS = "survives no loss"
+NOT_COMPARED = "no comparison, the plan leaves demand unserved"
+
+
+def baselines(
+    plan: Plan,
+    problem: Problem,
+    *,
+    paired: GreedyDay,
+    gap: float,
+    stop: Stop,
+    end: float,
+) -> tuple[Baseline, ...]:
+    """Static peaks, greedy schedules, the plan without promises where it has any, the bound.
+
+    `paired` is the greedy schedule of whole pairs, `gap` the plan's. What is not computed by `end`
+    (on the clock of time.monotonic [s]) has no figure and says so.
+    """
+    late = _Late(stop, end)
+    return (
+        *_static_peaks(plan, problem, late),
+        *_greedy(plan, problem, paired, late),
+        *_without_promises(plan, gap, late),
+        _lower_bound(plan),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Whether the user or the clock ends the baselines."""
+
+    stop: Stop
+    end: float
+    """On the clock of time.monotonic [s]."""
+
+    def __call__(self) -> bool:
+        return self.stop() or monotonic() >= self.end
+
+    @property
+    def why(self) -> str:
+        """What is said of a baseline that was not computed."""
+        return STOPPED if self.stop() else NO_TIME
+
+    @property
+    def seconds_left(self) -> float:
+        return self.end - monotonic()
+
+
+def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, Baseline]:
+    if not plan.covered:
+        note = NO_SIZE if plan.report.unserved_requests_bound > 0 else NOT_COMPARED
+    elif late():
+        note = late.why
+    else:
+        deadline = monotonic() + STATIC_SHARE * late.seconds_left
+        return (
+            _static(plan, problem, deadline, late.stop),
+            _one_gpu(plan, problem, deadline, late.stop),
+        )
+    return _without_figure(STATIC, note), _without_figure(STATIC_ONE_GPU, note)
+
+
+def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Iterator[Baseline]:
+    """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs.
+
+    Packed on nodes like the plan; what finds no room there goes unserved.
+    """
+    free = replace(
+        problem, workloads=tuple(replace(work, resilience=None) for work in problem.workloads)
+    )
+    for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
+        day = paired
+        if not pairs and not late():
+            day = greedy_topology(free, plan.scenario, pairs=False, stop=late)
+        if late() or not day.whole:
+            yield _without_figure(name, late.why)
+            continue
+        schedule = incumbent(free, Solution(day.replicas, mixed_flow(free, day.replicas)))
+        packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
+        kept = standing(free, schedule, packing, 0)
+        replicas, stays = kept.plan.solution.replicas, kept.packing.stays
+        use = spent(plan.scenario, plan.candidates, free, replicas, stays)
+        baseline = compared(
+            plan,
+            name,
+            use["gpu_hours"],
+            use["cost_usd"],
+            busy_share(free, replicas, kept.plan.solution.flow),
+            "",
+        )
+        if _has_promises(plan):
+            baseline = replace(without_saving(baseline), note=PROMISELESS)
+        yield replace(
+            baseline,
+            unserved_requests=sum(kept.plan.unserved.values()),
+            stranded_replica_hours=day.stranded_replica_hours,
+            gpu_hours_by_priority=hours_by_priority(plan.scenario, plan.candidates, free, stays),
+        )
+
+
+def without_saving(baseline: Baseline) -> Baseline:
+    """Of what does not keep the same promises, the cost alone."""
+    return replace(baseline, saved_gpu_hours=None, saved_cost_usd=None, saved_fraction=None)
+
+
+def _has_promises(plan: Plan) -> bool:
+    return any(workload.resilience is not None for workload in plan.scenario.workloads)
+
+
+def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
+    """The same without resilience: what the promise costs. This plan where none found is better."""
+    if not _has_promises(plan):
+        return
+    if late():
+        yield _without_figure(WITHOUT_RESILIENCE, late.why)
+        return
+    free = replace(
+        plan.scenario,
+        workloads=tuple(replace(each, resilience=None) for each in plan.scenario.workloads),
+    )
+    problem = build_problem(free, plan.candidates)
+    try:
+        found = solve(problem, gap=gap, time_limit_s=late.seconds_left, stop=late.stop)
+    except NoPlanError:
+        yield _without_figure(WITHOUT_RESILIENCE, _not_found(late.stop))
+        return
+    lost = sum(found.unserved.values())
+    here = round(plan.report.unserved_requests), plan.report.objective
+    if (round(lost), found.objective) >= here:
+        gpu_hours, cost_usd = plan.totals.gpu_hours, plan.totals.cost_usd
+        lost, utilization = plan.report.unserved_requests, plan.utilization
+    else:
+        use = spent(free, plan.candidates, problem, found.solution.replicas)
+        gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
+        utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
+    yield replace(
+        compared(plan, WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
+        unserved_requests=lost,
+    )
+
+
+def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
+    sizes = cheapest_constant(problem, gap=GAP, deadline=deadline, stop=stop)
+    if isinstance(sizes, Verdict):
+        return _without_figure(STATIC, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop))
+    return _baseline(plan, problem, STATIC, sizes, note=_not_proven(sizes))
+
+
+def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
+    """The GPU type that covers the demand alone for least, all node types with it together."""
+    by_gpu: dict[str, set[str]] = {}
+    for shape in plan.scenario.fleet.node_types:
+        by_gpu.setdefault(shape.gpu.name, set()).add(shape.name)
+    tried = {
+        gpu: cheapest_constant(problem, node_types=shapes, gap=GAP, deadline=deadline, stop=stop)
+        for gpu, shapes in by_gpu.items()
+    }
+    found = {gpu: sizes for gpu, sizes in tried.items() if not isinstance(sizes, Verdict)}
+    if not found:
+        impossible = all(sizes is Verdict.INFEASIBLE for sizes in tried.values())
+        note = "no GPU type alone covers the demand" if impossible else _not_found(stop)
+        return _without_figure(STATIC_ONE_GPU, note)
+    best = min(found, key=lambda gpu: found[gpu].cost)
+    note = ", ".join(filter(None, (best, _not_proven(found[best]))))
+    return _baseline(plan, problem, STATIC_ONE_GPU, found[best], note=note)
+
+
+def _not_found(stop: Stop) -> str:
+    return STOPPED if stop() else NOT_FOUND
+
+
+def _not_proven(sizes: ConstantSizes) -> str:
+    """How much dearer than the cheapest the sizes may be, where time or nodes left that open."""
+    excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
+    return f"cheapest to within {excess:.1%}".replace("%", " %") if excess > 2 * GAP else ""
+
+
+def _baseline(
+    plan: Plan, problem: Problem, name: str, sizes: ConstantSizes, note: str = ""
+) -> Baseline:
+    hours = problem.hours * problem.intervals
+    price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
+    gpu_hours = [
+        pool.gpus * int(n) * hours for pool, n in zip(problem.pools, sizes.replicas, strict=True)
+    ]
+    cost_usd = sum(
+        used * price[pool.node_type] for pool, used in zip(problem.pools, gpu_hours, strict=True)
+    )
+    replicas = np.repeat(sizes.replicas[:, None], problem.intervals, axis=1)
+    return compared(
+        plan, name, sum(gpu_hours), cost_usd, busy_share(problem, replicas, sizes.flow), note
+    )
+
+
+def _lower_bound(plan: Plan) -> Baseline:
+    bound = plan.report.bound
+    by_cost = plan.scenario.objective is Objective.COST
+    return compared(
+        plan, LOWER_BOUND, None if by_cost else bound, bound if by_cost else None, None, ""
+    )
+
+
+def compared(
+    plan: Plan,
+    name: str,
+    gpu_hours: float | None,
+    cost_usd: float | None,
+    utilization: float | None,
+    note: str,
+) -> Baseline:
+    """A baseline and what `plan` saves against it."""
+    saved_gpu_hours = None if gpu_hours is None else gpu_hours - plan.totals.gpu_hours
+    saved_cost_usd = None if cost_usd is None else cost_usd - plan.totals.cost_usd
+    by_cost = plan.scenario.objective is Objective.COST
+    saved = saved_cost_usd if by_cost else saved_gpu_hours
+    whole = cost_usd if by_cost else gpu_hours
+    return Baseline(
+        name=name,
+        gpu_hours=gpu_hours,
+        cost_usd=cost_usd,
+        saved_gpu_hours=saved_gpu_hours,
+        saved_cost_usd=saved_cost_usd,
+        saved_fraction=saved / whole if saved is not None and whole else None,
+        utilization=utilization,
+        note=note,
+    )
+
+
+def _without_figure(name: str, note: str) -> Baseline:
+    return Baseline(name, None, None, None, None, None, None, note)

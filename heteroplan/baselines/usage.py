@@ -1,0 +1,174 @@
+"""What pool sizes and stays use: GPU-hours, USD, GPUs held by node type and by leaf."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.placement import Stay
+from heteroplan.entities.plan import SupplyUse
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.program.build import running_now
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.supply import domain_supply
+from heteroplan.units import s_to_hours
+
+
+def busy_share(problem: Problem, replicas: Ints, flow: Sequence[Floats]) -> float:
+    """Busy GPU-time / GPU-time of replicas [P, T] that serve; 0 where there is none."""
+    busy, present = 0.0, 0.0
+    for p, pool in enumerate(problem.pools):
+        load = np.where(flow[p] > 0, pool.load, 0.0)
+        busy += pool.gpus * float((load * flow[p]).sum())
+        present += pool.gpus * float(replicas[p].sum())
+    return busy / present if present else 0.0
+
+
+type HeldOnLeaves = dict[tuple[str, str], Ints]
+"""By (leaf, node type): GPUs of running and starting replicas [T]."""
+
+
+def held_on_leaves(problem: Problem, stays: Iterable[Stay]) -> HeldOnLeaves:
+    """What the stays (pools of the problem) hold while they start and serve."""
+    held: HeldOnLeaves = {}
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        here = held.setdefault(
+            (stay.leaf, pool.node_type), np.zeros(problem.intervals, dtype=np.int64)
+        )
+        times = np.arange(stay.first - stay.lead, stay.first + stay.intervals)
+        if problem.cyclic:
+            np.add.at(here, times % problem.intervals, pool.gpus)
+        else:
+            here[times[(times >= 0) & (times < problem.intervals)]] += pool.gpus
+    return held
+
+
+def hours_by_priority(
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, stays: Sequence[Stay]
+) -> dict[SubgroupPriority, float]:
+    """The GPU-hours of `spent` by priority of the leaf where they are held."""
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    hours = dict.fromkeys(SubgroupPriority, 0.0)
+    for name, gpu_hours in (
+        *_hours_of_stays(candidates, problem, stays),
+        *_hours_at_start(scenario, candidates, problem, stays),
+    ):
+        hours[scenario.fleet.leaf_priority(leaves[name])] += gpu_hours
+    return hours
+
+
+def _hours_of_stays(
+    candidates: Sequence[Candidate], problem: Problem, stays: Iterable[Stay]
+) -> Iterator[tuple[str, float]]:
+    """Leaf and GPU-hours of each stay, with the start before it and the drain after it.
+
+    Not those at the ends of a day that is not cyclic.
+    """
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        engine = candidates[pool.candidate].engine
+        whole = problem.cyclic and stay.intervals == problem.intervals
+        begins = not whole and (problem.cyclic or stay.first > 0)
+        ends = not whole and (problem.cyclic or stay.first + stay.intervals < problem.intervals)
+        hours = stay.intervals * problem.hours
+        hours += s_to_hours(begins * engine.startup_s + ends * engine.drain_s)
+        yield stay.leaf, pool.gpus * hours
+
+
+def _hours_at_start(
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, stays: Iterable[Stay]
+) -> Iterator[tuple[str, float]]:
+    """Leaf and GPU-hours of what drains or starts at once where it is known what ran before.
+
+    A pool that shrinks drains where more of it ran than stays, one that grows starts where more
+    stays than ran; where its replicas change leaves besides, each such leaf has its part.
+    """
+    change: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for running, engine, p in running_now(scenario, candidates, problem.pools):
+        if p is None:
+            yield running.leaf, engine.gpus * s_to_hours(engine.drain_s)
+        else:
+            change[p][running.leaf] -= 1
+    if problem.before is None:
+        return
+    for stay in stays:
+        change[stay.pool][stay.leaf] += stay.first == 0
+    for p, on_leaf in change.items():
+        engine = candidates[problem.pools[p].candidate].engine
+        grown = sum(on_leaf.values())
+        each_s = engine.startup_s if grown > 0 else engine.drain_s
+        alike = {leaf: n for leaf, n in on_leaf.items() if n * grown > 0}
+        for leaf, n in alike.items():
+            yield leaf, engine.gpus * s_to_hours(each_s) * abs(grown) * n / sum(alike.values())
+
+
+def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
+    """GPUs present and held of each node type."""
+    clusters = [
+        domain_supply(scenario, Affinity.CLUSTER, cluster)
+        for cluster in scenario.fleet.network.domains(Affinity.CLUSTER)
+    ]
+    none = np.zeros(scenario.horizon.intervals, dtype=np.int64)
+    return tuple(
+        SupplyUse(
+            node_type=shape.name,
+            supply=tuple(sum((each[shape.name] for each in clusters), start=none).tolist()),
+            held=tuple(
+                sum(
+                    (gpus for (_, name), gpus in held.items() if name == shape.name), start=none
+                ).tolist()
+            ),
+        )
+        for shape in scenario.fleet.node_types
+    )
+
+
+class Spent(TypedDict):
+    """What running, starting and draining replicas take, whatever the objective."""
+
+    gpu_hours: float
+    cost_usd: float
+    starts: int
+    moves: int
+
+
+def spent(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    stays: Sequence[Stay] = (),
+) -> Spent:
+    """What replicas [P, T] take, and the moves among `stays` (pools of the problem)."""
+    starts = problem.starts(replicas).sum(axis=1)
+    moves = Counter(stay.pool for stay in stays if stay.moved)
+    used = []
+    for p, pool in enumerate(problem.pools):
+        engine = candidates[pool.candidate].engine
+        started = int(starts[p]) + moves[p]
+        drained = started
+        if not problem.cyclic:
+            ran = replicas[p, 0] if problem.before is None else problem.before[p]
+            drained += int(ran - replicas[p, -1])
+        hours = (
+            int(replicas[p].sum()) * problem.hours
+            + started * s_to_hours(engine.startup_s)
+            + drained * s_to_hours(engine.drain_s)
+        )
+        used.append((pool.node_type, pool.gpus * hours))
+    used += [
+        (running.node_type, engine.gpus * s_to_hours(engine.drain_s))
+        for running, engine, p in running_now(scenario, candidates, problem.pools)
+        if p is None
+    ]
+    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
+    return Spent(
+        gpu_hours=sum(hours for _, hours in used),
+        cost_usd=sum(hours * price[node_type] for node_type, hours in used),
+        starts=int(starts.sum()) + sum(moves.values()),
+        moves=sum(moves.values()),
+    )

@@ -1,1 +1,0 @@
-"""Request traces -> a demand curve."""

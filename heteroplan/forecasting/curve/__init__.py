@@ -1,0 +1,7 @@
+"""Steps of the past -> rates that a plan must cover, in equal intervals of coming days.
+
+`history` lays the past on local days, `intervals` takes the busiest minutes of each interval,
+`weekdays` says which days are alike, `season` takes the quantile of like days, `forecast` applies
+both to coming days, `events` multiplies known exceptions, `mix` adds classes of requests, `record`
+keeps a past as it was. `curve` calls them in order; `backtest` does so on days held back.
+"""

@@ -1,0 +1,125 @@
+"""Request classes of a trace: as few as keep the error of capacity within a tolerance.
+
+A trace is summed in one pass into cells of a logarithmic grid of computed input tokens (those that
+no prefix cache holds) and output tokens. A class is a range of computed tokens, its cells summed:
+its means, its spread and the context that its decode steps hold are exact, so that decode needs no
+further classes, and what is left of the error is the shape of the lengths inside a class. Of each
+number of classes the cuts with the least error (`class_error`) are searched, and the least number
+within the tolerance is taken.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.forecasting.request_classes.class_error import Cuts, Family
+from heteroplan.forecasting.steps.counting import (
+    COUNT,
+    CROSS,
+    OSL,
+    OSL2,
+    cell_begin,
+)
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
+
+MOST_CLASSES, TOLERANCE = 8, 0.03
+ONE_CLASS = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Sums of a trace by cell that holds requests."""
+
+    steps: Ints
+    """[cell] of the computed tokens, floor(PER_OCTAVE * log2(tokens))."""
+    sums: Floats
+    """[cell, column]."""
+
+    @classmethod
+    def of(cls, cells: Floats) -> Self:
+        """From [computed cell, osl cell, column]."""
+        steps, others = np.nonzero(cells[..., COUNT])
+        return cls(steps, cells[steps, others])
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShape:
+    """What a plan is told of a class."""
+
+    share: float
+    isl: float
+    osl: float
+    hit_rate: float
+    """Share of the input tokens that a prefix cache holds."""
+    cv: float
+    """Coefficient of variation of the computed tokens."""
+    context: float
+    """Tokens that a decode step finds in the cache: sum osl (isl + osl / 2) / sum osl."""
+    context_cv: float
+    """Coefficient of variation of that over decode steps."""
+
+
+def choose(
+    grid: Grid, tolerance: float = TOLERANCE, most: int = MOST_CLASSES
+) -> tuple[Cuts, float | None]:
+    """Steps at which classes begin, the first apart, and the bound of their error.
+
+    As few as keep within `tolerance`; if `most` do not, those with the least bound. Where any error
+    will do, one class, whose error is not looked at (None).
+    """
+    if tolerance >= 1.0:
+        return (), None
+    if len(np.unique(grid.steps)) == 1:
+        return (), 0.0
+    family = Family(grid.steps, grid.sums)
+    found: list[tuple[float, Cuts]] = []
+    cuts: Cuts = ()
+    for count in range(1, min(most, len(family.steps)) + 1):
+        cuts = family.best(count, cuts)
+        found.append((family.bound(cuts), cuts))
+        if found[-1][0] <= tolerance:
+            break
+    bound, cuts = min(found)
+    return cuts, bound
+
+
+def shapes(grid: Grid, cuts: Cuts) -> list[ClassShape | None]:
+    """The classes of `grid`, of all of a trace or of an interval of it; None of no requests."""
+    which = np.searchsorted(np.array(cuts), grid.steps, side="right")
+    requests = float(grid.sums[:, COUNT].sum())
+    parts = [grid.sums[which == each] for each in range(len(cuts) + 1)]
+    return [shape(part, requests) if len(part) else None for part in parts]
+
+
+def shape(cells: Floats, requests: float) -> ClassShape:
+    """The class of some cells, a share of `requests`."""
+    n, computed, o, squares, crosses, oo, isl = cells.sum(axis=0).tolist()
+    steps = np.maximum(cells[:, OSL], 1e-9)
+    context = (crosses + oo / 2) / max(o, 1e-9)
+    own = (cells[:, CROSS] + cells[:, OSL2] / 2) / steps
+    ramp = (cells[:, OSL] / cells[:, COUNT]) ** 2 / 12
+    spread = float(steps @ ((own - context) ** 2 + ramp)) / float(steps.sum())
+    cv = max(0.0, squares * n / max(computed, 1e-9) ** 2 - 1.0) ** 0.5
+    return ClassShape(
+        n / requests,
+        isl / n,
+        o / n,
+        1.0 - computed / max(isl, 1e-9),
+        cv,
+        context,
+        spread**0.5 / max(context, 1e-9),
+    )
+
+
+def names(cuts: Cuts, of: str) -> list[str]:
+    """The classes in words: `isl to 1447`, `isl 1448 to 5792`, `isl from 5793`."""
+    if not cuts:
+        return [ONE_CLASS]
+    begins = [cell_begin(each) for each in cuts]
+    inner = [f"{of} {low} to {high - 1}" for low, high in pairwise(begins)]
+    return [f"{of} to {begins[0] - 1}", *inner, f"{of} from {begins[-1]}"]

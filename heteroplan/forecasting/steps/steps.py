@@ -1,0 +1,338 @@
+"""Trace files -> what came in equal steps of elapsed time, and which shapes of request.
+
+One pass; what is kept grows with the time that a trace spans, and with the prefix cache that is
+played, but not with its rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.forecasting.steps import counting
+from heteroplan.forecasting.steps.counting import COUNTS, REQUESTS, WITH_LENGTHS
+from heteroplan.forecasting.steps.local_days import hours_of_week, midnight_us
+from heteroplan.forecasting.steps.spans import Spans
+from heteroplan.forecasting.steps.stamps import US_PER_S, Clock
+from heteroplan.forecasting.traces import Asked, Reader, Source, expanded, opened, reader_of
+from heteroplan.forecasting.traces.ahead import ahead
+from heteroplan.reading.input_size import MOST_BYTES
+
+if TYPE_CHECKING:
+    from heteroplan.forecasting.steps.prefix_cache import PrefixCache
+    from heteroplan.forecasting.traces.requests import Requests, Windows
+
+type _Floats = NDArray[np.float64]
+type _Ints = NDArray[np.int64]
+
+MOST_STEPS = 1_500_000
+"""Of five minutes each: 14 years."""
+PARTIAL_GAPS = 5
+"""A trace ends inside a step when nothing comes for five of its mean gaps there (which happens to
+random arrivals once in 150 steps)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceOptions:
+    """How traces are read."""
+
+    step_s: int
+    zone: ZoneInfo
+    """Of the days."""
+    stamp_zone: ZoneInfo
+    """Of stamps that name none."""
+    format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Our names of columns -> theirs."""
+    start: datetime | None = None
+    """When the trace begins, zone-aware: its clock's zero, or its first request where it has
+    dates."""
+    cache_tokens: int | None = None
+    """Size of a prefix cache, where the trace tells blocks and not what was cached."""
+    max_bytes: int = MOST_BYTES
+    """Held of a file at a time; see `input_size`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What came in equal steps of elapsed time."""
+
+    start_us: int
+    """Of the first step [microseconds since 1970 UTC]."""
+    step_s: int
+    counts: _Floats
+    """[step, count]: see `counting`."""
+    known: NDArray[np.bool_]
+    """[step]: whether the trace tells what came in it."""
+    shapes: _Floats | None
+    """[hour of the week, computed cell, osl cell, sum]; None where no single request is told."""
+    has_cached: bool
+    """Whether cached tokens are told."""
+    window_s: int
+    """What was counted together in the trace [s]; 0 for single requests."""
+    notes: tuple[str, ...]
+
+
+def read_steps(paths: Sequence[str], options: TraceOptions) -> Steps:
+    """What all `paths` (`-` is standard input, globs are expanded) hold, in steps.
+
+    Raises InputError, and UsageError where a trace without dates has no start, where formats
+    differ or where it spans more than `MOST_STEPS`.
+    """
+    return _Trace(expanded(paths), options).steps()
+
+
+class _Trace:
+    """One call of `read_steps`."""
+
+    def __init__(self, files: Sequence[str], options: TraceOptions) -> None:
+        self._files = files
+        self._options = options
+        self._asked = Asked(options.stamp_zone, options.columns, [])
+
+    def steps(self) -> Steps:
+        """Of the first file's format, which all others share."""
+        with ExitStack() as stack:
+            first = stack.enter_context(self._opened(self._files[0]))
+            reader = self._reader(first)
+            clock = Clock(reader.dated, self._options.start, self._asked.notes)
+            if reader.windows is not None:
+                others = [stack.enter_context(self._opened(path)) for path in self._files[1:]]
+                return self._of_windows(reader.windows([first, *others], self._asked), clock)
+            return self._of_requests(ahead(self._chunks(first, reader)), clock)
+
+    def _opened(self, path: str) -> AbstractContextManager[Source]:
+        return opened(path, self._options.max_bytes)
+
+    def _reader(self, source: Source) -> Reader:
+        return reader_of(source, self._options.format, self._options.columns)
+
+    def _chunks(self, first: Source, reader: Reader) -> Iterator[tuple[int, "Requests"]]:
+        """With the number of the file."""
+        assert reader.requests is not None
+        for requests in reader.requests(first, self._asked):
+            yield 0, requests
+        for number, path in enumerate(self._files[1:], start=1):
+            with self._opened(path) as source:
+                if self._reader(source) is not reader:
+                    raise UsageError("the traces are of different formats; make a curve of each")
+                for requests in reader.requests(source, self._asked):
+                    yield number, requests
+
+    def _of_requests(self, chunks: Iterator[tuple[int, "Requests"]], clock: Clock) -> Steps:
+        tally, caching = _Tally(self._options), _Caching(self._options.cache_tokens)
+        spans = Spans()
+        for number, requests in chunks:
+            if len(requests.arrival_us):
+                moments_us = clock.placed(requests.arrival_us)
+                spans.add(number, moments_us)
+                tally.add(requests, moments_us, caching.cached_tokens(requests))
+        if tally.rows == 0:
+            raise InputError(
+                InputProblem(path, 0, "", "", "holds no requests") for path in self._files
+            )
+        spans.jumps += clock.jumps
+        caching.finish(self._asked.notes)
+        return tally.steps(spans, self._asked.notes)
+
+    def _of_windows(self, windows: "Windows", clock: Clock) -> Steps:
+        if len(windows.start_us) == 0:
+            raise InputError(
+                InputProblem(path, 0, "", "", "holds no demand") for path in self._files
+            )
+        moments_us = clock.placed(windows.start_us)
+        counts, known = self._spread(windows, moments_us)
+        if not known.any():
+            raise InputError(
+                InputProblem(path, 0, "", "", "tells no rates") for path in self._files
+            )
+        window_s = int(np.median(windows.end_us - windows.start_us)) // US_PER_S
+        notes = (f"{len(moments_us):,} windows of {window_s} s", *self._asked.notes)
+        start_us = midnight_us(int(moments_us[0]), self._options.zone)
+        has_cached = windows.cached_tokens is not None
+        return Steps(
+            start_us, self._options.step_s, counts, known, None, has_cached, window_s, notes
+        )
+
+    def _spread(self, windows: "Windows", moments_us: _Ints) -> tuple[_Floats, NDArray[np.bool_]]:
+        """[step, count] each window's evenly over its time; and whether windows cover the step.
+
+        Where none is covered as a whole, those in part count, for as much as all of a step would.
+        """
+        lengths_us = windows.end_us - windows.start_us
+        step_us = self._options.step_s * US_PER_S
+        start_us = midnight_us(int(moments_us[0]), self._options.zone)
+        size = -(-(int(moments_us[-1] + lengths_us[-1]) - start_us) // step_us)
+        _check_span(size, self._options.step_s)
+        edges_us = np.arange(size + 1) * step_us
+        begins_us = moments_us - start_us
+        times = np.stack([begins_us, begins_us + lengths_us], axis=1).ravel()
+
+        def by_step(amounts: _Floats) -> _Floats:
+            sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts))])
+            by_edge = np.interp(edges_us, times, np.repeat(sums, 2)[1:-1])
+            found: _Floats = np.maximum(np.diff(by_edge), 0.0)
+            return found
+
+        told, cached = np.isfinite(windows.requests), windows.cached_tokens
+        amounts = [windows.requests, windows.with_lengths, windows.input_tokens]
+        amounts += [windows.output_tokens, np.zeros(len(told)) if cached is None else cached]
+        covered_us = by_step(np.where(told, lengths_us, 0))
+        counts = np.stack([by_step(each) for each in amounts], axis=1)
+        known = covered_us >= step_us - 1
+        if not known.any():
+            known = covered_us > 0
+            counts[known] *= (step_us / covered_us[known])[:, None]
+        return counts, known
+
+
+class _Caching:
+    """What of the input tokens a prefix cache holds: as the trace says, or as a cache of a size
+    would."""
+
+    def __init__(self, tokens: int | None) -> None:
+        self._tokens = tokens
+        self._cache: PrefixCache | None = None
+        self._told = False
+
+    def cached_tokens(self, requests: "Requests") -> "_Ints | None":
+        """Of each request; None where neither is known."""
+        if requests.cached_tokens is not None or requests.blocks is None:
+            return requests.cached_tokens
+        self._told = True
+        if self._tokens is None:
+            return None
+        if self._cache is None:
+            from heteroplan.forecasting.steps.prefix_cache import PrefixCache
+
+            self._cache = PrefixCache(self._tokens // requests.blocks.tokens)
+        return self._cache.cached_tokens(requests.blocks, requests.input_tokens)
+
+    def finish(self, notes: list[str]) -> None:
+        """Say what a cache would need, or could do. Raises UsageError."""
+        if self._tokens is not None and not self._told:
+            raise UsageError("the trace tells no prefix blocks; leave out --prefix-cache")
+        if self._tokens is None and self._told:
+            notes.append(
+                "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on "
+                "the tokens that a cache of that size misses"
+            )
+
+
+class _Tally:
+    """Counts of steps as a trace brings them, in whatever order."""
+
+    def __init__(self, options: TraceOptions) -> None:
+        self._step_us = options.step_s * US_PER_S
+        self._zone = options.zone
+        self._table = counting.cell_table()
+        self._start_us = 0
+        self._counts = np.zeros((0, COUNTS))
+        self._hours = np.zeros(0, np.int64)
+        self._shapes = np.zeros(
+            (counting.HOURS, counting.INPUT_CELLS, counting.OUTPUT_CELLS, counting.SUMS)
+        )
+        self._first_us: int | None = None
+        self._last_us = 0
+        self.rows = self.tell_cached = 0
+
+    def add(self, requests: "Requests", moments_us: _Ints, cached_tokens: _Ints | None) -> None:
+        """Count requests that came at `moments_us`."""
+        first_us, last_us = int(moments_us.min()), int(moments_us.max())
+        self._make_room(first_us, last_us)
+        self.rows += len(moments_us)
+        self.tell_cached += 0 if cached_tokens is None else int((cached_tokens >= 0).sum())
+        counting.count(
+            moments_us,
+            requests.input_tokens,
+            requests.output_tokens,
+            np.empty(0, np.int64) if cached_tokens is None else cached_tokens,
+            self._start_us,
+            self._step_us,
+            self._hours,
+            self._table,
+            self._counts,
+            self._shapes,
+        )
+        self._last_us = last_us if self._first_us is None else max(self._last_us, last_us)
+        self._first_us = first_us if self._first_us is None else min(self._first_us, first_us)
+
+    def _make_room(self, first_us: int, last_us: int) -> None:
+        """Steps from a local midnight to `last_us`, in large pieces so that few are made."""
+        if self._first_us is None:
+            self._start_us = midnight_us(first_us, self._zone)
+        before = 0
+        if first_us < self._start_us:
+            midnight = midnight_us(first_us, self._zone)
+            before = -(-(self._start_us - midnight) // self._step_us)
+        needed = before + max(len(self._counts), (last_us - self._start_us) // self._step_us + 1)
+        _check_span(needed, self._step_us // US_PER_S)
+        if needed == len(self._counts):
+            return
+        after = max(needed, 2 * len(self._counts)) - len(self._counts)
+        self._start_us -= before * self._step_us
+        self._counts = np.pad(self._counts, ((before, after), (0, 0)))
+        self._hours = hours_of_week(
+            self._start_us, self._step_us // US_PER_S, len(self._counts), self._zone
+        )
+
+    def steps(self, spans: Spans, notes: Sequence[str]) -> Steps:
+        """What was counted; known are whole steps, but for empty ones that no file spans."""
+        assert self._first_us is not None
+        first = (self._first_us - self._start_us) // self._step_us
+        last = (self._last_us - self._start_us) // self._step_us
+        counts = self._counts[: last + 1]
+        known = np.zeros(len(counts), np.bool_)
+        known[first:] = True
+        before_us = self._first_us - self._start_us - first * self._step_us
+        after_us = self._start_us + (last + 1) * self._step_us - self._last_us
+        for step, missing_us in ((first, before_us), (last, after_us)):
+            gaps = missing_us * counts[step, REQUESTS]
+            known[step] &= gaps <= PARTIAL_GAPS * (self._step_us - missing_us)
+        edges_us = self._start_us + np.arange(len(counts) + 1) * self._step_us
+        for end_us, begin_us in spans.gaps():
+            known &= (
+                (counts[:, REQUESTS] > 0) | (edges_us[1:] <= end_us) | (edges_us[:-1] > begin_us)
+            )
+        told = [f"{self.rows:,} requests", *notes, *spans.notes(), *self._untold(counts)]
+        if not known.any():
+            known[first:] = True
+            told.append(
+                f"the trace covers no whole {self._step_us // US_PER_S} s: its rates are low"
+            )
+        return Steps(
+            self._start_us,
+            self._step_us // US_PER_S,
+            counts,
+            known,
+            self._shapes,
+            self.tell_cached > 0,
+            0,
+            tuple(told),
+        )
+
+    def _untold(self, counts: _Floats) -> Iterator[str]:
+        """What a part of the requests does not tell."""
+        with_lengths = int(counts[:, WITH_LENGTHS].sum())
+        if with_lengths == 0:
+            yield "no lengths of requests are told"
+        elif with_lengths < self.rows:
+            share = f"{with_lengths / self.rows:.1%}".replace("%", " %")
+            yield f"lengths are told of {share} of the requests; the others are taken alike"
+        if 0 < self.tell_cached < self.rows:
+            share = f"{self.tell_cached / self.rows:.1%}".replace("%", " %")
+            yield f"cached tokens are told of {share} of the requests; others have none"
+
+
+def _check_span(steps: int, step_s: int) -> None:
+    if steps > MOST_STEPS:
+        raise UsageError(
+            f"the trace spans {steps:,} steps of {step_s} s, at most {MOST_STEPS:,} are allowed; "
+            "check its stamps, or take longer steps (--peak)"
+        )

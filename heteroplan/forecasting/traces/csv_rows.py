@@ -1,0 +1,141 @@
+"""Rows of CSV traces."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.forecasting.traces.head import header_of
+from heteroplan.forecasting.traces.lines import QUOTE, Attempts, Block, blocks, longest_line
+from heteroplan.forecasting.traces.rows import MOST_PROBLEMS, SLOW_ROWS, Batch, Rows, Type
+from heteroplan.forecasting.traces.source import SEEN_BYTES, Source
+
+TOO_WIDE = "has more fields than the header"
+MOST_EMPTY_ROWS = 2_000_000
+"""Of commas alone; spreadsheets write a million of them."""
+CHUNK_BYTES = 1 << 20
+"""Parsed by one thread at a time."""
+
+
+def batches(source: Source, wanted: Mapping[str, Type]) -> Iterator[Batch]:
+    """The rows of a CSV file whose header names all columns `wanted`.
+
+    Raises InputError for what is no CSV, UnicodeDecodeError for what is no text.
+    """
+    table = _Table(source, wanted)
+    for block in blocks(source, quoted=True):
+        rest = block if table.header else table.without_header(block)
+        if rest.data:
+            yield table.batch(rest)
+
+
+class _Table:
+    def __init__(self, source: Source, wanted: Mapping[str, Type]) -> None:
+        import pyarrow as pa
+
+        self.header: tuple[str, ...] = ()
+        self._empty_rows = 0
+        self._source = source
+        self._wanted = wanted
+        moments = [pa.timestamp("ns"), pa.timestamp("ns", "UTC")]
+        numbers = [pa.int64(), pa.float64()]
+        self._attempts = Attempts(
+            wanted,
+            {
+                Type.WALL: moments,
+                Type.NUMBER: numbers,
+                Type.COUNT: numbers,
+                Type.TEXT: [pa.string()],
+                Type.IDS: [pa.string()],
+            },
+        )
+
+    def without_header(self, block: Block) -> Block:
+        """What follows the first line, which is read."""
+        first, _, rest = block.data.partition(b"\n")
+        if len(first) > SEEN_BYTES:
+            remedy = f"has a header longer than {SEEN_BYTES >> 10} KiB: no table of requests"
+            raise InputError([self._source.problem(1, "", "", remedy)])
+        self.header = header_of(first.decode())
+        return Block(rest, block.line + 1)
+
+    def batch(self, block: Block) -> Batch:
+        """The rows in `block`."""
+        return self._attempts.batch(block, self._read, lambda: self._read_slowly(block))
+
+    def _read(self, block: Block, types: dict[str, Any]) -> Rows | None:
+        import pyarrow as pa
+        import pyarrow.csv as pc
+
+        columns = {str(self.header.index(name)): kind for name, kind in types.items()}
+        is_quoted = QUOTE in block.data
+        try:
+            table = pc.read_csv(
+                pa.py_buffer(block.data),
+                read_options=pc.ReadOptions(
+                    column_names=[str(at) for at in range(len(self.header))],
+                    block_size=CHUNK_BYTES,
+                ),
+                parse_options=pc.ParseOptions(
+                    ignore_empty_lines=True, newlines_in_values=is_quoted
+                ),
+                convert_options=pc.ConvertOptions(
+                    column_types=columns, include_columns=list(columns), null_values=[""]
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        arrays = (column.combine_chunks() for column in table.columns)
+        lines = range(block.line, block.line + table.num_rows)
+        return Rows(dict(zip(types, arrays, strict=True)), lines)
+
+    def _read_slowly(self, block: Block) -> Iterator[Rows]:
+        records = self._records(block)
+        while some := list(islice(records, SLOW_ROWS)):
+            yield self._rows(some)
+
+    def _rows(self, records: list[tuple[int, list[str]]]) -> Rows:
+        import pyarrow as pa
+
+        width = len(self.header)
+        places = {name: self.header.index(name) for name in self._wanted}
+        texts: dict[str, list[str]] = {name: [] for name in places}
+        lines: list[int] = []
+        problems: list[InputProblem] = []
+        for line, row in records:
+            if any(row[width:]):
+                if len(problems) < MOST_PROBLEMS:
+                    problems.append(self._source.problem(line, "", "", TOO_WIDE))
+            elif any(row):
+                lines.append(line)
+                for name, place in places.items():
+                    texts[name].append(row[place] if place < len(row) else "")
+            else:
+                self._empty_rows += 1
+        if self._empty_rows > MOST_EMPTY_ROWS:
+            remedy = f"holds more than {MOST_EMPTY_ROWS:,} empty rows; remove them"
+            raise InputError([self._source.problem(records[-1][0], "", "", remedy)])
+        columns = {name: _texts(values, pa) for name, values in texts.items()}
+        return Rows(columns, lines, problems=tuple(problems))
+
+    def _records(self, block: Block) -> Iterator[tuple[int, list[str]]]:
+        """The line on which each row begins, and its fields."""
+        limit = csv.field_size_limit(longest_line(self._source))
+        text = io.TextIOWrapper(io.BytesIO(block.data), encoding="utf-8", newline="")
+        reader = csv.reader(text, strict=True)
+        line = block.line
+        try:
+            for row in reader:
+                yield line, row
+                line = block.line + reader.line_num
+        except csv.Error as error:
+            problem = self._source.problem(line, "", "", f"is no CSV text: {error}")
+            raise InputError([problem]) from None
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _texts(values: list[str], pa: Any) -> Any:
+    return pa.array([value or None for value in values], pa.string())

@@ -1,0 +1,189 @@
+"""Rows of a trace by column, and how they become requests."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.forecasting.traces.requests import UNKNOWN, Blocks, Requests
+from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.values import Clock, arrivals, id_lists, tokens
+
+if TYPE_CHECKING:
+    from heteroplan.forecasting.traces.requests import Integers
+    from heteroplan.forecasting.traces.wall_clock import Mask
+
+MOST_PROBLEMS = 20
+SLOW_ROWS = 20_000
+"""Of a block read slowly, at a time: those after the first bad ones are not looked at."""
+NO_TIME = "not a time that exists"
+NO_COUNT = "not a count of tokens"
+NO_BLOCKS = "not a list of whole numbers"
+TOO_MUCH_CACHED = "more than the input tokens"
+
+
+class Type(StrEnum):
+    """What a column is wanted for, so as what it is tried to be read."""
+
+    WALL = "date and time of day"
+    NUMBER = "number that is a time"
+    COUNT = "tokens"
+    IDS = "list of ids"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns of a format say what; nested ones by their path, with dots."""
+
+    stamp: str
+    clock: Clock
+    input_tokens: str
+    output_tokens: str | None = None
+    cached_tokens: str | None = None
+    blocks: str | None = None
+    block_tokens: int = 0
+    may_lack: bool = False
+    """Whether rows may leave tokens and blocks out."""
+    others: Mapping[str, Type] = field(default_factory=dict)
+    """What `prepared` needs besides."""
+    prepared: "Callable[[Source, Rows], tuple[Rows, Layout]] | None" = None
+    """Makes rows of the columns above out of those that are read."""
+
+    @property
+    def columns(self) -> dict[str, Type]:
+        """All that are read."""
+        counts = (self.input_tokens, self.output_tokens, self.cached_tokens)
+        return {
+            self.stamp: Type.WALL if self.clock is Clock.WALL else Type.NUMBER,
+            **{name: Type.COUNT for name in counts if name is not None},
+            **({} if self.blocks is None else {self.blocks: Type.IDS}),
+            **self.others,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows, in the order of the file."""
+
+    columns: Mapping[str, Any]
+    """Arrow arrays, one of nulls where the file lacks the column."""
+    lines: Sequence[int]
+    """Of each row."""
+    counted: str = "line"
+    """What `lines` count: lines of a text, or rows where there are none."""
+    problems: tuple[InputProblem, ...] = ()
+    """With rows that are not here."""
+
+    def problem(self, source: Source, row: int, column: str, remedy: str) -> InputProblem:
+        """One value that is wrong."""
+        shown = _text(self.columns[column][row])
+        if self.counted == "line":
+            return source.problem(self.lines[row], column, shown, remedy)
+        return source.problem(0, f"{column} of row {self.lines[row]}", shown, remedy)
+
+
+def _text(scalar: Any) -> str:
+    """An Arrow value as it is shown; a moment that no calendar holds as its number."""
+    try:
+        value = scalar.as_py()
+    except (OverflowError, ValueError):
+        value = scalar.value
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows read the fast way, None where that failed, and a slow way that tells more."""
+
+    rows: Rows | None
+    again: Callable[[], Iterator[Rows]]
+    """The same rows as texts, `SLOW_ROWS` at a time, with what is wrong about single ones."""
+
+
+def requests_of(
+    source: Source, batches: Iterator[Batch], layout: Layout, zone: ZoneInfo
+) -> Iterator[Requests]:
+    """What `batches` hold, empty ones left out.
+
+    Raises InputError with the first `MOST_PROBLEMS` bad rows of the first batch that has any.
+    """
+    for batch in batches:
+        if batch.rows is not None:
+            requests, problems = _converted(source, batch.rows, layout, zone)
+            if not problems:
+                if len(requests.arrival_us):
+                    yield requests
+                continue
+        for rows in batch.again():
+            requests, problems = _converted(source, rows, layout, zone)
+            if problems:
+                raise InputError(sorted(problems)[:MOST_PROBLEMS])
+            if len(requests.arrival_us):
+                yield requests
+
+
+def _converted(
+    source: Source, rows: Rows, layout: Layout, zone: ZoneInfo
+) -> tuple[Requests, list[InputProblem]]:
+    if layout.prepared is not None:
+        rows, layout = layout.prepared(source, rows)
+    problems = list(rows.problems)
+    checked = _Checks(source, rows, problems)
+    arrival_us = checked.of(layout.stamp, NO_TIME, *_arrivals(rows, layout, zone))
+    isl, osl, cached = (
+        _count(checked, name, layout.may_lack)
+        for name in (layout.input_tokens, layout.output_tokens, layout.cached_tokens)
+    )
+    isl, osl = (_unknown(arrival_us) if counts is None else counts for counts in (isl, osl))
+    if cached is not None and layout.cached_tokens is not None:
+        checked.of(layout.cached_tokens, TOO_MUCH_CACHED, cached, (isl >= 0) & (cached > isl))
+        cached = cached if (cached >= 0).any() else None
+    return Requests(arrival_us, isl, osl, cached, _blocks(checked, layout)), problems
+
+
+def _arrivals(rows: Rows, layout: Layout, zone: ZoneInfo) -> "tuple[Integers, Mask]":
+    return arrivals(rows.columns[layout.stamp], layout.clock, zone)
+
+
+def _count(checked: "_Checks", name: str | None, may_lack: bool) -> "Integers | None":
+    if name is None:
+        return None
+    return checked.of(name, NO_COUNT, *tokens(checked.rows.columns[name], may_lack))
+
+
+def _unknown(like: "Integers") -> "Integers":
+    import numpy as np
+
+    return np.full(len(like), UNKNOWN, np.int64)
+
+
+def _blocks(checked: "_Checks", layout: Layout) -> Blocks | None:
+    if layout.blocks is None or not layout.block_tokens:
+        return None
+    column = checked.rows.columns[layout.blocks]
+    if column.null_count == len(column):
+        return None
+    offsets, ids, bad = id_lists(column)
+    checked.of(layout.blocks, NO_BLOCKS, offsets, bad)
+    return Blocks(offsets, ids, layout.block_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """Gathers the bad values of some rows."""
+
+    source: Source
+    rows: Rows
+    problems: list[InputProblem]
+
+    def of(self, column: str, remedy: str, numbers: "Integers", bad: "Mask") -> "Integers":
+        """`numbers`, after noting the first of the bad ones."""
+        if bad.any():
+            self.problems.extend(
+                self.rows.problem(self.source, int(row), column, remedy)
+                for row in bad.nonzero()[0][:MOST_PROBLEMS]
+            )
+        return numbers

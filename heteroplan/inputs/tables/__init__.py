@@ -1,0 +1,5 @@
+"""CSV files of a scenario -> series: demand, classes of requests, and what runs already.
+
+`stamped_rows` reads rows of equal time steps, `demand_csv` and `class_csv` what they hold, `align`
+brings them to planning intervals. `current` reads replicas that run when the horizon starts.
+"""

@@ -1,0 +1,151 @@
+"""Demand CSV (`interval_start,rps[,isl,osl,...]`) -> a regular series of demand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from heteroplan.entities.scenario import Horizon
+from heteroplan.errors import MOST_NOTED, InputError, InputProblem
+from heteroplan.forecasting.steps.shape import StepShape
+from heteroplan.inputs.tables import stamped_rows
+from heteroplan.inputs.tables.stamped_rows import StampedRow
+from heteroplan.reading import csv_rows
+from heteroplan.text import number
+
+LEAST = {
+    "rps": 0.0,
+    "isl": 1.0,
+    "osl": 1.0,
+    "isl_cv": 0.0,
+    "prefix_hit_rate": 0.0,
+    "context": 1.0,
+    "context_cv": 0.0,
+    "share": 0.0,
+}
+"""Of the numbers of a row."""
+MOST = {"isl_cv": 100.0, "prefix_hit_rate": 1.0 - 1e-9, "context_cv": 100.0, "share": 1.0}
+SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv")
+"""Columns of a shape of requests; the first two go together, the others with them."""
+_NUMBERS = ("rps", *SHAPE)
+_MAX_NUMBER = 1e9
+TOLD = ("osl_cv", "mean_rps", "median_rps", "input_tokens_per_s", "output_tokens_per_s")
+"""Columns that `heteroplan demand` writes for people; planning does not look at them."""
+_COLUMNS = ("interval_start", *_NUMBERS, *TOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class DemandSeries:
+    """Demand in equal steps of elapsed time."""
+
+    start_s: int
+    """Start of the first step [Unix s]."""
+    step_s: int
+    """Length of a step [s]."""
+    rps: tuple[float, ...]
+    """Requests a second, one a step."""
+    shapes: tuple[tuple[StepShape, ...], ...] | None = None
+    """Classes of each step, the same ones in all; None where the file tells no lengths."""
+    notes: tuple[str, ...] = ()
+    """What was made of the traces that it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row(StampedRow):
+    numbers: dict[str, float]
+
+
+def read_demand(
+    text: str, file: str, zone: ZoneInfo | None, horizon: Horizon | None
+) -> DemandSeries | None:
+    """The series in `text`.
+
+    Stamps without an offset are wall-clock time in `zone`. Without a zone or a horizon only
+    what needs neither is checked and None returned.
+    Raises InputError with the problems of all rows (the first 20).
+    """
+    problems: list[InputProblem] = []
+    rows = _rows(text, file, problems)
+    starts = [] if zone is None else stamped_rows.moments(rows, file, zone, problems)
+    if problems:
+        raise InputError(sorted(problems))
+    if zone is None or horizon is None:
+        return None
+    step_s = stamped_rows.step_of(starts)
+    problems.extend(islice(stamped_rows.irregular(rows, starts, step_s, file), MOST_NOTED))
+    if not problems:
+        problems.extend(stamped_rows.uncovered(starts, step_s, horizon, file))
+    if problems:
+        raise InputError(sorted(problems))
+    rps = tuple(row.numbers["rps"] for row in rows)
+    shapes = tuple((shape_of(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
+    return DemandSeries(int(starts[0].timestamp()), step_s, rps, shapes)
+
+
+def numbers_of(
+    cells: dict[str, str],
+    names: Sequence[str],
+    line: int,
+    file: str,
+    problems: list[InputProblem],
+) -> dict[str, float]:
+    """The numbers in those of the columns that are there; what is none is a problem."""
+    found = {}
+    for name in names:
+        if name not in cells:
+            continue
+        try:
+            found[name] = _number(cells, name)
+        except ValueError as error:
+            problems.append(InputProblem(file, line, name, cells[name], str(error)))
+    return found
+
+
+def _number(cells: dict[str, str], name: str) -> float:
+    """The number in a column of `LEAST`. Raises ValueError with what to write."""
+    text = cells[name].strip()
+    if not text:
+        raise ValueError("empty; write a number")
+    found = number(text)
+    least, most = LEAST[name], MOST.get(name, _MAX_NUMBER)
+    if not least <= found <= most:
+        raise ValueError(f"must be between {least:g} and {most:g}")
+    return found
+
+
+def shape_of(numbers: dict[str, float], name: str = "default") -> StepShape:
+    """The shape that columns tell."""
+    return StepShape(
+        name,
+        numbers.get("share", 1.0),
+        numbers["isl"],
+        numbers["osl"],
+        numbers.get("isl_cv"),
+        numbers.get("prefix_hit_rate"),
+        numbers.get("context"),
+        numbers.get("context_cv"),
+    )
+
+
+def _rows(text: str, file: str, problems: list[InputProblem]) -> list[_Row]:
+    found = [
+        _row(cells, line, file, problems)
+        for line, cells in csv_rows.rows(text, file, _COLUMNS, _needed, problems)
+    ]
+    if len(found) < 2 and not problems:
+        remedy = (
+            "one row; write at least two, because one does not say how long a step is"
+            if found
+            else "no rows; write one a step under interval_start,rps"
+        )
+        problems.append(InputProblem(file, 0, "", "", remedy))
+    return found
+
+
+def _needed(header: Sequence[str]) -> Sequence[str]:
+    return _COLUMNS[:4] if set(SHAPE) & set(header) else _COLUMNS[:2]
+
+
+def _row(cells: dict[str, str], line: int, file: str, problems: list[InputProblem]) -> _Row:
+    numbers = numbers_of(cells, _NUMBERS, line, file, problems)
+    return _Row(line, cells["interval_start"].strip(), numbers)

@@ -1,0 +1,200 @@
+"""The bound that sees integers: blocks at prices of supply and of balances.
+
+For any prices mu[r,t] >= 0 on the supply rows and lambda[b,k,t] of any sign on the balances,
+
+    L(mu, lambda) = Σ_blocks min(block cost + mu · GPUs held + lambda · (flow left - flow right))
+                    - Σ_{r,t} mu[r,t]·supply[r,t]
+
+is at most the cost of every plan that serves all demand:
+
+1. For a feasible plan mu·(held - supply) <= 0 and lambda·(left - right) = 0: adding them to its
+   cost does not raise it.
+2. Dropping the priced rows then only enlarges the choice; likewise ratio bands, limits on groups,
+   and maxima of a role that shares a block. Of a promise to survive a loss the capacity stays that
+   it needs in all (`ResilienceSpec.need`).
+3. Without them every stage of a workload's requests stands alone: a constant and replicas, some
+   of them at a rebate (`stages`). Pools of one engine in several domains are added up and priced at
+   the cheapest of them: the sum is an integer again, it still covers the demand, and starts
+   of the sum never exceed the sum of starts.
+4. What is left falls apart into one covering block a workload and stage. Where an engine serves
+   several stages, they share one block if its grid is small enough; else the engine stands in
+   the block of each, an equal part of its price in each.
+5. On a day that is not cyclic the ends carry the drains; where that would make a price
+   negative, drains are left out of the block, which only lowers its cost. What ran before
+   starts for free in the first interval.
+6. A block whose grid would be too large keeps the engines that serve cheapest; the others then
+   fill what the kept ones leave open, their starts free but for what is due of them (`priced`).
+   An engine that whole copies of another beat is left out.
+7. Where R requests may be left unserved, each at a price pi, the stages of a workload share what
+   that costs it, and a stage leaves no more unserved than the plan; L less pi·R is then at most the
+   cost of every plan that leaves at most R unserved. No prices of balances then.
+8. Several classes are added up with weights of sum 1, so that a replica covers at most
+   max_k weight[k] / load[k] of the sum.
+
+Lagrangian relaxation after Geoffrion (1974).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heteroplan.optimize.covering.blocks import cheapest_path
+from heteroplan.optimize.covering.role_blocks import Engine, RoleBlock, role_blocks
+from heteroplan.optimize.covering.stages import SLACK, Priced, priced
+from heteroplan.optimize.program.mix import mix_share
+from heteroplan.optimize.program.prices import Prices, dearest_service
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, starts_of
+from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.units import S_PER_HOUR
+
+BOUND_CELLS = 8_000
+"""Largest mean number of states an interval of a block."""
+ROUNDING = 1e-9
+"""Relative safety margin for sums of floats."""
+URGENCIES = (2.0, 1.0, 10.0, 100.0)
+"""Prices of a request that may be left unserved, in what the dearest costs to serve."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PricedBound:
+    """L and where it can grow."""
+
+    value: float
+    """Objective units; already lowered by the safety margin."""
+    slope: Prices
+    """GPUs held by the blocks' schedules less supply, and flow left less flow right of balances.
+
+    A subgradient, but for flow where several pools are as cheap, and for `starting`.
+    """
+    by_work: Floats
+    """[W] least cost of each workload's blocks at these prices."""
+
+
+def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop = never) -> float:
+    """No plan that leaves at most so many requests unserved costs less; 0 where nothing is proved.
+
+    The best of some prices of a request.
+    """
+    unbalanced = replace(prices, balance=0.0 * prices.balance)
+    dearest = max((_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0)
+    best = 0.0
+    for urgency in URGENCIES:
+        price = urgency * dearest
+        found = priced_bound(problem, unbalanced, stop, request_price=price).value
+        best = max(best, found - price * unserved * (1.0 + ROUNDING))
+    return best
+
+
+def _request_cost(problem: Problem, w: int) -> float:
+    """Greatest running cost of a request in the workload's dearest pools, objective units."""
+    work, seconds = problem.workloads[w], problem.hours * S_PER_HOUR
+    rps = work.rps.sum(axis=0)
+    cost = np.max(dearest_service(problem, w), axis=0)
+    return float((cost / np.where(rps > 0, rps * seconds, np.inf)).max(initial=0.0))
+
+
+def priced_bound(
+    problem: Problem,
+    prices: Prices,
+    stop: Stop = never,
+    *,
+    cells: int | None = None,
+    request_price: float | None = None,
+) -> PricedBound:
+    """L at some prices; a bound of minus infinity where `stop()` came first.
+
+    Grids of at most about `cells` states an interval; more make it better and slower. With a
+    `request_price` requests may be left unserved at that price, balances without one.
+    """
+    at = priced(problem, prices, request_price)
+    supply = np.array([row.gpus for row in problem.supplies], dtype=np.float64)
+    supply = supply.reshape(prices.supply.shape)
+    given_away = SLACK * float(np.abs(prices.balance).sum())
+    total = problem.fixed_cost - float((prices.supply * supply).sum()) - given_away
+    magnitude = abs(total)
+    slope = Prices(-supply, np.zeros_like(prices.balance), np.zeros_like(prices.starting))
+    by_work = np.zeros(len(problem.workloads))
+    for w in range(len(problem.workloads)):
+        if stop():
+            return PricedBound(-np.inf, slope, by_work)
+        for role_block in role_blocks(at, w, cells or BOUND_CELLS):
+            path = cheapest_path(role_block.block, cyclic=problem.cyclic)
+            if path is None:
+                return PricedBound(np.inf, slope, by_work)
+            least = path.bound + role_block.constant
+            total += least
+            by_work[w] += least
+            magnitude += abs(least)
+            _add_use(problem, w, at, role_block, path.counts, slope)
+    return PricedBound(total - ROUNDING * magnitude, slope, by_work)
+
+
+def _add_use(
+    problem: Problem, w: int, at: Priced, found: RoleBlock, counts: Ints, slope: Prices
+) -> None:
+    """Add what a block's schedule holds, starts and passes on to the rows of its cheapest pools."""
+    ran = {e: counts[i].astype(np.float64) for i, e in enumerate(found.grid)}
+    held = {e: _held(problem, found.engines[e], counts[i]) for i, e in enumerate(found.grid)}
+    missing = found.block.missing(counts)
+    for fillers, lacking in zip(found.fillers, missing, strict=True):
+        if fillers is not None:
+            for e, count in zip(fillers.engines, fillers.counts(lacking), strict=True):
+                ran[e] = held[e] = count.astype(np.float64)
+    through = _passed(problem, w, found, ran)
+    for e, replicas in held.items():
+        engine = found.engines[e]
+        growth = _growth(problem, ran[e]) if e in found.grid else 0.0 * ran[e]
+        for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
+            for r in problem.drawn[p]:
+                slope.supply[r] += engine.part * part * replicas * problem.pools[p].gpus
+            grown = _growth(problem, part * ran[e]) - part * np.maximum(0.0, growth)
+            slope.starting[p] += engine.part * at.start_cost[p] * grown
+    for b, balance in enumerate(problem.balances):
+        if balance.workload == w:
+            for pools, sign in ((balance.left, 1.0), (balance.right, -1.0)):
+                for p in pools:
+                    if p in through:
+                        slope.balance[b, : len(problem.workloads[w].rps)] += sign * through[p]
+
+
+def _growth(problem: Problem, count: Floats) -> Floats:
+    """[T] replicas more than in the interval before."""
+    growth = count - np.roll(count, 1)
+    if not problem.cyclic:
+        growth[:1] = 0.0
+    return np.asarray(growth)
+
+
+def _passed(
+    problem: Problem, w: int, found: RoleBlock, ran: dict[int, Floats]
+) -> dict[int, Floats]:
+    """[T] share of the demand that passes each pool, all of it once through the block."""
+    through: dict[int, Floats] = {}
+    total = np.zeros(problem.intervals)
+    stages = dict(zip(found.grid, found.block.all_sides().sum(axis=0), strict=True))
+    for e, replicas in ran.items():
+        engine = found.engines[e]
+        for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
+            passing = part * replicas * mix_share(problem, p)
+            through[p] = engine.part * passing
+            total += passing * stages.get(e, 1) / len(found.stages)
+    asked = problem.workloads[w].rps.sum(axis=0) > 0
+    scale = np.where(asked & (total > 0), 1.0 / np.where(total > 0, total, 1.0), 0.0)
+    return {p: share * scale for p, share in through.items()}
+
+
+def _parts(problem: Problem, engine: Engine) -> Floats:
+    """[D, T] part of an engine's replicas in each of its pools: the cheapest, by their room."""
+    room = np.array([np.maximum(problem.pools[p].most, 1) for p in engine.pools], dtype=np.float64)
+    room = room * (engine.running <= engine.price + 1e-12 + 1e-9 * abs(engine.price))
+    return np.asarray(room / room.sum(axis=0))
+
+
+def _held(problem: Problem, engine: Engine, counts: Ints) -> Floats:
+    """[T] replicas of one engine that run or start."""
+    before = None if problem.before is None else np.array([engine.before])
+    starts = starts_of(counts[None, :], before, problem.cyclic)[0]
+    held = counts.astype(np.float64)
+    for ahead in range(1, problem.pools[engine.pools[0]].lead + 1):
+        held += problem.shift(starts, ahead)
+    return held

@@ -1,0 +1,195 @@
+"""Rounds of bounds beside the search: prices by LPs, better prices, and blocks with large grids.
+
+A round depends on the program alone, so whoever takes the k-th round finds the same whether it was
+computed in a process beside or in this one.
+"""
+
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from signal import SIG_IGN, SIGINT, signal
+from subprocess import PIPE, Popen
+from threading import Thread
+
+import numpy as np
+
+from heteroplan.optimize.bound.ascent import FIRST_STEP, improve_prices
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.bound.lp_prices import (
+    best_of,
+    interval_prices,
+    one_domain_prices,
+    plainer,
+    workload_prices,
+)
+from heteroplan.optimize.program.prices import Prices, supply_prices
+from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Stop, never
+
+EVERY = 4
+"""Intervals of which one stands for all."""
+CELLS, MOST_CELLS = 4_000, 200_000
+"""States an interval while prices are chosen and improved, and for the bounds that count."""
+STEPS = 20
+"""Of prices in a round."""
+CHILD = f"from {__name__} import main; main()"
+"""What the process beside runs; its own `__main__` would be another module to pickle."""
+WAIT_S = 0.1
+"""Between looks at whether to stop waiting."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """What one round found."""
+
+    value: float
+    """Proven bound; minus infinity where there is none yet."""
+    prices: Prices
+    by_work: Floats
+    """[W] least cost of each workload at these prices."""
+
+
+def rounds(
+    problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
+) -> Iterator[Round]:
+    """Prices of one domain, of single intervals, larger grids, then better and better prices.
+
+    `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
+    """
+    best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.workloads)))
+    single = partial(interval_prices, every=EVERY)
+    for find in (single,) if "one domain" in without else (one_domain_prices, single):
+        found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
+        if found is None:
+            return
+        best = _best(best, _proven(problem, found, CELLS, stop))
+        yield best
+    best = _best(best, _proven(problem, best.prices, MOST_CELLS, stop))
+    yield best
+    length = FIRST_STEP
+    while not {"balance prices", "price steps"} & without and not stop():
+        if "workload prices" not in without:
+            own = workload_prices(problem, best.prices, Effort(stop=stop))
+            if own is None:
+                return
+            found = _best_for_each(problem, (best.prices, own), stop)
+            best = _best(best, _proven(problem, found, MOST_CELLS, stop))
+            yield best
+        found = _improved(problem, best, length, stop)
+        best = _best(best, _proven(problem, found, MOST_CELLS, stop))
+        yield best
+        length /= 2
+
+
+def _improved(problem: Problem, best: Round, length: float, stop: Stop) -> Prices:
+    """The best of some steps, the first of this length."""
+    steps = improve_prices(problem, best.prices, length, steps=STEPS, stop=stop, cells=CELLS)
+    return max(steps, key=lambda step: step[0].value)[1]
+
+
+def _suited(
+    problem: Problem, prices: Prices | None, without: frozenset[str], stop: Stop
+) -> Prices | None:
+    """For each workload those of its own prices that prove most, none of some included."""
+    if prices is None:
+        return None
+    tried = plainer(prices)
+    return tried[-1] if "balance prices" in without else _best_for_each(problem, tried, stop)
+
+
+def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:
+    """At the supply prices of all, for each workload those of its own that prove most."""
+    best, *others = tried
+    least = priced_bound(problem, best, stop, cells=CELLS).by_work
+    for other in others:
+        found = priced_bound(problem, other, stop, cells=CELLS).by_work
+        best = best_of(problem, best, other, found > least)
+        least = np.maximum(least, found)
+    return best
+
+
+def _best(one: Round, other: Round) -> Round:
+    return other if other.value > one.value else one
+
+
+def _proven(problem: Problem, prices: Prices, cells: int, stop: Stop) -> Round:
+    found = priced_bound(problem, prices, stop, cells=cells)
+    return Round(found.value, prices, found.by_work)
+
+
+class Rounds:
+    """Rounds one after another, from a process beside where there is a core for it."""
+
+    def __init__(
+        self, problem: Problem, stop: Stop, without: frozenset[str], beside: bool | None
+    ) -> None:
+        """Start a process for them, unless `beside` is false or there is but one core."""
+        self._process: Popen[bytes] | None = None
+        self._here: Iterator[Round] | None = None
+        self._found: SimpleQueue[Round | None] = SimpleQueue()
+        self._stop, self._ended = stop, False
+        alone = beside is False or (beside is None and (os.cpu_count() or 1) < 2)
+        if not alone:
+            with suppress(OSError):
+                self._process = Popen([sys.executable, "-c", CHILD], stdin=PIPE, stdout=PIPE)
+        if self._process is None:
+            self._here = rounds(problem, stop, without)
+            return
+        order = (problem, without, solver.chosen())
+        self._talker = Thread(target=self._talk, args=(order,), daemon=True)
+        self._talker.start()
+
+    def take(self) -> Round | None:
+        """The next round, waited for; None where there are no more or `stop()` came first."""
+        if self._here is not None:
+            return next(self._here, None)
+        while not self._ended and not self._stop():
+            with suppress(Empty):
+                found = self._found.get(timeout=WAIT_S)
+                self._ended = found is None
+                return found
+        return None
+
+    def ready(self) -> Iterator[Round]:
+        """Those found already."""
+        with suppress(Empty):
+            while (found := self._found.get_nowait()) is not None:
+                yield found
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            with suppress(BrokenPipeError), self._process:
+                self._process.kill()
+                self._talker.join()
+
+    def _talk(self, order: tuple[Problem, frozenset[str], str]) -> None:
+        """Hand the program over and take rounds until there are no more."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError, EOFError, pickle.UnpicklingError):
+            pickle.dump(order, process.stdin)
+            process.stdin.flush()
+            while True:
+                self._found.put(pickle.load(process.stdout))
+        self._found.put(None)
+
+
+def main() -> None:
+    """The process beside: a program comes in, rounds go out until it is ended."""
+    signal(SIGINT, SIG_IGN)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    problem, without, solver_name = pickle.load(sys.stdin.buffer)
+    with suppress(BrokenPipeError), solver.using(solver_name):
+        for found in rounds(problem, never, without):
+            pickle.dump(found, out)
+            out.flush()

@@ -1,0 +1,144 @@
+"""Prices from LPs of parts of the program, where one of the whole would be too large.
+
+The LP of all domains merged sees the whole day, but not where GPUs stand. LPs of single intervals
+see that, but no starts. LPs of single workloads at given supply prices see both.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.optimize.bound.duals import read_prices
+from heteroplan.optimize.formulation.model import Model, build_model, minimise_cost
+from heteroplan.optimize.program.coarser import (
+    merged_intervals,
+    merged_starts,
+    one_domain,
+    spread_out,
+)
+from heteroplan.optimize.program.prices import (
+    Prices,
+    dearest_service,
+    pool_prices,
+    start_prices,
+    supply_prices,
+)
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
+
+UNSERVED = 100.0
+"""Cost of unserved demand in multiples of what serving it costs at most; a less urgent priority
+class counts a tenth as much, but never less than ten times."""
+
+MERGED_SIZES = 40_000
+"""Pools of all domains merged times intervals, at most: else neighbouring ones are merged too."""
+
+
+def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LP of all domains merged, the same in each; None where the effort ran out.
+
+    Unserved demand is dear in it. No price is put on balances: in one domain prefill and decode
+    cover the demand each on its own.
+    """
+    one = one_domain(problem)
+    first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
+    model = dear_shortage(merged_intervals(one.program, first))
+    if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+        return None
+    length = np.diff([*first, problem.intervals])
+    here = read_prices(model)
+    return Prices(
+        supply=spread_out(np.repeat(here.supply / length, length, axis=1), one.supplies),
+        balance=supply_prices(problem).balance,
+        starting=spread_out(np.repeat(here.starting, length, axis=1), one.pools),
+    )
+
+
+def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices | None:
+    """Duals of the LP of each interval, or of every so many; None where the effort ran out.
+
+    Unserved demand is dear in them, not ruled out.
+    """
+    found = supply_prices(problem)
+    for first in range(0, problem.intervals, every):
+        if effort.over():
+            return None
+        model = dear_shortage(_alone(problem, first))
+        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+            return None
+        here = read_prices(model)
+        found.supply[:, first : first + every] = here.supply
+        found.balance[:, :, first : first + every] = here.balance
+    return found
+
+
+def workload_prices(problem: Problem, prices: Prices, effort: Effort) -> Prices | None:
+    """Prices of balances and starts that suit given ones of supply; None where the effort ran out.
+
+    Duals of the LP of each workload whose pools pay for the GPUs that they hold.
+    """
+    found = supply_prices(problem, prices.supply)
+    held = pool_prices(problem, prices.supply)
+    nothing = [0 * row.gpus for row in problem.supplies]
+    for w, work in enumerate(problem.workloads):
+        if effort.over():
+            return None
+        alone = problem.restricted((w,), nothing)
+        pools = tuple(
+            replace(pool, run_cost=pool.run_cost + held[p], lead=0)
+            for pool, p in zip(alone.pools, work.pools, strict=True)
+        )
+        model = build_model(replace(alone, pools=pools, supplies=()), allow_short=False)
+        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+            continue
+        here = read_prices(model)
+        balances = [b for b, each in enumerate(problem.balances) if each.workload == w]
+        found.balance[balances, : here.balance.shape[1]] = here.balance
+        for due, p in zip(here.starting, work.pools, strict=True):
+            cost = np.maximum(start_prices(problem, p, held[p]), 1e-300)
+            found.starting[p] = np.clip(due * problem.pools[p].start_cost / cost, 0.0, 1.0)
+    return found
+
+
+def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.bool_]) -> Prices:
+    """Prices of `one`, with balances and starts of `other` for workloads where it is better [W]."""
+    owner = np.array([each.workload for each in problem.balances], dtype=np.int64)
+    runs = np.array([pool.workload for pool in problem.pools], dtype=np.int64)
+    return Prices(
+        supply=one.supply,
+        balance=np.where(better[owner].reshape(-1, 1, 1), other.balance, one.balance),
+        starting=np.where(better[runs].reshape(-1, 1), other.starting, one.starting),
+    )
+
+
+def plainer(prices: Prices) -> tuple[Prices, ...]:
+    """The same, and without prices of balances where there are any; then each without starts.
+
+    Blocks see starts exactly as long as their grids hold them, and pay less where domains differ in
+    the price of passing than where they are alike.
+    """
+    started = [prices]
+    if prices.balance.any():
+        started.append(replace(prices, balance=0.0 * prices.balance))
+    return (*started, *(replace(each, starting=0.0 * each.starting) for each in started))
+
+
+def _alone(problem: Problem, t: int) -> Problem:
+    """One interval, whose replicas all run already."""
+    alone = problem.window([t])
+    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
+    return replace(alone, pools=pools, before=None)
+
+
+def dear_shortage(problem: Problem) -> Model:
+    """The LP of a program that pays for unserved demand instead of ruling it out."""
+    model = build_model(problem, allow_short=True)
+    last = max((work.priority for work in problem.workloads), default=0)
+    price = np.zeros((len(problem.workloads), problem.intervals))
+    for w, work in enumerate(problem.workloads):
+        urgency = max(0.1 * UNSERVED, UNSERVED * 10.0 ** (last - work.priority))
+        price[w] = urgency * np.sum(dearest_service(problem, w), axis=0)
+    minimise_cost(model, price)
+    return model

@@ -1,0 +1,105 @@
+"""The LP relaxation: least shortage by priority, a first bound, supply prices, a guide."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.optimize.bound.duals import read_prices
+from heteroplan.optimize.formulation.model import (
+    Model,
+    build_model,
+    cap_shortage,
+    minimise_cost,
+    minimise_shortage,
+    read_flow,
+    read_sizes,
+    shortage_terms,
+)
+from heteroplan.optimize.program.prices import Prices
+from heteroplan.optimize.program.problem import SHORT_MARGIN, Floats, Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
+
+MARGIN = 1e-6
+"""Relative safety margin between an LP's floating-point optimum and a claimed bound."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relaxation:
+    """What the LP says."""
+
+    bound: float
+    """On the cost of a plan that leaves no more unserved than `unserved`, margin taken off."""
+    unserved: dict[int, float]
+    """Least requests left unserved by priority class, each at the LP's least for the classes
+    before; 0 where the LP serves everything."""
+    sizes: Floats
+    """[P, T] fractional replicas."""
+    flow: tuple[Floats, ...]
+    """For each pool [K, T]."""
+    prices: Prices
+    """Duals."""
+
+
+def relax(problem: Problem, effort: Effort) -> Relaxation | None:
+    """Solve the LP relaxation; None where the effort ran out.
+
+    Tries to serve everything first; where that is impossible, shortage is minimised class by
+    class and the cost is bounded at the least shortage.
+    """
+    model = build_model(problem, allow_short=False) if _servable(problem) else None
+    unserved = dict.fromkeys(sorted({work.priority for work in problem.workloads}), 0.0)
+    answer = solver.run(model.lp, effort, integer=False) if model else None
+    if model is None or (answer is not None and answer.verdict is Verdict.INFEASIBLE):
+        model = build_model(problem, allow_short=True)
+        least = _least_shortage(model, effort)
+        if least is None:
+            return None
+        unserved = least
+        minimise_cost(model)
+        answer = solver.run(model.lp, effort, integer=False)
+    if answer is None or answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+        return None
+    value = problem.fixed_cost + answer.objective * model.cost_scale
+    return Relaxation(
+        bound=value - MARGIN * abs(value),
+        unserved=unserved,
+        sizes=read_sizes(model),
+        flow=tuple(read_flow(model)),
+        prices=read_prices(model),
+    )
+
+
+def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
+    """Least unserved requests class by class; the model is left with those as caps."""
+    found: dict[int, float] = {}
+    for priority in sorted({work.priority for work in model.problem.workloads}):
+        scale = minimise_shortage(model, priority)
+        answer = solver.run(model.lp, effort, integer=False)
+        if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+            return None
+        asked = sum(weight for _, weight in shortage_terms(model, priority))
+        least = max(0.0, answer.objective * scale)
+        found[priority] = max(0.0, least - SHORT_MARGIN * asked)
+        cap_shortage(model, {priority: least + SHORT_MARGIN * asked})
+    return found
+
+
+def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effort) -> float | None:
+    """Bound on the cost of any plan that leaves no class more requests unserved than given."""
+    model = build_model(problem, allow_short=True)
+    cap_shortage(model, {p: lost * (1 + MARGIN) + 1e-6 for p, lost in unserved.items()})
+    answer = solver.run(model.lp, effort, integer=False)
+    if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+        return None
+    value = problem.fixed_cost + answer.objective * model.cost_scale
+    return value - MARGIN * abs(value)
+
+
+def _servable(problem: Problem) -> bool:
+    """Whether every class that asks for something has a pool that could serve it."""
+    for work in problem.workloads:
+        for k, t in np.argwhere(work.rps > 0):
+            if not any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools):
+                return False
+    return True

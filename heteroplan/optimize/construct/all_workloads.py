@@ -1,0 +1,218 @@
+"""Plans: workloads placed one after another, then each again beside the others.
+
+Prices on supply steer workloads away from what others need more.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
+from heteroplan.optimize.program.prices import gpu_prices, pool_prices
+from heteroplan.optimize.program.problem import (
+    COVER_TOLERANCE,
+    Floats,
+    Ints,
+    Problem,
+    Solution,
+)
+from heteroplan.optimize.solvers.solver import Stop, never
+
+TIE = 1e-6
+"""Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
+PRICE_STEP = 0.1
+"""Step of a supply price, as a share of what the GPU costs."""
+
+
+def place_all(
+    problem: Problem, prices: Floats, order: Sequence[int], stop: Stop = never
+) -> Incumbent:
+    """A first plan: workloads in `order`, each beside those before it, until `stop()`."""
+    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    held_price = steered(problem, prices)
+    for w in order:
+        if stop():
+            break
+        place(problem, w, replicas, held_price, stop=stop)
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+type Placer = Callable[[Floats, Sequence[int]], Incumbent]
+"""(supply prices [R, T], order of the workloads) -> plan"""
+
+
+def raise_prices(
+    problem: Problem, placer: Placer, prices: Floats, rounds: int
+) -> Iterator[Incumbent]:
+    """Plans at prices that rise where demand is left unserved and GPUs are out.
+
+    Whoever went short is placed earlier within its priority class next time.
+    """
+    rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
+    lost = np.zeros(len(problem.workloads))
+    for _ in range(rounds):
+        order = sorted(rank, key=lambda w: (problem.workloads[w].priority, -lost[w], rank[w]))
+        found = placer(prices, order)
+        yield found
+        if found.covered:
+            return
+        short = np.array([unserved_share(problem, w, found) for w in range(len(problem.workloads))])
+        lost += short.sum(axis=1)
+        prices = prices + PRICE_STEP * scarce_where_short(problem, found)
+
+
+def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
+    """[R, T] what a GPU costs to run, where GPUs are out and one who draws on them goes short."""
+    short = np.array([unserved_share(problem, w, plan) for w in range(len(problem.workloads))])
+    left = problem.residual(plan.solution.replicas)
+    gpu_price = gpu_prices(problem)
+    found = np.zeros((len(problem.supplies), problem.intervals))
+    for r, row in enumerate(problem.supplies):
+        if row.pools:
+            users = [problem.pools[p].workload for p in row.pools]
+            wanted = short[users].max(axis=0) > 0
+            out = left[r] < max(problem.pools[p].gpus for p in row.pools)
+            found[r] = gpu_price[r] * (wanted & out)
+    return found
+
+
+def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
+    """[P, T] price of the GPUs that a replica holds: of supply, and a little of scarce leaves."""
+    dearest = max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
+    scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
+    held_price = pool_prices(problem, prices)
+    return held_price + steer * dearest * scarcity.reshape(-1, 1)
+
+
+def reinsert(
+    problem: Problem,
+    best: Incumbent,
+    prices: Floats,
+    workloads: Sequence[int],
+    stop: Stop = never,
+) -> Incumbent:
+    """Take some workloads out and place them again in this order; kept when it ranks better."""
+    replicas = best.solution.replicas.copy()
+    _place_in_turn(problem, replicas, workloads, steered(problem, prices), stop)
+    return _better_of(problem, best, replicas, workloads)
+
+
+def replaced(
+    problem: Problem,
+    plan: Incumbent,
+    workloads: Sequence[int],
+    *,
+    steer: float,
+    stop: Stop,
+) -> Incumbent:
+    """Some workloads again, away from scarce leaves at the price `steer`, whatever they cost."""
+    replicas = plan.solution.replicas.copy()
+    no_price = np.zeros((len(problem.supplies), problem.intervals))
+    _place_in_turn(problem, replicas, workloads, steered(problem, no_price, steer), stop)
+    return _changed(problem, plan, replicas, workloads)
+
+
+def _place_in_turn(
+    problem: Problem, replicas: Ints, workloads: Sequence[int], held_price: Floats, stop: Stop
+) -> None:
+    """Take workloads out of `replicas` and place them again, one after another."""
+    for w in workloads:
+        replicas[list(problem.workloads[w].pools)] = 0
+    for w in workloads:
+        place(problem, w, replicas, held_price, stop=stop)
+
+
+def _better_of(
+    problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
+) -> Incumbent:
+    """`best`, or the plan with `replicas` in which the pools of `changed` are new."""
+    tried = _changed(problem, best, replicas, changed)
+    return tried if tried.rank < best.rank else best
+
+
+def _changed(
+    problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
+) -> Incumbent:
+    """The plan with `replicas` in which the pools of `changed` are new."""
+    flow = list(best.solution.flow)
+    for w in changed:
+        for p, share in zip(
+            problem.workloads[w].pools, mixed_flow_of(problem, w, replicas), strict=True
+        ):
+            flow[p] = share
+    return incumbent(problem, Solution(replicas, tuple(flow)))
+
+
+def sweep(
+    problem: Problem, best: Incumbent, prices: Floats, workloads: Iterable[int], stop: Stop = never
+) -> Incumbent:
+    """Each workload again beside the others, until `stop()`."""
+    for w in workloads:
+        if stop():
+            break
+        best = reinsert(problem, best, prices, (w,), stop)
+    return best
+
+
+def by_size(problem: Problem) -> list[int]:
+    """Workloads by priority class, within it those with the most GPUs at their peak first."""
+    peak = problem.asked_gpus()
+    return sorted(range(len(peak)), key=lambda w: (problem.workloads[w].priority, -peak[w], w))
+
+
+def place_guided(
+    problem: Problem,
+    prices: Floats,
+    flow: Sequence[Floats],
+    sizes: Floats,
+    order: Sequence[int],
+    stop: Stop = never,
+) -> Incumbent:
+    """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
+    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    held_price = steered(problem, prices)
+    for w in order:
+        if stop():
+            break
+        near = near_sizes(problem, w, flow, sizes, slack=1)
+        place(problem, w, replicas, held_price, *near, stop=stop)
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def local_move(
+    problem: Problem, best: Incumbent, w: int, slack: int, stop: Stop = never
+) -> Incumbent:
+    """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
+    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
+    sizes = best.solution.replicas.astype(np.float64)
+    replicas = best.solution.replicas.copy()
+    replicas[list(problem.workloads[w].pools)] = 0
+    near = near_sizes(problem, w, best.solution.flow, sizes, slack)
+    place(problem, w, replicas, no_price, *near, stop=stop)
+    return _better_of(problem, best, replicas, (w,))
+
+
+def near_sizes(
+    problem: Problem, w: int, flow: Sequence[Floats], sizes: Floats, slack: int
+) -> tuple[dict[str, Floats], Ints, Ints]:
+    """What `place` needs to keep to a split and, but for `slack` replicas, to sizes [P, T].
+
+    Parts of the groups, and bounds [P, T] around the sizes at a time and right before and after.
+    """
+    pools = list(problem.workloads[w].pools)
+    around = [np.roll(sizes[pools], i, axis=1) for i in (-1, 0, 1)]
+    limit, floor = np.zeros(sizes.shape, dtype=np.int64), np.zeros(sizes.shape, dtype=np.int64)
+    limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
+    floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
+    return _parts(problem, w, flow), limit, floor
+
+
+def _parts(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:
+    """[T] mean share of its classes that each group of workload w finishes."""
+    parts: dict[str, Floats] = {}
+    for p in problem.finishing(w):
+        group = problem.pools[p].group
+        parts[group] = parts.get(group, 0.0) + flow[p].mean(axis=0)
+    return parts

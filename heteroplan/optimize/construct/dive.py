@@ -1,0 +1,168 @@
+"""A plan by diving: some workloads placed near an LP, the LP of the rest solved again, and so on.
+
+The small ones first: they suffer most from a second home, and the large ones, which stand in many
+groups anyway, fit into what is left. The LP's prices tell the small ones what the large ones would
+miss; its sizes tell the large ones how to divide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.optimize.construct.all_workloads import near_sizes, steered
+from heteroplan.optimize.construct.guide import Guide, Homes, guide, served_by_group
+from heteroplan.optimize.construct.one_domain import Rank, Task, task_of
+from heteroplan.optimize.construct.one_group import refit
+from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.search import Search
+
+WIDE = 1 / 20
+"""Of all GPUs asked for: workloads of that size may use every group."""
+SLACKS = (1, 2, 4, 8, 16, 32)
+"""Replicas up and down from the LP's sizes, until all of the demand is served."""
+FEWER = (0.1, 0.2, 0.35)
+"""Least shares of its demand that groups of a large workload serve at some time, tried in turn."""
+SHORT = 20.0
+"""Times its cost that a dive would pay for a way that leaves nothing unserved."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """How some workloads may be placed."""
+
+    replicas: Ints
+    """[P, T] sizes with them."""
+    left: float
+    """What their demand that is left unserved would cost at the mean of a workload's day."""
+
+
+def dive(search: Search, order: Sequence[int], lives_in: Homes, share: float) -> Incumbent:
+    """Workloads in `order`, a share of those left after each LP; when time is out, only some."""
+    problem = search.problem
+    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    rest = list(order)
+    lives_in = lives_in | _everywhere(problem)
+    near = guide(problem, rest, replicas, lives_in, search.effort())
+    while near is not None and rest and not search.out_of_time():
+        now = max(1, int(share * len(rest)))
+        if now == 1:
+            ways = _ways_of_one(search, replicas, near, rest, lives_in)
+        else:
+            ways = _ways_of_some(search, replicas, near, rest[:now])
+        rest = rest[now:]
+        replicas, near = follow(search, ways, rest, lives_in)
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def _everywhere(problem: Problem) -> Homes:
+    """All groups of the largest workloads."""
+    asked = problem.asked_gpus()
+    large = np.flatnonzero(asked >= WIDE * asked.sum())
+    return {(int(w), group) for w in large for group in problem.groups(int(w))}
+
+
+def follow(
+    search: Search, ways: list[Way], rest: list[int], lives_in: Homes
+) -> tuple[Ints, Guide | None]:
+    """The way with which the LP of the rest costs least in all, what is left `SHORT` times over.
+
+    Its sizes [P, T] and that LP; None where there is no rest or the effort ran out.
+    """
+    problem = search.problem
+    best: tuple[float, Ints, Guide | None] | None = None
+    for way in ways if search.uses("look ahead") else [min(ways, key=lambda way: way.left)]:
+        near = guide(problem, rest, way.replicas, lives_in, search.effort()) if rest else None
+        cost = problem.cost(way.replicas) + (0.0 if near is None else near.cost) + SHORT * way.left
+        if best is None or (cost < best[0] and (near is not None or not rest)):
+            best = (cost, way.replicas, near)
+    assert best is not None
+    return best[1:]
+
+
+def _ways_of_some(search: Search, replicas: Ints, near: Guide, workloads: list[int]) -> list[Way]:
+    """One after another, each as is cheapest at the LP's prices, or each near the LP's sizes."""
+    held_price = steered(search.problem, near.prices)
+    ways = []
+    for near_only in (False, True):
+        with_them, left = replicas, 0.0
+        for w in workloads:
+            task = task_of(search.problem, w, with_them, held_price)
+            tried = [_near(task, with_them, near)]
+            if not near_only or tried[0][0][0] > 0.0:
+                tried.append(_anywhere(task, with_them))
+            rank, with_them = min(tried, key=lambda each: each[0])
+            left += _cost_of_left(task, rank)
+            if search.out_of_time():
+                break
+        ways.append(Way(with_them, left))
+    return ways
+
+
+def _ways_of_one(
+    search: Search, replicas: Ints, near: Guide, rest: list[int], lives_in: Homes
+) -> list[Way]:
+    """The first of `rest` wherever it costs least, and near LPs of them in fewer and fewer groups.
+
+    Each group in which a workload stands rounds up on its own.
+    """
+    problem, w = search.problem, rest[0]
+    task = task_of(problem, w, replicas, steered(problem, near.prices))
+    tried = [_anywhere(task, replicas, cheapest_engines=True), _near(task, replicas, near)]
+    for least in FEWER:
+        fewer = lives_in - _hardly_used(problem, w, near, least)
+        again = guide(problem, rest, replicas, fewer, search.effort())
+        if again is not None:
+            priced = task_of(problem, w, replicas, steered(problem, again.prices))
+            tried.append(_near(priced, replicas, again))
+    return [Way(sizes, _cost_of_left(task, rank)) for rank, sizes in tried]
+
+
+def _cost_of_left(task: Task, rank: Rank) -> float:
+    """What is left of a workload's demand would cost at least, at the mean of its day."""
+    left, cost = rank
+    if left == 0.0:
+        return 0.0
+    need = task.need()
+    least = task.least_cost(list(task.problem.workloads[task.w].pools), need)
+    whole = max(cost, least) if np.isfinite(least) else cost
+    return whole * left / float(need.sum())
+
+
+type Tried = tuple[Rank, Ints]
+"""(rank of a workload at an LP's prices, sizes [P, T] with it)"""
+
+
+def _anywhere(task: Task, replicas: Ints, *, cheapest_engines: bool = False) -> Tried:
+    """With the workload wherever it costs least."""
+    problem, w, held_price = task.problem, task.w, task.held_price
+    tried = replicas.copy()
+    place(problem, w, tried, held_price, known=task, cheapest_engines=cheapest_engines)
+    refit(problem, w, tried, held_price)
+    return rank_of(task, tried), tried
+
+
+def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
+    """With the workload near the LP's sizes, only as near as it takes to serve all its demand."""
+    problem, w, held_price = task.problem, task.w, task.held_price
+    best: Tried | None = None
+    for slack in SLACKS:
+        tried = replicas.copy()
+        place(problem, w, tried, held_price, *near_sizes(problem, w, near.flow, near.sizes, slack))
+        refit(problem, w, tried, held_price)
+        rank = rank_of(task, tried)
+        if best is None or rank < best[0]:
+            best = (rank, tried)
+        if rank[0] == 0.0:
+            break
+    assert best is not None
+    return best
+
+
+def _hardly_used(problem: Problem, w: int, near: Guide, least: float) -> Homes:
+    """Groups that never serve as much as `least` of a workload's demand."""
+    served = served_by_group(problem, w, near.flow)
+    return {(w, group) for group, share in served.items() if share < least}

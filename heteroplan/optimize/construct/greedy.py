@@ -1,0 +1,410 @@
+"""HeteroScale's greedy scheduler (Algorithm 4), replayed on the demand of a plan.
+
+Interval by interval, with the demand known as far ahead as a start takes: first every workload
+gives back what it no longer needs, then, in order of priority, each takes what it lacks from
+its groups, low subgroup priority first, on the engines that are cheapest for the demand served.
+Pairs or halves is the only difference between the variants:
+
+- *Halves*, as published: each role is sized and placed on its own over all groups that have
+  nodes for both engines, prefill first, and nothing is ever rolled back. A half whose other
+  half stands elsewhere, or nowhere, counts as capacity.
+- *Pairs*, repaired: capacity is what groups serve; both halves of a group, or nothing.
+
+Ratio bands and resilience are no part of the algorithm.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, floor, inf
+
+import numpy as np
+
+from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.construct.greedy_ledger import Ledger
+from heteroplan.optimize.program.mix import cover_of, mix_share, role_cover
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.solvers.solver import Stop, never
+
+DAYS = 2
+"""Replayed of a cyclic day; the last one counts, since it follows one like itself."""
+HALVES = (Role.PREFILL, Role.DECODE)
+type Site = tuple[list[int], ...]
+"""Pools that count together: of whole engines, or of both parts of divided ones."""
+type Section = dict[Role, list[Site]]
+"""Where prefill and decode are taken to serve each other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GreedyDay:
+    """What the greedy scheduler runs."""
+
+    replicas: Ints
+    """[P, T]"""
+    whole: bool
+    """Whether every interval was replayed."""
+    stranded_replica_hours: float
+    """Of replicas whose other half is missing in their group [replica-hours]."""
+
+
+def greedy_topology(
+    problem: Problem, scenario: Scenario, *, pairs: bool, stop: Stop = never
+) -> GreedyDay:
+    """Replay the scheduler on the problem of `scenario`; `pairs` is the repaired variant.
+
+    Where `stop()` ends it, later intervals keep what the replay before left there, or nothing.
+    A day that is not cyclic begins with what its first interval needs, running already. Of
+    a cyclic one it is the second day; starts at its turn that find no room the evening before
+    wait until they do.
+    """
+    ledger = Ledger(problem, DAYS)
+    services = [
+        _Service(problem, scenario, w, ledger, pairs)
+        for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority)
+    ]
+    whole, times = True, range(problem.intervals)
+    for day, t in product(range(DAYS if problem.cyclic else 1), times):
+        if stop():
+            whole = False
+            _stop_at(problem, ledger.replicas, t)
+            break
+        _replay(ledger, services, day, t)
+    for _ in range(2):  # the second time for starts that take the whole day
+        _wait_overnight(problem, ledger.replicas)
+    return GreedyDay(ledger.replicas, whole, problem.hours * _stranded(problem, ledger.replicas))
+
+
+def group_priority(fleet: Fleet, level: Affinity, domain: str) -> SubgroupPriority:
+    """Subgroup priority of a deployment group in `domain`; of a cluster its scarcest spine's."""
+    leaves = fleet.network.domains(level)[domain]
+    if level is Affinity.LEAF:
+        return fleet.leaf_priority(leaves[0])
+    return max(
+        (fleet.spine_priority(leaf.spine) for leaf in leaves), key=list(SubgroupPriority).index
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    """An engine, or a part 0 and a part 1: one way to serve a role."""
+
+    places: dict[str, list[tuple[int, ...]]]
+    """By group, in scale-out order: its pool, or its two pools on each leaf."""
+
+    @property
+    def example(self) -> tuple[int, ...]:
+        """One of its places."""
+        return next(iter(self.places.values()))[0]
+
+    def parts(self, groups: Iterable[str]) -> list[list[int]]:
+        """Pools of each part in some groups, in the order of the groups."""
+        places = [place for group in groups for place in self.places[group]]
+        return [list(dict.fromkeys(part)) for part in zip(*places, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lift:
+    """A pool that is to help its section serve more."""
+
+    pool: int
+    share: float
+    """Of the demand that a replica serves."""
+    excess: float
+    """Share that its side can serve more without another replica."""
+
+    def reach(self, count: int) -> float:
+        """Share more that the side can serve with `count` replicas added."""
+        return self.excess + self.share * count
+
+    def count(self, extra: float) -> int:
+        """Replicas to add for `extra` more."""
+        return max(0, ceil((extra - self.excess - COVER_TOLERANCE) / self.share))
+
+
+class _Service:
+    """One workload under the scheduler."""
+
+    def __init__(
+        self, problem: Problem, scenario: Scenario, w: int, ledger: Ledger, pairs: bool
+    ) -> None:
+        self.problem, self.w, self.ledger, self.pairs = problem, w, ledger, pairs
+        self.work, self.pools = problem.workloads[w], problem.pools
+        self.asked = (self.work.rps.sum(axis=0) > 0).tolist()
+        self.share: dict[int, list[float]] = {
+            p: mix_share(problem, p).tolist() for p in self.work.pools
+        }
+        level = scenario.workloads[w].affinity
+        scarcity = {
+            group: list(SubgroupPriority).index(group_priority(scenario.fleet, level, group))
+            for group in problem.groups(w)
+        }
+        self.groups = dict(sorted(problem.groups(w).items(), key=lambda item: scarcity[item[0]]))
+        self.group = {p: group for group, pools in self.groups.items() for p in pools}
+        self.rank = {group: rank for rank, group in enumerate(self.groups)}
+        self.sections = (
+            [_section(problem, pools) for pools in self.groups.values()]
+            if pairs
+            else [_section(problem, list(self.group), by_leaf=False)]
+        )
+        self.where = {
+            p: (section, role, site, part)
+            for section in self.sections
+            for role, sites in section.items()
+            for site in sites
+            for part in site
+            for p in part
+        }
+        self.members = {role: problem.members(w, role) for role in Role}
+        self.choices = self._choices()
+        self.allowed = self._allowed()
+
+    def scale_in(self) -> None:
+        """Give back what demand and minima do not need, high subgroup priority first."""
+        running = [p for p in self.work.pools if self.ledger.now[p]]
+        for p in sorted(running, key=lambda p: (-self.rank[self.group[p]], -self._price(p))):
+            share = self.share[p][self.ledger.t]
+            count = self.ledger.now[p]
+            if share > 0:
+                count = min(count, floor((self._spare(p) + COVER_TOLERANCE) / share))
+            if self.pools[p].counts:
+                role = self.pools[p].role
+                count = min(count, self._count(role) - self.work.min_replicas.get(role, 0))
+            if count > 0:
+                self.ledger.add(p, -count)
+
+    def scale_out(self) -> None:
+        """Add what demand and minima lack, low subgroup priority first."""
+        self.allowed = self._allowed()
+        if self._rest() > COVER_TOLERANCE:
+            if self.pairs:
+                self._add_pairs()
+                self.scale_in()  # a large replica may have made a small one needless
+            else:
+                self._add_halves()
+        for role, minimum in self.work.min_replicas.items():
+            ranked = sorted(self.members[role], key=lambda p: self.rank[self.group[p]])
+            for p in sorted(ranked, key=lambda p: (self._price(p), self.pools[p].plain_cost)):
+                self._add(p, min(self._room(p), minimum - self._count(role)))
+
+    def _add_halves(self) -> None:
+        """Cheapest engines first, prefill before decode, in all groups that have both."""
+        for way in self._ways():
+            groups = [group for group in self.groups if all(group in each.places for each in way)]
+            for pools in (part for choice in way for part in choice.parts(groups)):
+                lacking = self._rest() - self._excess(pools[0])
+                for p in pools:
+                    if lacking <= COVER_TOLERANCE:
+                        break
+                    lift = _Lift(p, self.share[p][self.ledger.t], 0.0)
+                    count = min(self._room(p), lift.count(lacking))
+                    self._add(p, count)
+                    lacking -= lift.reach(count)
+
+    def _add_pairs(self) -> None:
+        """Cheapest engines first: as much of both as fits in each group."""
+        rest = self._rest()
+        for way in self._ways():
+            for group in self.groups:
+                for places in product(*(choice.places.get(group, ()) for choice in way)):
+                    if self._add_whole([p for place in places for p in place], rest):
+                        rest = self._rest()
+                    if rest <= COVER_TOLERANCE:
+                        return
+
+    def _ways(self) -> list[tuple[_Choice, ...]]:
+        """Engines that serve requests from end to end, cheapest first."""
+        found = [
+            *product(*(self.choices[role] for role in HALVES)),
+            *((choice,) for choice in self.choices[Role.AGGREGATED]),
+        ]
+        price = {way: sum(self._price(p) for each in way for p in each.example) for way in found}
+        return sorted((way for way in found if price[way] < inf), key=price.__getitem__)
+
+    def _add_whole(self, pools: list[int], rest: float) -> bool:
+        """Let pools of one group together serve as much of `rest` as fits; whether any."""
+        lifts = [_Lift(p, self.share[p][self.ledger.t], self._excess(p)) for p in pools]
+        most = min(rest, *(lift.reach(self._room(lift.pool)) for lift in lifts))
+        if most <= COVER_TOLERANCE or self._add_all(lifts, most):
+            return most > COVER_TOLERANCE
+        reached = {lift.reach(n) for lift in lifts for n in range(1, lift.count(most) + 1)}
+        extras = sorted(extra for extra in reached if COVER_TOLERANCE < extra < most)
+        fits = bisect_left(extras, True, key=lambda extra: not self._fits(lifts, extra))
+        return fits > 0 and self._add_all(lifts, extras[fits - 1])
+
+    def _fits(self, lifts: list[_Lift], extra: float) -> bool:
+        fits = self._add_all(lifts, extra)
+        if fits:
+            self._undo([(lift.pool, lift.count(extra)) for lift in lifts])
+        return fits
+
+    def _add_all(self, lifts: list[_Lift], extra: float) -> bool:
+        """Add what serves the `extra` share; where some of it does not fit, nothing."""
+        done: list[tuple[int, int]] = []
+        for lift in lifts:
+            count = lift.count(extra)
+            if count > self._room(lift.pool):
+                self._undo(done)
+                return False
+            self._add(lift.pool, count)
+            done.append((lift.pool, count))
+        return True
+
+    def _undo(self, done: list[tuple[int, int]]) -> None:
+        for p, count in done:
+            self.ledger.add(p, -count)
+        self.allowed = self._allowed()
+
+    def _add(self, p: int, count: int) -> None:
+        if count > 0:
+            self.ledger.add(p, count)
+            self.allowed = self._allowed()
+
+    def _allowed(self) -> set[str]:
+        """Groups in which the workload may have replicas now."""
+        return self.problem.allowed_groups(self.w, self.ledger.replicas)
+
+    def _room(self, p: int) -> int:
+        """Replicas that can be added to pool p under supply and the role's maximum."""
+        if self.group[p] not in self.allowed:
+            return 0
+        room, role = self.ledger.room(p), self.pools[p].role
+        if self.pools[p].counts and role in self.work.max_replicas:
+            room = min(room, self.work.max_replicas[role] - self._count(role))
+        return max(0, room)
+
+    def _count(self, role: Role) -> int:
+        return sum(self.ledger.now[p] for p in self.members[role])
+
+    def _rest(self) -> float:
+        """Share of the demand that is left; negative where capacity is left."""
+        served = sum(
+            self._served(section, role)
+            for section in self.sections
+            for role in (Role.PREFILL, Role.AGGREGATED)
+        )
+        return float(self.asked[self.ledger.t]) - served
+
+    def _spare(self, p: int) -> float:
+        """Share of the demand that the pool's side of its section can give up."""
+        section, role, _, _ = self.where[p]
+        spare = max(0.0, -self._rest()) if self.pairs else -self._rest()
+        return self._excess(p) + min(self._served(section, role), spare)
+
+    def _excess(self, p: int) -> float:
+        """Share that the pool's side could serve beyond what its section serves through it."""
+        section, role, site, part = self.where[p]
+        beyond_parts = self._cover(part) - min(map(self._cover, site))
+        return beyond_parts + self._role_cover(section, role) - self._served(section, role)
+
+    def _served(self, section: Section, role: Role) -> float:
+        """Share that a section serves by pairs (of which `role` is a half) or aggregated."""
+        if role is Role.AGGREGATED:
+            return self._role_cover(section, role)
+        return min(self._role_cover(section, half) for half in HALVES)
+
+    def _role_cover(self, section: Section, role: Role) -> float:
+        return sum(min(map(self._cover, site)) for site in section[role])
+
+    def _cover(self, part: list[int]) -> float:
+        now, t = self.ledger.now, self.ledger.t
+        return sum(now[p] * self.share[p][t] for p in part if now[p])
+
+    def _price(self, p: int) -> float:
+        """Of running what serves all demand of the interval."""
+        share = self.share[p][self.ledger.t]
+        return self.pools[p].plain_cost / share if share > 0 else inf
+
+    def _choices(self) -> dict[Role, list[_Choice]]:
+        found: dict[Role, dict[tuple[int, ...], dict[str, list[tuple[int, ...]]]]]
+        found = {role: {} for role in Role}
+        for group, pools in self.groups.items():
+            for role, sites in _section(self.problem, pools).items():
+                for place in (place for site in sites for place in product(*site)):
+                    engines = tuple(self.pools[p].candidate for p in place)
+                    places = found[role].setdefault(engines, {})
+                    places.setdefault(group, []).append(place)
+        return {
+            role: [_Choice(places) for places in engines.values()]
+            for role, engines in found.items()
+        }
+
+
+def _replay(ledger: Ledger, services: list[_Service], day: int, t: int) -> None:
+    """One interval: scale in, bow to maintenance, scale out."""
+    ledger.advance(day, t)
+    for service in services:
+        service.scale_in()
+    ledger.withdraw([p for service in reversed(services) for p in reversed(service.group)])
+    for service in services:
+        service.scale_out()
+
+
+def _stop_at(problem: Problem, replicas: Ints, t: int) -> None:
+    """Nothing runs from interval t on where that does not fit what runs before."""
+    if any((left < 0).any() for left in problem.residual(replicas)):
+        replicas[:, t:] = 0
+
+
+def _section(problem: Problem, pools: list[int], *, by_leaf: bool = True) -> Section:
+    """Pools by role and site: whole engines, and divided ones by leaf or all together."""
+    section: Section = {}
+    for role in Role:
+        mine = [p for p in pools if problem.pools[p].role is role]
+        divided: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        for p in mine:
+            pool = problem.pools[p]
+            if pool.part is not None:
+                site = (pool.engine, pool.domain if by_leaf else "")
+                divided.setdefault(site, ([], []))[pool.part].append(p)
+        whole = [p for p in mine if problem.pools[p].part is None]
+        section[role] = [(whole,), *divided.values()]
+    return section
+
+
+def _stranded(problem: Problem, replicas: Ints) -> int:
+    """Replicas whose other half is missing, summed over the intervals.
+
+    Of n replicas floor(n (1 - served / alone)): what their group serves, and what they alone
+    could serve, both at most the demand.
+    """
+    total = 0
+    for w in range(len(problem.workloads)):
+        for pools in problem.groups(w).values():
+            section = _section(problem, pools)
+            reach = {role: role_cover(problem, pools, replicas, role) for role in HALVES}
+            served = np.minimum(*reach.values())
+            for role in HALVES:
+                used = _share_of(served, reach[role])
+                for site in section[role]:
+                    total += _idle(problem, site, replicas, used)
+    return total
+
+
+def _idle(problem: Problem, site: Site, replicas: Ints, used: Floats) -> int:
+    """Stranded replicas of a site of whose capacity the share `used` [T] finds its other half."""
+    covers = [cover_of(problem, part, replicas[part]) for part in site]
+    least = np.min(covers, axis=0)
+    total = 0
+    for part, cover in zip(site, covers, strict=True):
+        idle = np.where(cover > 0, 1.0 - used * _share_of(least, cover), 0.0)
+        count = replicas[part].sum(axis=0)
+        total += int(np.floor(count * idle + COVER_TOLERANCE).sum())
+    return total
+
+
+def _share_of(served: Floats, alone: Floats) -> Floats:
+    """[T] part of demand served / part that could be, 0 where nothing could."""
+    could = np.minimum(1.0, alone)
+    return np.minimum(1.0, served) / np.where(could > 0, could, 1.0)
+
+
+def _wait_overnight(problem: Problem, replicas: Ints) -> None:
+    """Put off starts at the turn of the day until they hold no GPUs on the day before."""
+    for row, left in zip(problem.supplies, problem.residual(replicas), strict=True):
+        for p in row.pools if (left < 0).any() else ():
+            early = replicas[p, : problem.pools[p].lead]
+            early[:] = np.minimum.accumulate(np.minimum(early, replicas[p, -1]))

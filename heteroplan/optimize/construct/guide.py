@@ -1,0 +1,152 @@
+"""Guides for large programs: where each workload lives, and about how large its pools are.
+
+The LP of the whole program is too large there. Two small ones say nearly as much:
+
+1. *Homes.* LPs of single intervals, the tightest first; a (workload, group) pair that no earlier
+   one used costs a little more, so that each workload keeps to few groups.
+2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged, for
+   some workloads on the GPUs that others leave.
+
+Neither proves anything: unserved demand is merely dear in them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from heteroplan.optimize.bound.duals import read_prices
+from heteroplan.optimize.bound.lp_prices import dear_shortage
+from heteroplan.optimize.formulation.model import read_flow, read_sizes
+from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
+
+MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
+"""Intervals of the merged program, at most and at least."""
+MERGED_SIZES = 8_000
+"""Its pools times intervals, at most, unless that leaves too few intervals."""
+NEW_HOME = 0.06
+"""Added to the cost of a replica in a group where its workload does not live yet, as a share."""
+LEAST_SHARE = 0.05
+"""Of a workload's demand that a group serves in some interval to count as a home."""
+
+type Homes = set[tuple[int, str]]
+"""(workload, group)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """What the LP of some workloads says about every interval; nothing of the others."""
+
+    flow: tuple[Floats, ...]
+    """For each pool [K, T]: share of a class that it handles."""
+    sizes: Floats
+    """[P, T] fractional replicas."""
+    prices: Floats
+    """[R, T] of supply, objective units a GPU and interval."""
+    cost: float
+    """Of the LP, demand left unserved dear in it; objective units."""
+
+
+def guide(
+    problem: Problem, workloads: Sequence[int], replicas: Ints, lives_in: Homes, effort: Effort
+) -> Guide | None:
+    """Sizes of some workloads in their homes beside what stands in `replicas` [P, T].
+
+    None where they have no pool there or the effort ran out.
+    """
+    kept = [
+        p
+        for w in workloads
+        for p in problem.workloads[w].pools
+        if (w, problem.pools[p].group) in lives_in
+    ]
+    if not kept or effort.over():
+        return None
+    program = _beside(problem, kept, replicas)
+    few = max(FEWEST_INTERVALS, MERGED_SIZES // len(kept))
+    first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
+    merged = merged_intervals(program, first)
+    model = dear_shortage(merged)
+    answer = solver.run(model.lp, effort, integer=False)
+    if answer.verdict is not Verdict.OPTIMAL:
+        return None
+    length = np.diff([*first, problem.intervals])
+    load = np.array([pool.mix_load for pool in program.pools])
+    mean = np.repeat([pool.mix_load for pool in merged.pools], length, axis=1)
+    known = np.isfinite(load) & np.isfinite(mean) & (mean > 0)
+    growth = np.where(known, load / np.where(known, mean, 1.0), 1.0)
+    sizes = np.zeros((len(problem.pools), problem.intervals))
+    sizes[kept] = np.repeat(read_sizes(model), length, axis=1) * growth
+    flow = [np.zeros_like(problem.workloads[pool.workload].rps) for pool in problem.pools]
+    for p, share in zip(kept, read_flow(model), strict=True):
+        flow[p] = np.repeat(share, length, axis=1)
+    prices = np.repeat(read_prices(model).supply / length, length, axis=1)
+    return Guide(tuple(flow), sizes, prices, (answer.objective or 0.0) * model.cost_scale)
+
+
+def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
+    """The program of some pools, of the demand of their workloads and the GPUs that are left."""
+    program = problem.keeping(kept)
+    left = problem.residual(replicas)
+    return replace(
+        program,
+        workloads=tuple(
+            work if work.pools else replace(work, rps=0.0 * work.rps) for work in program.workloads
+        ),
+        supplies=tuple(
+            replace(row, gpus=np.maximum(0, gpus))
+            for row, gpus in zip(program.supplies, left, strict=True)
+        ),
+    )
+
+
+def homes(problem: Problem, effort: Effort) -> Homes | None:
+    """Groups that each workload needs; None where the effort ran out."""
+    lives_in: Homes = set()
+    for t in _tightest_first(problem):
+        if effort.over():
+            return None
+        alone = problem.window([t])
+        steered = tuple(
+            replace(
+                pool,
+                run_cost=pool.run_cost
+                * (1.0 if (pool.workload, pool.group) in lives_in else 1.0 + NEW_HOME),
+            )
+            for pool in alone.pools
+        )
+        model = dear_shortage(replace(alone, pools=steered))
+        answer = solver.run(model.lp, effort, integer=False)
+        if answer.verdict is not Verdict.OPTIMAL:
+            return None
+        flow = tuple(read_flow(model))
+        for w in range(len(problem.workloads)):
+            served = served_by_group(alone, w, flow)
+            lives_in |= {(w, group) for group, share in served.items() if share > LEAST_SHARE}
+    return lives_in
+
+
+def served_by_group(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, float]:
+    """Share of a workload's demand that each group finishes at most, of flow [K, T] a pool."""
+    served: dict[str, float] = {}
+    for p in problem.finishing(w):
+        group = problem.pools[p].group
+        served[group] = served.get(group, 0.0) + float(flow[p].max())
+    return served
+
+
+def _tightest_first(problem: Problem) -> list[int]:
+    """The tightest interval of each merged one, those that ask for most GPUs first."""
+    asked = np.zeros(problem.intervals)
+    for work in problem.workloads:
+        loads = [problem.pools[p].mix_load * problem.pools[p].gpus for p in work.pools]
+        if loads:
+            least = np.min(np.where(np.isfinite(loads), loads, np.inf), axis=0)
+            asked += np.where(np.isfinite(least), least, 0.0)
+    ends = [*merged_starts(problem.intervals, MERGED_INTERVALS), problem.intervals]
+    tight = [start + int(np.argmax(asked[start:end])) for start, end in pairwise(ends)]
+    return sorted(tight, key=lambda t: -asked[t])

@@ -1,0 +1,478 @@
+"""On one site: a workload's roles as covering blocks under the GPUs that are left."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.covering.blocks import Block, NodeLoss, Path, cheapest_path
+from heteroplan.optimize.covering.choice import not_beaten, unit_price, useful_counts
+from heteroplan.optimize.covering.narrow import narrowed
+from heteroplan.optimize.program.mix import group_cover, halves_of, mix_share
+from heteroplan.optimize.program.prices import start_prices
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.solvers.solver import Stop, never
+
+SHORT_PRICE = 1e6
+"""What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
+CHEAPEST_WITHIN = 1.1
+"""An engine counts as cheap up to this multiple of its role's best price for demand served."""
+
+type Rank = tuple[float, float]
+"""(demand left [intervals], steered cost)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What is placed, at which prices of held GPUs [P, T], within which bounds [P, T]."""
+
+    problem: Problem
+    w: int
+    held_price: Floats
+    start_price: dict[int, Floats]
+    """[T] of each pool of the workload."""
+    beside: dict[int, Ints]
+    """GPUs left [T] on the rows of its pools by all other workloads."""
+    limit: Ints | None
+    floor: Ints | None = None
+    """[P, T] sizes that a search near a guide need not go below."""
+    extra: Floats | float = 0.0
+    """[T] share of the demand to have capacity for beyond all of it."""
+    in_parts: bool = False
+    """Whether a site need not hold all that a minimum still asks for."""
+    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
+    """What the workload would cost in some pools if no other were there, once it is known."""
+    stop: Stop = never
+    """Once true, what is placed so far is the placement."""
+
+    def need(self) -> Floats:
+        """[T] share of the demand to have capacity for."""
+        asked = self.problem.workloads[self.w].rps.sum(axis=0) > 0
+        return np.where(asked, 1.0 + self.extra, 0.0)
+
+    def cost(self, pools: Sequence[int], replicas: Ints) -> float:
+        """Steered cost of some pools of a whole plan [P, T]."""
+        return sum(
+            float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
+            + float(self.start_price[p] @ self.problem.starts_in([p], replicas[[p]])[0])
+            for p in pools
+        )
+
+    def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
+        """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""
+        rows = self.problem.rows_of(pools)
+        left = {r: self.beside[r].copy() for r in rows}
+        mine = [p for p in self.problem.workloads[self.w].pools if replicas[p].any()]
+        for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
+            for r in self.problem.drawn[p]:
+                if r in left:
+                    left[r] -= held
+        return left
+
+    def count(self, role: Role, replicas: Ints) -> Ints:
+        """[T] replicas of a role in all domains of a plan [P, T]."""
+        return np.asarray(replicas[self.problem.members(self.w, role)].sum(axis=0))
+
+    def fewest(self, role: Role, others: Ints) -> Ints:
+        """[T] replicas of a role that its minimum still asks for beside `others`."""
+        minimum = self.problem.workloads[self.w].min_replicas.get(role, 0)
+        return np.maximum(0, minimum - self.count(role, others))
+
+    def most(self, role: Role, others: Ints) -> Ints | None:
+        """[T] replicas of a role that its maximum leaves beside `others`."""
+        maximum = self.problem.workloads[self.w].max_replicas.get(role)
+        return None if maximum is None else np.maximum(0, maximum - self.count(role, others))
+
+    def has_limits(self) -> bool:
+        """Whether single roles have minima, maxima or a ratio band."""
+        work = self.problem.workloads[self.w]
+        return bool(work.min_replicas or work.max_replicas or self.problem.band(self.w))
+
+    def minimum_met(self, replicas: Ints) -> bool:
+        """Whether every role has its minimum at all times."""
+        return not any(
+            self.fewest(role, replicas).any()
+            for role in self.problem.workloads[self.w].min_replicas
+        )
+
+    def _plain(self, p: int) -> Floats:
+        return np.full(self.problem.intervals, self.problem.pools[p].plain_cost)
+
+    def cheap_pools(self) -> list[int]:
+        """Pools of each role's cheapest engines."""
+        pools, asked = self.problem.workloads[self.w].pools, self.need() > 0
+        unit = {
+            p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
+            for p in pools
+        }
+        best: dict[tuple[int, ...], float] = {}
+        for p in pools:
+            stages = self.problem.pools[p].stages
+            best[stages] = min(best.get(stages, np.inf), unit[p])
+        return [p for p in pools if unit[p] <= CHEAPEST_WITHIN * best[self.problem.pools[p].stages]]
+
+    def uses_cheapest_engines(self, counts: Ints) -> bool:
+        """Whether sizes, in the order of the workload's pools, stay in one group's cheap ones."""
+        used = {
+            p for p, c in zip(self.problem.workloads[self.w].pools, counts, strict=True) if c.any()
+        }
+        one_home = len({self.problem.pools[p].group for p in used}) <= 1
+        return one_home and used <= set(self.cheap_pools())
+
+    def cheapest_engines(self) -> "Task":
+        """The same with nothing but each role's cheapest engines."""
+        limit = np.zeros_like(self.held_price, dtype=np.int64)
+        for p in self.cheap_pools():
+            limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
+        return replace(self, limit=limit)
+
+    def least_cost(self, pools: Sequence[int], need: Floats) -> float:
+        """No placement in these pools serves `need` for less."""
+        total = np.inf
+        for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
+            cheapest = [
+                np.min(
+                    [
+                        unit_price(
+                            self._plain(p) + self.held_price[p],
+                            mix_share(self.problem, p),
+                        )
+                        for p in pools
+                        if self.problem.pools[p].role is role
+                    ],
+                    axis=0,
+                )
+                for role in roles
+                if any(self.problem.pools[p].role is role for p in pools)
+            ]
+            if len(cheapest) == len(roles):
+                asked = need > 0
+                served = float((need[asked] * np.sum(cheapest, axis=0)[asked]).sum())
+                total = min(total, served)
+        return total
+
+
+def task_of(
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats,
+    limit: Ints | None = None,
+    floor: Ints | None = None,
+    lower_estimates: dict[Hashable, Rank] | None = None,
+    stop: Stop = never,
+) -> Task:
+    """The task of placing workload w beside the others in `replicas` [P, T]."""
+    pools = problem.workloads[w].pools
+    others = problem.residual_of(pools, replicas)
+    mine = [p for p in pools if replicas[p].any()]
+    for p, held in zip(mine, problem.held_by(mine, replicas[mine]), strict=True):
+        for r in problem.drawn[p]:
+            others[r] += held
+    start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
+    known = {} if lower_estimates is None else lower_estimates
+    return Task(
+        problem, w, held_price, start_price, others, limit, floor, lower_estimates=known, stop=stop
+    )
+
+
+type Group = tuple[Role, ...]
+"""Roles that are placed together."""
+
+type Placement = tuple[Rank, Ints, Floats]
+"""(rank, counts of the site's pools [*, T], share served by what was added [T])."""
+
+
+def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) -> Placement | None:
+    """The best of: prefill before decode, decode before prefill, aggregated alone, all at once.
+
+    Adds to what `replicas` [P, T] already has on these pools.
+    """
+    prefill, decode, aggregated = ((role,) for role in Role)
+    orders: list[tuple[Group, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
+    if not task.has_limits() and not halves_of(task.problem, pools):
+        orders.append((tuple(Role),))
+    present = {task.problem.pools[p].role for p in pools}
+    found: list[Placement] = []
+    contended = True
+    for order in orders:
+        if not {role for group in order for role in group} <= present:
+            continue
+        if order == (decode, prefill) and not contended:
+            continue
+        placed, contended = _place_roles(task, pools, replicas, need, order)
+        if placed is not None:
+            found.append(placed)
+    return min(found, key=lambda placement: placement[0]) if found else None
+
+
+def has_room(task: Task, pools: list[int], replicas: Ints, need: Floats) -> bool:
+    """Whether the GPUs left might let a site serve `need`, each role and pool looked at alone."""
+    left = task.left(pools, replicas)
+    room = {p: room_of(task.problem, p, left, replicas[p]) for p in pools}
+    if task.limit is not None:
+        limits = {p: np.maximum(0, task.limit[p] - replicas[p]) for p in pools}
+        room = {p: np.minimum(room[p], limits[p]) for p in pools}
+    most = replicas.copy()
+    for p in pools:
+        most[p] = room[p]
+    return not less(need, group_cover(task.problem, pools, most)).any()
+
+
+def _place_roles(
+    task: Task,
+    pools: list[int],
+    replicas: Ints,
+    need: Floats,
+    order: tuple[Group, ...],
+) -> tuple[Placement | None, bool]:
+    """Groups of roles in order; where one falls short, both again with what the two can serve.
+
+    Also says whether the GPUs left held any role back, so that another order may do better.
+    """
+    contended = False
+    before = replicas
+    replicas, by_minima = _with_minima(task, pools, replicas, order)
+    need = less(need, by_minima)
+    problem, trial, wanted, served = task.problem, replicas.copy(), need, need
+    fewest = {role: task.fewest(role, trial) for group in order for role in group}
+    members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
+    for _ in range(3):
+        for group in order:
+            mine = members[group]
+            trial[mine] = replicas[mine]
+            covered, tight = _cover(task, group, mine, trial, wanted, fewest[group[0]])
+            contended |= tight
+            if covered is None:
+                return None, contended
+            counts, now_served = covered
+            trial[mine] = replicas[mine] + counts
+            served = np.minimum(served, now_served)
+        banded = None
+        if len(order) == 2:
+            of_role = {
+                group[0]: trial[[p for p in members[group] if problem.pools[p].counts]].sum(axis=0)
+                for group in order
+            }
+            banded = _band(task, of_role, fewest)
+        if banded is None and not (served < wanted - COVER_TOLERANCE).any():
+            break
+        fewest = banded or fewest
+        wanted = served = np.minimum(served, need)
+    left = float(less(need, served).sum())
+    cost = task.cost(pools, trial) - task.cost(pools, before)
+    return ((left, cost), trial[pools], served + by_minima), contended
+
+
+def _with_minima(
+    task: Task, pools: list[int], replicas: Ints, order: tuple[Group, ...]
+) -> tuple[Ints, Floats]:
+    """`replicas` and what minima of roles beside those in `order` still ask for, where it fits.
+
+    And the share of the demand that it serves.
+    """
+    problem, trial, nothing = task.problem, replicas, np.zeros(task.problem.intervals)
+    for role in problem.workloads[task.w].min_replicas:
+        mine = [p for p in pools if problem.pools[p].role is role]
+        fewest = task.fewest(role, trial)
+        if mine and fewest.any() and not any(role in group for group in order):
+            covered, _ = _cover(task, (role,), mine, trial, nothing, fewest)
+            if covered is not None:
+                trial = trial.copy()
+                trial[mine] += covered[0]
+    if trial is replicas:
+        return replicas, nothing
+    return trial, group_cover(problem, pools, trial - replicas)
+
+
+def _band(
+    task: Task, counts: dict[Role, Ints], fewest: dict[Role, Ints]
+) -> dict[Role, Ints] | None:
+    """Replicas that each role needs for the ratio band; None where the band already holds."""
+    band = task.problem.band(task.w)
+    if band is None:
+        return None
+    prefill, decode = counts[Role.PREFILL], counts[Role.DECODE]
+    decode_wanted = np.maximum(decode, np.ceil(prefill / band.high - COVER_TOLERANCE))
+    prefill_wanted = np.maximum(prefill, np.ceil(band.low * decode_wanted - COVER_TOLERANCE))
+    if (prefill_wanted == prefill).all() and (decode_wanted == decode).all():
+        return None
+    return {
+        Role.PREFILL: np.maximum(fewest[Role.PREFILL], prefill_wanted).astype(np.int64),
+        Role.DECODE: np.maximum(fewest[Role.DECODE], decode_wanted).astype(np.int64),
+    }
+
+
+def less(rest: Floats, served: Floats) -> Floats:
+    """[T] what is left of `rest`."""
+    left = np.maximum(0.0, rest - served)
+    return np.where(left <= COVER_TOLERANCE, 0.0, left)
+
+
+def _cover(
+    task: Task, group: Group, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
+) -> tuple[tuple[Ints, Floats] | None, bool]:
+    """Cheapest replicas of a group of roles on one site under the GPUs that are left.
+
+    And the share of the demand that they serve, promise kept.
+
+    Also says whether those bound an engine that could have been of more use.
+    """
+    problem, held_price = task.problem, task.held_price
+    left = task.left(pools, replicas)
+    room = np.array([room_of(problem, p, left, replicas[p]) for p in pools])
+    if task.limit is not None:
+        room = np.minimum(room, np.maximum(0, task.limit[pools] - replicas[pools]))
+    share = np.array([mix_share(problem, p) for p in pools])
+    price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
+    start = np.array([task.start_price[p] for p in pools])
+    divided = bool(halves_of(problem, pools))
+    most = None if divided else task.most(group[0], replicas)
+    kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
+    useful = useful_counts(price, start, share, need, fewest)
+    node_loss = _node_loss(problem, pools)
+    if node_loss is not None:
+        for members, node_gpus in node_loss.nodes:
+            for e in members:
+                useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
+    useful[~kept] = 0
+    high = np.minimum(room, useful)
+    if task.in_parts:
+        fewest = np.minimum(fewest, high.sum(axis=0))
+    rows = [r for r in left if sum(r in problem.drawn[p] for p in pools) > 1]
+    block = Block(
+        price=price,
+        start=start,
+        share=share,
+        low=_floor(task, pools, replicas, high),
+        high=high,
+        need=need,
+        penalty=np.full(problem.intervals, np.inf),
+        fewest=fewest,
+        most=most,
+        before=None
+        if problem.before is None
+        else np.maximum(0, problem.before[pools] - replicas[pools, 0]),
+        sides=_sides_of([problem.pools[p].stages for p in pools]),
+        node_loss=node_loss,
+        weight=np.array(
+            [[problem.pools[p].gpus if r in problem.drawn[p] else 0 for p in pools] for r in rows],
+            dtype=np.float64,
+        ).reshape(len(rows), len(pools)),
+        room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
+            len(rows), problem.intervals
+        ),
+        compiled=problem.compiled,
+    )
+    path = None
+    if not block.missing(high).any():
+        path = _fitting_path(problem, pools, replicas, block, left)
+    if path is None:
+        dear = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
+        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * dear))
+        path = _fitting_path(problem, pools, replicas, short, left)
+    tight = bool((high < useful).any())
+    if path is None:
+        return None, tight
+    return (path.counts, need - block.missing(path.counts).max(axis=0)), tight
+
+
+def _floor(task: Task, pools: list[int], replicas: Ints, high: Ints) -> Ints:
+    """[*, T] sizes from which to search, no larger than `high` [*, T]."""
+    if task.floor is None:
+        return np.zeros_like(high)
+    return np.asarray(np.clip(task.floor[pools] - replicas[pools], 0, high))
+
+
+def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:
+    """[S, E] which engines count for each stage that any of them serves; None where all do."""
+    sides = np.array([[s in mine for mine in stages] for s in sorted(set().union(*stages))])
+    return None if sides.all() else sides
+
+
+def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
+    """The promise of these pools to survive the loss of a node, where there is one."""
+    resilience = problem.workloads[problem.pools[pools[0]].workload].resilience
+    if resilience is None or not resilience.node_gpus:
+        return None
+    by_type = {
+        name: tuple(e for e, p in enumerate(pools) if problem.pools[p].node_type == name)
+        for name in resilience.node_gpus
+    }
+    return NodeLoss(
+        serve=resilience.serve,
+        gpus=np.array(
+            [
+                min(problem.pools[p].gpus, resilience.node_gpus[problem.pools[p].node_type])
+                for p in pools
+            ],
+            dtype=np.int64,
+        ),
+        nodes=tuple((by_type[name], gpus) for name, gpus in resilience.node_gpus.items()),
+    )
+
+
+def _not_beaten_at_home(
+    problem: Problem,
+    pools: list[int],
+    price: Floats,
+    start: Floats,
+    share: Floats,
+    copies_allowed: bool,
+) -> NDArray[np.bool_]:
+    """[E] engines that copies of no other one for their stages on the same GPUs beat."""
+    kept = np.ones(len(pools), dtype=bool)
+    kinds = [
+        (pool.node_type, pool.domain, pool.stages) for pool in (problem.pools[p] for p in pools)
+    ]
+    for kind in dict.fromkeys(kinds):
+        same = [e for e, other in enumerate(kinds) if other == kind]
+        new = np.array([problem.before is None or not problem.before[pools[e]] for e in same])
+        kept[same] = not_beaten(price[same], start[same], share[same], new, copies_allowed)
+    return kept
+
+
+def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:
+    """[T] replicas of pool p beside `count` that the GPUs left allow, start-up time included."""
+    pool = problem.pools[p]
+    room: Ints = np.maximum(0, pool.most - count)
+    for r in problem.drawn[p]:
+        here = np.maximum(0, left[r]) // pool.gpus
+        room = np.minimum(room, here)
+        for ahead in range(1, min(pool.lead, problem.intervals - 1) + 1):
+            before = np.roll(here, ahead)
+            if not problem.cyclic:
+                before[:ahead] = here[:ahead]
+            room = np.minimum(room, before)
+    return room
+
+
+def _fitting_path(
+    problem: Problem, pools: list[int], replicas: Ints, block: Block, left: Mapping[int, Ints]
+) -> Path | None:
+    """The cheapest path whose pools also fit together where they share a supply row.
+
+    The block bounds each pool alone. Where two of them overdraw a row, the one that holds
+    less of it is given up.
+    """
+    high = block.high.copy()
+    standing = problem.held_by(pools, replicas[pools])
+    while True:
+        tried = cheapest_path(narrowed(replace(block, high=high)), cyclic=problem.cyclic)
+        if tried is None:
+            return None
+        held = problem.held_by(pools, replicas[pools] + tried.counts) - standing
+        over = None
+        for r, gpus in left.items():
+            members = [i for i, p in enumerate(pools) if r in problem.drawn[p] and held[i].any()]
+            if (held[members].sum(axis=0) > np.maximum(0, gpus)).any():
+                over = members
+                break
+        if over is None:
+            return tried
+        e = min(over, key=lambda i: int(held[i].sum()))
+        steady = high[e].min()
+        alone_and_swinging = len(over) == 1 and (tried.counts[e] > steady).any()
+        high[e] = steady if alone_and_swinging else 0

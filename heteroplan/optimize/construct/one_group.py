@@ -1,0 +1,53 @@
+"""The groups of a workload again, one after another, each beside what the others serve."""
+
+import numpy as np
+
+from heteroplan.optimize.construct.one_domain import place_on_site, task_of
+from heteroplan.optimize.program.mix import group_cover, halves_of
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+
+SLACK = 2
+"""Replicas up and down from the sizes that a pool has at a time and right before and after."""
+
+
+def is_plain(problem: Problem, w: int) -> bool:
+    """Whether nothing but demand and supply ties the sizes of a workload's pools."""
+    work = problem.workloads[w]
+    limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
+    return not limited and not problem.is_choosy(w) and not halves_of(problem, work.pools)
+
+
+def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:
+    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
+    if not is_plain(problem, w):
+        return
+    asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
+    groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
+    served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
+    for name, members in groups.items():
+        others = sum((served[other] for other in groups if other != name), 0.0 * asked)
+        need = np.maximum(0.0, asked - others)
+        need[need <= COVER_TOLERANCE] = 0.0
+        _refit_group(problem, w, members, replicas, held_price, need)
+        served[name] = group_cover(problem, members, replicas)
+
+
+def _refit_group(
+    problem: Problem, w: int, pools: list[int], replicas: Ints, held_price: Floats, need: Floats
+) -> None:
+    """One group near its sizes, kept where it serves no less of `need` [T] for less."""
+    around = [np.roll(replicas[pools], i, axis=1) for i in (-1, 0, 1)]
+    limit, floor = np.zeros_like(replicas), np.zeros_like(replicas)
+    limit[pools] = np.max(around, axis=0) + SLACK
+    floor[pools] = np.maximum(0, np.min(around, axis=0) - SLACK)
+    beside = replicas.copy()
+    beside[pools] = 0
+    task = task_of(problem, w, beside, held_price, limit, floor)
+    placed = place_on_site(task, pools, beside, need)
+    if placed is None:
+        return
+    lacking = float(np.maximum(0.0, need - group_cover(problem, pools, replicas)).sum())
+    here = (lacking, task.cost(pools, replicas))
+    (left, cost), counts, _ = placed
+    if (left, cost) < here and left <= lacking + COVER_TOLERANCE:
+        replicas[pools] = counts

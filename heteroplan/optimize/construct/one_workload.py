@@ -1,0 +1,392 @@
+"""One workload beside the others: which sites it lives on.
+
+A workload goes to the one site where it costs least (its home); what a home cannot hold goes on
+to the next.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.construct.one_domain import (
+    Placement,
+    Rank,
+    Task,
+    has_room,
+    less,
+    place_on_site,
+    task_of,
+)
+from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.solvers.solver import Stop, never
+
+MOST_SITES = 64
+"""Of one group: ways to choose where prefill and where decode stands that are looked at."""
+MOST_SPREAD = 8
+"""Domains that a workload is spread over so that it can lose one."""
+TRIMS = 4
+"""Rounds in which each of those is cut to what the others leave to it."""
+NEAR = 1.003
+"""Multiple of its best hope up to which a placement on one site is left as it is."""
+ASKS_NOTHING = -1.0
+"""Share of the demand, beside all of it, to have capacity for so that none is needed."""
+NODE_ROUNDS = 6
+"""Times that a workload is given more capacity so that it can lose a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Pools of one group that serve requests from end to end on their own."""
+
+    group: str
+    pools: tuple[int, ...]
+
+
+def sites(problem: Problem, w: int) -> list[Site]:
+    """Where workload w may be placed, in the order of its groups.
+
+    A group is one site, unless its pools stand in narrower domains: then each choice of a place
+    for prefill and one for decode is, those in one domain first.
+    """
+    found = []
+    for group, pools in problem.groups(w).items():
+        if all(problem.pools[p].domain == group for p in pools):
+            found.append(Site(group, tuple(pools)))
+        else:
+            found += [Site(group, mine) for mine in _choices(problem, pools)]
+    return found
+
+
+def _choices(problem: Problem, pools: list[int]) -> Iterator[tuple[int, ...]]:
+    by_role = {role: _places_of(problem, pools, role) for role in Role}
+    pairs = sorted(
+        product(by_role[Role.PREFILL], by_role[Role.DECODE]),
+        key=lambda pair: problem.pools[pair[0][0]].domain != problem.pools[pair[1][0]].domain,
+    )
+    for prefill, decode in pairs[:MOST_SITES]:
+        yield (*prefill, *decode)
+    yield from by_role[Role.AGGREGATED]
+
+
+def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int, ...]]:
+    """Pools of a role that stand in one domain: all undivided ones, or one divided engine."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for p in pools:
+        pool = problem.pools[p]
+        if pool.role is role:
+            engine = "" if pool.part is None else pool.engine
+            found.setdefault((pool.domain, engine), []).append(p)
+    return [tuple(each) for each in found.values()]
+
+
+def place(
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats,
+    parts: dict[str, Floats] | None = None,
+    limit: Ints | None = None,
+    floor: Ints | None = None,
+    known: Task | None = None,
+    cheapest_engines: bool = True,
+    stop: Stop = never,
+) -> None:
+    """Write the pools of workload w into `replicas` [P, T], beside what stands there.
+
+    Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
+    `parts` says what share [T] each group should serve; what one cannot, the next takes on.
+    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
+    first site is filled with whatever fits before the next one; with `cheapest_engines` a second
+    way is tried, which goes on to the next site as soon as the cheapest engines are out.
+    """
+    task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+    resilience = problem.workloads[w].resilience
+    if resilience is None:
+        counts = _anywhere(task, replicas, parts, cheapest_engines)
+    elif resilience.gone:
+        counts = _for_domain_loss(task, replicas)
+    else:
+        counts = _for_node_loss(task, replicas)
+    replicas[list(problem.workloads[w].pools)] = counts
+
+
+def lowest_estimate(task: Task) -> Rank:
+    """What the workload would cost on its best single site if no other workload were there."""
+    among = sites(task.problem, task.w)
+    nowhere = np.zeros_like(task.held_price, dtype=np.int64)
+    lower_estimates = _lower_estimates(task, nowhere, among, dict.fromkeys(among, task.need()))
+    return min(lower_estimates.values(), default=(0.0, 0.0))
+
+
+def _anywhere(
+    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
+) -> Ints:
+    rank, counts = _fill(task, replicas, parts)
+    groups = task.problem.groups(task.w)
+    plain = len(sites(task.problem, task.w)) == len(groups) > 1
+    free = task.problem.workloads[task.w].max_groups is None
+    if (
+        parts is not None
+        or not cheapest_engines
+        or not plain
+        or not free
+        or task.uses_cheapest_engines(counts)
+    ):
+        return counts
+    left, cost = lowest_estimate(task)
+    if rank > (left, cost * NEAR):
+        rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
+    return counts
+
+
+def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[Rank, Ints]:
+    """Site after site, the cheapest next, each with as much of the rest as it can serve."""
+    problem, trial = task.problem, replicas.copy()
+    pools = list(problem.workloads[task.w].pools)
+    left, rest = sites(problem, task.w), task.need()
+    parts = None if parts is None else dict(parts)
+    while (rest.any() or not task.minimum_met(trial)) and not task.stop():
+        allowed = problem.allowed_groups(task.w, trial)
+        left = [site for site in left if site.group in allowed]
+        if not left:
+            break
+        wanted = {site: _wanted(site, rest, parts, len(left)) for site in left}
+        largest = max(left, key=lambda site: float(wanted[site].sum()))
+        among = left if parts is None else [largest]
+        found = _cheapest_site(task, trial, among, wanted)
+        if found is None and not task.minimum_met(trial):
+            found = _cheapest_site(replace(task, in_parts=True), trial, among, wanted)
+        if found is None:
+            break
+        home, (_, counts, served) = found
+        trial[list(home.pools)] = counts
+        left.remove(home)
+        rest = less(rest, served)
+        if parts is not None and home.group in parts:
+            parts[home.group] = less(parts[home.group], served)
+    return (float(rest.sum()), task.cost(pools, trial)), trial[pools]
+
+
+def _cheapest_site(
+    task: Task, trial: Ints, among: list[Site], wanted: dict[Site, Floats]
+) -> tuple[Site, Placement] | None:
+    """The site that serves most of what is wanted from it, at the least cost."""
+    options: dict[Site, Placement] = {}
+    alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
+    if trial[list(task.problem.workloads[task.w].pools)].any():
+        lower_estimates = {
+            s: (0.0, task.least_cost(list(s.pools), wanted[s])) for s in alike.values()
+        }
+    else:
+        lower_estimates = _lower_estimates(task, trial, list(alike.values()), wanted)
+    roomy = {
+        site: has_room(task, list(site.pools), trial, wanted[site]) for site in lower_estimates
+    }
+    for site in sorted(lower_estimates, key=lambda site: (not roomy[site], lower_estimates[site])):
+        best = min((rank for rank, _, _ in options.values()), default=(np.inf, 0.0))
+        if best <= lower_estimates[site] or (best[0] == 0.0 and not roomy[site]):
+            continue
+        option = place_on_site(task, list(site.pools), trial, wanted[site])
+        if option:
+            options[site] = option
+    if not options:
+        return None
+    home = min(options, key=lambda site: options[site][0])
+    return home, options[home]
+
+
+def _lower_estimates(
+    task: Task, trial: Ints, among: list[Site], wanted: dict[Site, Floats]
+) -> dict[Site, Rank]:
+    """What the workload would cost on each site if no other were there."""
+    alone = replace(task, beside={r: task.problem.supplies[r].gpus for r in task.beside})
+    lower_estimates: dict[Site, Rank] = {}
+    for site in among:
+        kind = _kind(task, site, trial, wanted[site])
+        if kind not in task.lower_estimates:
+            option = place_on_site(alone, list(site.pools), trial, wanted[site])
+            task.lower_estimates[kind] = option[0] if option else (float(wanted[site].sum()), 0.0)
+        lower_estimates[site] = task.lower_estimates[kind]
+    return lower_estimates
+
+
+def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
+    """Equal for sites where the workload would be placed alike, such as leaves still empty."""
+    left = task.left(site.pools, trial)
+    return _kind(task, site, trial, wanted), tuple(gpus.tobytes() for gpus in left.values())
+
+
+def _kind(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
+    """Equal for sites where the workload would be placed alike if no other were there."""
+    problem = task.problem
+    number = {r: i for i, r in enumerate(problem.rows_of(site.pools))}
+    return (
+        wanted.tobytes(),
+        tuple(problem.supplies[r].gpus.tobytes() for r in number),
+        tuple(
+            (
+                problem.pools[p].candidate,
+                tuple(number[r] for r in problem.drawn[p]),
+                problem.pools[p].most.tobytes(),
+                task.held_price[p].tobytes(),
+                trial[p].tobytes(),
+                None if task.limit is None else task.limit[p].tobytes(),
+                None if task.floor is None else task.floor[p].tobytes(),
+                None if problem.before is None else int(problem.before[p]),
+            )
+            for p in site.pools
+        ),
+    )
+
+
+def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
+    """Cheap engines of all groups first; one group then takes on what they leave."""
+    problem, trial = task.problem, replicas.copy()
+    pools = list(problem.workloads[task.w].pools)
+    (rest, _), counts = _fill(task.cheapest_engines(), trial, None)
+    trial[pools] = counts
+    if rest == 0.0:
+        return (rest, task.cost(pools, trial)), counts
+    allowed = problem.allowed_groups(task.w, trial)
+    groups = {name: pools for name, pools in problem.groups(task.w).items() if name in allowed}
+    served = {name: domain_share(problem, members, trial) for name, members in groups.items()}
+    missing = less(task.need(), np.sum(list(served.values()), axis=0))
+    tries: list[tuple[Rank, Ints]] = []
+    for name, members in groups.items():
+        beside = trial.copy()
+        beside[members] = 0
+        if tries and not has_room(task, members, beside, served[name] + missing):
+            continue
+        option = place_on_site(task, members, beside, served[name] + missing)
+        if option:
+            beside[members] = option[1]
+            left = option[0][0]
+            tries.append(((left, task.cost(pools, beside)), beside[pools]))
+    return min(tries, key=lambda tried: tried[0], default=((rest, 0.0), counts))
+
+
+def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
+    """Spread evenly over 2, 3, ... domains that may be lost; the cheapest that serves most.
+
+    With m equal parts of max(1 / m, serve / (m - 1)) the others still serve their share. In one
+    domain alone nothing may be served, and minima are all there is.
+    """
+    work = task.problem.workloads[task.w]
+    assert work.resilience is not None
+    domains = min(len(work.resilience.gone), MOST_SPREAD)
+    tries = []
+    for m in range(2, domains + 1):
+        if task.stop():
+            break
+        share = max(1.0 / m, work.resilience.serve / (m - 1))
+        trial = _trimmed(task, *_in_shares(task, replicas, share, m))
+        tries.append((rank_of(task, trial), trial[list(work.pools)]))
+    if not tries:
+        return _fill(replace(task, extra=ASKS_NOTHING), replicas, None)[1]
+    return min(tries, key=lambda tried: tried[0])[1]
+
+
+def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
+    """The domains that may be lost (numbers in the promise) in which a site has pools."""
+    resilience = problem.workloads[w].resilience
+    assert resilience is not None
+    return {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site.pools)}
+
+
+def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, list[Site]]:
+    """Up to m + 2 sites that no two share a domain that may be lost, `share` of the demand each."""
+    trial, wanted = replicas.copy(), share * task.need()
+    left = sites(task.problem, task.w)
+    used: list[Site] = []
+    lost: set[int] = set()
+    while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
+        if task.stop():
+            break
+        allowed = task.problem.allowed_groups(task.w, trial)
+        left = [
+            site
+            for site in left
+            if site.group in allowed and not _exposed(task.problem, task.w, site) & lost
+        ]
+        found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
+        if found is None:
+            break
+        home, (_, counts, _) = found
+        trial[list(home.pools)] = counts
+        used.append(home)
+        lost |= _exposed(task.problem, task.w, home)
+    return trial, used
+
+
+def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
+    """Each site in turn cut to what is needed of it beside the others, which round up as well."""
+    rank = rank_of(task, trial)
+    for _ in range(TRIMS):
+        before = rank
+        for site in used:
+            if task.stop():
+                break
+            beside = trial.copy()
+            beside[list(site.pools)] = 0
+            need = _needed_of(task, site, beside, [other for other in used if other is not site])
+            option = place_on_site(task, list(site.pools), beside, need)
+            if option is not None:
+                beside[list(site.pools)] = option[1]
+                tried = rank_of(task, beside)
+                if tried < rank:
+                    trial, rank = beside, tried
+        if rank == before:
+            break
+    return trial
+
+
+def _needed_of(task: Task, site: Site, beside: Ints, others: list[Site]) -> Floats:
+    """[T] share of the demand that a site must serve beside others, so that the promise holds.
+
+    All that they do not serve, and what is lacking when one of them is lost.
+    """
+    problem, resilience = task.problem, task.problem.workloads[task.w].resilience
+    assert resilience is not None
+    covers = {other: group_cover(problem, list(other.pools), beside) for other in others}
+    total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
+    lacking = 1.0 - total
+    for other in others:
+        lacking = np.maximum(lacking, resilience.serve - (total - covers[other]))
+    return np.clip(lacking, 0.0, 1.0) * task.need()
+
+
+def _for_node_loss(task: Task, replicas: Ints) -> Ints:
+    """With as much capacity beyond the demand as any one node takes away."""
+    problem, pools = task.problem, list(task.problem.workloads[task.w].pools)
+    extra = np.zeros(problem.intervals)
+    tries = []
+    for _ in range(NODE_ROUNDS):
+        trial = replicas.copy()
+        trial[pools] = _fill(replace(task, extra=extra), replicas, None)[1]
+        rank = rank_of(task, trial)
+        tries.append((rank, trial[pools]))
+        if rank[0] == 0.0 or task.stop():
+            break
+        extra = extra + less(np.ones_like(extra), safe_share(problem, task.w, trial))
+    return min(tries, key=lambda tried: tried[0])[1]
+
+
+def rank_of(task: Task, trial: Ints) -> Rank:
+    """What is left unserved when the promise is kept, and the steered cost."""
+    problem = task.problem
+    covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]
+    asked = problem.workloads[task.w].rps.sum(axis=0) > 0
+    served = np.minimum(np.sum(covers, axis=0), safe_share(problem, task.w, trial))
+    rest = less(asked.astype(np.float64), served)
+    return float(rest.sum()), task.cost(list(problem.workloads[task.w].pools), trial)
+
+
+def _wanted(site: Site, rest: Floats, parts: dict[str, Floats] | None, left: int) -> Floats:
+    """What a site is asked to serve: all that is left, or its group's part; the last the rest."""
+    if parts is None or left == 1:
+        return rest
+    return np.minimum(rest, parts.get(site.group, np.zeros_like(rest)))

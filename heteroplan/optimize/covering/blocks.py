@@ -1,0 +1,440 @@
+"""The covering block: one workload, one role, one domain, over the whole day.
+
+    min  Σ_t [ Σ_e price[e,t]·n[e,t] + start[e,t]·max(0, n[e,t] - n[e,t-1])
+               + Σ_s penalty[s,t]·max(0, need[t] - Σ_{e on side s} share[e,t]·n[e,t]) ]
+    over integers low[e,t] <= n[e,t] <= high[e,t]
+
+There is one side a stage of the requests: prefill and decode, and their parts where an engine
+is divided. An aggregated engine counts on all sides.
+
+A dynamic program over the grid of counts solves it exactly. Start costs are separable by
+engine, so the step from one interval to the next is, engine by engine, a running minimum:
+with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, starts_of
+
+SHARED_CELLS = 2_000_000
+"""States of all intervals together up to which they share one box (16 MB)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeLoss:
+    """A promise of one group: with any one node lost, `serve` of what is served still is."""
+
+    serve: float
+    gpus: Ints
+    """[E] GPUs of a replica on one node."""
+    nodes: tuple[tuple[tuple[int, ...], int], ...]
+    """For each node type: the engines on it, and the GPUs of a node."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filling:
+    """What serving the rest costs at least with engines outside the grid, by how much is left."""
+
+    cost: Floats
+    """[S, T, G + 1] for g = 0..G steps of `step` or more on each side."""
+    step: float
+    """Share of the demand."""
+
+    def of(self, side: int, times: slice, missing: Floats) -> Floats:
+        """[t, ...] cost of what is `missing` [t, ...] on a side."""
+        table = self.cost[side, times]
+        at = (missing * (1.0 / self.step) - 1e-9).astype(np.int64).clip(0)
+        rows = np.arange(len(table)).reshape([-1, *[1] * (missing.ndim - 1)])
+        return np.asarray(table[rows, at])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """E engines over T intervals; the docstring of the module has the program."""
+
+    price: Floats
+    """[E, T] of one running replica."""
+    start: Floats
+    """[E, T] of one replica that starts to serve at t."""
+    share: Floats
+    """[E, T] share of the demand that one replica serves."""
+    low: Ints
+    """[E, T]"""
+    high: Ints
+    """[E, T]"""
+    need: Floats
+    """[T] share of the demand to be served."""
+    penalty: Floats
+    """[T] or [S, T] for leaving all demand unserved on a side; inf where it must be served."""
+    fewest: Ints
+    """[T] replicas of all engines together."""
+    most: Ints | None = None
+    before: Ints | None = None
+    """[E] replicas that ran before the first interval of a day that is not cyclic, where known."""
+    sides: NDArray[np.bool_] | None = None
+    """[S, E] engines that count on each side; None where all count on one."""
+    node_loss: NodeLoss | None = None
+    weight: Floats | None = None
+    """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
+    room: Ints | None = None
+    """[R, T] GPUs left on those rows."""
+    filling: Filling | None = None
+    """Charged for what is missing where it is more than `penalty`."""
+    compiled: bool = False
+    """Whether the compiled loops are worth their import."""
+
+    def all_sides(self) -> NDArray[np.bool_]:
+        """[S, E] the sides, one where none are named."""
+        return np.ones((1, len(self.low)), dtype=bool) if self.sides is None else self.sides
+
+    def missing(self, counts: Ints) -> Floats:
+        """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
+        reach = self.share * counts
+        cover = np.array(
+            [
+                self.safe(reach[side].sum(axis=0), dict(enumerate(reach)), side, slice(None))
+                for side in self.all_sides()
+            ]
+        )
+        left = np.maximum(0.0, self.need - cover)
+        return np.where(left <= COVER_TOLERANCE, 0.0, left)
+
+    def safe(
+        self,
+        cover: Floats,
+        reach: Mapping[int, Floats],
+        side: NDArray[np.bool_],
+        times: slice,
+    ) -> Floats:
+        """[t, ...] what may be served of `cover` so that the loss of a node is survived.
+
+        `reach` [t, ...] is what each engine adds to it. A node takes at most, for any price,
+        node GPUs · price + Σ reach · max(0, 1 - price · GPUs / share): the dual of what it holds.
+        """
+        if self.node_loss is None:
+            return cover
+        served = cover
+        column = [-1, *[1] * (cover.ndim - 1)]
+        for members, node_gpus in self.node_loss.nodes:
+            engines = [e for e in members if side[e] and e in reach]
+            if not engines:
+                continue
+            per_gpu = {
+                e: (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
+            }
+            lost = np.full(cover.shape, np.inf)
+            for price in (0.0 * per_gpu[engines[0]], *per_gpu.values()):
+                taken = node_gpus * price + np.zeros(cover.shape)
+                for e in engines:
+                    worth = np.where(per_gpu[e] > 0, per_gpu[e], 1.0)
+                    taken = taken + reach[e] * np.maximum(0.0, 1.0 - price / worth)
+                lost = np.minimum(lost, taken)
+            left = np.maximum(0.0, cover - lost) / self.node_loss.serve
+            served = np.minimum(served, left)
+        return served
+
+    def cells(self) -> float:
+        """Mean number of states an interval."""
+        widths = np.maximum(0, self.high - self.low) + 1
+        return float(np.prod(widths, axis=0, dtype=np.float64).mean()) if len(self.need) else 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """A schedule of a block."""
+
+    counts: Ints
+    """[E, T]"""
+    cost: float
+    """Of the schedule, penalties included."""
+    bound: float
+    """No schedule costs less."""
+
+
+def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
+    """The cheapest schedule, or None where none meets `need`.
+
+    A cyclic day is opened where its demand is least, and the start into that interval is
+    free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
+    agree unless the best closed day avoids that state.
+    """
+    from heteroplan.optimize.covering.cover import cheapest_cover, is_cover
+
+    intervals = len(block.need)
+    if is_cover(block):
+        found = cheapest_cover(block, cyclic=cyclic)
+        if found is None or found.bound == found.cost or block.cells() > SHARED_CELLS:
+            return found
+    if not cyclic:
+        counts, value = _open_path(block, 0, None)
+        return None if counts is None else Path(counts, value, value)
+    required = _required(block)
+    join = int(np.argmin(required)) if intervals else 0
+    counts, bound = _open_path(block, join, None)
+    if counts is None:
+        return None
+    cost = block_cost(block, counts, cyclic=True)
+    if cost > bound + 1e-9 * abs(bound):
+        closed, closed_cost = _open_path(block, join, counts[:, join])
+        if closed is not None and closed_cost < cost:
+            counts, cost = closed, closed_cost
+    return Path(counts, cost, min(bound, cost))
+
+
+def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
+    """Cost of a schedule by the formula above."""
+    starts = starts_of(counts, block.before, cyclic)
+    missing = block.missing(counts)
+    penalties = np.broadcast_to(block.penalty, missing.shape)
+    unserved = sum(
+        float(_price_of_missing(block, s, slice(None), left, penalty).sum())
+        for s, (left, penalty) in enumerate(zip(missing, penalties, strict=True))
+    )
+    return float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
+
+
+def _price_of_missing(
+    block: Block, side: int, times: slice, missing: Floats, penalty: Floats
+) -> Floats:
+    """[t, ...] penalty [t, ...] of what is `missing` [t, ...] on a side, or its filling."""
+    with np.errstate(invalid="ignore"):
+        price = np.where(missing > 0, missing * penalty, 0.0)
+    if block.filling is None:
+        return price
+    filled = block.filling.of(side, times, missing)
+    return np.where(missing > 0, np.maximum(price, filled), 0.0)
+
+
+def _required(block: Block) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fewest = np.where(block.share > 0, block.need / block.share, np.inf).min(
+            axis=0, initial=np.inf
+        )
+    return np.where(block.need > 0, fewest, 0.0)
+
+
+def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
+    """Cheapest schedule from `first` once around, its first start free.
+
+    With `fixed` [E] the day begins there and returns there, start costs included.
+    """
+    if block.compiled and block.node_loss is None:
+        return _compiled_path(block, first, fixed)
+    intervals = len(block.need)
+    grid = _grid_of(block)
+    order = [(first + i) % intervals for i in range(intervals)]
+    values: list[Floats] = []
+    for i, t in enumerate(order):
+        value = grid.stage(t)
+        if i > 0:
+            value = value + grid.step(values[-1], order[i - 1], t)
+        elif fixed is not None:
+            value = grid.only(value, t, fixed)
+        elif block.before is not None:
+            value = value + grid.start_cost_from(block.before, t)
+        values.append(value)
+    last = values[-1]
+    if fixed is not None:
+        last = last + grid.start_cost_to(order[-1], first, fixed)
+    cell = np.unravel_index(int(np.argmin(last)), last.shape)
+    total = float(last[cell])
+    if not np.isfinite(total):
+        return None, np.inf
+    counts = np.zeros(block.low.shape, dtype=np.int64)
+    counts[grid.engines, order[-1]] = np.array(cell, dtype=np.int64) + grid.low[:, order[-1]]
+    for i in range(intervals - 2, -1, -1):
+        t, later = order[i], order[i + 1]
+        reach = values[i] + grid.start_cost_to(t, later, counts[:, later])
+        cell = np.unravel_index(int(np.argmin(reach)), reach.shape)
+        counts[grid.engines, t] = np.array(cell, dtype=np.int64) + grid.low[:, t]
+    return counts, total
+
+
+def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
+    """The same by compiled loops."""
+    from heteroplan.optimize.covering.compiled import open_path
+
+    engines = np.flatnonzero((block.high > 0).any(axis=1))
+    engines = engines if len(engines) else np.array([0])
+    intervals, sides = len(block.need), block.all_sides()
+    low = block.low[engines]
+    none = np.zeros((0, intervals), dtype=np.int64)
+    total, found = open_path(
+        np.ascontiguousarray(block.price[engines]),
+        np.ascontiguousarray(block.start[engines]),
+        np.ascontiguousarray(block.share[engines]),
+        np.ascontiguousarray(sides[:, engines]),
+        low,
+        np.maximum(low, block.high[engines]),
+        low,
+        block.high[engines],
+        block.need,
+        np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        block.fewest,
+        np.full(intervals, -1) if block.most is None else block.most,
+        np.zeros((0, len(engines))) if block.weight is None else block.weight[:, engines],
+        none if block.room is None else block.room,
+        np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
+        1.0 if block.filling is None else block.filling.step,
+        COVER_TOLERANCE,
+        first,
+        np.zeros(len(engines), dtype=np.int64) if fixed is None else fixed[engines],
+        fixed is not None,
+        np.zeros(len(engines), dtype=np.int64) if block.before is None else block.before[engines],
+        block.before is not None,
+    )
+    if not np.isfinite(total):
+        return None, np.inf
+    counts = np.zeros(block.low.shape, dtype=np.int64)
+    counts[engines] = found
+    return counts, float(total)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """The states of a block: the engines that may run at all, each interval's box of counts."""
+
+    block: Block
+    engines: list[int]
+    low: Ints
+    """[E', T] of the engines that count; one box for all intervals where that is small."""
+    high: Ints
+    shared: Floats | None
+    """[T, *box] stage costs of the one box; None where boxes move."""
+
+    def stage(self, t: int) -> Floats:
+        """Running cost and penalty of every state of interval t; inf where it is not allowed."""
+        if self.shared is not None:
+            stage: Floats = self.shared[t]
+            return stage
+        alone: Floats = _stage_costs(
+            self.block, self.engines, self.low[:, t], self.high[:, t], slice(t, t + 1)
+        )[0]
+        return alone
+
+    def step(self, value: Floats, before: int, now: int) -> Floats:
+        """Least cost of arriving at each state of `now`, starts paid, stops free."""
+        for axis, e in enumerate(self.engines):
+            lows = (int(self.low[axis, before]), int(self.low[axis, now]))
+            highs = (int(self.high[axis, before]), int(self.high[axis, now]))
+            value = _along(value, axis, float(self.block.start[e, now]), lows, highs)
+        return value
+
+    def start_cost_to(self, t: int, later: int, target: Ints) -> Floats:
+        """Start cost from every state of t to `target` [E] at `later`."""
+        total = np.zeros([1] * len(self.engines))
+        for axis, e in enumerate(self.engines):
+            counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
+            cost = self.block.start[e, later] * np.maximum(0, target[e] - counts)
+            total = total + _laid(cost, axis, len(self.engines))
+        return total
+
+    def start_cost_from(self, before: Ints, t: int) -> Floats:
+        """Start cost from counts `before` [E] to every state of t."""
+        total = np.zeros([1] * len(self.engines))
+        for axis, e in enumerate(self.engines):
+            counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
+            cost = self.block.start[e, t] * np.maximum(0, counts - before[e])
+            total = total + _laid(cost, axis, len(self.engines))
+        return total
+
+    def only(self, value: Floats, t: int, state: Ints) -> Floats:
+        """`value` with every other state than `state` [E] ruled out."""
+        cell = tuple(state[self.engines] - self.low[:, t])
+        single = np.full_like(value, np.inf)
+        single[cell] = value[cell]
+        return single
+
+
+def _grid_of(block: Block) -> _Grid:
+    engines = [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
+    low = block.low[engines]
+    high = np.maximum(low, block.high[engines])
+    one_low, one_high = low.min(axis=1), high.max(axis=1)
+    cells = float(np.prod(one_high - one_low + 1.0))
+    if cells * len(block.need) > SHARED_CELLS:
+        return _Grid(block, engines, low, high, None)
+    shared = _stage_costs(block, engines, one_low, one_high, slice(None))
+    return _Grid(
+        block,
+        engines,
+        np.repeat(one_low[:, None], len(block.need), axis=1),
+        np.repeat(one_high[:, None], len(block.need), axis=1),
+        shared,
+    )
+
+
+def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times: slice) -> Floats:
+    """[t, *box] running cost and penalty of every state of a box in some intervals."""
+    ranges = [np.arange(lo, hi + 1) for lo, hi in zip(low, high, strict=True)]
+    shape = (len(block.need[times]), *(len(r) for r in ranges))
+    cost, total = np.zeros(shape), np.zeros(shape)
+    sides = block.all_sides()
+    covers = [np.zeros(shape) for _ in sides]
+    reaches: dict[int, Floats] = {}
+    allowed = np.ones(shape, dtype=bool)
+    for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
+
+        def over_time[N: np.generic](values: NDArray[N], axis: int = axis) -> NDArray[N]:
+            return values.reshape(
+                [shape[0], *(-1 if other == axis else 1 for other in range(len(ranges)))]
+            )
+
+        cost += over_time(np.multiply.outer(block.price[e, times], counts))
+        reach = over_time(np.multiply.outer(block.share[e, times], counts))
+        reaches[e] = reach
+        for cover, side in zip(covers, sides, strict=True):
+            if side[e]:
+                cover += reach
+        total += _laid(counts.astype(np.float64), axis, len(ranges))
+        within = (counts >= block.low[e, times][:, None]) & (
+            counts <= block.high[e, times][:, None]
+        )
+        allowed &= over_time(within)
+    column = [shape[0], *[1] * len(ranges)]
+    penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
+    for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
+        served = block.safe(cover, reaches, side, times)
+        missing = np.maximum(0.0, block.need[times].reshape(column) - served)
+        missing[missing <= COVER_TOLERANCE] = 0.0
+        cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))
+    allowed &= total >= block.fewest[times].reshape(column)
+    if block.most is not None:
+        allowed &= total <= block.most[times].reshape(column)
+    if block.weight is not None and block.room is not None:
+        for weight, room in zip(block.weight, block.room[:, times], strict=True):
+            held = np.zeros(shape[1:])
+            for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
+                held = held + _laid(weight[e] * counts, axis, len(ranges))
+            allowed &= held[None] <= room.reshape(column)
+    return np.where(allowed, cost, np.inf)
+
+
+def _laid(values: Floats, axis: int, axes: int) -> Floats:
+    """`values` laid along one dimension of the grid."""
+    return values.reshape([-1 if other == axis else 1 for other in range(axes)])
+
+
+def _along(
+    value: Floats, axis: int, start: float, lows: tuple[int, int], highs: tuple[int, int]
+) -> Floats:
+    """The step of one engine: min over n of value(n) + start·max(0, n' - n)."""
+    if lows[0] != lows[1] or highs[0] != highs[1]:
+        padding = [(0, 0)] * value.ndim
+        padding[axis] = (max(0, lows[0] - lows[1]), max(0, highs[1] - highs[0]))
+        value = np.pad(value, padding, constant_values=np.inf)
+    slope = _laid(start * np.arange(value.shape[axis], dtype=np.float64), axis, value.ndim)
+    upwards = np.minimum.accumulate(value - slope, axis=axis) + slope
+    backwards = [slice(None)] * value.ndim
+    backwards[axis] = slice(None, None, -1)
+    reverse = tuple(backwards)
+    downwards = np.minimum.accumulate(value[reverse], axis=axis)[reverse]
+    value = np.minimum(upwards, downwards)
+    keep = [slice(None)] * value.ndim
+    offset = lows[1] - min(lows)
+    keep[axis] = slice(offset, offset + highs[1] - lows[1] + 1)
+    return value[tuple(keep)]

@@ -1,0 +1,74 @@
+"""Which engines, and how many replicas of each, a covering block has to look at."""
+
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints
+
+
+def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: Ints) -> Ints:
+    """[E, T] counts that some cheapest schedule stays within.
+
+    A replica that could be spared in an interval is spared where starting it again costs no
+    more than running it meanwhile; then nothing beyond what covers the interval alone is of
+    use. Where it costs more, nothing beyond what covers the busiest interval is.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)
+    alone = np.maximum(alone, fewest)
+    spared = (np.roll(start, -1, axis=1) <= price).all(axis=1)
+    busiest = np.broadcast_to(alone.max(axis=1, initial=0.0)[:, None], alone.shape)
+    return np.where(spared[:, None], alone, busiest).astype(np.int64)
+
+
+def not_beaten(
+    price: Floats,
+    start: Floats,
+    share: Floats,
+    new: NDArray[np.bool_],
+    copies_allowed: bool,
+) -> NDArray[np.bool_]:
+    """[E] whether no number of copies of another engine serves as much for less at all times.
+
+    None beats an engine that is not `new` [E]: some of its replicas run without a start.
+    """
+    kept = np.ones(len(price), dtype=bool)
+    for a in np.flatnonzero(new):
+        for b in np.flatnonzero(kept):
+            if a == b or (share[b][share[a] > 0] <= 0).any():
+                continue
+            ratio = share[a][share[a] > 0] / share[b][share[a] > 0]
+            copies = max(1, ceil(float(ratio.max(initial=0.0)) - 1e-12))
+            if copies > 1 and not copies_allowed:
+                continue
+            cheaper = (copies * price[b] <= price[a]).all() and (
+                copies * start[b] <= start[a]
+            ).all()
+            if cheaper:
+                kept[a] = False
+                break
+    return kept
+
+
+def unit_price(price: Floats, share: Floats) -> Floats:
+    """[E, T] running cost of serving all demand in fractions of a replica."""
+    useful = share > 0
+    return np.where(useful, price / np.where(useful, share, 1.0), np.inf)
+
+
+def on_grid(
+    engines: Sequence[int], price: Floats, share: Floats, high: Ints, most_cells: float
+) -> list[int]:
+    """The engines that serve cheapest, as many as the grid has room for, in their order."""
+    unit = np.minimum(unit_price(price, share), 1e300).mean(axis=1)
+    cells = np.ones(high.shape[1])
+    grid: list[int] = []
+    for e in sorted(engines, key=lambda e: float(unit[e])):
+        wider = cells * (high[e] + 1)
+        if not grid or wider.mean() <= most_cells:
+            grid.append(e)
+            cells = wider
+    return sorted(grid)

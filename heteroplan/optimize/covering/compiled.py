@@ -1,0 +1,252 @@
+"""The dynamic program of `blocks` as compiled loops, for programs where it runs thousands of times.
+
+The same recursion over the same grid, cell by cell; imported only where a program is large.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.numerics.compiling import compiled
+
+type _Floats = NDArray[np.float64]
+type _Ints = NDArray[np.int64]
+type _Flags = NDArray[np.bool_]
+
+
+@compiled
+def _stage(
+    t: int,
+    price: _Floats,
+    share: _Floats,
+    sides: _Flags,
+    low: _Ints,
+    size: _Ints,
+    bottom: _Ints,
+    top: _Ints,
+    need: float,
+    penalty: _Floats,
+    fewest: int,
+    most: int,
+    weight: _Floats,
+    room: _Ints,
+    filling: _Floats,
+    step: float,
+    tolerance: float,
+    out: _Floats,
+) -> None:
+    """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
+    engines = len(size)
+    counts = low[:, t].copy()
+    for cell in range(out.shape[0]):
+        cost = 0.0
+        total = 0
+        allowed = True
+        for e in range(engines):
+            n = counts[e]
+            cost += price[e, t] * n
+            total += n
+            if n < bottom[e, t] or n > top[e, t]:
+                allowed = False
+        if total < fewest or (most >= 0 and total > most):
+            allowed = False
+        if allowed:
+            for r in range(weight.shape[0]):
+                held = 0.0
+                for e in range(engines):
+                    held += weight[r, e] * counts[e]
+                if held > room[r, t]:
+                    allowed = False
+        if allowed:
+            for s in range(sides.shape[0]):
+                cover = 0.0
+                for e in range(engines):
+                    if sides[s, e]:
+                        cover += share[e, t] * counts[e]
+                missing = need - cover
+                if missing > tolerance:
+                    priced = penalty[s, t] * missing
+                    if filling.shape[1] > 0:
+                        at = int(missing / step - 1e-9)
+                        if filling[s, t, at] > priced:
+                            priced = filling[s, t, at]
+                    cost += priced
+        out[cell] = cost if allowed else np.inf
+        for e in range(engines - 1, -1, -1):
+            counts[e] += 1
+            if counts[e] < low[e, t] + size[e]:
+                break
+            counts[e] = low[e, t]
+
+
+@compiled
+def _step(
+    value: _Floats, axis_size: int, inner: int, low: int, new_low: int, new_size: int, start: float
+) -> _Floats:
+    """Along one engine: min over n of value(n) + start·max(0, n' - n), for each n' of a new box."""
+    outer = value.shape[0] // (axis_size * inner)
+    out = np.empty(outer * new_size * inner)
+    line = np.empty(axis_size)
+    for o in range(outer):
+        for i in range(inner):
+            first = o * axis_size * inner + i
+            for n in range(axis_size - 1, -1, -1):
+                v = value[first + n * inner]
+                line[n] = v if n == axis_size - 1 or v < line[n + 1] else line[n + 1]
+            best = np.inf
+            n = 0
+            target = o * new_size * inner + i
+            for m in range(new_size):
+                want = new_low + m
+                while n < axis_size and low + n <= want:
+                    reached = value[first + n * inner] - start * (low + n)
+                    if reached < best:
+                        best = reached
+                    n += 1
+                up = best + start * want
+                at = want - low
+                if at < axis_size:
+                    down = line[at if at > 0 else 0]
+                    if down < up:
+                        up = down
+                out[target + m * inner] = up
+    return out
+
+
+@compiled
+def _cheapest_before(
+    value: _Floats, low: _Ints, size: _Ints, start: _Floats, target: _Ints, counts: _Ints
+) -> float:
+    """The cell from which `target` is reached at least cost, written into `counts`; its cost."""
+    engines = len(size)
+    here = low.copy()
+    best = np.inf
+    for cell in range(value.shape[0]):
+        cost = value[cell]
+        if cost < best:
+            for e in range(engines):
+                if target[e] > here[e]:
+                    cost += start[e] * (target[e] - here[e])
+            if cost < best:
+                best = cost
+                counts[:] = here
+        for e in range(engines - 1, -1, -1):
+            here[e] += 1
+            if here[e] < low[e] + size[e]:
+                break
+            here[e] = low[e]
+    return best
+
+
+@compiled
+def open_path(
+    price: _Floats,
+    start: _Floats,
+    share: _Floats,
+    sides: _Flags,
+    low: _Ints,
+    high: _Ints,
+    bottom: _Ints,
+    top: _Ints,
+    need: _Floats,
+    penalty: _Floats,
+    fewest: _Ints,
+    most: _Ints,
+    weight: _Floats,
+    room: _Ints,
+    filling: _Floats,
+    step: float,
+    tolerance: float,
+    first: int,
+    fixed: _Ints,
+    has_fixed: bool,
+    before: _Ints,
+    has_before: bool,
+) -> tuple[float, _Ints]:
+    """Cheapest schedule from `first` once around; see `blocks._open_path`.
+
+    Arrays [E, T] as in `blocks.Block`; `low` to `high` is the grid, of which `bottom` to `top` is
+    allowed; `most` is -1 where there is none.
+    """
+    engines, intervals = price.shape
+    size = high - low + 1
+    offset = np.zeros(intervals + 1, dtype=np.int64)
+    for i in range(intervals):
+        t = (first + i) % intervals
+        cells = 1
+        for e in range(engines):
+            cells *= size[e, t]
+        offset[i + 1] = offset[i] + cells
+    values = np.empty(offset[intervals])
+    counts = np.zeros((engines, intervals), dtype=np.int64)
+    for i in range(intervals):
+        t = (first + i) % intervals
+        value = values[offset[i] : offset[i + 1]]
+        _stage(
+            t, price, share, sides, low, size[:, t], bottom, top, need[t], penalty, fewest[t],
+            most[t], weight, room, filling, step, tolerance, value,
+        )  # fmt: skip
+        if i > 0:
+            b = (first + i - 1) % intervals
+            arrived = values[offset[i - 1] : offset[i]]
+            shape = size[:, b].copy()
+            for e in range(engines):
+                inner = 1
+                for other in range(e + 1, engines):
+                    inner *= shape[other]
+                arrived = _step(
+                    arrived, shape[e], inner, low[e, b], low[e, t], size[e, t], start[e, t]
+                )
+                shape[e] = size[e, t]
+            for cell in range(value.shape[0]):
+                value[cell] += arrived[cell]
+        elif has_fixed or has_before:
+            here = low[:, t].copy()
+            for cell in range(value.shape[0]):
+                for e in range(engines):
+                    if has_fixed:
+                        if here[e] != fixed[e]:
+                            value[cell] = np.inf
+                    elif here[e] > before[e]:
+                        value[cell] += start[e, t] * (here[e] - before[e])
+                for e in range(engines - 1, -1, -1):
+                    here[e] += 1
+                    if here[e] < low[e, t] + size[e, t]:
+                        break
+                    here[e] = low[e, t]
+    last = (first + intervals - 1) % intervals
+    target = fixed if has_fixed else np.zeros(engines, dtype=np.int64)
+    closing = start[:, first] if has_fixed else np.zeros(engines)
+    at = np.zeros(engines, dtype=np.int64)
+    total = _cheapest_before(
+        values[offset[intervals - 1] :], low[:, last], size[:, last], closing, target, at
+    )
+    if not np.isfinite(total):
+        return np.inf, counts
+    counts[:, last] = at
+    for i in range(intervals - 2, -1, -1):
+        t, later = (first + i) % intervals, (first + i + 1) % intervals
+        _cheapest_before(
+            values[offset[i] : offset[i + 1]], low[:, t], size[:, t], start[:, later],
+            counts[:, later], at,
+        )  # fmt: skip
+        counts[:, t] = at
+    return total, counts
+
+
+@compiled
+def cheapest_fill(price: _Floats, steps: _Ints, most: int) -> tuple[_Floats, _Ints]:
+    """See `role_blocks._cheapest_fill`."""
+    engines, intervals = price.shape
+    cost = np.zeros((intervals, most + 1))
+    choice = np.zeros((intervals, most + 1), dtype=np.int64)
+    for t in range(intervals):
+        for g in range(1, most + 1):
+            best = np.inf
+            for f in range(engines):
+                rest = g - steps[f, t]
+                total = price[f, t] + cost[t, rest if rest > 0 else 0]
+                if total < best:
+                    best = total
+                    choice[t, g] = f
+            cost[t, g] = best
+    return cost, choice

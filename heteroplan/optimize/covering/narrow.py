@@ -1,0 +1,107 @@
+"""Blocks with a large grid, kept to a part of it that likely holds the best schedule."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from heteroplan.optimize.covering.blocks import Block
+from heteroplan.optimize.covering.choice import on_grid
+from heteroplan.optimize.covering.cover import is_cover
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats
+
+HOME_CELLS, QUICK_CELLS = 4_000, 2_000
+"""Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
+
+
+def narrowed(block: Block) -> Block:
+    """The block itself, or where its grid is large a part of it that likely holds the best.
+
+    First the dearer engines are kept to a replica or two, as long as the others can still
+    serve the demand; then all are kept near a greedy cover.
+    """
+    most = QUICK_CELLS if block.compiled else HOME_CELLS
+    if block.cells() <= most or is_cover(block):
+        return block
+    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, most / 4)
+    for few in (2, 1):
+        high = np.clip(few, block.low, block.high)
+        high[grid] = block.high[grid]
+        narrow = replace(block, high=high)
+        if narrow.cells() <= most and _reaches_as_far(narrow, block):
+            return narrow
+    least, largest = _guide(block, spare=False), _guide(block, spare=True)
+    for window in (3, 1):
+        narrow = _around(block, least, largest, window)
+        if narrow.cells() <= most:
+            return narrow
+    return _around(block, least, largest, 0)
+
+
+def _reaches_as_far(narrow: Block, block: Block) -> bool:
+    """Whether all replicas of the part serve as much as all of the block, and are not too few."""
+    serves = narrow.missing(narrow.high) <= block.missing(block.high) + COVER_TOLERANCE
+    return bool(serves.all() and (narrow.high.sum(axis=0) >= block.fewest).all())
+
+
+def _around(block: Block, least: Floats, largest: Floats, window: int) -> Block:
+    """Bounds around the guides `least` <= `largest` [E, T] of each interval and its neighbours."""
+    times = range(-window, window + 1)
+    low = np.min([np.roll(np.floor(least) - 1, i, axis=1) for i in times], axis=0)
+    high = np.max([np.roll(np.ceil(largest) + 1, i, axis=1) for i in times], axis=0)
+    low, high = (np.clip(each, block.low, block.high).astype(np.int64) for each in (low, high))
+    return replace(block, low=low, high=high)
+
+
+def _guide(block: Block, *, spare: bool) -> Floats:
+    """[E, T] cheapest cover of each interval in fractions, each limit kept.
+
+    Side by side, engines in the order of what they cost a share of the demand. With what may be
+    lost to `spare` where the loss of a node is to be survived.
+    """
+    sides, guide = block.all_sides(), np.zeros_like(block.price)
+    rows, room = _rows(block)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = np.where(block.share > 0, block.price / block.share, np.inf)
+    need = block.need + (_lost(block) if spare else np.zeros((len(sides), 1)))
+    for t in range(len(block.need)):
+        share, left = block.share[:, t], room[:, t].astype(np.float64)
+
+        def add(e: int, wanted: float, t: int = t, left: Floats = left) -> None:
+            drawn = rows[:, e] > 0
+            fits = float((left[drawn] / rows[drawn, e]).min(initial=np.inf))
+            added = max(0.0, min(wanted, float(block.high[e, t] - guide[e, t]), fits))
+            guide[e, t] += added
+            left -= rows[:, e] * added
+
+        for side, asked in zip(sides, need[:, t], strict=True):
+            for e in np.argsort(unit[:, t], kind="stable"):
+                rest = asked - float(share[side] @ guide[side, t])
+                if side[e] and rest > 0 and share[e] > 0:
+                    add(int(e), rest / float(share[e]))
+        for e in np.argsort(block.price[:, t], kind="stable"):
+            add(int(e), block.fewest[t] - float(guide[:, t].sum()))
+    return guide
+
+
+def _rows(block: Block) -> tuple[Floats, Floats]:
+    """[R, E] and [R, T] supply rows, and the limit on replicas of all engines together."""
+    rows, room = np.zeros((0, len(block.high))), np.zeros((0, len(block.need)))
+    if block.weight is not None and block.room is not None:
+        rows, room = block.weight, block.room.astype(np.float64)
+    if block.most is not None:
+        rows, room = np.vstack([rows, np.ones(len(block.high))]), np.vstack([room, block.most])
+    return rows, room
+
+
+def _lost(block: Block) -> Floats:
+    """[S, T] greatest share of the demand that one node may hold."""
+    loss = block.node_loss
+    lost = np.zeros((len(block.all_sides()), len(block.need)))
+    if loss is not None:
+        per_gpu = block.share / loss.gpus[:, None]
+        for members, node_gpus in loss.nodes:
+            for s, side in enumerate(block.all_sides()):
+                mine = [e for e in members if side[e]]
+                held = node_gpus * per_gpu[mine].max(axis=0, initial=0.0)
+                lost[s] = np.maximum(lost[s], held)
+    return lost

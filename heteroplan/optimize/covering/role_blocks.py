@@ -1,0 +1,406 @@
+"""Covering blocks of the bound: a workload's stages, the domains of each engine added up.
+
+Engines that find no room on the grid of a block are *fillers*. They start for free, so what they
+cost falls apart by intervals: the knapsack that covers what the grid leaves open, in whole
+replicas, each counted for a little more than it serves.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.optimize.covering.blocks import Block, Filling
+from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
+from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+
+STEPS_A_REPLICA, LEAST_STEPS, MOST_STEPS = 32, 64, 2048
+"""Of the demand in which fillers are counted: in the smallest replica, and in all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fillers:
+    """Engines beside the grid of a block."""
+
+    engines: tuple[int, ...]
+    """Numbers of them."""
+    steps: Ints
+    """[F, T] steps that one replica of each fills, rounded up; beyond all of them where none."""
+    step: float
+    """Share of the demand."""
+    unit: Floats
+    """[T] price of serving all demand in fractions."""
+    cost: Floats
+    """[T, G + 1] least price of filling g steps."""
+    choice: Ints
+    """[T, G + 1] which of them does so first."""
+
+    def counts(self, missing: Floats) -> Ints:
+        """[F, T] replicas that fill what is `missing` [T] of the demand for least."""
+        found = np.zeros(self.steps.shape, dtype=np.int64)
+        left = (missing / self.step - 1e-9).astype(np.int64).clip(0)
+        times = np.arange(len(missing))
+        while (left > 0).any():
+            which = self.choice[times, left]
+            found[which, times] += left > 0
+            left = np.maximum(0, left - self.steps[which, times])
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engine:
+    """An engine of a workload in one block: its pools, each priced there."""
+
+    pools: tuple[int, ...]
+    part: float
+    """Of each replica that stands in this block."""
+    running: Floats
+    """[D, T] price of a running replica in each pool."""
+    starting: Floats
+    """[D, T] of a start."""
+    before: int
+    """Replicas that ran before the horizon began."""
+
+    @property
+    def price(self) -> Floats:
+        """[T] in the cheapest pool."""
+        return np.asarray(self.running.min(axis=0))
+
+    @property
+    def start(self) -> Floats:
+        """[T] in the cheapest pool."""
+        return np.asarray(self.starting.min(axis=0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoleBlock:
+    """The covering block of one stage or of all stages of a workload, its domains added up."""
+
+    block: Block
+    """Of the engines on the grid; its penalty is the price of the fillers."""
+    engines: tuple[Engine, ...]
+    grid: tuple[int, ...]
+    """Numbers of the engines on the grid."""
+    stages: tuple[int, ...]
+    """Number of the stage on each side of the block."""
+    fillers: tuple[Fillers | None, ...]
+    """On each side of the block."""
+    constant: float
+    """To be added to the cost of the block."""
+
+
+def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
+    """The covering blocks of a workload, one a stage, or all in one where engines serve several.
+
+    Grids have at most about `cells` states an interval.
+    """
+    stages = stages_of(at, w)
+    candidates = by_candidate(at.problem, w)
+    served = [_served_by(pools, stages) for pools in candidates]
+    if any(len(mine) > 1 for mine in served):
+        joint = _joint_block(at, w, cells, stages, candidates, served)
+        if joint.block.cells() <= 2 * cells:
+            yield joint
+            return
+    for stage in stages:
+        here = [pools for pools in candidates if pools[0] in stage.pools]
+        yield _stage_block(at, w, cells, stage, here, len(stages))
+
+
+def by_candidate(problem: Problem, w: int) -> list[tuple[int, ...]]:
+    """Pools of each engine of a workload, its domains together."""
+    found: dict[int, list[int]] = {}
+    for p in problem.workloads[w].pools:
+        found.setdefault(problem.pools[p].candidate, []).append(p)
+    return [tuple(pools) for pools in found.values()]
+
+
+def _served_by(pools: Sequence[int], stages: list[Stage]) -> tuple[int, ...]:
+    """Numbers of the stages that an engine serves."""
+    return tuple(stage.number for stage in stages if pools[0] in stage.pools)
+
+
+def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> Engine:
+    """An engine with the parts of it that `stages` carry."""
+    part = sum(stage.part[pools[0]] for stage in stages)
+    rebate = np.array([sum(stage.rebate[p] for stage in stages) for p in pools])
+    before = at.problem.before
+    return Engine(
+        pools=pools,
+        part=part,
+        running=np.maximum(0.0, part * at.running[list(pools)] - rebate),
+        starting=part * at.starting[list(pools)],
+        before=0 if before is None else int(before[list(pools)].sum()),
+    )
+
+
+def _too_much(at: Priced, w: int, engines: Sequence[Engine]) -> float:
+    """What the blocks have too much for replicas that ran before.
+
+    Due parts of their starts; and where drains are left out, their drains, which the problem's
+    fixed cost holds.
+    """
+    total = 0.0
+    for each in engines:
+        total += each.part * float(at.due_before[list(each.pools)].sum())
+        if at.drained[w]:
+            total += each.part * at.problem.pools[each.pools[0]].drain_cost * each.before
+    return total
+
+
+def _joint_block(
+    at: Priced,
+    w: int,
+    cells: int,
+    stages: list[Stage],
+    candidates: list[tuple[int, ...]],
+    served: list[tuple[int, ...]],
+) -> RoleBlock:
+    """All stages together; limits of single roles are dropped."""
+    problem = at.problem
+    engines = [
+        _engine(at, pools, [stages[i] for i in mine])
+        for pools, mine in zip(candidates, served, strict=True)
+    ]
+    need, share = _need(problem, w), _shares(problem, w, candidates)
+    price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
+    none = np.zeros(problem.intervals, dtype=np.int64)
+    high = useful_counts(price, start, share, need, none)
+    kept: list[int] = []
+    for kind in sorted(set(served), key=len, reverse=True):
+        same = [e for e, other in enumerate(served) if other == kind]
+        new = np.array([engines[e].before == 0 for e in same])
+        better = not_beaten(price[same], start[same], share[same], new, True)
+        kept += [e for e, keep in zip(same, better, strict=True) if keep]
+    several = [e for e in kept if len(served[e]) > 1]
+    room = cells / max(1.0, float(np.prod(high[several] + 1.0, axis=0).mean()))
+    single = [e for e in kept if len(served[e]) == 1]
+    grid = sorted([*several, *on_grid(single, price, share, high, room)])
+    beside = [e for e in single if e not in grid]
+    steps = _steps(need, share, beside)
+    short = _short_price(at, w, len(stages))
+    fillers = tuple(
+        _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps, short)
+        for i in range(len(stages))
+    )
+    return RoleBlock(
+        block=_block(problem, engines, grid, need, share, high, fillers, none, None, served, short),
+        engines=tuple(engines),
+        grid=tuple(grid),
+        stages=tuple(range(len(stages))),
+        fillers=fillers,
+        constant=sum(stage.constant for stage in stages) - _too_much(at, w, engines),
+    )
+
+
+def _stage_block(
+    at: Priced,
+    w: int,
+    cells: int,
+    stage: Stage,
+    candidates: list[tuple[int, ...]],
+    stages: int,
+) -> RoleBlock:
+    """One of `stages` on its own."""
+    problem = at.problem
+    engines = [_engine(at, pools, [stage]) for pools in candidates]
+    need, share = _need(problem, w), _shares(problem, w, candidates)
+    price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
+    fewest_count, most_count = _limits_of(problem, w, candidates)
+    most = None if most_count is None else np.full(problem.intervals, most_count)
+    new = np.array([each.before == 0 for each in engines])
+    kept = [int(e) for e in np.flatnonzero(not_beaten(price, start, share, new, most is None))]
+    fewest = np.full(problem.intervals, fewest_count)
+    high = useful_counts(price, start, share, need, fewest)
+    if len(kept) == len(engines):
+        supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
+        high = np.minimum(high, np.array(supply)[:, None])
+    grid = on_grid(kept, price, share, high, cells)
+    if problem.intervals == 1 and len(grid) < len(kept):
+        grid, fewest, most = kept, np.zeros_like(fewest), None
+    beside = [e for e in kept if e not in grid]
+    steps = _steps(need, share, beside)
+    short = _short_price(at, w, stages)
+    fillers = _fillers(at, w, engines, share, beside, steps, short)
+    fewest = fewest if fillers is None else np.zeros_like(fewest)
+    return RoleBlock(
+        block=_block(
+            problem, engines, grid, need, share, high, (fillers,), fewest, most, None, short
+        ),
+        engines=tuple(engines),
+        grid=tuple(grid),
+        stages=(stage.number,),
+        fillers=(fillers,),
+        constant=stage.constant - _too_much(at, w, engines),
+    )
+
+
+def _block(
+    problem: Problem,
+    engines: list[Engine],
+    grid: list[int],
+    need: Floats,
+    share: Floats,
+    high: Ints,
+    fillers: tuple[Fillers | None, ...],
+    fewest: Ints,
+    most: Ints | None,
+    served: list[tuple[int, ...]] | None,
+    short: Floats,
+) -> Block:
+    """The block of the engines on the grid; `served` names the sides of each where several are.
+
+    What they and fillers leave open costs `short` [T] for all demand; inf where nothing may be.
+    """
+    before = np.array([engines[e].before for e in grid], dtype=np.int64)
+    return Block(
+        price=np.array([engines[e].price for e in grid]),
+        start=np.array([engines[e].start for e in grid]),
+        share=share[grid],
+        low=np.zeros_like(high[grid]),
+        high=high[grid],
+        need=need,
+        penalty=np.array(
+            [short if each is None else np.minimum(short, each.unit) for each in fillers]
+        ),
+        fewest=fewest,
+        most=most,
+        before=None if problem.before is None else before,
+        filling=_filling(fillers),
+        compiled=problem.compiled,
+        sides=None
+        if served is None
+        else np.array([[i in served[e] for e in grid] for i in range(len(fillers))]),
+    )
+
+
+def _fillers(
+    at: Priced,
+    w: int,
+    engines: list[Engine],
+    share: Floats,
+    chosen: list[int],
+    steps: int,
+    short: Floats,
+) -> Fillers | None:
+    """Those of one stage, where leaving all demand unserved costs `short` [T]."""
+    if not chosen:
+        return None
+    price = np.array([engines[e].price for e in chosen])
+    share, most = share[chosen], float(_need(at.problem, w).max(initial=0.0))
+    step = most / steps if most > 0 else 1.0
+    filled = np.where(share > 0, np.ceil(share / step), 0).clip(0, steps).astype(np.int64)
+    price = np.where(filled > 0, price, np.inf)
+    cost, choice = _cheapest_fill(price, filled, steps, at.problem.compiled)
+    cost = _or_short(cost, short * step)
+    return Fillers(
+        engines=tuple(chosen),
+        steps=filled,
+        step=step,
+        unit=unit_price(price, share).min(axis=0),
+        cost=cost,
+        choice=choice,
+    )
+
+
+def _cheapest_fill(price: Floats, steps: Ints, most: int, compiled: bool) -> tuple[Floats, Ints]:
+    """[T, G + 1] least price of g = 0..`most` steps or more from replicas of `price` [F, T].
+
+    And which engine goes first: the unbounded covering knapsack. One replica fills `steps` [F, T].
+    """
+    if compiled:
+        from heteroplan.optimize.covering.compiled import cheapest_fill
+
+        return cheapest_fill(price, steps, most)
+    intervals = price.shape[1]
+    cost = np.zeros((intervals, most + 1))
+    choice = np.zeros((intervals, most + 1), dtype=np.int64)
+    times = np.arange(intervals)
+    for g in range(1, most + 1):
+        total = price + cost[times, np.maximum(0, g - steps)]
+        choice[:, g] = total.argmin(axis=0)
+        cost[:, g] = total.min(axis=0)
+    return cost, choice
+
+
+def _short_price(at: Priced, w: int, stages: int) -> Floats:
+    """[T] what each of some stages pays for all demand left unserved: its part of the whole."""
+    if at.unserved is None:
+        return np.full(at.problem.intervals, np.inf)
+    return at.unserved[w] / stages
+
+
+def _or_short(cost: Floats, step_price: Floats) -> Floats:
+    """`cost` [T, G + 1] of filling g steps, or of leaving some of them unserved."""
+    if not np.isfinite(step_price).all():
+        return cost
+    slope = step_price[:, None] * np.arange(cost.shape[1])
+    return np.asarray(np.minimum.accumulate(cost - slope, axis=1) + slope)
+
+
+def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:
+    """One table for all sides; where a side has no fillers, `penalty` rules the rest out."""
+    known = [each for each in fillers if each is not None]
+    if not known:
+        return None
+    none = np.zeros_like(known[0].cost)
+    return Filling(
+        np.array([none if each is None else each.cost for each in fillers]), known[0].step
+    )
+
+
+def _steps(need: Floats, share: Floats, engines: Sequence[int]) -> int:
+    """Number of steps in which fillers are counted, by the smallest replica among `engines`."""
+    some = share[list(engines)]
+    least = float(some[some > 0].min(initial=1.0))
+    most = float(need.max(initial=0.0))
+    return int(np.clip(STEPS_A_REPLICA * most / least, LEAST_STEPS, MOST_STEPS))
+
+
+def _need(problem: Problem, w: int) -> Floats:
+    """[T] share of the demand that a block must have capacity for."""
+    asked = problem.workloads[w].rps.sum(axis=0) > 0
+    resilience = problem.workloads[w].resilience
+    need = 1.0 if resilience is None else resilience.need
+    return np.where(asked, need * (1.0 - SLACK), 0.0)
+
+
+def _shares(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> Floats:
+    """[E, T] share of the demand that one replica of each engine serves."""
+    loads = [problem.pools[pools[0]].load for pools in engines]
+    return cover_shares(problem.workloads[w].rps, loads)
+
+
+def _limits_of(
+    problem: Problem, w: int, engines: Sequence[Sequence[int]]
+) -> tuple[int, int | None]:
+    """Fewest and most replicas of a block whose engines are just those of one role."""
+    pools = [p for each in engines for p in each]
+    role = problem.pools[pools[0]].role
+    if sorted(pools) != sorted(problem.members(w, role)):
+        return 0, None
+    work = problem.workloads[w]
+    return work.min_replicas.get(role, 0), work.max_replicas.get(role)
+
+
+def cover_shares(rps: Floats, loads: list[Floats]) -> Floats:
+    """[E, T] greatest share of the (weighted) demand that one replica serves.
+
+    Weights are each class's mean part of the engines' work; with one engine or one class the
+    share is exact.
+    """
+    asked = rps > 0
+    parts = []
+    for load in loads:
+        finite = np.where(np.isfinite(load) & asked, load, 0.0)
+        total = finite.sum(axis=0)
+        parts.append(finite / np.where(total > 0, total, 1.0))
+    weights = np.mean(parts, axis=0)
+    total = weights.sum(axis=0)
+    weights = weights / np.where(total > 0, total, 1.0)
+    shares = []
+    for load in loads:
+        useful = asked & np.isfinite(load) & (load > 0)
+        shares.append(np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0))
+    return np.array(shares)

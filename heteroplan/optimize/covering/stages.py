@@ -1,0 +1,167 @@
+"""What one replica of each pool costs a stage of its workload's requests, at given prices.
+
+Every request passes each stage once, so the price `psi` that passing costs in a pool may be
+measured from any level: with sum_p x[p] = 1,
+
+    sum_p psi[p]·x[p]  =  top + sum_p (psi[p] - top)·x[p]
+                       >= top - sum_p max(0, top - psi[p]) / load[p] · n[p]        as load·x <= n
+
+so a stage is a constant and replicas that cost less. `top` is the largest psi, or lower where a
+replica would come to cost less than nothing. An engine that serves several stages carries an
+equal part of what it costs, and of what passing costs in it, in each.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.optimize.program.prices import Prices, passing_prices, pool_prices, start_prices
+from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.units import S_PER_HOUR
+
+SLACK = 3e-6
+"""Share of the demand that the bound lets go: more than solver and `verify` let a plan go."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Pools that serve a stage of a workload's requests."""
+
+    number: int
+    """Among the distinct stages of the workload."""
+    pools: tuple[int, ...]
+    part: dict[int, float]
+    """Of each pool that this stage carries."""
+    rebate: dict[int, Floats]
+    """[T] by which a replica of each pool costs less."""
+    constant: float
+    """To be added to the cost of the stage's replicas."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Priced:
+    """A program whose rows are priced: what a replica of each pool costs."""
+
+    problem: Problem
+    running: Floats
+    """[P, T] of an interval, of the GPUs that it holds and of the due part of its starts."""
+    starting: Floats
+    """[P, T] of a start and of the GPUs held before it serves, less the due part."""
+    start_cost: Floats
+    """[P, T] of a start, the due part included."""
+    due_before: Floats
+    """[P] due part of the starts of what ran before, which `running` has too much."""
+    drained: NDArray[np.bool_]
+    """[W] whether drains are left out, since refunds of them would make a price negative."""
+    passing: Floats
+    """[P, K, T] price of all demand of a class passing a pool."""
+    unserved: tuple[Floats, ...] | None
+    """For each workload [T]: price of leaving all demand unserved; None where none may be."""
+
+
+def priced(problem: Problem, prices: Prices, request_price: float | None = None) -> Priced:
+    """Prices of rows as prices of pools, and of requests left unserved where they may be.
+
+    A request of a class that is left unserved counts at most `request_price`: the workload's
+    demand is priced as if all were requests of its smallest class.
+
+    Of a start's cost s the part y in 0..1 is due where a pool grows and comes back where it
+    shrinks: s·max(0, n[t] - n[t-1]) >= y·s·(n[t] - n[t-1]) + (1 - y)·s·max(0, n[t] - n[t-1]).
+    """
+    held = pool_prices(problem, prices.supply)
+    shape = held.shape
+    full = np.array([pool.run_cost for pool in problem.pools]).reshape(shape) + held
+    drained = np.array([bool((full[list(work.pools)] < 0).any()) for work in problem.workloads])
+    starting = np.zeros_like(held)
+    for p, pool in enumerate(problem.pools):
+        starting[p] = start_prices(problem, p, held[p])
+        if drained[pool.workload]:
+            full[p] = pool.plain_cost + held[p]
+            starting[p] -= pool.drain_cost
+    due = _due(problem, prices.starting * starting, full)
+    comes_back = np.roll(due, -1, axis=1)
+    if not problem.cyclic:
+        comes_back[:, -1:] = 0.0
+    before = np.zeros(len(due)) if problem.before is None else problem.before
+    return Priced(
+        problem=problem,
+        running=np.maximum(0.0, full + due - comes_back),
+        starting=np.maximum(0.0, starting - due),
+        start_cost=starting,
+        due_before=due[:, 0] * before,
+        drained=drained,
+        passing=passing_prices(problem, prices.balance),
+        unserved=None if request_price is None else _unserved_prices(problem, request_price),
+    )
+
+
+def _unserved_prices(problem: Problem, request_price: float) -> tuple[Floats, ...]:
+    """For each workload [T]: at most what its shares left unserved cost at `request_price`.
+
+    Where a promise asks for more capacity than demand, as much more of it may be missing.
+    """
+    seconds = problem.hours * S_PER_HOUR
+    found = []
+    for work in problem.workloads:
+        least = np.where(work.rps > 0, work.rps, np.inf).min(axis=0, initial=np.inf)
+        need = 1.0 if work.resilience is None else work.resilience.need
+        rps = np.where(np.isfinite(least), least, 0.0)
+        found.append(request_price * seconds * rps / need)
+    return tuple(found)
+
+
+def _due(problem: Problem, due: Floats, running: Floats) -> Floats:
+    """[P, T] due part of starts, less of it where a replica would come to cost less than nothing.
+
+    None at first where what ran before is not known.
+    """
+    if not problem.cyclic and problem.before is None:
+        due = np.where(np.arange(problem.intervals) > 0, due, 0.0)
+    fall = np.roll(due, -1, axis=1) - due
+    if not problem.cyclic:
+        fall[:, -1:] = -due[:, -1:]
+    fits = np.where(fall > running, running / np.where(fall > 0, fall, 1.0), 1.0)
+    return np.asarray(due * fits.min(axis=1, initial=1.0)[:, None])
+
+
+def stages_of(at: Priced, w: int) -> list[Stage]:
+    """The distinct stages of a workload; of those that the same pools serve, one."""
+    problem = at.problem
+    served: dict[tuple[int, ...], int] = {}
+    for stage in range(problem.workloads[w].stages):
+        pools = tuple(p for p in problem.workloads[w].pools if stage in problem.pools[p].stages)
+        if pools:
+            served.setdefault(pools, stage)
+    times = {p: sum(p in pools for pools in served) for p in problem.workloads[w].pools}
+    return [
+        _stage(at, w, number, pools, {p: 1.0 / times[p] for p in pools})
+        for number, pools in enumerate(served)
+    ]
+
+
+def _stage(
+    at: Priced, w: int, number: int, pools: tuple[int, ...], part: dict[int, float]
+) -> Stage:
+    """See the docstring of the module."""
+    problem = at.problem
+    asked = problem.workloads[w].rps > 0
+    psi, reach, load = {}, {}, {}
+    for p in pools:
+        able = asked & np.isfinite(problem.pools[p].load)
+        load[p] = np.where(able, np.maximum(problem.pools[p].load, 1e-300), np.inf)
+        psi[p] = np.where(able, part[p] * at.passing[p, : len(asked)], -np.inf)
+        cost = part[p] * at.running[p]
+        reach[p] = np.where(able, psi[p] + cost * np.where(able, load[p], 0.0), np.inf)
+    top = np.minimum(np.max(list(psi.values()), axis=0), np.min(list(reach.values()), axis=0))
+    top = np.where(np.isfinite(top), top, 0.0)
+    return Stage(
+        number=number,
+        pools=pools,
+        part=part,
+        rebate={
+            p: (np.maximum(0.0, np.where(np.isfinite(psi[p]), top - psi[p], 0.0)) / load[p]).max(0)
+            for p in pools
+        },
+        constant=float((top - SLACK * np.abs(top)).sum()),
+    )

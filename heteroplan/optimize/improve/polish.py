@@ -1,0 +1,196 @@
+"""Large-neighbourhood search: a small MIP around the best plan (Shaw 1998; Danna et al. 2005).
+
+Some workloads are free within a box around their present pool sizes, all others stand still.
+Nodes are counted, so that a run does not depend on the clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.optimize.formulation.model import (
+    Box,
+    Model,
+    build_model,
+    cap_shortage,
+    minimise_cost,
+    minimise_shortage,
+    read_solution,
+)
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
+
+MARGIN = 1e-7
+"""Relative safety margin between the solver's floating-point bound and a claimed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """What a polish may change."""
+
+    workloads: tuple[int, ...]
+    times: tuple[int, ...] | None = None
+    """Intervals in a row (a cyclic day may wrap); all where None."""
+    radius: int | None = None
+    """Replicas up and down from the present size; any size where None."""
+
+
+def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Effort) -> Incumbent:
+    """The best plan of the neighbourhood, or `best` where there is no better one."""
+    pools = [p for w in around.workloads for p in problem.workloads[w].pools]
+    if not pools:
+        return best
+    others = best.solution.replicas.copy()
+    others[pools] = 0
+    sub = problem.restricted(around.workloads, problem.residual(others))
+    at = _with_edges(sub, around.times) if around.times is not None else None
+    here = best.solution.replicas[pools]
+    share = [best.solution.flow[p] for p in pools]
+    if at is not None:
+        sub, here, share = sub.window(at), here[:, at], [flow[:, at] for flow in share]
+    still = None
+    if around.times is not None:
+        still = ~np.isin(np.arange(problem.intervals) if at is None else at, around.times)
+    box = _box(sub, here, around.radius, still)
+    box.high[_closed(problem, best.solution.replicas, around, pools)] = 0
+    found = solve_mip(sub, box, Solution(here, tuple(share)), effort).solution
+    if found is None:
+        return best
+    replicas, flow = best.solution.replicas.copy(), list(best.solution.flow)
+    for i, p in enumerate(pools):
+        if at is None:
+            replicas[p], flow[p] = found.replicas[i], found.flow[i]
+        else:
+            flow[p] = flow[p].copy()
+            replicas[p, at], flow[p][:, at] = found.replicas[i], found.flow[i]
+    tried = incumbent(problem, Solution(replicas, tuple(flow)))
+    return tried if tried.rank < best.rank else best
+
+
+def _closed(
+    problem: Problem, replicas: Ints, around: Neighbourhood, pools: Sequence[int]
+) -> list[int]:
+    """Places in `pools` of those whose groups may not be used beside what the plan has.
+
+    A window of time opens no group at all where their number is limited or workloads keep
+    apart: what the rest of the day uses is not seen in it.
+    """
+    others = replicas.copy()
+    others[list(pools)] = 0
+    closed = []
+    for w in around.workloads:
+        allowed = problem.allowed_groups(w, others)
+        if around.times is not None and problem.is_choosy(w):
+            allowed = problem.used_groups(w, replicas)
+        closed += [
+            i
+            for i, p in enumerate(pools)
+            if problem.pools[p].workload == w and problem.pools[p].group not in allowed
+        ]
+    return closed
+
+
+def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
+    """The window and, on either side, the intervals that its starts reach; None for a whole day."""
+    reach = max((pool.lead for pool in problem.pools), default=0) + 1
+    wide = [
+        *range(times[0] - reach, times[0]),
+        *times,
+        *range(times[-1] + 1, times[-1] + 1 + reach),
+    ]
+    if problem.cyclic:
+        wide = [t % problem.intervals for t in wide]
+        return wide if len(set(wide)) == len(wide) else None
+    return [t for t in wide if 0 <= t < problem.intervals]
+
+
+def _box(problem: Problem, here: Ints, radius: int | None, still: NDArray[np.bool_] | None) -> Box:
+    most = np.array([pool.most for pool in problem.pools])
+    low, high = np.zeros_like(here), np.maximum(most, here)
+    if radius is not None:
+        low = np.maximum(low, here - radius)
+        high = np.minimum(high, here + radius)
+    if still is not None:
+        low, high = np.where(still, here, low), np.where(still, here, high)
+    return Box(low, high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MipResult:
+    """What one MIP found and proved inside its box."""
+
+    solution: Solution | None
+    bound: float | None
+    """On the cost, at the shortage found [objective units]; None where nothing was proved."""
+    unserved_bound: dict[int, float]
+    """Requests by priority class, each at the shortage found for the classes before."""
+
+
+def solve_mip(
+    problem: Problem, box: Box | None, start: Solution | None, effort: Effort
+) -> MipResult:
+    """One MIP: least shortage by priority class, then least cost, from `start` where given."""
+    known = incumbent(problem, start) if start else None
+    allow_short = known is None or not known.covered
+    model = build_model(problem, box=box, allow_short=allow_short)
+    best = start
+    least: dict[int, float] = {}
+    if allow_short:
+        for priority in sorted({work.priority for work in problem.workloads}):
+            scale = minimise_shortage(model, priority)
+            answer = run_from(model, best, effort)
+            if answer.has_solution:
+                best = read_solution(model)
+            if best is None:
+                return MipResult(None, None, least)
+            least[priority] = max(0.0, (answer.bound or 0.0) * scale)
+            lost = incumbent(problem, best).unserved[priority]
+            cap_shortage(model, {priority: lost * (1 + 1e-9) + 1e-6})
+        minimise_cost(model)
+    answer = run_from(model, best, effort)
+    if answer.has_solution:
+        best = read_solution(model)
+    bound = None
+    if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
+        bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MARGIN)
+    return MipResult(best, bound, least)
+
+
+def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
+    """Minimise the model's objective from `start` where given.
+
+    HiGHS now and then hands a start back as optimal although its own bound lies lower; such an
+    answer is asked for again without the start.
+    """
+    if start is None or not start.replicas.size:
+        return solver.run(model.lp, effort, integer=True)
+    _warm_start(model, start)
+    answer = solver.run(model.lp, effort, integer=True, warm=True)
+    if answer.verdict is Verdict.OPTIMAL and answer.objective is not None:
+        distance = answer.objective - (answer.bound if answer.bound is not None else -np.inf)
+        if distance > effort.gap * abs(answer.objective) + 1e-6:
+            return solver.run(model.lp, effort, integer=True)
+    return answer
+
+
+def _warm_start(model: Model, start: Solution) -> None:
+    starts = model.problem.starts(start.replicas)
+    for p in range(len(model.problem.pools)):
+        for t, variable in enumerate(model.n[p]):
+            variable.varValue = float(start.replicas[p, t])
+        for t, variable in enumerate(model.up[p]):
+            variable.varValue = float(starts[p, t])
+        for k, over_time in enumerate(model.x[p]):
+            for t, flow in enumerate(over_time):
+                if flow is not None:
+                    flow.varValue = float(start.flow[p][k, t])
+    for w, work in enumerate(model.problem.workloads):
+        served = served_share(model.problem, work, start.flow)
+        for k, over_time in enumerate(model.short[w]):
+            for t, missing in enumerate(over_time):
+                if missing is not None:
+                    missing.varValue = max(0.0, 1.0 - float(served[k, t]))

@@ -1,0 +1,137 @@
+"""Plans that leave demand unserved, or that may not keep all they had, made good by small moves."""
+
+from collections.abc import Iterator, Sequence
+from time import monotonic
+
+import numpy as np
+
+from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, replaced
+from heteroplan.optimize.improve.polish import Neighbourhood, polish
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.search import Search, silent
+from heteroplan.optimize.solvers.solver import Stop
+
+REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
+"""Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
+WINDOW = 4
+"""Intervals of one window of time."""
+MEND_S, LARGE_MEND_S = 10.0, 3.0
+"""Most seconds for one plan to be mended; a large one is packed again sooner."""
+
+
+def repaired(
+    problem: Problem,
+    replicas: Ints,
+    without: Ints,
+    workloads: Sequence[int],
+    gap: float,
+    stop: Stop,
+    deadline: float,
+) -> Incumbent:
+    """A plan of `problem` from sizes `replicas` [P, T] that hold more than its supply.
+
+    `without` is what is left of them when replicas of `workloads` are given up until supply is
+    kept. Those workloads are placed again beside the others; where that leaves demand unserved,
+    others make room for them; at last all around those hours move a little.
+    """
+    until = min(deadline, monotonic() + (LARGE_MEND_S if problem.large else MEND_S))
+    search = Search(problem, gap, until, stop, silent)
+    search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
+        search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
+        for others in ((), *((other,) for other in _less_urgent(problem, w))):
+            if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
+                break
+            again = (w, *others)
+            search.offer(reinsert(problem, search.plan, no_prices, again, search.out_of_time))
+    if not search.plan.covered:
+        room_made = _others_make_room(problem, replicas, workloads, search.out_of_time)
+        if room_made is not None:
+            search.offer(room_made)
+    if not search.plan.covered:
+        for _ in repair(search, search.plan):
+            if search.plan.covered or search.out_of_time():
+                break
+    return search.plan
+
+
+def _less_urgent(problem: Problem, w: int) -> list[int]:
+    """Workloads that are served after w, the last first."""
+    priority = [work.priority for work in problem.workloads]
+    later = [other for other in range(len(priority)) if priority[other] > priority[w]]
+    return sorted(later, key=lambda other: -priority[other])
+
+
+def _others_make_room(
+    problem: Problem, replicas: Ints, workloads: Sequence[int], stop: Stop
+) -> Incumbent | None:
+    """Other workloads placed again within the supply that `workloads` leave them.
+
+    One after another, those that hold most of what is overdrawn first; None where that does
+    not keep supply, or not before `stop()`.
+    """
+    plan = incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    held = problem.held(replicas)
+    overdrawn = [left < 0 for left in problem.residual(replicas)]
+    share = {
+        w: sum(
+            int(held[p][over].sum())
+            for row, over in zip(problem.supplies, overdrawn, strict=True)
+            for p in row.pools
+            if p in work.pools
+        )
+        for w, work in enumerate(problem.workloads)
+        if w not in workloads
+    }
+    excess = _overdraft(problem, replicas)
+    for w in sorted(share, key=lambda w: -share[w]):
+        if share[w] == 0 or excess == 0 or stop():
+            break
+        tried = replaced(problem, plan, (w,), steer=0.0, stop=stop)
+        left = _overdraft(problem, tried.solution.replicas)
+        if left < excess and tried.rank[:-1] <= plan.rank[:-1]:
+            plan, excess = tried, left
+    return plan if excess == 0 else None
+
+
+def _overdraft(problem: Problem, replicas: Ints) -> int:
+    """GPU-intervals held beyond supply."""
+    return sum(int(np.maximum(0, -left).sum()) for left in problem.residual(replicas))
+
+
+def repair(search: Search, plan: Incumbent) -> Iterator[None]:
+    """In turns: small moves of one workload, small MIPs in the hours that go short."""
+    problem = search.problem
+    before = None
+    for slack, radius, nodes in REPAIRS:
+        effort = search.effort(gap=1e-3, nodes=nodes)
+        for w in by_size(problem):
+            plan = local_move(problem, plan, w, slack, search.out_of_time)
+            search.offer(plan)
+            yield
+        if plan.covered and before is not None and before.covered:
+            return
+        before = plan
+        for around in short_hours(problem, plan, radius):
+            plan = polish(problem, plan, around, effort)
+            search.offer(plan)
+            yield
+
+
+def short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[Neighbourhood]:
+    """All workloads around each run of intervals in which demand is left unserved."""
+    workloads = tuple(range(len(problem.workloads)))
+    short = np.zeros(problem.intervals, dtype=bool)
+    for w in workloads:
+        short |= unserved_share(problem, w, plan) > 0
+    near = short | np.roll(short, 1) | np.roll(short, -1)
+    runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
+    return [
+        Neighbourhood(workloads, tuple(run[i : i + WINDOW].tolist()), radius)
+        for run in runs
+        if near[run[0]]
+        for i in range(0, len(run), WINDOW)
+    ]

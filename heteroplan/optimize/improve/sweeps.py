@@ -1,0 +1,74 @@
+"""Sweeps over large plans: each workload again beside the others, at prices of supply."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from heteroplan.optimize.construct.all_workloads import reinsert, scarce_where_short, steered
+from heteroplan.optimize.construct.one_domain import Rank, task_of
+from heteroplan.optimize.construct.one_group import is_plain, refit
+from heteroplan.optimize.construct.one_workload import NEAR, lowest_estimate, place, rank_of
+from heteroplan.optimize.improve.two_groups import regroup
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.program.problem import Floats, Ints, Solution
+from heteroplan.optimize.search import Search
+
+MENDING, RISE = 6, 0.3
+"""Sweeps at most until nothing is left unserved, and the rise of prices before each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sweeps:
+    """Sweeps of one search; they remember what workloads would cost alone."""
+
+    search: Search
+    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
+
+    def swept(self, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
+        """Each workload again beside the others, at prices [R, T], kept where it costs less."""
+        problem, stop = self.search.problem, self.search.out_of_time
+        held_price = steered(problem, prices)
+        replicas = plan.solution.replicas.copy()
+        for w in order:
+            if stop():
+                break
+            if is_plain(problem, w):
+                refit(problem, w, replicas, held_price)
+                if self.search.uses("regroup"):
+                    regroup(problem, w, replicas, held_price, stop)
+                replicas = self._placed_again(w, replicas, held_price)
+            else:
+                flow = mixed_flow(problem, replicas)
+                standing = incumbent(problem, Solution(replicas, flow))
+                replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
+        return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+    def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
+        """Sizes in which workload w stands wherever it costs least, if that is better."""
+        problem = self.search.problem
+        task = task_of(problem, w, replicas, held_price, lower_estimates=self.lower_estimates)
+        here = rank_of(task, replicas)
+        left, cost = lowest_estimate(task)
+        if here <= (left, cost * NEAR):
+            return replicas
+        trial = replicas.copy()
+        trial[list(problem.workloads[w].pools)] = 0
+        place(problem, w, trial, held_price, known=task, cheapest_engines=False)
+        refit(problem, w, trial, held_price)
+        return trial if rank_of(task, trial) < here else replicas
+
+    def mended(
+        self, plan: Incumbent, prices: Floats, workloads: Sequence[int]
+    ) -> Iterator[Incumbent]:
+        """Sweeps of `workloads` at prices [R, T] that rise where demand is short, until none is."""
+        problem = self.search.problem
+        for _ in range(MENDING):
+            if plan.covered or self.search.out_of_time():
+                return
+            short = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}
+            prices = prices + RISE * scarce_where_short(problem, plan)
+            short_first = sorted(
+                workloads, key=lambda w: (problem.workloads[w].priority, -short[w])
+            )
+            plan = self.swept(plan, prices, short_first)
+            yield plan

@@ -1,0 +1,385 @@
+"""A checked scenario -> the arrays of its program."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.scenario import Objective, Running, Scenario
+from heteroplan.entities.workload import Engine, Loss, Role, Workload
+from heteroplan.optimize.program.problem import (
+    COVER_TOLERANCE,
+    BalanceSpec,
+    Floats,
+    Ints,
+    PoolSpec,
+    Problem,
+    ResilienceSpec,
+    WorkloadSpec,
+)
+from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
+from heteroplan.units import s_to_hours
+
+LARGE = 50_000
+"""Pools times intervals beyond which a program is large."""
+MANY_CELLS = 10_000_000
+"""States of all pools' dynamic programs beyond which they are worth compiling."""
+GRID_CELLS = 10_000
+"""Counted of the grid of one role in one group at most."""
+LEAST_LOAD = 1e-6
+"""Replicas that any demand keeps busy: a solver that keeps its rows to 1e-6 sees no less."""
+LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
+"""Levels whose domains may be lost; a node is none."""
+
+
+def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Problem:
+    """The program of a checked scenario.
+
+    A domain counts for a workload when a request can be served inside it from prompt to last
+    token: pools whose other half is missing there are left out.
+    """
+    place = Places(scenario)
+    workloads: list[WorkloadSpec] = []
+    pools: list[PoolSpec] = []
+    for w, workload in enumerate(scenario.workloads):
+        first = len(pools)
+        mine = [
+            (c, each)
+            for c, each in enumerate(candidates)
+            if each.workload == workload.name and each.usable
+        ]
+        stages = _stages(each for _, each in mine)
+        for group in workload.domains(scenario.fleet.network):
+            span = scenario.fleet.network.span(workload.affinity, group)
+            here = [
+                _pool(place, w, c, each, stages, group, level, domain)
+                for c, each in mine
+                if each.span in (None, span)
+                for level, domain in _standing(place, workload, each, group)
+                if place.gpus(level, domain, each.node_type).any()
+            ]
+            pools.extend(_complete(here))
+        workloads.append(_work(place, w, workload, pools, range(first, len(pools)), stages))
+    before = _running(scenario, candidates, pools)
+    cells = len(pools) * scenario.horizon.intervals
+    return Problem(
+        intervals=scenario.horizon.intervals,
+        hours=scenario.horizon.interval_hours,
+        cyclic=scenario.horizon.cyclic,
+        workloads=tuple(workloads),
+        pools=tuple(pools),
+        balances=tuple(_balances(scenario, candidates, workloads, pools)),
+        supplies=tuple(supply_rows(place, pools)),
+        conflicts=tuple(_conflicts(scenario, workloads, pools)),
+        hardware=tuple(hardware_tree(place, pools)),
+        before=before,
+        fixed_cost=_draining_cost(scenario),
+        large=cells > LARGE,
+        compiled=cells > LARGE or _grid_cells(workloads, pools) > MANY_CELLS,
+    )
+
+
+def _grid_cells(workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]) -> float:
+    """States of the grids of all workloads' roles in all their groups, intervals added up."""
+    grids: dict[tuple[int, str, Role], float] = {}
+    for work in workloads:
+        for pool in (pools[p] for p in work.pools):
+            kind = (pool.workload, pool.group, pool.role)
+            grids[kind] = grids.get(kind, 1.0) * (1.0 + float(pool.most.max(initial=0)))
+    intervals = len(pools[0].most) if pools else 0
+    return intervals * sum(min(GRID_CELLS, cells) for cells in grids.values())
+
+
+def _stages(candidates: Iterable[Candidate]) -> dict[Role, int]:
+    """Stages of each half of a request: two where an engine of the role is divided."""
+    divided = {each.engine.role for each in candidates if each.engine.part is not None}
+    return {role: 2 if role in divided else 1 for role in (Role.PREFILL, Role.DECODE)}
+
+
+def _served_stages(candidate: Candidate, stages: dict[Role, int]) -> tuple[int, ...]:
+    first = {Role.PREFILL: 0, Role.DECODE: stages[Role.PREFILL]}
+    engine = candidate.engine
+    if engine.role is Role.AGGREGATED:
+        return tuple(range(sum(stages.values())))
+    if engine.part is not None:
+        return (first[engine.role] + engine.part.index,)
+    return tuple(first[engine.role] + i for i in range(stages[engine.role]))
+
+
+def _standing(
+    place: Places, workload: Workload, candidate: Candidate, group: str
+) -> Iterator[tuple[Affinity, str]]:
+    """Domains inside `group` whose pools are counted apart.
+
+    The group itself; its leaves for halves of a divided engine, which balance there; the
+    domains that may be lost where they are narrower.
+    """
+    levels = [workload.affinity]
+    if candidate.engine.part is not None:
+        levels.append(Affinity.LEAF)
+    if workload.resilience is not None and workload.resilience.lose in LOST_LEVELS:
+        levels.append(LOST_LEVELS[workload.resilience.lose])
+    level = min(levels, key=list(Affinity).index)
+    leaves = place.leaves[workload.affinity, group]
+    for domain in dict.fromkeys(leaf.domain(level) for leaf in leaves):
+        yield level, domain
+
+
+def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
+    """Pools of one group that can serve requests from end to end."""
+    halves = {(pool.domain, pool.engine, pool.part) for pool in pools if pool.part is not None}
+    whole = [
+        pool
+        for pool in pools
+        if pool.part is None or (pool.domain, pool.engine, 1 - pool.part) in halves
+    ]
+    roles = {pool.role for pool in whole}
+    pair = {Role.PREFILL, Role.DECODE} <= roles
+    return [pool for pool in whole if pair or pool.role is Role.AGGREGATED]
+
+
+def _pool(
+    place: Places,
+    w: int,
+    c: int,
+    candidate: Candidate,
+    stages: dict[Role, int],
+    group: str,
+    level: Affinity,
+    domain: str,
+) -> PoolSpec:
+    scenario, engine = place.scenario, candidate.engine
+    workload, horizon = scenario.workloads[w], scenario.horizon
+    shape = scenario.fleet.node_type(candidate.node_type)
+    price = _price_per_hour(scenario, engine, candidate.node_type)
+    load = _load(workload, candidate)
+    run_cost = np.full(horizon.intervals, price * horizon.interval_hours)
+    drain_cost = price * s_to_hours(engine.drain_s)
+    if not horizon.cyclic:
+        # Σ drained = Σ started + n[0] - n[T-1], or with what ran before instead of n[0].
+        run_cost[0] += drain_cost if scenario.current is None else 0.0
+        run_cost[-1] -= drain_cost
+    together = engine.gpus if engine.gpus > shape.gpus else 1
+    room = place.gpus(level, domain, candidate.node_type, together)
+    return PoolSpec(
+        workload=w,
+        candidate=c,
+        engine=engine.part.of if engine.part is not None else engine.name,
+        part=None if engine.part is None else engine.part.index,
+        role=engine.role,
+        stages=_served_stages(candidate, stages),
+        domain=domain,
+        level=level,
+        group=group,
+        node_type=candidate.node_type,
+        gpus=engine.gpus,
+        scarcity=place.scarcity(level, domain, candidate.node_type),
+        plain_cost=price * horizon.interval_hours,
+        run_cost=run_cost,
+        start_cost=price * s_to_hours(engine.startup_s + engine.drain_s),
+        drain_cost=drain_cost,
+        lead=ceil(engine.startup_s / horizon.interval_s),
+        load=load,
+        most=_most_replicas(room // engine.gpus, load, workload, candidate, shape.gpus),
+    )
+
+
+def _load(workload: Workload, candidate: Candidate) -> Floats:
+    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum."""
+    load = np.array(
+        [
+            [
+                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
+                for demand, points in zip(workload.demand, candidate.points, strict=True)
+            ]
+            for k in range(len(workload.demand[0].classes))
+        ]
+    )
+    total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
+    little = (total > 0) & (total < LEAST_LOAD)
+    return np.asarray(load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0))
+
+
+def _busy_replicas(rps: float, capacity_rps: float) -> float:
+    if rps == 0.0:
+        return 0.0
+    return rps / capacity_rps if capacity_rps > 0.0 else float("inf")
+
+
+def _most_replicas(
+    room: Ints, load: Floats, workload: Workload, candidate: Candidate, node_gpus: int
+) -> Ints:
+    """[T] replicas that fit; without a ratio band no more than could ever be of use."""
+    part = candidate.engine.part
+    if workload.pd_ratio is not None or (part is not None and part.ratio is not None):
+        return room
+    wanted = workload.min_replicas.get(candidate.engine.role, 0)
+    useful = np.where(np.isfinite(load), load, 0.0).sum(axis=0).max(initial=0.0)
+    if workload.resilience is not None and workload.resilience.lose is Loss.NODE:
+        useful += max(1, node_gpus // candidate.engine.gpus)
+    return np.minimum(room, max(ceil(useful - COVER_TOLERANCE), wanted)).astype(np.int64)
+
+
+def _work(
+    place: Places,
+    w: int,
+    workload: Workload,
+    pools: Sequence[PoolSpec],
+    mine: range,
+    stages: dict[Role, int],
+) -> WorkloadSpec:
+    classes = range(len(workload.demand[0].classes))
+    return WorkloadSpec(
+        name=workload.name,
+        rps=np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes]),
+        priority=workload.priority,
+        stages=sum(stages.values()),
+        min_replicas={role: n for role, n in workload.min_replicas.items() if n > 0},
+        max_replicas=dict(workload.max_replicas),
+        max_groups=workload.max_groups,
+        resilience=_resilience(place, workload, pools, mine),
+        pools=tuple(mine),
+    )
+
+
+def _resilience(
+    place: Places, workload: Workload, pools: Sequence[PoolSpec], mine: range
+) -> ResilienceSpec | None:
+    resilience = workload.resilience
+    if resilience is None:
+        return None
+    if resilience.lose is Loss.NODE:
+        sizes = {shape.name: shape.gpus for shape in place.scenario.fleet.node_types}
+        return ResilienceSpec(resilience.serve, (), sizes)
+    gone: dict[str, list[int]] = {}
+    for p in mine:
+        leaf = place.leaves[pools[p].level, pools[p].domain][0]
+        gone.setdefault(leaf.domain(LOST_LEVELS[resilience.lose]), []).append(p)
+    return ResilienceSpec(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
+
+
+def _balances(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    workloads: Sequence[WorkloadSpec],
+    pools: Sequence[PoolSpec],
+) -> Iterator[BalanceSpec]:
+    """Prefill with decode in each group, part 0 with part 1 on each leaf."""
+    for w, work in enumerate(workloads):
+        groups: dict[str, list[int]] = {}
+        halves: dict[tuple[str, str], list[int]] = {}
+        for p in work.pools:
+            groups.setdefault(pools[p].group, []).append(p)
+            if pools[p].part is not None:
+                halves.setdefault((pools[p].domain, pools[p].engine), []).append(p)
+        for group, members in groups.items():
+            counted = [p for p in members if pools[p].counts]
+            left = tuple(p for p in counted if pools[p].role is Role.PREFILL)
+            right = tuple(p for p in counted if pools[p].role is Role.DECODE)
+            yield BalanceSpec(w, "", group, left, right, scenario.workloads[w].pd_ratio)
+        for (domain, engine), members in halves.items():
+            left = tuple(p for p in members if pools[p].part == 0)
+            right = tuple(p for p in members if pools[p].part == 1)
+            part = candidates[pools[left[0]].candidate].engine.part
+            yield BalanceSpec(w, engine, domain, left, right, part.ratio if part else None)
+
+
+def _conflicts(
+    scenario: Scenario, workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]
+) -> Iterator[tuple[int, str, int, str]]:
+    """Overlapping groups of workloads that keep apart, each pair once."""
+    number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
+    pairs = {
+        tuple(sorted((w, number[name])))
+        for w, workload in enumerate(scenario.workloads)
+        for name in workload.anti_affinity
+    }
+    leaves = [
+        {
+            name: {leaf.name for leaf in found}
+            for name, found in workload.domains(scenario.fleet.network).items()
+        }
+        for workload in scenario.workloads
+    ]
+    used = [list(dict.fromkeys(pools[p].group for p in work.pools)) for work in workloads]
+    for one, two in sorted(pairs):
+        for group in used[one]:
+            for other in used[two]:
+                if not leaves[one][group].isdisjoint(leaves[two][other]):
+                    yield one, group, two, other
+
+
+type _Home = tuple[str, str, str, Affinity, str]
+"""(workload, engine, node type, level, domain): where a replica runs, and what."""
+
+
+def _home_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Home:
+    own = candidates[pool.candidate]
+    return own.workload, own.engine.name, pool.node_type, pool.level, pool.domain
+
+
+def _homes_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Home]]]:
+    """What runs when the horizon starts, with its home at each level."""
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    for each in scenario.current or ():
+        yield (
+            each,
+            [
+                (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
+                for level in Affinity
+            ],
+        )
+
+
+def _running(
+    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+) -> Ints | None:
+    """[P] replicas that run when the horizon starts; None where that is not known."""
+    if scenario.current is None:
+        return None
+    running = Counter(home for _, homes in _homes_now(scenario) for home in homes)
+    return np.array([running[_home_of(candidates, pool)] for pool in pools], dtype=np.int64)
+
+
+def _draining_cost(scenario: Scenario) -> float:
+    """Of all that runs when the horizon starts, objective units."""
+    engines, total = _engines(scenario), 0.0
+    for each in scenario.current or ():
+        engine = engines[each.workload, each.engine]
+        total += _price_per_hour(scenario, engine, each.node_type) * s_to_hours(engine.drain_s)
+    return total
+
+
+def _engines(scenario: Scenario) -> dict[tuple[str, str], Engine]:
+    """By workload and name."""
+    return {
+        (workload.name, engine.name): engine
+        for workload in scenario.workloads
+        for engine in workload.profile.engines
+    }
+
+
+def running_now(
+    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+) -> list[tuple[Running, Engine, int | None]]:
+    """What runs when the horizon starts, its engine and its pool; None where no pool may be."""
+    engines = _engines(scenario)
+    pool_at = {_home_of(candidates, pool): p for p, pool in enumerate(pools)}
+    return [
+        (
+            each,
+            engines[each.workload, each.engine],
+            next((pool_at[home] for home in homes if home in pool_at), None),
+        )
+        for each, homes in _homes_now(scenario)
+    ]
+
+
+def _price_per_hour(scenario: Scenario, engine: Engine, node_type: str) -> float:
+    """Of one replica, USD or GPU-hours."""
+    if scenario.objective is Objective.GPU_HOURS:
+        return float(engine.gpus)
+    return engine.gpus * scenario.fleet.node_type(node_type).usd_per_gpu_hour

@@ -1,0 +1,133 @@
+"""Programs made smaller: neighbouring intervals merged, or all domains.
+
+Neither proves anything; what LPs of them say of prices and sizes is used where any would do.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+
+from heteroplan.optimize.program.problem import (
+    BalanceSpec,
+    Floats,
+    Ints,
+    PoolSpec,
+    Problem,
+    SupplySpec,
+)
+
+
+def merged_starts(intervals: int, wanted: int) -> list[int]:
+    """First interval of each merged one, at most as many as `wanted`."""
+    return list(range(0, intervals, max(1, ceil(intervals / max(1, wanted)))))
+
+
+def merged_intervals(problem: Problem, first: Sequence[int]) -> Problem:
+    """Neighbouring intervals as one: mean demand, least supply, cost added up, no lead."""
+    if len(first) == problem.intervals:
+        return problem
+    length = np.diff([*first, problem.intervals])
+
+    def total(values: Floats) -> Floats:
+        return np.asarray(np.add.reduceat(values, first, axis=-1))
+
+    def least(values: Ints) -> Ints:
+        return np.asarray(np.minimum.reduceat(values, first, axis=-1))
+
+    return replace(
+        problem,
+        intervals=len(first),
+        workloads=tuple(replace(work, rps=total(work.rps) / length) for work in problem.workloads),
+        pools=tuple(
+            replace(
+                pool,
+                run_cost=total(pool.run_cost),
+                load=total(pool.load) / length,
+                most=least(pool.most),
+                lead=0,
+            )
+            for pool in problem.pools
+        ),
+        supplies=tuple(replace(row, gpus=least(row.gpus)) for row in problem.supplies),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneDomain:
+    """A program whose domains are one, and where its pools and supply rows come from."""
+
+    program: Problem
+    pools: tuple[tuple[int, ...], ...]
+    """For each pool of it those of the whole."""
+    supplies: tuple[tuple[int, ...], ...]
+    """For each of its supply rows those of the whole: of one node type on one level."""
+
+
+def spread_out(values: Floats, over: Sequence[Sequence[int]]) -> Floats:
+    """[*, T] values of merged pools or rows for each of those they come from."""
+    spread = np.zeros((sum(map(len, over)), values.shape[1]))
+    for value, members in zip(values, over, strict=True):
+        spread[list(members)] = value
+    return spread
+
+
+def one_domain(problem: Problem) -> OneDomain:
+    """All domains merged; promises, conflicts and limits on groups then mean nothing."""
+    pools = _alike((pool.workload, pool.candidate) for pool in problem.pools)
+    number = {p: i for i, members in enumerate(pools) for p in members}
+    rows = _alike((row.level, row.node_type, row.unit) for row in problem.supplies)
+    balances = _alike((each.workload, each.engine) for each in problem.balances)
+    before = problem.before
+    program = replace(
+        problem,
+        workloads=tuple(
+            replace(work, pools=_numbers(work.pools, number), resilience=None, max_groups=None)
+            for work in problem.workloads
+        ),
+        pools=tuple(_one_pool([problem.pools[p] for p in members]) for members in pools),
+        balances=tuple(
+            _one_balance([problem.balances[b] for b in members], number) for members in balances
+        ),
+        supplies=tuple(
+            _one_supply([problem.supplies[r] for r in members], number) for members in rows
+        ),
+        conflicts=(),
+        hardware=(),
+        before=None if before is None else np.array([before[list(m)].sum() for m in pools]),
+    )
+    return OneDomain(program, pools, rows)
+
+
+def _alike(kinds: Iterable[object]) -> tuple[tuple[int, ...], ...]:
+    """Numbers of equal kinds together."""
+    found: dict[object, list[int]] = {}
+    for i, kind in enumerate(kinds):
+        found.setdefault(kind, []).append(i)
+    return tuple(map(tuple, found.values()))
+
+
+def _numbers(pools: Iterable[int], number: dict[int, int]) -> tuple[int, ...]:
+    return tuple(sorted({number[p] for p in pools}))
+
+
+def _one_pool(pools: Sequence[PoolSpec]) -> PoolSpec:
+    most = np.sum([pool.most for pool in pools], axis=0)
+    return replace(pools[0], domain="", group="", most=most)
+
+
+def _one_balance(balances: Sequence[BalanceSpec], number: dict[int, int]) -> BalanceSpec:
+    return replace(
+        balances[0],
+        domain="",
+        left=_numbers((p for each in balances for p in each.left), number),
+        right=_numbers((p for each in balances for p in each.right), number),
+        band=None,
+    )
+
+
+def _one_supply(rows: Sequence[SupplySpec], number: dict[int, int]) -> SupplySpec:
+    gpus = np.sum([row.gpus for row in rows], axis=0)
+    pools = _numbers((p for row in rows for p in row.pools), number)
+    return replace(rows[0], domain="", gpus=gpus, pools=pools)

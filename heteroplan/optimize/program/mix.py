@@ -1,0 +1,153 @@
+"""Flow in the mix: every pool takes the same part of each of its workload's classes.
+
+Exact for one class; for several a safe choice that `polish` improves on.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ResilienceSpec
+
+
+def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
+    """[T] share of a workload's demand that counts [*, T] of pools have capacity for."""
+    cover = np.zeros(problem.intervals)
+    for p, over_time in zip(pools, counts, strict=True):
+        cover += over_time * mix_share(problem, p)
+    return cover
+
+
+def mix_share(problem: Problem, p: int) -> Floats:
+    """[T] share of its workload's demand, in its mix of classes, that one replica serves."""
+    return problem.pools[p].mix_share
+
+
+def halves_of(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """Pools of parts 0 and 1 of each divided engine in each of its domains."""
+    found: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+    for p in pools:
+        pool = problem.pools[p]
+        if pool.part is not None:
+            found.setdefault((pool.domain, pool.engine), ([], []))[pool.part].append(p)
+    return list(found.values())
+
+
+def role_cover(problem: Problem, pools: Sequence[int], replicas: Ints, role: Role) -> Floats:
+    """[T] share of the demand that pools of one group have capacity for in a role.
+
+    A divided engine serves what the smaller of its halves does.
+    """
+    mine = [p for p in pools if problem.pools[p].role is role]
+    whole = [p for p in mine if problem.pools[p].part is None]
+    total = cover_of(problem, whole, replicas[whole])
+    for halves in halves_of(problem, mine):
+        total += np.minimum(*(cover_of(problem, half, replicas[half]) for half in halves))
+    return total
+
+
+def group_cover(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floats:
+    """[T] share of the demand that pools of one group can serve; above 1 where they could more."""
+    prefill, decode, alone = (role_cover(problem, pools, replicas, role) for role in Role)
+    return np.minimum(prefill, decode) + alone
+
+
+def domain_share(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floats:
+    """[T] share of a workload's demand that its pools in one group serve."""
+    return np.minimum(1.0, group_cover(problem, pools, replicas))
+
+
+def safe_share(problem: Problem, w: int, replicas: Ints) -> Floats:
+    """[T] share of the demand that may be served so that the workload's promise holds."""
+    resilience = problem.workloads[w].resilience
+    if resilience is None:
+        return np.ones(problem.intervals)
+    return np.minimum(1.0, _left_after_loss(problem, w, replicas, resilience) / resilience.serve)
+
+
+def _left_after_loss(
+    problem: Problem, w: int, replicas: Ints, resilience: ResilienceSpec
+) -> Floats:
+    """[T] share of the demand that is left to serve with after the worst loss."""
+    groups = problem.groups(w)
+    covers = {name: group_cover(problem, pools, replicas) for name, pools in groups.items()}
+    total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
+    worst = total
+    for gone in resilience.gone:
+        left = replicas.copy()
+        left[list(gone)] = 0
+        touched = {problem.pools[p].group for p in gone}
+        lost = sum(covers[name] - group_cover(problem, groups[name], left) for name in touched)
+        worst = np.minimum(worst, total - lost)
+    for name, pools in groups.items():
+        for stage in range(problem.workloads[w].stages):
+            serving = [p for p in pools if stage in problem.pools[p].stages]
+            capacity = cover_of(problem, serving, replicas[serving])
+            if halves_of(problem, pools):
+                capacity = covers[name]
+            for node_type, node_gpus in resilience.node_gpus.items():
+                exposed = [p for p in serving if problem.pools[p].node_type == node_type]
+                lost = _most_on_a_node(problem, exposed, replicas, node_gpus)
+                left = np.maximum(0.0, capacity - lost)
+                worst = np.minimum(worst, total - covers[name] + left)
+    return worst
+
+
+def _most_on_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:
+    """[T] greatest capacity of some pools that one node may hold."""
+    on_node = {p: min(problem.pools[p].gpus, node_gpus) for p in pools}
+    per_gpu = {p: mix_share(problem, p) / on_node[p] for p in pools}
+    least = np.full(problem.intervals, np.inf)
+    for price in (np.zeros(problem.intervals), *per_gpu.values()):
+        value = node_gpus * price
+        for p in pools:
+            gpus = replicas[p] * on_node[p]
+            value = value + gpus * np.maximum(0.0, per_gpu[p] - price)
+        least = np.minimum(least, value)
+    return least
+
+
+def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
+    """Flow that serves as much as the pools can with every pool taking the same mix."""
+    flow: list[Floats] = [np.zeros_like(pool.load) for pool in problem.pools]
+    for w, work in enumerate(problem.workloads):
+        for p, share in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
+            flow[p] = share
+    return tuple(flow)
+
+
+def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
+    """`mixed_flow` of one workload, in the order of its pools."""
+    work = problem.workloads[w]
+    asked = work.rps > 0
+    rest = asked.any(axis=0) * safe_share(problem, w, replicas)
+    found: dict[int, Floats] = {}
+    for pools in problem.groups(w).values():
+        cover = {role: role_cover(problem, pools, replicas, role) for role in Role}
+        alone = np.minimum(rest, cover[Role.AGGREGATED])
+        rest = rest - alone
+        pair = np.minimum(rest, np.minimum(cover[Role.PREFILL], cover[Role.DECODE]))
+        rest = rest - pair
+        taken = {Role.PREFILL: pair, Role.DECODE: pair, Role.AGGREGATED: alone}
+        for p, mine in _parts_of_role(problem, pools, replicas).items():
+            role = problem.pools[p].role
+            found[p] = _ratio(mine, cover[role]) * taken[role] * asked
+    return [found[p] for p in work.pools]
+
+
+def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:
+    """[T] for each pool, the share of the demand that it takes when its role is fully used."""
+    own = {p: replicas[p] * mix_share(problem, p) for p in pools}
+    for halves in halves_of(problem, pools):
+        covers = [sum(own[p] for p in half) for half in halves]
+        used = np.minimum(*covers)
+        for half, cover in zip(halves, covers, strict=True):
+            for p in half:
+                own[p] = own[p] * _ratio(used, np.asarray(cover))
+    return own
+
+
+def _ratio(part: Floats, total: Floats) -> Floats:
+    """part / total, 0 where there is nothing."""
+    return np.where(total > 0, part / np.where(total > 0, total, 1.0), 0.0)

@@ -1,0 +1,96 @@
+"""Prices at which workloads and groups fall apart: of GPUs held, and of requests passed on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.program.problem import Floats, Problem
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """Multipliers of the rows that the bound lets go. Classes beyond a workload's own are 0."""
+
+    supply: Floats
+    """[R, T] >= 0: of a GPU held for an interval, objective units."""
+    balance: Floats
+    """[B, K, T] of any sign: of all demand of a class passing from left to right."""
+    starting: Floats
+    """[P, T] in 0..1: part of a start's cost that is due where a pool grows and comes back where
+    it shrinks."""
+
+    def moved(self, by: "Prices", length: float) -> "Prices":
+        """A step in a direction, kept within the signs."""
+        return Prices(
+            supply=np.maximum(0.0, self.supply + length * by.supply),
+            balance=self.balance + length * by.balance,
+            starting=np.clip(self.starting + length * by.starting, 0.0, 1.0),
+        )
+
+
+def supply_prices(problem: Problem, supply: Floats | None = None) -> Prices:
+    """Prices [R, T] of supply, none where not given, and none of balances."""
+    intervals = problem.intervals
+    classes = max((len(work.rps) for work in problem.workloads), default=0)
+    return Prices(
+        supply=np.zeros((len(problem.supplies), intervals)) if supply is None else supply,
+        balance=np.zeros((len(problem.balances), classes, intervals)),
+        starting=np.zeros((len(problem.pools), intervals)),
+    )
+
+
+def pool_prices(problem: Problem, supply: Floats) -> Floats:
+    """[P, T] price of the GPUs that one replica holds for an interval, from `supply` [R, T]."""
+    held_price = np.zeros((len(problem.pools), problem.intervals))
+    for r, row in enumerate(problem.supplies):
+        for p in row.pools:
+            held_price[p] += supply[r] * problem.pools[p].gpus
+    return held_price
+
+
+def gpu_prices(problem: Problem) -> Floats:
+    """[R] running cost of a GPU for an interval, in the dearest pool that draws on the row."""
+    pools = problem.pools
+    return np.array(
+        [
+            max((pools[p].plain_cost / pools[p].gpus for p in row.pools), default=0.0)
+            for row in problem.supplies
+        ]
+    )
+
+
+def dearest_service(problem: Problem, w: int) -> list[Floats]:
+    """For each role [T]: running cost of serving all demand of a workload in its dearest pools."""
+    pools = [problem.pools[p] for p in problem.workloads[w].pools]
+    costs = [
+        [
+            np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost
+            for pool in pools
+            if pool.role is role
+        ]
+        for role in Role
+    ]
+    return [np.max(each, axis=0) if each else np.zeros(problem.intervals) for each in costs]
+
+
+def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
+    """[T] cost of one start of pool p: start and drain, and the GPUs held before it serves."""
+    pool = problem.pools[p]
+    cost = np.full(problem.intervals, pool.start_cost)
+    reach = pool.lead if problem.cyclic else min(pool.lead, problem.intervals - 1)
+    for ahead in range(1, reach + 1):
+        before = np.roll(held_price, ahead)
+        if not problem.cyclic:
+            before[:ahead] = 0.0
+        cost = cost + before
+    return cost
+
+
+def passing_prices(problem: Problem, balance: Floats) -> Floats:
+    """[P, K, T] price of all demand of a class passing a pool, from `balance` [B, K, T]."""
+    price = np.zeros((len(problem.pools), *balance.shape[1:]))
+    for b, each in enumerate(problem.balances):
+        price[list(each.left)] += balance[b]
+        price[list(each.right)] -= balance[b]
+    return price

@@ -1,0 +1,466 @@
+"""Sets and coefficients of the integer program, as plain arrays.
+
+Everything the model multiplies is computed here, so that `model` and the method behind
+`solve` read like the equations. Flow is measured in shares of a workload's demand and pools
+in replicas, so every coefficient lies near 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.units import S_PER_HOUR
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
+
+COVER_TOLERANCE = 1e-9
+"""Share of demand that our own sums may miss by rounding."""
+SERVED_TOLERANCE = 2e-6
+"""Share of a class's demand that counts as served: the solver keeps its rows to 1e-6.
+
+In order: what we place (1e-9), what the solver returns, this, what the bound lets go.
+"""
+SHORT_MARGIN = 1.5 * SERVED_TOLERANCE
+"""Share of the requests asked for that no proof of a shortage claims: a plan that lacks less may
+count as covered, and what proves it has rounding of its own.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolSpec:
+    """A pool that may be used: one engine of one workload in one domain."""
+
+    workload: int
+    candidate: int
+    engine: str
+    """Name of the engine; halves of a divided engine share the name of the whole."""
+    part: int | None
+    """0 or 1 for the halves of a divided engine, which balance in `domain`."""
+    role: Role
+    stages: tuple[int, ...]
+    """Stages of the workload's requests that it serves; see WorkloadSpec."""
+    domain: str
+    """Where its replicas stand."""
+    level: Affinity
+    """Of `domain`."""
+    group: str
+    """Domain at the workload's affinity level, in which prefill and decode balance."""
+    node_type: str
+    gpus: int
+    """GPUs a replica."""
+    scarcity: float
+    """How scarce its domain's nodes are: 0 on leaves of low priority, 1 medium, 2 high."""
+    plain_cost: float
+    """Of one running replica, USD or GPU-hours an interval."""
+    run_cost: Floats
+    """[T] the same; at the ends of a day that is not cyclic with the drains they carry."""
+    start_cost: float
+    """Of starting one replica and of draining it later, USD or GPU-hours."""
+    drain_cost: float
+    """The draining part of it."""
+    lead: int
+    """Intervals before its first one in which a starting replica already holds its GPUs."""
+    load: Floats
+    """[K, T] replicas kept busy by all demand of a class; inf where it cannot be served."""
+    most: Ints
+    """[T] replicas that supply leaves room for, and that could be of use."""
+    mix_load: Floats = field(init=False)
+    """[T] replicas kept busy by all demand of the workload in its mix of classes."""
+    mix_share: Floats = field(init=False)
+    """[T] share of the workload's demand, in its mix, that one replica serves."""
+
+    def __post_init__(self) -> None:
+        load = np.asarray(self.load.sum(axis=0))
+        usable = np.isfinite(load) & (load > 0)
+        share = np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
+        object.__setattr__(self, "mix_load", load)
+        object.__setattr__(self, "mix_share", share)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its replicas and its flow count for the role: all but second halves."""
+        return self.part != 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResilienceSpec:
+    """With any one domain lost, the rest serves `serve` of what is served, in the mix."""
+
+    serve: float
+    gone: tuple[tuple[int, ...], ...]
+    """Pools that each lost domain takes away; empty where a node may be lost."""
+    node_gpus: dict[str, int]
+    """GPUs of a node by node type where a node may be lost; empty where a domain may be."""
+
+    @property
+    def need(self) -> float:
+        """Share of the demand that all pools together must at least have capacity for.
+
+        With S domains, adding up Σ_{d != D} capacity[d] >= serve over all D gives
+        (S - 1)·Σ_d capacity[d] >= S·serve.
+        """
+        domains = len(self.gone)
+        return max(1.0, self.serve * domains / (domains - 1)) if domains > 1 else 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkloadSpec:
+    """A workload's side of the program."""
+
+    name: str
+    rps: Floats
+    """[K, T] demand of each class [requests/s]."""
+    priority: int
+    stages: int
+    """Of a request: prefill and decode, each two where an engine of it is divided."""
+    min_replicas: dict[Role, int]
+    max_replicas: dict[Role, int]
+    max_groups: int | None
+    resilience: ResilienceSpec | None
+    pools: tuple[int, ...]
+    """Indices of its pools, grouped by domain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BalanceSpec:
+    """Pools that pass as many requests on as others take: prefill to decode, part to part."""
+
+    workload: int
+    engine: str
+    """The divided engine whose halves balance; empty for prefill and decode."""
+    domain: str
+    left: tuple[int, ...]
+    """Prefill pools, or pools of part 0."""
+    right: tuple[int, ...]
+    band: RatioBand | None
+    """Replicas on the left / replicas on the right."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SupplySpec:
+    """GPUs of one node type in one domain, and the pools that draw on them."""
+
+    domain: str
+    level: Affinity
+    node_type: str
+    gpus: Ints
+    """[T], maintenance applied."""
+    pools: tuple[int, ...]
+    """Pools in this domain and in the domains below it."""
+    unit: int = 1
+    """GPUs that must stand together on one leaf: the row counts those that do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HardwareSpec:
+    """Nodes of one type in one domain by the priority of their leaves."""
+
+    node_type: str
+    parent: int | None
+    """The same node type in the next wider domain; parents stand before their children."""
+    gpus: Ints
+    """[3, T] on leaves of low, medium and high priority, those of all domains below included."""
+    pools: tuple[int, ...]
+    """Pools that stand in this very domain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """The whole program. T intervals, K classes (of the workload at hand)."""
+
+    intervals: int
+    hours: float
+    """Length of an interval [h]."""
+    cyclic: bool
+    workloads: tuple[WorkloadSpec, ...]
+    pools: tuple[PoolSpec, ...]
+    balances: tuple[BalanceSpec, ...]
+    supplies: tuple[SupplySpec, ...]
+    conflicts: tuple[tuple[int, str, int, str], ...] = ()
+    """(workload, group, workload, group) that may not both be used (anti-affinity)."""
+    hardware: tuple[HardwareSpec, ...] = ()
+    """Empty where all leaves have one priority."""
+    before: Ints | None = None
+    """[P] replicas that run when the horizon starts; None where that is not known."""
+    fixed_cost: float = 0.0
+    """Of draining those, were none of them kept: what every plan pays, objective units."""
+    large: bool = False
+    """Too large for LPs of the whole program."""
+    compiled: bool = False
+    """Whether dynamic programs are worth compiling."""
+    drawn: tuple[tuple[int, ...], ...] = field(init=False)
+    """For each pool the supply rows that it draws on."""
+
+    def __post_init__(self) -> None:
+        drawn: list[list[int]] = [[] for _ in self.pools]
+        for r, row in enumerate(self.supplies):
+            for p in row.pools:
+                drawn[p].append(r)
+        object.__setattr__(self, "drawn", tuple(map(tuple, drawn)))
+
+    def groups(self, w: int) -> dict[str, list[int]]:
+        """Pools of a workload by domain at its affinity level: its possible groups."""
+        found: dict[str, list[int]] = {}
+        for p in self.workloads[w].pools:
+            found.setdefault(self.pools[p].group, []).append(p)
+        return found
+
+    def band(self, w: int) -> RatioBand | None:
+        """Ratio band of a workload's groups."""
+        return next(
+            (each.band for each in self.balances if each.workload == w and not each.engine), None
+        )
+
+    def members(self, w: int, role: Role) -> list[int]:
+        """Pools of a workload whose replicas count for a role."""
+        return [
+            p
+            for p in self.workloads[w].pools
+            if self.pools[p].role is role and self.pools[p].counts
+        ]
+
+    def finishing(self, w: int) -> list[int]:
+        """Pools of a workload whose flow ends requests."""
+        return self.members(w, Role.DECODE) + self.members(w, Role.AGGREGATED)
+
+    def used_groups(self, w: int, replicas: Ints) -> set[str]:
+        """Groups of a workload with a replica in any interval of a plan [P, T]."""
+        return {name for name, pools in self.groups(w).items() if replicas[pools].any()}
+
+    def allowed_groups(self, w: int, replicas: Ints) -> set[str]:
+        """Groups that a workload may use beside what is used in a plan [P, T], its own included."""
+        limit = self.workloads[w].max_groups
+        used = self.used_groups(w, replicas)
+        allowed = used if limit is not None and len(used) >= limit else set(self.groups(w))
+        for first, group, second, other in self.conflicts:
+            for mine, name, theirs, their_name in (
+                (first, group, second, other),
+                (second, other, first, group),
+            ):
+                if (
+                    mine == w
+                    and name in allowed
+                    and their_name in self.used_groups(theirs, replicas)
+                ):
+                    allowed = allowed - {name}
+        return allowed
+
+    def asked_gpus(self) -> Floats:
+        """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest."""
+        return np.array(
+            [
+                min(
+                    (
+                        float((self.pools[p].mix_load * self.pools[p].gpus).max())
+                        for p in work.pools
+                    ),
+                    default=0.0,
+                )
+                for work in self.workloads
+            ]
+        )
+
+    def is_choosy(self, w: int) -> bool:
+        """Whether a workload may not use all of its groups at once."""
+        apart = any(w in (one, two) for one, _, two, _ in self.conflicts)
+        return apart or self.workloads[w].max_groups is not None
+
+    def starts(self, replicas: Ints) -> Ints:
+        """[P, T] replicas started so that they serve from t on."""
+        return self.starts_in(range(len(self.pools)), replicas)
+
+    def starts_in(self, pools: Sequence[int], counts: Ints) -> Ints:
+        """[*, T] the same of some pools, counts [*, T]."""
+        before = None if self.before is None else self.before[list(pools)]
+        return starts_of(counts, before, self.cyclic)
+
+    def held(self, replicas: Ints) -> Ints:
+        """[P, T] GPUs of running and of starting replicas."""
+        return self.held_by(range(len(self.pools)), replicas)
+
+    def held_by(self, pools: Sequence[int], counts: Ints) -> Ints:
+        """[*, T] GPUs of running and of starting replicas of some pools, counts [*, T]."""
+        held = counts.copy()
+        gpus = np.array([self.pools[p].gpus for p in pools], dtype=np.int64)
+        leads = np.array([self.pools[p].lead for p in pools], dtype=np.int64)
+        longest = int(leads.max(initial=0))
+        if not self.cyclic:
+            longest = min(longest, self.intervals - 1)
+        starts = self.starts_in(pools, counts)
+        for ahead in range(1, longest + 1):
+            starting = (leads >= ahead) & starts.any(axis=1)
+            held[starting] += self.shift(starts[starting], ahead)
+        return held * gpus[:, None]
+
+    def shift(self, values: NDArray[np.int64], ahead: int) -> NDArray[np.int64]:
+        """[..., T] values of `ahead` intervals later; 0 past the end of a day not cyclic."""
+        if not self.cyclic and ahead >= self.intervals:
+            return np.zeros_like(values)
+        moved = np.roll(values, -ahead, axis=-1)
+        if not self.cyclic:
+            moved[..., self.intervals - ahead :] = 0
+        return moved
+
+    def cost(self, replicas: Ints) -> float:
+        """Objective of integer pool sizes [P, T]: running, starting and draining."""
+        if not self.pools:
+            return self.fixed_cost
+        running = sum(float(pool.run_cost @ replicas[p]) for p, pool in enumerate(self.pools))
+        started = self.starts(replicas).sum(axis=1)
+        return (
+            self.fixed_cost
+            + running
+            + sum(pool.start_cost * float(started[p]) for p, pool in enumerate(self.pools))
+        )
+
+    def residual(self, replicas: Ints) -> list[Ints]:
+        """GPUs left on each supply row [T] when `replicas` [P, T] run and start."""
+        held = self.held(replicas)
+        return [row.gpus - held[list(row.pools)].sum(axis=0) for row in self.supplies]
+
+    def rows_of(self, pools: Sequence[int]) -> list[int]:
+        """Supply rows that some pools draw on."""
+        return sorted({r for p in pools for r in self.drawn[p]})
+
+    def residual_of(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
+        """GPUs left [T] on the supply rows of some pools."""
+        rows = self.rows_of(pools)
+        members = sorted({p for r in rows for p in self.supplies[r].pools})
+        active = [p for p, used in zip(members, replicas[members].any(axis=1), strict=True) if used]
+        left = {r: self.supplies[r].gpus.copy() for r in rows}
+        for p, held in zip(active, self.held_by(active, replicas[active]), strict=True):
+            for r in self.drawn[p]:
+                if r in left:
+                    left[r] -= held
+        return left
+
+    def restricted(self, workloads: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
+        """The program of some workloads alone, with `supplies` GPUs left on each row."""
+        kept = [p for w in workloads for p in self.workloads[w].pools]
+        number = {w: i for i, w in enumerate(workloads)}
+        part = self.keeping(kept)
+        return replace(
+            part,
+            workloads=tuple(part.workloads[w] for w in workloads),
+            pools=tuple(replace(pool, workload=number[pool.workload]) for pool in part.pools),
+            balances=tuple(
+                replace(each, workload=number[each.workload])
+                for each in part.balances
+                if each.workload in number
+            ),
+            supplies=tuple(
+                replace(row, gpus=left)
+                for row, left in zip(part.supplies, supplies, strict=True)
+                if row.pools
+            ),
+            conflicts=tuple(
+                (number[one], group, number[two], other)
+                for one, group, two, other in self.conflicts
+                if one in number and two in number
+            ),
+            fixed_cost=0.0,
+        )
+
+    def keeping(self, kept: Sequence[int]) -> "Problem":
+        """The program with these pools alone, in this order; workloads and supply rows stay."""
+        index = {p: i for i, p in enumerate(kept)}
+        left = {(self.pools[p].workload, self.pools[p].group) for p in kept}
+        return replace(
+            self,
+            workloads=tuple(_renumbered(work, index) for work in self.workloads),
+            pools=tuple(self.pools[p] for p in kept),
+            balances=tuple(
+                replace(
+                    each,
+                    left=tuple(index[p] for p in each.left if p in index),
+                    right=tuple(index[p] for p in each.right if p in index),
+                )
+                for each in self.balances
+            ),
+            supplies=tuple(
+                replace(row, pools=tuple(index[p] for p in row.pools if p in index))
+                for row in self.supplies
+            ),
+            conflicts=tuple(
+                each for each in self.conflicts if each[:2] in left and each[2:] in left
+            ),
+            hardware=(),
+            before=None if self.before is None else self.before[list(kept)],
+        )
+
+    def window(self, times: Sequence[int]) -> "Problem":
+        """The program of some intervals in a row, whose first and last the caller holds still."""
+        at = list(times)
+        return replace(
+            self,
+            intervals=len(at),
+            cyclic=False,
+            workloads=tuple(replace(work, rps=work.rps[:, at]) for work in self.workloads),
+            pools=tuple(
+                replace(pool, run_cost=pool.run_cost[at], load=pool.load[:, at], most=pool.most[at])
+                for pool in self.pools
+            ),
+            supplies=tuple(replace(row, gpus=row.gpus[at]) for row in self.supplies),
+            before=None if at[0] > 0 else self.before,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """Integer pool sizes and the flow through them."""
+
+    replicas: Ints
+    """[P, T]"""
+    flow: tuple[Floats, ...]
+    """For each pool [K, T]: share of the class's demand that it handles."""
+
+
+def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+    """[*, T] replicas started to serve from t on, of counts [*, T].
+
+    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
+    serves in the first interval did.
+    """
+    earlier = np.roll(counts, 1, axis=-1)
+    if not cyclic:
+        earlier[..., 0] = counts[..., 0] if before is None else before
+    return np.asarray(np.maximum(0, counts - earlier))
+
+
+def _renumbered(work: WorkloadSpec, index: Mapping[int, int]) -> WorkloadSpec:
+    resilience = work.resilience
+    if resilience is not None:
+        resilience = replace(
+            resilience,
+            gone=tuple(tuple(index[p] for p in pools if p in index) for pools in resilience.gone),
+        )
+    pools = tuple(index[p] for p in work.pools if p in index)
+    return replace(work, resilience=resilience, pools=pools)
+
+
+def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, float]:
+    """Requests left unserved over the horizon by priority class."""
+    seconds = problem.hours * S_PER_HOUR
+    lost: dict[int, float] = {}
+    for work in problem.workloads:
+        missing = np.clip(1.0 - served_share(problem, work, flow), 0.0, None)
+        missing[missing <= SERVED_TOLERANCE] = 0.0
+        lost[work.priority] = lost.get(work.priority, 0.0) + float(
+            (missing * work.rps).sum() * seconds
+        )
+    return lost
+
+
+def served_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
+    """[K, T] share of each class's demand that decode and aggregated pools finish."""
+    share = np.zeros_like(work.rps)
+    for p in work.pools:
+        if problem.pools[p].role is not Role.PREFILL and problem.pools[p].counts:
+            share += flow[p]
+    share[work.rps == 0.0] = 1.0
+    return share

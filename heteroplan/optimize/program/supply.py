@@ -1,0 +1,153 @@
+"""GPUs of every domain over time: supply rows, and hardware by the priority of its leaves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.program.problem import HardwareSpec, Ints, PoolSpec, SupplySpec
+
+
+@dataclass(frozen=True)
+class Places:
+    """Domains of every level with their leaves, and the GPUs on them over time."""
+
+    scenario: Scenario
+
+    @cached_property
+    def leaves(self) -> dict[tuple[Affinity, str], tuple[Leaf, ...]]:
+        network = self.scenario.fleet.network
+        return {
+            (level, name): leaves
+            for level in Affinity
+            for name, leaves in network.domains(level).items()
+        }
+
+    @cached_property
+    def on_leaf(self) -> dict[tuple[str, str], Ints]:
+        """By (leaf, node type): nodes [T], maintenance applied."""
+        fleet, horizon = self.scenario.fleet, self.scenario.horizon
+        moments = [moment.astimezone(UTC) for moment in horizon.boundaries()]
+        away = {(outage.leaf, outage.node_type) for outage in fleet.outages}
+        return {
+            (leaf.name, shape.name): _nodes_over_time(self.scenario, leaf, shape.name, moments)
+            if (leaf.name, shape.name) in away
+            else np.full(horizon.intervals, leaf.nodes.get(shape.name, 0), dtype=np.int64)
+            for leaf in fleet.network.leaves
+            for shape in fleet.node_types
+        }
+
+    def gpus(self, level: Affinity, domain: str, node_type: str, unit: int = 1) -> Ints:
+        """[T] GPUs of a node type in a domain that stand together in `unit` on one leaf."""
+        size = self.scenario.fleet.node_type(node_type).gpus
+        total = np.zeros(self.scenario.horizon.intervals, dtype=np.int64)
+        for leaf in self.leaves[level, domain]:
+            total += self.on_leaf[leaf.name, node_type] * size // unit * unit
+        return total
+
+    def by_priority(self, level: Affinity, domain: str, node_type: str) -> Ints:
+        """[3, T] GPUs of a node type in a domain on leaves of low, medium and high priority."""
+        fleet = self.scenario.fleet
+        size = fleet.node_type(node_type).gpus
+        total = np.zeros((len(SubgroupPriority), self.scenario.horizon.intervals), dtype=np.int64)
+        for leaf in self.leaves[level, domain]:
+            rank = list(SubgroupPriority).index(self.priority[leaf.name])
+            total[rank] += self.on_leaf[leaf.name, node_type] * size
+        return total
+
+    def scarcity(self, level: Affinity, domain: str, node_type: str) -> float:
+        """Mean rank of the GPUs' priority: 0 low, 1 medium, 2 high."""
+        low, medium, high = self.by_priority(level, domain, node_type).sum(axis=1).tolist()
+        return float((medium + 2 * high) / max(1, low + medium + high))
+
+    @cached_property
+    def priority(self) -> dict[str, SubgroupPriority]:
+        """By leaf."""
+        fleet = self.scenario.fleet
+        return {leaf.name: fleet.leaf_priority(leaf) for leaf in fleet.network.leaves}
+
+
+def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str, Ints]:
+    """GPUs of each node type in a domain [T], maintenance applied."""
+    place = Places(scenario)
+    return {
+        shape.name: place.gpus(level, domain, shape.name) for shape in scenario.fleet.node_types
+    }
+
+
+def _nodes_over_time(
+    scenario: Scenario, leaf: Leaf, node_type: str, moments: Sequence[datetime]
+) -> Ints:
+    return np.array(
+        [
+            scenario.fleet.nodes_available(leaf, node_type, start, end)
+            for start, end in pairwise(moments)
+        ],
+        dtype=np.int64,
+    )
+
+
+def supply_rows(place: Places, pools: Sequence[PoolSpec]) -> Iterator[SupplySpec]:
+    """One row for each domain with pools of its own and each node type they use.
+
+    Domains form a tree, so rows at every level that has pools of its own are exactly the
+    condition that all GPUs fit on the leaves (a laminar family of capacities). Replicas larger
+    than a node need whole nodes of one leaf: a further row counts only GPUs that stand so.
+    """
+    fleet = place.scenario.fleet
+    own = _standing(pools)
+    for (level, domain), leaves in place.leaves.items():
+        below = list(
+            dict.fromkeys((low, leaf.domain(low)) for low in _up_to(level) for leaf in leaves)
+        )
+        for shape in fleet.node_types:
+            if (level, domain, shape.name) not in own:
+                continue
+            members = sorted(p for key in below for p in own.get((*key, shape.name), ()))
+            gpus = place.gpus(level, domain, shape.name)
+            yield SupplySpec(domain, level, shape.name, gpus, tuple(members))
+            for unit in sorted({pools[p].gpus for p in members if pools[p].gpus > shape.gpus}):
+                whole = place.gpus(level, domain, shape.name, unit)
+                if (whole < gpus).any():
+                    large = tuple(p for p in members if pools[p].gpus % unit == 0)
+                    yield SupplySpec(domain, level, shape.name, whole, large, unit)
+
+
+def _up_to(level: Affinity) -> list[Affinity]:
+    levels = list(Affinity)
+    return levels[: levels.index(level) + 1]
+
+
+def hardware_tree(place: Places, pools: Sequence[PoolSpec]) -> Iterator[HardwareSpec]:
+    """The network tree of each node type, from clusters down to leaves, under one root."""
+    if len(set(place.priority.values())) <= 1:
+        return
+    own = _standing(pools)
+    index: dict[tuple[Affinity, str, str], int] = {}
+    for level in reversed(Affinity):
+        for (at, domain), leaves in place.leaves.items():
+            if at is not level:
+                continue
+            for shape in place.scenario.fleet.node_types:
+                wider = [up for up in Affinity if up not in _up_to(level)]
+                parent = (wider[0], leaves[0].domain(wider[0]), shape.name) if wider else None
+                index[level, domain, shape.name] = len(index)
+                yield HardwareSpec(
+                    node_type=shape.name,
+                    parent=None if parent is None else index[parent],
+                    gpus=place.by_priority(level, domain, shape.name),
+                    pools=tuple(own.get((level, domain, shape.name), ())),
+                )
+
+
+def _standing(pools: Sequence[PoolSpec]) -> dict[tuple[Affinity, str, str], list[int]]:
+    """Pools by where they stand and on which node type."""
+    found: dict[tuple[Affinity, str, str], list[int]] = {}
+    for p, pool in enumerate(pools):
+        found.setdefault((pool.level, pool.domain, pool.node_type), []).append(p)
+    return found

@@ -1,0 +1,206 @@
+"""HiGHS through PuLP: options, verdict as a type, interruption; another solver where one is named.
+
+The only module that knows HiGHS's names; `other_solvers` has those of the others. One thread, so
+that the same model gives the same answer, and so that HiGHS's one global thread pool never meets
+two sizes.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from time import monotonic
+from typing import Any, cast
+
+import highspy
+import pulp
+from pulp.constants import LpSolveStatus
+
+from heteroplan.optimize.solvers import other_solvers
+from heteroplan.optimize.solvers.other_solvers import HIGHS
+from heteroplan.optimize.solvers.quiet import stdout_closed
+
+type Stop = Callable[[], bool]
+"""Asked now and then; true ends the work at hand."""
+
+
+def never() -> bool:
+    """Nothing ends the work."""
+    return False
+
+
+class Verdict(StrEnum):
+    """How a solver call ended."""
+
+    OPTIMAL = "optimal"
+    """Within the gap asked for."""
+    LIMIT = "limit"
+    """Time, nodes or the user's wish ended it."""
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+    """Neither an answer nor a reason that the caller could act on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a solver call proved and found; the values stand in the model's variables."""
+
+    verdict: Verdict
+    has_solution: bool
+    objective: float | None
+    bound: float | None
+    """Proven lower bound of a minimisation, None where it is not known; for an LP its optimum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """When a solver call may end. Nodes and iterations are counted and keep runs alike; seconds
+    do not."""
+
+    gap: float = 0.0
+    """Relative."""
+    nodes: int | None = None
+    """Of branch and bound."""
+    iterations: int | None = None
+    """Of the simplex method; HiGHS alone heeds it."""
+    deadline: float | None = None
+    """On the clock of time.monotonic [s]."""
+    stop: Stop | None = None
+    """Asked now and then; true ends the call."""
+
+    def over(self) -> bool:
+        """Whether the clock or the user has ended it."""
+        late = self.deadline is not None and monotonic() >= self.deadline
+        return late or (self.stop is not None and self.stop())
+
+    def seconds_left(self) -> float | None:
+        """Until the deadline, if there is one; never 0, which some solvers take for no limit."""
+        return None if self.deadline is None else max(0.01, self.deadline - monotonic())
+
+
+def chosen() -> str:
+    """PuLP's name of the solver that `run` uses."""
+    return _CHOSEN.get()
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Inside, `run` uses the solver called `name`; elsewhere, HiGHS.
+
+    Raises UsageError where there is none of that name. A thread, or a process that is no fork,
+    starts with HiGHS: it enters `using(chosen())` of the one that starts it.
+    """
+    token = _CHOSEN.set(HIGHS if name == HIGHS else other_solvers.find(name))
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(token)
+
+
+_CHOSEN: ContextVar[str] = ContextVar("_CHOSEN", default=HIGHS)
+
+
+def run(problem: pulp.LpProblem, effort: Effort, *, integer: bool, warm: bool = False) -> Answer:
+    """Minimise `problem`; with `integer` false its LP relaxation.
+
+    By the solver that is `chosen`; HiGHS has the LPs that it may not relax or does not answer,
+    as CBC where presolve finds an LP infeasible. A solver beside HiGHS asks `stop` only before it
+    begins.
+    """
+    name = chosen()
+    if name != HIGHS and (integer or name in other_solvers.KNOWN):
+        answer = _run_other(name, problem, effort, integer, warm)
+        if integer or answer.verdict is not Verdict.FAILED:
+            return answer
+    return _run_highs(problem, effort, integer, warm)
+
+
+def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: bool) -> Answer:
+    _print_banner_to_nowhere()
+    options = {
+        "timeLimit": effort.seconds_left(),
+        "mip_max_nodes": effort.nodes,
+        "simplex_iteration_limit": effort.iterations,
+    }
+    stats = problem.solve(
+        pulp.HiGHS(
+            mip=integer,
+            msg=False,
+            threads=1,
+            gapRel=effort.gap,
+            warmStart=warm,
+            callbackTuple=(_interrupt, effort.stop) if effort.stop else None,
+            callbacksToActivate=_INTERRUPTS if effort.stop else None,
+            **{name: value for name, value in options.items() if value is not None},
+        )
+    )
+    return _answer(stats, integer, stats.best_bound)
+
+
+def _run_other(
+    name: str, problem: pulp.LpProblem, effort: Effort, integer: bool, warm: bool
+) -> Answer:
+    if effort.stop is not None and effort.stop():
+        return Answer(Verdict.LIMIT, False, None, None)
+    with other_solvers.at_work(name):
+        made = other_solvers.make(
+            name,
+            gap=effort.gap,
+            nodes=effort.nodes,
+            seconds=effort.seconds_left(),
+            integer=integer,
+            warm=warm,
+        )
+        seen = other_solvers.Indexed(problem)
+        stats = made.solve(cast(pulp.LpProblem, seen))
+        answer = _answer(stats, integer, other_solvers.proven_bound(name, seen))
+    if other_solvers.kept_ctrl_c(made, stats) and not (effort.stop and effort.stop()):
+        signal.raise_signal(signal.SIGINT)
+    if name in other_solvers.KNOWN:
+        return answer
+    verdict = Verdict.LIMIT if answer.has_solution else Verdict.FAILED
+    return Answer(verdict, answer.has_solution, answer.objective, None)
+
+
+def _answer(stats: pulp.LpSolveStats, integer: bool, mip_bound: float | None) -> Answer:
+    """`mip_bound` is what was proved where it was a MIP; an LP's optimum is its own bound."""
+    verdict = _VERDICTS.get(stats.status, Verdict.FAILED)
+    objective = stats.objective if stats.has_solution else None
+    bound = mip_bound
+    if not (integer and stats.is_mip):
+        bound = objective if verdict is Verdict.OPTIMAL else None
+    return Answer(verdict, stats.has_solution, objective, bound)
+
+
+_VERDICTS = {
+    LpSolveStatus.Optimal: Verdict.OPTIMAL,
+    LpSolveStatus.GapLimit: Verdict.OPTIMAL,
+    LpSolveStatus.Infeasible: Verdict.INFEASIBLE,
+    LpSolveStatus.TimeLimit: Verdict.LIMIT,
+    LpSolveStatus.NodeLimit: Verdict.LIMIT,
+    LpSolveStatus.SolutionLimit: Verdict.LIMIT,
+    LpSolveStatus.IterationLimit: Verdict.LIMIT,
+    LpSolveStatus.MemoryLimit: Verdict.LIMIT,
+    LpSolveStatus.Interrupted: Verdict.LIMIT,
+    LpSolveStatus.Stopped: Verdict.LIMIT,
+}
+
+_INTERRUPTS = [
+    highspy.cb.HighsCallbackType.kCallbackSimplexInterrupt,
+    highspy.cb.HighsCallbackType.kCallbackIpmInterrupt,
+    highspy.cb.HighsCallbackType.kCallbackMipInterrupt,
+]
+
+
+def _interrupt(kind: object, message: str, seen: object, wish: Any, stop: Stop) -> None:
+    wish.user_interrupt = stop()
+
+
+@cache
+def _print_banner_to_nowhere() -> None:
+    """HiGHS writes two lines to the C-level stdout once a process, whatever it is told."""
+    with stdout_closed():
+        highspy.Highs()  # type: ignore[no-untyped-call]

@@ -1,0 +1,278 @@
+"""The cheapest plan that never changes: one size a pool, large enough for every interval.
+
+What today's fixed pools cost at best.
+
+1. *Peaks.* Of each workload only the intervals that ask for most matter (Pareto-maximal
+   loads), and supply is the least there ever is.
+2. *Merged.* All domains added up into one: a small MIP whose bound holds for any plan, since
+   sums of pools, flows and supplies meet every equation that the parts meet.
+3. *Spread.* Those sizes spread over the domains at the same cost; where they do not fit, one
+   replica more of each engine, then any sizes.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heteroplan.entities.network import Affinity
+from heteroplan.optimize.formulation.model import Model, build_model, read_solution
+from heteroplan.optimize.improve.polish import run_from
+from heteroplan.optimize.program.problem import (
+    BalanceSpec,
+    Floats,
+    Ints,
+    PoolSpec,
+    Problem,
+    Solution,
+    SupplySpec,
+    WorkloadSpec,
+)
+from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
+
+MERGED_NODES = 5_000
+SPREAD_NODES = 1_000
+"""Branch-and-bound nodes; counted, so that a run does not depend on the clock."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConstantSizes:
+    """Pool sizes that cover every interval, and what was proved about them."""
+
+    replicas: Ints
+    """[P]"""
+    flow: tuple[Floats, ...]
+    """For each pool [K, T]: share of the class's demand that it handles."""
+    cost: float
+    """Of running them all day; objective units."""
+    bound: float
+    """No constant sizes cost less."""
+
+
+def cheapest_constant(
+    problem: Problem,
+    *,
+    node_types: Collection[str] | None = None,
+    gap: float = 1e-3,
+    deadline: float | None = None,
+    stop: Stop | None = None,
+) -> ConstantSizes | Verdict:
+    """The cheapest constant sizes that serve all demand, on `node_types` alone where given.
+
+    Within the relative `gap`, or the best found when nodes, `deadline` (on the clock of
+    time.monotonic [s]) or `stop()` ended the search. INFEASIBLE where no sizes serve
+    everything, LIMIT where none were found.
+    """
+    effort = Effort(gap=gap, deadline=deadline, stop=stop)
+    peaks = [_peaks(problem, work) for work in problem.workloads]
+    small = _at_peaks(problem, peaks, node_types)
+    found, bound = _cheapest(small, effort)
+    if isinstance(found, Verdict):
+        return found
+    replicas = found.replicas[:, 0]
+    cost = _cost(small, found)
+    flow = tuple(
+        share[:, peaks[pool.workload].covering]
+        for pool, share in zip(problem.pools, found.flow, strict=True)
+    )
+    return ConstantSizes(replicas, flow, cost, min(cost, bound))
+
+
+def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, float]:
+    """Constant sizes of the small program, and a bound on the cost of any."""
+    if effort.over():
+        return Verdict.LIMIT, 0.0
+    merged, members = _merged(problem)
+    model = build_model(merged, allow_short=False, constant=True)
+    answer = run_from(model, None, replace(effort, nodes=MERGED_NODES))
+    if answer.verdict is Verdict.INFEASIBLE:
+        return Verdict.INFEASIBLE, np.inf
+    bound = _bound(model, answer)
+    sizes, enough = None, bound * (1 + effort.gap)
+    if answer.has_solution:
+        whole = read_solution(model)
+        sizes, enough = whole.replicas[:, 0], max(enough, _cost(merged, whole) * (1 + 1e-9))
+    best: Solution | None = None
+    verdict = Verdict.LIMIT
+    for extra in (0, 1, None):
+        if extra is not None and sizes is None:
+            continue
+        if effort.over():
+            break
+        model = build_model(problem, allow_short=False, constant=True)
+        _floor_cost(model, bound)
+        if extra is not None and sizes is not None:
+            _limit_totals(model, members, sizes, extra)
+        answer = run_from(model, best, replace(effort, nodes=SPREAD_NODES))
+        if answer.has_solution:
+            best = read_solution(model)
+        if extra is None:
+            bound = max(bound, _bound(model, answer))
+            verdict = answer.verdict
+        if best is not None and _cost(problem, best) <= enough:
+            break
+    if best is None:
+        return Verdict.INFEASIBLE if verdict is Verdict.INFEASIBLE else Verdict.LIMIT, bound
+    return best, bound
+
+
+def _bound(model: Model, answer: Answer) -> float:
+    return 0.0 if answer.bound is None else answer.bound * model.cost_scale
+
+
+def _cost(problem: Problem, found: Solution) -> float:
+    return sum(
+        pool.plain_cost * float(sizes.sum())
+        for pool, sizes in zip(problem.pools, found.replicas, strict=True)
+    )
+
+
+def _floor_cost(model: Model, least: float) -> None:
+    """Σ run·n >= least [objective units]: lets the solver see a bound that is known already."""
+    days = model.problem.intervals / model.cost_scale
+    pools = zip(model.n, model.problem.pools, strict=True)
+    terms = [(sizes[0], pool.plain_cost * days) for sizes, pool in pools]
+    if terms:
+        model.add(terms, ">=", least * (1 - 1e-9) / model.cost_scale, "cost_floor")
+
+
+def _limit_totals(model: Model, members: list[list[int]], sizes: Ints, extra: int) -> None:
+    """sizes[e] <= Σ_{p of engine e} n[p] <= sizes[e] + extra for each engine in use, else 0."""
+    for e, pools in enumerate(members):
+        most = int(sizes[e]) + extra if sizes[e] else 0
+        terms = [(model.n[p][0], 1.0) for p in pools]
+        model.add(terms, "<=", most, f"total_most_{e}")
+        if extra == 0:
+            model.add(terms, ">=", most, f"total_least_{e}")
+
+
+def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
+    """The program with one domain, and for each of its pools those it adds up."""
+    by_engine: dict[int, list[int]] = {}
+    for p, pool in enumerate(problem.pools):
+        by_engine.setdefault(pool.candidate, []).append(p)
+    members = list(by_engine.values())
+    pools = [
+        replace(
+            problem.pools[parts[0]],
+            domain="",
+            group="",
+            most=np.sum([problem.pools[p].most for p in parts], axis=0),
+        )
+        for parts in members
+    ]
+    supply: dict[str, Ints] = {}
+    for row in _outermost(problem.supplies):
+        supply[row.node_type] = supply.get(row.node_type, 0 * row.gpus) + row.gpus
+    return (
+        replace(
+            problem,
+            workloads=tuple(
+                replace(
+                    work,
+                    max_groups=None,
+                    resilience=None,
+                    pools=tuple(e for e, pool in enumerate(pools) if pool.workload == w),
+                )
+                for w, work in enumerate(problem.workloads)
+            ),
+            pools=tuple(pools),
+            balances=tuple(_merged_balances(problem, members)),
+            conflicts=(),
+            before=None,
+            supplies=tuple(
+                SupplySpec(
+                    domain="",
+                    level=Affinity.CLUSTER,
+                    node_type=node_type,
+                    gpus=gpus,
+                    pools=tuple(e for e, pool in enumerate(pools) if pool.node_type == node_type),
+                )
+                for node_type, gpus in supply.items()
+            ),
+        ),
+        members,
+    )
+
+
+def _merged_balances(problem: Problem, members: list[list[int]]) -> Iterator[BalanceSpec]:
+    """Of each workload and divided engine the balances of all domains added up."""
+    merged = {p: e for e, pools in enumerate(members) for p in pools}
+    found: dict[tuple[int, str], BalanceSpec] = {}
+    for each in problem.balances:
+        key = (each.workload, each.engine)
+        known = found.get(key, replace(each, left=(), right=()))
+        found[key] = replace(
+            known,
+            left=tuple(sorted({*known.left, *(merged[p] for p in each.left)})),
+            right=tuple(sorted({*known.right, *(merged[p] for p in each.right)})),
+        )
+    yield from found.values()
+
+
+def _outermost(supplies: tuple[SupplySpec, ...]) -> list[SupplySpec]:
+    """Rows that lie in no other row: each pool draws on exactly one of them."""
+    return [
+        row
+        for r, row in enumerate(supplies)
+        if not any(
+            set(row.pools) < set(other.pools) or (row.pools == other.pools and r < o)
+            for o, other in enumerate(supplies)
+            if o != r
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Peaks:
+    """The intervals of a workload that no other one outdoes."""
+
+    intervals: Ints
+    """[peaks]"""
+    covering: Ints
+    """[T] for each interval a peak (its place in `intervals`) with at least its loads."""
+
+
+def _peaks(problem: Problem, work: WorkloadSpec) -> _Peaks:
+    """Interval a is covered by b where every pool's load of every class is at most b's."""
+    loads = [np.where(work.rps > 0, problem.pools[p].load, 0.0) for p in work.pools]
+    rows = np.concatenate([*loads, work.rps > 0])
+    kept: list[int] = []
+    for t in np.argsort(-rows.sum(axis=0), kind="stable"):
+        if not (rows[:, kept] >= rows[:, [t]]).all(axis=0).any():
+            kept.append(int(t))
+    covers = (rows[:, kept, None] >= rows[:, None, :]).all(axis=0)
+    return _Peaks(np.array(kept, dtype=np.int64), covers.argmax(axis=0))
+
+
+def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str] | None) -> Problem:
+    """`problem` with an interval a peak: the i-th is each workload's i-th peak."""
+    intervals = max((len(found.intervals) for found in peaks), default=1)
+
+    def at_peaks(values: Floats, w: int) -> Floats:
+        padding = np.zeros((len(values), intervals - len(peaks[w].intervals)))
+        return np.concatenate([values[:, peaks[w].intervals], padding], axis=1)
+
+    def pool_at_peaks(pool: PoolSpec) -> PoolSpec:
+        allowed = node_types is None or pool.node_type in node_types
+        return replace(
+            pool,
+            plain_cost=pool.plain_cost * problem.intervals / intervals,
+            run_cost=np.full(intervals, pool.plain_cost * problem.intervals / intervals),
+            load=at_peaks(pool.load, pool.workload),
+            most=np.full(intervals, pool.most.min() if allowed else 0),
+        )
+
+    return replace(
+        problem,
+        intervals=intervals,
+        workloads=tuple(
+            replace(work, rps=at_peaks(work.rps, w)) for w, work in enumerate(problem.workloads)
+        ),
+        pools=tuple(pool_at_peaks(pool) for pool in problem.pools),
+        supplies=tuple(
+            replace(row, gpus=np.full(intervals, row.gpus.min())) for row in problem.supplies
+        ),
+        before=None,
+        fixed_cost=0.0,
+    )

@@ -1,0 +1,217 @@
+"""The deciding numbers of a demand curve and of its backtest, as terminal and page show them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from heteroplan.entities.scenario import Horizon
+from heteroplan.outputs.shared.words import figure, horizon_text, percent
+
+if TYPE_CHECKING:
+    from heteroplan.forecasting.curve.backtest import Backtest, Covered
+    from heteroplan.forecasting.curve.curve import Curve, CurveRow
+    from heteroplan.forecasting.steps.shape import StepShape
+
+TOLERANCE = 0.02
+"""Coverage may be as much less than wanted without a warning; it is of few intervals."""
+RATE_HEADS = ("planned", "peak", "at", "mean", "of the peak", "trough", "at")
+CLASS_HEADS = ("class", "share", "isl", "osl", "isl_cv", "prefix hits")
+BACKTEST_HEADS = ("", "covered", "wanted", "planned / true", "worst shortfall", "at")
+_UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class DayCovered:
+    """Coverage of requests on a day held back."""
+
+    text: str
+    """Such as `22 Nov 95.8 %`."""
+    is_enough: bool
+
+
+def horizon_of(curve: "Curve") -> Horizon:
+    """The time of the curve."""
+    start = curve.rows[0].start
+    return Horizon(start, len(curve.rows), curve.interval_s, str(start.tzinfo), False)
+
+
+def heading(curve: "Curve") -> str:
+    """Such as `2026-11-23 00:00 to 2026-11-24 00:00 UTC, 96 x 15 min, P95 of 14 days`."""
+    return f"{horizon_text(horizon_of(curve))}, {basis(curve)}"
+
+
+def basis(curve: "Curve") -> str:
+    """What is planned for: `P95 of 14 days`, or `as recorded`."""
+    if curve.quantile is None:
+        return "as recorded"
+    return f"{_quantile(curve.quantile)} of {_counted(curve.days, 'day')}"
+
+
+def peak_row(curve: "Curve") -> "CurveRow":
+    """The first of the intervals with the greatest rate of requests."""
+    return max(curve.rows, key=lambda row: row.rps)
+
+
+def rate_rows(curve: "Curve") -> list[tuple[str, ...]]:
+    """A row for requests and, where they are told, for tokens; see `RATE_HEADS`."""
+    rows = [_rate_row("requests/s", curve, lambda row: row.rps)]
+    if curve.rows[0].classes:
+        rows.append(_rate_row("input tokens/s", curve, input_rate))
+        rows.append(_rate_row("output tokens/s", curve, output_rate))
+    return rows
+
+
+def input_rate(row: "CurveRow") -> float:
+    """Planned [tokens/s]; 0 where no lengths are told."""
+    return 0.0 if row.shape is None else row.rps * row.shape.isl
+
+
+def output_rate(row: "CurveRow") -> float:
+    """Planned [tokens/s]; 0 where no lengths are told."""
+    return 0.0 if row.shape is None else row.rps * row.shape.osl
+
+
+def has_median(curve: "Curve") -> bool:
+    """Whether it is of its own; recorded intervals have no like ones."""
+    return any(row.median_rps not in (row.mean_rps, row.rps) for row in curve.rows)
+
+
+def burst(curve: "Curve") -> float | None:
+    """Planned rates over mean ones; None where nothing came."""
+    mean = sum(row.mean_rps for row in curve.rows)
+    return sum(row.rps for row in curve.rows) / mean if mean > 0 else None
+
+
+def shape_of(curve: "Curve") -> "StepShape | None":
+    """All planned requests together; None where no lengths are told."""
+    from heteroplan.forecasting.steps.shape import together
+
+    shapes = [row.shape for row in curve.rows]
+    total = sum(row.rps for row in curve.rows)
+    weights = [row.rps / total if total > 0 else 1 / len(shapes) for row in curve.rows]
+    known = [
+        replace(shape, share=weight)
+        for shape, weight in zip(shapes, weights, strict=True)
+        if shape is not None and weight > 0
+    ]
+    return together(tuple(known)) if known else None
+
+
+def sentences(curve: "Curve") -> list[str]:
+    """Burst, mean request and what classes are good for."""
+    found = []
+    if (ratio := burst(curve)) is not None:
+        busiest = ""
+        if curve.step_s < curve.interval_s:
+            busiest = f"; an interval is planned for its busiest {curve.step_s / 60:g} min"
+        found.append(f"burst {figure(ratio)}: planned rates over mean rates{busiest}")
+    if (shape := shape_of(curve)) is not None:
+        spread = "" if shape.isl_cv is None else f" (isl_cv {figure(shape.isl_cv)})"
+        hits = shape.prefix_hit_rate
+        cached = "" if hits is None else f", {percent(hits)} of the input found in a prefix cache"
+        found.append(
+            f"planned for a request: {figure(shape.isl)} tokens in{spread}, "
+            f"{figure(shape.osl)} out{cached}"
+        )
+    if curve.class_error is not None:
+        count = _counted(len(curve.rows[0].classes), "class", "classes")
+        error = percent(curve.class_error)
+        found.append(f"{count} of requests; more of them would change capacity by at most {error}")
+    return found
+
+
+def class_rows(curve: "Curve") -> list[tuple[str, ...]]:
+    """Classes at the peak where there are several; see `CLASS_HEADS`."""
+    classes = peak_row(curve).classes
+    if len(classes) < 2:
+        return []
+    return [
+        (
+            each.name,
+            percent(each.share),
+            figure(each.isl),
+            figure(each.osl),
+            _UNKNOWN if each.isl_cv is None else figure(each.isl_cv),
+            _UNKNOWN if each.prefix_hit_rate is None else percent(each.prefix_hit_rate),
+        )
+        for each in classes
+    ]
+
+
+def class_heading(curve: "Curve") -> str:
+    """Such as `Classes at the peak, 18:15`."""
+    return f"Classes at the peak, {when(curve, peak_row(curve).start)}"
+
+
+def backtest_heading(backtest: "Backtest") -> str:
+    """Which days were held back and what they were planned from."""
+    days = backtest.held_back
+    last = "the last day" if len(days) == 1 else f"the last {len(days)} days"
+    dates = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    trained = _counted(backtest.trained_days, "day")
+    count = _counted(backtest.intervals, "interval")
+    return f"Backtest: {last} ({dates}, {count}) planned from the {trained} before"
+
+
+def backtest_rows(backtest: "Backtest") -> list[tuple[str, ...]]:
+    """What was planned against what came; see `BACKTEST_HEADS`."""
+    return [
+        (
+            each.what,
+            percent(each.coverage),
+            percent(backtest.quantile),
+            figure(each.planned_over_true) if isfinite(each.planned_over_true) else _UNKNOWN,
+            *_shortfall(each),
+        )
+        for each in backtest.measures
+    ]
+
+
+def is_enough(coverage: float, backtest: "Backtest") -> bool:
+    """Whether about as many intervals were covered as wanted."""
+    return coverage >= backtest.quantile - TOLERANCE
+
+
+def days_covered(backtest: "Backtest") -> list[DayCovered]:
+    """Of requests, one a day held back."""
+    return [
+        DayCovered(f"{day:%d %b} {percent(covered)}", is_enough(covered, backtest))
+        for day, covered in zip(backtest.held_back, backtest.coverage_by_day, strict=True)
+    ]
+
+
+def when(curve: "Curve", moment: datetime) -> str:
+    """`18:15`, with its date where the curve is of several days."""
+    several = curve.rows[0].start.date() != curve.rows[-1].start.date()
+    return moment.strftime("%d %b %H:%M" if several else "%H:%M")
+
+
+def _rate_row(what: str, curve: "Curve", rate: "Callable[[CurveRow], float]") -> tuple[str, ...]:
+    rates = [rate(row) for row in curve.rows]
+    peak, trough, mean = max(rates), min(rates), sum(rates) / len(rates)
+    return (
+        what,
+        figure(peak),
+        when(curve, curve.rows[rates.index(peak)].start),
+        figure(mean),
+        percent(mean / peak) if peak > 0 else _UNKNOWN,
+        figure(trough),
+        when(curve, curve.rows[rates.index(trough)].start),
+    )
+
+
+def _shortfall(covered: "Covered") -> Sequence[str]:
+    """How much was missing at worst, and when."""
+    if covered.worst_start is None:
+        return "none", ""
+    return percent(covered.worst_shortfall), f"{covered.worst_start:%d %b %H:%M}"
+
+
+def _quantile(quantile: float) -> str:
+    return f"P{100 * quantile:g}"
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

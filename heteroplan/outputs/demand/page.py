@@ -1,0 +1,272 @@
+"""demand.html: a demand curve, one file to open from disk or to attach."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from heteroplan.outputs.demand.figures import (
+    BACKTEST_HEADS,
+    CLASS_HEADS,
+    RATE_HEADS,
+    backtest_heading,
+    backtest_rows,
+    basis,
+    burst,
+    class_heading,
+    class_rows,
+    days_covered,
+    has_median,
+    heading,
+    horizon_of,
+    input_rate,
+    is_enough,
+    output_rate,
+    rate_rows,
+    sentences,
+    shape_of,
+)
+from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
+from heteroplan.outputs.shared.clock_ticks import clock_ticks, clocks_change
+from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
+from heteroplan.outputs.shared.words import figure, percent
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from heteroplan.forecasting.curve.backtest import Backtest
+    from heteroplan.forecasting.curve.curve import Curve
+
+_PLANNED, _MEDIAN, _BAND = COLOURS[0], COLOURS[1], "rgba(47, 111, 176, 0.18)"
+_HEIGHT, _TOKENS_HEIGHT = 380, 430
+"""Of a chart [pixels]."""
+_TICK_ROOM = 110
+"""Characters below a chart."""
+_CHANGES = (
+    "Clocks change within this time: the axis is elapsed time, labelled with what the local clock "
+    "shows, so an hour that comes twice stands twice and a skipped one not at all."
+)
+
+
+def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
+    """The curve as a self-contained page: charts, classes, backtest and notes."""
+    return page(
+        "Demand curve",
+        [
+            "<h1>Demand curve</h1>",
+            f'<p class="soft">{escape(heading(curve))}</p>',
+            cards(_cards(curve, backtest)),
+            chart_section("demand", "Requests/s to be planned for", demand_chart(curve)),
+            *_token_section(curve),
+            table_section(
+                "Peaks and troughs",
+                RATE_HEADS,
+                rate_rows(curve),
+                text_columns={0},
+                below=[*sentences(curve), *([_CHANGES] if _clocks_change(curve) else [])],
+            ),
+            *_class_sections(curve),
+            *([] if backtest is None else [_backtest_section(backtest)]),
+            *_note_section(curve),
+        ],
+        style=".cards { margin-top: 18px; }",
+    )
+
+
+def demand_chart(curve: "Curve") -> "Figure":
+    """Planned, median and mean requests/s; between planned and the one below it is a band."""
+    chart = _empty(curve, _HEIGHT)
+    planned = [row.rps for row in curve.rows]
+    median = [row.median_rps for row in curve.rows]
+    mean = [row.mean_rps for row in curve.rows]
+    details = [f"planned {figure(rps)}" for rps in planned]
+    lower = [("mean", "mean", mean, {"color": SOFT, "width": 1.5, "dash": "dot"})]
+    if has_median(curve):
+        line = {"color": _MEDIAN, "width": 1.5}
+        lower.append(("median", "median of like intervals", median, line))
+    for what, name, rates, line in lower:
+        _step(chart, curve, rates, name, line)
+        details = [f"{a}<br>{what} {figure(b)}" for a, b in zip(details, rates, strict=True)]
+    _step(
+        chart, curve, planned, f"planned ({basis(curve)})", {"color": _PLANNED, "width": 2},
+        details, fill="tonexty", fillcolor=_BAND,
+    )  # fmt: skip
+    chart.update_yaxes(title_text="requests/s")
+    return chart
+
+
+def token_chart(curve: "Curve") -> "Figure":
+    """Planned input and output tokens/s, one above the other."""
+    chart = _empty(curve, _TOKENS_HEIGHT, rows=2)
+    kinds = (("input", input_rate), ("output", output_rate))
+    for row, (what, rate) in enumerate(kinds, start=1):
+        rates = [rate(each) for each in curve.rows]
+        details = [f"{figure(each)} {what} tokens/s" for each in rates]
+        line = {"color": COLOURS[row + 1], "width": 2}
+        _step(chart, curve, rates, f"{what} tokens/s", line, details, place={"row": row, "col": 1})
+        chart.update_yaxes(title_text=f"{what} tokens/s", row=row)
+    chart.update_layout(showlegend=False)
+    return chart
+
+
+def class_chart(curve: "Curve") -> "Figure":
+    """Shares of the classes, stacked to 1."""
+    chart = _empty(curve, _HEIGHT)
+    details = [
+        "<br>".join(f"{escape(each.name)} {percent(each.share)}" for each in row.classes)
+        for row in curve.rows
+    ]
+    for i, first in enumerate(curve.rows[0].classes):
+        colour = COLOURS[i % len(COLOURS)]
+        _step(
+            chart, curve, [row.classes[i].share for row in curve.rows], first.name,
+            {"color": colour, "width": 0}, [] if i else details, stackgroup="classes",
+            fillcolor=colour,
+        )  # fmt: skip
+    chart.update_yaxes(title_text="share of requests", range=[0, 1], tickformat=".0%")
+    return chart
+
+
+def _cards(curve: "Curve", backtest: "Backtest | None") -> list[tuple[str, str]]:
+    (_, peak, at, mean, share, *_), *_ = rate_rows(curve)
+    found = [
+        (peak, f"requests/s at the peak, {at}"),
+        (mean, f"on average, {share} of the peak"),
+    ]
+    if (ratio := burst(curve)) is not None:
+        found.append((figure(ratio), "planned over mean (burst)"))
+    if (shape := shape_of(curve)) is not None:
+        found.append(
+            (f"{figure(shape.isl)} / {figure(shape.osl)}", "tokens in / out planned a request")
+        )
+    if backtest is not None and backtest.measures:
+        covered = percent(backtest.measures[0].coverage)
+        found.append((covered, f"covered in backtest, wanted {percent(backtest.quantile)}"))
+    return found
+
+
+def _token_section(curve: "Curve") -> list[str]:
+    if not curve.rows[0].classes:
+        return []
+    return [chart_section("tokens", "Tokens/s to be planned for", token_chart(curve))]
+
+
+def _class_sections(curve: "Curve") -> list[str]:
+    """A table where there are several, and their shares over time where these vary."""
+    rows = class_rows(curve)
+    if not rows:
+        return []
+    sections = [table_section(class_heading(curve), CLASS_HEADS, rows, text_columns={0})]
+    shares = {tuple(each.share for each in row.classes) for row in curve.rows}
+    if len(shares) > 1:
+        sections.append(chart_section("classes", "Classes over time", class_chart(curve)))
+    return sections
+
+
+def _backtest_section(backtest: "Backtest") -> str:
+    """In bold what was covered too little."""
+    doubtful = [i for i, m in enumerate(backtest.measures) if not is_enough(m.coverage, backtest)]
+    days = ", ".join(day.text for day in days_covered(backtest))
+    below = [f"requests by day: {days}"] if len(backtest.held_back) > 1 else []
+    if doubtful:
+        below.insert(0, "In bold: covered less than wanted.")
+    return table_section(
+        backtest_heading(backtest),
+        BACKTEST_HEADS,
+        backtest_rows(backtest),
+        text_columns={0},
+        bold_rows=doubtful,
+        below=below,
+    )
+
+
+def _note_section(curve: "Curve") -> list[str]:
+    if not curve.notes:
+        return []
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in curve.notes)
+    return [f"<section><h2>What was changed or filled in</h2>{notes}</section>"]
+
+
+def _clocks_change(curve: "Curve") -> bool:
+    return clocks_change(horizon_of(curve).boundaries())
+
+
+def _empty(curve: "Curve", height: int, rows: int = 1) -> "Figure":
+    """Charts over local time, one below the other."""
+    from plotly.subplots import make_subplots
+
+    chart = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    chart.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 70, "r": 16, "t": 16, "b": 56},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "traceorder": "normal",
+        },
+        hovermode="x",
+    )
+    chart.update_yaxes(rangemode="tozero", separatethousands=True, exponentformat="none")
+    chart.update_xaxes(showline=True, **_ticks(curve))
+    chart.update_xaxes(title_text=escape(horizon_of(curve).timezone), row=rows)
+    return chart
+
+
+def _ticks(curve: "Curve") -> dict[str, Any]:
+    """Plotly's own, which follow the zoom; where clocks change, what they show at each place."""
+    moments = horizon_of(curve).boundaries()
+    if not clocks_change(moments):
+        return {"tickformat": "%H:%M\n%a %d %b"}
+    places, ticks = _places(moments), clock_ticks(moments, _TICK_ROOM)
+    return {"tickvals": [places[i] for i, _ in ticks], "ticktext": [label for _, label in ticks]}
+
+
+def _places(moments: Sequence[datetime]) -> list[str]:
+    """Elapsed time as a clock without a zone that starts with the local one.
+
+    It is the local clock while that is not changed. No offset, because plotly would move it.
+    """
+    first = moments[0]
+    clock, start_s = first.replace(tzinfo=None), first.timestamp()
+    return [
+        (clock + timedelta(seconds=moment.timestamp() - start_s)).isoformat(" ")
+        for moment in moments
+    ]
+
+
+def _step(
+    chart: "Figure",
+    curve: "Curve",
+    values: Sequence[float],
+    name: str,
+    line: dict[str, Any],
+    details: Sequence[str] = (),
+    *,
+    place: dict[str, int] | None = None,
+    **style: Any,
+) -> None:
+    """A value an interval as steps; `details` are shown with the local time when hovered over."""
+    from plotly.graph_objects import Scatter
+
+    moments = horizon_of(curve).boundaries()
+    texts = [
+        f"<b>{moment:%a %d %b %H:%M %z}</b><br>{detail}"
+        for moment, detail in zip(moments, details, strict=False)
+    ]
+    chart.add_trace(
+        Scatter(
+            x=_places(moments),
+            y=[*values, values[-1]],
+            name=escape(name),
+            mode="lines",
+            line={**line, "shape": "hv"},
+            hoverinfo="text" if texts else "skip",
+            hovertext=[*texts, *texts[-1:]],
+            **style,
+        ),
+        **(place or {}),
+    )

@@ -1,0 +1,171 @@
+"""fit.html: measured points and fits of every engine, one file to open from disk or to attach."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from heteroplan.entities.workload import SourceKind
+from heteroplan.outputs.fit.picture import (
+    Drawn,
+    Series,
+    drawn,
+    heading,
+    latency,
+    not_drawn,
+    points_are,
+)
+from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
+from heteroplan.outputs.shared.page import page
+from heteroplan.outputs.shared.plot import Axis
+from heteroplan.outputs.shared.words import figure, percent
+from heteroplan.profiles.fitting.fitted import Fitted, Line
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MOST_SERIES = 12
+_COLOURS = (*COLOURS, INK, SOFT)
+"""One a series."""
+_CHART_STYLE = "h3 { margin: 14px 0 0; font-size: 14px; font-weight: 600; }"
+_HEIGHT = 400
+"""Of a chart [pixels]."""
+_REACH = {"prefill": "tokens of a batch", "TTFT": "tokens in"}
+"""Units of `Line.reach`; of others:"""
+_DECODE_REACH = "sequences x tokens of context"
+
+
+def fit_html(fitted: Sequence[Fitted]) -> str:
+    """The fits as a self-contained page: errors and what was measured, with a chart a latency."""
+    return page(
+        "Fits of measurements",
+        [
+            "<h1>Fits of measurements</h1>",
+            '<p class="soft">Lines are the fit; a point shows its error when hovered over.</p>',
+            *(_section(each, f"fit-{i}") for i, each in enumerate(fitted)),
+        ],
+        style=_CHART_STYLE,
+    )
+
+
+def fit_chart(picture: Drawn, line: Line, points: str) -> "Figure":
+    """Points that `points` names, and the fit as lines, in a colour a series."""
+    from plotly.graph_objects import Figure
+
+    x, y = picture.axes()
+    chart = Figure()
+    for series, colour in zip(picture.series, _COLOURS, strict=False):
+        for trace in _traces(series, colour, line, points):
+            chart.add_trace(trace)
+    named = any(series.name for series in picture.series)
+    chart.update_layout(
+        template="plotly_white",
+        height=_HEIGHT,
+        margin={"l": 70, "r": 16, "t": 16, "b": 56},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        legend={"title": {"text": f"● {points}, — fit" if named else ""}, "tracegroupgap": 0},
+        hovermode="closest",
+    )
+    chart.update_xaxes(title_text=escape(line.work), **_axis(x))
+    chart.update_yaxes(title_text=escape(f"milliseconds {latency(line)}"), **_axis(y))
+    return chart
+
+
+def _section(fitted: Fitted, name: str) -> str:
+    source = fitted.engine.source
+    origin = f"{source.kind.value}, from {source.origin}" if source.origin else source.kind.value
+    parts = [
+        f"<section><h2>{escape(heading(fitted))}</h2>",
+        f'<p class="soft">{escape(origin)}</p>',
+    ]
+    if source.kind is SourceKind.MODELLED:
+        parts.append('<p class="note">not measured, another tool\'s model</p>')
+    if not fitted.lines:
+        parts.append(f"<p>{escape(not_drawn(fitted))}</p>")
+    parts += [_line(fitted, line, f"{name}-{i}") for i, line in enumerate(fitted.lines)]
+    return "\n".join([*parts, "</section>"])
+
+
+def _line(fitted: Fitted, line: Line, name: str) -> str:
+    picture = drawn(line, MOST_SERIES)
+    chart = '<p class="soft">no points to draw</p>'
+    if picture.series:
+        config: dict[str, Any] = {"displayModeBar": False, "responsive": True}
+        chart = fit_chart(picture, line, points_are(fitted)).to_html(
+            full_html=False, include_plotlyjs=False, div_id=name, config=config
+        )
+    return "\n".join(
+        [
+            f"<h3>{escape(f'Milliseconds {latency(line)} over {line.work}')}</h3>",
+            f"<p>{escape(_errors(line))}</p>",
+            chart,
+            *(f'<p class="soft">{escape(note)}</p>' for note in picture.notes),
+        ]
+    )
+
+
+def _errors(line: Line) -> str:
+    """Such as `error at points held out 2.1 %, at worst 5.0 %; 20 points of 1-64 sequences`."""
+    which = "fitted" if line.held_out is None else "held out"
+    reach = f" of {line.reach} {_REACH.get(line.what, _DECODE_REACH)}" if line.reach else ""
+    repeats = "" if line.spread is None else f"; repeats differ by ±{percent(line.spread)}"
+    return (
+        f"error at points {which} {percent(line.error.mape)}, at worst "
+        f"{percent(line.error.worst)}; {line.points:,} points{reach}{repeats}"
+    )
+
+
+def _traces(series: Series, colour: str, line: Line, points: str) -> list[Any]:
+    """The fit, and the points over it."""
+    from plotly.graph_objects import Scatter
+
+    name = escape(series.name)
+    works = [mark.work for mark in series.marks]
+    fit: dict[str, Any] = (
+        {"mode": "lines", "line": {"color": colour, "width": 1.5}}
+        if series.is_line
+        else {
+            "mode": "markers",
+            "marker": {
+                "symbol": "line-ew-open",
+                "color": colour,
+                "size": 18,
+                "line": {"width": 1.5},
+            },
+        }
+    )
+    return [
+        Scatter(
+            x=works,
+            y=[mark.fitted_ms for mark in series.marks],
+            name=name or "fit",
+            legendgroup=name or "fit",
+            showlegend=not name,
+            hoverinfo="skip",
+            **fit,
+        ),
+        Scatter(
+            x=works,
+            y=[mark.measured_ms for mark in series.marks],
+            name=name or points,
+            legendgroup=name or points,
+            mode="markers",
+            marker={"color": colour, "size": 7},
+            customdata=[
+                (mark.fitted_ms, f"{100 * (mark.fitted_ms / mark.measured_ms - 1):+.1f} %", name)
+                for mark in series.marks
+            ],
+            hovertemplate=(
+                f"{'<b>%{customdata[2]}</b><br>' if name else ''}%{{x:,}} {escape(line.work)}<br>"
+                f"{points} %{{y:,.4~r}} ms<br>fitted %{{customdata[0]:,.4~r}} ms<br>"
+                "error %{customdata[1]}<extra></extra>"
+            ),
+        ),
+    ]
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    shown = {"range": [axis.place(axis.low), axis.place(axis.high)], "showline": True}
+    if not axis.log:
+        return {**shown, "separatethousands": True, "exponentformat": "none"}
+    ticks = axis.ticks()
+    return {**shown, "type": "log", "tickvals": ticks, "ticktext": [figure(t) for t in ticks]}

@@ -1,0 +1,113 @@
+"""Fits of measurements on a terminal, from 80 columns up."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from rich.console import Console
+
+from heteroplan.entities.capacity import OperatingPoint
+from heteroplan.entities.workload import Engine, SourceKind
+from heteroplan.outputs.shared.tables import plain_table
+from heteroplan.outputs.shared.terminal import Text, print_trimmed
+from heteroplan.outputs.shared.words import figure, percent
+from heteroplan.profiles.capacity.replica import Asked
+from heteroplan.profiles.fitting.fitted import Fitted
+
+DOUBTFUL = 0.2
+"""Mean error from which a latency is told."""
+COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
+    ("GPUs", "left"),
+    ("latency", "left"),
+    ("points", "right"),
+    ("MAPE", "right"),
+    ("held out", "right"),
+    ("worst", "right"),
+    ("repeats", "right"),
+    ("measured", "left"),
+)
+
+
+def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
+    """One line a latency of an engine: points, errors and what was measured."""
+    repeated = any(line.spread is not None for each in fitted for line in each.lines)
+    table = plain_table(console, *COLUMNS[:-2], *COLUMNS[-2 if repeated else -1 :])
+    table.columns[-1].no_wrap = False
+    before = ""
+    for each in fitted:
+        if each.variant != before:
+            table.add_row(Text(each.variant, style="dim"))
+        before = each.variant
+        for line in each.lines:
+            table.add_row(
+                Text(f"{each.engine.gpu} x{each.engine.gpus}"),
+                line.what,
+                str(line.points),
+                percent(line.seen.mape),
+                "" if line.held_out is None else percent(line.held_out.mape),
+                percent(line.error.worst),
+                *["" if line.spread is None else f"±{percent(line.spread)}"] * repeated,
+                Text(line.reach),
+            )
+    print_trimmed(table, console)
+    console.print(
+        Text(
+            "MAPE of the points fitted; held out, worst: errors at points left out in turn; "
+            + "repeats: standard deviation of what was measured again; " * repeated
+            + "measured: tokens of a prompt or prefill batch, sequences x context tokens of a step",
+            style="dim",
+        )
+    )
+    _print_doubtful(fitted, console)
+    _print_sources(fitted, console)
+
+
+def _print_doubtful(fitted: Sequence[Fitted], console: Console) -> None:
+    """Latencies that no money should be bet on."""
+    found = [
+        f"{line.what} of {each.engine.name} ({percent(line.error.mape)})"
+        for each in fitted
+        for line in each.lines
+        if line.error.mape > DOUBTFUL
+    ]
+    if found:
+        words = "off by a lot at points left out, measure more settings: "
+        console.print(Text(words + ", ".join(found), style="yellow"))
+
+
+def _print_sources(fitted: Sequence[Fitted], console: Console) -> None:
+    """What was not measured, or not by us."""
+    told = {
+        SourceKind.MODELLED: "not measured, another tool's model",
+        SourceKind.INTERPOLATED: "a capacity that another tool states",
+    }
+    for kind, words in told.items():
+        engines = [each.engine for each in fitted if each.engine.source.kind is kind]
+        if engines:
+            names = ", ".join(engine.name for engine in engines)
+            which = "all of these" if len(engines) == len(fitted) else names
+            console.print(Text(f"{words}: {which}", style="yellow"))
+
+
+def render_replicas(
+    replicas: Sequence[tuple[Engine, OperatingPoint]], asked: Asked, console: Console
+) -> None:
+    """What one replica of each engine serves, and what keeps it from more."""
+    shape, slo = asked.shape, asked.slo
+    table = plain_table(console, ("engine", "left"), ("requests/s", "right"), ("batch", "right"),
+                        ("limited by", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for engine, point in replicas:
+        table.add_row(
+            Text(engine.name),
+            figure(point.capacity_rps),
+            "" if point.batch is None else figure(point.batch),
+            Text(point.reason or point.limited_by.value.replace("_", " ")),
+        )
+    console.print()
+    console.print(
+        Text(
+            f"one replica, {shape.isl:g} tokens in, {shape.osl:g} out, "
+            f"P{100 * slo.percentile:g} of TTFT {slo.ttft_ms:g} ms and ITL {slo.itl_ms:g} ms:"
+        )
+    )
+    print_trimmed(table, console)

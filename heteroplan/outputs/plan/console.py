@@ -1,0 +1,219 @@
+"""Plans and checks on a terminal, from 80 columns up."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from heteroplan.entities.plan import Baseline, Plan, SupplyUse
+from heteroplan.entities.scenario import Horizon
+from heteroplan.outputs.plan.check_report import CheckRow
+from heteroplan.outputs.plan.leaf_table import leaf_table
+from heteroplan.outputs.plan.pool_lines import short_engines, shortest_pool_lines
+from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
+from heteroplan.outputs.shared.terminal import (
+    Text,
+    draws_blocks,
+    print_trimmed,
+    print_wrapped,
+    spark_width,
+    sparkline,
+)
+from heteroplan.outputs.shared.words import (
+    Spell,
+    baseline_label,
+    candidate_notes,
+    demand_sentences,
+    greedy_sentences,
+    horizon_text,
+    limit_sentences,
+    percent,
+    rate,
+    saved_text,
+    solver_sentence,
+    spells,
+    used_candidates,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from heteroplan.outputs.plan.plan_document import HorizonPart
+
+MOST_SHORTAGE_LINES = 10
+MOST_LIMIT_LINES = 3
+_NARROWEST_SPARKLINE = 24
+_WIDEST_SPARKLINE = 72
+_WIDEST_NAME = 40
+_NARROWEST_NAME = 6
+
+
+def render_plan(plan: Plan, console: Console) -> None:
+    """What an operator wants first: verdict, savings, pools, leaves, GPUs against supply, proof."""
+    title = Text.assemble((plan.scenario.name, "bold"), f"  {horizon_text(plan.scenario.horizon)}")
+    print_wrapped(title, console)
+    style = "bold green" if plan.covered else "bold red"
+    print_wrapped(Text(verdict(plan), style=style), console)
+    for note in candidate_notes(used_candidates(plan)):
+        print_wrapped(Text(note, style="yellow"), console)
+    limits = limit_sentences(plan.limits, plan.scenario.horizon, MOST_LIMIT_LINES)
+    sections: tuple[tuple[RenderableType | None, Sequence[str]], ...] = (
+        (_shortage_section(plan, console), ()),
+        (_savings_table(plan, console), greedy_sentences(plan)),
+        (_pool_table(plan, console), ()),
+        (leaf_table(plan, console), ()),
+        (_supply_table(plan.supply, console), limits),
+    )
+    for table, sentences in sections:
+        if table is not None:
+            console.print()
+            print_trimmed(table, console)
+        for sentence in sentences:
+            print_wrapped(Text(sentence), console)
+    console.print()
+    for sentence in demand_sentences(plan.scenario.workloads):
+        print_wrapped(Text(sentence, style="dim"), console)
+    print_wrapped(Text(solver_sentence(plan)), console)
+
+
+def render_check(rows: Sequence[CheckRow], console: Console) -> None:
+    """One line a scenario: verdict, headroom, peak, and what is wrong."""
+    table = plain_table(console, ("scenario", "left"), ("verdict", "left"), ("headroom", "right"),
+                        ("peak GPUs", "right"), ("note", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for row in rows:
+        table.add_row(
+            Text(row.name),
+            Text(row.verdict, style="green" if row.passed else "bold red"),
+            Text(row.headroom_text),
+            Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
+            Text(row.short_note),
+        )
+    print_trimmed(table, console)
+
+
+def shortage_table(
+    found: Sequence[Spell], horizon: "Horizon | HorizonPart", console: Console
+) -> Table:
+    """Who goes short, when, by how much and why."""
+    table = plain_table(console, ("short", "left"), ("when", "left"), ("up to", "right"),
+                        ("of demand", "right"), ("limited by", "left"))  # fmt: skip
+    table.columns[-1].no_wrap = False
+    for spell in found[:MOST_SHORTAGE_LINES]:
+        table.add_row(
+            Text(spell.workload),
+            spell.when(horizon),
+            rate(spell.worst_rps),
+            percent(spell.worst_fraction),
+            Text(spell.limited_by),
+        )
+    if len(found) > MOST_SHORTAGE_LINES:
+        table.add_row(more_line(len(found) - MOST_SHORTAGE_LINES, "plan.json", console))
+    return table
+
+
+def _shortage_section(plan: Plan, console: Console) -> Table | None:
+    """The verdict says what a single spell would."""
+    found = spells(plan)
+    return shortage_table(found, plan.scenario.horizon, console) if len(found) > 1 else None
+
+
+def _savings_table(plan: Plan, console: Console) -> Table:
+    table = plain_table(console, ("", "left"), ("GPU-hours", "right"), ("cost USD", "right"),
+                        ("saved", "right"), ("utilization", "right"))  # fmt: skip
+    table.add_row(
+        Text("this plan", style="bold"),
+        f"{plan.totals.gpu_hours:,.1f}",
+        f"{plan.totals.cost_usd:,.2f}",
+        "",
+        percent(plan.utilization),
+    )
+    for baseline in plan.savings:
+        saved = saved_text(plan, baseline)
+        table.add_row(
+            Text(baseline_label(baseline)),
+            "" if baseline.gpu_hours is None else f"{baseline.gpu_hours:,.1f}",
+            "" if baseline.cost_usd is None else f"{baseline.cost_usd:,.2f}",
+            Text(saved, style=_saved_style(baseline, saved)),
+            "" if baseline.utilization is None else percent(baseline.utilization),
+        )
+    table.columns[0].no_wrap = False
+    return table
+
+
+def _saved_style(baseline: Baseline, saved: str) -> str:
+    if saved.endswith("unserved"):
+        return "yellow"
+    return "bold green" if (baseline.saved_fraction or 0.0) > 0 else ""
+
+
+def _pool_table(plan: Plan, console: Console) -> RenderableType:
+    lines, left_out = shortest_pool_lines(plan.pools)
+    if not lines:
+        return Text("No replicas are planned.")
+    heads = ("workload", "role", "engine", "domain")
+    sizes = max(len(line.sizes) for line in lines)
+    rows = [(line.workload, line.role, line.engine, line.domain) for line in lines]
+    limit, width = _fit_names([*rows, heads], sizes, console.width)
+    if any(len(name) > limit for row in rows for name in row):
+        engines = short_engines(lines)
+        rows = [(*row[:2], engine, row[3]) for row, engine in zip(rows, engines, strict=True)]
+        limit, width = _fit_names([*rows, heads], sizes, console.width)
+    width = spark_width(plan.scenario.horizon.intervals, min(width, _WIDEST_SPARKLINE))
+    table = plain_table(
+        console,
+        *((head, "left") for head in heads),
+        (_clock_axis(plan.scenario.horizon, width), "left"),
+        ("size", "right"),
+    )
+    for column in table.columns[:4]:
+        column.max_width = limit
+    table.columns[4].min_width = width
+    blocks = draws_blocks(console)
+    before: tuple[str, ...] = ("", "")
+    for line, row in zip(lines, rows, strict=True):
+        same = row[0] == before[0]
+        table.add_row(
+            Text("" if same else row[0], style="bold"),
+            *(Text(cell) for cell in row[1:]),
+            Text(sparkline(line.replicas, width, blocks=blocks), style="cyan"),
+            line.sizes,
+        )
+        before = row
+    return Group(table, more_line(left_out, "schedule.csv", console)) if left_out else table
+
+
+def _fit_names(rows: Sequence[tuple[str, ...]], sizes: int, console_width: int) -> tuple[int, int]:
+    """Widest name and width of the sparkline that together fill the console."""
+    longest = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for limit in range(_WIDEST_NAME, _NARROWEST_NAME, -1):
+        names = sum(min(limit, length) + GUTTER for length in longest)
+        left = console_width - names - GUTTER - max(sizes, len("size"))
+        if left >= _NARROWEST_SPARKLINE:
+            return limit, left
+    return _NARROWEST_NAME, _NARROWEST_SPARKLINE
+
+
+def _clock_axis(horizon: Horizon, width: int) -> str:
+    """Start, middle and end of the horizon above a sparkline of `width` at most."""
+    columns = spark_width(horizon.intervals, width)
+    moments = horizon.boundaries()
+    style = "%d %b" if horizon.intervals * horizon.interval_s > 86400 * 1.5 else "%H:%M"
+    start, end = moments[0].strftime(style), moments[-1].strftime(style)
+    middle = moments[horizon.intervals // 2].strftime(style) if columns > 20 else ""
+    room = columns - len(start) - len(middle) - len(end)
+    left = columns // 2 - len(start) - len(middle) // 2
+    if room < 2:
+        return start
+    return start + " " * left + middle + " " * (room - left) + end
+
+
+def _supply_table(supply: Sequence[SupplyUse], console: Console) -> Table:
+    table = plain_table(console, ("GPUs by node type", "left"), ("peak", "right"),
+                        ("supply then", "right"), ("average held", "right"))  # fmt: skip
+    for use in supply:
+        peak = max(range(len(use.held)), key=lambda t: (use.held[t], -use.supply[t]))
+        total = sum(use.supply)
+        share = percent(sum(use.held) / total) if total else ""
+        table.add_row(Text(use.node_type), f"{use.held[peak]:,}", f"{use.supply[peak]:,}", share)
+    return table

@@ -1,0 +1,247 @@
+"""report.html: one file with everything in it, to open from disk or to attach to a ticket."""
+
+from collections.abc import Sequence
+from html import escape
+
+from heteroplan.entities.plan import Plan
+from heteroplan.inputs.plan_ids import META
+from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
+from heteroplan.outputs.plan.plan_document import EnginePart, PlanDocument, SourcePart
+from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
+from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
+from heteroplan.outputs.shared.words import (
+    amount_unit,
+    baseline_label,
+    candidate_notes,
+    clock,
+    demand_sentences,
+    figure,
+    greedy_sentences,
+    horizon_text,
+    limit_time,
+    limited_pools,
+    longest_first,
+    percent,
+    rate,
+    saved_text,
+    serves_alike,
+    solver_sentence,
+    spells,
+    used_candidates,
+    verdict,
+)
+
+_MOST_COLUMNS = 8
+"""Leaves that stand side by side."""
+_MOST_ROWS = 30
+
+
+def report_html(plan: Plan) -> str:
+    """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
+    document = document_of(plan)
+    charts = [
+        ("demand", "Demand and planned capacity", demand_chart(plan)),
+        ("gpus", "GPUs held against supply", gpu_chart(plan)),
+        ("replicas", "Replicas", replica_chart(plan)),
+    ]
+    return page(
+        f"{plan.scenario.name}: capacity plan",
+        [
+            f"<h1>{escape(plan.scenario.name)}</h1>",
+            f'<p class="soft">{escape(horizon_text(plan.scenario.horizon))}, fleet '
+            f"{escape(plan.scenario.fleet.name)}</p>",
+            f'<div class="verdict{"" if plan.covered else " short"}">{escape(verdict(plan))}</div>',
+            *(
+                f'<p class="note">{escape(note)}</p>'
+                for note in candidate_notes(used_candidates(plan))
+            ),
+            _cards(plan),
+            _shortage_section(plan),
+            _savings_section(plan),
+            _limit_section(plan),
+            *(chart_section(name, head, chart) for name, head, chart in charts),
+            _leaf_section(plan),
+            _engine_section(plan, document),
+            f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>',
+            *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.scenario.workloads)),
+            "<p>GPU-hours are those of GPUs held: by replicas that serve, start and drain "
+            "(schedule.csv lists those that serve). "
+            "Utilization is demand over capacity, weighted by GPUs. Times are in "
+            f"{escape(plan.scenario.horizon.timezone)}. "
+            f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",
+        ],
+        meta={META: document.plan_id or ""},
+    )
+
+
+def _cards(plan: Plan) -> str:
+    figures = [
+        (f"{plan.totals.cost_usd:,.0f}", "USD"),
+        (f"{plan.totals.gpu_hours:,.0f}", "GPU-hours"),
+        (f"{plan.totals.peak_gpus:,}", "GPUs at the peak"),
+        (percent(plan.utilization), "utilization"),
+        (percent(plan.report.gap), "proven gap"),
+    ]
+    for baseline in plan.savings:
+        if baseline.name == "static_peak" and baseline.saved_fraction is not None:
+            figures.insert(2, (percent(baseline.saved_fraction), "saved against static peak"))
+    return cards(figures)
+
+
+def _savings_section(plan: Plan) -> str:
+    unit = amount_unit(plan.scenario.objective)
+    rows: list[Sequence[str]] = [
+        (
+            "this plan",
+            f"{plan.totals.gpu_hours:,.1f}",
+            f"{plan.totals.cost_usd:,.2f}",
+            "",
+            "",
+            percent(plan.utilization),
+        )
+    ]
+    rows += [
+        (
+            baseline_label(baseline),
+            _number(baseline.gpu_hours, 1),
+            _number(baseline.cost_usd, 2),
+            _number(baseline.saved_gpu_hours, 1) if serves_alike(plan, baseline) else "",
+            saved_text(plan, baseline),
+            "" if baseline.utilization is None else percent(baseline.utilization),
+        )
+        for baseline in plan.savings
+    ]
+    heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
+    return table_section(
+        "What the plan saves",
+        heads,
+        rows,
+        text_columns={0},
+        bold_rows={0},
+        below=greedy_sentences(plan),
+    )
+
+
+def _shortage_section(plan: Plan) -> str:
+    rows = [
+        (
+            spell.workload,
+            spell.when(plan.scenario.horizon),
+            rate(spell.worst_rps),
+            percent(spell.worst_fraction),
+            spell.limited_by,
+        )
+        for spell in spells(plan)
+    ]
+    heads = ("workload", "when", "up to", "of demand", "limited by")
+    return table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
+
+
+def _limit_section(plan: Plan) -> str:
+    """The longest spells."""
+    horizon = plan.scenario.horizon
+    rows = [
+        (
+            f"{limit.level.value} {limit.domain}",
+            limit.node_type,
+            limit_time(limit, horizon),
+            limited_pools(limit),
+        )
+        for limit in longest_first(plan.limits)[:_MOST_ROWS]
+    ]
+    if not rows:
+        return ""
+    heads = ("domain", "node type", "full", "limits")
+    more = _more(len(plan.limits) - len(rows))
+    return table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
+
+
+def _leaf_section(plan: Plan) -> str:
+    """A column a leaf where there are few, or else a row a group and leaf, the fullest first."""
+    peak = peak_interval(plan)
+    shares = leaf_shares(plan, peak)
+    if not shares:
+        return ""
+    sizes = leaf_sizes(plan.scenario, peak)
+    title = f"GPUs by group and leaf at the peak, {clock(plan.scenario.horizon, peak)}"
+    if len(sizes) > _MOST_COLUMNS:
+        rows = [
+            (
+                share.group,
+                share.leaf,
+                sizes[share.leaf].priority.value,
+                f"{share.gpus:,}",
+                f"{sizes[share.leaf].gpus:,}",
+            )
+            for share in fullest(shares, sizes)[:_MOST_ROWS]
+        ]
+        heads = ("group", "leaf", "priority", "GPUs", "of")
+        more = _more(len(shares) - len(rows))
+        return table_section(title, heads, rows, text_columns={0, 1, 2}, below=more)
+    groups = list(by_group(shares).items())[:_MOST_ROWS]
+    return table_section(
+        title,
+        ("", *(f"{leaf.name} ({leaf.priority.value})" for leaf in sizes.values())),
+        [
+            *((group, *(f"{gpus.get(leaf, 0):,}" for leaf in sizes)) for group, gpus in groups),
+            ("of", *(f"{leaf.gpus:,}" for leaf in sizes.values())),
+        ],
+        text_columns={0},
+        below=_more(len(by_group(shares)) - len(groups)),
+    )
+
+
+def _more(count: int) -> tuple[str, ...]:
+    return (f"and {count} more (in plan.json)",) if count > 0 else ()
+
+
+def _engine_section(plan: Plan, document: PlanDocument) -> str:
+    """Every candidate; in bold those that a pool runs."""
+    used = {(c.workload, c.engine.name, c.node_type, c.span) for c in used_candidates(plan)}
+    rows = [
+        (
+            engine.workload,
+            engine.engine,
+            engine.node_type + (f", groups on one {engine.span.value}" if engine.span else ""),
+            engine.role.value,
+            _capacity(engine),
+            engine.reason or engine.limited_by.value.replace("_", " "),
+            _source(engine.source),
+        )
+        for engine in document.engines
+    ]
+    bold = {
+        i
+        for i, e in enumerate(document.engines)
+        if (e.workload, e.engine, e.node_type, e.span) in used
+    }
+    heads = (
+        *("workload", "engine", "node type", "role"),
+        *("requests/s a replica", "limited by", "source"),
+    )
+    return table_section(
+        "Engines considered (in use: bold)",
+        heads,
+        rows,
+        text_columns={0, 1, 2, 3, 5, 6},
+        bold_rows=bold,
+    )
+
+
+def _capacity(engine: EnginePart) -> str:
+    rates = engine.capacity_rps if isinstance(engine.capacity_rps, list) else [engine.capacity_rps]
+    low, high = figure(min(rates)), figure(max(rates))
+    return low if low == high else f"{low} to {high}"
+
+
+def _source(source: SourcePart) -> str:
+    error = "" if source.error_mape is None else f"error {percent(source.error_mape)}"
+    extrapolated = "extrapolated" if source.extrapolated else ""
+    return ", ".join(
+        part for part in (source.kind.value, error, source.origin, extrapolated) if part
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"

@@ -1,0 +1,37 @@
+"""schedule.csv: one row a pool and interval."""
+
+import csv
+import io
+
+from heteroplan.outputs.plan.plan_document import PlanDocument
+
+HEADER = (
+    "interval_start",
+    "workload",
+    "role",
+    "engine",
+    "node_type",
+    "domain",
+    "replicas",
+    "gpus",
+    "plan",
+)
+
+
+def schedule_csv(document: PlanDocument) -> str:
+    """The schedule as CSV; `interval_start` is ISO 8601 with offset, `gpus` all of the pool's,
+    `plan` the plan's id.
+
+    Of replicas that serve: those that start or drain hold GPUs besides, which GPU-hours count.
+    """
+    starts = [moment.isoformat() for moment in document.horizon.boundaries()[:-1]]
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(HEADER)
+    for pool in document.pools:
+        names = (pool.workload, pool.role.value, pool.engine, pool.node_type, pool.domain)
+        rows.writerows(
+            (start, *names, replicas, replicas * pool.gpus_per_replica, document.plan_id or "")
+            for start, replicas in zip(starts, pool.replicas, strict=True)
+        )
+    return text.getvalue()

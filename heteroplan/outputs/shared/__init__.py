@@ -1,0 +1,5 @@
+"""What all outputs share: text of numbers, terminal, tables, pictures, pages, files.
+
+`words` formats numbers and sentences, `terminal` and `tables` print them, `plot` and `clock_ticks`
+draw axes, `page` is a self-contained HTML file, `files` writes whole files or none.
+"""

@@ -1,0 +1,194 @@
+"""A part of the fleet as it fills and empties in the course of a day: state, moves, and a log."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.optimize.program.problem import Ints
+from heteroplan.placement.first_fit import Footprint
+from heteroplan.placement.nodes import Nodes, Spot
+
+type Flags = NDArray[np.bool_]
+
+
+class Begin(NamedTuple):
+    """A replica takes its nodes. Times count intervals from where the day is cut open."""
+
+    pool: int
+    spot: Spot
+    wanted: int
+    """When it should serve; 0 or less: it does when the day begins."""
+    serves: int
+    """When it does."""
+
+
+class End(NamedTuple):
+    """A replica of a pool leaves its nodes, the last that began to serve there."""
+
+    pool: int
+    spot: Spot
+    at: int
+
+
+class Missed(NamedTuple):
+    """Service that a replica never gave, as it found no room."""
+
+    pool: int
+    wanted: int
+    at: int
+    """When it was no longer wanted."""
+
+
+class Cancel(NamedTuple):
+    """A late replica that is no longer wanted when it could serve gives its nodes back."""
+
+    begun: Begin
+    at: int
+
+
+type Event = Begin | End | Missed | Cancel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Day:
+    """What is to be placed: P pools on n nodes over T intervals, from where the day is cut open."""
+
+    nodes: Nodes
+    footprints: tuple[Footprint, ...]
+    """[P] narrow domains first, then large replicas."""
+    sizes: Ints
+    """[P, T]"""
+    starts: Ints
+    """[P, T]"""
+    room: Ints
+    """[T, n] GPUs."""
+    cyclic: bool
+
+    @property
+    def intervals(self) -> int:
+        return int(self.sizes.shape[1])
+
+    def share(self) -> Ints:
+        """[P] GPUs that a replica takes on a node."""
+        return np.array([footprint.share for footprint in self.footprints], dtype=np.int64)
+
+    def leaving(self, t: int) -> Ints:
+        """[P] replicas that stop at `t`, in 1..T."""
+        return np.asarray(np.maximum(0, self.sizes[:, t - 1] - self.sizes[:, t % self.intervals]))
+
+    def starting(self, pool: int, t: int) -> int:
+        """Replicas that serve from `t` on and not before; may lie past the end of the day."""
+        return int(self.starts[pool, t % self.intervals]) if self._within(t) else 0
+
+    def _within(self, t: int) -> bool:
+        return self.cyclic or t < self.intervals
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What stands where."""
+
+    serving: Ints
+    """[P, n] replicas that could stop, of pools whose replicas fit a node."""
+    wide: list[tuple[Spot, ...]]
+    """[P] the same of pools whose replicas have several nodes."""
+    used: Ints
+    """[n] GPUs."""
+    starting: dict[int, tuple[Begin, ...]]
+    """By when they serve."""
+    late: list[tuple[int, ...]]
+    """[P] when those that have found no room yet should have served."""
+    events: int = 0
+    """Length of the log that leads here."""
+
+    @classmethod
+    def empty(cls, pools: int, nodes: int) -> "State":
+        return cls(
+            serving=np.zeros((pools, nodes), dtype=np.int64),
+            wide=[()] * pools,
+            used=np.zeros(nodes, dtype=np.int64),
+            starting={},
+            late=[()] * pools,
+        )
+
+    def take(self, spot: Spot, gpus: int) -> None:
+        """GPUs more on each node of a spot, or fewer."""
+        for node in spot:
+            self.used[node] += gpus
+
+    def copy(self) -> "State":
+        return State(
+            self.serving.copy(),
+            list(self.wide),
+            self.used.copy(),
+            dict(self.starting),
+            list(self.late),
+            self.events,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Standing:
+    """A day being filled: its state at `t` and all that happened until then."""
+
+    day: Day
+    state: State
+    log: list[Event] = field(default_factory=list)
+    t: int = 0
+
+    def free(self) -> Ints:
+        """[n] GPUs left at `t`."""
+        return np.asarray(self.day.room[self.t % self.day.intervals] - self.state.used)
+
+    def back_to(self, state: State, t: int) -> None:
+        """As it was at `t`."""
+        self.state, self.t = state.copy(), t
+        del self.log[state.events :]
+
+    def write(self, event: Event) -> None:
+        self.log.append(event)
+        self.state.events += 1
+
+    def begin(self, pool: int, spot: Spot, wanted: int) -> None:
+        """A replica holds its nodes from now on, and serves after its lead."""
+        footprint = self.day.footprints[pool]
+        begun = Begin(pool, spot, wanted, wanted if self.t == 0 else self.t + footprint.lead)
+        self.write(begun)
+        self.state.take(spot, footprint.share)
+        if begun.serves <= self.t:
+            self._serve(begun)
+        else:
+            others = self.state.starting.get(begun.serves, ())
+            self.state.starting[begun.serves] = (*others, begun)
+
+    def end(self, pool: int, spot: Spot) -> None:
+        """A replica that serves stops."""
+        self.write(End(pool, spot, self.t))
+        self.state.take(spot, -self.day.footprints[pool].share)
+        if len(spot) == 1:
+            self.state.serving[pool, spot[0]] -= 1
+        else:
+            spots = list(self.state.wide[pool])
+            spots.remove(spot)
+            self.state.wide[pool] = tuple(spots)
+
+    def cancel(self, begun: Begin) -> None:
+        """A late replica that has not served yet never will."""
+        self.write(Cancel(begun, self.t))
+        self.state.take(begun.spot, -self.day.footprints[begun.pool].share)
+        others = list(self.state.starting[begun.serves])
+        others.remove(begun)
+        self.state.starting[begun.serves] = tuple(others)
+
+    def promote(self) -> None:
+        """Those that began to serve in the interval before now could stop."""
+        for begun in self.state.starting.pop(self.t - 1, ()):
+            self._serve(begun)
+
+    def _serve(self, begun: Begin) -> None:
+        if len(begun.spot) == 1:
+            self.state.serving[begun.pool, begun.spot[0]] += 1
+        else:
+            self.state.wide[begun.pool] = (*self.state.wide[begun.pool], begun.spot)

@@ -1,0 +1,158 @@
+"""The sizes of one part of the fleet, placed by sweeps through the day."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from heteroplan.optimize.program.problem import Ints, starts_of
+from heteroplan.optimize.solvers.solver import Stop
+from heteroplan.placement.day_sweep.align import align
+from heteroplan.placement.day_sweep.day import Day, State
+from heteroplan.placement.day_sweep.sweep import Sweep
+from heteroplan.placement.day_sweep.wraparound import Lost, Piece, closed, cut_off, pieces_of
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed
+from heteroplan.placement.identity import identified
+from heteroplan.placement.nodes import Hold, Nodes
+from heteroplan.placement.runs import Run
+
+LAPS = 4
+"""Sweeps through a cyclic day, each from where the one before ended."""
+
+
+def swept(
+    nodes: Nodes,
+    footprints: Mapping[int, Footprint],
+    waiting: Sequence[Run],
+    stop: Stop,
+    *,
+    cyclic: bool,
+) -> Attempt:
+    """The sizes that runs add up to, on nodes that are still empty.
+
+    Which replica of a pool stops is chosen anew. On a cyclic day as many of each pool as always
+    serve stand still, and the day of the others is cut open where they hold fewest GPUs. Once
+    `stop()` says so nothing is tried a second time.
+    """
+    start = _Start(Attempt(nodes.copy(), footprints, cyclic))
+    sizes = _sizes(waiting, start.done.intervals)
+    if cyclic:
+        for pool, count in sizes.items():
+            count -= start.stand_still(pool, int(count.min()))
+    pools = tuple(pool for pool, count in sizes.items() if count.any())
+    if not pools:
+        return start.done
+    day, cut = _day(start.done, pools, np.array([sizes[pool] for pool in pools]))
+    begins = _begins(waiting, pools)
+    best: Attempt | None = None
+    before: State | None = None
+    for _ in range(LAPS if cyclic else 1):
+        sweep = Sweep(day, stop, before, begins)
+        log = sweep.run().log
+        found = pieces_of(day, log)
+        if cyclic:
+            free = sweep.free()
+            align(day, found.whole, free, stop)
+            pieces = closed(day, found, free)
+        else:
+            pieces = cut_off(day, found)
+        done = start.finished(pieces, found.lost, pools, cut)
+        worse = best is not None and done.score() >= best.score()
+        if best is None or not worse:
+            best = done
+        if worse or not any(best.score()[:2]) or stop():
+            break
+        before = sweep.states[-1]
+    assert best is not None
+    return best
+
+
+def _sizes(waiting: Sequence[Run], intervals: int) -> dict[int, Ints]:
+    """[T] of each pool."""
+    found: dict[int, Ints] = {}
+    for run in waiting:
+        sizes = found.setdefault(run.pool, np.zeros(intervals, dtype=np.int64))
+        sizes[np.arange(run.first, run.first + run.intervals) % intervals] += 1
+    return found
+
+
+def _begins(waiting: Sequence[Run], pools: Sequence[int]) -> list[Run]:
+    """Runs that have to begin where they stand, with pools counted as in `pools`."""
+    index = {pool: i for i, pool in enumerate(pools)}
+    return [
+        Run(index[run.pool], run.number, run.first, run.intervals, run.begins)
+        for run in waiting
+        if run.begins is not None
+    ]
+
+
+def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
+    """The day of `pools` with `sizes` [P, T], and the interval in which it is cut open."""
+    footprints = tuple(done.footprints[pool] for pool in pools)
+    starts = starts_of(sizes, None, done.cyclic)
+    held = sizes.copy()
+    for pool, footprint in enumerate(footprints):
+        for ahead in range(1, footprint.lead + 1):
+            held[pool] += np.roll(starts[pool], -ahead)
+    gpus = np.array([footprint.share * footprint.count for footprint in footprints]) @ held
+    cut = int(gpus.argmin()) if done.cyclic else 0
+    sizes, starts = np.roll(sizes, -cut, axis=1), np.roll(starts, -cut, axis=1)
+    room = np.roll(done.nodes.free, -cut, axis=0).astype(np.int64)
+    return Day(done.nodes, footprints, sizes, starts, room, done.cyclic), cut
+
+
+@dataclass(slots=True, eq=False)
+class _Start:
+    """What stands still all day, and the numbers of runs given so far."""
+
+    done: Attempt
+    numbers: Counter[int] = field(default_factory=Counter)
+
+    def stand_still(self, pool: int, count: int) -> int:
+        """Replicas that always serve, on nodes that are always there; how many found room."""
+        footprint, nodes = self.done.footprints[pool], self.done.nodes
+        hold = Hold.of(footprint.share, np.arange(self.done.intervals), self.done.intervals)
+        for placed in range(count):
+            spot = nodes.find(footprint.rows, footprint.count, hold)
+            if spot is None:
+                return placed
+            nodes.take(spot, hold)
+            self.numbers[pool] += 1
+            run = Run(pool, self.numbers[pool], 0, self.done.intervals)
+            self.done.placed.append(Placed(run, 0, self.done.intervals, 0, spot))
+        return count
+
+    def finished(
+        self, pieces: Sequence[Piece], lost: Sequence[Lost], pools: Sequence[int], cut: int
+    ) -> Attempt:
+        """All that stands: `pieces` of a day cut open in interval `cut`, and what is lost."""
+        done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
+        placed = [*self.done.placed]
+        numbers = self.numbers.copy()
+        number_of: dict[int, int] = {}
+        for piece in sorted(pieces, key=lambda piece: piece.after is not None):
+            pool = pools[piece.pool]
+            if piece.after is None:
+                numbers[pool] += 1
+                number = numbers[pool]
+            else:
+                number = number_of[id(piece.after)]
+            number_of[id(piece)] = number
+            placed.append(_placed(done, piece, pool, number, cut))
+        done.placed.extend(identified(placed, done.intervals, cyclic=done.cyclic))
+        for each in lost:
+            first = (cut + each.first) % done.intervals
+            run = Run(pools[each.pool], 0, first, each.intervals)
+            done.unplaced.append((run, first, each.intervals))
+        return done
+
+
+def _placed(done: Attempt, piece: Piece, pool: int, number: int, cut: int) -> Placed:
+    lead, length = done.footprints[pool].lead, piece.end - piece.first
+    if not done.cyclic:
+        lead = min(lead, piece.first)
+    elif length == done.intervals:
+        lead = 0
+    run = Run(pool, number, (cut + piece.first) % done.intervals, length)
+    return Placed(run, run.first, length, lead, piece.spot, moved=piece.after is not None)

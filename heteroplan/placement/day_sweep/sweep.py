@@ -1,0 +1,391 @@
+"""A day placed interval by interval: which replica of a pool stops is chosen when it shrinks.
+
+Replicas of a pool are alike, so that those may stop whose nodes others need: whole nodes for
+large replicas come from small ones that would leave anyway. In each interval the largest that
+start come first, and where no block of their size is free, replicas of shrinking pools stop so
+that one is. Where that fails, the intervals before are placed again in other ways.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+
+from heteroplan.optimize.program.problem import Ints
+from heteroplan.optimize.solvers.solver import Stop
+from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, Standing, State
+from heteroplan.placement.nodes import Spot
+from heteroplan.placement.runs import Run
+
+RETRIES = (1, 1, 2, 2, 3, 4, 6, 8, 12, 16)
+"""Intervals to go back where replicas found no room, try by try."""
+RETRIED = 300
+"""Intervals placed again in one day, at most."""
+BLOCKS = 16
+"""Nodes looked at in vain for blocks of GPUs."""
+
+
+class Sweep:
+    """Fills a day. Ties are broken at random on later tries, always in the same way."""
+
+    def __init__(
+        self, day: Day, stop: Stop, before: State | None = None, begins: Sequence[Run] = ()
+    ) -> None:
+        """The day begins where it ended `before`, or with `begins` where those stand."""
+        self.day, self.stop, self.before, self.begins = day, stop, before, begins
+        self.share = day.share()
+        self.single = np.array([footprint.count == 1 for footprint in day.footprints], dtype=bool)
+        ahead = np.minimum.accumulate(day.room[::-1], axis=0)[::-1]
+        self.shrinks = (ahead < day.room).astype(np.int64)
+        self.at = Standing(day, State.empty(len(day.footprints), day.room.shape[1]))
+        self.states: list[State] = []
+        self.draw: np.random.Generator | None = None
+        self.leaving = np.zeros(len(day.footprints), dtype=np.int64)
+        self.first = self.at.state.serving
+        """[P, n] what served where when the day began."""
+
+    def run(self) -> Standing:
+        """The whole day; what stands when a cyclic day is over stands for where it began."""
+        self._open()
+        self.states = [self.at.state.copy()]
+        self.first = self.at.state.serving.copy()
+        last = self.day.intervals if self.day.cyclic else self.day.intervals - 1
+        left = RETRIED
+        for t in range(1, last + 1):
+            self._step(t)
+            self.states.append(self.at.state.copy())
+            if self._late(t) > self._late(t - 1) and not self.stop():
+                left -= self._again(t, left)
+        for pool, late in enumerate(self.at.state.late):
+            for wanted in late:
+                self.at.write(Missed(pool, wanted, self.day.intervals))
+        return self.at
+
+    def _again(self, t: int, most: int) -> int:
+        """The intervals until `t` again in other ways, until one has room.
+
+        Keeps the best of them and returns how many intervals were placed, `most` at most.
+        """
+        done = 0
+        for number, back in enumerate(RETRIES):
+            since = max(0, t - back)
+            if done + t - since > most:
+                break
+            kept = self.states[since + 1 :]
+            log = self.at.log[self.states[since].events :]
+            before = sum(self._late(u) for u in range(since + 1, t + 1))
+            self.draw = np.random.default_rng((t, number))
+            self.at.back_to(self.states[since], since)
+            del self.states[since + 1 :]
+            for u in range(since + 1, t + 1):
+                self._step(u)
+                self.states.append(self.at.state.copy())
+            self.draw = None
+            done += t - since
+            after = sum(self._late(u) for u in range(since + 1, t + 1))
+            if after > before:
+                self.at.back_to(self.states[since], since)
+                self.states[since + 1 :] = kept
+                self.at.log += log
+                self.at.state, self.at.t = kept[-1].copy(), t
+            if not self._late(t):
+                break
+        return done
+
+    def _late(self, t: int) -> int:
+        """GPUs of replicas that had found no room at `t`."""
+        return sum(
+            len(late) * footprint.share * footprint.count
+            for late, footprint in zip(self.states[t].late, self.day.footprints, strict=True)
+        )
+
+    def free(self) -> Ints:
+        """[T, n] GPUs left in each interval of a day that is over."""
+        used = [state.used for state in self.states[: self.day.intervals]]
+        return np.asarray(self.day.room - np.array(used))
+
+    def _open(self) -> None:
+        """What serves when the day begins, and what starts then."""
+        stood: Counter[tuple[int, int]] = Counter()
+        for pool, spot, wanted in chain(self._ended_before(), self._running()):
+            self.at.begin(pool, spot, wanted)
+            stood[pool, wanted] += 1
+        for pool, footprint in enumerate(self.day.footprints):
+            for ahead in range(footprint.lead + 1):
+                count = self.day.starting(pool, ahead) if ahead else self.day.sizes[pool, 0]
+                self._arrive(pool, [ahead] * (int(count) - stood[pool, ahead]))
+
+    def _ended_before(self) -> Iterator[tuple[int, Spot, int]]:
+        """(pool, spot, when it serves) of what stood or started when the day before ended."""
+        if self.before is None:
+            return
+        length = self.day.intervals
+        for pool, node in np.argwhere(self.before.serving):
+            for _ in range(int(self.before.serving[pool, node])):
+                yield int(pool), (int(node),), 0
+        for pool, spots in enumerate(self.before.wide):
+            for spot in spots:
+                yield pool, spot, 0
+        for starting in self.before.starting.values():
+            for begun in starting:
+                if begun.wanted == begun.serves >= length or begun.wanted < length:
+                    yield begun.pool, begun.spot, max(0, begun.wanted - length)
+
+    def _running(self) -> Iterator[tuple[int, Spot, int]]:
+        """The same of what has to begin where it stands, as far as there is room."""
+        for run in self.begins:
+            footprint, nodes, running = self.day.footprints[run.pool], self.day.nodes, run.begins
+            if running is None:
+                continue
+            standing = nodes.standing(running.leaf, running.nodes)
+            fits = standing[self.at.free()[standing] >= footprint.share]
+            spot = nodes.side_by_side(fits, self.at.free()[fits], footprint.count)
+            if spot is not None:
+                yield run.pool, spot, 0
+
+    def _step(self, t: int) -> None:
+        self.at.t = t
+        self.at.promote()
+        self.leaving = self.day.leaving(t)
+        self._forget_late()
+        for node in np.flatnonzero(self.at.free() < 0):
+            self._leave(int(node))
+        for pool in np.flatnonzero(~self.single).tolist():
+            self._stop_wide(pool)
+        for pool, footprint in enumerate(self.day.footprints):
+            wanted = [
+                *self.at.state.late[pool],
+                *[t + footprint.lead] * self.day.starting(pool, t + footprint.lead),
+            ]
+            if wanted:
+                self.at.state.late[pool] = ()
+                if footprint.count == 1:
+                    self._clear(pool, len(wanted))
+                self._arrive(pool, wanted)
+        for pool in np.flatnonzero(self.leaving * self.single).tolist():
+            self._stop(pool)
+        for pool, late in enumerate(self.at.state.late):
+            if late:
+                self.at.state.late[pool] = ()
+                self._arrive(pool, late)
+
+    def _forget_late(self) -> None:
+        """Where a pool shrinks, those that have not served yet are the first to go."""
+        for pool in np.flatnonzero(self.leaving).tolist():
+            late = list(self.at.state.late[pool])
+            while late and self.leaving[pool]:
+                self.at.write(Missed(pool, late.pop(), self.at.t))
+                self.leaving[pool] -= 1
+            self.at.state.late[pool] = tuple(late)
+            for begun in self._begun_late(pool):
+                if self.leaving[pool]:
+                    self.at.cancel(begun)
+                    self.leaving[pool] -= 1
+
+    def _leave(self, node: int) -> None:
+        """Replicas off a node that goes away: those that stop anyway, then others, who are late."""
+        at = self.at
+        for pool, spot in [*self._serving_on(node)]:
+            if at.free()[node] < 0 and self.leaving[pool]:
+                self._end(pool, spot)
+        for pool, spot in [*self._serving_on(node)]:
+            if at.free()[node] < 0:
+                at.end(pool, spot)
+                at.state.late[pool] = (*at.state.late[pool], at.t)
+        for begun in [each for starting in at.state.starting.values() for each in starting]:
+            if at.free()[node] < 0 and node in begun.spot:
+                at.cancel(begun)
+                at.state.late[begun.pool] = (
+                    *at.state.late[begun.pool],
+                    max(begun.wanted, at.t),
+                )
+
+    def _serving_on(self, node: int) -> Iterator[tuple[int, Spot]]:
+        """(pool, spot) of each replica that serves there."""
+        for pool, count in enumerate(self.at.state.serving[:, node]):
+            yield from [(pool, (node,))] * int(count)
+            yield from [(pool, spot) for spot in self.at.state.wide[pool] if node in spot]
+
+    def _begun_late(self, pool: int) -> list[Begin]:
+        return [
+            begun
+            for starting in self.at.state.starting.values()
+            for begun in starting
+            if begun.pool == pool and begun.wanted < begun.serves
+        ]
+
+    def _arrive(self, pool: int, wanted: Sequence[int]) -> None:
+        """Replicas begin where they fit best; those that find no room are late."""
+        spots = self._spots(pool, len(wanted)) if wanted else ()
+        rest = list(wanted)
+        for spot in spots:
+            self.at.begin(pool, spot, rest.pop(0))
+        self.at.state.late[pool] = (*self.at.state.late[pool], *rest)
+
+    def _spots(self, pool: int, count: int) -> list[Spot]:
+        """Up to `count` spots: low priority, nodes that stay, the tightest, where it was before."""
+        footprint, nodes = self.day.footprints[pool], self.day.nodes
+        rows = np.arange(footprint.rows.start, footprint.rows.stop)
+        free = self.at.free()[rows]
+        if footprint.count > 1:
+            return list(self._wide_spots(pool, free, count))
+        fits = np.flatnonzero(free >= footprint.share)
+        node = rows[fits]
+        serving = self.at.state.serving[pool, node]
+        order = np.lexsort(
+            (
+                serving == 0,
+                free[fits] + self._jitter(fits.size),
+                serving >= self.first[pool, node],
+                self.shrinks[self.at.t % self.day.intervals, node],
+                nodes.scarcity[node],
+            )
+        )
+        taken = _first(free[fits][order] // footprint.share, count)
+        return [(int(n),) for n in np.repeat(node[order], taken)]
+
+    def _wide_spots(self, pool: int, free: Ints, count: int) -> Iterator[Spot]:
+        """The same where a replica has several nodes of one leaf."""
+        footprint = self.day.footprints[pool]
+        fits = np.flatnonzero(free >= footprint.share) + footprint.rows.start
+        shrinks = self.shrinks[self.at.t % self.day.intervals]
+        for _ in range(count):
+            spot = self.day.nodes.side_by_side(fits, shrinks[fits], footprint.count)
+            if spot is None:
+                return
+            fits = np.setdiff1d(fits, spot)
+            yield spot
+
+    def _stop_wide(self, pool: int) -> None:
+        """Replicas of several nodes stop, those on scarce hardware first."""
+        shrinks = self.shrinks[self.at.t % self.day.intervals]
+        while self.leaving[pool] and self.at.state.wide[pool]:
+            spot = max(
+                self.at.state.wide[pool],
+                key=lambda spot: (
+                    int(self.day.nodes.scarcity[spot[0]]),
+                    int(shrinks[list(spot)].max()),
+                ),
+            )
+            self._end(pool, spot)
+
+    def _stop(self, pool: int) -> None:
+        """Replicas stop: on scarce hardware, beyond what was there first, on the emptiest nodes."""
+        footprint = self.day.footprints[pool]
+        serving = self.at.state.serving[pool, footprint.rows]
+        node = np.flatnonzero(serving) + footprint.rows.start
+        count = self.at.state.serving[pool, node]
+        order = np.lexsort(
+            (
+                self._jitter(node.size) - self.at.free()[node],
+                count <= self.first[pool, node],
+                -self.day.nodes.scarcity[node],
+                -self.shrinks[self.at.t % self.day.intervals, node],
+            )
+        )
+        taken = _first(count[order], int(self.leaving[pool]))
+        for n in np.repeat(node[order], taken):
+            self._end(pool, (int(n),))
+
+    def _end(self, pool: int, spot: Spot) -> None:
+        self.at.end(pool, spot)
+        self.leaving[pool] -= 1
+
+    def _clear(self, pool: int, count: int) -> None:
+        """Room for `count` replicas of a pool, by stopping others that leave anyway."""
+        footprint = self.day.footprints[pool]
+        while True:
+            free = self.at.free()[footprint.rows]
+            missing = count - int((np.maximum(0, free) // footprint.share).sum())
+            if missing <= 0 or not self._clear_blocks(
+                footprint.rows, footprint.share, free, missing
+            ):
+                return
+
+    def _clear_blocks(self, rows: slice, block: int, free: Ints, count: int) -> bool:
+        """Up to `count` blocks of GPUs more where fewest GPUs stop for them; False: there is none.
+
+        Nodes on which no more stops than that come first.
+        """
+        active = np.flatnonzero((self.leaving > 0) & self.single)
+        if not active.size:
+            return False
+        leaving, share = self.leaving[active], self.share[active]
+        could = np.minimum(self.at.state.serving[active][:, rows], leaving[:, None])
+        missing = block * (free // block + 1) - free
+        found = np.flatnonzero((share @ could >= missing) & (missing <= block))
+        if not found.size:
+            return False
+        weight = (share / leaving) @ could[:, found] * (1 + self._jitter(found.size))
+        whole = _exact(could[:, found], share, leaving, missing[found])
+        order = found[np.lexsort((weight, missing[found], ~whole))]
+        exact = int(whole.sum())
+        left, gpus, cleared = leaving.tolist(), share.tolist(), 0
+        first = _large_first(gpus, left)
+        for node in order[: min(exact, BLOCKS + count)].tolist():
+            most = [min(n, more) for n, more in zip(could[:, node].tolist(), left, strict=True)]
+            way, short = _stopped(most, gpus, first, int(missing[node]))
+            if short == 0:
+                self._stop_on(node + rows.start, active, way)
+                left = [n - often for n, often in zip(left, way, strict=True)]
+                first = _large_first(gpus, left)
+                cleared += 1
+                if cleared == count:
+                    break
+        if not exact:
+            ways = [
+                (*_stopped(could[:, node].tolist(), gpus, first, int(missing[node])), node)
+                for node in order[:BLOCKS].tolist()
+            ]
+            way, _, node = max(ways, key=lambda each: each[1])
+            self._stop_on(node + rows.start, active, way)
+        return True
+
+    def _stop_on(self, node: int, pools: Ints, way: Sequence[int]) -> None:
+        for pool, often in zip(pools.tolist(), way, strict=True):
+            for _ in range(often):
+                self._end(pool, (node,))
+
+    def _jitter(self, size: int) -> Ints:
+        if self.draw is None:
+            return np.zeros(size, dtype=np.int64)
+        return self.draw.integers(0, 4, size)
+
+
+def _first(available: Ints, count: int) -> Ints:
+    """How many of each, in order, until there are `count`."""
+    return np.asarray(np.clip(count - (np.cumsum(available) - available), 0, available))
+
+
+def _exact(could: Ints, share: Ints, leaving: Ints, missing: Ints) -> Flags:
+    """[n] whether just `missing` [n] GPUs can stop on a node, of `could` [P', n] replicas."""
+    rest = missing.copy()
+    for i in np.lexsort((-leaving, -share)):
+        rest -= np.minimum(could[i], rest // share[i]) * share[i]
+    return np.asarray(rest == 0)
+
+
+def _large_first(gpus: Sequence[int], leaving: Sequence[int]) -> list[int]:
+    """Pools by index: large replicas first, of pools of which many leave."""
+    return sorted(range(len(gpus)), key=lambda i: (-gpus[i], -leaving[i]))
+
+
+def _stopped(
+    most: Sequence[int], gpus: Sequence[int], order: Sequence[int], missing: int
+) -> tuple[list[int], int]:
+    """How many of each pool stop for `missing` GPUs, at most `most`, and what is short.
+
+    In `order`, large replicas first: as sizes divide one another, that is exact where anything
+    is. Otherwise small ones fill up, and less than nothing is short.
+    """
+    way = [0] * len(most)
+    for i in order:
+        if most[i] and missing:
+            way[i] = min(most[i], missing // gpus[i])
+            missing -= way[i] * gpus[i]
+    for i in reversed(order):
+        while missing > 0 and way[i] < most[i]:
+            way[i] += 1
+            missing -= gpus[i]
+    return way, missing

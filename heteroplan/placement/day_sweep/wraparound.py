@@ -1,0 +1,219 @@
+"""Where a cyclic day closes: what stands at its end goes on as what stood at its beginning."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from heteroplan.optimize.program.problem import Ints
+from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event, Missed
+from heteroplan.placement.first_fit import Footprint
+from heteroplan.placement.nodes import Spot
+
+WITHIN = 8
+"""Intervals around the seam in which a replica may change its nodes."""
+
+TRIED = 16
+"""Replicas looked at for one that could stay a little longer before it moves."""
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """A replica on its nodes, in intervals from where the day is cut open."""
+
+    pool: int
+    spot: Spot
+    first: int
+    """First interval that it serves."""
+    end: int
+    """First that it does not; past the end of the day it goes on at its beginning."""
+    after: "Piece | None" = None
+    """Where the replica was until `first`, if it moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Service of a pool that found no room."""
+
+    pool: int
+    first: int
+    intervals: int
+
+
+@dataclass(slots=True, eq=False)
+class Pieces:
+    """What a log says, its replicas in pieces that do not reach over the seam."""
+
+    whole: list[Piece]
+    lost: list[Lost]
+
+
+def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
+    """The pieces of a filled day; what stands at its end or starts to ends at T or after it."""
+    length = day.intervals
+    found = Pieces([], [])
+    opened: dict[tuple[int, Spot], list[Piece]] = {}
+    for event in log:
+        if isinstance(event, Begin):
+            piece = Piece(event.pool, event.spot, event.serves, length)
+            opened.setdefault((event.pool, event.spot), []).append(piece)
+            found.lost.extend(_missed(event.pool, event.wanted, event.serves, length))
+        elif isinstance(event, End):
+            mine = opened[event.pool, event.spot]
+            last = max((each for each in mine if each.first < event.at), key=lambda p: p.first)
+            mine.remove(last)
+            last.end = event.at
+            found.whole.append(last)
+        elif isinstance(event, Missed):
+            found.lost.extend(_missed(event.pool, event.wanted, event.at, length))
+        else:
+            _cancel(event, opened, found, length)
+    for mine in opened.values():
+        found.whole += mine
+    return found
+
+
+def _cancel(
+    event: Cancel, opened: dict[tuple[int, Spot], list[Piece]], found: Pieces, length: int
+) -> None:
+    begun = event.begun
+    mine = opened[begun.pool, begun.spot]
+    mine.remove(next(each for each in mine if each.first == begun.serves))
+    for lost in _missed(begun.pool, begun.wanted, begun.serves, length):
+        found.lost.remove(lost)
+    found.lost.extend(_missed(begun.pool, begun.wanted, event.at, length))
+
+
+def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Lost]:
+    until = min(until, length)
+    if wanted < until:
+        yield Lost(pool, wanted, until - wanted)
+
+
+def cut_off(day: Day, pieces: Pieces) -> list[Piece]:
+    """Of a day that is not cyclic: nothing serves after its end."""
+    return [each for each in pieces.whole if each.first < day.intervals]
+
+
+def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
+    """Of a cyclic day: pieces joined over the seam, `free` [T, n] GPUs left to help.
+
+    A replica that stands elsewhere in the end than in the beginning moves when there is room for
+    it to start, around the seam; where there never is, its service is lost while it starts.
+    """
+    wraparounds = [
+        _Wraparound(day, pool, footprint, pieces.lost, free)
+        for pool, footprint in enumerate(day.footprints)
+    ]
+    for each in pieces.whole:
+        wraparounds[each.pool].add(each)
+    return [piece for seam in wraparounds for piece in seam.joined()]
+
+
+class _Wraparound:
+    """The seam of one pool."""
+
+    def __init__(
+        self, day: Day, pool: int, footprint: Footprint, lost: list[Lost], free: Ints
+    ) -> None:
+        self.length, self.pool, self.footprint = day.intervals, pool, footprint
+        self.lost, self.free = lost, free
+        self.done: list[Piece] = []
+        self.heads: list[Piece] = []
+        """Serve from the first interval on."""
+        self.tails: list[Piece] = []
+        """Serve until the last."""
+        self.claims: list[Piece] = []
+        """Start at the end of the day, to serve in the next."""
+
+    def add(self, piece: Piece) -> None:
+        if piece.first >= self.length:
+            self.claims.append(piece)
+        elif piece.first <= 0 and piece.end < self.length:
+            self.heads.append(piece)
+        elif piece.first > 0 and piece.end >= self.length:
+            self.tails.append(piece)
+        else:
+            self.done.append(piece)
+
+    def joined(self) -> list[Piece]:
+        """The pool's pieces; every end is free of others' or a move."""
+        for piece in (*self.done, *self.tails):
+            if 0 < piece.first < self.footprint.lead:
+                self._start(piece)
+        self.tails = self._kept(self.tails)
+        self._join_on_same_nodes()
+        growth = len(self.heads) - len(self.tails)
+        claimed = {each.spot for each in self.claims if each.first == self.length}
+        growing = [head for head in self.heads if head.spot in claimed][: max(0, growth)]
+        for head in sorted(self.heads, key=lambda head: -head.end):
+            if head not in growing and not self._moved(head):
+                growing.append(head)
+        starts = len(growing) - len(self.tails)
+        for i, head in enumerate(growing):
+            if i < starts:
+                self._start(head)
+            else:
+                self._start_late(head)
+        return self._kept([*self.done, *self.heads, *self.tails])
+
+    def _kept(self, pieces: Iterable[Piece]) -> list[Piece]:
+        return [piece for piece in pieces if piece.first < piece.end]
+
+    def _join_on_same_nodes(self) -> None:
+        """Tails that go on where a head stands."""
+        standing: dict[Spot, list[Piece]] = {}
+        for head in self.heads:
+            standing.setdefault(head.spot, []).append(head)
+        for tail in sorted(self.tails, key=lambda tail: -tail.first):
+            fit = [head for head in standing.get(tail.spot, ()) if head.end <= tail.first]
+            if fit:
+                head = max(fit, key=lambda head: head.end)
+                standing[tail.spot].remove(head)
+                self.heads.remove(head)
+                self.tails.remove(tail)
+                tail.end = self.length + head.end
+                self.done.append(tail)
+
+    def _moved(self, head: Piece) -> bool:
+        """Whether a tail could go on as the head, as there is room for it to start there."""
+        lead = self.footprint.lead
+        tails = sorted(self.tails, key=lambda tail: tail.first)
+        for shift in sorted(range(-WITHIN, WITHIN + 1), key=lambda shift: (abs(shift), shift)):
+            if shift >= head.end or not self._room(head.spot, shift - lead, 0):
+                continue
+            for tail in tails[: TRIED if shift > 0 else None]:
+                apart = head.end <= tail.first < self.length + shift
+                if apart and self._room(tail.spot, 0, shift):
+                    self._hold(head.spot, shift - lead, 0)
+                    self._hold(tail.spot, 0, shift)
+                    tail.end, head.first, head.after = self.length + shift, shift, tail
+                    self.tails.remove(tail)
+                    self.done.append(tail)
+                    return True
+        return False
+
+    def _start(self, piece: Piece) -> None:
+        """It starts before the seam where its nodes are claimed or free, or late."""
+        begins = self.length + piece.first
+        claimed = [each for each in self.claims if (each.spot, each.first) == (piece.spot, begins)]
+        if claimed:
+            self.claims.remove(claimed[0])
+        elif self._room(piece.spot, piece.first - self.footprint.lead, 0):
+            self._hold(piece.spot, piece.first - self.footprint.lead, 0)
+        else:
+            self._start_late(piece)
+
+    def _start_late(self, piece: Piece) -> None:
+        late = min(piece.end, max(1, self.footprint.lead))
+        self.lost.append(Lost(self.pool, piece.first, late - piece.first))
+        piece.first = late
+
+    def _room(self, spot: Spot, begin: int, end: int) -> bool:
+        return all(
+            self.free[t % self.length, node] >= self.footprint.share
+            for t in range(begin, end)
+            for node in spot
+        )
+
+    def _hold(self, spot: Spot, begin: int, end: int) -> None:
+        for t in range(begin, end):
+            self.free[t % self.length, list(spot)] -= self.footprint.share

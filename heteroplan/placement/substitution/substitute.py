@@ -1,0 +1,200 @@
+"""Service that found no room goes to other pools, into room that is left on nodes or is made."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.program.mix import mix_share, role_cover
+from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.placement.pack import Packing
+from heteroplan.placement.substitution.free_capacity import Cut, FreeCapacity
+
+MOST = 16
+"""Replicas that may stand in for one in an interval."""
+CUTS = 48
+"""Ways to make room for a replica that are tried."""
+
+
+def substituted(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    packing: Packing,
+    stop: Stop = never,
+) -> tuple[Ints, Packing]:
+    """`replicas` [P, T] without the unplaced and with those that stand in for them, as packed.
+
+    One that stands in starts anew, or starts earlier or stops later than it would. Where nobody
+    can and demand goes short, others make room: they serve a while less, and others again, on
+    other nodes, stand in for them. All that until `stop()`. What is short then stays so. Whoever
+    nobody misses beside those who stand in stops.
+    """
+    free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
+    left = free_capacity.replicas.copy()
+    lost = [
+        (each.pool, int(t))
+        for each in sorted(packing.unplaced, key=lambda each: each.first)
+        for t in free_capacity.times(each.first, each.intervals)
+    ]
+    for pool, t in lost:
+        if stop():
+            break
+        _stand_in(free_capacity, pool, t)
+    where = {(problem.pools[pool].workload, t) for pool, t in lost}
+    for w, t in sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each)):
+        if stop():
+            break
+        free_capacity = _with_room_made(free_capacity, w, t, stop)
+    stood_in = np.argwhere(free_capacity.replicas > left)
+    for w, t in sorted({(problem.pools[p].workload, int(t)) for p, t in stood_in}):
+        if free_capacity.plain[w]:
+            _stop_needless(free_capacity, w, t)
+    return free_capacity.replicas, free_capacity.packed()
+
+
+def _stand_in(free_capacity: FreeCapacity, pool: int, t: int) -> None:
+    """Others serve in interval `t` until nothing is short or what one of `pool` would have.
+
+    First those of its own group; then of others, first where some serve already.
+    """
+    problem = free_capacity.problem
+    w, own = problem.pools[pool].workload, problem.pools[pool].group
+    groups = problem.groups(w)
+    lost = float(mix_share(problem, pool)[t])
+    alike = _whole(problem, groups[own], problem.pools[pool].stages)
+    for other in _cheapest_first(problem, alike, t, lost):
+        gives = float(mix_share(problem, other)[t])
+        while (
+            lost > COVER_TOLERANCE
+            and free_capacity.missing(w, t)
+            and free_capacity.serve_more(other, t)
+        ):
+            lost -= gives
+    used = {name: bool(free_capacity.replicas[members].any()) for name, members in groups.items()}
+    for name in sorted(groups, key=lambda name: not used[name]):
+        if name != own and (used[name] or not problem.is_choosy(w)):
+            _elsewhere(free_capacity, w, groups[name], t, lost)
+
+
+def _elsewhere(
+    free_capacity: FreeCapacity, w: int, members: Sequence[int], t: int, lost: float
+) -> None:
+    """Replicas of another group until nothing is short, on the side that could serve less."""
+    problem = free_capacity.problem
+    able = [p for p in _whole(problem, members) if free_capacity.way(p, t) is not None]
+    roles = {problem.pools[p].role for p in able}
+    sides = [Role.AGGREGATED] if Role.AGGREGATED in roles else [Role.PREFILL, Role.DECODE]
+    if not roles.issuperset(sides):
+        return
+    for _ in range(MOST):
+        if not free_capacity.missing(w, t):
+            return
+        less = min(
+            sides, key=lambda role: role_cover(problem, members, free_capacity.replicas, role)[t]
+        )
+        alike = [p for p in able if problem.pools[p].role is less]
+        if not any(
+            free_capacity.serve_more(p, t) for p in _cheapest_first(problem, alike, t, lost)
+        ):
+            return
+
+
+def _with_room_made(free_capacity: FreeCapacity, w: int, t: int, stop: Stop) -> FreeCapacity:
+    """Others make room for workload w until it is not short in `t`, as far as they can."""
+    for _ in range(MOST):
+        if not free_capacity.missing(w, t):
+            break
+        ways = (
+            _exchanged(free_capacity, w, pool, t, stop) for pool in _wanting(free_capacity, w, t)
+        )
+        found = next((way for way in ways if way is not None), None)
+        if found is None:
+            break
+        free_capacity = found
+    return free_capacity
+
+
+def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
+    """Pools of which one more would serve: aggregated, or of the side that could serve less."""
+    problem = free_capacity.problem
+    for members in problem.groups(w).values():
+        prefill, decode = (
+            role_cover(problem, members, free_capacity.replicas, role)[t]
+            for role in (Role.PREFILL, Role.DECODE)
+        )
+        roles = [Role.AGGREGATED]
+        if prefill != decode:
+            roles.append(Role.PREFILL if prefill < decode else Role.DECODE)
+        pools = [p for p in _whole(problem, members) if problem.pools[p].role in roles]
+        yield from _cheapest_first(problem, pools, t, 0.0)
+
+
+def _exchanged(
+    free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
+) -> FreeCapacity | None:
+    """With one more of `pool`, of workload w, in the room of one for whom others stand in."""
+    specs = free_capacity.problem.pools
+    for cut in free_capacity.in_the_way(pool, t)[:CUTS]:
+        if stop():
+            break
+        tried = free_capacity.copy()
+        other = tried.stays[cut.number].pool
+        tried.make(cut)
+        if not tried.serve_more(pool, t):
+            continue
+        for u in cut.lost:
+            _stand_in(tried, other, u)
+        harmed = any(_lose(free_capacity, tried, specs[other].workload, u) for u in cut.lost)
+        if not harmed and _lose(tried, free_capacity, w, t):
+            return tried
+    return None
+
+
+def _stop_needless(free_capacity: FreeCapacity, w: int, t: int) -> None:
+    """Replicas of a workload that nobody would miss stop before `t` or start after it."""
+    problem = free_capacity.problem
+    dearest_first = sorted(problem.workloads[w].pools, key=lambda p: -problem.pools[p].run_cost[t])
+    for pool in dearest_first:
+        while free_capacity.replicas[pool, t] > 0 and free_capacity.needless(pool, t):
+            cuts = (
+                cut
+                for number in free_capacity.of_pool[pool]
+                for cut in free_capacity.cuts(number, np.array([t]))
+            )
+            found = next((cut for cut in cuts if _is_needless(free_capacity, pool, cut)), None)
+            if found is None:
+                break
+            free_capacity.make(found)
+
+
+def _is_needless(free_capacity: FreeCapacity, pool: int, cut: Cut) -> bool:
+    return all(free_capacity.needless(pool, t) for t in cut.lost)
+
+
+def _lose(before: FreeCapacity, after: FreeCapacity, w: int, t: int) -> bool:
+    """Whether less of a workload's demand is served after than before."""
+    return after.missing(w, t) > before.missing(w, t) + COVER_TOLERANCE
+
+
+def _whole(
+    problem: Problem, pools: Iterable[int], stages: tuple[int, ...] | None = None
+) -> list[int]:
+    """Pools that serve these stages, or any, whose engines are whole."""
+    specs = problem.pools
+    return [p for p in pools if specs[p].part is None and stages in (None, specs[p].stages)]
+
+
+def _cheapest_first(problem: Problem, pools: Iterable[int], t: int, lost: float) -> list[int]:
+    """Those that can serve, by what it costs that they serve a lost share of the demand."""
+    cost = {}
+    for p in pools:
+        own, gives = problem.pools[p], float(mix_share(problem, p)[t])
+        if gives > 0.0:
+            cost[p] = ceil(max(lost, gives) / gives) * float(own.run_cost[t] + own.start_cost)
+    return sorted(cost, key=lambda p: cost[p])

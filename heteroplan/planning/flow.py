@@ -1,0 +1,58 @@
+"""Flow that meets every equation, from a solver's that meets them within its tolerance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from heteroplan.optimize.program.mix import safe_share
+from heteroplan.optimize.program.problem import (
+    Floats,
+    Problem,
+    Solution,
+    WorkloadSpec,
+    served_share,
+)
+
+ROUNDING = 2e-6
+"""Share of a class's demand that only a solver's tolerance leaves unserved."""
+
+
+def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
+    """The solution's flow [K, T] a pool, lowered where a pool, a domain or demand is overrun.
+
+    No flow without a replica; prefill and decode alike in each domain; no more than is asked, nor
+    than a promise lets the replicas serve: a solver takes a choice of 1e-6 for none.
+    """
+    flow = [
+        np.where((solution.replicas[p] > 0) & (share > 0), share, 0.0)
+        for p, share in enumerate(solution.flow)
+    ]
+    halves = [each for each in problem.balances if each.engine]
+    pairs = [each for each in problem.balances if not each.engine]
+    for balance in (*halves, *pairs, *halves):
+        work = problem.workloads[balance.workload]
+        totals = [_total(work, flow, side) for side in (balance.left, balance.right)]
+        common = np.minimum(*totals)
+        for side, total in zip((balance.left, balance.right), totals, strict=True):
+            _scale(flow, side, common, total)
+    for w, work in enumerate(problem.workloads):
+        served = _total(work, flow, problem.finishing(w))
+        allowed = safe_share(problem, w, solution.replicas)
+        _scale(flow, work.pools, np.minimum(served, allowed), served)
+    return tuple(flow)
+
+
+def unserved_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
+    """[K, T] share of each class's demand that is left unserved, rounding aside."""
+    missing = 1.0 - served_share(problem, work, flow)
+    return np.where(missing > ROUNDING, missing, 0.0)
+
+
+def _total(work: WorkloadSpec, flow: Sequence[Floats], pools: Sequence[int]) -> Floats:
+    return sum((flow[p] for p in pools), start=np.zeros_like(work.rps))
+
+
+def _scale(flow: list[Floats], pools: Sequence[int], wanted: Floats, total: Floats) -> None:
+    factor = wanted / np.where(total > 0, total, 1.0)
+    for p in pools:
+        flow[p] = flow[p] * factor

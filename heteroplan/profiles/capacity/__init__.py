@@ -1,0 +1,6 @@
+"""Latency coefficients and SLOs -> requests/s that one replica serves.
+
+`latency` evaluates coefficients, `setting` is what an operating point depends on. `prefill`,
+`decode` (with `steps` of a mix of classes) and `aggregated` each find the largest rate that keeps
+the SLO; `candidates` does so for every engine of a scenario, `replica` for one fitted engine.
+"""

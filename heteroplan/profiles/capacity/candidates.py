@@ -1,0 +1,144 @@
+"""What one replica of every engine serves at the SLO: the candidates that plans choose from.
+
+The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one mix of classes.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from math import inf
+
+from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
+from heteroplan.entities.fleet import Fleet, NodeType
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
+from heteroplan.profiles.capacity.aggregated import aggregated_points
+from heteroplan.profiles.capacity.decode import decode_points
+from heteroplan.profiles.capacity.prefill import prefill_points
+from heteroplan.profiles.capacity.setting import Points, Setting, zero
+from heteroplan.units import gbit_per_s_to_bytes_per_s
+
+RULES: dict[Role, Callable[[Setting], Points]] = {
+    Role.PREFILL: prefill_points,
+    Role.DECODE: decode_points,
+    Role.AGGREGATED: aggregated_points,
+}
+
+
+def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
+    """Each engine of `workload` on each node type of `fleet` that has its GPU.
+
+    One for all groups, or one for each span of those that could have the node type where KV
+    transfer makes a difference. In the order of the profile, then of the fleet, then from leaf to
+    cluster. Operating points are computed once a mix of classes and shared. Raises ValueError for
+    an engine with neither coefficients nor a capacity.
+    """
+    mixes: dict[tuple[RequestClass, ...], int] = {}
+    mix_of_interval = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
+    spans = _spans(workload, fleet)
+    found = []
+    for engine in workload.profile.engines:
+        for node in fleet.node_types:
+            if node.gpu.name != engine.gpu:
+                continue
+            by_span = {
+                span: _by_mix(tuple(mixes), workload, engine, node, fleet.bandwidth_factor(span))
+                for span in spans[node.name]
+            }
+            first, *others = by_span.values()
+            differ = any(each != first for each in others)
+            for span, by_mix in by_span.items() if differ else [(None, first)]:
+                points = tuple(by_mix[mix] for mix in mix_of_interval)
+                found.append(Candidate(workload.name, engine, node.name, points, span))
+    return tuple(found)
+
+
+def points_in_pool(
+    candidate: Candidate,
+    workload: Workload,
+    fleet: Fleet,
+    mix: tuple[RequestClass, ...],
+    replicas: int,
+) -> tuple[OperatingPoint, ...]:
+    """[class] operating points of a prefill replica that shares its queue with others.
+
+    `replicas` of them take their prompts from it.
+    """
+    node = next(each for each in fleet.node_types if each.name == candidate.node_type)
+    span = candidate.span or _spans(workload, fleet)[node.name][0]
+    factor = fleet.bandwidth_factor(span)
+    [points] = _by_mix((mix,), workload, candidate.engine, node, factor, replicas)
+    return points
+
+
+def _spans(workload: Workload, fleet: Fleet) -> dict[str, list[Affinity]]:
+    """Spans of the workload's domains that hold a node type, by its name; its affinity if none."""
+    found: dict[str, set[Affinity]] = {node.name: set() for node in fleet.node_types}
+    for domain, leaves in workload.domains(fleet.network).items():
+        span = fleet.network.span(workload.affinity, domain)
+        for leaf in leaves:
+            for name, nodes in leaf.nodes.items():
+                if nodes > 0:
+                    found[name].add(span)
+    return {
+        name: [level for level in Affinity if level in (spans or {workload.affinity})]
+        for name, spans in found.items()
+    }
+
+
+def operating_points(setting: Setting, node: NodeType) -> Points:
+    """[class] how one replica on `node` runs the mix of `setting` at the SLO."""
+    engine = setting.engine
+    if node.gpus % engine.gpus and engine.gpus % node.gpus:
+        refused = zero(
+            Limit.MEMORY,
+            f"a replica of {engine.gpus} GPUs neither divides a node of {node.gpus} GPUs "
+            "nor fills whole nodes",
+        )
+        return (refused,) * len(setting.mix)
+    if engine.capacity_rps is not None:
+        return tuple(_given(setting.of(shape), engine.capacity_rps) for shape in setting.mix)
+    return _found(setting)
+
+
+def _given(setting: Setting, capacity_rps: float) -> OperatingPoint:
+    """The capacity that a pressure test gave, no more than the NIC moves."""
+    if setting.transfer_rps < capacity_rps:
+        return OperatingPoint(setting.transfer_rps, Limit.KV_TRANSFER)
+    return OperatingPoint(capacity_rps, Limit.GIVEN)
+
+
+@lru_cache(maxsize=8192)
+def _found(setting: Setting) -> Points:
+    """By the rule of the engine's role."""
+    return RULES[setting.engine.role](setting)
+
+
+def _by_mix(
+    mixes: tuple[tuple[RequestClass, ...], ...],
+    workload: Workload,
+    engine: Engine,
+    node: NodeType,
+    bandwidth_factor: float,
+    servers: int = 1,
+) -> list[Points]:
+    """[mix][class] operating points; mixes of equal shapes and shares have the same ones."""
+    nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
+    moves_kv = engine.counts and engine.role is not Role.AGGREGATED
+    kv_bytes_per_token = (workload.profile.kv_bytes_per_token or 0.0) * moves_kv
+    bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
+
+    def points(mix: tuple[RequestClass, ...]) -> Points:
+        setting = Setting(
+            engine=engine,
+            mix=tuple(replace(shape, name="") for shape in mix),
+            slo=workload.slo,
+            bytes_per_s=bytes_per_s if kv_bytes_per_token else inf,
+            kv_bytes_per_token=kv_bytes_per_token,
+            allow_extrapolation=workload.allow_extrapolation,
+            kv_transfer=workload.kv_transfer,
+            servers=servers,
+        )
+        return operating_points(setting, node)
+
+    return [points(mix) for mix in mixes]

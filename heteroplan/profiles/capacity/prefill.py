@@ -1,0 +1,230 @@
+"""Capacity of a prefill replica: TTFT with queueing, and KV transfer."""
+
+from functools import lru_cache
+from math import sqrt
+
+from heteroplan.entities.capacity import Limit, OperatingPoint
+from heteroplan.entities.workload import PrefillCoefficients, RequestClass
+from heteroplan.profiles.capacity.latency import prefill_ms
+from heteroplan.profiles.capacity.setting import (
+    Points,
+    Setting,
+    out_of_range,
+    outside,
+    serving,
+    zero,
+)
+from heteroplan.queueing import batching
+from heteroplan.queueing.waiting import Budget, Pool, Service
+from heteroplan.units import MS_PER_S
+
+MOST_PROMPTS = 32
+"""Of a batch; larger ones gain nothing."""
+IDLE = 1e-6
+"""A replica that may be no busier than this serves nothing."""
+LENGTHS, TAIL, FINEST = 60, 0.1, 1e-8
+"""Parts of input lengths of a known spread, half as many in the tail; its share, and the last's."""
+
+type Parts = tuple[tuple[float, float], ...]
+"""Shares of the requests of a class and a value of each."""
+
+
+def prefill_points(setting: Setting) -> Points:
+    """Greatest rate of the mix, one prompt at a time or, of equal classes, in batches (`batching`).
+
+    A prompt may wait in the queue for
+
+        W = ttft - its prefill time - KV transfer - first decode step (itl)
+
+    and the replica may be so busy that the percentile of the requests of all classes waits no
+    longer, by `queueing`; those with W < 0 are late, which may be as many as are not promised. Only
+    where even an idle replica is late for more of them, classes too long for the TTFT are refused
+    and the rest goes on. With one busy share for the mix the capacity of a class is that share of
+    the time over its mean prefill time; no more than the NIC moves.
+    """
+    return serving(setting, refused_prompt, _together)
+
+
+def _together(setting: Setting) -> Points:
+    """The whole mix where that can be in time, otherwise without the classes that are too long."""
+    whole = _one_by_one(setting) if _prompts(setting) == 1 else ()
+    return whole or serving(setting, _too_long, _short_enough)
+
+
+def _short_enough(setting: Setting) -> Points:
+    prompts = _prompts(setting)
+    if prompts > 1:
+        return _batched(setting, prompts)
+    return _one_by_one(setting) or tuple(_too_spread(setting, shape) for shape in setting.mix)
+
+
+def _too_long(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
+    slo, service_ms = setting.slo, prefill_ms(coefficients(setting), shape.missed_tokens)
+    if fixed_ms(setting, shape) + service_ms <= slo.ttft_ms:
+        return None
+    return zero(
+        Limit.TTFT,
+        f"prefill takes {service_ms:.4g} ms, KV transfer {setting.transfer_ms(shape):.4g} ms and "
+        f"the first decode step up to {slo.itl_ms:.4g} ms, TTFT SLO {slo.ttft_ms:.4g} ms",
+    )
+
+
+def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
+    slo = setting.slo
+    return zero(
+        Limit.TTFT,
+        f"more than {1 - slo.percentile:.3g} of the requests are too long for the TTFT SLO of "
+        f"{slo.ttft_ms:.4g} ms, at isl_cv {shape.isl_cv or 0:g}",
+    )
+
+
+def _one_by_one(setting: Setting) -> Points:
+    """Empty where not even an idle replica is in time."""
+    pool, percentile = Pool(services(setting), setting.servers), setting.slo.percentile
+    busy = pool.greatest_utilization(_budgets(setting), percentile)
+    if busy <= IDLE:
+        return ()
+    queue_rps = busy * MS_PER_S / pool.mean_ms
+    rate_rps = min(queue_rps, setting.transfer_rps)
+    utilization = min(busy, rate_rps * pool.mean_ms / MS_PER_S)
+    wait_ms = pool.wait_ms(utilization, percentile)
+    limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
+    uses = mean_times_ms(setting)
+    if limit is Limit.KV_TRANSFER:
+        uses = [setting.moved_tokens(shape) for shape in setting.mix]
+    values = coefficients(setting)
+    return tuple(
+        OperatingPoint(
+            capacity_rps=capacity_rps,
+            limited_by=limit,
+            batch=1.0,
+            utilization=utilization,
+            ttft_ms=fixed_ms(setting, shape) + prefill_ms(values, shape.missed_tokens) + wait_ms,
+            extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens),
+        )
+        for shape, capacity_rps in zip(setting.mix, setting.shared_out(rate_rps, uses), strict=True)
+    )
+
+
+def _prompts(setting: Setting) -> int:
+    """Prompts that a batch holds, as far as was measured; 1 of unlike classes."""
+    engine, first = setting.engine, setting.mix[0]
+    kinds = {(shape.isl, shape.missed_tokens, shape.isl_cv) for shape in setting.mix}
+    if len(kinds) > 1 or setting.servers > 1:
+        return 1
+    limits = [MOST_PROMPTS, (engine.max_batch_tokens or 0) / first.missed_tokens]
+    if engine.batch_tokens_range is not None and not setting.allow_extrapolation:
+        limits.append(engine.batch_tokens_range.high / first.missed_tokens)
+    return max(1, int(min(limits)))
+
+
+def _batched(setting: Setting, prompts: int) -> Points:
+    """As `batching` has it, k prompts of spread lengths counted a standard deviation longer."""
+    slo, shape = setting.slo, setting.mix[0]
+    cv = 1.0 if shape.isl_cv is None else shape.isl_cv
+    service_ms = tuple(
+        prefill_ms(coefficients(setting), shape.missed_tokens * k * (1.0 + cv / sqrt(k)))
+        for k in range(1, prompts + 1)
+    )
+    queue_rps = batching.greatest_rate_rps(
+        service_ms, slo.ttft_ms - fixed_ms(setting, shape), slo.percentile
+    )
+    capacity_rps = min(queue_rps, setting.transfer_rps)
+    point = OperatingPoint(
+        capacity_rps=capacity_rps,
+        limited_by=Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER,
+        reason="" if capacity_rps > 0 else "a full batch takes longer than the TTFT SLO allows",
+        batch=float(prompts),
+        utilization=capacity_rps * service_ms[-1] / prompts / MS_PER_S,
+        ttft_ms=slo.ttft_ms,
+        extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens * prompts),
+    )
+    return (point,) * len(setting.mix)
+
+
+def fixed_ms(setting: Setting, shape: RequestClass) -> float:
+    """Of a TTFT, what is neither waiting nor prefill [ms]."""
+    return setting.transfer_ms(shape) + setting.slo.itl_ms
+
+
+def refused_prompt(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
+    """Why the replica cannot take the prompts of a class at all; None where it can."""
+    engine = setting.engine
+    if outside(engine.batch_tokens_range, shape.missed_tokens) and not setting.allow_extrapolation:
+        return out_of_range("a prompt", shape.missed_tokens, engine.batch_tokens_range)
+    if engine.kv_tokens is not None and shape.isl > engine.kv_tokens:
+        return zero(
+            Limit.KV_MEMORY,
+            f"a prompt holds {shape.isl:.4g} KV tokens, the replica {engine.kv_tokens}",
+        )
+    return None
+
+
+def coefficients(setting: Setting) -> PrefillCoefficients:
+    """The engine's. Raises ValueError where it has none (and no given capacity)."""
+    engine = setting.engine
+    if engine.prefill is None:
+        raise ValueError(f"engine {engine.name} has neither prefill coefficients nor a capacity")
+    return engine.prefill
+
+
+def services(setting: Setting) -> list[Service]:
+    """How long the prompts of the mix hold a replica, one by one of their `own_times`.
+
+    Where the spread of lengths is not stated, a queue behind exponential times is taken.
+    """
+    return [
+        Service(shape.share * share, time_ms, 1.0 if shape.isl_cv is None else 0.0)
+        for shape in setting.mix
+        for share, time_ms in own_times(setting, shape)
+    ]
+
+
+def mean_times_ms(setting: Setting) -> list[float]:
+    """[class] mean prefill time [ms]."""
+    return [
+        sum(share * time_ms for share, time_ms in own_times(setting, shape))
+        for shape in setting.mix
+    ]
+
+
+def _budgets(setting: Setting) -> list[Budget]:
+    """Shares of the requests and how long each may wait."""
+    whole = sum(shape.share for shape in setting.mix)
+    return [
+        Budget(shape.share / whole * share, left_ms - own_ms)
+        for shape in setting.mix
+        for left_ms in [setting.slo.ttft_ms - fixed_ms(setting, shape)]
+        for share, own_ms in own_times(setting, shape)
+    ]
+
+
+def own_times(setting: Setting, shape: RequestClass) -> Parts:
+    """Shares of the class and their prefill times [ms]; of the mean length where none is stated."""
+    return _times(coefficients(setting), shape.missed_tokens, shape.isl_cv or 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _times(values: PrefillCoefficients, tokens: float, cv: float) -> Parts:
+    return tuple((share, prefill_ms(values, tokens * length)) for share, length in lengths(cv))
+
+
+@lru_cache(maxsize=4096)
+def lengths(cv: float) -> Parts:
+    """Shares of a gamma of mean 1 and `cv`, and the mean length of each, ever finer in the tail."""
+    if cv == 0.0:
+        return ((1.0, 1.0),)
+    import numpy as np
+    from scipy.special import gammainc, gammaincinv
+
+    body = np.linspace(0.0, 1.0 - TAIL, LENGTHS + 1)
+    tail = 1.0 - TAIL * np.geomspace(1.0, FINEST / TAIL, LENGTHS // 2)[1:]
+    shape = 1.0 / cv**2
+    ends = gammaincinv(shape, np.concatenate([body, tail, [1.0]]))
+    shares = np.diff(gammainc(shape, ends))
+    means = np.diff(gammainc(shape + 1.0, ends))
+    return tuple(
+        (float(share), float(mean / share))
+        for share, mean in zip(shares, means, strict=True)
+        if share > 0.0
+    )

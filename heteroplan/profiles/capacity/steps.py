@@ -1,0 +1,237 @@
+"""Decode steps of a mix of classes: how long they take with a batch that swings."""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+
+from heteroplan.entities.capacity import Limit
+from heteroplan.entities.workload import DecodeCoefficients, Engine
+from heteroplan.profiles.capacity.latency import (
+    SHORTEST_MS,
+    batch_within,
+    gamma_quantile,
+    slope_ms,
+    step_ms,
+)
+from heteroplan.profiles.capacity.setting import Setting
+from heteroplan.units import MS_PER_S
+
+MOST_SEQUENCES = 65536.0
+"""Bound of a batch that neither ITL nor memory nor a measured range bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is in flight, on average."""
+
+    sequences: float
+    added_ms: float
+    """That they add to a step [ms]."""
+    kv_tokens: float
+
+
+ENDLESS = Load(inf, inf, inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What a step takes and holds at the percentile of the time."""
+
+    sequences: float
+    itl_ms: float
+    kv_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Decode of a mix. A sequence of a step is of class k with the weight share_k * osl_k."""
+
+    values: DecodeCoefficients
+    percentile: float
+    lowest: float
+    """Smallest batch that a step time is taken for."""
+    osl: float
+    """Mean output of a request [tokens]."""
+    context: float
+    """Mean over the sequences of a step [tokens]."""
+    context_square: float
+    """Mean square of that [tokens^2]."""
+
+    @classmethod
+    def of(cls, setting: Setting) -> "Steps":
+        """Those of the mix of `setting`."""
+        outputs = [shape.osl for shape in setting.mix]
+        contexts = [shape.decode_context for shape in setting.mix]
+        squares = [
+            shape.decode_context**2 * (1.0 + shape.decode_context_cv**2) for shape in setting.mix
+        ]
+        osl = setting.mean(outputs)
+        return cls(
+            decode_coefficients(setting.engine),
+            setting.slo.percentile,
+            lowest_batch(setting),
+            osl,
+            setting.mean([a * b for a, b in zip(outputs, contexts, strict=True)]) / osl,
+            setting.mean([a * b for a, b in zip(outputs, squares, strict=True)]) / osl,
+        )
+
+    @property
+    def slope_ms(self) -> float:
+        """Mean of what the sequences of a step add to it [ms]."""
+        return slope_ms(self.values, self.context)
+
+    @property
+    def slope_square(self) -> float:
+        """Mean square of that [ms^2]."""
+        each, token = self.values.ms_per_sequence, self.values.ms_per_context_token
+        return each**2 + 2.0 * each * token * self.context + token**2 * self.context_square
+
+    @property
+    def lowest_ms(self) -> float:
+        """No step is taken as faster [ms]."""
+        return step_ms(self.values, self.lowest, self.context)
+
+    def load(self, rate_rps: float, stretch: float = 1.0) -> Load:
+        """What is in flight on average at `rate_rps`, each step `stretch` times as long.
+
+        A sequence finds what is in flight on average (PASTA) and adds to that itself, so that by
+        Little's law, with a = rate * osl * stretch sequences that would end in a step of 1 ms,
+
+            added time  S = a (s1 m + s2)         m = base + root sqrt(B) + S: of a mean step
+            sequences   B = a (m + s1)            s1, s2: moments of the slope
+            KV tokens   K = a (c1 m + E[c s])     c1: mean context
+
+        which is exact of one length. Infinite where steps grow faster than they are worked off.
+        """
+        ended = rate_rps * self.osl * stretch / MS_PER_S
+        slope, square = self.slope_ms, self.slope_square
+        left = 1.0 - ended * slope
+        if left <= 0.0:
+            return ENDLESS
+        root = sqrt(ended) * self.values.ms_per_root_sequence
+        fixed = self.values.base_ms + slope + ended * (square - slope**2)
+        whole_ms = ((root + sqrt(root**2 + 4.0 * left * fixed)) / (2.0 * left)) ** 2
+        mean_ms = max(self.lowest_ms, whole_ms - slope)
+        each, token = self.values.ms_per_sequence, self.values.ms_per_context_token
+        held = each * self.context + token * self.context_square
+        return Load(
+            ended * (mean_ms + slope),
+            ended * (slope * mean_ms + square),
+            ended * (self.context * mean_ms + held),
+        )
+
+    def added_ms(self, context: float, batch: float) -> float:
+        """What one more sequence at `context` adds to a step of `batch` [ms]:
+
+        slope + root / (2 sqrt(B)).
+        """
+        root = self.values.ms_per_root_sequence / (2.0 * sqrt(max(batch, self.lowest)))
+        return slope_ms(self.values, context) + root
+
+    def dispersion(self, load: Load) -> float:
+        """Variance of the number in flight over its mean B: 1 / (1 - e), e = d ln itl / d ln B.
+
+        1 were steps as long whatever the batch (M/G/inf: Poisson). They lengthen with it, so that
+        numbers return to B more slowly: of a birth-death process whose n sequences end at a rate
+        of n / (osl itl(n)), linearized at B. No more than 1 + B, which is a geometric number's,
+        where itl grows as the batch does (a shared processor).
+        """
+        batch, root = load.sequences, self.values.ms_per_root_sequence
+        if batch <= 0.0:
+            return 1.0
+        constant_ms = self.values.base_ms + root * sqrt(batch) / 2.0
+        time_ms = constant_ms + load.added_ms + root * sqrt(batch) / 2.0
+        faster_ms = max(SHORTEST_MS, self.values.floor_ms) - time_ms
+        if faster_ms > 0.0:
+            constant_ms, time_ms = constant_ms + faster_ms, time_ms + faster_ms
+        return min(1.0 + batch, time_ms / constant_ms) if constant_ms > 0.0 else 1.0 + batch
+
+    def peak(self, load: Load) -> Peak:
+        """What a load that swings stays below at the percentile.
+
+        Sequences, what they add to a step and their contexts are compound Poisson sums, wider by
+        the dispersion f, of each of which a gamma quantile Q(mean, variance) is taken:
+
+            sequences  Q(B, B f)
+            KV tokens  Q(K, K c2 / c1 f)                       c1, c2: moments of the context
+            itl        base + root sqrt(sequences) + Q(S, S s2 / s1 f)    s1, s2: of the slope
+
+        c2 and s2 include the spread of contexts.
+        """
+        if load == ENDLESS:
+            return Peak(inf, inf, inf)
+        values, wider = self.values, self.dispersion(load)
+        sequences = gamma_quantile(load.sequences, load.sequences * wider, self.percentile)
+        itl_ms = values.base_ms + values.ms_per_root_sequence * sqrt(sequences)
+        if self.slope_ms > 0.0:
+            variance = load.added_ms * self.slope_square / self.slope_ms * wider
+            itl_ms += gamma_quantile(load.added_ms, variance, self.percentile)
+        variance = load.kv_tokens * self.context_square / self.context * wider
+        held = gamma_quantile(load.kv_tokens, variance, self.percentile)
+        return Peak(sequences, max(itl_ms, self.lowest_ms), held)
+
+
+def decode_coefficients(engine: Engine) -> DecodeCoefficients:
+    """Those of `engine`. Raises ValueError where it has none (and no given capacity)."""
+    if engine.decode is None:
+        raise ValueError(f"engine {engine.name} has neither decode coefficients nor a capacity")
+    return engine.decode
+
+
+def lowest_batch(setting: Setting) -> float:
+    """Smallest batch that a step time is taken for.
+
+    A step holds one sequence at least, and none below the measured batches is taken as faster.
+    """
+    span = setting.engine.batch_range
+    return max(1.0, span.low) if span is not None and not setting.allow_extrapolation else 1.0
+
+
+def bounds(setting: Setting) -> dict[Limit, float]:
+    """What a step may hold: sequences, and KV tokens."""
+    engine = setting.engine
+    found = {Limit.RANGE: MOST_SEQUENCES}
+    if engine.batch_range is not None and not setting.allow_extrapolation:
+        found[Limit.RANGE] = min(MOST_SEQUENCES, engine.batch_range.high)
+    if engine.kv_tokens is not None:
+        found[Limit.KV_MEMORY] = float(engine.kv_tokens)
+    if engine.max_sequences is not None:
+        found[Limit.MAX_SEQUENCES] = float(engine.max_sequences)
+    return found
+
+
+def used(setting: Setting, peak: Peak) -> dict[Limit, float]:
+    """Of each limit the part that a step uses; more than 1 breaks it."""
+    found = {Limit.ITL: peak.itl_ms / setting.slo.itl_ms}
+    for limit, bound in bounds(setting).items():
+        taken = peak.kv_tokens if limit is Limit.KV_MEMORY else peak.sequences
+        found[limit] = taken / bound
+    return found
+
+
+def steady_batch(setting: Setting, steps: Steps) -> float:
+    """Sequences that a decode step can hold, did their number never swing."""
+    within = batch_within(steps.values, steps.context, setting.slo.itl_ms)
+    held = [
+        bound / steps.context if limit is Limit.KV_MEMORY else bound
+        for limit, bound in bounds(setting).items()
+    ]
+    return min(within, *held)
+
+
+def uses(setting: Setting, steps: Steps, limit: Limit, batch: float) -> list[float]:
+    """[class] what the decoding of a request uses of what `limit` is about.
+
+    ITL: osl * what it adds to a step; KV memory: osl * context; KV transfer: moved tokens;
+    sequences and measured ranges: osl.
+    """
+    match limit:
+        case Limit.KV_TRANSFER:
+            return [setting.moved_tokens(shape) for shape in setting.mix]
+        case Limit.KV_MEMORY:
+            return [shape.osl * shape.decode_context for shape in setting.mix]
+        case Limit.ITL | Limit.TTFT:
+            return [
+                shape.osl * steps.added_ms(shape.decode_context, batch) for shape in setting.mix
+            ]
+        case _:
+            return [shape.osl for shape in setting.mix]

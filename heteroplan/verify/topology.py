@@ -1,0 +1,144 @@
+"""Rules of deployment groups, divided engines and promises; plain arithmetic of its own."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+from heteroplan.entities.plan import Pool
+from heteroplan.entities.workload import Loss, Resilience, Role, Workload
+from heteroplan.verify.plan_index import TOLERANCE, PlanIndex, class_demand
+
+
+def check_groups(index: PlanIndex) -> Iterator[str]:
+    """No workload has more groups over the horizon than it may."""
+    for name, workload in index.workloads.items():
+        used = {pool.group for pool in index.plan.pools if pool.workload == name}
+        if workload.max_groups is not None and len(used) > workload.max_groups:
+            yield f"groups: {name} has {len(used)}, max_groups is {workload.max_groups}"
+
+
+def check_apart(index: PlanIndex) -> Iterator[str]:
+    """No group of a workload overlaps one of a workload that it keeps apart from."""
+    network = index.plan.scenario.fleet.network
+    groups = {
+        pool.group: (
+            pool.workload,
+            {
+                leaf.name
+                for leaf in index.workloads[pool.workload].domains(network)[
+                    index.group_domain(pool)
+                ]
+            },
+        )
+        for pool in index.plan.pools
+    }
+    for (one, (first, leaves)), (two, (second, others)) in combinations(groups.items(), 2):
+        apart = (
+            second in index.workloads[first].anti_affinity
+            or first in index.workloads[second].anti_affinity
+        )
+        if apart and leaves & others:
+            yield f"anti_affinity: {one} and {two} overlap"
+
+
+def check_parts(index: PlanIndex) -> Iterator[str]:
+    """On each leaf both halves of a divided engine handle the same, in their ratio band."""
+    halves: dict[tuple[str, str, str], tuple[list[Pool], list[Pool]]] = defaultdict(
+        lambda: ([], [])
+    )
+    for pool in index.plan.pools:
+        part = index.used(pool).engine.part
+        if part is not None:
+            halves[pool.workload, part.of, pool.domain][part.index].append(pool)
+    for (workload, engine, leaf), pair in halves.items():
+        demand = class_demand(index, workload)
+        part = index.used((pair[0] or pair[1])[0]).engine.part
+        for t in index.steps:
+            for k, over_time in enumerate(demand):
+                first, second = (sum(pool.flow_rps[k][t] for pool in half) for half in pair)
+                if abs(first - second) > TOLERANCE * over_time[t]:
+                    yield f"parts: {engine} of {workload} on {leaf}: {first}, {second} rps at {t}"
+            first, second = (sum(pool.replicas[t] for pool in half) for half in pair)
+            band = part.ratio if part is not None else None
+            if band is not None and not (
+                band.low * second * (1 - TOLERANCE) <= first <= band.high * second * (1 + TOLERANCE)
+            ):
+                yield f"part_ratio: {engine} of {workload} on {leaf}: {first} to {second} at {t}"
+
+
+def check_promise(index: PlanIndex) -> Iterator[str]:
+    """With any one domain or node lost, the replicas that are left serve their share.
+
+    Requests are served anew by them, in the interval's mix of classes.
+    """
+    for workload in index.workloads.values():
+        if workload.resilience is not None:
+            yield from _promise_faults(index, workload, workload.resilience)
+
+
+def _promise_faults(index: PlanIndex, workload: Workload, resilience: Resilience) -> Iterator[str]:
+    pools = [p for p, pool in enumerate(index.plan.pools) if pool.workload == workload.name]
+    (load,) = (each for each in index.plan.workloads if each.name == workload.name)
+    for place, lost in _losses(index, pools, resilience.lose).items():
+        for t in index.steps:
+            if not any(lost[p][t] for p in pools):
+                continue
+            left = {p: index.plan.pools[p].replicas[t] - lost[p][t] for p in pools}
+            capacity = _capacity(index, workload, left, t)
+            if capacity < resilience.serve * load.served_rps[t] * (1 - TOLERANCE):
+                yield (
+                    f"resilience: without {resilience.lose} {place} {workload.name} serves "
+                    f"{capacity} of {load.served_rps[t]} rps at {t}"
+                )
+
+
+def _losses(
+    index: PlanIndex, pools: Sequence[int], lose: Loss
+) -> Mapping[str, Mapping[int, Sequence[int]]]:
+    """{domain or node: {pool: [interval] replicas that stand there}}."""
+    found: dict[str, dict[int, list[int]]] = defaultdict(
+        lambda: {p: [0] * len(index.steps) for p in pools}
+    )
+    for stay in index.plan.stays:
+        if stay.pool in pools:
+            leaf = index.leaves[stay.leaf]
+            places = {
+                Loss.NODE: stay.nodes,
+                Loss.LEAF: (leaf.name,),
+                Loss.SPINE: (leaf.spine,),
+            }[lose]
+            for place in places:
+                for t in index.times(stay.first, stay.intervals):
+                    found[place][stay.pool][t] += 1
+    return found
+
+
+def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int], t: int) -> float:
+    """Rate [requests/s] in the mix that replicas {pool: count} serve, group by group."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for p in replicas:
+        groups[index.plan.pools[p].group].append(p)
+    total = 0.0
+    for members in groups.values():
+        by_role = dict.fromkeys(Role, 0.0)
+        halves: dict[tuple[Role, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for p in members:
+            pool = index.plan.pools[p]
+            candidate = index.used(pool)
+            points = candidate.points[t]
+            if any(point.capacity_rps <= 0 for point in points):
+                continue
+            classes = workload.demand[t].classes
+            busy_s = sum(
+                k.share / point.capacity_rps for k, point in zip(classes, points, strict=True)
+            )
+            rps = replicas[p] / busy_s
+            part = candidate.engine.part
+            if part is None:
+                by_role[pool.role] += rps
+            else:
+                halves[pool.role, part.of, pool.domain][part.index] += rps
+        for (role, _, _), pair in halves.items():
+            by_role[role] += min(pair)
+        total += min(by_role[Role.PREFILL], by_role[Role.DECODE]) + by_role[Role.AGGREGATED]
+    return total

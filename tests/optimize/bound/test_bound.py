@@ -1,0 +1,142 @@
+"""The bound at supply prices: never above the optimum, whatever the prices."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heteroplan.entities.plan import Termination
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.bound import bound as bounds
+from heteroplan.optimize.bound.ascent import improve_prices
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solve import solve
+from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.optimize.reference import optimum
+
+
+def random_problem(seed: int, *, nodes: int) -> Problem:
+    """Two workloads, two node types, two spines, four intervals; pairs and aggregated engines."""
+    draw = np.random.default_rng(seed)
+    types = [
+        node_type(f"t{i}", gpu=f"G{i}", usd_per_gpu_hour=float(draw.uniform(1, 3))) for i in (0, 1)
+    ]
+    loads = []
+    for name in ("a", "b"):
+        engines = [
+            engine(
+                f"{role}-{i}",
+                role=role,
+                gpu=f"G{i}",
+                gpus=int(draw.choice([2, 4])),
+                capacity_rps=float(draw.uniform(2, 6)),
+                startup_s=int(draw.choice([0, 600])),
+            )
+            for i in (0, 1)
+            for role in (Role.PREFILL, Role.DECODE, Role.AGGREGATED)
+            if role is not Role.AGGREGATED or draw.random() < 0.4
+        ]
+        rps = [float(x) for x in draw.uniform(0, 10, 4)]
+        loads.append(workload(name, rps=rps, engines=engines))
+    leaves = {leaf: {"t0": nodes, "t1": nodes} for leaf in ("l1", "l2")}
+    made = scenario(loads, in_fleet=fleet(leaves, node_types=types), interval_s=900)
+    return build_problem(made, candidates(made))
+
+
+def test_prices_close_the_gap_that_scarce_supply_opens() -> None:
+    """Cheap type for one replica at a time, two wanted at noon: only a price tells the block.
+
+    One workload, aggregated engines of 8 GPUs: cheap 8 USD an hour, dear 16, one cheap node.
+    Demand 1, 2, 1 replicas: cheap all day and dear at noon is 3 x 8 + 16 = 40; without prices
+    the block takes two cheap replicas at noon for 32. At a price of 1 USD a GPU and hour on
+    the cheap type at noon it is indifferent and the bound is 8 + 2 x 16 + 8 - 8 x 1 = 40.
+    """
+    types = [
+        node_type("cheap", gpu="C", usd_per_gpu_hour=1.0),
+        node_type("dear", gpu="D", usd_per_gpu_hour=2.0),
+    ]
+    engines = [
+        engine(f"on-{gpu}", role=Role.AGGREGATED, gpu=gpu, gpus=8, capacity_rps=1.0)
+        for gpu in ("C", "D")
+    ]
+    made = scenario(
+        [workload(rps=[1.0, 2.0, 1.0], engines=engines)],
+        in_fleet=fleet({"l1": {"cheap": 1, "dear": 2}}, node_types=types),
+    )
+    problem = build_problem(made, candidates(made))
+    none = supply_prices(problem)
+    assert priced_bound(problem, none).value == pytest.approx(32.0)
+    found = [
+        bound.value for bound, _ in improve_prices(problem, none, steps=60, stop=lambda: False)
+    ]
+    assert max(found) == pytest.approx(40.0, rel=1e-3)
+    assert solve(problem, gap=0.0).objective == pytest.approx(40.0)
+
+
+def test_drains_longer_than_an_interval_do_not_lift_the_bound() -> None:
+    """Demand 40 then 4, draining takes 8 intervals, four engines of which one fills the grid.
+
+    On a day that is not cyclic the last interval refunds the drains that never happen, so its
+    price is negative; the bound must stay at or below the optimum all the same.
+    """
+    types = [
+        node_type(f"t{i}", gpu=f"G{i}", gpus=1, usd_per_gpu_hour=1.0 + i / 100) for i in range(4)
+    ]
+    engines = [
+        replace(
+            engine(f"e{i}", role=Role.AGGREGATED, gpu=f"G{i}", gpus=1, capacity_rps=1.0),
+            drain_s=7200.0,
+        )
+        for i in range(4)
+    ]
+    made = scenario(
+        [workload(rps=[40.0, 4.0], engines=engines)],
+        in_fleet=fleet({"l1": {f"t{i}": 12 for i in range(4)}}, node_types=types),
+        interval_s=900,
+        cyclic=False,
+    )
+    problem = build_problem(made, candidates(made))
+    none = supply_prices(problem)
+    assert priced_bound(problem, none).value <= optimum(problem).cost
+
+
+def mixed_day() -> Problem:
+    """One workload whose pairs are cheap in bulk and whose aggregated engine is cheap at night."""
+    engines = [
+        engine("p", role=Role.PREFILL, gpus=4, capacity_rps=10.0),
+        engine("d", role=Role.DECODE, gpus=4, capacity_rps=10.0),
+        engine("a", role=Role.AGGREGATED, gpus=2, capacity_rps=2.0),
+    ]
+    made = scenario([workload(rps=[2.0, 10.0, 12.0], engines=engines)])
+    return build_problem(made, candidates(made))
+
+
+def test_aggregated_engines_and_pairs_share_a_block() -> None:
+    """At 2 USD a GPU and hour: a = 4, pair = 16 USD.
+
+    2 rps: one a, 4. 10 rps: a pair, 16 (five a: 20). 12 rps: pair and a, 20. Sum 40, proven by
+    the block alone; with half an a in each of two blocks it would be less.
+    """
+    problem = mixed_day()
+    none = supply_prices(problem)
+    assert priced_bound(problem, none).value == pytest.approx(40.0, rel=1e-5)
+    best = solve(problem, gap=1e-6)
+    assert best.objective == pytest.approx(40.0)
+    assert best.termination is Termination.OPTIMAL
+
+
+def test_slope_is_the_growth_of_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of 1e-6 in one price moves the bound by 1e-6 times the slope."""
+    for cells in (8_000, 1):
+        monkeypatch.setattr(bounds, "BOUND_CELLS", cells)
+        problem = mixed_day()
+        prices = np.full((len(problem.supplies), 3), 0.013)
+        here = priced_bound(problem, supply_prices(problem, prices))
+        for t in range(3):
+            step = prices.copy()
+            step[0, t] += 1e-6
+            growth = (priced_bound(problem, supply_prices(problem, step)).value - here.value) / 1e-6
+            assert growth == pytest.approx(here.slope.supply[0, t], abs=0.01)

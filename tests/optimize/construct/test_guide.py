@@ -1,0 +1,106 @@
+"""The guide of large programs: homes and sizes by small LPs, on programs small enough to see."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.construct.guide import Guide, guide, homes
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.solvers.solver import Effort
+from tests.builders import engine, fleet, node_type, scenario, workload
+from tests.optimize.case import problem_of
+
+
+def day_on_two_spines(*rps: float, nodes: int = 4) -> Problem:
+    """Pairs of 1 request/s and 16 GPUs, two nodes, in either of two spines with `nodes` each."""
+    engines = [
+        engine(str(role), role=role, gpu="C", gpus=8, capacity_rps=1.0)
+        for role in (Role.PREFILL, Role.DECODE)
+    ]
+    types = [node_type("cheap", gpu="C", usd_per_gpu_hour=1.0)]
+    leaves = {"l1": {"cheap": nodes}, "l2": {"cheap": nodes}}
+    made = scenario(
+        [workload("a", rps=rps, engines=engines), workload("b", rps=rps, engines=engines)],
+        in_fleet=fleet(leaves, node_types=types),
+    )
+    return problem_of(made)
+
+
+def test_each_workload_keeps_to_one_home_where_it_fits() -> None:
+    """Two pairs fit into a spine, and each workload wants two: one spine each."""
+    problem = day_on_two_spines(1.0, 2.0, 1.0)
+    found = homes(problem, Effort())
+    assert found is not None
+    assert len(found) == 2
+    assert {w for w, _ in found} == {0, 1}
+    assert len({group for _, group in found}) == 2
+
+
+def guided(problem: Problem, workloads: Sequence[int] = (0, 1)) -> Guide:
+    """Some workloads in their homes, nothing placed yet."""
+    lives_in = homes(problem, Effort())
+    assert lives_in is not None
+    found = guide(problem, workloads, nothing(problem), lives_in, Effort())
+    assert found is not None
+    return found
+
+
+def nothing(problem: Problem) -> Ints:
+    return np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+
+
+def test_sizes_are_those_of_the_demand() -> None:
+    """4 running pools in all, 8 USD a replica and interval; each follows its workload's demand."""
+    found = guided(day_on_two_spines(1.0, 2.0, 1.0))
+    used = found.sizes[found.sizes.any(axis=1)]
+    np.testing.assert_allclose(used, np.tile([1.0, 2.0, 1.0], (4, 1)), atol=1e-6)
+    assert found.cost == pytest.approx(4 * (1 + 2 + 1) * 8.0)
+
+
+def test_of_others_it_says_nothing() -> None:
+    problem = day_on_two_spines(1.0, 2.0, 1.0)
+    found = guided(problem, workloads=(1,))
+    mine = list(problem.workloads[1].pools)
+    assert found.sizes[mine].any()
+    assert not np.delete(found.sizes, mine, axis=0).any()
+
+
+def test_what_stands_leaves_less() -> None:
+    """Where one pair of workload 0 stands, workload 1 has room for one pair less."""
+    problem = day_on_two_spines(1.0, nodes=3)
+    replicas = nothing(problem)
+    home, first = next(iter(problem.groups(0).items()))
+    replicas[first] = 1
+    everywhere = {(1, group) for group in problem.groups(1)}
+    found = guide(problem, [1], replicas, everywhere, Effort())
+    assert found is not None
+    beside = [p for p in problem.workloads[1].pools if problem.pools[p].group == home]
+    assert beside
+    assert found.sizes[beside].sum() <= 1.0 + 1e-6
+    assert found.sizes.sum() == pytest.approx(2.0)
+
+
+def test_what_does_not_fit_is_left_out_not_refused() -> None:
+    """Three pairs each are asked for where four fit in all."""
+    found = guided(day_on_two_spines(3.0, 3.0))
+    assert found.sizes.sum(axis=0).max() <= 8.0 + 1e-6
+
+
+def test_nowhere_to_live() -> None:
+    """Without a pool or a home there is no guide; with no time left neither."""
+    bare, day = day_on_two_spines(1.0, nodes=0), day_on_two_spines(1.0)
+    everywhere = {(0, group) for group in day.groups(0)}
+    assert guide(bare, [0], nothing(bare), everywhere, Effort()) is None
+    assert guide(day, [0], nothing(day), set(), Effort()) is None
+    assert guide(day, [0], nothing(day), everywhere, Effort(deadline=0.0)) is None
+    assert homes(day, Effort(deadline=0.0)) is None
+
+
+def test_merged_intervals_keep_the_mean_demand() -> None:
+    """48 intervals, merged by two: sizes follow each interval's own demand."""
+    rps = np.where(np.arange(48) % 2, 1.5, 0.5)
+    found = guided(day_on_two_spines(*rps.tolist()))
+    used = found.sizes[found.sizes.any(axis=1)]
+    np.testing.assert_allclose(used, np.tile(rps, (4, 1)), atol=1e-6)

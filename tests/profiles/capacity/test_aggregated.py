@@ -1,0 +1,221 @@
+from dataclasses import replace
+
+import pytest
+
+from heteroplan.entities.capacity import Limit, OperatingPoint
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    PrefillCoefficients,
+    RequestClass,
+    Role,
+    Span,
+    TtftCoefficients,
+)
+from heteroplan.profiles.capacity.aggregated import aggregated_points
+from heteroplan.profiles.capacity.setting import Setting
+from tests.profiles.settings import setting
+
+FLAT = DecodeCoefficients(base_ms=20.0, ms_per_sequence=0.0, ms_per_context_token=0.0)
+
+
+def aggregated_point(setting: Setting) -> OperatingPoint:
+    [point] = aggregated_points(setting)
+    return point
+
+
+def flat(**changes: object) -> Setting:
+    """Prefill 100 ms, decode step 20 ms whatever the batch, ITL target 40 ms, medians."""
+    defaults: dict[str, object] = {"decode": FLAT, "osl": 100.0, "itl_ms": 40.0}
+    return setting(Role.AGGREGATED, **(defaults | changes))  # type: ignore[arg-type]
+
+
+def test_prefill_stretches_decode_until_itl_is_used_up() -> None:
+    """20 / (1 - phi) = 40 at phi = 0.5 = r * 0.1 s: r = 5; B = 5 * 100 * 0.02 s / 0.5 = 20;
+    half of the requests find no prefill running, so the median TTFT is 100 + 40 ms.
+    """
+    point = aggregated_point(flat())
+    assert point.capacity_rps == pytest.approx(5.0)
+    assert point.limited_by is Limit.ITL
+    assert point.utilization == pytest.approx(0.5)
+    assert point.batch == pytest.approx(20.0)
+    assert point.itl_ms == pytest.approx(40.0)
+    assert point.ttft_ms == pytest.approx(140.0)
+
+
+def test_kv_memory_bounds_the_stretched_batch() -> None:
+    """10,500 / (1000 + 100 / 2) = 10 sequences: 2 r / (1 - 0.1 r) = 10 at r = 10/3."""
+    point = aggregated_point(flat(kv_tokens=10_500))
+    assert point.capacity_rps == pytest.approx(10.0 / 3.0)
+    assert point.limited_by is Limit.KV_MEMORY
+
+
+def test_measured_batches_bound_the_stretched_batch() -> None:
+    """10 sequences as above."""
+    point = aggregated_point(flat(batch=Span(1.0, 10.0)))
+    assert point.capacity_rps == pytest.approx(10.0 / 3.0)
+    assert point.limited_by is Limit.RANGE
+    far = aggregated_point(flat(batch=Span(1.0, 10.0), allow_extrapolation=True))
+    assert far.capacity_rps == pytest.approx(5.0)
+    assert far.extrapolated
+
+
+def test_ttft_bounds_the_rate() -> None:
+    """At phi = 0.05 (r = 0.5) 95 % do not wait. B = 0.5 * 100 * 20 ms / 0.95 = 1.0526, so that
+    prefill takes 0.05 * (1 + 1.64485 / 1.02598) = 0.13016 of the busiest 5 % of the decodings:
+    TTFT = 100 + 20 / 0.86984 = 122.993 ms.
+    """
+    point = aggregated_point(flat(percentile=0.95, ttft_ms=100.0 + 20.0 / 0.869839))
+    assert point.capacity_rps == pytest.approx(0.5, rel=1e-4)
+    assert point.limited_by is Limit.TTFT
+
+
+def test_a_growing_step_is_solved_for_its_own_batch() -> None:
+    """itl = 20 + 0.21 B (context 1,100), r = 3, phi = 0.3: B = 3 * 0.2 * (20.21 + 0.21 B) / 0.7
+    = 17.322857 / 0.82 = 21.125; itl / 0.7 = 24.4363 / 0.7 = 34.909 ms, taken as the target.
+    """
+    point = aggregated_point(setting(Role.AGGREGATED, itl_ms=(20.0 + 0.21 * 21.125436) / 0.7))
+    assert point.capacity_rps == pytest.approx(3.0, rel=1e-5)
+    assert point.batch == pytest.approx(21.125436, rel=1e-5)
+
+
+def test_no_kv_cache_moves() -> None:
+    moved = aggregated_point(flat(kv_bytes_per_token=1e9, bytes_per_s=1.0))
+    assert moved.capacity_rps == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit", "reason"),
+    [
+        ({"itl_ms": 19.0}, Limit.ITL, "ITL is 20 ms at batch 1, SLO 19 ms"),
+        (
+            {"ttft_ms": 110.0},
+            Limit.TTFT,
+            "a first token takes 120 ms with nobody waiting, of which 20 ms are a decode step; "
+            "TTFT SLO 110 ms",
+        ),
+        (
+            {"batch_tokens": Span(1.0, 500.0)},
+            Limit.RANGE,
+            "a prompt of 1000 is outside the measured 1 to 500",
+        ),
+    ],
+)
+def test_what_serves_nothing_says_why(
+    changes: dict[str, object], limit: Limit, reason: str
+) -> None:
+    point = aggregated_point(flat(**changes))
+    assert (point.capacity_rps, point.limited_by, point.reason) == (0.0, limit, reason)
+
+
+def test_the_engine_takes_no_more_sequences_than_its_limit() -> None:
+    """10 sequences as with KV memory."""
+    point = aggregated_point(flat(max_sequences=10))
+    assert point.capacity_rps == pytest.approx(10.0 / 3.0)
+    assert point.limited_by is Limit.MAX_SEQUENCES
+
+
+def test_ttft_measured_end_to_end_is_met_at_the_percentile() -> None:
+    """50 ms alone and 10 ms a request in flight, 99 x 40 ms of decoding. Half of exponential waits
+    are below 200 ms at a mean of 200 / ln 2 = 288.54; r * 10 ms * (50 + 3960 + 288.54 ms) are
+    that mean at r = 6.7125.
+    """
+    measured = TtftCoefficients(50.0, 0.0, 10.0, 0.0)
+    step = DecodeCoefficients(base_ms=40.0, ms_per_sequence=0.0, ms_per_context_token=0.0)
+    point = aggregated_point(
+        setting(
+            Role.AGGREGATED,
+            prefill=PrefillCoefficients(1e-3, 0.0, 0.0),
+            decode=step,
+            osl=100.0,
+            ttft=measured,
+            ttft_ms=250.0,
+        )
+    )
+    assert point.capacity_rps == pytest.approx(6.7125, rel=1e-3)
+    assert point.limited_by is Limit.TTFT
+
+
+def test_no_load_that_never_ends_is_granted_at_the_median() -> None:
+    """Steps that grow faster than the batch is worked off: the batch is infinite."""
+    steep = DecodeCoefficients(base_ms=1.0, ms_per_sequence=1.0, ms_per_context_token=0.0)
+    for percentile in (0.5, 0.501):
+        point = aggregated_point(
+            flat(decode=steep, itl_ms=1000.0, ttft_ms=1e6, percentile=percentile, osl=1000.0)
+        )
+        assert point.batch is not None
+        assert point.batch < 1000.0
+        assert point.capacity_rps < 1.0
+
+
+def test_long_prompts_count_with_their_own_prefill() -> None:
+    """One in fifty prompts is longer than three times the mean at cv 0.7 or so: at P99 a TTFT of
+    twice the mean prefill cannot be met.
+    """
+    spread = flat(ttft_ms=220.0, percentile=0.99)
+    spread = spread.of(replace(spread.mix[0], isl_cv=0.7))
+    assert aggregated_point(spread).capacity_rps == 0.0
+    assert aggregated_point(flat(ttft_ms=220.0, percentile=0.99)).capacity_rps > 0.0
+
+
+def test_itl_holds_for_requests_that_many_prompts_come_by() -> None:
+    """B = 20 at the median allows phi = 0.5; at P99 phi (1 + 2.326 / sqrt(B)) may be 0.5."""
+    point = aggregated_point(flat(percentile=0.99, ttft_ms=1e6))
+    assert point.batch is not None
+    assert point.utilization is not None
+    busiest = point.utilization * (1 + 2.3263479 / max(1.0, point.batch) ** 0.5)
+    assert busiest == pytest.approx(0.5, rel=1e-4)
+    assert point.limited_by is Limit.ITL
+
+
+SHORT = RequestClass("short", 0.9, 500.0, 100.0)
+"""Prefill 55 ms, context 550."""
+LONG = RequestClass("long", 0.1, 4000.0, 200.0)
+"""Prefill 370 ms, context 4,100; of the mix 86.5 ms, and of its 110 tokens 20 of 110 are long."""
+
+
+def test_prefill_of_a_mix_stretches_decode() -> None:
+    """20 / (1 - phi) = 40 at phi = 0.5: 500 / 86.5 = 5.780 requests/s of the mix. Steps are as long
+    whatever they hold, so that prefill time is all that a request takes.
+    """
+    points = aggregated_points(flat(mix=(SHORT, LONG)))
+    assert [point.limited_by for point in points] == [Limit.ITL] * 2
+    assert [point.capacity_rps for point in points] == pytest.approx([500 / 55, 500 / 370])
+    assert points[1].ttft_ms == pytest.approx(370.0 + 40.0)
+    rate_rps = 1.0 / sum(
+        shape.share / point.capacity_rps for shape, point in zip((SHORT, LONG), points, strict=True)
+    )
+    assert points[0].batch == pytest.approx(rate_rps * 110 * 0.02 / 0.5)
+
+
+def test_a_request_takes_its_prefill_and_what_its_tokens_add_to_steps() -> None:
+    """55 + 100 * (0.1 + 0.055) = 70.5 and 370 + 200 * (0.1 + 0.41) = 472 ms."""
+    points = aggregated_points(setting(Role.AGGREGATED, mix=(SHORT, LONG)))
+    assert [point.limited_by for point in points] == [Limit.ITL] * 2
+    assert points[0].capacity_rps / points[1].capacity_rps == pytest.approx(472.0 / 70.5)
+
+
+def test_kv_memory_of_a_mix_goes_by_contexts_and_their_time() -> None:
+    """(90 * 550 + 20 * 4,100) / 110 = 1,195.45 tokens a sequence, 10 fit 11,954.5; the rate r makes
+    2.2 r / (1 - 0.0865 r) = 10, r = 3.2626; a request takes osl * context, 55,000 or 820,000.
+    """
+    points = aggregated_points(flat(mix=(SHORT, LONG), kv_tokens=11_954.5454545))
+    assert [point.limited_by for point in points] == [Limit.KV_MEMORY] * 2
+    assert points[0].batch == pytest.approx(10.0)
+    rate_rps, mean = 10.0 / (2.2 + 0.865), 0.9 * 55_000 + 0.1 * 820_000
+    assert [point.capacity_rps for point in points] == pytest.approx(
+        [rate_rps * mean / 55_000, rate_rps * mean / 820_000]
+    )
+
+
+def test_late_requests_of_any_class_count_among_all() -> None:
+    """At P95 3 % are late in any case, 10 % are too many: then they are refused and the rest goes
+    on.
+    """
+    few = replace(LONG, share=0.03 * 0.9 / 0.97)
+    served = aggregated_points(flat(mix=(SHORT, few), ttft_ms=300.0, percentile=0.95))
+    assert all(point.capacity_rps > 0 for point in served)
+    tight = flat(mix=(SHORT, LONG), ttft_ms=300.0, percentile=0.95)
+    first, second = aggregated_points(tight)
+    assert first == aggregated_point(tight.of(SHORT))
+    assert (second.capacity_rps, second.limited_by) == (0.0, Limit.TTFT)
+    assert second.reason.startswith("a first token takes 390 ms with nobody waiting")

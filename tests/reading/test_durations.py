@@ -1,0 +1,19 @@
+import pytest
+
+from heteroplan.reading.durations import parse_duration_s
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("300s", 300), ("5min", 300), ("15m", 900), ("1h", 3600), ("2 h", 7200), ("1d", 86_400)],
+)
+def test_a_number_and_a_unit_is_that_many_seconds(text: str, seconds: int) -> None:
+    assert parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "15", "min", "-5min", "1.5h", "0s", "5 parsec", "1h30min", "٣s"]
+)
+def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match="write a whole number and s, min, h or d, such as 15min"):
+        parse_duration_s(text)
