@@ -1,14 +1,17 @@
-"""Parts of the reference that are made from the program: commands, and fields of files."""
+"""Parts of the reference that are made from the program: commands, fields of files, packages."""
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 
-from heteroplan import pipeline
+import heteroplan
 from heteroplan.cli.app import app
+from heteroplan.pipelines import plans
 
 type Schema = dict[str, Any]
 
@@ -23,7 +26,7 @@ LIMITS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "m
 
 def commands() -> str:
     """Each command: what it does, its arguments and its options."""
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     context = typer.Context(group, info_name="heteroplan")
     return "\n".join(_command(name, each, context) for name, each in group.commands.items())
 
@@ -81,7 +84,7 @@ class _Fields:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.schema = json.loads(pipeline.schema(kind))
+        self.schema = json.loads(plans.schema(kind))
         self.inside: dict[str, Schema] = self.schema.get("$defs", {})
         self.paths: dict[str, str] = {}
         """Where a reader first meets an object: `workloads.slo`."""
@@ -187,18 +190,30 @@ def _number(value: float) -> str:
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = [header, ("---",) * len(header), *rows]
-    return [f"| {' | '.join(_line(cell).replace('|', '\\|') for cell in row)} |" for row in lines] + [
-        ""
-    ]
+    """Its lines, and an empty one."""
+    whole = (header, ("---",) * len(header), *rows)
+    cells = [[_line(cell).replace("|", "\\|") for cell in row] for row in whole]
+    return [*(f"| {' | '.join(row)} |" for row in cells), ""]
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+def packages() -> str:
+    """Each package and the first sentence of its overview."""
+    root = Path(heteroplan.__file__).parent
+    rows = []
+    for overview in sorted(root.rglob("__init__.py"), key=lambda path: path.parts[:-1]):
+        name = overview.parent.relative_to(root.parent).as_posix()
+        text = ast.get_docstring(ast.parse(overview.read_text(encoding="utf-8"))) or ""
+        rows.append((f"`{name}`", text.partition("\n\n")[0]))
+    return "\n".join(_table(("package", "holds"), rows))
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "packages": packages,
     **{kind: fields(kind) for kind in ("scenario", "fleet", "profile", "plan")},
 }
 """Generated parts of pages, by the name that stands in the page."""

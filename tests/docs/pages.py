@@ -2,10 +2,10 @@
 
 Three kinds of block are renewed:
 
-- A ```` ```console ```` block: lines that begin with `$ ` are commands, run by bash in the order of the
-  page, and what follows each is what it prints at 80 columns. All commands of a page share a
-  folder of their own, in which `scenarios` and `fleets` are the repository's. A command that
-  fails is an error unless `$ echo $?` comes next.
+- A `console` block: lines that begin with `$ ` are commands, run by bash in the order of the page,
+  and what follows each is what it prints at 80 columns. All commands of a page share a folder of
+  their own, in which `scenarios` and `fleets` are the repository's. A command that fails is an
+  error unless `$ echo $?` comes next.
 - A block after `<!-- file: NAME -->`: its content is written to that file of the folder, so that
   the commands after it find it.
 - What stands between `<!-- generated: NAME -->` and `<!-- end -->`: text made by `generated`.
