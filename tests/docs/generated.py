@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= value < 1e7 else f"{value:g}".replace("e+", "e")
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Its lines, and an empty one."""
     whole = (header, ("---",) * len(header), *rows)
     cells = [[_line(cell).replace("|", "\\|") for cell in row] for row in whole]
