@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heteroplan.entities.network import Affinity
-from heteroplan.optimize.formulation.model import Model, build_model, read_solution
+from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
 from heteroplan.optimize.program.problem import (
     BalanceSpec,
@@ -28,6 +28,7 @@ from heteroplan.optimize.program.problem import (
     SupplySpec,
     WorkloadSpec,
 )
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
 
 MERGED_NODES = 5_000

@@ -87,10 +87,10 @@ def promise_that_shortens() -> Problem:
 
 
 GROUP_CASES = {
-    "most_groups": Case(most_groups, 16.0, {1: 36000.0}, ("define_groups",)),
-    "workloads_apart": Case(workloads_apart, 24.0, {1: 0.0}, ("define_groups",)),
-    "lost_spine": Case(lost_spine, 64.0, {1: 0.0}, ("define_promise",)),
-    "lost_leaf": Case(lost_leaf, 48.0, {1: 0.0}, ("define_promise",)),
-    "lost_node": Case(lost_node, 48.0, {1: 0.0}, ("define_promise",)),
-    "promise_that_shortens": Case(promise_that_shortens, 32.0, {1: 36000.0}, ("define_promise",)),
+    "most_groups": Case(most_groups, 16.0, {1: 36000.0}, ("Groups",)),
+    "workloads_apart": Case(workloads_apart, 24.0, {1: 0.0}, ("Groups",)),
+    "lost_spine": Case(lost_spine, 64.0, {1: 0.0}, ("Resilience",)),
+    "lost_leaf": Case(lost_leaf, 48.0, {1: 0.0}, ("Resilience",)),
+    "lost_node": Case(lost_node, 48.0, {1: 0.0}, ("Resilience",)),
+    "promise_that_shortens": Case(promise_that_shortens, 32.0, {1: 36000.0}, ("Resilience",)),
 }

@@ -22,6 +22,7 @@ from heteroplan.optimize.construct.one_domain import (
 )
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.solvers.solver import Stop, never
 
 MOST_SITES = 64
@@ -150,8 +151,8 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
     while (rest.any() or not task.minimum_met(trial)) and not task.stop():
-        allowed = problem.allowed_groups(task.w, trial)
-        left = [site for site in left if site.group in allowed]
+        allowed = open_pools(problem, task.w, trial)
+        left = [site for site in left if not allowed.isdisjoint(site.pools)]
         if not left:
             break
         wanted = {site: _wanted(site, rest, parts, len(left)) for site in left}
@@ -251,8 +252,12 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     trial[pools] = counts
     if rest == 0.0:
         return (rest, task.cost(pools, trial)), counts
-    allowed = problem.allowed_groups(task.w, trial)
-    groups = {name: pools for name, pools in problem.groups(task.w).items() if name in allowed}
+    allowed = open_pools(problem, task.w, trial)
+    groups = {
+        name: pools
+        for name, pools in problem.groups(task.w).items()
+        if not allowed.isdisjoint(pools)
+    }
     served = {name: domain_share(problem, members, trial) for name, members in groups.items()}
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
@@ -306,11 +311,12 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
         if task.stop():
             break
-        allowed = task.problem.allowed_groups(task.w, trial)
+        allowed = open_pools(task.problem, task.w, trial)
         left = [
             site
             for site in left
-            if site.group in allowed and not _exposed(task.problem, task.w, site) & lost
+            if not allowed.isdisjoint(site.pools)
+            and not _exposed(task.problem, task.w, site) & lost
         ]
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:

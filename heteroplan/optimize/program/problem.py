@@ -232,24 +232,6 @@ class Problem:
         """Groups of a workload with a replica in any interval of a plan [P, T]."""
         return {name for name, pools in self.groups(w).items() if replicas[pools].any()}
 
-    def allowed_groups(self, w: int, replicas: Ints) -> set[str]:
-        """Groups that a workload may use beside what is used in a plan [P, T], its own included."""
-        limit = self.workloads[w].max_groups
-        used = self.used_groups(w, replicas)
-        allowed = used if limit is not None and len(used) >= limit else set(self.groups(w))
-        for first, group, second, other in self.conflicts:
-            for mine, name, theirs, their_name in (
-                (first, group, second, other),
-                (second, other, first, group),
-            ):
-                if (
-                    mine == w
-                    and name in allowed
-                    and their_name in self.used_groups(theirs, replicas)
-                ):
-                    allowed = allowed - {name}
-        return allowed
-
     def asked_gpus(self) -> Floats:
         """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest."""
         return np.array(
@@ -264,11 +246,6 @@ class Problem:
                 for work in self.workloads
             ]
         )
-
-    def is_choosy(self, w: int) -> bool:
-        """Whether a workload may not use all of its groups at once."""
-        apart = any(w in (one, two) for one, _, two, _ in self.conflicts)
-        return apart or self.workloads[w].max_groups is not None
 
     def starts(self, replicas: Ints) -> Ints:
         """[P, T] replicas started so that they serve from t on."""
