@@ -1,6 +1,7 @@
-"""Parts of the reference that are made from the program: commands, fields of files, packages."""
+"""Parts of the reference that are made from the program: commands, fields of files, packages, rules."""
 
 import ast
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ import typer
 
 import heteroplan
 from heteroplan.cli.app import app
+from heteroplan.optimize.rules import RULES
 from heteroplan.pipelines import plans
 
 type Schema = dict[str, Any]
@@ -211,9 +213,23 @@ def packages() -> str:
     return "\n".join(_table(("package", "holds"), rows))
 
 
+def rules() -> str:
+    """Each rule of the program, and whether the bound keeps it."""
+    rows = [
+        (
+            f"`{type(rule).__module__.replace('.', '/')}.py`",
+            inspect.getdoc(type(rule)) or "",
+            "yes" if rule.kept_by_bound else "no",
+        )
+        for rule in RULES
+    ]
+    return "\n".join(_table(("module", "rule", "in the bound"), rows))
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "packages": packages,
+    "rules": rules,
     **{kind: fields(kind) for kind in ("scenario", "fleet", "profile", "plan")},
 }
 """Generated parts of pages, by the name that stands in the page."""
