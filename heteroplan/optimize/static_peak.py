@@ -24,9 +24,9 @@ from heteroplan.optimize.program.problem import (
     Ints,
     PoolSpec,
     Problem,
+    ProgramWorkload,
     Solution,
     SupplySpec,
-    WorkloadSpec,
 )
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
@@ -234,7 +234,7 @@ class _Peaks:
     """[T] for each interval a peak (its place in `intervals`) with at least its loads."""
 
 
-def _peaks(problem: Problem, work: WorkloadSpec) -> _Peaks:
+def _peaks(problem: Problem, work: ProgramWorkload) -> _Peaks:
     """Interval a is covered by b where every pool's load of every class is at most b's."""
     loads = [np.where(work.rps > 0, problem.pools[p].load, 0.0) for p in work.pools]
     rows = np.concatenate([*loads, work.rps > 0])

@@ -22,7 +22,7 @@ from heteroplan.optimize.construct.one_domain import (
 )
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.rules import open_pools
+from heteroplan.optimize.rules import open_pools, pool_choices
 from heteroplan.optimize.solvers.solver import Stop, never
 
 MOST_SITES = 64
@@ -35,6 +35,8 @@ NEAR = 1.003
 """Multiple of its best hope up to which a placement on one site is left as it is."""
 ASKS_NOTHING = -1.0
 """Share of the demand, beside all of it, to have capacity for so that none is needed."""
+TRIED_CHOICES = 8
+"""Choices of pools that are tried, and as many more as it takes to serve all demand."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -105,14 +107,32 @@ def place(
     way is tried, which goes on to the next site as soon as the cheapest engines are out.
     """
     task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
-    resilience = problem.workloads[w].resilience
+    pools = list(problem.workloads[w].pools)
+    choices = pool_choices(problem, w)
+    if not choices:
+        replicas[pools] = _placed(task, replicas, parts, cheapest_engines)
+        return
+    tries: list[tuple[Rank, Ints]] = []
+    for choice in choices:
+        enough = len(tries) >= TRIED_CHOICES and min(rank for rank, _ in tries)[0] == 0.0
+        if tries and (enough or task.stop()):
+            break
+        trial = replicas.copy()
+        trial[pools] = _placed(task.within(choice), replicas, parts, cheapest_engines)
+        tries.append((rank_of(task, trial), trial[pools]))
+    replicas[pools] = min(tries, key=lambda tried: tried[0])[1]
+
+
+def _placed(
+    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
+) -> Ints:
+    """[*, T] sizes of the workload's pools beside what stands in `replicas` [P, T]."""
+    resilience = task.problem.workloads[task.w].resilience
     if resilience is None:
-        counts = _anywhere(task, replicas, parts, cheapest_engines)
-    elif resilience.gone:
-        counts = _for_domain_loss(task, replicas)
-    else:
-        counts = _for_node_loss(task, replicas)
-    replicas[list(problem.workloads[w].pools)] = counts
+        return _anywhere(task, replicas, parts, cheapest_engines)
+    if resilience.gone:
+        return _for_domain_loss(task, replicas)
+    return _for_node_loss(task, replicas)
 
 
 def lowest_estimate(task: Task) -> Rank:

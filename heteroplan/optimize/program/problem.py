@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.units import S_PER_HOUR
 
 type Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ class PoolSpec:
     """0 or 1 for the halves of a divided engine, which balance in `domain`."""
     role: Role
     stages: tuple[int, ...]
-    """Stages of the workload's requests that it serves; see WorkloadSpec."""
+    """Stages of the workload's requests that it serves; see ProgramWorkload."""
     domain: str
     """Where its replicas stand."""
     level: Affinity
@@ -109,7 +109,7 @@ class ResilienceSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WorkloadSpec:
+class ProgramWorkload:
     """A workload's side of the program."""
 
     name: str
@@ -124,6 +124,8 @@ class WorkloadSpec:
     resilience: ResilienceSpec | None
     pools: tuple[int, ...]
     """Indices of its pools, grouped by domain."""
+    source: Workload
+    """The workload as the scenario has it, for rules that need no more of it than a field."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +179,7 @@ class Problem:
     hours: float
     """Length of an interval [h]."""
     cyclic: bool
-    workloads: tuple[WorkloadSpec, ...]
+    workloads: tuple[ProgramWorkload, ...]
     pools: tuple[PoolSpec, ...]
     balances: tuple[BalanceSpec, ...]
     supplies: tuple[SupplySpec, ...]
@@ -409,7 +411,7 @@ def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
     return np.asarray(np.maximum(0, counts - earlier))
 
 
-def _renumbered(work: WorkloadSpec, index: Mapping[int, int]) -> WorkloadSpec:
+def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:
     resilience = work.resilience
     if resilience is not None:
         resilience = replace(
@@ -433,7 +435,7 @@ def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, flo
     return lost
 
 
-def served_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
+def served_share(problem: Problem, work: ProgramWorkload, flow: Sequence[Floats]) -> Floats:
     """[K, T] share of each class's demand that decode and aggregated pools finish."""
     share = np.zeros_like(work.rps)
     for p in work.pools:

@@ -9,12 +9,14 @@ To add a rule: a module with a subclass of `Rule`, and a line in `RULES`. `mip` 
 that rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
 """
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.balance import Balance, RatioBand
 from heteroplan.optimize.rules.capacity import Capacity
 from heteroplan.optimize.rules.demand import Demand
+from heteroplan.optimize.rules.engine_limit import EngineLimit
 from heteroplan.optimize.rules.groups import Groups
 from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.rules.replica_limits import ReplicaLimits
@@ -31,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     RatioBand(),
     ReplicaLimits(),
     Groups(),
+    EngineLimit(),
     Resilience(),
 )
 """In the order of their rows in the MIP."""
@@ -67,6 +70,17 @@ def open_pools(
         if rule.limits_pools(problem, w):
             found &= rule.open_pools(problem, w, replicas, opening=opening)
     return found
+
+
+def closing_fields(problem: Problem, w: int, pools: Iterable[int], replicas: Ints) -> list[str]:
+    """Fields that keep workload w from opening some of `pools` beside pool sizes [P, T]."""
+    wanted = set(pools)
+    return [
+        rule.fields
+        for rule in RULES
+        if rule.limits_pools(problem, w)
+        and not wanted <= rule.open_pools(problem, w, replicas, opening=True)
+    ]
 
 
 def pool_choices(problem: Problem, w: int) -> list[AbstractSet[int]]:

@@ -12,6 +12,7 @@ class Groups(Rule):
     """A workload has at most so many groups, and none that overlaps one it keeps apart from."""
 
     kept_by_bound = False
+    fields = "max_groups or anti_affinity"
 
     def define(self, model: Model, box: Box | None) -> None:
         """n[p,t] <= most[p]·open[w,g]; Σ_g open[w,g] <= max_groups[w]; open + open' <= 1 apart.

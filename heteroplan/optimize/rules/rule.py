@@ -14,6 +14,9 @@ class Rule(ABC):
     kept_by_bound: ClassVar[bool]
     """Whether the lower bound keeps the rule; a bound without it is valid but weaker."""
 
+    fields: ClassVar[str] = ""
+    """Fields of a scenario that close pools to a workload, as a message names them."""
+
     @abstractmethod
     def define(self, model: Model, box: Box | None) -> None:
         """Add the rule's rows to the MIP, or to the part of it inside `box`."""
