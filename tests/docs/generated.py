@@ -1,4 +1,4 @@
-"""Parts of the reference that are made from the program: commands, fields of files, packages, rules."""
+"""What pages show of the program: commands, fields of files, packages, rules."""
 
 import ast
 import inspect
