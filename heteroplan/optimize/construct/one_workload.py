@@ -18,12 +18,10 @@ from heteroplan.optimize.construct.one_domain import (
     has_room,
     less,
     place_on_site,
-    task_of,
 )
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools, pool_choices
-from heteroplan.optimize.solvers.solver import Stop, never
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -87,26 +85,20 @@ def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int
 
 
 def place(
-    problem: Problem,
-    w: int,
+    task: Task,
     replicas: Ints,
-    held_price: Floats,
     parts: dict[str, Floats] | None = None,
-    limit: Ints | None = None,
-    floor: Ints | None = None,
-    known: Task | None = None,
+    *,
     cheapest_engines: bool = True,
-    stop: Stop = never,
 ) -> None:
-    """Write the pools of workload w into `replicas` [P, T], beside what stands there.
+    """Write the pools of the task's workload into `replicas` [P, T], beside what stands there.
 
-    Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
-    `parts` says what share [T] each group should serve; what one cannot, the next takes on.
-    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
-    first site is filled with whatever fits before the next one; with `cheapest_engines` a second
-    way is tried, which goes on to the next site as soon as the cheapest engines are out.
+    Once the task's `stop()` says so, what is placed by then. `parts` says what share [T] each
+    group should serve; what one cannot, the next takes on. Without parts the first site is filled
+    with whatever fits before the next one; with `cheapest_engines` a second way is tried, which
+    goes on to the next site as soon as the cheapest engines are out.
     """
-    task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+    problem, w = task.problem, task.w
     pools = list(problem.workloads[w].pools)
     choices = pool_choices(problem, w)
     if not choices:
