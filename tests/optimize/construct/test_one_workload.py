@@ -546,5 +546,5 @@ def test_capacity_for_a_lost_node_grows_until_half_the_demand_survives_it() -> N
     problem = problem_of(scenario([load], in_fleet=on))
     replicas = none_of(problem)
     place_beside(problem, 0, replicas)
-    task = task_of(problem, 0, none_of(problem), 0.0 * replicas)
+    task = task_of(problem, 0, none_of(problem), np.zeros(replicas.shape))
     assert rank_of(task, replicas)[0] == 0.0
