@@ -140,21 +140,11 @@ class MaxReplicas(Strict):
     """Most aggregated replicas."""
 
 
-class WorkloadSpec(Strict):
-    """One model served to users."""
+class WorkloadRules(Strict):
+    """What a workload asks for beside its demand: targets, limits, where it may run."""
 
     name: Label
     """Name of the workload."""
-    model: Text
-    """Model, as its profile calls it."""
-    profile: FilePath
-    """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
-    demand: DemandSpec
-    """Demand CSV, relative to the scenario's folder, or `trace:` and what to make of it."""
-    requests: RequestSpec | None = None
-    """Shape of all requests; or give `classes`, or neither where a trace tells them."""
-    classes: ClassesSpec | None = None
-    """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
     slo: SloSpec
     """Latency targets."""
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
@@ -191,6 +181,31 @@ class WorkloadSpec(Strict):
     prefill_queue: Literal["per_replica", "shared"] = "per_replica"
     """Where prompts wait: before each replica, or in one queue for all of an engine in a group."""
 
+    @field_validator("max_replicas")
+    @classmethod
+    def _not_below_min(cls, most: MaxReplicas, info: ValidationInfo) -> MaxReplicas:
+        fewest = info.data.get("min_replicas", MinReplicas())
+        for role, low in fewest:
+            high = getattr(most, role)
+            if high is not None and high < low:
+                raise ValueError(f"{role}: {high} is below min_replicas {low}")
+        return most
+
+
+class WorkloadSpec(WorkloadRules):
+    """One model served to users."""
+
+    model: Text
+    """Model, as its profile calls it."""
+    profile: FilePath
+    """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
+    demand: DemandSpec
+    """Demand CSV, relative to the scenario's folder, or `trace:` and what to make of it."""
+    requests: RequestSpec | None = None
+    """Shape of all requests; or give `classes`, or neither where a trace tells them."""
+    classes: ClassesSpec | None = None
+    """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
+
     @field_validator("classes")
     @classmethod
     def _one_shape(
@@ -211,16 +226,6 @@ class WorkloadSpec(Strict):
         if abs(total - 1) > 1e-6:
             raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
         return classes
-
-    @field_validator("max_replicas")
-    @classmethod
-    def _not_below_min(cls, most: MaxReplicas, info: ValidationInfo) -> MaxReplicas:
-        fewest = info.data.get("min_replicas", MinReplicas())
-        for role, low in fewest:
-            high = getattr(most, role)
-            if high is not None and high < low:
-                raise ValueError(f"{role}: {high} is below min_replicas {low}")
-        return most
 
 
 class ScenarioFile(Strict):

@@ -11,16 +11,19 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.console import shortage_table
-from heteroplan.outputs.plan.plan_document import HorizonPart, LimitPart, PlanDocument, PoolPart
-from heteroplan.outputs.shared.tables import more_line, plain_table
-from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
-from heteroplan.outputs.shared.words import (
+from heteroplan.outputs.plan.parts import HorizonPart
+from heteroplan.outputs.plan.plan_document import LimitPart, PlanDocument, PoolPart
+from heteroplan.outputs.plan.sentences import (
     GREEDY_NAMES,
     Spell,
-    horizon_text,
     limit_sentence,
     longest_first,
     spells,
+)
+from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
+from heteroplan.outputs.shared.words import (
+    horizon_text,
 )
 
 MOST_LIMIT_LINES = 20

@@ -1,14 +1,13 @@
 """Where the replicas of a plan stand: by pool and leaf, and by group and leaf at the peak."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from heteroplan.entities.network import Leaf, SubgroupPriority
-from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Scenario
+from heteroplan.outputs.plan.plan_document import PlanDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +30,75 @@ class LeafSize:
     """Present, maintenance applied."""
 
 
-def peak_interval(plan: Plan) -> int:
-    """The first interval in which most GPUs are held."""
-    held = [sum(use.held[t] for use in plan.supply) for t in range(plan.scenario.horizon.intervals)]
-    return held.index(max(held))
+@dataclass(frozen=True, slots=True)
+class LeafReplicas:
+    """Replicas of one pool by leaf, in the order of the fleet, one number an interval."""
+
+    serving: dict[str, tuple[int, ...]]
+    """Every leaf with a replica at any time."""
+    starting: dict[str, tuple[int, ...]]
+    """Replicas that hold GPUs before they serve; leaves with any."""
 
 
-def leaf_replicas(plan: Plan) -> tuple[dict[str, list[int]], ...]:
-    """For each pool its leaves, in the order of the fleet, with the replicas an interval there."""
+def leaf_replicas(plan: Plan) -> tuple[LeafReplicas, ...]:
+    """Where the replicas of each pool stand."""
     intervals = plan.scenario.horizon.intervals
-    changes: list[dict[str, list[int]]] = [{} for _ in plan.pools]
+    serving: list[dict[str, list[int]]] = [{} for _ in plan.pools]
+    starting: list[dict[str, list[int]]] = [{} for _ in plan.pools]
     for stay in plan.stays:
-        row = changes[stay.pool].setdefault(stay.leaf, [0] * (intervals + 1))
-        for first, end in _serving(stay, intervals):
-            row[first] += 1
-            row[end] -= 1
+        row = serving[stay.pool].setdefault(stay.leaf, [0] * (intervals + 1))
+        _add(row, stay.first, stay.intervals)
+        if lead := min(stay.lead, intervals - stay.intervals):
+            row = starting[stay.pool].setdefault(stay.leaf, [0] * (intervals + 1))
+            _add(row, stay.first - lead, lead)
+    leaves = [leaf.name for leaf in plan.scenario.fleet.network.leaves]
     return tuple(
-        {
-            leaf.name: list(accumulate(rows[leaf.name][:-1]))
-            for leaf in plan.scenario.fleet.network.leaves
-            if leaf.name in rows
-        }
-        for rows in changes
+        LeafReplicas(*(_rows(changes, leaves) for changes in of_pool))
+        for of_pool in zip(serving, starting, strict=True)
     )
 
 
-def leaf_shares(plan: Plan, interval: int) -> tuple[LeafShare, ...]:
+def _add(changes: list[int], first: int, length: int) -> None:
+    """One more replica over `length` intervals, which go round the ends of a cyclic day.
+
+    `changes` [T + 1] are the differences from the interval before.
+    """
+    intervals = len(changes) - 1
+    first %= intervals
+    end = first + length
+    changes[first] += 1
+    changes[min(end, intervals)] -= 1
+    if end > intervals:
+        changes[0] += 1
+        changes[end - intervals] -= 1
+
+
+def _rows(
+    changes: Mapping[str, Sequence[int]], leaves: Iterable[str]
+) -> dict[str, tuple[int, ...]]:
+    return {leaf: tuple(accumulate(changes[leaf][:-1])) for leaf in leaves if leaf in changes}
+
+
+def peak_interval(document: PlanDocument) -> int:
+    """The first interval in which most GPUs are held."""
+    held = [sum(use.held[t] for use in document.supply) for t in range(document.horizon.intervals)]
+    return held.index(max(held))
+
+
+def leaf_shares(document: PlanDocument, interval: int) -> tuple[LeafShare, ...]:
     """What each group holds of each leaf in an interval; pools and leaves in their order."""
-    horizon = plan.scenario.horizon
-    gpus: dict[tuple[str, str], int] = defaultdict(int)
-    for stay in plan.stays:
-        ahead = interval - (stay.first - stay.lead)
-        if horizon.cyclic:
-            ahead %= horizon.intervals
-        if 0 <= ahead < stay.lead + stay.intervals:
-            pool = plan.pools[stay.pool]
-            gpus[pool.group, stay.leaf] += pool.gpus_per_replica
-    groups = dict.fromkeys(pool.group for pool in plan.pools)
-    leaves = [leaf.name for leaf in plan.scenario.fleet.network.leaves]
+    gpus: dict[str, dict[str, int]] = {pool.group: {} for pool in document.pools}
+    for pool in document.pools:
+        held = gpus[pool.group]
+        for by_leaf in (pool.leaves, pool.starting):
+            for leaf, replicas in by_leaf.items():
+                held[leaf] = held.get(leaf, 0) + replicas[interval] * pool.gpus_per_replica
+    leaves = [leaf.name for leaf in document.given.fleet.network.leaves]
     return tuple(
-        LeafShare(group, leaf, gpus[group, leaf])
-        for group in groups
+        LeafShare(group, leaf, held[leaf])
+        for group, held in gpus.items()
         for leaf in leaves
-        if (group, leaf) in gpus
+        if held.get(leaf)
     )
 
 
@@ -108,11 +133,3 @@ def by_group(shares: Iterable[LeafShare]) -> dict[str, dict[str, int]]:
     for share in shares:
         groups.setdefault(share.group, {})[share.leaf] = share.gpus
     return groups
-
-
-def _serving(stay: Stay, intervals: int) -> list[tuple[int, int]]:
-    """Half-open ranges of intervals; two where a stay goes on at the start of a cyclic day."""
-    end = stay.first + stay.intervals
-    if end <= intervals:
-        return [(stay.first, end)]
-    return [(stay.first, intervals), (0, end - intervals)]

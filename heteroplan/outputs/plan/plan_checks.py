@@ -39,7 +39,7 @@ def _rows(document: PlanDocument) -> Iterator[tuple[FieldPath, Sized]]:
         yield ("supply", i, "supply"), use.supply
         yield ("supply", i, "held"), use.held
     for i, engine in enumerate(document.engines):
-        if isinstance(engine.capacity_rps, list):
+        if isinstance(engine.capacity_rps, tuple):
             yield ("engines", i, "capacity_rps"), engine.capacity_rps
 
 
