@@ -108,7 +108,7 @@ def plan(
         document = document_of(planned)
         try:
             if out is not None:
-                pipeline.write_plan(planned, document, out, placement=placement)
+                pipeline.write_plan(planned, out, placement=placement, document=document)
         finally:
             _show_plan(document, json)
     if trace is not None:

@@ -143,18 +143,25 @@ def load(
 
 
 def write_plan(
-    plan: "Plan", document: "PlanDocument", folder: Path, *, placement: bool = False
+    plan: "Plan",
+    folder: Path,
+    *,
+    placement: bool = False,
+    document: "PlanDocument | None" = None,
 ) -> None:
-    """plan.json, schedule.csv and report.html of `document`, and placement.csv on request.
+    """plan.json, schedule.csv and report.html, and placement.csv on request.
 
-    All or none, each with the plan's id; plan.json takes its name last. Raises UsageError.
+    `document` is that of the plan, where it is made already. All or none, each with the plan's id;
+    plan.json takes its name last. Raises UsageError.
     """
+    from heteroplan.outputs.plan.from_plan import document_of
     from heteroplan.outputs.plan.placement_csv import placement_csv
     from heteroplan.outputs.plan.plan_json import plan_text
     from heteroplan.outputs.plan.report import report_html
     from heteroplan.outputs.plan.schedule_csv import schedule_csv
     from heteroplan.outputs.shared.files import write_all
 
+    document = document or document_of(plan)
     files: dict[Path, str | Iterable[str]] = {
         folder / "schedule.csv": schedule_csv(document),
         folder / "report.html": report_html(document),

@@ -12,6 +12,7 @@ from heteroplan.cli.explaining import explain
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import InputError, UsageError
+from heteroplan.outputs.plan.from_plan import document_of
 from heteroplan.outputs.plan.plan_json import plan_text
 from tests.cli.conftest import Run
 from tests.plans import shown_plan
@@ -24,7 +25,9 @@ SENTENCE = "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-1 limited by 
 @pytest.fixture
 def plan_json(tmp_path: Path) -> Path:
     path = tmp_path / "plan.json"
-    path.write_text(plan_text(shown_plan(short=True, limits=[LIMIT])), encoding="utf-8")
+    path.write_text(
+        plan_text(document_of(shown_plan(short=True, limits=[LIMIT]))), encoding="utf-8"
+    )
     return path
 
 

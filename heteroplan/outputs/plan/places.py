@@ -42,13 +42,15 @@ class LeafReplicas:
 
 def leaf_replicas(plan: Plan) -> tuple[LeafReplicas, ...]:
     """Where the replicas of each pool stand."""
-    intervals = plan.scenario.horizon.intervals
+    horizon = plan.scenario.horizon
+    intervals = horizon.intervals
     serving: list[dict[str, list[int]]] = [{} for _ in plan.pools]
     starting: list[dict[str, list[int]]] = [{} for _ in plan.pools]
     for stay in plan.stays:
         row = serving[stay.pool].setdefault(stay.leaf, [0] * (intervals + 1))
         _add(row, stay.first, stay.intervals)
-        if lead := min(stay.lead, intervals - stay.intervals):
+        before = intervals - stay.intervals if horizon.cyclic else stay.first
+        if lead := min(stay.lead, before):
             row = starting[stay.pool].setdefault(stay.leaf, [0] * (intervals + 1))
             _add(row, stay.first - lead, lead)
     leaves = [leaf.name for leaf in plan.scenario.fleet.network.leaves]

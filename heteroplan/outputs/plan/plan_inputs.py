@@ -35,7 +35,7 @@ from heteroplan.outputs.plan.parts import (
     Amount,
     AmountOrNone,
     Amounts,
-    Counts,
+    Count,
     HorizonPart,
     Part,
     nine_digits,
@@ -69,11 +69,11 @@ class WorkloadInputs(WorkloadRules):
     """Key of its profile."""
     demand_rps: Amounts
     """Requests a second to be planned for, headroom included."""
-    mixes: tuple[tuple[ClassPart, ...], ...]
+    mixes: list[list[ClassPart]]
     """Mixes of request classes, all with as many classes."""
-    mix: Counts
+    mix: list[Count]
     """Which of `mixes` an interval has."""
-    demand_notes: tuple[str, ...] = ()
+    demand_notes: list[str] = Field([])
     """What was made of the traces that demand comes from."""
 
 
@@ -139,7 +139,11 @@ class PlanInputs(Part):
             objective=self.objective,
             workloads=tuple(
                 build.planned_workload(
-                    each, profiles[each.profile], _demand(each), each.resilience, each.demand_notes
+                    each,
+                    profiles[each.profile],
+                    _demand(each),
+                    each.resilience,
+                    tuple(each.demand_notes),
                 )
                 for each in self.workloads
             ),
@@ -231,14 +235,14 @@ def _engine(engines: list[Engine]) -> EngineSpec:
 
 def _workload(workload: Workload, profile: str) -> WorkloadInputs:
     mixes: dict[tuple[RequestClass, ...], int] = {}
-    mix = tuple(mixes.setdefault(each.classes, len(mixes)) for each in workload.demand)
+    mix = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
     return WorkloadInputs(
         **{key: _plain(getattr(workload, key)) for key in WorkloadRules.model_fields},
         profile=profile,
         demand_rps=tuple(each.rps for each in workload.demand),
-        mixes=tuple(tuple(map(ClassPart.model_validate, classes)) for classes in mixes),
+        mixes=[list(map(ClassPart.model_validate, classes)) for classes in mixes],
         mix=mix,
-        demand_notes=workload.demand_notes,
+        demand_notes=list(workload.demand_notes),
     )
 
 

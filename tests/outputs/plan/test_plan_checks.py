@@ -10,21 +10,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heteroplan.entities.plan import Shortage
 from heteroplan.errors import HeteroplanError, InputError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import plan_document, plan_text, read_plan
+from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.plan_json import plan_text, read_plan
 from heteroplan.text import wrong_name
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, written
 
 TOPOLOGY = {"leaves": ["a-s1-l1", "a-s1-l2"], "greedy": True}
 
 
 def small(**fields: Any) -> dict[str, Any]:
-    made = plan(
-        day_scenario(horizon(2)), [pool([1, 2])], shortages=[Shortage("chat-1", 0, 1.0, "x")]
-    )
-    return {**plan_document(made), **fields}
+    made = plan(day_scenario(horizon(2)), [pool([1, 2])], shortages=[shortage("chat-1", 0, 1.0)])
+    return {**written(made), **fields}
 
 
 LIMIT = {
@@ -42,9 +40,9 @@ def of_two() -> dict[str, Any]:
     made = plan(
         day_scenario(horizon(2), workloads=2),
         [pool([1, 2]), pool([3, 4], of="chat-2")],
-        shortages=[Shortage("chat-1", 0, 1.0, "x"), Shortage("chat-2", 1, 1.0, "x")],
+        shortages=[shortage("chat-1", 0, 1.0), shortage("chat-2", 1, 1.0)],
     )
-    return {**plan_document(made), "limits": [{**LIMIT}]}
+    return {**written(made), "limits": [{**LIMIT}]}
 
 
 def problems(document: Any, folder) -> list[str]:
@@ -131,8 +129,10 @@ NAMES = st.text(min_size=1, max_size=8) | st.text(
 @given(name=NAMES)
 def test_a_name_that_a_scenario_takes_is_read_back_and_exported_as_it_is(name, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "named.json"
-    made = plan(day_scenario(horizon(2), name=name), [pool([1, 2], domain=name)])
-    path.write_text(plan_text(made), encoding="utf-8")
+    fields = written(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+    fields["scenario"] = fields["inputs"]["name"] = fields["pools"][0]["domain"] = name
+    del fields["plan_id"]
+    path.write_text(json.dumps(fields), encoding="utf-8")
     if wrong_name(name):
         with pytest.raises(InputError, match=re.escape(wrong_name(name))):
             read_plan(str(path))
@@ -146,7 +146,9 @@ def test_no_line_of_an_export_begins_with_what_a_name_holds(tmp_path):
     """YAML would be folded where it is long."""
     name = f"{'x' * 90} ::error file=x::y"
     path = tmp_path / "p.json"
-    path.write_text(plan_text(plan(day_scenario(horizon(2), name=name), [pool([1, 2])])), "utf-8")
+    path.write_text(
+        plan_text(document_of(plan(day_scenario(horizon(2), name=name), [pool([1, 2])]))), "utf-8"
+    )
     harmless(read_plan(str(path)), name, "a-s1")
 
 
@@ -183,7 +185,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     ]
 
 
-SHOWN = json.loads(plan_text(shown_plan(short=True, **TOPOLOGY)))
+SHOWN = json.loads(plan_text(document_of(shown_plan(short=True, **TOPOLOGY))))
 del SHOWN["plan_id"]  # Else any change is refused for it.
 PLACES = places(SHOWN)
 
