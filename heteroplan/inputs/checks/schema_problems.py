@@ -35,6 +35,7 @@ _TYPES = {
     "tuple_type": "not a list; write [a, b] or lines that start with -",
     "dict_type": "not a mapping; write {key: value} or `key: value` lines",
     "model_type": "not a mapping; write {key: value} or `key: value` lines",
+    "model_attributes_type": "not a mapping; write {key: value} or `key: value` lines",
     "finite_number": "not a finite number",
     "string_too_short": "empty",
     "string_unicode": "holds half a character; write UTF-8",

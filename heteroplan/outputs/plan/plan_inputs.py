@@ -125,11 +125,7 @@ class PlanInputs(Part):
     def scenario(self, inputs_sha256: str) -> Scenario:
         """The scenario that was written down, its numbers with nine digits."""
         profiles = {
-            key: Profile(
-                each.model,
-                each.kv_bytes_per_token,
-                tuple(engine for spec in each.engines for engine in build.engines(spec)),
-            )
+            key: Profile(each.model, each.kv_bytes_per_token, engines_of(each))
             for key, each in self.profiles.items()
         }
         return Scenario(
@@ -152,6 +148,11 @@ class PlanInputs(Part):
             if self.current is None
             else tuple(Running(**dict(each)) for each in self.current),
         )
+
+
+def engines_of(profile: ProfileFile) -> tuple[Engine, ...]:
+    """The engines that a resolved profile describes."""
+    return tuple(engine for spec in profile.engines for engine in build.engines(spec))
 
 
 def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
