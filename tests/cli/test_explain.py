@@ -43,7 +43,7 @@ def test_names_the_binding_level_and_ends_with_0_though_demand_is_short(plan_jso
     code, out = run(str(plan_json))
     assert code == 0
     assert SENTENCE in out
-    assert "h100x8 in a-s1" in out
+    assert "h100x8 full in a-s1" in out
 
 
 def test_reads_standard_input(plan_json: Path) -> None:
