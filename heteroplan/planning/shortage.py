@@ -10,6 +10,9 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role, Workload
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.rules import closing_fields, open_pools
+
+RATIO_FIELDS = "pd_ratio or part_ratio"
 
 
 def reasons(
@@ -37,18 +40,19 @@ def reasons(
     ]
     if not useful:
         return (ShortageReason(ShortageKind.NO_GPUS, affinity=workload.affinity),)
-    allowed = problem.allowed_groups(w, replicas)
-    open_to_it = [p for p in useful if problem.pools[p].group in allowed]
+    allowed = open_pools(problem, w, replicas)
+    open_to_it = [p for p in useful if p in allowed]
+    closing = closing_fields(problem, w, useful, replicas)
     found = (
         *_reached_limits(problem, w, t, replicas),
-        *([ShortageReason(ShortageKind.GROUPS)] if len(open_to_it) < len(useful) else []),
+        *(ShortageReason(ShortageKind.RULE, detail=fields) for fields in closing),
         *_kept_back(workload, problem, w, t, replicas),
         *_full_places(problem, open_to_it, t, residual),
     )
     if found:
         return found
     if any(each.band for each in problem.balances if each.workload == w):
-        return (ShortageReason(ShortageKind.RATIO),)
+        return (ShortageReason(ShortageKind.RULE, detail=RATIO_FIELDS),)
     if workload.resilience is not None:
         return (ShortageReason(ShortageKind.RESILIENCE, lose=workload.resilience.lose),)
     return (ShortageReason(ShortageKind.UNKNOWN),)

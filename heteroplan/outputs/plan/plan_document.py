@@ -184,7 +184,7 @@ class ReasonPart(Part):
     lose: Loss | None = None
     """What may be lost, where the rest could not serve more."""
     detail: str = ""
-    """Why no engine serves it."""
+    """Why no engine serves it, or the fields of the rule."""
 
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:

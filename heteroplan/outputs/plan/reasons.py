@@ -55,16 +55,14 @@ def _what(reason: ReasonPart) -> str:
             return f"no engine for its requests in any {reason.affinity} with GPUs for it"
         case ShortageKind.MAX_REPLICAS:
             return f"max_replicas of {reason.role}"
-        case ShortageKind.GROUPS:
-            return "max_groups or anti_affinity"
+        case ShortageKind.RULE:
+            return reason.detail
         case ShortageKind.RESILIENCE:
             return f"the promise to survive the loss of a {reason.lose}"
         case ShortageKind.FULL:
             return f"{reason.node_type} full"
         case ShortageKind.NO_PAIR:
             return "no room for prefill and decode together"
-        case ShortageKind.RATIO:
-            return "pd_ratio or part_ratio"
         case ShortageKind.UNKNOWN:
             return "nothing that is known: the search found no better"
 

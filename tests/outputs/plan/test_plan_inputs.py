@@ -104,7 +104,12 @@ def rich() -> Scenario:
         replace(each, classes=mixes[i]) for each, i in zip(first.demand, (0, 1, 0), strict=True)
     )
     first = replace(
-        first, demand=demand, headroom=0.1, allow_extrapolation=True, demand_notes=("a", "b")
+        first,
+        demand=demand,
+        headroom=0.1,
+        allow_extrapolation=True,
+        max_engines=3,
+        demand_notes=("a", "b"),
     )
     second = workload("second", rps=[1.0] * 3)
     second = replace(second, profile=replace(second.profile, model=first.profile.model))

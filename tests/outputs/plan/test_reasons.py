@@ -14,7 +14,7 @@ from tests.plans import horizon
 
 DAY = HorizonPart.model_validate(horizon(48, interval_s=1800))
 LATE = "when replicas would have to start"
-RATIO = ReasonPart(kind=ShortageKind.RATIO)
+RATIO = ReasonPart(kind=ShortageKind.RULE, detail="pd_ratio or part_ratio")
 
 
 def full(node_type: str, *domains: str, starts: int | None = None) -> ReasonPart:
@@ -33,7 +33,6 @@ def full(node_type: str, *domains: str, starts: int | None = None) -> ReasonPart
             ReasonPart(kind=ShortageKind.MAX_REPLICAS, role=Role.DECODE),
             "max_replicas of decode",
         ),
-        (ReasonPart(kind=ShortageKind.GROUPS), "max_groups or anti_affinity"),
         (
             ReasonPart(kind=ShortageKind.RESILIENCE, lose=Loss.NODE),
             "the promise to survive the loss of a node",
@@ -101,4 +100,7 @@ def test_only_what_a_kind_has_is_written() -> None:
     assert json.loads(full("h", "s1", starts=0).model_dump_json()) == {
         "kind": "full", "node_type": "h", "domains": ["s1"], "starts": 0,
     }  # fmt: skip
-    assert json.loads(RATIO.model_dump_json()) == {"kind": "ratio"}
+    assert json.loads(RATIO.model_dump_json()) == {
+        "kind": "rule",
+        "detail": "pd_ratio or part_ratio",
+    }
