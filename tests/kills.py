@@ -24,7 +24,7 @@ from heteroplan.entities.plan import Plan
 from heteroplan.errors import InputError
 from heteroplan.inputs.tables.current import read_current
 from heteroplan.outputs.plan import report
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 

@@ -29,8 +29,8 @@ from heteroplan.entities.plan import (
 from heteroplan.entities.scenario import Horizon, Objective, Scenario
 from heteroplan.entities.workload import DecodeCoefficients, Engine, PrefillCoefficients, Role
 from heteroplan.inputs.plan_ids import content_id
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.plan_json import plan_text
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 
 

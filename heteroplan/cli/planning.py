@@ -28,7 +28,7 @@ from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from heteroplan.outputs.plan.plan_document import PlanDocument
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
 
 _EXIT_CODES = {
     Coverage.COVERED: ExitCode.OK,
@@ -77,7 +77,7 @@ def plan(
     Ends with 1 when it is proven that demand cannot be covered, with 3 when the time ended before
     that was known. Ctrl-C ends the solve with the best plan so far (130).
     """
-    from heteroplan.outputs.plan.from_plan import document_of
+    from heteroplan.outputs.plan.document.from_plan import document_of
     from heteroplan.outputs.plan.solve_trace import SolveTrace
     from heteroplan.outputs.shared.terminal import SolveProgress, make_console
     from heteroplan.pipelines import plans as pipeline
@@ -120,7 +120,7 @@ def plan(
 
 def _show_plan(document: "PlanDocument", json: bool) -> None:
     if json:
-        from heteroplan.outputs.plan.plan_json import plan_text
+        from heteroplan.outputs.plan.document.plan_json import plan_text
 
         emit(plan_text(document))
     else:

@@ -12,8 +12,8 @@ from heteroplan.cli.explaining import explain
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import InputError, UsageError
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.plan_json import plan_text
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text
 from tests.cli.conftest import Run
 from tests.plans import shown_plan
 from tests.scenario_files import ScenarioFiles

@@ -12,8 +12,8 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.inputs.plan_ids import content_id, placement_problems
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.plan_json import plan_text, read_plan
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 

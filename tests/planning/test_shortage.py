@@ -12,10 +12,10 @@ from heteroplan.entities.plan import ShortageKind, ShortageReason
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Part, RatioBand, RequestClass, Resilience, Role
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import ReasonPart
-from heteroplan.outputs.plan.reasons import reasons_text
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import ReasonPart
+from heteroplan.outputs.plan.document.reasons import reasons_text
 from heteroplan.planning import make_plan, shortage
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 

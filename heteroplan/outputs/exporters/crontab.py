@@ -4,7 +4,7 @@ import shlex
 
 from heteroplan.outputs.exporters.changes import PoolSchedule, Recurrence, pool_schedule
 from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.plan.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
 
 

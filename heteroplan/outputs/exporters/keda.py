@@ -20,7 +20,7 @@ from heteroplan.outputs.exporters.changes import (
     pool_schedule,
 )
 from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.plan.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
 
 _NEVER_FOLDED = 100_000

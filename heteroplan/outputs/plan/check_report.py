@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, HeteroplanError, InputError, InputProblem
-from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import verdict
 from heteroplan.outputs.shared.words import (
     percent,

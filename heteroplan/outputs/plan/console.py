@@ -6,9 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from heteroplan.outputs.plan.check_report import CheckRow
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
 from heteroplan.outputs.plan.leaf_table import leaf_table
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import BaselinePart, PlanDocument, SupplyPart
 from heteroplan.outputs.plan.pool_lines import short_engines, shortest_pool_lines
 from heteroplan.outputs.plan.sentences import (
     Spell,

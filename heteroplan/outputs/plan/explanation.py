@@ -11,8 +11,8 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.console import shortage_table
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import LimitPart, PlanDocument, PoolPart
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import LimitPart, PlanDocument, PoolPart
 from heteroplan.outputs.plan.sentences import (
     GREEDY_NAMES,
     Spell,

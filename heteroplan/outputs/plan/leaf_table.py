@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.places import (
     LeafShare,
     LeafSize,
@@ -14,7 +15,6 @@ from heteroplan.outputs.plan.places import (
     leaf_sizes,
     peak_interval,
 )
-from heteroplan.outputs.plan.plan_document import PlanDocument
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table, stacked
 from heteroplan.outputs.shared.terminal import Text
 from heteroplan.outputs.shared.words import clock

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heteroplan.outputs.plan.plan_document import PoolPart
+from heteroplan.outputs.plan.document.plan_document import PoolPart
 
 MOST_POOL_LINES = 30
 

@@ -5,8 +5,8 @@ from html import escape
 
 from heteroplan.entities.plan import BaselineKind
 from heteroplan.inputs.plan_ids import META
+from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, SourcePart
 from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
-from heteroplan.outputs.plan.plan_document import EnginePart, PlanDocument, SourcePart
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
 from heteroplan.outputs.plan.sentences import (
     baseline_label,

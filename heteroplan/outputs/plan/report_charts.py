@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from heteroplan.outputs.plan.plan_document import PlanDocument, PoolPart, SupplyPart
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart, SupplyPart
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

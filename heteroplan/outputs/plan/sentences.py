@@ -8,15 +8,15 @@ from itertools import groupby
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import BaselineKind, Coverage, Termination
 from heteroplan.entities.workload import Engine, PrefillQueue, Role
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import (
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import (
     BaselinePart,
     EnginePart,
     LimitPart,
     PlanDocument,
     ShortagePart,
 )
-from heteroplan.outputs.plan.reasons import merged_text
+from heteroplan.outputs.plan.document.reasons import merged_text
 from heteroplan.outputs.shared.words import (
     amount_unit,
     engine_notes,

@@ -9,7 +9,7 @@ from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Engine, Role, SourceKind, Workload
 
 if TYPE_CHECKING:
-    from heteroplan.outputs.plan.parts import HorizonPart
+    from heteroplan.outputs.plan.document.parts import HorizonPart
 
 
 def clock(horizon: "Horizon | HorizonPart", boundary: int) -> str:

@@ -15,7 +15,7 @@ from heteroplan.outputs.plan.check_report import (
     check_row,
     error_row,
 )
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.plans import day_scenario, horizon, plan, pool, shortage
 
 ROWS = (

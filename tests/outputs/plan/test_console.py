@@ -9,7 +9,7 @@ from heteroplan.entities.plan import BindingLimit, Coverage
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.console import render_check, render_plan
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.plans import day_scenario, horizon, measured, plan, pool, shown_plan, stays
 
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import UsageError
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.explanation import explain, explanation_json, render_explanation
-from heteroplan.outputs.plan.from_plan import document_of
 from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, stays
 
 LEAVES = ("a-s1-l1", "a-s1-l2")

@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.places import (
     LeafShare,
     fullest,

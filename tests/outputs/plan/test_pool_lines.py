@@ -1,4 +1,4 @@
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.pool_lines import MOST_POOL_LINES, short_engines, shortest_pool_lines
 from tests.plans import day_scenario, horizon, plan, pool
 

@@ -5,7 +5,7 @@ import pytest
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit, SupplyUse
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.report import report_html
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart
 from tests.pages import NASTY, addresses, tags

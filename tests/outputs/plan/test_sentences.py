@@ -5,9 +5,9 @@ import pytest
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Termination
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import LimitPart
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import LimitPart
 from heteroplan.outputs.plan.sentences import (
     extrapolated_in_use,
     greedy_sentences,

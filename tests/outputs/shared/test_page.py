@@ -11,7 +11,7 @@ from plotly.graph_objects import Figure
 
 from heteroplan.outputs.demand.page import demand_html
 from heteroplan.outputs.fit.report import fit_html
-from heteroplan.outputs.plan.from_plan import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.report import report_html
 from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
 from tests.outputs.demand.test_page import TWO

@@ -10,9 +10,9 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan, Shortage
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.inputs.plan_ids import content_id
-from heteroplan.outputs.plan.parts import HorizonPart, nine_digits
-from heteroplan.outputs.plan.places import leaf_replicas
-from heteroplan.outputs.plan.plan_document import (
+from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
+from heteroplan.outputs.plan.document.parts import HorizonPart, nine_digits
+from heteroplan.outputs.plan.document.plan_document import (
     SCHEMA_VERSION,
     BaselinePart,
     EnginePart,
@@ -28,8 +28,8 @@ from heteroplan.outputs.plan.plan_document import (
     TotalsPart,
     WorkloadPart,
 )
-from heteroplan.outputs.plan.plan_inputs import PlanInputs
-from heteroplan.outputs.plan.reasons import reasons_text
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
+from heteroplan.outputs.plan.document.reasons import reasons_text
 from heteroplan.outputs.shared.words import candidate_notes
 
 

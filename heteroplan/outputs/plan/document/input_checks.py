@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from heteroplan.inputs.build import leaves
-from heteroplan.outputs.plan.plan_document import PlanDocument
-from heteroplan.outputs.plan.plan_inputs import PlanInputs, WorkloadInputs, engines_of
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs, WorkloadInputs, engines_of
 from heteroplan.reading.yaml_source import FieldPath
 
 type Found = Iterator[tuple[FieldPath, str]]

@@ -7,9 +7,9 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import ShortageKind
 from heteroplan.entities.workload import Loss, Role
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import ReasonPart
-from heteroplan.outputs.plan.reasons import merged_text, reasons_text
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import ReasonPart
+from heteroplan.outputs.plan.document.reasons import merged_text, reasons_text
 from tests.plans import horizon
 
 DAY = HorizonPart.model_validate(horizon(48, interval_s=1800))

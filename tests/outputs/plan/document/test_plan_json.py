@@ -12,11 +12,11 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.entities.workload import Part, RequestClass
 from heteroplan.errors import InputError
-from heteroplan.outputs.plan import plan_json
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.places import leaf_replicas
-from heteroplan.outputs.plan.plan_document import PlanDocument
-from heteroplan.outputs.plan.plan_json import plan_text, read_plan
+from heteroplan.outputs.plan.document import plan_json
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from tests.builders import engine, scenario, workload
 from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stay, written
 

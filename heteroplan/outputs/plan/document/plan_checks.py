@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sized
 
-from heteroplan.outputs.plan.input_checks import Found, input_disagreements
-from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.input_checks import Found, input_disagreements
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.reading.yaml_source import FieldPath
 
 

@@ -28,16 +28,16 @@ from heteroplan.entities.workload import (
     TtftCoefficients,
 )
 from heteroplan.errors import InputError
-from heteroplan.outputs.plan.from_plan import document_of
-from heteroplan.outputs.plan.plan_inputs import PlanInputs
-from heteroplan.outputs.plan.plan_json import plan_text, read_plan
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates as capacities
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.random_cases import FEATURES, random_case
 from tests.plans import shown_plan, version_1, written
 
-SCENARIOS = Path(__file__).parents[3] / "scenarios"
+SCENARIOS = Path(__file__).parents[4] / "scenarios"
 
 
 def again(of: Scenario) -> Scenario:

@@ -11,8 +11,8 @@ from pydantic_core import from_json
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs.checks.schema_problems import schema_problems
 from heteroplan.inputs.plan_ids import plan_problems
-from heteroplan.outputs.plan.plan_checks import disagreements
-from heteroplan.outputs.plan.plan_document import SCHEMA_VERSION, PlanDocument
+from heteroplan.outputs.plan.document.plan_checks import disagreements
+from heteroplan.outputs.plan.document.plan_document import SCHEMA_VERSION, PlanDocument
 from heteroplan.reading.input_files import STDIN, Files, UnreadableError
 from heteroplan.reading.input_size import JSON_MARKS, values
 from heteroplan.reading.yaml_source import Document

@@ -18,7 +18,7 @@ from heteroplan.entities.plan import Coverage, ShortageKind, Termination
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Role, SourceKind
 from heteroplan.inputs.schemas.base import Name, Text
-from heteroplan.outputs.plan.parts import (
+from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
     Amounts,
@@ -30,7 +30,7 @@ from heteroplan.outputs.plan.parts import (
     NumberOrNone,
     Part,
 )
-from heteroplan.outputs.plan.plan_inputs import PlanInputs
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 
 SCHEMA_VERSION: Literal[2] = 2
 """The version that is written; version 1 is read as well."""

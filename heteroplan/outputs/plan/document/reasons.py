@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from heteroplan.entities.plan import ShortageKind
-from heteroplan.outputs.plan.parts import HorizonPart
-from heteroplan.outputs.plan.plan_document import ReasonPart
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import ReasonPart
 from heteroplan.outputs.shared.words import clock
 
 MOST_MERGED, MOST_PLACES = 2, 3

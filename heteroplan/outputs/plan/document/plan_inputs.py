@@ -31,7 +31,7 @@ from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
 from heteroplan.inputs.schemas.scenario import WorkloadRules
-from heteroplan.outputs.plan.parts import (
+from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
     Amounts,
