@@ -140,11 +140,50 @@ class MaxReplicas(Strict):
     """Most aggregated replicas."""
 
 
-class WorkloadRules(Strict):
-    """What a workload asks for beside its demand: targets, limits, where it may run."""
-
+class _NamedWorkload(Strict):
     name: Label
     """Name of the workload."""
+
+
+class WorkloadSources(_NamedWorkload):
+    """Where the engines and the demand of a workload are told."""
+
+    model: Text
+    """Model, as its profile calls it."""
+    profile: FilePath
+    """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
+    demand: DemandSpec
+    """Demand CSV, relative to the scenario's folder, or `trace:` and what to make of it."""
+    requests: RequestSpec | None = None
+    """Shape of all requests; or give `classes`, or neither where a trace tells them."""
+    classes: ClassesSpec | None = None
+    """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
+
+    @field_validator("classes")
+    @classmethod
+    def _one_shape(
+        cls, classes: list[ClassSpec] | str | None, info: ValidationInfo
+    ) -> list[ClassSpec] | str | None:
+        if "requests" not in info.data or "demand" not in info.data:
+            return classes
+        traced = isinstance(info.data["demand"], TraceSpec)
+        if traced and classes is not None:
+            raise ValueError("the trace tells the requests; leave classes out")
+        if not traced and (classes is None) == (info.data["requests"] is None):
+            raise ValueError("give either requests or classes, and one of them only")
+        listed = classes if isinstance(classes, list) else []
+        names = [each.name for each in listed]
+        if len(names) != len(set(names)):
+            raise ValueError("two classes have the same name; rename one")
+        total = sum(each.share for each in listed) if listed else 1.0
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
+        return classes
+
+
+class WorkloadRules(_NamedWorkload):
+    """What a workload asks for beside its demand: targets, limits, where it may run."""
+
     slo: SloSpec
     """Latency targets."""
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
@@ -194,40 +233,8 @@ class WorkloadRules(Strict):
         return most
 
 
-class WorkloadSpec(WorkloadRules):
+class WorkloadSpec(WorkloadRules, WorkloadSources):
     """One model served to users."""
-
-    model: Text
-    """Model, as its profile calls it."""
-    profile: FilePath
-    """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
-    demand: DemandSpec
-    """Demand CSV, relative to the scenario's folder, or `trace:` and what to make of it."""
-    requests: RequestSpec | None = None
-    """Shape of all requests; or give `classes`, or neither where a trace tells them."""
-    classes: ClassesSpec | None = None
-    """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
-
-    @field_validator("classes")
-    @classmethod
-    def _one_shape(
-        cls, classes: list[ClassSpec] | str | None, info: ValidationInfo
-    ) -> list[ClassSpec] | str | None:
-        if "requests" not in info.data or "demand" not in info.data:
-            return classes
-        traced = isinstance(info.data["demand"], TraceSpec)
-        if traced and classes is not None:
-            raise ValueError("the trace tells the requests; leave classes out")
-        if not traced and (classes is None) == (info.data["requests"] is None):
-            raise ValueError("give either requests or classes, and one of them only")
-        listed = classes if isinstance(classes, list) else []
-        names = [each.name for each in listed]
-        if len(names) != len(set(names)):
-            raise ValueError("two classes have the same name; rename one")
-        total = sum(each.share for each in listed) if listed else 1.0
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
-        return classes
 
 
 class ScenarioFile(Strict):

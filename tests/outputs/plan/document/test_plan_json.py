@@ -14,7 +14,6 @@ from heteroplan.entities.workload import Part, RequestClass
 from heteroplan.errors import InputError
 from heteroplan.outputs.plan.document import plan_json
 from heteroplan.outputs.plan.document.from_plan import document_of
-from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from tests.builders import engine, scenario, workload
@@ -144,29 +143,6 @@ def test_replicas_by_leaf_come_from_the_stays():
     document = written(plan(of, [pool([1, 2, 0, 1])], placed=placed))
     assert document["pools"][0]["leaves"] == {"a-s1-l1": [1, 0, 0, 1], "a-s1-l2": [0, 2, 0, 0]}
     assert document["totals"]["moves"] == 1
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(TOPOLOGY["leaves"]), st.integers(0, 5), st.integers(1, 6)),
-        max_size=8,
-    )
-)
-def test_replicas_by_leaf_add_up(spans):
-    """Against counting interval by interval."""
-    placed = [
-        stay(f"r{i}", leaf=leaf, first=first, intervals=n)
-        for i, (leaf, first, n) in enumerate(spans)
-    ]
-    of = day_scenario(horizon(6), leaves=TOPOLOGY["leaves"])
-    (found,) = leaf_replicas(plan(of, [pool([0] * 6)], placed=placed))
-    assert found.serving == {
-        leaf: tuple(
-            sum((t - first) % 6 < n for at, first, n in spans if at == leaf) for t in range(6)
-        )
-        for leaf in TOPOLOGY["leaves"]
-        if any(at == leaf for at, _, _ in spans)
-    }
 
 
 def test_halves_and_spans_of_engines_are_named():
