@@ -18,6 +18,7 @@ from pydantic import Field
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import (
+    MAX_ORIGIN,
     Engine,
     IntervalDemand,
     Profile,
@@ -40,6 +41,7 @@ from heteroplan.outputs.plan.document.parts import (
     Part,
     nine_digits,
 )
+from heteroplan.text import visible
 
 
 class ClassPart(Part):
@@ -214,7 +216,7 @@ def _profile(profile: Profile) -> ProfileFile:
 def _engine(engines: list[Engine]) -> EngineSpec:
     """An engine, or both parts of a divided one."""
     first, *_ = written = [_plain(each) for each in engines]
-    first["source"]["from"] = first["source"].pop("origin")
+    first["source"]["from"] = visible(first["source"].pop("origin"))[:MAX_ORIGIN]
     if part := first.pop("part"):
         own = ("gpu", "gpus", "capacity_rps", "startup_s", "drain_s")
         whole = {
@@ -235,13 +237,17 @@ def _engine(engines: list[Engine]) -> EngineSpec:
 
 
 def _workload(workload: Workload, profile: str) -> WorkloadInputs:
-    mixes: dict[tuple[RequestClass, ...], int] = {}
-    mix = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
+    written = {
+        classes: tuple(map(ClassPart.model_validate, classes))
+        for classes in {each.classes: None for each in workload.demand}
+    }
+    mixes: dict[tuple[ClassPart, ...], int] = {}
+    mix = [mixes.setdefault(written[each.classes], len(mixes)) for each in workload.demand]
     return WorkloadInputs(
         **{key: _plain(getattr(workload, key)) for key in WorkloadRules.model_fields},
         profile=profile,
         demand_rps=tuple(each.rps for each in workload.demand),
-        mixes=[list(map(ClassPart.model_validate, classes)) for classes in mixes],
+        mixes=[list(classes) for classes in mixes],
         mix=mix,
         demand_notes=list(workload.demand_notes),
     )

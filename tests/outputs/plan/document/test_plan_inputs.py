@@ -28,6 +28,7 @@ from heteroplan.entities.workload import (
     TtftCoefficients,
 )
 from heteroplan.errors import InputError
+from heteroplan.inputs.ready import read_ready, ready_profiles
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
@@ -178,6 +179,23 @@ def test_a_plan_of_the_inputs_is_the_plan() -> None:
     second = make_plan(given_again, candidates(given_again), time_limit_s=10)
     second = replace(second, report=replace(second.report, seconds=first.report.seconds))
     assert plan_text(document_of(second)) == plan_text(document_of(first))
+
+
+@pytest.mark.parametrize("name", ready_profiles())
+def test_ready_engines_come_back(name: str) -> None:
+    """Of every ready profile, whose numbers have fewer than nine digits."""
+    (profile,) = read_ready(name)
+    load = workload()
+    of = scenario([replace(load, profile=profile)])
+    assert again(of).workloads[0].profile == profile
+
+
+def test_a_file_name_that_fits_no_field_is_cut_and_shown() -> None:
+    source = Source(SourceKind.FITTED, f"{'x' * 2000}")
+    odd = Source(SourceKind.FITTED, "a\x07b")
+    engines = (replace(engine("d"), source=source), replace(engine("e"), source=odd))
+    long, hidden = again(scenario([workload(engines=engines)])).workloads[0].profile.engines
+    assert (long.source.origin, hidden.source.origin) == ("x" * 1000, "a\\x07b")
 
 
 def test_inputs_are_written_without_what_is_absent() -> None:
