@@ -210,6 +210,11 @@ class SupplyUse:
     """GPUs of running and starting replicas, one an interval."""
 
 
+def limited_name(role: Role, workload: str) -> str:
+    """Who is limited, as `BindingLimit.pools` names it: `decode of chat-70b`."""
+    return f"{role.value} of {workload}"
+
+
 @dataclass(frozen=True, slots=True)
 class BindingLimit:
     """GPUs of one node type that run out in a domain, and whom that limits."""

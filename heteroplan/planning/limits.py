@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.plan import BindingLimit, Shortage
+from heteroplan.entities.plan import BindingLimit, Shortage, limited_name
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
@@ -151,6 +151,6 @@ def _names(
     for p, times in blocked.items():
         if times[first : last + 1].any():
             pool = problem.pools[p]
-            name = f"{pool.role.value} of {problem.workloads[pool.workload].name}"
+            name = limited_name(pool.role, problem.workloads[pool.workload].name)
             gpus[name] += int(held[p, first : last + 1].sum())
     return tuple(sorted(gpus, key=lambda name: -gpus[name]))
