@@ -226,6 +226,20 @@ def test_promise(lose: Loss, place: str, left: float) -> None:
     assert f"resilience: without {lose} {place} w serves {left} of 40.0 rps at 0" in text
 
 
+@pytest.mark.parametrize(("lose", "place"), [(Loss.NODE, "l1-h100x8-001"), (Loss.LEAF, "l1")])
+def test_all_replicas_of_a_pool_that_stand_there_are_lost(lose: Loss, place: str) -> None:
+    """Four replicas of 4 GPUs, two on the only node of each of two leaves: half is left."""
+    both = engine("both", role=Role.AGGREGATED, gpus=4)
+    of = scenario(
+        [workload(rps=[40.0], engines=[both], affinity=Affinity.LEAF)],
+        in_fleet=fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")}),
+    )
+    plan = make_plan(of, candidates(of), compare=False)
+    verify(with_workload(plan, resilience=Resilience(lose, 0.5)))
+    text = caught(with_workload(plan, resilience=Resilience(lose, 0.51)))
+    assert f"resilience: without {lose} {place} w serves 20.0 of 40.0 rps at 0" in text
+
+
 def test_a_replica_is_lost_with_any_of_its_nodes() -> None:
     """Replicas of 16 GPUs on two nodes of 8 each: without any of the four 10 of 20 are left."""
     both = engine("both", role=Role.AGGREGATED, gpus=16)
