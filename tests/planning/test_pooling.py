@@ -167,7 +167,7 @@ def short(name: str, rps: float, *, proven: float = 0.0) -> Plan:
     """A plan of nothing for 10 USD that leaves `rps` of one of two workloads unserved."""
     first = load([10.0], PrefillQueue.SHARED)
     of = scenario([first, replace(first, name="late", priority=2)])
-    lost = Shortage(workload=name, interval=0, unserved_rps=rps, limited_by="")
+    lost = Shortage(workload=name, interval=0, unserved_rps=rps, reasons=())
     report = SolveReport(Termination.TIME_LIMIT, 10.0, 10.0, rps * 3600, proven * 3600, 1.0)
     nothing = make_plan(of, [], time_limit_s=1.0, compare=False)
     return replace(nothing, shortages=(lost,), report=report)

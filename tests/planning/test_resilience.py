@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.placement import Stay
-from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.plan import Plan, Pool, ShortageKind
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
 from heteroplan.planning import make_plan
@@ -204,7 +204,7 @@ def test_half_a_pair_that_is_left_serves_nothing(
     plan = make_plan(of, candidates(of), compare=False)
     assert plan.workloads[0].served_rps == (0.0,)
     (shortage,) = plan.shortages
-    assert "the promise to survive the loss of a" in shortage.limited_by
+    assert ShortageKind.RESILIENCE in [reason.kind for reason in shortage.reasons]
 
 
 @pytest.mark.parametrize(

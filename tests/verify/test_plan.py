@@ -330,12 +330,12 @@ def test_demand_that_is_neither_served_nor_short(good: Plan) -> None:
 
 
 def test_shortage_that_is_none(good: Plan) -> None:
-    nothing = Shortage("w", 0, 0.0, "")
+    nothing = Shortage("w", 0, 0.0, ())
     assert "leaves nothing unserved" in caught(replace(good, shortages=(nothing,)))
 
 
 def test_shortage_that_hides_served_demand(good: Plan) -> None:
-    hidden = Shortage("w", 0, 1.0, "")
+    hidden = Shortage("w", 0, 1.0, ())
     assert "w asks for 10.0 rps at 0" in caught(replace(good, shortages=(hidden,)))
 
 

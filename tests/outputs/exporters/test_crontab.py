@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.cron import crontab_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -242,9 +242,11 @@ def test_only_a_day_or_week_without_a_clock_change_repeats(
     assert ("changes back" in text) == (repeats == "once")
 
 
-def test_a_start_that_takes_longer_than_the_day_is_a_day_early() -> None:
-    """Two days of start-up: the greatest size stays."""
-    text, _ = crontab_of([1] * 23 + [4], startup_s=2 * 86_400)
+def test_a_start_that_takes_longer_than_the_day_is_a_day_early():
+    """Two days of start-up, more than a scenario takes: the greatest size stays."""
+    document = document_of(plan(day_scenario(horizon(24)), [pool([1] * 23 + [4])]))
+    slow = tuple(each.model_copy(update={"startup_s": 2.0 * 86_400}) for each in document.engines)
+    text = EXPORTERS["crontab"](document.model_copy(update={"engines": slow}), OPTIONS)
     assert "grows 1440 min early" in text
     assert lines_of(text)[1:] == ["0 0 * * * kubectl scale deployment/p --replicas=4"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.cron import keda_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 

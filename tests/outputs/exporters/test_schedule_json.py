@@ -7,7 +7,7 @@ import pytest
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.plans import day_scenario, horizon, plan, pool
 
 

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import BindingLimit, Plan, Shortage
+from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import UsageError
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.explanation import explain, explanation_json, render_explanation
-from heteroplan.outputs.plan.plan_json import document_of
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
+from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, stays
 
 LEAVES = ("a-s1-l1", "a-s1-l2")
 
@@ -30,7 +30,7 @@ def made(
         pools,
         placed=stays(pools, LEAVES),
         limits=limits,
-        shortages=[Shortage(*short) for short in shortages],
+        shortages=[shortage(*short) for short in shortages],
     )
 
 
@@ -53,16 +53,16 @@ def test_more_than_20_limits_are_counted() -> None:
     assert lines[22] == "… and 2 more (in plan.json)"
 
 
-def test_shortages_are_spells_with_their_reason() -> None:
-    lines = rendered(made(shortages=[("chat-1", t, 4.0, "l40sx8 full in a-s1") for t in (5, 6)]))
+def test_shortages_are_spells_with_their_reason():
+    lines = rendered(made(shortages=[("chat-1", t, 4.0, "l40sx8") for t in (5, 6)]))
     (row,) = (line for line in lines if line.startswith("chat-1"))
     assert " ".join(row.split()) == (
         "chat-1 05:00 to 07:00 4 requests/s 40.0 % l40sx8 full in a-s1"
     )
 
 
-def test_a_shortage_is_proven_or_not() -> None:
-    short = made(shortages=[("chat-1", 5, 4.0, "l40sx8 full in a-s1")])
+def test_a_shortage_is_proven_or_not():
+    short = made(shortages=[("chat-1", 5, 4.0, "l40sx8")])
     assert "It is proven that no plan serves everything." in rendered(short)
     open_ = replace(short, report=replace(short.report, unserved_requests_bound=0.0))
     sentence = "The search ended before it was known whether a plan serves everything."

