@@ -375,7 +375,7 @@ def test_check_writes_junit_and_github_annotations(files, run):
 @pytest.mark.parametrize("name", ["absent/junit.xml", "folder"])
 def test_check_does_not_begin_where_junit_cannot_be_written(files, run, name, monkeypatch):
     Path("folder").mkdir()
-    monkeypatch.setattr("heteroplan.pipelines.plans.check", None)
+    monkeypatch.setattr("heteroplan.pipelines.check.check", None)
     ended = run("check", ".", "--junit", name)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"Error: {name}: cannot be written: ")
