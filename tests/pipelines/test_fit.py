@@ -213,7 +213,7 @@ def test_limits_keep_what_lies_in_them(tmp_path: Path) -> None:
     """Prompts of 128 to 1024 tokens; of those up to 512 there are too few for a fit."""
     whole = fitted(tmp_path, ["m"], measurements(), tokens=(128, 1024))
     assert whole.fitted[0].engine.batch_tokens_range == Span(128, 1024)
-    with pytest.raises(InputError, match="4"):
+    with pytest.raises(InputError, match="at least 4"):
         fitted(tmp_path, ["m"], measurements(), tokens=(128, 512))
 
 
