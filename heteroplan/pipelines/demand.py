@@ -1,6 +1,7 @@
 """`demand`: request traces to a demand curve, and the curve to files and frames."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -159,7 +160,7 @@ def _curve_options(options: DemandOptions, zone: ZoneInfo) -> "CurveOptions":
         growth=options.growth,
         weekdays=options.weekdays,
         trend=options.trend,
-        events=() if options.events is None else read_events(str(options.events), zone),
+        events=() if options.events is None else read_events(os.fspath(options.events), zone),
         first_day=options.first_day,
         days=options.days,
         max_class_error=options.max_class_error,

@@ -11,7 +11,7 @@ from heteroplan.entities.workload import (
     Span,
     TtftCoefficients,
 )
-from heteroplan.outputs.shared.frames import numbers
+from heteroplan.outputs.shared.frames import counts, numbers
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -48,13 +48,13 @@ def engines_frame(
         "gpu": [engine.gpu for engine in engines],
         "gpus": [engine.gpus for engine in engines],
         "source": [engine.source.kind.value for engine in engines],
-        "points": numbers(engine.source.points for engine in engines),
+        "points": counts(engine.source.points for engine in engines),
         "error_mape": numbers(engine.source.error_mape for engine in engines),
         "error_worst": numbers(engine.source.error_worst for engine in engines),
         "spread": numbers(engine.source.spread for engine in engines),
-        "kv_tokens": numbers(engine.kv_tokens for engine in engines),
-        "max_sequences": numbers(engine.max_sequences for engine in engines),
-        "max_batch_tokens": numbers(engine.max_batch_tokens for engine in engines),
+        "kv_tokens": counts(engine.kv_tokens for engine in engines),
+        "max_sequences": counts(engine.max_sequences for engine in engines),
+        "max_batch_tokens": counts(engine.max_batch_tokens for engine in engines),
         "given_capacity_rps": numbers(engine.capacity_rps for engine in engines),
     }
     for name, kind in _COEFFICIENTS.items():

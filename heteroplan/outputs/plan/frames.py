@@ -7,7 +7,7 @@ import numpy as np
 
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.plan_document import EnginePart, PlanDocument
-from heteroplan.outputs.shared.frames import local_times, numbers
+from heteroplan.outputs.shared.frames import counts, local_times, numbers
 
 if TYPE_CHECKING:
     from pandas import DataFrame, DatetimeIndex
@@ -150,8 +150,8 @@ def scenarios_frame(rows: Sequence[CheckRow]) -> "DataFrame":
             "headroom": numbers(row.headroom for row in rows),
             "min_headroom": numbers(row.min_headroom for row in rows),
             "gap": numbers(row.gap for row in rows),
-            "peak_gpus": numbers(row.peak_gpus for row in rows),
-            "supply_gpus": numbers(row.supply_gpus for row in rows),
+            "peak_gpus": counts(row.peak_gpus for row in rows),
+            "supply_gpus": counts(row.supply_gpus for row in rows),
             "wall_s": numbers(row.seconds for row in rows),
             "note": [row.note for row in rows],
         }

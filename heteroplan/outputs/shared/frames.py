@@ -9,11 +9,19 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pandas import DatetimeIndex
+    from pandas.arrays import IntegerArray
 
 
 def numbers(values: Iterable[float | None]) -> NDArray[np.float64]:
     """Floats, NaN for what is not known."""
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def counts(values: Iterable[int | None]) -> "IntegerArray":
+    """Whole numbers, NA for what is not known."""
+    from pandas import array
+
+    return array(list(values), dtype="Int64")
 
 
 def local_times(moments: Sequence[datetime], zone: tzinfo | str | None) -> "DatetimeIndex":
