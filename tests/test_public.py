@@ -4,9 +4,11 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from inspect import getdoc, signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +135,25 @@ def test_errors_are_those_of_the_command(files: ScenarioFiles, tmp_path: Path) -
     with pytest.raises(NoPlanError):
         heteroplan.plan(files.write())
     assert heteroplan.errors.InputError is InputError
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: heteroplan.check([]), "name a scenario"),
+        (lambda: heteroplan.demand([]), "name a trace"),
+        (lambda: heteroplan.demand("x", days=0), "days 0: must be between 1 and 366"),
+        (lambda: heteroplan.demand("x", held_back_days=0), "held_back_days 0: must be"),
+        (lambda: heteroplan.demand("x", first_day=date(9999, 12, 31)), "first_day 9999-12-31: "),
+        (lambda: heteroplan.fit("x", tp=0), "tp 0: must be between 1 and 10000"),
+        (lambda: heteroplan.fit("x", ttft_ms=float("nan")), "ttft_ms nan: must be between"),
+        (lambda: heteroplan.fit("x", max_sequences=0), "max_sequences 0: must be"),
+    ],
+)
+def test_what_the_command_would_refuse_is_refused(call: Callable[[], Any], message: str) -> None:
+    """Before any file is read."""
+    with pytest.raises(UsageError, match=message):
+        call()
 
 
 def test_check_takes_one_scenario_or_several(files: ScenarioFiles, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Span
 from heteroplan.errors import UsageError
+from heteroplan.pipelines.fit import LIMITS, MOST_TOKENS
 
 if TYPE_CHECKING:
     from heteroplan.pipelines.fit import FitResult
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 PICTURE = (".html", ".htm")
 PLOTTED = 3
 """Latencies that are drawn unasked."""
-TOKENS = options.numbers(1, options.MOST_TOKENS)
-LATENCY_MS = options.numbers(1e-12, options.MOST_NUMBER)
+TOKENS = options.numbers(1, MOST_TOKENS)
+LATENCY_MS = options.numbers(*LIMITS["ttft_ms"])
 SECONDS = options.numbers(0, options.MOST_SECONDS)
 
 
@@ -56,7 +57,7 @@ class FitArguments:
     tp: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_GPUS),
+            parser=options.wholes(*LIMITS["tp"]),
             metavar="GPUS",
             help="Only this size, or that of a file without one.",
         ),
@@ -70,7 +71,7 @@ class FitArguments:
     layers: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_LAYERS),
+            parser=options.wholes(*LIMITS["layers"]),
             metavar="N",
             help="Of the model, for times of a layer.",
         ),
@@ -138,7 +139,7 @@ class FitArguments:
     max_sequences: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_SEQUENCES),
+            parser=options.wholes(*LIMITS["max_sequences"]),
             metavar="N",
             help="Sequences that a replica decodes at a time (vLLM: max_num_seqs).",
         ),
@@ -146,7 +147,7 @@ class FitArguments:
     max_batch_tokens: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_BATCH_TOKENS),
+            parser=options.wholes(*LIMITS["max_batch_tokens"]),
             metavar="TOKENS",
             help="Of prompts prefilled together (vLLM: max_num_batched_tokens); else one by one.",
         ),

@@ -21,19 +21,11 @@ _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 _BEGAN: ContextVar[float] = ContextVar("_BEGAN")
 """Of the command, on the clock of time.monotonic [s]."""
 MOST_NUMBER = 1e12
-MOST_TOKENS = 1e9
-"""Of a request."""
 MOST_GPUS = 10_000
 """Of a replica."""
 MOST_KV_TOKENS = 10**12
-MOST_SEQUENCES = 10**6
-MOST_BATCH_TOKENS = 10**7
-MOST_LAYERS = 10_000
-MOST_CACHE_TOKENS = 10**15
-MOST_DAYS = 366
-MOST_HELD_BACK = 10_000
 MOST_SECONDS = 86_400.0
-"""Start-up and drain, at most: a day. All of these as in the files."""
+"""Start-up and drain, at most: a day. All of these are as in the files."""
 
 
 @dataclass(frozen=True, slots=True)

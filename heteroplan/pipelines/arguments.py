@@ -1,10 +1,12 @@
 """How callers give what a command takes: options as keywords, and one name or several."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Concatenate
+from typing import Any, Concatenate
+
+from heteroplan.errors import UsageError
 
 type Name = str | os.PathLike[str]
 """A path, or `-` for standard input where a command reads it."""
@@ -41,3 +43,11 @@ def names(given: Name | Iterable[Name]) -> list[str]:
     if isinstance(given, str | os.PathLike):
         return [os.fspath(given)]
     return [os.fspath(each) for each in given]
+
+
+def check_limits(options: object, limits: Mapping[str, tuple[Any, Any]]) -> None:
+    """Options lie between their limits, both included, or are None. Raises UsageError."""
+    for name, (least, most) in limits.items():
+        value = getattr(options, name)
+        if value is not None and not least <= value <= most:
+            raise UsageError(f"{name} {value}: must be between {least} and {most}")

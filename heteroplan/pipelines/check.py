@@ -100,6 +100,8 @@ def check(scenarios: Name | Iterable[Name], options: CheckOptions) -> CheckResul
             f"{MOST_HEADROOM:g}; 10 % is 0.1"
         )
     asked = names(scenarios)
+    if not asked:
+        raise UsageError("name a scenario")
     whole = Clock(options.time_limit_s)
     rows: list[CheckRow] = []
     codes: list[ExitCode] = []

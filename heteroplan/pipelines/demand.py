@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.reading.input_size import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from heteroplan.forecasting.curve.backtest import Backtest
     from heteroplan.forecasting.curve.curve import Curve, CurveOptions
     from heteroplan.forecasting.steps.steps import TraceOptions
+
+LIMITS = {
+    "first_day": (date(1970, 1, 1), date(2199, 12, 31)),
+    "days": (1, 366),
+    "prefix_cache_tokens": (0, 10**15),
+    "held_back_days": (1, 10_000),
+}
+"""Least and most of options that nothing else checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +149,13 @@ def demand(traces: Name | Iterable[Name], options: DemandOptions) -> DemandResul
     from heteroplan.forecasting.curve.backtest import backtested
     from heteroplan.forecasting.curve.curve import past, planned, zone_of
 
+    check_limits(options, LIMITS)
+    files = names(traces)
+    if not files:
+        raise UsageError("name a trace")
     zone = zone_of(options.timezone)
     curve_options = _curve_options(options, zone)
-    found = past(names(traces), _trace_options(options, zone), curve_options.events)
+    found = past(files, _trace_options(options, zone), curve_options.events)
     curve = planned(found, curve_options)
     held_back = options.held_back_days
     asked = options.backtest or held_back is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.entities.workload import RequestClass, Role, Slo, Span
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.reading.input_size import MOST_MEASURED_BYTES
 
 if TYPE_CHECKING:
@@ -24,13 +24,24 @@ if TYPE_CHECKING:
     from heteroplan.profiles.fitting.report import FitReport, Wanted
     from heteroplan.profiles.readers.reading import Reading
 
-type Limits = Span | tuple[float, float]
+type Bounds = Span | tuple[float, float]
 """From the first to the second, both included."""
 
 NOT_WRITTEN = "profile (not written)"
 """How problems call a profile that scenarios would refuse."""
 MOST_TOKENS = 1e9
 """Of a request, in or out."""
+LATENCY_MS = (1e-12, 1e12)
+LIMITS = {
+    "tp": (1, 10_000),
+    "layers": (1, 10_000),
+    "context_tokens": (1, MOST_TOKENS),
+    "ttft_ms": LATENCY_MS,
+    "itl_ms": LATENCY_MS,
+    "max_sequences": (1, 10**6),
+    "max_batch_tokens": (1, 10**7),
+}
+"""Least and most of options that nothing else checks."""
 AIC = "aic"
 """How `source` calls AIConfigurator."""
 
@@ -53,11 +64,11 @@ class FitOptions:
     """Of the model, for times of a layer."""
     context_tokens: float | None = None
     """Of decode steps, for files without them."""
-    tokens: Limits | None = None
+    tokens: Bounds | None = None
     """Only prefill batches of so many tokens."""
-    batch: Limits | None = None
+    batch: Bounds | None = None
     """Only decode steps of so many sequences."""
-    context: Limits | None = None
+    context: Bounds | None = None
     """Only decode steps at such contexts [tokens]."""
     isl: float | None = None
     """Input of a request [tokens]."""
@@ -161,6 +172,7 @@ def fit(files: Name | Iterable[Name], options: FitOptions) -> FitResult:
     """
     from heteroplan.profiles.fitting.fitted import with_limits
 
+    check_limits(options, LIMITS)
     asked = _asked(options)
     measured = names(files)
     found = (
@@ -207,8 +219,8 @@ def _asked(options: FitOptions) -> "Asked | None":
 def _within(options: FitOptions) -> "Within":
     from heteroplan.profiles.fitting.fit import Within
 
-    def span(limits: Limits | None) -> Span | None:
-        return Span(*limits) if isinstance(limits, tuple) else limits
+    def span(bounds: Bounds | None) -> Span | None:
+        return bounds if bounds is None or isinstance(bounds, Span) else Span(*bounds)
 
     return Within(span(options.tokens), span(options.batch), span(options.context))
 

@@ -2,6 +2,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
@@ -33,7 +34,7 @@ def test_an_engine_is_a_row_with_its_own_coefficients_and_range() -> None:
     )
 
     def known(row: Mapping[Hashable, Any]) -> set[Hashable]:
-        return {name for name, value in row.items() if value == value}
+        return {name for name, value in row.items() if pd.notna(value)}
 
     assert (decode["decode_base_ms"], decode["decode_ms_per_sequence"]) == (20.0, 0.1)
     assert (decode["least_batch_sequences"], decode["most_batch_sequences"]) == (1.0, 64.0)
