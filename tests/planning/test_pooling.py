@@ -182,6 +182,21 @@ def test_of_two_plans_the_one_counts_that_serves_more_of_the_urgent() -> None:
     assert kept.report.bound == 0.0
 
 
+def test_shortages_of_one_priority_add_up() -> None:
+    """4 requests/s of either workload are more than 5 of one."""
+
+    def alike(plan: Plan) -> Plan:
+        workloads = tuple(replace(each, priority=1) for each in plan.scenario.workloads)
+        return replace(plan, scenario=replace(plan.scenario, workloads=workloads))
+
+    one = alike(short("a", 5.0))
+    (lost,) = one.shortages
+    parts = tuple(replace(lost, workload=name, unserved_rps=4.0) for name in ("a", "late"))
+    both = replace(one, shortages=parts)
+    assert of_stubs(both, one).shortages == one.shortages
+    assert of_stubs(one, both).shortages == one.shortages
+
+
 def test_a_shortage_that_only_rounding_makes_greater_is_proved_all_the_same() -> None:
     rounded = short("a", 5.0 + 1e-10, proven=5.0)
     report = of_stubs(rounded, short("a", 5.0, proven=5.0)).report

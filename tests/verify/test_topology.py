@@ -21,7 +21,7 @@ from heteroplan.verify.topology import (
     check_engines,
     check_groups,
     check_parts,
-    check_promise,
+    check_resilience,
 )
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.plans import plan as hand_made
@@ -226,6 +226,20 @@ def test_promise(lose: Loss, place: str, left: float) -> None:
     assert f"resilience: without {lose} {place} w serves {left} of 40.0 rps at 0" in text
 
 
+@pytest.mark.parametrize(("lose", "place"), [(Loss.NODE, "l1-h100x8-001"), (Loss.LEAF, "l1")])
+def test_all_replicas_of_a_pool_that_stand_there_are_lost(lose: Loss, place: str) -> None:
+    """Four replicas of 4 GPUs, two on the only node of each of two leaves: half is left."""
+    both = engine("both", role=Role.AGGREGATED, gpus=4)
+    of = scenario(
+        [workload(rps=[40.0], engines=[both], affinity=Affinity.LEAF)],
+        in_fleet=fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")}),
+    )
+    plan = make_plan(of, candidates(of), compare=False)
+    verify(with_workload(plan, resilience=Resilience(lose, 0.5)))
+    text = caught(with_workload(plan, resilience=Resilience(lose, 0.51)))
+    assert f"resilience: without {lose} {place} w serves 20.0 of 40.0 rps at 0" in text
+
+
 def test_a_replica_is_lost_with_any_of_its_nodes() -> None:
     """Replicas of 16 GPUs on two nodes of 8 each: without any of the four 10 of 20 are left."""
     both = engine("both", role=Role.AGGREGATED, gpus=16)
@@ -408,11 +422,11 @@ def test_a_promise_is_broken_where_and_when_too_little_is_left() -> None:
         pool.domain for pool in plan.pools if pool.workload == "w" and pool.replicas == (1, 1)
     )
     promised = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.5))
-    assert list(check_promise(PlanIndex(promised, 1.0))) == [
+    assert list(check_resilience(PlanIndex(promised, 1.0))) == [
         f"resilience: without leaf {leaf} w serves 0.0 of 10.0 rps at 0"
     ]
     more = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.501))
-    assert len(list(check_promise(PlanIndex(more, 1.0)))) == 3
+    assert len(list(check_resilience(PlanIndex(more, 1.0)))) == 3
 
 
 def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:

@@ -521,3 +521,28 @@ def test_sites_of_one_group_serve_its_part_together() -> None:
         prefill = [p for p in pools if problem.pools[p].role is Role.PREFILL]
         assert int(replicas[prefill].sum()) == 2, group
         assert replicas[pools].sum() == 6
+
+
+def test_capacity_for_a_lost_node_grows_until_half_the_demand_survives_it() -> None:
+    """Each round adds to the capacity of those before it; the fourth is enough here."""
+    engines = [
+        engine("prefill-h", role=Role.PREFILL, gpu="H100", gpus=2, capacity_rps=5.0),
+        engine("prefill-l", role=Role.PREFILL, gpu="L40S", gpus=8, capacity_rps=10.0),
+        engine("decode-h", role=Role.DECODE, gpu="H100", gpus=2, capacity_rps=10.0),
+        engine("decode-l", role=Role.DECODE, gpu="L40S", gpus=2, capacity_rps=14.0),
+        engine("both-h", role=Role.AGGREGATED, gpu="H100", gpus=1, capacity_rps=10.0),
+        engine("both-l", role=Role.AGGREGATED, gpu="L40S", gpus=1, capacity_rps=10.0),
+    ]
+    load = workload(
+        rps=[10.0],
+        engines=engines,
+        min_replicas={Role.DECODE: 2, Role.AGGREGATED: 3},
+        resilience=Resilience(Loss.NODE, 0.5),
+    )
+    shapes = (node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=1.0))
+    on = fleet({"l1": {"h100x8": 1, "l40sx8": 4}}, node_types=shapes)
+    problem = problem_of(scenario([load], in_fleet=on))
+    replicas = none_of(problem)
+    place_beside(problem, 0, replicas)
+    task = task_of(problem, 0, none_of(problem), 0.0 * replicas)
+    assert rank_of(task, replicas)[0] == 0.0
