@@ -14,7 +14,7 @@ from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Span
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.fit import LIMITS, MOST_TOKENS
+from heteroplan.pipelines import limits
 
 if TYPE_CHECKING:
     from heteroplan.pipelines.fit import FitResult
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PICTURE = (".html", ".htm")
 PLOTTED = 3
 """Latencies that are drawn unasked."""
-TOKENS = options.numbers(1, MOST_TOKENS)
-LATENCY_MS = options.numbers(*LIMITS["ttft_ms"])
+TOKENS = options.numbers(1, limits.MOST_TOKENS)
+LATENCY_MS = options.numbers(*limits.LATENCY_MS)
 SECONDS = options.numbers(0, options.MOST_SECONDS)
 
 
@@ -57,7 +57,7 @@ class FitArguments:
     tp: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(*LIMITS["tp"]),
+            parser=options.wholes(*limits.FIT["tp"]),
             metavar="GPUS",
             help="Only this size, or that of a file without one.",
         ),
@@ -71,7 +71,7 @@ class FitArguments:
     layers: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(*LIMITS["layers"]),
+            parser=options.wholes(*limits.FIT["layers"]),
             metavar="N",
             help="Of the model, for times of a layer.",
         ),
@@ -139,7 +139,7 @@ class FitArguments:
     max_sequences: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(*LIMITS["max_sequences"]),
+            parser=options.wholes(*limits.FIT["max_sequences"]),
             metavar="N",
             help="Sequences that a replica decodes at a time (vLLM: max_num_seqs).",
         ),
@@ -147,7 +147,7 @@ class FitArguments:
     max_batch_tokens: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(*LIMITS["max_batch_tokens"]),
+            parser=options.wholes(*limits.FIT["max_batch_tokens"]),
             metavar="TOKENS",
             help="Of prompts prefilled together (vLLM: max_num_batched_tokens); else one by one.",
         ),

@@ -15,7 +15,7 @@ from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.demand import LIMITS
+from heteroplan.pipelines import limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +118,13 @@ class DemandArguments:
     days: Annotated[
         int,
         typer.Option(
-            parser=options.wholes(*LIMITS["days"]), metavar="N", help="Days of the curve."
+            parser=options.wholes(*limits.DEMAND["days"]), metavar="N", help="Days of the curve."
         ),
     ] = written("1")
     prefix_cache: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(*LIMITS["prefix_cache_tokens"]),
+            parser=options.wholes(*limits.DEMAND["prefix_cache_tokens"]),
             metavar="TOKENS",
             help="Size of a prefix cache, where the trace tells blocks: prefill of what it misses.",
         ),
@@ -144,7 +144,7 @@ class DemandArguments:
     holdback: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(*LIMITS["held_back_days"]),
+            parser=options.wholes(*limits.DEMAND["held_back_days"]),
             metavar="DAYS",
             help="Days to hold back; default: a third.",
         ),

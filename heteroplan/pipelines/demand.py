@@ -1,6 +1,5 @@
 """`demand`: request traces to a demand curve, and the curve to files and frames."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
+from heteroplan.pipelines import limits
 from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.reading.input_size import MOST_BYTES
 
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from heteroplan.forecasting.curve.backtest import Backtest
     from heteroplan.forecasting.curve.curve import Curve, CurveOptions
     from heteroplan.forecasting.steps.steps import TraceOptions
-
-LIMITS = {
-    "first_day": (date(1970, 1, 1), date(2199, 12, 31)),
-    "days": (1, 366),
-    "prefix_cache_tokens": (0, 10**15),
-    "held_back_days": (1, 10_000),
-}
-"""Least and most of options that nothing else checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +104,8 @@ class DemandResult:
 
             return demand_html(self.curve, self.backtest)
         if name.lower().endswith(".json"):
+            import json
+
             document = demand_document(self.curve, self.backtest)
             return json.dumps(document, indent=2, allow_nan=False) + "\n"
         return demand_csv(self.curve)
@@ -149,7 +143,7 @@ def demand(traces: Name | Iterable[Name], options: DemandOptions) -> DemandResul
     from heteroplan.forecasting.curve.backtest import backtested
     from heteroplan.forecasting.curve.curve import past, planned, zone_of
 
-    check_limits(options, LIMITS)
+    check_limits(options, limits.DEMAND)
     files = names(traces)
     if not files:
         raise UsageError("name a trace")

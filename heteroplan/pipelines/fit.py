@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.entities.workload import RequestClass, Role, Slo, Span
 from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.pipelines import limits
 from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.reading.input_size import MOST_MEASURED_BYTES
 
@@ -29,19 +30,6 @@ type Bounds = Span | tuple[float, float]
 
 NOT_WRITTEN = "profile (not written)"
 """How problems call a profile that scenarios would refuse."""
-MOST_TOKENS = 1e9
-"""Of a request, in or out."""
-LATENCY_MS = (1e-12, 1e12)
-LIMITS = {
-    "tp": (1, 10_000),
-    "layers": (1, 10_000),
-    "context_tokens": (1, MOST_TOKENS),
-    "ttft_ms": LATENCY_MS,
-    "itl_ms": LATENCY_MS,
-    "max_sequences": (1, 10**6),
-    "max_batch_tokens": (1, 10**7),
-}
-"""Least and most of options that nothing else checks."""
 AIC = "aic"
 """How `source` calls AIConfigurator."""
 
@@ -172,7 +160,7 @@ def fit(files: Name | Iterable[Name], options: FitOptions) -> FitResult:
     """
     from heteroplan.profiles.fitting.fitted import with_limits
 
-    check_limits(options, LIMITS)
+    check_limits(options, limits.FIT)
     asked = _asked(options)
     measured = names(files)
     found = (
@@ -193,8 +181,8 @@ def _shape(options: FitOptions) -> tuple[float, float] | None:
         raise UsageError("--isl and --osl are given together or not at all")
     if isl is None or osl is None:
         return None
-    if not all(1.0 <= tokens <= MOST_TOKENS for tokens in (isl, osl)):
-        raise UsageError(f"--isl and --osl must be between 1 and {MOST_TOKENS:g} tokens")
+    if not all(1.0 <= tokens <= limits.MOST_TOKENS for tokens in (isl, osl)):
+        raise UsageError(f"--isl and --osl must be between 1 and {limits.MOST_TOKENS:g} tokens")
     return isl, osl
 
 

@@ -1,7 +1,7 @@
 """Python sessions in pages of the documentation: blocks marked `pycon`, run anew.
 
 All blocks of a page are one session, in a folder of its own in which `scenarios` and `fleets` are
-the repository's. `python -m tests.docs.sessions` writes what they print into the pages.
+the repository's.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from doctest import DocTestParser
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "docs" / "how-to" / "python.md",)
+from tests.docs.pages import ROOT
+
 _BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -44,8 +44,3 @@ def _printed(cell: str, names: dict[str, Any]) -> str:
     with contextlib.redirect_stdout(out):
         exec(compile(cell, "<cell>", "single"), names)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
-if __name__ == "__main__":
-    for page in PAGES:
-        page.write_text(with_sessions(page.read_text(encoding="utf-8")), encoding="utf-8")
