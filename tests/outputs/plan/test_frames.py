@@ -105,7 +105,7 @@ def test_a_baseline_is_a_row_and_what_it_does_not_say_is_nan() -> None:
 
 def test_an_engine_is_a_row_with_its_least_and_greatest_capacity() -> None:
     document = two_pools()
-    varied = document.engines[1].model_copy(update={"capacity_rps": [7.0, 5.0]})
+    varied = document.engines[1].model_copy(update={"capacity_rps": (7.0, 5.0)})
     engines = [document.engines[0], varied]
     frame = engines_frame(document.model_copy(update={"engines": engines}))
     assert frame["engine"].tolist() == [each.engine for each in engines]
