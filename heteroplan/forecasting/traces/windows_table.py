@@ -12,7 +12,7 @@ from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.forecasting.traces.requests import Windows
 from heteroplan.forecasting.traces.source import SHOWN_CHARACTERS, Source
 from heteroplan.reading.input_size import CSV_MARKS
-from heteroplan.text import number
+from heteroplan.reading.numbers import parse_number_within
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -60,24 +60,14 @@ class Table:
 
         found = []
         for line, text in zip(self.lines, self.texts[column], strict=True):
-            number, remedy = _number(text, least, most)
-            if remedy and not (may_be_empty and not text):
-                self.problem(line, column, text, remedy)
+            number = math.nan
+            try:
+                if text or not may_be_empty:
+                    number = parse_number_within(text, least, most)
+            except ValueError as error:
+                self.problem(line, column, text, str(error))
             found.append(number)
         return np.array(found, dtype=np.float64)
-
-
-def _number(text: str, least: float, most: float) -> tuple[float, str]:
-    """The number, or NaN and what is wrong."""
-    if not text:
-        return math.nan, "empty; write a number"
-    try:
-        found = number(text)
-    except ValueError as error:
-        return math.nan, str(error)
-    if not least <= found <= most:
-        return math.nan, f"must be between {least:g} and {most:g}"
-    return found, ""
 
 
 def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> Table:

@@ -11,7 +11,7 @@ from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.tables import stamped_rows
 from heteroplan.inputs.tables.stamped_rows import StampedRow
 from heteroplan.reading import csv_rows
-from heteroplan.text import number
+from heteroplan.reading.numbers import parse_number_within
 
 LEAST = {
     "rps": 0.0,
@@ -95,21 +95,10 @@ def numbers_of(
         if name not in cells:
             continue
         try:
-            found[name] = _number(cells, name)
+            least, most = LEAST[name], MOST.get(name, _MAX_NUMBER)
+            found[name] = parse_number_within(cells[name].strip(), least, most)
         except ValueError as error:
             problems.append(InputProblem(file, line, name, cells[name], str(error)))
-    return found
-
-
-def _number(cells: dict[str, str], name: str) -> float:
-    """The number in a column of `LEAST`. Raises ValueError with what to write."""
-    text = cells[name].strip()
-    if not text:
-        raise ValueError("empty; write a number")
-    found = number(text)
-    least, most = LEAST[name], MOST.get(name, _MAX_NUMBER)
-    if not least <= found <= most:
-        raise ValueError(f"must be between {least:g} and {most:g}")
     return found
 
 

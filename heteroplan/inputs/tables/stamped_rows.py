@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import MOST_NOTED, InputProblem
-from heteroplan.reading.local_time import SkippedTimeError, localized
+from heteroplan.reading.local_time import row_start
 
 FIELD = "interval_start"
 
@@ -36,19 +36,14 @@ def moments(
             break
         last = found[-1] if found else None
         try:
-            moment = localized(row.stamp, zone, last).astimezone(UTC)
-            if not 1970 <= moment.year < 2200:
-                raise ValueError("year is not between 1970 and 2199")
+            moment = row_start(row.stamp, zone, last)
             if moment.microsecond:
                 raise ValueError("not a whole second")
             if last is not None and moment == last:
                 raise ValueError("stands twice; keep one row a step")
             if last is not None and moment < last:
                 raise ValueError("earlier than the row before; sort the rows")
-        except SkippedTimeError:
-            remedy = f"clocks in {zone.key} skip this time; leave the row out"
-            problems.append(InputProblem(file, row.line, FIELD, row.stamp, remedy))
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             problems.append(InputProblem(file, row.line, FIELD, row.stamp, str(error)))
         else:
             found.append(moment)

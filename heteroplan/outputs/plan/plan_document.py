@@ -19,7 +19,8 @@ from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Coverage, Termination
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Role, SourceKind
-from heteroplan.inputs.schemas.base import Name, Text, Zone, check_year
+from heteroplan.inputs.schemas.base import Name, Text, Zone
+from heteroplan.reading.local_time import check_year
 
 SCHEMA_VERSION = 1
 

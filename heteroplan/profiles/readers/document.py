@@ -5,7 +5,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import MOST_NOTED
 from heteroplan.profiles.readers.opened import LEAST, MOST, SHOWN_CHARACTERS, Opened, refused
+from heteroplan.reading.numbers import number_of
 
 type Json = dict[str, Json] | list[Json] | str | float | bool | None
 
@@ -77,11 +77,9 @@ class Document(Opened):
         return [self._positive(name, i, value) for i, value in enumerate(_listed(found))]
 
     def _positive(self, name: str, index: int, value: Json) -> float:
-        number = math.nan
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            with suppress(OverflowError):
-                number = float(value)
-        return self.measured(0, f"{name}[{index}]", number, json.dumps(value))
+        number = None if isinstance(value, str) else number_of(value)
+        shown = json.dumps(value)
+        return self.measured(0, f"{name}[{index}]", math.nan if number is None else number, shown)
 
 
 def document_of(file: str, text: str) -> Document:

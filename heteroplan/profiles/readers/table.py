@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from heteroplan.profiles.readers.opened import Opened, refused
-from heteroplan.text import number
+from heteroplan.reading.numbers import parse_number, parse_whole
+
+MOST_WHOLE = 999_999_999
 
 type Row = tuple[int, Mapping[str, str]]
 """Line number and fields."""
@@ -36,17 +38,18 @@ class Table(Opened):
     def positive(self, line: int, column: str, text: str) -> float:
         """`text` as a number > 0; NaN after noting the problem where it is none."""
         try:
-            return self.measured(line, column, number(text), text)
+            return self.measured(line, column, parse_number(text), text)
         except ValueError as error:
             self.problem(line, column, text, str(error))
             return math.nan
 
     def whole(self, line: int, column: str, text: str) -> int:
         """`text` as an integer > 0; 0 after noting the problem where it is none."""
-        if text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0:
-            return int(text)
-        self.problem(line, column, text, "must be a whole number above 0")
-        return 0
+        try:
+            return parse_whole(text, 1, MOST_WHOLE)
+        except ValueError:
+            self.problem(line, column, text, "must be a whole number above 0")
+            return 0
 
     def one_of[T](self, line: int, column: str, text: str, known: Mapping[str, T], default: T) -> T:
         """What `text` stands for in `known`; `default` after noting the problem."""

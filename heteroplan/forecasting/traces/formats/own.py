@@ -20,6 +20,7 @@ from heteroplan.forecasting.traces.windows_table import (
     read_table,
     step_us,
 )
+from heteroplan.reading.local_time import row_start
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.reading import Asked
@@ -88,31 +89,10 @@ def _starts_us(table: Table, zone: ZoneInfo) -> "Integers":
     """Starts of the rows [microseconds since 1970 UTC]; problems are noted."""
     import numpy as np
 
-    found: list[int] = []
+    found: list[datetime] = []
     for line, text in zip(table.lines, table.texts["interval_start"], strict=True):
         try:
-            found.append(_start_us(text, zone, found[-1] if found else None))
-        except (ValueError, OverflowError) as error:
+            found.append(row_start(text, zone, found[-1] if found else None))
+        except ValueError as error:
             table.problem(line, "interval_start", text, str(error))
-    return np.array(found, dtype=np.int64)
-
-
-def _start_us(text: str, zone: ZoneInfo, after_us: int | None) -> int:
-    """An ISO 8601 stamp in microseconds since 1970 UTC.
-
-    Where clocks are set back, wall-clock time happens twice: the first time is meant, unless the
-    row before is not earlier than that. Raises ValueError with what is wrong.
-    """
-    try:
-        stamp = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("not a date or time; write 2026-11-23 or 2026-11-23T06:00") from None
-    if stamp.year not in range(1970, 2200):
-        raise ValueError("year is not between 1970 and 2199")
-    if stamp.tzinfo is not None:
-        return (stamp - _EPOCH) // timedelta(microseconds=1)
-    moments = [stamp.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    if moments[0].astimezone(zone).replace(tzinfo=None) != stamp:
-        raise ValueError(f"clocks in {zone.key} skip this time; leave the row out")
-    first_us, second_us = ((each - _EPOCH) // timedelta(microseconds=1) for each in moments)
-    return second_us if after_us is not None and first_us <= after_us else first_us
+    return np.array([(each - _EPOCH) // timedelta(microseconds=1) for each in found], np.int64)

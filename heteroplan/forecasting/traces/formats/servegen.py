@@ -26,6 +26,7 @@ from heteroplan.forecasting.traces.windows_table import (
     refuse,
     step_us,
 )
+from heteroplan.reading.numbers import number_of
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.head import Head
@@ -80,7 +81,7 @@ def _lacking(header: Sequence[str]) -> str:
     """What is wrong with a header, or nothing."""
     if _is_of_clients(header):
         return ""
-    if header and header[0].replace(".", "", 1).isdigit():
+    if header and number_of(header[0]) is not None:
         return (
             "there is no header; ServeGen's own files of single clients have none: join them under "
             f"{','.join(CLIENT_COLUMNS)}"

@@ -20,6 +20,7 @@ from heteroplan.forecasting.traces.requests import Requests
 from heteroplan.forecasting.traces.rows import Layout
 from heteroplan.forecasting.traces.source import Source
 from heteroplan.forecasting.traces.values import Clock
+from heteroplan.reading.numbers import number_of
 
 SHAPE = "columns named with --map"
 DATED = None
@@ -74,7 +75,7 @@ def suggestion(head: Head) -> str:
     if not {"timestamp", "isl"} <= set(found):
         return EXAMPLE
     value = head.record.get(found["timestamp"])
-    is_small = (number := _number(value)) is not None and number < EPOCHS[Clock.S]
+    is_small = (number := number_of(value)) is not None and number < EPOCHS[Clock.S]
     pairs = {
         ("timestamp_s" if is_small and ours == "timestamp" else ours): found[ours] for ours in found
     }
@@ -128,7 +129,7 @@ def _clock(source: Source, head: Head, column: str) -> Clock:
     else:
         values = [_inside(record, path)[1] for record in _records(head)]
     first = next((value for value in values if value not in (None, "")), None)
-    number = _number(first)
+    number = number_of(first)
     if number is None:
         return Clock.WALL
     for clock, least in EPOCHS.items():
@@ -139,15 +140,6 @@ def _clock(source: Source, head: Head, column: str) -> Clock:
         "unit, map timestamp_s, timestamp_ms, timestamp_us or timestamp_ns"
     )
     raise InputError([source.problem(0, column, str(first), remedy)])
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _records(head: Head) -> Iterator[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers.reading import Given, Reading
 from heteroplan.profiles.readers.table import Table
+from heteroplan.reading.numbers import number_of
 
 COLUMNS = ("machine", "phase", "batch_tokens", "time_ms_per_layer")
 MACHINES = {
@@ -40,10 +41,7 @@ def parse(table: Table, given: Given) -> Reading:
 
 
 def _is_origin(row: Mapping[str, str]) -> bool:
-    try:
-        return float(row["batch_tokens"]) == float(row["time_ms_per_layer"]) == 0.0
-    except ValueError:
-        return False
+    return number_of(row["batch_tokens"]) == number_of(row["time_ms_per_layer"]) == 0.0
 
 
 def _point(
