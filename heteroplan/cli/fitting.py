@@ -29,7 +29,7 @@ SECONDS = options.numbers(0, options.MOST_SECONDS)
 def fit(
     measurements: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz too)."),
+        typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz, .zst too)."),
     ] = None,
     format: Annotated[  # noqa: A002
         str | None,

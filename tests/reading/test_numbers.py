@@ -79,14 +79,14 @@ def test_a_cell_may_hold_either_end() -> None:
 
 @pytest.mark.parametrize("text", ["", "-", "1.0", "1_0", "²", "٣", "+1", " 1"])
 def test_what_is_no_whole_number_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a whole number; write digits, such as 12$"):
+    with pytest.raises(ValueError, match=r"is not a whole number; write digits, such as 12$"):
         parse_whole(text, 1, 100)
 
 
 def test_a_whole_number_has_ends_that_it_may_take() -> None:
     assert [parse_whole(text, -1, 100) for text in ("-1", "007", "100")] == [-1, 7, 100]
     for text in ("-2", "101", "9" * 5000):
-        with pytest.raises(ValueError, match="is not between -1 and 100$"):
+        with pytest.raises(ValueError, match=r"is not between -1 and 100$"):
             parse_whole(text, -1, 100)
 
 

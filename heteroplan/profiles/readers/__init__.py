@@ -70,7 +70,7 @@ def read(
     given: Given = NOTHING_GIVEN,
     most_bytes: int = MOST_MEASURED_BYTES,
 ) -> Reading:
-    """Measurements of the file at `path` (`.gz` allowed) and notes on what was left out.
+    """Measurements of the file at `path` (gzip and zstd are unpacked), notes on what was left out.
 
     At most `most_bytes` of it are held. Without `format`, that of which most names are in the file.
     Raises InputError with the problems of the file (the first 20), each with its place, and

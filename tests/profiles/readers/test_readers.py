@@ -3,9 +3,11 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,10 +21,24 @@ from heteroplan.profiles.readers.reading import Given, Reading
 OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\nH100,4,prefill,1,512,,61.5,\n"
 
 
-def test_gzip_and_byte_order_mark(tmp_path: Path) -> None:
-    path = tmp_path / "m.csv.gz"
-    path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + OWN))
+def zstd(content: bytes) -> bytes:
+    return bytes(pa.compress(content, codec="zstd", asbytes=True))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+def test_packed_files_and_byte_order_mark(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes(pack(b"\xef\xbb\xbf" + OWN))
     assert len(read(path).points) == 1
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_damaged_packed_file_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "m.csv"
+    for content in (pack(OWN)[:-9], pack(OWN)[:6] + b"damaged" + pack(OWN)[13:]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"m\.csv: cannot be read: "):
+            read(path)
 
 
 @pytest.mark.parametrize(
