@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.forecasting.traces.head import header_of
 from heteroplan.forecasting.traces.lines import QUOTE, Attempts, Block, blocks, longest_line
 from heteroplan.forecasting.traces.rows import MOST_PROBLEMS, SLOW_ROWS, Batch, Rows, Type
 from heteroplan.forecasting.traces.source import SEEN_BYTES, Source
+from heteroplan.reading.csv_rows import header_of, records
+from heteroplan.reading.file_problems import FileProblems
 
 TOO_WIDE = "has more fields than the header"
 MOST_EMPTY_ROWS = 2_000_000
@@ -124,15 +125,8 @@ class _Table:
         """The line on which each row begins, and its fields."""
         limit = csv.field_size_limit(longest_line(self._source))
         text = io.TextIOWrapper(io.BytesIO(block.data), encoding="utf-8", newline="")
-        reader = csv.reader(text, strict=True)
-        line = block.line
         try:
-            for row in reader:
-                yield line, row
-                line = block.line + reader.line_num
-        except csv.Error as error:
-            problem = self._source.problem(line, "", "", f"is no CSV text: {error}")
-            raise InputError([problem]) from None
+            yield from records(text, FileProblems(self._source.file), block.line)
         finally:
             csv.field_size_limit(limit)
 

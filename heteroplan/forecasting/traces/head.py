@@ -1,6 +1,5 @@
 """What the first bytes of a trace say about its format."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces.source import Source
+from heteroplan.reading.csv_rows import header_of
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -57,14 +57,6 @@ def head_of(source: Source) -> Head:
     if start.startswith(("{", "[")):
         return _json_head(start)
     return _csv_head(text)
-
-
-def header_of(line: str) -> tuple[str, ...]:
-    """Names in the first line of a CSV table, without spaces around them."""
-    try:
-        return tuple(name.strip() for name in next(csv.reader([line]), []))
-    except csv.Error:
-        return ()
 
 
 def _parquet_names(source: Source) -> tuple[str, ...]:

@@ -12,12 +12,12 @@ from typing import IO, Any
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.reading import input_size
 from heteroplan.reading.byte_streams import begun, input_errors, unpacked
+from heteroplan.reading.file_problems import SHOWN_CHARACTERS
 from heteroplan.reading.input_size import MOST_BYTES
 
 SEEN_BYTES = 1 << 16
 """How much of the beginning is looked at."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-SHOWN_CHARACTERS = 40
 
 
 @dataclass(slots=True)

@@ -78,12 +78,12 @@ def read(
     """
     if format is not None and format not in READERS:
         raise UsageError(f"unknown measurement format {format!r}; known are {', '.join(READERS)}")
-    found = opened(path, most_bytes)
+    found, sha256 = opened(path, most_bytes)
     reader = READERS[format or _detected(found)]
     if type(found) not in reader.kinds:
         wanted = " or ".join(KINDS[kind] for kind in reader.kinds)
         raise refused(found.file, f"is {KINDS[type(found)]}, and {format} files are {wanted}")
-    return replace(reader.parse(found, given), sha256=found.sha256)
+    return replace(reader.parse(found, given), sha256=sha256)
 
 
 def _detected(found: Table | Document | Arrays) -> str:

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import MOST_NOTED
-from heteroplan.profiles.readers.opened import LEAST, MOST, SHOWN_CHARACTERS, Opened, refused
+from heteroplan.profiles.readers.opened import LEAST, MOST, Opened, refused
+from heteroplan.reading.file_problems import SHOWN_CHARACTERS
 from heteroplan.reading.numbers import number_of
 
 type Json = dict[str, Json] | list[Json] | str | float | bool | None

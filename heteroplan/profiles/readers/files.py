@@ -15,8 +15,11 @@ JSON_BEGINS = (b"{", b"[")
 YAML_SUFFIXES = (".yaml", ".yml")
 
 
-def opened(path: Path, most_bytes: int) -> Table | Document | Arrays:
-    """Raises InputError where the file cannot be read, or more than `most_bytes` would be held."""
+def opened(path: Path, most_bytes: int) -> tuple[Table | Document | Arrays, str]:
+    """The file and the SHA-256 of its bytes, in hexadecimal.
+
+    Raises InputError where it cannot be read, or more than `most_bytes` would be held.
+    """
     file = str(path)
     with input_errors(file):
         with path.open("rb") as raw:
@@ -24,9 +27,7 @@ def opened(path: Path, most_bytes: int) -> Table | Document | Arrays:
         stream, is_packed = unpacked(io.BytesIO(stored), file, most_bytes)
         if is_packed:
             content = whole(stream, file, most_bytes)
-        found = _parsed(file, content, most_bytes)
-    found.sha256 = hashlib.sha256(stored).hexdigest()
-    return found
+        return _parsed(file, content, most_bytes), hashlib.sha256(stored).hexdigest()
 
 
 def _parsed(file: str, content: bytearray, most_bytes: int) -> Table | Document | Arrays:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement, Rated, Run
 from heteroplan.profiles.readers.opened import Opened, listed
-from heteroplan.profiles.readers.table import Row, Table
+from heteroplan.profiles.readers.table import Table
+from heteroplan.reading.csv_rows import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,11 @@ class Given:
 
     def rows_of(self, table: Table, column: str = "model") -> tuple[str, list[Row]]:
         """The model to take, by a column, and its rows."""
-        for line, row in table.rows:
-            if not row[column]:
+        for line, name in zip(table.lines, table.texts[column], strict=True):
+            if not name:
                 table.problem(line, column, "", "is empty")
-        model = self.model_of(table, {row[column] for _, row in table.rows if row[column]})
-        return model, [(line, row) for line, row in table.rows if row[column] == model]
+        model = self.model_of(table, set(table.texts[column]) - {""})
+        return model, [(line, row) for line, row in table.rows() if row[column] == model]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,19 @@
 """A CSV table whose problems are gathered with their lines."""
 
-import csv
-import io
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from heteroplan.profiles.readers.opened import Opened, refused
+from heteroplan.profiles.readers.opened import Opened
+from heteroplan.reading.csv_rows import CsvTable
 from heteroplan.reading.numbers import parse_number, parse_whole
 
 MOST_WHOLE = 999_999_999
 
-type Row = tuple[int, Mapping[str, str]]
-"""Line number and fields."""
-
 
 @dataclass(slots=True)
-class Table(Opened):
-    """The header and rows of one CSV file, and what is wrong with them."""
-
-    header: tuple[str, ...]
-    rows: tuple[Row, ...]
-    """Those that have as many fields as the header."""
+class Table(CsvTable, Opened):
+    """One CSV file of measurements, and what is wrong with it."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -33,7 +24,8 @@ class Table(Opened):
         """Numbers > 0 of one column; problems are noted."""
         if name not in self.header:
             return []
-        return [self.positive(line, name, row[name]) for line, row in self.rows]
+        texts = zip(self.lines, self.texts[name], strict=True)
+        return [self.positive(line, name, text) for line, text in texts]
 
     def positive(self, line: int, column: str, text: str) -> float:
         """`text` as a number > 0; NaN after noting the problem where it is none."""
@@ -72,31 +64,12 @@ class Table(Opened):
 
 
 def table_of(file: str, text: str) -> Table:
-    """Raises InputError where the text is no CSV."""
-    try:
-        return _table(file, csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise refused(file, f"is no CSV text: {error}") from None
-
-
-def _table(file: str, lines: Iterator[list[str]]) -> Table:
-    header = tuple(name.strip() for name in next(lines, []))
-    table = Table(file, header, ())
-    if not header:
-        table.problem(0, "", "", "is empty; a header line and rows are expected")
-        table.done()
-    for column, times in Counter(header).items():
-        if times > 1:
-            table.problem(1, column, "", "column stands there twice")
-    rows = []
-    for line, fields in enumerate(lines, start=2):
-        if not fields:
-            continue
-        if len(fields) != len(header):
-            table.problem(line, "", "", f"has {len(fields)} fields, the header {len(header)}")
-            continue
-        rows.append((line, dict(zip(header, (text.strip() for text in fields), strict=True))))
-    if not rows:
+    """Raises InputError where the text is no CSV or its header is wrong; wrong rows are noted."""
+    table = Table.of(file, text, _wrong)
+    if not table.lines:
         table.problem(0, "", "", "has no rows")
-    table.rows = tuple(rows)
     return table
+
+
+def _wrong(header: Sequence[str]) -> str:
+    return "" if header else "is empty; a header line and rows are expected"

@@ -161,7 +161,7 @@ def test_an_endless_device_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("m.csv", OWN.splitlines()[0] + b"\n" + b",,,,,,,\n" * 1000),
+        ("m.csv", OWN.splitlines()[0] + b"\n" + b"x,,,,,,,\n" * 1000),
         ("m.json", b"[" + b",".join([b'{"completed": 1}'] * 1000) + b"]"),
         ("m.json", b'{"x_kv_usage": [' + b",".join([b"0"] * 1000) + b"]}"),
     ],

@@ -15,11 +15,12 @@ from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
     Part,
-    Table,
     joined,
+    numbers_of,
     read_table,
     step_us,
 )
+from heteroplan.reading.csv_rows import CsvTable
 from heteroplan.reading.local_time import row_start
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def _lacking(header: Sequence[str]) -> str:
     return ""
 
 
-def _part(table: Table, zone: ZoneInfo) -> Part:
+def _part(table: CsvTable, zone: ZoneInfo) -> Part:
     import numpy as np
 
-    rps = table.numbers("rps", 0.0, MOST_RPS)
+    rps = numbers_of(table, "rps", 0.0, MOST_RPS)
     isl, osl = (_optional(table, name, 1.0, _MOST_TOKENS) for name in ("isl", "osl"))
     hit_rate = _optional(table, "prefix_hit_rate", 0.0, 1.0, may_be_empty=True)
     start_us = _starts_us(table, zone)
@@ -75,17 +76,17 @@ def _part(table: Table, zone: ZoneInfo) -> Part:
 
 
 def _optional(
-    table: Table, column: str, least: float, most: float, *, may_be_empty: bool = False
+    table: CsvTable, column: str, least: float, most: float, *, may_be_empty: bool = False
 ) -> "Floats":
     """NaN where the table does not have the column."""
     import numpy as np
 
     if column not in table.header:
         return np.full(len(table.lines), np.nan)
-    return table.numbers(column, least, most, may_be_empty=may_be_empty)
+    return numbers_of(table, column, least, most, may_be_empty=may_be_empty)
 
 
-def _starts_us(table: Table, zone: ZoneInfo) -> "Integers":
+def _starts_us(table: CsvTable, zone: ZoneInfo) -> "Integers":
     """Starts of the rows [microseconds since 1970 UTC]; problems are noted."""
     import numpy as np
 

@@ -20,12 +20,13 @@ from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
     Part,
-    Table,
     joined,
+    numbers_of,
     read_table,
     refuse,
     step_us,
 )
+from heteroplan.reading.csv_rows import CsvTable
 from heteroplan.reading.numbers import number_of
 
 if TYPE_CHECKING:
@@ -93,26 +94,26 @@ def _lacking(header: Sequence[str]) -> str:
     return ""
 
 
-def _start_us(table: Table) -> "Integers":
+def _start_us(table: CsvTable) -> "Integers":
     """Starts of the rows since the start of the trace [microseconds]."""
     import numpy as np
 
-    start_s = table.numbers("window_start_s", 0.0, _MOST_START_S)
+    start_s = numbers_of(table, "window_start_s", 0.0, _MOST_START_S)
     if "day" in table.header:
-        day = table.numbers("day", 0.0, _MOST_DAYS)
+        day = numbers_of(table, "day", 0.0, _MOST_DAYS)
         if (start_s < S_PER_DAY).all():
             start_s = start_s + np.floor(day) * S_PER_DAY
     table.done()
     return np.rint(start_s * US_PER_S).astype(np.int64)
 
 
-def _demand(table: Table) -> Part:
+def _demand(table: CsvTable) -> Part:
     import numpy as np
 
-    rps = table.numbers("req_per_s", 0.0, MOST_RPS, may_be_empty=True)
+    rps = numbers_of(table, "req_per_s", 0.0, MOST_RPS, may_be_empty=True)
     clients = np.full(len(rps), np.nan)
     if "active_clients" in table.header:
-        clients = table.numbers("active_clients", 0.0, MOST_RPS, may_be_empty=True)
+        clients = numbers_of(table, "active_clients", 0.0, MOST_RPS, may_be_empty=True)
     with_lengths, isl, osl = _lengths(table, rps)
     start_us = _start_us(table)
     step = step_us(table, "window_start_s", start_us)
@@ -133,18 +134,18 @@ def _demand(table: Table) -> Part:
     )
 
 
-def _lengths(table: Table, rps: "Floats") -> tuple["Floats", "Floats", "Floats"]:
+def _lengths(table: CsvTable, rps: "Floats") -> tuple["Floats", "Floats", "Floats"]:
     """Rate of the requests whose lengths are known [requests/s], and these lengths [tokens]."""
     import numpy as np
 
     if _LENGTHS[0] not in table.header:
         return (np.full(len(rps), np.nan),) * 3
     isl, osl = (
-        table.numbers(name, 0.0, float(MOST_TOKENS), may_be_empty=True) for name in _LENGTHS
+        numbers_of(table, name, 0.0, float(MOST_TOKENS), may_be_empty=True) for name in _LENGTHS
     )
     if "req_per_s_with_lengths" not in table.header:
         return rps, isl, osl
-    covered = table.numbers("req_per_s_with_lengths", 0.0, MOST_RPS, may_be_empty=True)
+    covered = numbers_of(table, "req_per_s_with_lengths", 0.0, MOST_RPS, may_be_empty=True)
     for row in np.flatnonzero(covered > rps * (1 + _ROUNDING) + _ROUNDING):
         text = table.texts["req_per_s_with_lengths"][row]
         table.problem(table.lines[row], "req_per_s_with_lengths", text, "more than req_per_s")
@@ -160,12 +161,12 @@ def _note(found: Windows, rows: int, asked: "Asked") -> None:
         asked.note(f"lengths cover {share:.3g} % of the requests; the others are taken alike")
 
 
-def _sum_of_clients(tables: Sequence[Table]) -> Windows:
+def _sum_of_clients(tables: Sequence[CsvTable]) -> Windows:
     """Requests of all clients; a window is recorded if it is for any of them."""
     import numpy as np
 
     starts = [_start_us(table) for table in tables]
-    rates = [table.numbers("rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables]
+    rates = [numbers_of(table, "rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables]
     _check_repeated(tables, starts)
     if problems := [problem for table in tables for problem in table.problems]:
         refuse(problems)
@@ -178,12 +179,12 @@ def _sum_of_clients(tables: Sequence[Table]) -> Windows:
     return Windows(unique_us, unique_us + step, requests, unknown, unknown, unknown)
 
 
-def _together(tables: Sequence[Table], rows: "Integers") -> Table:
+def _together(tables: Sequence[CsvTable], rows: "Integers") -> CsvTable:
     """The starts in some rows, numbered through all tables."""
     files = ", ".join(table.file for table in tables)
     lines = [line for table in tables for line in table.lines]
     texts = [text for table in tables for text in table.texts["window_start_s"]]
-    return Table(
+    return CsvTable(
         files,
         CLIENT_COLUMNS,
         [lines[row] for row in rows],
@@ -191,7 +192,7 @@ def _together(tables: Sequence[Table], rows: "Integers") -> Table:
     )
 
 
-def _check_repeated(tables: Sequence[Table], starts: Sequence["Integers"]) -> None:
+def _check_repeated(tables: Sequence[CsvTable], starts: Sequence["Integers"]) -> None:
     """Note rows of a client and a window that came before."""
     seen: set[tuple[str, int]] = set()
     for table, start_us in zip(tables, starts, strict=True):

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Row, Table
+from heteroplan.profiles.readers.table import Table
+from heteroplan.reading.csv_rows import Row
 
 COLUMNS = (
     "model",

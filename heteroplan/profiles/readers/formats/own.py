@@ -24,7 +24,7 @@ def parse(table: Table, given: Given) -> Reading:
     """Measurements of the rows. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=True)
     points = []
-    for line, row in table.rows:
+    for line, row in table.rows():
         if not row["gpu"]:
             table.problem(line, "gpu", "", "GPU type is missing")
         phase = table.one_of(line, "phase", row["phase"], PHASES, Role.PREFILL)

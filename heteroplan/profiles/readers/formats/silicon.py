@@ -56,8 +56,9 @@ NODE_GPUS = 8
 def parse(table: Table, given: Given) -> Reading:
     """Runs of one model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
-    named = tuple((line, {**row, "model_path": _model(row)}) for line, row in table.rows)
-    model, rows = given.rows_of(replace(table, rows=named), "model_path")
+    names = [MISNAMED.get(name, name) for name in table.texts["model_path"]]
+    named = replace(table, texts={**table.texts, "model_path": names})
+    model, rows = given.rows_of(named, "model_path")
     loaded = [(line, row) for line, row in rows if _concurrency(row)]
     told = [(line, row) for line, row in loaded if row["mode"] != "disagg" or _counted(row)]
     every = [_run(table, line, row) for line, row in told]
@@ -73,10 +74,6 @@ def parse(table: Table, given: Given) -> Reading:
     }
     notes = [f"left out {count} rows {why}" for why, count in counts.items() if count]
     return runs.reading(tuple(reversed(unique.values())), notes, model=model)
-
-
-def _model(row: Mapping[str, str]) -> str:
-    return MISNAMED.get(row["model_path"], row["model_path"])
 
 
 def _concurrency(row: Mapping[str, str]) -> str:

@@ -72,7 +72,7 @@ def test_layers_and_context_are_asked_for(
         ("a100,prompt,250,1e13", "3: time_ms_per_layer: 1e13: is not between"),
         ("a100,prompt,,2.0", "3: batch_tokens: not a number"),
         ("a100,prompt,many,2.0", "3: batch_tokens: many: not a number"),
-        ("a100,prompt,250", "3: has 3 fields, the header 4"),
+        ("a100,prompt,250", "3: a100,prompt,250: 3 cells; the header has 4 columns"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, row: str, problem: str) -> None:

@@ -48,7 +48,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
         f"{path}:6: gpus: four: must be a whole number above 0",
         f"{path}:6: latency_ms: 1_0: not a number",
         f"{path}:6: phase: training: must be one of prefill, decode",
-        f"{path}:7: has 2 fields, the header 8",
+        f"{path}:7: H100,4: 2 cells; the header has 8 columns",
     ]
 
 
@@ -58,7 +58,7 @@ def test_columns_are_checked_by_name(tmp_path: Path) -> None:
         read(written(tmp_path, "", header), "heteroplan")
     assert [(p.path, p.remedy.split(";")[0]) for p in raised.value.problems] == [
         ("", "has no rows"),
-        ("gpu", "column stands there twice"),
+        ("gpu", "column stands twice"),
         ("latency", "unknown column"),
         ("latency_ms", "column is missing"),
         ("source", "column is missing"),
