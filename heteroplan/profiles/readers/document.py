@@ -4,9 +4,9 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -23,10 +23,6 @@ type Amount = Annotated[float, Field(ge=0, le=MOST, strict=True)]
 type Count = Annotated[int, Field(gt=0, strict=True)]
 type Whole = Annotated[int, Field(ge=0, le=int(MOST), strict=True)]
 
-WRONG_TAG = (ArithmeticError, AttributeError, LookupError)
-"""What the YAML library raises of a tag on a value that is nothing of the kind."""
-MAX_DEPTH = 100
-"""Of a YAML document."""
 DEPTH = 3
 """Levels of keys by which a document is known."""
 
@@ -114,33 +110,10 @@ def _line(file: str, numbered: tuple[int, str]) -> Json:
 
 
 def yaml_document_of(file: str, text: str) -> Document:
-    """Raises InputError where the text is no YAML, or YAML with aliases or doubled keys."""
-    import yaml
+    """Raises InputError where the text is no YAML, or YAML with doubled keys."""
+    from heteroplan.reading.yaml_source import parse_value
 
-    from heteroplan.reading.yaml_bounds import RefusedYamlError, bounded_events
-
-    class Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        def construct_mapping(
-            self, node: yaml.MappingNode, deep: bool = False
-        ) -> dict[Hashable, Any]:
-            found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-            if len(found) < len(node.value):
-                mark = node.start_mark
-                raise yaml.MarkedYAMLError(problem="a key stands there twice", problem_mark=mark)
-            return found
-
-    try:
-        for event in bounded_events(text, Plain, MAX_DEPTH):
-            if isinstance(event, yaml.AliasEvent):
-                raise RefusedYamlError(event, "aliases are not read")
-        return Document(file, yaml.load(text, Plain))
-    except RefusedYamlError as error:
-        raise refused(file, f"is no YAML: {error}", error.line) from None
-    except (yaml.YAMLError, *WRONG_TAG, ValueError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        parts = [getattr(error, name, None) for name in ("context", "problem")]
-        reason = " ".join(part for part in parts if part) or error
-        raise refused(file, f"is no YAML: {reason}", line) from None
+    return Document(file, parse_value(text, file, any_keys=True))
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
