@@ -10,12 +10,13 @@ from heteroplan.cli import options
 from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
+from heteroplan.profiles.readers.formats import FORMATS
 
 if TYPE_CHECKING:
     from heteroplan.pipelines.plans import FitResult
     from heteroplan.profiles.fitting.fit import Within
     from heteroplan.profiles.fitting.fitted import Fitted
-    from heteroplan.profiles.readers.reading import Given
+    from heteroplan.profiles.readers.file_measurements import Given
 
 PICTURE = (".html", ".htm")
 PLOTTED = 3
@@ -35,7 +36,7 @@ def fit(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="Such as vllm (a wrong one lists them all); default: by the names inside.",
+            help=FORMATS.help,
         ),
     ] = None,
     source: Annotated[
@@ -176,7 +177,7 @@ def fit(
     from heteroplan.pipelines import plans as pipeline
     from heteroplan.profiles.fitting.fit import Within
     from heteroplan.profiles.fitting.fitted import with_limits
-    from heteroplan.profiles.readers.reading import Given
+    from heteroplan.profiles.readers.file_measurements import Given
 
     shape = options.shape(isl, osl)
     asked = options.asked(shape, ttft_ms, itl_ms, percentile)

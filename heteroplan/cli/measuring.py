@@ -13,6 +13,7 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
+from heteroplan.forecasting.traces.formats import FORMATS
 
 if TYPE_CHECKING:
     from heteroplan.pipelines.plans import DemandResult
@@ -30,8 +31,7 @@ def demand(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="azure, vidur, mooncake, bailian, ragpulse, dynamo, servegen, prometheus, "
-            "heteroplan or table; default: by what is in the file.",
+            help=FORMATS.help,
         ),
     ] = None,
     columns: Annotated[

@@ -40,7 +40,7 @@ def trace_demand(
 
     Raises InputError: of the trace, or of the field where its options do not fit the trace.
     """
-    from heteroplan.forecasting.traces import expanded
+    from heteroplan.forecasting.traces.source import expanded
 
     zone = ZoneInfo(horizon.timezone)
     try:

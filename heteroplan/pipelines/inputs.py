@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heteroplan.profiles.fitting.fit import Within
     from heteroplan.profiles.fitting.fitted import Fitted
     from heteroplan.profiles.fitting.report import Wanted
-    from heteroplan.profiles.readers.reading import Given, Reading
+    from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
 
 
 NOT_WRITTEN = "profile (not written)"
@@ -140,17 +140,17 @@ def fit(
     """
     from heteroplan.profiles.fitting.fit import ALL
     from heteroplan.profiles.fitting.report import Wanted
-    from heteroplan.profiles.readers import read
-    from heteroplan.profiles.readers.reading import Given
+    from heteroplan.profiles.readers.file_measurements import Given
+    from heteroplan.profiles.readers.read import read_measurements
 
     if shape is not None and not all(1.0 <= tokens <= MOST_TOKENS for tokens in shape):
         raise UsageError(f"--isl and --osl must be between 1 and {MOST_TOKENS:g} tokens")
     given = given or Given()
-    readings: list[tuple[str, Reading]] = []
+    readings: list[tuple[str, FileMeasurements]] = []
     problems: list[InputProblem] = []
     for file in files:
         try:
-            readings.append((file, read(Path(file), format, given, max_bytes)))
+            readings.append((file, read_measurements(Path(file), format, given, max_bytes)))
         except InputError as error:
             problems += error.problems
     if not problems:
@@ -160,10 +160,10 @@ def fit(
     return fitted(readings, Wanted(given.gpu, given.gpus, within or ALL, shape))
 
 
-def fitted(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> FitResult:
+def fitted(readings: "Sequence[tuple[str, FileMeasurements]]", wanted: "Wanted") -> FitResult:
     """Fits of what was read, each reading with the name of its file."""
     from heteroplan.profiles.fitting.report import fit_all
-    from heteroplan.profiles.readers.opened import listed
+    from heteroplan.profiles.readers.measurement_file import listed
 
     report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
     notes = tuple(note for _, reading in readings for note in reading.notes)
@@ -209,7 +209,7 @@ def fit_doubts(fitted: "Sequence[Fitted]", kv_bytes_per_token: float | None) -> 
     ]
 
 
-def _mixed(readings: "Sequence[tuple[str, Reading]]") -> Iterator[InputProblem]:
+def _mixed(readings: "Sequence[tuple[str, FileMeasurements]]") -> Iterator[InputProblem]:
     """A fit over two models would be of neither."""
     models: dict[tuple[str, int, Role], str] = {}
     for file, reading in readings:

@@ -17,7 +17,7 @@ from heteroplan.inputs.schemas.profile import ProfileFile
 from heteroplan.pipelines import inputs as measuring
 from heteroplan.profiles.fitting.report import Wanted
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from heteroplan.reading.yaml_source import parse_document
 
 COLUMNS = "gpu,gpus,phase,batch,tokens,context,latency_ms,source\n"
@@ -78,7 +78,7 @@ def test_a_profile_is_read_back_or_not_written(file: str, model: str, gpu: str) 
         Measurement(gpu, 4, Role.PREFILL, 1.0, tokens, 0.0, 20 + 0.05 * tokens)
         for tokens in (128.0, 256.0, 512.0, 1024.0)
     )
-    found = measuring.fitted([(f"/{file}", Reading(points))], Wanted())
+    found = measuring.fitted([(f"/{file}", FileMeasurements(points))], Wanted())
     (written,) = [each.engine for each in found.fitted]
     with suppress(*([] if (model + gpu).isprintable() else [InputError])):
         (engine,) = engines_of(measuring.profile(model, found.fitted))
@@ -119,6 +119,6 @@ def test_a_line_separator_in_a_name_is_not_folded_to_a_blank() -> None:
         Measurement("\x85", 4, Role.PREFILL, 1.0, tokens, 0.0, 20 + 0.05 * tokens)
         for tokens in (128.0, 256.0, 512.0, 1024.0)
     )
-    found = measuring.fitted([("/m.csv", Reading(points))], Wanted())
+    found = measuring.fitted([("/m.csv", FileMeasurements(points))], Wanted())
     with pytest.raises(InputError, match="gpu"):
         measuring.profile("m", found.fitted)

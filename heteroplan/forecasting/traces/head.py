@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from heteroplan.errors import InputError
-from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.reading.csv_rows import header_of
 
 PARQUET_MAGIC = b"PAR1"
@@ -45,10 +45,10 @@ class Head:
         return not self.is_json and all(self.names.count(column) == 1 for column in columns)
 
 
-def head_of(source: Source) -> Head:
+def head_of(source: TraceSource) -> Head:
     """What the first bytes of `source` say.
 
-    Raises UnicodeDecodeError, which `opened` turns into InputError.
+    Raises UnicodeDecodeError, which `open_trace` turns into InputError.
     """
     if source.head.startswith(PARQUET_MAGIC):
         return Head(Kind.PARQUET, _parquet_names(source))
@@ -59,7 +59,7 @@ def head_of(source: Source) -> Head:
     return _csv_head(text)
 
 
-def _parquet_names(source: Source) -> tuple[str, ...]:
+def _parquet_names(source: TraceSource) -> tuple[str, ...]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

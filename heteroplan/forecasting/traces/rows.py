@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.forecasting.traces.requests import UNKNOWN, Blocks, Requests
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock, arrivals, id_lists, tokens
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.forecasting.traces.values import StampUnit, arrivals, id_lists, tokens
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.requests import Integers
@@ -39,7 +39,7 @@ class Layout:
     """Which columns of a format say what; nested ones by their path, with dots."""
 
     stamp: str
-    clock: Clock
+    clock: StampUnit
     input_tokens: str
     output_tokens: str | None = None
     cached_tokens: str | None = None
@@ -49,7 +49,7 @@ class Layout:
     """Whether rows may leave tokens and blocks out."""
     others: Mapping[str, Type] = field(default_factory=dict)
     """What `prepared` needs besides."""
-    prepared: "Callable[[Source, Rows], tuple[Rows, Layout]] | None" = None
+    prepared: "Callable[[TraceSource, Rows], tuple[Rows, Layout]] | None" = None
     """Makes rows of the columns above out of those that are read."""
 
     @property
@@ -57,7 +57,7 @@ class Layout:
         """All that are read."""
         counts = (self.input_tokens, self.output_tokens, self.cached_tokens)
         return {
-            self.stamp: Type.WALL if self.clock is Clock.WALL else Type.NUMBER,
+            self.stamp: Type.WALL if self.clock is StampUnit.WALL else Type.NUMBER,
             **{name: Type.COUNT for name in counts if name is not None},
             **({} if self.blocks is None else {self.blocks: Type.IDS}),
             **self.others,
@@ -77,7 +77,7 @@ class Rows:
     problems: tuple[InputProblem, ...] = ()
     """With rows that are not here."""
 
-    def problem(self, source: Source, row: int, column: str, remedy: str) -> InputProblem:
+    def problem(self, source: TraceSource, row: int, column: str, remedy: str) -> InputProblem:
         """One value that is wrong."""
         shown = _text(self.columns[column][row])
         if self.counted == "line":
@@ -104,7 +104,7 @@ class Batch:
 
 
 def requests_of(
-    source: Source, batches: Iterator[Batch], layout: Layout, zone: ZoneInfo
+    source: TraceSource, batches: Iterator[Batch], layout: Layout, zone: ZoneInfo
 ) -> Iterator[Requests]:
     """What `batches` hold, empty ones left out.
 
@@ -126,7 +126,7 @@ def requests_of(
 
 
 def _converted(
-    source: Source, rows: Rows, layout: Layout, zone: ZoneInfo
+    source: TraceSource, rows: Rows, layout: Layout, zone: ZoneInfo
 ) -> tuple[Requests, list[InputProblem]]:
     if layout.prepared is not None:
         rows, layout = layout.prepared(source, rows)
@@ -175,7 +175,7 @@ def _blocks(checked: "_Checks", layout: Layout) -> Blocks | None:
 class _Checks:
     """Gathers the bad values of some rows."""
 
-    source: Source
+    source: TraceSource
     rows: Rows
     problems: list[InputProblem]
 

@@ -1,4 +1,4 @@
-"""A trace file opened, unpacked where it is packed, and its beginning seen."""
+"""A trace file open_trace, unpacked where it is packed, and its beginning seen."""
 
 import glob
 import os
@@ -21,7 +21,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(slots=True)
-class Source:
+class TraceSource:
     """A trace of which nothing is read yet."""
 
     file: str
@@ -58,7 +58,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: str, most_bytes: int = MOST_BYTES) -> Iterator[Source]:
+def open_trace(path: str, most_bytes: int = MOST_BYTES) -> Iterator[TraceSource]:
     """The trace at `path`, or standard input for `-`; gzip and zstd are known by their first bytes.
 
     At most `most_bytes` of it are held at a time. Whatever makes reading fail inside the context
@@ -70,7 +70,9 @@ def opened(path: str, most_bytes: int = MOST_BYTES) -> Iterator[Source]:
     with input_errors(file, pa.ArrowException), _binary(path) as raw:
         stream, is_packed = unpacked(raw, file, most_bytes)
         head, whole = begun(stream, SEEN_BYTES, without=BYTE_ORDER_MARK)
-        yield Source(file, head, whole, None if path == "-" else Path(path), is_packed, most_bytes)
+        yield TraceSource(
+            file, head, whole, None if path == "-" else Path(path), is_packed, most_bytes
+        )
 
 
 def expanded(paths: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
-class Clock(Enum):
+class StampUnit(Enum):
     """How arrivals are written; the value is how many make a second."""
 
     WALL = 0
@@ -38,7 +38,7 @@ class Clock(Enum):
     NS = 10**9
 
 
-def arrivals(column: Any, clock: Clock, zone: ZoneInfo) -> "Checked":
+def arrivals(column: Any, clock: StampUnit, zone: ZoneInfo) -> "Checked":
     """Microseconds of an Arrow column, and where there is none that exists.
 
     Wall-clock times without an offset are read in `zone`; what is finer than a microsecond is cut
@@ -50,7 +50,7 @@ def arrivals(column: Any, clock: Clock, zone: ZoneInfo) -> "Checked":
     kind = column.type
     if pt.is_timestamp(kind):
         return _of_timestamps(column, zone)
-    if clock is Clock.WALL:
+    if clock is StampUnit.WALL:
         return _of_texts(column, zone) if _is_text(kind) else _nothing(len(column))
     numbers, missing = _numbers(column)
     fits = (numbers >= 0) & (numbers <= LAST_S * clock.value) & ~missing

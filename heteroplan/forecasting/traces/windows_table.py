@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.reading.csv_rows import CsvTable
 from heteroplan.reading.file_problems import SHOWN_CHARACTERS
 from heteroplan.reading.input_size import CSV_MARKS
@@ -32,7 +32,7 @@ def numbers_of(
     return np.array(table.numbers(column, least, most, may_be_empty=may_be_empty), np.float64)
 
 
-def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> CsvTable:
+def read_table(source: TraceSource, lacking: Callable[[Sequence[str]], str]) -> CsvTable:
     """The table in `source`; `lacking` says what is wrong with its header, or nothing.
 
     Raises InputError where the header or the form of rows is wrong.
@@ -85,7 +85,7 @@ def step_us(table: CsvTable, column: str, starts_us: "Integers") -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TableWindows:
     """The windows of one table."""
 
     table: CsvTable
@@ -96,7 +96,7 @@ class Part:
     windows: Windows
 
 
-def joined(parts: Sequence[Part]) -> Windows:
+def joined(parts: Sequence[TableWindows]) -> Windows:
     """The windows of all parts in order of time.
 
     Where only some windows have lengths, the others have none of their requests counted in
@@ -104,7 +104,7 @@ def joined(parts: Sequence[Part]) -> Windows:
     """
     import numpy as np
 
-    def column(name: str, parts: Sequence[Part] = parts) -> "Floats":
+    def column(name: str, parts: Sequence[TableWindows] = parts) -> "Floats":
         return np.concatenate([getattr(part.windows, name) for part in parts])
 
     start_us = np.concatenate([part.windows.start_us for part in parts])
@@ -136,7 +136,7 @@ def _cached_tokens(windows: Windows) -> "Floats":
     return windows.cached_tokens
 
 
-def _overlap(parts: Sequence[Part], before: int, after: int) -> InputProblem:
+def _overlap(parts: Sequence[TableWindows], before: int, after: int) -> InputProblem:
     """Windows are numbered through all parts."""
     earlier, later = _found(parts, before), _found(parts, after)
     part, row = later
@@ -145,7 +145,7 @@ def _overlap(parts: Sequence[Part], before: int, after: int) -> InputProblem:
     return InputProblem(part.table.file, part.table.lines[row], part.column, text, remedy)
 
 
-def _found(parts: Sequence[Part], number: int) -> tuple[Part, int]:
+def _found(parts: Sequence[TableWindows], number: int) -> tuple[TableWindows, int]:
     """The part and the row of its table that a window comes from."""
     for part in parts:
         if number < len(part.rows):

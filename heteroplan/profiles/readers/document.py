@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import MOST_NOTED
-from heteroplan.profiles.readers.opened import LEAST, MOST, Opened, refused
+from heteroplan.profiles.readers.measurement_file import LEAST, MOST, MeasurementFile, refused
 from heteroplan.reading.file_problems import SHOWN_CHARACTERS
 from heteroplan.reading.numbers import number_of
 
@@ -28,7 +28,7 @@ DEPTH = 3
 
 
 @dataclass(slots=True)
-class Document(Opened):
+class MeasurementDocument(MeasurementFile):
     """What one JSON or YAML file holds, or the list of what its JSON lines hold."""
 
     content: Json
@@ -79,14 +79,14 @@ class Document(Opened):
         return self.measured(0, f"{name}[{index}]", math.nan if number is None else number, shown)
 
 
-def document_of(file: str, text: str) -> Document:
+def json_document_of(file: str, text: str) -> MeasurementDocument:
     """One JSON text, or JSON lines. Raises InputError where it is neither."""
     try:
-        return Document(file, json.loads(text, object_pairs_hook=_once))
+        return MeasurementDocument(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
         lines = list(_lines(text))
         if len(lines) > 1 and all(line.startswith("{") for _, line in lines):
-            return Document(file, [_line(file, line) for line in lines])
+            return MeasurementDocument(file, [_line(file, line) for line in lines])
         raise refused(file, f"is no JSON: {error}", getattr(error, "lineno", 0)) from None
 
 
@@ -109,11 +109,11 @@ def _line(file: str, numbered: tuple[int, str]) -> Json:
     return content
 
 
-def yaml_document_of(file: str, text: str) -> Document:
+def yaml_document_of(file: str, text: str) -> MeasurementDocument:
     """Raises InputError where the text is no YAML, or YAML with doubled keys."""
     from heteroplan.reading.yaml_source import parse_value
 
-    return Document(file, parse_value(text, file, any_keys=True))
+    return MeasurementDocument(file, parse_value(text, file, any_keys=True))
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

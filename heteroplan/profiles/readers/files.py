@@ -4,9 +4,13 @@ import hashlib
 import io
 from pathlib import Path
 
-from heteroplan.profiles.readers.arrays import Arrays, arrays_of
-from heteroplan.profiles.readers.document import Document, document_of, yaml_document_of
-from heteroplan.profiles.readers.table import Table, table_of
+from heteroplan.profiles.readers.arrays import MeasurementArrays, arrays_of
+from heteroplan.profiles.readers.document import (
+    MeasurementDocument,
+    json_document_of,
+    yaml_document_of,
+)
+from heteroplan.profiles.readers.table import MeasurementTable, table_of
 from heteroplan.reading.byte_streams import input_errors, unpacked
 from heteroplan.reading.input_size import CSV_MARKS, JSON_MARKS, check_values, whole
 
@@ -15,7 +19,9 @@ JSON_BEGINS = (b"{", b"[")
 YAML_SUFFIXES = (".yaml", ".yml")
 
 
-def opened(path: Path, most_bytes: int) -> tuple[Table | Document | Arrays, str]:
+def open_measurements(
+    path: Path, most_bytes: int
+) -> tuple[MeasurementTable | MeasurementDocument | MeasurementArrays, str]:
     """The file and the SHA-256 of its bytes, in hexadecimal.
 
     Raises InputError where it cannot be read, or more than `most_bytes` would be held.
@@ -30,7 +36,9 @@ def opened(path: Path, most_bytes: int) -> tuple[Table | Document | Arrays, str]
         return _parsed(file, content, most_bytes), hashlib.sha256(stored).hexdigest()
 
 
-def _parsed(file: str, content: bytearray, most_bytes: int) -> Table | Document | Arrays:
+def _parsed(
+    file: str, content: bytearray, most_bytes: int
+) -> MeasurementTable | MeasurementDocument | MeasurementArrays:
     if content.startswith(ZIP_MAGIC):
         return arrays_of(file, content, most_bytes)
     is_yaml = file.removesuffix(".gz").removesuffix(".zst").endswith(YAML_SUFFIXES)
@@ -39,4 +47,4 @@ def _parsed(file: str, content: bytearray, most_bytes: int) -> Table | Document 
     text = content.decode("utf-8-sig")
     if is_yaml:
         return yaml_document_of(file, text)
-    return document_of(file, text) if is_json else table_of(file, text)
+    return json_document_of(file, text) if is_json else table_of(file, text)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.measurement_file import MeasurementFile
 from heteroplan.reading.csv_rows import CsvTable
 from heteroplan.reading.numbers import parse_number, parse_whole
 
@@ -12,7 +12,7 @@ MOST_WHOLE = 999_999_999
 
 
 @dataclass(slots=True)
-class Table(CsvTable, Opened):
+class MeasurementTable(CsvTable, MeasurementFile):
     """One CSV file of measurements, and what is wrong with it."""
 
     @property
@@ -63,9 +63,9 @@ class Table(CsvTable, Opened):
             self.done()
 
 
-def table_of(file: str, text: str) -> Table:
+def table_of(file: str, text: str) -> MeasurementTable:
     """Raises InputError where the text is no CSV or its header is wrong; wrong rows are noted."""
-    table = Table.of(file, text, _wrong)
+    table = MeasurementTable.of(file, text, _wrong)
     if not table.lines:
         table.problem(0, "", "", "has no rows")
     return table

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.forecasting.traces.requests import Windows
+from heteroplan.forecasting.traces.trace_format import TraceFormat
 from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
-    Part,
+    TableWindows,
     joined,
     numbers_of,
     read_table,
@@ -24,18 +25,17 @@ from heteroplan.reading.csv_rows import CsvTable
 from heteroplan.reading.local_time import row_start
 
 if TYPE_CHECKING:
-    from heteroplan.forecasting.traces.reading import Asked
     from heteroplan.forecasting.traces.requests import Floats, Integers
-    from heteroplan.forecasting.traces.source import Source
+    from heteroplan.forecasting.traces.source import TraceSource
+    from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 COLUMNS = ("interval_start", "rps")
-DATED = True
 _MOST_TOKENS = 1e9
 """Mean length of a request, as scenarios allow it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
+def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """The windows of all `sources` in order of time. Raises InputError with every problem."""
     return joined([_part(read_table(source, _lacking), asked.zone) for source in sources])
 
@@ -48,7 +48,7 @@ def _lacking(header: Sequence[str]) -> str:
     return ""
 
 
-def _part(table: CsvTable, zone: ZoneInfo) -> Part:
+def _part(table: CsvTable, zone: ZoneInfo) -> TableWindows:
     import numpy as np
 
     rps = numbers_of(table, "rps", 0.0, MOST_RPS)
@@ -59,7 +59,7 @@ def _part(table: CsvTable, zone: ZoneInfo) -> Part:
     step = step_us(table, "interval_start", start_us)
     requests = rps * step / US_PER_S
     input_tokens = requests * isl
-    return Part(
+    return TableWindows(
         table,
         "interval_start",
         np.arange(len(rps)),
@@ -97,3 +97,8 @@ def _starts_us(table: CsvTable, zone: ZoneInfo) -> "Integers":
         except ValueError as error:
             table.problem(line, "interval_start", text, str(error))
     return np.array([(each - _EPOCH) // timedelta(microseconds=1) for each in found], np.int64)
+
+
+FORMAT = TraceFormat(
+    lambda head: head.is_table_of(*COLUMNS), True, "interval_start,rps,isl,osl", windows=windows
+)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from heteroplan.errors import InputProblem, UsageError
 from heteroplan.forecasting.traces.requests import MOST_TOKENS, Windows
+from heteroplan.forecasting.traces.trace_format import TraceFormat
 from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
-    Part,
+    TableWindows,
     joined,
     numbers_of,
     read_table,
@@ -31,13 +32,12 @@ from heteroplan.reading.numbers import number_of
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.head import Head
-    from heteroplan.forecasting.traces.reading import Asked
     from heteroplan.forecasting.traces.requests import Floats, Integers
-    from heteroplan.forecasting.traces.source import Source
+    from heteroplan.forecasting.traces.source import TraceSource
+    from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 DEMAND_COLUMNS = ("window_start_s", "req_per_s")
 CLIENT_COLUMNS = ("client", "window_start_s", "rate_rps")
-DATED = False
 S_PER_DAY = 86_400.0
 _MOST_START_S = 1e10
 _MOST_DAYS = 1e5
@@ -53,7 +53,7 @@ def fits(head: "Head") -> bool:
     return head.is_table_of(*DEMAND_COLUMNS) or head.is_table_of(*CLIENT_COLUMNS)
 
 
-def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
+def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """The windows of all `sources` together; every file is of the same kind.
 
     Raises InputError with every problem, UsageError where demand and clients' rates are mixed.
@@ -107,7 +107,7 @@ def _start_us(table: CsvTable) -> "Integers":
     return np.rint(start_s * US_PER_S).astype(np.int64)
 
 
-def _demand(table: CsvTable) -> Part:
+def _demand(table: CsvTable) -> TableWindows:
     import numpy as np
 
     rps = numbers_of(table, "req_per_s", 0.0, MOST_RPS, may_be_empty=True)
@@ -119,7 +119,7 @@ def _demand(table: CsvTable) -> Part:
     step = step_us(table, "window_start_s", start_us)
     rows = np.flatnonzero(~np.isnan(rps) & ~((rps == 0.0) & (clients == 0.0)))
     counted = with_lengths[rows] * step / US_PER_S
-    return Part(
+    return TableWindows(
         table,
         "window_start_s",
         rows,
@@ -152,7 +152,7 @@ def _lengths(table: CsvTable, rps: "Floats") -> tuple["Floats", "Floats", "Float
     return np.minimum(np.nan_to_num(covered), rps), isl, osl
 
 
-def _note(found: Windows, rows: int, asked: "Asked") -> None:
+def _note(found: Windows, rows: int, asked: "AskedOfTrace") -> None:
     if dropped := rows - len(found.start_us):
         asked.note(f"left out {dropped} windows that were not recorded")
     requests, covered = found.requests.sum(), found.with_lengths.sum()
@@ -202,3 +202,6 @@ def _check_repeated(tables: Sequence[CsvTable], starts: Sequence["Integers"]) ->
                 remedy = f"window {start / US_PER_S:g} of this client stands twice"
                 table.problem(line, "client", client, remedy)
             seen.add((client, start))
+
+
+FORMAT = TraceFormat(fits, False, "day,window_start_s,req_per_s,...", windows=windows)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 from heteroplan.reading.numbers import number_of
 
 COLUMNS = ("machine", "phase", "batch_tokens", "time_ms_per_layer")
@@ -27,7 +28,7 @@ MACHINES = {
 PHASES = {"prompt": Role.PREFILL, "decode": Role.DECODE}
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Measurements of the whole model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     layers, context = given.layers_of(table), given.context_of(table)
@@ -37,7 +38,7 @@ def parse(table: Table, given: Given) -> Reading:
     points = [_point(table, line, row, layers, context) for line, row in measured]
     table.done()
     note = f"{table.file} holds times of a layer: {layers} of them are taken to run on one replica"
-    return Reading(tuple(points), (note,), model=model)
+    return FileMeasurements(tuple(points), (note,), model=model)
 
 
 def _is_origin(row: Mapping[str, str]) -> bool:
@@ -45,7 +46,7 @@ def _is_origin(row: Mapping[str, str]) -> bool:
 
 
 def _point(
-    table: Table, line: int, row: Mapping[str, str], layers: int, context: float
+    table: MeasurementTable, line: int, row: Mapping[str, str], layers: int, context: float
 ) -> Measurement:
     gpu, gpus = table.one_of(line, "machine", row["machine"], MACHINES, ("", 1))
     phase = table.one_of(line, "phase", row["phase"], PHASES, Role.PREFILL)
@@ -61,3 +62,6 @@ def _point(
         context=0.0 if prefill else context,
         latency_ms=layer_ms * layers,
     )
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

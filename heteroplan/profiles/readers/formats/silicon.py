@@ -16,9 +16,10 @@ from dataclasses import replace
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
 from heteroplan.profiles.readers.formats.aiconfigurator import SYSTEMS
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 
 SIZES = ("tp_size", "pp_size", "attention_dp_size")
 COLUMNS = (
@@ -53,7 +54,7 @@ PRODUCTS = {16: 4, 64: 8}
 NODE_GPUS = 8
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Runs of one model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     names = [MISNAMED.get(name, name) for name in table.texts["model_path"]]
@@ -85,7 +86,7 @@ def _counted(row: Mapping[str, str]) -> bool:
     return bool(row["prefill_num_workers"] and row["decode_num_workers"])
 
 
-def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
+def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Run:
     disaggregated = table.one_of(line, "mode", row["mode"], MODES, False)
     prefix = "decode_" if disaggregated else ""
     gpus = _gpus(table, line, row, prefix)
@@ -110,14 +111,14 @@ def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
     )
 
 
-def _gpus(table: Table, line: int, row: Mapping[str, str], prefix: str) -> int:
+def _gpus(table: MeasurementTable, line: int, row: Mapping[str, str], prefix: str) -> int:
     gpus = 1
     for name in SIZES:
         gpus *= _count(table, line, row, prefix + name)
     return gpus
 
 
-def _experts(table: Table, line: int, row: Mapping[str, str]) -> int:
+def _experts(table: MeasurementTable, line: int, row: Mapping[str, str]) -> int:
     """GPUs over which the experts are spread."""
     sizes = [row[name] for name in ("moe_tp_size", "moe_ep_size")]
     if any(size in ("", "0.0", "0") for size in sizes):
@@ -125,7 +126,7 @@ def _experts(table: Table, line: int, row: Mapping[str, str]) -> int:
     return _count(table, line, row, "moe_tp_size") * _count(table, line, row, "moe_ep_size")
 
 
-def _count(table: Table, line: int, row: Mapping[str, str], column: str) -> int:
+def _count(table: MeasurementTable, line: int, row: Mapping[str, str], column: str) -> int:
     """A whole number that the file writes as 8.0; blank is 1."""
     return table.whole(line, column, row[column].removesuffix(".0") or "1")
 
@@ -158,3 +159,6 @@ def _identity(run: Run) -> tuple[object, ...]:
         round(run.ttft_ms, 1),
         round(run.tpot_ms, 2),
     )
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

@@ -12,8 +12,9 @@ from statistics import median
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 
 COLUMNS = (
     "model",
@@ -63,7 +64,7 @@ class Run:
         )
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Two measurements a row. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     model, mine = given.rows_of(table)
@@ -77,14 +78,14 @@ def parse(table: Table, given: Given) -> Reading:
         "in which a larger batch takes less time than a smaller one, so that it cannot have run "
         "as one batch": len(rows) - len(whole),
     }
-    return Reading(
+    return FileMeasurements(
         tuple(point for row in whole for point in row.points()),
         tuple(f"left out {count} rows {why}" for why, count in counts.items() if count),
         model=model,
     )
 
 
-def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
+def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Run:
     return Run(
         gpu=table.one_of(line, "hardware", row["hardware"], GPUS, ""),
         gpus=table.whole(line, "tensor_parallel", row["tensor_parallel"]),
@@ -110,3 +111,6 @@ def _whole_batches(runs: Sequence[Run]) -> list[Run]:
                 split.add((shape, batch))
             longest_ms = max(longest_ms, typical_ms)
     return [run for run in runs if (run.shape, run.batch) not in split]
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

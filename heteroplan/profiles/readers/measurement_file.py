@@ -14,7 +14,7 @@ LEAST, MOST = 1e-9, 1e12
 
 
 @dataclass(slots=True)
-class Opened(FileProblems):
+class MeasurementFile(FileProblems):
     """What every kind of file has: names inside by which it is known, and problems."""
 
     @property

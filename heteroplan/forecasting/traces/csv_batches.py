@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.forecasting.traces.lines import QUOTE, Attempts, Block, blocks, longest_line
+from heteroplan.forecasting.traces.lines import QUOTE, Attempts, TextBlock, blocks, longest_line
 from heteroplan.forecasting.traces.rows import MOST_PROBLEMS, SLOW_ROWS, Batch, Rows, Type
-from heteroplan.forecasting.traces.source import SEEN_BYTES, Source
+from heteroplan.forecasting.traces.source import SEEN_BYTES, TraceSource
 from heteroplan.reading.csv_rows import header_of, records
 from heteroplan.reading.file_problems import FileProblems
 
@@ -20,7 +20,7 @@ CHUNK_BYTES = 1 << 20
 """Parsed by one thread at a time."""
 
 
-def batches(source: Source, wanted: Mapping[str, Type]) -> Iterator[Batch]:
+def batches(source: TraceSource, wanted: Mapping[str, Type]) -> Iterator[Batch]:
     """The rows of a CSV file whose header names all columns `wanted`.
 
     Raises InputError for what is no CSV, UnicodeDecodeError for what is no text.
@@ -33,7 +33,7 @@ def batches(source: Source, wanted: Mapping[str, Type]) -> Iterator[Batch]:
 
 
 class _Table:
-    def __init__(self, source: Source, wanted: Mapping[str, Type]) -> None:
+    def __init__(self, source: TraceSource, wanted: Mapping[str, Type]) -> None:
         import pyarrow as pa
 
         self.header: tuple[str, ...] = ()
@@ -53,20 +53,20 @@ class _Table:
             },
         )
 
-    def without_header(self, block: Block) -> Block:
+    def without_header(self, block: TextBlock) -> TextBlock:
         """What follows the first line, which is read."""
         first, _, rest = block.data.partition(b"\n")
         if len(first) > SEEN_BYTES:
             remedy = f"has a header longer than {SEEN_BYTES >> 10} KiB: no table of requests"
             raise InputError([self._source.problem(1, "", "", remedy)])
         self.header = header_of(first.decode())
-        return Block(rest, block.line + 1)
+        return TextBlock(rest, block.line + 1)
 
-    def batch(self, block: Block) -> Batch:
+    def batch(self, block: TextBlock) -> Batch:
         """The rows in `block`."""
         return self._attempts.batch(block, self._read, lambda: self._read_slowly(block))
 
-    def _read(self, block: Block, types: dict[str, Any]) -> Rows | None:
+    def _read(self, block: TextBlock, types: dict[str, Any]) -> Rows | None:
         import pyarrow as pa
         import pyarrow.csv as pc
 
@@ -92,7 +92,7 @@ class _Table:
         lines = range(block.line, block.line + table.num_rows)
         return Rows(dict(zip(types, arrays, strict=True)), lines)
 
-    def _read_slowly(self, block: Block) -> Iterator[Rows]:
+    def _read_slowly(self, block: TextBlock) -> Iterator[Rows]:
         records = self._records(block)
         while some := list(islice(records, SLOW_ROWS)):
             yield self._rows(some)
@@ -121,7 +121,7 @@ class _Table:
         columns = {name: _texts(values, pa) for name, values in texts.items()}
         return Rows(columns, lines, problems=tuple(problems))
 
-    def _records(self, block: Block) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, block: TextBlock) -> Iterator[tuple[int, list[str]]]:
         """The line on which each row begins, and its fields."""
         limit = csv.field_size_limit(longest_line(self._source))
         text = io.TextIOWrapper(io.BytesIO(block.data), encoding="utf-8", newline="")
