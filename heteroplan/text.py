@@ -7,7 +7,7 @@ _HIDDEN = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f"
 """Control characters (C0, DEL, C1), line and paragraph separators, and what reorders text."""
 
 MOST_CHARACTERS = 253
-"""Of a name."""
+"""Most characters of a name."""
 LINE = rf"^[^{_HIDDEN}]*$"
 """A text on one line. Both patterns mean the same to Python, pydantic and JSON Schema."""
 NAME = rf"^[^{_HIDDEN}\s=+@-]([^{_HIDDEN}]*[^{_HIDDEN}\s])?$"

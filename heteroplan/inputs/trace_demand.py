@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 S_PER_DAY = 86_400
 _OPTION = re.compile(r"--([a-z-]+)")
-"""Of the command, which the scenario writes as a field."""
+"""An option of `heteroplan demand`, which the scenario writes as a field."""
 
 
 def trace_demand(

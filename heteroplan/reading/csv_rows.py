@@ -21,7 +21,7 @@ type Row = tuple[int, dict[str, str]]
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 MAX_ROWS = 1_200_000
-"""Of one file whose rows are read: a placement.csv of a day of 20,000 GPUs has a million."""
+"""Most rows that `rows` reads: a placement.csv of a day of 20,000 GPUs has a million."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|[\r\n])|[^\r\n]+")
 
 
@@ -77,9 +77,9 @@ class CsvTable(FileProblems):
 
     header: tuple[str, ...] = ()
     lines: list[int] = field(default_factory=list)
-    """Those on which rows begin, 1-based; rows that are blank or of another width are left out."""
+    """Lines on which rows begin, 1-based, without rows that are blank or of another width."""
     texts: dict[str, list[str]] = field(default_factory=dict)
-    """By column, one a row, without blanks around them."""
+    """Cells by column, one a row, without blanks around them."""
 
     @classmethod
     def of(cls, file: str, text: str, wrong: Callable[[Sequence[str]], str]) -> Self:
@@ -102,7 +102,7 @@ class CsvTable(FileProblems):
         return table
 
     def rows(self) -> list[Row]:
-        """Its rows."""
+        """Line and cells of each row."""
         cells = zip(*self.texts.values(), strict=True)
         return [
             (line, dict(zip(self.texts, each, strict=True)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 
 SHOWN_CHARACTERS = 40
-"""Of a value, in a message."""
+"""Characters of a value that a message shows."""
 
 
 @dataclass(slots=True)
@@ -13,7 +13,7 @@ class FileProblems:
     """The problems of one file so far."""
 
     file: str
-    """As messages name it."""
+    """Its name in messages."""
     problems: list[InputProblem] = field(default_factory=list, kw_only=True)
 
     def problem(self, line: int, path: str, value: str, remedy: str) -> None:

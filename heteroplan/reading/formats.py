@@ -16,7 +16,7 @@ class Formats[F](Mapping[str, F]):
 
     def __init__(self, kind: str, package: str, modules: Mapping[str, str]) -> None:
         self.kind = kind
-        """Of the files, for messages."""
+        """What the files hold, for messages: traces or measurements."""
         self.modules = dict(modules)
         """Names of the modules in `package`, by name of the format."""
         self.package = package

@@ -20,9 +20,9 @@ FieldPath = tuple[str | int, ...]
 
 MAX_DEPTH = 32
 MAX_NODES = 500_000
-"""Keys, values, lists and mappings of one file."""
+"""Most keys, values, lists and mappings of one file, aliases expanded."""
 MAX_CHARACTERS = 64 * 2**20
-"""Of the values of one file, aliases expanded."""
+"""Most characters in the values of one file, aliases expanded."""
 _MAX_SHOWN = 60
 
 _TAG = "tag:yaml.org,2002:"
@@ -61,7 +61,7 @@ class Document:
     origins: dict[FieldPath, str] = field(default_factory=dict)
     """Fields that an option set, and that option's name."""
     _children: dict[int, "_Children"] = field(default_factory=dict, repr=False, compare=False)
-    """Of each mapping that was looked into, by the id of its node."""
+    """Children of each mapping that was looked into, by the id of its node."""
 
     def problem(self, path: FieldPath, remedy: str) -> InputProblem:
         """A problem of the field at `path`, with its line and what stands there."""

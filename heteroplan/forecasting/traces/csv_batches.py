@@ -15,9 +15,9 @@ from heteroplan.reading.file_problems import FileProblems
 
 TOO_WIDE = "has more fields than the header"
 MOST_EMPTY_ROWS = 2_000_000
-"""Of commas alone; spreadsheets write a million of them."""
+"""Most rows of commas alone in one file; spreadsheets write a million of them."""
 CHUNK_BYTES = 1 << 20
-"""Parsed by one thread at a time."""
+"""Text that one thread parses at a time [bytes]."""
 
 
 def batches(source: TraceSource, wanted: Mapping[str, Type]) -> Iterator[Batch]:

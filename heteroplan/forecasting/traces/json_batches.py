@@ -18,7 +18,7 @@ from heteroplan.forecasting.traces.rows import (
 from heteroplan.forecasting.traces.source import TraceSource
 
 CHUNK_BYTES = 1 << 20
-"""Parsed by one thread at a time."""
+"""Text that one thread parses at a time [bytes]."""
 NO_OBJECT = "is no JSON object"
 LEAST_ID, MOST_ID = -(2**63), 2**64
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BLOCK_BYTES = 8 << 20
-"""Read at a time."""
+"""Text that is read at a time [bytes]."""
 QUOTE = b'"'
 
 
@@ -24,7 +24,7 @@ class TextBlock:
 
     data: bytes
     line: int
-    """Number of the first, from 1."""
+    """Number of the first line, from 1."""
 
 
 def blocks(source: TraceSource, quoted: bool) -> Iterator[TextBlock]:
@@ -37,7 +37,7 @@ def blocks(source: TraceSource, quoted: bool) -> Iterator[TextBlock]:
 
 
 def longest_line(source: TraceSource) -> int:
-    """Of a text [bytes]."""
+    """Most bytes of a line of `source`."""
     return source.most_bytes // LINE_SHARE
 
 

@@ -8,9 +8,9 @@ from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.reading.input_size import too_large
 
 ROWS = 1 << 18
-"""Held in memory at a time, at most."""
+"""Most rows that are held at a time."""
 BATCH_BYTES = 64 << 20
-"""Likewise, where rows are long."""
+"""Most memory of the rows that are held at a time [bytes]."""
 
 type Path = tuple[str, ...]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 20
 SLOW_ROWS = 20_000
-"""Of a block read slowly, at a time: those after the first bad ones are not looked at."""
+"""Rows of a block that are read slowly at a time; those after the first bad ones are left."""
 NO_TIME = "not a time that exists"
 NO_COUNT = "not a count of tokens"
 NO_BLOCKS = "not a list of whole numbers"
@@ -54,7 +54,7 @@ class Layout:
 
     @property
     def columns(self) -> dict[str, Type]:
-        """All that are read."""
+        """All columns that are read, and what for."""
         counts = (self.input_tokens, self.output_tokens, self.cached_tokens)
         return {
             self.stamp: Type.WALL if self.clock is StampUnit.WALL else Type.NUMBER,
@@ -71,14 +71,14 @@ class Rows:
     columns: Mapping[str, Any]
     """Arrow arrays, one of nulls where the file lacks the column."""
     lines: Sequence[int]
-    """Of each row."""
+    """Line or number of each row."""
     counted: str = "line"
     """What `lines` count: lines of a text, or rows where there are none."""
     problems: tuple[InputProblem, ...] = ()
-    """With rows that are not here."""
+    """What is wrong with rows that are left out."""
 
     def problem(self, source: TraceSource, row: int, column: str, remedy: str) -> InputProblem:
-        """One value that is wrong."""
+        """The problem of one value that is wrong."""
         shown = _text(self.columns[column][row])
         if self.counted == "line":
             return source.problem(self.lines[row], column, shown, remedy)
@@ -100,7 +100,7 @@ class Batch:
 
     rows: Rows | None
     again: Callable[[], Iterator[Rows]]
-    """The same rows as texts, `SLOW_ROWS` at a time, with what is wrong about single ones."""
+    """Gives the rows as texts, `SLOW_ROWS` at a time, with what is wrong about single ones."""
 
 
 def requests_of(

@@ -25,16 +25,16 @@ class TraceSource:
     """A trace of which nothing is read yet."""
 
     file: str
-    """As the user wrote it, or `<stdin>`."""
+    """Its name as the user wrote it, or `<stdin>`."""
     head: bytes
     """The first `SEEN_BYTES`, unpacked; they are in `stream` too."""
     stream: IO[bytes]
     """Unpacked, from the start, without a byte order mark."""
     path: Path | None
-    """None for standard input."""
+    """Where it is stored; None for standard input."""
     packed: bool = False
     most_bytes: int = MOST_BYTES
-    """Held of it at a time; see `input_size`."""
+    """Most that is held of it at a time; see `input_size`."""
     _whole: Any = None
 
     def problem(self, line: int, column: str, value: str, remedy: str) -> InputProblem:

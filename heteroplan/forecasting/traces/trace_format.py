@@ -17,9 +17,9 @@ class AskedOfTrace:
     """What the user says of a trace, and what readers say back."""
 
     zone: ZoneInfo
-    """Of wall-clock times without an offset."""
+    """Zone of wall-clock times without an offset."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Of a file of no known format: our name -> theirs."""
+    """Columns of a file of no known format: our name -> theirs."""
     notes: list[str] = field(default_factory=list)
     """Readers append one sentence for what they left out or took for granted."""
 
@@ -43,7 +43,7 @@ class TraceFormat:
     requests: Callable[[TraceSource, AskedOfTrace], Iterator[Requests]] | None = None
     """Streams those of one file."""
     windows: Callable[[Sequence[TraceSource], AskedOfTrace], Windows] | None = None
-    """Of all files at once, since some formats need several for one trace."""
+    """Reads those of all files at once, since some formats need several for one trace."""
     takes_columns: bool = False
     """Whether `columns` of what is asked mean something to it."""
 

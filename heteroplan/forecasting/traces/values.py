@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heteroplan.forecasting.traces.requests import MOST_TOKENS, UNKNOWN
-from heteroplan.forecasting.traces.wall_clock import moments
+from heteroplan.forecasting.traces.wall_clock import utc_of
 from heteroplan.reading.local_time import localized
 from heteroplan.reading.numbers import NUMBER
 
@@ -31,7 +31,7 @@ class StampUnit(Enum):
     """How arrivals are written; the value is how many make a second."""
 
     WALL = 0
-    """Date and time of day."""
+    """Written as date and time of day."""
     S = 1
     MS = 10**3
     US = 10**6
@@ -182,7 +182,7 @@ def _of_timestamps(column: Any, zone: ZoneInfo) -> "Checked":
     us = values // max(per_s // 10**6, 1) * max(10**6 // per_s, 1)
     if column.type.tz is not None:
         return us, ~fits
-    us, skipped = moments(us, zone)
+    us, skipped = utc_of(us, zone)
     return us, ~fits if skipped is None else ~fits | skipped
 
 

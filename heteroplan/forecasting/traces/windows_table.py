@@ -86,13 +86,13 @@ def step_us(table: CsvTable, column: str, starts_us: "Integers") -> int:
 
 @dataclass(frozen=True, slots=True)
 class TableWindows:
-    """The windows of one table."""
+    """The windows that the rows of one table tell."""
 
     table: CsvTable
     column: str
-    """That says when windows start."""
+    """Column that says when windows start."""
     rows: "Integers"
-    """Of the table, one a window."""
+    """Row of the table that tells each window."""
     windows: Windows
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.tables import stamped_rows
-from heteroplan.inputs.tables.demand_csv import SHAPE, DemandSeries, numbers_of, shape_of
+from heteroplan.inputs.tables.demand_csv import SHAPE, DemandSeries, numbers_of, step_shape
 from heteroplan.inputs.tables.stamped_rows import StampedRow
 from heteroplan.reading import csv_rows
 from heteroplan.reading.file_problems import FileProblems
@@ -23,7 +23,7 @@ _SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class _Row(StampedRow):
+class _ClassRow(StampedRow):
     shape: StepShape
 
 
@@ -45,7 +45,7 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
     stamped = bool(rows) and rows[0].stamp != ""
     if stamped:
         firsts = [step[0] for step in steps]
-        starts = stamped_rows.moments(firsts, zone, found)
+        starts = stamped_rows.starts_of(firsts, zone, found)
         wanted = [series.start_s + i * series.step_s for i in range(len(series.rps))]
         if not found.problems and [int(each.timestamp()) for each in starts] != wanted:
             remedy = "are not the steps of the demand file; make both files in one run"
@@ -55,7 +55,7 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
     return replace(series, shapes=tuple(shapes) if stamped else tuple(shapes * len(series.rps)))
 
 
-def _row(cells: dict[str, str], line: int, found: FileProblems) -> _Row:
+def _row(cells: dict[str, str], line: int, found: FileProblems) -> _ClassRow:
     told = numbers_of(cells, _NUMBERS, line, found)
     numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **told}
     name = cells["class"]
@@ -65,11 +65,11 @@ def _row(cells: dict[str, str], line: int, found: FileProblems) -> _Row:
     if "interval_start" in cells and not stamp:
         remedy = "empty; write a moment, or leave the column out"
         found.problem(line, "interval_start", "", remedy)
-    shape = shape_of(numbers, name)
-    return _Row(line, stamp, shape)
+    shape = step_shape(numbers, name)
+    return _ClassRow(line, stamp, shape)
 
 
-def _check_step(step: Sequence[_Row], first: Sequence[_Row], found: FileProblems) -> None:
+def _check_step(step: Sequence[_ClassRow], first: Sequence[_ClassRow], found: FileProblems) -> None:
     """Note what is wrong with the classes of a step: their names and the sum of their shares."""
     line, stamp = step[0].line, step[0].stamp
     names, wanted = ([row.shape.name for row in each] for each in (step, first))
@@ -89,6 +89,6 @@ def _check_step(step: Sequence[_Row], first: Sequence[_Row], found: FileProblems
 
 
 def _whole(shapes: Sequence[StepShape]) -> tuple[StepShape, ...]:
-    """The same with shares that sum to 1 exactly."""
+    """`shapes` with shares that sum to 1 exactly."""
     total = sum(each.share for each in shapes)
     return tuple(replace(each, share=each.share / total) for each in shapes)

@@ -26,7 +26,7 @@ _COLUMNS = (*_NEEDED, "interval_start", "role", "node", "gpus", "plan")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _ReplicaRow:
     """A replica on a node, or on some node of a leaf."""
 
     line: int
@@ -58,10 +58,10 @@ def read_current(
     found = FileProblems(file)
     plans: set[str] = set()
     rows = (
-        _Row(line, cells)
+        _ReplicaRow(line, cells)
         for line, cells in csv_rows.rows(text, found, _COLUMNS, lambda header: _NEEDED)
     )
-    replicas: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
+    replicas: dict[tuple[str, str, str], list[_ReplicaRow]] = defaultdict(list)
     for row in _rows_at_start(rows, scenario.horizon, plans, found):
         replicas[row["workload"], row["engine"], row["replica_id"]].append(row)
     found.problems += placement_problems(plans - {""}, file, folder)
@@ -72,15 +72,15 @@ def read_current(
 
 
 def _rows_at_start(
-    rows: Iterable[_Row], horizon: Horizon, plans: set[str], found: FileProblems
-) -> list[_Row]:
+    rows: Iterable[_ReplicaRow], horizon: Horizon, plans: set[str], found: FileProblems
+) -> list[_ReplicaRow]:
     """Rows of the last interval_start that is not after the horizon's; all rows without stamps.
 
     Adds the plan of every row to `plans`.
     """
     zone, start = ZoneInfo(horizon.timezone), horizon.start.astimezone(UTC)
     moments: dict[str, datetime | None] = {}
-    kept: list[_Row] = []
+    kept: list[_ReplicaRow] = []
     last: datetime | None = None
     for row in rows:
         plans.add(row["plan"])
@@ -135,7 +135,7 @@ def _check_begun(
             found.problem(0, "interval_start", stamp, remedy)
 
 
-def _moment(row: _Row, zone: ZoneInfo, found: FileProblems) -> datetime | None:
+def _moment(row: _ReplicaRow, zone: ZoneInfo, found: FileProblems) -> datetime | None:
     try:
         return localized(row["interval_start"], zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
@@ -165,7 +165,7 @@ class _Checking:
         self._gone: set[str] = set()
         """Workloads reported as unknown."""
 
-    def running(self, rows: Sequence[_Row]) -> Running | None:
+    def running(self, rows: Sequence[_ReplicaRow]) -> Running | None:
         """The replica of these rows; None where it has problems."""
         before = len(self._found.problems)
         first = rows[0]
@@ -183,10 +183,10 @@ class _Checking:
         nodes = tuple(row["node"] for row in rows if row["node"])
         return Running(first["workload"], engine.name, shape.name, leaf.name, nodes)
 
-    def _problem(self, row: _Row, column: str, remedy: str) -> None:
+    def _problem(self, row: _ReplicaRow, column: str, remedy: str) -> None:
         self._found.problem(row.line, column, row[column], remedy)
 
-    def _engine(self, row: _Row) -> Engine | None:
+    def _engine(self, row: _ReplicaRow) -> Engine | None:
         name = row["workload"]
         if name not in self._engines:
             if name not in self._gone:
@@ -200,7 +200,7 @@ class _Checking:
             self._problem(row, "engine", remedy)
         return engine
 
-    def _leaf(self, rows: Sequence[_Row]) -> Leaf | None:
+    def _leaf(self, rows: Sequence[_ReplicaRow]) -> Leaf | None:
         first = rows[0]
         for row in rows[1:]:
             if row["leaf"] != first["leaf"]:
@@ -213,7 +213,7 @@ class _Checking:
             self._problem(first, "leaf", remedy)
         return leaf
 
-    def _shape(self, rows: Sequence[_Row], engine: Engine, leaf: Leaf) -> NodeType | None:
+    def _shape(self, rows: Sequence[_ReplicaRow], engine: Engine, leaf: Leaf) -> NodeType | None:
         """The node type of a replica's nodes."""
         found = {self._shape_of_row(row, engine, leaf) for row in rows}
         if None in found:
@@ -224,7 +224,7 @@ class _Checking:
             return None
         return found.pop()
 
-    def _shape_of_row(self, row: _Row, engine: Engine, leaf: Leaf) -> NodeType | None:
+    def _shape_of_row(self, row: _ReplicaRow, engine: Engine, leaf: Leaf) -> NodeType | None:
         if not row["node"]:
             return self._only_shape(row, engine, leaf)
         shape = self._shape_of_node.get((leaf.name, row["node"]))
@@ -238,7 +238,7 @@ class _Checking:
         self._problem(row, "node", remedy)
         return None
 
-    def _only_shape(self, row: _Row, engine: Engine, leaf: Leaf) -> NodeType | None:
+    def _only_shape(self, row: _ReplicaRow, engine: Engine, leaf: Leaf) -> NodeType | None:
         there = [
             self._shapes[name]
             for name, nodes in leaf.nodes.items()
@@ -255,7 +255,9 @@ class _Checking:
             self._problem(row, "leaf", remedy)
         return None
 
-    def _check_agreement(self, rows: Sequence[_Row], engine: Engine, shape: NodeType) -> None:
+    def _check_agreement(
+        self, rows: Sequence[_ReplicaRow], engine: Engine, shape: NodeType
+    ) -> None:
         """Note where the rows do not say what the engine takes."""
         named = [row["node"] for row in rows if row["node"]]
         nodes = max(1, engine.gpus // shape.gpus)
@@ -275,7 +277,9 @@ class _Checking:
             if row["gpus"] not in ("", str(gpus)):
                 self._problem(row, "gpus", f"{engine.name} takes {gpus} here")
 
-    def _take(self, rows: Sequence[_Row], engine: Engine, leaf: Leaf, shape: NodeType) -> None:
+    def _take(
+        self, rows: Sequence[_ReplicaRow], engine: Engine, leaf: Leaf, shape: NodeType
+    ) -> None:
         """Count the rows' GPUs, and note where a node, or all of a leaf's, holds more."""
         for row in rows:
             self._taken[leaf.name, row["node"]] += engine.gpus // len(rows)

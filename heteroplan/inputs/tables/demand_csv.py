@@ -22,7 +22,7 @@ LEAST = {
     "context_cv": 0.0,
     "share": 0.0,
 }
-"""Of the numbers of a row."""
+"""Least value of each number of a row."""
 MOST = {"isl_cv": 100.0, "prefix_hit_rate": 1.0 - 1e-9, "context_cv": 100.0, "share": 1.0}
 SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv")
 """Columns of a shape of requests; the first two go together, the others with them."""
@@ -50,7 +50,7 @@ class DemandSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row(StampedRow):
+class _DemandRow(StampedRow):
     numbers: dict[str, float]
 
 
@@ -65,17 +65,17 @@ def read_demand(
     """
     found = FileProblems(file)
     rows = _rows(text, found)
-    starts = [] if zone is None else stamped_rows.moments(rows, zone, found)
+    starts = [] if zone is None else stamped_rows.starts_of(rows, zone, found)
     found.done()
     if zone is None or horizon is None:
         return None
-    step_s = stamped_rows.step_of(starts)
+    step_s = stamped_rows.common_step_s(starts)
     stamped_rows.check_regular(rows, starts, step_s, found)
     found.done()
     stamped_rows.check_covered(starts, step_s, horizon, found)
     found.done()
     rps = tuple(row.numbers["rps"] for row in rows)
-    shapes = tuple((shape_of(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
+    shapes = tuple((step_shape(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
     return DemandSeries(int(starts[0].timestamp()), step_s, rps, shapes)
 
 
@@ -95,7 +95,7 @@ def numbers_of(
     return numbers
 
 
-def shape_of(numbers: dict[str, float], name: str = "default") -> StepShape:
+def step_shape(numbers: dict[str, float], name: str = "default") -> StepShape:
     """The shape that columns tell."""
     return StepShape(
         name,
@@ -109,9 +109,9 @@ def shape_of(numbers: dict[str, float], name: str = "default") -> StepShape:
     )
 
 
-def _rows(text: str, found: FileProblems) -> list[_Row]:
+def _rows(text: str, found: FileProblems) -> list[_DemandRow]:
     rows = [
-        _Row(line, cells["interval_start"], numbers_of(cells, _NUMBERS, line, found))
+        _DemandRow(line, cells["interval_start"], numbers_of(cells, _NUMBERS, line, found))
         for line, cells in csv_rows.rows(text, found, _COLUMNS, _needed)
     ]
     if len(rows) < 2 and not found.problems:

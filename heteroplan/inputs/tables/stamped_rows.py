@@ -22,7 +22,7 @@ class StampedRow:
     stamp: str
 
 
-def moments(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) -> list[datetime]:
+def starts_of(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) -> list[datetime]:
     """Moment of each row; rows without one, or not after the row before, are problems.
 
     In UTC, because Python compares two moments of one zone by their wall clocks.
@@ -45,7 +45,7 @@ def moments(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) -> 
     return starts
 
 
-def step_of(starts: Sequence[datetime]) -> int:
+def common_step_s(starts: Sequence[datetime]) -> int:
     """The most frequent step [s] of two moments or more, the smallest of equals."""
     steps = Counter(_elapsed_s(a, b) for a, b in pairwise(starts))
     return min(steps, key=lambda step: (-steps[step], step))

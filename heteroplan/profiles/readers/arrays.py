@@ -38,13 +38,13 @@ NUMBERS = "iuf"
 
 @dataclass(slots=True)
 class MeasurementArrays(MeasurementFile):
-    """Numbers by name."""
+    """The arrays of numbers in one .npz file."""
 
     values: Mapping[str, Array]
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the arrays."""
+        """Names of the arrays."""
         return frozenset(self.values)
 
     def series(self, name: str) -> list[float]:

@@ -35,7 +35,7 @@ class MeasurementDocument(MeasurementFile):
 
     @property
     def names(self) -> frozenset[str]:
-        """Keys of the first levels; of a list those of its first entry."""
+        """Keys of the first levels, of a list those of its first entry."""
         return frozenset(_keys(self.content, DEPTH))
 
     def fitting[T](self, shape: TypeAdapter[T]) -> T:
@@ -48,7 +48,10 @@ class MeasurementDocument(MeasurementFile):
             raise
 
     def fitting_each[T](self, shape: TypeAdapter[T]) -> list[T]:
-        """Likewise of every entry of a list."""
+        """Every entry of a list in the form of `shape`, a single entry as a list of one.
+
+        Raises InputError with all that does not fit.
+        """
         found = []
         for i, entry in enumerate(_listed(self.content)):
             try:

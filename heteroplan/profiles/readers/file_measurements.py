@@ -22,7 +22,7 @@ class Given:
     model: str | None = None
     """Which one of a file's models."""
     layers: int | None = None
-    """Of the model, where times are a layer's."""
+    """Layers of the model, where times are a layer's."""
     context: float | None = None
     """Tokens a sequence of decode steps [tokens]."""
 
@@ -94,13 +94,13 @@ class FileMeasurements:
     kv_tokens: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """KV cache of a decode replica by GPU type and GPUs, where the file says it [tokens]."""
     model: str | None = None
-    """As the file calls it; None where it does not."""
+    """Name of the model in the file; None where it has none."""
     runs: tuple[Run, ...] = ()
-    """End-to-end measurements."""
+    """End-to-end measurements of whole replicas."""
     rated: tuple[Rated, ...] = ()
     """Capacities at an SLO that the file states."""
     sha256: str = ""
-    """Of the file's bytes, in hexadecimal; empty where it is of no file."""
+    """SHA-256 of the file's bytes, in hexadecimal; empty where there is no file."""
     origin: str = ""
     """What made it, where it is of no file."""
 

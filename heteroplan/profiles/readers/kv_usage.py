@@ -20,12 +20,12 @@ class Step:
 
     usage: float
     context: float
-    """Tokens a sequence."""
+    """Length of a sequence [tokens]."""
     itl_ms: float
     tokens_per_s: float | None
-    """Of the whole engine; None where it is not known."""
+    """Throughput of the whole engine; None where it is not known."""
     path: str
-    """Of the usage."""
+    """Place of the usage in the file."""
 
     def batch(self, kv_tokens: int) -> float:
         """Sequences that fill the share of a cache of `kv_tokens`."""

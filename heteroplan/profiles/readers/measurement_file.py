@@ -8,7 +8,7 @@ from heteroplan.errors import InputError, InputProblem
 from heteroplan.reading.file_problems import FileProblems
 
 SHOWN_NAMES = 20
-"""Of models or engines, in a message."""
+"""Names of models or engines that a message shows."""
 LEAST, MOST = 1e-9, 1e12
 """No latency, length, batch or rate that was measured lies outside."""
 
@@ -19,7 +19,7 @@ class MeasurementFile(FileProblems):
 
     @property
     def names(self) -> frozenset[str]:
-        """Columns, keys or arrays."""
+        """Names of its columns, keys or arrays."""
         return frozenset()
 
     def measured(self, line: int, path: str, value: float, shown: str) -> float:

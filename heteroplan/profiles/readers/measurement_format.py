@@ -19,10 +19,10 @@ KINDS: dict[type[MeasurementFile], str] = {
 
 @dataclass(frozen=True, slots=True)
 class MeasurementFormat:
-    """One measurement format."""
+    """How files of one measurement format are known and read."""
 
     names: tuple[str, ...]
     """Columns, keys or arrays by which it is known."""
     kinds: tuple[type[MeasurementFile], ...]
-    """Those of its files; `parse` takes each of them."""
+    """Kinds of its files; `parse` takes each of them."""
     parse: Callable[[Any, Given], FileMeasurements]

@@ -17,7 +17,7 @@ class MeasurementTable(CsvTable, MeasurementFile):
 
     @property
     def names(self) -> frozenset[str]:
-        """Columns."""
+        """Names of the columns."""
         return frozenset(self.header)
 
     def series(self, name: str) -> list[float]:

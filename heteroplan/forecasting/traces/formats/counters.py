@@ -22,7 +22,7 @@ class CounterSeries:
 
     file: str
     name: str
-    """As the file writes it; empty for an expression."""
+    """Name of the metric as the file writes it; empty for an expression."""
     labels: tuple[tuple[str, str], ...]
     stamps_us: "Integers"
     """Since 1970 UTC, ascending [microseconds]; one at least."""
@@ -41,7 +41,7 @@ class Flow:
     step_us: int
     """The most frequent distance of samples."""
     stamps_us: "Integers"
-    """Of any series, ascending."""
+    """Moments of the samples of any series, ascending."""
 
     @property
     def start_us(self) -> int:

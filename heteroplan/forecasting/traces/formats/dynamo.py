@@ -74,7 +74,7 @@ class _Events:
         )
 
     def layout(self) -> Layout:
-        """Of the events, those of requests selected."""
+        """Columns of the events, of which those of requests are selected."""
         return self._layout
 
     def _prepared(self, source: TraceSource, rows: Rows) -> tuple[Rows, Layout]:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 _LATEST_S = 7_258_118_400.0
-"""2200-01-01 [Unix s]."""
+"""End of the times that are read, 2200-01-01 [Unix s]."""
 _MOST = 1e18
-"""Of a counter."""
+"""Greatest value of a counter."""
 _LONGEST_WARNING = 200
 _ASK = "ask /api/v1/query_range with start, end and step"
 

@@ -43,9 +43,9 @@ _MOST_START_S = 1e10
 _MOST_DAYS = 1e5
 _LENGTHS = ("mean_input_tokens", "mean_output_tokens")
 _ROUNDING = 1e-3
-"""Of rates in published tables, relative and absolute [requests/s]."""
+"""Rounding of rates in published tables, relative and absolute [requests/s]."""
 _WHOLE = 0.9995
-"""From this share of covered requests on, all are."""
+"""Share of requests with lengths from which all count as covered."""
 
 
 def fits(head: "Head") -> bool:

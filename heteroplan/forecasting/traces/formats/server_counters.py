@@ -106,7 +106,7 @@ class Found:
 
     asked: "AskedOfTrace"
     counters: dict[str, dict[str, list[CounterSeries]]] = field(default_factory=dict)
-    """By plain name and name."""
+    """Series by plain name and name."""
     rates: dict[str, list[CounterSeries]] = field(default_factory=dict)
     """Expressions, by what the user says they are."""
     unread: dict[str, None] = field(default_factory=dict)

@@ -61,7 +61,7 @@ class _Export(BaseModel):
 
     @property
     def gpu_names(self) -> set[str]:
-        """Of every GPU that was watched."""
+        """Names of every GPU that was watched."""
         endpoints = self.telemetry_data.endpoints.values() if self.telemetry_data else ()
         names = {gpu.gpu_name for endpoint in endpoints for gpu in endpoint.gpus.values()}
         return {name for name in names if name}

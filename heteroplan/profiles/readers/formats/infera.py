@@ -76,7 +76,7 @@ def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
 
 
 def _steps(decode: _Decode, gpus: int) -> Iterator[kv_usage.Step]:
-    """Those that were measured."""
+    """The decode steps that were measured."""
     rates = decode.thpt_per_gpu or [[None] * len(decode.context_length)] * len(decode.kv_usage)
     for i, usage in enumerate(decode.kv_usage):
         for j, context in enumerate(decode.context_length):

@@ -149,7 +149,7 @@ def _variant(row: Mapping[str, str], prefix: str) -> str:
 
 
 def _identity(run: Run) -> tuple[object, ...]:
-    """The same for copies of a measurement, whatever their labels."""
+    """What copies of a measurement have in common, whatever their labels."""
     return (
         run.gpu,
         run.prefill_gpus is None,

@@ -31,7 +31,7 @@ NOT_MEASURED = "-pcap"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TableRow:
     """One row of the table."""
 
     gpu: str
@@ -48,7 +48,7 @@ class Run:
         return (self.gpu, self.gpus, self.prompt_tokens, self.made_tokens)
 
     def points(self) -> tuple[Measurement, Measurement]:
-        """Its prefill and its decode measurement."""
+        """The prefill and the decode measurement of the row."""
         context = self.prompt_tokens + self.made_tokens / 2
         return (
             Measurement(
@@ -85,8 +85,8 @@ def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     )
 
 
-def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Run:
-    return Run(
+def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> TableRow:
+    return TableRow(
         gpu=table.one_of(line, "hardware", row["hardware"], GPUS, ""),
         gpus=table.whole(line, "tensor_parallel", row["tensor_parallel"]),
         prompt_tokens=table.positive(line, "prompt_size", row["prompt_size"]),
@@ -97,7 +97,7 @@ def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Run:
     )
 
 
-def _whole_batches(runs: Sequence[Run]) -> list[Run]:
+def _whole_batches(runs: Sequence[TableRow]) -> list[TableRow]:
     """Runs without those of a batch whose median prompt time is below a smaller batch's."""
     times: dict[tuple[str, int, float, float], dict[float, list[float]]] = {}
     for run in runs:
