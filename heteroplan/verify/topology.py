@@ -1,4 +1,4 @@
-"""Rules of deployment groups, divided engines and promises; plain arithmetic of its own."""
+"""Rules of deployment groups, divided engines and resilience; plain arithmetic of its own."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +15,18 @@ def check_groups(index: PlanIndex) -> Iterator[str]:
         used = {pool.group for pool in index.plan.pools if pool.workload == name}
         if workload.max_groups is not None and len(used) > workload.max_groups:
             yield f"groups: {name} has {len(used)}, max_groups is {workload.max_groups}"
+
+
+def check_engines(index: PlanIndex) -> Iterator[str]:
+    """No workload uses more engines of a role over the horizon than it may."""
+    used: dict[tuple[str, Role], set[str]] = defaultdict(set)
+    for pool in index.plan.pools:
+        part = index.used(pool).engine.part
+        used[pool.workload, pool.role].add(pool.engine if part is None else part.of)
+    for (name, role), engines in used.items():
+        limit = index.workloads[name].max_engines
+        if limit is not None and len(engines) > limit:
+            yield f"engines: {name} has {len(engines)} of {role.value}, max_engines is {limit}"
 
 
 def check_apart(index: PlanIndex) -> Iterator[str]:
@@ -66,17 +78,19 @@ def check_parts(index: PlanIndex) -> Iterator[str]:
                 yield f"part_ratio: {engine} of {workload} on {leaf}: {first} to {second} at {t}"
 
 
-def check_promise(index: PlanIndex) -> Iterator[str]:
+def check_resilience(index: PlanIndex) -> Iterator[str]:
     """With any one domain or node lost, the replicas that are left serve their share.
 
     Requests are served anew by them, in the interval's mix of classes.
     """
     for workload in index.workloads.values():
         if workload.resilience is not None:
-            yield from _promise_faults(index, workload, workload.resilience)
+            yield from _resilience_faults(index, workload, workload.resilience)
 
 
-def _promise_faults(index: PlanIndex, workload: Workload, resilience: Resilience) -> Iterator[str]:
+def _resilience_faults(
+    index: PlanIndex, workload: Workload, resilience: Resilience
+) -> Iterator[str]:
     pools = [p for p, pool in enumerate(index.plan.pools) if pool.workload == workload.name]
     (load,) = (each for each in index.plan.workloads if each.name == workload.name)
     for place, lost in _losses(index, pools, resilience.lose).items():
@@ -142,3 +156,6 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
             by_role[role] += min(pair)
         total += min(by_role[Role.PREFILL], by_role[Role.DECODE]) + by_role[Role.AGGREGATED]
     return total
+
+
+RULES = (check_groups, check_engines, check_apart, check_parts, check_resilience)

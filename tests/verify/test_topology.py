@@ -18,9 +18,10 @@ from heteroplan.verify.plan_index import PlanIndex
 from heteroplan.verify.topology import (
     _capacity,
     check_apart,
+    check_engines,
     check_groups,
     check_parts,
-    check_promise,
+    check_resilience,
 )
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.plans import plan as hand_made
@@ -407,11 +408,11 @@ def test_a_promise_is_broken_where_and_when_too_little_is_left() -> None:
         pool.domain for pool in plan.pools if pool.workload == "w" and pool.replicas == (1, 1)
     )
     promised = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.5))
-    assert list(check_promise(PlanIndex(promised, 1.0))) == [
+    assert list(check_resilience(PlanIndex(promised, 1.0))) == [
         f"resilience: without leaf {leaf} w serves 0.0 of 10.0 rps at 0"
     ]
     more = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.501))
-    assert len(list(check_promise(PlanIndex(more, 1.0)))) == 3
+    assert len(list(check_resilience(PlanIndex(more, 1.0)))) == 3
 
 
 def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:
@@ -472,3 +473,27 @@ def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
     halves = {1: 1, 2: 1, 3: 3, 4: 1}
     for prefill, rps in ((4, 30.0), (1, 10.0)):
         assert _capacity(index, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)
+
+
+def test_engines_of_a_role_are_counted_once_however_many_pools_they_have() -> None:
+    """Two prefill engines, one of them in two groups, and one decode engine."""
+    engines = (
+        engine("p1", role=Role.PREFILL),
+        engine("p2", role=Role.PREFILL),
+        engine("decode", role=Role.DECODE),
+    )
+    of = scenario([workload(engines=engines)], in_fleet=one_node_leaves({"l1": "s1", "l2": "s2"}))
+    pools = [
+        pool([1], of="w", role=role, engine_name=name, domain=spine)
+        for name, role, spine in (
+            ("p1", Role.PREFILL, "s1"),
+            ("p1", Role.PREFILL, "s2"),
+            ("p2", Role.PREFILL, "s2"),
+            ("decode", Role.DECODE, "s1"),
+        )
+    ]
+    plan = hand_made(of, pools, considered=candidates(of))
+    assert list(check_engines(PlanIndex(with_workload(plan, max_engines=2), 1.0))) == []
+    assert list(check_engines(PlanIndex(with_workload(plan, max_engines=1), 1.0))) == [
+        "engines: w has 2 of prefill, max_engines is 1"
+    ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.bound.duals import read_prices
-from heteroplan.optimize.formulation.model import Model, build_model, minimise_cost
+from heteroplan.optimize.formulation.model import build_model, minimise_cost
 from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,
@@ -25,6 +25,7 @@ from heteroplan.optimize.program.prices import (
     supply_prices,
 )
 from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 
@@ -39,8 +40,8 @@ MERGED_SIZES = 40_000
 def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
     """Duals of the LP of all domains merged, the same in each; None where the effort ran out.
 
-    Unserved demand is dear in it. No price is put on balances: in one domain prefill and decode
-    cover the demand each on its own.
+    Unserved demand is expensive in it. No price is put on balances: in one domain prefill and
+    decode cover the demand each on its own.
     """
     one = one_domain(problem)
     first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
@@ -59,7 +60,7 @@ def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
 def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices | None:
     """Duals of the LP of each interval, or of every so many; None where the effort ran out.
 
-    Unserved demand is dear in them, not ruled out.
+    Unserved demand is expensive in them, not ruled out.
     """
     found = supply_prices(problem)
     for first in range(0, problem.intervals, every):

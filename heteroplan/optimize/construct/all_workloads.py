@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from heteroplan.optimize.construct.one_domain import task_of
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
@@ -35,7 +36,7 @@ def place_all(
     for w in order:
         if stop():
             break
-        place(problem, w, replicas, held_price, stop=stop)
+        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -48,7 +49,7 @@ def raise_prices(
 ) -> Iterator[Incumbent]:
     """Plans at prices that rise where demand is left unserved and GPUs are out.
 
-    Whoever went short is placed earlier within its priority class next time.
+    A workload that went short is placed earlier within its priority class next time.
     """
     rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
     lost = np.zeros(len(problem.workloads))
@@ -80,10 +81,12 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
 
 def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
     """[P, T] price of the GPUs that a replica holds: of supply, and a little of scarce leaves."""
-    dearest = max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
+    most_expensive = (
+        max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
+    )
     scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
     held_price = pool_prices(problem, prices)
-    return held_price + steer * dearest * scarcity.reshape(-1, 1)
+    return held_price + steer * most_expensive * scarcity.reshape(-1, 1)
 
 
 def reinsert(
@@ -121,7 +124,7 @@ def _place_in_turn(
     for w in workloads:
         replicas[list(problem.workloads[w].pools)] = 0
     for w in workloads:
-        place(problem, w, replicas, held_price, stop=stop)
+        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
 
 
 def _better_of(
@@ -176,8 +179,9 @@ def place_guided(
     for w in order:
         if stop():
             break
-        near = near_sizes(problem, w, flow, sizes, slack=1)
-        place(problem, w, replicas, held_price, *near, stop=stop)
+        parts, limit, floor = near_sizes(problem, w, flow, sizes, slack=1)
+        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+        place(task, replicas, parts)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -189,8 +193,9 @@ def local_move(
     sizes = best.solution.replicas.astype(np.float64)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.workloads[w].pools)] = 0
-    near = near_sizes(problem, w, best.solution.flow, sizes, slack)
-    place(problem, w, replicas, no_price, *near, stop=stop)
+    parts, limit, floor = near_sizes(problem, w, best.solution.flow, sizes, slack)
+    task = task_of(problem, w, replicas, no_price, limit, floor, stop=stop)
+    place(task, replicas, parts)
     return _better_of(problem, best, replicas, (w,))
 
 

@@ -1,6 +1,6 @@
 """On one site: a workload's roles as covering blocks under the GPUs that are left."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -102,7 +102,12 @@ class Task:
 
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
-        pools, asked = self.problem.workloads[self.w].pools, self.need() > 0
+        asked = self.need() > 0
+        pools = [
+            p
+            for p in self.problem.workloads[self.w].pools
+            if self.limit is None or self.limit[p].any()
+        ]
         unit = {
             p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
             for p in pools
@@ -123,8 +128,12 @@ class Task:
 
     def cheapest_engines(self) -> "Task":
         """The same with nothing but each role's cheapest engines."""
+        return self.within(self.cheap_pools())
+
+    def within(self, pools: Iterable[int]) -> "Task":
+        """The same with no other pools of the workload than these."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
-        for p in self.cheap_pools():
+        for p in pools:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
         return replace(self, limit=limit)
 
@@ -316,7 +325,7 @@ def _cover(
 ) -> tuple[tuple[Ints, Floats] | None, bool]:
     """Cheapest replicas of a group of roles on one site under the GPUs that are left.
 
-    And the share of the demand that they serve, promise kept.
+    And the share of the demand that they serve, resilience kept.
 
     Also says whether those bound an engine that could have been of more use.
     """
@@ -370,8 +379,8 @@ def _cover(
     if not block.missing(high).any():
         path = _fitting_path(problem, pools, replicas, block, left)
     if path is None:
-        dear = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
-        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * dear))
+        expensive = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
+        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * expensive))
         path = _fitting_path(problem, pools, replicas, short, left)
     tight = bool((high < useful).any())
     if path is None:
@@ -393,7 +402,7 @@ def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:
 
 
 def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
-    """The promise of these pools to survive the loss of a node, where there is one."""
+    """The resilience of these pools to the loss of a node, where there is one."""
     resilience = problem.workloads[problem.pools[pools[0]].workload].resilience
     if resilience is None or not resilience.node_gpus:
         return None

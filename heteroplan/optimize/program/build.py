@@ -17,8 +17,8 @@ from heteroplan.optimize.program.problem import (
     Ints,
     PoolSpec,
     Problem,
-    ResilienceSpec,
-    WorkloadSpec,
+    ProgramResilience,
+    ProgramWorkload,
 )
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
@@ -42,7 +42,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     token: pools whose other half is missing there are left out.
     """
     place = Places(scenario)
-    workloads: list[WorkloadSpec] = []
+    workloads: list[ProgramWorkload] = []
     pools: list[PoolSpec] = []
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
@@ -82,7 +82,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     )
 
 
-def _grid_cells(workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]) -> float:
+def _grid_cells(workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]) -> float:
     """States of the grids of all workloads' roles in all their groups, intervals added up."""
     grids: dict[tuple[int, str, Role], float] = {}
     for work in workloads:
@@ -230,9 +230,9 @@ def _work(
     pools: Sequence[PoolSpec],
     mine: range,
     stages: dict[Role, int],
-) -> WorkloadSpec:
+) -> ProgramWorkload:
     classes = range(len(workload.demand[0].classes))
-    return WorkloadSpec(
+    return ProgramWorkload(
         name=workload.name,
         rps=np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes]),
         priority=workload.priority,
@@ -242,29 +242,30 @@ def _work(
         max_groups=workload.max_groups,
         resilience=_resilience(place, workload, pools, mine),
         pools=tuple(mine),
+        source=workload,
     )
 
 
 def _resilience(
     place: Places, workload: Workload, pools: Sequence[PoolSpec], mine: range
-) -> ResilienceSpec | None:
+) -> ProgramResilience | None:
     resilience = workload.resilience
     if resilience is None:
         return None
     if resilience.lose is Loss.NODE:
         sizes = {shape.name: shape.gpus for shape in place.scenario.fleet.node_types}
-        return ResilienceSpec(resilience.serve, (), sizes)
+        return ProgramResilience(resilience.serve, (), sizes)
     gone: dict[str, list[int]] = {}
     for p in mine:
         leaf = place.leaves[pools[p].level, pools[p].domain][0]
         gone.setdefault(leaf.domain(LOST_LEVELS[resilience.lose]), []).append(p)
-    return ResilienceSpec(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
+    return ProgramResilience(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
 
 
 def _balances(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    workloads: Sequence[WorkloadSpec],
+    workloads: Sequence[ProgramWorkload],
     pools: Sequence[PoolSpec],
 ) -> Iterator[BalanceSpec]:
     """Prefill with decode in each group, part 0 with part 1 on each leaf."""
@@ -288,7 +289,7 @@ def _balances(
 
 
 def _conflicts(
-    scenario: Scenario, workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]
+    scenario: Scenario, workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]
 ) -> Iterator[tuple[int, str, int, str]]:
     """Overlapping groups of workloads that keep apart, each pair once."""
     number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
@@ -312,17 +313,17 @@ def _conflicts(
                     yield one, group, two, other
 
 
-type _Home = tuple[str, str, str, Affinity, str]
+type _Position = tuple[str, str, str, Affinity, str]
 """(workload, engine, node type, level, domain): where a replica runs, and what."""
 
 
-def _home_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Home:
+def _position_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Position:
     own = candidates[pool.candidate]
     return own.workload, own.engine.name, pool.node_type, pool.level, pool.domain
 
 
-def _homes_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Home]]]:
-    """What runs when the horizon starts, with its home at each level."""
+def _positions_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Position]]]:
+    """What runs when the horizon starts, with its domain at each level."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     for each in scenario.current or ():
         yield (
@@ -340,8 +341,10 @@ def _running(
     """[P] replicas that run when the horizon starts; None where that is not known."""
     if scenario.current is None:
         return None
-    running = Counter(home for _, homes in _homes_now(scenario) for home in homes)
-    return np.array([running[_home_of(candidates, pool)] for pool in pools], dtype=np.int64)
+    running = Counter(
+        position for _, positions in _positions_now(scenario) for position in positions
+    )
+    return np.array([running[_position_of(candidates, pool)] for pool in pools], dtype=np.int64)
 
 
 def _draining_cost(scenario: Scenario) -> float:
@@ -367,14 +370,14 @@ def running_now(
 ) -> list[tuple[Running, Engine, int | None]]:
     """What runs when the horizon starts, its engine and its pool; None where no pool may be."""
     engines = _engines(scenario)
-    pool_at = {_home_of(candidates, pool): p for p, pool in enumerate(pools)}
+    pool_at = {_position_of(candidates, pool): p for p, pool in enumerate(pools)}
     return [
         (
             each,
             engines[each.workload, each.engine],
-            next((pool_at[home] for home in homes if home in pool_at), None),
+            next((pool_at[position] for position in positions if position in pool_at), None),
         )
-        for each, homes in _homes_now(scenario)
+        for each, positions in _positions_now(scenario)
     ]
 
 

@@ -74,7 +74,7 @@ def spread_out(values: Floats, over: Sequence[Sequence[int]]) -> Floats:
 
 
 def one_domain(problem: Problem) -> OneDomain:
-    """All domains merged; promises, conflicts and limits on groups then mean nothing."""
+    """All domains merged; resilience, conflicts and limits on groups then mean nothing."""
     pools = _alike((pool.workload, pool.candidate) for pool in problem.pools)
     number = {p: i for i, members in enumerate(pools) for p in members}
     rows = _alike((row.level, row.node_type, row.unit) for row in problem.supplies)
