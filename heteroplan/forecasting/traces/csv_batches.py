@@ -93,11 +93,11 @@ class _Table:
         return Rows(dict(zip(types, arrays, strict=True)), lines)
 
     def _read_slowly(self, block: TextBlock) -> Iterator[Rows]:
-        records = self._records(block)
-        while some := list(islice(records, SLOW_ROWS)):
+        numbered = self._records(block)
+        while some := list(islice(numbered, SLOW_ROWS)):
             yield self._rows(some)
 
-    def _rows(self, records: list[tuple[int, list[str]]]) -> Rows:
+    def _rows(self, numbered: list[tuple[int, list[str]]]) -> Rows:
         import pyarrow as pa
 
         width = len(self.header)
@@ -105,7 +105,7 @@ class _Table:
         texts: dict[str, list[str]] = {name: [] for name in places}
         lines: list[int] = []
         problems: list[InputProblem] = []
-        for line, row in records:
+        for line, row in numbered:
             if any(row[width:]):
                 if len(problems) < MOST_PROBLEMS:
                     problems.append(self._source.problem(line, "", "", TOO_WIDE))
@@ -117,7 +117,7 @@ class _Table:
                 self._empty_rows += 1
         if self._empty_rows > MOST_EMPTY_ROWS:
             remedy = f"holds more than {MOST_EMPTY_ROWS:,} empty rows; remove them"
-            raise InputError([self._source.problem(records[-1][0], "", "", remedy)])
+            raise InputError([self._source.problem(numbered[-1][0], "", "", remedy)])
         columns = {name: _texts(values, pa) for name, values in texts.items()}
         return Rows(columns, lines, problems=tuple(problems))
 

@@ -1,4 +1,4 @@
-"""A trace file open_trace, unpacked where it is packed, and its beginning seen."""
+"""A trace file opened and unpacked, and its beginning seen."""
 
 import glob
 import os
