@@ -5,12 +5,14 @@
 """
 
 import csv
+import io
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import batched
 from typing import Self
 
 from heteroplan.reading.file_problems import FileProblems
@@ -22,6 +24,8 @@ type Row = tuple[int, dict[str, str]]
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 MAX_ROWS = 1_200_000
 """Most rows that `rows` reads: a placement.csv of a day of 20,000 GPUs has a million."""
+_ROWS_AT_A_TIME = 256
+"""Rows that are turned into columns at a time; thousands would keep the garbage collector busy."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|[\r\n])|[^\r\n]+")
 
 
@@ -62,7 +66,8 @@ def rows(
     Columns are `known` ones; `needed` gives those that a header lacks at its peril. Raises
     InputError for a wrong header and where there are enough problems, the caller's among them.
     """
-    header, formed = _parsed(text, found)
+    lines = (match.group() for match in _LINE.finditer(text))
+    header, formed = _parsed(lines, found)
     _check_header(header, found, known, needed(header))
     for number, (line, cells) in enumerate(formed):
         if number >= MAX_ROWS:
@@ -82,32 +87,35 @@ class CsvTable(FileProblems):
     """Cells by column, one a row, without blanks around them."""
 
     @classmethod
-    def of(cls, file: str, text: str, wrong: Callable[[Sequence[str]], str]) -> Self:
-        """The table in `text`; `wrong` says what is wrong with its header, or nothing.
+    def of(
+        cls, file: str, content: bytes | bytearray, wrong: Callable[[Sequence[str]], str]
+    ) -> Self:
+        """The table in `content`; `wrong` says what is wrong with its header, or nothing.
 
-        Doubled columns and misformed rows are noted. Raises InputError for a wrong header.
+        Doubled columns and misformed rows are noted. Raises InputError for a wrong header,
+        UnicodeDecodeError for what is no text.
         """
         table = cls(file)
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
         table.header, formed = _parsed(text, table)
         _check_once(table.header, table)
         if remedy := wrong(table.header):
             table.problem(1, "", ",".join(table.header), remedy)
             table.done()
         columns: list[list[str]] = [[] for _ in table.header]
-        for line, cells in formed:
-            table.lines.append(line)
-            for column, cell in zip(columns, cells, strict=True):
-                column.append(cell)
+        for some in batched(formed, _ROWS_AT_A_TIME):
+            lines, rows = zip(*some, strict=True)
+            table.lines.extend(lines)
+            for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(cells)
         table.texts.update(zip(table.header, columns, strict=True))
         return table
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> Iterator[Row]:
         """Line and cells of each row."""
         cells = zip(*self.texts.values(), strict=True)
-        return [
-            (line, dict(zip(self.texts, each, strict=True)))
-            for line, each in zip(self.lines, cells, strict=True)
-        ]
+        for line, each in zip(self.lines, cells, strict=True):
+            yield line, dict(zip(self.texts, each, strict=True))
 
     def numbers(
         self, column: str, least: float, most: float, *, may_be_empty: bool = False
@@ -126,10 +134,10 @@ class CsvTable(FileProblems):
 
 
 def _parsed(
-    text: str, found: FileProblems
+    lines: Iterable[str], found: FileProblems
 ) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
     """The header of a file, and its rows that are neither blank nor of another width."""
-    numbered = records((match.group() for match in _LINE.finditer(text)), found)
+    numbered = records(lines, found)
     _, first = next(numbered, (1, []))
     header = tuple(name.strip() for name in first)
     return header, _formed(numbered, len(header), found)

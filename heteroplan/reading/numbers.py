@@ -6,6 +6,7 @@ from contextlib import suppress
 
 NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 """Means the same to Python and to Arrow."""
+_NUMBER = re.compile(NUMBER)
 PERCENT = r"^[0-9]+(\.[0-9]+)? ?%$"
 """`10%`. Means the same to Python, pydantic and JSON Schema."""
 
@@ -15,7 +16,7 @@ def parse_number(text: str) -> float:
 
     Raises ValueError for anything else that `float` takes (`1_0`, inf, nan, other digits).
     """
-    found = float(text) if re.fullmatch(NUMBER, text) else math.nan
+    found = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(found):
         raise ValueError("too large" if math.isinf(found) else "not a number")
     return found

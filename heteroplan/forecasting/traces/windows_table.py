@@ -23,7 +23,7 @@ def refuse(problems: Sequence[InputProblem]) -> NoReturn:
     raise InputError(sorted(problems))
 
 
-def numbers_of(
+def column_numbers(
     table: CsvTable, column: str, least: float, most: float, *, may_be_empty: bool = False
 ) -> "Floats":
     """The column as numbers, NaN where it is empty; problems are noted."""
@@ -37,7 +37,7 @@ def read_table(source: TraceSource, lacking: Callable[[Sequence[str]], str]) -> 
 
     Raises InputError where the header or the form of rows is wrong.
     """
-    table = CsvTable.of(source.file, source.values(CSV_MARKS).decode(), lacking)
+    table = CsvTable.of(source.file, source.values(CSV_MARKS), lacking)
     table.done()
     return table
 

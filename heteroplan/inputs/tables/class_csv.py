@@ -45,7 +45,7 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
     stamped = bool(rows) and rows[0].stamp != ""
     if stamped:
         firsts = [step[0] for step in steps]
-        starts = stamped_rows.starts_of(firsts, zone, found)
+        starts = stamped_rows.row_starts(firsts, zone, found)
         wanted = [series.start_s + i * series.step_s for i in range(len(series.rps))]
         if not found.problems and [int(each.timestamp()) for each in starts] != wanted:
             remedy = "are not the steps of the demand file; make both files in one run"

@@ -65,7 +65,7 @@ def read_demand(
     """
     found = FileProblems(file)
     rows = _rows(text, found)
-    starts = [] if zone is None else stamped_rows.starts_of(rows, zone, found)
+    starts = [] if zone is None else stamped_rows.row_starts(rows, zone, found)
     found.done()
     if zone is None or horizon is None:
         return None

@@ -22,7 +22,7 @@ class StampedRow:
     stamp: str
 
 
-def starts_of(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) -> list[datetime]:
+def row_starts(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) -> list[datetime]:
     """Moment of each row; rows without one, or not after the row before, are problems.
 
     In UTC, because Python compares two moments of one zone by their wall clocks.

@@ -44,7 +44,7 @@ def _parsed(
     is_yaml = file.removesuffix(".gz").removesuffix(".zst").endswith(YAML_SUFFIXES)
     is_json = content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(JSON_BEGINS)
     check_values(content, JSON_MARKS if is_json else CSV_MARKS, file, most_bytes)
+    if not is_yaml and not is_json:
+        return table_of(file, content)
     text = content.decode("utf-8-sig")
-    if is_yaml:
-        return yaml_document_of(file, text)
-    return json_document_of(file, text) if is_json else table_of(file, text)
+    return yaml_document_of(file, text) if is_yaml else json_document_of(file, text)

@@ -63,9 +63,9 @@ class MeasurementTable(CsvTable, MeasurementFile):
             self.done()
 
 
-def table_of(file: str, text: str) -> MeasurementTable:
-    """Raises InputError where the text is no CSV or its header is wrong; wrong rows are noted."""
-    table = MeasurementTable.of(file, text, _wrong)
+def table_of(file: str, content: bytearray) -> MeasurementTable:
+    """Raises InputError where it is no CSV or its header is wrong; wrong rows are noted."""
+    table = MeasurementTable.of(file, content, _wrong)
     if not table.lines:
         table.problem(0, "", "", "has no rows")
     return table

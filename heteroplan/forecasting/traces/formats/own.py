@@ -16,8 +16,8 @@ from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
     TableWindows,
+    column_numbers,
     joined,
-    numbers_of,
     read_table,
     step_us,
 )
@@ -51,7 +51,7 @@ def _lacking(header: Sequence[str]) -> str:
 def _part(table: CsvTable, zone: ZoneInfo) -> TableWindows:
     import numpy as np
 
-    rps = numbers_of(table, "rps", 0.0, MOST_RPS)
+    rps = column_numbers(table, "rps", 0.0, MOST_RPS)
     isl, osl = (_optional(table, name, 1.0, _MOST_TOKENS) for name in ("isl", "osl"))
     hit_rate = _optional(table, "prefix_hit_rate", 0.0, 1.0, may_be_empty=True)
     start_us = _starts_us(table, zone)
@@ -83,7 +83,7 @@ def _optional(
 
     if column not in table.header:
         return np.full(len(table.lines), np.nan)
-    return numbers_of(table, column, least, most, may_be_empty=may_be_empty)
+    return column_numbers(table, column, least, most, may_be_empty=may_be_empty)
 
 
 def _starts_us(table: CsvTable, zone: ZoneInfo) -> "Integers":

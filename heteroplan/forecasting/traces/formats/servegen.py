@@ -21,8 +21,8 @@ from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
     TableWindows,
+    column_numbers,
     joined,
-    numbers_of,
     read_table,
     refuse,
     step_us,
@@ -98,9 +98,9 @@ def _start_us(table: CsvTable) -> "Integers":
     """Starts of the rows since the start of the trace [microseconds]."""
     import numpy as np
 
-    start_s = numbers_of(table, "window_start_s", 0.0, _MOST_START_S)
+    start_s = column_numbers(table, "window_start_s", 0.0, _MOST_START_S)
     if "day" in table.header:
-        day = numbers_of(table, "day", 0.0, _MOST_DAYS)
+        day = column_numbers(table, "day", 0.0, _MOST_DAYS)
         if (start_s < S_PER_DAY).all():
             start_s = start_s + np.floor(day) * S_PER_DAY
     table.done()
@@ -110,10 +110,10 @@ def _start_us(table: CsvTable) -> "Integers":
 def _demand(table: CsvTable) -> TableWindows:
     import numpy as np
 
-    rps = numbers_of(table, "req_per_s", 0.0, MOST_RPS, may_be_empty=True)
+    rps = column_numbers(table, "req_per_s", 0.0, MOST_RPS, may_be_empty=True)
     clients = np.full(len(rps), np.nan)
     if "active_clients" in table.header:
-        clients = numbers_of(table, "active_clients", 0.0, MOST_RPS, may_be_empty=True)
+        clients = column_numbers(table, "active_clients", 0.0, MOST_RPS, may_be_empty=True)
     with_lengths, isl, osl = _lengths(table, rps)
     start_us = _start_us(table)
     step = step_us(table, "window_start_s", start_us)
@@ -141,11 +141,11 @@ def _lengths(table: CsvTable, rps: "Floats") -> tuple["Floats", "Floats", "Float
     if _LENGTHS[0] not in table.header:
         return (np.full(len(rps), np.nan),) * 3
     isl, osl = (
-        numbers_of(table, name, 0.0, float(MOST_TOKENS), may_be_empty=True) for name in _LENGTHS
+        column_numbers(table, name, 0.0, float(MOST_TOKENS), may_be_empty=True) for name in _LENGTHS
     )
     if "req_per_s_with_lengths" not in table.header:
         return rps, isl, osl
-    covered = numbers_of(table, "req_per_s_with_lengths", 0.0, MOST_RPS, may_be_empty=True)
+    covered = column_numbers(table, "req_per_s_with_lengths", 0.0, MOST_RPS, may_be_empty=True)
     for row in np.flatnonzero(covered > rps * (1 + _ROUNDING) + _ROUNDING):
         text = table.texts["req_per_s_with_lengths"][row]
         table.problem(table.lines[row], "req_per_s_with_lengths", text, "more than req_per_s")
@@ -166,7 +166,9 @@ def _sum_of_clients(tables: Sequence[CsvTable]) -> Windows:
     import numpy as np
 
     starts = [_start_us(table) for table in tables]
-    rates = [numbers_of(table, "rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables]
+    rates = [
+        column_numbers(table, "rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables
+    ]
     _check_repeated(tables, starts)
     if problems := [problem for table in tables for problem in table.problems]:
         refuse(problems)

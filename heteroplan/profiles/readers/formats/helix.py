@@ -33,7 +33,7 @@ def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     table.require(COLUMNS, only=False)
     layers, context = given.layers_of(table), given.context_of(table)
     says = "model" in table.header
-    model, rows = given.rows_of(table) if says else (given.model, table.rows())
+    model, rows = given.rows_of(table) if says else (given.model, list(table.rows()))
     measured = [(line, row) for line, row in rows if not _is_origin(row)]
     points = [_point(table, line, row, layers, context) for line, row in measured]
     table.done()
