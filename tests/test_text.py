@@ -35,7 +35,7 @@ def acts(text: str) -> bool:
 @given(TEXTS)
 @example(":::error::x")
 @example("###[error]")
-def test_what_is_shown_does_nothing_and_twice_is_as_once(text):
+def test_what_is_shown_does_nothing_and_twice_is_as_once(text: str) -> None:
     shown = visible(text)
     assert not acts(shown)
     assert visible(shown) == shown
@@ -54,11 +54,11 @@ def test_what_is_shown_does_nothing_and_twice_is_as_once(text):
         ("Größe 漢字 👩‍🔬 a:b ::1 # x", "Größe 漢字 👩‍🔬 a:b ::1 # x"),
     ],
 )
-def test_what_would_act_is_shown_escaped_and_nothing_else(text, shown):
+def test_what_would_act_is_shown_escaped_and_nothing_else(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
-def test_each_character_that_acts_is_escaped_and_no_other():
+def test_each_character_that_acts_is_escaped_and_no_other() -> None:
     """Of the 65,536: control and half ones, line ends, and all that Unicode has to turn text."""
     turning = "\u061c\u200e\u200f\u206a\u206b\u206c\u206d\u206e\u206f"
     everything = [chr(code) for code in range(2**16)]
@@ -73,7 +73,7 @@ def test_each_character_that_acts_is_escaped_and_no_other():
 
 @given(TEXTS.map(lambda text: text.replace("\ud800", "")))
 @example("a\n")
-def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text):
+def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text: str) -> None:
     try:
         taken = NAMES.validate_python(text) == text
     except ValidationError:
@@ -96,7 +96,7 @@ def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text):
         *((f"a{each}b", "control characters") for each in "\n\x7f\x85\u2028\u202e"),
     ],
 )
-def test_a_wrong_name_is_told_why(text, wrong):
+def test_a_wrong_name_is_told_why(text: str, wrong: str) -> None:
     assert wrong_name(text).startswith(wrong) or wrong in wrong_name(text)
     assert bool(wrong_name(text)) == bool(wrong)
 
@@ -114,11 +114,11 @@ def test_a_wrong_name_is_told_why(text, wrong):
         ("a=b", ""),
     ],
 )
-def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text, told):
+def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text: str, told: str) -> None:
     assert wrong_name(text) == told
 
 
-def test_errors_are_one_line_a_problem():
+def test_errors_are_one_line_a_problem() -> None:
     nasty = "a\n::error file=x::"
     problem = InputProblem(nasty, 0, nasty, nasty, nasty)
     assert str(InputError([problem, problem])).splitlines() == [str(problem)]
