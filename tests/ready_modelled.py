@@ -18,8 +18,8 @@ from heteroplan.profiles.fitting.fit import settings_of
 from heteroplan.profiles.fitting.fitted import Fitted
 from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 
 VARIANT = "bf16"
 LEAST_KV_TOKENS = 32_768
@@ -94,7 +94,7 @@ def _told(fitted: Fitted, errors: Sequence[float], words: str) -> Fitted:
 
 def _errors(near: Near, pair: Sequence[Engine], model: str) -> Errors:
     gpu, gpus = pair[0].gpu, pair[0].gpus
-    reading = read(near.file, given=Given(model=near.model or None))
+    reading = read_measurements(near.file, given=Given(model=near.model or None))
     if near.phases:
         return {
             engine.role: [

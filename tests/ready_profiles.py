@@ -15,8 +15,8 @@ from heteroplan.inputs.ready import FOLDER
 from heteroplan.profiles.fitting.fitted import Fitted, named, with_limits
 from heteroplan.profiles.fitting.profile_file import profile_yaml
 from heteroplan.profiles.fitting.report import fit_all
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from heteroplan.units import MS_PER_S
 from tests.ready_modelled import Near, Wanted, modelled_engines
 from tests.realdata import DATA
@@ -146,12 +146,12 @@ def _head(name: str) -> str:
 
 
 def _engines(name: str) -> list[Fitted]:
-    reading = read(SILICON, given=Given(model=MODELS[name]))
+    reading = read_measurements(SILICON, given=Given(model=MODELS[name]))
     measured = fit_all([(SILICON_SOURCE, reading)]).fitted
     found = [*_latest(measured), *(_separate(measured, name) if name in ACTIVE else ())]
     if name == "llama-3.1-8b":
         found += fit_all(
-            [(DYNAMO_SOURCE, read(path, given=Given(H200, 1))) for path in DYNAMO]
+            [(DYNAMO_SOURCE, read_measurements(path, given=Given(H200, 1))) for path in DYNAMO]
         ).fitted
     if name in MODELLED:
         found += modelled_engines(MODELLED[name])
@@ -209,7 +209,7 @@ def _kind(variant: str) -> str:
 
 def _splitwise(model: str) -> str:
     fitted = with_limits(
-        fit_all([(SPLITWISE_SOURCE, read(SPLITWISE))]).fitted,
+        fit_all([(SPLITWISE_SOURCE, read_measurements(SPLITWISE))]).fitted,
         {
             (gpu, gpus): int((gpus * SHARE * GIB_80 - WEIGHTS_BYTES) / KV_BYTES[model])
             for gpu in (A100, H100)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.schemas.base import Name
-from heteroplan.text import NAME, number, of_words, percent, plain_share, visible, wrong_name
+from heteroplan.text import NAME, of_words, visible, wrong_name
 
 NASTY = st.text(
     st.sampled_from("ab: #[\n\t\r\x1b\x7f\x85\x9b\u2028\u202e\u2066\ud800=é"), max_size=12
@@ -116,51 +116,6 @@ def test_a_wrong_name_is_told_why(text: str, wrong: str) -> None:
 )
 def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text: str, told: str) -> None:
     assert wrong_name(text) == told
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("+5", 5.0), ("-.5", -0.5), ("5.", 5.0), ("1e3", 1000.0), ("2E+1", 20.0), ("5e-1", 0.5)],
-)
-def test_numbers_are_written_in_many_ways(text: str, value: float) -> None:
-    assert number(text) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [("1e400", "too large"), ("-1e400", "too large"), ("inf", "not a number"), ("nan", "not a n")],
-)
-def test_a_number_that_is_too_large_is_told_apart_from_none(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{told}"):
-        number(text)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_is_what_it_says(value: float) -> None:
-    assert number(repr(value)) == value
-
-
-@pytest.mark.parametrize(
-    "text", ["", "1_0", "１０", "inf", "-Infinity", "nan", "1e400", "0x10", " 1", "1e", ".", "1,5"]
-)
-def test_what_is_no_finite_decimal_number_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^(not a number|too large)$"):
-        number(text)
-
-
-def test_shares_are_written_as_numbers_or_with_percent() -> None:
-    assert [percent(text) for text in ("10%", "12.5 %", "0.1", "-1%", "%")] == [
-        0.1, 0.125, None, None, None,
-    ]  # fmt: skip
-    assert [percent(text) for text in (" 10%", "10  %", "10.%", ".5%", "1e1%", "10%%", "１%")] == (
-        [None] * 7
-    )
-    assert (percent("250%"), percent("0 %")) == (2.5, 0.0)
-    assert plain_share(1.99, 2) == 1.99
-    with pytest.raises(ValueError, match=r"^10 is 1000 %; write 0\.1 for 10 %, or 1000% if that"):
-        plain_share(10, 2)
-    with pytest.raises(ValueError, match=r"^2 is 200 %; write 0\.02 for 2 %, or 200% if that"):
-        plain_share(2.0, 2)
 
 
 def test_errors_are_one_line_a_problem() -> None:

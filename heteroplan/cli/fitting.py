@@ -15,6 +15,7 @@ from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Span
 from heteroplan.errors import UsageError
 from heteroplan.pipelines import limits
+from heteroplan.profiles.readers.formats import FORMATS
 
 if TYPE_CHECKING:
     from heteroplan.pipelines.fit import FitResult
@@ -33,13 +34,13 @@ class FitArguments:
 
     measurements: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz too)."),
+        typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz, .zst too)."),
     ] = None
     format: Annotated[
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="Such as vllm (a wrong one lists them all); default: by the names inside.",
+            help=FORMATS.help,
         ),
     ] = None
     source: Annotated[

@@ -15,6 +15,7 @@ from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
+from heteroplan.forecasting.traces.formats import FORMATS
 from heteroplan.pipelines import limits
 
 
@@ -33,8 +34,7 @@ class DemandArguments:
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="azure, vidur, mooncake, bailian, ragpulse, dynamo, servegen, prometheus, "
-            "heteroplan or table; default: by what is in the file.",
+            help=FORMATS.help,
         ),
     ] = None
     columns: Annotated[

@@ -14,7 +14,14 @@ import typer
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
-from heteroplan.text import number, percent, plain_share
+from heteroplan.reading.local_time import check_year, parse_stamp
+from heteroplan.reading.numbers import (
+    beyond,
+    parse_number,
+    parse_percent,
+    parse_whole,
+    plain_share,
+)
 
 _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 """Of the process, until its first command takes it [s]."""
@@ -41,7 +48,7 @@ def span(text: str) -> Span:
     """`LO:HI`, either of which may be left out."""
     low, colon, high = text.partition(":")
     try:
-        found = Span(number(low) if low else 0.0, number(high) if high else math.inf)
+        found = Span(parse_number(low) if low else 0.0, parse_number(high) if high else math.inf)
     except ValueError:
         found = Span(math.nan, math.nan)
     if not colon or not found.low <= found.high:
@@ -56,8 +63,8 @@ def kv_tokens(text: str) -> KvTokens:
     try:
         if equals and not gpu:
             raise ValueError
-        known = (gpu, _whole(gpus, 1, MOST_GPUS)) if equals else None
-        return KvTokens(known, _whole(tokens, 1, MOST_KV_TOKENS))
+        known = (gpu, parse_whole(gpus, 1, MOST_GPUS)) if equals else None
+        return KvTokens(known, parse_whole(tokens, 1, MOST_KV_TOKENS))
     except ValueError:
         message = f"{text!r} is not TOKENS or GPU:TP=TOKENS, such as 516000"
         raise typer.BadParameter(message) from None
@@ -69,7 +76,7 @@ def shares(
     """Reads `0.1` and `10%`; from `plain_below` upwards only the latter."""
 
     def share(text: str) -> float:
-        given = percent(text)
+        given = parse_percent(text)
         if given is not None:
             return given
         value = _number(text, such_as)
@@ -119,7 +126,7 @@ def seconds_left(time_limit_s: float) -> float:
 
 def factor(text: str) -> float:
     """`1.2`; for a share it is told what to write."""
-    more = percent(text)
+    more = parse_percent(text)
     return _number(
         text, "a factor, such as 1.2" if more is None else f"{1 + more:g} for {text} more"
     )
@@ -131,7 +138,7 @@ def numbers(least: float, most: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         value = _number(text, "digits, such as 12 or 0.5")
         if not least <= value <= most:
-            raise typer.BadParameter(_beyond(text, least, most))
+            raise typer.BadParameter(beyond(text, least, most))
         return value
 
     return read
@@ -142,7 +149,7 @@ def wholes(least: int, most: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         try:
-            return _whole(text, least, most)
+            return parse_whole(text, least, most)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
 
@@ -151,22 +158,9 @@ def wholes(least: int, most: int) -> Callable[[str], int]:
 
 def _number(text: str, meant: str) -> float:
     try:
-        return number(text)
+        return parse_number(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is {error}; write {meant}") from None
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    """ASCII digits and nothing else. Raises ValueError."""
-    if not (text.isascii() and text.removeprefix("-").isdecimal()):
-        raise ValueError(f"{text!r} is not a whole number; write digits, such as 12")
-    if len(text) > len(f"{most}") or not least <= (value := int(text)) <= most:
-        raise ValueError(_beyond(text, least, most))
-    return value
-
-
-def _beyond(text: str, least: float, most: float) -> str:
-    return f"{text} is not between {least:g} and {most:,.15g}"
 
 
 def named_file(text: str) -> str:
@@ -209,26 +203,24 @@ def byte_size(text: str) -> int:
 def moment(text: str) -> datetime:
     """ISO 8601, with or without an offset."""
     try:
-        return _in_years(datetime.fromisoformat(text))
+        found = parse_stamp(text)
+        check_year(found)
     except ValueError as error:
         raise typer.BadParameter(
             f"{text!r} is no moment; write for example 2026-11-23T06:00"
         ) from error
-
-
-def _in_years[D: date](found: D) -> D:
-    if not 1970 <= found.year < 2200:
-        raise ValueError(found.year)
     return found
 
 
 def day(text: str) -> date:
     """ISO 8601."""
     try:
-        return _in_years(date.fromisoformat(text))
+        found = date.fromisoformat(text)
+        check_year(found)
     except ValueError as error:
         message = f"{text!r} is no date; write for example 2026-11-23"
         raise typer.BadParameter(message) from error
+    return found
 
 
 ScenarioPath = Annotated[

@@ -23,7 +23,7 @@ _TAG = re.compile(f'<meta name="{META}" content="([0-9a-f]{{16}})">')
 _HEAD = 65_536
 """Characters of a page within which the tag stands."""
 _MOST_BYTES = 512 * 2**20
-"""Of a file that is looked into."""
+"""Largest file that is looked into [bytes]."""
 _REMEDY = (
     "a run was cut short, or the files are of two runs; plan again, or keep the files of each plan "
     "in a folder of its own"

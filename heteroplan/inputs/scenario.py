@@ -366,11 +366,11 @@ def _fitting[T: BaseModel](model: type[T], data: object) -> T | None:
 
 def _fitted(engine: Engine, measurements: Path, origin: str, model: str) -> Engine:
     from heteroplan.profiles.fitting.fitted import measured_engine
-    from heteroplan.profiles.readers import read
-    from heteroplan.profiles.readers.reading import Given
+    from heteroplan.profiles.readers.file_measurements import Given
+    from heteroplan.profiles.readers.read import read_measurements
 
     try:
-        reading = read(measurements, given=Given(engine.gpu, engine.gpus, model))
+        reading = read_measurements(measurements, given=Given(engine.gpu, engine.gpus, model))
     except InputError as error:
         raise InputError(
             replace(each, remedy=each.remedy.replace("--max-bytes", "heteroplan fit --max-bytes"))

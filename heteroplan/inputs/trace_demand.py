@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 S_PER_DAY = 86_400
 _OPTION = re.compile(r"--([a-z-]+)")
-"""Of the command, which the scenario writes as a field."""
+"""An option of `heteroplan demand`, which the scenario writes as a field."""
 
 
 def trace_demand(
@@ -40,7 +40,7 @@ def trace_demand(
 
     Raises InputError: of the trace, or of the field where its options do not fit the trace.
     """
-    from heteroplan.forecasting.traces import expanded
+    from heteroplan.forecasting.traces.source import expanded
 
     zone = ZoneInfo(horizon.timezone)
     try:

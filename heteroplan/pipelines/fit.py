@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from heteroplan.profiles.fitting.fit import Within
     from heteroplan.profiles.fitting.fitted import Fitted
     from heteroplan.profiles.fitting.report import FitReport, Wanted
-    from heteroplan.profiles.readers.reading import Reading
+    from heteroplan.profiles.readers.file_measurements import FileMeasurements
 
 type Bounds = Span | tuple[float, float]
 """From the first to the second, both included."""
@@ -235,17 +235,19 @@ def _kv_tokens(
 def _fitted_files(files: Sequence[str], options: FitOptions) -> "FitReport":
     """Fits of measurement files, all problems of all of them at once."""
     from heteroplan.profiles.fitting.report import Wanted
-    from heteroplan.profiles.readers import read
-    from heteroplan.profiles.readers.reading import Given
+    from heteroplan.profiles.readers.file_measurements import Given
+    from heteroplan.profiles.readers.read import read_measurements
 
     if not files:
         raise UsageError("name a file of measurements, or model them with --from aic")
     given = Given(options.gpu, options.tp, options.model, options.layers, options.context_tokens)
-    readings: list[tuple[str, Reading]] = []
+    readings: list[tuple[str, FileMeasurements]] = []
     problems: list[InputProblem] = []
     for file in files:
         try:
-            readings.append((file, read(Path(file), options.format, given, options.max_bytes)))
+            readings.append(
+                (file, read_measurements(Path(file), options.format, given, options.max_bytes))
+            )
         except InputError as error:
             problems += error.problems
     if not problems:
@@ -255,7 +257,7 @@ def _fitted_files(files: Sequence[str], options: FitOptions) -> "FitReport":
     return fits_of(readings, Wanted(given.gpu, given.gpus, _within(options), _shape(options)))
 
 
-def _mixed(readings: "Sequence[tuple[str, Reading]]") -> Iterator[InputProblem]:
+def _mixed(readings: "Sequence[tuple[str, FileMeasurements]]") -> Iterator[InputProblem]:
     """A fit over two models would be of neither."""
     models: dict[tuple[str, int, Role], str] = {}
     for file, reading in readings:
@@ -286,13 +288,13 @@ def _modelled(files: Sequence[str], source: str, options: FitOptions) -> "FitRep
     return fits_of([(reading.origin, reading)], Wanted(within=_within(options)))
 
 
-def fits_of(readings: "Sequence[tuple[str, Reading]]", wanted: "Wanted") -> "FitReport":
+def fits_of(readings: "Sequence[tuple[str, FileMeasurements]]", wanted: "Wanted") -> "FitReport":
     """Fits of what was read, each reading with the name of its file, and what was left out.
 
     Raises InputError where that is all.
     """
     from heteroplan.profiles.fitting.report import FitReport, fit_all
-    from heteroplan.profiles.readers.opened import listed
+    from heteroplan.profiles.readers.measurement_file import listed
 
     report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
     notes = tuple(note for _, reading in readings for note in reading.notes)

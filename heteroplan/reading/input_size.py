@@ -9,22 +9,22 @@ from typing import IO
 from heteroplan.errors import InputError, InputProblem
 
 MOST_BYTES = 512 << 20
-"""Held of a trace, where nobody allows more [bytes]."""
+"""Most that is held of a trace at a time, where nobody allows more [bytes]."""
 MOST_MEASURED_BYTES = 128 << 20
-"""Held of a file of measurements [bytes]."""
+"""Most that is held of a file of measurements, where nobody allows more [bytes]."""
 MOST_PACKING = 200
 """Times its size that a packed file may unpack to while it is streamed; real ones reach 64."""
 LINE_SHARE = 32
 """Part of the bound that one line may take, which is held several times while it is cut."""
 VALUE_BYTES = 64
-"""That a number, a short text or an empty list takes in Python, at least."""
+"""Least memory that a number, a short text or an empty list takes in Python [bytes]."""
 JSON_MARKS, CSV_MARKS = b",[{", b",\n"
-"""Bytes that stand before or after a value."""
+"""Bytes that stand before or after a value in a JSON or a CSV text."""
 _PIECE_BYTES = 8 << 20
 
 
 def size(number: int) -> str:
-    """`512 MiB`."""
+    """A number of bytes as messages show it, such as `512 MiB`."""
     for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if number >= 1 << shift:
             return f"{number / (1 << shift):.4g} {unit}"

@@ -1,6 +1,6 @@
 """Wall-clock stamps in a zone -> moments, where clocks may jump."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -14,6 +14,12 @@ def parse_stamp(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("not a date or time; write 2026-11-23 or 2026-11-23T06:00") from None
+
+
+def check_year(moment: date) -> None:
+    """Raise ValueError far from our time, where arithmetic on moments may fail."""
+    if not 1970 <= moment.year < 2200:
+        raise ValueError("year is not between 1970 and 2199")
 
 
 def localized(text: str, zone: ZoneInfo, after: datetime | None = None) -> datetime:
@@ -37,3 +43,19 @@ def localized(text: str, zone: ZoneInfo, after: datetime | None = None) -> datet
     if after is not None and moment <= after:
         wall = wall.replace(fold=1)
     return wall.astimezone(UTC).astimezone(zone)
+
+
+def row_start(text: str, zone: ZoneInfo, after: datetime | None) -> datetime:
+    """The moment in UTC at which the row of a table starts; `after` is the row before.
+
+    Raises ValueError with what is wrong, as `localized` finds it.
+    """
+    try:
+        moment = localized(text, zone, after).astimezone(UTC)
+    except SkippedTimeError:
+        remedy = f"clocks in {zone.key} skip this time; leave the row out"
+        raise ValueError(remedy) from None
+    except OverflowError:
+        moment = datetime.min
+    check_year(moment)
+    return moment

@@ -14,14 +14,15 @@ from typing import Any
 import yaml
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.reading.yaml_bounds import MAX_NODES, RefusedYamlError, bounded_events
 
 FieldPath = tuple[str | int, ...]
 """Keys and indices from the top of a file."""
 
 MAX_DEPTH = 32
+MAX_NODES = 500_000
+"""Most keys, values, lists and mappings of one file, aliases expanded."""
 MAX_CHARACTERS = 64 * 2**20
-"""Of the values of one file, aliases expanded."""
+"""Most characters in the values of one file, aliases expanded."""
 _MAX_SHOWN = 60
 
 _TAG = "tag:yaml.org,2002:"
@@ -60,7 +61,7 @@ class Document:
     origins: dict[FieldPath, str] = field(default_factory=dict)
     """Fields that an option set, and that option's name."""
     _children: dict[int, "_Children"] = field(default_factory=dict, repr=False, compare=False)
-    """Of each mapping that was looked into, by the id of its node."""
+    """Children of each mapping that was looked into, by the id of its node."""
 
     def problem(self, path: FieldPath, remedy: str) -> InputProblem:
         """A problem of the field at `path`, with its line and what stands there."""
@@ -135,29 +136,38 @@ def parse_document(text: str, file: str) -> tuple[Document, list[InputProblem]]:
     if not isinstance(root, yaml.MappingNode):
         remedy = "empty; write `key: value` lines" if root is None else "not a mapping of keys"
         raise InputError([InputProblem(file, 1, "", "", remedy)])
-    reader = _Reader(file)
+    data, problems = _read(root, file)
+    return Document(file, data, root), problems
+
+
+def parse_value(text: str, file: str, *, any_keys: bool = False) -> Any:
+    """One YAML value, such as an option's or a file of any form; None where there is none.
+
+    Keys that are no text are problems, unless `any_keys` are taken as they are written. Raises
+    InputError.
+    """
+    root = _composed(text, file)
+    if root is None:
+        return None
+    value, problems = _read(root, file, any_keys)
+    if problems:
+        raise InputError(problems)
+    return value
+
+
+def _read(root: yaml.Node, file: str, any_keys: bool = False) -> tuple[Any, list[InputProblem]]:
+    reader = _Reader(file, any_keys)
     try:
-        return Document(file, reader.mapping(root, ()), root), reader.problems
+        return reader.value(root, ()), reader.problems
     except RecursionError:
         raise _too_deep(file, 0) from None
 
 
-def parse_value(text: str, file: str) -> Any:
-    """One YAML value, such as an option's. Raises InputError."""
-    reader = _Reader(file)
-    root = _composed(text, file)
-    value = None if root is None else reader.value(root, ())
-    if reader.problems:
-        raise InputError(reader.problems)
-    return value
-
-
 def _composed(text: str, file: str) -> yaml.Node | None:
     try:
-        for _ in bounded_events(text, _CoreLoader, MAX_DEPTH):
-            pass
+        _check_bounds(text)
         return yaml.compose(text, Loader=_CoreLoader)
-    except RefusedYamlError as error:
+    except _RefusedError as error:
         remedy, line = str(error), error.line
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -170,6 +180,30 @@ def _composed(text: str, file: str) -> yaml.Node | None:
     raise InputError([InputProblem(file, line, "", "", remedy)]) from None
 
 
+class _RefusedError(ValueError):
+    """YAML that is too much; the message says what to do."""
+
+    def __init__(self, event: yaml.Event, remedy: str) -> None:
+        super().__init__(remedy)
+        self.line = event.start_mark.line + 1 if event.start_mark else 0
+
+
+def _check_bounds(text: str) -> None:
+    """Raise _RefusedError for what nests too deep or holds too much, before it is composed.
+
+    Composing is ten times as slow, takes a kilobyte a node and recurses; this does not.
+    """
+    depth = nodes = 0
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        nodes += isinstance(event, yaml.NodeEvent)
+        if depth > MAX_DEPTH:
+            raise _RefusedError(event, f"nested deeper than {MAX_DEPTH} levels; flatten it")
+        if nodes > 2 * MAX_NODES:
+            raise _RefusedError(event, f"more than {MAX_NODES} fields; use fewer")
+
+
 def _too_deep(file: str, line: int) -> InputError:
     remedy = f"nested deeper than {MAX_DEPTH} levels; flatten it"
     return InputError([InputProblem(file, line, "", "", remedy)])
@@ -178,9 +212,10 @@ def _too_deep(file: str, line: int) -> InputError:
 class _Reader:
     """Walks YAML nodes to plain data, counting them."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, any_keys: bool) -> None:
         self.problems: list[InputProblem] = []
         self._file = file
+        self._any_keys = any_keys
         self._nodes = self._characters = 0
 
     def value(self, node: yaml.Node, path: FieldPath) -> Any:
@@ -201,7 +236,8 @@ class _Reader:
                     self._report(key, path, "<< takes an alias of a mapping, such as *base")
                 continue
             name = key.value if isinstance(key, yaml.ScalarNode) else shortened(key.tag)
-            if key.tag != _TAG + "str":
+            is_named = self._any_keys and isinstance(key, yaml.ScalarNode)
+            if key.tag != _TAG + "str" and not is_named:
                 self._report(key, (*path, name), "key is not text; write it in quotes")
             if name in found:
                 self._report(key, (*path, name), "key stands twice; keep one of them")
@@ -220,7 +256,7 @@ class _Reader:
                     return text
                 case "null":
                     return None
-                case "bool":
+                case "bool" if text.lower() in ("true", "false"):
                     return text.lower() == "true"
                 case "int":
                     return int(text)

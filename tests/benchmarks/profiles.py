@@ -22,8 +22,8 @@ from heteroplan.profiles.fitting.end_to_end import errors_left_out, fit_runs
 from heteroplan.profiles.fitting.fit import fit, settings_of
 from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.measurement import Measurement, Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.benchmarks.markdown import header, percent, row
 from tests.realdata import DATA
 
@@ -71,7 +71,7 @@ def left_out() -> None:
     for inner in (False, True):
         header(f"Errors at settings left out{', inner' * inner}", how, columns)
         for name, (paths, given) in files.items():
-            points = [p for path in paths for p in read(path, given=given).points]
+            points = [p for path in paths for p in read_measurements(path, given=given).points]
             groups: dict[tuple[str, Role], list[list[Measurement]]] = defaultdict(list)
             for gpu, gpus, phase in sorted({(p.gpu, p.gpus, p.phase) for p in points}):
                 mine = [p for p in points if (p.gpu, p.gpus, p.phase) == (gpu, gpus, phase)]
@@ -116,7 +116,7 @@ def silicon() -> None:
     header("End-to-end runs", how, columns)
     total: dict[bool, list[tuple[float, float, float, float]]] = {True: [], False: []}
     for model in MODELS:
-        runs = read(SILICON, given=Given(model=model)).runs
+        runs = read_measurements(SILICON, given=Given(model=model)).runs
         fits, _ = fit_runs(runs)
         kept = [run for run in runs if any(each.is_of(run) for each in fits)]
         for aggregated in (True, False):
@@ -162,7 +162,7 @@ def knee() -> None:
         runs = [
             run
             for path in sorted(folder.glob("stage_*.json"))
-            for run in read(path, given=given).runs
+            for run in read_measurements(path, given=given).runs
         ]
         measured = max(run.rate_rps for run in runs)
         light = [run for run in runs if run.rate_rps < 0.6 * measured]
@@ -244,7 +244,7 @@ def rows() -> None:
             seconds = []
             for _ in range(3):
                 began = perf_counter()
-                fit_all([("m.csv", read(path))])
+                fit_all([("m.csv", read_measurements(path))])
                 seconds.append(perf_counter() - began)
         row(f"{distinct:,}", f"{min(seconds):.2f}")
 

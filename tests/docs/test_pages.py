@@ -8,9 +8,9 @@ import pytest
 import typer
 
 from heteroplan.cli.app import app
-from heteroplan.forecasting.traces import READERS as TRACES
+from heteroplan.forecasting.traces.formats import FORMATS as TRACES
 from heteroplan.outputs.exporters import EXPORTERS
-from heteroplan.profiles.readers import READERS as MEASUREMENTS
+from heteroplan.profiles.readers.formats import FORMATS as MEASUREMENTS
 from tests.docs.generated import slug
 from tests.docs.pages import (
     PAGES,

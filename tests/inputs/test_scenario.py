@@ -181,7 +181,7 @@ def test_measurements_that_unpack_to_too_much_are_for_fit(files: ScenarioFiles) 
     (files.folder / "m.csv").write_bytes(gzip.compress(b" " * (160 << 20), 1))
     files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, measurements="m.csv")
     assert files.problems() == [
-        "m.csv: takes in memory more than 128 MiB; split it, or allow more with heteroplan fit "
+        "m.csv: unpacks to more than 128 MiB; split it, or allow more with heteroplan fit "
         "--max-bytes"
     ]
 

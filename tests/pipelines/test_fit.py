@@ -19,7 +19,7 @@ from heteroplan.pipelines.fit import FitOptions, FitResult
 from heteroplan.profiles.capacity.replica import Asked
 from heteroplan.profiles.fitting.report import Wanted
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from heteroplan.reading.yaml_source import parse_document
 
 COLUMNS = "gpu,gpus,phase,batch,tokens,context,latency_ms,source\n"
@@ -52,7 +52,7 @@ def fitted(folder: Path, names: list[str], text: str, **options: Any) -> FitResu
     return pipeline.fit([folder / name for name in names], **{"model": "m", **options})
 
 
-def profile(reading: Reading, file: str, model: str) -> tuple[Engine, str]:
+def profile(reading: FileMeasurements, file: str, model: str) -> tuple[Engine, str]:
     """The engine of a reading, and the profile of it."""
     found = pipeline.fits_of([(f"/{file}", reading)], Wanted())
     [written] = found.fitted
@@ -99,7 +99,7 @@ def test_a_profile_is_read_back_or_not_written(file: str, model: str, gpu: str) 
         for tokens in (128.0, 256.0, 512.0, 1024.0)
     )
     with suppress(*([] if (model + gpu).isprintable() else [InputError])):
-        written, text = profile(Reading(points), file, model)
+        written, text = profile(FileMeasurements(points), file, model)
         (engine,) = engines_of(text)
         assert (engine.name, engine.gpu) == (written.name, gpu)
         assert engine.source.origin == written.source.origin
@@ -139,7 +139,7 @@ def test_a_line_separator_in_a_name_is_not_folded_to_a_blank() -> None:
         for tokens in (128.0, 256.0, 512.0, 1024.0)
     )
     with pytest.raises(InputError, match="gpu"):
-        profile(Reading(points), "m.csv", "m")
+        profile(FileMeasurements(points), "m.csv", "m")
 
 
 A, B = ("A", 2), ("B", 4)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.errors import InputError
-from heteroplan.reading import yaml_bounds, yaml_source
+from heteroplan.reading import yaml_source
 from heteroplan.reading.yaml_source import Document, parse_document, parse_value, shortened
 
 
@@ -123,7 +123,7 @@ def test_aliases_of_a_long_text_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_too_many_fields_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file, its key and the list are the first three of 201 nodes, the 198th entry the last."""
-    monkeypatch.setattr(yaml_bounds, "MAX_NODES", 100)
+    monkeypatch.setattr(yaml_source, "MAX_NODES", 100)
     monkeypatch.setattr(yaml, "compose", None)
     assert refused("a:\n" + "- b\n" * 300) == "f.yaml:199: more than 100 fields; use fewer"
 

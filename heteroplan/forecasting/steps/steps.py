@@ -20,8 +20,10 @@ from heteroplan.forecasting.steps.counting import COUNTS, REQUESTS, WITH_LENGTHS
 from heteroplan.forecasting.steps.local_days import hours_of_week, midnight_us
 from heteroplan.forecasting.steps.spans import Spans
 from heteroplan.forecasting.steps.stamps import US_PER_S, Clock
-from heteroplan.forecasting.traces import Asked, Reader, Source, expanded, opened, reader_of
 from heteroplan.forecasting.traces.ahead import ahead
+from heteroplan.forecasting.traces.recognition import format_of
+from heteroplan.forecasting.traces.source import TraceSource, expanded, open_trace
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat
 from heteroplan.reading.input_size import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class _Trace:
     def __init__(self, files: Sequence[str], options: TraceOptions) -> None:
         self._files = files
         self._options = options
-        self._asked = Asked(options.stamp_zone, options.columns, [])
+        self._asked = AskedOfTrace(options.stamp_zone, options.columns, [])
 
     def steps(self) -> Steps:
         """Of the first file's format, which all others share."""
@@ -107,13 +109,13 @@ class _Trace:
                 return self._of_windows(reader.windows([first, *others], self._asked), clock)
             return self._of_requests(ahead(self._chunks(first, reader)), clock)
 
-    def _opened(self, path: str) -> AbstractContextManager[Source]:
-        return opened(path, self._options.max_bytes)
+    def _opened(self, path: str) -> AbstractContextManager[TraceSource]:
+        return open_trace(path, self._options.max_bytes)
 
-    def _reader(self, source: Source) -> Reader:
-        return reader_of(source, self._options.format, self._options.columns)
+    def _reader(self, source: TraceSource) -> TraceFormat:
+        return format_of(source, self._options.format, self._options.columns)
 
-    def _chunks(self, first: Source, reader: Reader) -> Iterator[tuple[int, "Requests"]]:
+    def _chunks(self, first: TraceSource, reader: TraceFormat) -> Iterator[tuple[int, "Requests"]]:
         """With the number of the file."""
         assert reader.requests is not None
         for requests in reader.requests(first, self._asked):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def ahead[T](pieces: Iterator[T]) -> Iterator[T]:
-    """The same pieces, each next one made in a thread of its own; errors come where it is due."""
+    """`pieces`, each next one made in a thread of its own; its errors come where it is due."""
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(next, pieces, None)
         while (piece := upcoming.result()) is not None:

@@ -1,6 +1,5 @@
 """What the first bytes of a trace say about its format."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from heteroplan.errors import InputError
-from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.reading.csv_rows import header_of
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -45,10 +45,10 @@ class Head:
         return not self.is_json and all(self.names.count(column) == 1 for column in columns)
 
 
-def head_of(source: Source) -> Head:
+def head_of(source: TraceSource) -> Head:
     """What the first bytes of `source` say.
 
-    Raises UnicodeDecodeError, which `opened` turns into InputError.
+    Raises UnicodeDecodeError, which `open_trace` turns into InputError.
     """
     if source.head.startswith(PARQUET_MAGIC):
         return Head(Kind.PARQUET, _parquet_names(source))
@@ -59,15 +59,7 @@ def head_of(source: Source) -> Head:
     return _csv_head(text)
 
 
-def header_of(line: str) -> tuple[str, ...]:
-    """Names in the first line of a CSV table, without spaces around them."""
-    try:
-        return tuple(name.strip() for name in next(csv.reader([line]), []))
-    except csv.Error:
-        return ()
-
-
-def _parquet_names(source: Source) -> tuple[str, ...]:
+def _parquet_names(source: TraceSource) -> tuple[str, ...]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

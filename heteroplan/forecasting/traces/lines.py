@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from heteroplan.forecasting.traces.ahead import ahead
 from heteroplan.forecasting.traces.rows import Batch, Rows, Type
-from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.reading.input_size import LINE_SHARE, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BLOCK_BYTES = 8 << 20
-"""Read at a time."""
+"""Text that is read at a time [bytes]."""
 QUOTE = b'"'
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """Whole lines of a file."""
 
     data: bytes
     line: int
-    """Number of the first, from 1."""
+    """Number of the first line, from 1."""
 
 
-def blocks(source: Source, quoted: bool) -> Iterator[Block]:
+def blocks(source: TraceSource, quoted: bool) -> Iterator[TextBlock]:
     """The whole of `source`, the next block read and unpacked while one is parsed.
 
     With `quoted`, line ends between double quotes do not end a line. Raises InputError for lines
@@ -36,12 +36,12 @@ def blocks(source: Source, quoted: bool) -> Iterator[Block]:
     yield from ahead(_blocks(source, quoted))
 
 
-def longest_line(source: Source) -> int:
-    """Of a text [bytes]."""
+def longest_line(source: TraceSource) -> int:
+    """Most bytes of a line of `source`."""
     return source.most_bytes // LINE_SHARE
 
 
-def _blocks(source: Source, quoted: bool) -> Iterator[Block]:
+def _blocks(source: TraceSource, quoted: bool) -> Iterator[TextBlock]:
     """Blank blocks are left out: no reader makes anything of blank lines."""
     rest, line, inside = b"", 1, False
     while more := source.stream.read(BLOCK_BYTES):
@@ -61,10 +61,10 @@ def _blocks(source: Source, quoted: bool) -> Iterator[Block]:
         yield _block(rest, line)
 
 
-def _block(data: bytes, line: int) -> Block:
+def _block(data: bytes, line: int) -> TextBlock:
     if not data.isascii():
         data.decode()
-    return Block(data, line)
+    return TextBlock(data, line)
 
 
 def _last_end(data: bytes, inside: bool) -> int:
@@ -80,7 +80,7 @@ def _last_end(data: bytes, inside: bool) -> int:
     return len(data) - int(ends[::-1].argmax()) if ends.any() else 0
 
 
-type Read = Callable[[Block, dict[str, Any]], Rows | None]
+type Read = Callable[[TextBlock, dict[str, Any]], Rows | None]
 """The rows of a block with its columns as Arrow types, None where they are not of them."""
 
 
@@ -94,7 +94,7 @@ class Attempts:
             for types in product(*(tries[kind] for kind in kinds))
         ]
 
-    def batch(self, block: Block, read: Read, again: Callable[[], Iterator[Rows]]) -> Batch:
+    def batch(self, block: TextBlock, read: Read, again: Callable[[], Iterator[Rows]]) -> Batch:
         """`block` by `read`, or else by `again`."""
         for types in self._types:
             rows = read(block, types)

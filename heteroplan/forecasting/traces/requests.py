@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 UNKNOWN = -1
 """A length that the trace does not tell."""
 MOST_TOKENS = 2**40
-"""Of a request; more is no count of tokens."""
+"""Most tokens of a request; more is no count of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Blocks:
     ids: "Integers"
     """Equal where the block and all before it hold equal tokens."""
     tokens: int
-    """Of each block; the last one of a request may hold fewer."""
+    """Tokens of each block; the last one of a request may hold fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Requests:
     input_tokens: "Integers"
     """`UNKNOWN` where the trace does not tell."""
     output_tokens: "Integers"
-    """Likewise."""
+    """Tokens of the answers, `UNKNOWN` where the trace does not tell."""
     cached_tokens: "Integers | None" = None
-    """Of the input tokens, those found in a prefix cache; None where the trace does not tell."""
+    """Input tokens found in a prefix cache; None where the trace does not tell."""
     blocks: Blocks | None = None
 
 
@@ -50,11 +50,11 @@ class Windows:
     and no window overlaps the next one."""
     end_us: "Integers"
     requests: "Floats"
-    """That arrived in the window."""
+    """Requests that arrived in the window."""
     with_lengths: "Floats"
-    """Of them, those whose tokens are counted below."""
+    """Requests of the window whose tokens are counted below."""
     input_tokens: "Floats"
-    """Of those with lengths, together."""
+    """Input tokens of the requests with lengths, together."""
     output_tokens: "Floats"
     cached_tokens: "Floats | None" = None
-    """Of those input tokens, found in a prefix cache; None where the trace does not tell."""
+    """Those of the input tokens found in a prefix cache; None where the trace does not tell."""

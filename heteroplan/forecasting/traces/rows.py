@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.forecasting.traces.requests import UNKNOWN, Blocks, Requests
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock, arrivals, id_lists, tokens
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.forecasting.traces.values import StampUnit, arrivals, id_lists, tokens
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.requests import Integers
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 20
 SLOW_ROWS = 20_000
-"""Of a block read slowly, at a time: those after the first bad ones are not looked at."""
+"""Rows of a block that are read slowly at a time; those after the first bad ones are left."""
 NO_TIME = "not a time that exists"
 NO_COUNT = "not a count of tokens"
 NO_BLOCKS = "not a list of whole numbers"
@@ -39,7 +39,7 @@ class Layout:
     """Which columns of a format say what; nested ones by their path, with dots."""
 
     stamp: str
-    clock: Clock
+    clock: StampUnit
     input_tokens: str
     output_tokens: str | None = None
     cached_tokens: str | None = None
@@ -49,15 +49,15 @@ class Layout:
     """Whether rows may leave tokens and blocks out."""
     others: Mapping[str, Type] = field(default_factory=dict)
     """What `prepared` needs besides."""
-    prepared: "Callable[[Source, Rows], tuple[Rows, Layout]] | None" = None
+    prepared: "Callable[[TraceSource, Rows], tuple[Rows, Layout]] | None" = None
     """Makes rows of the columns above out of those that are read."""
 
     @property
     def columns(self) -> dict[str, Type]:
-        """All that are read."""
+        """All columns that are read, and what for."""
         counts = (self.input_tokens, self.output_tokens, self.cached_tokens)
         return {
-            self.stamp: Type.WALL if self.clock is Clock.WALL else Type.NUMBER,
+            self.stamp: Type.WALL if self.clock is StampUnit.WALL else Type.NUMBER,
             **{name: Type.COUNT for name in counts if name is not None},
             **({} if self.blocks is None else {self.blocks: Type.IDS}),
             **self.others,
@@ -71,14 +71,14 @@ class Rows:
     columns: Mapping[str, Any]
     """Arrow arrays, one of nulls where the file lacks the column."""
     lines: Sequence[int]
-    """Of each row."""
+    """Line or number of each row."""
     counted: str = "line"
     """What `lines` count: lines of a text, or rows where there are none."""
     problems: tuple[InputProblem, ...] = ()
-    """With rows that are not here."""
+    """What is wrong with rows that are left out."""
 
-    def problem(self, source: Source, row: int, column: str, remedy: str) -> InputProblem:
-        """One value that is wrong."""
+    def problem(self, source: TraceSource, row: int, column: str, remedy: str) -> InputProblem:
+        """The problem of one value that is wrong."""
         shown = _text(self.columns[column][row])
         if self.counted == "line":
             return source.problem(self.lines[row], column, shown, remedy)
@@ -100,11 +100,11 @@ class Batch:
 
     rows: Rows | None
     again: Callable[[], Iterator[Rows]]
-    """The same rows as texts, `SLOW_ROWS` at a time, with what is wrong about single ones."""
+    """Gives the rows as texts, `SLOW_ROWS` at a time, with what is wrong about single ones."""
 
 
 def requests_of(
-    source: Source, batches: Iterator[Batch], layout: Layout, zone: ZoneInfo
+    source: TraceSource, batches: Iterator[Batch], layout: Layout, zone: ZoneInfo
 ) -> Iterator[Requests]:
     """What `batches` hold, empty ones left out.
 
@@ -126,7 +126,7 @@ def requests_of(
 
 
 def _converted(
-    source: Source, rows: Rows, layout: Layout, zone: ZoneInfo
+    source: TraceSource, rows: Rows, layout: Layout, zone: ZoneInfo
 ) -> tuple[Requests, list[InputProblem]]:
     if layout.prepared is not None:
         rows, layout = layout.prepared(source, rows)
@@ -175,7 +175,7 @@ def _blocks(checked: "_Checks", layout: Layout) -> Blocks | None:
 class _Checks:
     """Gathers the bad values of some rows."""
 
-    source: Source
+    source: TraceSource
     rows: Rows
     problems: list[InputProblem]
 

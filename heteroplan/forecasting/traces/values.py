@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heteroplan.forecasting.traces.requests import MOST_TOKENS, UNKNOWN
-from heteroplan.forecasting.traces.wall_clock import moments
+from heteroplan.forecasting.traces.wall_clock import utc_of
+from heteroplan.reading.local_time import localized
+from heteroplan.reading.numbers import NUMBER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,18 +27,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
-class Clock(Enum):
+class StampUnit(Enum):
     """How arrivals are written; the value is how many make a second."""
 
     WALL = 0
-    """Date and time of day."""
+    """Written as date and time of day."""
     S = 1
     MS = 10**3
     US = 10**6
     NS = 10**9
 
 
-def arrivals(column: Any, clock: Clock, zone: ZoneInfo) -> "Checked":
+def arrivals(column: Any, clock: StampUnit, zone: ZoneInfo) -> "Checked":
     """Microseconds of an Arrow column, and where there is none that exists.
 
     Wall-clock times without an offset are read in `zone`; what is finer than a microsecond is cut
@@ -48,7 +50,7 @@ def arrivals(column: Any, clock: Clock, zone: ZoneInfo) -> "Checked":
     kind = column.type
     if pt.is_timestamp(kind):
         return _of_timestamps(column, zone)
-    if clock is Clock.WALL:
+    if clock is StampUnit.WALL:
         return _of_texts(column, zone) if _is_text(kind) else _nothing(len(column))
     numbers, missing = _numbers(column)
     fits = (numbers >= 0) & (numbers <= LAST_S * clock.value) & ~missing
@@ -150,9 +152,9 @@ def _missing(column: Any) -> "Mask":
 
 
 def _parsed(column: Any) -> "np.ndarray[tuple[int], Any]":
-    """Texts as numbers: all of them at once, or one by one where that fails."""
-    import numpy as np
+    """Texts as numbers, `NO_NUMBER` for what is neither a number nor nan."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     filled = column.fill_null("0")
     for kind in (pa.int64(), pa.float64()):
@@ -160,15 +162,9 @@ def _parsed(column: Any) -> "np.ndarray[tuple[int], Any]":
             return _array(filled.cast(kind))
         except pa.ArrowInvalid:
             continue
-    return np.array([_number(text) for text in filled.to_pylist()], np.float64)
-
-
-def _number(text: str) -> float:
-    """The number `text` is, or one that is neither a time nor a count."""
-    try:
-        return float(text) if "_" not in text and text.isascii() else NO_NUMBER
-    except ValueError:
-        return NO_NUMBER
+    trimmed = pc.utf8_trim_whitespace(filled)
+    is_number = pc.match_substring_regex(trimmed, f"^(?:{NUMBER}|(?i:nan))$")
+    return _array(pc.if_else(is_number, trimmed, str(NO_NUMBER)).cast(pa.float64()))
 
 
 def _of_timestamps(column: Any, zone: ZoneInfo) -> "Checked":
@@ -186,7 +182,7 @@ def _of_timestamps(column: Any, zone: ZoneInfo) -> "Checked":
     us = values // max(per_s // 10**6, 1) * max(10**6 // per_s, 1)
     if column.type.tz is not None:
         return us, ~fits
-    us, skipped = moments(us, zone)
+    us, skipped = utc_of(us, zone)
     return us, ~fits if skipped is None else ~fits | skipped
 
 
@@ -215,11 +211,4 @@ def _one_by_one(texts: list[str | None], parse: Callable[[str], int]) -> "Checke
 
 def _moment(text: str, zone: ZoneInfo) -> int:
     """Microseconds since 1970 of an ISO 8601 time. Raises ValueError and OverflowError."""
-    stamp = datetime.fromisoformat(text.strip())
-    if stamp.tzinfo is None:
-        moment = stamp.replace(tzinfo=zone).astimezone(UTC)
-        if moment.astimezone(zone).replace(tzinfo=None) != stamp:
-            raise ValueError("clocks skip this time")
-    else:
-        moment = stamp.astimezone(UTC)
-    return (moment - _EPOCH) // _US
+    return (localized(text.strip(), zone) - _EPOCH) // _US

@@ -16,14 +16,14 @@ US_PER_MINUTE = 60_000_000
 MINUTES_PER_DAY = 1440
 US_PER_DAY = MINUTES_PER_DAY * US_PER_MINUTE
 MANY_DAYS = 10_000
-"""From the first to the last, so that those between are not looked at."""
+"""Days from the first to the last above which those without rows are not looked at."""
 NO_TIME = -(2**63)
 """Stands for the offset of a minute that the clocks skip."""
 _EPOCH = datetime(1970, 1, 1)
 _US = timedelta(microseconds=1)
 
 
-def moments(wall_us: "Integers", zone: ZoneInfo) -> tuple["Integers", "Mask | None"]:
+def utc_of(wall_us: "Integers", zone: ZoneInfo) -> tuple["Integers", "Mask | None"]:
     """Microseconds since 1970 UTC, and where clocks skip the time (None: nowhere).
 
     `wall_us` counts as if the zone were UTC, within the years 1 to 9999. In the hour that comes
@@ -61,7 +61,10 @@ def _offset_of_day(zone: ZoneInfo, day: int) -> int | None:
 
 @cache
 def _offsets_of_minutes(zone: ZoneInfo, day: int) -> list[int]:
-    """Likewise for each minute of a day, by the first where it comes twice; or `NO_TIME`."""
+    """What wall clocks are ahead of UTC in each minute of a day [us].
+
+    Of a minute that comes twice the first counts; `NO_TIME` where clocks skip it.
+    """
     midnight = _EPOCH + timedelta(days=day)
     walls = [midnight + timedelta(minutes=minute) for minute in range(MINUTES_PER_DAY)]
     return [_ahead_us(wall, zone) if _exists(wall, zone) else NO_TIME for wall in walls]

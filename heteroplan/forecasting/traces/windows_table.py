@@ -1,22 +1,17 @@
 """CSV tables whose rows are windows of time: their numbers, their step, and several of them."""
 
-import csv
-import io
-import math
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.forecasting.traces.source import SHOWN_CHARACTERS, Source
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.reading.csv_rows import CsvTable
+from heteroplan.reading.file_problems import SHOWN_CHARACTERS
 from heteroplan.reading.input_size import CSV_MARKS
-from heteroplan.text import number
 
 if TYPE_CHECKING:
-    from _csv import Reader
-
     from heteroplan.forecasting.traces.requests import Floats, Integers
 
 US_PER_S = 1_000_000
@@ -28,102 +23,23 @@ def refuse(problems: Sequence[InputProblem]) -> NoReturn:
     raise InputError(sorted(problems))
 
 
-@dataclass(slots=True)
-class Table:
-    """The columns of one CSV file as texts, and what is wrong with them."""
+def column_numbers(
+    table: CsvTable, column: str, least: float, most: float, *, may_be_empty: bool = False
+) -> "Floats":
+    """The column as numbers, NaN where it is empty; problems are noted."""
+    import numpy as np
 
-    file: str
-    header: tuple[str, ...]
-    lines: list[int] = field(default_factory=list)
-    """Of the rows, 1-based."""
-    texts: dict[str, list[str]] = field(default_factory=dict)
-    """By column, one a row."""
-    problems: list[InputProblem] = field(default_factory=list)
-
-    def problem(self, line: int, column: str, value: str, remedy: str) -> None:
-        """Note one thing that is wrong. Raises InputError when that is enough."""
-        shown = value[:SHOWN_CHARACTERS]
-        self.problems.append(InputProblem(self.file, line, column, shown, remedy))
-        if len(self.problems) >= MOST_NOTED:
-            refuse(self.problems)
-
-    def done(self) -> None:
-        """Raise InputError if anything is wrong."""
-        if self.problems:
-            refuse(self.problems)
-
-    def numbers(
-        self, column: str, least: float, most: float, *, may_be_empty: bool = False
-    ) -> "Floats":
-        """The column as numbers, NaN where it is empty; problems are noted."""
-        import numpy as np
-
-        found = []
-        for line, text in zip(self.lines, self.texts[column], strict=True):
-            number, remedy = _number(text, least, most)
-            if remedy and not (may_be_empty and not text):
-                self.problem(line, column, text, remedy)
-            found.append(number)
-        return np.array(found, dtype=np.float64)
+    return np.array(table.numbers(column, least, most, may_be_empty=may_be_empty), np.float64)
 
 
-def _number(text: str, least: float, most: float) -> tuple[float, str]:
-    """The number, or NaN and what is wrong."""
-    if not text:
-        return math.nan, "empty; write a number"
-    try:
-        found = number(text)
-    except ValueError as error:
-        return math.nan, str(error)
-    if not least <= found <= most:
-        return math.nan, f"must be between {least:g} and {most:g}"
-    return found, ""
-
-
-def read_table(source: Source, lacking: Callable[[Sequence[str]], str]) -> Table:
+def read_table(source: TraceSource, lacking: Callable[[Sequence[str]], str]) -> CsvTable:
     """The table in `source`; `lacking` says what is wrong with its header, or nothing.
 
     Raises InputError where the header or the form of rows is wrong.
     """
-    content = source.values(CSV_MARKS)
-    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    reader = csv.reader(text)
-    table = Table(source.file, ())
-    try:
-        table.header = tuple(name.strip() for name in next(reader, []))
-        _check_header(table, lacking(table.header))
-        _read_rows(table, reader)
-    except csv.Error as error:
-        table.problem(reader.line_num, "", "", f"is no CSV text: {error}")
-    except UnicodeDecodeError as error:
-        table.problem(0, "", "", f"is no UTF-8 text: {error}")
+    table = CsvTable.of(source.file, source.values(CSV_MARKS), lacking)
     table.done()
     return table
-
-
-def _check_header(table: Table, remedy: str) -> None:
-    if remedy:
-        table.problem(1, "", ",".join(table.header), remedy)
-    for name, times in Counter(table.header).items():
-        if name and times > 1:
-            table.problem(1, name, "", "column stands twice; keep one of them")
-    table.done()
-
-
-def _read_rows(table: Table, reader: "Reader") -> None:
-    width = len(table.header)
-    columns: list[list[str]] = [[] for _ in table.header]
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != width:
-            remedy = f"{len(cells)} cells; the header has {width} columns"
-            table.problem(reader.line_num, "", ",".join(cells[:SHOWN_CHARACTERS]), remedy)
-            continue
-        table.lines.append(reader.line_num)
-        for column, cell in zip(columns, cells, strict=True):
-            column.append(cell.strip())
-    table.texts.update(zip(table.header, columns, strict=True))
 
 
 def common_step_us(starts_us: "Integers") -> int:
@@ -138,7 +54,7 @@ def common_step_us(starts_us: "Integers") -> int:
     return int(steps[times.argmax()]) if len(steps) else 0
 
 
-def step_us(table: Table, column: str, starts_us: "Integers") -> int:
+def step_us(table: CsvTable, column: str, starts_us: "Integers") -> int:
     """Length of the windows that start in the table's rows [microseconds].
 
     Raises InputError where a row is none or several steps after the one before, or before it.
@@ -169,18 +85,18 @@ def step_us(table: Table, column: str, starts_us: "Integers") -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The windows of one table."""
+class TableWindows:
+    """The windows that the rows of one table tell."""
 
-    table: Table
+    table: CsvTable
     column: str
-    """That says when windows start."""
+    """Column that says when windows start."""
     rows: "Integers"
-    """Of the table, one a window."""
+    """Row of the table that tells each window."""
     windows: Windows
 
 
-def joined(parts: Sequence[Part]) -> Windows:
+def joined(parts: Sequence[TableWindows]) -> Windows:
     """The windows of all parts in order of time.
 
     Where only some windows have lengths, the others have none of their requests counted in
@@ -188,7 +104,7 @@ def joined(parts: Sequence[Part]) -> Windows:
     """
     import numpy as np
 
-    def column(name: str, parts: Sequence[Part] = parts) -> "Floats":
+    def column(name: str, parts: Sequence[TableWindows] = parts) -> "Floats":
         return np.concatenate([getattr(part.windows, name) for part in parts])
 
     start_us = np.concatenate([part.windows.start_us for part in parts])
@@ -220,7 +136,7 @@ def _cached_tokens(windows: Windows) -> "Floats":
     return windows.cached_tokens
 
 
-def _overlap(parts: Sequence[Part], before: int, after: int) -> InputProblem:
+def _overlap(parts: Sequence[TableWindows], before: int, after: int) -> InputProblem:
     """Windows are numbered through all parts."""
     earlier, later = _found(parts, before), _found(parts, after)
     part, row = later
@@ -229,7 +145,7 @@ def _overlap(parts: Sequence[Part], before: int, after: int) -> InputProblem:
     return InputProblem(part.table.file, part.table.lines[row], part.column, text, remedy)
 
 
-def _found(parts: Sequence[Part], number: int) -> tuple[Part, int]:
+def _found(parts: Sequence[TableWindows], number: int) -> tuple[TableWindows, int]:
     """The part and the row of its table that a window comes from."""
     for part in parts:
         if number < len(part.rows):

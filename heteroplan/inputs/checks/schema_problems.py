@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 
 from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.schemas import FILES
+from heteroplan.reading.numbers import parse_percent
 from heteroplan.reading.yaml_source import Document, FieldPath
-from heteroplan.text import percent, wrong_name
+from heteroplan.text import wrong_name
 
 type _Detail = dict[str, Any]
 """What pydantic says of one error."""
@@ -109,7 +110,7 @@ def _remedy(model: type[BaseModel], path: FieldPath, detail: _Detail) -> str:
             return f"missing; add it{about}"
         case "extra_forbidden":
             return _unknown_key(model, path)
-        case "float_type" if (share := percent(str(detail["input"]))) is not None:
+        case "float_type" if (share := parse_percent(str(detail["input"]))) is not None:
             return f"not a number; write {share:g}{about}"
         case "literal_error" | "enum":
             return f"must be {context['expected']}"

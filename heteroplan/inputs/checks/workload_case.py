@@ -26,7 +26,7 @@ class WorkloadCase:
     document: Document
     """The scenario file."""
     path: FieldPath
-    """Of the workload in it."""
+    """Where the workload stands in it."""
     profile_document: Document
     workload: Workload
     fleet: Fleet

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -24,8 +23,9 @@ from pydantic_core import core_schema
 
 from heteroplan.reading.durations import parse_duration_s
 from heteroplan.reading.input_size import parse_size
-from heteroplan.reading.local_time import parse_stamp
-from heteroplan.text import LINE, MOST_CHARACTERS, NAME, PERCENT, percent, plain_share
+from heteroplan.reading.local_time import check_year, parse_stamp
+from heteroplan.reading.numbers import PERCENT, parse_percent, plain_share
+from heteroplan.text import LINE, MOST_CHARACTERS, NAME
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """RFC 1123 label."""
@@ -44,12 +44,6 @@ def _text_checked(check: Callable[[str], object]) -> AfterValidator:
         return text
 
     return AfterValidator(checked)
-
-
-def check_year(stamp: datetime) -> None:
-    """Raises ValueError far from our time, where arithmetic on moments may fail."""
-    if not 1970 <= stamp.year < 2200:
-        raise ValueError("year is not between 1970 and 2199")
 
 
 def _iso(text: str) -> None:
@@ -91,7 +85,7 @@ def _ordered(pair: list[float]) -> list[float]:
 
 
 def no_percent(value: Any) -> Any:
-    more = percent(value) if isinstance(value, str) else None
+    more = parse_percent(value) if isinstance(value, str) else None
     if more is not None:
         raise ValueError(f"not a factor; write {1 + more:g} for {value} more")
     return value
@@ -120,7 +114,7 @@ class OrPercent:
 
     def _number(self, value: Any) -> Any:
         if isinstance(value, str):
-            given = percent(value)
+            given = parse_percent(value)
             return value if given is None else given
         if isinstance(value, int | float) and math.isfinite(value):
             plain_share(value, self.plain_below)

@@ -1,17 +1,16 @@
 """Demand CSV (`interval_start,rps[,isl,osl,...]`) -> a regular series of demand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
-from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.tables import stamped_rows
 from heteroplan.inputs.tables.stamped_rows import StampedRow
 from heteroplan.reading import csv_rows
-from heteroplan.text import number
+from heteroplan.reading.file_problems import FileProblems
+from heteroplan.reading.numbers import parse_number_within
 
 LEAST = {
     "rps": 0.0,
@@ -23,7 +22,7 @@ LEAST = {
     "context_cv": 0.0,
     "share": 0.0,
 }
-"""Of the numbers of a row."""
+"""Least value of each number of a row."""
 MOST = {"isl_cv": 100.0, "prefix_hit_rate": 1.0 - 1e-9, "context_cv": 100.0, "share": 1.0}
 SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv")
 """Columns of a shape of requests; the first two go together, the others with them."""
@@ -51,7 +50,7 @@ class DemandSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row(StampedRow):
+class _DemandRow(StampedRow):
     numbers: dict[str, float]
 
 
@@ -64,56 +63,39 @@ def read_demand(
     what needs neither is checked and None returned.
     Raises InputError with the problems of all rows (the first 20).
     """
-    problems: list[InputProblem] = []
-    rows = _rows(text, file, problems)
-    starts = [] if zone is None else stamped_rows.moments(rows, file, zone, problems)
-    if problems:
-        raise InputError(sorted(problems))
+    found = FileProblems(file)
+    rows = _rows(text, found)
+    starts = [] if zone is None else stamped_rows.row_starts(rows, zone, found)
+    found.done()
     if zone is None or horizon is None:
         return None
-    step_s = stamped_rows.step_of(starts)
-    problems.extend(islice(stamped_rows.irregular(rows, starts, step_s, file), MOST_NOTED))
-    if not problems:
-        problems.extend(stamped_rows.uncovered(starts, step_s, horizon, file))
-    if problems:
-        raise InputError(sorted(problems))
+    step_s = stamped_rows.common_step_s(starts)
+    stamped_rows.check_regular(rows, starts, step_s, found)
+    found.done()
+    stamped_rows.check_covered(starts, step_s, horizon, found)
+    found.done()
     rps = tuple(row.numbers["rps"] for row in rows)
-    shapes = tuple((shape_of(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
+    shapes = tuple((step_shape(row.numbers),) for row in rows) if "isl" in rows[0].numbers else None
     return DemandSeries(int(starts[0].timestamp()), step_s, rps, shapes)
 
 
 def numbers_of(
-    cells: dict[str, str],
-    names: Sequence[str],
-    line: int,
-    file: str,
-    problems: list[InputProblem],
+    cells: Mapping[str, str], names: Sequence[str], line: int, found: FileProblems
 ) -> dict[str, float]:
     """The numbers in those of the columns that are there; what is none is a problem."""
-    found = {}
+    numbers = {}
     for name in names:
         if name not in cells:
             continue
         try:
-            found[name] = _number(cells, name)
+            least, most = LEAST[name], MOST.get(name, _MAX_NUMBER)
+            numbers[name] = parse_number_within(cells[name], least, most)
         except ValueError as error:
-            problems.append(InputProblem(file, line, name, cells[name], str(error)))
-    return found
+            found.problem(line, name, cells[name], str(error))
+    return numbers
 
 
-def _number(cells: dict[str, str], name: str) -> float:
-    """The number in a column of `LEAST`. Raises ValueError with what to write."""
-    text = cells[name].strip()
-    if not text:
-        raise ValueError("empty; write a number")
-    found = number(text)
-    least, most = LEAST[name], MOST.get(name, _MAX_NUMBER)
-    if not least <= found <= most:
-        raise ValueError(f"must be between {least:g} and {most:g}")
-    return found
-
-
-def shape_of(numbers: dict[str, float], name: str = "default") -> StepShape:
+def step_shape(numbers: dict[str, float], name: str = "default") -> StepShape:
     """The shape that columns tell."""
     return StepShape(
         name,
@@ -127,25 +109,20 @@ def shape_of(numbers: dict[str, float], name: str = "default") -> StepShape:
     )
 
 
-def _rows(text: str, file: str, problems: list[InputProblem]) -> list[_Row]:
-    found = [
-        _row(cells, line, file, problems)
-        for line, cells in csv_rows.rows(text, file, _COLUMNS, _needed, problems)
+def _rows(text: str, found: FileProblems) -> list[_DemandRow]:
+    rows = [
+        _DemandRow(line, cells["interval_start"], numbers_of(cells, _NUMBERS, line, found))
+        for line, cells in csv_rows.rows(text, found, _COLUMNS, _needed)
     ]
-    if len(found) < 2 and not problems:
+    if len(rows) < 2 and not found.problems:
         remedy = (
             "one row; write at least two, because one does not say how long a step is"
-            if found
+            if rows
             else "no rows; write one a step under interval_start,rps"
         )
-        problems.append(InputProblem(file, 0, "", "", remedy))
-    return found
+        found.problem(0, "", "", remedy)
+    return rows
 
 
 def _needed(header: Sequence[str]) -> Sequence[str]:
     return _COLUMNS[:4] if set(SHAPE) & set(header) else _COLUMNS[:2]
-
-
-def _row(cells: dict[str, str], line: int, file: str, problems: list[InputProblem]) -> _Row:
-    numbers = numbers_of(cells, _NUMBERS, line, file, problems)
-    return _Row(line, cells["interval_start"].strip(), numbers)

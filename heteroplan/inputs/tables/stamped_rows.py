@@ -1,15 +1,15 @@
 """Rows of CSV files that stand for equal steps of elapsed time: when each one starts."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
-from heteroplan.errors import MOST_NOTED, InputProblem
-from heteroplan.reading.local_time import SkippedTimeError, localized
+from heteroplan.reading.file_problems import FileProblems
+from heteroplan.reading.local_time import row_start
 
 FIELD = "interval_start"
 
@@ -22,62 +22,52 @@ class StampedRow:
     stamp: str
 
 
-def moments(
-    rows: Sequence[StampedRow], file: str, zone: ZoneInfo, problems: list[InputProblem]
-) -> list[datetime]:
+def row_starts(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) -> list[datetime]:
     """Moment of each row; rows without one, or not after the row before, are problems.
 
-    None are looked at after enough problems. In UTC, because Python compares two moments of one
-    zone by their wall clocks.
+    In UTC, because Python compares two moments of one zone by their wall clocks.
     """
-    found: list[datetime] = []
+    starts: list[datetime] = []
     for row in rows:
-        if len(problems) >= MOST_NOTED:
-            break
-        last = found[-1] if found else None
+        last = starts[-1] if starts else None
         try:
-            moment = localized(row.stamp, zone, last).astimezone(UTC)
-            if not 1970 <= moment.year < 2200:
-                raise ValueError("year is not between 1970 and 2199")
+            moment = row_start(row.stamp, zone, last)
             if moment.microsecond:
                 raise ValueError("not a whole second")
             if last is not None and moment == last:
                 raise ValueError("stands twice; keep one row a step")
             if last is not None and moment < last:
                 raise ValueError("earlier than the row before; sort the rows")
-        except SkippedTimeError:
-            remedy = f"clocks in {zone.key} skip this time; leave the row out"
-            problems.append(InputProblem(file, row.line, FIELD, row.stamp, remedy))
-        except (ValueError, OverflowError) as error:
-            problems.append(InputProblem(file, row.line, FIELD, row.stamp, str(error)))
+        except ValueError as error:
+            found.problem(row.line, FIELD, row.stamp, str(error))
         else:
-            found.append(moment)
-    return found
+            starts.append(moment)
+    return starts
 
 
-def step_of(starts: Sequence[datetime]) -> int:
+def common_step_s(starts: Sequence[datetime]) -> int:
     """The most frequent step [s] of two moments or more, the smallest of equals."""
     steps = Counter(_elapsed_s(a, b) for a, b in pairwise(starts))
     return min(steps, key=lambda step: (-steps[step], step))
 
 
-def irregular(
-    rows: Sequence[StampedRow], starts: Sequence[datetime], step_s: int, file: str
-) -> Iterator[InputProblem]:
-    """Rows that do not come a step after the one before."""
+def check_regular(
+    rows: Sequence[StampedRow], starts: Sequence[datetime], step_s: int, found: FileProblems
+) -> None:
+    """Note rows that do not come a step after the one before."""
     for row, (before, moment) in zip(rows[1:], pairwise(starts), strict=True):
-        if (found := _elapsed_s(before, moment)) != step_s:
+        if (elapsed_s := _elapsed_s(before, moment)) != step_s:
             remedy = (
-                f"{found} s after the row before, the file's step is {step_s} s; "
+                f"{elapsed_s} s after the row before, the file's step is {step_s} s; "
                 "write one row a step (clocks set back repeat an hour)"
             )
-            yield InputProblem(file, row.line, FIELD, row.stamp, remedy)
+            found.problem(row.line, FIELD, row.stamp, remedy)
 
 
-def uncovered(
-    starts: Sequence[datetime], step_s: int, horizon: Horizon, file: str
-) -> Iterator[InputProblem]:
-    """Where the rows do not span the horizon."""
+def check_covered(
+    starts: Sequence[datetime], step_s: int, horizon: Horizon, found: FileProblems
+) -> None:
+    """Note that the rows do not span the horizon."""
     zone = ZoneInfo(horizon.timezone)
     boundaries = horizon.boundaries()
     start, end = boundaries[0], boundaries[-1]
@@ -94,7 +84,7 @@ def uncovered(
         )
     else:
         remedy = "add the missing rows, or move or shorten the horizon"
-    yield InputProblem(file, 0, FIELD, "", covers + remedy)
+    found.problem(0, FIELD, "", covers + remedy)
 
 
 def _elapsed_s(start: datetime, end: datetime) -> int:

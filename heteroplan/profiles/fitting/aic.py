@@ -17,8 +17,8 @@ from typing import Any
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.errors import UsageError
 from heteroplan.profiles.measurement import Measurement
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from heteroplan.profiles.readers.formats.aiconfigurator import SYSTEMS
-from heteroplan.profiles.readers.reading import Reading
 
 VERSION = "0.12.0"
 """Of aiconfigurator-core; not all that is used of it is published, so no other will do."""
@@ -40,7 +40,7 @@ MALFORMED = (ArithmeticError, AttributeError, IndexError, OSError, TypeError)
 """What else it ends in where a config.json is not as it expects."""
 
 
-def modelled(model: str, gpu: str, gpus: int, backend: str = "vllm") -> Reading:
+def modelled(model: str, gpu: str, gpus: int, backend: str = "vllm") -> FileMeasurements:
     """Prefill and decode of one engine of `gpus` GPUs in tensor parallel, and its KV cache.
 
     `model` is a name that the tool ships or a directory with a Hugging Face config.json, `gpu` a
@@ -72,7 +72,7 @@ def modelled(model: str, gpu: str, gpus: int, backend: str = "vllm") -> Reading:
     if engine.slowdown > IMPLAUSIBLE:
         times = f"{engine.slowdown:.1f} times what it would in bfloat16"
         notes.append(f"implausible: a decode step takes {times}; take another backend or measure")
-    return Reading(points, tuple(notes), {(gpu, gpus): kv_tokens}, model, origin=origin)
+    return FileMeasurements(points, tuple(notes), {(gpu, gpus): kv_tokens}, model, origin=origin)
 
 
 @contextmanager

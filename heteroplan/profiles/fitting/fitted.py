@@ -18,8 +18,8 @@ from heteroplan.profiles.capacity.latency import SHORTEST_MS
 from heteroplan.profiles.fitting.end_to_end import FEWEST_RUNS, RunFit, fit_runs, predicted
 from heteroplan.profiles.fitting.fit import Fit, FitError, Mark, Within, fit
 from heteroplan.profiles.measurement import Measurement, Run
-from heteroplan.profiles.readers.opened import listed
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
+from heteroplan.profiles.readers.measurement_file import listed
 
 MAX_NAME = 63
 """Characters of an engine's name (RFC 1123)."""
@@ -134,7 +134,7 @@ def of_runs(fit: RunFit, runs: Sequence[Run]) -> list[Fitted]:
     ]
 
 
-def measured_engine(engine: Engine, reading: Reading, origin: str) -> Engine:
+def measured_engine(engine: Engine, reading: FileMeasurements, origin: str) -> Engine:
     """`engine` with coefficients, ranges and source from what was measured of its GPUs.
 
     Latencies of phases give a prefill or decode engine its own and an aggregated one both; whole
@@ -176,7 +176,7 @@ def _both(stated: Span | None, measured: Span | None) -> Span | None:
     return Span(max(stated.low, measured.low), min(stated.high, measured.high))
 
 
-def _of_engine(engine: Engine, reading: Reading) -> list[Fitted]:
+def _of_engine(engine: Engine, reading: FileMeasurements) -> list[Fitted]:
     if engine.role is Role.AGGREGATED and not reading.points and reading.runs:
         return [_run_engine(engine, reading.runs)]
     roles = (Role.PREFILL, Role.DECODE) if engine.role is Role.AGGREGATED else (engine.role,)

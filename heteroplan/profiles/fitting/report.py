@@ -10,7 +10,7 @@ from heteroplan.profiles.fitting.fit import ALL, Within, fit
 from heteroplan.profiles.fitting.fitted import Fitted, named, of_points, of_runs, with_limits
 from heteroplan.profiles.fitting.rated import rated_engine
 from heteroplan.profiles.measurement import Measurement, Rated, Run
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 
 LONGEST_NAME = 200
 """Characters of a file's name in an origin."""
@@ -45,7 +45,9 @@ class FitReport:
     """What has too few points, and the remedy."""
 
 
-def fit_all(readings: Sequence[tuple[str, Reading]], wanted: Wanted = EVERYTHING) -> FitReport:
+def fit_all(
+    readings: Sequence[tuple[str, FileMeasurements]], wanted: Wanted = EVERYTHING
+) -> FitReport:
     """A fit of every engine in the files, each file with its name."""
     every = [reading for _, reading in readings]
     parts = (
@@ -100,7 +102,7 @@ def _of_rated(rated: Iterable[Rated], wanted: Wanted) -> tuple[list[Fitted], lis
     return fitted, skipped
 
 
-def _with_files(fitted: Fitted, readings: Sequence[tuple[str, Reading]]) -> Fitted:
+def _with_files(fitted: Fitted, readings: Sequence[tuple[str, FileMeasurements]]) -> Fitted:
     """With the names and hashes of what its engine was measured in."""
     engine = fitted.engine
     mine = [

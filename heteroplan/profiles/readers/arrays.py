@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from heteroplan.profiles.readers.opened import Opened, refused
+from heteroplan.profiles.readers.measurement_file import MeasurementFile, refused
 from heteroplan.reading.input_size import VALUE_BYTES, too_large
 
 type Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -37,14 +37,14 @@ NUMBERS = "iuf"
 
 
 @dataclass(slots=True)
-class Arrays(Opened):
-    """Numbers by name."""
+class MeasurementArrays(MeasurementFile):
+    """The arrays of numbers in one .npz file."""
 
     values: Mapping[str, Array]
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the arrays."""
+        """Names of the arrays."""
         return frozenset(self.values)
 
     def series(self, name: str) -> list[float]:
@@ -56,7 +56,7 @@ class Arrays(Opened):
         ]
 
 
-def arrays_of(file: str, content: bytearray, most_bytes: int) -> Arrays:
+def arrays_of(file: str, content: bytearray, most_bytes: int) -> MeasurementArrays:
     """Raises InputError where the content is no .npz of plain numbers, or unpacks to too much."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as members:
@@ -65,7 +65,7 @@ def arrays_of(file: str, content: bytearray, most_bytes: int) -> Arrays:
             raise too_large(file, "unpacks to", most_bytes)
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
-            return Arrays(
+            return MeasurementArrays(
                 file,
                 {
                     name: array.astype(np.float64)

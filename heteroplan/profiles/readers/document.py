@@ -4,15 +4,16 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import MOST_NOTED
-from heteroplan.profiles.readers.opened import LEAST, MOST, SHOWN_CHARACTERS, Opened, refused
+from heteroplan.profiles.readers.measurement_file import LEAST, MOST, MeasurementFile, refused
+from heteroplan.reading.file_problems import SHOWN_CHARACTERS
+from heteroplan.reading.numbers import number_of
 
 type Json = dict[str, Json] | list[Json] | str | float | bool | None
 
@@ -22,23 +23,19 @@ type Amount = Annotated[float, Field(ge=0, le=MOST, strict=True)]
 type Count = Annotated[int, Field(gt=0, strict=True)]
 type Whole = Annotated[int, Field(ge=0, le=int(MOST), strict=True)]
 
-WRONG_TAG = (ArithmeticError, AttributeError, LookupError)
-"""What the YAML library raises of a tag on a value that is nothing of the kind."""
-MAX_DEPTH = 100
-"""Of a YAML document."""
 DEPTH = 3
 """Levels of keys by which a document is known."""
 
 
 @dataclass(slots=True)
-class Document(Opened):
+class MeasurementDocument(MeasurementFile):
     """What one JSON or YAML file holds, or the list of what its JSON lines hold."""
 
     content: Json
 
     @property
     def names(self) -> frozenset[str]:
-        """Keys of the first levels; of a list those of its first entry."""
+        """Keys of the first levels, of a list those of its first entry."""
         return frozenset(_keys(self.content, DEPTH))
 
     def fitting[T](self, shape: TypeAdapter[T]) -> T:
@@ -51,7 +48,10 @@ class Document(Opened):
             raise
 
     def fitting_each[T](self, shape: TypeAdapter[T]) -> list[T]:
-        """Likewise of every entry of a list."""
+        """Every entry of a list in the form of `shape`, a single entry as a list of one.
+
+        Raises InputError with all that does not fit.
+        """
         found = []
         for i, entry in enumerate(_listed(self.content)):
             try:
@@ -77,21 +77,19 @@ class Document(Opened):
         return [self._positive(name, i, value) for i, value in enumerate(_listed(found))]
 
     def _positive(self, name: str, index: int, value: Json) -> float:
-        number = math.nan
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            with suppress(OverflowError):
-                number = float(value)
-        return self.measured(0, f"{name}[{index}]", number, json.dumps(value))
+        number = None if isinstance(value, str) else number_of(value)
+        shown = json.dumps(value)
+        return self.measured(0, f"{name}[{index}]", math.nan if number is None else number, shown)
 
 
-def document_of(file: str, text: str) -> Document:
+def json_document_of(file: str, text: str) -> MeasurementDocument:
     """One JSON text, or JSON lines. Raises InputError where it is neither."""
     try:
-        return Document(file, json.loads(text, object_pairs_hook=_once))
+        return MeasurementDocument(file, json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as error:
         lines = list(_lines(text))
         if len(lines) > 1 and all(line.startswith("{") for _, line in lines):
-            return Document(file, [_line(file, line) for line in lines])
+            return MeasurementDocument(file, [_line(file, line) for line in lines])
         raise refused(file, f"is no JSON: {error}", getattr(error, "lineno", 0)) from None
 
 
@@ -114,34 +112,11 @@ def _line(file: str, numbered: tuple[int, str]) -> Json:
     return content
 
 
-def yaml_document_of(file: str, text: str) -> Document:
-    """Raises InputError where the text is no YAML, or YAML with aliases or doubled keys."""
-    import yaml
+def yaml_document_of(file: str, text: str) -> MeasurementDocument:
+    """Raises InputError where the text is no YAML, or YAML with doubled keys."""
+    from heteroplan.reading.yaml_source import parse_value
 
-    from heteroplan.reading.yaml_bounds import RefusedYamlError, bounded_events
-
-    class Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        def construct_mapping(
-            self, node: yaml.MappingNode, deep: bool = False
-        ) -> dict[Hashable, Any]:
-            found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-            if len(found) < len(node.value):
-                mark = node.start_mark
-                raise yaml.MarkedYAMLError(problem="a key stands there twice", problem_mark=mark)
-            return found
-
-    try:
-        for event in bounded_events(text, Plain, MAX_DEPTH):
-            if isinstance(event, yaml.AliasEvent):
-                raise RefusedYamlError(event, "aliases are not read")
-        return Document(file, yaml.load(text, Plain))
-    except RefusedYamlError as error:
-        raise refused(file, f"is no YAML: {error}", error.line) from None
-    except (yaml.YAMLError, *WRONG_TAG, ValueError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        parts = [getattr(error, name, None) for name in ("context", "problem")]
-        reason = " ".join(part for part in parts if part) or error
-        raise refused(file, f"is no YAML: {reason}", line) from None
+    return MeasurementDocument(file, parse_value(text, file, any_keys=True))
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.opened import Opened
+from heteroplan.profiles.readers.measurement_file import MeasurementFile
 from heteroplan.units import MS_PER_S
 
 FULL = 1.0 + 1e-6
@@ -20,12 +20,12 @@ class Step:
 
     usage: float
     context: float
-    """Tokens a sequence."""
+    """Length of a sequence [tokens]."""
     itl_ms: float
     tokens_per_s: float | None
-    """Of the whole engine; None where it is not known."""
+    """Throughput of the whole engine; None where it is not known."""
     path: str
-    """Of the usage."""
+    """Place of the usage in the file."""
 
     def batch(self, kv_tokens: int) -> float:
         """Sequences that fill the share of a cache of `kv_tokens`."""
@@ -39,7 +39,7 @@ class Step:
 
 
 def points(
-    found: Opened, gpu: str, gpus: int, kv_tokens: int, steps: Iterable[Step]
+    found: MeasurementFile, gpu: str, gpus: int, kv_tokens: int, steps: Iterable[Step]
 ) -> tuple[list[Measurement], list[str]]:
     """As many sequences as fill the share, unless the throughput shows that some of them waited.
 

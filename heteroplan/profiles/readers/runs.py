@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from heteroplan.units import MS_PER_S
 
 SATURATED_MS = 60_000.0
@@ -17,7 +17,7 @@ def in_flight(rate_rps: float, ttft_ms: float, tpot_ms: float, osl: float) -> fl
 
 def reading(
     runs: Sequence[Run], notes: Sequence[str] = (), *, failed: int = 0, model: str | None = None
-) -> Reading:
+) -> FileMeasurements:
     """The runs without saturated ones; `failed` is the number of requests that failed in them."""
     kept = tuple(run for run in runs if run.ttft_ms <= SATURATED_MS)
     told = list(notes)
@@ -26,4 +26,4 @@ def reading(
         told.append(f"left out {len(runs) - len(kept)} runs with a TTFT above {seconds:g} s")
     if failed:
         told.append(f"{failed} requests failed; times are of those that did not")
-    return Reading(notes=tuple(told), runs=kept, model=model)
+    return FileMeasurements(notes=tuple(told), runs=kept, model=model)

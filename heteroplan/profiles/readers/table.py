@@ -1,52 +1,47 @@
 """A CSV table whose problems are gathered with their lines."""
 
-import csv
-import io
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from heteroplan.profiles.readers.opened import Opened, refused
-from heteroplan.text import number
+from heteroplan.profiles.readers.measurement_file import MeasurementFile
+from heteroplan.reading.csv_rows import CsvTable
+from heteroplan.reading.numbers import parse_number, parse_whole
 
-type Row = tuple[int, Mapping[str, str]]
-"""Line number and fields."""
+MOST_WHOLE = 999_999_999
 
 
 @dataclass(slots=True)
-class Table(Opened):
-    """The header and rows of one CSV file, and what is wrong with them."""
-
-    header: tuple[str, ...]
-    rows: tuple[Row, ...]
-    """Those that have as many fields as the header."""
+class MeasurementTable(CsvTable, MeasurementFile):
+    """One CSV file of measurements, and what is wrong with it."""
 
     @property
     def names(self) -> frozenset[str]:
-        """Columns."""
+        """Names of the columns."""
         return frozenset(self.header)
 
     def series(self, name: str) -> list[float]:
         """Numbers > 0 of one column; problems are noted."""
         if name not in self.header:
             return []
-        return [self.positive(line, name, row[name]) for line, row in self.rows]
+        texts = zip(self.lines, self.texts[name], strict=True)
+        return [self.positive(line, name, text) for line, text in texts]
 
     def positive(self, line: int, column: str, text: str) -> float:
         """`text` as a number > 0; NaN after noting the problem where it is none."""
         try:
-            return self.measured(line, column, number(text), text)
+            return self.measured(line, column, parse_number(text), text)
         except ValueError as error:
             self.problem(line, column, text, str(error))
             return math.nan
 
     def whole(self, line: int, column: str, text: str) -> int:
         """`text` as an integer > 0; 0 after noting the problem where it is none."""
-        if text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0:
-            return int(text)
-        self.problem(line, column, text, "must be a whole number above 0")
-        return 0
+        try:
+            return parse_whole(text, 1, MOST_WHOLE)
+        except ValueError:
+            self.problem(line, column, text, "must be a whole number above 0")
+            return 0
 
     def one_of[T](self, line: int, column: str, text: str, known: Mapping[str, T], default: T) -> T:
         """What `text` stands for in `known`; `default` after noting the problem."""
@@ -68,32 +63,13 @@ class Table(Opened):
             self.done()
 
 
-def table_of(file: str, text: str) -> Table:
-    """Raises InputError where the text is no CSV."""
-    try:
-        return _table(file, csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise refused(file, f"is no CSV text: {error}") from None
-
-
-def _table(file: str, lines: Iterator[list[str]]) -> Table:
-    header = tuple(name.strip() for name in next(lines, []))
-    table = Table(file, header, ())
-    if not header:
-        table.problem(0, "", "", "is empty; a header line and rows are expected")
-        table.done()
-    for column, times in Counter(header).items():
-        if times > 1:
-            table.problem(1, column, "", "column stands there twice")
-    rows = []
-    for line, fields in enumerate(lines, start=2):
-        if not fields:
-            continue
-        if len(fields) != len(header):
-            table.problem(line, "", "", f"has {len(fields)} fields, the header {len(header)}")
-            continue
-        rows.append((line, dict(zip(header, (text.strip() for text in fields), strict=True))))
-    if not rows:
+def table_of(file: str, content: bytearray) -> MeasurementTable:
+    """Raises InputError where it is no CSV or its header is wrong; wrong rows are noted."""
+    table = MeasurementTable.of(file, content, _wrong)
+    if not table.lines:
         table.problem(0, "", "", "has no rows")
-    table.rows = tuple(rows)
     return table
+
+
+def _wrong(header: Sequence[str]) -> str:
+    return "" if header else "is empty; a header line and rows are expected"

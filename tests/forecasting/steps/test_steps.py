@@ -18,9 +18,11 @@ from heteroplan.forecasting.steps import steps as steps_module
 from heteroplan.forecasting.steps.counting import CACHED, INPUT, OUTPUT, REQUESTS, WITH_LENGTHS
 from heteroplan.forecasting.steps.stamps import EPOCH, US_PER_S
 from heteroplan.forecasting.steps.steps import Steps, TraceOptions, read_steps
-from heteroplan.forecasting.traces import READERS, Asked, Reader
+from heteroplan.forecasting.traces.formats import FORMATS
 from heteroplan.forecasting.traces.requests import Blocks, Requests, Windows
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat
 from tests.forecasting.made_traces import written
+from tests.formats import add_format
 
 STEP_S = 900
 STEP_US = STEP_S * US_PER_S
@@ -47,24 +49,24 @@ def requests(rows: Sequence[Row], *, cached: bool = True) -> Requests:
 
 def read(*chunks: Requests, zone: ZoneInfo = BERLIN, dated: bool = True) -> Steps:
     """Steps of a trace whose reader streams `chunks`."""
-    reader = Reader(lambda head: False, dated, "", requests=lambda source, asked: iter(chunks))
+    reader = TraceFormat(lambda head: False, dated, "", requests=lambda source, asked: iter(chunks))
     return of_reader(reader, zone)
 
 
 def read_windows(windows: Windows, zone: ZoneInfo = BERLIN) -> Steps:
-    reader = Reader(lambda head: False, True, "", windows=lambda sources, asked: windows)
+    reader = TraceFormat(lambda head: False, True, "", windows=lambda sources, asked: windows)
     return of_reader(reader, zone)
 
 
 def of_reader(
-    reader: Reader,
+    reader: TraceFormat,
     zone: ZoneInfo,
     cache_tokens: int | None = None,
     start: datetime | None = None,
 ) -> Steps:
     options = TraceOptions(STEP_S, zone, TOKYO, "fake", start=start, cache_tokens=cache_tokens)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(READERS, "fake", reader)
+        add_format(patch, FORMATS, "fake", reader)
         return read_steps([__file__], options)
 
 
@@ -243,7 +245,7 @@ def test_a_prefix_cache_holds_the_whole_blocks_of_its_size(tokens: int, hits: in
         offsets = np.cumsum([0, *map(len, part)]).astype(np.int64)
         blocks = Blocks(offsets, np.array([b for each in part for b in each], np.int64), 512)
         chunks.append(Requests(stamps, lengths, np.full(len(part), 10), None, blocks))
-    reader = Reader(lambda head: False, True, "", requests=lambda source, asked: iter(chunks))
+    reader = TraceFormat(lambda head: False, True, "", requests=lambda source, asked: iter(chunks))
     steps = of_reader(reader, BERLIN, cache_tokens=tokens)
     assert steps.has_cached
     assert steps.counts[:, CACHED].sum() == 512 * hits
@@ -264,11 +266,11 @@ def test_what_lies_between_files_is_missing_and_not_idle(tmp_path: Path) -> None
     for path in paths:
         path.write_text("x")
     parts = iter(files)
-    reader = Reader(
+    reader = TraceFormat(
         lambda head: False, True, "", requests=lambda source, asked: iter([next(parts)])
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(READERS, "fake", reader)
+        add_format(patch, FORMATS, "fake", reader)
         steps = read_steps(
             [str(path) for path in paths], TraceOptions(STEP_S, BERLIN, BERLIN, "fake")
         )
@@ -450,15 +452,15 @@ def test_windows_are_as_long_as_most_of_them() -> None:
 
 
 def test_readers_are_told_the_zone_of_stamps() -> None:
-    asked: list[Asked] = []
+    asked: list[AskedOfTrace] = []
 
-    def read_all(source: object, given_: Asked) -> Iterator[Requests]:
+    def read_all(source: object, given_: AskedOfTrace) -> Iterator[Requests]:
         asked.append(given_)
         yield requests([(NOON_US, 1, 1, 0)])
 
-    reader = Reader(lambda head: False, True, "", requests=read_all)
+    reader = TraceFormat(lambda head: False, True, "", requests=read_all)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(READERS, "fake", reader)
+        add_format(patch, FORMATS, "fake", reader)
         read_steps([__file__], TraceOptions(STEP_S, BERLIN, TOKYO, "fake"))
     assert [each.zone for each in asked] == [TOKYO]
 
@@ -527,7 +529,7 @@ def test_blocks_without_a_cache_are_told_and_nothing_is_cached() -> None:
     blocks = Blocks(np.array([0, 1, 2]), np.array([7, 7]), 512)
     stamps, isl, osl = NOON_US + np.array([0, 60 * US_PER_S]), np.full(2, 512), np.full(2, 10)
     plain = Requests(stamps, isl, osl, None, blocks)
-    reader = Reader(lambda head: False, True, "", requests=lambda source, asked: iter([plain]))
+    reader = TraceFormat(lambda head: False, True, "", requests=lambda source, asked: iter([plain]))
     steps = of_reader(reader, BERLIN)
     note = (
         "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on the tokens "
@@ -539,7 +541,7 @@ def test_blocks_without_a_cache_are_told_and_nothing_is_cached() -> None:
     assert note not in of_reader(reader, BERLIN, cache_tokens=512).notes
 
     told = Requests(stamps, isl, osl, np.array([100, 30]), blocks)
-    reader = Reader(lambda head: False, True, "", requests=lambda source, asked: iter([told]))
+    reader = TraceFormat(lambda head: False, True, "", requests=lambda source, asked: iter([told]))
     steps = of_reader(reader, BERLIN)
     assert steps.counts[:, CACHED].sum() == 130
     assert note not in steps.notes
@@ -551,7 +553,7 @@ def test_what_lies_before_a_clock_that_starts_again_is_missing() -> None:
     """Quarters from 12:00 to 13:00, and as many that are laid a day later: between is nothing."""
     rows = [(i * 60 * US_PER_S, 100, 10, 0) for i in range(60)]
     chunks = [requests(rows), requests(rows)]
-    reader = Reader(lambda head: False, False, "", requests=lambda source, asked: iter(chunks))
+    reader = TraceFormat(lambda head: False, False, "", requests=lambda source, asked: iter(chunks))
     steps = of_reader(reader, BERLIN, start=NOON)
     assert np.flatnonzero(steps.known).tolist() == [*range(52, 56), *range(148, 152)]
 
@@ -562,13 +564,13 @@ def test_each_file_that_tells_nothing_is_a_problem(tmp_path: Path, kind: str) ->
     for path in paths:
         Path(path).write_text("x")
     what = "requests" if kind == "requests" else "demand"
-    reader = Reader(
+    reader = TraceFormat(
         lambda head: False, True, "",
         requests=(lambda source, asked: iter([requests([])])) if kind == "requests" else None,
         windows=(lambda sources, asked: windows([], 900, [])) if kind == "windows" else None,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(READERS, "fake", reader)
+        add_format(patch, FORMATS, "fake", reader)
         with pytest.raises(InputError) as raised:
             read_steps(paths, TraceOptions(STEP_S, BERLIN, BERLIN, "fake"))
     assert [str(each) for each in raised.value.problems] == [

@@ -13,8 +13,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import InputError, UsageError
-from heteroplan.forecasting.traces import READERS, expanded, lines, opened, reader_of
-from tests.forecasting.traces.reading import batches_of, rows_of, written
+from heteroplan.forecasting.traces import lines
+from heteroplan.forecasting.traces.formats import FORMATS
+from heteroplan.forecasting.traces.recognition import format_of
+from heteroplan.forecasting.traces.source import expanded, open_trace
+from tests.forecasting.traces.whole_traces import batches_of, rows_of, written
 from tests.realdata import DATA, needs_data
 
 AZURE = b"TIMESTAMP,ContextTokens,GeneratedTokens\r\n2026-11-23 08:00:00.0000001,100,10\r\n"
@@ -29,9 +32,9 @@ ROWS = [(1_795_420_800_000_000, 100, 10)]
 
 
 def name_of(path: Path) -> str:
-    with opened(str(path)) as source:
-        reader = reader_of(source, None, {})
-    return next(name for name, each in READERS.items() if each is reader)
+    with open_trace(str(path)) as source:
+        reader = format_of(source, None, {})
+    return next(name for name, each in FORMATS.items() if each is reader)
 
 
 def zstd(data: bytes) -> bytes:
@@ -324,7 +327,8 @@ def _exist(rows: list[tuple[str, str, str, str]]) -> bool:
 
 def test_formats_are_listed_without_heavy_imports() -> None:
     code = (
-        "import sys, heteroplan.forecasting.traces; print({'pyarrow', 'numpy'} & set(sys.modules))"
+        "import sys, heteroplan.forecasting.traces.recognition as found;"
+        "assert list(found.FORMATS.values()); print({'pyarrow', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -347,7 +351,7 @@ def test_any_bytes_are_read_or_refused(
     tmp_path: Path, junk: bytes, before: bytes, pack: object
 ) -> None:
     path = written(tmp_path, pack(before + junk))  # type: ignore[operator]
-    for name in (None, *(name for name, reader in READERS.items() if reader.requests)):
+    for name in (None, *(name for name, reader in FORMATS.items() if reader.requests)):
         for columns in ({}, {"timestamp": "timestamp", "isl": "input_length"}):
             with contextlib.suppress(InputError, UsageError):
                 for each in batches_of(path, name, columns):

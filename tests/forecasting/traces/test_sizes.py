@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.steps.steps import TraceOptions, read_steps
-from heteroplan.forecasting.traces import csv_rows, lines, opened
+from heteroplan.forecasting.traces import csv_batches, lines
+from heteroplan.forecasting.traces.source import open_trace
 from heteroplan.reading.input_size import MOST_PACKING
-from tests.forecasting.traces.reading import rows_of, written
+from tests.forecasting.traces.whole_traces import rows_of, written
 
 MIB = 1 << 20
 ANSWER = b'{"status":"success","data":{"resultType":"matrix","result":['
@@ -111,7 +112,7 @@ def test_a_header_of_too_many_columns(tmp_path: Path) -> None:
 def test_rows_of_commas_alone_are_passed_over_but_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_rows, "MOST_EMPTY_ROWS", 100)
+    monkeypatch.setattr(csv_batches, "MOST_EMPTY_ROWS", 100)
     assert len(rows_of(written(tmp_path, AZURE + ROW + b",,\n" * 100))) == 1
     path = written(tmp_path, AZURE + ROW + b",,\n" * 101)
     with pytest.raises(InputError, match=":103: holds more than 100 empty rows; remove them"):
@@ -140,10 +141,10 @@ def test_a_text_that_a_dictionary_repeats(tmp_path: Path) -> None:
 def test_long_rows_are_taken_fewer_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from heteroplan.forecasting.traces import parquet_rows
-    from tests.forecasting.traces.reading import batches_of
+    from heteroplan.forecasting.traces import parquet_batches
+    from tests.forecasting.traces.whole_traces import batches_of
 
-    monkeypatch.setattr(parquet_rows, "BATCH_BYTES", 24_000)
+    monkeypatch.setattr(parquet_batches, "BATCH_BYTES", 24_000)
     stamps = pa.array(range(10_000), pa.timestamp("us"))
     path = written(tmp_path, parquet(stamps, use_dictionary=False, compression="none"))
     sizes = [len(each.arrival_us) for each in batches_of(path)]
@@ -161,7 +162,7 @@ def test_blocks_are_whole_lines_of_the_file(
 ) -> None:
     """None but the last ends inside quotes; what is left out is blank; lines are numbered."""
     monkeypatch.setattr(lines, "BLOCK_BYTES", size)
-    with opened(str(written(tmp_path, text))) as source:
+    with open_trace(str(written(tmp_path, text))) as source:
         found = list(lines.blocks(source, quoted))
     at = 0
     for number, block in enumerate(found):

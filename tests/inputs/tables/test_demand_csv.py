@@ -103,7 +103,7 @@ def test_other_separators_than_commas_are_named(mark: str, name: str) -> None:
         ),
         (
             'interval_start,rps\n"' + "x" * 200_000,
-            ["d.csv:2: not CSV: field larger than field limit (131072)"],
+            ["d.csv:2: is no CSV text: field larger than field limit (131072)"],
         ),
     ],
 )

@@ -22,8 +22,8 @@ from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.errors import UsageError
 from heteroplan.profiles.fitting import aic
 from heteroplan.profiles.fitting.aic import modelled
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from heteroplan.profiles.readers.formats.aiconfigurator import SYSTEMS
-from heteroplan.profiles.readers.reading import Reading
 from tests.realdata import DATA, needs_data
 
 MODEL, GPU = "Qwen/Qwen3-32B", "H100-SXM-80GB"
@@ -294,7 +294,7 @@ def test_its_log_is_silent_only_meanwhile(tool: Tool) -> None:
 
 
 @cache
-def qwen(gpu: str, gpus: int) -> Reading:
+def qwen(gpu: str, gpus: int) -> FileMeasurements:
     """Of the tool itself."""
     return modelled(MODEL, gpu, gpus)
 
@@ -310,7 +310,7 @@ def shape(row: dict[str, str]) -> tuple[str, int, int]:
     return row["phase"], int(row["batch_size"]), int(row["context_len"])
 
 
-def latencies(reading: Reading) -> dict[tuple[str, int, int], float]:
+def latencies(reading: FileMeasurements) -> dict[tuple[str, int, int], float]:
     """By phase, batch and length [ms]."""
     return {
         (point.phase.value, int(point.batch), int(point.context or point.tokens)): point.latency_ms

@@ -19,8 +19,8 @@ from heteroplan.profiles.fitting.end_to_end import (
 )
 from heteroplan.profiles.fitting.fitted import measured_engine, of_runs
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.builders import engine
 from tests.realdata import DATA, needs_data
 
@@ -111,7 +111,7 @@ def test_runs_left_out_together_are_not_seen() -> None:
 
 def test_an_aggregated_engine_is_made_of_its_runs() -> None:
     bare = engine(role=Role.AGGREGATED)
-    made = measured_engine(bare, Reading(runs=tuple(RUNS)), "m.json")
+    made = measured_engine(bare, FileMeasurements(runs=tuple(RUNS)), "m.json")
     assert made.prefill is not None
     assert made.decode is not None
     assert made.ttft is not None
@@ -119,7 +119,7 @@ def test_an_aggregated_engine_is_made_of_its_runs() -> None:
     assert (made.batch_tokens_range.low, made.batch_tokens_range.high) == (500.0, 8000.0)
     twice = [*RUNS, *(replace(each, variant="other") for each in RUNS)]
     with pytest.raises(ValueError, match="must be of one engine; there are , other"):
-        measured_engine(bare, Reading(runs=tuple(twice)), "m.json")
+        measured_engine(bare, FileMeasurements(runs=tuple(twice)), "m.json")
 
 
 @pytest.mark.parametrize(
@@ -137,18 +137,18 @@ def test_an_engine_of_runs_keeps_to_what_is_stated_and_measured(
 ) -> None:
     """Prompts of 500 to 8,000 tokens were measured."""
     bare = replace(engine(role=Role.AGGREGATED), batch_tokens_range=stated)
-    made = measured_engine(bare, Reading(runs=tuple(RUNS)), "m.json")
+    made = measured_engine(bare, FileMeasurements(runs=tuple(RUNS)), "m.json")
     assert made.batch_tokens_range is not None
     assert (made.batch_tokens_range.low, made.batch_tokens_range.high) == kept
 
 
 def test_what_an_engine_states_that_it_holds_goes_before_what_was_seen_in_flight() -> None:
     bare = engine(role=Role.AGGREGATED)
-    seen = measured_engine(bare, Reading(runs=tuple(RUNS)), "m.json")
+    seen = measured_engine(bare, FileMeasurements(runs=tuple(RUNS)), "m.json")
     assert seen.kv_tokens is not None
     assert seen.kv_tokens != 12_345
     stated = replace(bare, kv_tokens=12_345, max_sequences=7)
-    made = measured_engine(stated, Reading(runs=tuple(RUNS)), "m.json")
+    made = measured_engine(stated, FileMeasurements(runs=tuple(RUNS)), "m.json")
     assert (made.kv_tokens, made.max_sequences) == (12_345, 7)
 
 
@@ -173,7 +173,9 @@ def test_knee_of_inference_perf_from_light_stages() -> None:
     folder = DATA / "perf" / "inference_perf_kubecon2025" / "vllm"
     given = Given("H100-SXM-80GB", 1)
     stages = [
-        run for path in sorted(folder.glob("stage_*.json")) for run in read(path, given=given).runs
+        run
+        for path in sorted(folder.glob("stage_*.json"))
+        for run in read_measurements(path, given=given).runs
     ]
     [found], _ = fit_runs([stage for stage in stages if stage.rate_rps < 62.0])
     last = stages[2]
@@ -188,7 +190,7 @@ def test_knee_of_inference_perf_from_light_stages() -> None:
 def test_runs_left_out_of_the_silicon_sample() -> None:
     """Qwen3-32B on H100, 349 runs: TPOT within 6 %, TTFT within 20 % in the mean."""
     path = DATA / "perf" / "aiconfigurator_silicon_sample_shared.csv"
-    runs = read(path, given=Given(model="Qwen/Qwen3-32B")).runs
+    runs = read_measurements(path, given=Given(model="Qwen/Qwen3-32B")).runs
     off = np.abs(errors_left_out(runs, lambda place, run: place))
     tpot, ttft = np.nanmean(off, axis=0)
     assert len(runs) == 349

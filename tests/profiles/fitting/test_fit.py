@@ -15,8 +15,8 @@ from heteroplan.profiles.fitting.fit import Within, fit
 from heteroplan.profiles.fitting.fitted import measured_engine
 from heteroplan.profiles.fitting.report import Wanted, fit_all
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
+from heteroplan.profiles.readers.read import read_measurements
 from tests.builders import engine
 from tests.realdata import DATA, needs_data
 
@@ -29,8 +29,8 @@ def prefill(tokens: float, latency_ms: float, batch: float = 1) -> Measurement:
     return Measurement("H100", 4, Role.PREFILL, batch, tokens, 0.0, latency_ms)
 
 
-def of(points: list[Measurement]) -> Reading:
-    return Reading(tuple(points))
+def of(points: list[Measurement]) -> FileMeasurements:
+    return FileMeasurements(tuple(points))
 
 
 PROMPTS = [prefill(tokens, prefill_ms(TRUE_PREFILL, tokens)) for tokens in LENGTHS]
@@ -177,7 +177,7 @@ def test_splitwise_error_by_gpu_type_and_phase() -> None:
     """Settings left out in turn: at most 3 % by GPU type and phase in the useful range, and over
     everything measured more for prefill: both are stated.
     """
-    measured = read(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv")
+    measured = read_measurements(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv")
 
     def worst_mean(gpu: str, phase: Role, tokens: Span | None) -> float:
         wanted = Wanted(gpu=gpu, within=Within(batch_tokens=tokens))

@@ -29,7 +29,7 @@ from heteroplan.profiles.fitting.fitted import (
     with_limits,
 )
 from heteroplan.profiles.measurement import Measurement, Run
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from tests.builders import engine
 from tests.profiles.fitting.test_end_to_end import RUNS
 from tests.profiles.fitting.test_fit import PROMPTS, STEPS
@@ -213,14 +213,14 @@ def test_repeats_spread_as_much_as_those_that_spread_most() -> None:
         replace(points[3], latency_ms=points[3].latency_ms * off)
         for points, off in ((PROMPTS, 1.01), (STEPS, 1.03))
     ]
-    reading = Reading((*PROMPTS, *STEPS, *twice))
+    reading = FileMeasurements((*PROMPTS, *STEPS, *twice))
     made = measured_engine(engine(role=Role.AGGREGATED), reading, "m.csv")
     assert made.source.spread == pytest.approx(0.03 / 2**0.5, rel=0.02)
 
 
 def test_a_measured_engine_names_the_file_and_its_hash() -> None:
     for sha256, kept in (("ab", ("ab",)), ("", ())):
-        reading = Reading(tuple(PROMPTS), sha256=sha256)
+        reading = FileMeasurements(tuple(PROMPTS), sha256=sha256)
         source = measured_engine(engine(role=Role.PREFILL), reading, "m.csv").source
         assert (source.origin, source.sha256) == ("m.csv", kept)
 
@@ -228,7 +228,7 @@ def test_a_measured_engine_names_the_file_and_its_hash() -> None:
 def test_a_measured_engine_keeps_what_the_measurements_do_not_say() -> None:
     """A prefill engine gets no KV cache, a decode engine no coefficients of prefill."""
     bare = replace(engine(role=Role.DECODE, startup_s=60.0, drain_s=5.0), capacity_rps=None)
-    made = measured_engine(bare, Reading((*PROMPTS, *STEPS)), "m.csv")
+    made = measured_engine(bare, FileMeasurements((*PROMPTS, *STEPS)), "m.csv")
     assert (made.name, made.startup_s, made.drain_s) == ("decode", 60.0, 5.0)
     assert (made.prefill, made.ttft, made.batch_tokens_range) == (None, None, None)
     assert made.source.points == len(STEPS)
@@ -237,7 +237,7 @@ def test_a_measured_engine_keeps_what_the_measurements_do_not_say() -> None:
 def test_what_an_engine_states_goes_before_what_a_file_tells_of_its_memory() -> None:
     ttft = TtftCoefficients(40.0, 0.05, 1.0, 1e-3)
     bare = replace(engine(role=Role.AGGREGATED), kv_tokens=12_345, max_sequences=7, ttft=ttft)
-    told = Reading((*PROMPTS, *STEPS), kv_tokens={("H100", 4): 480_000})
+    told = FileMeasurements((*PROMPTS, *STEPS), kv_tokens={("H100", 4): 480_000})
     made = measured_engine(bare, told, "m.csv")
     assert (made.kv_tokens, made.max_sequences, made.ttft) == (12_345, 7, ttft)
 
@@ -249,21 +249,21 @@ def test_a_stated_batch_limits_which_steps_are_fitted(
     stated: Span, kept: tuple[float, float]
 ) -> None:
     bare = replace(engine(role=Role.DECODE), batch_range=stated)
-    made = measured_engine(bare, Reading(tuple(STEPS)), "m.csv")
+    made = measured_engine(bare, FileMeasurements(tuple(STEPS)), "m.csv")
     assert made.batch_range == Span(*kept)
     assert made.source.points == 3 * sum(stated.low <= n <= stated.high for n in (1, 4, 16, 64))
 
 
 def test_a_stated_context_limits_which_steps_are_fitted() -> None:
     bare = replace(engine(role=Role.DECODE), context_range=Span(600.0, 9000.0))
-    made = measured_engine(bare, Reading(tuple(STEPS)), "m.csv")
+    made = measured_engine(bare, FileMeasurements(tuple(STEPS)), "m.csv")
     assert made.context_range == Span(2048.0, 8192.0)
     assert made.source.points == 8
 
 
 def test_phases_go_before_whole_requests() -> None:
     """Where a file has both an aggregated engine is made of its phases."""
-    both = Reading((*PROMPTS, *STEPS), runs=tuple(RUNS))
+    both = FileMeasurements((*PROMPTS, *STEPS), runs=tuple(RUNS))
     made = measured_engine(engine(role=Role.AGGREGATED), both, "m.csv")
     assert made.ttft is None
     assert made.source.points == len(PROMPTS) + len(STEPS)
@@ -275,18 +275,18 @@ def test_whole_requests_of_other_engines_are_left_out() -> None:
     others = [replace(each, gpus=8) for each in RUNS]
     others += [replace(each, gpu="A100") for each in RUNS]
     others += [replace(each, prefill_gpus=4) for each in RUNS]
-    made = measured_engine(bare, Reading(runs=(*others, *RUNS)), "m.json")
-    assert made.ttft == measured_engine(bare, Reading(runs=tuple(RUNS)), "m.json").ttft
+    made = measured_engine(bare, FileMeasurements(runs=(*others, *RUNS)), "m.json")
+    assert made.ttft == measured_engine(bare, FileMeasurements(runs=tuple(RUNS)), "m.json").ttft
     message = "runs of H100 x4 must be of one engine; there are none with 3 runs; "
     with pytest.raises(ValueError, match=message):
-        measured_engine(bare, Reading(runs=(*others, *RUNS[:2])), "m.json")
+        measured_engine(bare, FileMeasurements(runs=(*others, *RUNS[:2])), "m.json")
 
 
 def test_measurements_of_something_else_are_named_once_each() -> None:
     points = [*PROMPTS, *(replace(p, gpus=2) for p in PROMPTS), *STEPS]
     message = "^no decode measurements of A100 x4; there are H100 x2 prefill, H100 x4 decode, "
     with pytest.raises(ValueError, match=message + "H100 x4 prefill$"):
-        measured_engine(engine(gpu="A100"), Reading(tuple(points)), "m.csv")
+        measured_engine(engine(gpu="A100"), FileMeasurements(tuple(points)), "m.csv")
 
 
 @pytest.mark.parametrize("change", [{"gpu": "A100"}, {"gpus": 8}])
@@ -296,8 +296,8 @@ def test_measurements_of_something_else_are_not_fitted(change: dict[str, object]
         for p in PROMPTS
     ]
     bare = engine(role=Role.PREFILL)
-    made = measured_engine(bare, Reading((*slow, *PROMPTS)), "m.csv")
-    assert made == measured_engine(bare, Reading(tuple(PROMPTS)), "m.csv")
+    made = measured_engine(bare, FileMeasurements((*slow, *PROMPTS)), "m.csv")
+    assert made == measured_engine(bare, FileMeasurements(tuple(PROMPTS)), "m.csv")
 
 
 def fitted(role: Role, *, gpu: str = "H100", gpus: int = 4, variant: str = "") -> Fitted:

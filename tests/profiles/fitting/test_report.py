@@ -10,16 +10,18 @@ from heteroplan.profiles.fitting.fitted import with_limits
 from heteroplan.profiles.fitting.profile_file import RARE, profile_yaml
 from heteroplan.profiles.fitting.report import Wanted, fit_all
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Reading
+from heteroplan.profiles.readers.file_measurements import FileMeasurements
+from heteroplan.profiles.readers.read import read_measurements
 from tests.profiles.fitting.test_fit import PROMPTS, STEPS
 
 
-def reading(*points: Measurement, name: str = "m.csv", sha256: str = "ab") -> tuple[str, Reading]:
-    return (name, Reading(points, sha256=sha256))
+def reading(
+    *points: Measurement, name: str = "m.csv", sha256: str = "ab"
+) -> tuple[str, FileMeasurements]:
+    return (name, FileMeasurements(points, sha256=sha256))
 
 
-def engines(*readings: tuple[str, Reading]) -> list[Engine]:
+def engines(*readings: tuple[str, FileMeasurements]) -> list[Engine]:
     return [each.engine for each in fit_all(readings).fitted]
 
 
@@ -121,7 +123,7 @@ def test_engine_names_stay_apart() -> None:
 def test_shipped_profile_is_the_fit_of_its_measurements() -> None:
     """Coefficients of each engine, to the six digits written, from the range that it states."""
     folder = Path(__file__).resolve().parents[3] / "scenarios" / "quickstart" / "profiles"
-    measured = read(folder / "measurements" / "llama-2-70b.csv")
+    measured = read_measurements(folder / "measurements" / "llama-2-70b.csv")
     for engine in yaml.safe_load((folder / "llama-2-70b.yaml").read_text())["engines"]:
         tokens = engine["range"].get("batch_tokens")
         within = Within(batch_tokens=Span(*tokens) if tokens else None)

@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.document import Document, document_of, yaml_document_of
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.document import (
+    MeasurementDocument,
+    json_document_of,
+    yaml_document_of,
+)
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.profiles.readers.formats import (
     test_aibrix,
     test_aiperf,
@@ -33,7 +37,7 @@ SAID = {"aiperf": Given(None, 1, "m"), "llm-d": Given(None, None, "m")}
 def refused(text: str, *, yaml: bool = False) -> tuple[int, str]:
     """Line and remedy of the only problem."""
     with pytest.raises(InputError) as raised:
-        (yaml_document_of if yaml else document_of)("f", text)
+        (yaml_document_of if yaml else json_document_of)("f", text)
     (problem,) = raised.value.problems
     assert problem.file == "f"
     return problem.line, problem.remedy
@@ -49,17 +53,17 @@ def refused(text: str, *, yaml: bool = False) -> tuple[int, str]:
     ],
 )
 def test_json_lines_are_a_list(text: str) -> None:
-    assert document_of("f", text).content == [{"a": 1}, {"a": 2}]
+    assert json_document_of("f", text).content == [{"a": 1}, {"a": 2}]
 
 
 def test_one_line_is_one_document() -> None:
-    assert document_of("f", '{"a": 1}\n').content == {"a": 1}
+    assert json_document_of("f", '{"a": 1}\n').content == {"a": 1}
 
 
 def test_a_line_ends_only_where_json_says_so() -> None:
     """U+2028 and a form feed may stand inside a text or between tokens."""
     text = '{"a": "\u2028"}\n{"a": "\x85"}'
-    assert document_of("f", text).content == [{"a": "\u2028"}, {"a": "\x85"}]
+    assert json_document_of("f", text).content == [{"a": "\u2028"}, {"a": "\x85"}]
 
 
 @pytest.mark.parametrize(
@@ -91,32 +95,47 @@ def test_a_number_of_too_many_digits_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "remedy"),
     [
-        ("a: &x 1\nb: *x", 2, "aliases are not read"),
-        ("a: &x [*x]", 1, "aliases are not read"),
-        ("a: 1\nb: {c: 1, c: 2}", 2, "a key stands there twice"),
-        ("a: 1\nb: 2\na: 3", 1, "a key stands there twice"),
-        ("a: 1\n---\nb: 2", 2, "expected a single document in the stream but found another"),
-        ("a: [1", 2, "while parsing a flow sequence"),
-        ("? [a]\n: 1", 1, "while constructing a mapping found unhashable key"),
-        ("a: !!python/object/apply:os.system [ls]", 1, "could not determine a constructor"),
-        ("a: 2024-99-99", 0, "month must be in 1..12"),
-        ("a: !!timestamp x", 0, ""),
-        ("a: !!int ''", 0, ""),
-        ("a: !!float ''", 0, ""),
-        ("a: !!bool x", 0, ""),
-        ("a: " + "1:" * 200 + "1.5", 0, ""),
-        ("[" * 150, 1, "nested deeper than 100 levels"),
-        ("a: \x00", 0, ""),
+        ("a: &x [*x]", 1, "nested deeper than 32 levels; flatten it"),
+        ("a: &x {<<: *x}", 0, "nested deeper than 32 levels; flatten it"),
+        ("a: 1\nb: {c: 1, c: 2}", 2, "key stands twice; keep one of them"),
+        ("a: 1\nb: 2\na: 3", 3, "key stands twice; keep one of them"),
+        ("a: 1\n---\nb: 2", 2, "not YAML: but found another document"),
+        ("a: [1", 2, "not YAML: did not find expected ',' or ']'"),
+        ("? [a]\n: 1", 1, "key is not text; write it in quotes"),
+        (
+            "a: !!python/object/apply:os.system ls",
+            1,
+            "tag tag:yaml.org,2002:python/object/apply:os.system is not accepted; "
+            "write the plain value",
+        ),
+        *(
+            (f"a: !!{tag}", 1, f"tag tag:yaml.org,2002:{tag.split()[0]} is not accepted; write")
+            for tag in ("timestamp x", "int ''", "float ''", "bool x")
+        ),
+        ("[" * 150, 1, "nested deeper than 32 levels; flatten it"),
+        ("a: \x00", 0, "not YAML: control characters are not allowed"),
     ],
 )
 def test_yaml_that_is_not_read(text: str, line: int, remedy: str) -> None:
     found, told = refused(text, yaml=True)
     assert found == line
-    assert told.startswith(f"is no YAML: {remedy}")
+    assert told.startswith(remedy)
 
 
-def test_an_anchor_without_an_alias_is_harmless() -> None:
-    assert yaml_document_of("f", "a: &x 1").content == {"a": 1}
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("a: &x 1\nb: *x", {"a": 1, "b": 1}),
+        ("a: 2024-99-99", {"a": "2024-99-99"}),
+        ("a: 1e-3", {"a": 1e-3}),
+        ("a: " + "1:" * 200 + "1.5", {"a": "1:" * 200 + "1.5"}),
+        ("50: 1\np99: 2\n0.9: 3", {"50": 1, "p99": 2, "0.9": 3}),
+        ("- 1\n- no", [1, "no"]),
+        ("a: !!python/object/apply:os.system [ls]", {"a": ["ls"]}),
+    ],
+)
+def test_yaml_that_is_read(text: str, content: object) -> None:
+    assert yaml_document_of("f", text).content == content
 
 
 @pytest.mark.parametrize("text", ["", "a", "1", "null", "[]", "- a"])
@@ -124,7 +143,7 @@ def test_yaml_without_keys_is_of_no_format(tmp_path: Path, text: str) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match="names inside are of no known format"):
-        read(path)
+        read_measurements(path)
 
 
 @pytest.mark.parametrize("deep", [10, 900, 5000])
@@ -133,12 +152,12 @@ def test_a_deep_document_is_of_no_format(tmp_path: Path, deep: int) -> None:
     for text in ("[" * deep + "]" * deep, '{"a":' * deep + "1" + "}" * deep):
         path.write_text(text)
         with pytest.raises(InputError, match=r"names inside are of no known format|is no JSON"):
-            read(path)
+            read_measurements(path)
 
 
 def test_a_document_is_known_by_three_levels_of_its_first_entry() -> None:
     content: Any = [[{"a": {"b": [{"c": {"d": 1}}]}}], {"x": 1}]
-    assert Document("f", content).names == {"a", "b", "c"}
+    assert MeasurementDocument("f", content).names == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +172,7 @@ def test_a_document_is_known_by_three_levels_of_its_first_entry() -> None:
 )
 def test_any_value_can_be_shown(content: Any, value: str) -> None:
     with pytest.raises(InputError) as raised:
-        Document("f", content).fitting(TypeAdapter(float))
+        MeasurementDocument("f", content).fitting(TypeAdapter(float))
     assert [(each.path, each.value) for each in raised.value.problems] == [("", value)]
 
 
@@ -209,7 +228,7 @@ def changed(name: str, values: list[tuple[Any, Any]], dropped: list[Any]) -> str
     return json.dumps(content).replace(f'"{HUGE}"', "1e400")
 
 
-def check(reading: Reading) -> None:
+def check(reading: FileMeasurements) -> None:
     """Whatever was read is what can be measured."""
     assert reading.runs or reading.rated or reading.notes
     for run in reading.runs:
@@ -226,9 +245,9 @@ def check(reading: Reading) -> None:
 
 def read_or_refused(
     path: Path, name: str | None, asked: Given
-) -> Reading | tuple[InputProblem, ...]:
+) -> FileMeasurements | tuple[InputProblem, ...]:
     try:
-        return read(path, name, asked)
+        return read_measurements(path, name, asked)
     except InputError as error:
         return error.problems
 
@@ -238,8 +257,8 @@ def test_an_unchanged_document_is_known_and_read(tmp_path: Path, name: str) -> N
     path = tmp_path / "m.json"
     path.write_text(changed(name, [], []))
     told = SAID.get(name, GIVEN)
-    reading = read(path, given=told)
-    assert reading == read(path, name, told)
+    reading = read_measurements(path, given=told)
+    assert reading == read_measurements(path, name, told)
     check(reading)
 
 
@@ -254,7 +273,7 @@ def test_a_changed_document_is_read_or_refused(
     path = tmp_path / "m.json"
     path.write_text(changed(*change))
     found = read_or_refused(path, name, SAID.get(name, GIVEN) if asked else Given())
-    if isinstance(found, Reading):
+    if isinstance(found, FileMeasurements):
         check(found)
         return
     assert found
@@ -270,4 +289,4 @@ def test_a_document_of_nothing_is_refused(tmp_path: Path, name: str, text: str) 
     path = tmp_path / "m.json"
     path.write_text(text)
     with pytest.raises(InputError):
-        read(path, name, GIVEN)
+        read_measurements(path, name, GIVEN)

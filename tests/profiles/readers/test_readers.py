@@ -3,26 +3,44 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import MOST_SHOWN, InputError, UsageError
-from heteroplan.profiles.readers import READERS, Reader, read
-from heteroplan.profiles.readers.document import Document
-from heteroplan.profiles.readers.formats import splitwise
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.document import MeasurementDocument
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.formats import FORMATS, splitwise
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.read import read_measurements
+from tests.formats import add_format
 
 OWN = b"gpu,gpus,phase,batch,tokens,context,latency_ms,source\nH100,4,prefill,1,512,,61.5,\n"
 
 
-def test_gzip_and_byte_order_mark(tmp_path: Path) -> None:
-    path = tmp_path / "m.csv.gz"
-    path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + OWN))
-    assert len(read(path).points) == 1
+def zstd(content: bytes) -> bytes:
+    return bytes(pa.compress(content, codec="zstd", asbytes=True))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+def test_packed_files_and_byte_order_mark(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes(pack(b"\xef\xbb\xbf" + OWN))
+    assert len(read_measurements(path).points) == 1
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_damaged_packed_file_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "m.csv"
+    for content in (pack(OWN)[:-9], pack(OWN)[:6] + b"damaged" + pack(OWN)[13:]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"m\.csv: cannot be read: "):
+            read_measurements(path)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +62,19 @@ def test_what_is_no_measurement_file(tmp_path: Path, content: bytes, remedy: str
     path = tmp_path / "m.csv"
     path.write_bytes(content)
     with pytest.raises(InputError) as raised:
-        read(path)
+        read_measurements(path)
     assert raised.value.problems[0].remedy.startswith(remedy)
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(InputError, match="cannot be read"):
-            read(path)
+            read_measurements(path)
 
 
 def test_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown measurement format 'x'; known are heteroplan"):
-        read(tmp_path, "x")
+        read_measurements(tmp_path, "x")
 
 
 def packed(member: str, content: bytes) -> bytes:
@@ -97,7 +115,7 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m"
     path.write_bytes(content)
     with pytest.raises(InputError):
-        read(path, given=Given("G", 1))
+        read_measurements(path, given=Given("G", 1))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +134,7 @@ def test_what_would_take_too_much_memory_is_refused(
     path = tmp_path / name
     path.write_bytes(content if len(content) < 600 else content * 2)
     with pytest.raises(InputError, match=f"{message}; split it, or allow more with --max-bytes"):
-        read(path, most_bytes=1000)
+        read_measurements(path, most_bytes=1000)
 
 
 def test_arrays_are_measured_by_their_headers(tmp_path: Path) -> None:
@@ -124,9 +142,9 @@ def test_arrays_are_measured_by_their_headers(tmp_path: Path) -> None:
     path = tmp_path / "m.npz"
     np.savez_compressed(path, z_itl=np.zeros(1000, dtype=np.uint8))
     with pytest.raises(InputError, match=r"unpacks to more than 62\.5 KiB; "):
-        read(path, "dynamo", Given("G", 1), 64_000)
+        read_measurements(path, "dynamo", Given("G", 1), 64_000)
     with pytest.raises(InputError, match="z_itl"):
-        read(path, "dynamo", Given("G", 1), 70_000)
+        read_measurements(path, "dynamo", Given("G", 1), 70_000)
 
 
 def test_a_message_lists_some_models(tmp_path: Path) -> None:
@@ -134,18 +152,18 @@ def test_a_message_lists_some_models(tmp_path: Path) -> None:
     rows = [f"m{i:03},h100-80gb,1,1,1,1,1,1" for i in range(100)]
     (tmp_path / "m.csv").write_text("\n".join([names, *rows]))
     with pytest.raises(InputError, match=r"holds m000, m001, .* m019 and 80 more; name one"):
-        read(tmp_path / "m.csv")
+        read_measurements(tmp_path / "m.csv")
 
 
 def test_an_endless_device_is_refused() -> None:
     with pytest.raises(InputError, match="/dev/zero: takes in memory more than 10 KiB"):
-        read(Path("/dev/zero"), most_bytes=10 * 1024)
+        read_measurements(Path("/dev/zero"), most_bytes=10 * 1024)
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("m.csv", OWN.splitlines()[0] + b"\n" + b",,,,,,,\n" * 1000),
+        ("m.csv", OWN.splitlines()[0] + b"\n" + b"x,,,,,,,\n" * 1000),
         ("m.json", b"[" + b",".join([b'{"completed": 1}'] * 1000) + b"]"),
         ("m.json", b'{"x_kv_usage": [' + b",".join([b"0"] * 1000) + b"]}"),
     ],
@@ -155,7 +173,7 @@ def test_reading_stops_after_some_problems(tmp_path: Path, name: str, content: b
     path.write_bytes(content)
     form = {b"g": "heteroplan", b"[": "vllm", b"{": "dynamo"}[content[:1]]
     with pytest.raises(InputError) as raised:
-        read(path, form, Given("G", 1))
+        read_measurements(path, form, Given("G", 1))
     assert len(raised.value.problems) == MOST_SHOWN + 1
     last = raised.value.problems[-1]
     assert "and at least 80 more problems" in last.remedy
@@ -168,7 +186,7 @@ def test_values_that_do_not_fit_are_counted_where_they_are_many(tmp_path: Path) 
     path = tmp_path / "m.json"
     path.write_text(json.dumps(profile))
     with pytest.raises(InputError, match=r"m.json: 1,000 values do not fit; is it --format\?$"):
-        read(path, given=Given("G", 1))
+        read_measurements(path, given=Given("G", 1))
 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
@@ -181,7 +199,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=r"more than 1000 bytes; .* --max-bytes"):
-            read(tmp_path / name, most_bytes=1000)
+            read_measurements(tmp_path / name, most_bytes=1000)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -195,22 +213,24 @@ def test_any_bytes_are_read_or_refused(
 ) -> None:
     path = tmp_path / ("m.csv.gz" if packed else "m.csv")
     path.write_bytes(before + junk)
-    for name in (None, *READERS):
+    for name in (None, *FORMATS):
         with contextlib.suppress(InputError):
-            read(path, name, Given("G", 1, "m"))
+            read_measurements(path, name, Given("G", 1, "m"))
 
 
 def test_a_file_that_may_be_of_two_formats_is_not_guessed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin = Reader(("a", "b", "c"), (Document,), lambda found, given: Reading(()))
+    twin = MeasurementFormat(
+        ("a", "b", "c"), (MeasurementDocument,), lambda found, given: FileMeasurements(())
+    )
     for name in ("one", "other"):
-        monkeypatch.setitem(READERS, name, twin)
+        add_format(monkeypatch, FORMATS, name, twin)
     path = tmp_path / "m.json"
     path.write_text('{"a": 1, "b": {"c": 2}}')
-    with pytest.raises(InputError, match="may be one or other: say which with --format"):
-        read(path)
-    assert read(path, "other").points == ()
+    with pytest.raises(UsageError, match="may be one or other: say which with --format one"):
+        read_measurements(path)
+    assert read_measurements(path, "other").points == ()
 
 
 def test_a_format_of_another_kind_of_file_is_told(tmp_path: Path) -> None:
@@ -219,4 +239,4 @@ def test_a_format_of_another_kind_of_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="is a CSV table, and infera files are a JSON or YAML document"
     ):
-        read(path, "infera")
+        read_measurements(path, "infera")

@@ -5,20 +5,16 @@ of 16 prompt tokens (docs/tutorials/bailian-trace.md of ai-dynamo/aiperf). Told 
 which count ms and 512 tokens, by their `chat_id`.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from heteroplan.forecasting.traces.formats import mooncake
 from heteroplan.forecasting.traces.head import Head
-from heteroplan.forecasting.traces.reading import Asked, read
-from heteroplan.forecasting.traces.requests import Requests
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock
+from heteroplan.forecasting.traces.trace_format import format_of_layout
+from heteroplan.forecasting.traces.values import StampUnit
 
 SHAPE = '{"chat_id", "timestamp": s, "input_length", "output_length", "hash_ids": [...]}'
-DATED = False
 BLOCK_TOKENS = 16
-LAYOUT = replace(mooncake.LAYOUT, clock=Clock.S, block_tokens=BLOCK_TOKENS)
+LAYOUT = replace(mooncake.LAYOUT, clock=StampUnit.S, block_tokens=BLOCK_TOKENS)
 
 
 def fits(head: Head) -> bool:
@@ -26,6 +22,4 @@ def fits(head: Head) -> bool:
     return head.is_json and {"chat_id", "timestamp", "input_length"} <= set(head.names)
 
 
-def requests(source: Source, asked: Asked) -> Iterator[Requests]:
-    """Stream the requests, arrivals since the start of the trace."""
-    return read(source, LAYOUT, asked)
+FORMAT = format_of_layout(LAYOUT, SHAPE, dated=False, fits=fits)

@@ -17,12 +17,12 @@ hole is spread over it evenly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class CounterSeries:
     """Samples of one series of one file."""
 
     file: str
     name: str
-    """As the file writes it; empty for an expression."""
+    """Name of the metric as the file writes it; empty for an expression."""
     labels: tuple[tuple[str, str], ...]
     stamps_us: "Integers"
     """Since 1970 UTC, ascending [microseconds]; one at least."""
@@ -35,13 +35,13 @@ class Series:
 class Flow:
     """One quantity as several series tell it, together."""
 
-    series: tuple[Series, ...]
+    series: tuple[CounterSeries, ...]
     is_rate: bool
     """Values are rates over the step that ends at their stamp, not counters."""
     step_us: int
     """The most frequent distance of samples."""
     stamps_us: "Integers"
-    """Of any series, ascending."""
+    """Moments of the samples of any series, ascending."""
 
     @property
     def start_us(self) -> int:
@@ -79,7 +79,7 @@ class Flow:
         inside = (edges_us[:-1] >= self.start_us) & (edges_us[1:] <= self.end_us)
         return np.asarray((np.cumsum(marks[:-1]) <= 0) & inside)
 
-    def _running_sum(self, series: Series) -> tuple["Integers", "Floats"]:
+    def _running_sum(self, series: CounterSeries) -> tuple["Integers", "Floats"]:
         """What came until some times; it grows evenly between them."""
         import numpy as np
 
@@ -106,11 +106,11 @@ def increments(values: "Floats") -> "Floats":
     return np.where(differences < 0.0, values[1:], differences)
 
 
-def flow(series: Sequence[Series], *, is_rate: bool) -> Flow:
+def flow(series: Sequence[CounterSeries], *, is_rate: bool) -> Flow:
     """The series of one quantity; those of the same labels are one, cut or exported twice."""
     import numpy as np
 
-    pieces: dict[tuple[tuple[str, str], ...], list[Series]] = {}
+    pieces: dict[tuple[tuple[str, str], ...], list[CounterSeries]] = {}
     for each in series:
         pieces.setdefault(each.labels, []).append(each)
     merged = tuple(_merged(each) for each in pieces.values())
@@ -122,7 +122,7 @@ def flow(series: Sequence[Series], *, is_rate: bool) -> Flow:
     return Flow(merged, is_rate, step_us, stamps_us)
 
 
-def _merged(pieces: Sequence[Series]) -> Series:
+def _merged(pieces: Sequence[CounterSeries]) -> CounterSeries:
     import numpy as np
 
     if len(pieces) == 1:
@@ -133,4 +133,4 @@ def _merged(pieces: Sequence[Series]) -> Series:
     )
     values = np.concatenate([piece.values for piece in ordered])[first]
     head = ordered[0]
-    return Series(head.file, head.name, head.labels, stamps_us, values, head.is_new)
+    return CounterSeries(head.file, head.name, head.labels, stamps_us, values, head.is_new)

@@ -14,14 +14,13 @@ from typing import Any
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces.head import Head, head_of
-from heteroplan.forecasting.traces.reading import Asked, read
 from heteroplan.forecasting.traces.requests import Requests
 from heteroplan.forecasting.traces.rows import Layout, Rows, Type
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat, read_requests
+from heteroplan.forecasting.traces.values import StampUnit
 
 SHAPE = '{"event_type": "request_end", "request": {...}}'
-DATED = True
 REQUEST = "request_end"
 OTHER_BLOCKS = "requests with another trace_block_size than the first have no prefix blocks"
 
@@ -34,11 +33,11 @@ def fits(head: Head) -> bool:
     return str(event.get("schema")).startswith("dynamo.") or "request" in event
 
 
-def requests(source: Source, asked: Asked) -> Iterator[Requests]:
+def requests(source: TraceSource, asked: AskedOfTrace) -> Iterator[Requests]:
     """Stream the requests, arrivals since 1970 UTC. Raises InputError where there is none."""
     prefix = "event." if "event" in head_of(source).names else ""
     is_empty = True
-    for some in read(source, _Events(prefix, asked).layout(), asked):
+    for some in read_requests(source, _Events(prefix, asked).layout(), asked):
         is_empty = False
         yield some
     if is_empty:
@@ -46,7 +45,7 @@ def requests(source: Source, asked: Asked) -> Iterator[Requests]:
 
 
 class _Events:
-    def __init__(self, prefix: str, asked: Asked) -> None:
+    def __init__(self, prefix: str, asked: AskedOfTrace) -> None:
         self._asked = asked
         self._block_tokens = 0
         self._event = prefix + "event_type"
@@ -58,7 +57,7 @@ class _Events:
         self._size = prefix + "request.replay.trace_block_size"
         self._layout = Layout(
             self._received,
-            Clock.MS,
+            StampUnit.MS,
             prefix + "request.replay.input_length",
             prefix + "request.output_tokens",
             prefix + "request.cached_tokens",
@@ -75,10 +74,10 @@ class _Events:
         )
 
     def layout(self) -> Layout:
-        """Of the events, those of requests selected."""
+        """Columns of the events, of which those of requests are selected."""
         return self._layout
 
-    def _prepared(self, source: Source, rows: Rows) -> tuple[Rows, Layout]:
+    def _prepared(self, source: TraceSource, rows: Rows) -> tuple[Rows, Layout]:
         import pyarrow.compute as pc
 
         wanted = pc.fill_null(pc.equal(rows.columns[self._event], REQUEST), False)
@@ -127,3 +126,6 @@ class _Events:
         if pc.any(pc.invert(same)).as_py():
             self._asked.note(OTHER_BLOCKS)
         return pc.if_else(pc.fill_null(same, False), hashes, pa.scalar(None, hashes.type))
+
+
+FORMAT = TraceFormat(fits, True, SHAPE, requests=requests)

@@ -7,21 +7,16 @@ AIPerf takes them, stamps may be fractional, lengths and ids may lack, and there
 and no `timestamp`) have no arrival, so they are problems.
 """
 
-from collections.abc import Iterator
-
 from heteroplan.forecasting.traces.head import Head
-from heteroplan.forecasting.traces.reading import Asked, read
-from heteroplan.forecasting.traces.requests import Requests
 from heteroplan.forecasting.traces.rows import Layout
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock
+from heteroplan.forecasting.traces.trace_format import format_of_layout
+from heteroplan.forecasting.traces.values import StampUnit
 
-SHAPE = '{"timestamp": ms, "input_length", "output_length", "hash_ids": [...]}'
-DATED = False
 BLOCK_TOKENS = 512
+SHAPE = '{"timestamp": ms, "input_length", "output_length", "hash_ids": [...]}'
 LAYOUT = Layout(
     "timestamp",
-    Clock.MS,
+    StampUnit.MS,
     "input_length",
     "output_length",
     blocks="hash_ids",
@@ -37,6 +32,4 @@ def fits(head: Head) -> bool:
     return head.is_json and has_keys and not (isinstance(stamp, str) and isinstance(ids, dict))
 
 
-def requests(source: Source, asked: Asked) -> Iterator[Requests]:
-    """Stream the requests, arrivals since the start of the trace."""
-    return read(source, LAYOUT, asked)
+FORMAT = format_of_layout(LAYOUT, SHAPE, dated=False, fits=fits)

@@ -11,29 +11,31 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.forecasting.traces.requests import Windows
+from heteroplan.forecasting.traces.trace_format import TraceFormat
 from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
-    Part,
-    Table,
+    TableWindows,
+    column_numbers,
     joined,
     read_table,
     step_us,
 )
+from heteroplan.reading.csv_rows import CsvTable
+from heteroplan.reading.local_time import row_start
 
 if TYPE_CHECKING:
-    from heteroplan.forecasting.traces.reading import Asked
     from heteroplan.forecasting.traces.requests import Floats, Integers
-    from heteroplan.forecasting.traces.source import Source
+    from heteroplan.forecasting.traces.source import TraceSource
+    from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 COLUMNS = ("interval_start", "rps")
-DATED = True
 _MOST_TOKENS = 1e9
 """Mean length of a request, as scenarios allow it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
+def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """The windows of all `sources` in order of time. Raises InputError with every problem."""
     return joined([_part(read_table(source, _lacking), asked.zone) for source in sources])
 
@@ -46,10 +48,10 @@ def _lacking(header: Sequence[str]) -> str:
     return ""
 
 
-def _part(table: Table, zone: ZoneInfo) -> Part:
+def _part(table: CsvTable, zone: ZoneInfo) -> TableWindows:
     import numpy as np
 
-    rps = table.numbers("rps", 0.0, MOST_RPS)
+    rps = column_numbers(table, "rps", 0.0, MOST_RPS)
     isl, osl = (_optional(table, name, 1.0, _MOST_TOKENS) for name in ("isl", "osl"))
     hit_rate = _optional(table, "prefix_hit_rate", 0.0, 1.0, may_be_empty=True)
     start_us = _starts_us(table, zone)
@@ -57,7 +59,7 @@ def _part(table: Table, zone: ZoneInfo) -> Part:
     step = step_us(table, "interval_start", start_us)
     requests = rps * step / US_PER_S
     input_tokens = requests * isl
-    return Part(
+    return TableWindows(
         table,
         "interval_start",
         np.arange(len(rps)),
@@ -74,45 +76,29 @@ def _part(table: Table, zone: ZoneInfo) -> Part:
 
 
 def _optional(
-    table: Table, column: str, least: float, most: float, *, may_be_empty: bool = False
+    table: CsvTable, column: str, least: float, most: float, *, may_be_empty: bool = False
 ) -> "Floats":
     """NaN where the table does not have the column."""
     import numpy as np
 
     if column not in table.header:
         return np.full(len(table.lines), np.nan)
-    return table.numbers(column, least, most, may_be_empty=may_be_empty)
+    return column_numbers(table, column, least, most, may_be_empty=may_be_empty)
 
 
-def _starts_us(table: Table, zone: ZoneInfo) -> "Integers":
+def _starts_us(table: CsvTable, zone: ZoneInfo) -> "Integers":
     """Starts of the rows [microseconds since 1970 UTC]; problems are noted."""
     import numpy as np
 
-    found: list[int] = []
+    found: list[datetime] = []
     for line, text in zip(table.lines, table.texts["interval_start"], strict=True):
         try:
-            found.append(_start_us(text, zone, found[-1] if found else None))
-        except (ValueError, OverflowError) as error:
+            found.append(row_start(text, zone, found[-1] if found else None))
+        except ValueError as error:
             table.problem(line, "interval_start", text, str(error))
-    return np.array(found, dtype=np.int64)
+    return np.array([(each - _EPOCH) // timedelta(microseconds=1) for each in found], np.int64)
 
 
-def _start_us(text: str, zone: ZoneInfo, after_us: int | None) -> int:
-    """An ISO 8601 stamp in microseconds since 1970 UTC.
-
-    Where clocks are set back, wall-clock time happens twice: the first time is meant, unless the
-    row before is not earlier than that. Raises ValueError with what is wrong.
-    """
-    try:
-        stamp = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("not a date or time; write 2026-11-23 or 2026-11-23T06:00") from None
-    if stamp.year not in range(1970, 2200):
-        raise ValueError("year is not between 1970 and 2199")
-    if stamp.tzinfo is not None:
-        return (stamp - _EPOCH) // timedelta(microseconds=1)
-    moments = [stamp.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    if moments[0].astimezone(zone).replace(tzinfo=None) != stamp:
-        raise ValueError(f"clocks in {zone.key} skip this time; leave the row out")
-    first_us, second_us = ((each - _EPOCH) // timedelta(microseconds=1) for each in moments)
-    return second_us if after_us is not None and first_us <= after_us else first_us
+FORMAT = TraceFormat(
+    lambda head: head.is_table_of(*COLUMNS), True, "interval_start,rps,isl,osl", windows=windows
+)

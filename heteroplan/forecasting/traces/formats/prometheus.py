@@ -15,22 +15,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.errors import MOST_NOTED, InputProblem
-from heteroplan.forecasting.traces.formats.counters import Series
+from heteroplan.forecasting.traces.formats.counters import CounterSeries
 from heteroplan.forecasting.traces.formats.server_counters import Found
 from heteroplan.forecasting.traces.requests import Windows
+from heteroplan.forecasting.traces.trace_format import TraceFormat
 from heteroplan.forecasting.traces.windows_table import refuse
 from heteroplan.reading.input_size import JSON_MARKS
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.head import Head
-    from heteroplan.forecasting.traces.reading import Asked
-    from heteroplan.forecasting.traces.source import Source
+    from heteroplan.forecasting.traces.source import TraceSource
+    from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
-DATED = True
 _LATEST_S = 7_258_118_400.0
-"""2200-01-01 [Unix s]."""
+"""End of the times that are read, 2200-01-01 [Unix s]."""
 _MOST = 1e18
-"""Of a counter."""
+"""Greatest value of a counter."""
 _LONGEST_WARNING = 200
 _ASK = "ask /api/v1/query_range with start, end and step"
 
@@ -43,7 +43,7 @@ def fits(head: "Head") -> bool:
     )
 
 
-def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
+def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """Windows of one step of the series that count requests.
 
     Raises InputError with every problem, UsageError where `asked.columns` names what is not there.
@@ -58,7 +58,9 @@ def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
     return found.windows(sources[0].file)
 
 
-def _read(source: "Source", asked: "Asked", problems: list[InputProblem]) -> Iterator[Series]:
+def _read(
+    source: "TraceSource", asked: "AskedOfTrace", problems: list[InputProblem]
+) -> Iterator[CounterSeries]:
     """The series of one document that have samples."""
     try:
         document = json.loads(source.values(JSON_MARKS))
@@ -83,7 +85,7 @@ def _read(source: "Source", asked: "Asked", problems: list[InputProblem]) -> Ite
         yield replace(each, is_new=int(each.stamps_us[0]) > begin_us)
 
 
-def _results(source: "Source", document: Any) -> tuple[list[Any], InputProblem | None]:
+def _results(source: "TraceSource", document: Any) -> tuple[list[Any], InputProblem | None]:
     """The list of series, or what is wrong."""
     if not isinstance(document, dict):
         return [], source.problem(0, "", "", f"is no answer of Prometheus; {_ASK}")
@@ -104,8 +106,8 @@ def _results(source: "Source", document: Any) -> tuple[list[Any], InputProblem |
 
 
 def _series(
-    source: "Source", place: str, result: Any, problems: list[InputProblem]
-) -> Series | None:
+    source: "TraceSource", place: str, result: Any, problems: list[InputProblem]
+) -> CounterSeries | None:
     import numpy as np
 
     metric = result.get("metric") if isinstance(result, dict) else None
@@ -132,7 +134,7 @@ def _series(
     if not len(samples):
         return None
     stamps_ms, first = np.unique(np.rint(samples[:, 0] * 1e3), return_index=True)
-    return Series(
+    return CounterSeries(
         source.file,
         metric.get("__name__", ""),
         labels,
@@ -154,3 +156,6 @@ def _wrong(samples: Any) -> tuple[str, float]:
         if len(wrong):
             return remedy, float(wrong[0])
     return "", 0.0
+
+
+FORMAT = TraceFormat(fits, True, "the answer to query_range", windows=windows, takes_columns=True)

@@ -9,15 +9,14 @@ this file, and none are given.
 from collections.abc import Iterator
 
 from heteroplan.forecasting.traces.head import Head
-from heteroplan.forecasting.traces.reading import Asked, read
 from heteroplan.forecasting.traces.requests import Requests
 from heteroplan.forecasting.traces.rows import Layout
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat, read_requests
+from heteroplan.forecasting.traces.values import StampUnit
 
 SHAPE = '{"timestamp": "s", "input_length", "output_length", "hash_ids": {...}}'
-DATED = False
-LAYOUT = Layout("timestamp", Clock.S, "input_length", "output_length", may_lack=True)
+LAYOUT = Layout("timestamp", StampUnit.S, "input_length", "output_length", may_lack=True)
 NO_BLOCKS = (
     "RAGPulse's hash_ids name parts of prompts whose lengths the trace does not tell, so what a "
     "prefix cache holds is not known"
@@ -33,7 +32,10 @@ def fits(head: Head) -> bool:
     return head.is_json and has_keys and not is_number and not is_whole
 
 
-def requests(source: Source, asked: Asked) -> Iterator[Requests]:
+def requests(source: TraceSource, asked: AskedOfTrace) -> Iterator[Requests]:
     """Stream the requests, arrivals since the start of the trace."""
     asked.note(NO_BLOCKS)
-    return read(source, LAYOUT, asked)
+    return read_requests(source, LAYOUT, asked)
+
+
+FORMAT = TraceFormat(fits, False, SHAPE, requests=requests)

@@ -16,34 +16,36 @@ from typing import TYPE_CHECKING
 
 from heteroplan.errors import InputProblem, UsageError
 from heteroplan.forecasting.traces.requests import MOST_TOKENS, Windows
+from heteroplan.forecasting.traces.trace_format import TraceFormat
 from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
-    Part,
-    Table,
+    TableWindows,
+    column_numbers,
     joined,
     read_table,
     refuse,
     step_us,
 )
+from heteroplan.reading.csv_rows import CsvTable
+from heteroplan.reading.numbers import number_of
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.head import Head
-    from heteroplan.forecasting.traces.reading import Asked
     from heteroplan.forecasting.traces.requests import Floats, Integers
-    from heteroplan.forecasting.traces.source import Source
+    from heteroplan.forecasting.traces.source import TraceSource
+    from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 DEMAND_COLUMNS = ("window_start_s", "req_per_s")
 CLIENT_COLUMNS = ("client", "window_start_s", "rate_rps")
-DATED = False
 S_PER_DAY = 86_400.0
 _MOST_START_S = 1e10
 _MOST_DAYS = 1e5
 _LENGTHS = ("mean_input_tokens", "mean_output_tokens")
 _ROUNDING = 1e-3
-"""Of rates in published tables, relative and absolute [requests/s]."""
+"""Rounding of rates in published tables, relative and absolute [requests/s]."""
 _WHOLE = 0.9995
-"""From this share of covered requests on, all are."""
+"""Share of requests with lengths from which all count as covered."""
 
 
 def fits(head: "Head") -> bool:
@@ -51,7 +53,7 @@ def fits(head: "Head") -> bool:
     return head.is_table_of(*DEMAND_COLUMNS) or head.is_table_of(*CLIENT_COLUMNS)
 
 
-def windows(sources: Sequence["Source"], asked: "Asked") -> Windows:
+def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """The windows of all `sources` together; every file is of the same kind.
 
     Raises InputError with every problem, UsageError where demand and clients' rates are mixed.
@@ -80,7 +82,7 @@ def _lacking(header: Sequence[str]) -> str:
     """What is wrong with a header, or nothing."""
     if _is_of_clients(header):
         return ""
-    if header and header[0].replace(".", "", 1).isdigit():
+    if header and number_of(header[0]) is not None:
         return (
             "there is no header; ServeGen's own files of single clients have none: join them under "
             f"{','.join(CLIENT_COLUMNS)}"
@@ -92,32 +94,32 @@ def _lacking(header: Sequence[str]) -> str:
     return ""
 
 
-def _start_us(table: Table) -> "Integers":
+def _start_us(table: CsvTable) -> "Integers":
     """Starts of the rows since the start of the trace [microseconds]."""
     import numpy as np
 
-    start_s = table.numbers("window_start_s", 0.0, _MOST_START_S)
+    start_s = column_numbers(table, "window_start_s", 0.0, _MOST_START_S)
     if "day" in table.header:
-        day = table.numbers("day", 0.0, _MOST_DAYS)
+        day = column_numbers(table, "day", 0.0, _MOST_DAYS)
         if (start_s < S_PER_DAY).all():
             start_s = start_s + np.floor(day) * S_PER_DAY
     table.done()
     return np.rint(start_s * US_PER_S).astype(np.int64)
 
 
-def _demand(table: Table) -> Part:
+def _demand(table: CsvTable) -> TableWindows:
     import numpy as np
 
-    rps = table.numbers("req_per_s", 0.0, MOST_RPS, may_be_empty=True)
+    rps = column_numbers(table, "req_per_s", 0.0, MOST_RPS, may_be_empty=True)
     clients = np.full(len(rps), np.nan)
     if "active_clients" in table.header:
-        clients = table.numbers("active_clients", 0.0, MOST_RPS, may_be_empty=True)
+        clients = column_numbers(table, "active_clients", 0.0, MOST_RPS, may_be_empty=True)
     with_lengths, isl, osl = _lengths(table, rps)
     start_us = _start_us(table)
     step = step_us(table, "window_start_s", start_us)
     rows = np.flatnonzero(~np.isnan(rps) & ~((rps == 0.0) & (clients == 0.0)))
     counted = with_lengths[rows] * step / US_PER_S
-    return Part(
+    return TableWindows(
         table,
         "window_start_s",
         rows,
@@ -132,25 +134,25 @@ def _demand(table: Table) -> Part:
     )
 
 
-def _lengths(table: Table, rps: "Floats") -> tuple["Floats", "Floats", "Floats"]:
+def _lengths(table: CsvTable, rps: "Floats") -> tuple["Floats", "Floats", "Floats"]:
     """Rate of the requests whose lengths are known [requests/s], and these lengths [tokens]."""
     import numpy as np
 
     if _LENGTHS[0] not in table.header:
         return (np.full(len(rps), np.nan),) * 3
     isl, osl = (
-        table.numbers(name, 0.0, float(MOST_TOKENS), may_be_empty=True) for name in _LENGTHS
+        column_numbers(table, name, 0.0, float(MOST_TOKENS), may_be_empty=True) for name in _LENGTHS
     )
     if "req_per_s_with_lengths" not in table.header:
         return rps, isl, osl
-    covered = table.numbers("req_per_s_with_lengths", 0.0, MOST_RPS, may_be_empty=True)
+    covered = column_numbers(table, "req_per_s_with_lengths", 0.0, MOST_RPS, may_be_empty=True)
     for row in np.flatnonzero(covered > rps * (1 + _ROUNDING) + _ROUNDING):
         text = table.texts["req_per_s_with_lengths"][row]
         table.problem(table.lines[row], "req_per_s_with_lengths", text, "more than req_per_s")
     return np.minimum(np.nan_to_num(covered), rps), isl, osl
 
 
-def _note(found: Windows, rows: int, asked: "Asked") -> None:
+def _note(found: Windows, rows: int, asked: "AskedOfTrace") -> None:
     if dropped := rows - len(found.start_us):
         asked.note(f"left out {dropped} windows that were not recorded")
     requests, covered = found.requests.sum(), found.with_lengths.sum()
@@ -159,12 +161,14 @@ def _note(found: Windows, rows: int, asked: "Asked") -> None:
         asked.note(f"lengths cover {share:.3g} % of the requests; the others are taken alike")
 
 
-def _sum_of_clients(tables: Sequence[Table]) -> Windows:
+def _sum_of_clients(tables: Sequence[CsvTable]) -> Windows:
     """Requests of all clients; a window is recorded if it is for any of them."""
     import numpy as np
 
     starts = [_start_us(table) for table in tables]
-    rates = [table.numbers("rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables]
+    rates = [
+        column_numbers(table, "rate_rps", 0.0, MOST_RPS, may_be_empty=True) for table in tables
+    ]
     _check_repeated(tables, starts)
     if problems := [problem for table in tables for problem in table.problems]:
         refuse(problems)
@@ -177,12 +181,12 @@ def _sum_of_clients(tables: Sequence[Table]) -> Windows:
     return Windows(unique_us, unique_us + step, requests, unknown, unknown, unknown)
 
 
-def _together(tables: Sequence[Table], rows: "Integers") -> Table:
+def _together(tables: Sequence[CsvTable], rows: "Integers") -> CsvTable:
     """The starts in some rows, numbered through all tables."""
     files = ", ".join(table.file for table in tables)
     lines = [line for table in tables for line in table.lines]
     texts = [text for table in tables for text in table.texts["window_start_s"]]
-    return Table(
+    return CsvTable(
         files,
         CLIENT_COLUMNS,
         [lines[row] for row in rows],
@@ -190,7 +194,7 @@ def _together(tables: Sequence[Table], rows: "Integers") -> Table:
     )
 
 
-def _check_repeated(tables: Sequence[Table], starts: Sequence["Integers"]) -> None:
+def _check_repeated(tables: Sequence[CsvTable], starts: Sequence["Integers"]) -> None:
     """Note rows of a client and a window that came before."""
     seen: set[tuple[str, int]] = set()
     for table, start_us in zip(tables, starts, strict=True):
@@ -200,3 +204,6 @@ def _check_repeated(tables: Sequence[Table], starts: Sequence["Integers"]) -> No
                 remedy = f"window {start / US_PER_S:g} of this client stands twice"
                 table.problem(line, "client", client, remedy)
             seen.add((client, start))
+
+
+FORMAT = TraceFormat(fits, False, "day,window_start_s,req_per_s,...", windows=windows)

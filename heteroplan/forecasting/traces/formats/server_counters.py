@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.errors import InputProblem, UsageError
-from heteroplan.forecasting.traces.formats.counters import Flow, Series, flow
+from heteroplan.forecasting.traces.formats.counters import CounterSeries, Flow, flow
 from heteroplan.forecasting.traces.requests import Windows
 from heteroplan.forecasting.traces.windows_table import US_PER_S, refuse
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from heteroplan.forecasting.traces.reading import Asked
     from heteroplan.forecasting.traces.requests import Floats, Integers
-    from heteroplan.forecasting.traces.source import Source
+    from heteroplan.forecasting.traces.source import TraceSource
+    from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
     type Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -104,17 +104,19 @@ _MAP_HINT = "say what it is: --map rps={file}, input_tokens_per_s=, output_token
 class Found:
     """The series of all files, and what is made of them."""
 
-    asked: "Asked"
-    counters: dict[str, dict[str, list[Series]]] = field(default_factory=dict)
-    """By plain name and name."""
-    rates: dict[str, list[Series]] = field(default_factory=dict)
+    asked: "AskedOfTrace"
+    counters: dict[str, dict[str, list[CounterSeries]]] = field(default_factory=dict)
+    """Series by plain name and name."""
+    rates: dict[str, list[CounterSeries]] = field(default_factory=dict)
     """Expressions, by what the user says they are."""
     unread: dict[str, None] = field(default_factory=dict)
     """Names that are not known."""
     files: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
-    def add(self, source: "Source", series: Sequence[Series], problems: list[InputProblem]) -> None:
+    def add(
+        self, source: "TraceSource", series: Sequence[CounterSeries], problems: list[InputProblem]
+    ) -> None:
         """Take the series of one file."""
         file = source.file
         self.files |= {file, Path(file).name}
@@ -139,9 +141,9 @@ class Found:
 
     def _add_rates(
         self,
-        source: "Source",
+        source: "TraceSource",
         kind: str,
-        series: Sequence[Series],
+        series: Sequence[CounterSeries],
         problems: list[InputProblem],
     ) -> None:
         counters = [each.name for each in series if _plain(each.name) in KNOWN]
@@ -161,7 +163,7 @@ class Found:
             if file not in self.files:
                 raise UsageError(f"--map {kind}={file}: no such file is given")
 
-    def _sources(self, names: Sequence[str]) -> Iterator[tuple[str, list[Series]]]:
+    def _sources(self, names: Sequence[str]) -> Iterator[tuple[str, list[CounterSeries]]]:
         """Name and series of each source that there is, in the order of `names`."""
         for name in names:
             yield from self.counters.get(name, {}).items()

@@ -15,23 +15,28 @@ from typing import Any
 
 from heteroplan.errors import InputError, UsageError
 from heteroplan.forecasting.traces.head import Head, Kind, head_of
-from heteroplan.forecasting.traces.reading import Asked, path_of, read
 from heteroplan.forecasting.traces.requests import Requests
 from heteroplan.forecasting.traces.rows import Layout
-from heteroplan.forecasting.traces.source import Source
-from heteroplan.forecasting.traces.values import Clock
+from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.forecasting.traces.trace_format import (
+    AskedOfTrace,
+    TraceFormat,
+    path_of,
+    read_requests,
+)
+from heteroplan.forecasting.traces.values import StampUnit
+from heteroplan.reading.numbers import number_of
 
 SHAPE = "columns named with --map"
-DATED = None
 CLOCKS = {
-    "timestamp": Clock.WALL,
-    "timestamp_s": Clock.S,
-    "timestamp_ms": Clock.MS,
-    "timestamp_us": Clock.US,
-    "timestamp_ns": Clock.NS,
+    "timestamp": StampUnit.WALL,
+    "timestamp_s": StampUnit.S,
+    "timestamp_ms": StampUnit.MS,
+    "timestamp_us": StampUnit.US,
+    "timestamp_ns": StampUnit.NS,
 }
 COUNTS = ("isl", "osl", "cached")
-EPOCHS = {Clock.S: 1e8, Clock.MS: 1e11, Clock.US: 1e14, Clock.NS: 1e17}
+EPOCHS = {StampUnit.S: 1e8, StampUnit.MS: 1e11, StampUnit.US: 1e14, StampUnit.NS: 1e17}
 """Numbers from here to a hundred times that are counts since 1970 (1973 to 2286)."""
 EXAMPLE = "--map timestamp=ts,isl=prompt_tokens,osl=completion_tokens"
 USUAL = {
@@ -48,7 +53,7 @@ def fits(head: Head) -> bool:
     return False
 
 
-def requests(source: Source, asked: Asked) -> Iterator[Requests]:
+def requests(source: TraceSource, asked: AskedOfTrace) -> Iterator[Requests]:
     """Stream the requests, arrivals since 1970 UTC or since the start of the trace.
 
     Raises UsageError for columns that are mapped wrongly, InputError where the file lacks one.
@@ -60,7 +65,7 @@ def requests(source: Source, asked: Asked) -> Iterator[Requests]:
     clock = _clock(source, head, column) if stamp == "timestamp" else CLOCKS[stamp]
     isl, osl, cached = (asked.columns.get(name) for name in COUNTS)
     assert isl is not None
-    return read(source, Layout(column, clock, isl, osl, cached, may_lack=True), asked)
+    return read_requests(source, Layout(column, clock, isl, osl, cached, may_lack=True), asked)
 
 
 def suggestion(head: Head) -> str:
@@ -74,7 +79,7 @@ def suggestion(head: Head) -> str:
     if not {"timestamp", "isl"} <= set(found):
         return EXAMPLE
     value = head.record.get(found["timestamp"])
-    is_small = (number := _number(value)) is not None and number < EPOCHS[Clock.S]
+    is_small = (number := number_of(value)) is not None and number < EPOCHS[StampUnit.S]
     pairs = {
         ("timestamp_s" if is_small and ours == "timestamp" else ours): found[ours] for ours in found
     }
@@ -96,7 +101,7 @@ def _stamp_name(columns: Mapping[str, str]) -> str:
     return stamps[0]
 
 
-def _check(source: Source, head: Head, columns: Mapping[str, str]) -> None:
+def _check(source: TraceSource, head: Head, columns: Mapping[str, str]) -> None:
     lacking = [name for name in columns.values() if not _has(source, head, name)]
     if lacking:
         line = 1 if head.kind is Kind.CSV else 0
@@ -104,7 +109,7 @@ def _check(source: Source, head: Head, columns: Mapping[str, str]) -> None:
         raise InputError([source.problem(line, name, "", remedy) for name in lacking])
 
 
-def _has(source: Source, head: Head, column: str) -> bool:
+def _has(source: TraceSource, head: Head, column: str) -> bool:
     path = path_of(column, head)
     if head.kind is Kind.CSV:
         return head.names.count(column) == 1
@@ -117,7 +122,7 @@ def _has(source: Source, head: Head, column: str) -> bool:
     return any(_inside(record, path)[0] for record in _records(head))
 
 
-def _clock(source: Source, head: Head, column: str) -> Clock:
+def _clock(source: TraceSource, head: Head, column: str) -> StampUnit:
     """How the arrivals in `column` are written, by the first of them."""
     path = path_of(column, head)
     values: Iterable[Any]
@@ -128,9 +133,9 @@ def _clock(source: Source, head: Head, column: str) -> Clock:
     else:
         values = [_inside(record, path)[1] for record in _records(head)]
     first = next((value for value in values if value not in (None, "")), None)
-    number = _number(first)
+    number = number_of(first)
     if number is None:
-        return Clock.WALL
+        return StampUnit.WALL
     for clock, least in EPOCHS.items():
         if least <= number < 100 * least:
             return clock
@@ -139,15 +144,6 @@ def _clock(source: Source, head: Head, column: str) -> Clock:
         "unit, map timestamp_s, timestamp_ms, timestamp_us or timestamp_ns"
     )
     raise InputError([source.problem(0, column, str(first), remedy)])
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _records(head: Head) -> Iterator[Mapping[str, Any]]:
@@ -181,7 +177,7 @@ def _csv_values(head: Head, column: str) -> Iterator[str]:
         return
 
 
-def _parquet_values(source: Source, path: tuple[str, ...]) -> list[Any] | None:
+def _parquet_values(source: TraceSource, path: tuple[str, ...]) -> list[Any] | None:
     """The first values of a column; None where there is no such column."""
     import pyarrow.parquet as pq
 
@@ -195,3 +191,6 @@ def _parquet_values(source: Source, path: tuple[str, ...]) -> list[Any] | None:
             values = [str(batch.column(0).type)]
         return [_inside(value, path[1:])[1] for value in values]
     return []
+
+
+FORMAT = TraceFormat(fits, None, SHAPE, requests=requests, takes_columns=True)

@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from heteroplan.entities.scenario import Horizon
-from heteroplan.inputs.schemas.base import Zone, check_year
+from heteroplan.inputs.schemas.base import Zone
+from heteroplan.reading.local_time import check_year
 
 _DIGITS = 9
 """Significant digits: far below any error of the inputs, above the solver's noise."""

@@ -9,8 +9,9 @@ python/aibrix/aibrix/gpu_optimizer/optimizer/profiling/gen_profile.py.
 from pydantic import BaseModel, Field, TypeAdapter
 
 from heteroplan.profiles.measurement import Rated
-from heteroplan.profiles.readers.document import Amount, Document, Positive
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.document import Amount, MeasurementDocument, Positive
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 
 NAMES = ("gpu", "cost", "tputs", "indexes", "created", "e2e", "slos")
 
@@ -25,7 +26,7 @@ class _Profile(BaseModel):
 SHAPE = TypeAdapter(_Profile)
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """One rated capacity a cell. Raises InputError with every problem."""
     found = document.fitting(SHAPE)
     gpu, gpus = given.engine_of(document)
@@ -48,4 +49,7 @@ def parse(document: Document, given: Given) -> Reading:
     notes = [f"{document.file} is rated at its own SLO, not yours: {slo or 'not stated'} (s)"]
     if missed:
         notes.append(f"{missed} request shapes of {document.file} miss that SLO at any rate")
-    return Reading(notes=tuple(notes), rated=rated)
+    return FileMeasurements(notes=tuple(notes), rated=rated)
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Row, Table
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
+from heteroplan.reading.csv_rows import Row
 
 COLUMNS = (
     "model",
@@ -45,7 +47,7 @@ PHASES = {"prefill": Role.PREFILL, "decode": Role.DECODE}
 WARNINGS = {"True": True, "False": False, "true": True, "false": False, "": False}
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Measurements of one model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     model, rows = given.rows_of(table)
@@ -59,10 +61,10 @@ def parse(table: Table, given: Given) -> Reading:
     table.done()
     dropped = len(rows) - len(fitting)
     note = f"left out {dropped} rows whose KV cache does not fit in memory (kv_cache_warning)"
-    return Reading(points, (note,) if dropped else (), model=model)
+    return FileMeasurements(points, (note,) if dropped else (), model=model)
 
 
-def _check_versions(table: Table, rows: list[Row]) -> None:
+def _check_versions(table: MeasurementTable, rows: list[Row]) -> None:
     """A fit over several backends would be of none of them."""
     versions: dict[str, set[str]] = {}
     for _, row in rows:
@@ -73,7 +75,7 @@ def _check_versions(table: Table, rows: list[Row]) -> None:
             table.problem(0, "backend", several, f"several backends on {system}; keep one's rows")
 
 
-def _point(table: Table, line: int, row: Mapping[str, str]) -> Measurement:
+def _point(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Measurement:
     phase = table.one_of(line, "phase", row["phase"], PHASES, Role.PREFILL)
     prefill = phase is Role.PREFILL
     latency = "ttft_ms" if prefill else "tpot_ms"
@@ -88,3 +90,6 @@ def _point(table: Table, line: int, row: Mapping[str, str]) -> Measurement:
         latency_ms=table.positive(line, latency, row[latency]),
         source=SourceKind.MODELLED,
     )
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Document, Positive, Whole
+from heteroplan.profiles.readers.document import MeasurementDocument, Positive, Whole
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
 from heteroplan.profiles.readers.gpu_names import gpu_type
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 from heteroplan.units import MS_PER_S
 
 NAMES = (
@@ -60,7 +61,7 @@ class _Export(BaseModel):
 
     @property
     def gpu_names(self) -> set[str]:
-        """Of every GPU that was watched."""
+        """Names of every GPU that was watched."""
         endpoints = self.telemetry_data.endpoints.values() if self.telemetry_data else ()
         names = {gpu.gpu_name for endpoint in endpoints for gpu in endpoint.gpus.values()}
         return {name for name in names if name}
@@ -69,7 +70,7 @@ class _Export(BaseModel):
 SHAPE = TypeAdapter(_Export)
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """One run. Raises InputError with every problem."""
     found = document.fitting(SHAPE)
     names = found.gpu_names
@@ -95,7 +96,10 @@ def parse(document: Document, given: Given) -> Reading:
     return runs.reading([run], notes, failed=failed)
 
 
-def _ms(document: Document, name: str, metric: _Metric) -> float:
+def _ms(document: MeasurementDocument, name: str, metric: _Metric) -> float:
     if metric.unit not in UNITS_MS:
         document.problem(0, f"{name}.unit", metric.unit, f"must be one of {', '.join(UNITS_MS)}")
     return metric.avg * UNITS_MS.get(metric.unit, 1.0)
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

@@ -14,9 +14,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.document import Document, Finite
-from heteroplan.profiles.readers.opened import LEAST
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.document import Finite, MeasurementDocument
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_file import LEAST
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 
 NAMES = (
     "prefill",
@@ -52,7 +53,7 @@ type Gpus = Annotated[str, Field(pattern="^[1-9][0-9]{0,4}$")]
 SHAPE = TypeAdapter(dict[str, dict[Gpus, _Engine]])
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """What the coefficients say of every size of one model. Raises InputError."""
     by_model = document.fitting(SHAPE)
     model, gpu = given.model_of(document, by_model), given.gpu_of(document)
@@ -63,7 +64,7 @@ def parse(document: Document, given: Given) -> Reading:
         document.problem(0, model, "", "gives latencies of 0 ms and less")
         document.done()
     note = f"{document.file} holds coefficients and no measurements: what they say is taken"
-    return Reading(tuple(points), (note,), model=model)
+    return FileMeasurements(tuple(points), (note,), model=model)
 
 
 def _points(gpu: str, gpus: int, engine: _Engine) -> list[Measurement]:
@@ -78,3 +79,6 @@ def _points(gpu: str, gpus: int, engine: _Engine) -> list[Measurement]:
         for n in CONTEXTS
     ]
     return prefill + decode
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

@@ -9,10 +9,11 @@ in the file. Dynamo, components/planner (Apache-2.0).
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers import kv_usage
-from heteroplan.profiles.readers.arrays import Arrays
-from heteroplan.profiles.readers.document import Document
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.arrays import MeasurementArrays
+from heteroplan.profiles.readers.document import MeasurementDocument
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 from heteroplan.units import MS_PER_S
 
 PREFILL = ("prefill_isl", "prefill_ttft")
@@ -24,10 +25,10 @@ NAMES = (*PREFILL, PREFILL_RATE, *DECODE, DECODE_RATE, HELD)
 OFF = 1.25
 """Times between the GPUs that are given and those that throughput shows; sizes double."""
 
-type Found = Arrays | Document | Table
+type Found = MeasurementArrays | MeasurementDocument | MeasurementTable
 
 
-def parse(found: Found, given: Given) -> Reading:
+def parse(found: Found, given: Given) -> FileMeasurements:
     """Measurements of either phase or both. Raises InputError with every problem."""
     gpu, gpus = given.engine_of(found)
     decode = bool(found.names.intersection(DECODE))
@@ -50,7 +51,9 @@ def parse(found: Found, given: Given) -> Reading:
     by_rate += [step.crowding(held) for step in steps]
     _check_size(found, gpus, [ratio for ratio in by_rate if ratio is not None])
     found.done()
-    return Reading((*points, *running), tuple(notes), {(gpu, gpus): held} if decode else {})
+    return FileMeasurements(
+        (*points, *running), tuple(notes), {(gpu, gpus): held} if decode else {}
+    )
 
 
 def _rows(
@@ -91,3 +94,6 @@ def _check_size(found: Found, gpus: int, by_rate: list[float]) -> None:
         shown = f"{least * gpus:.2g}"
         remedy = f"by its tokens/s a GPU the engine had {shown} in all; --tp says {gpus}"
         found.problem(0, "", "", remedy)
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementArrays, MeasurementDocument, MeasurementTable), parse)

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
+from heteroplan.reading.numbers import number_of
 
 COLUMNS = ("machine", "phase", "batch_tokens", "time_ms_per_layer")
 MACHINES = {
@@ -26,28 +28,25 @@ MACHINES = {
 PHASES = {"prompt": Role.PREFILL, "decode": Role.DECODE}
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Measurements of the whole model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     layers, context = given.layers_of(table), given.context_of(table)
     says = "model" in table.header
-    model, rows = given.rows_of(table) if says else (given.model, list(table.rows))
+    model, rows = given.rows_of(table) if says else (given.model, list(table.rows()))
     measured = [(line, row) for line, row in rows if not _is_origin(row)]
     points = [_point(table, line, row, layers, context) for line, row in measured]
     table.done()
     note = f"{table.file} holds times of a layer: {layers} of them are taken to run on one replica"
-    return Reading(tuple(points), (note,), model=model)
+    return FileMeasurements(tuple(points), (note,), model=model)
 
 
 def _is_origin(row: Mapping[str, str]) -> bool:
-    try:
-        return float(row["batch_tokens"]) == float(row["time_ms_per_layer"]) == 0.0
-    except ValueError:
-        return False
+    return number_of(row["batch_tokens"]) == number_of(row["time_ms_per_layer"]) == 0.0
 
 
 def _point(
-    table: Table, line: int, row: Mapping[str, str], layers: int, context: float
+    table: MeasurementTable, line: int, row: Mapping[str, str], layers: int, context: float
 ) -> Measurement:
     gpu, gpus = table.one_of(line, "machine", row["machine"], MACHINES, ("", 1))
     phase = table.one_of(line, "phase", row["phase"], PHASES, Role.PREFILL)
@@ -63,3 +62,6 @@ def _point(
         context=0.0 if prefill else context,
         latency_ms=layer_ms * layers,
     )
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

@@ -12,8 +12,9 @@ from pydantic import BaseModel, TypeAdapter
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers import kv_usage
-from heteroplan.profiles.readers.document import Count, Document, Positive
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.document import Count, MeasurementDocument, Positive
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 
 NAMES = (
     "prefill",
@@ -53,7 +54,7 @@ class _Profile(BaseModel):
 SHAPE = TypeAdapter(_Profile)
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """Measurements of both phases. Raises InputError with every problem."""
     found, gpu = document.fitting(SHAPE), given.gpu_of(document)
     prefill, decode, gpus = found.prefill, found.decode, found.decode_engine_num_gpu
@@ -71,11 +72,11 @@ def parse(document: Document, given: Given) -> Reading:
     ]
     steps, notes = kv_usage.points(document, gpu, gpus, decode.max_kv_tokens, _steps(decode, gpus))
     document.done()
-    return Reading((*points, *steps), tuple(notes), {(gpu, gpus): decode.max_kv_tokens})
+    return FileMeasurements((*points, *steps), tuple(notes), {(gpu, gpus): decode.max_kv_tokens})
 
 
 def _steps(decode: _Decode, gpus: int) -> Iterator[kv_usage.Step]:
-    """Those that were measured."""
+    """The decode steps that were measured."""
     rates = decode.thpt_per_gpu or [[None] * len(decode.context_length)] * len(decode.kv_usage)
     for i, usage in enumerate(decode.kv_usage):
         for j, context in enumerate(decode.context_length):
@@ -83,3 +84,6 @@ def _steps(decode: _Decode, gpus: int) -> Iterator[kv_usage.Step]:
             if itl_ms is not None:
                 tokens_per_s = None if rate is None else rate * gpus
                 yield kv_usage.Step(usage, context, itl_ms, tokens_per_s, f"decode.kv_usage[{i}]")
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

@@ -10,8 +10,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Document, Positive, Whole
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.document import MeasurementDocument, Positive, Whole
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 from heteroplan.units import MS_PER_S
 
 NAMES = (
@@ -65,7 +66,7 @@ class _Stage(BaseModel):
 SHAPE = TypeAdapter(_Stage)
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """One run. Raises InputError with every problem."""
     stage = document.fitting(SHAPE)
     gpu, gpus = given.engine_of(document)
@@ -93,3 +94,6 @@ def parse(document: Document, given: Given) -> Reading:
         tpot_ms=(whole_s - ttft_s) / (osl - 1.0) * MS_PER_S,
     )
     return runs.reading([run], failed=stage.failures.count)
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

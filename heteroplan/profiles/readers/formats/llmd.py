@@ -13,9 +13,10 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Document, Json, Positive, Whole
+from heteroplan.profiles.readers.document import Json, MeasurementDocument, Positive, Whole
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
 from heteroplan.profiles.readers.gpu_names import gpu_type
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 from heteroplan.units import MS_PER_S
 
 NAMES = (
@@ -147,7 +148,7 @@ class _Report(BaseModel):
 SHAPE = TypeAdapter(_Report)
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """One run. Raises InputError with every problem."""
     report = document.fitting(SHAPE)
     engine, prefill = _engines(document, report.scenario.stack)
@@ -176,7 +177,9 @@ def parse(document: Document, given: Given) -> Reading:
     return runs.reading([run], failed=found.requests.failures or 0, model=model)
 
 
-def _engines(document: Document, stack: list[_Component]) -> tuple[_Engine, _Engine | None]:
+def _engines(
+    document: MeasurementDocument, stack: list[_Component]
+) -> tuple[_Engine, _Engine | None]:
     """The aggregated or decode engine, and the prefill engine; problems are noted."""
     engines = [each.standardized for each in stack if each.standardized]
     prefills = [each for each in engines if each.role == "prefill"]
@@ -198,7 +201,7 @@ def _engines(document: Document, stack: list[_Component]) -> tuple[_Engine, _Eng
     return engine, prefill
 
 
-def _tpot_ms(document: Document, latency: _Latency, ttft_ms: float, osl: float) -> float:
+def _tpot_ms(document: MeasurementDocument, latency: _Latency, ttft_ms: float, osl: float) -> float:
     """What is left of the request after its first token, or as stated."""
     stated, whole = latency.time_per_output_token, latency.request_latency
     if whole is not None and osl > 1 and whole.ms > ttft_ms:
@@ -208,3 +211,6 @@ def _tpot_ms(document: Document, latency: _Latency, ttft_ms: float, osl: float) 
     path = "results.request_performance.aggregate.latency"
     document.problem(0, path, "", "gives no time of a token after the first")
     return 1.0
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

@@ -8,8 +8,9 @@ each, latency of the whole batch; `decode`: one step of `batch` sequences at `co
 
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 
 COLUMNS = ("gpu", "gpus", "phase", "batch", "tokens", "context", "latency_ms", "source")
 PHASES = {"prefill": Role.PREFILL, "decode": Role.DECODE}
@@ -20,11 +21,11 @@ SOURCES = {
 }
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Measurements of the rows. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=True)
     points = []
-    for line, row in table.rows:
+    for line, row in table.rows():
         if not row["gpu"]:
             table.problem(line, "gpu", "", "GPU type is missing")
         phase = table.one_of(line, "phase", row["phase"], PHASES, Role.PREFILL)
@@ -42,4 +43,7 @@ def parse(table: Table, given: Given) -> Reading:
             )
         )
     table.done()
-    return Reading(tuple(points))
+    return FileMeasurements(tuple(points))
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

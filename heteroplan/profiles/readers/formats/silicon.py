@@ -16,9 +16,10 @@ from dataclasses import replace
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
 from heteroplan.profiles.readers.formats.aiconfigurator import SYSTEMS
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 
 SIZES = ("tp_size", "pp_size", "attention_dp_size")
 COLUMNS = (
@@ -53,11 +54,12 @@ PRODUCTS = {16: 4, 64: 8}
 NODE_GPUS = 8
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Runs of one model. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
-    named = tuple((line, {**row, "model_path": _model(row)}) for line, row in table.rows)
-    model, rows = given.rows_of(replace(table, rows=named), "model_path")
+    names = [MISNAMED.get(name, name) for name in table.texts["model_path"]]
+    named = replace(table, texts={**table.texts, "model_path": names})
+    model, rows = given.rows_of(named, "model_path")
     loaded = [(line, row) for line, row in rows if _concurrency(row)]
     told = [(line, row) for line, row in loaded if row["mode"] != "disagg" or _counted(row)]
     every = [_run(table, line, row) for line, row in told]
@@ -75,10 +77,6 @@ def parse(table: Table, given: Given) -> Reading:
     return runs.reading(tuple(reversed(unique.values())), notes, model=model)
 
 
-def _model(row: Mapping[str, str]) -> str:
-    return MISNAMED.get(row["model_path"], row["model_path"])
-
-
 def _concurrency(row: Mapping[str, str]) -> str:
     found = CONCURRENCY.search(row["silicon_data_source"])
     return found[1] if found else ""
@@ -88,7 +86,7 @@ def _counted(row: Mapping[str, str]) -> bool:
     return bool(row["prefill_num_workers"] and row["decode_num_workers"])
 
 
-def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
+def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Run:
     disaggregated = table.one_of(line, "mode", row["mode"], MODES, False)
     prefix = "decode_" if disaggregated else ""
     gpus = _gpus(table, line, row, prefix)
@@ -113,14 +111,14 @@ def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
     )
 
 
-def _gpus(table: Table, line: int, row: Mapping[str, str], prefix: str) -> int:
+def _gpus(table: MeasurementTable, line: int, row: Mapping[str, str], prefix: str) -> int:
     gpus = 1
     for name in SIZES:
         gpus *= _count(table, line, row, prefix + name)
     return gpus
 
 
-def _experts(table: Table, line: int, row: Mapping[str, str]) -> int:
+def _experts(table: MeasurementTable, line: int, row: Mapping[str, str]) -> int:
     """GPUs over which the experts are spread."""
     sizes = [row[name] for name in ("moe_tp_size", "moe_ep_size")]
     if any(size in ("", "0.0", "0") for size in sizes):
@@ -128,7 +126,7 @@ def _experts(table: Table, line: int, row: Mapping[str, str]) -> int:
     return _count(table, line, row, "moe_tp_size") * _count(table, line, row, "moe_ep_size")
 
 
-def _count(table: Table, line: int, row: Mapping[str, str], column: str) -> int:
+def _count(table: MeasurementTable, line: int, row: Mapping[str, str], column: str) -> int:
     """A whole number that the file writes as 8.0; blank is 1."""
     return table.whole(line, column, row[column].removesuffix(".0") or "1")
 
@@ -151,7 +149,7 @@ def _variant(row: Mapping[str, str], prefix: str) -> str:
 
 
 def _identity(run: Run) -> tuple[object, ...]:
-    """The same for copies of a measurement, whatever their labels."""
+    """What copies of a measurement have in common, whatever their labels."""
     return (
         run.gpu,
         run.prefill_gpus is None,
@@ -161,3 +159,6 @@ def _identity(run: Run) -> tuple[object, ...]:
         round(run.ttft_ms, 1),
         round(run.tpot_ms, 2),
     )
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

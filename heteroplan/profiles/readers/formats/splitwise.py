@@ -12,8 +12,9 @@ from statistics import median
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers.reading import Given, Reading
-from heteroplan.profiles.readers.table import Table
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
+from heteroplan.profiles.readers.table import MeasurementTable
 
 COLUMNS = (
     "model",
@@ -30,7 +31,7 @@ NOT_MEASURED = "-pcap"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TableRow:
     """One row of the table."""
 
     gpu: str
@@ -47,7 +48,7 @@ class Run:
         return (self.gpu, self.gpus, self.prompt_tokens, self.made_tokens)
 
     def points(self) -> tuple[Measurement, Measurement]:
-        """Its prefill and its decode measurement."""
+        """The prefill and the decode measurement of the row."""
         context = self.prompt_tokens + self.made_tokens / 2
         return (
             Measurement(
@@ -63,7 +64,7 @@ class Run:
         )
 
 
-def parse(table: Table, given: Given) -> Reading:
+def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     """Two measurements a row. Raises InputError with every problem of the table."""
     table.require(COLUMNS, only=False)
     model, mine = given.rows_of(table)
@@ -77,15 +78,15 @@ def parse(table: Table, given: Given) -> Reading:
         "in which a larger batch takes less time than a smaller one, so that it cannot have run "
         "as one batch": len(rows) - len(whole),
     }
-    return Reading(
+    return FileMeasurements(
         tuple(point for row in whole for point in row.points()),
         tuple(f"left out {count} rows {why}" for why, count in counts.items() if count),
         model=model,
     )
 
 
-def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
-    return Run(
+def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> TableRow:
+    return TableRow(
         gpu=table.one_of(line, "hardware", row["hardware"], GPUS, ""),
         gpus=table.whole(line, "tensor_parallel", row["tensor_parallel"]),
         prompt_tokens=table.positive(line, "prompt_size", row["prompt_size"]),
@@ -96,7 +97,7 @@ def _run(table: Table, line: int, row: Mapping[str, str]) -> Run:
     )
 
 
-def _whole_batches(runs: Sequence[Run]) -> list[Run]:
+def _whole_batches(runs: Sequence[TableRow]) -> list[TableRow]:
     """Runs without those of a batch whose median prompt time is below a smaller batch's."""
     times: dict[tuple[str, int, float, float], dict[float, list[float]]] = {}
     for run in runs:
@@ -110,3 +111,6 @@ def _whole_batches(runs: Sequence[Run]) -> list[Run]:
                 split.add((shape, batch))
             longest_ms = max(longest_ms, typical_ms)
     return [run for run in runs if (run.shape, run.batch) not in split]
+
+
+FORMAT = MeasurementFormat(COLUMNS, (MeasurementTable,), parse)

@@ -12,9 +12,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from heteroplan.profiles.measurement import Run
 from heteroplan.profiles.readers import runs
-from heteroplan.profiles.readers.document import Amount, Document, Whole
+from heteroplan.profiles.readers.document import Amount, MeasurementDocument, Whole
+from heteroplan.profiles.readers.file_measurements import FileMeasurements, Given
 from heteroplan.profiles.readers.gpu_names import gpu_type
-from heteroplan.profiles.readers.reading import Given, Reading
+from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 
 NAMES = (
     "completed",
@@ -64,7 +65,7 @@ class _Result(BaseModel):
 SHAPE = TypeAdapter(_Result)
 
 
-def parse(document: Document, given: Given) -> Reading:
+def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     """One run a result. Raises InputError with every problem."""
     many = isinstance(document.content, list)
     results = document.fitting_each(SHAPE) if many else [document.fitting(SHAPE)]
@@ -85,7 +86,7 @@ def parse(document: Document, given: Given) -> Reading:
     return runs.reading(found, notes, failed=failed, model=model or None)
 
 
-def _run(document: Document, given: Given, path: str, result: _Result) -> Run:
+def _run(document: MeasurementDocument, given: Given, path: str, result: _Result) -> Run:
     named = result.gpu and (gpu_type(result.gpu) or (None if given.gpu else result.gpu))
     gpu, gpus = given.engine_of(document, named or None, result.gpus)
     for name in ("total_input_tokens", "request_throughput", "mean_ttft_ms", "mean_tpot_ms"):
@@ -103,3 +104,6 @@ def _run(document: Document, given: Given, path: str, result: _Result) -> Run:
         ttft_ms=result.mean_ttft_ms,
         tpot_ms=result.mean_tpot_ms,
     )
+
+
+FORMAT = MeasurementFormat(NAMES, (MeasurementDocument,), parse)

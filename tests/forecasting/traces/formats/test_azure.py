@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from heteroplan.errors import InputError
-from tests.forecasting.traces.reading import batches_of, rows_of, written
+from tests.forecasting.traces.whole_traces import batches_of, rows_of, written
 from tests.realdata import DATA, needs_data
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.forecasting.traces.reading import batches_of, blocks_of, rows_of, written
+from tests.forecasting.traces.whole_traces import batches_of, blocks_of, rows_of, written
 
 ROW = (
     '{"chat_id": 159, "parent_chat_id": -1, "timestamp": 61.114, "input_length": 30, '

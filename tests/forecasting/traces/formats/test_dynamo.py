@@ -6,7 +6,7 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces.requests import UNKNOWN
-from tests.forecasting.traces.reading import batches_of, blocks_of, cached_of, rows_of, written
+from tests.forecasting.traces.whole_traces import batches_of, blocks_of, cached_of, rows_of, written
 
 T0 = 1_777_312_800_000
 TOOL = {"schema": "dynamo.request.trace.v1", "event_type": "tool_end", "tool": {"request": 1}}

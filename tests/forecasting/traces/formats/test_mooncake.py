@@ -5,7 +5,7 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces.requests import UNKNOWN
-from tests.forecasting.traces.reading import batches_of, blocks_of, rows_of, written
+from tests.forecasting.traces.whole_traces import batches_of, blocks_of, rows_of, written
 from tests.realdata import DATA, needs_data
 
 ROW = '{"timestamp": 27, "input_length": 700, "output_length": 5, "hash_ids": [1, 2]}\n'

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces.formats import own
-from heteroplan.forecasting.traces.reading import Asked
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.forecasting.traces.source import opened
+from heteroplan.forecasting.traces.source import open_trace
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 HEADER = "interval_start,rps,isl,osl\n"
 MIDNIGHT_S = 1_795_392_000
@@ -24,8 +24,8 @@ def of(folder: Path, *texts: str, zone: str = "UTC") -> Windows:
         for number, text in enumerate(texts):
             path = folder / f"{number}.csv"
             path.write_text(text)
-            sources.append(stack.enter_context(opened(str(path))))
-        return own.windows(sources, Asked(ZoneInfo(zone), {}, []))
+            sources.append(stack.enter_context(open_trace(str(path))))
+        return own.windows(sources, AskedOfTrace(ZoneInfo(zone), {}, []))
 
 
 def problems(folder: Path, *texts: str, zone: str = "UTC") -> list[tuple[int, str, str, str]]:

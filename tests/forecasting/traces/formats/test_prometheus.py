@@ -15,9 +15,9 @@ from heteroplan.errors import InputError, UsageError
 from heteroplan.forecasting.traces.formats import prometheus
 from heteroplan.forecasting.traces.formats.counters import increments
 from heteroplan.forecasting.traces.head import head_of
-from heteroplan.forecasting.traces.reading import Asked
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.forecasting.traces.source import opened
+from heteroplan.forecasting.traces.source import open_trace
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 
 REQUESTS = "vllm:request_success_total"
 ENDED = "requests count when they end, later than they arrive"
@@ -47,13 +47,13 @@ def answer(*found: Any) -> str:
 
 def of(folder: Path, *texts: str, **columns: str) -> tuple[Windows, list[str]]:
     """The windows that files called 0.json, 1.json and so on hold, and the notes on them."""
-    asked = Asked(ZoneInfo("UTC"), columns, [])
+    asked = AskedOfTrace(ZoneInfo("UTC"), columns, [])
     with contextlib.ExitStack() as stack:
         sources = []
         for number, text in enumerate(texts):
             path = folder / f"{number}.json"
             path.write_text(text)
-            sources.append(stack.enter_context(opened(str(path))))
+            sources.append(stack.enter_context(open_trace(str(path))))
         return prometheus.windows(sources, asked), asked.notes
 
 
@@ -158,9 +158,9 @@ def test_stamps_may_have_fractions_and_documents_be_packed(tmp_path: Path) -> No
     text = answer({"metric": {"__name__": REQUESTS}, "values": samples})
     path = tmp_path / "packed.json.gz"
     path.write_bytes(gzip.compress(text.encode()))
-    with opened(str(path)) as source:
+    with open_trace(str(path)) as source:
         assert prometheus.fits(head_of(source))
-        windows = prometheus.windows([source], Asked(ZoneInfo("UTC"), {}, []))
+        windows = prometheus.windows([source], AskedOfTrace(ZoneInfo("UTC"), {}, []))
     assert list(windows.start_us) == [1_800_000_000_500_000, 1_800_000_060_500_000]
     assert list(windows.requests) == [2, 1]
 
@@ -566,7 +566,7 @@ def test_every_file_is_checked(tmp_path: Path) -> None:
 def test_answers_are_recognised(tmp_path: Path, text: str, fits: bool) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with opened(str(path)) as source:
+    with open_trace(str(path)) as source:
         assert prometheus.fits(head_of(source)) == fits
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from heteroplan.errors import InputError
-from tests.forecasting.traces.reading import batches_of, rows_of, written
+from tests.forecasting.traces.whole_traces import batches_of, rows_of, written
 from tests.realdata import DATA, needs_data
 
 ROW = '{"timestamp": "82", "input_length": 31, "output_length": 2, "hash_ids": {"history": [1]}}\n'

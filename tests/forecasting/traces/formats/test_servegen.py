@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from heteroplan.errors import InputError, UsageError
 from heteroplan.forecasting.traces.formats import servegen
 from heteroplan.forecasting.traces.head import head_of
-from heteroplan.forecasting.traces.reading import Asked
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.forecasting.traces.source import opened
+from heteroplan.forecasting.traces.source import open_trace
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 from tests.realdata import DATA, needs_data
 
 HEADER = "day,window_start_s,req_per_s,active_clients,req_per_s_with_lengths,"
@@ -26,9 +26,9 @@ ONCE = "give each time once"
 
 def read(*paths: Path) -> tuple[Windows, list[str]]:
     """The windows of some files, and the notes on them."""
-    asked = Asked(ZoneInfo("UTC"), {}, [])
+    asked = AskedOfTrace(ZoneInfo("UTC"), {}, [])
     with contextlib.ExitStack() as stack:
-        sources = [stack.enter_context(opened(str(path))) for path in paths]
+        sources = [stack.enter_context(open_trace(str(path))) for path in paths]
         return servegen.windows(sources, asked), asked.notes
 
 
@@ -286,7 +286,7 @@ def test_clients_sum_to_the_demand(model: str) -> None:
 def test_the_published_tables_are_recognised() -> None:
     fitting = {}
     for path in TRACES.glob("servegen_*.csv*"):
-        with opened(str(path)) as source:
+        with open_trace(str(path)) as source:
             fitting[path.name] = servegen.fits(head_of(source))
     assert {name for name, fits in fitting.items() if not fits} == {
         "servegen_deepseek-r1_token_lengths_6h.csv",

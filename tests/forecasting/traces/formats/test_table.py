@@ -9,7 +9,7 @@ import pytest
 
 from heteroplan.errors import InputError, UsageError
 from heteroplan.forecasting.traces.requests import UNKNOWN
-from tests.forecasting.traces.reading import batches_of, cached_of, rows_of, written
+from tests.forecasting.traces.whole_traces import batches_of, cached_of, rows_of, written
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())

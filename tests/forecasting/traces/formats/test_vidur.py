@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from heteroplan.errors import InputError
-from tests.forecasting.traces.reading import rows_of, written
+from tests.forecasting.traces.whole_traces import rows_of, written
 
 HEADER = "arrived_at,num_prefill_tokens,num_decode_tokens\n"
 

@@ -8,8 +8,8 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Rated
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.realdata import DATA, needs_data
 
 GIVEN = Given("G", 1)
@@ -32,7 +32,7 @@ def written(folder: Path, **changes: Any) -> Path:
 
 
 def test_rows_are_output_lengths_and_columns_input_lengths(tmp_path: Path) -> None:
-    reading = read(written(tmp_path), given=GIVEN)
+    reading = read_measurements(written(tmp_path), given=GIVEN)
     assert reading.rated == (
         Rated("G", 1, isl=128.0, osl=4.0, capacity_rps=60.0),
         Rated("G", 1, isl=256.0, osl=4.0, capacity_rps=30.0),
@@ -47,7 +47,7 @@ def test_rows_are_output_lengths_and_columns_input_lengths(tmp_path: Path) -> No
 
 def test_its_slo_and_what_misses_it_are_told(tmp_path: Path) -> None:
     path = written(tmp_path)
-    assert read(path, given=GIVEN).notes == (
+    assert read_measurements(path, given=GIVEN).notes == (
         f"{path} is rated at its own SLO, not yours: percentile 99, e2e 5 (s)",
         f"1 request shapes of {path} miss that SLO at any rate",
     )
@@ -55,13 +55,16 @@ def test_its_slo_and_what_misses_it_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("slos", [{}, {"e2e": None}])
 def test_an_slo_that_is_not_stated_is_told(tmp_path: Path, slos: dict[str, None]) -> None:
-    assert "not yours: not stated" in read(written(tmp_path, slos=slos), given=GIVEN).notes[0]
+    assert (
+        "not yours: not stated"
+        in read_measurements(written(tmp_path, slos=slos), given=GIVEN).notes[0]
+    )
 
 
 def test_the_engine_is_asked_for(tmp_path: Path) -> None:
     """Its `gpu` names a deployment."""
     with pytest.raises(InputError, match=r"give --gpu \(its GPU type\) and --tp \(its GPUs\)"):
-        read(written(tmp_path))
+        read_measurements(written(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_the_engine_is_asked_for(tmp_path: Path) -> None:
 def test_faults_are_named(tmp_path: Path, changes: dict[str, Any], path: str, value: str) -> None:
     file = written(tmp_path, **changes)
     with pytest.raises(InputError) as raised:
-        read(file, given=GIVEN)
+        read_measurements(file, given=GIVEN)
     (problem,) = raised.value.problems
     assert (problem.file, problem.path, problem.value) == (str(file), path, value)
     assert problem.remedy
@@ -105,20 +108,20 @@ def test_an_empty_grid_is_refused(
     tmp_path: Path, tputs: list[Any], indexes: list[Any], paths: list[str]
 ) -> None:
     with pytest.raises(InputError) as raised:
-        read(written(tmp_path, tputs=tputs, indexes=indexes), given=GIVEN)
+        read_measurements(written(tmp_path, tputs=tputs, indexes=indexes), given=GIVEN)
     assert [each.path for each in raised.value.problems] == paths
 
 
 def test_three_axes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="indexes"):
-        read(written(tmp_path, indexes=[[4, 512], [128, 256, 512], [1]]), given=GIVEN)
+        read_measurements(written(tmp_path, indexes=[[4, 512], [128, 256, 512], [1]]), given=GIVEN)
 
 
 @needs_data
 def test_the_published_profile() -> None:
     """8 output by 5 input lengths; none meets 5 s at 512 out, nor 2,048 in at 256 out."""
     path = DATA / "perf" / "aibrix_simulator-llama2-7b-a100.json"
-    reading = read(path, given=Given("A100-SXM-80GB", 1))
+    reading = read_measurements(path, given=Given("A100-SXM-80GB", 1))
     rates = {(each.isl, each.osl): each.capacity_rps for each in reading.rated}
     assert len(reading.rated) == len(rates) == 8 * 5
     assert rates[256.0, 4.0] == pytest.approx(32.31, abs=0.01)

@@ -7,8 +7,8 @@ import pytest
 from heteroplan.entities.workload import Role, SourceKind
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.realdata import DATA, needs_data
 
 HEADER = (
@@ -31,14 +31,16 @@ def written(folder: Path, *rows: str) -> Path:
 def test_estimates_are_modelled(tmp_path: Path) -> None:
     path = written(tmp_path, row("prefill", 900.0), row("decode", 19.5))
     modelled = SourceKind.MODELLED
-    assert read(path).points == (
+    assert read_measurements(path).points == (
         Measurement("H200-SXM-141GB", 4, Role.PREFILL, 8.0, 2048.0, 0.0, 900.0, modelled),
         Measurement("H200-SXM-141GB", 4, Role.DECODE, 8.0, 1.0, 2048.0, 19.5, modelled),
     )
 
 
 def test_what_does_not_fit_in_memory_is_left_out(tmp_path: Path) -> None:
-    reading = read(written(tmp_path, row("decode", 19.5), row("decode", 120.0, "True")))
+    reading = read_measurements(
+        written(tmp_path, row("decode", 19.5), row("decode", 120.0, "True"))
+    )
     assert [point.latency_ms for point in reading.points] == [19.5]
     (note,) = reading.notes
     assert note.startswith("left out 1 rows whose KV cache does not fit in memory")
@@ -47,14 +49,14 @@ def test_what_does_not_fit_in_memory_is_left_out(tmp_path: Path) -> None:
 def test_several_backends_are_not_mixed(tmp_path: Path) -> None:
     path = written(tmp_path, row("decode", 19.5), row("decode", 20.0, version="0.14.0"))
     with pytest.raises(InputError, match="several backends on h200_sxm; keep one's rows"):
-        read(path)
+        read_measurements(path)
 
 
 def test_of_several_models_one_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, row("decode", 19.5), row("decode", 9.0).replace("32B", "8B"))
     with pytest.raises(InputError, match="holds Qwen/Qwen3-32B, Qwen/Qwen3-8B; name one: --model"):
-        read(path)
-    reading = read(path, given=Given(model="Qwen/Qwen3-8B"))
+        read_measurements(path)
+    reading = read_measurements(path, given=Given(model="Qwen/Qwen3-8B"))
     assert [point.latency_ms for point in reading.points] == [9.0]
 
 
@@ -67,7 +69,7 @@ def test_every_fault_has_its_line(tmp_path: Path) -> None:
         row("decode", 1.0, "perhaps"),
     )
     with pytest.raises(InputError) as raised:
-        read(path)
+        read_measurements(path)
     where = {(problem.line, problem.path) for problem in raised.value.problems}
     assert where >= {(2, "system"), (3, "phase"), (4, "tpot_ms"), (5, "kv_cache_warning")}
 
@@ -75,7 +77,7 @@ def test_every_fault_has_its_line(tmp_path: Path) -> None:
 @needs_data
 def test_the_published_estimates() -> None:
     """224 rows, 25 of which do not fit in memory."""
-    reading = read(DATA / "perf" / "aiconfigurator_modelled_pd_qwen3-32b.csv")
+    reading = read_measurements(DATA / "perf" / "aiconfigurator_modelled_pd_qwen3-32b.csv")
     assert len(reading.points) == 199
     assert "left out 25 rows" in reading.notes[0]
     assert {point.source for point in reading.points} == {SourceKind.MODELLED}

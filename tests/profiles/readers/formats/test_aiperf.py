@@ -9,8 +9,8 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 
 GIVEN = Given("G", 2)
 
@@ -56,7 +56,7 @@ def written(folder: Path, **changes: Any) -> Path:
 
 
 def test_an_export_is_a_run(tmp_path: Path) -> None:
-    reading = read(written(tmp_path), given=GIVEN)
+    reading = read_measurements(written(tmp_path), given=GIVEN)
     assert (reading.runs, reading.notes, reading.model) == ((RUN,), (), None)
 
 
@@ -69,14 +69,14 @@ def test_units_stand_beside_each_metric(
     path = written(
         tmp_path, time_to_first_token=metric(unit, ttft), inter_token_latency=metric(unit, tpot)
     )
-    (run,) = read(path, given=GIVEN).runs
+    (run,) = read_measurements(path, given=GIVEN).runs
     assert (run.ttft_ms, run.tpot_ms) == pytest.approx((100.0, 10.0))
     assert run.concurrency == pytest.approx(2.2)
 
 
 def test_metrics_may_have_different_units(tmp_path: Path) -> None:
     path = written(tmp_path, inter_token_latency=metric("ns", 1e7))
-    assert read(path, given=GIVEN).runs[0].tpot_ms == pytest.approx(10.0)
+    assert read_measurements(path, given=GIVEN).runs[0].tpot_ms == pytest.approx(10.0)
 
 
 def test_genai_perf_writes_the_same(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_genai_perf_writes_the_same(tmp_path: Path) -> None:
     export = {name: value for name, value in EXPORT.items() if name not in left_out}
     path = tmp_path / "profile_export_genai_perf.json"
     path.write_text(json.dumps(export | {"telemetry_stats": {}}))
-    assert read(path, given=GIVEN).runs == (RUN,)
+    assert read_measurements(path, given=GIVEN).runs == (RUN,)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_one_kind_of_gpu_was_watched_or_it_is_asked_for(
     path = written(tmp_path, **telemetry(*names))
     if gpu is None:
         with pytest.raises(InputError, match=re.escape("give --gpu (its GPU type)")):
-            read(path, given=Given(gpus=4))
+            read_measurements(path, given=Given(gpus=4))
     else:
-        assert read(path, given=Given(gpus=4)).runs[0].gpu == gpu
+        assert read_measurements(path, given=Given(gpus=4)).runs[0].gpu == gpu
 
 
 def test_the_number_of_gpus_is_asked_for(tmp_path: Path) -> None:
     """Those watched may have served, or waited, or belonged to another."""
     with pytest.raises(InputError, match=r"give --tp \(its GPUs\)$"):
-        read(written(tmp_path, **telemetry("NVIDIA H200", "NVIDIA H200")))
+        read_measurements(written(tmp_path, **telemetry("NVIDIA H200", "NVIDIA H200")))
 
 
 @pytest.mark.parametrize("telemetry_data", [None, {}, {"endpoints": {}}])
@@ -123,7 +123,7 @@ def test_without_telemetry_the_engine_is_asked_for(
 ) -> None:
     path = written(tmp_path, telemetry_data=telemetry_data)
     with pytest.raises(InputError, match=re.escape("give --gpu (its GPU type) and --tp")):
-        read(path)
+        read_measurements(path)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_without_telemetry_the_engine_is_asked_for(
 def test_failed_requests_are_told(
     tmp_path: Path, errors: list[dict[str, Any]] | None, failed: int
 ) -> None:
-    notes = read(written(tmp_path, error_summary=errors), given=GIVEN).notes
+    notes = read_measurements(written(tmp_path, error_summary=errors), given=GIVEN).notes
     told = (f"{failed} requests failed; times are of those that did not",)
     assert notes == (told if failed else ())
 
 
 @pytest.mark.parametrize("change", [{"was_cancelled": True}, {"is_complete": False}])
 def test_a_run_that_broke_off_is_told(tmp_path: Path, change: dict[str, Any]) -> None:
-    (note,) = read(written(tmp_path, **change), given=GIVEN).notes
+    (note,) = read_measurements(written(tmp_path, **change), given=GIVEN).notes
     assert note.endswith("is of a run that was cancelled or broke off")
 
 
@@ -167,7 +167,7 @@ def test_a_run_that_broke_off_is_told(tmp_path: Path, change: dict[str, Any]) ->
 def test_faults_are_named(tmp_path: Path, change: dict[str, Any], path: str, value: str) -> None:
     file = written(tmp_path, **change)
     with pytest.raises(InputError) as raised:
-        read(file, given=GIVEN)
+        read_measurements(file, given=GIVEN)
     (problem,) = raised.value.problems
     assert (problem.file, problem.path, problem.value) == (str(file), path, value)
     assert problem.remedy
@@ -180,7 +180,7 @@ def test_without_streaming_there_is_no_run(tmp_path: Path) -> None:
     path = tmp_path / "profile_export_aiperf.json"
     path.write_text(json.dumps(export))
     with pytest.raises(InputError) as raised:
-        read(path, given=GIVEN)
+        read_measurements(path, given=GIVEN)
     assert [(each.path, each.remedy) for each in raised.value.problems] == [
         ("inter_token_latency", "Field required"),
         ("time_to_first_token", "Field required"),

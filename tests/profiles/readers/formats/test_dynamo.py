@@ -11,8 +11,8 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Measurement
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.realdata import DATA, needs_data
 
 H200, FOUR = Given("H200-SXM-141GB", 1), Given("G", 4)
@@ -39,7 +39,7 @@ def written(folder: Path, arrays: dict[str, list[float]], suffix: str = ".npz") 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 def test_sequences_in_flight_fill_the_share_of_the_cache(tmp_path: Path, suffix: str) -> None:
     """0.1 % of 100,000 tokens is one sequence of 100; half of them are 50 of 1,000."""
-    reading = read(written(tmp_path, DECODE, suffix), given=FOUR)
+    reading = read_measurements(written(tmp_path, DECODE, suffix), given=FOUR)
     assert reading.points == (
         Measurement("G", 4, Role.DECODE, 1.0, 1.0, 100.0, 4.0),
         Measurement("G", 4, Role.DECODE, 50.0, 1.0, 1000.0, 25.0),
@@ -53,7 +53,7 @@ def test_prefill_is_one_prompt(tmp_path: Path) -> None:
         "prefill_ttft": [20.0, 50.0],
     }
     path = written(tmp_path, arrays | {"prefill_thpt_per_gpu": [2500.0, 20000.0]})
-    assert read(path, given=Given("G", 2)).points == (
+    assert read_measurements(path, given=Given("G", 2)).points == (
         Measurement("G", 2, Role.PREFILL, 1.0, 100.0, 0.0, 20.0),
         Measurement("G", 2, Role.PREFILL, 1.0, 2000.0, 0.0, 50.0),
     )
@@ -71,7 +71,7 @@ def test_what_the_file_does_not_say_is_asked_for(
     tmp_path: Path, given: Given, options: str
 ) -> None:
     with pytest.raises(InputError, match=re.escape(options)):
-        read(written(tmp_path, DECODE), given=given)
+        read_measurements(written(tmp_path, DECODE), given=given)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,21 @@ def test_what_the_file_does_not_say_is_asked_for(
 def test_faults_are_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
     arrays = {name: values for name, values in (DECODE | change).items() if values is not None}
     with pytest.raises(InputError, match=problem):
-        read(written(tmp_path, arrays), given=FOUR)
+        read_measurements(written(tmp_path, arrays), given=FOUR)
 
 
 def test_all_faults_come_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, DECODE | {"z_itl": [0.0, 1.0], "max_kv_tokens": [1.0, 2.0]})
     with pytest.raises(InputError) as raised:
-        read(path)
+        read_measurements(path)
     assert [problem.path for problem in raised.value.problems] == ["", "max_kv_tokens", "z_itl[0]"]
 
 
 def test_sequences_that_wait_are_not_in_flight(tmp_path: Path) -> None:
     """1,000 tokens/s at 25 ms are 25 sequences; the cache would hold 50, so half were queued."""
-    reading = read(written(tmp_path, DECODE | {"z_thpt_per_gpu": [62.5, 250.0]}), given=FOUR)
+    reading = read_measurements(
+        written(tmp_path, DECODE | {"z_thpt_per_gpu": [62.5, 250.0]}), given=FOUR
+    )
     assert [point.batch for point in reading.points] == [1.0]
     (note,) = reading.notes
     assert note.startswith("left out 1 decode points")
@@ -111,7 +113,7 @@ def test_sequences_that_wait_are_not_in_flight(tmp_path: Path) -> None:
 @pytest.mark.parametrize("gpus", [1, 2, 8])
 def test_gpus_that_throughput_disproves_are_refused(tmp_path: Path, gpus: int) -> None:
     with pytest.raises(InputError, match=f"the engine had 4 in all; --tp says {gpus}"):
-        read(written(tmp_path, DECODE), given=Given("G", gpus))
+        read_measurements(written(tmp_path, DECODE), given=Given("G", gpus))
 
 
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
@@ -119,7 +121,7 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.npz"
     np.savez(path, z_itl=np.array([{"a": 1}], dtype=object))
     with pytest.raises(InputError, match=r"is no \.npz file of plain numbers"):
-        read(path, given=H200)
+        read_measurements(path, given=H200)
 
 
 @needs_data
@@ -131,8 +133,8 @@ def test_the_published_profile_is_the_same_in_both_forms(phase: str, points: int
     808 ran.
     """
     base = DATA / "perf" / f"dynamo_H200_TP1P_TP1D_{phase}"
-    arrays = read(base.with_name(f"{base.name}_raw_data.npz"), given=H200)
-    table = read(base.with_name(f"{base.name}.csv"), given=H200)
+    arrays = read_measurements(base.with_name(f"{base.name}_raw_data.npz"), given=H200)
+    table = read_measurements(base.with_name(f"{base.name}.csv"), given=H200)
     assert arrays.points == table.points
     assert len(arrays.points) == points
     if phase == "decode":

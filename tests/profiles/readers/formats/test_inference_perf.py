@@ -8,8 +8,8 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.profiles.readers.changes import changed
 from tests.realdata import DATA, needs_data
 
@@ -67,7 +67,7 @@ def written(folder: Path, content: dict[str, Any]) -> Path:
 def problem_of(path: Path) -> tuple[str, str, str]:
     """Path, value and remedy of the only problem, which names the file."""
     with pytest.raises(InputError) as raised:
-        read(path, given=GIVEN)
+        read_measurements(path, given=GIVEN)
     (problem,) = raised.value.problems
     assert problem.file == str(path)
     return problem.path, problem.value, problem.remedy
@@ -75,7 +75,7 @@ def problem_of(path: Path) -> tuple[str, str, str]:
 
 def test_tpot_is_what_is_left_of_the_request(tmp_path: Path) -> None:
     """10 ms a token, though chunks came every 5 ms."""
-    reading = read(written(tmp_path, STAGE), given=GIVEN)
+    reading = read_measurements(written(tmp_path, STAGE), given=GIVEN)
     (run,) = reading.runs
     assert run.tpot_ms == pytest.approx(RUN.tpot_ms)
     assert (run.gpu, run.gpus, run.isl, run.osl) == ("G", 2, 1000.0, 101.0)
@@ -86,7 +86,7 @@ def test_tpot_is_what_is_left_of_the_request(tmp_path: Path) -> None:
 def test_newer_versions_count_prompts_as_the_server_does(tmp_path: Path) -> None:
     made = stage("successes.prompt_tokens", {"total": 1.0, "cached": 0.0} | spread(1100.0))
     del made["successes"]["prompt_len"]
-    assert read(written(tmp_path, made), given=GIVEN).runs[0].isl == 1100.0
+    assert read_measurements(written(tmp_path, made), given=GIVEN).runs[0].isl == 1100.0
     del made["successes"]["prompt_tokens"]
     assert problem_of(written(tmp_path, made)) == (
         "successes.prompt_len",
@@ -98,7 +98,7 @@ def test_newer_versions_count_prompts_as_the_server_does(tmp_path: Path) -> None
 @pytest.mark.parametrize("load", [{"concurrency": 8}, {"requested_rate": 4.0, "concurrency": 8}])
 def test_a_stage_of_any_load_is_read(tmp_path: Path, load: dict[str, Any]) -> None:
     path = written(tmp_path, stage("load_summary", {"count": 120} | load))
-    assert read(path, given=GIVEN).runs[0].concurrency == pytest.approx(2.2)
+    assert read_measurements(path, given=GIVEN).runs[0].concurrency == pytest.approx(2.2)
 
 
 def test_the_summary_is_refused(tmp_path: Path) -> None:
@@ -129,14 +129,14 @@ def test_without_streaming_there_is_no_run(tmp_path: Path, path: str, value: Any
 
 
 def test_failed_requests_are_told(tmp_path: Path) -> None:
-    reading = read(written(tmp_path, stage("failures.count", 7)), given=GIVEN)
+    reading = read_measurements(written(tmp_path, stage("failures.count", 7)), given=GIVEN)
     assert reading.notes == ("7 requests failed; times are of those that did not",)
 
 
 def test_a_saturated_stage_is_left_out(tmp_path: Path) -> None:
     made = stage("successes.latency.time_to_first_token", spread(60.1))
     made["successes"]["latency"]["request_latency"] = spread(70.0)
-    reading = read(written(tmp_path, made), given=GIVEN)
+    reading = read_measurements(written(tmp_path, made), given=GIVEN)
     assert reading.runs == ()
     assert reading.notes == ("left out 1 runs with a TTFT above 60 s",)
 
@@ -144,7 +144,7 @@ def test_a_saturated_stage_is_left_out(tmp_path: Path) -> None:
 def test_the_engine_is_asked_for(tmp_path: Path) -> None:
     path = written(tmp_path, STAGE)
     with pytest.raises(InputError, match=r"give --gpu \(its GPU type\) and --tp \(its GPUs\)"):
-        read(path)
+        read_measurements(path)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,9 @@ def test_the_published_stages() -> None:
     """
     given = Given("H100-SXM-80GB", 1)
     runs = [
-        read(KUBECON / "vllm" / f"stage_{i}_lifecycle_metrics.json", given=given).runs[0]
+        read_measurements(KUBECON / "vllm" / f"stage_{i}_lifecycle_metrics.json", given=given).runs[
+            0
+        ]
         for i in range(7)
     ]
     assert runs[0].tpot_ms == pytest.approx(7.23, abs=0.01)
@@ -198,4 +200,4 @@ def test_the_published_stages() -> None:
 @pytest.mark.parametrize("folder", ["vllm", "vllm_quantization"])
 def test_the_published_summary_is_refused(folder: str) -> None:
     with pytest.raises(InputError, match="mixes all stages"):
-        read(KUBECON / folder / "summary_lifecycle_metrics.json", given=GIVEN)
+        read_measurements(KUBECON / folder / "summary_lifecycle_metrics.json", given=GIVEN)

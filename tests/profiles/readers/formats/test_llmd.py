@@ -10,8 +10,8 @@ import yaml
 
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.profiles.readers.changes import changed
 
 H100 = "NVIDIA-H100-80GB-HBM3"
@@ -110,7 +110,7 @@ def written(folder: Path, content: dict[str, Any], suffix: str = ".yaml") -> Pat
 
 
 def run_of(folder: Path, content: dict[str, Any], given: Given | None = None) -> Run:
-    (run,) = read(written(folder, content), given=given or Given()).runs
+    (run,) = read_measurements(written(folder, content), given=given or Given()).runs
     return run
 
 
@@ -120,7 +120,7 @@ def problem_of(
     """Path, value and remedy of the only problem, which names the file."""
     path = written(folder, content)
     with pytest.raises(InputError) as raised:
-        read(path, given=given or Given())
+        read_measurements(path, given=given or Given())
     (problem,) = raised.value.problems
     assert problem.file == str(path)
     return problem.path, problem.value, problem.remedy
@@ -129,7 +129,7 @@ def problem_of(
 @pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
 @pytest.mark.parametrize("version", ["0.2", "0.2.1"])
 def test_a_report_is_a_run(tmp_path: Path, suffix: str, version: str) -> None:
-    reading = read(written(tmp_path, report("version", version), suffix))
+    reading = read_measurements(written(tmp_path, report("version", version), suffix))
     (run,) = reading.runs
     assert (run.gpu, run.gpus, run.replicas, run.prefill_gpus) == ("H100-SXM-80GB", 8, 1, None)
     assert (run.isl, run.osl, run.ttft_ms) == (1000.0, 101.0, 100.0)
@@ -269,8 +269,8 @@ def test_a_load_beside_another_is_refused(tmp_path: Path) -> None:
 
 def test_failed_requests_are_told(tmp_path: Path) -> None:
     told = ("7 requests failed; times are of those that did not",)
-    assert read(written(tmp_path, report(f"{REQUESTS}.failures", 7))).notes == told
-    assert read(written(tmp_path, report(f"{REQUESTS}.failures", None))).notes == ()
+    assert read_measurements(written(tmp_path, report(f"{REQUESTS}.failures", 7))).notes == told
+    assert read_measurements(written(tmp_path, report(f"{REQUESTS}.failures", None))).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -349,5 +349,5 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     del made["results"]["request_performance"]["aggregate"]["latency"]["request_latency"]
     del made["results"]["request_performance"]["aggregate"]["latency"]["time_per_output_token"]
     with pytest.raises(InputError, match=re.escape("give --gpu")) as raised:
-        read(written(tmp_path, made))
+        read_measurements(written(tmp_path, made))
     assert [each.path for each in raised.value.problems] == ["", LATENCY, STACK]

@@ -8,9 +8,9 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
+from heteroplan.profiles.readers.file_measurements import Given
 from heteroplan.profiles.readers.formats import silicon
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.read import read_measurements
 from tests.realdata import DATA, needs_data
 
 SAMPLE = DATA / "perf" / "aiconfigurator_silicon_sample_shared.csv"
@@ -83,21 +83,21 @@ def written(folder: Path, *rows: dict[str, str]) -> Path:
 
 
 def test_requests_in_flight_stand_in_the_text(tmp_path: Path) -> None:
-    reading = read(written(tmp_path, ROW))
+    reading = read_measurements(written(tmp_path, ROW))
     assert reading.runs == (RUN,)
     assert (reading.notes, reading.model) == ((), "moonshotai/Kimi-K2.5")
 
 
 def test_rows_that_do_not_say_how_many_are_left_out(tmp_path: Path) -> None:
     source = "source_file=/data/qwen3_32b.csv; measured=2026-01-23; image=sglang-runtime:0.8.0"
-    reading = read(written(tmp_path, ROW, other("1.0", silicon_data_source=source)))
+    reading = read_measurements(written(tmp_path, ROW, other("1.0", silicon_data_source=source)))
     assert reading.runs == (RUN,)
     told = ("left out 1 rows that do not say how many requests were in flight",)
     assert reading.notes == told
 
 
 def test_a_saturated_row_is_left_out(tmp_path: Path) -> None:
-    reading = read(written(tmp_path, ROW, other("60000.1"), other("60000.0")))
+    reading = read_measurements(written(tmp_path, ROW, other("60000.1"), other("60000.0")))
     assert [run.ttft_ms for run in reading.runs] == [74.14, 60_000.0]
     assert reading.notes == ("left out 1 runs with a TTFT above 60 s",)
 
@@ -109,7 +109,7 @@ def test_copies_count_once_whatever_they_are_called(tmp_path: Path) -> None:
         row(silicon_ttft_ms="74.1402", silicon_tpot_ms="7.0601"),
         row(tp_size="64.0", moe_tp_size="8.0", moe_ep_size="8.0"),
     ]
-    reading = read(written(tmp_path, ROW, *copies, other("75.0")))
+    reading = read_measurements(written(tmp_path, ROW, *copies, other("75.0")))
     assert reading.runs[0] == RUN
     assert len(reading.runs) == 2
     assert reading.notes == ("left out 3 rows that repeat another one",)
@@ -117,15 +117,15 @@ def test_copies_count_once_whatever_they_are_called(tmp_path: Path) -> None:
 
 def test_another_load_is_no_copy(tmp_path: Path) -> None:
     path = written(tmp_path, ROW, row(silicon_data_source=SOURCE.format(8)), row(isl="8192"))
-    assert len(read(path).runs) == 3
+    assert len(read_measurements(path).runs) == 3
 
 
 def test_rows_called_v3_are_of_r1(tmp_path: Path) -> None:
     r1, v3 = "deepseek-ai/DeepSeek-R1", "deepseek-ai/DeepSeek-V3"
     path = written(tmp_path, row(model_path=r1), other("1.0", model_path=v3), other("2.0"))
     with pytest.raises(InputError, match=f"holds {r1}, moonshotai/Kimi-K2.5; name one: --model"):
-        read(path, given=Given(model=v3))
-    reading = read(path, given=Given(model=r1))
+        read_measurements(path, given=Given(model=v3))
+    reading = read_measurements(path, given=Given(model=r1))
     assert [run.ttft_ms for run in reading.runs] == [74.14, 1.0]
     assert reading.model == r1
 
@@ -153,13 +153,13 @@ def test_gpus_of_an_aggregated_row(
     path = written(
         tmp_path, row(tp_size=tp, attention_dp_size=dp, moe_tp_size=moe_tp, moe_ep_size=moe_ep)
     )
-    assert read(path).runs[0].gpus == gpus
+    assert read_measurements(path).runs[0].gpus == gpus
 
 
 @pytest.mark.parametrize("size", ["9", "12.0", "25", "32.0", "36"])
 def test_other_sizes_above_a_node_are_left_out(tmp_path: Path, size: str) -> None:
     """32 is no product of one number; of 9, 25 and 36 nobody said so."""
-    reading = read(written(tmp_path, ROW, other("1.0", tp_size=size)))
+    reading = read_measurements(written(tmp_path, ROW, other("1.0", tp_size=size)))
     assert reading.runs == (RUN,)
     told = ("left out 1 rows whose parallel sizes leave open on how many GPUs they ran",)
     assert reading.notes == told
@@ -167,7 +167,7 @@ def test_other_sizes_above_a_node_are_left_out(tmp_path: Path, size: str) -> Non
 
 def test_disaggregated_sizes_are_of_a_worker(tmp_path: Path) -> None:
     """5 workers of 4 GPUs prefill for 2 of 16."""
-    (run,) = read(written(tmp_path, row(**APART))).runs
+    (run,) = read_measurements(written(tmp_path, row(**APART))).runs
     assert (run.gpus, run.replicas, run.prefill_gpus, run.prefill_replicas) == (16, 2, 4, 5)
     assert run.variant.startswith("vllm fp4 dp16 ep16 ")
     assert run.concurrency == 4
@@ -175,19 +175,19 @@ def test_disaggregated_sizes_are_of_a_worker(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["prefill_num_workers", "decode_num_workers"])
 def test_disaggregated_rows_without_workers_are_left_out(tmp_path: Path, column: str) -> None:
-    reading = read(written(tmp_path, ROW, other("1.0", **APART | {column: ""})))
+    reading = read_measurements(written(tmp_path, ROW, other("1.0", **APART | {column: ""})))
     assert reading.runs == (RUN,)
     told = "of disaggregated engines that do not say how many workers there were"
     assert reading.notes == (f"left out 1 rows {told}",)
 
 
 def test_an_aggregated_row_is_no_copy_of_a_disaggregated_one(tmp_path: Path) -> None:
-    assert len(read(written(tmp_path, ROW, row(**APART))).runs) == 2
+    assert len(read_measurements(written(tmp_path, ROW, row(**APART))).runs) == 2
 
 
 def test_blanks_are_left_out_of_the_variant(tmp_path: Path) -> None:
     blanks = row(backend_version="", precision="", silicon_data_source="silicon_concurrency=4")
-    assert read(written(tmp_path, blanks)).runs[0].variant == "vllm"
+    assert read_measurements(written(tmp_path, blanks)).runs[0].variant == "vllm"
 
 
 @pytest.mark.parametrize(
@@ -220,19 +220,19 @@ def test_blanks_are_left_out_of_the_variant(tmp_path: Path) -> None:
 def test_faults_are_named(tmp_path: Path, changes: dict[str, str], problem: str) -> None:
     path = written(tmp_path, ROW, row(**{"silicon_ttft_ms": "1.0"} | changes))
     with pytest.raises(InputError, match=re.escape(f"{path}:3: {problem}")):
-        read(path)
+        read_measurements(path)
 
 
 def test_faults_of_other_models_do_not_matter(tmp_path: Path) -> None:
     path = written(tmp_path, ROW, row(model_path="m", system="mi300x", isl="?"))
-    assert read(path, given=Given(model="moonshotai/Kimi-K2.5")).runs == (RUN,)
+    assert read_measurements(path, given=Given(model="moonshotai/Kimi-K2.5")).runs == (RUN,)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, ROW)
     path.write_text(path.read_text().replace("silicon_tpot_ms", "tpot", 1))
     with pytest.raises(InputError, match="1: silicon_tpot_ms: column is missing"):
-        read(path)
+        read_measurements(path)
 
 
 @needs_data
@@ -247,7 +247,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 )
 def test_the_published_sample(model: str, rows: int, left_out: tuple[int, ...]) -> None:
     """Every row is a run or was left out with a reason; engines are of one node or 16 GPUs."""
-    reading = read(SAMPLE, given=Given(model=model))
+    reading = read_measurements(SAMPLE, given=Given(model=model))
     assert tuple(int(note.split()[2]) for note in reading.notes) == left_out
     assert len(reading.runs) == rows - sum(left_out)
     assert {run.gpus for run in reading.runs} <= {1, 2, 4, 8, 16}

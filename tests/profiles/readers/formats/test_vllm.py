@@ -9,8 +9,8 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.profiles.measurement import Run
-from heteroplan.profiles.readers import read
-from heteroplan.profiles.readers.reading import Given
+from heteroplan.profiles.readers.file_measurements import Given
+from heteroplan.profiles.readers.read import read_measurements
 
 GIVEN = Given("G", 2)
 RESULT: dict[str, Any] = {
@@ -95,7 +95,7 @@ def written(folder: Path, *results: dict[str, Any]) -> Path:
 )
 def test_requests_in_flight_are_those_measured(tmp_path: Path, load: dict[str, Any]) -> None:
     """Whatever load was asked for: 2 requests/s of 1.1 s each."""
-    reading = read(written(tmp_path, RESULT | load), given=GIVEN)
+    reading = read_measurements(written(tmp_path, RESULT | load), given=GIVEN)
     assert reading.runs == (RUN,)
     assert reading.model == "meta-llama/Llama-3.1-8B-Instruct"
 
@@ -103,7 +103,7 @@ def test_requests_in_flight_are_those_measured(tmp_path: Path, load: dict[str, A
 def test_sglang_writes_lines_with_a_bare_infinity(tmp_path: Path) -> None:
     path = written(tmp_path, SGLANG, SGLANG | {"mean_ttft_ms": 200.0})
     assert "Infinity" in path.read_text()
-    reading = read(path, given=GIVEN)
+    reading = read_measurements(path, given=GIVEN)
     assert [run.ttft_ms for run in reading.runs] == [100.0, 200.0]
     assert (reading.runs[0], reading.model, reading.notes) == (RUN, None, ())
 
@@ -122,7 +122,7 @@ def test_sglang_writes_lines_with_a_bare_infinity(tmp_path: Path) -> None:
 def test_failed_requests_are_told(tmp_path: Path, counts: dict[str, Any], failed: int) -> None:
     """Older versions say only how many were asked for."""
     result = {name: value for name, value in (RESULT | counts).items() if value is not None}
-    notes = read(written(tmp_path, result), given=GIVEN).notes
+    notes = read_measurements(written(tmp_path, result), given=GIVEN).notes
     told = (f"{failed} requests failed; times are of those that did not",)
     assert notes == (told if failed else ())
 
@@ -132,20 +132,24 @@ def test_failed_requests_are_told(tmp_path: Path, counts: dict[str, Any], failed
     [NOTHING_ANSWERED, {"total_output_tokens": 100}, {"total_output_tokens": 50}],
 )
 def test_a_run_without_a_second_token_is_left_out(tmp_path: Path, change: dict[str, Any]) -> None:
-    reading = read(written(tmp_path, RESULT | {"failed": 0}, RESULT | change), given=GIVEN)
+    reading = read_measurements(
+        written(tmp_path, RESULT | {"failed": 0}, RESULT | change), given=GIVEN
+    )
     assert reading.runs == (RUN,)
     assert "left out 1 runs of" in reading.notes[0]
 
 
 def test_a_file_in_which_nothing_was_answered_says_so(tmp_path: Path) -> None:
-    reading = read(written(tmp_path, RESULT | NOTHING_ANSWERED | {"failed": 110}), given=GIVEN)
+    reading = read_measurements(
+        written(tmp_path, RESULT | NOTHING_ANSWERED | {"failed": 110}), given=GIVEN
+    )
     assert reading.runs == ()
     assert len(reading.notes) == 2
 
 
 def test_a_saturated_run_is_left_out(tmp_path: Path) -> None:
     path = written(tmp_path, *(RESULT | {"mean_ttft_ms": ms} for ms in (60_000.0, 60_001.0)))
-    reading = read(path, given=GIVEN)
+    reading = read_measurements(path, given=GIVEN)
     assert [run.ttft_ms for run in reading.runs] == [60_000.0]
     assert reading.notes[0] == "left out 1 runs with a TTFT above 60 s"
 
@@ -153,16 +157,16 @@ def test_a_saturated_run_is_left_out(tmp_path: Path) -> None:
 def test_metadata_say_what_engine_it_was(tmp_path: Path) -> None:
     """`--metadata` are texts, and may name a product; the user must not say otherwise."""
     path = written(tmp_path, RESULT | {"gpu": "NVIDIA-H100-80GB-HBM3", "tensor_parallel_size": "8"})
-    (run,) = read(path).runs
+    (run,) = read_measurements(path).runs
     assert (run.gpu, run.gpus) == ("H100-SXM-80GB", 8)
     with pytest.raises(InputError, match="8: is what was measured; --tp says 2"):
-        read(path, given=Given(gpus=2))
+        read_measurements(path, given=Given(gpus=2))
 
 
 def test_a_gpu_of_no_known_name_is_what_the_user_says(tmp_path: Path) -> None:
     path = written(tmp_path, RESULT | {"gpu": "our-h100", "tensor_parallel_size": "8"})
-    assert read(path).runs[0].gpu == "our-h100"
-    assert read(path, given=Given(gpu="H100-SXM-80GB")).runs[0].gpu == "H100-SXM-80GB"
+    assert read_measurements(path).runs[0].gpu == "our-h100"
+    assert read_measurements(path, given=Given(gpu="H100-SXM-80GB")).runs[0].gpu == "H100-SXM-80GB"
 
 
 @pytest.mark.parametrize("size", ["", "0", "-8", "8x", "²", "9" * 5000, "1e1", 0, None])
@@ -170,7 +174,7 @@ def test_a_size_that_is_no_number_is_asked_for(tmp_path: Path, size: str | int |
     path = written(tmp_path, RESULT | {"gpu": "", "tensor_parallel_size": size})
     remedy = "does not say what engine was measured: give --gpu (its GPU type) and --tp (its GPUs)"
     with pytest.raises(InputError, match=re.escape(remedy)):
-        read(path)
+        read_measurements(path)
 
 
 def test_of_several_models_one_is_named(tmp_path: Path) -> None:
@@ -183,8 +187,8 @@ def test_of_several_models_one_is_named(tmp_path: Path) -> None:
         rest | {"mean_ttft_ms": 3.0},
     )
     with pytest.raises(InputError, match="holds a, b; name one: --model"):
-        read(path, given=GIVEN)
-    reading = read(path, given=Given("G", 2, "b"))
+        read_measurements(path, given=GIVEN)
+    reading = read_measurements(path, given=Given("G", 2, "b"))
     assert [run.ttft_ms for run in reading.runs] == [2.0, 3.0]
     assert reading.model == "b"
 
@@ -215,7 +219,7 @@ def test_of_several_models_one_is_named(tmp_path: Path) -> None:
 def test_faults_are_named(tmp_path: Path, change: dict[str, Any], path: str, value: str) -> None:
     file = written(tmp_path, RESULT, RESULT | change)
     with pytest.raises(InputError) as raised:
-        read(file, given=GIVEN)
+        read_measurements(file, given=GIVEN)
     (problem,) = raised.value.problems
     assert (problem.file, problem.path, problem.value) == (str(file), path, value)
     assert problem.remedy
@@ -224,7 +228,7 @@ def test_faults_are_named(tmp_path: Path, change: dict[str, Any], path: str, val
 def test_all_faults_come_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, RESULT | {"mean_ttft_ms": 0, "request_throughput": 0})
     with pytest.raises(InputError) as raised:
-        read(path)
+        read_measurements(path)
     assert [each.path for each in raised.value.problems] == [
         "",
         "mean_ttft_ms",
@@ -244,4 +248,4 @@ def test_what_holds_no_result_is_refused(tmp_path: Path, text: str, remedy: str)
     path = tmp_path / "result.json"
     path.write_text(text)
     with pytest.raises(InputError, match=re.escape(remedy)):
-        read(path, "vllm", GIVEN)
+        read_measurements(path, "vllm", GIVEN)

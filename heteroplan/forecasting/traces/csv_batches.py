@@ -7,19 +7,20 @@ from itertools import islice
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
-from heteroplan.forecasting.traces.head import header_of
-from heteroplan.forecasting.traces.lines import QUOTE, Attempts, Block, blocks, longest_line
+from heteroplan.forecasting.traces.lines import QUOTE, Attempts, TextBlock, blocks, longest_line
 from heteroplan.forecasting.traces.rows import MOST_PROBLEMS, SLOW_ROWS, Batch, Rows, Type
-from heteroplan.forecasting.traces.source import SEEN_BYTES, Source
+from heteroplan.forecasting.traces.source import SEEN_BYTES, TraceSource
+from heteroplan.reading.csv_rows import header_of, records
+from heteroplan.reading.file_problems import FileProblems
 
 TOO_WIDE = "has more fields than the header"
 MOST_EMPTY_ROWS = 2_000_000
-"""Of commas alone; spreadsheets write a million of them."""
+"""Most rows of commas alone in one file; spreadsheets write a million of them."""
 CHUNK_BYTES = 1 << 20
-"""Parsed by one thread at a time."""
+"""Text that one thread parses at a time [bytes]."""
 
 
-def batches(source: Source, wanted: Mapping[str, Type]) -> Iterator[Batch]:
+def batches(source: TraceSource, wanted: Mapping[str, Type]) -> Iterator[Batch]:
     """The rows of a CSV file whose header names all columns `wanted`.
 
     Raises InputError for what is no CSV, UnicodeDecodeError for what is no text.
@@ -32,7 +33,7 @@ def batches(source: Source, wanted: Mapping[str, Type]) -> Iterator[Batch]:
 
 
 class _Table:
-    def __init__(self, source: Source, wanted: Mapping[str, Type]) -> None:
+    def __init__(self, source: TraceSource, wanted: Mapping[str, Type]) -> None:
         import pyarrow as pa
 
         self.header: tuple[str, ...] = ()
@@ -52,20 +53,20 @@ class _Table:
             },
         )
 
-    def without_header(self, block: Block) -> Block:
+    def without_header(self, block: TextBlock) -> TextBlock:
         """What follows the first line, which is read."""
         first, _, rest = block.data.partition(b"\n")
         if len(first) > SEEN_BYTES:
             remedy = f"has a header longer than {SEEN_BYTES >> 10} KiB: no table of requests"
             raise InputError([self._source.problem(1, "", "", remedy)])
         self.header = header_of(first.decode())
-        return Block(rest, block.line + 1)
+        return TextBlock(rest, block.line + 1)
 
-    def batch(self, block: Block) -> Batch:
+    def batch(self, block: TextBlock) -> Batch:
         """The rows in `block`."""
         return self._attempts.batch(block, self._read, lambda: self._read_slowly(block))
 
-    def _read(self, block: Block, types: dict[str, Any]) -> Rows | None:
+    def _read(self, block: TextBlock, types: dict[str, Any]) -> Rows | None:
         import pyarrow as pa
         import pyarrow.csv as pc
 
@@ -91,12 +92,12 @@ class _Table:
         lines = range(block.line, block.line + table.num_rows)
         return Rows(dict(zip(types, arrays, strict=True)), lines)
 
-    def _read_slowly(self, block: Block) -> Iterator[Rows]:
-        records = self._records(block)
-        while some := list(islice(records, SLOW_ROWS)):
+    def _read_slowly(self, block: TextBlock) -> Iterator[Rows]:
+        numbered = self._records(block)
+        while some := list(islice(numbered, SLOW_ROWS)):
             yield self._rows(some)
 
-    def _rows(self, records: list[tuple[int, list[str]]]) -> Rows:
+    def _rows(self, numbered: list[tuple[int, list[str]]]) -> Rows:
         import pyarrow as pa
 
         width = len(self.header)
@@ -104,7 +105,7 @@ class _Table:
         texts: dict[str, list[str]] = {name: [] for name in places}
         lines: list[int] = []
         problems: list[InputProblem] = []
-        for line, row in records:
+        for line, row in numbered:
             if any(row[width:]):
                 if len(problems) < MOST_PROBLEMS:
                     problems.append(self._source.problem(line, "", "", TOO_WIDE))
@@ -116,23 +117,16 @@ class _Table:
                 self._empty_rows += 1
         if self._empty_rows > MOST_EMPTY_ROWS:
             remedy = f"holds more than {MOST_EMPTY_ROWS:,} empty rows; remove them"
-            raise InputError([self._source.problem(records[-1][0], "", "", remedy)])
+            raise InputError([self._source.problem(numbered[-1][0], "", "", remedy)])
         columns = {name: _texts(values, pa) for name, values in texts.items()}
         return Rows(columns, lines, problems=tuple(problems))
 
-    def _records(self, block: Block) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, block: TextBlock) -> Iterator[tuple[int, list[str]]]:
         """The line on which each row begins, and its fields."""
         limit = csv.field_size_limit(longest_line(self._source))
         text = io.TextIOWrapper(io.BytesIO(block.data), encoding="utf-8", newline="")
-        reader = csv.reader(text, strict=True)
-        line = block.line
         try:
-            for row in reader:
-                yield line, row
-                line = block.line + reader.line_num
-        except csv.Error as error:
-            problem = self._source.problem(line, "", "", f"is no CSV text: {error}")
-            raise InputError([problem]) from None
+            yield from records(text, FileProblems(self._source.file), block.line)
         finally:
             csv.field_size_limit(limit)
 

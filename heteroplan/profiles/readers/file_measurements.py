@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from heteroplan.entities.workload import Role
 from heteroplan.profiles.measurement import Measurement, Rated, Run
-from heteroplan.profiles.readers.opened import Opened, listed
-from heteroplan.profiles.readers.table import Row, Table
+from heteroplan.profiles.readers.measurement_file import MeasurementFile, listed
+from heteroplan.profiles.readers.table import MeasurementTable
+from heteroplan.reading.csv_rows import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +22,16 @@ class Given:
     model: str | None = None
     """Which one of a file's models."""
     layers: int | None = None
-    """Of the model, where times are a layer's."""
+    """Layers of the model, where times are a layer's."""
     context: float | None = None
     """Tokens a sequence of decode steps [tokens]."""
 
-    def gpu_of(self, found: Opened) -> str:
+    def gpu_of(self, found: MeasurementFile) -> str:
         """The GPU type that was measured."""
         return self._engine_of(found, self.gpus or 1)[0]
 
     def engine_of(
-        self, found: Opened, gpu: str | None = None, gpus: int | None = None
+        self, found: MeasurementFile, gpu: str | None = None, gpus: int | None = None
     ) -> tuple[str, int]:
         """GPU type and GPUs that were measured: what the file says, or else what is given.
 
@@ -42,7 +43,7 @@ class Given:
         told = replace(self, gpu=gpu or self.gpu, gpus=gpus or self.gpus)
         return told._engine_of(found, told.gpus)
 
-    def _engine_of(self, found: Opened, gpus: int | None) -> tuple[str, int]:
+    def _engine_of(self, found: MeasurementFile, gpus: int | None) -> tuple[str, int]:
         asked = {"--gpu (its GPU type)": self.gpu, "--tp (its GPUs)": gpus}
         missing = [option for option, value in asked.items() if value is None]
         if missing:
@@ -50,20 +51,20 @@ class Given:
             found.problem(0, "", "", remedy)
         return self.gpu or "", gpus or 1
 
-    def layers_of(self, found: Opened) -> int:
+    def layers_of(self, found: MeasurementFile) -> int:
         """Layers of the model."""
         if self.layers is None:
             found.problem(0, "", "", "holds times of a layer: give the model's with --layers")
         return self.layers or 1
 
-    def context_of(self, found: Opened) -> float:
+    def context_of(self, found: MeasurementFile) -> float:
         """Context of the decode steps [tokens]."""
         if self.context is None:
             remedy = "does not say how long its sequences were: give --context-tokens"
             found.problem(0, "", "", remedy)
         return self.context or 1.0
 
-    def model_of(self, found: Opened, models: Collection[str]) -> str:
+    def model_of(self, found: MeasurementFile, models: Collection[str]) -> str:
         """The only model of a file, or the one given."""
         if len(models) == 1:
             return next(iter(models))
@@ -74,17 +75,17 @@ class Given:
             found.problem(0, "", self.model or "", remedy)
         return self.model or ""
 
-    def rows_of(self, table: Table, column: str = "model") -> tuple[str, list[Row]]:
+    def rows_of(self, table: MeasurementTable, column: str = "model") -> tuple[str, list[Row]]:
         """The model to take, by a column, and its rows."""
-        for line, row in table.rows:
-            if not row[column]:
+        for line, name in zip(table.lines, table.texts[column], strict=True):
+            if not name:
                 table.problem(line, column, "", "is empty")
-        model = self.model_of(table, {row[column] for _, row in table.rows if row[column]})
-        return model, [(line, row) for line, row in table.rows if row[column] == model]
+        model = self.model_of(table, set(table.texts[column]) - {""})
+        return model, [(line, row) for line, row in table.rows() if row[column] == model]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileMeasurements:
     """Measurements of one file and what the reader left out of it."""
 
     points: tuple[Measurement, ...] = ()
@@ -93,13 +94,13 @@ class Reading:
     kv_tokens: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """KV cache of a decode replica by GPU type and GPUs, where the file says it [tokens]."""
     model: str | None = None
-    """As the file calls it; None where it does not."""
+    """Name of the model in the file; None where it has none."""
     runs: tuple[Run, ...] = ()
-    """End-to-end measurements."""
+    """End-to-end measurements of whole replicas."""
     rated: tuple[Rated, ...] = ()
     """Capacities at an SLO that the file states."""
     sha256: str = ""
-    """Of the file's bytes, in hexadecimal; empty where it is of no file."""
+    """SHA-256 of the file's bytes, in hexadecimal; empty where there is no file."""
     origin: str = ""
     """What made it, where it is of no file."""
 

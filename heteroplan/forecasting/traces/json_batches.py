@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from heteroplan.errors import InputProblem
-from heteroplan.forecasting.traces.lines import Attempts, Block, blocks
+from heteroplan.forecasting.traces.lines import Attempts, TextBlock, blocks
 from heteroplan.forecasting.traces.rows import (
     MOST_PROBLEMS,
     NO_BLOCKS,
@@ -15,10 +15,10 @@ from heteroplan.forecasting.traces.rows import (
     Rows,
     Type,
 )
-from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.source import TraceSource
 
 CHUNK_BYTES = 1 << 20
-"""Parsed by one thread at a time."""
+"""Text that one thread parses at a time [bytes]."""
 NO_OBJECT = "is no JSON object"
 LEAST_ID, MOST_ID = -(2**63), 2**64
 
@@ -26,7 +26,7 @@ type Path = tuple[str, ...]
 
 
 def batches(
-    source: Source, wanted: Mapping[str, Type], paths: Mapping[str, Path]
+    source: TraceSource, wanted: Mapping[str, Type], paths: Mapping[str, Path]
 ) -> Iterator[Batch]:
     """The rows of a file with one JSON object a line; `paths` lead to the columns `wanted`.
 
@@ -51,13 +51,13 @@ def batches(
 
 class _Lines:
     def __init__(
-        self, source: Source, wanted: Mapping[str, Type], paths: Mapping[str, Path]
+        self, source: TraceSource, wanted: Mapping[str, Type], paths: Mapping[str, Path]
     ) -> None:
         self._source = source
         self._wanted = wanted
         self._paths = paths
 
-    def read(self, block: Block, types: dict[str, Any]) -> Rows | None:
+    def read(self, block: TextBlock, types: dict[str, Any]) -> Rows | None:
         """The rows of a block; None where they are not of `types`."""
         import pyarrow as pa
         import pyarrow.json as pj
@@ -76,11 +76,11 @@ class _Lines:
         columns = {name: _column(table, self._paths[name]) for name in types}
         return Rows(columns, range(block.line, block.line + table.num_rows))
 
-    def slowly(self, block: Block) -> Callable[[], Iterator[Rows]]:
+    def slowly(self, block: TextBlock) -> Callable[[], Iterator[Rows]]:
         """How a block is read one line after the other."""
         return lambda: self._read_slowly(block)
 
-    def _read_slowly(self, block: Block) -> Iterator[Rows]:
+    def _read_slowly(self, block: TextBlock) -> Iterator[Rows]:
         numbered = enumerate(block.data.decode().split("\n"), block.line)
         while some := list(islice(numbered, SLOW_ROWS)):
             yield self._rows(some)

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from heteroplan.forecasting.traces import Asked, opened, reader_of
+from heteroplan.forecasting.traces.recognition import format_of
 from heteroplan.forecasting.traces.requests import Requests
+from heteroplan.forecasting.traces.source import open_trace
+from heteroplan.forecasting.traces.trace_format import AskedOfTrace
 from heteroplan.reading.input_size import MOST_BYTES
 
 
@@ -21,9 +23,9 @@ def batches_of(
     most_bytes: int = MOST_BYTES,
 ) -> list[Requests]:
     """What the reader of `form`, or the detected one, streams."""
-    asked = Asked(ZoneInfo(zone), columns or {}, [] if notes is None else notes)
-    with opened(str(path), most_bytes) as source:
-        reader = reader_of(source, form, asked.columns)
+    asked = AskedOfTrace(ZoneInfo(zone), columns or {}, [] if notes is None else notes)
+    with open_trace(str(path), most_bytes) as source:
+        reader = format_of(source, form, asked.columns)
         assert reader.requests is not None
         return list(reader.requests(source, asked))
 

@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from heteroplan.forecasting.traces.rows import Batch, Rows, Type
-from heteroplan.forecasting.traces.source import Source
+from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.reading.input_size import too_large
 
 ROWS = 1 << 18
-"""Held in memory at a time, at most."""
+"""Most rows that are held at a time."""
 BATCH_BYTES = 64 << 20
-"""Likewise, where rows are long."""
+"""Most memory of the rows that are held at a time [bytes]."""
 
 type Path = tuple[str, ...]
 
 
 def batches(
-    source: Source, wanted: Mapping[str, Type], paths: Mapping[str, Path]
+    source: TraceSource, wanted: Mapping[str, Type], paths: Mapping[str, Path]
 ) -> Iterator[Batch]:
     """The rows of a Parquet file; `paths` lead to the columns `wanted`.
 
@@ -44,7 +44,7 @@ def batches(
         row += batch.num_rows
 
 
-def _rows_at_a_time(file: Any, columns: list[str], source: Source) -> int:
+def _rows_at_a_time(file: Any, columns: list[str], source: TraceSource) -> int:
     """As many as `BATCH_BYTES` hold. Raises InputError for too large a row group."""
     rows = ROWS
     for number in range(file.metadata.num_row_groups):
@@ -80,7 +80,7 @@ def _is_text(kind: Any) -> bool:
     return bool(pt.is_string(kind) or pt.is_large_string(kind))
 
 
-def _column(batch: Any, path: Path, source: Source) -> Any:
+def _column(batch: Any, path: Path, source: TraceSource) -> Any:
     import pyarrow.compute as pc
     import pyarrow.types as pt
 
