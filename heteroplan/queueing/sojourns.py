@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.lattice import Lattice, constant_residual
 from heteroplan.queueing.waiting import UTILIZATION_CAP
 
@@ -48,8 +48,8 @@ class Sojourns:
         def excess(spare: float) -> float:
             return float(self._beyond(tail, np.array([self.horizon - spare]))[0]) - late
 
-        return self.horizon - greatest(excess, self.horizon)
+        return self.horizon - largest_meeting(excess, self.horizon)
 
     def greatest_load(self, budget: float, late: float) -> float:
         """Busy share <= UTILIZATION_CAP at which no more than `late` take longer than `budget`."""
-        return greatest(lambda load: self.late_share(load, budget) - late, UTILIZATION_CAP)
+        return largest_meeting(lambda load: self.late_share(load, budget) - late, UTILIZATION_CAP)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.lattice import Lattice, constant_residual, erlang_c
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Pool:
             always = sum(each.share for each in budgets if each.wait_ms < 0.0)
             return UTILIZATION_CAP if always <= late else 0.0
         late_share = self.late_share(budgets)
-        return greatest(lambda load: lateness(late_share(load), percentile), UTILIZATION_CAP)
+        return largest_meeting(lambda load: lateness(late_share(load), percentile), UTILIZATION_CAP)
 
     def wait_ms(self, utilization: float, percentile: float) -> float:
         """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms].

@@ -4,7 +4,7 @@ from math import log
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import RequestClass
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import step_ms
 from heteroplan.profiles.capacity.setting import (
     Points,
@@ -66,7 +66,7 @@ def _decoded(setting: Setting) -> Points:
     steps = Steps.of(setting)
     steady = steady_batch(setting, steps)
     most_rps = steady * MS_PER_S / (steps.osl * step_ms(steps.values, steady, steps.context))
-    rate_rps = greatest(lambda rate: excess(setting, steps.peak(steps.load(rate))), most_rps)
+    rate_rps = largest_meeting(lambda rate: excess(setting, steps.peak(steps.load(rate))), most_rps)
     limit = tightest(setting, steps.peak(steps.load(rate_rps)))
     if rate_rps > setting.transfer_rps:
         rate_rps, limit = setting.transfer_rps, Limit.KV_TRANSFER
