@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, starts_of
 
 SHARED_CELLS = 2_000_000
@@ -112,8 +113,7 @@ class Block:
     ) -> Floats:
         """[t, ...] what may be served of `cover` so that the loss of a node is survived.
 
-        `reach` [t, ...] is what each engine adds to it. A node takes at most, for any price,
-        node GPUs · price + Σ reach · max(0, 1 - price · GPUs / share): the dual of what it holds.
+        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count.
         """
         if self.node_loss is None:
             return cover
@@ -123,16 +123,10 @@ class Block:
             engines = [e for e in members if side[e] and e in reach]
             if not engines:
                 continue
-            per_gpu = {
-                e: (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
-            }
-            lost = np.full(cover.shape, np.inf)
-            for price in (0.0 * per_gpu[engines[0]], *per_gpu.values()):
-                taken = node_gpus * price + np.zeros(cover.shape)
-                for e in engines:
-                    worth = np.where(per_gpu[e] > 0, per_gpu[e], 1.0)
-                    taken = taken + reach[e] * np.maximum(0.0, 1.0 - price / worth)
-                lost = np.minimum(lost, taken)
+            per_gpu = [
+                (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
+            ]
+            lost = most_on_a_node(node_gpus, [reach[e] for e in engines], per_gpu)
             left = np.maximum(0.0, cover - lost) / self.node_loss.serve
             served = np.minimum(served, left)
         return served
