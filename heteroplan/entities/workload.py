@@ -296,6 +296,8 @@ class Workload:
     """Use profiles outside their measured range (marked in every output)."""
     max_groups: int | None = None
     """Most domains in which the workload has a replica at any time of the horizon."""
+    max_engines: int | None = None
+    """Most engines of each role that it uses over the horizon; a divided engine is one."""
     pin: tuple[str, ...] = ()
     """Domains, at the affinity level or wider, that its groups may live in; all where empty."""
     exclude: tuple[str, ...] = ()

@@ -249,6 +249,7 @@ def workload(
         max_replicas={Role(role): count for role, count in spec.max_replicas if count is not None},
         allow_extrapolation=spec.allow_extrapolation,
         max_groups=spec.max_groups,
+        max_engines=spec.max_engines,
         pin=tuple(spec.pin),
         exclude=tuple(spec.exclude),
         anti_affinity=tuple(spec.anti_affinity),

@@ -5,17 +5,15 @@ from math import ceil
 
 import numpy as np
 
-from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.problem import (
-    COVER_TOLERANCE,
     SERVED_TOLERANCE,
     Floats,
-    Ints,
     Problem,
     Solution,
     served_share,
     unserved_requests,
 )
+from heteroplan.optimize.rules import broken_limits
 
 NOISE, WHOLE = 1e-6, 0.01
 """Relative and absolute [requests] noise in a shortage that no rank depends on."""
@@ -59,34 +57,6 @@ def incumbent(problem: Problem, solution: Solution) -> Incumbent:
         unserved_requests(problem, solution.flow),
         problem.cost(solution.replicas),
     )
-
-
-def broken_limits(problem: Problem, replicas: Ints) -> float:
-    """Replicas and groups by which limits are missed, summed over the horizon.
-
-    Minima, maxima, ratio bands, the number of groups, and workloads that keep apart.
-    """
-    missed = 0.0
-    for w, work in enumerate(problem.workloads):
-        for role in Role:
-            count = replicas[problem.members(w, role)].sum(axis=0)
-            missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
-            if role in work.max_replicas:
-                missed += np.maximum(0, count - work.max_replicas[role]).sum()
-        used = len(problem.used_groups(w, replicas))
-        missed += max(0, used - (work.max_groups or used))
-    for balance in problem.balances:
-        if balance.band is not None:
-            left = replicas[list(balance.left)].sum(axis=0)
-            right = replicas[list(balance.right)].sum(axis=0)
-            over = np.maximum(left - balance.band.high * right, 0)
-            under = np.maximum(balance.band.low * right - left, 0)
-            missed += np.where(over + under > COVER_TOLERANCE, over + under, 0.0).sum()
-    missed += sum(
-        group in problem.used_groups(one, replicas) and other in problem.used_groups(two, replicas)
-        for one, group, two, other in problem.conflicts
-    )
-    return float(missed)
 
 
 def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:

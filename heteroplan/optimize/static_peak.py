@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heteroplan.optimize.formulation.model import Model, build_model, read_solution
+from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
 from heteroplan.optimize.program.coarser import one_domain
 from heteroplan.optimize.program.problem import (
@@ -23,9 +23,10 @@ from heteroplan.optimize.program.problem import (
     Ints,
     PoolSpec,
     Problem,
+    ProgramWorkload,
     Solution,
-    WorkloadSpec,
 )
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
 
 MERGED_NODES = 5_000
@@ -154,7 +155,7 @@ class _Peaks:
     """[T] for each interval a peak (its place in `intervals`) with at least its loads."""
 
 
-def _peaks(problem: Problem, work: WorkloadSpec) -> _Peaks:
+def _peaks(problem: Problem, work: ProgramWorkload) -> _Peaks:
     """Interval a is covered by b where every pool's load of every class is at most b's."""
     loads = [np.where(work.rps > 0, problem.pools[p].load, 0.0) for p in work.pools]
     rows = np.concatenate([*loads, work.rps > 0])

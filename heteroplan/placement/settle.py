@@ -68,6 +68,36 @@ def settle(
     def late() -> bool:
         return stop() or monotonic() >= deadline
 
+    best, tighter = _in_rounds(scenario, candidates, problem, plan, gap, stop, deadline)
+    for other in others:
+        if other.rank >= best.plan.rank or (late() and not best.plan.broken):
+            continue
+        packing = pack(scenario, candidates, problem, other.solution.replicas, late)
+        kept = standing(problem, other, packing, 0)
+        if kept.plan.rank < best.plan.rank:
+            best = kept
+    if best.plan.broken:
+        raise NoPlanError(
+            "no plan that keeps min_replicas, pd_ratio and part_ratio was found whose replicas fit "
+            "on the nodes; relax them, or use replica sizes that fill nodes"
+        )
+    return replace(best, tighter=tighter)
+
+
+def _in_rounds(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    plan: Incumbent,
+    gap: float,
+    stop: Stop,
+    deadline: float,
+) -> tuple[Settled, Problem]:
+    """The best of rounds of packing and repair, and the program with the supply of the last."""
+
+    def late() -> bool:
+        return stop() or monotonic() >= deadline
+
     best: Settled | None = None
     tighter = problem
     known: Known = {}
@@ -96,19 +126,7 @@ def settle(
         sizes = kept.plan.solution.replicas
         plan = repaired(tighter, sizes, sizes, workloads, gap, stop, until)
     assert best is not None
-    for other in others:
-        if other.rank >= best.plan.rank or (late() and not best.plan.broken):
-            continue
-        packing = pack(scenario, candidates, problem, other.solution.replicas, late)
-        kept = standing(problem, other, packing, 0)
-        if kept.plan.rank < best.plan.rank:
-            best = kept
-    if best.plan.broken:
-        raise NoPlanError(
-            "no plan that keeps min_replicas, pd_ratio and part_ratio was found whose replicas fit "
-            "on the nodes; relax them, or use replica sizes that fill nodes"
-        )
-    return replace(best, tighter=tighter)
+    return best, tighter
 
 
 def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:

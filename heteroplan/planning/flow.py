@@ -8,8 +8,8 @@ from heteroplan.optimize.program.mix import safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
     Problem,
+    ProgramWorkload,
     Solution,
-    WorkloadSpec,
     served_share,
 )
 
@@ -42,13 +42,13 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
     return tuple(flow)
 
 
-def unserved_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
+def unserved_share(problem: Problem, work: ProgramWorkload, flow: Sequence[Floats]) -> Floats:
     """[K, T] share of each class's demand that is left unserved, rounding aside."""
     missing = 1.0 - served_share(problem, work, flow)
     return np.where(missing > ROUNDING, missing, 0.0)
 
 
-def _total(work: WorkloadSpec, flow: Sequence[Floats], pools: Sequence[int]) -> Floats:
+def _total(work: ProgramWorkload, flow: Sequence[Floats], pools: Sequence[int]) -> Floats:
     return sum((flow[p] for p in pools), start=np.zeros_like(work.rps))
 
 

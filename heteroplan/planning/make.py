@@ -1,7 +1,7 @@
 """Scenario -> plan: the stages in order."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from time import monotonic
 from typing import Self
@@ -13,7 +13,7 @@ from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
@@ -66,67 +66,116 @@ def make_plan(
     `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
     those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
     `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`). `slowness` is
-    the wall seconds that a CPU second takes here (`clock`).
+    the wall seconds that a CPU second takes here (`clock`). Ten parameters, as callers name the
+    few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
-    solving: Solving = solve_as_one_mip if method == "mip" else partial(solve, without=without)
-    whole = Clock(time_limit_s)
-    first = build_problem(scenario, candidates)
-    shared = shares_queues(scenario, candidates)
-
-    def one_clock(cost: float | None, bound: float, seconds: float) -> None:
-        """No bound of one program is one of the plan that several are for."""
-        progress(cost, 0.0, monotonic() - whole.began)
-
-    told = one_clock if shared else progress
-    comparing_s = _comparing_s(scenario, whole, slowness) if compare else 0.0
-    programs: dict[int, tuple[Problem, Callable[[], GreedyDay]]] = {}
-
-    def planning(given: Sequence[Candidate], seconds: float) -> Plan:
-        """The best plan found for these capacities, without baselines."""
-        clock = Clock(seconds)
-        program = first if given is candidates else build_problem(scenario, given)
-        refuse_unmet_minima(scenario, program, Effort(deadline=clock.end, stop=stop))
-
-        @cache
-        def greedy() -> GreedyDay:
-            end = max(clock.at(GREEDY_SHARE), clock.began + GREEDY_CPU_S * slowness)
-            late = partial(_over, stop, end)
-            return greedy_topology(program, scenario, pairs=True, stop=late)
-
-        programs[id(given)] = program, greedy
-        spare_s = 0.0 if shared else comparing_s
-        times = _Times.of(_gpu_intervals(scenario), clock, slowness, spare_s)
-        outcome, settled = _solved(
-            scenario, given, program, greedy, gap, stop, told, solving, times
-        )
-        made = assemble(scenario, given, program, outcome, settled.packing.stays)
-        verify(made, gap=gap)
-        return made
-
+    clock = Clock(time_limit_s)
+    planner = _Planner(
+        scenario=scenario,
+        candidates=candidates,
+        gap=gap,
+        stop=stop,
+        progress=progress,
+        solving=solve_as_one_mip if method == "mip" else partial(solve, without=without),
+        clock=clock,
+        slowness=slowness,
+        comparing_s=_comparing_s(scenario, clock, slowness) if compare else 0.0,
+    )
     found = plan_with_pools(
         scenario,
         candidates,
-        planning,
+        planner.plan,
         gap=gap,
-        time_limit_s=whole.left_s() - comparing_s,
+        time_limit_s=clock.left_s() - planner.comparing_s,
         stop=stop,
     )
     plan = found.plan
     progress(
         plan.report.objective if plan.covered else None,
         plan.report.bound,
-        monotonic() - whole.began,
+        monotonic() - clock.began,
     )
     if not compare:
         return plan
-    problem, greedy = programs[id(found.candidates)]
-    savings = baselines(plan, problem, paired=greedy(), gap=gap, stop=stop, end=whole.end)
+    program = planner.programs[id(found.candidates)]
+    savings = baselines(
+        plan, program.problem, paired=program.greedy(), gap=gap, stop=stop, end=clock.end
+    )
     if found.separate is not None:
         savings = tuple(favoured(each) for each in savings)
     return replace(plan, savings=(*savings, *found.gain()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """The program of a scenario with some capacities, and its greedy schedule once asked for."""
+
+    problem: Problem
+    greedy: Callable[[], GreedyDay]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planner:
+    """What all plans of one call of `make_plan` share."""
+
+    scenario: Scenario
+    candidates: Sequence[Candidate]
+    gap: float
+    stop: Stop
+    progress: Progress
+    solving: Solving
+    clock: Clock
+    slowness: float
+    comparing_s: float
+    """Kept for baselines."""
+    programs: dict[int, _Program] = field(default_factory=dict)
+    """By id of the capacities."""
+
+    def plan(self, candidates: Sequence[Candidate], seconds: float) -> Plan:
+        """The best plan found for these capacities within `seconds`, without baselines."""
+        clock = Clock(seconds)
+        problem = build_problem(self.scenario, candidates)
+        effort = Effort(deadline=clock.end, stop=self.stop)
+        refuse_unmet_minima(self.scenario, problem, effort)
+        program = _Program(problem, self._greedy(problem, clock))
+        self.programs[id(candidates)] = program
+        shared = shares_queues(self.scenario, self.candidates)
+        stages = _Stages(
+            scenario=self.scenario,
+            candidates=candidates,
+            problem=problem,
+            greedy=program.greedy,
+            gap=self.gap,
+            stop=self.stop,
+            progress=self._one_clock if shared else self.progress,
+            solving=self.solving,
+            times=_Times.of(
+                _gpu_intervals(self.scenario),
+                clock,
+                self.slowness,
+                0.0 if shared else self.comparing_s,
+            ),
+        )
+        outcome, settled = stages.best()
+        made = assemble(self.scenario, candidates, problem, outcome, settled.packing.stays)
+        verify(made, gap=self.gap)
+        return made
+
+    def _greedy(self, problem: Problem, clock: Clock) -> Callable[[], GreedyDay]:
+        @cache
+        def greedy() -> GreedyDay:
+            end = max(clock.at(GREEDY_SHARE), clock.began + GREEDY_CPU_S * self.slowness)
+            late = partial(_over, self.stop, end)
+            return greedy_topology(problem, self.scenario, pairs=True, stop=late)
+
+        return greedy
+
+    def _one_clock(self, cost: float | None, bound: float, seconds: float) -> None:
+        """No bound of one program is one of the plan that several are for."""
+        self.progress(cost, 0.0, monotonic() - self.clock.began)
 
 
 def _gpu_intervals(scenario: Scenario) -> int:
@@ -167,70 +216,111 @@ class _Times:
         return cls(clock.began, solved, settled + spare_s)
 
 
-def _solved(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    greedy: Callable[[], GreedyDay],
-    gap: float,
-    stop: Stop,
-    progress: Progress,
-    solving: Solving,
-    times: _Times,
-) -> tuple[Outcome, Settled]:
-    """Sizes and where they stand.
+@dataclass(slots=True, kw_only=True)
+class _Stages:
+    """Sizes of one program and where they stand, solved again where packing asks for it.
 
-    Solved again with less supply where replicas found no room on nodes, and closer where moves
-    between nodes cost the gap. What is proved is proved of the program with all supply. The
-    search begins with the greedy schedule, computed when it asks for it.
+    With less supply where replicas found no room on nodes, and closer where moves between nodes
+    cost the gap. What is proved is proved of the program with all supply. The search begins with
+    the greedy schedule, computed when it asks for it.
     """
-    wanted = gap * (1 - PACKING_SHARE) if problem.large else gap
-    starts: Iterable[Ints] = (greedy().replicas for _ in range(1))
-    given: list[Incumbent] = []
+
+    scenario: Scenario
+    candidates: Sequence[Candidate]
+    problem: Problem
+    greedy: Callable[[], GreedyDay]
+    gap: float
+    stop: Stop
+    progress: Progress
+    solving: Solving
+    times: _Times
     proof: Outcome | None = None
-    found: tuple[Outcome, Settled] | None = None
-    program = problem
+    """What was proved of the program with all supply."""
 
-    def told(cost: float | None, bound: float, seconds: float) -> None:
-        """One clock for all solves; no bound of a program with less supply."""
-        proved = bound if program is problem else 0.0
-        if cost is not None and proof is not None and not any(proof.unserved.values()):
-            proved = max(proved, proof.bound)
-        progress(cost, proved, monotonic() - times.began)
-
-    while True:
-        left = times.solved - monotonic()
-        try:
-            outcome = solving(
-                program, gap=wanted, time_limit_s=left, stop=stop, progress=told, starts=starts
-            )
-            plan = incumbent(problem, outcome.solution)
-            first = greedy().replicas
-            given = given or [incumbent(problem, Solution(first, mixed_flow(problem, first)))]
-            settled = settle(
-                scenario, candidates, problem, plan, given, gap, stop, deadline=times.settled
-            )
-        except NoPlanError:
-            if found is None:
-                raise
-            return found
-        proof = outcome if program is problem or proof is None else proof
-        if found is not None and settled.plan.rank >= found[1].plan.rank:
-            return found
-        extra, seconds = settled.moves_cost(problem), monotonic() - times.began
-        effort = Effort(deadline=times.settled, stop=stop)
-        final = proof.of_plan(problem, settled.plan, extra, gap, seconds, effort)
-        found = (final, settled)
-        if monotonic() >= times.solved or stop():
-            return found
-        if settled.plan.rank[:-1] > plan.rank[:-1]:
-            if settled.tighter is problem:
+    def best(self) -> tuple[Outcome, Settled]:
+        """The best plan of all rounds. Raises NoPlanError where the first round has none."""
+        wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
+        todo: _Round | None = _Round(
+            self.problem, (self.greedy().replicas for _ in range(1)), wanted
+        )
+        found: tuple[Outcome, Settled] | None = None
+        while todo is not None:
+            try:
+                outcome, settled = self._solved(todo)
+            except NoPlanError:
+                if found is None:
+                    raise
                 return found
-            program, starts = settled.tighter, (settled.plan.solution.replicas, first)
-            continue
-        starts = (settled.plan.solution.replicas, outcome.solution.replicas, first)
-        missed = final.termination is Termination.TIME_LIMIT is not proof.termination
-        added = final.objective - proof.objective
-        if not missed or added <= 0.0 or wanted <= 0.0:
-            return found
-        wanted = max(0.0, wanted - 2 * added / final.objective)
+            if todo.program is self.problem or self.proof is None:
+                self.proof = outcome
+            if found is not None and settled.plan.rank >= found[1].plan.rank:
+                return found
+            final = self._proven(self.proof, settled)
+            found = (final, settled)
+            todo = self._next(todo, outcome, settled, final)
+        assert found is not None
+        return found
+
+    def _solved(self, todo: "_Round") -> tuple[Outcome, Settled]:
+        outcome = self.solving(
+            todo.program,
+            gap=todo.gap,
+            time_limit_s=self.times.solved - monotonic(),
+            stop=self.stop,
+            progress=partial(self._told, todo.program is self.problem),
+            starts=todo.starts,
+        )
+        first = self.greedy().replicas
+        settled = settle(
+            self.scenario,
+            self.candidates,
+            self.problem,
+            incumbent(self.problem, outcome.solution),
+            [incumbent(self.problem, Solution(first, mixed_flow(self.problem, first)))],
+            self.gap,
+            self.stop,
+            deadline=self.times.settled,
+        )
+        return outcome, settled
+
+    def _told(self, whole: bool, cost: float | None, bound: float, seconds: float) -> None:
+        """One clock for all rounds; no bound of a program with less supply."""
+        proved = bound if whole else 0.0
+        if cost is not None and self.proof is not None and not any(self.proof.unserved.values()):
+            proved = max(proved, self.proof.bound)
+        self.progress(cost, proved, monotonic() - self.times.began)
+
+    def _proven(self, proof: Outcome, settled: Settled) -> Outcome:
+        """What is proved of the plan on its nodes."""
+        extra, seconds = settled.moves_cost(self.problem), monotonic() - self.times.began
+        effort = Effort(deadline=self.times.settled, stop=self.stop)
+        return proof.of_plan(self.problem, settled.plan, extra, self.gap, seconds, effort)
+
+    def _next(
+        self, done: "_Round", outcome: Outcome, settled: Settled, final: Outcome
+    ) -> "_Round | None":
+        """What to solve next; None where nothing more helps or the time is over."""
+        assert self.proof is not None
+        if monotonic() >= self.times.solved or self.stop():
+            return None
+        first, on_nodes = self.greedy().replicas, settled.plan.solution.replicas
+        unplaced = settled.plan.rank[:-1] > incumbent(self.problem, outcome.solution).rank[:-1]
+        if unplaced:
+            if settled.tighter is self.problem:
+                return None
+            return _Round(settled.tighter, (on_nodes, first), done.gap)
+        missed = final.termination is Termination.TIME_LIMIT is not self.proof.termination
+        added = final.objective - self.proof.objective
+        if not missed or added <= 0.0 or done.gap <= 0.0:
+            return None
+        closer = max(0.0, done.gap - 2 * added / final.objective)
+        return _Round(done.program, (on_nodes, outcome.solution.replicas, first), closer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One solve of a program, or of it with less supply, from some sizes [P, T] and to a gap."""
+
+    program: Problem
+    starts: Iterable[Ints]
+    gap: float

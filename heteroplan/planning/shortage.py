@@ -11,6 +11,7 @@ from heteroplan.entities.scenario import Horizon, Scenario
 from heteroplan.entities.workload import Resilience, Role, Workload
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.rules import closing_fields, open_pools
 
 MOST_MERGED, MOST_PLACES = 2, 3
 """Node types, and domains of each, that `merged` names."""
@@ -43,11 +44,11 @@ def limits(
     ]
     if not useful:
         return f"no engine for its requests in any {workload.affinity.value} with GPUs for it"
-    allowed = problem.allowed_groups(w, replicas)
-    open_to_it = [p for p in useful if problem.pools[p].group in allowed]
+    allowed = open_pools(problem, w, replicas)
+    open_to_it = [p for p in useful if p in allowed]
     found = [
         *_reached_limits(problem, w, t, replicas),
-        *(["max_groups or anti_affinity"] if len(open_to_it) < len(useful) else []),
+        *closing_fields(problem, w, useful, replicas),
         *_broken_promise(workload, problem, w, t, replicas),
         *_full_places(scenario, problem, open_to_it, t, residual),
     ]

@@ -13,9 +13,9 @@ from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective
 from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import PlanViolationError
+from heteroplan.verify import topology
 from heteroplan.verify.placement import placement_faults
 from heteroplan.verify.plan_index import TOLERANCE, PlanIndex, class_demand, close, grouped, name_of
-from heteroplan.verify.topology import check_apart, check_groups, check_parts, check_promise
 
 LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
 """From narrow to wide."""
@@ -278,10 +278,7 @@ RULES = (
     check_demand,
     check_ratio_band,
     check_replica_limits,
-    check_groups,
-    check_apart,
-    check_parts,
-    check_promise,
+    *topology.RULES,
     check_totals,
     check_supply_use,
     check_priority_hours,

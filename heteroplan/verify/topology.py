@@ -17,6 +17,18 @@ def check_groups(index: PlanIndex) -> Iterator[str]:
             yield f"groups: {name} has {len(used)}, max_groups is {workload.max_groups}"
 
 
+def check_engines(index: PlanIndex) -> Iterator[str]:
+    """No workload uses more engines of a role over the horizon than it may."""
+    used: dict[tuple[str, Role], set[str]] = defaultdict(set)
+    for pool in index.plan.pools:
+        part = index.used(pool).engine.part
+        used[pool.workload, pool.role].add(pool.engine if part is None else part.of)
+    for (name, role), engines in used.items():
+        limit = index.workloads[name].max_engines
+        if limit is not None and len(engines) > limit:
+            yield f"engines: {name} has {len(engines)} of {role.value}, max_engines is {limit}"
+
+
 def check_apart(index: PlanIndex) -> Iterator[str]:
     """No group of a workload overlaps one of a workload that it keeps apart from."""
     network = index.plan.scenario.fleet.network
@@ -142,3 +154,6 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
             by_role[role] += min(pair)
         total += min(by_role[Role.PREFILL], by_role[Role.DECODE]) + by_role[Role.AGGREGATED]
     return total
+
+
+RULES = (check_groups, check_engines, check_apart, check_parts, check_promise)

@@ -52,7 +52,8 @@ def test_defaults_are_those_of_the_interface(files: ScenarioFiles) -> None:
     assert (workload.pd_ratio, workload.min_replicas, workload.max_replicas) == (None, {}, {})
     assert (scenario.fleet.across_leaves, scenario.fleet.across_spines) == (0.8, 0.5)
     assert workload.profile.engines[0].source.kind is SourceKind.GIVEN
-    assert (workload.max_groups, workload.pin, workload.exclude) == (None, (), ())
+    assert (workload.max_groups, workload.max_engines) == (None, None)
+    assert (workload.pin, workload.exclude) == ((), ())
     assert (workload.anti_affinity, workload.resilience) == ((), None)
     assert workload.kv_transfer is KvTransfer.ALL
 
@@ -123,6 +124,7 @@ def test_topology_fields_arrive(files: ScenarioFiles) -> None:
     files.scenario["workloads"].append(files.workload | {"name": "code"})
     files.workload |= {
         "max_groups": 2,
+        "max_engines": 3,
         "pin": ["c1"],
         "exclude": ["s3"],
         "anti_affinity": ["code"],
@@ -131,7 +133,8 @@ def test_topology_fields_arrive(files: ScenarioFiles) -> None:
     }
     scenario = files.load().scenario
     workload, _ = scenario.workloads
-    assert (workload.max_groups, workload.anti_affinity) == (2, ("code",))
+    assert (workload.max_groups, workload.max_engines) == (2, 3)
+    assert workload.anti_affinity == ("code",)
     assert list(workload.domains(scenario.fleet.network)) == ["s1", "s2"]
     assert workload.resilience == Resilience(Loss.SPINE, 0.9)
     assert workload.kv_transfer is KvTransfer.MISSED

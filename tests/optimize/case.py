@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.construct.one_domain import task_of
+from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solvers.solver import Stop, never
 from tests.builders import candidates
 from tests.optimize.reference import optimum
 
@@ -42,3 +46,21 @@ def batches(count: int, fast: int, size: int = 1) -> list[object]:
         pytest.param(first, marks=[pytest.mark.slow] if first >= fast else [])
         for first in range(0, count, size)
     ]
+
+
+def place_beside(
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats | None = None,
+    parts: dict[str, Floats] | None = None,
+    limit: Ints | None = None,
+    floor: Ints | None = None,
+    *,
+    cheapest_engines: bool = True,
+    stop: Stop = never,
+) -> None:
+    """Place workload w into `replicas` [P, T], at no price of held GPUs unless one is given."""
+    free = np.zeros(replicas.shape) if held_price is None else held_price
+    task = task_of(problem, w, replicas, free, limit, floor, stop=stop)
+    place(task, replicas, parts, cheapest_engines=cheapest_engines)

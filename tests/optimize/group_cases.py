@@ -17,6 +17,26 @@ def most_groups() -> Problem:
     return problem_of(scenario([near], in_fleet=two_leaves))
 
 
+def most_engines() -> Problem:
+    """30 requests/s and one engine a role at most.
+
+    Of prefill a small replica serves 10 for 4 USD, on a node that holds one; a large one 20 for
+    16 USD. Two large ones, 32 USD, and a decode replica for 8: 40 USD. With both engines a small
+    one beside a large one would do, 28 USD.
+    """
+    small = engine("small", role=Role.PREFILL, gpu="S", gpus=4, capacity_rps=10.0)
+    large = engine("large", role=Role.PREFILL, gpu="L", gpus=8, capacity_rps=20.0)
+    decode = engine("decode", role=Role.DECODE, gpu="D", gpus=8, capacity_rps=30.0)
+    shapes = (
+        node_type("s", gpu="S", gpus=4, usd_per_gpu_hour=1.0),
+        node_type("l", gpu="L", gpus=8, usd_per_gpu_hour=2.0),
+        node_type("d", gpu="D", gpus=8, usd_per_gpu_hour=1.0),
+    )
+    served = workload(rps=[30.0], engines=(small, large, decode), max_engines=1)
+    on = fleet({"l1": {"s": 1, "l": 2, "d": 1}}, node_types=shapes)
+    return problem_of(scenario([served], in_fleet=on))
+
+
 def workloads_apart() -> Problem:
     """Two workloads of 10 requests/s that keep apart: spine s1 has two nodes at 1 USD a GPU.
 
@@ -87,10 +107,11 @@ def promise_that_shortens() -> Problem:
 
 
 GROUP_CASES = {
-    "most_groups": Case(most_groups, 16.0, {1: 36000.0}, ("define_groups",)),
-    "workloads_apart": Case(workloads_apart, 24.0, {1: 0.0}, ("define_groups",)),
-    "lost_spine": Case(lost_spine, 64.0, {1: 0.0}, ("define_promise",)),
-    "lost_leaf": Case(lost_leaf, 48.0, {1: 0.0}, ("define_promise",)),
-    "lost_node": Case(lost_node, 48.0, {1: 0.0}, ("define_promise",)),
-    "promise_that_shortens": Case(promise_that_shortens, 32.0, {1: 36000.0}, ("define_promise",)),
+    "most_groups": Case(most_groups, 16.0, {1: 36000.0}, ("Groups",)),
+    "most_engines": Case(most_engines, 40.0, {1: 0.0}, ("EngineLimit",)),
+    "workloads_apart": Case(workloads_apart, 24.0, {1: 0.0}, ("Groups",)),
+    "lost_spine": Case(lost_spine, 64.0, {1: 0.0}, ("Resilience",)),
+    "lost_leaf": Case(lost_leaf, 48.0, {1: 0.0}, ("Resilience",)),
+    "lost_node": Case(lost_node, 48.0, {1: 0.0}, ("Resilience",)),
+    "promise_that_shortens": Case(promise_that_shortens, 32.0, {1: 36000.0}, ("Resilience",)),
 }

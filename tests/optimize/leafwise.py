@@ -6,7 +6,7 @@ import numpy as np
 import pulp
 
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.formulation.model import Model
+from heteroplan.optimize.rules.mip import Model
 
 type Standing = Mapping[tuple[int, str, int], pulp.LpVariable]
 """(pool, leaf, interval) -> GPUs that the pool holds on the leaf, a real number."""

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from heteroplan.optimize.formulation.model import Box, build_model, cap_shortage
+from heteroplan.optimize.formulation.model import build_model, cap_shortage
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 

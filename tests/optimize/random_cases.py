@@ -329,6 +329,11 @@ def max_groups(draw: Draw, made: Scenario) -> Scenario:
     return _each(_on_leaves(made), lambda load: replace(load, max_groups=int(draw.integers(1, 3))))
 
 
+def max_engines(draw: Draw, made: Scenario) -> Scenario:
+    """One or two engines of each role at most."""
+    return _each(made, lambda load: replace(load, max_engines=int(draw.integers(1, 3))))
+
+
 def anti_affinity(draw: Draw, made: Scenario) -> Scenario:
     """The first workload keeps apart from the others; alone it has another one to keep from."""
     near = _on_leaves(made)
@@ -389,5 +394,6 @@ FEATURES: Mapping[str, Feature] = {
         anti_affinity,
         already_running,
         replica_minima,
+        max_engines,
     )
 }

@@ -1,7 +1,6 @@
 """The reference model solved in the plainest way: one MIP an objective, no start, no box."""
 
 from heteroplan.optimize.formulation.model import (
-    Model,
     build_model,
     cap_shortage,
     minimise_cost,
@@ -10,6 +9,7 @@ from heteroplan.optimize.formulation.model import (
 )
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 

@@ -18,6 +18,7 @@ from heteroplan.verify.plan_index import PlanIndex
 from heteroplan.verify.topology import (
     _capacity,
     check_apart,
+    check_engines,
     check_groups,
     check_parts,
     check_promise,
@@ -472,3 +473,27 @@ def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
     halves = {1: 1, 2: 1, 3: 3, 4: 1}
     for prefill, rps in ((4, 30.0), (1, 10.0)):
         assert _capacity(index, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)
+
+
+def test_engines_of_a_role_are_counted_once_however_many_pools_they_have() -> None:
+    """Two prefill engines, one of them in two groups, and one decode engine."""
+    engines = (
+        engine("p1", role=Role.PREFILL),
+        engine("p2", role=Role.PREFILL),
+        engine("decode", role=Role.DECODE),
+    )
+    of = scenario([workload(engines=engines)], in_fleet=one_node_leaves({"l1": "s1", "l2": "s2"}))
+    pools = [
+        pool([1], of="w", role=role, engine_name=name, domain=spine)
+        for name, role, spine in (
+            ("p1", Role.PREFILL, "s1"),
+            ("p1", Role.PREFILL, "s2"),
+            ("p2", Role.PREFILL, "s2"),
+            ("decode", Role.DECODE, "s1"),
+        )
+    ]
+    plan = hand_made(of, pools, considered=candidates(of))
+    assert list(check_engines(PlanIndex(with_workload(plan, max_engines=2), 1.0))) == []
+    assert list(check_engines(PlanIndex(with_workload(plan, max_engines=1), 1.0))) == [
+        "engines: w has 2 of prefill, max_engines is 1"
+    ]

@@ -173,6 +173,8 @@ class WorkloadSpec(Strict):
     """Whether profiles may be used outside their measured range."""
     max_groups: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
     """Most domains that have a replica of it at any time of the horizon."""
+    max_engines: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
+    """Most engines of each role that it uses over the horizon."""
     pin: list[Text] = Field([], max_length=10_000)
     """Domains, of the affinity's level or wider, that its groups may live in; all by default."""
     exclude: list[Text] = Field([], max_length=10_000)

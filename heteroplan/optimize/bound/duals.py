@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from heteroplan.optimize.formulation.model import Model
 from heteroplan.optimize.program.prices import Prices, pool_prices, start_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats
+from heteroplan.optimize.rules.mip import Model
 
 
 def read_prices(model: Model) -> Prices:

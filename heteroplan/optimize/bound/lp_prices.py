@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.bound.duals import read_prices
-from heteroplan.optimize.formulation.model import Model, build_model, minimise_cost
+from heteroplan.optimize.formulation.model import build_model, minimise_cost
 from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,
@@ -25,6 +25,7 @@ from heteroplan.optimize.program.prices import (
     supply_prices,
 )
 from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 

@@ -7,8 +7,9 @@ import numpy as np
 import pulp
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.formulation.model import INTEGER, build_model
+from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.rules.mip import INTEGER
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from heteroplan.optimize.bound.duals import read_prices
 from heteroplan.optimize.formulation.model import (
-    Model,
     build_model,
     cap_shortage,
     minimise_cost,
@@ -17,6 +16,7 @@ from heteroplan.optimize.formulation.model import (
 )
 from heteroplan.optimize.program.prices import Prices
 from heteroplan.optimize.program.problem import SHORT_MARGIN, Floats, Problem
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 

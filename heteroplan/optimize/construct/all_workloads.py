@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from heteroplan.optimize.construct.one_domain import task_of
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
@@ -35,7 +36,7 @@ def place_all(
     for w in order:
         if stop():
             break
-        place(problem, w, replicas, held_price, stop=stop)
+        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -121,7 +122,7 @@ def _place_in_turn(
     for w in workloads:
         replicas[list(problem.workloads[w].pools)] = 0
     for w in workloads:
-        place(problem, w, replicas, held_price, stop=stop)
+        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
 
 
 def _better_of(
@@ -176,8 +177,9 @@ def place_guided(
     for w in order:
         if stop():
             break
-        near = near_sizes(problem, w, flow, sizes, slack=1)
-        place(problem, w, replicas, held_price, *near, stop=stop)
+        parts, limit, floor = near_sizes(problem, w, flow, sizes, slack=1)
+        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+        place(task, replicas, parts)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -189,8 +191,9 @@ def local_move(
     sizes = best.solution.replicas.astype(np.float64)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.workloads[w].pools)] = 0
-    near = near_sizes(problem, w, best.solution.flow, sizes, slack)
-    place(problem, w, replicas, no_price, *near, stop=stop)
+    parts, limit, floor = near_sizes(problem, w, best.solution.flow, sizes, slack)
+    task = task_of(problem, w, replicas, no_price, limit, floor, stop=stop)
+    place(task, replicas, parts)
     return _better_of(problem, best, replicas, (w,))
 
 

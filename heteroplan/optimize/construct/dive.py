@@ -140,7 +140,7 @@ def _anywhere(task: Task, replicas: Ints, *, cheapest_engines: bool = False) -> 
     """With the workload wherever it costs least."""
     problem, w, held_price = task.problem, task.w, task.held_price
     tried = replicas.copy()
-    place(problem, w, tried, held_price, known=task, cheapest_engines=cheapest_engines)
+    place(task, tried, cheapest_engines=cheapest_engines)
     refit(problem, w, tried, held_price)
     return rank_of(task, tried), tried
 
@@ -151,7 +151,8 @@ def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
     best: Tried | None = None
     for slack in SLACKS:
         tried = replicas.copy()
-        place(problem, w, tried, held_price, *near_sizes(problem, w, near.flow, near.sizes, slack))
+        parts, limit, floor = near_sizes(problem, w, near.flow, near.sizes, slack)
+        place(task_of(problem, w, tried, held_price, limit, floor), tried, parts)
         refit(problem, w, tried, held_price)
         rank = rank_of(task, tried)
         if best is None or rank < best[0]:

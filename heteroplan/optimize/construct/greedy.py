@@ -15,6 +15,7 @@ Ratio bands and resilience are no part of the algorithm.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, floor, inf
@@ -28,6 +29,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.greedy_ledger import Ledger
 from heteroplan.optimize.program.mix import cover_of, mix_share, role_cover
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.solvers.solver import Stop, never
 
 DAYS = 2
@@ -263,13 +265,13 @@ class _Service:
             self.ledger.add(p, count)
             self.allowed = self._allowed()
 
-    def _allowed(self) -> set[str]:
-        """Groups in which the workload may have replicas now."""
-        return self.problem.allowed_groups(self.w, self.ledger.replicas)
+    def _allowed(self) -> AbstractSet[int]:
+        """Pools in which the workload may have replicas now."""
+        return open_pools(self.problem, self.w, self.ledger.replicas)
 
     def _room(self, p: int) -> int:
         """Replicas that can be added to pool p under supply and the role's maximum."""
-        if self.group[p] not in self.allowed:
+        if p not in self.allowed:
             return 0
         room, role = self.ledger.room(p), self.pools[p].role
         if self.pools[p].counts and role in self.work.max_replicas:

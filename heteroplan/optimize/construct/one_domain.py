@@ -1,6 +1,6 @@
 """On one site: a workload's roles as covering blocks under the GPUs that are left."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -102,7 +102,12 @@ class Task:
 
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
-        pools, asked = self.problem.workloads[self.w].pools, self.need() > 0
+        asked = self.need() > 0
+        pools = [
+            p
+            for p in self.problem.workloads[self.w].pools
+            if self.limit is None or self.limit[p].any()
+        ]
         unit = {
             p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
             for p in pools
@@ -123,8 +128,12 @@ class Task:
 
     def cheapest_engines(self) -> "Task":
         """The same with nothing but each role's cheapest engines."""
+        return self.within(self.cheap_pools())
+
+    def within(self, pools: Iterable[int]) -> "Task":
+        """The same with no other pools of the workload than these."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
-        for p in self.cheap_pools():
+        for p in pools:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
         return replace(self, limit=limit)
 

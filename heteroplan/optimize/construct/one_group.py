@@ -5,6 +5,7 @@ import numpy as np
 from heteroplan.optimize.construct.one_domain import place_on_site, task_of
 from heteroplan.optimize.program.mix import group_cover, halves_of
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.rules import is_choosy
 
 SLACK = 2
 """Replicas up and down from the sizes that a pool has at a time and right before and after."""
@@ -14,7 +15,7 @@ def is_plain(problem: Problem, w: int) -> bool:
     """Whether nothing but demand and supply ties the sizes of a workload's pools."""
     work = problem.workloads[w]
     limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
-    return not limited and not problem.is_choosy(w) and not halves_of(problem, work.pools)
+    return not limited and not is_choosy(problem, w) and not halves_of(problem, work.pools)
 
 
 def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:

@@ -18,11 +18,10 @@ from heteroplan.optimize.construct.one_domain import (
     has_room,
     less,
     place_on_site,
-    task_of,
 )
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.optimize.rules import open_pools, pool_choices
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -34,6 +33,8 @@ NEAR = 1.003
 """Multiple of its best hope up to which a placement on one site is left as it is."""
 ASKS_NOTHING = -1.0
 """Share of the demand, beside all of it, to have capacity for so that none is needed."""
+TRIED_CHOICES = 8
+"""Choices of pools that are tried, and as many more as it takes to serve all demand."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
 
@@ -84,34 +85,46 @@ def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int
 
 
 def place(
-    problem: Problem,
-    w: int,
+    task: Task,
     replicas: Ints,
-    held_price: Floats,
     parts: dict[str, Floats] | None = None,
-    limit: Ints | None = None,
-    floor: Ints | None = None,
-    known: Task | None = None,
+    *,
     cheapest_engines: bool = True,
-    stop: Stop = never,
 ) -> None:
-    """Write the pools of workload w into `replicas` [P, T], beside what stands there.
+    """Write the pools of the task's workload into `replicas` [P, T], beside what stands there.
 
-    Once `stop()` says so, what is placed by then. `known` is the same task where there is one.
-    `parts` says what share [T] each group should serve; what one cannot, the next takes on.
-    `limit` [P, T] bounds the pools, from `floor` [P, T] up sizes are searched. Without parts the
-    first site is filled with whatever fits before the next one; with `cheapest_engines` a second
-    way is tried, which goes on to the next site as soon as the cheapest engines are out.
+    Once the task's `stop()` says so, what is placed by then. `parts` says what share [T] each
+    group should serve; what one cannot, the next takes on. Without parts the first site is filled
+    with whatever fits before the next one; with `cheapest_engines` a second way is tried, which
+    goes on to the next site as soon as the cheapest engines are out.
     """
-    task = known or task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
-    resilience = problem.workloads[w].resilience
+    problem, w = task.problem, task.w
+    pools = list(problem.workloads[w].pools)
+    choices = pool_choices(problem, w)
+    if not choices:
+        replicas[pools] = _placed(task, replicas, parts, cheapest_engines)
+        return
+    tries: list[tuple[Rank, Ints]] = []
+    for choice in choices:
+        enough = len(tries) >= TRIED_CHOICES and min(rank for rank, _ in tries)[0] == 0.0
+        if tries and (enough or task.stop()):
+            break
+        trial = replicas.copy()
+        trial[pools] = _placed(task.within(choice), replicas, parts, cheapest_engines)
+        tries.append((rank_of(task, trial), trial[pools]))
+    replicas[pools] = min(tries, key=lambda tried: tried[0])[1]
+
+
+def _placed(
+    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
+) -> Ints:
+    """[*, T] sizes of the workload's pools beside what stands in `replicas` [P, T]."""
+    resilience = task.problem.workloads[task.w].resilience
     if resilience is None:
-        counts = _anywhere(task, replicas, parts, cheapest_engines)
-    elif resilience.gone:
-        counts = _for_domain_loss(task, replicas)
-    else:
-        counts = _for_node_loss(task, replicas)
-    replicas[list(problem.workloads[w].pools)] = counts
+        return _anywhere(task, replicas, parts, cheapest_engines)
+    if resilience.gone:
+        return _for_domain_loss(task, replicas)
+    return _for_node_loss(task, replicas)
 
 
 def lowest_estimate(task: Task) -> Rank:
@@ -150,8 +163,8 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
     while (rest.any() or not task.minimum_met(trial)) and not task.stop():
-        allowed = problem.allowed_groups(task.w, trial)
-        left = [site for site in left if site.group in allowed]
+        allowed = open_pools(problem, task.w, trial)
+        left = [site for site in left if not allowed.isdisjoint(site.pools)]
         if not left:
             break
         wanted = {site: _wanted(site, rest, parts, len(left)) for site in left}
@@ -251,8 +264,12 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     trial[pools] = counts
     if rest == 0.0:
         return (rest, task.cost(pools, trial)), counts
-    allowed = problem.allowed_groups(task.w, trial)
-    groups = {name: pools for name, pools in problem.groups(task.w).items() if name in allowed}
+    allowed = open_pools(problem, task.w, trial)
+    groups = {
+        name: pools
+        for name, pools in problem.groups(task.w).items()
+        if not allowed.isdisjoint(pools)
+    }
     served = {name: domain_share(problem, members, trial) for name, members in groups.items()}
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
@@ -306,11 +323,12 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
         if task.stop():
             break
-        allowed = task.problem.allowed_groups(task.w, trial)
+        allowed = open_pools(task.problem, task.w, trial)
         left = [
             site
             for site in left
-            if site.group in allowed and not _exposed(task.problem, task.w, site) & lost
+            if not allowed.isdisjoint(site.pools)
+            and not _exposed(task.problem, task.w, site) & lost
         ]
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:

@@ -1,75 +1,18 @@
 """The whole program as one MIP: the reference that tests compare with, and the polish.
 
-Read `build_model` first: it is the table of contents. Variables, for pool p, class k,
-interval t and workload w:
-
-    n[p,t]      replicas that serve                     integer
-    up[p,t]     replicas started to serve from t on     >= 0
-    x[p,k,t]    share of class k's demand handled       0..1
-    short[w,k,t] share of class k's demand unserved     0..1
-    open[w,g]   whether group g is used                 0 or 1
-
-`resilience` has those of resilience.
-
-To add a constraint: one `define_*` function, one line in `build_model`, one test with the
-arithmetic in its docstring.
+Read `build_model` first: it is the table of contents. `rules.mip` names the variables, `rules` has
+the constraints, one module a family.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pulp
 
-from heteroplan.optimize.formulation.resilience import define_resilience
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Problem, Solution
+from heteroplan.optimize.rules import define_rules
+from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
 from heteroplan.units import S_PER_HOUR
-
-INTEGER: Literal["Integer"] = "Integer"
-
-TINY_LOAD = 1e-3
-"""Replicas; a thousand times what a solver takes for an integer."""
-
-type Terms = list[tuple[pulp.LpVariable, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Bounds on pool sizes, each [P, T]: the neighbourhood that a solve may search."""
-
-    low: Ints
-    high: Ints
-
-
-@dataclass(slots=True)
-class Model:
-    """A PuLP problem and its variables by index."""
-
-    problem: Problem
-    lp: pulp.LpProblem
-    n: list[list[pulp.LpVariable]] = field(default_factory=list)
-    up: list[list[pulp.LpVariable]] = field(default_factory=list)
-    """Empty for a pool whose starts cost nothing and hold nothing."""
-    x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
-    """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
-    short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
-    opened: dict[tuple[int, str], pulp.LpVariable] = field(default_factory=dict)
-    """(workload, group) -> whether the group is used, where a rule limits that."""
-    cost_scale: float = 1.0
-    """Objective units per unit of the scaled objective."""
-    supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
-    """(supply row, t) -> constraint, for its dual."""
-    balance_rows: dict[tuple[int, int, int], pulp.LpConstraint] = field(default_factory=dict)
-    """(balance, class, t) -> constraint."""
-    start_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
-    """(pool, t) -> constraint."""
-
-    def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
-        """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
-        expression = pulp.LpAffineExpression.from_list(terms)
-        relation = {"<=": expression <= right, ">=": expression >= right, "==": expression == right}
-        return self.lp.addConstraint(relation[sense], name)
 
 
 def build_model(
@@ -89,17 +32,7 @@ def build_model(
     define_starts(model, constant)
     define_flow(model)
     define_shortage(model, allow_short)
-
-    define_capacity(model)
-    define_balance(model)
-    define_demand(model)
-    define_supply(model)
-    define_transition(model)
-    define_ratio_band(model)
-    define_replica_limits(model)
-    define_groups(model, box)
-    define_resilience(model)
-
+    define_rules(model, box)
     minimise_cost(model)
     return model
 
@@ -160,165 +93,6 @@ def define_shortage(model: Model, allow_short: bool) -> None:
                 for k in range(len(work.rps))
             ]
         )
-
-
-def define_capacity(model: Model) -> None:
-    """Σ_k load[p,k,t]·x[p,k,t] <= n[p,t] [replicas] for each pool: the SLO holds.
-
-    And x[p,k,t] <= n[p,t] where the load is so small that a solver would take it for nothing.
-    """
-    for p, pool in enumerate(model.problem.pools):
-        for t in range(model.problem.intervals):
-            busy: Terms = [
-                (x, float(pool.load[k, t]))
-                for k, flow in enumerate(model.x[p])
-                if (x := flow[t]) is not None
-            ]
-            if busy:
-                model.add([*busy, (model.n[p][t], -1.0)], "<=", 0.0, f"capacity_{p}_{t}")
-            for k, flow in enumerate(model.x[p]):
-                if (share := flow[t]) is not None and pool.load[k, t] < TINY_LOAD:
-                    row = [(share, 1.0), (model.n[p][t], -1.0)]
-                    model.add(row, "<=", 0.0, f"whole_{p}_{k}_{t}")
-
-
-def define_balance(model: Model) -> None:
-    """Σ_left x[p,k,t] = Σ_right x[p,k,t] [share] for each balance, k, t.
-
-    KV made in a group is consumed in it, and what part 0 of a divided engine passes on, part 1
-    on the same leaf takes: no stranded halves.
-    """
-    for b, balance in enumerate(model.problem.balances):
-        for k in range(len(model.problem.workloads[balance.workload].rps)):
-            for t in range(model.problem.intervals):
-                terms: Terms = [
-                    (x, sign)
-                    for pools, sign in ((balance.left, 1.0), (balance.right, -1.0))
-                    for p in pools
-                    if (x := model.x[p][k][t]) is not None
-                ]
-                if terms:
-                    name = f"balance_{b}_{k}_{t}"
-                    model.balance_rows[b, k, t] = model.add(terms, "==", 0.0, name)
-
-
-def define_demand(model: Model) -> None:
-    """Σ_{decode, aggregated} x[p,k,t] + short[w,k,t] >= 1 [share] for each w, k, t with demand.
-
-    An equality where a promise refers to what is served.
-    """
-    for w, work in enumerate(model.problem.workloads):
-        for k in range(len(work.rps)):
-            for t in np.flatnonzero(work.rps[k] > 0):
-                terms: Terms = [
-                    (x, 1.0)
-                    for p in model.problem.finishing(w)
-                    if (x := model.x[p][k][t]) is not None
-                ]
-                missing = model.short[w][k][t]
-                if missing is not None:
-                    terms.append((missing, 1.0))
-                sense = ">=" if work.resilience is None else "=="
-                model.add(terms, sense, 1.0, f"demand_{w}_{k}_{t}")
-
-
-def define_supply(model: Model) -> None:
-    """Σ_p gpus[p]·(n[p,t] + Σ_{j=1..lead[p]} up[p,t+j]) <= supply[r,t] [GPUs] for each row r, t.
-
-    A starting replica holds its GPUs before it serves.
-    """
-    problem = model.problem
-    for r, row in enumerate(problem.supplies):
-        for t in range(problem.intervals):
-            terms: Terms = []
-            for p in row.pools:
-                gpus = float(problem.pools[p].gpus)
-                terms.append((model.n[p][t], gpus))
-                terms.extend((up, gpus) for up in _starting(model, p, t))
-            model.supply_rows[r, t] = model.add(terms, "<=", float(row.gpus[t]), f"supply_{r}_{t}")
-
-
-def define_transition(model: Model) -> None:
-    """up[p,t] >= n[p,t] - n[p,t-1] [replicas] for each pool with start variables.
-
-    t-1 is the last interval for t = 0 of a cyclic day; elsewhere n[p,-1] is what ran before,
-    and t = 0 starts nothing where that is not known.
-    """
-    problem = model.problem
-    for p, starts in enumerate(model.up):
-        for t, start in enumerate(starts):
-            terms: Terms = [(start, 1.0)]
-            ran = 0
-            if t == 0 and not problem.cyclic:
-                if problem.before is None:
-                    continue
-                terms.append((model.n[p][t], -1.0))
-                ran = int(problem.before[p])
-            elif (now := model.n[p][t]) is not (before := model.n[p][t - 1]):
-                terms += [(now, -1.0), (before, 1.0)]
-            row = model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
-            model.start_rows[p, t] = row
-
-
-def define_ratio_band(model: Model) -> None:
-    """low·Σ_right n <= Σ_left n <= high·Σ_right n [replicas] for each balance with a band."""
-    for b, balance in enumerate(model.problem.balances):
-        if balance.band is None:
-            continue
-        for t in range(model.problem.intervals):
-            left, right = (
-                [model.n[p][t] for p in pools] for pools in (balance.left, balance.right)
-            )
-            for name, bound, sense in (
-                ("low", balance.band.low, ">="),
-                ("high", balance.band.high, "<="),
-            ):
-                terms = [(n, 1.0) for n in left] + [(n, -bound) for n in right]
-                if terms:
-                    model.add(terms, sense, 0.0, f"ratio_{name}_{b}_{t}")
-
-
-def define_replica_limits(model: Model) -> None:
-    """min[w,role] <= Σ_{p of role} n[p,t] <= max[w,role] [replicas] for each w, role, t."""
-    for w, work in enumerate(model.problem.workloads):
-        for name, limits, sense in (
-            ("min", work.min_replicas, ">="),
-            ("max", work.max_replicas, "<="),
-        ):
-            for role, limit in limits.items():
-                members = model.problem.members(w, role)
-                for t in range(model.problem.intervals):
-                    terms: Terms = [(model.n[p][t], 1.0) for p in members]
-                    if terms or (sense == ">=" and limit > 0):
-                        model.add(terms, sense, float(limit), f"{name}_{w}_{role.value}_{t}")
-
-
-def define_groups(model: Model, box: Box | None) -> None:
-    """n[p,t] <= most[p]·open[w,g]; Σ_g open[w,g] <= max_groups[w]; open + open' <= 1 apart.
-
-    One open[w,g] in {0, 1} for each group of a workload with either rule, for the whole horizon.
-    """
-    problem = model.problem
-    kept_apart = {w for one, _, two, _ in problem.conflicts for w in (one, two)}
-    opened = model.opened
-    for w, work in enumerate(problem.workloads):
-        groups = problem.groups(w)
-        limited = work.max_groups is not None and work.max_groups < len(groups)
-        if not limited and w not in kept_apart:
-            continue
-        for g, (name, pools) in enumerate(groups.items()):
-            opened[w, name] = model.lp.add_variable(f"open_{w}_{g}", 0, 1, INTEGER)
-            for p in pools:
-                most = problem.pools[p].most if box is None else box.high[p]
-                for t in range(problem.intervals):
-                    row = [(model.n[p][t], 1.0), (opened[w, name], -float(most[t]))]
-                    model.add(row, "<=", 0.0, f"open_{w}_{g}_{p}_{t}")
-        if limited and work.max_groups is not None:
-            terms: Terms = [(opened[w, name], 1.0) for name in groups]
-            model.add(terms, "<=", float(work.max_groups), f"groups_{w}")
-    for i, (one, group, two, other) in enumerate(problem.conflicts):
-        pair: Terms = [(opened[one, group], 1.0), (opened[two, other], 1.0)]
-        model.add(pair, "<=", 1.0, f"apart_{i}")
 
 
 def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
@@ -416,10 +190,3 @@ def _cost_terms(model: Model, factor: float) -> Terms:
 
 def _expression(terms: Terms) -> pulp.LpAffineExpression:
     return pulp.LpAffineExpression.from_list(terms)
-
-
-def _starting(model: Model, p: int, t: int) -> Iterator[pulp.LpVariable]:
-    """Starts that already hold GPUs in interval t."""
-    for ahead in range(1, model.problem.pools[p].lead + 1):
-        if model.up[p] and (model.problem.cyclic or t + ahead < model.problem.intervals):
-            yield model.up[p][(t + ahead) % model.problem.intervals]

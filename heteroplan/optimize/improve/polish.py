@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.formulation.model import (
-    Box,
-    Model,
     build_model,
     cap_shortage,
     minimise_cost,
@@ -21,6 +19,8 @@ from heteroplan.optimize.formulation.model import (
 )
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
+from heteroplan.optimize.rules import open_pools
+from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 
@@ -74,22 +74,21 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
 def _closed(
     problem: Problem, replicas: Ints, around: Neighbourhood, pools: Sequence[int]
 ) -> list[int]:
-    """Places in `pools` of those whose groups may not be used beside what the plan has.
+    """Places in `pools` of those that may not be used beside what the plan has.
 
-    A window of time opens no group at all where their number is limited or workloads keep
-    apart: what the rest of the day uses is not seen in it.
+    A window of time opens no pool at all of a workload that may not use all of its pools: what
+    the rest of the day uses is not seen in it.
     """
     others = replicas.copy()
     others[list(pools)] = 0
     closed = []
     for w in around.workloads:
-        allowed = problem.allowed_groups(w, others)
-        if around.times is not None and problem.is_choosy(w):
-            allowed = problem.used_groups(w, replicas)
+        if around.times is None:
+            allowed = open_pools(problem, w, others)
+        else:
+            allowed = open_pools(problem, w, replicas, opening=False)
         closed += [
-            i
-            for i, p in enumerate(pools)
-            if problem.pools[p].workload == w and problem.pools[p].group not in allowed
+            i for i, p in enumerate(pools) if problem.pools[p].workload == w and p not in allowed
         ]
     return closed
 

@@ -53,7 +53,7 @@ class Sweeps:
             return replicas
         trial = replicas.copy()
         trial[list(problem.workloads[w].pools)] = 0
-        place(problem, w, trial, held_price, known=task, cheapest_engines=False)
+        place(task, trial, cheapest_engines=False)
         refit(problem, w, trial, held_price)
         return trial if rank_of(task, trial) < here else replicas
 

@@ -17,8 +17,8 @@ from heteroplan.optimize.program.problem import (
     Ints,
     PoolSpec,
     Problem,
+    ProgramWorkload,
     ResilienceSpec,
-    WorkloadSpec,
 )
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
@@ -42,7 +42,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     token: pools whose other half is missing there are left out.
     """
     place = Places(scenario)
-    workloads: list[WorkloadSpec] = []
+    workloads: list[ProgramWorkload] = []
     pools: list[PoolSpec] = []
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
@@ -82,7 +82,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     )
 
 
-def _grid_cells(workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]) -> float:
+def _grid_cells(workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]) -> float:
     """States of the grids of all workloads' roles in all their groups, intervals added up."""
     grids: dict[tuple[int, str, Role], float] = {}
     for work in workloads:
@@ -230,9 +230,9 @@ def _work(
     pools: Sequence[PoolSpec],
     mine: range,
     stages: dict[Role, int],
-) -> WorkloadSpec:
+) -> ProgramWorkload:
     classes = range(len(workload.demand[0].classes))
-    return WorkloadSpec(
+    return ProgramWorkload(
         name=workload.name,
         rps=np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes]),
         priority=workload.priority,
@@ -242,6 +242,7 @@ def _work(
         max_groups=workload.max_groups,
         resilience=_resilience(place, workload, pools, mine),
         pools=tuple(mine),
+        source=workload,
     )
 
 
@@ -264,7 +265,7 @@ def _resilience(
 def _balances(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    workloads: Sequence[WorkloadSpec],
+    workloads: Sequence[ProgramWorkload],
     pools: Sequence[PoolSpec],
 ) -> Iterator[BalanceSpec]:
     """Prefill with decode in each group, part 0 with part 1 on each leaf."""
@@ -288,7 +289,7 @@ def _balances(
 
 
 def _conflicts(
-    scenario: Scenario, workloads: Sequence[WorkloadSpec], pools: Sequence[PoolSpec]
+    scenario: Scenario, workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]
 ) -> Iterator[tuple[int, str, int, str]]:
     """Overlapping groups of workloads that keep apart, each pair once."""
     number = {workload.name: w for w, workload in enumerate(scenario.workloads)}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.workload import RatioBand, Role
+from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.units import S_PER_HOUR
 
 type Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ class PoolSpec:
     """0 or 1 for the halves of a divided engine, which balance in `domain`."""
     role: Role
     stages: tuple[int, ...]
-    """Stages of the workload's requests that it serves; see WorkloadSpec."""
+    """Stages of the workload's requests that it serves; see ProgramWorkload."""
     domain: str
     """Where its replicas stand."""
     level: Affinity
@@ -109,7 +109,7 @@ class ResilienceSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WorkloadSpec:
+class ProgramWorkload:
     """A workload's side of the program."""
 
     name: str
@@ -124,6 +124,8 @@ class WorkloadSpec:
     resilience: ResilienceSpec | None
     pools: tuple[int, ...]
     """Indices of its pools, grouped by domain."""
+    source: Workload
+    """The workload as the scenario has it, for rules that need no more of it than a field."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +179,7 @@ class Problem:
     hours: float
     """Length of an interval [h]."""
     cyclic: bool
-    workloads: tuple[WorkloadSpec, ...]
+    workloads: tuple[ProgramWorkload, ...]
     pools: tuple[PoolSpec, ...]
     balances: tuple[BalanceSpec, ...]
     supplies: tuple[SupplySpec, ...]
@@ -232,24 +234,6 @@ class Problem:
         """Groups of a workload with a replica in any interval of a plan [P, T]."""
         return {name for name, pools in self.groups(w).items() if replicas[pools].any()}
 
-    def allowed_groups(self, w: int, replicas: Ints) -> set[str]:
-        """Groups that a workload may use beside what is used in a plan [P, T], its own included."""
-        limit = self.workloads[w].max_groups
-        used = self.used_groups(w, replicas)
-        allowed = used if limit is not None and len(used) >= limit else set(self.groups(w))
-        for first, group, second, other in self.conflicts:
-            for mine, name, theirs, their_name in (
-                (first, group, second, other),
-                (second, other, first, group),
-            ):
-                if (
-                    mine == w
-                    and name in allowed
-                    and their_name in self.used_groups(theirs, replicas)
-                ):
-                    allowed = allowed - {name}
-        return allowed
-
     def asked_gpus(self) -> Floats:
         """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest."""
         return np.array(
@@ -264,11 +248,6 @@ class Problem:
                 for work in self.workloads
             ]
         )
-
-    def is_choosy(self, w: int) -> bool:
-        """Whether a workload may not use all of its groups at once."""
-        apart = any(w in (one, two) for one, _, two, _ in self.conflicts)
-        return apart or self.workloads[w].max_groups is not None
 
     def starts(self, replicas: Ints) -> Ints:
         """[P, T] replicas started so that they serve from t on."""
@@ -432,7 +411,7 @@ def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
     return np.asarray(np.maximum(0, counts - earlier))
 
 
-def _renumbered(work: WorkloadSpec, index: Mapping[int, int]) -> WorkloadSpec:
+def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:
     resilience = work.resilience
     if resilience is not None:
         resilience = replace(
@@ -456,7 +435,7 @@ def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, flo
     return lost
 
 
-def served_share(problem: Problem, work: WorkloadSpec, flow: Sequence[Floats]) -> Floats:
+def served_share(problem: Problem, work: ProgramWorkload, flow: Sequence[Floats]) -> Floats:
     """[K, T] share of each class's demand that decode and aggregated pools finish."""
     share = np.zeros_like(work.rps)
     for p in work.pools:

@@ -13,6 +13,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Hold, Nodes, Spot, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, place_name
@@ -125,9 +126,10 @@ class FreeCapacity:
         return without <= missing + COVER_TOLERANCE
 
     def serve_more(self, pool: int, t: int) -> bool:
-        """One replica more in an interval; False where there is no room."""
+        """One replica more in an interval; False without room, or where a rule closes the pool."""
         way = self.way(pool, t)
-        if way is None:
+        w = self.problem.pools[pool].workload
+        if way is None or pool not in open_pools(self.problem, w, self.replicas):
             return False
         if way.instead is None:
             self._add(way.stay)

@@ -10,6 +10,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.mix import mix_share, role_cover
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.rules import is_choosy
 from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement.pack import Packing
 from heteroplan.placement.substitution.free_capacity import Cut, FreeCapacity
@@ -78,7 +79,7 @@ def _stand_in(free_capacity: FreeCapacity, pool: int, t: int) -> None:
             lost -= gives
     used = {name: bool(free_capacity.replicas[members].any()) for name, members in groups.items()}
     for name in sorted(groups, key=lambda name: not used[name]):
-        if name != own and (used[name] or not problem.is_choosy(w)):
+        if name != own and (used[name] or not is_choosy(problem, w)):
             _elsewhere(free_capacity, w, groups[name], t, lost)
 
 

@@ -8,13 +8,12 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.mix import group_cover
 from heteroplan.optimize.program.prices import pool_prices, start_prices
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
 from tests.builders import engine, fleet, scenario, workload
-from tests.optimize.case import problem_of
+from tests.optimize.case import place_beside, problem_of
 from tests.optimize.random_cases import random_problem
 
 TIED = ("ratio_band", "replica_limits", "max_groups", "divided", "anti_affinity", "resilience")
@@ -46,7 +45,7 @@ def wasteful(problem: Problem, draw: np.random.Generator) -> Ints:
     free = np.zeros((len(problem.pools), problem.intervals))
     replicas = np.zeros(free.shape, dtype=np.int64)
     for w in range(len(problem.workloads)):
-        place(problem, w, replicas, free)
+        place_beside(problem, w, replicas, free)
     for _ in range(3 * len(problem.pools)):
         p, t = int(draw.integers(len(problem.pools))), int(draw.integers(problem.intervals))
         tried = replicas.copy()

@@ -15,7 +15,7 @@ from heteroplan.optimize.construct.one_workload import lowest_estimate, place, r
 from heteroplan.optimize.improve.scarce import scarce_use, spare_scarce
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
-from tests.optimize.case import problem_of
+from tests.optimize.case import place_beside, problem_of
 
 L40S = node_type("l40sx8", gpu="L40S")
 BOTH = engine("both", role=Role.AGGREGATED, gpus=8)
@@ -34,7 +34,7 @@ def placed(problem: Problem, asked: int) -> int:
     """Replicas where it is ended after it has asked so many times whether to go on."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     answers = iter([False] * asked)
-    place(problem, 0, replicas, 0.0 * replicas, stop=lambda: next(answers, True))
+    place_beside(problem, 0, replicas, 0.0 * replicas, stop=lambda: next(answers, True))
     return int(replicas.sum())
 
 
@@ -181,7 +181,7 @@ def settled(problem: Problem, replicas: Ints | None = None, **given: Any) -> dic
     others = [p for p in range(len(problem.pools)) if p not in problem.workloads[0].pools]
     before = trial[others].copy()
     given = {"held_price": np.zeros(trial.shape)} | given
-    place(problem, 0, trial, **given)
+    place_beside(problem, 0, trial, **given)
     assert trial[others].tolist() == before.tolist()
     return by_domain(problem, trial)
 
@@ -342,10 +342,11 @@ def test_the_best_hope_is_what_the_cheapest_site_would_cost_without_others() -> 
     )
 
 
-def test_a_task_that_is_known_is_placed_as_it_is() -> None:
+def test_a_task_says_where_its_workload_may_stand() -> None:
     problem = alike()
-    task = task_of(problem, 0, none_of(problem), none_of(problem) * 0.0, np.array([[0], [1]]))
-    assert settled(problem, known=task) == {"l2": [1]}
+    replicas = none_of(problem)
+    place(task_of(problem, 0, replicas, replicas * 0.0, np.array([[0], [1]])), replicas)
+    assert by_domain(problem, replicas) == {"l2": [1]}
 
 
 def cheap_nodes(rps: Sequence[float], *, max_groups: int | None = None) -> tuple[Problem, Ints]:
@@ -375,7 +376,7 @@ def cheap_nodes(rps: Sequence[float], *, max_groups: int | None = None) -> tuple
 
 def engines_of(problem: Problem, replicas: Ints, **given: Any) -> dict[tuple[str, str], list[int]]:
     trial = replicas.copy()
-    place(problem, 0, trial, np.zeros(trial.shape), **given)
+    place_beside(problem, 0, trial, np.zeros(trial.shape), **given)
     return {
         (problem.pools[p].engine, problem.pools[p].domain): trial[p].tolist()
         for p in problem.workloads[0].pools
@@ -501,7 +502,7 @@ def test_halves_have_so_much_more_that_a_lost_one_may_take_its_partner(
     load = workload(rps=[20.0], engines=engines, resilience=Resilience(Loss.NODE, 0.7))
     problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 30}})))
     replicas = none_of(problem)
-    place(problem, 0, replicas, 0.0 * replicas)
+    place_beside(problem, 0, replicas, 0.0 * replicas)
     assert replicas[:, 0].tolist() == counts
     assert rank_of(task_of(problem, 0, none_of(problem), 0.0 * replicas), replicas)[0] == 0.0
 
@@ -515,7 +516,7 @@ def test_sites_of_one_group_serve_its_part_together() -> None:
     problem = problem_of(scenario([load], in_fleet=on))
     given = shares(s1=0.5, s2=0.5)
     replicas = none_of(problem)
-    place(problem, 0, replicas, 0.0 * replicas, parts=given)
+    place_beside(problem, 0, replicas, 0.0 * replicas, parts=given)
     for group, pools in problem.groups(0).items():
         prefill = [p for p in pools if problem.pools[p].role is Role.PREFILL]
         assert int(replicas[prefill].sum()) == 2, group

@@ -15,7 +15,7 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Role
-from heteroplan.optimize.formulation.model import Model, build_model
+from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.improve import scarce
 from heteroplan.optimize.improve.scarce import (
     Use,
@@ -28,6 +28,7 @@ from heteroplan.optimize.improve.scarce import (
 from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import never
 from tests.builders import engine, fleet, node_type, scenario, workload

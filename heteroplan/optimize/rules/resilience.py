@@ -5,42 +5,46 @@ it could take on. Loads are in replicas, flows and capacities in shares of the d
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pulp
 
 from heteroplan.optimize.program.problem import Problem, ResilienceSpec
-
-if TYPE_CHECKING:
-    from heteroplan.optimize.formulation.model import Model, Terms
+from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.rule import Rule
 
 LEAST_LOAD = 1e-3
 """Replicas; a smaller load is taken for this one, so that the solver sees it."""
 
 
-def define_resilience(model: "Model") -> None:
-    """For each workload with a promise, and each lost domain or node:
-
-        Σ_{finishing p that are left} z[p,t] >= serve·(1 - short[w,k,t])   for each k, t
-
-    with z[p,t] >= 0 what pool p could take on: load[p,t]·z[p,t] <= n[p,t], balanced like flow
-    among the pools that are left.
-    """
-    problem = model.problem
-    for w, work in enumerate(problem.workloads):
-        if work.resilience is None:
-            continue
-        for t in np.flatnonzero((work.rps > 0).any(axis=0)).tolist():
-            spare = _define_spare(model, w, t, work.pools, str(w))
-            if work.resilience.gone:
-                _define_domain_loss(model, w, t, spare, work.resilience)
-            else:
-                _define_node_loss(model, w, t, spare, work.resilience)
-
-
 type Spare = dict[int, pulp.LpVariable]
 """Pool -> z in one interval; no entry where it cannot serve the mix."""
+
+
+class Resilience(Rule):
+    """What replicas that are left after a loss must still serve."""
+
+    kept_by_bound = False
+    """But for the capacity that it adds to (`ResilienceSpec.need`)."""
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """For each workload with `resilience`, and each lost domain or node:
+
+            Σ_{finishing p that are left} z[p,t] >= serve·(1 - short[w,k,t])   for each k, t
+
+        with z[p,t] >= 0 what pool p could take on: load[p,t]·z[p,t] <= n[p,t], balanced like flow
+        among the pools that are left.
+        """
+        problem = model.problem
+        for w, work in enumerate(problem.workloads):
+            if work.resilience is None:
+                continue
+            for t in np.flatnonzero((work.rps > 0).any(axis=0)).tolist():
+                spare = _define_spare(model, w, t, work.pools, str(w))
+                if work.resilience.gone:
+                    _define_domain_loss(model, w, t, spare, work.resilience)
+                else:
+                    _define_node_loss(model, w, t, spare, work.resilience)
 
 
 def load_of(problem: Problem, p: int, t: int) -> float:
@@ -48,7 +52,7 @@ def load_of(problem: Problem, p: int, t: int) -> float:
     return max(LEAST_LOAD, float(problem.pools[p].mix_load[t]))
 
 
-def _define_spare(model: "Model", w: int, t: int, pools: Sequence[int], case: str) -> Spare:
+def _define_spare(model: Model, w: int, t: int, pools: Sequence[int], case: str) -> Spare:
     """z of some pools in one interval, balanced among themselves."""
     problem = model.problem
     spare: Spare = {}
@@ -71,7 +75,7 @@ def _define_spare(model: "Model", w: int, t: int, pools: Sequence[int], case: st
 
 
 def _define_domain_loss(
-    model: "Model", w: int, t: int, spare: Spare, resilience: ResilienceSpec
+    model: Model, w: int, t: int, spare: Spare, resilience: ResilienceSpec
 ) -> None:
     """Groups that the loss does not touch serve as ever, those it takes a part of anew."""
     problem = model.problem
@@ -86,9 +90,7 @@ def _define_domain_loss(
         _keep(model, w, t, terms, resilience, f"promise_{w}_{d}_{t}")
 
 
-def _keep(
-    model: "Model", w: int, t: int, left: "Terms", resilience: ResilienceSpec, name: str
-) -> None:
+def _keep(model: Model, w: int, t: int, left: Terms, resilience: ResilienceSpec, name: str) -> None:
     """left >= serve·(1 - short[k]) for each class that asks for something."""
     for k in np.flatnonzero(model.problem.workloads[w].rps[:, t] > 0).tolist():
         short = model.short[w][k][t]
@@ -99,7 +101,7 @@ def _keep(
 
 
 def _define_node_loss(
-    model: "Model", w: int, t: int, spare: Spare, resilience: ResilienceSpec
+    model: Model, w: int, t: int, spare: Spare, resilience: ResilienceSpec
 ) -> None:
     """For each group, node type and stage: the other groups, and what this one has left when a
     node takes of the stage what it may hold, keep the promise.
@@ -127,7 +129,7 @@ def _define_node_loss(
                     _keep(model, w, t, [*others, *capacity, (lost, -1.0)], resilience, name)
 
 
-def _capacity(model: "Model", pools: Sequence[int], t: int) -> "Terms":
+def _capacity(model: Model, pools: Sequence[int], t: int) -> Terms:
     """Σ n / load: of an undivided group what is left is the least of its stages, each so less its
     own worst loss.
     """
@@ -135,10 +137,10 @@ def _capacity(model: "Model", pools: Sequence[int], t: int) -> "Terms":
 
 
 def _define_off(
-    model: "Model",
+    model: Model,
     w: int,
     t: int,
-    others: "Terms",
+    others: Terms,
     serving: Sequence[int],
     resilience: ResilienceSpec,
     name: str,
@@ -158,7 +160,7 @@ def _define_off(
 
 
 def _define_lost(
-    model: "Model", pools: Sequence[int], t: int, node_gpus: int, name: str
+    model: Model, pools: Sequence[int], t: int, node_gpus: int, name: str
 ) -> pulp.LpVariable:
     """lost >= what one node may hold: max Σ k/load, Σ gpus·k <= node_gpus, 0 <= k <= n.
 

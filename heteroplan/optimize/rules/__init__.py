@@ -1,0 +1,94 @@
+"""The rules that plans keep: one module a family, and what the whole program asks all of them.
+
+A rule says four things: its rows in the MIP (`define`), by how much given pool sizes break it
+(`broken`), which pools a search may still open beside given sizes (`open_pools`, and `choices`
+where a workload must decide before it is placed), and whether the lower bound keeps it
+(`kept_by_bound`). `verify` checks the same rules from outside, with code of its own.
+
+To add a rule: a module with a subclass of `Rule`, and a line in `RULES`. `mip` has the variables
+that rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.rules.balance import Balance, RatioBand
+from heteroplan.optimize.rules.capacity import Capacity
+from heteroplan.optimize.rules.demand import Demand
+from heteroplan.optimize.rules.engine_limit import EngineLimit
+from heteroplan.optimize.rules.groups import Groups
+from heteroplan.optimize.rules.mip import Box, Model
+from heteroplan.optimize.rules.replica_limits import ReplicaLimits
+from heteroplan.optimize.rules.resilience import Resilience
+from heteroplan.optimize.rules.rule import Rule
+from heteroplan.optimize.rules.supply import Supply, Transition
+
+RULES: tuple[Rule, ...] = (
+    Capacity(),
+    Balance(),
+    Demand(),
+    Supply(),
+    Transition(),
+    RatioBand(),
+    ReplicaLimits(),
+    Groups(),
+    EngineLimit(),
+    Resilience(),
+)
+"""In the order of their rows in the MIP."""
+
+
+def define_rules(model: Model, box: Box | None) -> None:
+    """Add the rows of all rules."""
+    for rule in RULES:
+        rule.define(model, box)
+
+
+def broken_limits(problem: Problem, replicas: Ints) -> float:
+    """By how much pool sizes [P, T] break limits, summed over rules and the horizon.
+
+    In replicas, groups and engines; 0 for every plan that may be an answer.
+    """
+    return float(sum(rule.broken(problem, replicas) for rule in RULES))
+
+
+def is_choosy(problem: Problem, w: int) -> bool:
+    """Whether workload w may not use all of its pools at once."""
+    return any(rule.limits_pools(problem, w) for rule in RULES)
+
+
+def open_pools(
+    problem: Problem, w: int, replicas: Ints, *, opening: bool = True
+) -> AbstractSet[int]:
+    """Pools in which workload w may have replicas beside what pool sizes [P, T] use.
+
+    Those that it uses included. Without `opening`, nothing that it does not use yet is opened.
+    """
+    found: AbstractSet[int] = frozenset(problem.workloads[w].pools)
+    for rule in RULES:
+        if rule.limits_pools(problem, w):
+            found &= rule.open_pools(problem, w, replicas, opening=opening)
+    return found
+
+
+def closing_fields(problem: Problem, w: int, pools: Iterable[int], replicas: Ints) -> list[str]:
+    """Fields that keep workload w from opening some of `pools` beside pool sizes [P, T]."""
+    wanted = set(pools)
+    return [
+        rule.fields
+        for rule in RULES
+        if rule.limits_pools(problem, w)
+        and not wanted <= rule.open_pools(problem, w, replicas, opening=True)
+    ]
+
+
+def pool_choices(problem: Problem, w: int) -> list[AbstractSet[int]]:
+    """Sets of pools among which a search decides before it places workload w; empty where it
+    need not decide.
+    """
+    choices: list[AbstractSet[int]] = []
+    for rule in RULES:
+        more = rule.choices(problem, w)
+        choices = [a & b for a in choices for b in more] if choices and more else choices or more
+    return choices

@@ -1,0 +1,119 @@
+"""`max_engines`: how many engines of a role a workload uses over the horizon."""
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from itertools import combinations, islice, product
+
+import numpy as np
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
+from heteroplan.optimize.rules.rule import Rule
+
+MOST_CHOICES = 64
+"""Choices of engines of one workload that are offered to a search."""
+
+type Engines = dict[str, list[int]]
+"""Name of an engine -> its pools; both parts of a divided engine are one engine."""
+
+
+class EngineLimit(Rule):
+    """A workload uses at most `max_engines` engines of each role over the horizon."""
+
+    kept_by_bound = False
+    fields = "max_engines"
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """n[p,t] <= most[p]·used[w,role,e]; Σ_e used[w,role,e] <= max_engines[w].
+
+        One used[w,role,e] in {0, 1} for each engine of a role that has more than it may use.
+        """
+        problem = model.problem
+        for w, role, engines, limit in _limited(problem):
+            used: Terms = []
+            for e, pools in enumerate(engines.values()):
+                name = f"engine_{w}_{role.value}_{e}"
+                used.append((model.lp.add_variable(name, 0, 1, INTEGER), 1.0))
+                for p in pools:
+                    most = problem.pools[p].most if box is None else box.high[p]
+                    for t in range(problem.intervals):
+                        row: Terms = [(model.n[p][t], 1.0), (used[-1][0], -float(most[t]))]
+                        model.add(row, "<=", 0.0, f"{name}_{p}_{t}")
+            model.add(used, "<=", float(limit), f"engines_{w}_{role.value}")
+
+    def broken(self, problem: Problem, replicas: Ints) -> float:
+        """Engines too many."""
+        return float(
+            sum(
+                max(0, len(_used(engines, replicas)) - limit)
+                for _, _, engines, limit in _limited(problem)
+            )
+        )
+
+    def limits_pools(self, problem: Problem, w: int) -> bool:
+        """Whether some role has more engines than the workload may use."""
+        return any(of == w for of, _, _, _ in _limited(problem))
+
+    def open_pools(
+        self, problem: Problem, w: int, replicas: Ints, *, opening: bool
+    ) -> AbstractSet[int]:
+        """Pools of engines in use, and of all others while their number is below the limit."""
+        found = set(problem.workloads[w].pools)
+        for of, _, engines, limit in _limited(problem):
+            used = _used(engines, replicas) if of == w else set(engines)
+            if of == w and (len(used) >= limit or not opening):
+                found -= {p for name in engines.keys() - used for p in engines[name]}
+        return found
+
+    def choices(self, problem: Problem, w: int) -> list[AbstractSet[int]]:
+        """Pools of as many engines of each role as may be used, cheap engines first."""
+        limited = [(engines, limit) for of, _, engines, limit in _limited(problem) if of == w]
+        if not limited:
+            return []
+        rest = set(problem.workloads[w].pools)
+        rest -= {p for engines, _ in limited for pools in engines.values() for p in pools}
+        by_role = [list(_cheapest_first(problem, *each)) for each in limited]
+        places = product(*(range(len(each)) for each in by_role))
+        order = sorted(places, key=lambda place: (sum(place), place))
+        return [
+            rest.union(*(each[i] for each, i in zip(by_role, place, strict=True)))
+            for place in islice(order, MOST_CHOICES)
+        ]
+
+
+def _limited(problem: Problem) -> Iterator[tuple[int, Role, Engines, int]]:
+    """(workload, role, its engines, most of them) where there are more than may be used."""
+    for w, work in enumerate(problem.workloads):
+        limit = work.source.max_engines
+        if limit is None:
+            continue
+        by_role: dict[Role, Engines] = {}
+        for p in work.pools:
+            pool = problem.pools[p]
+            by_role.setdefault(pool.role, {}).setdefault(pool.engine, []).append(p)
+        for role, engines in by_role.items():
+            if len(engines) > limit:
+                yield w, role, engines, limit
+
+
+def _used(engines: Engines, replicas: Ints) -> set[str]:
+    return {name for name, pools in engines.items() if replicas[pools].any()}
+
+
+def _cheapest_first(problem: Problem, engines: Engines, limit: int) -> Iterator[set[int]]:
+    """Pools of each choice of `limit` engines, those with the cheapest engines first."""
+    price = {name: _price(problem, pools) for name, pools in engines.items()}
+    ranked = sorted(engines, key=lambda name: price[name])
+    for names in combinations(ranked, limit):
+        yield {p for name in names for p in engines[name]}
+
+
+def _price(problem: Problem, pools: Iterable[int]) -> float:
+    """What an engine costs that serves all demand, all its parts, each where it is cheapest."""
+    by_part: dict[int | None, float] = {}
+    for p in pools:
+        pool = problem.pools[p]
+        price = float(np.sum(pool.plain_cost * pool.mix_load))
+        by_part[pool.part] = min(price, by_part.get(pool.part, np.inf))
+    return sum(by_part.values())

@@ -1,0 +1,59 @@
+"""A PuLP problem and its variables, of which rules make rows.
+
+For pool p, class k, interval t and workload w:
+
+    n[p,t]       replicas that serve                       integer
+    up[p,t]      replicas started to serve from t on       >= 0
+    x[p,k,t]     share of class k's demand handled         0..1
+    short[w,k,t] share of class k's demand unserved        0..1
+    open[w,g]    whether group g is used                   0 or 1
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pulp
+
+from heteroplan.optimize.program.problem import Ints, Problem
+
+INTEGER: Literal["Integer"] = "Integer"
+
+type Terms = list[tuple[pulp.LpVariable, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Bounds on pool sizes, each [P, T]: the neighbourhood that a solve may search."""
+
+    low: Ints
+    high: Ints
+
+
+@dataclass(slots=True)
+class Model:
+    """A PuLP problem and its variables by index."""
+
+    problem: Problem
+    lp: pulp.LpProblem
+    n: list[list[pulp.LpVariable]] = field(default_factory=list)
+    up: list[list[pulp.LpVariable]] = field(default_factory=list)
+    """Empty for a pool whose starts cost nothing and hold nothing."""
+    x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
+    """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
+    short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
+    opened: dict[tuple[int, str], pulp.LpVariable] = field(default_factory=dict)
+    """(workload, group) -> whether the group is used, where a rule limits that."""
+    cost_scale: float = 1.0
+    """Objective units per unit of the scaled objective."""
+    supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
+    """(supply row, t) -> constraint, for its dual."""
+    balance_rows: dict[tuple[int, int, int], pulp.LpConstraint] = field(default_factory=dict)
+    """(balance, class, t) -> constraint."""
+    start_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
+    """(pool, t) -> constraint."""
+
+    def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
+        """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
+        expression = pulp.LpAffineExpression.from_list(terms)
+        relation = {"<=": expression <= right, ">=": expression >= right, "==": expression == right}
+        return self.lp.addConstraint(relation[sense], name)

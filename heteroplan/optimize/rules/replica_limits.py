@@ -1,0 +1,39 @@
+"""`min_replicas` and `max_replicas` of a workload's roles."""
+
+import numpy as np
+
+from heteroplan.entities.workload import Role
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.rule import Rule
+
+
+class ReplicaLimits(Rule):
+    """Replicas of a role stay within its minimum and its maximum."""
+
+    kept_by_bound = False
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """min[w,role] <= Σ_{p of role} n[p,t] <= max[w,role] [replicas] for each w, role, t."""
+        for w, work in enumerate(model.problem.workloads):
+            for name, limits, sense in (
+                ("min", work.min_replicas, ">="),
+                ("max", work.max_replicas, "<="),
+            ):
+                for role, limit in limits.items():
+                    members = model.problem.members(w, role)
+                    for t in range(model.problem.intervals):
+                        terms: Terms = [(model.n[p][t], 1.0) for p in members]
+                        if terms or (sense == ">=" and limit > 0):
+                            model.add(terms, sense, float(limit), f"{name}_{w}_{role.value}_{t}")
+
+    def broken(self, problem: Problem, replicas: Ints) -> float:
+        """Replicas missing for minima or too many for maxima."""
+        missed = 0.0
+        for w, work in enumerate(problem.workloads):
+            for role in Role:
+                count = replicas[problem.members(w, role)].sum(axis=0)
+                missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
+                if role in work.max_replicas:
+                    missed += np.maximum(0, count - work.max_replicas[role]).sum()
+        return float(missed)

@@ -1,0 +1,65 @@
+"""GPUs that running and starting replicas hold."""
+
+from collections.abc import Iterator
+
+import pulp
+
+from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.rule import Rule
+
+
+class Supply(Rule):
+    """No domain gives more GPUs than it has."""
+
+    kept_by_bound = True
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """Σ_p gpus[p]·(n[p,t] + Σ_{j=1..lead[p]} up[p,t+j]) <= supply[r,t] [GPUs] for each r, t.
+
+        A starting replica holds its GPUs before it serves.
+        """
+        problem = model.problem
+        for r, row in enumerate(problem.supplies):
+            for t in range(problem.intervals):
+                terms: Terms = []
+                for p in row.pools:
+                    gpus = float(problem.pools[p].gpus)
+                    terms.append((model.n[p][t], gpus))
+                    terms.extend((up, gpus) for up in _starting(model, p, t))
+                model.supply_rows[r, t] = model.add(
+                    terms, "<=", float(row.gpus[t]), f"supply_{r}_{t}"
+                )
+
+
+class Transition(Rule):
+    """What a pool grows by is started."""
+
+    kept_by_bound = True
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """up[p,t] >= n[p,t] - n[p,t-1] [replicas] for each pool with start variables.
+
+        t-1 is the last interval for t = 0 of a cyclic day; elsewhere n[p,-1] is what ran before,
+        and t = 0 starts nothing where that is not known.
+        """
+        problem = model.problem
+        for p, starts in enumerate(model.up):
+            for t, start in enumerate(starts):
+                terms: Terms = [(start, 1.0)]
+                ran = 0
+                if t == 0 and not problem.cyclic:
+                    if problem.before is None:
+                        continue
+                    terms.append((model.n[p][t], -1.0))
+                    ran = int(problem.before[p])
+                elif (now := model.n[p][t]) is not (before := model.n[p][t - 1]):
+                    terms += [(now, -1.0), (before, 1.0)]
+                row = model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
+                model.start_rows[p, t] = row
+
+
+def _starting(model: Model, p: int, t: int) -> Iterator[pulp.LpVariable]:
+    """Starts that already hold GPUs in interval t."""
+    for ahead in range(1, model.problem.pools[p].lead + 1):
+        if model.up[p] and (model.problem.cyclic or t + ahead < model.problem.intervals):
+            yield model.up[p][(t + ahead) % model.problem.intervals]
