@@ -14,12 +14,16 @@ with slope `start` upwards, free downwards; O(cells) an interval, no pairs of st
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, starts_of
+
+if TYPE_CHECKING:
+    from heteroplan.optimize.covering.compiled import Arrays
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
@@ -249,43 +253,55 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
 
 
 def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
-    """The same by compiled loops."""
+    """Cheapest schedule from `first` once around, its first start free, by compiled loops.
+
+    With `fixed` [E] the day begins there and returns there, start costs included.
+    """
     from heteroplan.optimize.covering.compiled import open_path
 
-    engines = np.flatnonzero((block.high > 0).any(axis=1))
-    engines = engines if len(engines) else np.array([0])
-    intervals, sides = len(block.need), block.all_sides()
-    low = block.low[engines]
-    none = np.zeros((0, intervals), dtype=np.int64)
+    engines = _engines_of(block)
+    no_state = np.zeros(0, dtype=np.int64)
     total, found = open_path(
-        np.ascontiguousarray(block.price[engines]),
-        np.ascontiguousarray(block.start[engines]),
-        np.ascontiguousarray(block.share[engines]),
-        np.ascontiguousarray(sides[:, engines]),
-        low,
-        np.maximum(low, block.high[engines]),
-        low,
-        block.high[engines],
-        block.need,
-        np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
-        block.fewest,
-        np.full(intervals, -1) if block.most is None else block.most,
-        np.zeros((0, len(engines))) if block.weight is None else block.weight[:, engines],
-        none if block.room is None else block.room,
-        np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
-        1.0 if block.filling is None else block.filling.step,
-        COVER_TOLERANCE,
+        _arrays_of(block, engines),
         first,
-        np.zeros(len(engines), dtype=np.int64) if fixed is None else fixed[engines],
-        fixed is not None,
-        np.zeros(len(engines), dtype=np.int64) if block.before is None else block.before[engines],
-        block.before is not None,
+        no_state if fixed is None else fixed[engines],
+        no_state if block.before is None else block.before[engines],
     )
     if not np.isfinite(total):
         return None, np.inf
     counts = np.zeros(block.low.shape, dtype=np.int64)
     counts[engines] = found
     return counts, float(total)
+
+
+def _arrays_of(block: Block, engines: list[int]) -> "Arrays":
+    from heteroplan.optimize.covering.compiled import Arrays
+
+    intervals, sides = len(block.need), block.all_sides()
+    return Arrays(
+        price=np.ascontiguousarray(block.price[engines]),
+        start=np.ascontiguousarray(block.start[engines]),
+        share=np.ascontiguousarray(block.share[engines]),
+        low=block.low[engines],
+        high=block.high[engines],
+        need=block.need,
+        penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        fewest=block.fewest,
+        most=np.full(intervals, -1) if block.most is None else block.most,
+        sides=np.ascontiguousarray(sides[:, engines]),
+        weight=np.zeros((0, len(engines)))
+        if block.weight is None
+        else np.ascontiguousarray(block.weight[:, engines]),
+        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else block.room,
+        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
+        step=1.0 if block.filling is None else block.filling.step,
+        tolerance=COVER_TOLERANCE,
+    )
+
+
+def _engines_of(block: Block) -> list[int]:
+    """Those that may run at all; the first where none may."""
+    return [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -345,7 +361,7 @@ class _Grid:
 
 
 def _grid_of(block: Block) -> _Grid:
-    engines = [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
+    engines = _engines_of(block)
     low = block.low[engines]
     high = np.maximum(low, block.high[engines])
     one_low, one_high = low.min(axis=1), high.max(axis=1)
