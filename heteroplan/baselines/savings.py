@@ -1,6 +1,6 @@
 """What the plan saves against other ways to meet the same demand, and the proven bound.
 
-Sizes that never change; HeteroScale's greedy scheduler; the plan without its promises.
+Sizes that never change; HeteroScale's greedy scheduler; the plan without its resilience.
 """
 
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def baselines(
     stop: Stop,
     end: float,
 ) -> tuple[Baseline, ...]:
-    """Static peaks, greedy schedules, the plan without promises where it has any, the bound.
+    """Static peaks, greedy schedules, the plan without resilience where it has any, the bound.
 
     `paired` is the greedy schedule of whole pairs, `gap` the plan's. What is not computed by `end`
     (on the clock of time.monotonic [s]) has no figure and says so.
@@ -139,7 +139,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
 
 
 def without_saving(baseline: Baseline) -> Baseline:
-    """Of what does not keep the same promises, the cost alone."""
+    """Of what does not keep the same resilience, the cost alone."""
     return replace(baseline, saved_gpu_hours=None, saved_cost_usd=None, saved_fraction=None)
 
 
@@ -148,7 +148,7 @@ def _has_promises(plan: Plan) -> bool:
 
 
 def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
-    """The same without resilience: what the promise costs. This plan where none found is better."""
+    """The same without resilience: what resilience costs. This plan where none found is better."""
     if not _has_promises(plan):
         return
     if late():
@@ -210,7 +210,7 @@ def _not_found(stop: Stop) -> str:
 
 
 def _not_proven(sizes: ConstantSizes) -> str:
-    """How much dearer than the cheapest the sizes may be, where time or nodes left that open."""
+    """How far above the cheapest the sizes may be, where time or nodes left that open."""
     excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
     return f"cheapest to within {excess:.1%}".replace("%", " %") if excess > 2 * GAP else ""
 

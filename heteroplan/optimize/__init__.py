@@ -45,7 +45,7 @@ replicas that cannot be kept are found before the search (`minima`).
 far and its proof (`search`). The search begins with the plans that its caller has, and keeps some
 time for a proof as long as there is none. `solver` runs HiGHS or one of `other_solvers` (`quiet`).
 
-**Where the bound is weak.** Ratio bands, limits on groups and on single roles, and promises are
+**Where the bound is weak.** Ratio bands, limits on groups and on single roles, and resilience are
 dropped but for what they add to capacity; several classes are added up with weights; engines that
 serve several stages share one grid or are split. Each costs the bound what it costs the plan.
 Where large plans leave demand unserved, the bound pays for it at a price a request: the more is

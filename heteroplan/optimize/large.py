@@ -2,10 +2,10 @@
 
 1. *Prices.* Those of the bound (`bounding`) steer workloads off what others need more.
 2. *First plan.* Workloads placed one after another at these prices, the small ones first: they
-   suffer most from a second home. Not where the search of smaller programs has one already.
-3. *Dive.* Again, but the LP of those not placed yet is solved in between (`dive`), in the homes
-   that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
-   rise, and others make room.
+   suffer most from a second domain. Not where the search of smaller programs has one already.
+3. *Dive.* Again, but the LP of those not placed yet is solved in between (`dive`), in the
+   candidate groups that LPs of single intervals find for each workload (`guide`). Where that goes
+   short, prices rise, and others make room.
 4. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
 5. *Again* with dives of other steps at the next prices, until gap, time or patience end it.
@@ -18,21 +18,21 @@ import numpy as np
 from heteroplan.optimize.bound.bounding import Round, Rounds
 from heteroplan.optimize.construct.all_workloads import by_size, place_all
 from heteroplan.optimize.construct.dive import dive
-from heteroplan.optimize.construct.guide import Homes, homes
+from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.search import Search
 
 STEERING = 1.5
-"""Part of the supply prices at which workloads are placed first, dear ones far from the rest."""
+"""Part of the supply prices at which workloads are placed first."""
 SHARES = (0.4, 0.3, 0.5)
 """Of the workloads left that a dive places before its next LP, turn by turn."""
 MEANWHILE = 2
 """Rounds that are about as long as a dive."""
 FADING = (0.4, 0.0, 0.0)
 """Parts of a round's supply prices at which sweeps follow."""
-HOPELESS = 1.005
+TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no sweeps follow."""
 LEAST_GAIN = 1e-4
 """Of a sweep without prices; below, the plan is left as it is."""
@@ -65,25 +65,28 @@ def _in_rounds(search: Search, rounds: Rounds) -> Iterator[None]:
     problem = search.problem
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
-    lives_in = homes(problem, search.effort()) if search.uses("guide") else None
+    candidates = candidate_groups(problem, search.effort()) if search.uses("guide") else None
     found = _next(search, rounds, None)
     sweeps = Sweeps(search)
     yield
     for turn in range(TURNS):
-        if (turn == 0 and problem.large) or not lives_in:
+        if (turn == 0 and problem.large) or not candidates:
             plan = _begun(search, found, order)
             search.offer(plan)
             yield
-        if lives_in:
+        if candidates:
             share = SHARES[turn % len(SHARES)]
-            plan = yield from _dived(search, sweeps, found, order, lives_in, share)
+            plan = yield from _dived(search, sweeps, found, order, candidates, share)
             for _ in range(MEANWHILE):
                 found = _next(search, rounds, found)
                 yield
         for part in FADING if search.uses("sweeps") else ():
             if found is None:
                 return
-            if plan.rank[:-1] > search.plan.rank[:-1] or plan.cost > HOPELESS * search.plan.cost:
+            if (
+                plan.rank[:-1] > search.plan.rank[:-1]
+                or plan.cost > TOO_EXPENSIVE * search.plan.cost
+            ):
                 break
             before, prices = plan, part * found.prices.supply
             plan = sweeps.swept(plan, prices, order)
@@ -100,19 +103,19 @@ def _dived(
     sweeps: Sweeps,
     found: Round | None,
     order: Sequence[int],
-    lives_in: Homes,
+    candidate_groups: CandidateGroups,
     share: float,
 ) -> Generator[None, None, Incumbent]:
     """A plan by diving; prices rise where it goes short, until it serves everything."""
     problem = search.problem
-    plan = dive(search, order, lives_in, share)
+    plan = dive(search, order, candidate_groups, share)
     search.offer(plan)
     yield
     prices = np.zeros((len(problem.supplies), problem.intervals))
     if found is not None:
         prices = found.prices.supply
-    for mending in sweeps.mended(plan, prices, order):
-        plan = mending
+    for repaired in sweeps.repaired(plan, prices, order):
+        plan = repaired
         search.offer(plan)
         yield
     return plan

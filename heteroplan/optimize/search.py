@@ -41,7 +41,7 @@ type Progress = Callable[[float | None, float, float], None]
 
 
 def silent(cost: float | None, bound: float, seconds: float) -> None:
-    """Nobody watches."""
+    """Progress is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Search:
             self.report()
 
     def report(self) -> None:
-        """Tell whoever watches."""
+        """Report progress."""
         cost = self.best.cost if self.best is not None and self.best.covered else None
         self.progress(cost, self.bound, monotonic() - self.started)
 

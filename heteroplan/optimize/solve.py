@@ -2,7 +2,7 @@
 
 0. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins.
 1. *Blocks without prices.* Every workload and role is a covering block, solved by dynamic
-   programming. Their sum is a bound; placed in home domains they are a plan. Where supply is
+   programming. Their sum is a bound; placed in candidate domains they are a plan. Where supply is
    slack the two meet and nothing else is needed. Where placement leaves demand unserved, sizes
    that never change are a first plan that may serve it.
 2. *LP relaxation.* Says what shortage cannot be avoided, gives supply prices and a guide;
@@ -326,9 +326,9 @@ def _swap(search: Search, prices: Floats, least: Floats) -> Iterator[None]:
     problem = search.problem
     workloads = range(len(problem.workloads))
     excess = [_cost_of(problem, w, search.plan) - least[w] for w in workloads]
-    dearest = sorted(workloads, key=lambda w: (-excess[w], w))
-    for w in dearest[:SWAPPED]:
-        for other in dearest:
+    most_expensive = sorted(workloads, key=lambda w: (-excess[w], w))
+    for w in most_expensive[:SWAPPED]:
+        for other in most_expensive:
             if other != w:
                 two = (w, other)
                 search.offer(reinsert(problem, search.plan, prices, two, search.out_of_time))

@@ -60,7 +60,7 @@ class Attempt:
     """Runs that fit nowhere as a whole."""
 
     def score(self) -> tuple[int, ...]:
-        """GPU-intervals without a home, moves, GPU-intervals on high, on medium priority."""
+        """GPU-intervals without nodes, moves, GPU-intervals on high, on medium priority."""
         on = [0, 0, 0]
         for each in self.placed:
             taken = self.footprints[each.run.pool].share * (each.lead + each.intervals)

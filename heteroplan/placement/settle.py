@@ -58,7 +58,7 @@ def settle(
     """The plan packed on leaves and nodes, changed as little as that takes.
 
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
-    For what finds no room others stand in, or make room for it; what is short then is planned
+    For what finds no nodes others serve instead, or make room for it; what is short then is planned
     anew, in rounds until everything is served that `plan` serves, or until `deadline` (on the
     clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan counts
     that serves best when what found no room is left out. Raises NoPlanError where that never
@@ -107,7 +107,7 @@ def _in_rounds(
         left_out = packing.unplaced
         kept = standing(problem, plan, packing, rounds)
         if left_out:
-            helped = _stood_in(scenario, candidates, problem, plan, packing, rounds, late)
+            helped = _substituted(scenario, candidates, problem, plan, packing, rounds, late)
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
@@ -136,7 +136,7 @@ def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -
     return Settled(kept, replace(packing, unplaced=()), rounds, problem)
 
 
-def _stood_in(
+def _substituted(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     problem: Problem,
@@ -145,7 +145,7 @@ def _stood_in(
     rounds: int,
     stop: Stop,
 ) -> Settled:
-    """The plan in which others of their groups stand in for what found no room.
+    """The plan in which others of their groups serve instead of what found no nodes.
 
     Without them where no replica could be told from another then: on a cyclic day one would have
     to go on for more than the day.

@@ -21,7 +21,7 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
     """The solution's flow [K, T] a pool, lowered where a pool, a domain or demand is overrun.
 
     No flow without a replica; prefill and decode alike in each domain; no more than is asked, nor
-    than a promise lets the replicas serve: a solver takes a choice of 1e-6 for none.
+    than resilience lets the replicas serve: a solver takes a choice of 1e-6 for none.
     """
     flow = [
         np.where((solution.replicas[p] > 0) & (share > 0), share, 0.0)

@@ -50,13 +50,13 @@ def _blocked(
     sizes = np.array([pool.gpus for pool in problem.pools], dtype=np.int64)
     found: dict[int, dict[int, Bools]] = {}
     rows = zip(problem.supplies, problem.residual(replicas), _homes(problem), strict=True)
-    for row, left, home in rows:
+    for row, left, domain_row in rows:
         members = list(row.pools)
         stopped = waiting[members] & (row.gpus > 0) & (left < sizes[members][:, None])
         waiting[members] &= ~stopped
         for p, times in zip(members, stopped, strict=True):
             if times.any():
-                mine = found.setdefault(home, {})
+                mine = found.setdefault(domain_row, {})
                 mine[p] = mine[p] | times if p in mine else times
     return found
 
@@ -74,8 +74,8 @@ def _would_take_more(problem: Problem, replicas: Ints, shortages: Iterable[Short
             alike.setdefault((problem.pools[p].role, problem.pools[p].part), []).append(p)
         for pools in alike.values():
             paid = (replicas[pools] > 0) & np.isfinite(prices[pools])
-            dearest = np.where(paid, prices[pools], 0.0).max(axis=0)
-            more[pools] = prices[pools] * (1 + _ROUNDING) < dearest
+            most_expensive = np.where(paid, prices[pools], 0.0).max(axis=0)
+            more[pools] = prices[pools] * (1 + _ROUNDING) < most_expensive
         times = short.get(work.name, [])
         for p in work.pools:
             more[p, times] |= np.isfinite(problem.pools[p].load[:, times]).any(axis=0)
@@ -126,15 +126,15 @@ def _homes(problem: Problem) -> list[int]:
     """
     domains: dict[tuple[str, str, str], int] = {}
     alike: dict[tuple[str, bytes], list[int]] = {}
-    homes = []
+    domain_rows = []
     for r, row in enumerate(problem.supplies):
         earlier = alike.setdefault((row.node_type, row.gpus.tobytes()), [])
         members = set(row.pools)
         inside = (i for i in earlier if members.issuperset(problem.supplies[i].pools))
         domain = (row.level.value, row.domain, row.node_type)
-        homes.append(domains.setdefault(domain, next(inside, r)))
+        domain_rows.append(domains.setdefault(domain, next(inside, r)))
         earlier.append(r)
-    return homes
+    return domain_rows
 
 
 def _runs(flags: Bools) -> list[tuple[int, int]]:

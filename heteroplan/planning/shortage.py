@@ -124,7 +124,7 @@ def _reached_limits(problem: Problem, w: int, t: int, replicas: Ints) -> list[st
 def _broken_promise(
     workload: Workload, problem: Problem, w: int, t: int, replicas: Ints
 ) -> list[str]:
-    """The promise, where the replicas could serve more but not after a loss."""
+    """The resilience, where the replicas could serve more but not after a loss."""
     if workload.resilience is None:
         return []
     groups = problem.groups(w).values()

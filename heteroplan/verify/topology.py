@@ -1,4 +1,4 @@
-"""Rules of deployment groups, divided engines and promises; plain arithmetic of its own."""
+"""Rules of deployment groups, divided engines and resilience; plain arithmetic of its own."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,17 +78,19 @@ def check_parts(index: PlanIndex) -> Iterator[str]:
                 yield f"part_ratio: {engine} of {workload} on {leaf}: {first} to {second} at {t}"
 
 
-def check_promise(index: PlanIndex) -> Iterator[str]:
+def check_resilience(index: PlanIndex) -> Iterator[str]:
     """With any one domain or node lost, the replicas that are left serve their share.
 
     Requests are served anew by them, in the interval's mix of classes.
     """
     for workload in index.workloads.values():
         if workload.resilience is not None:
-            yield from _promise_faults(index, workload, workload.resilience)
+            yield from _resilience_faults(index, workload, workload.resilience)
 
 
-def _promise_faults(index: PlanIndex, workload: Workload, resilience: Resilience) -> Iterator[str]:
+def _resilience_faults(
+    index: PlanIndex, workload: Workload, resilience: Resilience
+) -> Iterator[str]:
     pools = [p for p, pool in enumerate(index.plan.pools) if pool.workload == workload.name]
     (load,) = (each for each in index.plan.workloads if each.name == workload.name)
     for place, lost in _losses(index, pools, resilience.lose).items():
@@ -156,4 +158,4 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
     return total
 
 
-RULES = (check_groups, check_engines, check_apart, check_parts, check_promise)
+RULES = (check_groups, check_engines, check_apart, check_parts, check_resilience)

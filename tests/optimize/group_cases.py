@@ -107,11 +107,11 @@ def promise_that_shortens() -> Problem:
 
 
 GROUP_CASES = {
-    "most_groups": Case(most_groups, 16.0, {1: 36000.0}, ("Groups",)),
-    "most_engines": Case(most_engines, 40.0, {1: 0.0}, ("EngineLimit",)),
-    "workloads_apart": Case(workloads_apart, 24.0, {1: 0.0}, ("Groups",)),
-    "lost_spine": Case(lost_spine, 64.0, {1: 0.0}, ("Resilience",)),
-    "lost_leaf": Case(lost_leaf, 48.0, {1: 0.0}, ("Resilience",)),
-    "lost_node": Case(lost_node, 48.0, {1: 0.0}, ("Resilience",)),
-    "promise_that_shortens": Case(promise_that_shortens, 32.0, {1: 36000.0}, ("Resilience",)),
+    "most_groups": Case(most_groups, 16.0, {1: 36000.0}, ("GroupsRule",)),
+    "most_engines": Case(most_engines, 40.0, {1: 0.0}, ("EngineLimitRule",)),
+    "workloads_apart": Case(workloads_apart, 24.0, {1: 0.0}, ("GroupsRule",)),
+    "lost_spine": Case(lost_spine, 64.0, {1: 0.0}, ("ResilienceRule",)),
+    "lost_leaf": Case(lost_leaf, 48.0, {1: 0.0}, ("ResilienceRule",)),
+    "lost_node": Case(lost_node, 48.0, {1: 0.0}, ("ResilienceRule",)),
+    "promise_that_shortens": Case(promise_that_shortens, 32.0, {1: 36000.0}, ("ResilienceRule",)),
 }

@@ -10,7 +10,7 @@ in pieces: whole replicas on whole nodes are the business of the placement packa
 import pytest
 
 from heteroplan.entities.workload import Loss
-from heteroplan.optimize.rules.supply import Supply
+from heteroplan.optimize.rules.supply import SupplyRule
 from tests.optimize.case import batches, problem_of
 from tests.optimize.instances import small
 from tests.optimize.leafwise import stand_on_leaves
@@ -31,7 +31,7 @@ def test_nested_rows_and_leaf_by_leaf_have_one_optimum(
         nested = optimum_or_none(problem)
         with monkeypatch.context() as patched:
             patched.setattr(
-                Supply, "define", lambda rule, model, box, of=of: stand_on_leaves(model, of)
+                SupplyRule, "define", lambda rule, model, box, of=of: stand_on_leaves(model, of)
             )
             explicit = optimum_or_none(problem)
         if nested is None or explicit is None:

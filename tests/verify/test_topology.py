@@ -21,7 +21,7 @@ from heteroplan.verify.topology import (
     check_engines,
     check_groups,
     check_parts,
-    check_promise,
+    check_resilience,
 )
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.plans import plan as hand_made
@@ -408,11 +408,11 @@ def test_a_promise_is_broken_where_and_when_too_little_is_left() -> None:
         pool.domain for pool in plan.pools if pool.workload == "w" and pool.replicas == (1, 1)
     )
     promised = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.5))
-    assert list(check_promise(PlanIndex(promised, 1.0))) == [
+    assert list(check_resilience(PlanIndex(promised, 1.0))) == [
         f"resilience: without leaf {leaf} w serves 0.0 of 10.0 rps at 0"
     ]
     more = with_workload(plan, "w", resilience=Resilience(Loss.LEAF, 0.501))
-    assert len(list(check_promise(PlanIndex(more, 1.0)))) == 3
+    assert len(list(check_resilience(PlanIndex(more, 1.0)))) == 3
 
 
 def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:

@@ -10,8 +10,8 @@ is at most the cost of every plan that serves all demand:
 1. For a feasible plan mu·(held - supply) <= 0 and lambda·(left - right) = 0: adding them to its
    cost does not raise it.
 2. Dropping the priced rows then only enlarges the choice; likewise ratio bands, limits on groups,
-   and maxima of a role that shares a block. Of a promise to survive a loss the capacity stays that
-   it needs in all (`ResilienceSpec.need`).
+   and maxima of a role that shares a block. Of resilience to a loss the capacity stays that
+   it needs in all (`ProgramResilience.need`).
 3. Without them every stage of a workload's requests stands alone: a constant and replicas, some
    of them at a rebate (`stages`). Pools of one engine in several domains are added up and priced at
    the cheapest of them: the sum is an integer again, it still covers the demand, and starts
@@ -52,7 +52,7 @@ BOUND_CELLS = 8_000
 ROUNDING = 1e-9
 """Relative safety margin for sums of floats."""
 URGENCIES = (2.0, 1.0, 10.0, 100.0)
-"""Prices of a request that may be left unserved, in what the dearest costs to serve."""
+"""Prices of an unserved request, in what one of the most expensive workload costs to serve."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +76,19 @@ def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop
     The best of some prices of a request.
     """
     unbalanced = replace(prices, balance=0.0 * prices.balance)
-    dearest = max((_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0)
+    most_expensive = max(
+        (_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0
+    )
     best = 0.0
     for urgency in URGENCIES:
-        price = urgency * dearest
+        price = urgency * most_expensive
         found = priced_bound(problem, unbalanced, stop, request_price=price).value
         best = max(best, found - price * unserved * (1.0 + ROUNDING))
     return best
 
 
 def _request_cost(problem: Problem, w: int) -> float:
-    """Greatest running cost of a request in the workload's dearest pools, objective units."""
+    """Greatest running cost of a request in its most expensive pools, objective units."""
     work, seconds = problem.workloads[w], problem.hours * S_PER_HOUR
     rps = work.rps.sum(axis=0)
     cost = np.max(dearest_service(problem, w), axis=0)

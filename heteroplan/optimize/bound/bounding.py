@@ -1,7 +1,7 @@
 """Rounds of bounds beside the search: prices by LPs, better prices, and blocks with large grids.
 
-A round depends on the program alone, so whoever takes the k-th round finds the same whether it was
-computed in a process beside or in this one.
+A round depends on the program alone: the k-th round finds the same whether it is computed in a
+process beside or in this one.
 """
 
 import os

@@ -49,7 +49,7 @@ def raise_prices(
 ) -> Iterator[Incumbent]:
     """Plans at prices that rise where demand is left unserved and GPUs are out.
 
-    Whoever went short is placed earlier within its priority class next time.
+    A workload that went short is placed earlier within its priority class next time.
     """
     rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
     lost = np.zeros(len(problem.workloads))
@@ -81,10 +81,12 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
 
 def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
     """[P, T] price of the GPUs that a replica holds: of supply, and a little of scarce leaves."""
-    dearest = max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
+    most_expensive = (
+        max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
+    )
     scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
     held_price = pool_prices(problem, prices)
-    return held_price + steer * dearest * scarcity.reshape(-1, 1)
+    return held_price + steer * most_expensive * scarcity.reshape(-1, 1)
 
 
 def reinsert(

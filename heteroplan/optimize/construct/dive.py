@@ -1,6 +1,6 @@
 """A plan by diving: some workloads placed near an LP, the LP of the rest solved again, and so on.
 
-The small ones first: they suffer most from a second home, and the large ones, which stand in many
+The small ones first: they suffer most from a second domain, and the large ones, which stand in many
 groups anyway, fit into what is left. The LP's prices tell the small ones what the large ones would
 miss; its sizes tell the large ones how to divide.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.optimize.construct.all_workloads import near_sizes, steered
-from heteroplan.optimize.construct.guide import Guide, Homes, guide, served_by_group
+from heteroplan.optimize.construct.guide import CandidateGroups, Guide, guide, served_by_group
 from heteroplan.optimize.construct.one_domain import Rank, Task, task_of
 from heteroplan.optimize.construct.one_group import refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
@@ -31,7 +31,7 @@ SHORT = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Way:
+class Alternative:
     """How some workloads may be placed."""
 
     replicas: Ints
@@ -40,25 +40,27 @@ class Way:
     """What their demand that is left unserved would cost at the mean of a workload's day."""
 
 
-def dive(search: Search, order: Sequence[int], lives_in: Homes, share: float) -> Incumbent:
+def dive(
+    search: Search, order: Sequence[int], candidate_groups: CandidateGroups, share: float
+) -> Incumbent:
     """Workloads in `order`, a share of those left after each LP; when time is out, only some."""
     problem = search.problem
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     rest = list(order)
-    lives_in = lives_in | _everywhere(problem)
-    near = guide(problem, rest, replicas, lives_in, search.effort())
+    candidate_groups = candidate_groups | _everywhere(problem)
+    near = guide(problem, rest, replicas, candidate_groups, search.effort())
     while near is not None and rest and not search.out_of_time():
         now = max(1, int(share * len(rest)))
         if now == 1:
-            ways = _ways_of_one(search, replicas, near, rest, lives_in)
+            ways = _ways_of_one(search, replicas, near, rest, candidate_groups)
         else:
             ways = _ways_of_some(search, replicas, near, rest[:now])
         rest = rest[now:]
-        replicas, near = follow(search, ways, rest, lives_in)
+        replicas, near = follow(search, ways, rest, candidate_groups)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-def _everywhere(problem: Problem) -> Homes:
+def _everywhere(problem: Problem) -> CandidateGroups:
     """All groups of the largest workloads."""
     asked = problem.asked_gpus()
     large = np.flatnonzero(asked >= WIDE * asked.sum())
@@ -66,7 +68,7 @@ def _everywhere(problem: Problem) -> Homes:
 
 
 def follow(
-    search: Search, ways: list[Way], rest: list[int], lives_in: Homes
+    search: Search, ways: list[Alternative], rest: list[int], candidate_groups: CandidateGroups
 ) -> tuple[Ints, Guide | None]:
     """The way with which the LP of the rest costs least in all, what is left `SHORT` times over.
 
@@ -75,7 +77,9 @@ def follow(
     problem = search.problem
     best: tuple[float, Ints, Guide | None] | None = None
     for way in ways if search.uses("look ahead") else [min(ways, key=lambda way: way.left)]:
-        near = guide(problem, rest, way.replicas, lives_in, search.effort()) if rest else None
+        near = (
+            guide(problem, rest, way.replicas, candidate_groups, search.effort()) if rest else None
+        )
         cost = problem.cost(way.replicas) + (0.0 if near is None else near.cost) + SHORT * way.left
         if best is None or (cost < best[0] and (near is not None or not rest)):
             best = (cost, way.replicas, near)
@@ -83,7 +87,9 @@ def follow(
     return best[1:]
 
 
-def _ways_of_some(search: Search, replicas: Ints, near: Guide, workloads: list[int]) -> list[Way]:
+def _ways_of_some(
+    search: Search, replicas: Ints, near: Guide, workloads: list[int]
+) -> list[Alternative]:
     """One after another, each as is cheapest at the LP's prices, or each near the LP's sizes."""
     held_price = steered(search.problem, near.prices)
     ways = []
@@ -98,13 +104,13 @@ def _ways_of_some(search: Search, replicas: Ints, near: Guide, workloads: list[i
             left += _cost_of_left(task, rank)
             if search.out_of_time():
                 break
-        ways.append(Way(with_them, left))
+        ways.append(Alternative(with_them, left))
     return ways
 
 
 def _ways_of_one(
-    search: Search, replicas: Ints, near: Guide, rest: list[int], lives_in: Homes
-) -> list[Way]:
+    search: Search, replicas: Ints, near: Guide, rest: list[int], candidate_groups: CandidateGroups
+) -> list[Alternative]:
     """The first of `rest` wherever it costs least, and near LPs of them in fewer and fewer groups.
 
     Each group in which a workload stands rounds up on its own.
@@ -113,12 +119,12 @@ def _ways_of_one(
     task = task_of(problem, w, replicas, steered(problem, near.prices))
     tried = [_anywhere(task, replicas, cheapest_engines=True), _near(task, replicas, near)]
     for least in FEWER:
-        fewer = lives_in - _hardly_used(problem, w, near, least)
+        fewer = candidate_groups - _hardly_used(problem, w, near, least)
         again = guide(problem, rest, replicas, fewer, search.effort())
         if again is not None:
             priced = task_of(problem, w, replicas, steered(problem, again.prices))
             tried.append(_near(priced, replicas, again))
-    return [Way(sizes, _cost_of_left(task, rank)) for rank, sizes in tried]
+    return [Alternative(sizes, _cost_of_left(task, rank)) for rank, sizes in tried]
 
 
 def _cost_of_left(task: Task, rank: Rank) -> float:
@@ -163,7 +169,7 @@ def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
     return best
 
 
-def _hardly_used(problem: Problem, w: int, near: Guide, least: float) -> Homes:
+def _hardly_used(problem: Problem, w: int, near: Guide, least: float) -> CandidateGroups:
     """Groups that never serve as much as `least` of a workload's demand."""
     served = served_by_group(problem, w, near.flow)
     return {(w, group) for group, share in served.items() if share < least}

@@ -184,7 +184,7 @@ class _Service:
         if self._rest() > COVER_TOLERANCE:
             if self.pairs:
                 self._add_pairs()
-                self.scale_in()  # a large replica may have made a small one needless
+                self.scale_in()  # a large replica may have made a small one unneeded
             else:
                 self._add_halves()
         for role, minimum in self.work.min_replicas.items():
@@ -336,7 +336,7 @@ class _Service:
 
 
 def _replay(ledger: Ledger, services: list[_Service], day: int, t: int) -> None:
-    """One interval: scale in, bow to maintenance, scale out."""
+    """One interval: scale in, give way to maintenance, scale out."""
     ledger.advance(day, t)
     for service in services:
         service.scale_in()

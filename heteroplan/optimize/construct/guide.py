@@ -2,12 +2,12 @@
 
 The LP of the whole program is too large there. Two small ones say nearly as much:
 
-1. *Homes.* LPs of single intervals, the tightest first; a (workload, group) pair that no earlier
-   one used costs a little more, so that each workload keeps to few groups.
+1. *Candidate groups.* LPs of single intervals, the tightest first; a (workload, group) pair that
+   no earlier one used costs a little more, so that each workload keeps to few groups.
 2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged, for
    some workloads on the GPUs that others leave.
 
-Neither proves anything: unserved demand is merely dear in them.
+Neither proves anything: unserved demand is merely expensive in them.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ MERGED_SIZES = 8_000
 NEW_HOME = 0.06
 """Added to the cost of a replica in a group where its workload does not live yet, as a share."""
 LEAST_SHARE = 0.05
-"""Of a workload's demand that a group serves in some interval to count as a home."""
+"""Of a workload's demand that a group serves in some interval to count as a candidate group."""
 
-type Homes = set[tuple[int, str]]
+type CandidateGroups = set[tuple[int, str]]
 """(workload, group)"""
 
 
@@ -48,13 +48,17 @@ class Guide:
     prices: Floats
     """[R, T] of supply, objective units a GPU and interval."""
     cost: float
-    """Of the LP, demand left unserved dear in it; objective units."""
+    """Of the LP, demand left unserved expensive in it; objective units."""
 
 
 def guide(
-    problem: Problem, workloads: Sequence[int], replicas: Ints, lives_in: Homes, effort: Effort
+    problem: Problem,
+    workloads: Sequence[int],
+    replicas: Ints,
+    candidate_groups: CandidateGroups,
+    effort: Effort,
 ) -> Guide | None:
-    """Sizes of some workloads in their homes beside what stands in `replicas` [P, T].
+    """Sizes of some workloads in their candidate groups beside what stands in `replicas` [P, T].
 
     None where they have no pool there or the effort ran out.
     """
@@ -62,7 +66,7 @@ def guide(
         p
         for w in workloads
         for p in problem.workloads[w].pools
-        if (w, problem.pools[p].group) in lives_in
+        if (w, problem.pools[p].group) in candidate_groups
     ]
     if not kept or effort.over():
         return None
@@ -104,9 +108,9 @@ def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
     )
 
 
-def homes(problem: Problem, effort: Effort) -> Homes | None:
+def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None:
     """Groups that each workload needs; None where the effort ran out."""
-    lives_in: Homes = set()
+    candidate_groups: CandidateGroups = set()
     for t in _tightest_first(problem):
         if effort.over():
             return None
@@ -115,7 +119,7 @@ def homes(problem: Problem, effort: Effort) -> Homes | None:
             replace(
                 pool,
                 run_cost=pool.run_cost
-                * (1.0 if (pool.workload, pool.group) in lives_in else 1.0 + NEW_HOME),
+                * (1.0 if (pool.workload, pool.group) in candidate_groups else 1.0 + NEW_HOME),
             )
             for pool in alone.pools
         )
@@ -126,8 +130,10 @@ def homes(problem: Problem, effort: Effort) -> Homes | None:
         flow = tuple(read_flow(model))
         for w in range(len(problem.workloads)):
             served = served_by_group(alone, w, flow)
-            lives_in |= {(w, group) for group, share in served.items() if share > LEAST_SHARE}
-    return lives_in
+            candidate_groups |= {
+                (w, group) for group, share in served.items() if share > LEAST_SHARE
+            }
+    return candidate_groups
 
 
 def served_by_group(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, float]:

@@ -325,7 +325,7 @@ def _cover(
 ) -> tuple[tuple[Ints, Floats] | None, bool]:
     """Cheapest replicas of a group of roles on one site under the GPUs that are left.
 
-    And the share of the demand that they serve, promise kept.
+    And the share of the demand that they serve, resilience kept.
 
     Also says whether those bound an engine that could have been of more use.
     """
@@ -379,8 +379,8 @@ def _cover(
     if not block.missing(high).any():
         path = _fitting_path(problem, pools, replicas, block, left)
     if path is None:
-        dear = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
-        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * dear))
+        expensive = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
+        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * expensive))
         path = _fitting_path(problem, pools, replicas, short, left)
     tight = bool((high < useful).any())
     if path is None:
@@ -402,7 +402,7 @@ def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:
 
 
 def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
-    """The promise of these pools to survive the loss of a node, where there is one."""
+    """The resilience of these pools to the loss of a node, where there is one."""
     resilience = problem.workloads[problem.pools[pools[0]].workload].resilience
     if resilience is None or not resilience.node_gpus:
         return None

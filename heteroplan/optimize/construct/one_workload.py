@@ -1,6 +1,6 @@
 """One workload beside the others: which sites it lives on.
 
-A workload goes to the one site where it costs least (its home); what a home cannot hold goes on
+A workload goes to the one site where it costs least ; what that site cannot hold goes on
 to the next.
 """
 
@@ -30,7 +30,7 @@ MOST_SPREAD = 8
 TRIMS = 4
 """Rounds in which each of those is cut to what the others leave to it."""
 NEAR = 1.003
-"""Multiple of its best hope up to which a placement on one site is left as it is."""
+"""Multiple of its lower estimate up to which a placement on one site is left as it is."""
 ASKS_NOTHING = -1.0
 """Share of the demand, beside all of it, to have capacity for so that none is needed."""
 TRIED_CHOICES = 8
@@ -175,12 +175,12 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
             found = _cheapest_site(replace(task, in_parts=True), trial, among, wanted)
         if found is None:
             break
-        home, (_, counts, served) = found
-        trial[list(home.pools)] = counts
-        left.remove(home)
+        site, (_, counts, served) = found
+        trial[list(site.pools)] = counts
+        left.remove(site)
         rest = less(rest, served)
-        if parts is not None and home.group in parts:
-            parts[home.group] = less(parts[home.group], served)
+        if parts is not None and site.group in parts:
+            parts[site.group] = less(parts[site.group], served)
     return (float(rest.sum()), task.cost(pools, trial)), trial[pools]
 
 
@@ -208,8 +208,8 @@ def _cheapest_site(
             options[site] = option
     if not options:
         return None
-    home = min(options, key=lambda site: options[site][0])
-    return home, options[home]
+    site = min(options, key=lambda site: options[site][0])
+    return site, options[site]
 
 
 def _lower_estimates(
@@ -308,7 +308,7 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
 
 
 def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
-    """The domains that may be lost (numbers in the promise) in which a site has pools."""
+    """The domains that may be lost (numbers in the resilience) in which a site has pools."""
     resilience = problem.workloads[w].resilience
     assert resilience is not None
     return {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site.pools)}
@@ -333,10 +333,10 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:
             break
-        home, (_, counts, _) = found
-        trial[list(home.pools)] = counts
-        used.append(home)
-        lost |= _exposed(task.problem, task.w, home)
+        site, (_, counts, _) = found
+        trial[list(site.pools)] = counts
+        used.append(site)
+        lost |= _exposed(task.problem, task.w, site)
     return trial, used
 
 
@@ -363,7 +363,7 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
 
 
 def _needed_of(task: Task, site: Site, beside: Ints, others: list[Site]) -> Floats:
-    """[T] share of the demand that a site must serve beside others, so that the promise holds.
+    """[T] share of the demand that a site must serve beside others, so that the resilience holds.
 
     All that they do not serve, and what is lacking when one of them is lost.
     """
@@ -394,7 +394,7 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
 
 
 def rank_of(task: Task, trial: Ints) -> Rank:
-    """What is left unserved when the promise is kept, and the steered cost."""
+    """What is left unserved when the resilience is kept, and the steered cost."""
     problem = task.problem
     covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]
     asked = problem.workloads[task.w].rps.sum(axis=0) > 0

@@ -18,7 +18,7 @@ REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, N
 WINDOW = 4
 """Intervals of one window of time."""
 MEND_S, LARGE_MEND_S = 10.0, 3.0
-"""Most seconds for one plan to be mended; a large one is packed again sooner."""
+"""Most seconds for one plan to be repaired; a large one is packed again sooner."""
 
 
 def repaired(

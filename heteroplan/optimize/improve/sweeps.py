@@ -13,7 +13,7 @@ from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
 from heteroplan.optimize.search import Search
 
-MENDING, RISE = 6, 0.3
+REPAIRS, RISE = 6, 0.3
 """Sweeps at most until nothing is left unserved, and the rise of prices before each."""
 
 
@@ -57,12 +57,12 @@ class Sweeps:
         refit(problem, w, trial, held_price)
         return trial if rank_of(task, trial) < here else replicas
 
-    def mended(
+    def repaired(
         self, plan: Incumbent, prices: Floats, workloads: Sequence[int]
     ) -> Iterator[Incumbent]:
         """Sweeps of `workloads` at prices [R, T] that rise where demand is short, until none is."""
         problem = self.search.problem
-        for _ in range(MENDING):
+        for _ in range(REPAIRS):
             if plan.covered or self.search.out_of_time():
                 return
             short = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}

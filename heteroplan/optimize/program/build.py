@@ -17,8 +17,8 @@ from heteroplan.optimize.program.problem import (
     Ints,
     PoolSpec,
     Problem,
+    ProgramResilience,
     ProgramWorkload,
-    ResilienceSpec,
 )
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
@@ -248,18 +248,18 @@ def _work(
 
 def _resilience(
     place: Places, workload: Workload, pools: Sequence[PoolSpec], mine: range
-) -> ResilienceSpec | None:
+) -> ProgramResilience | None:
     resilience = workload.resilience
     if resilience is None:
         return None
     if resilience.lose is Loss.NODE:
         sizes = {shape.name: shape.gpus for shape in place.scenario.fleet.node_types}
-        return ResilienceSpec(resilience.serve, (), sizes)
+        return ProgramResilience(resilience.serve, (), sizes)
     gone: dict[str, list[int]] = {}
     for p in mine:
         leaf = place.leaves[pools[p].level, pools[p].domain][0]
         gone.setdefault(leaf.domain(LOST_LEVELS[resilience.lose]), []).append(p)
-    return ResilienceSpec(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
+    return ProgramResilience(resilience.serve, tuple(tuple(each) for each in gone.values()), {})
 
 
 def _balances(
@@ -313,17 +313,17 @@ def _conflicts(
                     yield one, group, two, other
 
 
-type _Home = tuple[str, str, str, Affinity, str]
+type _Position = tuple[str, str, str, Affinity, str]
 """(workload, engine, node type, level, domain): where a replica runs, and what."""
 
 
-def _home_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Home:
+def _position_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Position:
     own = candidates[pool.candidate]
     return own.workload, own.engine.name, pool.node_type, pool.level, pool.domain
 
 
-def _homes_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Home]]]:
-    """What runs when the horizon starts, with its home at each level."""
+def _positions_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Position]]]:
+    """What runs when the horizon starts, with its domain at each level."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     for each in scenario.current or ():
         yield (
@@ -341,8 +341,10 @@ def _running(
     """[P] replicas that run when the horizon starts; None where that is not known."""
     if scenario.current is None:
         return None
-    running = Counter(home for _, homes in _homes_now(scenario) for home in homes)
-    return np.array([running[_home_of(candidates, pool)] for pool in pools], dtype=np.int64)
+    running = Counter(
+        position for _, positions in _positions_now(scenario) for position in positions
+    )
+    return np.array([running[_position_of(candidates, pool)] for pool in pools], dtype=np.int64)
 
 
 def _draining_cost(scenario: Scenario) -> float:
@@ -368,14 +370,14 @@ def running_now(
 ) -> list[tuple[Running, Engine, int | None]]:
     """What runs when the horizon starts, its engine and its pool; None where no pool may be."""
     engines = _engines(scenario)
-    pool_at = {_home_of(candidates, pool): p for p, pool in enumerate(pools)}
+    pool_at = {_position_of(candidates, pool): p for p, pool in enumerate(pools)}
     return [
         (
             each,
             engines[each.workload, each.engine],
-            next((pool_at[home] for home in homes if home in pool_at), None),
+            next((pool_at[position] for position in positions if position in pool_at), None),
         )
-        for each, homes in _homes_now(scenario)
+        for each, positions in _positions_now(scenario)
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.node_loss import most_on_a_node
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, ResilienceSpec
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
 
 
 def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
@@ -60,7 +60,7 @@ def domain_share(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floa
 
 
 def safe_share(problem: Problem, w: int, replicas: Ints) -> Floats:
-    """[T] share of the demand that may be served so that the workload's promise holds."""
+    """[T] share of the demand that may be served so that the workload's resilience holds."""
     resilience = problem.workloads[w].resilience
     if resilience is None:
         return np.ones(problem.intervals)
@@ -68,7 +68,7 @@ def safe_share(problem: Problem, w: int, replicas: Ints) -> Floats:
 
 
 def _left_after_loss(
-    problem: Problem, w: int, replicas: Ints, resilience: ResilienceSpec
+    problem: Problem, w: int, replicas: Ints, resilience: ProgramResilience
 ) -> Floats:
     """[T] share of the demand that is left to serve with after the worst loss."""
     groups = problem.groups(w)

@@ -50,7 +50,7 @@ def pool_prices(problem: Problem, supply: Floats) -> Floats:
 
 
 def gpu_prices(problem: Problem) -> Floats:
-    """[R] running cost of a GPU for an interval, in the dearest pool that draws on the row."""
+    """[R] running cost of a GPU for an interval, in the most expensive pool of the row."""
     pools = problem.pools
     return np.array(
         [
@@ -61,7 +61,7 @@ def gpu_prices(problem: Problem) -> Floats:
 
 
 def dearest_service(problem: Problem, w: int) -> list[Floats]:
-    """For each role [T]: running cost of serving all demand of a workload in its dearest pools."""
+    """For each role [T]: cost of serving all demand of a workload in its most expensive pools."""
     pools = [problem.pools[p] for p in problem.workloads[w].pools]
     costs = [
         [

@@ -88,7 +88,7 @@ class PoolSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ResilienceSpec:
+class ProgramResilience:
     """With any one domain lost, the rest serves `serve` of what is served, in the mix."""
 
     serve: float
@@ -121,7 +121,7 @@ class ProgramWorkload:
     min_replicas: dict[Role, int]
     max_replicas: dict[Role, int]
     max_groups: int | None
-    resilience: ResilienceSpec | None
+    resilience: ProgramResilience | None
     pools: tuple[int, ...]
     """Indices of its pools, grouped by domain."""
     source: Workload

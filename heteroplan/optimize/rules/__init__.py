@@ -13,28 +13,28 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.balance import Balance, RatioBand
-from heteroplan.optimize.rules.capacity import Capacity
-from heteroplan.optimize.rules.demand import Demand
-from heteroplan.optimize.rules.engine_limit import EngineLimit
-from heteroplan.optimize.rules.groups import Groups
+from heteroplan.optimize.rules.balance import BalanceRule, RatioBandRule
+from heteroplan.optimize.rules.capacity import CapacityRule
+from heteroplan.optimize.rules.demand import DemandRule
+from heteroplan.optimize.rules.engine_limit import EngineLimitRule
+from heteroplan.optimize.rules.groups import GroupsRule
 from heteroplan.optimize.rules.mip import Box, Model
-from heteroplan.optimize.rules.replica_limits import ReplicaLimits
-from heteroplan.optimize.rules.resilience import Resilience
+from heteroplan.optimize.rules.replica_limits import ReplicaLimitsRule
+from heteroplan.optimize.rules.resilience import ResilienceRule
 from heteroplan.optimize.rules.rule import Rule
-from heteroplan.optimize.rules.supply import Supply, Transition
+from heteroplan.optimize.rules.supply import SupplyRule, TransitionRule
 
 RULES: tuple[Rule, ...] = (
-    Capacity(),
-    Balance(),
-    Demand(),
-    Supply(),
-    Transition(),
-    RatioBand(),
-    ReplicaLimits(),
-    Groups(),
-    EngineLimit(),
-    Resilience(),
+    CapacityRule(),
+    BalanceRule(),
+    DemandRule(),
+    SupplyRule(),
+    TransitionRule(),
+    RatioBandRule(),
+    ReplicaLimitsRule(),
+    GroupsRule(),
+    EngineLimitRule(),
+    ResilienceRule(),
 )
 """In the order of their rows in the MIP."""
 

@@ -7,7 +7,7 @@ from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
-class Balance(Rule):
+class BalanceRule(Rule):
     """Prefill and decode of a group, and parts of a divided engine on a leaf, handle the same."""
 
     kept_by_bound = True
@@ -32,7 +32,7 @@ class Balance(Rule):
                         model.balance_rows[b, k, t] = model.add(terms, "==", 0.0, name)
 
 
-class RatioBand(Rule):
+class RatioBandRule(Rule):
     """`pd_ratio` and `part_ratio`: replicas on the left per replica on the right."""
 
     kept_by_bound = False

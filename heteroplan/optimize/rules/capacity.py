@@ -7,7 +7,7 @@ TINY_LOAD = 1e-3
 """Replicas; a thousand times what a solver takes for an integer."""
 
 
-class Capacity(Rule):
+class CapacityRule(Rule):
     """Replicas handle no more than their capacity at the SLO."""
 
     kept_by_bound = True

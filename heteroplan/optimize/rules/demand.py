@@ -6,7 +6,7 @@ from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
-class Demand(Rule):
+class DemandRule(Rule):
     """What finishing pools handle, and what is left unserved, add up to the demand."""
 
     kept_by_bound = True
@@ -14,7 +14,7 @@ class Demand(Rule):
     def define(self, model: Model, box: Box | None) -> None:
         """Σ_{decode, aggregated} x[p,k,t] + short[w,k,t] >= 1 [share] for each w, k, t with demand.
 
-        An equality where a promise refers to what is served.
+        An equality where resilience refers to what is served.
         """
         for w, work in enumerate(model.problem.workloads):
             for k in range(len(work.rps)):

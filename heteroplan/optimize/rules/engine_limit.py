@@ -18,7 +18,7 @@ type Engines = dict[str, list[int]]
 """Name of an engine -> its pools; both parts of a divided engine are one engine."""
 
 
-class EngineLimit(Rule):
+class EngineLimitRule(Rule):
     """A workload uses at most `max_engines` engines of each role over the horizon."""
 
     kept_by_bound = False

@@ -8,7 +8,7 @@ from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
-class Groups(Rule):
+class GroupsRule(Rule):
     """A workload has at most so many groups, and none that overlaps one it keeps apart from."""
 
     kept_by_bound = False

@@ -8,7 +8,7 @@ from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
-class ReplicaLimits(Rule):
+class ReplicaLimitsRule(Rule):
     """Replicas of a role stay within its minimum and its maximum."""
 
     kept_by_bound = False

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pulp
 
-from heteroplan.optimize.program.problem import Problem, ResilienceSpec
+from heteroplan.optimize.program.problem import Problem, ProgramResilience
 from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
@@ -21,11 +21,11 @@ type Spare = dict[int, pulp.LpVariable]
 """Pool -> z in one interval; no entry where it cannot serve the mix."""
 
 
-class Resilience(Rule):
+class ResilienceRule(Rule):
     """What replicas that are left after a loss must still serve."""
 
     kept_by_bound = False
-    """But for the capacity that it adds to (`ResilienceSpec.need`)."""
+    """But for the capacity that it adds to (`ProgramResilience.need`)."""
 
     def define(self, model: Model, box: Box | None) -> None:
         """For each workload with `resilience`, and each lost domain or node:
@@ -75,7 +75,7 @@ def _define_spare(model: Model, w: int, t: int, pools: Sequence[int], case: str)
 
 
 def _define_domain_loss(
-    model: Model, w: int, t: int, spare: Spare, resilience: ResilienceSpec
+    model: Model, w: int, t: int, spare: Spare, resilience: ProgramResilience
 ) -> None:
     """Groups that the loss does not touch serve as ever, those it takes a part of anew."""
     problem = model.problem
@@ -90,7 +90,9 @@ def _define_domain_loss(
         _keep(model, w, t, terms, resilience, f"promise_{w}_{d}_{t}")
 
 
-def _keep(model: Model, w: int, t: int, left: Terms, resilience: ResilienceSpec, name: str) -> None:
+def _keep(
+    model: Model, w: int, t: int, left: Terms, resilience: ProgramResilience, name: str
+) -> None:
     """left >= serve·(1 - short[k]) for each class that asks for something."""
     for k in np.flatnonzero(model.problem.workloads[w].rps[:, t] > 0).tolist():
         short = model.short[w][k][t]
@@ -101,10 +103,10 @@ def _keep(model: Model, w: int, t: int, left: Terms, resilience: ResilienceSpec,
 
 
 def _define_node_loss(
-    model: Model, w: int, t: int, spare: Spare, resilience: ResilienceSpec
+    model: Model, w: int, t: int, spare: Spare, resilience: ProgramResilience
 ) -> None:
     """For each group, node type and stage: the other groups, and what this one has left when a
-    node takes of the stage what it may hold, keep the promise.
+    node takes of the stage what it may hold, keep the resilience.
     """
     problem = model.problem
     for g, (group, pools) in enumerate(problem.groups(w).items()):
@@ -142,10 +144,10 @@ def _define_off(
     t: int,
     others: Terms,
     serving: Sequence[int],
-    resilience: ResilienceSpec,
+    resilience: ProgramResilience,
     name: str,
 ) -> tuple[pulp.LpVariable, float]:
-    """A binary that gives the whole group up: then the others alone must keep the promise.
+    """A binary that gives the whole group up: then the others alone must keep the resilience.
 
     A group with divided engines loses at most what its hardest hit stage does, and at most all.
     """

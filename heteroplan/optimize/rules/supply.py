@@ -8,7 +8,7 @@ from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
-class Supply(Rule):
+class SupplyRule(Rule):
     """No domain gives more GPUs than it has."""
 
     kept_by_bound = True
@@ -31,7 +31,7 @@ class Supply(Rule):
                 )
 
 
-class Transition(Rule):
+class TransitionRule(Rule):
     """What a pool grows by is started."""
 
     kept_by_bound = True

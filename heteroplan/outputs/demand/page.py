@@ -28,7 +28,14 @@ from heteroplan.outputs.demand.figures import (
 )
 from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
 from heteroplan.outputs.shared.clock_ticks import clock_ticks, clocks_change
-from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
+from heteroplan.outputs.shared.page import (
+    cards,
+    chart_section,
+    page,
+    page_heading,
+    render,
+    table_section,
+)
 from heteroplan.outputs.shared.words import figure, percent
 
 if TYPE_CHECKING:
@@ -53,8 +60,7 @@ def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
     return page(
         "Demand curve",
         [
-            "<h1>Demand curve</h1>",
-            f'<p class="soft">{escape(heading(curve))}</p>',
+            page_heading("Demand curve", heading(curve)),
             cards(_cards(curve, backtest)),
             chart_section("demand", "Requests/s to be planned for", demand_chart(curve)),
             *_token_section(curve),
@@ -183,8 +189,7 @@ def _backtest_section(backtest: "Backtest") -> str:
 def _note_section(curve: "Curve") -> list[str]:
     if not curve.notes:
         return []
-    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in curve.notes)
-    return [f"<section><h2>What was changed or filled in</h2>{notes}</section>"]
+    return [render("notes.html", head="What was changed or filled in", notes=curve.notes)]
 
 
 def _clocks_change(curve: "Curve") -> bool:

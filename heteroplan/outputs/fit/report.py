@@ -15,7 +15,7 @@ from heteroplan.outputs.fit.picture import (
     points_are,
 )
 from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
-from heteroplan.outputs.shared.page import page
+from heteroplan.outputs.shared.page import chart_html, page, page_heading, render
 from heteroplan.outputs.shared.plot import Axis
 from heteroplan.outputs.shared.words import figure, percent
 from heteroplan.profiles.fitting.fitted import Fitted, Line
@@ -39,8 +39,10 @@ def fit_html(fitted: Sequence[Fitted]) -> str:
     return page(
         "Fits of measurements",
         [
-            "<h1>Fits of measurements</h1>",
-            '<p class="soft">Lines are the fit; a point shows its error when hovered over.</p>',
+            page_heading(
+                "Fits of measurements",
+                "Lines are the fit; a point shows its error when hovered over.",
+            ),
             *(_section(each, f"fit-{i}") for i, each in enumerate(fitted)),
         ],
         style=_CHART_STYLE,
@@ -72,35 +74,26 @@ def fit_chart(picture: Drawn, line: Line, points: str) -> "Figure":
 
 def _section(fitted: Fitted, name: str) -> str:
     source = fitted.engine.source
-    origin = f"{source.kind.value}, from {source.origin}" if source.origin else source.kind.value
-    parts = [
-        f"<section><h2>{escape(heading(fitted))}</h2>",
-        f'<p class="soft">{escape(origin)}</p>',
-    ]
-    if source.kind is SourceKind.MODELLED:
-        parts.append('<p class="note">not measured, another tool\'s model</p>')
-    if not fitted.lines:
-        parts.append(f"<p>{escape(not_drawn(fitted))}</p>")
-    parts += [_line(fitted, line, f"{name}-{i}") for i, line in enumerate(fitted.lines)]
-    return "\n".join([*parts, "</section>"])
-
-
-def _line(fitted: Fitted, line: Line, name: str) -> str:
-    picture = drawn(line, MOST_SERIES)
-    chart = '<p class="soft">no points to draw</p>'
-    if picture.series:
-        config: dict[str, Any] = {"displayModeBar": False, "responsive": True}
-        chart = fit_chart(picture, line, points_are(fitted)).to_html(
-            full_html=False, include_plotlyjs=False, div_id=name, config=config
-        )
-    return "\n".join(
-        [
-            f"<h3>{escape(f'Milliseconds {latency(line)} over {line.work}')}</h3>",
-            f"<p>{escape(_errors(line))}</p>",
-            chart,
-            *(f'<p class="soft">{escape(note)}</p>' for note in picture.notes),
-        ]
+    return render(
+        "fit_section.html",
+        head=heading(fitted),
+        origin=f"{source.kind.value}, from {source.origin}" if source.origin else source.kind.value,
+        modelled=source.kind is SourceKind.MODELLED,
+        not_drawn="" if fitted.lines else not_drawn(fitted),
+        lines=[_line(fitted, line, f"{name}-{i}") for i, line in enumerate(fitted.lines)],
     )
+
+
+def _line(fitted: Fitted, line: Line, name: str) -> dict[str, object]:
+    """What the template shows of a latency."""
+    picture = drawn(line, MOST_SERIES)
+    chart = fit_chart(picture, line, points_are(fitted)) if picture.series else None
+    return {
+        "head": f"Milliseconds {latency(line)} over {line.work}",
+        "errors": _errors(line),
+        "chart": "" if chart is None else chart_html(name, chart),
+        "notes": picture.notes,
+    }
 
 
 def _errors(line: Line) -> str:

@@ -9,7 +9,7 @@ from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Spot
 
 WITHIN = 8
-"""Intervals around the seam in which a replica may change its nodes."""
+"""Intervals around the wraparound in which a replica may change its nodes."""
 
 TRIED = 16
 """Replicas looked at for one that could stay a little longer before it moves."""
@@ -40,7 +40,7 @@ class Lost:
 
 @dataclass(slots=True, eq=False)
 class Pieces:
-    """What a log says, its replicas in pieces that do not reach over the seam."""
+    """What a log says, its replicas in pieces that do not reach over the wraparound."""
 
     whole: list[Piece]
     lost: list[Lost]
@@ -94,10 +94,10 @@ def cut_off(day: Day, pieces: Pieces) -> list[Piece]:
 
 
 def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
-    """Of a cyclic day: pieces joined over the seam, `free` [T, n] GPUs left to help.
+    """Of a cyclic day: pieces joined over the wraparound, `free` [T, n] GPUs left to help.
 
     A replica that stands elsewhere in the end than in the beginning moves when there is room for
-    it to start, around the seam; where there never is, its service is lost while it starts.
+    it to start, around the wraparound; where there never is, its service is lost while it starts.
     """
     wraparounds = [
         _Wraparound(day, pool, footprint, pieces.lost, free)
@@ -105,11 +105,11 @@ def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
     ]
     for each in pieces.whole:
         wraparounds[each.pool].add(each)
-    return [piece for seam in wraparounds for piece in seam.joined()]
+    return [piece for wraparound in wraparounds for piece in wraparound.joined()]
 
 
 class _Wraparound:
-    """The seam of one pool."""
+    """The wraparound of one pool."""
 
     def __init__(
         self, day: Day, pool: int, footprint: Footprint, lost: list[Lost], free: Ints
@@ -192,7 +192,7 @@ class _Wraparound:
         return False
 
     def _start(self, piece: Piece) -> None:
-        """It starts before the seam where its nodes are claimed or free, or late."""
+        """It starts before the wraparound where its nodes are claimed or free, or late."""
         begins = self.length + piece.first
         claimed = [each for each in self.claims if (each.spot, each.first) == (piece.spot, begins)]
         if claimed:

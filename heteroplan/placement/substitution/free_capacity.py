@@ -20,7 +20,7 @@ from heteroplan.placement.pack import Packing, footprint_of, place_name
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Extension:
     """A stay to add, or to put in the place of another, so that a pool serves one more."""
 
     stay: Stay
@@ -116,7 +116,7 @@ class FreeCapacity:
         missing = 1.0 - min(cover, safe_share(self.problem, w, self.replicas)[t])
         return float(missing) if missing > COVER_TOLERANCE else 0.0
 
-    def needless(self, pool: int, t: int) -> bool:
+    def unneeded(self, pool: int, t: int) -> bool:
         """Whether one of a pool less in an interval leaves no more unserved."""
         w = self.problem.pools[pool].workload
         missing = self.missing(w, t)
@@ -197,7 +197,7 @@ class FreeCapacity:
             self.stays[cut.number] = cut.kept
         self.replicas[stay.pool, list(cut.lost)] -= 1
 
-    def way(self, pool: int, t: int) -> Way | None:
+    def way(self, pool: int, t: int) -> Extension | None:
         """One stops later or starts earlier; or one starts, where no other stops or starts."""
         after = (t + 1) % self.problem.intervals if self.problem.cyclic else t + 1
         ending, starting = self._ending(pool, t), self._starting(pool, after)
@@ -232,7 +232,7 @@ class FreeCapacity:
         t: int,
         ending: Sequence[tuple[int, Stay]],
         starting: Sequence[tuple[int, Stay]],
-    ) -> Way | None:
+    ) -> Extension | None:
         for i, stay in (*ending, *starting):
             if self.ids[stay.replica_id] > 1 or stay.intervals + 1 >= self.problem.intervals:
                 continue
@@ -244,7 +244,7 @@ class FreeCapacity:
                 longer = replace(stay, intervals=stay.intervals + 1)
                 hold = self._hold(pool, t, t + 1)
             if self._nodes(pool).has_room(self._spot(stay), hold):
-                return Way(longer, i, hold)
+                return Extension(longer, i, hold)
         return None
 
     def _bridge(
@@ -253,7 +253,7 @@ class FreeCapacity:
         t: int,
         ending: Sequence[tuple[int, Stay]],
         starting: Sequence[tuple[int, Stay]],
-    ) -> Way | None:
+    ) -> Extension | None:
         """One that stops serves an interval more, and goes on as one that starts after it."""
         hold = self._hold(pool, t, t + 1)
         for (i, stay), (j, next_stay) in product(ending, starting):
@@ -262,7 +262,7 @@ class FreeCapacity:
             if i != j and alone and apart and self._nodes(pool).has_room(self._spot(stay), hold):
                 longer = replace(stay, intervals=stay.intervals + 1)
                 moved = replace(next_stay, replica_id=stay.replica_id, moved=True)
-                return Way(longer, i, hold, (j, moved))
+                return Extension(longer, i, hold, (j, moved))
         return None
 
     def _linked(
@@ -271,7 +271,7 @@ class FreeCapacity:
         t: int,
         ending: Sequence[tuple[int, Stay]],
         starting: Sequence[tuple[int, Stay]],
-    ) -> Way | None:
+    ) -> Extension | None:
         """One that stops moves to other nodes, or moves on to be one that starts, or both."""
         way = self._new(pool, t)
         if way is None:
@@ -290,7 +290,7 @@ class FreeCapacity:
                 return replace(way, stay=stay, after=after)
         return None
 
-    def _new(self, pool: int, t: int) -> Way | None:
+    def _new(self, pool: int, t: int) -> Extension | None:
         own, nodes = self.problem.pools[pool], self._nodes(pool)
         footprint, hold = self.footprints[pool], self._start(pool, t)
         spot = nodes.find(footprint.rows, footprint.count, hold)
@@ -300,7 +300,7 @@ class FreeCapacity:
         leaf = nodes.leaves[nodes.leaf_of[spot[0]]].name
         names = tuple(nodes.names[node] for node in spot)
         stay = Stay(pool, name, leaf, names, t, 1, self._lead(pool, t), moved=False)
-        return Way(stay, None, hold)
+        return Extension(stay, None, hold)
 
     def _add(self, stay: Stay) -> None:
         self._nodes(stay.pool).take(self._spot(stay), self._held_by(stay))

@@ -16,7 +16,7 @@ from heteroplan.placement.pack import Packing
 from heteroplan.placement.substitution.free_capacity import Cut, FreeCapacity
 
 MOST = 16
-"""Replicas that may stand in for one in an interval."""
+"""Replicas that may serve instead of one in an interval."""
 CUTS = 48
 """Ways to make room for a replica that are tried."""
 
@@ -29,12 +29,12 @@ def substituted(
     packing: Packing,
     stop: Stop = never,
 ) -> tuple[Ints, Packing]:
-    """`replicas` [P, T] without the unplaced and with those that stand in for them, as packed.
+    """`replicas` [P, T] without the unplaced and with those that serve instead, as packed.
 
-    One that stands in starts anew, or starts earlier or stops later than it would. Where nobody
+    A substitute starts anew, or starts earlier or stops later than it would. Where none
     can and demand goes short, others make room: they serve a while less, and others again, on
-    other nodes, stand in for them. All that until `stop()`. What is short then stays so. Whoever
-    nobody misses beside those who stand in stops.
+    other nodes, serve instead. All that until `stop()`. What is short then stays so. What
+    is not needed beside the substitutes stops.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     left = free_capacity.replicas.copy()
@@ -46,20 +46,20 @@ def substituted(
     for pool, t in lost:
         if stop():
             break
-        _stand_in(free_capacity, pool, t)
+        _serve_instead(free_capacity, pool, t)
     where = {(problem.pools[pool].workload, t) for pool, t in lost}
     for w, t in sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each)):
         if stop():
             break
         free_capacity = _with_room_made(free_capacity, w, t, stop)
-    stood_in = np.argwhere(free_capacity.replicas > left)
-    for w, t in sorted({(problem.pools[p].workload, int(t)) for p, t in stood_in}):
+    substitutes = np.argwhere(free_capacity.replicas > left)
+    for w, t in sorted({(problem.pools[p].workload, int(t)) for p, t in substitutes}):
         if free_capacity.plain[w]:
-            _stop_needless(free_capacity, w, t)
+            _stop_unneeded(free_capacity, w, t)
     return free_capacity.replicas, free_capacity.packed()
 
 
-def _stand_in(free_capacity: FreeCapacity, pool: int, t: int) -> None:
+def _serve_instead(free_capacity: FreeCapacity, pool: int, t: int) -> None:
     """Others serve in interval `t` until nothing is short or what one of `pool` would have.
 
     First those of its own group; then of others, first where some serve already.
@@ -139,7 +139,7 @@ def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
 def _exchanged(
     free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
 ) -> FreeCapacity | None:
-    """With one more of `pool`, of workload w, in the room of one for whom others stand in."""
+    """With one more of `pool`, of workload w, on the GPUs of one instead of which others serve."""
     specs = free_capacity.problem.pools
     for cut in free_capacity.in_the_way(pool, t)[:CUTS]:
         if stop():
@@ -150,32 +150,32 @@ def _exchanged(
         if not tried.serve_more(pool, t):
             continue
         for u in cut.lost:
-            _stand_in(tried, other, u)
+            _serve_instead(tried, other, u)
         harmed = any(_lose(free_capacity, tried, specs[other].workload, u) for u in cut.lost)
         if not harmed and _lose(tried, free_capacity, w, t):
             return tried
     return None
 
 
-def _stop_needless(free_capacity: FreeCapacity, w: int, t: int) -> None:
-    """Replicas of a workload that nobody would miss stop before `t` or start after it."""
+def _stop_unneeded(free_capacity: FreeCapacity, w: int, t: int) -> None:
+    """Replicas of a workload that are not needed stop before `t` or start after it."""
     problem = free_capacity.problem
     dearest_first = sorted(problem.workloads[w].pools, key=lambda p: -problem.pools[p].run_cost[t])
     for pool in dearest_first:
-        while free_capacity.replicas[pool, t] > 0 and free_capacity.needless(pool, t):
+        while free_capacity.replicas[pool, t] > 0 and free_capacity.unneeded(pool, t):
             cuts = (
                 cut
                 for number in free_capacity.of_pool[pool]
                 for cut in free_capacity.cuts(number, np.array([t]))
             )
-            found = next((cut for cut in cuts if _is_needless(free_capacity, pool, cut)), None)
+            found = next((cut for cut in cuts if _is_unneeded(free_capacity, pool, cut)), None)
             if found is None:
                 break
             free_capacity.make(found)
 
 
-def _is_needless(free_capacity: FreeCapacity, pool: int, cut: Cut) -> bool:
-    return all(free_capacity.needless(pool, t) for t in cut.lost)
+def _is_unneeded(free_capacity: FreeCapacity, pool: int, cut: Cut) -> bool:
+    return all(free_capacity.unneeded(pool, t) for t in cut.lost)
 
 
 def _lose(before: FreeCapacity, after: FreeCapacity, w: int, t: int) -> bool:

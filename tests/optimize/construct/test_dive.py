@@ -8,8 +8,8 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import by_size
-from heteroplan.optimize.construct.dive import Way, _cost_of_left, dive, follow
-from heteroplan.optimize.construct.guide import homes
+from heteroplan.optimize.construct.dive import Alternative, _cost_of_left, dive, follow
+from heteroplan.optimize.construct.guide import candidate_groups
 from heteroplan.optimize.construct.one_domain import task_of
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
@@ -30,9 +30,9 @@ def search_of(problem: Problem, seconds: float = 60.0) -> Search:
 
 
 def dived(problem: Problem, order: Sequence[int] | None = None) -> Incumbent:
-    lives_in = homes(problem, Effort())
-    assert lives_in is not None
-    return dive(search_of(problem), order or by_size(problem)[::-1], lives_in, 0.4)
+    near = candidate_groups(problem, Effort())
+    assert near is not None
+    return dive(search_of(problem), order or by_size(problem)[::-1], near, 0.4)
 
 
 def cheap_and_dear(*rps: float, nodes: tuple[int, int] = (2, 8)) -> Problem:
@@ -98,7 +98,7 @@ def test_of_two_ways_the_one_with_the_cheaper_rest() -> None:
     for name in ("cheap", "dear"):
         replicas = np.zeros((len(problem.pools), 2), dtype=np.int64)
         replicas[pools[name]] = 2
-        ways.append(Way(replicas, 0.0))
+        ways.append(Alternative(replicas, 0.0))
     everywhere = {(1, group) for group in problem.groups(1)}
     sizes, near = follow(search_of(problem), ways, [1], everywhere)
     assert sizes is ways[1].replicas
@@ -109,7 +109,7 @@ def test_of_two_ways_the_one_with_the_cheaper_rest() -> None:
 def test_a_way_that_serves_more_comes_first() -> None:
     problem = cheap_and_dear(2.0, 2.0)
     nothing = np.zeros((len(problem.pools), 2), dtype=np.int64)
-    ways = [Way(nothing, 1.0), Way(nothing.copy(), 0.0)]
+    ways = [Alternative(nothing, 1.0), Alternative(nothing.copy(), 0.0)]
     assert follow(search_of(problem), ways, [], set())[0] is ways[1].replicas
 
 
@@ -122,7 +122,7 @@ def test_what_little_is_left_is_dear_but_not_at_any_price(left: float, chosen: s
     for name, unserved in (("dear", 0.0), ("cheap", left)):
         replicas = np.zeros((len(problem.pools), 2), dtype=np.int64)
         replicas[pools[name]] = 2
-        ways[name] = Way(replicas, unserved)
+        ways[name] = Alternative(replicas, unserved)
     assert follow(search_of(problem), list(ways.values()), [], set())[0] is ways[chosen].replicas
 
 

@@ -1,4 +1,4 @@
-"""The guide of large programs: homes and sizes by small LPs, on programs small enough to see."""
+"""The guide of large programs, on programs small enough to see."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.construct.guide import Guide, guide, homes
+from heteroplan.optimize.construct.guide import Guide, candidate_groups, guide
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import engine, fleet, node_type, scenario, workload
@@ -31,7 +31,7 @@ def day_on_two_spines(*rps: float, nodes: int = 4) -> Problem:
 def test_each_workload_keeps_to_one_home_where_it_fits() -> None:
     """Two pairs fit into a spine, and each workload wants two: one spine each."""
     problem = day_on_two_spines(1.0, 2.0, 1.0)
-    found = homes(problem, Effort())
+    found = candidate_groups(problem, Effort())
     assert found is not None
     assert len(found) == 2
     assert {w for w, _ in found} == {0, 1}
@@ -39,10 +39,10 @@ def test_each_workload_keeps_to_one_home_where_it_fits() -> None:
 
 
 def guided(problem: Problem, workloads: Sequence[int] = (0, 1)) -> Guide:
-    """Some workloads in their homes, nothing placed yet."""
-    lives_in = homes(problem, Effort())
-    assert lives_in is not None
-    found = guide(problem, workloads, nothing(problem), lives_in, Effort())
+    """Some workloads in their candidate groups, nothing placed yet."""
+    near = candidate_groups(problem, Effort())
+    assert near is not None
+    found = guide(problem, workloads, nothing(problem), near, Effort())
     assert found is not None
     return found
 
@@ -95,7 +95,7 @@ def test_nowhere_to_live() -> None:
     assert guide(bare, [0], nothing(bare), everywhere, Effort()) is None
     assert guide(day, [0], nothing(day), set(), Effort()) is None
     assert guide(day, [0], nothing(day), everywhere, Effort(deadline=0.0)) is None
-    assert homes(day, Effort(deadline=0.0)) is None
+    assert candidate_groups(day, Effort(deadline=0.0)) is None
 
 
 def test_merged_intervals_keep_the_mean_demand() -> None:

@@ -300,41 +300,45 @@ def balance_by_class() -> Problem:
 
 
 CASES = {
-    "capacity": Case(capacity, 48.0, {1: 0.0}, ("Capacity",)),
-    "balance": Case(balance, 32.0, {1: 0.0}, ("Balance",)),
-    "balance_by_domain": Case(balance_by_domain, 24.0, {1: 36000.0}, ("Balance",)),
-    "balance_by_class": Case(balance_by_class, 32.0, {1: 0.0}, ("Balance",)),
+    "capacity": Case(capacity, 48.0, {1: 0.0}, ("CapacityRule",)),
+    "balance": Case(balance, 32.0, {1: 0.0}, ("BalanceRule",)),
+    "balance_by_domain": Case(balance_by_domain, 24.0, {1: 36000.0}, ("BalanceRule",)),
+    "balance_by_class": Case(balance_by_class, 32.0, {1: 0.0}, ("BalanceRule",)),
     "aggregated_against_pair": Case(
-        aggregated_against_pair, 48.0, {1: 0.0}, ("Balance", "Capacity")
+        aggregated_against_pair, 48.0, {1: 0.0}, ("BalanceRule", "CapacityRule")
     ),
-    "aggregated_for_the_rest": Case(aggregated_for_the_rest, 16.0, {1: 0.0}, ("Capacity",)),
-    "supply": Case(supply, 16.0, {1: 54000.0}, ("Supply",)),
+    "aggregated_for_the_rest": Case(aggregated_for_the_rest, 16.0, {1: 0.0}, ("CapacityRule",)),
+    "supply": Case(supply, 16.0, {1: 54000.0}, ("SupplyRule",)),
     "supply_of_starting_replicas": Case(
-        supply_of_starting_replicas, 32.0, {1: 0.0, 2: 36000.0}, ("Supply",)
+        supply_of_starting_replicas, 32.0, {1: 0.0, 2: 36000.0}, ("SupplyRule",)
     ),
-    "maintenance": Case(maintenance, 48.0, {1: 36000.0}, ("Supply",)),
-    "laminar_supply": Case(laminar_supply, 32.0, {1: 0.0, 2: 72000.0}, ("Supply",)),
+    "maintenance": Case(maintenance, 48.0, {1: 36000.0}, ("SupplyRule",)),
+    "laminar_supply": Case(laminar_supply, 32.0, {1: 0.0, 2: 72000.0}, ("SupplyRule",)),
     "leaf_supply_beside_wide_pools": Case(
-        leaf_supply_beside_wide_pools, 32.0, {1: 36000.0, 2: 0.0}, ("Supply",)
+        leaf_supply_beside_wide_pools, 32.0, {1: 36000.0, 2: 0.0}, ("SupplyRule",)
     ),
-    "demand": Case(demand, 16.0, {1: 0.0}, ("Demand",)),
-    "cyclic_start": Case(cyclic_start, 28.0, {1: 0.0}, ("Demand",)),
-    "start_dearer_than_running": Case(start_dearer_than_running, 32.0, {1: 0.0}, ("Transition",)),
-    "day_that_is_not_cyclic": Case(day_that_is_not_cyclic, 46.0, {1: 0.0}, ("Demand",)),
-    "dip_that_does_not_pay": Case(dip_that_does_not_pay, 48.0, {1: 0.0}, ("Transition",)),
+    "demand": Case(demand, 16.0, {1: 0.0}, ("DemandRule",)),
+    "cyclic_start": Case(cyclic_start, 28.0, {1: 0.0}, ("DemandRule",)),
+    "start_dearer_than_running": Case(
+        start_dearer_than_running, 32.0, {1: 0.0}, ("TransitionRule",)
+    ),
+    "day_that_is_not_cyclic": Case(day_that_is_not_cyclic, 46.0, {1: 0.0}, ("DemandRule",)),
+    "dip_that_does_not_pay": Case(dip_that_does_not_pay, 48.0, {1: 0.0}, ("TransitionRule",)),
     "no_join_where_the_day_is_not_cyclic": Case(
-        no_join_where_the_day_is_not_cyclic, 28.0, {1: 0.0}, ("Demand",)
+        no_join_where_the_day_is_not_cyclic, 28.0, {1: 0.0}, ("DemandRule",)
     ),
     "drain_at_the_end_is_paid_inside_the_day": Case(
-        drain_at_the_end_is_paid_inside_the_day, 26.0, {1: 0.0}, ("Demand",)
+        drain_at_the_end_is_paid_inside_the_day, 26.0, {1: 0.0}, ("DemandRule",)
     ),
-    "ratio_low": Case(ratio_low, 48.0, {1: 0.0}, ("RatioBand",)),
-    "ratio_high": Case(ratio_high, 48.0, {1: 0.0}, ("RatioBand",)),
-    "fewest_replicas": Case(fewest_replicas, 24.0, {1: 0.0}, ("ReplicaLimits",)),
-    "most_replicas": Case(most_replicas, 32.0, {1: 18000.0}, ("ReplicaLimits",)),
-    "shortage_by_priority": Case(shortage_by_priority, 16.0, {1: 0.0, 2: 360000.0}, ("Supply",)),
-    "shortage_before_cost": Case(shortage_before_cost, 16.0, {1: 0.0}, ("Demand",)),
-    "classes": Case(classes, 16.0, {1: 0.0}, ("Capacity",)),
+    "ratio_low": Case(ratio_low, 48.0, {1: 0.0}, ("RatioBandRule",)),
+    "ratio_high": Case(ratio_high, 48.0, {1: 0.0}, ("RatioBandRule",)),
+    "fewest_replicas": Case(fewest_replicas, 24.0, {1: 0.0}, ("ReplicaLimitsRule",)),
+    "most_replicas": Case(most_replicas, 32.0, {1: 18000.0}, ("ReplicaLimitsRule",)),
+    "shortage_by_priority": Case(
+        shortage_by_priority, 16.0, {1: 0.0, 2: 360000.0}, ("SupplyRule",)
+    ),
+    "shortage_before_cost": Case(shortage_before_cost, 16.0, {1: 0.0}, ("DemandRule",)),
+    "classes": Case(classes, 16.0, {1: 0.0}, ("CapacityRule",)),
     **GROUP_CASES,
 }
 

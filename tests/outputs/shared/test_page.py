@@ -21,7 +21,7 @@ from tests.plans import shown_plan
 ROOT = Path(__file__).resolve().parents[3]
 
 NASTY = "</title><script>alert('1')</script>&\"x"
-SHOWN = "&lt;/title&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;&amp;&quot;x"
+SHOWN = "&lt;/title&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&#34;x"
 
 
 def test_a_title_is_text() -> None:

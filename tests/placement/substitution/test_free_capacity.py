@@ -190,11 +190,11 @@ def test_what_is_missing_is_the_share_of_the_demand_that_nobody_serves() -> None
     free_capacity = rooms_of(sized(of, {("w", "e"): [1, 1]}))
     assert free_capacity.missing(0, 0) == pytest.approx(2 / 3)
     assert free_capacity.missing(0, 1) == 0.0
-    assert (free_capacity.needless(0, 0), free_capacity.needless(0, 1)) == (False, True)
+    assert (free_capacity.unneeded(0, 0), free_capacity.unneeded(0, 1)) == (False, True)
     for count, missing in ((2, 1 / 3), (3, 0.0), (4, 0.0)):
         assert free_capacity.serve_more(0, 0)
         assert free_capacity.missing(0, 0) == pytest.approx(missing)
-        assert free_capacity.needless(0, 0) == (count == 4)
+        assert free_capacity.unneeded(0, 0) == (count == 4)
         assert free_capacity.replicas[0].tolist() == [count, 1]
 
 
@@ -208,7 +208,7 @@ def test_what_a_promise_does_not_let_serve_is_missing_too() -> None:
     )
     of = sized(scenario([load], in_fleet=fleet({"l1": {"h100x8": 2}})), {("w", "e"): [2]})
     free_capacity = rooms_of(of)
-    assert (free_capacity.missing(0, 0), free_capacity.needless(0, 0)) == (0.0, False)
+    assert (free_capacity.missing(0, 0), free_capacity.unneeded(0, 0)) == (0.0, False)
     one = rooms_of(replace(of, replicas=np.array([[1]])))
     assert one.missing(0, 0) == pytest.approx(1.0)
 

@@ -52,7 +52,9 @@ def two_engines(random: Random, *, cyclic: bool) -> Case:
     return Case(of, considered, problem, replicas)
 
 
-def stood_in(of: Case, packing: Packing | None = None, stop: Stop = never) -> tuple[Ints, Packing]:
+def substitutes(
+    of: Case, packing: Packing | None = None, stop: Stop = never
+) -> tuple[Ints, Packing]:
     packing = packing or of.packed()
     return substituted(of.scenario, of.candidates, of.problem, of.replicas, packing, stop)
 
@@ -86,7 +88,7 @@ def test_those_who_stand_in_keep_every_rule(random: Random, cyclic: bool) -> Non
     """Far more is wanted than there is room for; who stands in serves no less than is left."""
     of = two_engines(random, cyclic=cyclic)
     packing = of.packed()
-    replicas, full = stood_in(of)
+    replicas, full = substitutes(of)
     assert faults(of, replicas, full) == []
     without = of.replicas.copy()
     for each in packing.unplaced:
@@ -112,7 +114,7 @@ def test_who_stands_in_stops_later_where_one_stops() -> None:
     sizes[index[0, 8]], sizes[index[0, 4]] = [0, 1, 0, 0], [1, 0, 0, 0]
     sizes[index[1, 4]] = 1
     here = Case(of, considered, problem, sizes)
-    stood, full = stood_in(here, without(here, "e8"))
+    stood, full = substitutes(here, without(here, "e8"))
     assert stood[index[0, 8]].tolist() == [0, 0, 0, 0]
     assert stood[index[0, 4]].tolist() == [1, 1, 0, 0]
     assert faults(here, stood, full) == []
@@ -162,7 +164,7 @@ def test_another_makes_room(startup_s: float, first: bool) -> None:
         in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)),
     )
     here = sized(of, {("w0", "big"): on_big, ("w1", "small"): on_small, ("w1", "other"): [0] * 7})
-    stood, full = stood_in(here, without(here, "big"))
+    stood, full = substitutes(here, without(here, "big"))
     assert faults(here, stood, full) == []
     assert not unserved(here, stood).any()
     gone = 1 + int(first and startup_s > 0)
@@ -184,7 +186,7 @@ def test_nobody_makes_room_who_would_go_short() -> None:
         in_fleet=fleet({"l1": {"h100x8": 1}}),
     )
     here = sized(of, {("w0", "big"): [0, 1, 0, 0], ("w1", "small"): [0, 1, 1, 1]})
-    stood, full = stood_in(here, without(here, "big"))
+    stood, full = substitutes(here, without(here, "big"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": [0, 1, 1, 1]}
 
@@ -199,7 +201,7 @@ def test_a_pool_that_never_stops_stands_in_at_the_seam(hours: int, hour: int) ->
     )
     lost = [int(t == hour) for t in range(hours)]
     here = sized(of, {("w0", "e8"): lost, ("w0", "e4"): [1] * hours})
-    stood, full = stood_in(here, without(here, "e8"))
+    stood, full = substitutes(here, without(here, "e8"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood)["e4"] == [1 + n for n in lost]
 
@@ -223,7 +225,7 @@ def test_who_is_bound_to_a_ratio_makes_no_room(band: RatioBand | None) -> None:
     once = [0, 1, 0, 0]
     sizes = {("w0", "big"): once, ("w1", "p"): once, ("w1", "d"): once, ("w1", "p2"): [0] * 4}
     here = sized(of, sizes)
-    stood, full = stood_in(here, without(here, "big"))
+    stood, full = substitutes(here, without(here, "big"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood)["big"] == (once if band is None else [0] * 4)
 
@@ -250,7 +252,7 @@ def test_whom_nobody_misses_any_more_stops() -> None:
         ("w1", "beside"): [1] * 4,
     }
     here = sized(of, sizes)
-    stood, full = stood_in(here, without(here, "lost"))
+    stood, full = substitutes(here, without(here, "lost"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood) == {
         "half": [1, 0, 0, 0],
@@ -295,9 +297,9 @@ def test_room_made_for_some_harms_nobody() -> None:
     helped = 0
     for seed in range(100):
         of = contended(Random(seed), cyclic=seed % 2 == 0)
-        stood, full = stood_in(of)
+        stood, full = substitutes(of)
         assert faults(of, stood, full) == [], seed
-        before, _ = stood_in(of, stop=lambda: True)
+        before, _ = substitutes(of, stop=lambda: True)
         short, was_short = unserved(of, stood), unserved(of, before)
         assert (short <= was_short + 1e-9).all(), seed
         helped += int((short < was_short - 1e-9).any())
@@ -336,8 +338,8 @@ def test_nobody_stands_in_once_time_is_up() -> None:
     )
     here = sized(of, {("w0", "big"): ONCE, ("w0", "small"): NEVER})
     gone = without(here, "big")
-    assert by_engine(here, stood_in(here, gone)[0])["small"] == ONCE
-    stood, full = stood_in(here, gone, stop=lambda: True)
+    assert by_engine(here, substitutes(here, gone)[0])["small"] == ONCE
+    stood, full = substitutes(here, gone, stop=lambda: True)
     assert by_engine(here, stood) == {"big": NEVER, "small": NEVER}
     assert (full.stays, full.unplaced) == ((), ())
     assert here.replicas.sum() == 1
@@ -356,7 +358,7 @@ def test_no_more_stand_in_than_serve_what_was_lost() -> None:
         in_fleet=fleet({"l1": {"A": 4}}, node_types=(A,)),
     )
     here = sized(of, {("w0", "big"): ONCE, ("w0", "small"): NEVER})
-    stood, full = stood_in(here, without(here, "big"))
+    stood, full = substitutes(here, without(here, "big"))
     assert by_engine(here, stood) == {"big": NEVER, "small": [0, 2, 0, 0]}
     assert faults(here, stood, full) == []
 
@@ -372,7 +374,7 @@ def test_no_more_stand_in_than_are_missed() -> None:
         {("w0", "lost"): ONCE, ("w0", "small"): NEVER},
         nodes=2,
     )
-    stood, _ = stood_in(here, without(here, "lost"))
+    stood, _ = substitutes(here, without(here, "lost"))
     assert by_engine(here, stood)["small"] == [0, 2, 0, 0]
 
 
@@ -397,7 +399,7 @@ def test_who_stands_in_is_the_cheapest_for_what_was_lost(
         {("w0", "lost"): ONCE, ("w0", "one"): NEVER, ("w0", "other"): NEVER},
         nodes=4,
     )
-    stood, full = stood_in(here, without(here, "lost"))
+    stood, full = substitutes(here, without(here, "lost"))
     assert faults(here, stood, full) == []
     assert used(here, stood) == {taken, "beside"}
 
@@ -438,7 +440,7 @@ def test_room_is_made_for_the_highest_priority_first(priorities: tuple[int, int]
     packed = replace(here, replicas=np.where(by_name(here, "small")[:, None], here.replicas, 0))
     unplaced = [Unplaced(int(p), 1, 1) for p in np.flatnonzero(here.replicas[:, 1])]
     unplaced = [each for each in unplaced if not by_name(here, "small")[each.pool]]
-    stood, full = stood_in(here, replace(packed.packed(), unplaced=tuple(unplaced[::-1])))
+    stood, full = substitutes(here, replace(packed.packed(), unplaced=tuple(unplaced[::-1])))
     assert faults(here, stood, full) == []
     assert used(here, stood) == {"big1" if priorities == (2, 1) else "big0", "other"}
 
@@ -465,7 +467,7 @@ def test_room_is_made_for_the_cheapest_for_whom_it_can_be() -> None:
     )
     sizes |= {("w0", "lost"): ONCE, ("w0", "dear"): NEVER, ("w1", "fixed"): [1] * 4}
     here = sized(of, sizes)
-    stood, full = stood_in(here, without(here, "lost"))
+    stood, full = substitutes(here, without(here, "lost"))
     assert faults(here, stood, full) == []
     assert used(here, stood) == {"dear", "fixed", "other"}
 
@@ -484,7 +486,7 @@ def test_room_is_made_for_the_half_that_serves_less(lost: Role) -> None:
         in_fleet=fleet({"l1": {"A": 1, "B": 1, "C": 1}}, node_types=(A, B, apart)),
     )
     here = sized(of, {**sizes, ("w0", "prefill"): ONCE, ("w0", "decode"): ONCE})
-    stood, full = stood_in(here, without(here, lost.value))
+    stood, full = substitutes(here, without(here, lost.value))
     assert faults(here, stood, full) == []
     assert used(here, stood) == {"prefill", "decode", "other"}
 
@@ -508,7 +510,7 @@ def test_of_those_whom_nobody_misses_the_dearest_stops(limited: bool) -> None:
     twice = [1, 1, 0, 0]
     sizes = {("w0", "light"): twice, ("w0", "heavy"): twice, ("w0", "lost"): ONCE}
     here = sized(of, {**sizes, ("w0", "whole"): NEVER, ("w1", "beside"): [1] * 4})
-    stood, full = stood_in(here, without(here, "lost"))
+    stood, full = substitutes(here, without(here, "lost"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood) == {
         "light": twice,
@@ -526,7 +528,7 @@ def test_those_who_are_too_many_stay_where_nobody_stands_in() -> None:
         workload("w0", rps=[10.0, 30.0, 10.0, 0.0], engines=engines),
         {("w0", "twice"): [2, 2, 2, 0], ("w0", "lost"): ONCE, ("w0", "new"): NEVER},
     )
-    stood, full = stood_in(here, without(here, "lost"))
+    stood, full = substitutes(here, without(here, "lost"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood)["twice"] == [2, 3, 2, 0]
 
@@ -588,7 +590,7 @@ def test_others_stand_in_in_a_group_that_is_used_first(
     """One on s has no room, one more serves on u."""
     load = workload("w0", rps=rates(ONCE, 20.0), engines=[lone("big")], **limits)
     of = spread(load, {("big", "s"): ONCE, ("big", "u"): ONCE}, nodes)
-    stood, full = stood_in(of, lost_at_s(of, "big"))
+    stood, full = substitutes(of, lost_at_s(of, "big"))
     assert faults(of, stood, full) == []
     assert at(of, stood) == found
 
@@ -605,7 +607,7 @@ def test_pairs_elsewhere_have_as_much_of_both_as_it_takes(lost: str) -> None:
     twice = [0, 2, 0, 0]
     kept = {(name, "s"): twice for name in both if name != lost}
     of = spread(load, {**kept, (lost, "s"): ONCE}, "33")
-    stood, full = stood_in(of, lost_at_s(of, lost))
+    stood, full = substitutes(of, lost_at_s(of, lost))
     assert faults(of, stood, full) == []
     assert not unserved(of, stood).any()
     assert at(of, stood) == {(name, "t"): 1 + (name != lost) for name in both}
@@ -643,5 +645,5 @@ def test_no_half_stands_in_alone(divided: list[Engine]) -> None:
         for pool in problem.pools
     ]
     here = Case(of, considered, problem, np.array(sizes))
-    stood, _ = stood_in(here, lost_at_s(here, "decode"))
+    stood, _ = substitutes(here, lost_at_s(here, "decode"))
     assert at(here, stood) == {("prefill", "s"): 1}

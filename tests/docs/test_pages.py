@@ -1,0 +1,119 @@
+"""Pages show what the program prints, link to what is there, and name what exists."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from heteroplan.cli.app import app
+from heteroplan.forecasting.traces import READERS as TRACES
+from heteroplan.outputs.exporters import EXPORTERS
+from heteroplan.profiles.readers import READERS as MEASUREMENTS
+from tests.docs.generated import slug
+from tests.docs.pages import (
+    PAGES,
+    ROOT,
+    has_commands,
+    named,
+    with_generated,
+    with_outputs,
+    without_seconds,
+)
+
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+RENEW = "run .ci/refresh-docs"
+
+
+def shown(page: Path) -> str:
+    """Text of a page of docs/."""
+    return TEXTS[ROOT / "docs" / page]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_generated_parts_are_those_of_the_program(page: Path) -> None:
+    assert with_generated(TEXTS[page]) == TEXTS[page], RENEW
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[] if page.name == "README.md" else pytest.mark.slow)
+        for page in PAGES
+        if has_commands(TEXTS[page])
+    ],
+    ids=named,
+)
+def test_outputs_are_those_of_the_commands(page: Path) -> None:
+    """Line by line, in the order of the page; only seconds may differ."""
+    assert without_seconds(with_outputs(TEXTS[page])) == without_seconds(TEXTS[page]), RENEW
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {slug(heading) for heading in re.findall(r"^#+ (.*)$", headings, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", without_code(TEXTS[page]))
+    for link in links:
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        links = re.findall(r"\]\(([^)#\s:]+)", without_code(TEXTS[page]))
+        waiting += [(page.parent / link).resolve() for link in links]
+    assert reached == set(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    for path in re.findall(r"`((?:heteroplan|tests|scenarios|fleets|\.ci)/[\w./-]*)`", TEXTS[page]):
+        assert (ROOT / path).exists() or "NAME" in path, path
+
+
+def options(command: str) -> set[str]:
+    group: Any = typer.main.get_command(app)
+    assert command in group.commands, command
+    params = group.commands[command].params
+    return {name for each in params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_and_option_exists(page: Path) -> None:
+    """Of commands that are shown in code, over several lines where these end with a backslash."""
+    text = re.sub(r"\\\n(> )?", " ", TEXTS[page])
+    code = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL))
+    code += "\n" + "\n".join(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S)))
+    for command, rest in re.findall(r"(?<![\w/-])heteroplan ([a-z]+)\b([^|\n]*)", code):
+        used = re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest.partition(" #")[0])
+        assert set(used) <= options(command), (command, rest)
+
+
+def test_every_format_is_named_where_one_looks_for_it() -> None:
+    how_to, own = Path("how-to"), {"heteroplan", "table"}
+    for names, page in (
+        (TRACES, how_to / "demand-from-traces-and-prometheus.md"),
+        (MEASUREMENTS, how_to / "profiles-from-measurements.md"),
+        (EXPORTERS, how_to / "nightly-schedule.md"),
+    ):
+        text = shown(page).lower()
+        assert [name for name in names if name not in own and name not in text] == []
