@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import BASELINE_GAP, ROUNDING
 from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
 from heteroplan.optimize.program.coarser import one_domain
@@ -52,7 +53,7 @@ def cheapest_constant(
     problem: Problem,
     *,
     node_types: Collection[str] | None = None,
-    gap: float = 1e-3,
+    gap: float = BASELINE_GAP,
     deadline: float | None = None,
     stop: Stop | None = None,
 ) -> ConstantSizes | Verdict:
@@ -87,10 +88,12 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
     if answer.verdict is Verdict.INFEASIBLE:
         return Verdict.INFEASIBLE, np.inf
     bound = _bound(model, answer)
-    sizes, enough = None, bound * (1 + effort.gap)
+    sizes: Ints | None = None
+    enough = bound * (1 + effort.gap)
     if answer.has_solution:
         whole = read_solution(model)
-        sizes, enough = whole.replicas[:, 0], max(enough, _cost(merged.program, whole) * (1 + 1e-9))
+        sizes = whole.replicas[:, 0]
+        enough = max(enough, _cost(merged.program, whole) * (1 + ROUNDING))
     best: Solution | None = None
     verdict = Verdict.LIMIT
     for extra in (0, 1, None):
@@ -132,7 +135,7 @@ def _floor_cost(model: Model, least: float) -> None:
     pools = zip(model.n, model.problem.pools, strict=True)
     terms = [(sizes[0], pool.plain_cost * days) for sizes, pool in pools]
     if terms:
-        model.add(terms, ">=", least * (1 - 1e-9) / model.cost_scale, "cost_floor")
+        model.add(terms, ">=", least * (1 - ROUNDING) / model.cost_scale, "cost_floor")
 
 
 def _limit_totals(model: Model, members: Sequence[Sequence[int]], sizes: Ints, extra: int) -> None:

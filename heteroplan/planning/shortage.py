@@ -9,8 +9,9 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Horizon, Scenario
 from heteroplan.entities.workload import Resilience, Role, Workload
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.mix import group_cover, safe_share
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import closing_fields, open_pools
 
 MOST_MERGED, MOST_PLACES = 2, 3

@@ -481,7 +481,6 @@ def test_static_baselines_get_two_fifths_of_the_time_left_and_the_promise_the_re
     assert [each.get("node_types") for each in statics] == [None, {"h100x8"}]
     (deadline,) = {each["deadline"] for each in statics}
     assert before + 40.0 <= deadline <= before + 40.0 + elapsed
-    assert {each["gap"] for each in statics} == {0.001}
     (only,) = solves
     assert only["gap"] == 0.07
     assert 100.0 - elapsed <= only["time_limit_s"] <= 100.0 + elapsed

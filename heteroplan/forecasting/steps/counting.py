@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.compiling import compiled
+from heteroplan.numerics.tolerances import ROUNDING
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
@@ -30,7 +31,7 @@ _TABLE_BITS = 16
 def cell_table() -> _Ints:
     """The cell of each length below 2^16; longer ones are looked up by their upper bits."""
     lengths = np.maximum(1, np.arange(2**_TABLE_BITS))
-    return np.floor(PER_OCTAVE * np.log2(lengths) + 1e-9).astype(np.int64)
+    return np.floor(PER_OCTAVE * np.log2(lengths) + ROUNDING).astype(np.int64)
 
 
 def cell_begin(cell: int) -> int:
@@ -38,7 +39,7 @@ def cell_begin(cell: int) -> int:
     octaves = cell // PER_OCTAVE
     if octaves >= _TABLE_BITS:
         return cell_begin(cell - 8 * PER_OCTAVE) << 8
-    return ceil(float(2.0 ** (cell / PER_OCTAVE)) - 1e-9)
+    return ceil(float(2.0 ** (cell / PER_OCTAVE)) - ROUNDING)
 
 
 @compiled

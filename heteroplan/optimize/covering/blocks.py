@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 from heteroplan.optimize.program.node_loss import most_on_a_node
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, starts_of
+from heteroplan.optimize.program.problem import Floats, Ints, starts_of
 
 if TYPE_CHECKING:
     from heteroplan.optimize.covering.compiled import Arrays
@@ -52,7 +53,7 @@ class Filling:
     def of(self, side: int, times: slice, missing: Floats) -> Floats:
         """[t, ...] cost of what is `missing` [t, ...] on a side."""
         table = self.cost[side, times]
-        at = (missing * (1.0 / self.step) - 1e-9).astype(np.int64).clip(0)
+        at = (missing * (1.0 / self.step) - ROUNDING).astype(np.int64).clip(0)
         rows = np.arange(len(table)).reshape([-1, *[1] * (missing.ndim - 1)])
         return np.asarray(table[rows, at])
 
@@ -176,7 +177,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     if counts is None:
         return None
     cost = block_cost(block, counts, cyclic=True)
-    if cost > bound + 1e-9 * abs(bound):
+    if cost > bound + ROUNDING * abs(bound):
         closed, closed_cost = _open_path(block, join, counts[:, join])
         if closed is not None and closed_cost < cost:
             counts, cost = closed, closed_cost

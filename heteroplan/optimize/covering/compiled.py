@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.compiling import compiled
+from heteroplan.numerics.tolerances import ROUNDING
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
@@ -95,7 +96,7 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
                 if missing > of.tolerance:
                     priced = of.penalty[s, t] * missing
                     if filling.shape[1] > 0:
-                        at = int(missing / of.step - 1e-9)
+                        at = int(missing / of.step - ROUNDING)
                         if filling[s, t, at] > priced:
                             priced = filling[s, t, at]
                     cost += priced

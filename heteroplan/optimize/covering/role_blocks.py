@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.blocks import Block, Filling
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
@@ -39,7 +40,7 @@ class Fillers:
     def counts(self, missing: Floats) -> Ints:
         """[F, T] replicas that fill what is `missing` [T] of the demand for least."""
         found = np.zeros(self.steps.shape, dtype=np.int64)
-        left = (missing / self.step - 1e-9).astype(np.int64).clip(0)
+        left = (missing / self.step - ROUNDING).astype(np.int64).clip(0)
         times = np.arange(len(missing))
         while (left > 0).any():
             which = self.choice[times, left]

@@ -5,6 +5,7 @@ from math import log
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import RequestClass
 from heteroplan.numerics.root_finding import largest_meeting
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.profiles.capacity.latency import step_ms
 from heteroplan.profiles.capacity.setting import (
     Points,
@@ -25,8 +26,6 @@ from heteroplan.profiles.capacity.steps import (
 )
 from heteroplan.units import MS_PER_S
 
-ROUNDING = 1e-9
-"""Part of a limit that may be exceeded."""
 OVERRUN = 1e6
 """How many times a limit an endless load counts as."""
 
