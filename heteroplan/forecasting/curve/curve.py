@@ -60,7 +60,7 @@ class CurveOptions:
     growth: float = 1.0
     """Multiplies all rates."""
     weekdays: str = "auto"
-    """See `weekdays`."""
+    """Which days are alike: one of `weekdays.KINDS`, or found from the past (`AUTO`)."""
     trend: float | None = None
     """Change of the level a week, as a factor; by the past where not given."""
     events: tuple[Event, ...] = ()

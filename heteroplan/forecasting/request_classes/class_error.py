@@ -70,7 +70,7 @@ class Family:
         return max(float(np.abs(each.errors(*told)).max()) for each in self.cases.values())
 
     def loss(self, cuts: Cuts) -> float:
-        """About the same, smooth and quick, to search by."""
+        """About the worst relative error of capacity, smooth and quick, to search by."""
         if cuts not in self._seen:
             told = self._lengths(cuts)
             errors = np.concatenate([self.cases[kind].slips(*told) for kind in SEARCHED])
@@ -78,9 +78,10 @@ class Family:
         return self._seen[cuts]
 
     def best(self, count: int, before: Cuts) -> Cuts:
-        """Cuts into `count` classes, each moved in turn to where the loss is least, from those of
+        """Cuts into `count` classes, each moved in turn to where the loss is least.
 
-        one class fewer and one more, and from even parts of all tokens and of their squares.
+        Begun from the cuts `before` of one class fewer with one more, and from even parts of all
+        tokens and of their squares.
         """
         if count == 1:
             return ()

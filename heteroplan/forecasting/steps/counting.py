@@ -1,6 +1,7 @@
 """One pass over requests: what each step and each shape of request holds, in compiled loops."""
 
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +53,19 @@ def _cell(tokens: int, table: _Ints, cells: int) -> int:
     return cell
 
 
+class Columns(NamedTuple):
+    """Requests, an entry each; tokens are below 0 where lengths are not known."""
+
+    arrival_us: _Ints
+    input_tokens: _Ints
+    output_tokens: _Ints
+    cached_tokens: _Ints
+    """Empty where not known of any."""
+
+
 @compiled
 def count(
-    arrival_us: _Ints,
-    input_tokens: _Ints,
-    output_tokens: _Ints,
-    cached_tokens: _Ints,
+    of: Columns,
     start_us: int,
     step_us: int,
     hours: _Ints,
@@ -67,9 +75,9 @@ def count(
 ) -> None:
     """Add requests to `steps` [step, count] and to `shapes` [hour, computed cell, osl cell, sum].
 
-    `hours` has the hour of the week of each step; `cached_tokens` is empty where not known.
+    `hours` has the hour of the week of each step.
     """
-    has_cached = len(cached_tokens) > 0
+    arrival_us, has_cached = of.arrival_us, len(of.cached_tokens) > 0
     step, begin_us, end_us = -1, 0, 0
     for i in range(len(arrival_us)):
         if not begin_us <= arrival_us[i] < end_us:
@@ -77,10 +85,10 @@ def count(
             begin_us = start_us + step * step_us
             end_us = begin_us + step_us
         steps[step, 0] += 1.0
-        isl, osl = input_tokens[i], output_tokens[i]
+        isl, osl = of.input_tokens[i], of.output_tokens[i]
         if isl < 0 or osl < 0:
             continue
-        cached = max(0, min(cached_tokens[i], isl - 1)) if has_cached else 0
+        cached = max(0, min(of.cached_tokens[i], isl - 1)) if has_cached else 0
         x, y, computed = float(isl), float(osl), float(max(1, isl - cached))
         steps[step, 1] += 1.0
         steps[step, 2] += x

@@ -143,6 +143,43 @@ def _step(
 
 
 @compiled
+def _arrive(of: Arrays, b: int, t: int, size: _Ints, left: _Floats, value: _Floats) -> None:
+    """Add to each cell of interval t the least cost of coming from those `left` in interval b."""
+    engines = size.shape[0]
+    shape = size[:, b].copy()
+    arrived = left
+    for e in range(engines):
+        inner = 1
+        for other in range(e + 1, engines):
+            inner *= shape[other]
+        arrived = _step(
+            arrived, shape[e], inner, of.low[e, b], of.low[e, t], size[e, t], of.start[e, t]
+        )
+        shape[e] = size[e, t]
+    for cell in range(value.shape[0]):
+        value[cell] += arrived[cell]
+
+
+@compiled
+def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: _Floats) -> None:
+    """Rule out all cells but `fixed`, or where that is empty add starts from `before`."""
+    low = of.low[:, t]
+    here = low.copy()
+    for cell in range(value.shape[0]):
+        for e in range(len(size)):
+            if len(fixed) > 0:
+                if here[e] != fixed[e]:
+                    value[cell] = np.inf
+            elif here[e] > before[e]:
+                value[cell] += of.start[e, t] * (here[e] - before[e])
+        for e in range(len(size) - 1, -1, -1):
+            here[e] += 1
+            if here[e] < low[e] + size[e]:
+                break
+            here[e] = low[e]
+
+
+@compiled
 def _cheapest_before(
     value: _Floats, low: _Ints, size: _Ints, start: _Floats, target: _Ints, counts: _Ints
 ) -> float:
@@ -176,7 +213,7 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
     """
     engines, intervals = of.price.shape
     low, start = of.low, of.start
-    has_fixed, has_before = len(fixed) > 0, len(before) > 0
+    has_fixed = len(fixed) > 0
     size = np.maximum(low, of.high) - low + 1
     offset = np.zeros(intervals + 1, dtype=np.int64)
     for i in range(intervals):
@@ -193,32 +230,9 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
         _stage(of, t, size[:, t], value)
         if i > 0:
             b = (first + i - 1) % intervals
-            arrived = values[offset[i - 1] : offset[i]]
-            shape = size[:, b].copy()
-            for e in range(engines):
-                inner = 1
-                for other in range(e + 1, engines):
-                    inner *= shape[other]
-                arrived = _step(
-                    arrived, shape[e], inner, low[e, b], low[e, t], size[e, t], start[e, t]
-                )
-                shape[e] = size[e, t]
-            for cell in range(value.shape[0]):
-                value[cell] += arrived[cell]
-        elif has_fixed or has_before:
-            here = low[:, t].copy()
-            for cell in range(value.shape[0]):
-                for e in range(engines):
-                    if has_fixed:
-                        if here[e] != fixed[e]:
-                            value[cell] = np.inf
-                    elif here[e] > before[e]:
-                        value[cell] += start[e, t] * (here[e] - before[e])
-                for e in range(engines - 1, -1, -1):
-                    here[e] += 1
-                    if here[e] < low[e, t] + size[e, t]:
-                        break
-                    here[e] = low[e, t]
+            _arrive(of, b, t, size, values[offset[i - 1] : offset[i]], value)
+        elif has_fixed or len(before) > 0:
+            _begin(of, t, size[:, t], fixed, before, value)
     last = (first + intervals - 1) % intervals
     target = fixed if has_fixed else np.zeros(engines, dtype=np.int64)
     closing = start[:, first] if has_fixed else np.zeros(engines)

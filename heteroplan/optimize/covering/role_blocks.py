@@ -91,6 +91,21 @@ class RoleBlock:
     """To be added to the cost of the block."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Covering:
+    """What some engines have to cover, before it is known which of them the grid counts."""
+
+    engines: list[Engine]
+    need: Floats
+    """[T] share of the demand."""
+    share: Floats
+    """[E, T] share of the demand that one replica serves."""
+    high: Ints
+    """[E, T] replicas that may be of use."""
+    short: Floats
+    """[T] cost of leaving all demand unserved; inf where nothing may be."""
+
+
 def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
     """The covering blocks of a workload, one a stage, or all in one where engines serve several.
 
@@ -181,12 +196,13 @@ def _joint_block(
     beside = [e for e in single if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, len(stages))
+    covering = _Covering(engines, need, share, high, short)
     fillers = tuple(
         _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps, short)
         for i in range(len(stages))
     )
     return RoleBlock(
-        block=_block(problem, engines, grid, need, share, high, fillers, none, None, served, short),
+        block=_block(problem, covering, grid, fillers, none, served=served),
         engines=tuple(engines),
         grid=tuple(grid),
         stages=tuple(range(len(stages))),
@@ -223,12 +239,11 @@ def _stage_block(
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, stages)
+    covering = _Covering(engines, need, share, high, short)
     fillers = _fillers(at, w, engines, share, beside, steps, short)
     fewest = fewest if fillers is None else np.zeros_like(fewest)
     return RoleBlock(
-        block=_block(
-            problem, engines, grid, need, share, high, (fillers,), fewest, most, None, short
-        ),
+        block=_block(problem, covering, grid, (fillers,), fewest, most),
         engines=tuple(engines),
         grid=tuple(grid),
         stages=(stage.number,),
@@ -239,29 +254,26 @@ def _stage_block(
 
 def _block(
     problem: Problem,
-    engines: list[Engine],
+    of: _Covering,
     grid: list[int],
-    need: Floats,
-    share: Floats,
-    high: Ints,
     fillers: tuple[Fillers | None, ...],
     fewest: Ints,
-    most: Ints | None,
-    served: list[tuple[int, ...]] | None,
-    short: Floats,
+    most: Ints | None = None,
+    served: list[tuple[int, ...]] | None = None,
 ) -> Block:
     """The block of the engines on the grid; `served` names the sides of each where several are.
 
-    What they and fillers leave open costs `short` [T] for all demand; inf where nothing may be.
+    `fewest` and `most` [T] bound the replicas of all of them together.
     """
+    engines, short = of.engines, of.short
     before = np.array([engines[e].before for e in grid], dtype=np.int64)
     return Block(
         price=np.array([engines[e].price for e in grid]),
         start=np.array([engines[e].start for e in grid]),
-        share=share[grid],
-        low=np.zeros_like(high[grid]),
-        high=high[grid],
-        need=need,
+        share=of.share[grid],
+        low=np.zeros_like(of.high[grid]),
+        high=of.high[grid],
+        need=of.need,
         penalty=np.array(
             [short if each is None else np.minimum(short, each.unit) for each in fillers]
         ),
