@@ -98,7 +98,7 @@ def run(kills: int, seed: int, folder: Path) -> Counter[str]:
     """
     draw, of, total = random.Random(seed), plans(3), Counter[str]()
     pages = {each.scenario.name: report.report_html(document_of(each)) for each in of}
-    report.report_html = lambda document: pages[document.scenario]
+    report.report_html = lambda plan: pages[plan.scenario]
     pipeline.write_plan(of[0], folder, placement=True)
     began = time.monotonic()
     pipeline.write_plan(of[0], folder, placement=True)

@@ -9,7 +9,7 @@ import pytest
 
 from heteroplan.baselines.savings import baselines
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Baseline, Plan
+from heteroplan.entities.plan import Baseline, BaselineKind, Plan
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.errors import NoPlanError
@@ -541,5 +541,5 @@ def test_a_greedy_day_that_was_not_replayed_to_its_end_is_no_baseline() -> None:
     paired = replace(greedy_topology(problem, of, pairs=True), whole=False)
     found = baselines(plan, problem, paired=paired, gap=0.01, stop=never, end=monotonic() + 60.0)
     notes = {each.name: each.note for each in found}
-    assert notes["greedy_topology"] == ""
-    assert notes["greedy_topology_paired"] == "not computed, no time was left"
+    assert notes[BaselineKind.GREEDY] == ""
+    assert notes[BaselineKind.GREEDY_PAIRED] == "not computed, no time was left"

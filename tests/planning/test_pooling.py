@@ -7,7 +7,15 @@ import pytest
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import Baseline, Plan, Pool, Shortage, SolveReport, Termination
+from heteroplan.entities.plan import (
+    Baseline,
+    BaselineKind,
+    Plan,
+    Pool,
+    Shortage,
+    SolveReport,
+    Termination,
+)
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -97,9 +105,9 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
     assert gain.saved_fraction is not None
     assert gain.saved_fraction > 0.2
     notes = {each.name: each.note for each in shared.savings}
-    assert notes["static_peak"] == "as if pools were endless"
-    assert notes["static_peak_one_gpu_type"] == "H100; as if pools were endless"
-    assert notes["separate_queues"] == ""
+    assert notes[BaselineKind.STATIC_PEAK] == "as if pools were endless"
+    assert notes[BaselineKind.STATIC_PEAK_ONE_GPU_TYPE] == "H100; as if pools were endless"
+    assert notes[BaselineKind.SEPARATE_QUEUES] == ""
     assert "endless" not in "".join(each.note for each in separate.savings)
     assert "separate_queues" not in {each.name for each in separate.savings}
 
@@ -554,7 +562,7 @@ def test_queues_that_leave_more_unserved_save_nothing_that_can_be_compared(
 def test_figures_of_endless_pools_say_so(
     gpu_hours: float | None, cost_usd: float | None, note: str, told: str
 ) -> None:
-    made = Baseline("static_peak", gpu_hours, cost_usd, None, None, None, None, note)
+    made = Baseline(BaselineKind.STATIC_PEAK, gpu_hours, cost_usd, None, None, None, None, note)
     assert favoured(made) == replace(made, note=told)
 
 

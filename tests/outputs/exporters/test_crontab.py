@@ -242,7 +242,7 @@ def test_only_a_day_or_week_without_a_clock_change_repeats(
     assert ("changes back" in text) == (repeats == "once")
 
 
-def test_a_start_that_takes_longer_than_the_day_is_a_day_early():
+def test_a_start_that_takes_longer_than_the_day_is_a_day_early() -> None:
     """Two days of start-up, more than a scenario takes: the greatest size stays."""
     document = document_of(plan(day_scenario(horizon(24)), [pool([1] * 23 + [4])]))
     slow = tuple(each.model_copy(update={"startup_s": 2.0 * 86_400}) for each in document.engines)

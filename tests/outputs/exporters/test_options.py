@@ -6,11 +6,11 @@ from heteroplan.entities.plan import Pool
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
-from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from tests.plans import day_scenario, horizon, plan, pool
 
 
-def pools(*made: Pool) -> list[PoolPart]:
+def pools(*made: Pool) -> tuple[PoolPart, ...]:
     document: PlanDocument = document_of(plan(day_scenario(horizon(1)), made))
     return document.pools
 

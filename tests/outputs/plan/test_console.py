@@ -1,5 +1,7 @@
 import io
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -19,13 +21,13 @@ def rendered(show: Callable[..., None], what: object, width: int) -> str:
     return out.getvalue()
 
 
-def show_plan(made, console):
+def show_plan(made: Any, console: Any) -> None:
     render_plan(document_of(made), console)
 
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("kind", [{}, {"short": True}, {"workloads": 12}])
-def test_plan_fits_the_width_and_says_what_matters(width, kind):
+def test_plan_fits_the_width_and_says_what_matters(width: int, kind: Any) -> None:
     text = rendered(show_plan, shown_plan(**kind), width)
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
@@ -101,7 +103,7 @@ def test_the_largest_groups_are_shown() -> None:
     assert "… and 1 more (in plan.json)" in text
 
 
-def test_nothing_placed_has_no_table():
+def test_nothing_placed_has_no_table() -> None:
     text = rendered(show_plan, plan(day_scenario(horizon(1)), [pool([1])]), 80)
     assert "priority" not in text.replace("high-priority", "")
 
@@ -119,7 +121,7 @@ def test_greedy_shows_what_it_leaves_unserved_and_never_a_saving() -> None:
     assert "price 25.0 %" in rows["without the promise of res"]
 
 
-def test_longest_limits_stand_below_the_gpus():
+def test_longest_limits_stand_below_the_gpus() -> None:
     lines = rendered(show_plan, shown_plan(limits=LIMITS), 80).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("l40sx8"))
     assert lines[start + 1 : start + 5] == [
@@ -165,7 +167,7 @@ def test_plan_notes_stand_below_the_verdict() -> None:
     assert lines[2] == "KV memory is not limited (no kv_tokens): engine h100-tp4-decode (chat-1)"
 
 
-def test_plan_without_pools():
+def test_plan_without_pools() -> None:
     assert "No replicas are planned." in rendered(show_plan, plan(day_scenario(horizon(2)), []), 80)
 
 

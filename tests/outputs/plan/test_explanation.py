@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import BindingLimit
+from heteroplan.entities.plan import BindingLimit, Plan
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.explanation import explain, explanation_json, render_explanation
@@ -53,7 +53,7 @@ def test_more_than_20_limits_are_counted() -> None:
     assert lines[22] == "… and 2 more (in plan.json)"
 
 
-def test_shortages_are_spells_with_their_reason():
+def test_shortages_are_spells_with_their_reason() -> None:
     lines = rendered(made(shortages=[("chat-1", t, 4.0, "l40sx8") for t in (5, 6)]))
     (row,) = (line for line in lines if line.startswith("chat-1"))
     assert " ".join(row.split()) == (
@@ -61,7 +61,7 @@ def test_shortages_are_spells_with_their_reason():
     )
 
 
-def test_a_shortage_is_proven_or_not():
+def test_a_shortage_is_proven_or_not() -> None:
     short = made(shortages=[("chat-1", 5, 4.0, "l40sx8")])
     assert "It is proven that no plan serves everything." in rendered(short)
     open_ = replace(short, report=replace(short.report, unserved_requests_bound=0.0))

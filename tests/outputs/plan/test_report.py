@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan,
 
 
 @pytest.fixture(scope="module")
-def page():
+def page() -> Any:
     return report_html(document_of(shown_plan(short=True)))
 
 
@@ -80,7 +81,7 @@ def test_the_plan_stands_out_among_what_it_is_held_against(page: str) -> None:
     ]
 
 
-def test_page_without_placement_and_limits_has_no_empty_tables():
+def test_page_without_placement_and_limits_has_no_empty_tables() -> None:
     text = report_html(document_of(plan(day_scenario(horizon(1)), [pool([1])])))
     assert "Where GPUs run out" not in text
     assert "GPUs by group" not in text
@@ -114,7 +115,7 @@ def test_layers_add_up_to_what_is_held() -> None:
     assert layers == {"chat-1": [8, 16, 16], "starting": [8, 0, 0], "supply": [320, 320, 320]}
 
 
-def test_page_lists_the_engines_and_marks_those_in_use():
+def test_page_lists_the_engines_and_marks_those_in_use() -> None:
     text = report_html(document_of(plan(day_scenario(horizon(2)), [pool([1, 2])])))
     rows = re.findall(
         r"<tr( class=bold)?><td class=text>chat-1</td><td class=text>(.*?)</td>", text
@@ -134,12 +135,12 @@ def test_page_notes_what_is_extrapolated() -> None:
     assert '<p class="note">extrapolated: engine h100-tp4-decode (chat-1)</p>' in text
 
 
-def test_demand_is_a_dotted_line_above_the_rest():
+def test_demand_is_a_dotted_line_above_the_rest() -> None:
     last = demand_chart(document_of(shown_plan())).data[-1]
     assert (last.name, last.line.dash) == ("demand", "dot")
 
 
-def test_every_row_of_a_chart_has_a_labelled_time_axis(page):
+def test_every_row_of_a_chart_has_a_labelled_time_axis(page: Any) -> None:
     figure = demand_chart(document_of(shown_plan()))
     assert (figure.layout.xaxis.showticklabels, figure.layout.xaxis2.showticklabels) == (True, True)
     assert figure.layout.xaxis2.title.text == "Asia/Singapore"

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,12 +25,12 @@ from heteroplan.outputs.plan.sentences import (
 from tests.plans import baseline, day_scenario, horizon, measured, plan, pool, shortage
 
 
-def short_plan(*shortages, workloads=1, **during):
+def short_plan(*shortages: Any, workloads: Any = 1, **during: Any) -> Any:
     of = day_scenario(horizon(24, timezone="Asia/Singapore", **during), workloads=workloads)
     return plan(of, [pool([1] * 24)], shortages=[shortage(*s) for s in shortages])
 
 
-def test_consecutive_intervals_are_one_spell():
+def test_consecutive_intervals_are_one_spell() -> None:
     """Hours 18, 19 and 20 short, then 22: 18:00 to 21:00 (worst 4 of 10) and 22:00 to 23:00."""
     made = short_plan(
         ("chat-1", 18, 2.0, "h100x8"),
@@ -44,7 +45,7 @@ def test_consecutive_intervals_are_one_spell():
     assert second.when(document_of(made).horizon) == "22:00 to 23:00"
 
 
-def test_verdict_says_who_when_how_much_and_why():
+def test_verdict_says_who_when_how_much_and_why() -> None:
     """4 of 240 requests/s-hours are unserved: 1.7 %."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8"))
     assert verdict(document_of(made)) == (
@@ -55,7 +56,7 @@ def test_verdict_says_who_when_how_much_and_why():
     assert "2 workloads go short, most of all chat-2 02:00 to 03:00" in verdict(document_of(made))
 
 
-def test_verdict_tells_what_is_proven_from_what_was_not_found():
+def test_verdict_tells_what_is_proven_from_what_was_not_found() -> Any:
     """4 of 240 requests/s-hours: 1.7 %; half of them proven: 0.8 %; none: undecided."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8"))
 
@@ -74,7 +75,7 @@ def test_verdict_tells_what_is_proven_from_what_was_not_found():
     )
 
 
-def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well():
+def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well() -> None:
     """A plan that gives those up may leave fewer requests unserved in all."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8"), workloads=2)
     first, *others = made.scenario.workloads
@@ -90,12 +91,12 @@ def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well(
     assert "in any plan that serves the more urgent as well." in verdict(document_of(made))
 
 
-def test_long_horizons_show_dates():
+def test_long_horizons_show_dates() -> None:
     made = short_plan(("chat-1", 1, 4.0), interval_s=86400)
     assert "2026-11-24 00:00 to 2026-11-25 00:00" in verdict(document_of(made))
 
 
-def test_covered_plan():
+def test_covered_plan() -> None:
     assert verdict(document_of(short_plan())).startswith("Covered")
 
 
@@ -108,7 +109,7 @@ def test_covered_plan():
         (Termination.INTERRUPTED, "interrupted, best plan so far"),
     ],
 )
-def test_solver_sentence_never_calls_a_time_limit_optimal(termination, words):
+def test_solver_sentence_never_calls_a_time_limit_optimal(termination: Any, words: Any) -> None:
     """24 h of 4 GPUs at 2 USD are 192 USD; the builder's bound is 0.8 % below."""
     made = plan(day_scenario(horizon(24)), [pool([1] * 24)], termination=termination)
     assert solver_sentence(document_of(made)) == (
@@ -116,13 +117,13 @@ def test_solver_sentence_never_calls_a_time_limit_optimal(termination, words):
     )
 
 
-def saved(made, against):
+def saved(made: Any, against: Any) -> Any:
     """What is said of one baseline of a plan."""
     document = document_of(replace(made, savings=(against,)))
     return saved_text(document, against.name, document.savings[against.name])
 
 
-def test_saved_only_against_what_serves_as_much():
+def test_saved_only_against_what_serves_as_much() -> None:
     """At 2 times the plan's cost 50 % are saved; 1 request of 864,000 unserved is < 0.1 %."""
     made = short_plan()
     assert saved(made, baseline(made, "static_peak", 2.0)) == "50.0 %"
@@ -134,7 +135,7 @@ def test_saved_only_against_what_serves_as_much():
     assert saved(short, same) == "50.0 %"
 
 
-def test_nothing_is_saved_against_a_bound_or_without_a_figure():
+def test_nothing_is_saved_against_a_bound_or_without_a_figure() -> None:
     made = short_plan()
     assert saved(made, baseline(made, "lower_bound", 0.5)) == ""
     document = document_of(replace(made, savings=(baseline(made, "lower_bound", 0.5),)))
@@ -143,13 +144,13 @@ def test_nothing_is_saved_against_a_bound_or_without_a_figure():
     assert saved(made, without) == ""
 
 
-def test_price_of_the_promise():
+def test_price_of_the_promise() -> None:
     """96 GPU-hours with it and 80 without: 0.2 of those 80 more."""
     made = short_plan()
     assert saved(made, baseline(made, "without_resilience", 80 / 96)) == "price 20.0 %"
 
 
-def greedy_plan(own, greedy, stranded=0.0):
+def greedy_plan(own: Any, greedy: Any, stranded: Any = 0.0) -> Any:
     made = plan(day_scenario(horizon(24)), [pool([1] * 24)], gpu_hours_by_priority=own)
     algorithm_4 = baseline(
         made,
@@ -172,24 +173,24 @@ HIGH, MEDIUM, LOW = SubgroupPriority.HIGH, SubgroupPriority.MEDIUM, SubgroupPrio
         ({MEDIUM: 120.0}, {MEDIUM: 340.0}, ("medium-priority", "120", "340")),
     ],
 )
-def test_the_scarcest_hardware_in_use_is_compared(own, greedy, words):
+def test_the_scarcest_hardware_in_use_is_compared(own: Any, greedy: Any, words: Any) -> None:
     priority, ours, theirs = words
     assert greedy_sentences(document_of(greedy_plan(own, greedy))) == (
         f"On {priority} hardware: {ours} GPU-hours, greedy {theirs}.",
     )
 
 
-def test_low_priority_hardware_is_not_worth_a_line():
+def test_low_priority_hardware_is_not_worth_a_line() -> None:
     assert greedy_sentences(document_of(greedy_plan({LOW: 120.0}, {LOW: 340.0}))) == ()
 
 
-def test_stranded_replicas_are_said():
+def test_stranded_replicas_are_said() -> None:
     assert greedy_sentences(document_of(greedy_plan({LOW: 1.0}, {LOW: 1.0}, 24.0))) == (
         "Greedy strands replicas without their other half for 24 replica-hours.",
     )
 
 
-def limit(first, last, *pools):
+def limit(first: Any, last: Any, *pools: Any) -> Any:
     return LimitPart(
         level=Affinity.SPINE,
         domain="a-s1",
@@ -200,7 +201,7 @@ def limit(first, last, *pools):
     )
 
 
-def test_limit_says_where_when_and_whom():
+def test_limit_says_where_when_and_whom() -> None:
     during = HorizonPart.model_validate(horizon(48, interval_s=1800))
     assert limit_sentence(limit(36, 42, "decode of chat-70b"), during) == (
         "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-70b limited by it"
@@ -211,7 +212,7 @@ def test_limit_says_where_when_and_whom():
     assert limit_sentence(limit(0, 0), during) == "spine a-s1: l40sx8 full 00:00 to 00:30"
 
 
-def test_longest_limits_first():
+def test_longest_limits_first() -> None:
     """2, 1 and 3 hours."""
     limits = [limit(0, 1, "a"), limit(3, 3, "b"), limit(5, 7, "c")]
     day = HorizonPart.model_validate(horizon(24))
@@ -220,7 +221,7 @@ def test_longest_limits_first():
     assert limit_sentences(limits, day, 1)[1:] == ("and 2 more (heteroplan explain)",)
 
 
-def test_candidates_in_use_are_those_of_the_span():
+def test_candidates_in_use_are_those_of_the_span() -> None:
     """Group chat-1@a-s1 is one leaf: figures for groups on a leaf are used, not for a spine."""
     made = short_plan()
     one, *others = made.candidates
@@ -230,7 +231,7 @@ def test_candidates_in_use_are_those_of_the_span():
     assert [each.span for each in used_engines(document)] == [Affinity.LEAF]
 
 
-def extrapolated_plan():
+def extrapolated_plan() -> Any:
     """H100 decode runs beyond its range and with no bound on its KV cache; L40S is not used."""
     made = measured(short_plan())
     candidates = tuple(
@@ -243,7 +244,7 @@ def extrapolated_plan():
     return replace(made, candidates=candidates)
 
 
-def test_notes_name_the_engines_in_use():
+def test_notes_name_the_engines_in_use() -> None:
     """The builder's engines have a given capacity, which no KV cache limits."""
     assert used_engine_notes(document_of(short_plan())) == ()
     assert used_engine_notes(document_of(extrapolated_plan())) == (
@@ -252,7 +253,7 @@ def test_notes_name_the_engines_in_use():
     )
 
 
-def test_plan_json_and_schedules_say_so_too():
+def test_plan_json_and_schedules_say_so_too() -> None:
     document = document_of(extrapolated_plan())
     note = "extrapolated: engine h100-tp4-decode (chat-1)"
     assert extrapolated_in_use(document) == note

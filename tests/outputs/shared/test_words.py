@@ -18,7 +18,7 @@ def test_percent_does_not_hide_a_little() -> None:
     ]
 
 
-def test_second_halves_hold_no_kv_cache():
+def test_second_halves_hold_no_kv_cache() -> None:
     made = candidates(day_scenario(horizon(1)))[1]
     whole = replace(made.engine, capacity_rps=None)
     notes = [
@@ -28,7 +28,7 @@ def test_second_halves_hold_no_kv_cache():
     assert [len(each) for each in notes] == [1, 0]
 
 
-def test_what_was_not_measured_is_told():
+def test_what_was_not_measured_is_told() -> None:
     """By workload, as a fleet may run dozens of such engines."""
     modelled = [
         replace(each, engine=replace(each.engine, source=Source(SourceKind.MODELLED)))
@@ -37,7 +37,7 @@ def test_what_was_not_measured_is_told():
     assert candidate_notes(modelled) == ("modelled, not measured: engines of chat-1, chat-2",)
 
 
-def test_figures_have_three_digits_and_no_exponent():
+def test_figures_have_three_digits_and_no_exponent() -> None:
     values = (0.0, 3.333, 99.4, 99.96, 999.7, 1000.0, 15000.0)
     assert [figure(x) for x in values] == ["0", "3.33", "99.4", "100", "1,000", "1,000", "15,000"]
 
@@ -49,7 +49,7 @@ def test_step_in_the_largest_unit_that_divides_it(interval_s: int, step: str) ->
     assert horizon_text(horizon(24, interval_s=interval_s)).endswith(f", 24 x {step}")
 
 
-def test_a_note_names_engines_once_with_their_workloads():
+def test_a_note_names_engines_once_with_their_workloads() -> None:
     """The builder's engines have a given capacity, which no KV cache limits."""
     given = candidates(day_scenario(horizon(1), workloads=2))
     assert candidate_notes(given) == ()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from heteroplan.errors import HeteroplanError, InputError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.text import wrong_name
 from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, written

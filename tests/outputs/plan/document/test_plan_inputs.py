@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -211,7 +212,7 @@ def test_facts_of_gpus_that_planning_does_without_are_left_out() -> None:
     assert again(of).fleet.node_types == (shape,)
 
 
-def read(fields: object, folder: Path, **options: bool):
+def read(fields: object, folder: Path, **options: bool) -> Any:
     path = folder / "p.json"
     path.write_text(json.dumps(fields), encoding="utf-8")
     return read_plan(str(path), **options)
@@ -258,7 +259,9 @@ def test_a_plan_of_a_later_heteroplan_may_say_more(tmp_path: Path) -> None:
         (("profiles", "model-chat-1", "engines", 0, "name"), "x", "engines[0].engine: h100-tp4"),
     ],
 )
-def test_inputs_that_do_not_agree_are_told(path, value, problem: str, tmp_path: Path) -> None:
+def test_inputs_that_do_not_agree_are_told(
+    path: Any, value: Any, problem: str, tmp_path: Path
+) -> None:
     fields = written(shown_plan())
     del fields["plan_id"]
     at = fields

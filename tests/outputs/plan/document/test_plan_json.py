@@ -25,7 +25,7 @@ LIMIT = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 0, 1, ("decode of chat-1"
 WRITTEN = {"level": "spine", "domain": "s", "node_type": "h", "pools": ["decode of w"]}
 
 
-def test_fields_are_those_of_the_interface():
+def test_fields_are_those_of_the_interface() -> None:
     document = written(shown_plan(short=True))
     assert document["schema_version"] == 2
     assert {"heteroplan_version", "scenario", "inputs_sha256"} < set(document)
@@ -147,7 +147,7 @@ def test_replicas_by_leaf_come_from_the_stays() -> None:
     assert document["totals"]["moves"] == 1
 
 
-def test_halves_and_spans_of_engines_are_named():
+def test_halves_and_spans_of_engines_are_named() -> None:
     (whole,) = written(plan(scenario(), [], considered=[candidate(engine())]))["engines"]
     assert (whole["part"], whole["span"]) == (None, None)
     half = candidate(engine(part=Part("moe", "attention", 0, None)), span=Affinity.LEAF)
@@ -159,7 +159,7 @@ def candidate(of: Engine, span: Affinity | None = None) -> Candidate:
     return Candidate("w", of, "h100x8", ((OperatingPoint(1.0, Limit.GIVEN),),), span)
 
 
-def test_plans_from_before_topology_are_read():
+def test_plans_from_before_topology_are_read() -> None:
     old = written(shown_plan(short=True, **TOPOLOGY))
     del old["limits"], old["totals"]["moves"], old["totals"]["gpu_hours_by_priority"]
     for row in old["pools"]:
