@@ -1,9 +1,69 @@
 """Offline capacity planner for P/D-disaggregated LLM inference on mixed GPUs.
 
+From Python, one call a command, with its options as keywords:
+
+    import heteroplan
+
+    result = heteroplan.plan("scenarios/quickstart", gap=0.01)
+    result.schedule_frame()         # a pandas DataFrame, units in the column names
+    result.write("plans/today")     # the files that the command writes
+
+`plan` and `check` take scenarios, `demand` takes request traces, `fit` measurements. What they
+return is a `PlanResult`, `CheckResult`, `DemandResult` or `FitResult`; what they raise is in
+`heteroplan.errors`. Nothing is printed. All else is internal and may change.
+
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
 checks the plan with arithmetic of its own, `baselines` compares it, `planning` runs these stages;
 `outputs` shows the plan. `pipelines` holds the stages of each command in order, `cli` parses it.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heteroplan import errors as errors
+    from heteroplan.pipelines.check import CheckResult, check
+    from heteroplan.pipelines.demand import DemandResult, demand
+    from heteroplan.pipelines.fit import FitResult, fit
+    from heteroplan.pipelines.plan import PlanResult, plan
+
 __version__ = "0.1.0"
+__all__ = [
+    "CheckResult",
+    "DemandResult",
+    "FitResult",
+    "PlanResult",
+    "check",
+    "demand",
+    "errors",
+    "fit",
+    "plan",
+]
+
+_PIPELINES = {
+    "plan": "plan",
+    "PlanResult": "plan",
+    "check": "check",
+    "CheckResult": "check",
+    "demand": "demand",
+    "DemandResult": "demand",
+    "fit": "fit",
+    "FitResult": "fit",
+}
+"""Public names -> the module of `pipelines` that has them."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562), so that `--help` answers at once."""
+    if name == "errors":
+        return import_module("heteroplan.errors")
+    if name not in _PIPELINES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"heteroplan.pipelines.{_PIPELINES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -25,7 +25,8 @@ from heteroplan.errors import InputError
 from heteroplan.inputs.tables.current import read_current
 from heteroplan.outputs.plan import report
 from heteroplan.outputs.plan.document.from_plan import document_of
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines.explain import explain
+from heteroplan.pipelines.plan import PlanResult
 from tests.plans import shown_plan
 
 NAMED = {
@@ -47,7 +48,7 @@ def plans(number: int) -> list[Plan]:
 
 def write_until_killed(of: Sequence[Plan], folder: Path) -> None:
     for i in count():
-        pipeline.write_plan(of[i % len(of)], folder, placement=True)
+        PlanResult(of[i % len(of)]).write(folder, placement=True)
 
 
 def killed(of: Sequence[Plan], folder: Path, after_s: float) -> None:
@@ -78,7 +79,7 @@ def found(of: Plan, of_set: Mapping[str, int], folder: Path) -> Counter[str]:
     name = "placement.csv"
     for mixed, read in (
         (ids["plan.json"] != ids["schedule.csv"] or ids["plan.json"] != ids["report.html"],
-         lambda: pipeline.explain(str(folder / "plan.json"))),
+         lambda: explain(str(folder / "plan.json"))),
         (ids["plan.json"] != ids[name],
          lambda: read_current(texts[name], name, of.scenario, folder)),
     ):  # fmt: skip
@@ -99,9 +100,9 @@ def run(kills: int, seed: int, folder: Path) -> Counter[str]:
     draw, of, total = random.Random(seed), plans(3), Counter[str]()
     pages = {each.scenario.name: report.report_html(document_of(each)) for each in of}
     report.report_html = lambda plan: pages[plan.scenario]
-    pipeline.write_plan(of[0], folder, placement=True)
+    PlanResult(of[0]).write(folder, placement=True)
     began = time.monotonic()
-    pipeline.write_plan(of[0], folder, placement=True)
+    PlanResult(of[0]).write(folder, placement=True)
     longest_s = SETS * (time.monotonic() - began)
     of_set = {
         name: len((folder / name).read_text().splitlines())
@@ -111,7 +112,7 @@ def run(kills: int, seed: int, folder: Path) -> Counter[str]:
         killed(of, folder, draw.uniform(0.0, longest_s))
         total["left"] += len(list(folder.glob(".*.tmp")))
         total += found(of[0], of_set, folder)
-        pipeline.write_plan(of[0], folder, placement=True)
+        PlanResult(of[0]).write(folder, placement=True)
         total["stale"] += len(list(folder.iterdir())) - len(NAMED)
     return total
 

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from heteroplan import __version__
-from heteroplan.cli import explaining, fitting, listing, measuring, planning
+from heteroplan.cli import checking, explaining, exporting, fitting, listing, measuring, planning
 from heteroplan.cli.streams import emit, writing_stdout
 
 NO_COLOR = "--no-color"
@@ -67,13 +67,13 @@ def _global(
 
 for command in (
     planning.plan,
-    planning.check,
+    checking.check,
     planning.validate,
     explaining.explain,
-    planning.export,
+    exporting.export,
     measuring.demand,
     fitting.fit,
     listing.profiles,
-    planning.schema,
+    exporting.schema,
 ):
     app.command()(command)

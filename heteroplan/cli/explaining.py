@@ -22,7 +22,7 @@ def explain(
     GPUs that run out come by how long they do, the longest first.
     """
     from heteroplan.outputs.plan.explanation import explanation_json, render_explanation
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.pipelines import explain as pipeline
 
     explanation = pipeline.explain(plan, workload=workload)
     if json:

@@ -1,43 +1,47 @@
-"""`heteroplan fit`: parse, fit, show and write. Heavy imports happen inside."""
+"""`fit`: measurements to a profile. Parse, one pipeline call, one render.
 
-from collections.abc import Sequence
+Heavy imports happen inside.
+"""
+
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from heteroplan.cli import options
+from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, say, show
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Span
 from heteroplan.errors import UsageError
+from heteroplan.pipelines import limits
 
 if TYPE_CHECKING:
-    from heteroplan.pipelines.plans import FitResult
-    from heteroplan.profiles.fitting.fit import Within
-    from heteroplan.profiles.fitting.fitted import Fitted
-    from heteroplan.profiles.readers.reading import Given
+    from heteroplan.pipelines.fit import FitResult
 
 PICTURE = (".html", ".htm")
 PLOTTED = 3
 """Latencies that are drawn unasked."""
-AIC = "aic"
-TOKENS = options.numbers(1, options.MOST_TOKENS)
-LATENCY_MS = options.numbers(1e-12, options.MOST_NUMBER)
+TOKENS = options.numbers(1, limits.MOST_TOKENS)
+LATENCY_MS = options.numbers(*limits.LATENCY_MS)
 SECONDS = options.numbers(0, options.MOST_SECONDS)
 
 
-def fit(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitArguments:
+    """What `fit` takes."""
+
     measurements: Annotated[
         list[str] | None,
         typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz too)."),
-    ] = None,
-    format: Annotated[  # noqa: A002
+    ] = None
+    format: Annotated[
         str | None,
         typer.Option(
             metavar="FORMAT",
             help="Such as vllm (a wrong one lists them all); default: by the names inside.",
         ),
-    ] = None,
+    ] = None
     source: Annotated[
         str | None,
         typer.Option(
@@ -45,85 +49,85 @@ def fit(
             metavar="aic[:BACKEND]",
             help="Model the latencies with AIConfigurator (extra heteroplan[aic]) instead.",
         ),
-    ] = None,
+    ] = None
     gpu: Annotated[
         str | None,
         typer.Option(metavar="GPU", help="Only this GPU type, or that of a file without one."),
-    ] = None,
+    ] = None
     tp: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_GPUS),
+            parser=options.wholes(*limits.FIT["tp"]),
             metavar="GPUS",
             help="Only this size, or that of a file without one.",
         ),
-    ] = None,
+    ] = None
     model: Annotated[
         str | None,
         typer.Option(
             metavar="NAME", help="Model of the profile, for --out; of several in a file, which."
         ),
-    ] = None,
+    ] = None
     layers: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_LAYERS),
+            parser=options.wholes(*limits.FIT["layers"]),
             metavar="N",
             help="Of the model, for times of a layer.",
         ),
-    ] = None,
+    ] = None
     context_tokens: Annotated[
         float | None,
         typer.Option(
             parser=TOKENS, metavar="TOKENS", help="Of decode steps, for files without them."
         ),
-    ] = None,
+    ] = None
     tokens: Annotated[
-        Any,
+        Span | None,
         typer.Option(
             parser=options.span, metavar="LO:HI", help="Only prefill batches of so many tokens."
         ),
-    ] = None,
+    ] = None
     batch: Annotated[
-        Any,
+        Span | None,
         typer.Option(
             parser=options.span, metavar="LO:HI", help="Only decode steps of so many sequences."
         ),
-    ] = None,
+    ] = None
     context: Annotated[
-        Any,
+        Span | None,
         typer.Option(
             parser=options.span,
             metavar="LO:HI",
             help="Only decode steps at such contexts [tokens].",
         ),
-    ] = None,
+    ] = None
     isl: Annotated[
         float | None,
         typer.Option(parser=TOKENS, metavar="TOKENS", help="Input of a request."),
-    ] = None,
+    ] = None
     osl: Annotated[
         float | None,
         typer.Option(parser=TOKENS, metavar="TOKENS", help="Its output."),
-    ] = None,
-    ttft_ms: Annotated[
-        float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")
-    ] = None,
-    itl_ms: Annotated[
-        float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")
-    ] = None,
+    ] = None
+    ttft_ms: Annotated[float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")] = (
+        None
+    )
+    itl_ms: Annotated[float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")] = (
+        None
+    )
     percentile: Annotated[
-        Any,
+        float,
         typer.Option(parser=options.share, metavar="SHARE", help="Of requests that meet both."),
-    ] = "0.99",
+    ] = written("0.99")
     kv_tokens: Annotated[
-        list[Any] | None,
+        list[options.KvTokens] | None,
         typer.Option(
             parser=options.kv_tokens,
             metavar="[GPU:TP=]TOKENS",
             help="KV cache that fits a decode replica. Repeatable.",
         ),
-    ] = None,
+    ] = None
     kv_bytes_per_token: Annotated[
         float | None,
         typer.Option(
@@ -131,134 +135,117 @@ def fit(
             metavar="BYTES",
             help="KV cache of a token [bytes].",
         ),
-    ] = None,
+    ] = None
     max_sequences: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_SEQUENCES),
+            parser=options.wholes(*limits.FIT["max_sequences"]),
             metavar="N",
             help="Sequences that a replica decodes at a time (vLLM: max_num_seqs).",
         ),
-    ] = None,
+    ] = None
     max_batch_tokens: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_BATCH_TOKENS),
+            parser=options.wholes(*limits.FIT["max_batch_tokens"]),
             metavar="TOKENS",
             help="Of prompts prefilled together (vLLM: max_num_batched_tokens); else one by one.",
         ),
-    ] = None,
+    ] = None
     startup_s: Annotated[
-        Any,
+        float,
         typer.Option(parser=SECONDS, metavar="SECONDS", help="Until a replica serves."),
-    ] = "0",
+    ] = written("0")
     drain_s: Annotated[
-        Any,
+        float,
         typer.Option(parser=SECONDS, metavar="SECONDS", help="Until its GPUs come back."),
-    ] = "0",
+    ] = written("0")
     out: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE",
             help="profile.yaml (- for standard output), or .html for a picture. Repeatable.",
         ),
-    ] = None,
+    ] = None
     plot: Annotated[
         bool | None,
         typer.Option(
             "--plot/--no-plot",
             help=f"Draw the fits; by default when there are at most {PLOTTED}.",
         ),
-    ] = None,
-    max_bytes: options.MaxBytes = options.MEASURED_HELD,
-) -> None:
-    """Measurements to a profile, with its error."""
-    from heteroplan.pipelines import plans as pipeline
-    from heteroplan.profiles.fitting.fit import Within
-    from heteroplan.profiles.fitting.fitted import with_limits
-    from heteroplan.profiles.readers.reading import Given
+    ] = None
+    max_bytes: options.MaxBytes = written(options.MEASURED_HELD)
 
-    shape = options.shape(isl, osl)
-    asked = options.asked(shape, ttft_ms, itl_ms, percentile)
-    names = list(dict.fromkeys(out or ()))
+
+@taking(FitArguments)
+def fit(given: FitArguments) -> None:
+    """Measurements to a profile, with its error."""
+    names = dict.fromkeys(given.out or ())
     pictures = [name for name in names if name.lower().endswith(PICTURE)]
     profiles = [name for name in names if not name.lower().endswith(PICTURE)]
-    if profiles and model is None:
+    if profiles and given.model is None:
         raise UsageError("--out needs --model, the name that scenarios call the model by")
-    given = Given(gpu, tp, model, layers, context_tokens)
-    within = Within(batch_tokens=tokens, batch=batch, context=context)
-    if source is None and not measurements:
-        raise UsageError("name a file of measurements, or model them with --from aic")
-    if source is None:
-        result = pipeline.fit(
-            measurements or (),
-            format=format,
-            given=given,
-            within=within,
-            shape=shape,
-            max_bytes=max_bytes,
-        )
-    else:
-        result = _modelled(source, measurements or (), given, within)
+    result = _result(given)
     say(result.notes)
-    decoding = [each.engine for each in result.fitted if each.engine.role is not Role.PREFILL]
-    held = options.kv_tokens_by_engine(
-        kv_tokens or (), [(engine.gpu, engine.gpus) for engine in decoding]
-    )
-    fitted = with_limits(result.fitted, held, max_sequences, max_batch_tokens)
-    say(pipeline.fit_doubts(fitted, kv_bytes_per_token))
-    if shape is not None and asked is None and all(each.lines for each in fitted):
+    say(result.doubts())
+    shaped = given.isl is not None
+    if shaped and result.asked is None and all(each.lines for each in result.fitted):
         say(["--isl and --osl say what a replica serves only beside --ttft-ms and --itl-ms"])
     texts: dict[str, str] = {}
     if pictures:
-        from heteroplan.outputs.fit.report import fit_html
-
-        texts |= dict.fromkeys(pictures, fit_html(fitted))
+        texts |= dict.fromkeys(pictures, result.page())
     missing: list[str] = []
     if profiles:
-        text = pipeline.profile(
-            model or "",
-            fitted,
-            kv_bytes_per_token=kv_bytes_per_token,
-            startup_s=startup_s,
-            drain_s=drain_s,
-        )
+        text = result.profile()
         texts |= dict.fromkeys(profiles, text)
         missing = list(takewhile(lambda line: line.startswith("# "), text.splitlines()))
     with delivering(texts):
         if STDOUT not in profiles:
-            _show(fitted, plot)
-        if STDOUT not in profiles and asked is not None:
-            from heteroplan.outputs.fit.text import render_replicas
-
-            replicas = pipeline.replicas(fitted, asked)
-            show(lambda console: render_replicas(replicas, asked, console))
+            _show(result, given.plot)
     say(line.removeprefix("# ") for line in missing)
 
 
-def _modelled(source: str, files: Sequence[str], given: "Given", within: "Within") -> "FitResult":
-    """What AIConfigurator says of one engine. Raises UsageError."""
-    from heteroplan.pipelines import plans as pipeline
+def _result(given: FitArguments) -> "FitResult":
+    """The one pipeline call."""
+    from heteroplan.pipelines import fit as pipeline
 
-    tool, _, backend = source.partition(":")
-    asked = {"--model": given.model, "--gpu": given.gpu, "--tp": given.gpus}
-    missing = [option for option, value in asked.items() if value is None]
-    if tool != AIC or source.endswith(":"):
-        raise UsageError(f"--from {source}: must be {AIC}, or {AIC}:BACKEND such as {AIC}:sglang")
-    if files:
-        raise UsageError(f"--from {source} takes no measurement files; leave out {files[0]}")
-    if given.model is None or given.gpu is None or given.gpus is None:
-        raise UsageError(f"--from {source} needs {', '.join(missing)}")
-    return pipeline.fit_modelled(
-        given.model, given.gpu, given.gpus, backend=backend or None, within=within
+    return pipeline.fit(
+        given.measurements or (),
+        format=given.format,
+        source=given.source,
+        gpu=given.gpu,
+        tp=given.tp,
+        model=given.model,
+        layers=given.layers,
+        context_tokens=given.context_tokens,
+        tokens=given.tokens,
+        batch=given.batch,
+        context=given.context,
+        isl=given.isl,
+        osl=given.osl,
+        ttft_ms=given.ttft_ms,
+        itl_ms=given.itl_ms,
+        percentile=given.percentile,
+        kv_tokens={each.engine: each.tokens for each in given.kv_tokens or ()},
+        kv_bytes_per_token=given.kv_bytes_per_token,
+        max_sequences=given.max_sequences,
+        max_batch_tokens=given.max_batch_tokens,
+        startup_s=given.startup_s,
+        drain_s=given.drain_s,
+        max_bytes=given.max_bytes,
     )
 
 
-def _show(fitted: "Sequence[Fitted]", plot: bool | None) -> None:
+def _show(result: "FitResult", plot: bool | None) -> None:
+    """The one render: errors of the fits, pictures of a few, and what a replica serves."""
     from heteroplan.outputs.fit.plot import render_plots
-    from heteroplan.outputs.fit.text import render_fits
+    from heteroplan.outputs.fit.text import render_fits, render_replicas
 
+    fitted, asked = result.fitted, result.asked
     show(lambda console: render_fits(fitted, console))
     lines = sum(len(each.lines) for each in fitted)
     if plot or (plot is None and lines <= PLOTTED):
         show(lambda console: render_plots(fitted, console))
+    if asked is not None:
+        replicas = result.replicas()
+        show(lambda console: render_replicas(replicas, asked, console))

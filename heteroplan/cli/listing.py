@@ -23,7 +23,7 @@ def profiles(
     A scenario names one as `profile: ready:NAME`.
     """
     from heteroplan.outputs.fit.ready_engines import profiles_json, render_profiles
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.pipelines import profiles as pipeline
 
     found = pipeline.ready_profiles(model, gpu)
     if json:

@@ -3,37 +3,40 @@
 Heavy imports happen inside.
 """
 
-import json
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any
 
 import typer
 
 from heteroplan.cli import options
+from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
-
-if TYPE_CHECKING:
-    from heteroplan.pipelines.plans import DemandResult
+from heteroplan.pipelines import limits
 
 
-def demand(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandArguments:
+    """What `demand` takes."""
+
     traces: Annotated[
         list[str],
         typer.Argument(
             metavar="TRACE",
             help="Request traces or windows (.gz, .zst too), globs, or - (standard input).",
         ),
-    ],
-    format: Annotated[  # noqa: A002
+    ]
+    format: Annotated[
         str | None,
         typer.Option(
             metavar="FORMAT",
             help="azure, vidur, mooncake, bailian, ragpulse, dynamo, servegen, prometheus, "
             "heteroplan or table; default: by what is in the file.",
         ),
-    ] = None,
+    ] = None
     columns: Annotated[
         list[Any] | None,
         typer.Option(
@@ -43,42 +46,42 @@ def demand(
             help="Columns of any CSV, Parquet or JSON lines: timestamp=ts,isl=prompt_tokens,"
             "osl=completion_tokens.",
         ),
-    ] = None,
+    ] = None
     interval: Annotated[
-        Any,
+        int,
         typer.Option(parser=options.duration_s, metavar="DURATION", help="Such as 15min."),
-    ] = "15min",
+    ] = written("15min")
     peak: Annotated[
-        Any,
+        int,
         typer.Option(
             parser=options.duration_s,
             metavar="DURATION",
             help="An interval is planned for its busiest piece of this length.",
         ),
-    ] = "5min",
+    ] = written("5min")
     timezone: Annotated[
         str, typer.Option(metavar="ZONE", help="IANA zone of the days, and of stamps without one.")
-    ] = "UTC",
+    ] = "UTC"
     trace_timezone: Annotated[
         str | None,
         typer.Option(metavar="ZONE", help="Zone of stamps without one, where it is another."),
-    ] = None,
+    ] = None
     start: Annotated[
-        Any,
+        datetime | None,
         typer.Option(
             parser=options.moment,
             metavar="STAMP",
             help="When the trace begins; needed where it knows no date.",
         ),
-    ] = None,
+    ] = None
     quantile: Annotated[
-        Any,
+        float | None,
         typer.Option(
             parser=options.share_or_none,
             metavar="SHARE",
             help="Of like intervals of the past; none for the intervals as recorded.",
         ),
-    ] = "0.95",
+    ] = written("0.95")
     weekdays: Annotated[
         str,
         typer.Option(
@@ -86,66 +89,66 @@ def demand(
             help="Days like one another: alike (all), weekend (and workdays), each (weekday), or "
             "auto, by the past.",
         ),
-    ] = "auto",
+    ] = "auto"
     trend: Annotated[
-        Any,
+        float | None,
         typer.Option(
             parser=options.factor,
             metavar="FACTOR",
             help="Change of the level a week, such as 1.05; 1 for none; default: by the past.",
         ),
-    ] = None,
+    ] = None
     growth: Annotated[
-        Any,
+        float,
         typer.Option(parser=options.factor, metavar="FACTOR", help="Multiplies all rates."),
-    ] = "1",
+    ] = written("1")
     events: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="YAML of calendar overrides (events:)."),
-    ] = None,
+    ] = None
     day: Annotated[
-        Any,
+        date | None,
         typer.Option(
             "--date",
             parser=options.day,
             metavar="DATE",
             help="First day of the curve; default: the day after the trace.",
         ),
-    ] = None,
+    ] = None
     days: Annotated[
-        Any,
+        int,
         typer.Option(
-            parser=options.wholes(1, options.MOST_DAYS), metavar="N", help="Days of the curve."
+            parser=options.wholes(*limits.DEMAND["days"]), metavar="N", help="Days of the curve."
         ),
-    ] = "1",
+    ] = written("1")
     prefix_cache: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(0, options.MOST_CACHE_TOKENS),
+            parser=options.wholes(*limits.DEMAND["prefix_cache_tokens"]),
             metavar="TOKENS",
             help="Size of a prefix cache, where the trace tells blocks: prefill of what it misses.",
         ),
-    ] = None,
+    ] = None
     max_class_error: Annotated[
-        Any,
+        float,
         typer.Option(
             parser=options.share,
             metavar="SHARE",
             help="Tell requests apart until capacity is this well known; 1 for one class.",
         ),
-    ] = "0.03",
+    ] = written("0.03")
     backtest: Annotated[
         bool,
         typer.Option("--backtest", help="Hold the last days back and compare."),
-    ] = False,
+    ] = False
     holdback: Annotated[
         int | None,
         typer.Option(
-            parser=options.wholes(1, options.MOST_HELD_BACK),
+            parser=options.wholes(*limits.DEMAND["held_back_days"]),
             metavar="DAYS",
             help="Days to hold back; default: a third.",
         ),
-    ] = None,
+    ] = None
     out: Annotated[
         list[str] | None,
         typer.Option(
@@ -153,67 +156,66 @@ def demand(
             help="Demand CSV (- for standard output), .html for a picture, .json for all figures. "
             "Repeatable.",
         ),
-    ] = None,
+    ] = None
     classes: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="CSV of the request classes, for a scenario's classes."),
-    ] = None,
+    ] = None
     as_json: Annotated[
         bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
-    ] = False,
-    max_bytes: options.MaxBytes = options.HELD,
-) -> None:
+    ] = False
+    max_bytes: options.MaxBytes = written(options.HELD)
+
+
+@taking(DemandArguments)
+def demand(given: DemandArguments) -> None:
     """Traces to a demand curve."""
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.pipelines import demand as pipeline
 
-    names = list(dict.fromkeys(out or ()))
-    written = [*names, *([] if classes is None else [classes])]
-    _check_names(traces, [*written, *([STDOUT] if as_json else [])])
+    names = list(dict.fromkeys(given.out or ()))
+    files = [*names, *([] if given.classes is None else [given.classes])]
+    _check_names(given.traces, [*files, *([STDOUT] if given.as_json else [])])
     result = pipeline.demand(
-        traces,
-        format=format,
-        columns={ours: theirs for each in columns or () for ours, theirs in each.items()},
-        interval_s=interval,
-        peak_s=peak,
-        timezone=timezone,
-        trace_timezone=trace_timezone,
-        start=start,
-        quantile=quantile,
-        growth=growth,
-        weekdays=weekdays,
-        trend=trend,
-        events=events,
-        first_day=day,
-        days=days,
-        prefix_cache_tokens=prefix_cache,
-        max_class_error=max_class_error,
-        backtest=backtest,
-        held_back_days=holdback,
-        max_bytes=max_bytes,
+        given.traces,
+        format=given.format,
+        columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
+        interval_s=given.interval,
+        peak_s=given.peak,
+        timezone=given.timezone,
+        trace_timezone=given.trace_timezone,
+        start=given.start,
+        quantile=given.quantile,
+        growth=given.growth,
+        weekdays=given.weekdays,
+        trend=given.trend,
+        events=given.events,
+        first_day=given.day,
+        days=given.days,
+        prefix_cache_tokens=given.prefix_cache,
+        max_class_error=given.max_class_error,
+        backtest=given.backtest,
+        held_back_days=given.holdback,
+        max_bytes=given.max_bytes,
     )
-    texts = {name: _text(result, name) for name in names}
-    if classes is not None:
-        from heteroplan.outputs.demand.files import classes_csv
-
-        if not all(row.classes for row in result.curve.rows):
-            raise UsageError("--classes: the trace tells no lengths of requests")
-        texts[classes] = classes_csv(result.curve)
+    texts = {name: result.text(name) for name in names}
+    if given.classes is not None:
+        texts[given.classes] = result.classes_text()
     with delivering(texts):
-        if as_json:
-            emit(_text(result, ".json"))
-        elif STDOUT in written:
-            say(result.curve.notes)
+        if given.as_json:
+            emit(result.text(".json"))
+        elif STDOUT in files:
+            say(result.notes)
         else:
             from heteroplan.outputs.demand.text import render_demand
 
             show(lambda console: render_demand(result.curve, result.backtest, console))
 
 
-def _check_names(traces: Sequence[str], written: Sequence[str]) -> None:
+def _check_names(traces: Sequence[str], files: Sequence[str]) -> None:
     """No file is written twice, nor over a trace. Raises UsageError."""
     read = {os.path.realpath(name) for name in traces if name != STDOUT}
     seen = set()
-    for name in written:
+    for name in files:
         options.named_file(name)
         place = name if name == STDOUT else os.path.realpath(name)
         if place in seen:
@@ -221,17 +223,3 @@ def _check_names(traces: Sequence[str], written: Sequence[str]) -> None:
         if place in read:
             raise UsageError(f"{name} is one of the traces; name another file")
         seen.add(place)
-
-
-def _text(result: "DemandResult", name: str) -> str:
-    """What goes into a file of that name."""
-    from heteroplan.outputs.demand.files import demand_csv, demand_document
-
-    if name.lower().endswith(".html"):
-        from heteroplan.outputs.demand.page import demand_html
-
-        return demand_html(result.curve, result.backtest)
-    if name.lower().endswith(".json"):
-        document = demand_document(result.curve, result.backtest)
-        return json.dumps(document, indent=2, allow_nan=False) + "\n"
-    return demand_csv(result.curve)

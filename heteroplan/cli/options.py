@@ -2,43 +2,30 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from heteroplan.clock import LEAST_SHARE
-from heteroplan.entities.workload import RequestClass, Slo, Span
-from heteroplan.errors import UsageError
+from heteroplan.entities.workload import Span
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.text import number, percent, plain_share
-
-if TYPE_CHECKING:
-    from heteroplan.profiles.capacity.replica import Asked
-
 
 _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 """Of the process, until its first command takes it [s]."""
 _BEGAN: ContextVar[float] = ContextVar("_BEGAN")
 """Of the command, on the clock of time.monotonic [s]."""
 MOST_NUMBER = 1e12
-MOST_TOKENS = 1e9
-"""Of a request."""
 MOST_GPUS = 10_000
 """Of a replica."""
 MOST_KV_TOKENS = 10**12
-MOST_SEQUENCES = 10**6
-MOST_BATCH_TOKENS = 10**7
-MOST_LAYERS = 10_000
-MOST_CACHE_TOKENS = 10**15
-MOST_DAYS = 366
-MOST_HELD_BACK = 10_000
 MOST_SECONDS = 86_400.0
-"""Start-up and drain, at most: a day. All of these as in the files."""
+"""Start-up and drain, at most: a day. All of these are as in the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,50 +61,6 @@ def kv_tokens(text: str) -> KvTokens:
     except ValueError:
         message = f"{text!r} is not TOKENS or GPU:TP=TOKENS, such as 516000"
         raise typer.BadParameter(message) from None
-
-
-def kv_tokens_by_engine(
-    given: Iterable[KvTokens], engines: Iterable[tuple[str, int]]
-) -> dict[tuple[str, int], int]:
-    """KV cache of each engine (GPU type, GPUs); what names an engine wins.
-
-    Raises UsageError for an engine that is not among `engines`.
-    """
-    known = list(dict.fromkeys(engines))
-    named = {each.engine: each.tokens for each in given}
-    for engine in named:
-        if engine is not None and engine not in known:
-            names = ", ".join(f"{gpu}:{gpus}" for gpu, gpus in known) or "none"
-            raise UsageError(f"--kv-tokens {engine[0]}:{engine[1]}: decode engines are {names}")
-    tokens = {engine: named.get(engine, named.get(None)) for engine in known}
-    return {engine: value for engine, value in tokens.items() if value is not None}
-
-
-def asked(
-    shape: tuple[float, float] | None,
-    ttft_ms: float | None,
-    itl_ms: float | None,
-    percentile: float,
-) -> "Asked | None":
-    """What a replica is asked for; None where no SLO is given. Raises UsageError for half of it."""
-    from heteroplan.profiles.capacity.replica import Asked
-
-    if not 0 < percentile < 1:
-        raise UsageError(f"--percentile {percentile:g}: must lie between 0 and 1, such as 0.95")
-    if ttft_ms is None and itl_ms is None:
-        return None
-    given = {"--isl and --osl": shape, "--ttft-ms": ttft_ms, "--itl-ms": itl_ms}
-    missing = [option for option, value in given.items() if value is None]
-    if shape is None or ttft_ms is None or itl_ms is None:
-        raise UsageError(f"what a replica serves also needs {', '.join(missing)}")
-    return Asked(RequestClass("all", 1.0, *shape), Slo(ttft_ms, itl_ms, percentile))
-
-
-def shape(isl: float | None, osl: float | None) -> tuple[float, float] | None:
-    """Input and output tokens of a request; None where neither is given. Raises UsageError."""
-    if (isl is None) != (osl is None):
-        raise UsageError("--isl and --osl are given together or not at all")
-    return None if isl is None or osl is None else (isl, osl)
 
 
 def shares(
@@ -310,7 +253,7 @@ Interval = Annotated[
 HELD, MEASURED_HELD = size(MOST_BYTES), size(MOST_MEASURED_BYTES)
 """Defaults of `--max-bytes`."""
 MaxBytes = Annotated[
-    Any,
+    int,
     typer.Option(
         "--max-bytes",
         parser=byte_size,
@@ -319,7 +262,7 @@ MaxBytes = Annotated[
     ),
 ]
 TimeLimit = Annotated[
-    Any,
+    float,
     typer.Option(
         "--time-limit", parser=seconds, metavar="SECONDS", help="For the whole command [s]."
     ),
@@ -333,7 +276,7 @@ Solver = Annotated[
     ),
 ]
 TraceSolve = Annotated[
-    Any,
+    Path | None,
     typer.Option(
         "--trace-solve",
         parser=named_path,

@@ -133,11 +133,11 @@ def delivering(texts: Mapping[str, str]) -> Iterator[None]:
     Files take their names when the block ends well: what it prints is one of the outputs.
     Raises UsageError.
     """
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.outputs.shared.files import written_with
 
     if "" in texts:
         raise UsageError("an empty file name; name a file, or - for standard output")
-    with pipeline.writing({Path(name): text for name, text in texts.items() if name != STDOUT}):
+    with written_with({Path(name): text for name, text in texts.items() if name != STDOUT}):
         if STDOUT in texts:
             emit(texts[STDOUT])
         yield

@@ -72,7 +72,7 @@ def read(path: str) -> int:
 
 def curve(path: str) -> int:
     """Requests of the curve of a file."""
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.pipelines import demand as pipeline
 
     made = pipeline.demand([path]).curve
     return int(made.notes[0].split()[0].replace(",", ""))
@@ -80,7 +80,7 @@ def curve(path: str) -> int:
 
 def backtest() -> None:
     """Coverage, planned over true and worst shortfall by kind of rate and interval."""
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.pipelines import demand as pipeline
 
     trace = str(DATA / "traces" / "servegen_m-large_demand_10min.csv")
     heads = ("interval", "rate", "covered", "planned / true", "worst shortfall")

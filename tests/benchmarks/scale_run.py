@@ -169,14 +169,14 @@ class _Stream:
 
 def _plan(order: dict[str, Any]) -> dict[str, Any]:
     from heteroplan.errors import HeteroplanError
-    from heteroplan.pipelines import plans as pipeline
+    from heteroplan.pipelines.solving import load
     from heteroplan.planning import make_plan
 
     began = monotonic()
     folder, compare = order.pop("folder"), order.pop("compare")
     arguments = Setting(**{**order, "without": tuple(order["without"])}).arguments()
     try:
-        loaded = pipeline.load(folder)
+        loaded = load(folder)
         load_s = monotonic() - began
         plan = make_plan(
             loaded.scenario,

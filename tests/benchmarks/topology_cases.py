@@ -15,7 +15,8 @@ from scipy.optimize import linprog
 from heteroplan.entities.plan import Plan
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Floats, Problem
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines.plan import plan
+from heteroplan.pipelines.solving import load
 from tests.plans import FIGURE_5
 
 FOUR_TYPE = Path(__file__).resolve().parents[2] / "scenarios" / "four-type"
@@ -81,12 +82,12 @@ class Files:
     def plan(self, time_limit_s: float = 60.0) -> Plan:
         with tempfile.TemporaryDirectory() as folder:
             self.write(Path(folder))
-            return pipeline.plan(folder, gap=0.01, time_limit_s=time_limit_s)
+            return plan(folder, gap=0.01, time_limit_s=time_limit_s).plan
 
     def problem(self) -> Problem:
         with tempfile.TemporaryDirectory() as folder:
             self.write(Path(folder))
-            loaded = pipeline.load(folder)
+            loaded = load(folder)
         return build_problem(loaded.scenario, loaded.candidates)
 
     def with_workloads(self, **fields: Any) -> "Files":

@@ -15,9 +15,6 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.app import app
 from heteroplan.cli.options import KvTokens
-from heteroplan.entities.workload import RequestClass, Slo
-from heteroplan.errors import UsageError
-from heteroplan.profiles.capacity.replica import Asked
 from tests.cli.conftest import Run
 
 NUMBERS = {
@@ -194,61 +191,6 @@ def test_cache_sizes_are_of_an_engine_or_of_all(text: str, found: KvTokens) -> N
 def test_what_is_no_cache_size_is_told(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not TOKENS or GPU:TP=TOKENS, such as 516000"):
         options.kv_tokens(text)
-
-
-def test_a_cache_size_that_names_its_engine_wins() -> None:
-    """Before or after that of all; of two for one engine the last."""
-    a, b = ("A", 2), ("B", 4)
-    own, own_again, of_all = KvTokens(a, 1), KvTokens(a, 2), KvTokens(None, 3)
-    for given in ([own, of_all], [of_all, own]):
-        assert options.kv_tokens_by_engine(given, [a, b, a]) == {a: 1, b: 3}
-    assert options.kv_tokens_by_engine([own, own_again], [a, b]) == {a: 2}
-    assert options.kv_tokens_by_engine([], [a, b]) == {}
-    with pytest.raises(UsageError, match=r"^--kv-tokens B:4: decode engines are A:2, C:1$"):
-        options.kv_tokens_by_engine([KvTokens(b, 1)], [a, ("C", 1), a])
-    with pytest.raises(UsageError, match=r"^--kv-tokens B:4: decode engines are none$"):
-        options.kv_tokens_by_engine([KvTokens(b, 1)], [])
-
-
-def test_what_a_replica_is_asked_for_is_as_given() -> None:
-    wanted = Asked(RequestClass("all", 1.0, 1000, 200), Slo(900, 60, 0.95))
-    assert options.asked((1000, 200), 900, 60, 0.95) == wanted
-    assert options.asked((1000, 200), None, None, 0.95) is None
-    assert options.asked(None, None, None, 0.95) is None
-
-
-@pytest.mark.parametrize(
-    ("given", "missing"),
-    [
-        ((None, 900, 60), "--isl and --osl"),
-        (((1, 2), None, 60), "--ttft-ms"),
-        (((1, 2), 900, None), "--itl-ms"),
-        ((None, None, 60), "--isl and --osl, --ttft-ms"),
-        ((None, 900, None), "--isl and --osl, --itl-ms"),
-    ],
-)
-def test_half_of_what_a_replica_is_asked_for_is_told(
-    given: tuple[tuple[float, float] | None, float | None, float | None], missing: str
-) -> None:
-    shape, ttft_ms, itl_ms = given
-    with pytest.raises(UsageError, match=f"^what a replica serves also needs {missing}$"):
-        options.asked(shape, ttft_ms, itl_ms, 0.95)
-
-
-@pytest.mark.parametrize("percentile", [0.0, 1.0, -0.5, 1.5])
-def test_a_percentile_lies_between_0_and_1_even_where_nothing_is_asked_for(
-    percentile: float,
-) -> None:
-    with pytest.raises(UsageError, match=f"^--percentile {percentile:g}: must lie between 0 and"):
-        options.asked(None, None, None, percentile)
-
-
-def test_lengths_of_a_request_are_given_together() -> None:
-    assert options.shape(1000, 200) == (1000, 200)
-    assert options.shape(None, None) is None
-    for half in ((1000, None), (None, 200)):
-        with pytest.raises(UsageError, match="--isl and --osl are given together or not at all"):
-            options.shape(*half)
 
 
 def test_shares_may_be_none() -> None:

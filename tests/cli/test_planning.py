@@ -404,7 +404,7 @@ def test_check_does_not_begin_where_junit_cannot_be_written(
     files: ScenarioFiles, run: Run, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("folder").mkdir()
-    monkeypatch.setattr("heteroplan.pipelines.plans.check", None)
+    monkeypatch.setattr("heteroplan.pipelines.check.check", None)
     ended = run("check", ".", "--junit", name)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"Error: {name}: cannot be written: ")

@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from heteroplan.entities.plan import Plan
 from heteroplan.errors import InputError, UsageError
 from heteroplan.outputs.plan import report
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines.explain import explain
+from heteroplan.pipelines.export import export
+from heteroplan.pipelines.fit import fit
+from heteroplan.pipelines.plan import plan
+from heteroplan.pipelines.solving import load
 from tests.scenario_files import ScenarioFiles, engine
 
 EXACT = 1e-6
@@ -71,10 +75,9 @@ def written(files: ScenarioFiles) -> Iterator[Path]:
 
 def planned(folder: Path, current: Path | None = None) -> Plan:
     """The best plan, which covers all demand, written beside the scenario."""
-    path = None if current is None else str(current)
-    made = pipeline.plan(str(folder), current=path, gap=EXACT, time_limit_s=20.0)
-    pipeline.write_plan(made, folder, placement=True)
-    return made
+    made = plan(folder, current=current, gap=EXACT, time_limit_s=20.0)
+    made.write(folder, placement=True)
+    return made.plan
 
 
 @FEW
@@ -107,18 +110,16 @@ def test_ones_own_plan_is_explained_and_exported(files: ScenarioFiles) -> None:
         planned(folder)
         source = str(folder / "plan.json")
         pools = json.loads(Path(source).read_text(encoding="utf-8"))["pools"]
-        pipeline.explain(source)
-        assert pipeline.export(source, format="csv") == (folder / "schedule.csv").read_text(
-            encoding="utf-8"
-        )
-        assert len(json.loads(pipeline.export(source, format="json"))["pools"]) == len(pools)
-        assert pipeline.export(source, format="crontab").count("kubectl") >= len(pools)
+        explain(source)
+        assert export(source, format="csv") == (folder / "schedule.csv").read_text(encoding="utf-8")
+        assert len(json.loads(export(source, format="json"))["pools"]) == len(pools)
+        assert export(source, format="crontab").count("kubectl") >= len(pools)
         if pools:
-            objects = list(yaml.safe_load_all(pipeline.export(source, format="keda")))
+            objects = list(yaml.safe_load_all(export(source, format="keda")))
             assert len(objects) == len(pools)
         else:
             with pytest.raises(UsageError, match="no pools"):
-                pipeline.export(source, format="keda")
+                export(source, format="keda")
 
 
 @FEW
@@ -128,14 +129,14 @@ def test_a_name_that_the_scenario_may_have_the_plan_may_have(name: str) -> None:
     files.scenario["name"] = name
     with written(files) as folder:
         try:
-            pipeline.load(str(folder))
+            load(str(folder))
         except (InputError, UsageError):
             assume(False)
         planned(folder)
         source = str(folder / "plan.json")
-        assert pipeline.explain(source)
+        assert explain(source)
         for form in FORMATS:
-            assert pipeline.export(source, format=form)
+            assert export(source, format=form)
 
 
 @FEW
@@ -167,11 +168,10 @@ def test_a_profile_of_ones_own_is_valid(
                         took = base_ms + 0.05 * batch + 1e-5 * batch * context
                         rows.writerow(("H100-SXM-80GB", 4, "decode", batch, "", context, took, ""))
             paths.append(str(path))
-        fitted = pipeline.fit(paths).fitted
-        text = pipeline.profile("llama", fitted, kv_bytes_per_token=100_000)
+        text = fit(paths, model="llama", kv_bytes_per_token=100_000).profile()
         (folder / "profile.yaml").write_text(text, encoding="utf-8")
         files.workload["slo"] = {"ttft_ms": 5000, "itl_ms": 1000}
         files.workload["allow_extrapolation"] = True
         text = yaml.safe_dump(files.scenario, sort_keys=False)
         (folder / "scenario.yaml").write_text(text, encoding="utf-8")
-        assert len(pipeline.load(str(folder)).candidates) >= 2
+        assert len(load(str(folder)).candidates) >= 2

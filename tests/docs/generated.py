@@ -13,7 +13,7 @@ import typer
 import heteroplan
 from heteroplan.cli.app import app
 from heteroplan.optimize.rules import RULES
-from heteroplan.pipelines import plans
+from heteroplan.pipelines.schema import schema
 
 type Schema = dict[str, Any]
 
@@ -86,7 +86,7 @@ class _Fields:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.schema = json.loads(plans.schema(kind))
+        self.schema = json.loads(schema(kind))
         self.inside: dict[str, Schema] = self.schema.get("$defs", {})
         self.paths: dict[str, str] = {}
         """Where a reader first meets an object: `workloads.slo`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from heteroplan.forecasting.curve.curve import Curve
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines import demand as pipeline
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 

@@ -14,7 +14,8 @@ from heteroplan.errors import InputError
 from heteroplan.inputs.plan_ids import content_id, placement_problems
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines.export import export
+from heteroplan.pipelines.plan import PlanResult
 from tests.plans import shown_plan
 
 TEXT = plan_text(document_of(shown_plan()))
@@ -26,7 +27,7 @@ OTHER = "0123456789abcdef"
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All files of a plan."""
     monkeypatch.chdir(tmp_path)
-    pipeline.write_plan(shown_plan(), tmp_path, placement=True)
+    PlanResult(shown_plan()).write(tmp_path, placement=True)
     return tmp_path
 
 
@@ -132,7 +133,7 @@ def test_old_plans_are_read(tmp_path: Path) -> None:
     path.write_text(TEXT.replace(f'  "plan_id": "{ID}",\n', ""))
     document = read_plan(str(path))
     assert document.plan_id is None
-    assert pipeline.export(str(path), format="csv").splitlines()[1].endswith(",")
+    assert export(str(path), format="csv").splitlines()[1].endswith(",")
 
 
 def test_id_is_checked_on_standard_input_too(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import Plan
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines.plan import plan as make_plan
 from heteroplan.verify import verify
 from tests.realdata import DATA, needs_data
 from tests.scenario_files import ScenarioFiles, engine
@@ -135,7 +135,7 @@ def files_of(
 
 def planned(files: ScenarioFiles) -> Plan:
     """A plan that serves everything and keeps every rule, node by node."""
-    plan = pipeline.plan(str(files.write()), gap=0.05, time_limit_s=5.0)
+    plan = make_plan(files.write(), gap=0.05, time_limit_s=5.0).plan
     verify(plan, gap=0.05)
     assert plan.covered
     assert {stay.pool for stay in plan.stays} == set(range(len(plan.pools)))

@@ -10,7 +10,7 @@ import pytest
 
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputError
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines import demand as pipeline
 from tests.forecasting.made_traces import hourly, steady
 from tests.scenario_files import ScenarioFiles
 

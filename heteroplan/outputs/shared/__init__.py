@@ -1,5 +1,6 @@
 """What all outputs share: text of numbers, terminal, tables, pictures, pages, files.
 
 `words` formats numbers and sentences, `terminal` and `tables` print them, `plot` and `clock_ticks`
-draw axes, `page` is a self-contained HTML file, `files` writes whole files or none.
+draw axes, `page` is a self-contained HTML file, `files` writes whole files or none, `frames`
+makes columns of pandas frames.
 """

@@ -9,7 +9,7 @@ import pytest
 
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.curve.backtest import Backtest
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines import demand as pipeline
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 MONDAY = date(2026, 11, 2)

@@ -17,7 +17,7 @@ from heteroplan.forecasting.curve.history import History, history
 from heteroplan.forecasting.steps import counting
 from heteroplan.forecasting.steps.steps import Steps
 from heteroplan.inputs.schemas.demand import TraceSpec
-from heteroplan.pipelines import plans as pipeline
+from heteroplan.pipelines import demand as pipeline
 from tests.forecasting.made_traces import hourly, rates, steady, written
 from tests.realdata import DATA, needs_data
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from itertools import groupby
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -67,6 +67,8 @@ class ClassPart(Part):
 class WorkloadInputs(WorkloadRules):
     """A workload with the demand of every interval; headroom is in it."""
 
+    headroom: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Share added to the demand: 10 is 1000 %."""
     profile: Text
     """Key of its profile."""
     demand_rps: Amounts

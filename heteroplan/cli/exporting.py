@@ -1,0 +1,72 @@
+"""`export` and `schema`: what other programs read. Heavy imports happen inside."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from heteroplan.cli import options
+from heteroplan.cli.arguments import taking
+from heteroplan.cli.streams import deliver, emit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportArguments:
+    """What `export` takes."""
+
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="A plan.json, or - for standard input.")
+    ]
+    format: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="crontab, csv (replicas that serve), json or keda.",
+            show_default=False,
+        ),
+    ]
+    out: Annotated[
+        str | None,
+        typer.Option(parser=options.named_file, metavar="FILE", help="Default: standard output."),
+    ] = None
+    name_template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Name of a pool's scale target; default {workload}-{role}-{engine}-{domain}.",
+        ),
+    ] = None
+    target_kind: Annotated[str, typer.Option(metavar="KIND", help="Kind of the scale target.")] = (
+        "Deployment"
+    )
+    target_api_version: Annotated[str, typer.Option(metavar="VERSION", help="Its API version.")] = (
+        "apps/v1"
+    )
+    namespace: Annotated[str, typer.Option(metavar="NAME", help="Default: the current one.")] = ""
+    context: Annotated[str, typer.Option(metavar="NAME", help="kubectl context.")] = ""
+
+
+@taking(ExportArguments)
+def export(given: ExportArguments) -> None:
+    """The schedule of a plan for another system."""
+    from heteroplan.outputs.exporters import ExportOptions
+    from heteroplan.pipelines import export as pipeline
+
+    named = {} if given.name_template is None else {"name_template": given.name_template}
+    chosen = ExportOptions(
+        target_kind=given.target_kind,
+        target_api_version=given.target_api_version,
+        namespace=given.namespace,
+        context=given.context,
+        **named,
+    )
+    deliver(pipeline.export(given.plan, format=given.format, options=chosen), given.out)
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario, fleet, profile or plan.")],
+) -> None:
+    """JSON Schema of a file, for editors."""
+    from heteroplan.pipelines import schema as pipeline
+
+    emit(pipeline.schema(kind))

@@ -1,0 +1,21 @@
+"""`export`: the schedule of a plan for another system."""
+
+from typing import TYPE_CHECKING
+
+from heteroplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from heteroplan.outputs.exporters import ExportOptions
+
+
+def export(source: str, *, format: str, options: "ExportOptions | None" = None) -> str:  # noqa: A002
+    """The schedule of the plan.json at `source` (or `-`) for another system.
+
+    Raises InputError for the plan and UsageError for the format and its options.
+    """
+    from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
+    from heteroplan.outputs.plan.document.plan_json import read_plan
+
+    if format not in EXPORTERS:
+        raise UsageError(f"unknown export format {format!r}; known are {', '.join(EXPORTERS)}")
+    return EXPORTERS[format](read_plan(source), options or ExportOptions())

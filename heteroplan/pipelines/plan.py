@@ -1,0 +1,185 @@
+"""`plan`: a scenario to a plan with its proof, and the plan to files and frames."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heteroplan.clock import Clock
+from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.pipelines.solving import (
+    SHOW_CPU_S,
+    Effort,
+    Progress,
+    Stop,
+    check_effort,
+    load,
+    never,
+    silent,
+    solved,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from heteroplan.entities.plan import Coverage, Plan
+    from heteroplan.inputs import Loaded
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
+    from heteroplan.outputs.plan.solve_trace import SolveTrace
+
+WRITE_CPU_S, GPU_WRITE_CPU_S = 0.6, 1e-6
+"""CPU seconds to write the files of a plan, and for each GPU and interval in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """Keywords of `plan`."""
+
+    overrides: str | Sequence[str] = ()
+    """Fields of the scenario to set, such as `workloads.chat.headroom=0.2` (`--set`)."""
+    interval: str | None = None
+    """Planning step, such as `15min`; that of the scenario where not given."""
+    current: Name | None = None
+    """CSV of what runs when the horizon starts, as placement.csv (or `-`); the day is then not
+    cyclic."""
+    gap: float = 0.01
+    """Relative gap to prove; 1 % is 0.01."""
+    time_limit_s: float = 60.0
+    """For all of it: loading, solving, and time to show and write the plan [s]."""
+    folder: Name | None = None
+    """Where `PlanResult.write` will put the files: made, and tried, before the solve, which leaves
+    time for them."""
+    method: str = "auto"
+    """One of `planning.make.METHODS`."""
+    solver: str = "HiGHS"
+    """Solver of MIPs and LPs: one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
+    trace: "SolveTrace | None" = None
+    """Hears of the solve beside `progress`."""
+    stop: Stop = never
+    """Asked during the solve: whether it should end with the best plan so far."""
+    progress: Progress = silent
+    """Told the best objective so far (or None), its bound (same unit) and the seconds spent."""
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """A plan, and what it looks like as files and frames."""
+
+    plan: "Plan"
+
+    @cached_property
+    def document(self) -> "PlanDocument":
+        """The plan as plan.json holds it."""
+        from heteroplan.outputs.plan.document.from_plan import document_of
+
+        return document_of(self.plan)
+
+    @property
+    def coverage(self) -> "Coverage":
+        """Whether demand is covered, proven not to be, or neither."""
+        return self.plan.coverage
+
+    def pools_frame(self) -> "DataFrame":
+        """One row a pool: who serves what where, and how large it gets."""
+        from heteroplan.outputs.plan.frames import pools_frame
+
+        return pools_frame(self.document)
+
+    def schedule_frame(self) -> "DataFrame":
+        """One row a pool and interval: replicas and their GPUs."""
+        from heteroplan.outputs.plan.frames import schedule_frame
+
+        return schedule_frame(self.document)
+
+    def workloads_frame(self) -> "DataFrame":
+        """One row a workload and interval: demand, what is served, and capacity."""
+        from heteroplan.outputs.plan.frames import workloads_frame
+
+        return workloads_frame(self.document)
+
+    def savings_frame(self) -> "DataFrame":
+        """One row a baseline: what it needs and what the plan saves against it."""
+        from heteroplan.outputs.plan.frames import savings_frame
+
+        return savings_frame(self.document)
+
+    def engines_frame(self) -> "DataFrame":
+        """One row a candidate engine, used or not: capacity of a replica and operating point."""
+        from heteroplan.outputs.plan.frames import engines_frame
+
+        return engines_frame(self.document)
+
+    def write(self, folder: Name, *, placement: bool = False) -> None:
+        """Write plan.json, schedule.csv and report.html, and placement.csv on request.
+
+        All or none, each with the plan's id; plan.json takes its name last. The folder is made.
+        Raises UsageError.
+        """
+        from heteroplan.outputs.plan.document.plan_json import plan_text
+        from heteroplan.outputs.plan.placement_csv import placement_csv
+        from heteroplan.outputs.plan.report import report_html
+        from heteroplan.outputs.plan.schedule_csv import schedule_csv
+        from heteroplan.outputs.shared.files import try_folder, write_all
+
+        out = Path(folder)
+        try_folder(out)
+        files: dict[Path, str | Iterable[str]] = {
+            out / "schedule.csv": schedule_csv(self.document),
+            out / "report.html": report_html(self.document),
+        }
+        if placement:
+            files[out / "placement.csv"] = placement_csv(self.plan, self.document.plan_id or "")
+        write_all({**files, out / "plan.json": plan_text(self.document)})
+
+
+@keywords(PlanOptions)
+def plan(scenario: Name, options: PlanOptions) -> PlanResult:
+    """The plan of a scenario (a file, a folder that holds scenario.yaml, or `-`).
+
+    All of it, loading included, ends within `time_limit_s`. A fleet too small is no error: see
+    `PlanResult.coverage`. Keywords are the fields of `PlanOptions`.
+    Raises UsageError, InputError, NoPlanError.
+    """
+    check_effort(options.gap, options.time_limit_s)
+    clock = Clock(options.time_limit_s)
+    loaded = load(
+        os.fspath(scenario),
+        overrides=names(options.overrides),
+        interval=options.interval,
+        current=None if options.current is None else os.fspath(options.current),
+    )
+    from heteroplan.optimize.solvers.solver import using
+    from heteroplan.outputs.shared.files import try_folder
+
+    trace, progress = options.trace, options.progress
+    with using(options.solver):
+        if options.folder is not None:
+            try_folder(Path(options.folder))
+        with trace or contextlib.nullcontext():
+            effort = Effort(
+                gap=options.gap,
+                clock=clock,
+                tail_cpu_s=SHOW_CPU_S + (0.0 if options.folder is None else _writing_cpu_s(loaded)),
+                stop=options.stop,
+                progress=progress if trace is None else _both(progress, trace.update),
+                compare=True,
+                method=options.method,
+            )
+            return PlanResult(solved(loaded, effort))
+
+
+def _both(one: Progress, other: Progress) -> Progress:
+    def told(objective: float | None, bound: float, seconds: float) -> None:
+        one(objective, bound, seconds)
+        other(objective, bound, seconds)
+
+    return told
+
+
+def _writing_cpu_s(loaded: "Loaded") -> float:
+    """CPU seconds that the files of a plan take."""
+    gpus = loaded.scenario.fleet.gpus
+    return WRITE_CPU_S + GPU_WRITE_CPU_S * gpus * loaded.scenario.horizon.intervals

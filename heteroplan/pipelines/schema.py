@@ -1,0 +1,22 @@
+"""`schema`: JSON Schema of the files that people and scripts write and read."""
+
+import json
+
+from heteroplan.errors import UsageError
+
+
+def schema(kind: str) -> str:
+    """JSON Schema of `scenario`, `fleet`, `profile` or `plan`. Raises UsageError."""
+    from pydantic import BaseModel
+
+    from heteroplan.inputs.schemas import FILES
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
+
+    models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument}
+    if kind not in models:
+        raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **models[kind].model_json_schema(),
+    }
+    return json.dumps(document, indent=2) + "\n"

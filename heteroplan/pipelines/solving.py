@@ -1,0 +1,96 @@
+"""What `plan` and `check` share: loading a scenario, and a solve that keeps to its time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from heteroplan.clock import LEAST_SHARE, Clock
+from heteroplan.errors import NoPlanError, UsageError
+
+if TYPE_CHECKING:
+    from heteroplan.entities.plan import Plan
+    from heteroplan.inputs import Loaded
+
+type Stop = Callable[[], bool]
+"""True when a solve should end with the best plan so far."""
+type Progress = Callable[[float | None, float, float], None]
+"""Told the best objective so far (or None), its bound (same unit) and the seconds spent."""
+
+SHOW_CPU_S = 0.15
+"""CPU seconds to show a plan."""
+
+
+def never() -> bool:
+    """A `Stop` that lets a solve run to its own end."""
+    return False
+
+
+def silent(objective: float | None, bound: float, seconds: float) -> None:
+    """A `Progress` that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How well a scenario is solved, in which time, and who hears of it."""
+
+    gap: float
+    """Relative gap at which the solve ends."""
+    clock: Clock
+    """Of the time for the solve and what comes after it."""
+    tail_cpu_s: float = SHOW_CPU_S
+    """CPU seconds that what comes after the solve takes."""
+    stop: Stop = never
+    progress: Progress = silent
+    compare: bool = False
+    """Whether baselines are computed as well."""
+    method: str = "auto"
+    """One of `planning.make.METHODS`."""
+
+
+def check_effort(gap: float, time_limit_s: float) -> None:
+    """Raises UsageError for a gap or a time limit that is none."""
+    if not 0 <= gap <= 1:
+        raise UsageError(f"--gap {gap:g}: write a share between 0 and 1; 1 % is 0.01")
+    if not 0 < time_limit_s < float("inf"):
+        raise UsageError(f"--time-limit {time_limit_s:g}: write seconds, more than 0")
+
+
+def load(
+    scenario: str,
+    *,
+    overrides: Sequence[str] = (),
+    interval: str | None = None,
+    current: str | None = None,
+) -> "Loaded":
+    """The scenario and what each engine serves in it. Raises InputError with every problem."""
+    from heteroplan import inputs
+
+    return inputs.load(scenario, overrides=overrides, interval=interval, current=current)
+
+
+def solved(loaded: "Loaded", effort: Effort) -> "Plan":
+    """The plan, with time left on the clock for what comes after it.
+
+    Raises NoPlanError, and KeyboardInterrupt where `stop` left no plan.
+    """
+    from heteroplan.planning import make_plan
+
+    clock = effort.clock
+    slowness = clock.slowness()
+    left_s = clock.left_s() - clock.reserve(effort.tail_cpu_s, slowness)
+    try:
+        return make_plan(
+            loaded.scenario,
+            loaded.candidates,
+            gap=effort.gap,
+            time_limit_s=max(left_s, LEAST_SHARE * clock.seconds),
+            stop=effort.stop,
+            progress=effort.progress,
+            compare=effort.compare,
+            method=effort.method,
+            slowness=slowness,
+        )
+    except NoPlanError:
+        if effort.stop():
+            raise KeyboardInterrupt from None
+        raise

@@ -1,0 +1,56 @@
+"""Python in the documentation runs and prints what the pages say."""
+
+import re
+from dataclasses import fields
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+import heteroplan
+from heteroplan.cli.checking import CheckArguments
+from heteroplan.cli.fitting import FitArguments
+from heteroplan.cli.measuring import DemandArguments
+from heteroplan.cli.planning import PlanArguments
+from tests.docs.pages import PAGES, ROOT, named
+from tests.docs.sessions import with_sessions
+
+PYTHON = ROOT / "docs" / "how-to" / "python.md"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "```pycon" in page.read_text()], ids=named
+)
+def test_sessions_print_what_the_page_says(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert with_sessions(text).splitlines() == text.splitlines(), "run .ci/refresh-docs"
+
+
+def test_keywords_that_are_no_option_of_that_name_are_listed() -> None:
+    table = PYTHON.read_text(encoding="utf-8").partition("## Keywords")[2].partition("## ")[0]
+    listed: dict[str, set[str]] = {"plan": set(), "check": set(), "demand": set(), "fit": set()}
+    for row in re.findall(r"^\| (`.*?) \| (`.*?) \|", table, re.MULTILINE):
+        functions, keywords = (re.findall(r"`(\w+)`", cell) for cell in row)
+        for function in functions:
+            listed[function].update(keywords)
+    for arguments in (PlanArguments, CheckArguments, DemandArguments, FitArguments):
+        function = arguments.__name__.removesuffix("Arguments").lower()
+        options = {each.name for each in fields(arguments)} - {"overrides", "source", "columns"}
+        _, *shown = signature(getattr(heteroplan, function)).parameters
+        assert listed[function] == set(shown) - options
+
+
+def test_every_frame_is_listed() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)\(\)` \|", PYTHON.read_text("utf-8"), re.MULTILINE)
+    results = {
+        "plan": heteroplan.PlanResult,
+        "check": heteroplan.CheckResult,
+        "demand": heteroplan.DemandResult,
+        "fit": heteroplan.FitResult,
+    }
+    assert sorted(rows) == sorted(
+        (function, name)
+        for function, kind in results.items()
+        for name in dir(kind)
+        if name.endswith("_frame")
+    )
