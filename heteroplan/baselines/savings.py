@@ -13,6 +13,7 @@ from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
 from heteroplan.entities.plan import Baseline, BaselineKind, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
+from heteroplan.numerics.tolerances import BASELINE_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.build import build_problem
@@ -24,8 +25,6 @@ from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing
 
-GAP = 1e-3
-"""Within which a static baseline is the cheapest one."""
 STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
 NO_SIZE = "no constant size covers the demand"
@@ -177,7 +176,7 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
 
 
 def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
-    sizes = cheapest_constant(problem, gap=GAP, deadline=deadline, stop=stop)
+    sizes = cheapest_constant(problem, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
         return _without_figure(
             BaselineKind.STATIC_PEAK, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop)
@@ -191,7 +190,7 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
     for shape in plan.scenario.fleet.node_types:
         by_gpu.setdefault(shape.gpu.name, set()).add(shape.name)
     tried = {
-        gpu: cheapest_constant(problem, node_types=shapes, gap=GAP, deadline=deadline, stop=stop)
+        gpu: cheapest_constant(problem, node_types=shapes, deadline=deadline, stop=stop)
         for gpu, shapes in by_gpu.items()
     }
     found = {gpu: sizes for gpu, sizes in tried.items() if not isinstance(sizes, Verdict)}
@@ -211,7 +210,9 @@ def _not_found(stop: Stop) -> str:
 def _not_proven(sizes: ConstantSizes) -> str:
     """How far above the cheapest the sizes may be, where time or nodes left that open."""
     excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
-    return f"cheapest to within {excess:.1%}".replace("%", " %") if excess > 2 * GAP else ""
+    return (
+        f"cheapest to within {excess:.1%}".replace("%", " %") if excess > 2 * BASELINE_GAP else ""
+    )
 
 
 def _baseline(

@@ -1,5 +1,6 @@
-"""Numbers without a meaning of their own: compiled loops and root finding.
+"""Numbers without a meaning of their own.
 
-`compiling` compiles loops with numba, `greatest` finds the largest load that keeps to a limit.
-Nothing here knows what the numbers stand for.
+`compiling` compiles loops with numba, `root_finding` finds the largest value that meets a limit,
+`tolerances` says how exactly numbers are taken where several modules must agree. Nothing here knows
+what the numbers stand for.
 """

@@ -5,8 +5,8 @@ from math import ceil
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.problem import (
-    SERVED_TOLERANCE,
     Floats,
     Problem,
     Solution,

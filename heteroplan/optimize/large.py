@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bounding import Round, Rounds
 from heteroplan.optimize.construct.all_workloads import by_size, place_all
 from heteroplan.optimize.construct.dive import dive
@@ -34,8 +35,6 @@ FADING = (0.4, 0.0, 0.0)
 """Parts of a round's supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no sweeps follow."""
-LEAST_GAIN = 1e-4
-"""Of a sweep without prices; below, the plan is left as it is."""
 TURNS = 4
 """Times that plans are begun anew."""
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.bound.least_short import least_unserved
 from heteroplan.optimize.incumbent import NOISE, WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
@@ -129,7 +130,7 @@ class Search:
             lost * (1 - NOISE) - WHOLE <= least[priority] * (1 + gap)
             for priority, lost in self.best.unserved.items()
         )
-        return settled and self.best.cost - self.bound <= gap * abs(self.best.cost) + 1e-12
+        return settled and self.best.cost - self.bound <= gap * abs(self.best.cost) + NOTHING
 
     def unproven_shortage(self) -> bool:
         """Whether the best plan leaves demand unserved that a better one might serve."""
@@ -175,7 +176,7 @@ class Search:
             tried.rank < self.best.rank
             and (
                 tried.rank[:-1] < self.best.rank[:-1]
-                or tried.cost < self.best.cost - 1e-9 * abs(self.best.cost)
+                or tried.cost < self.best.cost - ROUNDING * abs(self.best.cost)
             )
         )
         if better:

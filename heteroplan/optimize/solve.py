@@ -31,6 +31,7 @@ import numpy as np
 
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.ascent import improve_prices
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.relaxation import Relaxation, bound_at_shortage, relax
@@ -59,8 +60,6 @@ from heteroplan.optimize.search import (
 from heteroplan.optimize.solvers.solver import Effort, Stop, Verdict, never
 from heteroplan.optimize.static_peak import cheapest_constant
 
-OPTIMAL_GAP = 1e-6
-"""A gap that counts as none: sums of floats decide no further."""
 RELAX_FIRST, RELAX_ITERATIONS = 10_000, 28_000
 """Pools times intervals beyond which the LP of the whole program is tried first, and iterations of
 the simplex method in which it must be solved then to be of use."""

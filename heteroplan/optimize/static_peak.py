@@ -10,23 +10,22 @@ What today's fixed pools cost at best.
    replica more of each engine, then any sizes.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heteroplan.entities.network import Affinity
+from heteroplan.numerics.tolerances import BASELINE_GAP, ROUNDING
 from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
+from heteroplan.optimize.program.coarser import one_domain
 from heteroplan.optimize.program.problem import (
-    BalanceSpec,
     Floats,
     Ints,
     PoolSpec,
     Problem,
     ProgramWorkload,
     Solution,
-    SupplySpec,
 )
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
@@ -54,7 +53,7 @@ def cheapest_constant(
     problem: Problem,
     *,
     node_types: Collection[str] | None = None,
-    gap: float = 1e-3,
+    gap: float = BASELINE_GAP,
     deadline: float | None = None,
     stop: Stop | None = None,
 ) -> ConstantSizes | Verdict:
@@ -83,16 +82,18 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
     """Constant sizes of the small program, and a bound on the cost of any."""
     if effort.over():
         return Verdict.LIMIT, 0.0
-    merged, members = _merged(problem)
-    model = build_model(merged, allow_short=False, constant=True)
+    merged = one_domain(problem, proves=True)
+    model = build_model(merged.program, allow_short=False, constant=True)
     answer = run_from(model, None, replace(effort, nodes=MERGED_NODES))
     if answer.verdict is Verdict.INFEASIBLE:
         return Verdict.INFEASIBLE, np.inf
     bound = _bound(model, answer)
-    sizes, enough = None, bound * (1 + effort.gap)
+    sizes: Ints | None = None
+    enough = bound * (1 + effort.gap)
     if answer.has_solution:
         whole = read_solution(model)
-        sizes, enough = whole.replicas[:, 0], max(enough, _cost(merged, whole) * (1 + 1e-9))
+        sizes = whole.replicas[:, 0]
+        enough = max(enough, _cost(merged.program, whole) * (1 + ROUNDING))
     best: Solution | None = None
     verdict = Verdict.LIMIT
     for extra in (0, 1, None):
@@ -103,7 +104,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
         model = build_model(problem, allow_short=False, constant=True)
         _floor_cost(model, bound)
         if extra is not None and sizes is not None:
-            _limit_totals(model, members, sizes, extra)
+            _limit_totals(model, merged.pools, sizes, extra)
         answer = run_from(model, best, replace(effort, nodes=SPREAD_NODES))
         if answer.has_solution:
             best = read_solution(model)
@@ -134,10 +135,10 @@ def _floor_cost(model: Model, least: float) -> None:
     pools = zip(model.n, model.problem.pools, strict=True)
     terms = [(sizes[0], pool.plain_cost * days) for sizes, pool in pools]
     if terms:
-        model.add(terms, ">=", least * (1 - 1e-9) / model.cost_scale, "cost_floor")
+        model.add(terms, ">=", least * (1 - ROUNDING) / model.cost_scale, "cost_floor")
 
 
-def _limit_totals(model: Model, members: list[list[int]], sizes: Ints, extra: int) -> None:
+def _limit_totals(model: Model, members: Sequence[Sequence[int]], sizes: Ints, extra: int) -> None:
     """sizes[e] <= Σ_{p of engine e} n[p] <= sizes[e] + extra for each engine in use, else 0."""
     for e, pools in enumerate(members):
         most = int(sizes[e]) + extra if sizes[e] else 0
@@ -145,83 +146,6 @@ def _limit_totals(model: Model, members: list[list[int]], sizes: Ints, extra: in
         model.add(terms, "<=", most, f"total_most_{e}")
         if extra == 0:
             model.add(terms, ">=", most, f"total_least_{e}")
-
-
-def _merged(problem: Problem) -> tuple[Problem, list[list[int]]]:
-    """The program with one domain, and for each of its pools those it adds up."""
-    by_engine: dict[int, list[int]] = {}
-    for p, pool in enumerate(problem.pools):
-        by_engine.setdefault(pool.candidate, []).append(p)
-    members = list(by_engine.values())
-    pools = [
-        replace(
-            problem.pools[parts[0]],
-            domain="",
-            group="",
-            most=np.sum([problem.pools[p].most for p in parts], axis=0),
-        )
-        for parts in members
-    ]
-    supply: dict[str, Ints] = {}
-    for row in _outermost(problem.supplies):
-        supply[row.node_type] = supply.get(row.node_type, 0 * row.gpus) + row.gpus
-    return (
-        replace(
-            problem,
-            workloads=tuple(
-                replace(
-                    work,
-                    max_groups=None,
-                    resilience=None,
-                    pools=tuple(e for e, pool in enumerate(pools) if pool.workload == w),
-                )
-                for w, work in enumerate(problem.workloads)
-            ),
-            pools=tuple(pools),
-            balances=tuple(_merged_balances(problem, members)),
-            conflicts=(),
-            before=None,
-            supplies=tuple(
-                SupplySpec(
-                    domain="",
-                    level=Affinity.CLUSTER,
-                    node_type=node_type,
-                    gpus=gpus,
-                    pools=tuple(e for e, pool in enumerate(pools) if pool.node_type == node_type),
-                )
-                for node_type, gpus in supply.items()
-            ),
-        ),
-        members,
-    )
-
-
-def _merged_balances(problem: Problem, members: list[list[int]]) -> Iterator[BalanceSpec]:
-    """Of each workload and divided engine the balances of all domains added up."""
-    merged = {p: e for e, pools in enumerate(members) for p in pools}
-    found: dict[tuple[int, str], BalanceSpec] = {}
-    for each in problem.balances:
-        key = (each.workload, each.engine)
-        known = found.get(key, replace(each, left=(), right=()))
-        found[key] = replace(
-            known,
-            left=tuple(sorted({*known.left, *(merged[p] for p in each.left)})),
-            right=tuple(sorted({*known.right, *(merged[p] for p in each.right)})),
-        )
-    yield from found.values()
-
-
-def _outermost(supplies: tuple[SupplySpec, ...]) -> list[SupplySpec]:
-    """Rows that lie in no other row: each pool draws on exactly one of them."""
-    return [
-        row
-        for r, row in enumerate(supplies)
-        if not any(
-            set(row.pools) < set(other.pools) or (row.pools == other.pools and r < o)
-            for o, other in enumerate(supplies)
-            if o != r
-        )
-    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.plan import BindingLimit, Shortage, limited_name
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 type Bools = NDArray[np.bool_]
 type Half = tuple[Role, int | None]
 """A role and, of a divided engine, which part."""
 
-_ROUNDING = 1e-9
 _OTHER = {Role.PREFILL: Role.DECODE, Role.DECODE: Role.PREFILL}
 
 
@@ -75,7 +75,7 @@ def _would_take_more(problem: Problem, replicas: Ints, shortages: Iterable[Short
         for pools in alike.values():
             paid = (replicas[pools] > 0) & np.isfinite(prices[pools])
             most_expensive = np.where(paid, prices[pools], 0.0).max(axis=0)
-            more[pools] = prices[pools] * (1 + _ROUNDING) < most_expensive
+            more[pools] = prices[pools] * (1 + ROUNDING) < most_expensive
         times = short.get(work.name, [])
         for p in work.pools:
             more[p, times] |= np.isfinite(problem.pools[p].load[:, times]).any(axis=0)

@@ -19,6 +19,7 @@ from heteroplan.entities.plan import Baseline, BaselineKind, Plan, Pool, SolveRe
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PrefillQueue, RequestClass, Role
 from heteroplan.errors import NoPlanError
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.profiles.capacity.candidates import points_in_pool
 from heteroplan.queueing.waiting import ENDLESS
 
@@ -29,7 +30,6 @@ ROUNDS = 6
 LEAST_S = 0.5
 """Not worth another round [s]."""
 TOLERANCE = 1e-6
-OPTIMAL_GAP = 1e-4
 AS_ENDLESS = "as if pools were endless"
 
 type Planning = Callable[[Sequence[Candidate], float], Plan]

@@ -8,8 +8,9 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import ShortageKind, ShortageReason
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role, Workload
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.mix import group_cover, safe_share
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import closing_fields, open_pools
 
 RATIO_FIELDS = "pd_ratio or part_ratio"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.waiting import UTILIZATION_CAP, lateness
 from heteroplan.units import MS_PER_S
 
@@ -43,7 +43,7 @@ class BatchQueue:
         """Greatest rate at which the percentile of waiting and prefill is within the budget."""
         if self.service_ms[0] > budget_ms:
             return 0.0
-        rate_per_ms = greatest(
+        rate_per_ms = largest_meeting(
             lambda rate: lateness(self.late_share(rate, budget_ms), percentile),
             UTILIZATION_CAP * len(self.service_ms) / self.service_ms[-1],
         )

@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
+from heteroplan.queueing.lattice import Lattice, constant_residual, erlang_c
 
 if TYPE_CHECKING:
     import numpy as np
 
     type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-    type Spectrum = np.ndarray[tuple[int, ...], np.dtype[np.complex128]]
 
 UTILIZATION_CAP = 0.95
 """Beyond it every queue is unstable in practice, however long it may wait."""
@@ -41,8 +41,6 @@ FINE, COARSE, LEAST, MOST = 32, 4, 256, 8192
 """Lattice points: wanted and needed a pool service, least and most of a horizon."""
 FARTHEST = 2000.0
 """Longest wait looked at [pool services]."""
-DAMPED = 1e-9
-"""Of what a transform folds back on itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class Pool:
             cv == 1.0 and abs(mean - 1.0) < ROUNDING for _, mean, cv in self._mix
         )
         self._margin = MARGIN * self.scv * (1.0 - 1.0 / servers) / servers
-        self._widest: _Lattice | None = None
+        self._widest: Lattice | None = None
 
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
@@ -91,7 +89,7 @@ class Pool:
             always = sum(each.share for each in budgets if each.wait_ms < 0.0)
             return UTILIZATION_CAP if always <= late else 0.0
         late_share = self.late_share(budgets)
-        return greatest(lambda load: lateness(late_share(load), percentile), UTILIZATION_CAP)
+        return largest_meeting(lambda load: lateness(late_share(load), percentile), UTILIZATION_CAP)
 
     def wait_ms(self, utilization: float, percentile: float) -> float:
         """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms].
@@ -106,7 +104,7 @@ class Pool:
         if self._exponential:
             return self.mean_ms * math.log(delayed / late) / decay
         for lattice in self._wider((1.0 + self.scv) / decay * math.log(delayed / late)):
-            tail = lattice.tail(self.servers, utilization)
+            tail = lattice.tail(utilization)
             if tail[-1] < late:
                 wait = lattice.crossing(tail, late)
                 return self.mean_ms * (wait + min(wait, self._margin))
@@ -136,13 +134,13 @@ class Pool:
                 found = erlang_c(self.servers, utilization) * np.exp(-decay * waits)
             else:
                 shorter = np.maximum(waits - self._margin, waits / 2.0)
-                found = lattice.at(lattice.tail(self.servers, utilization), shorter)
+                found = lattice.at(lattice.tail(utilization), shorter)
             late: Floats = np.where(waits_ms < 0.0, 1.0, found)
             return late
 
         return beyond
 
-    def _wider(self, horizon: float) -> "Iterator[_Lattice]":
+    def _wider(self, horizon: float) -> "Iterator[Lattice]":
         """The widest lattice that there is, then from `horizon` on ever wider ones."""
         if self._widest is not None:
             yield self._widest
@@ -155,7 +153,9 @@ class Pool:
         import numpy as np
         from scipy.special import gammaincc
 
-        tail = self._constant_residual(times)
+        constant = [(share, mean) for share, mean, cv in self._mix if cv == 0.0]
+        shares, means = np.array(constant).reshape(-1, 2).T
+        tail = constant_residual(shares, means, times)
         for share, mean, cv in self._mix:
             if cv == 1.0:
                 tail += share * mean * np.exp(-times / mean)
@@ -165,85 +165,15 @@ class Pool:
                 tail += share * np.maximum(ahead - times * gammaincc(shape, times / scale), 0.0)
         return tail
 
-    def _constant_residual(self, times: "Floats") -> "Floats":
-        """The part of constant service times m: sum share * max(0, m - time)."""
-        import numpy as np
-
-        constant = sorted((mean, share) for share, mean, cv in self._mix if cv == 0.0)
-        means, shares = np.array(constant).reshape(-1, 2).T
-        longer = np.append(np.cumsum((shares * means)[::-1])[::-1], 0.0)
-        count = np.append(np.cumsum(shares[::-1])[::-1], 0.0)
-        at = np.searchsorted(means, times, side="right")
-        tail: Floats = np.maximum(longer[at] - times * count[at], 0.0)
-        return tail
-
-    def _lattice(self, horizon: float) -> "_Lattice":
+    def _lattice(self, horizon: float) -> Lattice:
         """Waits up to `horizon` [mean services]."""
-        import numpy as np
-        from scipy.fft import next_fast_len, rfft
-
         horizon = min(max(horizon, 1e-6), FARTHEST / self.servers)
         services = self.servers * horizon
         points = int(max(LEAST, min(FINE * services, MOST), COARSE * services))
-        size = next_fast_len(2 * points + 2, real=True)
-        step = horizon / points
-        damping = np.exp(math.log(DAMPED) / size * np.arange(points + 1))
-        edges = step * np.concatenate([[0.0], np.arange(points + 1) + 0.5])
-        one = least = rfft(-np.diff(self._residual(self.servers * edges)) * damping, size)
-        if self.servers > 1:
-            least = rfft(-np.diff(self._residual(edges) ** self.servers) * damping, size)
-        self._widest = _Lattice(step, size, damping, one, least)
+        self._widest = Lattice.of(self._residual, horizon, points, self.servers)
         return self._widest
-
-
-@dataclass(frozen=True, slots=True)
-class _Lattice:
-    """Transforms of the residual times, damped, from 0 to a horizon."""
-
-    step: float
-    """[mean services]."""
-    size: int
-    damping: "Floats"
-    residual: "Spectrum"
-    """Of a service of the whole pool."""
-    least: "Spectrum"
-    """Of the least of the replicas' residual times."""
-
-    def tail(self, servers: int, utilization: float) -> "Floats":
-        """P(wait > i * step)."""
-        import numpy as np
-        from scipy.fft import irfft
-
-        spectrum = (1.0 - utilization) * self.least / (1.0 - utilization * self.residual)
-        mass = irfft(spectrum, self.size)[: len(self.damping)] / self.damping
-        beyond = np.clip(1.0 - np.cumsum(mass) + 0.5 * mass, 0.0, 1.0)
-        tail: Floats = erlang_c(servers, utilization) * beyond
-        return tail
-
-    def at(self, tail: "Floats", waits: "Floats") -> "Floats":
-        """P(wait > each of `waits`), between the points of `tail`."""
-        import numpy as np
-
-        found: Floats = np.interp(waits / self.step, np.arange(len(tail)), tail)
-        return found
-
-    def crossing(self, tail: "Floats", late: float) -> float:
-        """Where `tail` falls below `late` [mean services]."""
-        import numpy as np
-
-        after = max(1, int(np.argmax(tail < late)))
-        part = (tail[after - 1] - late) / (tail[after - 1] - tail[after])
-        return float(self.step * max(0.0, after - 1 + part))
 
 
 def lateness(late_share: float, percentile: float) -> float:
     """ln(late share / what `percentile` allows), about straight in the load: quickly searched."""
     return math.log(max(LEAST_LATE, late_share / (1.0 - percentile)))
-
-
-def erlang_c(servers: int, utilization: float) -> float:
-    """Probability of waiting in M/M/c (Erlang 1917), by the recursion of Erlang B."""
-    blocked, load = 1.0, servers * utilization
-    for busy in range(1, servers + 1):
-        blocked = load * blocked / (busy + load * blocked)
-    return blocked / (1.0 - utilization * (1.0 - blocked))

@@ -489,7 +489,6 @@ def test_static_baselines_get_two_fifths_of_the_time_left_and_the_promise_the_re
     assert [each.get("node_types") for each in statics] == [None, {"h100x8"}]
     (deadline,) = {each["deadline"] for each in statics}
     assert deadline - now == pytest.approx(40.0)
-    assert {each["gap"] for each in statics} == {0.001}
     (only,) = solves
     assert only["gap"] == 0.07
     assert only["time_limit_s"] == pytest.approx(100.0)

@@ -29,6 +29,7 @@ from heteroplan.forecasting.steps.counting import (
     INPUT_CELLS,
     OUTPUT_CELLS,
     SUMS,
+    Columns,
     cell_table,
     count,
 )
@@ -66,7 +67,7 @@ class Trace:
         at = np.zeros(len(self.isl), np.int64)
         hours = np.zeros(1, np.int64)
         steps = np.zeros((1, STEP_COUNTS))
-        count(at, isl, osl, none, 0, 1, hours, cell_table(), steps, shapes)
+        count(Columns(at, isl, osl, none), 0, 1, hours, cell_table(), steps, shapes)
         return Grid.of(shapes[0])
 
     def every_request(self) -> tuple[RequestClass, ...]:

@@ -28,6 +28,7 @@ from heteroplan.entities.workload import (
     Workload,
 )
 from heteroplan.errors import NoPlanError
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.solvers.solver import never
 from heteroplan.planning import make_plan
 from heteroplan.planning.pooling import Pooled, favoured, plan_with_pools, shares_queues
@@ -148,7 +149,7 @@ def test_nothing_is_proved_that_the_rounds_did_not_show() -> None:
     """Termination and gap agree, with the bound of endless pools."""
     plan = planned(one([3.0, 20.0, 60.0], PrefillQueue.SHARED))
     if plan.report.termination is Termination.OPTIMAL:
-        assert plan.report.gap <= 1e-4
+        assert plan.report.gap <= OPTIMAL_GAP
     else:
         assert plan.report.gap > 0.0
 
@@ -158,7 +159,7 @@ def test_a_stop_ends_the_rounds() -> None:
     found = [each for workload in of.workloads for each in candidates(workload, of.fleet)]
     asked = iter([False] * 3)
     plan = make_plan(of, found, gap=0.0, time_limit_s=30.0, stop=lambda: next(asked, True))
-    assert plan.report.termination is not Termination.OPTIMAL or plan.report.gap <= 1e-4
+    assert plan.report.termination is not Termination.OPTIMAL or plan.report.gap <= OPTIMAL_GAP
 
 
 def of_stubs(separate: Plan, endless: Plan) -> Plan:
@@ -448,8 +449,8 @@ def test_without_a_plan_of_endless_pools_nothing_is_proved() -> None:
     ("bound", "proved", "termination"),
     [
         (91.0, 90.0, Termination.OPTIMAL),
-        (90.0 * (1 - 0.9e-4), 90.0 * (1 - 0.9e-4), Termination.OPTIMAL),
-        (90.0 * (1 - 1.1e-4), 90.0 * (1 - 1.1e-4), Termination.GAP_REACHED),
+        (90.0 * (1 - 0.9 * OPTIMAL_GAP), 90.0 * (1 - 0.9 * OPTIMAL_GAP), Termination.OPTIMAL),
+        (90.0 * (1 - 1.1 * OPTIMAL_GAP), 90.0 * (1 - 1.1 * OPTIMAL_GAP), Termination.GAP_REACHED),
         (90.0 * 0.991, 90.0 * 0.991, Termination.GAP_REACHED),
         (90.0 * 0.989, 90.0 * 0.989, Termination.TIME_LIMIT),
     ],

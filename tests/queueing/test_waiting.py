@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.queueing.lattice import erlang_c
 from heteroplan.queueing.waiting import (
     ENDLESS,
     UTILIZATION_CAP,
     Budget,
     Pool,
     Service,
-    erlang_c,
     lateness,
 )
 from tests.profiles.queue_simulation import simulated

@@ -39,6 +39,7 @@ from heteroplan.forecasting.steps.local_days import S_PER_DAY, day_start_us
 from heteroplan.forecasting.steps.shape import StepShape, together
 from heteroplan.forecasting.steps.stamps import US_PER_S
 from heteroplan.forecasting.steps.steps import TraceOptions, read_steps
+from heteroplan.numerics.tolerances import NOTHING
 
 type _Floats = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ class CurveOptions:
     growth: float = 1.0
     """Multiplies all rates."""
     weekdays: str = "auto"
-    """See `weekdays`."""
+    """Which days are alike: one of `weekdays.KINDS`, or found from the past (`AUTO`)."""
     trend: float | None = None
     """Change of the level a week, as a factor; by the past where not given."""
     events: tuple[Event, ...] = ()
@@ -270,7 +271,7 @@ def _rows(
     `by_hour`: the intervals of an hour share the longest of their lengths, so that a day has 24
     shapes of request at most.
     """
-    rps = np.maximum(rates[RPS], 1e-12)
+    rps = np.maximum(rates[RPS], NOTHING)
     lengths = rates[[INPUT_RATE, OUTPUT_RATE, MISSED_RATE]] / rps
     lengths[:, rates[RPS] <= 0.0] = np.nan
     usual = np.array([_mean(lengths[i], rates[RPS]) for i in range(len(lengths))])

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.tolerances import ROUNDING
+
 type Floats = NDArray[np.float64]
 
 LEAST_KNOWN = 0.5
@@ -34,7 +36,7 @@ def median_over_days(values: Floats) -> Floats:
 
 def covered(true: Floats, planned: Floats) -> NDArray[np.bool_]:
     """Where what came was planned for; rounding is no shortfall."""
-    enough: NDArray[np.bool_] = true <= planned * (1.0 + 1e-9)
+    enough: NDArray[np.bool_] = true <= planned * (1.0 + ROUNDING)
     return enough
 
 

@@ -106,7 +106,7 @@ def shaped(
 
 
 def tilted(shapes: Sequence[StepShape], isl: float) -> tuple[StepShape, ...]:
-    """The same classes, shares times exp(tilt * isl) so that their mean comes to `isl`.
+    """The classes `shapes`, shares times exp(tilt * isl) so that their mean comes to `isl`.
 
     As near to it as they reach with `LEAST_SHARE` of each: lengths themselves stay as they came.
     """

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.tolerances import NOTHING
+
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 
@@ -168,7 +170,7 @@ def _day_share(ratios: Floats) -> float:
     """Of the variance of log ratios of two days at least, the share of whole days, 0 to 1."""
     logs = np.log(np.maximum(ratios, 0.01))
     total = float(np.nanvar(logs))
-    if total <= 1e-12:
+    if total <= NOTHING:
         return 0.0
     return min(1.0, float(np.var(np.nanmean(logs, axis=1), ddof=1)) / total)
 

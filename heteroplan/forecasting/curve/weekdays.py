@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.forecasting.curve.season import planned_from_others
+from heteroplan.numerics.tolerances import NOTHING
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -22,6 +23,8 @@ SURE = 1.65
 """Of a normal number 5 % exceed it."""
 MOST_LEFT_OUT = 119
 """Days, the last ones, that are left out one at a time: 17 weeks."""
+LEAST_LEVEL = 1e-6
+"""Of a usual day; a day with less counts as so much."""
 FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_TOLD = 7, 28, 7
 
 
@@ -84,7 +87,9 @@ def trend_of(values: Floats, classes: Ints) -> Trend | None:
     known = ~np.isnan(values)
     usual = np.nanmean(np.where(known.any(axis=0), values, 0.0), axis=0)
     expected = np.where(known, usual, 0.0).sum(axis=1)
-    levels = np.log(np.maximum(np.nansum(values, axis=1) / np.maximum(expected, 1e-12), 1e-6))
+    levels = np.log(
+        np.maximum(np.nansum(values, axis=1) / np.maximum(expected, NOTHING), LEAST_LEVEL)
+    )
     times = kept.astype(float)
     for each in np.unique(classes):
         rows = classes == each
@@ -96,7 +101,7 @@ def trend_of(values: Floats, classes: Ints) -> Trend | None:
     slope = float(times @ levels) / squares
     errors = levels - slope * times
     freedom = max(len(kept) - 1 - len(np.unique(classes)), 1)
-    near = float(errors[1:] @ errors[:-1]) / max(float(errors @ errors), 1e-12)
+    near = float(errors[1:] @ errors[:-1]) / max(float(errors @ errors), NOTHING)
     near = min(0.9, max(0.0, near + (1.0 + 3.0 * max(near, 0.0)) / len(kept)))
     inflation = (1.0 + near) / (1.0 - near)
     deviation = np.sqrt(float(errors @ errors) / freedom * inflation / squares)

@@ -6,15 +6,16 @@ to be gamma, is held against that by all lengths.
 """
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise, product
 
 import numpy as np
-from numpy.fft import irfft, rfft
 from numpy.typing import NDArray
-from scipy.special import gammainc, gammaincinv
 
 from heteroplan.forecasting.steps.counting import COMPUTED, COMPUTED2, COUNT, SUMS
+from heteroplan.queueing.lengths import Resolution, gamma_parts
+from heteroplan.queueing.sojourns import Sojourns
+from heteroplan.queueing.waiting import UTILIZATION_CAP
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -37,8 +38,8 @@ SEARCHED = (
 )
 """(fixed, squared, load, floor) that cuts are searched by; all of them bound the error found."""
 NORM, SWEEPS = 8, 4
-CAP, HALVINGS, POINTS, DAMPED = 0.95, 30, 2047, 1e-9
-PARTS, TAIL, FINEST = 40, 0.1, 1e-6
+COARSE = Resolution(40, 40, 1e-6)
+"""Parts of the lengths of a class and of a cell."""
 
 
 class Family:
@@ -69,7 +70,7 @@ class Family:
         return max(float(np.abs(each.errors(*told)).max()) for each in self.cases.values())
 
     def loss(self, cuts: Cuts) -> float:
-        """About the same, smooth and quick, to search by."""
+        """About the worst relative error of capacity, smooth and quick, to search by."""
         if cuts not in self._seen:
             told = self._lengths(cuts)
             errors = np.concatenate([self.cases[kind].slips(*told) for kind in SEARCHED])
@@ -77,9 +78,10 @@ class Family:
         return self._seen[cuts]
 
     def best(self, count: int, before: Cuts) -> Cuts:
-        """Cuts into `count` classes, each moved in turn to where the loss is least, from those of
+        """Cuts into `count` classes, each moved in turn to where the loss is least.
 
-        one class fewer and one more, and from even parts of all tokens and of their squares.
+        Begun from the cuts `before` of one class fewer with one more, and from even parts of all
+        tokens and of their squares.
         """
         if count == 1:
             return ()
@@ -112,7 +114,7 @@ class Family:
 
     def _gamma(self, low: int, high: int) -> tuple[Floats, Floats]:
         n, i, _, ii, *_ = (self._ahead[high] - self._ahead[low]).tolist()
-        shares, parts = lengths(round(max(0.0, ii * n / i**2 - 1.0) ** 0.5, 5))
+        shares, parts = gamma_parts(round(max(0.0, ii * n / i**2 - 1.0) ** 0.5, 5), COARSE)
         return shares * n / self.requests, parts * i / n
 
 
@@ -141,30 +143,32 @@ class Case:
         times = self._times(tokens)
         late = 1.0 - PERCENTILES[-1]
         horizon = float(times.max())
-        while Queue(shares, times, horizon).late(load, horizon) > late:
+        while Sojourns(shares, times, horizon).late_share(load, horizon) > late:
             horizon *= 2.0
-        horizon = 1.05 * Queue(shares, times, horizon).sojourn(load, late)
-        queue = Queue(shares, times, horizon)
+        horizon = 1.05 * Sojourns(shares, times, horizon).longest(load, late)
+        queue = Sojourns(shares, times, horizon)
         self.horizon, self._mean = horizon, queue.mean
-        self.budgets = [queue.sojourn(load, 1.0 - each) for each in PERCENTILES]
-        self._lates = queue.lates(load, self.budgets)
+        self.budgets = [queue.longest(load, 1.0 - each) for each in PERCENTILES]
+        self._lates = queue.late_shares(load, self.budgets)
         # Where times come in steps, so do sojourns: more load may fit the same budget.
         self._loads = [
             queue.greatest_load(budget, 1.0 - percentile)
             for budget, percentile in zip(self.budgets, PERCENTILES, strict=True)
         ]
-        ends = [queue.lates(load * each, self.budgets) for each in (0.98, 1.02)]
+        ends = [queue.late_shares(load * each, self.budgets) for each in (0.98, 1.02)]
         self._slopes = (ends[1] - ends[0]) / (0.04 * load)
 
     def slips(self, shares: Floats, tokens: Floats) -> Floats:
         """[percentile] relative errors of the rate, by one step of Newton's."""
-        queue = Queue(shares, self._times(tokens), self.horizon)
-        late = queue.lates(min(CAP, self.load * queue.mean / self._mean), self.budgets)
+        queue = Sojourns(shares, self._times(tokens), self.horizon)
+        late = queue.late_shares(
+            min(UTILIZATION_CAP, self.load * queue.mean / self._mean), self.budgets
+        )
         return (self._lates - late) / self._slopes / self.load
 
     def errors(self, shares: Floats, tokens: Floats) -> Floats:
         """[percentile] relative errors of the rate."""
-        queue = Queue(shares, self._times(tokens), self.horizon)
+        queue = Sojourns(shares, self._times(tokens), self.horizon)
         found = [
             queue.greatest_load(budget, 1.0 - percentile) * self._mean / queue.mean / load - 1.0
             for budget, percentile, load in zip(self.budgets, PERCENTILES, self._loads, strict=True)
@@ -175,74 +179,3 @@ class Case:
         fixed, linear, squared = self._work
         longer = np.maximum(tokens, self._least)
         return fixed + linear * longer + squared * longer**2
-
-
-class Queue:
-    """M/G/1 of some service times (Pollaczek-Khinchine by FFT, as `profiles.queueing`)."""
-
-    def __init__(self, shares: Floats, times: Floats, horizon: float) -> None:
-        self.shares, self.times = shares, times
-        self.mean = float(shares @ times)
-        self.step, self.size = horizon / POINTS, 2 * POINTS + 2
-        order = np.argsort(times)
-        longer = np.append(0.0, np.cumsum(shares[order]))
-        work = np.append(0.0, np.cumsum((shares * times)[order]))
-        edges = self.step * np.append(0.0, np.arange(POINTS + 1) + 0.5)
-        at = np.searchsorted(times[order], edges)
-        residual = (work[-1] - work[at] - edges * (longer[-1] - longer[at])) / self.mean
-        self.damping = np.exp(np.log(DAMPED) / self.size * np.arange(POINTS + 1))
-        self.spectrum = rfft(-np.diff(residual) * self.damping, self.size)
-
-    def tail(self, load: float) -> Floats:
-        """P(wait > i * step), `load` busy."""
-        mass = irfft((1.0 - load) / (1.0 - load * self.spectrum), self.size)[: POINTS + 1]
-        mass = mass / self.damping
-        tail: Floats = np.clip(1.0 - np.cumsum(mass) + 0.5 * mass, 0.0, 1.0)
-        return tail
-
-    def lates(self, load: float, budgets: Sequence[float]) -> Floats:
-        """[budget] shares of the requests whose wait and service are longer, `load` busy."""
-        left = (np.array(budgets)[:, None] - self.times) / self.step
-        waits = np.interp(left, np.arange(POINTS + 1), self.tail(load), left=1.0)
-        found: Floats = waits @ self.shares
-        return found
-
-    def late(self, load: float, budget: float) -> float:
-        """The same of one budget."""
-        return float(self.lates(load, [budget])[0])
-
-    def sojourn(self, load: float, late: float) -> float:
-        """Wait and service that a share of `late` exceeds, within the horizon."""
-        tail, low, high = self.tail(load), 0.0, self.step * POINTS
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            left = (middle - self.times) / self.step
-            over = float(self.shares @ np.interp(left, np.arange(POINTS + 1), tail, left=1.0))
-            low, high = (low, middle) if over <= late else (middle, high)
-        return high
-
-    def greatest_load(self, budget: float, late: float) -> float:
-        """Busy share <= CAP at which no more than `late` are late."""
-        if float(self.shares @ (self.times > budget)) > late:
-            return 0.0
-        if self.late(CAP, budget) <= late:
-            return CAP
-        low, high = 0.0, CAP
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.late(middle, budget) <= late else (low, middle)
-        return low
-
-
-@lru_cache(maxsize=65536)
-def lengths(cv: float) -> tuple[Floats, Floats]:
-    """Shares of a gamma of mean 1, and the mean of each, ever finer in the tail."""
-    if cv < 1e-3:
-        return np.ones(1), np.ones(1)
-    body = np.linspace(0.0, 1.0 - TAIL, PARTS + 1)
-    tail = 1.0 - TAIL * np.geomspace(1.0, FINEST / TAIL, PARTS)[1:]
-    ends = gammaincinv(1 / cv**2, np.concatenate([body, tail, [1.0]]))
-    shares = np.diff(gammainc(1 / cv**2, ends))
-    means = np.diff(gammainc(1 / cv**2 + 1, ends))
-    kept = shares > 0
-    return shares[kept], means[kept] / shares[kept]

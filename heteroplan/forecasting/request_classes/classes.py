@@ -23,6 +23,7 @@ from heteroplan.forecasting.steps.counting import (
     OSL2,
     cell_begin,
 )
+from heteroplan.numerics.tolerances import NOTHING
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -99,20 +100,20 @@ def shapes(grid: Grid, cuts: Cuts) -> list[ClassShape | None]:
 def shape(cells: Floats, requests: float) -> ClassShape:
     """The class of some cells, a share of `requests`."""
     n, computed, o, squares, crosses, oo, isl = cells.sum(axis=0).tolist()
-    steps = np.maximum(cells[:, OSL], 1e-9)
-    context = (crosses + oo / 2) / max(o, 1e-9)
+    steps = np.maximum(cells[:, OSL], NOTHING)
+    context = (crosses + oo / 2) / max(o, NOTHING)
     own = (cells[:, CROSS] + cells[:, OSL2] / 2) / steps
     ramp = (cells[:, OSL] / cells[:, COUNT]) ** 2 / 12
     spread = float(steps @ ((own - context) ** 2 + ramp)) / float(steps.sum())
-    cv = max(0.0, squares * n / max(computed, 1e-9) ** 2 - 1.0) ** 0.5
+    cv = max(0.0, squares * n / max(computed, NOTHING) ** 2 - 1.0) ** 0.5
     return ClassShape(
         n / requests,
         isl / n,
         o / n,
-        1.0 - computed / max(isl, 1e-9),
+        1.0 - computed / max(isl, NOTHING),
         cv,
         context,
-        spread**0.5 / max(context, 1e-9),
+        spread**0.5 / max(context, NOTHING),
     )
 
 

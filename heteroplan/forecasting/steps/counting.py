@@ -1,11 +1,13 @@
 """One pass over requests: what each step and each shape of request holds, in compiled loops."""
 
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.compiling import compiled
+from heteroplan.numerics.tolerances import ROUNDING
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
@@ -30,7 +32,7 @@ _TABLE_BITS = 16
 def cell_table() -> _Ints:
     """The cell of each length below 2^16; longer ones are looked up by their upper bits."""
     lengths = np.maximum(1, np.arange(2**_TABLE_BITS))
-    return np.floor(PER_OCTAVE * np.log2(lengths) + 1e-9).astype(np.int64)
+    return np.floor(PER_OCTAVE * np.log2(lengths) + ROUNDING).astype(np.int64)
 
 
 def cell_begin(cell: int) -> int:
@@ -38,7 +40,7 @@ def cell_begin(cell: int) -> int:
     octaves = cell // PER_OCTAVE
     if octaves >= _TABLE_BITS:
         return cell_begin(cell - 8 * PER_OCTAVE) << 8
-    return ceil(float(2.0 ** (cell / PER_OCTAVE)) - 1e-9)
+    return ceil(float(2.0 ** (cell / PER_OCTAVE)) - ROUNDING)
 
 
 @compiled
@@ -51,12 +53,19 @@ def _cell(tokens: int, table: _Ints, cells: int) -> int:
     return cell
 
 
+class Columns(NamedTuple):
+    """Requests, an entry each; tokens are below 0 where lengths are not known."""
+
+    arrival_us: _Ints
+    input_tokens: _Ints
+    output_tokens: _Ints
+    cached_tokens: _Ints
+    """Empty where not known of any."""
+
+
 @compiled
 def count(
-    arrival_us: _Ints,
-    input_tokens: _Ints,
-    output_tokens: _Ints,
-    cached_tokens: _Ints,
+    of: Columns,
     start_us: int,
     step_us: int,
     hours: _Ints,
@@ -66,9 +75,9 @@ def count(
 ) -> None:
     """Add requests to `steps` [step, count] and to `shapes` [hour, computed cell, osl cell, sum].
 
-    `hours` has the hour of the week of each step; `cached_tokens` is empty where not known.
+    `hours` has the hour of the week of each step.
     """
-    has_cached = len(cached_tokens) > 0
+    arrival_us, has_cached = of.arrival_us, len(of.cached_tokens) > 0
     step, begin_us, end_us = -1, 0, 0
     for i in range(len(arrival_us)):
         if not begin_us <= arrival_us[i] < end_us:
@@ -76,10 +85,10 @@ def count(
             begin_us = start_us + step * step_us
             end_us = begin_us + step_us
         steps[step, 0] += 1.0
-        isl, osl = input_tokens[i], output_tokens[i]
+        isl, osl = of.input_tokens[i], of.output_tokens[i]
         if isl < 0 or osl < 0:
             continue
-        cached = max(0, min(cached_tokens[i], isl - 1)) if has_cached else 0
+        cached = max(0, min(of.cached_tokens[i], isl - 1)) if has_cached else 0
         x, y, computed = float(isl), float(osl), float(max(1, isl - cached))
         steps[step, 1] += 1.0
         steps[step, 2] += x

@@ -250,11 +250,14 @@ class _Tally:
         self._make_room(first_us, last_us)
         self.rows += len(moments_us)
         self.tell_cached += 0 if cached_tokens is None else int((cached_tokens >= 0).sum())
-        counting.count(
+        columns = counting.Columns(
             moments_us,
             requests.input_tokens,
             requests.output_tokens,
             np.empty(0, np.int64) if cached_tokens is None else cached_tokens,
+        )
+        counting.count(
+            columns,
             self._start_us,
             self._step_us,
             self._hours,

@@ -38,6 +38,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.covering.blocks import cheapest_path
 from heteroplan.optimize.covering.role_blocks import Engine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
@@ -49,8 +50,6 @@ from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
-ROUNDING = 1e-9
-"""Relative safety margin for sums of floats."""
 URGENCIES = (2.0, 1.0, 10.0, 100.0)
 """Prices of an unserved request, in what one of the most expensive workload costs to serve."""
 
@@ -188,7 +187,7 @@ def _passed(
 def _parts(problem: Problem, engine: Engine) -> Floats:
     """[D, T] part of an engine's replicas in each of its pools: the cheapest, by their room."""
     room = np.array([np.maximum(problem.pools[p].most, 1) for p in engine.pools], dtype=np.float64)
-    room = room * (engine.running <= engine.price + 1e-12 + 1e-9 * abs(engine.price))
+    room = room * (engine.running <= engine.price + NOTHING + ROUNDING * abs(engine.price))
     return np.asarray(room / room.sum(axis=0))
 
 

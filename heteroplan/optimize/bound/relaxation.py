@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
 from heteroplan.optimize.bound.duals import read_prices
 from heteroplan.optimize.formulation.model import (
     build_model,
@@ -15,13 +16,10 @@ from heteroplan.optimize.formulation.model import (
     shortage_terms,
 )
 from heteroplan.optimize.program.prices import Prices
-from heteroplan.optimize.program.problem import SHORT_MARGIN, Floats, Problem
+from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
-
-MARGIN = 1e-6
-"""Relative safety margin between an LP's floating-point optimum and a claimed bound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +60,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
         return None
     value = problem.fixed_cost + answer.objective * model.cost_scale
     return Relaxation(
-        bound=value - MARGIN * abs(value),
+        bound=value - SOLVER_TOLERANCE * abs(value),
         unserved=unserved,
         sizes=read_sizes(model),
         flow=tuple(read_flow(model)),
@@ -88,12 +86,14 @@ def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
 def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effort) -> float | None:
     """Bound on the cost of any plan that leaves no class more requests unserved than given."""
     model = build_model(problem, allow_short=True)
-    cap_shortage(model, {p: lost * (1 + MARGIN) + 1e-6 for p, lost in unserved.items()})
+    cap_shortage(
+        model, {p: lost * (1 + SOLVER_TOLERANCE) + SOLVER_TOLERANCE for p, lost in unserved.items()}
+    )
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
         return None
     value = problem.fixed_cost + answer.objective * model.cost_scale
-    return value - MARGIN * abs(value)
+    return value - SOLVER_TOLERANCE * abs(value)
 
 
 def _servable(problem: Problem) -> bool:

@@ -26,9 +26,10 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.greedy_ledger import Ledger
 from heteroplan.optimize.program.mix import cover_of, mix_share, role_cover
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.solvers.solver import Stop, never
 

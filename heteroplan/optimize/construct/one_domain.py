@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block, NodeLoss, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, unit_price, useful_counts
 from heteroplan.optimize.covering.narrow import narrowed
 from heteroplan.optimize.program.mix import group_cover, halves_of, mix_share
 from heteroplan.optimize.program.prices import start_prices
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solvers.solver import Stop, never
 
 SHORT_PRICE = 1e6

@@ -14,11 +14,17 @@ with slope `start` upwards, free downwards; O(cells) an interval, no pairs of st
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, starts_of
+from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
+from heteroplan.optimize.program.node_loss import most_on_a_node
+from heteroplan.optimize.program.problem import Floats, Ints, starts_of
+
+if TYPE_CHECKING:
+    from heteroplan.optimize.covering.compiled import Arrays
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
@@ -47,7 +53,7 @@ class Filling:
     def of(self, side: int, times: slice, missing: Floats) -> Floats:
         """[t, ...] cost of what is `missing` [t, ...] on a side."""
         table = self.cost[side, times]
-        at = (missing * (1.0 / self.step) - 1e-9).astype(np.int64).clip(0)
+        at = (missing * (1.0 / self.step) - ROUNDING).astype(np.int64).clip(0)
         rows = np.arange(len(table)).reshape([-1, *[1] * (missing.ndim - 1)])
         return np.asarray(table[rows, at])
 
@@ -112,8 +118,7 @@ class Block:
     ) -> Floats:
         """[t, ...] what may be served of `cover` so that the loss of a node is survived.
 
-        `reach` [t, ...] is what each engine adds to it. A node takes at most, for any price,
-        node GPUs · price + Σ reach · max(0, 1 - price · GPUs / share): the dual of what it holds.
+        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count.
         """
         if self.node_loss is None:
             return cover
@@ -123,16 +128,10 @@ class Block:
             engines = [e for e in members if side[e] and e in reach]
             if not engines:
                 continue
-            per_gpu = {
-                e: (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
-            }
-            lost = np.full(cover.shape, np.inf)
-            for price in (0.0 * per_gpu[engines[0]], *per_gpu.values()):
-                taken = node_gpus * price + np.zeros(cover.shape)
-                for e in engines:
-                    worth = np.where(per_gpu[e] > 0, per_gpu[e], 1.0)
-                    taken = taken + reach[e] * np.maximum(0.0, 1.0 - price / worth)
-                lost = np.minimum(lost, taken)
+            per_gpu = [
+                (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
+            ]
+            lost = most_on_a_node(node_gpus, [reach[e] for e in engines], per_gpu)
             left = np.maximum(0.0, cover - lost) / self.node_loss.serve
             served = np.minimum(served, left)
         return served
@@ -178,7 +177,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     if counts is None:
         return None
     cost = block_cost(block, counts, cyclic=True)
-    if cost > bound + 1e-9 * abs(bound):
+    if cost > bound + ROUNDING * abs(bound):
         closed, closed_cost = _open_path(block, join, counts[:, join])
         if closed is not None and closed_cost < cost:
             counts, cost = closed, closed_cost
@@ -255,43 +254,55 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
 
 
 def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
-    """The same by compiled loops."""
+    """Cheapest schedule from `first` once around, its first start free, by compiled loops.
+
+    With `fixed` [E] the day begins there and returns there, start costs included.
+    """
     from heteroplan.optimize.covering.compiled import open_path
 
-    engines = np.flatnonzero((block.high > 0).any(axis=1))
-    engines = engines if len(engines) else np.array([0])
-    intervals, sides = len(block.need), block.all_sides()
-    low = block.low[engines]
-    none = np.zeros((0, intervals), dtype=np.int64)
+    engines = _engines_of(block)
+    no_state = np.zeros(0, dtype=np.int64)
     total, found = open_path(
-        np.ascontiguousarray(block.price[engines]),
-        np.ascontiguousarray(block.start[engines]),
-        np.ascontiguousarray(block.share[engines]),
-        np.ascontiguousarray(sides[:, engines]),
-        low,
-        np.maximum(low, block.high[engines]),
-        low,
-        block.high[engines],
-        block.need,
-        np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
-        block.fewest,
-        np.full(intervals, -1) if block.most is None else block.most,
-        np.zeros((0, len(engines))) if block.weight is None else block.weight[:, engines],
-        none if block.room is None else block.room,
-        np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
-        1.0 if block.filling is None else block.filling.step,
-        COVER_TOLERANCE,
+        _arrays_of(block, engines),
         first,
-        np.zeros(len(engines), dtype=np.int64) if fixed is None else fixed[engines],
-        fixed is not None,
-        np.zeros(len(engines), dtype=np.int64) if block.before is None else block.before[engines],
-        block.before is not None,
+        no_state if fixed is None else fixed[engines],
+        no_state if block.before is None else block.before[engines],
     )
     if not np.isfinite(total):
         return None, np.inf
     counts = np.zeros(block.low.shape, dtype=np.int64)
     counts[engines] = found
     return counts, float(total)
+
+
+def _arrays_of(block: Block, engines: list[int]) -> "Arrays":
+    from heteroplan.optimize.covering.compiled import Arrays
+
+    intervals, sides = len(block.need), block.all_sides()
+    return Arrays(
+        price=np.ascontiguousarray(block.price[engines]),
+        start=np.ascontiguousarray(block.start[engines]),
+        share=np.ascontiguousarray(block.share[engines]),
+        low=block.low[engines],
+        high=block.high[engines],
+        need=block.need,
+        penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        fewest=block.fewest,
+        most=np.full(intervals, -1) if block.most is None else block.most,
+        sides=np.ascontiguousarray(sides[:, engines]),
+        weight=np.zeros((0, len(engines)))
+        if block.weight is None
+        else np.ascontiguousarray(block.weight[:, engines]),
+        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else block.room,
+        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
+        step=1.0 if block.filling is None else block.filling.step,
+        tolerance=COVER_TOLERANCE,
+    )
+
+
+def _engines_of(block: Block) -> list[int]:
+    """Those that may run at all; the first where none may."""
+    return [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -351,7 +362,7 @@ class _Grid:
 
 
 def _grid_of(block: Block) -> _Grid:
-    engines = [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
+    engines = _engines_of(block)
     low = block.low[engines]
     high = np.maximum(low, block.high[engines])
     one_low, one_high = low.min(axis=1), high.max(axis=1)

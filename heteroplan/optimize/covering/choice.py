@@ -6,7 +6,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints
+from heteroplan.numerics.tolerances import COVER_TOLERANCE, NOTHING
+from heteroplan.optimize.program.problem import Floats, Ints
 
 
 def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: Ints) -> Ints:
@@ -41,7 +42,7 @@ def not_beaten(
             if a == b or (share[b][share[a] > 0] <= 0).any():
                 continue
             ratio = share[a][share[a] > 0] / share[b][share[a] > 0]
-            copies = max(1, ceil(float(ratio.max(initial=0.0)) - 1e-12))
+            copies = max(1, ceil(float(ratio.max(initial=0.0)) - NOTHING))
             if copies > 1 and not copies_allowed:
                 continue
             cheaper = (copies * price[b] <= price[a]).all() and (

@@ -1,40 +1,70 @@
 """The dynamic program of `blocks` as compiled loops, for programs where it runs thousands of times.
 
-The same recursion over the same grid, cell by cell; imported only where a program is large.
+The same recursion over the same grid, cell by cell. Both stay, as neither pays everywhere:
+
+    one path of 96 intervals x 729 cells     1.5 ms, with numpy 8.6 ms
+    `plan scenarios/four-type`, 1,222 paths  1.4 s,  with numpy 7.2 s
+    `plan scenarios/quickstart`, 68 paths    0.9 s,  with numpy 0.8 s
+
+(CPU time.) The first use compiles for 5 s, once an installation; each process that uses the loops
+loads them for 1.1 s. So they are imported only where a program is large (`Problem.compiled`), and
+they know no loss of a node (`Block.node_loss`).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.compiling import compiled
+from heteroplan.numerics.tolerances import ROUNDING
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
 type _Flags = NDArray[np.bool_]
 
 
+class Arrays(NamedTuple):
+    """A block without options: what is None in `blocks.Block` is empty here, or -1 in `most`."""
+
+    price: _Floats
+    """[E, T]"""
+    start: _Floats
+    """[E, T]"""
+    share: _Floats
+    """[E, T]"""
+    low: _Ints
+    """[E, T]"""
+    high: _Ints
+    """[E, T]; below `low` nothing is allowed."""
+    need: _Floats
+    """[T]"""
+    penalty: _Floats
+    """[S, T]"""
+    fewest: _Ints
+    """[T]"""
+    most: _Ints
+    """[T]"""
+    sides: _Flags
+    """[S, E]"""
+    weight: _Floats
+    """[R, E]"""
+    room: _Ints
+    """[R, T]"""
+    filling: _Floats
+    """[S, T, G + 1]"""
+    step: float
+    """Of the filling."""
+    tolerance: float
+    """Share of the demand that may be missing for nothing."""
+
+
 @compiled
-def _stage(
-    t: int,
-    price: _Floats,
-    share: _Floats,
-    sides: _Flags,
-    low: _Ints,
-    size: _Ints,
-    bottom: _Ints,
-    top: _Ints,
-    need: float,
-    penalty: _Floats,
-    fewest: int,
-    most: int,
-    weight: _Floats,
-    room: _Ints,
-    filling: _Floats,
-    step: float,
-    tolerance: float,
-    out: _Floats,
-) -> None:
+def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
+    price, share, low, sides = of.price, of.share, of.low, of.sides
+    weight, filling = of.weight, of.filling
+    need, fewest, most = of.need[t], of.fewest[t], of.most[t]
     engines = len(size)
     counts = low[:, t].copy()
     for cell in range(out.shape[0]):
@@ -45,7 +75,7 @@ def _stage(
             n = counts[e]
             cost += price[e, t] * n
             total += n
-            if n < bottom[e, t] or n > top[e, t]:
+            if n > of.high[e, t]:
                 allowed = False
         if total < fewest or (most >= 0 and total > most):
             allowed = False
@@ -54,7 +84,7 @@ def _stage(
                 held = 0.0
                 for e in range(engines):
                     held += weight[r, e] * counts[e]
-                if held > room[r, t]:
+                if held > of.room[r, t]:
                     allowed = False
         if allowed:
             for s in range(sides.shape[0]):
@@ -63,10 +93,10 @@ def _stage(
                     if sides[s, e]:
                         cover += share[e, t] * counts[e]
                 missing = need - cover
-                if missing > tolerance:
-                    priced = penalty[s, t] * missing
+                if missing > of.tolerance:
+                    priced = of.penalty[s, t] * missing
                     if filling.shape[1] > 0:
-                        at = int(missing / step - 1e-9)
+                        at = int(missing / of.step - ROUNDING)
                         if filling[s, t, at] > priced:
                             priced = filling[s, t, at]
                     cost += priced
@@ -113,6 +143,43 @@ def _step(
 
 
 @compiled
+def _arrive(of: Arrays, b: int, t: int, size: _Ints, left: _Floats, value: _Floats) -> None:
+    """Add to each cell of interval t the least cost of coming from those `left` in interval b."""
+    engines = size.shape[0]
+    shape = size[:, b].copy()
+    arrived = left
+    for e in range(engines):
+        inner = 1
+        for other in range(e + 1, engines):
+            inner *= shape[other]
+        arrived = _step(
+            arrived, shape[e], inner, of.low[e, b], of.low[e, t], size[e, t], of.start[e, t]
+        )
+        shape[e] = size[e, t]
+    for cell in range(value.shape[0]):
+        value[cell] += arrived[cell]
+
+
+@compiled
+def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: _Floats) -> None:
+    """Rule out all cells but `fixed`, or where that is empty add starts from `before`."""
+    low = of.low[:, t]
+    here = low.copy()
+    for cell in range(value.shape[0]):
+        for e in range(len(size)):
+            if len(fixed) > 0:
+                if here[e] != fixed[e]:
+                    value[cell] = np.inf
+            elif here[e] > before[e]:
+                value[cell] += of.start[e, t] * (here[e] - before[e])
+        for e in range(len(size) - 1, -1, -1):
+            here[e] += 1
+            if here[e] < low[e] + size[e]:
+                break
+            here[e] = low[e]
+
+
+@compiled
 def _cheapest_before(
     value: _Floats, low: _Ints, size: _Ints, start: _Floats, target: _Ints, counts: _Ints
 ) -> float:
@@ -138,37 +205,16 @@ def _cheapest_before(
 
 
 @compiled
-def open_path(
-    price: _Floats,
-    start: _Floats,
-    share: _Floats,
-    sides: _Flags,
-    low: _Ints,
-    high: _Ints,
-    bottom: _Ints,
-    top: _Ints,
-    need: _Floats,
-    penalty: _Floats,
-    fewest: _Ints,
-    most: _Ints,
-    weight: _Floats,
-    room: _Ints,
-    filling: _Floats,
-    step: float,
-    tolerance: float,
-    first: int,
-    fixed: _Ints,
-    has_fixed: bool,
-    before: _Ints,
-    has_before: bool,
-) -> tuple[float, _Ints]:
-    """Cheapest schedule from `first` once around; see `blocks._open_path`.
+def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[float, _Ints]:
+    """Cheapest schedule from `first` once around: its cost and counts [E, T]; inf where none is.
 
-    Arrays [E, T] as in `blocks.Block`; `low` to `high` is the grid, of which `bottom` to `top` is
-    allowed; `most` is -1 where there is none.
+    With `fixed` [E] the day begins and ends there; otherwise it is begun from `before` [E], or for
+    free. Each is empty where there is none.
     """
-    engines, intervals = price.shape
-    size = high - low + 1
+    engines, intervals = of.price.shape
+    low, start = of.low, of.start
+    has_fixed = len(fixed) > 0
+    size = np.maximum(low, of.high) - low + 1
     offset = np.zeros(intervals + 1, dtype=np.int64)
     for i in range(intervals):
         t = (first + i) % intervals
@@ -181,38 +227,12 @@ def open_path(
     for i in range(intervals):
         t = (first + i) % intervals
         value = values[offset[i] : offset[i + 1]]
-        _stage(
-            t, price, share, sides, low, size[:, t], bottom, top, need[t], penalty, fewest[t],
-            most[t], weight, room, filling, step, tolerance, value,
-        )  # fmt: skip
+        _stage(of, t, size[:, t], value)
         if i > 0:
             b = (first + i - 1) % intervals
-            arrived = values[offset[i - 1] : offset[i]]
-            shape = size[:, b].copy()
-            for e in range(engines):
-                inner = 1
-                for other in range(e + 1, engines):
-                    inner *= shape[other]
-                arrived = _step(
-                    arrived, shape[e], inner, low[e, b], low[e, t], size[e, t], start[e, t]
-                )
-                shape[e] = size[e, t]
-            for cell in range(value.shape[0]):
-                value[cell] += arrived[cell]
-        elif has_fixed or has_before:
-            here = low[:, t].copy()
-            for cell in range(value.shape[0]):
-                for e in range(engines):
-                    if has_fixed:
-                        if here[e] != fixed[e]:
-                            value[cell] = np.inf
-                    elif here[e] > before[e]:
-                        value[cell] += start[e, t] * (here[e] - before[e])
-                for e in range(engines - 1, -1, -1):
-                    here[e] += 1
-                    if here[e] < low[e, t] + size[e, t]:
-                        break
-                    here[e] = low[e, t]
+            _arrive(of, b, t, size, values[offset[i - 1] : offset[i]], value)
+        elif has_fixed or len(before) > 0:
+            _begin(of, t, size[:, t], fixed, before, value)
     last = (first + intervals - 1) % intervals
     target = fixed if has_fixed else np.zeros(engines, dtype=np.int64)
     closing = start[:, first] if has_fixed else np.zeros(engines)
@@ -235,7 +255,10 @@ def open_path(
 
 @compiled
 def cheapest_fill(price: _Floats, steps: _Ints, most: int) -> tuple[_Floats, _Ints]:
-    """See `role_blocks._cheapest_fill`."""
+    """[T, G + 1] least price of g = 0..`most` steps or more, and which engine goes first.
+
+    One replica of engine f costs `price` [F, T] and fills `steps` [F, T].
+    """
     engines, intervals = price.shape
     cost = np.zeros((intervals, most + 1))
     choice = np.zeros((intervals, most + 1), dtype=np.int64)

@@ -24,8 +24,8 @@ from math import ceil, inf
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block, Path, block_cost
-from heteroplan.optimize.program.problem import COVER_TOLERANCE
 
 NODES = 20_000
 """Nodes after which the search of one block is cut off, beside those that find a first cover."""

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import on_grid
 from heteroplan.optimize.covering.cover import is_cover
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats
+from heteroplan.optimize.program.problem import Floats
 
 HOME_CELLS, QUICK_CELLS = 4_000, 2_000
 """Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.blocks import Block, Filling
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
@@ -39,7 +40,7 @@ class Fillers:
     def counts(self, missing: Floats) -> Ints:
         """[F, T] replicas that fill what is `missing` [T] of the demand for least."""
         found = np.zeros(self.steps.shape, dtype=np.int64)
-        left = (missing / self.step - 1e-9).astype(np.int64).clip(0)
+        left = (missing / self.step - ROUNDING).astype(np.int64).clip(0)
         times = np.arange(len(missing))
         while (left > 0).any():
             which = self.choice[times, left]
@@ -88,6 +89,21 @@ class RoleBlock:
     """On each side of the block."""
     constant: float
     """To be added to the cost of the block."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Covering:
+    """What some engines have to cover, before it is known which of them the grid counts."""
+
+    engines: list[Engine]
+    need: Floats
+    """[T] share of the demand."""
+    share: Floats
+    """[E, T] share of the demand that one replica serves."""
+    high: Ints
+    """[E, T] replicas that may be of use."""
+    short: Floats
+    """[T] cost of leaving all demand unserved; inf where nothing may be."""
 
 
 def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
@@ -180,12 +196,13 @@ def _joint_block(
     beside = [e for e in single if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, len(stages))
+    covering = _Covering(engines, need, share, high, short)
     fillers = tuple(
         _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps, short)
         for i in range(len(stages))
     )
     return RoleBlock(
-        block=_block(problem, engines, grid, need, share, high, fillers, none, None, served, short),
+        block=_block(problem, covering, grid, fillers, none, served=served),
         engines=tuple(engines),
         grid=tuple(grid),
         stages=tuple(range(len(stages))),
@@ -222,12 +239,11 @@ def _stage_block(
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, stages)
+    covering = _Covering(engines, need, share, high, short)
     fillers = _fillers(at, w, engines, share, beside, steps, short)
     fewest = fewest if fillers is None else np.zeros_like(fewest)
     return RoleBlock(
-        block=_block(
-            problem, engines, grid, need, share, high, (fillers,), fewest, most, None, short
-        ),
+        block=_block(problem, covering, grid, (fillers,), fewest, most),
         engines=tuple(engines),
         grid=tuple(grid),
         stages=(stage.number,),
@@ -238,29 +254,26 @@ def _stage_block(
 
 def _block(
     problem: Problem,
-    engines: list[Engine],
+    of: _Covering,
     grid: list[int],
-    need: Floats,
-    share: Floats,
-    high: Ints,
     fillers: tuple[Fillers | None, ...],
     fewest: Ints,
-    most: Ints | None,
-    served: list[tuple[int, ...]] | None,
-    short: Floats,
+    most: Ints | None = None,
+    served: list[tuple[int, ...]] | None = None,
 ) -> Block:
     """The block of the engines on the grid; `served` names the sides of each where several are.
 
-    What they and fillers leave open costs `short` [T] for all demand; inf where nothing may be.
+    `fewest` and `most` [T] bound the replicas of all of them together.
     """
+    engines, short = of.engines, of.short
     before = np.array([engines[e].before for e in grid], dtype=np.int64)
     return Block(
         price=np.array([engines[e].price for e in grid]),
         start=np.array([engines[e].start for e in grid]),
-        share=share[grid],
-        low=np.zeros_like(high[grid]),
-        high=high[grid],
-        need=need,
+        share=of.share[grid],
+        low=np.zeros_like(of.high[grid]),
+        high=of.high[grid],
+        need=of.need,
         penalty=np.array(
             [short if each is None else np.minimum(short, each.unit) for each in fillers]
         ),

@@ -143,7 +143,7 @@ def stages_of(at: Priced, w: int) -> list[Stage]:
 def _stage(
     at: Priced, w: int, number: int, pools: tuple[int, ...], part: dict[int, float]
 ) -> Stage:
-    """See the docstring of the module."""
+    """Constant and rebates of the stage that `pools` serve, each with `part` of what it costs."""
     problem = at.problem
     asked = problem.workloads[w].rps > 0
     psi, reach, load = {}, {}, {}

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.one_domain import Task, task_of
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import cover_of, group_cover
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solvers.solver import Stop, never
 
 REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
@@ -29,8 +30,6 @@ KEPT = 24
 """Candidates an interval: the present sizes, and those that cost least beside their neighbours."""
 PASSES = 3
 """Times that all pairs of groups are looked at."""
-LEAST_GAIN = 1e-4
-"""Of a pass, relative, for another one to follow."""
 PAIRED = (Role.PREFILL, Role.DECODE)
 
 

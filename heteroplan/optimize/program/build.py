@@ -10,8 +10,8 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.problem import (
-    COVER_TOLERANCE,
     BalanceSpec,
     Floats,
     Ints,

@@ -1,6 +1,7 @@
 """Programs made smaller: neighbouring intervals merged, or all domains.
 
-Neither proves anything; what LPs of them say of prices and sizes is used where any would do.
+What LPs of them say of prices and sizes is used where any would do; one domain can also be merged
+so that the bound of the small program holds for any plan of the whole.
 """
 
 from collections.abc import Iterable, Sequence
@@ -73,11 +74,16 @@ def spread_out(values: Floats, over: Sequence[Sequence[int]]) -> Floats:
     return spread
 
 
-def one_domain(problem: Problem) -> OneDomain:
-    """All domains merged; resilience, conflicts and limits on groups then mean nothing."""
+def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
+    """All domains merged; resilience, conflicts and limits on groups then mean nothing.
+
+    Supply rows are merged level by level, without ratio bands: good for prices. With `proves` the
+    sums of any plan's pools and flows meet the merged program, so that its bound holds: one row a
+    node type, made of those that lie in no other, and the bands stay.
+    """
     pools = _alike((pool.workload, pool.candidate) for pool in problem.pools)
     number = {p: i for i, members in enumerate(pools) for p in members}
-    rows = _alike((row.level, row.node_type, row.unit) for row in problem.supplies)
+    rows = _by_node_type(problem.supplies) if proves else _by_level(problem.supplies)
     balances = _alike((each.workload, each.engine) for each in problem.balances)
     before = problem.before
     program = replace(
@@ -88,7 +94,8 @@ def one_domain(problem: Problem) -> OneDomain:
         ),
         pools=tuple(_one_pool([problem.pools[p] for p in members]) for members in pools),
         balances=tuple(
-            _one_balance([problem.balances[b] for b in members], number) for members in balances
+            _one_balance([problem.balances[b] for b in members], number, bands=proves)
+            for members in balances
         ),
         supplies=tuple(
             _one_supply([problem.supplies[r] for r in members], number) for members in rows
@@ -98,6 +105,26 @@ def one_domain(problem: Problem) -> OneDomain:
         before=None if before is None else np.array([before[list(m)].sum() for m in pools]),
     )
     return OneDomain(program, pools, rows)
+
+
+def _by_level(supplies: Sequence[SupplySpec]) -> tuple[tuple[int, ...], ...]:
+    return _alike((row.level, row.node_type, row.unit) for row in supplies)
+
+
+def _by_node_type(supplies: Sequence[SupplySpec]) -> tuple[tuple[int, ...], ...]:
+    """Of rows that lie in no other row; each pool draws on exactly one of them."""
+    outermost = [r for r in range(len(supplies)) if not _lies_in_another(supplies, r)]
+    kinds = _alike(supplies[r].node_type for r in outermost)
+    return tuple(tuple(outermost[i] for i in members) for members in kinds)
+
+
+def _lies_in_another(supplies: Sequence[SupplySpec], r: int) -> bool:
+    pools = supplies[r].pools
+    return any(
+        set(pools) < set(other.pools) or (pools == other.pools and r < o)
+        for o, other in enumerate(supplies)
+        if o != r
+    )
 
 
 def _alike(kinds: Iterable[object]) -> tuple[tuple[int, ...], ...]:
@@ -117,13 +144,15 @@ def _one_pool(pools: Sequence[PoolSpec]) -> PoolSpec:
     return replace(pools[0], domain="", group="", most=most)
 
 
-def _one_balance(balances: Sequence[BalanceSpec], number: dict[int, int]) -> BalanceSpec:
+def _one_balance(
+    balances: Sequence[BalanceSpec], number: dict[int, int], *, bands: bool
+) -> BalanceSpec:
     return replace(
         balances[0],
         domain="",
         left=_numbers((p for each in balances for p in each.left), number),
         right=_numbers((p for each in balances for p in each.right), number),
-        band=None,
+        band=balances[0].band if bands else None,
     )
 
 

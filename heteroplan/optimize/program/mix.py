@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from heteroplan.entities.workload import Role
+from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
 
 
@@ -88,24 +89,22 @@ def _left_after_loss(
                 capacity = covers[name]
             for node_type, node_gpus in resilience.node_gpus.items():
                 exposed = [p for p in serving if problem.pools[p].node_type == node_type]
-                lost = _most_on_a_node(problem, exposed, replicas, node_gpus)
+                lost = _lost_with_a_node(problem, exposed, replicas, node_gpus)
                 left = np.maximum(0.0, capacity - lost)
                 worst = np.minimum(worst, total - covers[name] + left)
     return worst
 
 
-def _most_on_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:
-    """[T] greatest capacity of some pools that one node may hold."""
-    on_node = {p: min(problem.pools[p].gpus, node_gpus) for p in pools}
-    per_gpu = {p: mix_share(problem, p) / on_node[p] for p in pools}
-    least = np.full(problem.intervals, np.inf)
-    for price in (np.zeros(problem.intervals), *per_gpu.values()):
-        value = node_gpus * price
-        for p in pools:
-            gpus = replicas[p] * on_node[p]
-            value = value + gpus * np.maximum(0.0, per_gpu[p] - price)
-        least = np.minimum(least, value)
-    return least
+def _lost_with_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:
+    """[T] greatest capacity of some pools, as a share of the demand, that one node may hold."""
+    if not pools:
+        return np.zeros(problem.intervals)
+    share = {p: mix_share(problem, p) for p in pools}
+    return most_on_a_node(
+        node_gpus,
+        [replicas[p] * share[p] for p in pools],
+        [share[p] / min(problem.pools[p].gpus, node_gpus) for p in pools],
+    )
 
 
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:

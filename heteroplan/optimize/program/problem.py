@@ -13,22 +13,11 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
+from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.units import S_PER_HOUR
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
-
-COVER_TOLERANCE = 1e-9
-"""Share of demand that our own sums may miss by rounding."""
-SERVED_TOLERANCE = 2e-6
-"""Share of a class's demand that counts as served: the solver keeps its rows to 1e-6.
-
-In order: what we place (1e-9), what the solver returns, this, what the bound lets go.
-"""
-SHORT_MARGIN = 1.5 * SERVED_TOLERANCE
-"""Share of the requests asked for that no proof of a shortage claims: a plan that lacks less may
-count as covered, and what proves it has rounding of its own.
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

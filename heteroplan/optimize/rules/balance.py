@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 

@@ -10,9 +10,10 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Scenario
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Hold, Nodes, Spot, nodes_of

@@ -8,8 +8,9 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.mix import mix_share, role_cover
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Ints, Problem
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
 from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement.pack import Packing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import RequestClass
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.decode import excess, is_extrapolated, refused_decode, tightest
 from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms
 from heteroplan.profiles.capacity.prefill import (
@@ -87,9 +87,9 @@ def _in_time(setting: Setting) -> Points:
     if replica.lateness(0.0) > 0.0:
         return ()
     most = UTILIZATION_CAP * MS_PER_S / replica.pool.mean_ms
-    rate_rps = greatest(lambda rate: replica.excess(replica.load(rate)), most)
+    rate_rps = largest_meeting(lambda rate: replica.excess(replica.load(rate)), most)
     limit = tightest(setting, replica.load(rate_rps).peak) if rate_rps < most else Limit.TTFT
-    in_time_rps = greatest(replica.lateness, rate_rps)
+    in_time_rps = largest_meeting(replica.lateness, rate_rps)
     if in_time_rps < rate_rps:
         rate_rps, limit = in_time_rps, Limit.TTFT
     if limit is Limit.TTFT and replica.load(rate_rps).prefill_share <= IDLE:

@@ -4,7 +4,8 @@ from math import log
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import RequestClass
-from heteroplan.numerics.greatest import greatest
+from heteroplan.numerics.root_finding import largest_meeting
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.profiles.capacity.latency import step_ms
 from heteroplan.profiles.capacity.setting import (
     Points,
@@ -25,8 +26,6 @@ from heteroplan.profiles.capacity.steps import (
 )
 from heteroplan.units import MS_PER_S
 
-ROUNDING = 1e-9
-"""Part of a limit that may be exceeded."""
 OVERRUN = 1e6
 """How many times a limit an endless load counts as."""
 
@@ -66,7 +65,7 @@ def _decoded(setting: Setting) -> Points:
     steps = Steps.of(setting)
     steady = steady_batch(setting, steps)
     most_rps = steady * MS_PER_S / (steps.osl * step_ms(steps.values, steady, steps.context))
-    rate_rps = greatest(lambda rate: excess(setting, steps.peak(steps.load(rate))), most_rps)
+    rate_rps = largest_meeting(lambda rate: excess(setting, steps.peak(steps.load(rate))), most_rps)
     limit = tightest(setting, steps.peak(steps.load(rate_rps)))
     if rate_rps > setting.transfer_rps:
         rate_rps, limit = setting.transfer_rps, Limit.KV_TRANSFER

@@ -15,6 +15,7 @@ from heteroplan.profiles.capacity.setting import (
     zero,
 )
 from heteroplan.queueing import batching
+from heteroplan.queueing.lengths import gamma_parts
 from heteroplan.queueing.waiting import Budget, Pool, Service
 from heteroplan.units import MS_PER_S
 
@@ -22,8 +23,6 @@ MOST_PROMPTS = 32
 """Of a batch; larger ones gain nothing."""
 IDLE = 1e-6
 """A replica that may be no busier than this serves nothing."""
-LENGTHS, TAIL, FINEST = 60, 0.1, 1e-8
-"""Parts of input lengths of a known spread, half as many in the tail; its share, and the last's."""
 
 type Parts = tuple[tuple[float, float], ...]
 """Shares of the requests of a class and a value of each."""
@@ -211,20 +210,6 @@ def _times(values: PrefillCoefficients, tokens: float, cv: float) -> Parts:
 
 @lru_cache(maxsize=4096)
 def lengths(cv: float) -> Parts:
-    """Shares of a gamma of mean 1 and `cv`, and the mean length of each, ever finer in the tail."""
-    if cv == 0.0:
-        return ((1.0, 1.0),)
-    import numpy as np
-    from scipy.special import gammainc, gammaincinv
-
-    body = np.linspace(0.0, 1.0 - TAIL, LENGTHS + 1)
-    tail = 1.0 - TAIL * np.geomspace(1.0, FINEST / TAIL, LENGTHS // 2)[1:]
-    shape = 1.0 / cv**2
-    ends = gammaincinv(shape, np.concatenate([body, tail, [1.0]]))
-    shares = np.diff(gammainc(shape, ends))
-    means = np.diff(gammainc(shape + 1.0, ends))
-    return tuple(
-        (float(share), float(mean / share))
-        for share, mean in zip(shares, means, strict=True)
-        if share > 0.0
-    )
+    """Shares of a gamma of mean 1 and `cv`, and the mean length of each."""
+    shares, means = gamma_parts(cv)
+    return tuple(zip(shares.tolist(), means.tolist(), strict=True))

@@ -33,7 +33,7 @@ class Setting:
     """Prefill replicas that take their prompts from one queue."""
 
     def of(self, *mix: RequestClass) -> "Setting":
-        """The same for other request classes."""
+        """This setting with other request classes."""
         return replace(self, mix=mix)
 
     def mean(self, values: Sequence[float]) -> float:

@@ -51,7 +51,7 @@ class Mark:
     work: float
     """What the latency grows with."""
     series: str
-    """Settings that differ only in their work have the same."""
+    """Name that settings share which differ only in their work."""
     measured_ms: float
     fitted_ms: float
 

@@ -46,7 +46,7 @@ class Line:
 
     @property
     def error(self) -> FitError:
-        """To expect."""
+        """To expect of settings not measured; that of measured ones where none was held out."""
         return self.held_out or self.seen
 
 

@@ -592,10 +592,19 @@ def three_days_with_a_mixed_hour() -> History:
     for hour in range(72):
         osl = np.resize([10, 30] if hour == 24 + 15 else [20], size)
         counting.count(
-            np.zeros(size, np.int64), np.full(size, 100, np.int64), osl.astype(np.int64),
-            np.empty(0, np.int64), 0, 1,
-            np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
-        )  # fmt: skip
+            counting.Columns(
+                np.zeros(size, np.int64),
+                np.full(size, 100, np.int64),
+                osl.astype(np.int64),
+                np.empty(0, np.int64),
+            ),
+            0,
+            1,
+            np.array([hour], np.int64),
+            counting.cell_table(),
+            np.zeros((1, 5)),
+            shapes,
+        )
     start_us = int(MIDNIGHT.timestamp()) * 1_000_000
     steps = Steps(start_us, 3600, counts, np.ones(72, np.bool_), shapes, False, 0, ())
     return history(steps, ZoneInfo("UTC"))

@@ -28,9 +28,16 @@ def mix(*hours: tuple[int, int, int], cached: int | None = None, cut: int = CUT)
         isl = np.repeat([100, 4000], [short, long])
         hits = np.empty(0, np.int64) if cached is None else np.full(len(isl), cached, np.int64)
         counting.count(
-            np.zeros(len(isl), np.int64), isl, np.full(len(isl), 10, np.int64), hits, 0, 1,
-            np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
-        )  # fmt: skip
+            counting.Columns(
+                np.zeros(len(isl), np.int64), isl, np.full(len(isl), 10, np.int64), hits
+            ),
+            0,
+            1,
+            np.array([hour], np.int64),
+            counting.cell_table(),
+            np.zeros((1, 5)),
+            shapes,
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classes, "choose", lambda grid, error: ((cut,), 0.01))
         return Mix(shapes, 0.03, cached is not None)
@@ -194,10 +201,19 @@ def test_outputs_spread_as_in_their_own_hours() -> None:
     shapes = np.zeros((counting.HOURS, 60, 20, counting.SUMS))
     for hour, osl in ((3, 100), (4, 300)):
         counting.count(
-            np.zeros(2000, np.int64), np.full(2000, 100, np.int64), np.full(2000, osl, np.int64),
-            np.empty(0, np.int64), 0, 1,
-            np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
-        )  # fmt: skip
+            counting.Columns(
+                np.zeros(2000, np.int64),
+                np.full(2000, 100, np.int64),
+                np.full(2000, osl, np.int64),
+                np.empty(0, np.int64),
+            ),
+            0,
+            1,
+            np.array([hour], np.int64),
+            counting.cell_table(),
+            np.zeros((1, 5)),
+            shapes,
+        )
     found = Mix(shapes, 0.03, has_cached=False)
     spreads = [found.shapes(hours)[1] for hours in ([3], [4], [3, 4])]
     assert spreads == pytest.approx([0.0, 0.0, 0.5], abs=1e-6)
@@ -209,9 +225,14 @@ def counted(*requests: tuple[int, int, int, int], hour: int = 0) -> NDArray[np.f
     columns = np.array(requests, np.int64).T
     isl, osl, hits = (np.repeat(each, columns[0]) for each in columns[1:])
     counting.count(
-        np.zeros(len(isl), np.int64), isl, osl, hits, 0, 1,
-        np.array([hour], np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
-    )  # fmt: skip
+        counting.Columns(np.zeros(len(isl), np.int64), isl, osl, hits),
+        0,
+        1,
+        np.array([hour], np.int64),
+        counting.cell_table(),
+        np.zeros((1, 5)),
+        shapes,
+    )
     return shapes
 
 

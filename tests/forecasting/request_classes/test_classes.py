@@ -36,7 +36,9 @@ def grid_of(requests: Sequence[Request]) -> Grid:
     cells = np.zeros((1, counting.INPUT_CELLS, counting.OUTPUT_CELLS, counting.SUMS))
     one, table = np.zeros(1, np.int64), counting.cell_table()
     moments = np.zeros(len(isl), np.int64)
-    counting.count(moments, isl, osl, cached, 0, 60, one, table, np.zeros((1, 5)), cells)
+    counting.count(
+        counting.Columns(moments, isl, osl, cached), 0, 60, one, table, np.zeros((1, 5)), cells
+    )
     return Grid.of(cells[0])
 
 

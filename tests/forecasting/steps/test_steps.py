@@ -124,11 +124,9 @@ def test_counts_and_sums_are_those_of_a_plain_loop(
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     for part in (shuffled[:cut], shuffled[cut:]):
         arrival_us, isl, osl, cached = np.array(part, np.int64).reshape(-1, 4).T.copy()
+        cached = cached if has_cached else np.empty(0, np.int64)
         counting.count(
-            arrival_us + start_us,
-            isl,
-            osl,
-            cached if has_cached else np.empty(0, np.int64),
+            counting.Columns(arrival_us + start_us, isl, osl, cached),
             start_us,
             STEP_US,
             np.array(hours, np.int64),
@@ -167,10 +165,16 @@ def test_long_requests_lie_in_their_cell_or_just_below(lengths: list[int]) -> No
     found = []
     for tokens in sorted(lengths):
         one, before = np.array([tokens], np.int64), shapes[0, :, 0, 0].copy()
+        none = np.empty(0, np.int64)
         counting.count(
-            np.zeros(1, np.int64), one, np.ones(1, np.int64), np.empty(0, np.int64), 0, STEP_US,
-            np.zeros(1, np.int64), counting.cell_table(), np.zeros((1, 5)), shapes,
-        )  # fmt: skip
+            counting.Columns(np.zeros(1, np.int64), one, np.ones(1, np.int64), none),
+            0,
+            STEP_US,
+            np.zeros(1, np.int64),
+            counting.cell_table(),
+            np.zeros((1, 5)),
+            shapes,
+        )
         found.append(int(np.flatnonzero(shapes[0, :, 0, 0] - before)[0]))
     assert found == sorted(found)
     for got, tokens in zip(found, sorted(lengths), strict=True):

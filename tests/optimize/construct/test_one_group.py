@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.mix import group_cover
 from heteroplan.optimize.program.prices import pool_prices, start_prices
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import place_beside, problem_of
 from tests.optimize.random_cases import random_problem

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_group import refit
 from heteroplan.optimize.improve.two_groups import regroup
-from heteroplan.optimize.program.problem import COVER_TOLERANCE, Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.construct.test_one_group import cases, cost_at, lacking

@@ -1,9 +1,12 @@
 """Smaller programs: what is merged, by hand, and that one domain only takes constraints away."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from heteroplan.entities.workload import Role
+from heteroplan.entities.network import Affinity
+from heteroplan.entities.workload import RatioBand, Role
 from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.program.coarser import (
     merged_intervals,
@@ -66,11 +69,37 @@ def test_one_domain_by_hand() -> None:
         assert all(spread[p].tolist() == values for p in pools)
 
 
+def test_one_domain_that_proves_has_a_row_a_node_type() -> None:
+    """Rows that lie in another do not count: leaves of 4 of the 16 GPUs of a spine, which merge
+    with another spine's to 24."""
+    problem = two_spines(1.0)
+    first, second = problem.supplies
+    leaf = replace(first, level=Affinity.LEAF, gpus=first.gpus // 4, pools=first.pools[:1])
+    nested = replace(problem, supplies=(leaf, first, second))
+    one = one_domain(nested, proves=True)
+    assert one.supplies == ((1, 2),)
+    assert [row.gpus.tolist() for row in one.program.supplies] == [[40]]
+    assert one.program.supplies[0].pools == (0, 1)
+    assert one_domain(nested).supplies == ((0,), (1, 2))
+
+
+def test_bands_stay_where_one_domain_proves() -> None:
+    problem, band = two_spines(1.0), RatioBand(0.5, 2.0)
+    banded = replace(problem, balances=tuple(replace(e, band=band) for e in problem.balances))
+    for proves, kept in ((True, band), (False, None)):
+        one = one_domain(banded, proves=proves).program
+        assert [each.band for each in one.balances] == [kept]
+
+
+@pytest.mark.parametrize("proves", [False, True])
 @pytest.mark.parametrize("seed", range(7200, 7230))
-def test_one_domain_costs_no_more(seed: int) -> None:
+def test_one_domain_costs_no_more(seed: int, proves: bool) -> None:
     """Where everything can be served: the LP of less constraints."""
     problem = random_problem(seed)
-    whole, one = relax(problem, Effort()), relax(one_domain(problem).program, Effort())
+    whole, one = (
+        relax(problem, Effort()),
+        relax(one_domain(problem, proves=proves).program, Effort()),
+    )
     assert whole is not None
     assert one is not None
     assert sum(one.unserved.values()) <= sum(whole.unserved.values()) * (1 + 1e-6) + 1e-3

@@ -1,0 +1,44 @@
+"""The largest value that meets a limit: the root of a growing function, on the safe side.
+
+Of our own, as importing scipy.optimize takes 0.26 s of CPU time, which makes `plan
+scenarios/quickstart` 5 % and `validate` 15 % slower. Its brentq finds the same capacities within
+2e-11 with 30 % fewer evaluations, in the same time once it is imported.
+"""
+
+from collections.abc import Callable
+
+ACCURACY = 1e-10
+"""Width of the bracket that is narrow enough, as a share of the largest value allowed."""
+LEAST_PART = 1e-6
+"""Of the bracket, that a step stays away from its ends."""
+MOST_STEPS, BISECTED = 100, 4
+"""Every so many steps the middle is taken, however the line falls."""
+
+
+def largest_meeting(excess: Callable[[float], float], most: float) -> float:
+    """Largest value in 0..`most` whose `excess`, which grows with it, is not above 0; 0 if none.
+
+    Regula falsi with the weights of Illinois (Dowell, Jarratt, BIT 11, 1971). The value returned
+    meets the limit also where `excess` jumps.
+    """
+    above = excess(most)
+    if above <= 0.0:
+        return most
+    below = excess(0.0)
+    if below > 0.0:
+        return 0.0
+    low, high, last = 0.0, most, 0
+    for step in range(1, MOST_STEPS + 1):
+        if high - low <= ACCURACY * most:
+            break
+        part = 0.5 if step % BISECTED == 0 else below / (below - above)
+        value = low + min(max(part, LEAST_PART), 1.0 - LEAST_PART) * (high - low)
+        found = excess(value)
+        if found <= 0.0:
+            low, below = value, found
+            above = above / 2.0 if last < 0 else above
+        else:
+            high, above = value, found
+            below = below / 2.0 if last > 0 else below
+        last = -1 if found <= 0.0 else 1
+    return low

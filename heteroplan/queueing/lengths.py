@@ -1,0 +1,43 @@
+"""Lengths of requests of which only the mean and the spread are known: a gamma in parts."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+TAIL = 0.1
+"""Share of the longest requests, which are parted ever more finely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Into how many parts a gamma is cut."""
+
+    body: int = 60
+    """Parts of equal shares, up to the tail."""
+    tail: int = 30
+    """Parts of ever smaller shares."""
+    finest: float = 1e-8
+    """Share of the last part."""
+
+
+@lru_cache(maxsize=65536)
+def gamma_parts(cv: float, cut: Resolution = Resolution()) -> "tuple[Floats, Floats]":
+    """[part] shares of a gamma of mean 1, and the mean length of each; one part at a `cv` of 0."""
+    import numpy as np
+    from scipy.special import gammainc, gammaincinv
+
+    if cv == 0.0:
+        return np.ones(1), np.ones(1)
+    body = np.linspace(0.0, 1.0 - TAIL, cut.body + 1)
+    tail = 1.0 - TAIL * np.geomspace(1.0, cut.finest / TAIL, cut.tail)[1:]
+    shape = 1.0 / cv**2
+    ends = gammaincinv(shape, np.concatenate([body, tail, [1.0]]))
+    shares = np.diff(gammainc(shape, ends))
+    means = np.diff(gammainc(shape + 1.0, ends))
+    held = shares > 0.0
+    return shares[held], means[held] / shares[held]
