@@ -255,10 +255,7 @@ class PlanDocument(Part):
 
     @field_serializer("inputs")
     def _without_nulls(self, inputs: PlanInputs | None) -> dict[str, Any] | None:
-        """Absent fields of the files' schemas are left out, as in files."""
-        if inputs is None:
-            return None
-        return inputs.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return None if inputs is None else inputs.written()
 
     @cached_property
     def given(self) -> Scenario:

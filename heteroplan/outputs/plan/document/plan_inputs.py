@@ -126,6 +126,10 @@ class PlanInputs(Part):
             current=None if current is None else tuple(map(RunningPart.model_validate, current)),
         )
 
+    def written(self) -> dict[str, Any]:
+        """As plan.json has it: absent fields of the files' schemas are left out, as in files."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+
     def scenario(self, inputs_sha256: str) -> Scenario:
         """The scenario that was written down, its numbers with nine digits."""
         profiles = {

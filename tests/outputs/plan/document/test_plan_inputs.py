@@ -43,8 +43,9 @@ SCENARIOS = Path(__file__).parents[4] / "scenarios"
 
 
 def again(of: Scenario) -> Scenario:
-    """Written down and made anew."""
-    return PlanInputs.of(of).scenario(of.inputs_sha256)
+    """Written down as text, read and made anew."""
+    text = json.dumps(PlanInputs.of(of).written())
+    return PlanInputs.model_validate_json(text).scenario(of.inputs_sha256)
 
 
 def rich() -> Scenario:
@@ -108,7 +109,7 @@ def rich() -> Scenario:
     first = replace(
         first,
         demand=demand,
-        headroom=0.1,
+        headroom=10.0,
         allow_extrapolation=True,
         max_engines=3,
         demand_notes=("a", "b"),
