@@ -1,7 +1,6 @@
 """report.html: one file with everything in it, to open from disk or to attach to a ticket."""
 
 from collections.abc import Sequence
-from html import escape
 
 from heteroplan.entities.plan import BaselineKind
 from heteroplan.inputs.plan_ids import META
@@ -22,7 +21,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engines,
     verdict,
 )
-from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
+from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
 from heteroplan.outputs.shared.words import (
     amount_unit,
     clock,
@@ -48,11 +47,15 @@ def report_html(plan: PlanDocument) -> str:
     return page(
         f"{plan.scenario}: capacity plan",
         [
-            f"<h1>{escape(plan.scenario)}</h1>",
-            f'<p class="soft">{escape(horizon_text(plan.horizon))}, fleet '
-            f"{escape(plan.given.fleet.name)}</p>",
-            f'<div class="verdict{"" if plan.covered else " short"}">{escape(verdict(plan))}</div>',
-            *(f'<p class="note">{escape(note)}</p>' for note in used_engine_notes(plan)),
+            render(
+                "plan_head.html",
+                scenario=plan.scenario,
+                horizon=horizon_text(plan.horizon),
+                fleet=plan.given.fleet.name,
+                covered=plan.covered,
+                verdict=verdict(plan),
+                notes=used_engine_notes(plan),
+            ),
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
@@ -60,13 +63,13 @@ def report_html(plan: PlanDocument) -> str:
             *(chart_section(name, head, chart) for name, head, chart in charts),
             _leaf_section(plan),
             _engine_section(plan),
-            f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>',
-            *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.given.workloads)),
-            "<p>GPU-hours are those of GPUs held: by replicas that serve, start and drain "
-            "(schedule.csv lists those that serve). "
-            "Utilization is demand over capacity, weighted by GPUs. Times are in "
-            f"{escape(plan.horizon.timezone)}. "
-            f"Inputs sha256 {escape(plan.inputs_sha256)}</p></footer>",
+            render(
+                "plan_foot.html",
+                solver=solver_sentence(plan),
+                demand=demand_sentences(plan.given.workloads),
+                timezone=plan.horizon.timezone,
+                inputs_sha256=plan.inputs_sha256,
+            ),
         ],
         meta={META: plan.plan_id or ""},
     )
