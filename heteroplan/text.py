@@ -57,3 +57,11 @@ def wrong_name(text: str) -> str:
     if not re.fullmatch(NAME, text):
         return f"begins with {text[0]}, which makes it a formula in a spreadsheet; rename it"
     return ""
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A share as `12.3 %`; what is little but not nothing says so."""
+    least = 10.0**-digits
+    if 0 < 100 * fraction < least / 2:
+        return f"< {least:g} %"
+    return f"{round(100 * fraction, digits) + 0.0:.{digits}f} %"

@@ -24,6 +24,7 @@ from heteroplan.optimize.solvers.solver import Stop, Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing
+from heteroplan.text import percent
 
 STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
@@ -210,9 +211,7 @@ def _not_found(stop: Stop) -> str:
 def _not_proven(sizes: ConstantSizes) -> str:
     """How far above the cheapest the sizes may be, where time or nodes left that open."""
     excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
-    return (
-        f"cheapest to within {excess:.1%}".replace("%", " %") if excess > 2 * BASELINE_GAP else ""
-    )
+    return f"cheapest to within {percent(excess)}" if excess > 2 * BASELINE_GAP else ""
 
 
 def _baseline(

@@ -12,6 +12,7 @@ from heteroplan.forecasting.curve.intervals import covered, means_of, median_ove
 from heteroplan.forecasting.curve.season import DayPlan, planned_day, planned_from_others
 from heteroplan.forecasting.curve.weekdays import AUTO, MOST_LEFT_OUT, chosen, classes_of, trend_of
 from heteroplan.forecasting.steps.local_days import S_PER_DAY, wall_seconds
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.curve.curve import CurveOptions
@@ -118,8 +119,8 @@ class Forecast:
             found.append(f"no day of the past is like {', '.join(strange)}: all are looked at")
         share, worst, day = self._left_out()
         found.append(
-            f"days left out one at a time are covered in {share:.0%} of their intervals, "
-            f"the worst ({day:%d %b}) in {worst:.0%}".replace("%", " %")
+            f"days left out one at a time are covered in {percent(share, 0)} of their intervals, "
+            f"the worst ({day:%d %b}) in {percent(worst, 0)}"
         )
         if worst < ODD_DAY:
             found.append(

@@ -25,6 +25,7 @@ from heteroplan.forecasting.traces.recognition import format_of
 from heteroplan.forecasting.traces.source import TraceSource, expanded, open_trace
 from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat
 from heteroplan.reading.input_size import MOST_BYTES
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.steps.prefix_cache import PrefixCache
@@ -328,10 +329,10 @@ class _Tally:
         if with_lengths == 0:
             yield "no lengths of requests are told"
         elif with_lengths < self.rows:
-            share = f"{with_lengths / self.rows:.1%}".replace("%", " %")
+            share = percent(with_lengths / self.rows)
             yield f"lengths are told of {share} of the requests; the others are taken alike"
         if 0 < self.tell_cached < self.rows:
-            share = f"{self.tell_cached / self.rows:.1%}".replace("%", " %")
+            share = percent(self.tell_cached / self.rows)
             yield f"cached tokens are told of {share} of the requests; others have none"
 
 

@@ -7,7 +7,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.scenario import Horizon
-from heteroplan.outputs.shared.words import figure, horizon_text, percent
+from heteroplan.outputs.shared.words import figure, horizon_text
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.curve.backtest import Backtest, Covered

@@ -36,7 +36,8 @@ from heteroplan.outputs.shared.page import (
     render,
     table_section,
 )
-from heteroplan.outputs.shared.words import figure, percent
+from heteroplan.outputs.shared.words import figure
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

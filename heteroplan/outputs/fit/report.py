@@ -17,8 +17,9 @@ from heteroplan.outputs.fit.picture import (
 from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
 from heteroplan.outputs.shared.page import chart_html, page, page_heading, render
 from heteroplan.outputs.shared.plot import Axis
-from heteroplan.outputs.shared.words import figure, percent
+from heteroplan.outputs.shared.words import figure
 from heteroplan.profiles.fitting.fitted import Fitted, Line
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -9,9 +9,10 @@ from heteroplan.entities.capacity import OperatingPoint
 from heteroplan.entities.workload import Engine, SourceKind
 from heteroplan.outputs.shared.tables import plain_table
 from heteroplan.outputs.shared.terminal import Text, print_trimmed
-from heteroplan.outputs.shared.words import figure, percent
+from heteroplan.outputs.shared.words import figure
 from heteroplan.profiles.capacity.replica import Asked
 from heteroplan.profiles.fitting.fitted import Fitted
+from heteroplan.text import percent
 
 DOUBTFUL = 0.2
 """Mean error from which a latency is told."""

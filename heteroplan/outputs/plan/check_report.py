@@ -11,8 +11,7 @@ from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, HeteroplanError, InputError, InputProblem
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import verdict
-from heteroplan.outputs.shared.words import percent
-from heteroplan.text import visible
+from heteroplan.text import percent, visible
 
 
 @dataclass(frozen=True, slots=True)

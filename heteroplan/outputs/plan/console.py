@@ -30,12 +30,8 @@ from heteroplan.outputs.shared.terminal import (
     spark_width,
     sparkline,
 )
-from heteroplan.outputs.shared.words import (
-    demand_sentences,
-    horizon_text,
-    percent,
-    rate,
-)
+from heteroplan.outputs.shared.words import demand_sentences, horizon_text, rate
+from heteroplan.text import percent
 
 MOST_SHORTAGE_LINES = 10
 MOST_LIMIT_LINES = 3

@@ -28,9 +28,9 @@ from heteroplan.outputs.shared.words import (
     demand_sentences,
     figure,
     horizon_text,
-    percent,
     rate,
 )
+from heteroplan.text import percent
 
 _MOST_COLUMNS = 8
 """Leaves that stand side by side."""

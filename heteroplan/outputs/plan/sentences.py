@@ -22,10 +22,10 @@ from heteroplan.outputs.shared.words import (
     engine_notes,
     extrapolation_note,
     figure,
-    percent,
     rate,
     time_span,
 )
+from heteroplan.text import percent
 
 BASELINE_LABELS: Mapping[str, str] = {
     BaselineKind.STATIC_PEAK: "static peak",

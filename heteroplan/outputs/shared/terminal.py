@@ -12,8 +12,7 @@ from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.text import Text as RichText  # noqa: TID251
 
-from heteroplan.outputs.shared.words import percent
-from heteroplan.text import visible
+from heteroplan.text import percent, visible
 
 _GLUE = "\N{NO-BREAK SPACE}"
 _UNIT_GAP = re.compile(

@@ -85,13 +85,6 @@ def amount_unit(objective: Objective) -> str:
     return "USD" if objective is Objective.COST else "GPU-hours"
 
 
-def percent(fraction: float) -> str:
-    """One decimal; what is little but not nothing says so."""
-    if 0 < fraction < 0.0005:
-        return "< 0.1 %"
-    return f"{round(100 * fraction, 1) + 0.0:.1f} %"
-
-
 def figure(value: float) -> str:
     """Three digits, or all before the point; no exponent for what is large."""
     return f"{value:.3g}" if abs(value) < 99.5 else f"{value:,.0f}"

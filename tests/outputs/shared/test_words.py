@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from heteroplan.entities.workload import Part, Source, SourceKind
-from heteroplan.outputs.shared.words import candidate_notes, figure, horizon_text, percent
+from heteroplan.outputs.shared.words import candidate_notes, figure, horizon_text
+from heteroplan.text import percent
 from tests.builders import candidates
 from tests.plans import day_scenario, horizon
 
