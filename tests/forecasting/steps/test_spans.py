@@ -94,8 +94,6 @@ def test_a_file_overlaps_another_where_time_lies_inside_both(files: list[Span]) 
     overlapping = [
         i
         for i, one in enumerate(files)
-        if any(
-            one[0] < other[1] and other[0] < one[1] for j, other in enumerate(files) if i != j
-        )
+        if any(one[0] < other[1] and other[0] < one[1] for j, other in enumerate(files) if i != j)
     ]
     assert spans_of(*files).notes() == noted(len(overlapping))
