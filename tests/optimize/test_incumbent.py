@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def test_limits_come_before_urgent_requests_before_others_before_cost() -> None:
         plan(0.5, {2: 0, 1: 0}, 2),
         plan(1, {2: 0, 1: 0}, 1),
     ]
-    for better, worse in zip(ranked, ranked[1:], strict=False):
+    for better, worse in pairwise(ranked):
         assert better.rank < worse.rank
     assert ranked[3].rank == (0, 0, 9, 4)
 

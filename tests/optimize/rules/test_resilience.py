@@ -11,10 +11,10 @@ import pytest
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
-from heteroplan.optimize.formulation.model import build_model, define_replicas
+from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import broken_limits, is_choosy
-from heteroplan.optimize.rules.mip import Box, Model
+from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.rules.resilience import LEAST_LOAD, load_of
 from tests.builders import SHAPE, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
@@ -226,13 +226,13 @@ def test_a_load_is_never_too_small_for_the_solver_to_see() -> None:
 def test_a_divided_group_loses_what_its_hardest_hit_part_does(
     halves: tuple[int, int], left: float
 ) -> None:
-    """Parts of 4 GPUs take 10 of 100 requests/s; a node holds two of either.
+    """Parts of 4 GPUs take 10 of 100 requests/s; a node holds two of either, or 15 of prefill.
 
     The program counts with the worst: what a node takes is lost of what the group serves, though
     one part may have more than the other needs.
     """
     parts = [engine(f"half-{i}", part=Part("moe", f"half-{i}", i, None)) for i in (0, 1)]
-    prefill = engine("prefill", role=Role.PREFILL, gpus=4, capacity_rps=20.0)
+    prefill = engine("prefill", role=Role.PREFILL, gpus=8, capacity_rps=15.0)
     problem = promised(Loss.NODE, 1.0, prefill, *parts)
     sizes = {("prefill", "s2"): 7, ("moe/0", "l3"): halves[0], ("moe/1", "l3"): halves[1]}
     assert short(problem, sizes) == pytest.approx(100 - left, abs=1e-3)
