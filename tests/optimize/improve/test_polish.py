@@ -9,7 +9,6 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import place_all
 from heteroplan.optimize.formulation.model import build_model
-from heteroplan.optimize.improve import polish as polishing
 from heteroplan.optimize.improve.polish import (
     MARGIN,
     Neighbourhood,
@@ -21,6 +20,7 @@ from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.rules.mip import Box
+from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
@@ -180,7 +180,9 @@ def test_a_polished_plan_ranks_no_worse_and_keeps_what_is_outside(feature: str |
 def test_the_whole_day_of_all_workloads_is_solved_to_the_optimum(feature: str | None) -> None:
     for seed in range(20, 25):
         problem = random_problem(seed, feature)
-        nothing = plan_of(problem, np.zeros((len(problem.pools), problem.intervals)))
+        nothing = plan_of(
+            problem, np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+        )
         found = polish(problem, nothing, Neighbourhood(tuple(range(len(problem.workloads)))), EXACT)
         best = optimum(problem)
         assert found.rank[:-1] == best.rank[:-1]
@@ -236,7 +238,7 @@ def test_a_start_that_comes_back_as_optimal_above_its_bound_is_solved_again(
         warm_calls.append(warm)
         return Answer(Verdict.OPTIMAL, True, 10.0, bound)
 
-    monkeypatch.setattr(polishing.solver, "run", answered)
+    monkeypatch.setattr(solver, "run", answered)
     problem = three_workloads()
     run_from(build_model(problem), plan_of(problem, [[2] * 6] * 3).solution, Effort(gap=0.01))
     assert warm_calls == calls

@@ -208,7 +208,9 @@ def test_hardware_is_a_tree_that_counts_what_stands_below() -> None:
                 assert problem.hardware[each.parent].node_type == each.node_type
                 children.setdefault(each.parent, []).append(each)
         for i, below in children.items():
-            assert problem.hardware[i].gpus.tolist() == sum(each.gpus for each in below).tolist()
+            assert problem.hardware[i].gpus.tolist() == (
+                np.sum([each.gpus for each in below], axis=0).tolist()
+            )
         leaves = [each for i, each in enumerate(problem.hardware) if i not in children]
         assert len(leaves) == len(of.fleet.network.leaves) * len(of.fleet.node_types) * bool(
             problem.hardware
