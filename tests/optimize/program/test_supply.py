@@ -16,7 +16,7 @@ from tests.builders import engine, fleet, horizon, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import random_scenario
 
-L40S = node_type("l40sx4", gpu="L40S", gpus=4)
+L40S = node_type("l40sx3", gpu="L40S", gpus=3)
 SPINES = {"l1": "s1", "l2": "s1", "l3": "s2"}
 HOUR = timedelta(hours=1)
 
@@ -29,7 +29,7 @@ def three_leaves(*outages: Outage, intervals: int = 3, affinity: str = "spine") 
         workload("wide", rps=[9.0] * intervals, engines=engines[:1], affinity=Affinity(affinity)),
     ]
     on = fleet(
-        {"l1": {"h100x8": 3, "l40sx4": 7}, "l2": {"h100x8": 5}, "l3": {"h100x8": 2}},
+        {"l1": {"h100x8": 3, "l40sx3": 7}, "l2": {"h100x8": 5}, "l3": {"h100x8": 2}},
         node_types=(node_type(), L40S),
         spines=SPINES,
         outages=outages,
@@ -44,7 +44,7 @@ def away(leaf: str, nodes: int, start_h: float, end_h: float, name: str = "h100x
 
 def test_gpus_of_a_domain_are_those_of_its_leaves() -> None:
     """An outage of the second hour ends where the third begins; a half hour counts as a whole."""
-    of = three_leaves(away("l2", 2, 1, 2), away("l1", 1, 1.5, 2.5), away("l1", 3, 0, 1, "l40sx4"))
+    of = three_leaves(away("l2", 2, 1, 2), away("l1", 1, 1.5, 2.5), away("l1", 3, 0, 1, "l40sx3"))
     place = Places(of)
     assert place.gpus(Affinity.LEAF, "l2", "h100x8").tolist() == [40, 24, 40]
     assert place.gpus(Affinity.SPINE, "s1", "h100x8").tolist() == [64, 40, 56]
@@ -53,9 +53,9 @@ def test_gpus_of_a_domain_are_those_of_its_leaves() -> None:
         name: row.tolist() for name, row in domain_supply(of, Affinity.SPINE, "s1").items()
     } == {
         "h100x8": [64, 40, 56],
-        "l40sx4": [16, 28, 28],
+        "l40sx3": [12, 21, 21],
     }
-    assert domain_supply(of, Affinity.SPINE, "s2")["l40sx4"].tolist() == [0, 0, 0]
+    assert domain_supply(of, Affinity.SPINE, "s2")["l40sx3"].tolist() == [0, 0, 0]
 
 
 def test_gpus_that_stand_together_do_so_on_one_leaf() -> None:
@@ -77,7 +77,7 @@ def test_scarcity_is_the_mean_rank_of_gpus_on_leaves_of_low_medium_and_high_prio
     assert place.scarcity(Affinity.LEAF, "l1", "h100x8") == 2
     assert place.scarcity(Affinity.LEAF, "l2", "h100x8") == 1
     assert place.scarcity(Affinity.SPINE, "s2", "h100x8") == 0
-    assert place.scarcity(Affinity.SPINE, "s2", "l40sx4") == 0
+    assert place.scarcity(Affinity.SPINE, "s2", "l40sx3") == 0
 
 
 def rows_of(problem: Problem) -> dict[tuple[str, int], tuple[list[int], set[tuple[int, int, str]]]]:

@@ -24,7 +24,9 @@ def standing(*, cyclic: bool = True, t: int = 0) -> Standing:
         np.array([[8, 8, 8], [8, 8, 6], [8, 8, 6], [8, 8, 6]]),
         cyclic,
     )
-    return Standing(day, State.empty(2, 3), t=t)
+    found = Standing(day, State.empty(2, 3))
+    found.t += t
+    return found
 
 
 def test_replicas_stop_where_their_pool_shrinks() -> None:
