@@ -27,7 +27,13 @@ def noted(count: int) -> list[str]:
 def test_a_file_spans_all_of_its_batches_in_whatever_order() -> None:
     """File 0 tells of 3 to 20 and file 1 of 25 to 28: what lies between batches is no gap."""
     found = Spans()
-    for number, moments in ((0, [9, 7, 12]), (1, [27, 28]), (0, [4, 3]), (1, [26, 25]), (0, [18, 20, 19])):
+    for number, moments in (
+        (0, [9, 7, 12]),
+        (1, [27, 28]),
+        (0, [4, 3]),
+        (1, [26, 25]),
+        (0, [18, 20, 19]),
+    ):
         found.add(number, np.array(moments))
     assert found.gaps() == [(20, 25)]
     assert found.notes() == []

@@ -9,6 +9,7 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import place_all
+from heteroplan.optimize.improve import repair as repairing
 from heteroplan.optimize.improve.repair import (
     _less_urgent,
     _others_make_room,
@@ -109,8 +110,20 @@ def test_the_more_urgent_workload_is_served_where_there_is_room_for_one() -> Non
     assert made_good(problem, held, {("a", "C"): [1]}, [1]) == {("a", "C"): [1]}
 
 
-def test_workloads_of_the_same_urgency_make_room_for_what_was_given_up() -> None:
-    """`a` is left where it was planned; `b` and `c` share the rest, one of them on dear nodes."""
+def no_room(*_: object) -> None:
+    """Others never make room."""
+
+
+@pytest.mark.parametrize("left_out", ["", "REPAIRS", "_others_make_room"])
+def test_workloads_of_the_same_urgency_make_room_for_what_was_given_up(
+    monkeypatch: pytest.MonkeyPatch, left_out: str
+) -> None:
+    """`a` is left where it was planned; `b` and `c` share the rest, one of them on dear nodes.
+
+    Either way to do so is enough: others placed again, or small MIPs of all.
+    """
+    if left_out:
+        monkeypatch.setattr(repairing, left_out, () if left_out == "REPAIRS" else no_room)
     problem = two_types(2, 2, ("a", 1, "C"), ("b", 1, "CD"), ("c", 1, "CD"))
     held: Sizes = {(name, "C"): [1] for name in "abc"}
     found = made_good(problem, held, {("b", "C"): [1], ("c", "C"): [1]}, [0])
