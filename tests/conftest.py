@@ -1,17 +1,26 @@
-"""How much Hypothesis tries.
+"""How much Hypothesis tries, and where compiled modules are kept.
 
 On CI (`CI` in the environment) the same cases each time; by hand others each time; many more with
-`--hypothesis-profile wide`.
+`--hypothesis-profile wide`. Where Python is told to keep no compiled modules, the cache of pytest
+keeps them: else each process that a test starts compiles all that it imports anew, for a second.
 """
 
 import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
 WIDER = 20
 """Times as many examples, also of tests that say how many they take."""
+
+BYTECODE = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
 
 _usual = settings.get_profile("default")
 settings.register_profile("default", _usual, deadline=None)
@@ -25,10 +34,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     if settings.get_current_profile_name() != "wide":
         return
-    tests = {getattr(item, "obj", None) for item in items}
-    for test in filter(is_hypothesis_test, tests):
-        own = test._hypothesis_internal_use_settings
-        if own.max_examples != settings.default.max_examples:
+    tests: set[Any] = {getattr(item, "obj", None) for item in items}
+    for test in tests:
+        if not is_hypothesis_test(test):
+            continue
+        own: settings = test._hypothesis_internal_use_settings
+        if own.max_examples != settings().max_examples:
             test._hypothesis_internal_use_settings = settings(
                 own, max_examples=WIDER * own.max_examples
             )

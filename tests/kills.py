@@ -24,6 +24,7 @@ from heteroplan.entities.plan import Plan
 from heteroplan.errors import InputError
 from heteroplan.inputs.tables.current import read_current
 from heteroplan.outputs.plan import report
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 
@@ -96,8 +97,8 @@ def run(kills: int, seed: int, folder: Path) -> Counter[str]:
     Pages are drawn once, so that most of the time is spent on writing.
     """
     draw, of, total = random.Random(seed), plans(3), Counter[str]()
-    pages = {each.scenario.name: report.report_html(each) for each in of}
-    report.report_html = lambda plan: pages[plan.scenario.name]
+    pages = {each.scenario.name: report.report_html(document_of(each)) for each in of}
+    report.report_html = lambda plan: pages[plan.scenario]
     pipeline.write_plan(of[0], folder, placement=True)
     began = time.monotonic()
     pipeline.write_plan(of[0], folder, placement=True)

@@ -1,9 +1,11 @@
 """Plans made by hand: consistent enough to show, not the work of a solver."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.capacity import Candidate
@@ -11,10 +13,13 @@ from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import (
     Baseline,
+    BaselineKind,
     BindingLimit,
     Plan,
     Pool,
     Shortage,
+    ShortageKind,
+    ShortageReason,
     SolveReport,
     SupplyUse,
     Termination,
@@ -22,7 +27,10 @@ from heteroplan.entities.plan import (
     WorkloadPlan,
 )
 from heteroplan.entities.scenario import Horizon, Objective, Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import DecodeCoefficients, Engine, PrefillCoefficients, Role
+from heteroplan.inputs.plan_ids import content_id
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 
 
@@ -99,6 +107,50 @@ def pool(
         tuple(replicas),
         idle,
     )
+
+
+def shortage(
+    of: str, interval: int, unserved_rps: float, node_type: str = "h100x8", domain: str = "a-s1"
+) -> Shortage:
+    """Because GPUs of `node_type` are taken in `domain`."""
+    why = ShortageReason(ShortageKind.FULL, node_type=node_type, domains=(domain,))
+    return Shortage(of, interval, unserved_rps, (why,))
+
+
+def measured(made: Plan) -> Plan:
+    """The same with engines of known coefficients instead of a given capacity."""
+
+    def with_figures(of: Engine) -> Engine:
+        if of.role is Role.PREFILL:
+            return replace(of, capacity_rps=None, prefill=PrefillCoefficients(10.0, 0.1, 0.0))
+        return replace(of, capacity_rps=None, decode=DecodeCoefficients(20.0, 0.1, 1e-5))
+
+    loads = tuple(
+        replace(
+            load,
+            profile=replace(load.profile, engines=tuple(map(with_figures, load.profile.engines))),
+        )
+        for load in made.scenario.workloads
+    )
+    considered = tuple(replace(each, engine=with_figures(each.engine)) for each in made.candidates)
+    return replace(made, scenario=replace(made.scenario, workloads=loads), candidates=considered)
+
+
+def written(made: Plan) -> dict[str, Any]:
+    """The fields of its plan.json."""
+    fields: dict[str, Any] = json.loads(plan_text(document_of(made)))
+    return fields
+
+
+def version_1(made: Plan) -> dict[str, Any]:
+    """The same as schema_version 1 had it."""
+    fields = {**written(made), "schema_version": 1}
+    del fields["plan_id"], fields["inputs"]
+    for row in fields["pools"]:
+        del row["starting"]
+    for row in fields["shortages"]:
+        del row["reasons"]
+    return {**fields, "plan_id": content_id(json.dumps(fields))}
 
 
 def stay(
@@ -250,7 +302,7 @@ def baseline(
 ) -> Baseline:
     """A baseline at `factor` times the plan's GPU-hours and cost."""
     return Baseline(
-        name=name,
+        name=BaselineKind(name),
         gpu_hours=of.totals.gpu_hours * factor,
         cost_usd=of.totals.cost_usd * factor,
         saved_gpu_hours=of.totals.gpu_hours * (factor - 1),
@@ -266,7 +318,8 @@ def baseline(
 
 def baselines(of: Plan) -> tuple[Baseline, ...]:
     """Those that leave as much unserved at 1.5 and 2 times the plan's cost, and its bound."""
-    bound = Baseline("lower_bound", None, of.report.bound, None, -1.0, -of.report.gap, None)
+    kind, gap = BaselineKind.LOWER_BOUND, of.report.gap
+    bound = Baseline(kind, None, of.report.bound, None, -1.0, -gap, None)
     unserved = of.report.unserved_requests
     return (
         baseline(of, "static_peak", 1.5, unserved_requests=unserved),
@@ -334,9 +387,7 @@ def shown_plan(
             pool([2] * intervals, of=name, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8),
         ]
     shortages = [
-        Shortage("chat-2", t, rps[t] * 0.2, "h100x8 in a-s1")
-        for t in range(intervals)
-        if short and rps[t] > 90
+        shortage("chat-2", t, rps[t] * 0.2) for t in range(intervals) if short and rps[t] > 90
     ]
     made = plan(of, pools, shortages=shortages, placed=stays(pools, leaves), limits=limits)
     savings = (*baselines(made), *(greedy_baselines(made) if greedy else ()))

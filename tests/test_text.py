@@ -35,7 +35,7 @@ def acts(text: str) -> bool:
 @given(TEXTS)
 @example(":::error::x")
 @example("###[error]")
-def test_what_is_shown_does_nothing_and_twice_is_as_once(text):
+def test_what_is_shown_does_nothing_and_twice_is_as_once(text: str) -> None:
     shown = visible(text)
     assert not acts(shown)
     assert visible(shown) == shown
@@ -54,11 +54,11 @@ def test_what_is_shown_does_nothing_and_twice_is_as_once(text):
         ("Größe 漢字 👩‍🔬 a:b ::1 # x", "Größe 漢字 👩‍🔬 a:b ::1 # x"),
     ],
 )
-def test_what_would_act_is_shown_escaped_and_nothing_else(text, shown):
+def test_what_would_act_is_shown_escaped_and_nothing_else(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
-def test_each_character_that_acts_is_escaped_and_no_other():
+def test_each_character_that_acts_is_escaped_and_no_other() -> None:
     """Of the 65,536: control and half ones, line ends, and all that Unicode has to turn text."""
     turning = "\u061c\u200e\u200f\u206a\u206b\u206c\u206d\u206e\u206f"
     everything = [chr(code) for code in range(2**16)]
@@ -73,7 +73,7 @@ def test_each_character_that_acts_is_escaped_and_no_other():
 
 @given(TEXTS.map(lambda text: text.replace("\ud800", "")))
 @example("a\n")
-def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text):
+def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text: str) -> None:
     try:
         taken = NAMES.validate_python(text) == text
     except ValidationError:
@@ -96,7 +96,7 @@ def test_a_name_is_the_same_to_a_message_a_pattern_and_a_schema(text):
         *((f"a{each}b", "control characters") for each in "\n\x7f\x85\u2028\u202e"),
     ],
 )
-def test_a_wrong_name_is_told_why(text, wrong):
+def test_a_wrong_name_is_told_why(text: str, wrong: str) -> None:
     assert wrong_name(text).startswith(wrong) or wrong in wrong_name(text)
     assert bool(wrong_name(text)) == bool(wrong)
 
@@ -114,7 +114,7 @@ def test_a_wrong_name_is_told_why(text, wrong):
         ("a=b", ""),
     ],
 )
-def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text, told):
+def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text: str, told: str) -> None:
     assert wrong_name(text) == told
 
 
@@ -122,7 +122,7 @@ def test_of_all_that_is_wrong_with_a_name_the_first_is_told(text, told):
     ("text", "value"),
     [("+5", 5.0), ("-.5", -0.5), ("5.", 5.0), ("1e3", 1000.0), ("2E+1", 20.0), ("5e-1", 0.5)],
 )
-def test_numbers_are_written_in_many_ways(text, value):
+def test_numbers_are_written_in_many_ways(text: str, value: float) -> None:
     assert number(text) == value
 
 
@@ -130,25 +130,25 @@ def test_numbers_are_written_in_many_ways(text, value):
     ("text", "told"),
     [("1e400", "too large"), ("-1e400", "too large"), ("inf", "not a number"), ("nan", "not a n")],
 )
-def test_a_number_that_is_too_large_is_told_apart_from_none(text, told):
+def test_a_number_that_is_too_large_is_told_apart_from_none(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{told}"):
         number(text)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_is_what_it_says(value):
+def test_a_number_is_what_it_says(value: float) -> None:
     assert number(repr(value)) == value
 
 
 @pytest.mark.parametrize(
     "text", ["", "1_0", "１０", "inf", "-Infinity", "nan", "1e400", "0x10", " 1", "1e", ".", "1,5"]
 )
-def test_what_is_no_finite_decimal_number_is_refused(text):
+def test_what_is_no_finite_decimal_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(not a number|too large)$"):
         number(text)
 
 
-def test_shares_are_written_as_numbers_or_with_percent():
+def test_shares_are_written_as_numbers_or_with_percent() -> None:
     assert [percent(text) for text in ("10%", "12.5 %", "0.1", "-1%", "%")] == [
         0.1, 0.125, None, None, None,
     ]  # fmt: skip
@@ -163,7 +163,7 @@ def test_shares_are_written_as_numbers_or_with_percent():
         plain_share(2.0, 2)
 
 
-def test_errors_are_one_line_a_problem():
+def test_errors_are_one_line_a_problem() -> None:
     nasty = "a\n::error file=x::"
     problem = InputProblem(nasty, 0, nasty, nasty, nasty)
     assert str(InputError([problem, problem])).splitlines() == [str(problem)]

@@ -10,7 +10,7 @@ from time import monotonic
 import numpy as np
 
 from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
-from heteroplan.entities.plan import Baseline, Plan
+from heteroplan.entities.plan import Baseline, BaselineKind, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
@@ -28,12 +28,6 @@ GAP = 1e-3
 """Within which a static baseline is the cheapest one."""
 STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
-GREEDY = "greedy_topology"
-GREEDY_PAIRED = "greedy_topology_paired"
-WITHOUT_RESILIENCE = "without_resilience"
-STATIC = "static_peak"
-STATIC_ONE_GPU = "static_peak_one_gpu_type"
-LOWER_BOUND = "lower_bound"
 NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
 STOPPED = "not computed, interrupted"
@@ -97,7 +91,10 @@ def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, 
             _static(plan, problem, deadline, late.stop),
             _one_gpu(plan, problem, deadline, late.stop),
         )
-    return _without_figure(STATIC, note), _without_figure(STATIC_ONE_GPU, note)
+    return (
+        _without_figure(BaselineKind.STATIC_PEAK, note),
+        _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, note),
+    )
 
 
 def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Iterator[Baseline]:
@@ -108,7 +105,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
     free = replace(
         problem, workloads=tuple(replace(work, resilience=None) for work in problem.workloads)
     )
-    for name, pairs in ((GREEDY, False), (GREEDY_PAIRED, True)):
+    for name, pairs in ((BaselineKind.GREEDY, False), (BaselineKind.GREEDY_PAIRED, True)):
         day = paired
         if not pairs and not late():
             day = greedy_topology(free, plan.scenario, pairs=False, stop=late)
@@ -152,7 +149,7 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
     if not _has_promises(plan):
         return
     if late():
-        yield _without_figure(WITHOUT_RESILIENCE, late.why)
+        yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, late.why)
         return
     free = replace(
         plan.scenario,
@@ -162,7 +159,7 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
     try:
         found = solve(problem, gap=gap, time_limit_s=late.seconds_left, stop=late.stop)
     except NoPlanError:
-        yield _without_figure(WITHOUT_RESILIENCE, _not_found(late.stop))
+        yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, _not_found(late.stop))
         return
     lost = sum(found.unserved.values())
     here = round(plan.report.unserved_requests), plan.report.objective
@@ -174,7 +171,7 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
         gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
         utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
     yield replace(
-        compared(plan, WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
+        compared(plan, BaselineKind.WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
         unserved_requests=lost,
     )
 
@@ -182,8 +179,10 @@ def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]
 def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
     sizes = cheapest_constant(problem, gap=GAP, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
-        return _without_figure(STATIC, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop))
-    return _baseline(plan, problem, STATIC, sizes, note=_not_proven(sizes))
+        return _without_figure(
+            BaselineKind.STATIC_PEAK, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop)
+        )
+    return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes, note=_not_proven(sizes))
 
 
 def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
@@ -199,10 +198,10 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
     if not found:
         impossible = all(sizes is Verdict.INFEASIBLE for sizes in tried.values())
         note = "no GPU type alone covers the demand" if impossible else _not_found(stop)
-        return _without_figure(STATIC_ONE_GPU, note)
+        return _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, note)
     best = min(found, key=lambda gpu: found[gpu].cost)
     note = ", ".join(filter(None, (best, _not_proven(found[best]))))
-    return _baseline(plan, problem, STATIC_ONE_GPU, found[best], note=note)
+    return _baseline(plan, problem, BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, found[best], note=note)
 
 
 def _not_found(stop: Stop) -> str:
@@ -216,7 +215,7 @@ def _not_proven(sizes: ConstantSizes) -> str:
 
 
 def _baseline(
-    plan: Plan, problem: Problem, name: str, sizes: ConstantSizes, note: str = ""
+    plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantSizes, note: str = ""
 ) -> Baseline:
     hours = problem.hours * problem.intervals
     price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
@@ -235,14 +234,13 @@ def _baseline(
 def _lower_bound(plan: Plan) -> Baseline:
     bound = plan.report.bound
     by_cost = plan.scenario.objective is Objective.COST
-    return compared(
-        plan, LOWER_BOUND, None if by_cost else bound, bound if by_cost else None, None, ""
-    )
+    gpu_hours, cost_usd = (None, bound) if by_cost else (bound, None)
+    return compared(plan, BaselineKind.LOWER_BOUND, gpu_hours, cost_usd, None, "")
 
 
 def compared(
     plan: Plan,
-    name: str,
+    name: BaselineKind,
     gpu_hours: float | None,
     cost_usd: float | None,
     utilization: float | None,
@@ -266,5 +264,5 @@ def compared(
     )
 
 
-def _without_figure(name: str, note: str) -> Baseline:
+def _without_figure(name: BaselineKind, note: str) -> Baseline:
     return Baseline(name, None, None, None, None, None, None, note)

@@ -28,7 +28,7 @@ from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from heteroplan.entities.plan import Plan
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
 
 _EXIT_CODES = {
     Coverage.COVERED: ExitCode.OK,
@@ -77,6 +77,7 @@ def plan(
     Ends with 1 when it is proven that demand cannot be covered, with 3 when the time ended before
     that was known. Ctrl-C ends the solve with the best plan so far (130).
     """
+    from heteroplan.outputs.plan.document.from_plan import document_of
     from heteroplan.outputs.plan.solve_trace import SolveTrace
     from heteroplan.outputs.shared.terminal import SolveProgress, make_console
     from heteroplan.pipelines import plans as pipeline
@@ -104,11 +105,12 @@ def plan(
         except KeyboardInterrupt:
             print("There is no plan yet.", file=sys.stderr)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        document = document_of(planned)
         try:
             if out is not None:
-                pipeline.write_plan(planned, out, placement=placement)
+                pipeline.write_plan(planned, out, placement=placement, document=document)
         finally:
-            _show_plan(planned, json)
+            _show_plan(document, json)
     if trace is not None:
         trace.check()
     if interrupted():
@@ -116,15 +118,15 @@ def plan(
     raise typer.Exit(_EXIT_CODES[planned.coverage])
 
 
-def _show_plan(planned: "Plan", json: bool) -> None:
+def _show_plan(document: "PlanDocument", json: bool) -> None:
     if json:
-        from heteroplan.outputs.plan.plan_json import plan_text
+        from heteroplan.outputs.plan.document.plan_json import plan_text
 
-        emit(plan_text(planned))
+        emit(plan_text(document))
     else:
         from heteroplan.outputs.plan.console import render_plan
 
-        show(lambda console: render_plan(planned, console))
+        show(lambda console: render_plan(document, console))
 
 
 def check(

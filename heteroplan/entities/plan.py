@@ -8,7 +8,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Loss, Role
 
 
 class Termination(StrEnum):
@@ -87,6 +87,44 @@ class WorkloadPlan:
     """Prefill replicas / decode replicas; None where there is no decode replica."""
 
 
+class ShortageKind(StrEnum):
+    """What keeps a workload from more replicas."""
+
+    NO_ENGINE = "no_engine"
+    """No engine of its model serves it; `detail` says why."""
+    NO_GPUS = "no_gpus"
+    """No domain at its affinity has GPUs for an engine that serves these requests."""
+    MAX_REPLICAS = "max_replicas"
+    """Of `role`."""
+    RULE = "rule"
+    """A rule of the workload; `detail` names its fields, such as max_groups or anti_affinity."""
+    RESILIENCE = "resilience"
+    """The replicas could serve more, but not after the loss of one `lose`."""
+    FULL = "full"
+    """GPUs of `node_type` are taken in `domains`."""
+    NO_PAIR = "no_pair"
+    """In `domains` a prefill or a decode replica finds room, but not both."""
+    UNKNOWN = "unknown"
+    """Nothing that is known: the search found no better."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortageReason:
+    """One thing that keeps a workload from more replicas; fields that `kind` does not name are
+    empty."""
+
+    kind: ShortageKind
+    node_type: str = ""
+    domains: tuple[str, ...] = ()
+    starts: int | None = None
+    """Interval in which the replicas would have to start and find no room; None where there is no
+    room in the interval of the shortage."""
+    role: Role | None = None
+    affinity: Affinity | None = None
+    lose: Loss | None = None
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Shortage:
     """Demand of one interval that the plan does not serve."""
@@ -94,8 +132,8 @@ class Shortage:
     workload: str
     interval: int
     unserved_rps: float
-    limited_by: str
-    """Node types that are full in the domains where the workload may run, or why it has none."""
+    reasons: tuple[ShortageReason, ...]
+    """At least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +155,30 @@ class Totals:
     """`gpu_hours` by the priority of the leaf where they are held; their sum."""
 
 
+class BaselineKind(StrEnum):
+    """What a plan is compared with; the key under `savings` in plan.json."""
+
+    STATIC_PEAK = "static_peak"
+    """The cheapest sizes that never change."""
+    STATIC_PEAK_ONE_GPU_TYPE = "static_peak_one_gpu_type"
+    """The same with the one GPU type that serves all demand for least."""
+    LOWER_BOUND = "lower_bound"
+    """What no plan can be below."""
+    GREEDY = "greedy_topology"
+    """HeteroScale's Algorithm 4."""
+    GREEDY_PAIRED = "greedy_topology_paired"
+    """Algorithm 4, placing prefill and decode replicas together."""
+    WITHOUT_RESILIENCE = "without_resilience"
+    """The plan that may serve less after a loss."""
+    SEPARATE_QUEUES = "separate_queues"
+    """The plan with a prefill queue for each replica."""
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """What something else would need for the same demand."""
 
-    name: str
-    """static_peak, static_peak_one_gpu_type, lower_bound."""
+    name: BaselineKind
     gpu_hours: float | None
     """None where the baseline does not say (a bound on cost says nothing of GPU-hours)."""
     cost_usd: float | None
@@ -152,6 +208,11 @@ class SupplyUse:
     """GPUs present, maintenance applied, one an interval."""
     held: tuple[int, ...]
     """GPUs of running and starting replicas, one an interval."""
+
+
+def limited_name(role: Role, workload: str) -> str:
+    """Who is limited, as `BindingLimit.pools` names it: `decode of chat-70b`."""
+    return f"{role.value} of {workload}"
 
 
 @dataclass(frozen=True, slots=True)

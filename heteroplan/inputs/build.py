@@ -43,6 +43,7 @@ from heteroplan.inputs.schemas.scenario import (
     HorizonSpec,
     RequestSpec,
     ResilienceSpec,
+    WorkloadRules,
     WorkloadSpec,
 )
 from heteroplan.inputs.tables.align import AlignedDemand
@@ -236,10 +237,22 @@ def workload(
 
     `resilience` is the scenario's, for a workload that says nothing of its own.
     """
+    own = spec.resilience if "resilience" in spec.model_fields_set else resilience
+    return planned_workload(spec, of, tuple(_with_shapes(spec, demand)), own, demand_notes)
+
+
+def planned_workload(
+    spec: WorkloadRules,
+    of: Profile,
+    demand: tuple[IntervalDemand, ...],
+    resilience: ResilienceSpec | None,
+    demand_notes: tuple[str, ...],
+) -> Workload:
+    """The workload with the demand of every planning interval, headroom applied."""
     return Workload(
         name=spec.name,
         profile=of,
-        demand=tuple(_with_shapes(spec, demand)),
+        demand=demand,
         slo=Slo(spec.slo.ttft_ms, spec.slo.itl_ms, spec.slo.percentile),
         affinity=Affinity(spec.affinity),
         priority=spec.priority,
@@ -253,9 +266,7 @@ def workload(
         pin=tuple(spec.pin),
         exclude=tuple(spec.exclude),
         anti_affinity=tuple(spec.anti_affinity),
-        resilience=_resilience(
-            spec.resilience if "resilience" in spec.model_fields_set else resilience
-        ),
+        resilience=_resilience(resilience),
         kv_transfer=KvTransfer(spec.kv_transfer),
         prefill_queue=PrefillQueue(spec.prefill_queue),
         demand_notes=demand_notes,

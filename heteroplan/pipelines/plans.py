@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.outputs.plan.check_report import CheckRow, Headroom
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.plan.explanation import Explanation
     from heteroplan.outputs.plan.solve_trace import SolveTrace
 
@@ -141,27 +142,33 @@ def load(
     return inputs.load(scenario, overrides=overrides, interval=interval, current=current)
 
 
-def write_plan(plan: "Plan", folder: Path, *, placement: bool = False) -> None:
+def write_plan(
+    plan: "Plan",
+    folder: Path,
+    *,
+    placement: bool = False,
+    document: "PlanDocument | None" = None,
+) -> None:
     """plan.json, schedule.csv and report.html, and placement.csv on request.
 
-    All or none, each with the plan's id; plan.json takes its name last. Raises UsageError.
+    `document` is that of the plan, where it is made already. All or none, each with the plan's id;
+    plan.json takes its name last. Raises UsageError.
     """
+    from heteroplan.outputs.plan.document.from_plan import document_of
+    from heteroplan.outputs.plan.document.plan_json import plan_text
     from heteroplan.outputs.plan.placement_csv import placement_csv
-    from heteroplan.outputs.plan.plan_document import PlanDocument
-    from heteroplan.outputs.plan.plan_json import plan_text
     from heteroplan.outputs.plan.report import report_html
     from heteroplan.outputs.plan.schedule_csv import schedule_csv
     from heteroplan.outputs.shared.files import write_all
 
-    text = plan_text(plan)
-    document = PlanDocument.model_validate_json(text)
+    document = document or document_of(plan)
     files: dict[Path, str | Iterable[str]] = {
         folder / "schedule.csv": schedule_csv(document),
-        folder / "report.html": report_html(plan),
+        folder / "report.html": report_html(document),
     }
     if placement:
         files[folder / "placement.csv"] = placement_csv(plan, document.plan_id or "")
-    write_all({**files, folder / "plan.json": text})
+    write_all({**files, folder / "plan.json": plan_text(document)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +240,7 @@ def _checked(
 ) -> "CheckRow":
     """The row of one scenario, in the time of `clock`."""
     from heteroplan.outputs.plan.check_report import check_row
+    from heteroplan.outputs.plan.document.from_plan import document_of
 
     loaded = load(name, overrides=overrides)
     planning = replace(clock, seconds=clock.seconds * (PLAN_SHARE if min_headroom > 0 else 1.0))
@@ -240,7 +248,7 @@ def _checked(
     headroom = None
     if min_headroom > 0 and planned.covered:
         headroom = _headroom(loaded, min_headroom, clock, stop)
-    return check_row(planned, file, headroom=headroom, min_headroom=min_headroom)
+    return check_row(document_of(planned), file, headroom=headroom, min_headroom=min_headroom)
 
 
 def export(source: str, *, format: str, options: "ExportOptions | None" = None) -> str:  # noqa: A002
@@ -249,7 +257,7 @@ def export(source: str, *, format: str, options: "ExportOptions | None" = None) 
     Raises InputError for the plan and UsageError for the format and its options.
     """
     from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-    from heteroplan.outputs.plan.plan_json import read_plan
+    from heteroplan.outputs.plan.document.plan_json import read_plan
 
     if format not in EXPORTERS:
         raise UsageError(f"unknown export format {format!r}; known are {', '.join(EXPORTERS)}")
@@ -261,8 +269,8 @@ def explain(source: str, *, workload: str | None = None) -> "Explanation":
 
     Raises InputError for the plan and UsageError for a workload that it does not have.
     """
+    from heteroplan.outputs.plan.document.plan_json import read_plan
     from heteroplan.outputs.plan.explanation import explain
-    from heteroplan.outputs.plan.plan_json import read_plan
 
     return explain(read_plan(source), workload)
 
@@ -286,7 +294,7 @@ def schema(kind: str) -> str:
     from pydantic import BaseModel
 
     from heteroplan.inputs.schemas import FILES
-    from heteroplan.outputs.plan.plan_document import PlanDocument
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
 
     models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument}
     if kind not in models:

@@ -1,4 +1,4 @@
-"""The solver's arrays -> a plan in the user's words."""
+"""The solver's arrays -> a plan of pools, workloads and shortages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.solve import Outcome
 from heteroplan.planning.flow import exact_flow, unserved_share
 from heteroplan.planning.limits import binding_limits
-from heteroplan.planning.shortage import limits
+from heteroplan.planning.shortage import reasons
 
 
 def assemble(
@@ -198,7 +198,7 @@ def _shortages(
             workload=work.name,
             interval=t,
             unserved_rps=float(missing[w][:, t].sum()),
-            limited_by=limits(
+            reasons=reasons(
                 scenario, candidates, problem, w, t, replicas, residual, missing[w][:, t]
             ),
         )

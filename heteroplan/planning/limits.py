@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.plan import BindingLimit, Shortage
+from heteroplan.entities.plan import BindingLimit, Shortage, limited_name
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
@@ -49,7 +49,7 @@ def _blocked(
     waiting = _would_take_more(problem, replicas, shortages)
     sizes = np.array([pool.gpus for pool in problem.pools], dtype=np.int64)
     found: dict[int, dict[int, Bools]] = {}
-    rows = zip(problem.supplies, problem.residual(replicas), _homes(problem), strict=True)
+    rows = zip(problem.supplies, problem.residual(replicas), _reported_rows(problem), strict=True)
     for row, left, domain_row in rows:
         members = list(row.pools)
         stopped = waiting[members] & (row.gpus > 0) & (left < sizes[members][:, None])
@@ -119,7 +119,7 @@ def _mates_price(role: Role, part: int | None, cheapest: Mapping[Half, Floats]) 
     return mates
 
 
-def _homes(problem: Problem) -> list[int]:
+def _reported_rows(problem: Problem) -> list[int]:
     """For each supply row the one that is reported in its place, itself where there is none.
 
     That is the first row of its domain, and of the domains with the very same GPUs the narrowest.
@@ -151,6 +151,6 @@ def _names(
     for p, times in blocked.items():
         if times[first : last + 1].any():
             pool = problem.pools[p]
-            name = f"{pool.role.value} of {problem.workloads[pool.workload].name}"
+            name = limited_name(pool.role, problem.workloads[pool.workload].name)
             gpus[name] += int(held[p, first : last + 1].sum())
     return tuple(sorted(gpus, key=lambda name: -gpus[name]))

@@ -15,7 +15,7 @@ from time import monotonic
 from heteroplan.baselines.savings import compared, without_saving
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import Baseline, Plan, Pool, SolveReport, Termination
+from heteroplan.entities.plan import Baseline, BaselineKind, Plan, Pool, SolveReport, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PrefillQueue, RequestClass, Role
 from heteroplan.errors import NoPlanError
@@ -30,7 +30,6 @@ LEAST_S = 0.5
 """Not worth another round [s]."""
 TOLERANCE = 1e-6
 OPTIMAL_GAP = 1e-4
-SEPARATE_QUEUES = "separate_queues"
 AS_ENDLESS = "as if pools were endless"
 
 type Planning = Callable[[Sequence[Candidate], float], Plan]
@@ -58,7 +57,7 @@ class Pooled:
         totals = self.separate.totals
         baseline = compared(
             self.plan,
-            SEPARATE_QUEUES,
+            BaselineKind.SEPARATE_QUEUES,
             totals.gpu_hours,
             totals.cost_usd,
             self.separate.utilization,

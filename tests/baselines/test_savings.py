@@ -1,6 +1,7 @@
 """Baselines against hand arithmetic."""
 
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from heteroplan.baselines.savings import baselines
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Baseline, Plan
+from heteroplan.entities.plan import Baseline, BaselineKind, Plan
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.errors import NoPlanError
@@ -20,6 +21,7 @@ from heteroplan.optimize.solvers.solver import Stop, Verdict, never
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.clocks import stand_still
 
 H100, L40S = node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.5)
 BOTH = engine("h100-both", role=Role.AGGREGATED)
@@ -370,7 +372,7 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
             problem,
             paired=paired,
             gap=0.01,
-            stop=lambda left=answers: next(left, True),
+            stop=partial(next, answers, True),
             end=monotonic() + 60.0,
         )
         empty = [each for each in found if each.gpu_hours is None and each.cost_usd is None]
@@ -380,11 +382,18 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
     assert seen == {(None, 0.0), (64.0, 0.0)}
 
 
-def found_by(plan: Plan, *, stop: Stop = never, seconds: float = 60.0, gap: float = 0.01) -> Any:
-    """{name: baseline} of a plan, computed anew."""
+def found_by(
+    plan: Plan,
+    *,
+    stop: Stop = never,
+    seconds: float = 60.0,
+    gap: float = 0.01,
+    now: float | None = None,
+) -> Any:
+    """{name: baseline} of a plan, computed anew until so many seconds from `now`."""
     problem = build_problem(plan.scenario, plan.candidates)
     paired = greedy_topology(problem, plan.scenario, pairs=True)
-    end = monotonic() + seconds
+    end = (monotonic() if now is None else now) + seconds
     found = baselines(plan, problem, paired=paired, gap=gap, stop=stop, end=end)
     return {each.name: each for each in found}
 
@@ -464,27 +473,26 @@ def test_static_baselines_get_two_fifths_of_the_time_left_and_the_promise_the_re
     solves: list[dict[str, Any]] = []
 
     def constant(problem: Problem, **options: Any) -> Verdict:
-        statics.append({"at": monotonic(), **options})
+        statics.append(options)
         return Verdict.LIMIT
 
     def solving(problem: Problem, **options: Any) -> Outcome:
-        solves.append({"at": monotonic(), **options})
+        solves.append(options)
         return solve(problem, **options)
 
     of = promised(20.0, 2, 1.0)
     plan = make_plan(of, candidates(of), compare=False)
     monkeypatch.setattr("heteroplan.baselines.savings.cheapest_constant", constant)
     monkeypatch.setattr("heteroplan.baselines.savings.solve", solving)
-    before = monotonic()
-    found_by(plan, seconds=100.0, gap=0.07)
-    elapsed = monotonic() - before
+    now = stand_still(monkeypatch).now
+    found_by(plan, seconds=100.0, gap=0.07, now=now)
     assert [each.get("node_types") for each in statics] == [None, {"h100x8"}]
     (deadline,) = {each["deadline"] for each in statics}
-    assert before + 40.0 <= deadline <= before + 40.0 + elapsed
+    assert deadline - now == pytest.approx(40.0)
     assert {each["gap"] for each in statics} == {0.001}
     (only,) = solves
     assert only["gap"] == 0.07
-    assert 100.0 - elapsed <= only["time_limit_s"] <= 100.0 + elapsed
+    assert only["time_limit_s"] == pytest.approx(100.0)
 
 
 def test_a_price_of_a_promise_that_is_not_found_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -534,5 +542,5 @@ def test_a_greedy_day_that_was_not_replayed_to_its_end_is_no_baseline() -> None:
     paired = replace(greedy_topology(problem, of, pairs=True), whole=False)
     found = baselines(plan, problem, paired=paired, gap=0.01, stop=never, end=monotonic() + 60.0)
     notes = {each.name: each.note for each in found}
-    assert notes["greedy_topology"] == ""
-    assert notes["greedy_topology_paired"] == "not computed, no time was left"
+    assert notes[BaselineKind.GREEDY] == ""
+    assert notes[BaselineKind.GREEDY_PAIRED] == "not computed, no time was left"

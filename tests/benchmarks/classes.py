@@ -88,12 +88,14 @@ def table(trace: Trace, every: int, simulations: int) -> None:
 def choices_of(trace: Trace) -> list[Told]:
     """The trace in some numbers of classes."""
     grid = trace.grid()
-    family, found, cuts = Family(grid.steps, grid.sums), [], ()
+    family, found = Family(grid.steps, grid.sums), []
+    cuts: tuple[int, ...] = ()
     for count in range(1, max(COUNTS) + 1):
         cuts = family.best(count, cuts)
         if count in COUNTS:
             found.append(Told(str(count), told(shapes(grid, cuts)), family.bound(cuts)))
     cuts, bound = choose(grid)
+    assert bound is not None
     name = f"default ({'; '.join(names(cuts, 'isl'))})"
     return [*found, Told(name, told(shapes(grid, cuts)), bound)]
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import yaml
@@ -60,12 +61,12 @@ class Trace:
     def grid(self) -> Grid:
         """Its sums, as demand counts them."""
         shapes = np.zeros((1, INPUT_CELLS, OUTPUT_CELLS, SUMS))
-        lengths = (each.astype(np.int64) for each in (self.isl, self.osl))
+        isl, osl = (each.astype(np.int64) for each in (self.isl, self.osl))
         none = np.zeros(0, np.int64)
         at = np.zeros(len(self.isl), np.int64)
         hours = np.zeros(1, np.int64)
         steps = np.zeros((1, STEP_COUNTS))
-        count(at, *lengths, none, 0, 1, hours, cell_table(), steps, shapes)
+        count(at, isl, osl, none, 0, 1, hours, cell_table(), steps, shapes)
         return Grid.of(shapes[0])
 
     def every_request(self) -> tuple[RequestClass, ...]:
@@ -134,7 +135,7 @@ def deepseek_r1() -> Trace:
 
 def engines(profile: str) -> list[Engine]:
     """Of a ready profile, whatever was measured."""
-    kinds = (
+    kinds: tuple[tuple[str, Any], ...] = (
         ("prefill", PrefillCoefficients),
         ("decode", DecodeCoefficients),
         ("ttft", TtftCoefficients),

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from heteroplan.entities.workload import PrefillCoefficients, Role
@@ -141,7 +142,7 @@ def _both(runs: Sequence[Run]) -> list[tuple[float, float, float, float]]:
     curves = sorted({(run.gpus, run.variant, run.isl, run.osl) for run in runs})
     number = {curve: i for i, curve in enumerate(curves)}
     by_curve = errors_left_out(runs, lambda i, run: number[run.gpus, run.variant, run.isl, run.osl])
-    return [(*map(abs, one), *map(abs, two)) for one, two in zip(by_run, by_curve, strict=True)]  # type: ignore[misc]
+    return [(*map(abs, one), *map(abs, two)) for one, two in zip(by_run, by_curve, strict=True)]
 
 
 def _means(off: Sequence[tuple[float, ...]]) -> list[str]:
@@ -205,14 +206,14 @@ def splits() -> None:
 
 
 def _split_model(points: dict[int, float]) -> Callable[[int], float]:
-    def said(values: Sequence[float], prefill: int) -> float:
+    def said(values: NDArray[np.float64], prefill: int) -> float:
         p, d = np.exp(values[0]) * prefill, np.exp(values[1]) * (REPLICAS - prefill)
         return float((p**-SHARPNESS + d**-SHARPNESS) ** (-1 / SHARPNESS))
 
     middle = fmean(SPLITS["A"])
     pull = np.log(middle / (REPLICAS - middle))
 
-    def off(values: Sequence[float]) -> list[float]:
+    def off(values: NDArray[np.float64]) -> list[float]:
         balance = values[0] - values[1] + pull
         return [*(said(values, p) / y - 1 for p, y in points.items()), PRIOR * balance]
 

@@ -12,7 +12,8 @@ from heteroplan.cli.explaining import explain
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit
 from heteroplan.errors import InputError, UsageError
-from heteroplan.outputs.plan.plan_json import plan_text
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text
 from tests.cli.conftest import Run
 from tests.plans import shown_plan
 from tests.scenario_files import ScenarioFiles
@@ -24,7 +25,9 @@ SENTENCE = "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-1 limited by 
 @pytest.fixture
 def plan_json(tmp_path: Path) -> Path:
     path = tmp_path / "plan.json"
-    path.write_text(plan_text(shown_plan(short=True, limits=[LIMIT])), encoding="utf-8")
+    path.write_text(
+        plan_text(document_of(shown_plan(short=True, limits=[LIMIT]))), encoding="utf-8"
+    )
     return path
 
 
@@ -40,7 +43,7 @@ def test_names_the_binding_level_and_ends_with_0_though_demand_is_short(plan_jso
     code, out = run(str(plan_json))
     assert code == 0
     assert SENTENCE in out
-    assert "h100x8 in a-s1" in out
+    assert "h100x8 full in a-s1" in out
 
 
 def test_reads_standard_input(plan_json: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cli.conftest import Run
 from tests.realdata import DATA, needs_data
+from tests.scenario_files import ScenarioFiles
 
 MEASUREMENTS = (
     Path(__file__).resolve().parents[2]
@@ -35,7 +37,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_demand_shows_the_curve(trace, run):
+def test_demand_shows_the_curve(trace: str, run: Run) -> None:
     ended = run("demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00")
     assert (ended.code, ended.err) == (0, "")
     assert "2026-11-23 08:00" in ended.out
@@ -43,7 +45,7 @@ def test_demand_shows_the_curve(trace, run):
     assert "as recorded" in ended.out
 
 
-def test_demand_writes_what_scenarios_read(trace, run):
+def test_demand_writes_what_scenarios_read(trace: str, run: Run) -> None:
     """4 requests in 4 s, doubled; isl 100, 300, 100, 300: a spread of 100 / 200."""
     ended = run(
         "demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00", "--timezone",
@@ -60,6 +62,7 @@ def test_demand_writes_what_scenarios_read(trace, run):
     assert json.loads(Path("demand.json").read_text())["rows"][0]["rps"] == 2
 
 
+ONE_CLASS = ("demand", "trace.csv", "--start", "2026-11-23", "--max-class-error", "1")
 FULL = pytest.param(
     "/dev/full",
     marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full"),
@@ -70,14 +73,16 @@ FULL = pytest.param(
 @pytest.mark.parametrize(
     "command",
     [
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--out"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--classes"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--classes", "a.csv", "--out"),
+        (*ONE_CLASS, "--out", "a.csv", "--out"),
+        (*ONE_CLASS, "--out", "a.csv", "--classes"),
+        (*ONE_CLASS, "--classes", "a.csv", "--out"),
         ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.html", "--out"),
     ],
     ids=["curve", "classes", "classes first", "fit"],
 )
-def test_of_several_outputs_all_are_written_or_none(trace, run, command, other):
+def test_of_several_outputs_all_are_written_or_none(
+    trace: str, run: Run, command: tuple[str, ...], other: str
+) -> None:
     Path("folder").mkdir()
     ended = run(*command, other)
     assert (ended.code, ended.out) == (2, "")
@@ -89,14 +94,16 @@ def test_of_several_outputs_all_are_written_or_none(trace, run, command, other):
 @pytest.mark.parametrize(
     "command",
     [
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--json"),
-        ("demand", "trace.csv", "--start", "2026-11-23", "--out", "a.csv", "--out", "-"),
+        (*ONE_CLASS, "--out", "a.csv"),
+        (*ONE_CLASS, "--out", "a.csv", "--json"),
+        (*ONE_CLASS, "--out", "a.csv", "--out", "-"),
         ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.yaml"),
     ],
     ids=["shown", "json", "out", "fit"],
 )
-def test_standard_output_is_one_of_the_outputs(trace, apart, command):
+def test_standard_output_is_one_of_the_outputs(
+    trace: str, apart: Run, command: tuple[str, ...]
+) -> None:
     with Path("/dev/full").open("w") as full:
         ended = apart(command, cwd=Path(), stdout=full)
     assert ended.code == 2
@@ -104,9 +111,20 @@ def test_standard_output_is_one_of_the_outputs(trace, apart, command):
     assert {path.name for path in Path().iterdir()} == {"trace.csv"}
 
 
-def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
+def test_demand_on_standard_output_is_csv_and_nothing_else(trace: str, apart: Run) -> None:
     ended = apart(
-        ["demand", "-", "--interval", "4s", "--start", "2026-11-23", "--out", "-"],
+        [
+            "demand",
+            "-",
+            "--interval",
+            "4s",
+            "--start",
+            "2026-11-23",
+            "--max-class-error",
+            "1",
+            "--out",
+            "-",
+        ],
         cwd=Path(),
         stdin=TRACE,
     )
@@ -115,13 +133,13 @@ def test_demand_on_standard_output_is_csv_and_nothing_else(trace, apart):
     assert ended.err.startswith("4 requests\n")
 
 
-def test_demand_as_json_is_json_and_nothing_else(trace, run):
+def test_demand_as_json_is_json_and_nothing_else(trace: str, run: Run) -> None:
     ended = run("demand", trace, "--interval", "4s", "--start", "2026-11-23", "--json")
     assert ended.code == 0
     assert json.loads(ended.out)["rows"][0]["rps"] == 1
 
 
-def test_demand_of_any_table_by_its_columns(trace, run):
+def test_demand_of_any_table_by_its_columns(trace: str, run: Run) -> None:
     Path("log.csv").write_text("when,in,out\n2026-11-23T08:00:00Z,100,10\n")
     ended = run(
         "demand", "log.csv", "--map", "timestamp=when,isl=in", "--map", "osl=out", "--interval",
@@ -130,7 +148,7 @@ def test_demand_of_any_table_by_its_columns(trace, run):
     assert [row["isl"] for row in rows(ended.out)] == ["100"]
 
 
-def test_demand_back_tests(run, tmp_path):
+def test_demand_back_tests(run: Run, tmp_path: Path) -> None:
     """Equal days are covered."""
     stamps = [f"2026-11-{day:02d}T{hour:02d}:00,5" for day in range(2, 12) for hour in range(24)]
     (tmp_path / "d.csv").write_text("\n".join(["interval_start,rps", *stamps]))
@@ -165,13 +183,15 @@ def test_demand_back_tests(run, tmp_path):
         (["--out", "absent/demand.csv"], "absent/demand.csv: cannot be written"),
     ],
 )
-def test_wrong_demand_options_end_with_2(trace, run, options, message):
+def test_wrong_demand_options_end_with_2(
+    trace: str, run: Run, options: list[str], message: str
+) -> None:
     ended = run("demand", trace, "--start", "2026-11-23", *options)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
 
 
-def test_demand_lists_every_problem_of_a_trace(trace, run):
+def test_demand_lists_every_problem_of_a_trace(trace: str, run: Run) -> None:
     Path(trace).write_text(TRACE + "4,x,10\n5,100,-1\n")
     ended = run("demand", trace, "--start", "2026-11-23")
     assert ended.code == 2
@@ -180,7 +200,9 @@ def test_demand_lists_every_problem_of_a_trace(trace, run):
 
 
 @needs_data
-def test_two_copies_of_a_trace_give_one_curve_and_the_same_classes(run, tmp_path):
+def test_two_copies_of_a_trace_give_one_curve_and_the_same_classes(
+    run: Run, tmp_path: Path
+) -> None:
     """The vidur file holds the Azure file's requests by seconds since the first."""
     azure, vidur = (
         run("demand", str(DATA / "traces" / name), "--start", "2026-11-23T06:00", "--interval",
@@ -192,14 +214,16 @@ def test_two_copies_of_a_trace_give_one_curve_and_the_same_classes(run, tmp_path
     assert len(rows(azure)) > 9
 
 
-def test_fit_shows_errors_and_ranges(run):
+def test_fit_shows_errors_and_ranges(run: Run) -> None:
     ended = run("fit", str(MEASUREMENTS), "--gpu", "H100-SXM-80GB", "--tp", "4")
     assert (ended.code, ended.err) == (0, "")
     assert [line.split()[2] for line in ended.out.splitlines()[1:3]] == ["prefill", "decode"]
     assert "128-8192" in ended.out
 
 
-def test_fit_writes_a_profile_that_plan_takes(run, tmp_path, monkeypatch):
+def test_fit_writes_a_profile_that_plan_takes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The shipped profile's coefficients come back from the shipped measurements."""
     monkeypatch.chdir(tmp_path)
     ended = run(
@@ -221,7 +245,7 @@ def test_fit_writes_a_profile_that_plan_takes(run, tmp_path, monkeypatch):
     assert {(e["startup_s"], e["drain_s"]) for e in engines.values()} == {(180, 30)}
 
 
-def test_fit_says_what_a_profile_takes_for_free(run, tmp_path):
+def test_fit_says_what_a_profile_takes_for_free(run: Run, tmp_path: Path) -> None:
     """On stderr as in the file."""
     out = tmp_path / "profile.yaml"
     ended = run("fit", str(MEASUREMENTS), "--tp", "4", "--model", "m", "--kv-tokens",
@@ -253,13 +277,13 @@ def test_fit_says_what_a_profile_takes_for_free(run, tmp_path):
         (["--format", "csv"], "known are heteroplan, splitwise"),
     ],
 )
-def test_wrong_fit_options_end_with_2(run, options, message):
+def test_wrong_fit_options_end_with_2(run: Run, options: list[str], message: str) -> None:
     ended = run("fit", str(MEASUREMENTS), *options)
     assert ended.code == 2
     assert message in ended.err
 
 
-def test_what_may_be_held_is_an_option(trace, run):
+def test_what_may_be_held_is_an_option(trace: str, run: Run) -> None:
     """A rule of both commands."""
     Path("trace.csv.gz").write_bytes(gzip.compress(TRACE.encode() + b"\n" * 200_000))
     for found, *command in (
@@ -276,7 +300,7 @@ def test_what_may_be_held_is_an_option(trace, run):
         assert "no number of bytes; write for example 2GiB" in " ".join(wrong.err.split())
 
 
-def test_a_profile_of_many_files_is_one_that_validate_takes(run, files):
+def test_a_profile_of_many_files_is_one_that_validate_takes(run: Run, files: ScenarioFiles) -> None:
     """The names of twenty files are longer than an origin may be."""
     names = [f"{i:02}-{'long' * 20}.csv" for i in range(20)]
     for name in names:
@@ -291,7 +315,7 @@ def test_a_profile_of_many_files_is_one_that_validate_takes(run, files):
 
 
 @needs_data
-def test_notes_on_what_was_left_out_go_to_stderr(run):
+def test_notes_on_what_was_left_out_go_to_stderr(run: Run) -> None:
     ended = run("fit", str(DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv"))
     assert ended.code == 0
     assert "left out 315 rows of power-capped hardware" in ended.err
@@ -299,7 +323,7 @@ def test_notes_on_what_was_left_out_go_to_stderr(run):
 
 
 @needs_data
-def test_a_profile_of_dynamos_profiler_knows_its_kv_cache(run):
+def test_a_profile_of_dynamos_profiler_knows_its_kv_cache(run: Run) -> None:
     """Two files, one a phase; what they hold is limited by the KV cache that they state."""
     files = [
         str(DATA / "perf" / f"dynamo_H200_TP1P_TP1D_{phase}_raw_data.npz")
@@ -317,7 +341,7 @@ def test_a_profile_of_dynamos_profiler_knows_its_kv_cache(run):
 
 
 @needs_data
-def test_two_models_are_not_fitted_as_one(run):
+def test_two_models_are_not_fitted_as_one(run: Run) -> None:
     files = (
         "splitwise_sim_perf_model_llama2-70b.csv",
         "distserve_profiler-a100-80g.distserve.json",
@@ -328,7 +352,7 @@ def test_two_models_are_not_fitted_as_one(run):
     assert "is of facebook/opt-66b, another file of llama2-70b" in ended.err
 
 
-def test_problems_of_all_measurement_files_come_at_once(run, tmp_path):
+def test_problems_of_all_measurement_files_come_at_once(run: Run, tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("gpu,gpus,phase\n")
     ended = run("fit", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
@@ -337,7 +361,7 @@ def test_problems_of_all_measurement_files_come_at_once(run, tmp_path):
     assert "b.csv" in ended.err
 
 
-def test_fit_tells_what_one_replica_serves(run):
+def test_fit_tells_what_one_replica_serves(run: Run) -> None:
     """On H100 x4 decode the shipped measurements reach 64 sequences, not the ITL of 60 ms."""
     asked = ("--isl", "1000", "--osl", "200", "--ttft-ms", "1000", "--itl-ms", "60")
     engine = ("--gpu", "H100-SXM-80GB", "--tp", "4")
@@ -362,7 +386,7 @@ def test_fit_tells_what_one_replica_serves(run):
         (("--percentile", "100%"), "must lie between 0 and 1"),
     ],
 )
-def test_half_a_question_ends_with_2(run, options, message):
+def test_half_a_question_ends_with_2(run: Run, options: tuple[str, ...], message: str) -> None:
     ended = run("fit", str(MEASUREMENTS), *options)
     assert ended.code == 2
     assert message in ended.err

@@ -18,6 +18,7 @@ from heteroplan.cli.options import KvTokens
 from heteroplan.entities.workload import RequestClass, Slo
 from heteroplan.errors import UsageError
 from heteroplan.profiles.capacity.replica import Asked
+from tests.cli.conftest import Run
 
 NUMBERS = {
     "fit": [
@@ -37,20 +38,25 @@ NUMBERS = {
 
 @pytest.mark.parametrize("command", NUMBERS)
 @pytest.mark.parametrize("value", ["1_0", "１０", "inf", "nan", "1e400", "-inf", ""])
-def test_what_is_no_number_in_a_file_is_none_in_an_option(run, command, value):
+def test_what_is_no_number_in_a_file_is_none_in_an_option(
+    run: Run, command: str, value: str
+) -> None:
     for option in NUMBERS[command]:
         ended = run(command, "x", f"{option}={value}")
         assert ended.code == 2, (option, ended.err)
         assert f"Invalid value for '{option}'" in ended.err
 
 
-def test_no_option_is_left_to_typers_own_numbers():
+def test_no_option_is_left_to_typers_own_numbers() -> None:
     """Which take 1_0, other digits, inf and nan."""
+    parsers = {}
     for command in app.registered_commands:
         for name, hint in get_type_hints(command.callback, include_extras=True).items():
             kind, *about = get_args(hint) or (hint,)
             if {int, float} & {kind, *get_args(kind)}:
-                assert all(each.parser for each in about), (command.callback, name)
+                parsers[command.callback, name] = all(each.parser for each in about)
+    assert len(parsers) > 10
+    assert [option for option, has_parser in parsers.items() if not has_parser] == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,9 @@ def test_no_option_is_left_to_typers_own_numbers():
         ("fit x --kv-tokens H100:0=1", "is not TOKENS or GPU:TP=TOKENS"),
     ],
 )
-def test_a_share_or_number_that_is_likely_a_slip_is_asked_for(run, command, message):
+def test_a_share_or_number_that_is_likely_a_slip_is_asked_for(
+    run: Run, command: str, message: str
+) -> None:
     ended = run(*command.split())
     assert ended.code == 2
     assert message in ended.err
@@ -77,13 +85,15 @@ def test_a_share_or_number_that_is_likely_a_slip_is_asked_for(run, command, mess
     "command",
     ["plan x --gap 0.49", "plan x --gap 100%", "check x --min-headroom 1000%", "plan x --gap 1%"],
 )
-def test_shares_with_percent_are_taken(run, command):
+def test_shares_with_percent_are_taken(run: Run, command: str) -> None:
     ended = run(*command.split())
     assert "x: no such file" in ended.out + ended.err
 
 
 @pytest.mark.parametrize(("limit_s", "left_s"), [(20.0, 2.0), (60.0, 6.0), (0.0, 0.0)])
-def test_a_tenth_of_a_time_limit_is_left_whatever_the_start_took(monkeypatch, limit_s, left_s):
+def test_a_tenth_of_a_time_limit_is_left_whatever_the_start_took(
+    monkeypatch: pytest.MonkeyPatch, limit_s: float, left_s: float
+) -> None:
     """The command began two minutes ago; no limit stays none."""
     began = ContextVar[float]("began")
     began.set(time.monotonic() - 120.0)
@@ -100,13 +110,13 @@ def test_a_tenth_of_a_time_limit_is_left_whatever_the_start_took(monkeypatch, li
         ("5:", (5.0, float("inf"))),
     ],
 )
-def test_a_span_may_be_open_or_one_value(text, ends):
+def test_a_span_may_be_open_or_one_value(text: str, ends: tuple[float, ...]) -> None:
     found = options.span(text)
     assert (found.low, found.high) == ends
 
 
 @pytest.mark.parametrize("text", ["5", "", "6:5", "x:5", "5:x", "5:6:7", "nan:"])
-def test_what_is_no_span_is_told(text):
+def test_what_is_no_span_is_told(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not LOW:HIGH, such as 512:2048"):
         options.span(text)
 
@@ -134,7 +144,9 @@ MOST = {
     ("command", "option", "most"),
     [(command, *each) for command, options in MOST.items() for each in options.items()],
 )
-def test_the_greatest_number_of_an_option_is_taken_and_no_greater(run, command, option, most):
+def test_the_greatest_number_of_an_option_is_taken_and_no_greater(
+    run: Run, command: str, option: str, most: str
+) -> None:
     """As in the files."""
     taken = run(command, "x", f"{option}={most}")
     assert "Invalid value" not in taken.err
@@ -143,18 +155,18 @@ def test_the_greatest_number_of_an_option_is_taken_and_no_greater(run, command, 
 
 
 @pytest.mark.parametrize("text", ["3", "4", "5"])
-def test_bounds_of_a_number_belong_to_it(text):
+def test_bounds_of_a_number_belong_to_it(text: str) -> None:
     assert options.numbers(3, 5)(text) == options.wholes(3, 5)(text) == int(text)
 
 
 @pytest.mark.parametrize("text", ["2", "5001", "-4", "10000"])
-def test_a_number_beyond_its_bounds_is_told_with_them(text):
+def test_a_number_beyond_its_bounds_is_told_with_them(text: str) -> None:
     for kind in (options.numbers, options.wholes):
         with pytest.raises(typer.BadParameter, match=rf"^{text} is not between 3 and 5,000$"):
             kind(3, 5000)(text)
 
 
-def test_whole_numbers_are_plain_digits():
+def test_whole_numbers_are_plain_digits() -> None:
     assert options.wholes(-10, 100)("-7") == -7
     for text in ("1.0", "+1", " 1", "1e1", "", "-"):
         with pytest.raises(typer.BadParameter, match="is not a whole number; write digits, such"):
@@ -172,19 +184,19 @@ def test_whole_numbers_are_plain_digits():
         ("A:10000=1000000000000", KvTokens(("A", 10_000), 10**12)),
     ],
 )
-def test_cache_sizes_are_of_an_engine_or_of_all(text, found):
+def test_cache_sizes_are_of_an_engine_or_of_all(text: str, found: KvTokens) -> None:
     assert options.kv_tokens(text) == found
 
 
 @pytest.mark.parametrize(
     "text", ["=5", ":4=5", "4=5", "H100:=5", "H100:4=", "H100:4=0", "0", "A:10001=1"]
 )
-def test_what_is_no_cache_size_is_told(text):
+def test_what_is_no_cache_size_is_told(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not TOKENS or GPU:TP=TOKENS, such as 516000"):
         options.kv_tokens(text)
 
 
-def test_a_cache_size_that_names_its_engine_wins():
+def test_a_cache_size_that_names_its_engine_wins() -> None:
     """Before or after that of all; of two for one engine the last."""
     a, b = ("A", 2), ("B", 4)
     own, own_again, of_all = KvTokens(a, 1), KvTokens(a, 2), KvTokens(None, 3)
@@ -198,7 +210,7 @@ def test_a_cache_size_that_names_its_engine_wins():
         options.kv_tokens_by_engine([KvTokens(b, 1)], [])
 
 
-def test_what_a_replica_is_asked_for_is_as_given():
+def test_what_a_replica_is_asked_for_is_as_given() -> None:
     wanted = Asked(RequestClass("all", 1.0, 1000, 200), Slo(900, 60, 0.95))
     assert options.asked((1000, 200), 900, 60, 0.95) == wanted
     assert options.asked((1000, 200), None, None, 0.95) is None
@@ -215,18 +227,23 @@ def test_what_a_replica_is_asked_for_is_as_given():
         ((None, 900, None), "--isl and --osl, --itl-ms"),
     ],
 )
-def test_half_of_what_a_replica_is_asked_for_is_told(given, missing):
+def test_half_of_what_a_replica_is_asked_for_is_told(
+    given: tuple[tuple[float, float] | None, float | None, float | None], missing: str
+) -> None:
+    shape, ttft_ms, itl_ms = given
     with pytest.raises(UsageError, match=f"^what a replica serves also needs {missing}$"):
-        options.asked(*given, 0.95)
+        options.asked(shape, ttft_ms, itl_ms, 0.95)
 
 
 @pytest.mark.parametrize("percentile", [0.0, 1.0, -0.5, 1.5])
-def test_a_percentile_lies_between_0_and_1_even_where_nothing_is_asked_for(percentile):
+def test_a_percentile_lies_between_0_and_1_even_where_nothing_is_asked_for(
+    percentile: float,
+) -> None:
     with pytest.raises(UsageError, match=f"^--percentile {percentile:g}: must lie between 0 and"):
         options.asked(None, None, None, percentile)
 
 
-def test_lengths_of_a_request_are_given_together():
+def test_lengths_of_a_request_are_given_together() -> None:
     assert options.shape(1000, 200) == (1000, 200)
     assert options.shape(None, None) is None
     for half in ((1000, None), (None, 200)):
@@ -234,13 +251,13 @@ def test_lengths_of_a_request_are_given_together():
             options.shape(*half)
 
 
-def test_shares_may_be_none():
+def test_shares_may_be_none() -> None:
     assert options.share_or_none("none") is None
     assert [options.share_or_none(text) for text in ("0.95", "95 %", "0")] == [0.95, 0.95, 0.0]
     assert options.share("7") == 7.0
 
 
-def test_columns_are_pairs_of_our_names_and_theirs():
+def test_columns_are_pairs_of_our_names_and_theirs() -> None:
     """Theirs are as they stand, with blanks and signs."""
     assert options.columns("timestamp=ts, isl =a=b,osl= c ") == {
         "timestamp": "ts",
@@ -252,7 +269,7 @@ def test_columns_are_pairs_of_our_names_and_theirs():
             options.columns(text)
 
 
-def test_factors_and_seconds_have_no_unit():
+def test_factors_and_seconds_have_no_unit() -> None:
     assert (options.factor("1.2"), options.seconds("60")) == (1.2, 60.0)
     with pytest.raises(
         typer.BadParameter, match=r"^'5%' is not a number; write 1\.05 for 5% more$"
@@ -264,7 +281,7 @@ def test_factors_and_seconds_have_no_unit():
         options.seconds("1min")
 
 
-def test_names_are_not_empty():
+def test_names_are_not_empty() -> None:
     assert options.named_file("a") == "a"
     assert (options.named_path("a"), options.named_folder(".")) == (Path("a"), Path())
     for read in (options.named_file, options.named_path):
@@ -274,7 +291,7 @@ def test_names_are_not_empty():
         options.named_folder("")
 
 
-def test_durations_and_sizes_have_units():
+def test_durations_and_sizes_have_units() -> None:
     assert (options.duration_s("15min"), options.byte_size("2KiB")) == (900, 2048)
     with pytest.raises(typer.BadParameter, match=r"^'15' is "):
         options.duration_s("15")
@@ -283,7 +300,7 @@ def test_durations_and_sizes_have_units():
     assert (options.HELD, options.MEASURED_HELD) == ("512 MiB", "128 MiB")
 
 
-def test_days_and_moments_are_of_our_time():
+def test_days_and_moments_are_of_our_time() -> None:
     """1970 to 2199, as in the files."""
     for year in (1970, 2199):
         assert options.day(f"{year}-12-31") == date(year, 12, 31)
@@ -296,7 +313,7 @@ def test_days_and_moments_are_of_our_time():
 
 
 @pytest.fixture
-def now(monkeypatch):
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
     """1,000 s on a clock that stands still, in a process that began at 900 s."""
     monkeypatch.setattr(options, "_BEGAN", ContextVar[float]("began"))
     monkeypatch.setattr(options, "_PROCESS_BEGAN", [900.0])
@@ -304,7 +321,7 @@ def now(monkeypatch):
 
 
 @pytest.mark.usefixtures("now")
-def test_the_first_command_began_with_the_process_and_others_begin_now():
+def test_the_first_command_began_with_the_process_and_others_begin_now() -> None:
     assert options.seconds_left(250.0) == 250.0
     options.begin()
     assert options.seconds_left(250.0) == 150.0
@@ -313,13 +330,13 @@ def test_the_first_command_began_with_the_process_and_others_begin_now():
 
 
 @pytest.mark.usefixtures("now")
-def test_what_is_no_time_limit_stays_as_it_is():
+def test_what_is_no_time_limit_stays_as_it_is() -> None:
     options.begin()
     assert [options.seconds_left(each) for each in (-5.0, 0.0)] == [-5.0, 0.0]
     assert math.isnan(options.seconds_left(math.nan))
 
 
-def test_a_command_is_charged_what_the_process_used_before_it():
+def test_a_command_is_charged_what_the_process_used_before_it() -> None:
     """Half a CPU second before anything of heteroplan is there."""
     code = (
         "import time\nwhile time.process_time() < 0.5: pass\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Run
 from tests.scenario_files import ScenarioFiles, engine
 
 COLUMNS = [
@@ -37,7 +38,7 @@ def places(file: str, hour: str) -> set[tuple[str, str]]:
     return {(r["engine"], r["node"]) for r in rows(file) if r["interval_start"][11:13] == hour}
 
 
-def test_placement_is_a_row_a_replica_node_and_interval(wide, run):
+def test_placement_is_a_row_a_replica_node_and_interval(wide: ScenarioFiles, run: Run) -> None:
     """(1 + 2) prefill on one node each and (1 + 2) decode on two: 9 rows."""
     ended = run("plan", ".", "--out", "out", "--placement")
     assert ended.code == 0
@@ -53,12 +54,14 @@ def test_placement_is_a_row_a_replica_node_and_interval(wide, run):
     assert {row["leaf"] for row in found} == {"l1"}
 
 
-def test_placement_is_not_written_unasked(wide, run):
+def test_placement_is_not_written_unasked(wide: ScenarioFiles, run: Run) -> None:
     run("plan", ".", "--out", "out")
     assert not Path("out/placement.csv").exists()
 
 
-def test_placement_without_a_folder_ends_with_2(wide, run, monkeypatch):
+def test_placement_without_a_folder_ends_with_2(
+    wide: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("heteroplan.planning.make_plan", None)
     ended = run("plan", ".", "--placement")
     assert (ended.code, ended.out) == (2, "")
@@ -66,13 +69,15 @@ def test_placement_without_a_folder_ends_with_2(wide, run, monkeypatch):
 
 
 @pytest.fixture
-def yesterday(wide, run) -> str:
+def yesterday(wide: ScenarioFiles, run: Run) -> str:
     """placement.csv of a day that ends with two pairs."""
     run("plan", ".", "--out", "yesterday", "--placement")
     return "yesterday/placement.csv"
 
 
-def test_yesterdays_placement_is_what_runs_today(wide, run, yesterday):
+def test_yesterdays_placement_is_what_runs_today(
+    wide: ScenarioFiles, run: Run, yesterday: str
+) -> None:
     """Its rows of 01:00 are two pairs, so that nothing starts at 01:00, and none is moved."""
     begin_at_one = ("--set", "horizon.start=2026-11-23T01:00", "--set", "horizon.intervals=1")
     ended = run("plan", ".", "--current", yesterday, *begin_at_one, "--out", "today", "--placement")
@@ -83,14 +88,15 @@ def test_yesterdays_placement_is_what_runs_today(wide, run, yesterday):
     assert places("today/placement.csv", "01") == places(yesterday, "01")
 
 
-def test_what_does_not_run_yet_is_started(wide, run, yesterday):
+def test_what_does_not_run_yet_is_started(wide: ScenarioFiles, run: Run, yesterday: str) -> None:
     """At 00:00 one pair runs, of yesterday's rows those of 00:00; the second starts at 01:00.
 
     On an empty cluster all four replicas start; where nothing is known the first pair was there.
     """
 
     def starts(*options: str) -> int:
-        return json.loads(run("plan", ".", "--json", *options).out)["totals"]["starts"]
+        found: int = json.loads(run("plan", ".", "--json", *options).out)["totals"]["starts"]
+        return found
 
     Path("none.csv").write_text("workload,engine,replica_id,leaf\n")
     assert starts("--current", yesterday) == 2
@@ -104,8 +110,14 @@ def test_what_does_not_run_yet_is_started(wide, run, yesterday):
     ids=["ended an hour ago", "first interval idle", "nothing ever"],
 )
 def test_what_does_not_run_any_more_is_started_again(
-    wide, run, rates, begin, intervals, starts, gpu_hours
-):
+    wide: ScenarioFiles,
+    run: Run,
+    rates: str,
+    begin: str,
+    intervals: int,
+    starts: int,
+    gpu_hours: float,
+) -> None:
     """A pair runs for an hour with 5 requests/s: 4 + 16 GPU-hours and half as many for its start.
 
     Two hours are planned, then some from `begin` on with what ran in the first plan.
@@ -124,7 +136,9 @@ def test_what_does_not_run_any_more_is_started_again(
     assert (totals["starts"], totals["gpu_hours"]) == (starts, pytest.approx(gpu_hours))
 
 
-def test_placement_of_another_plan_than_the_one_beside_it_ends_with_2(wide, run, yesterday):
+def test_placement_of_another_plan_than_the_one_beside_it_ends_with_2(
+    wide: ScenarioFiles, run: Run, yesterday: str
+) -> None:
     """Planned again without --placement: what stands in the file is not what the plan says."""
     run("plan", ".", "--out", "yesterday", "--set", "name=other")
     ended = run("plan", ".", "--current", yesterday)
@@ -134,15 +148,20 @@ def test_placement_of_another_plan_than_the_one_beside_it_ends_with_2(wide, run,
     assert run("explain", "yesterday/plan.json").code == 0
 
 
-def test_the_day_is_cyclic_only_without_a_current_state(wide, run, yesterday):
+def test_the_day_is_cyclic_only_without_a_current_state(
+    wide: ScenarioFiles, run: Run, yesterday: str
+) -> None:
     def cyclic(*options: str) -> bool:
-        return json.loads(run("plan", ".", "--json", *options).out)["horizon"]["cyclic"]
+        found: bool = json.loads(run("plan", ".", "--json", *options).out)["horizon"]["cyclic"]
+        return found
 
     assert cyclic() is True
     assert cyclic("--current", yesterday) is False
 
 
-def test_current_comes_from_standard_input(wide, run, apart, yesterday):
+def test_current_comes_from_standard_input(
+    wide: ScenarioFiles, run: Run, apart: Run, yesterday: str
+) -> None:
     text = Path(yesterday).read_text()
     ended = apart(["plan", ".", "--json", "--current", "-"], cwd=wide.folder, stdin=text)
     assert ended.code == 0, ended.err
@@ -162,7 +181,9 @@ def test_current_comes_from_standard_input(wide, run, apart, yesterday):
     ],
     ids=["leaf", "engine", "column", "absent"],
 )
-def test_wrong_current_states_end_with_2_and_write_nothing(wide, run, text, message):
+def test_wrong_current_states_end_with_2_and_write_nothing(
+    wide: ScenarioFiles, run: Run, text: str | None, message: str
+) -> None:
     if text is not None:
         Path("current.csv").write_text(text)
     ended = run("plan", ".", "--current", "current.csv", "--out", "out", "--placement")

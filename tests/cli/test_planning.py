@@ -13,13 +13,16 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from heteroplan.cli.interrupts import Interrupt
+from heteroplan.entities.plan import Plan
 from heteroplan.errors import NoPlanError, PlanViolationError
-from tests.cli.conftest import COMMAND
+from tests.cli.conftest import COMMAND, Run
 from tests.scenario_files import ScenarioFiles, engine
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -33,7 +36,7 @@ def stable(plan: str) -> str:
     return json.dumps(document)
 
 
-def test_a_covered_plan_ends_with_0(files, run):
+def test_a_covered_plan_ends_with_0(files: ScenarioFiles, run: Run) -> None:
     """One prefill and one decode replica all day: 8 GPUs x 2 h x 2.50 USD = 40 USD."""
     ended = run("plan", ".")
     assert (ended.code, ended.err) == (0, "")
@@ -42,7 +45,7 @@ def test_a_covered_plan_ends_with_0(files, run):
     assert "40.00" in ended.out
 
 
-def test_demand_that_is_not_covered_ends_with_1(files, run):
+def test_demand_that_is_not_covered_ends_with_1(files: ScenarioFiles, run: Run) -> None:
     """30 requests/s of which 20 are served: 10 go short in the second hour."""
     files.demand = "interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,30\n"
     files.write()
@@ -52,7 +55,7 @@ def test_demand_that_is_not_covered_ends_with_1(files, run):
     assert "by up to 10 requests/s" in " ".join(ended.out.split())
 
 
-def test_input_problems_end_with_2_all_of_them_on_stderr(files, run):
+def test_input_problems_end_with_2_all_of_them_on_stderr(files: ScenarioFiles, run: Run) -> None:
     files.workload["priority"] = 0
     files.fleet["node_types"][0]["gpus"] = "eight"
     files.write()
@@ -62,8 +65,10 @@ def test_input_problems_end_with_2_all_of_them_on_stderr(files, run):
     assert "node_types[0].gpus: eight" in ended.err
 
 
-def test_no_plan_ends_with_3(files, run, monkeypatch):
-    def nothing(*args, **kwargs):
+def test_no_plan_ends_with_3(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*args: Any, **kwargs: Any) -> None:
         raise NoPlanError("no plan was found within the time limit; raise --time-limit")
 
     monkeypatch.setattr("heteroplan.planning.make_plan", nothing)
@@ -72,8 +77,10 @@ def test_no_plan_ends_with_3(files, run, monkeypatch):
     assert ended.err == "Error: no plan was found within the time limit; raise --time-limit\n"
 
 
-def test_a_plan_that_breaks_its_inputs_is_a_bug(files, run, monkeypatch):
-    def wrong(*args, **kwargs):
+def test_a_plan_that_breaks_its_inputs_is_a_bug(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*args: Any, **kwargs: Any) -> None:
         raise PlanViolationError("supply of h100x8 in s1 exceeded")
 
     monkeypatch.setattr("heteroplan.planning.make_plan", wrong)
@@ -99,13 +106,15 @@ def test_a_plan_that_breaks_its_inputs_is_a_bug(files, run, monkeypatch):
         (["--colour"], "No such option: --colour"),
     ],
 )
-def test_wrong_options_end_with_2_and_say_why(files, run, options, message):
+def test_wrong_options_end_with_2_and_say_why(
+    files: ScenarioFiles, run: Run, options: list[str], message: str
+) -> None:
     ended = run("plan", ".", *options)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
 
 
-def test_overrides_are_planned(files, run):
+def test_overrides_are_planned(files: ScenarioFiles, run: Run) -> None:
     """Headroom 1.0 doubles the demand to 10 and 16: two pairs in the second hour, 24 GPU-hours."""
     ended = run("plan", ".", "--json", "--set", "workloads.chat.headroom=1.0")
     document = json.loads(ended.out)
@@ -113,12 +122,12 @@ def test_overrides_are_planned(files, run):
     assert document["totals"]["gpu_hours"] == 24
 
 
-def test_interval_is_that_of_the_plan(files, run):
+def test_interval_is_that_of_the_plan(files: ScenarioFiles, run: Run) -> None:
     ended = run("plan", ".", "--json", "--interval", "30min", "--set", "horizon.intervals=4")
     assert json.loads(ended.out)["horizon"]["interval_s"] == 1800
 
 
-def test_out_writes_three_files_and_makes_the_folder(files, run):
+def test_out_writes_three_files_and_makes_the_folder(files: ScenarioFiles, run: Run) -> None:
     ended = run("plan", ".", "--out", "new/folder")
     assert ended.code == 0
     assert sorted(path.name for path in Path("new/folder").iterdir()) == WRITTEN
@@ -127,33 +136,33 @@ def test_out_writes_three_files_and_makes_the_folder(files, run):
     assert "Covered" in ended.out
 
 
-def test_json_is_json_and_nothing_else(apart):
+def test_json_is_json_and_nothing_else(apart: Run) -> None:
     """In a process of its own: HiGHS prints a banner past Python."""
     ended = apart(["plan", "heteroscale-day", "--json"], cwd=SCENARIOS)
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out)["covered"] is True
 
 
-def test_two_runs_are_alike_but_for_the_seconds(files, run, apart):
+def test_two_runs_are_alike_but_for_the_seconds(files: ScenarioFiles, run: Run, apart: Run) -> None:
     first = run("plan", ".", "--json", "--out", "out").out
     assert stable(first) == stable(Path("out/plan.json").read_text())
     assert stable(first) == stable(apart(["plan", ".", "--json"], cwd=files.folder).out)
 
 
-def test_scenario_comes_from_standard_input(files, apart):
+def test_scenario_comes_from_standard_input(files: ScenarioFiles, apart: Run) -> None:
     text = (files.folder / "scenario.yaml").read_text()
     ended = apart(["plan", "-", "--json"], cwd=files.folder, stdin=text)
     assert ended.code == 0
     assert json.loads(ended.out)["scenario"] == "small"
 
 
-def has_plan(course):
+def has_plan(course: Path) -> bool:
     """Whether the course of a solve holds a plan yet; its last line may still be coming."""
     text = course.read_text() if course.exists() else ""
     return any('"incumbent": null' not in line for line in text.splitlines()[:-1])
 
 
-def test_an_interrupt_writes_the_best_plan_so_far(tmp_path):
+def test_an_interrupt_writes_the_best_plan_so_far(tmp_path: Path) -> None:
     """Pressed once there is a plan; the gap asked for takes longer."""
     course = tmp_path / "course.jsonl"
     process = subprocess.Popen(
@@ -178,8 +187,10 @@ def test_an_interrupt_writes_the_best_plan_so_far(tmp_path):
     assert document["solver"]["termination"] == "interrupted"
 
 
-def test_an_interrupt_before_the_first_plan_ends_with_130(files, run, monkeypatch):
-    def stopped(*args, stop, **kwargs):
+def test_an_interrupt_before_the_first_plan_ends_with_130(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: Any, stop: Interrupt, **kwargs: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         assert stop()
         raise NoPlanError("no plan was found")
@@ -190,15 +201,19 @@ def test_an_interrupt_before_the_first_plan_ends_with_130(files, run, monkeypatc
     assert ended.err.endswith("There is no plan yet.\n")
 
 
-def test_an_interrupt_outside_a_solve_ends_with_130(files, run, monkeypatch):
-    def interrupted(*args, **kwargs):
+def test_an_interrupt_outside_a_solve_ends_with_130(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("heteroplan.inputs.load", interrupted)
     assert run("validate", ".").code == 130
 
 
-def test_a_folder_that_takes_no_file_is_told_before_the_solve(files, run, monkeypatch):
+def test_a_folder_that_takes_no_file_is_told_before_the_solve(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Permission bits do not bind root, so a file stands where the folder should be."""
     monkeypatch.setattr("heteroplan.planning.make_plan", None)
     (files.folder / "taken").write_text("")
@@ -208,8 +223,10 @@ def test_a_folder_that_takes_no_file_is_told_before_the_solve(files, run, monkey
         assert ended.err.startswith(f"Error: {out}: cannot be written: ")
 
 
-def test_a_disk_that_fills_up_leaves_no_file_and_the_plan_on_stdout(files, run, monkeypatch):
-    def full(handle):
+def test_a_disk_that_fills_up_leaves_no_file_and_the_plan_on_stdout(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
@@ -222,14 +239,14 @@ def test_a_disk_that_fills_up_leaves_no_file_and_the_plan_on_stdout(files, run, 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("args", [["plan", ".", "--json"], ["plan", "."], ["--help"]])
-def test_a_full_standard_output_is_told(files, apart, args):
+def test_a_full_standard_output_is_told(files: ScenarioFiles, apart: Run, args: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         ended = apart(args, cwd=files.folder, stdout=full.fileno())
     assert ended.code == 2
     assert ended.err == "Error: standard output: cannot be written: No space left on device\n"
 
 
-def test_a_reader_that_leaves_is_no_error(files):
+def test_a_reader_that_leaves_is_no_error(files: ScenarioFiles) -> None:
     process = subprocess.Popen(
         [*COMMAND, "plan", "."],
         cwd=files.folder,
@@ -253,20 +270,20 @@ def too_small(folder: Path) -> None:
     made.write()
 
 
-def test_check_passes_what_is_covered(files, run):
+def test_check_passes_what_is_covered(files: ScenarioFiles, run: Run) -> None:
     ended = run("check", ".")
     assert ended.code == 0
     assert "covered" in ended.out
 
 
-def test_check_ends_with_1_when_one_scenario_is_not_covered(files, run):
+def test_check_ends_with_1_when_one_scenario_is_not_covered(files: ScenarioFiles, run: Run) -> None:
     too_small(files.folder / "small")
     ended = run("check", ".", "small")
     assert ended.code == 1
     assert "too-small  not covered" in ended.out
 
 
-def test_check_goes_on_after_wrong_input_and_ends_with_2(files, run):
+def test_check_goes_on_after_wrong_input_and_ends_with_2(files: ScenarioFiles, run: Run) -> None:
     too_small(files.folder / "small")
     ended = run("check", "absent", "small", ".", "--format", "json")
     rows = json.loads(ended.out)
@@ -275,7 +292,9 @@ def test_check_goes_on_after_wrong_input_and_ends_with_2(files, run):
     assert rows[0]["error"] == "absent: no such file"
 
 
-def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
+def test_headroom_is_the_growth_of_all_demand_that_still_fits(
+    files: ScenarioFiles, run: Run
+) -> None:
     """20 requests/s fit and 8 are asked for at the peak: 20 / 8 - 1 = 150 % is the headroom.
 
     What is shown is a lower limit, known to 1 % of 20 requests/s: 0.025 of the demand.
@@ -289,15 +308,17 @@ def test_headroom_is_the_growth_of_all_demand_that_still_fits(files, run):
         assert 1.474 <= row["headroom"] <= 1.5
 
 
-def test_growth_without_a_plan_is_undecided_rather_than_an_error(files, run, monkeypatch):
+def test_growth_without_a_plan_is_undecided_rather_than_an_error(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The scenario itself is planned and covered; then the solver finds nothing."""
     from heteroplan.planning import make_plan
 
-    def once(*args, **kwargs):
+    def once(*args: Any, **kwargs: Any) -> Plan:
         monkeypatch.setattr("heteroplan.planning.make_plan", nothing)
         return make_plan(*args, **kwargs)
 
-    def nothing(*args, **kwargs):
+    def nothing(*args: Any, **kwargs: Any) -> None:
         raise NoPlanError("no plan was found")
 
     monkeypatch.setattr("heteroplan.planning.make_plan", once)
@@ -306,11 +327,13 @@ def test_growth_without_a_plan_is_undecided_rather_than_an_error(files, run, mon
     assert (ended.code, row["verdict"], row["headroom"]) == (3, "undecided", 0)
 
 
-def test_what_is_short_without_a_proof_is_undecided(files, run, monkeypatch):
+def test_what_is_short_without_a_proof_is_undecided(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plan is written; of several scenarios 2 comes before 1 before 3."""
     from heteroplan.planning import make_plan
 
-    def unproven(*args, **kwargs):
+    def unproven(*args: Any, **kwargs: Any) -> Plan:
         made = make_plan(*args, **kwargs)
         return replace(made, report=replace(made.report, unserved_requests_bound=0.0))
 
@@ -325,14 +348,18 @@ def test_what_is_short_without_a_proof_is_undecided(files, run, monkeypatch):
     assert run("check", "small", "absent").code == 2
 
 
-def test_a_headroom_that_is_not_asked_for_is_not_shown_as_none(files, run):
+def test_a_headroom_that_is_not_asked_for_is_not_shown_as_none(
+    files: ScenarioFiles, run: Run
+) -> None:
     assert "not asked" in run("check", ".").out
     assert "at least 100.0 %" in run("check", ".", "--min-headroom", "1").out
     (row,) = json.loads(run("check", ".", "--format", "json").out)
     assert (row["headroom"], row["headroom_is_lower_limit"]) == (None, False)
 
 
-def test_errors_stand_in_full_below_the_table(files, run, monkeypatch):
+def test_errors_stand_in_full_below_the_table(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However narrow the terminal is."""
     files.workload |= {"priority": 0, "affinity": "rack"}
     files.write()
@@ -346,7 +373,7 @@ def test_errors_stand_in_full_below_the_table(files, run, monkeypatch):
     assert problems[-2:] == ["absent:", "absent: no such file"]
 
 
-def test_github_annotates_each_input_problem_at_its_line(files, run):
+def test_github_annotates_each_input_problem_at_its_line(files: ScenarioFiles, run: Run) -> None:
     files.workload["priority"] = 0
     files.write()
     lines = (files.folder / "scenario.yaml").read_text().splitlines()
@@ -358,7 +385,7 @@ def test_github_annotates_each_input_problem_at_its_line(files, run):
     ]
 
 
-def test_check_writes_junit_and_github_annotations(files, run):
+def test_check_writes_junit_and_github_annotations(files: ScenarioFiles, run: Run) -> None:
     too_small(files.folder / "small")
     ended = run("check", ".", "small", "--junit", "junit.xml", "--format", "github")
     assert ended.out.startswith("::notice file=scenario.yaml,title=small%3A covered::")
@@ -373,7 +400,9 @@ def test_check_writes_junit_and_github_annotations(files, run):
 
 
 @pytest.mark.parametrize("name", ["absent/junit.xml", "folder"])
-def test_check_does_not_begin_where_junit_cannot_be_written(files, run, name, monkeypatch):
+def test_check_does_not_begin_where_junit_cannot_be_written(
+    files: ScenarioFiles, run: Run, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("folder").mkdir()
     monkeypatch.setattr("heteroplan.pipelines.plans.check", None)
     ended = run("check", ".", "--junit", name)
@@ -382,7 +411,9 @@ def test_check_does_not_begin_where_junit_cannot_be_written(files, run, name, mo
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(files, run):
+def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(
+    files: ScenarioFiles, run: Run
+) -> None:
     ended = run("check", ".", "--junit", "/dev/full")
     assert ended.code == 2
     assert "covered" in ended.out
@@ -400,13 +431,15 @@ def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(file
         (["--time-limit", "nan"], "'nan' is not a number; write seconds without a unit"),
     ],
 )
-def test_wrong_check_options_end_with_2(files, run, options, message):
+def test_wrong_check_options_end_with_2(
+    files: ScenarioFiles, run: Run, options: list[str], message: str
+) -> None:
     ended = run("check", ".", *options)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
 
 
-def test_validate_shows_what_a_scenario_holds(files, run):
+def test_validate_shows_what_a_scenario_holds(files: ScenarioFiles, run: Run) -> None:
     ended = run("validate", ".")
     assert ended.code == 0
     words = [line.split() for line in ended.out.splitlines()]
@@ -415,7 +448,7 @@ def test_validate_shows_what_a_scenario_holds(files, run):
     assert ["h100x8", "H100-SXM-80GB", "2", "16", "2.50"] in words
 
 
-def test_validate_says_why_an_engine_serves_nothing(files, run):
+def test_validate_says_why_an_engine_serves_nothing(files: ScenarioFiles, run: Run) -> None:
     """Prefill in 2,000 ms cannot keep a TTFT of 1,000 ms; the other engine still can."""
     slow = engine("slow", "prefill", capacity_rps=None)
     slow["prefill"] = {"overhead_ms": 2000, "ms_per_token": 0}
@@ -427,7 +460,7 @@ def test_validate_says_why_an_engine_serves_nothing(files, run):
     assert line[:7] == ["slow", "h100x8", "4", "0", "prefill", "takes", "2000"]
 
 
-def test_a_file_of_another_kind_is_named_in_one_line(files, run):
+def test_a_file_of_another_kind_is_named_in_one_line(files: ScenarioFiles, run: Run) -> None:
     run("plan", ".", "--out", "out")
     for file, kind in (("fleet.yaml", "fleet"), ("profile.yaml", "profile"),
                        ("out/plan.json", "plan")):  # fmt: skip
@@ -438,7 +471,7 @@ def test_a_file_of_another_kind_is_named_in_one_line(files, run):
         )
 
 
-def test_validate_names_every_problem(files, run):
+def test_validate_names_every_problem(files: ScenarioFiles, run: Run) -> None:
     files.workload["affinity"] = "rack"
     files.profile["engines"][0]["gpus"] = 0
     files.write()
@@ -449,14 +482,14 @@ def test_validate_names_every_problem(files, run):
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SCENARIOS.iterdir()))
-def test_shipped_scenarios_are_valid(run, name):
+def test_shipped_scenarios_are_valid(run: Run, name: str) -> None:
     ended = run("validate", str(SCENARIOS / name))
     assert ended.code == 0, ended.err
     assert ended.out.startswith(f"{name}  2026-11-23 00:00")
     assert (SCENARIOS / name / "scenario.yaml").read_text().startswith("# ")
 
 
-def test_the_shortage_scenario_explains_itself(run):
+def test_the_shortage_scenario_explains_itself(run: Run) -> None:
     """Priority 1 is served in full; priority 2 goes short around the peak."""
     ended = run("plan", str(SCENARIOS / "shortage"), "--time-limit", "2", "--json")
     document = json.loads(ended.out)
@@ -465,7 +498,7 @@ def test_the_shortage_scenario_explains_itself(run):
     assert all("h100x8" in shortage["limited_by"] for shortage in document["shortages"])
 
 
-def test_no_scaling_saves_more_than_the_curve_allows(run):
+def test_no_scaling_saves_more_than_the_curve_allows(run: Run) -> None:
     """The mean of Figure 5 is 48 % of its peak: 52 % is the limit, whole replicas cost some."""
     ended = run("plan", str(SCENARIOS / "heteroscale-day"), "--json")
     saved = json.loads(ended.out)["savings"]["static_peak"]["saved_fraction"]
@@ -473,7 +506,7 @@ def test_no_scaling_saves_more_than_the_curve_allows(run):
     assert 0.47 < saved < 0.52
 
 
-def test_export_reads_a_file_or_standard_input(files, run, apart):
+def test_export_reads_a_file_or_standard_input(files: ScenarioFiles, run: Run, apart: Run) -> None:
     run("plan", ".", "--out", "out")
     from_file = run("export", "out/plan.json", "--format", "csv")
     assert from_file.code == 0
@@ -484,7 +517,7 @@ def test_export_reads_a_file_or_standard_input(files, run, apart):
     )
 
 
-def test_export_takes_the_clusters_words(files, run):
+def test_export_takes_the_clusters_words(files: ScenarioFiles, run: Run) -> None:
     run("plan", ".", "--out", "out")
     ended = run(
         "export", "out/plan.json", "--format", "keda", "--out", "keda.yaml", "--target-kind",
@@ -511,7 +544,9 @@ def test_export_takes_the_clusters_words(files, run):
         (["plan.json", "--format", "csv", "--out", ""], "the name is empty; name a file"),
     ],
 )
-def test_wrong_exports_end_with_2(files, run, args, message):
+def test_wrong_exports_end_with_2(
+    files: ScenarioFiles, run: Run, args: list[str], message: str
+) -> None:
     (files.folder / "plan.json").write_text("{}")
     ended = run("export", *args)
     assert (ended.code, ended.out) == (2, "")
@@ -519,19 +554,19 @@ def test_wrong_exports_end_with_2(files, run, args, message):
 
 
 @pytest.mark.parametrize("kind", ["scenario", "fleet", "profile", "plan"])
-def test_schema_is_json_schema(run, kind):
+def test_schema_is_json_schema(run: Run, kind: str) -> None:
     document = json.loads(run("schema", kind).out)
     assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert document["type"] == "object"
 
 
-def test_unknown_schema_ends_with_2(run):
+def test_unknown_schema_ends_with_2(run: Run) -> None:
     ended = run("schema", "demand")
     assert ended.code == 2
     assert "known are scenario, fleet, profile, plan" in ended.err
 
 
-def test_plan_imports_nothing_it_does_not_need(files):
+def test_plan_imports_nothing_it_does_not_need(files: ScenarioFiles) -> None:
     """pandas, scipy and plotly take a second together; none is needed to plan and print."""
     script = (
         "import sys; sys.argv = ['heteroplan', 'plan', '.']\n"

@@ -12,7 +12,8 @@ import pytest
 
 from heteroplan.cli.streams import deliver, delivering, emit, say, show, writing_stdout
 from heteroplan.errors import UsageError
-from tests.cli.conftest import COMMAND
+from tests.cli.conftest import COMMAND, Run
+from tests.scenario_files import ScenarioFiles
 
 CLOSED = "standard output: cannot be written: it is closed"
 
@@ -26,7 +27,7 @@ CLOSED = "standard output: cannot be written: it is closed"
         ("plan . --gap x 2>&-", ""),
     ],
 )
-def test_a_closed_or_full_stream_ends_with_2(tmp_path, command, told):
+def test_a_closed_or_full_stream_ends_with_2(tmp_path: Path, command: str, told: str) -> None:
     """A message where it can be told, and nothing that fails as the process ends."""
     done = in_bash(command, tmp_path)
     assert done.returncode == 2
@@ -34,7 +35,7 @@ def test_a_closed_or_full_stream_ends_with_2(tmp_path, command, told):
     assert done.stderr.count("\n") == (1 if told else 0)
 
 
-def test_help_that_nobody_reads_is_no_error(tmp_path):
+def test_help_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
     done = in_bash("--help | true; exit ${PIPESTATUS[0]}", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -52,7 +53,9 @@ def in_bash(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     "command", ["validate -", "check -", "plan -", "explain -", "export - --format csv", "demand -"]
 )
-def test_a_closed_standard_input_is_told(files, run, monkeypatch, command):
+def test_a_closed_standard_input_is_told(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     ended = run(*command.split())
     sys.stdin.close()
@@ -64,7 +67,9 @@ def test_a_closed_standard_input_is_told(files, run, monkeypatch, command):
     "command",
     ["validate .", "check .", "plan .", "plan . --json", "demand demand.csv", "--version"],
 )
-def test_a_closed_standard_output_is_told(files, run, monkeypatch, command):
+def test_a_closed_standard_output_is_told(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     with monkeypatch.context() as inner:
         inner.setattr(sys, "stdout", None)
         ended = run(*command.split())
@@ -76,21 +81,23 @@ def test_a_closed_standard_output_is_told(files, run, monkeypatch, command):
     ("command", "code"),
     [("check .", 0), ("check . --set workloads[0].headroom=1000%", 1), ("check gone", 2)],
 )
-def test_an_unwritable_standard_error_changes_no_exit_code(files, run, monkeypatch, command, code):
+def test_an_unwritable_standard_error_changes_no_exit_code(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch, command: str, code: int
+) -> None:
     with open("/dev/full", "w") as full, monkeypatch.context() as inner:  # noqa: PTH123
         inner.setattr(sys, "stderr", full)
         inner.setattr(sys, "__stderr__", full)
         assert run(*command.split()).code == code
 
 
-def test_no_file_gets_the_number_of_a_closed_stream(files):
+def test_no_file_gets_the_number_of_a_closed_stream(files: ScenarioFiles) -> None:
     """Else what a C library writes to standard output would stand in plan.json."""
     done = in_bash("plan . --out made <&- >&-", files.folder)
     assert (done.returncode, CLOSED in done.stderr) == (2, True)
     assert Path("made/plan.json").read_text(encoding="utf-8").startswith("{\n")
 
 
-def test_closed_streams_take_each_its_own_number(tmp_path):
+def test_closed_streams_take_each_its_own_number(tmp_path: Path) -> None:
     """0 to write to and 1 to read from, so that nothing that uses them by number succeeds."""
     code = (
         "import os\nfrom heteroplan.cli import streams\nstreams.stand_in()\n"
@@ -109,7 +116,7 @@ def test_closed_streams_take_each_its_own_number(tmp_path):
     assert done.stderr == f"[0, 1, {errno.EBADF}, {errno.EBADF}]"
 
 
-def test_standard_error_keeps_its_encoding_and_is_written_line_by_line():
+def test_standard_error_keeps_its_encoding_and_is_written_line_by_line() -> None:
     """What the encoding lacks is escaped; a line is there although the process is cut off."""
     code = (
         "import os, sys\nfrom heteroplan.cli import streams\nstreams.stand_in()\n"
@@ -150,7 +157,7 @@ def number(tmp_path: Path) -> Iterator[int]:
 
 def emit_to(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as inner:
-        stream = io.TextIOWrapper(io.BufferedWriter(stuck), encoding="utf-8")  # type: ignore[type-var]
+        stream = io.TextIOWrapper(io.BufferedWriter(stuck), encoding="utf-8")
         inner.setattr(sys, "stdout", stream)
         try:
             emit("x")
@@ -164,7 +171,9 @@ def emit_to(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
     [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF],
     ids=errno.errorcode.get,
 )
-def test_an_output_that_takes_nothing_is_told_with_the_reason(monkeypatch, number, reason):
+def test_an_output_that_takes_nothing_is_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, number: int, reason: int
+) -> None:
     """A full disk, a quota, a limit of a file's size, a device and a closed one."""
     with pytest.raises(UsageError) as told:
         emit_to(Stuck(reason, number), monkeypatch)
@@ -172,7 +181,9 @@ def test_an_output_that_takes_nothing_is_told_with_the_reason(monkeypatch, numbe
     assert os.path.samestat(os.fstat(number), Path(os.devnull).stat())
 
 
-def test_an_output_that_nobody_reads_is_silent(monkeypatch, number):
+def test_an_output_that_nobody_reads_is_silent(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     emit_to(Stuck(errno.EPIPE, number), monkeypatch)
     assert os.path.samestat(os.fstat(number), Path(os.devnull).stat())
 
@@ -180,20 +191,22 @@ def test_an_output_that_nobody_reads_is_silent(monkeypatch, number):
 @pytest.mark.parametrize(
     "error", [OSError(errno.EACCES, "no"), FileNotFoundError(errno.EPIPE, "no", "a.csv")]
 )
-def test_errors_of_files_are_none_of_standard_output(error):
+def test_errors_of_files_are_none_of_standard_output(error: OSError) -> None:
     with pytest.raises(OSError, match="no") as caught, writing_stdout():
         raise error
     assert caught.value is error
 
 
-def test_what_is_shown_goes_to_standard_output_after_what_was_printed(capfd):
+def test_what_is_shown_goes_to_standard_output_after_what_was_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     print("first")
     show(lambda console: console.print("second"))
     emit("third\n")
     assert capfd.readouterr() == ("first\nsecond\nthird\n", "")
 
 
-def test_a_character_that_the_terminal_lacks_is_replaced_and_lines_keep_their_order():
+def test_a_character_that_the_terminal_lacks_is_replaced_and_lines_keep_their_order() -> None:
     code = (
         "from heteroplan.cli.streams import show\nprint('first')\n"
         "show(lambda to: to.print('\u00e9\u6f22'))"
@@ -208,20 +221,27 @@ def test_a_character_that_the_terminal_lacks_is_replaced_and_lines_keep_their_or
 
 
 @pytest.mark.parametrize("out", [None, "-"])
-def test_without_a_file_a_text_goes_to_standard_output(capfd, tmp_path, monkeypatch, out):
+def test_without_a_file_a_text_goes_to_standard_output(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    out: str | None,
+) -> None:
     monkeypatch.chdir(tmp_path)
     deliver("é\n", out)
     assert capfd.readouterr() == ("é\n", "")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_text_goes_to_its_file_alone(capfd, tmp_path):
+def test_a_text_goes_to_its_file_alone(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     deliver("é\n", str(tmp_path / "a.csv"))
     assert (tmp_path / "a.csv").read_bytes() == "é\n".encode()
     assert capfd.readouterr() == ("", "")
 
 
-def test_each_text_goes_where_it_belongs_and_files_last(capfd, tmp_path):
+def test_each_text_goes_where_it_belongs_and_files_last(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     """They have no name before the block ends, and none where it fails."""
     one, two = tmp_path / "one", tmp_path / "two"
     texts = {str(one): "1", "-": "out\n", str(two): "2"}
@@ -236,7 +256,7 @@ def test_each_text_goes_where_it_belongs_and_files_last(capfd, tmp_path):
     assert list(tmp_path.iterdir()) == [two]
 
 
-def test_an_empty_name_is_no_file(capfd, tmp_path):
+def test_an_empty_name_is_no_file(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with (
         pytest.raises(UsageError, match=r"^an empty file name; name a file, or - for standard out"),
         delivering({"-": "out", "": "x"}),
@@ -245,12 +265,12 @@ def test_an_empty_name_is_no_file(capfd, tmp_path):
     assert capfd.readouterr() == ("", "")
 
 
-def test_half_characters_are_written_escaped(capfdbinary):
+def test_half_characters_are_written_escaped(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     emit("a\udcffé\n")
     assert capfdbinary.readouterr().out == "a\\udcffé\n".encode()
 
 
-def test_a_note_is_one_line(capsys):
+def test_a_note_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     say(["a\x1b[2J\n::error::x", "b"])
     assert capsys.readouterr().err == "a\\x1b[2J\\n\\x3a:error\\x3a:x\nb\n"
 
@@ -277,7 +297,9 @@ NASTY = "\x1b[31m\x9b\u202e\n::error file=x::y"
         ["check", ".", "--set", 'workloads[0].demand="nasty.csv"'],
     ],
 )
-def test_nothing_that_was_given_acts_on_a_terminal_or_a_log(files, run, args):
+def test_nothing_that_was_given_acts_on_a_terminal_or_a_log(
+    files: ScenarioFiles, run: Run, args: list[str]
+) -> None:
     Path("nasty.csv").write_text(f'interval_start,rps,"{NASTY}"\n"{NASTY}",1,2\n', "utf-8")
     ended = run(*args)
     assert ended.code == 2
@@ -287,7 +309,9 @@ def test_nothing_that_was_given_acts_on_a_terminal_or_a_log(files, run, args):
     assert not [line for line in said.splitlines() if line.lstrip().startswith("::")]
 
 
-def test_a_name_that_looks_like_a_command_to_a_ci_runner_is_shown_as_text(files, run):
+def test_a_name_that_looks_like_a_command_to_a_ci_runner_is_shown_as_text(
+    files: ScenarioFiles, run: Run
+) -> None:
     files.scenario["name"] = "::error file=x::y"
     files.write()
     for command in ("validate", "check", "plan"):

@@ -1,13 +1,14 @@
 """`validate` of the network and of divided engines, 80 columns wide."""
 
-from tests.scenario_files import divided, node_type
+from tests.cli.conftest import Ended, Run
+from tests.scenario_files import ScenarioFiles, divided, node_type
 
 
-def rows(ended):
+def rows(ended: Ended) -> list[list[str]]:
     return [line.split() for line in ended.out.splitlines()]
 
 
-def test_a_line_a_spine_with_its_gpus_and_priority(files, run):
+def test_a_line_a_spine_with_its_gpus_and_priority(files: ScenarioFiles, run: Run) -> None:
     """s1 mixes GPUs on l1; s2 has two leaves of one type each; s3 one type."""
     files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
     files.leaf["nodes"]["l40sx8"] = 1
@@ -27,7 +28,7 @@ def test_a_line_a_spine_with_its_gpus_and_priority(files, run):
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
-def test_twenty_spines_and_how_many_more(files, run):
+def test_twenty_spines_and_how_many_more(files: ScenarioFiles, run: Run) -> None:
     for i in range(2, 24):
         files.add_leaf(f"l{i}", {"h100x8": 1}, spine=f"s{i}")
     files.write()
@@ -36,7 +37,7 @@ def test_twenty_spines_and_how_many_more(files, run):
     assert [line[0] for line in found[-21:-1]] == [f"s{i}" for i in range(1, 21)]
 
 
-def test_parts_of_a_divided_engine_are_shown(files, run):
+def test_parts_of_a_divided_engine_are_shown(files: ScenarioFiles, run: Run) -> None:
     files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
     files.leaf["nodes"]["l40sx8"] = 1
     files.profile["engines"][1] = divided("moe", "decode")
@@ -47,7 +48,7 @@ def test_parts_of_a_divided_engine_are_shown(files, run):
     assert ["moe-ffn", "l40sx8", "8", "20", "given"] in found
 
 
-def test_a_candidate_says_which_groups_its_capacity_is_for(files, run):
+def test_a_candidate_says_which_groups_its_capacity_is_for(files: ScenarioFiles, run: Run) -> None:
     """100 MB * 1,000 tokens at 200 GB/s in s1, which is one leaf, and 160 across two of s2."""
     files.profile["kv_bytes_per_token"] = 100_000_000
     files.add_leaf("l2", {"h100x8": 1}, spine="s2")

@@ -170,7 +170,7 @@ def _may_be_null(part: Schema) -> bool:
 
 def _default_of(part: Schema) -> str:
     default = part.get("default")
-    if default is None or isinstance(default, list | dict):
+    if default in (None, "") or isinstance(default, list | dict):
         return ""
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def corpus(made: Made) -> dict[str, Case]:
 
 
 type Named = tuple[str, Case]
+
+
+def _scenario_with(fields: Mapping[str, object]) -> Callable[[ScenarioFiles], None]:
+    return lambda made: made.scenario.update(fields)
+
+
+def _rename_workloads(name: str, plan: dict[str, Any]) -> None:
+    for pool in plan["pools"]:
+        pool["workload"] = name
+
+
+def _set_hours(hours: str, plan: dict[str, Any]) -> None:
+    plan["totals"]["gpu_hours"] = hours
 
 
 def _case(
@@ -122,7 +136,7 @@ def _large(made: Made) -> Iterator[Named]:
     for count in (100, 20_000):
         keys: dict[str, int] = {f"k{number}": 1 for number in range(count)}
         yield _case(f"{count} unknown keys", ("validate", "."),
-                    _small(lambda made, keys=keys: made.scenario.update(keys)))  # fmt: skip
+                    _small(_scenario_with(keys)))  # fmt: skip
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as members:
         members.writestr(zipfile.ZipInfo("z_itl.npy"), packed.npy(f"({10**13},)"))
@@ -149,7 +163,7 @@ def _texts() -> Iterator[Named]:
         yield _case(f"{kind} in what runs", ("plan", ".", "--current", "c.csv"),
                     _small() | {"c.csv": running})  # fmt: skip
         yield _case(f"{kind} in a key", ("validate", "."),
-                    _small(lambda made, text=text: made.scenario.update({text: 1})))  # fmt: skip
+                    _small(_scenario_with({text: 1})))  # fmt: skip
         yield _case(f"{kind} in an override", ("validate", ".", "--set", _shown(f"name={text}")),
                     _small(), ALL)  # fmt: skip
         yield _case(f"{kind} in a file's name", ("validate", _shown(f"{text}.yaml")), {})
@@ -157,7 +171,7 @@ def _texts() -> Iterator[Named]:
             yield _case(
                 f"{kind} in a name, {command}",
                 (command, ".", *(seeds.LIMIT if command != "validate" else ())),
-                _small(lambda made, text=text: made.scenario.update({"name": text})),
+                _small(_scenario_with({"name": text})),
                 ALL if ord(max(text)) > 0x7F else BAD,
             )
 
@@ -188,11 +202,10 @@ def _plans(made: Made) -> Iterator[Named]:
     for kind, text in ODD.items():
         yield _case(
             f"{kind} in a plan's workload", commands[0],
-            changed(lambda plan, text=text: [pool.update(workload=text)
-                                             for pool in plan["pools"]]),
+            changed(partial(_rename_workloads, text)),
             ALL if text.isprintable() or ord(max(text)) > 0x7F else BAD,
         )  # fmt: skip
-        hours = changed(lambda plan, text=text: plan["totals"].update(gpu_hours=text))
+        hours = changed(partial(_set_hours, text))
         yield _case(f"{kind} as a plan's hours", commands[1], hours)
     yaml_plan = {"plan.json": yaml.safe_dump(whole).encode()}
     yield _case("a plan in YAML", commands[0], yaml_plan)

@@ -119,9 +119,10 @@ def befall(faults: Faults, folder: Path, out: int, err: int) -> None:
         else:
             os.dup2(kept, number)
     encoding = "ascii" if faults.ascii_streams else "utf-8"
-    sys.stdin = sys.__stdin__ = _stream(faults.stdin, 0, "r", encoding, "strict")
-    sys.stdout = sys.__stdout__ = _stream(faults.stdout, 1, "w", encoding, "strict")
-    sys.stderr = sys.__stderr__ = _stream(faults.stderr, 2, "w", encoding, "backslashreplace")
+    sys.stdin = _stream(faults.stdin, 0, "r", encoding, "strict")
+    sys.stdout = _stream(faults.stdout, 1, "w", encoding, "strict")
+    sys.stderr = _stream(faults.stderr, 2, "w", encoding, "backslashreplace")
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
 
 
 def _stream(name: str, number: int, mode: str, encoding: str, errors: str) -> io.TextIOWrapper:

@@ -62,7 +62,8 @@ def run(
     work.chmod(0o755)
     return Ended(
         os.waitstatus_to_exitcode(status),
-        *texts,
+        texts[0],
+        texts[1],
         _left(work),
         usage.ru_utime + usage.ru_stime,
         usage.ru_maxrss * 1024,

@@ -230,6 +230,7 @@ def _on_plans(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
         if "plan.json" not in files:
             continue
         plan, forms = {"plan.json": files["plan.json"]}, {"plan.json": "json"}
+        args: tuple[str, ...]
         for args in (("explain", "plan.json"), ("explain", "plan.json", "--json")):
             yield Start(f"{' '.join(args)} {name}", args, plan, forms, odds=8)
         for form in ("crontab", "csv", "json", "keda"):

@@ -5,6 +5,7 @@ import gzip
 import io
 from collections.abc import Callable
 from random import Random
+from typing import Literal
 
 from tests.fuzz import values
 from tests.fuzz.trees import Change
@@ -22,7 +23,7 @@ def spoiled_csv(content: bytes, draw: Random) -> tuple[bytes, Change]:
         told.append(draw.choices(*_CSV)[0](table, row, column, draw))
     made = io.StringIO()
     separator = draw.choices([",", ";", "\t"], [40, 1, 1])[0]
-    quoting = csv.QUOTE_ALL if draw.random() < 0.1 else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if draw.random() < 0.1 else csv.QUOTE_MINIMAL
     ends = draw.choices(["\n", "\r\n", "\r"], [40, 3, 1])[0]
     writer = csv.writer(made, delimiter=separator, quoting=quoting, lineterminator=ends)
     writer.writerows(table)

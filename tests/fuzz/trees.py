@@ -136,7 +136,8 @@ def _number(place: Place, made: list[Any], draw: Random) -> Change:
 
 def _removed(place: Place, made: list[Any], draw: Random) -> Change:
     del place.holder[place.index]
-    made or made.append(None)
+    if not made:
+        made.append(None)
     return Change("removed")
 
 

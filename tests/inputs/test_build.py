@@ -330,7 +330,7 @@ def test_a_horizon_may_last_a_leap_year_and_the_hour_of_its_clock_change(
 
 def test_days_may_be_a_hundred_thousand_intervals_and_no_more() -> None:
     """54 s are a 1,600th of a day: 62 days have 99,200 intervals and 63 have 100,800."""
-    spec = {"start": "2026-11-23", "interval": "54s"}
+    spec: dict[str, Any] = {"start": "2026-11-23", "interval": "54s"}
     assert build.horizon(HorizonSpec(**spec, days=62)).intervals == 99_200
     with pytest.raises(build.FieldError, match="shorten it"):
         build.horizon(HorizonSpec(**spec, days=63))

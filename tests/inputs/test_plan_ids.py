@@ -12,11 +12,12 @@ import pytest
 
 from heteroplan.errors import InputError
 from heteroplan.inputs.plan_ids import content_id, placement_problems
-from heteroplan.outputs.plan.plan_json import plan_text, read_plan
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.pipelines import plans as pipeline
 from tests.plans import shown_plan
 
-TEXT = plan_text(shown_plan())
+TEXT = plan_text(document_of(shown_plan()))
 ID = json.loads(TEXT)["plan_id"]
 OTHER = "0123456789abcdef"
 

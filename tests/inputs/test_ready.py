@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from heteroplan.entities.workload import Role, SourceKind
+from heteroplan.entities.workload import Profile, Role, SourceKind
 from heteroplan.errors import UsageError
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.ready import FOLDER, read_ready, ready_profile, ready_profiles
@@ -44,7 +44,7 @@ def test_llama_3_1_70b_has_prefill_and_decode(gpu: str) -> None:
 
 
 @pytest.mark.parametrize("profile", read_ready(), ids=lambda profile: profile.model)
-def test_who_has_one_half_has_the_other_and_moves_its_kv_cache(profile) -> None:
+def test_who_has_one_half_has_the_other_and_moves_its_kv_cache(profile: Profile) -> None:
     """On each GPU type; what was not measured can only be modelled where both are."""
     apart = [each for each in profile.engines if each.role is not Role.AGGREGATED]
     halves = {role: {each.gpu for each in apart if each.role is role} for role in Role}

@@ -1,6 +1,7 @@
 """Rules within one mapping, through the messages they give."""
 
 import re
+from difflib import get_close_matches
 from typing import Any
 
 import pytest
@@ -79,11 +80,10 @@ def test_thousands_of_unknown_keys_are_not_all_looked_up(
 ) -> None:
     """Each look-up compares the key with all known ones."""
     looked = []
-    found = schema_problems.get_close_matches
 
     def counted(*args: Any, **options: Any) -> list[str]:
         looked.append(args[0])
-        return found(*args, **options)
+        return get_close_matches(*args, **options)
 
     monkeypatch.setattr(schema_problems, "get_close_matches", counted)
     files.scenario |= {f"horizo{i}": 1 for i in range(5000)}

@@ -18,10 +18,10 @@ def stand_on_leaves(model: Model, of: Scenario) -> Standing:
     for p, pool in enumerate(problem.pools):
         below = [leaf.name for leaf in of.fleet.network.domains(pool.level)[pool.domain]]
         for t in range(problem.intervals):
-            for leaf in below:
-                standing[p, leaf, t] = model.lp.add_variable(f"g_{p}_{leaf}_{t}", 0)
+            for name in below:
+                standing[p, name, t] = model.lp.add_variable(f"g_{p}_{name}_{t}", 0)
             holding = [model.n[p][t], *_starting(model, p, t)]
-            terms = [(standing[p, leaf, t], 1.0) for leaf in below]
+            terms = [(standing[p, name, t], 1.0) for name in below]
             terms += [(each, -float(pool.gpus)) for each in holding]
             model.add(terms, "==", 0.0, f"stands_{p}_{t}")
     for leaf in of.fleet.network.leaves:

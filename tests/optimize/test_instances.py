@@ -54,7 +54,7 @@ def differences(
     problem: Problem, best: Incumbent | None, found: Outcome | None, seed: int
 ) -> list[str]:
     if best is None or found is None:
-        return [] if best is found is None else [f"a plan or none: {best}, {found}"]
+        return [] if best is None and found is None else [f"a plan or none: {best}, {found}"]
     faults = []
     if found.unserved != pytest.approx(best.unserved, rel=1e-3, abs=0.5):
         faults.append(f"unserved {found.unserved} instead of {best.unserved}")

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from zoneinfo import ZoneInfo
 
@@ -249,6 +250,6 @@ def test_sizes_are_impossible_only_where_all_were_tried() -> None:
     seen: set[Verdict | float] = set()
     for asked in range(50):
         answers = iter([False] * asked)
-        sizes = cheapest_constant(problem, stop=lambda left=answers: next(left, True))
+        sizes = cheapest_constant(problem, stop=partial(next, answers, True))
         seen.add(sizes if isinstance(sizes, Verdict) else round(sizes.cost, 6))
     assert seen == {Verdict.LIMIT, 72.0}

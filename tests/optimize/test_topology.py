@@ -6,6 +6,7 @@ Every case is solved by the method and by the reference model.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_groups_count_over_the_whole_horizon(max_groups: int | None, unserved: i
     ],
 )
 def test_groups_live_in_pinned_domains_that_are_not_excluded(
-    rule: dict[str, Sequence[str]], cost: float, unserved: int
+    rule: dict[str, Any], cost: float, unserved: int
 ) -> None:
     """30 requests/s at leaf affinity: l1 (s1) holds two pairs at 8 USD, l2 and l3 (s2) one at 16.
 

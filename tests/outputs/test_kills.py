@@ -5,7 +5,7 @@ import pytest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system cannot kill a fork")
-def test_killed_runs_leave_whole_files_that_no_reader_takes_together():
+def test_killed_runs_leave_whole_files_that_no_reader_takes_together() -> None:
     """Ten kills; `python -m tests.kills` says more."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.kills", "--kills", "10"],

@@ -107,10 +107,7 @@ def test_optimum_of_the_reference_model_becomes_a_plan_that_verifies(batch: int)
         assert plan.report.unserved_requests == pytest.approx(
             sum(best.unserved.values()), rel=1e-5, abs=0.1
         )
-        assert all(shortage.limited_by for shortage in plan.shortages)
-        assert plan.covered or "time-limit" not in "".join(s.limited_by for s in plan.shortages), (
-            seed
-        )
+        assert all(shortage.reasons for shortage in plan.shortages)
 
 
 def exact(of: Scenario, shares: Mapping[tuple[str, str], list[list[float]]]) -> Any:

@@ -18,8 +18,8 @@ from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.optimize.program.build import build_problem
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.explanation import explain
-from heteroplan.outputs.plan.plan_json import document_of
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
 from heteroplan.planning import make_plan
 from heteroplan.verify import verify

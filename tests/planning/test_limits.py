@@ -44,7 +44,7 @@ def limits(
         key = (problem.workloads[pool.workload].name, name, pool.domain)
         replicas[p] = left.pop(key, 0)
     assert not left
-    return binding_limits(problem, replicas, [Shortage(w, t, 1.0, "") for w, t in short])
+    return binding_limits(problem, replicas, [Shortage(w, t, 1.0, ()) for w, t in short])
 
 
 def test_full_where_the_workload_pays_more_elsewhere() -> None:

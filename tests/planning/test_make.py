@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.plan import Plan, Termination
+from heteroplan.entities.plan import BaselineKind, Plan, Termination
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
@@ -138,7 +138,7 @@ def test_however_little_time_there_is_the_greedy_schedule_is_a_plan(
     assert plan.covered
     assert plan.report.termination is Termination.TIME_LIMIT
     notes = {each.name: each.note for each in plan.savings}
-    assert notes["static_peak"] == "not computed, no time was left"
+    assert notes[BaselineKind.STATIC_PEAK] == "not computed, no time was left"
 
 
 def test_minima_that_cannot_be_kept_are_told_with_the_gpus_of_what_is_missing() -> None:

@@ -8,11 +8,15 @@ import pytest
 
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.network import Affinity
+from heteroplan.entities.plan import ShortageKind, ShortageReason
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Part, RatioBand, RequestClass, Resilience, Role
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.planning import make_plan
-from heteroplan.planning.shortage import limits, merged
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import ReasonPart
+from heteroplan.outputs.plan.document.reasons import reasons_text
+from heteroplan.planning import make_plan, shortage
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 
 BOTH = engine("both", role=Role.AGGREGATED)
@@ -20,7 +24,7 @@ BOTH = engine("both", role=Role.AGGREGATED)
 
 def reasons(of: Scenario, considered: tuple[Candidate, ...] | None = None) -> list[str]:
     plan = make_plan(of, considered if considered is not None else candidates(of), time_limit_s=5)
-    return [shortage.limited_by for shortage in plan.shortages]
+    return [short.limited_by for short in document_of(plan).shortages]
 
 
 def test_full_domains_are_named_by_node_type() -> None:
@@ -176,33 +180,10 @@ def test_one_class_without_an_engine() -> None:
     kinds = (RequestClass("short", 0.5, 500.0, 100.0), RequestClass("long", 0.5, 9000.0, 400.0))
     of = scenario([workload(rps=[10.0], engines=(BOTH,), classes=kinds)])
     considered = candidates(of, by_class={("both", "long"): 0.0})
-    plan = make_plan(of, considered, time_limit_s=5)
+    plan = make_plan(of, considered, time_limit_s=5, compare=False)
     (short,) = plan.shortages
-    assert short.limited_by == "no engine for its requests in any spine with GPUs for it"
+    assert short.reasons == (ShortageReason(ShortageKind.NO_GPUS, affinity=Affinity.SPINE),)
     assert short.unserved_rps == pytest.approx(5.0)
-
-
-def test_merged_reasons_name_each_node_type_once_with_all_domains() -> None:
-    late = "when replicas would have to start"
-    assert merged(["h full in s1, s2", "h full in s2, s3; l full in s1", "pd_ratio"]) == (
-        "pd_ratio; h full in s1, s2, s3; l full in s1"
-    )
-    assert merged(["h full in s1", f"h full in s1 at 13:00, {late}"]) == (
-        f"h full in s1, or at 13:00, {late}"
-    )
-    assert merged([f"h full in s1 at {at}, {late}" for at in ("13:30", "13:00")]) == (
-        f"h full in s1 at 13:00 to 13:30, {late}"
-    )
-
-
-def test_merged_reasons_are_bounded() -> None:
-    """Five domains and four node types: three and two are named."""
-    places = ", ".join(f"s{i}" for i in range(5))
-    parts = "; ".join(f"{shape} full in {places}" for shape in "abcd")
-    assert merged([parts, "no engine: x; y"]) == (
-        "no engine: x; y; a full in s0, s1, s2 and 2 more; b full in s0, s1, s2 and 2 more; "
-        "and 2 more"
-    )
 
 
 def told(
@@ -223,7 +204,9 @@ def told(
         replicas[p] = running.get((engine_name, pool.domain), 0)
     w = [work.name for work in problem.workloads].index(name)
     residual = problem.residual(replicas)
-    return limits(of, considered, problem, w, t, replicas, residual, np.array(missing))
+    found = shortage.reasons(of, considered, problem, w, t, replicas, residual, np.array(missing))
+    during = HorizonPart.model_validate(of.horizon)
+    return reasons_text(tuple(map(ReasonPart.model_validate, found)), during)
 
 
 UNKNOWN = "nothing that is known: the search found no better"
@@ -426,18 +409,3 @@ def test_the_reason_of_an_engine_that_does_not_run_is_the_workloads_own() -> Non
         replace(second, points=((points[1], points[2]),)),
     )
     assert reasons(of, unusable) == ["no engine: of v", "no engine: of w"]
-
-
-def test_cramped_domains_and_dates_are_merged_too() -> None:
-    cramped, late = "no room for prefill and decode together", "when replicas would have to start"
-    assert merged([f"{cramped} in s1", f"{cramped} in s2", f"{cramped} in s1"]) == (
-        f"{cramped} in s1, s2"
-    )
-    dates = ("2026-11-24 01:00", "2026-11-23 23:00")
-    assert merged([f"h full in s1 at {at}, {late}" for at in dates]) == (
-        f"h full in s1 at 2026-11-23 23:00 to 2026-11-24 01:00, {late}"
-    )
-    assert merged(["a full in s1; b full in s1; c full in s1"]) == (
-        "a full in s1; b full in s1; and 1 more"
-    )
-    assert merged(["a full in s1, s2, s3, s4"]) == "a full in s1, s2, s3 and 1 more"

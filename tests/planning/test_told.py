@@ -2,7 +2,7 @@
 
 import pytest
 
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Role, Workload
 from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, scenario
 from tests.planning.test_settled import BIG, BIG_DEAR, DEAR, H100, on_leaf, on_spine
@@ -10,7 +10,9 @@ from tests.planning.test_settled import BIG, BIG_DEAR, DEAR, H100, on_leaf, on_s
 Told = tuple[float | None, float, float]
 
 
-def told_of(*loads, dear: int = 0, method: str = "auto", cyclic: bool = True) -> list[Told]:
+def told_of(
+    *loads: Workload, dear: int = 0, method: str = "auto", cyclic: bool = True
+) -> list[Told]:
     """(cost, bound, seconds) on two leaves of one H100 node each, and `dear` L40S nodes."""
     of = scenario(
         loads,

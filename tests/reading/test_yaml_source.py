@@ -1,4 +1,5 @@
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import yaml
@@ -130,9 +131,12 @@ def test_too_many_fields_are_refused_before_they_are_made(monkeypatch: pytest.Mo
 def test_a_mapping_is_looked_through_once_for_all_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
     children = yaml_source._children
-    monkeypatch.setattr(
-        yaml_source, "_children", lambda node: looked.append(node) or children(node)
-    )
+
+    def counted(node: Any) -> Any:
+        looked.append(node)
+        return children(node)
+
+    monkeypatch.setattr(yaml_source, "_children", counted)
     text = "a: &a {x: 1, y: 2}\n" + "".join(f"k{i}: {{<<: *a,\n z: 1}}\n" for i in range(9))
     found = document(text)
     for i in range(9):

@@ -54,7 +54,7 @@ def good() -> Plan:
         ],
         in_fleet=fleet({"l1": {"h100x8": 2}, "l2": {}}, node_types=(node_type(),)),
     )
-    return make_plan(of, candidates(of))
+    return make_plan(of, candidates(of), compare=False)
 
 
 def test_good_plan_passes_and_has_the_figures_of_hand_arithmetic(good: Plan) -> None:
@@ -145,7 +145,7 @@ def test_pools_of_a_promise_stand_in_what_may_be_lost() -> None:
     )
     on = fleet({leaf: {"h100x8": 1} for leaf in ("l1", "l2")})
     of = scenario([promised], in_fleet=on)
-    plan = make_plan(of, candidates(of))
+    plan = make_plan(of, candidates(of), compare=False)
     verify(plan)
     assert [pool.level for pool in plan.pools] == [Affinity.SPINE] * 2
     assert "stands in a cluster, should in a spine" in caught(
@@ -330,12 +330,12 @@ def test_demand_that_is_neither_served_nor_short(good: Plan) -> None:
 
 
 def test_shortage_that_is_none(good: Plan) -> None:
-    nothing = Shortage("w", 0, 0.0, "")
+    nothing = Shortage("w", 0, 0.0, ())
     assert "leaves nothing unserved" in caught(replace(good, shortages=(nothing,)))
 
 
 def test_shortage_that_hides_served_demand(good: Plan) -> None:
-    hidden = Shortage("w", 0, 1.0, "")
+    hidden = Shortage("w", 0, 1.0, ())
     assert "w asks for 10.0 rps at 0" in caught(replace(good, shortages=(hidden,)))
 
 
@@ -415,7 +415,8 @@ def test_replicas_of_a_role_are_as_many_as_allowed(
 @pytest.mark.parametrize("column", ["supply", "held"])
 def test_supply_table_says_what_is_there_and_what_is_held(good: Plan, column: str) -> None:
     (row,) = good.supply
-    wrong = replace(good, supply=(replace(row, **{column: (8, 8, 8)}),))
+    change: dict[str, Any] = {column: (8, 8, 8)}
+    wrong = replace(good, supply=(replace(row, **change),))
     assert "supply table: h100x8 does not agree with fleet and pools" in caught(wrong)
 
 
@@ -497,10 +498,8 @@ def test_replicas_are_counted_by_workload(
     """1 and 3 of a, 1 and 0 of b."""
     of = lacking.scenario
     for name, limit, replicas in limits:
-        loads = [
-            replace(each, **{limit: {Role.AGGREGATED: replicas}}) if each.name == name else each
-            for each in of.workloads
-        ]
+        change: dict[str, Any] = {limit: {Role.AGGREGATED: replicas}}
+        loads = [replace(each, **change) if each.name == name else each for each in of.workloads]
         of = replace(of, workloads=tuple(loads))
     found = list(check_replica_limits(PlanIndex(replace(lacking, scenario=of), gap=1.0)))
     assert found == [f"replicas: {fault}" for fault in faults]

@@ -32,8 +32,10 @@ _TYPES = {
     "string_type": "not text; write it in quotes",
     "bool_type": "not true or false",
     "list_type": "not a list; write [a, b] or lines that start with -",
+    "tuple_type": "not a list; write [a, b] or lines that start with -",
     "dict_type": "not a mapping; write {key: value} or `key: value` lines",
     "model_type": "not a mapping; write {key: value} or `key: value` lines",
+    "model_attributes_type": "not a mapping; write {key: value} or `key: value` lines",
     "finite_number": "not a finite number",
     "string_too_short": "empty",
     "string_unicode": "holds half a character; write UTF-8",
@@ -169,7 +171,7 @@ def _keys(name: str, field: FieldInfo) -> tuple[str, ...]:
     choices = field.validation_alias
     if isinstance(choices, AliasChoices):
         return tuple(str(choice) for choice in choices.choices)
-    return (field.alias or name,)
+    return (choices if isinstance(choices, str) else name,)
 
 
 def _field(model: type[BaseModel], path: FieldPath) -> FieldInfo | None:
@@ -197,7 +199,7 @@ def _without_none(annotation: Any) -> Any:
     """T of `T | None`, the schema or list of several kinds; anything else as it is."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (None, list, dict):
+    if get_origin(annotation) in (None, list, dict, tuple):
         return annotation
     parts = [_without_none(part) for part in get_args(annotation) if part is not type(None)]
     return next((part for part in parts if part is not str), parts[0])

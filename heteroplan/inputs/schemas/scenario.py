@@ -140,11 +140,14 @@ class MaxReplicas(Strict):
     """Most aggregated replicas."""
 
 
-class WorkloadSpec(Strict):
-    """One model served to users."""
-
+class _NamedWorkload(Strict):
     name: Label
     """Name of the workload."""
+
+
+class WorkloadSources(_NamedWorkload):
+    """Where the engines and the demand of a workload are told."""
+
     model: Text
     """Model, as its profile calls it."""
     profile: FilePath
@@ -155,6 +158,32 @@ class WorkloadSpec(Strict):
     """Shape of all requests; or give `classes`, or neither where a trace tells them."""
     classes: ClassesSpec | None = None
     """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
+
+    @field_validator("classes")
+    @classmethod
+    def _one_shape(
+        cls, classes: list[ClassSpec] | str | None, info: ValidationInfo
+    ) -> list[ClassSpec] | str | None:
+        if "requests" not in info.data or "demand" not in info.data:
+            return classes
+        traced = isinstance(info.data["demand"], TraceSpec)
+        if traced and classes is not None:
+            raise ValueError("the trace tells the requests; leave classes out")
+        if not traced and (classes is None) == (info.data["requests"] is None):
+            raise ValueError("give either requests or classes, and one of them only")
+        listed = classes if isinstance(classes, list) else []
+        names = [each.name for each in listed]
+        if len(names) != len(set(names)):
+            raise ValueError("two classes have the same name; rename one")
+        total = sum(each.share for each in listed) if listed else 1.0
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
+        return classes
+
+
+class WorkloadRules(_NamedWorkload):
+    """What a workload asks for beside its demand: targets, limits, where it may run."""
+
     slo: SloSpec
     """Latency targets."""
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
@@ -193,27 +222,6 @@ class WorkloadSpec(Strict):
     prefill_queue: Literal["per_replica", "shared"] = "per_replica"
     """Where prompts wait: before each replica, or in one queue for all of an engine in a group."""
 
-    @field_validator("classes")
-    @classmethod
-    def _one_shape(
-        cls, classes: list[ClassSpec] | str | None, info: ValidationInfo
-    ) -> list[ClassSpec] | str | None:
-        if "requests" not in info.data or "demand" not in info.data:
-            return classes
-        traced = isinstance(info.data["demand"], TraceSpec)
-        if traced and classes is not None:
-            raise ValueError("the trace tells the requests; leave classes out")
-        if not traced and (classes is None) == (info.data["requests"] is None):
-            raise ValueError("give either requests or classes, and one of them only")
-        listed = classes if isinstance(classes, list) else []
-        names = [each.name for each in listed]
-        if len(names) != len(set(names)):
-            raise ValueError("two classes have the same name; rename one")
-        total = sum(each.share for each in listed) if listed else 1.0
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
-        return classes
-
     @field_validator("max_replicas")
     @classmethod
     def _not_below_min(cls, most: MaxReplicas, info: ValidationInfo) -> MaxReplicas:
@@ -223,6 +231,10 @@ class WorkloadSpec(Strict):
             if high is not None and high < low:
                 raise ValueError(f"{role}: {high} is below min_replicas {low}")
         return most
+
+
+class WorkloadSpec(WorkloadRules, WorkloadSources):
+    """One model served to users."""
 
 
 class ScenarioFile(Strict):

@@ -329,17 +329,49 @@ def _cover(
 
     Also says whether those bound an engine that could have been of more use.
     """
-    problem, held_price = task.problem, task.held_price
+    problem = task.problem
     left = task.left(pools, replicas)
-    room = np.array([room_of(problem, p, left, replicas[p]) for p in pools])
+    block, useful = _block(task, group, pools, replicas, need, fewest, left)
+    path = None
+    if not block.missing(block.high).any():
+        path = _fitting_path(problem, pools, replicas, block, left)
+    if path is None:
+        room = _room(task, pools, replicas, left)
+        expensive = float(block.price.max() + block.start.max() + 1e-6)
+        expensive *= max(1.0, float(room.max(initial=1)))
+        penalty = np.full(problem.intervals, SHORT_PRICE * expensive)
+        path = _fitting_path(problem, pools, replicas, replace(block, penalty=penalty), left)
+    tight = bool((block.high < useful).any())
+    if path is None:
+        return None, tight
+    return (path.counts, need - block.missing(path.counts).max(axis=0)), tight
+
+
+def _room(task: Task, pools: list[int], replicas: Ints, left: Mapping[int, Ints]) -> Ints:
+    """[*, T] replicas of each pool that the GPUs left and the task's limit leave room for."""
+    room = np.array([room_of(task.problem, p, left, replicas[p]) for p in pools])
     if task.limit is not None:
         room = np.minimum(room, np.maximum(0, task.limit[pools] - replicas[pools]))
+    return room
+
+
+def _block(
+    task: Task,
+    group: Group,
+    pools: list[int],
+    replicas: Ints,
+    need: Floats,
+    fewest: Ints,
+    left: Mapping[int, Ints],
+) -> tuple[Block, Ints]:
+    """The block of some pools that serves all of `need` [T], and useful counts [*, T] of each."""
+    problem = task.problem
     share = np.array([mix_share(problem, p) for p in pools])
-    price = np.array([problem.pools[p].run_cost + held_price[p] for p in pools])
+    price = np.array([problem.pools[p].run_cost + task.held_price[p] for p in pools])
     start = np.array([task.start_price[p] for p in pools])
     divided = bool(halves_of(problem, pools))
     most = None if divided else task.most(group[0], replicas)
-    kept = _not_beaten_at_home(problem, pools, price, start, share, most is None)
+    kept = _not_beaten_here(problem, pools, price, start, share, most is None)
     useful = useful_counts(price, start, share, need, fewest)
     node_loss = _node_loss(problem, pools)
     if node_loss is not None:
@@ -347,10 +379,11 @@ def _cover(
             for e in members:
                 useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
     useful[~kept] = 0
-    high = np.minimum(room, useful)
+    high = np.minimum(_room(task, pools, replicas, left), useful)
     if task.in_parts:
         fewest = np.minimum(fewest, high.sum(axis=0))
     rows = [r for r in left if sum(r in problem.drawn[p] for p in pools) > 1]
+    before = problem.before
     block = Block(
         price=price,
         start=start,
@@ -361,9 +394,7 @@ def _cover(
         penalty=np.full(problem.intervals, np.inf),
         fewest=fewest,
         most=most,
-        before=None
-        if problem.before is None
-        else np.maximum(0, problem.before[pools] - replicas[pools, 0]),
+        before=None if before is None else np.maximum(0, before[pools] - replicas[pools, 0]),
         sides=_sides_of([problem.pools[p].stages for p in pools]),
         node_loss=node_loss,
         weight=np.array(
@@ -375,17 +406,7 @@ def _cover(
         ),
         compiled=problem.compiled,
     )
-    path = None
-    if not block.missing(high).any():
-        path = _fitting_path(problem, pools, replicas, block, left)
-    if path is None:
-        expensive = float(price.max() + start.max() + 1e-6) * max(1.0, float(room.max(initial=1)))
-        short = replace(block, penalty=np.full(problem.intervals, SHORT_PRICE * expensive))
-        path = _fitting_path(problem, pools, replicas, short, left)
-    tight = bool((high < useful).any())
-    if path is None:
-        return None, tight
-    return (path.counts, need - block.missing(path.counts).max(axis=0)), tight
+    return block, useful
 
 
 def _floor(task: Task, pools: list[int], replicas: Ints, high: Ints) -> Ints:
@@ -423,7 +444,7 @@ def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
     )
 
 
-def _not_beaten_at_home(
+def _not_beaten_here(
     problem: Problem,
     pools: list[int],
     price: Floats,

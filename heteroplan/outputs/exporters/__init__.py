@@ -6,7 +6,7 @@ from heteroplan.outputs.exporters.crontab import crontab
 from heteroplan.outputs.exporters.keda import keda
 from heteroplan.outputs.exporters.options import ExportOptions
 from heteroplan.outputs.exporters.schedule_json import schedule_json
-from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
 
 Exporter = Callable[[PlanDocument, ExportOptions], str]

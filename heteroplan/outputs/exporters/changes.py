@@ -10,7 +10,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.plan.plan_document import HorizonPart, PlanDocument, PoolPart
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 
 _DAY = timedelta(days=1)
 _MINUTE_S = 60

@@ -20,8 +20,8 @@ from heteroplan.outputs.exporters.changes import (
     pool_schedule,
 )
 from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.plan.plan_document import PlanDocument, PoolPart
-from heteroplan.outputs.shared.words import extrapolation_note
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.plan.sentences import extrapolated_in_use
 
 _NEVER_FOLDED = 100_000
 """Characters a line: no word of a name begins one, where a CI log may take it for a command."""
@@ -42,7 +42,7 @@ def keda(document: PlanDocument, options: ExportOptions) -> str:
     text: str = yaml.dump_all(
         objects, Dumper=dumper, sort_keys=False, explicit_start=True, width=_NEVER_FOLDED
     )
-    note = extrapolation_note(document)
+    note = extrapolated_in_use(document)
     return f"# {note}\n{text}" if note else text
 
 

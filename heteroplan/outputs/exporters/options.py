@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.plan.plan_document import PoolPart
+from heteroplan.outputs.plan.document.plan_document import PoolPart
 
 NAME_FIELDS = ("workload", "role", "engine", "node_type", "domain")
 _MOST_CHARACTERS = 63

@@ -2,7 +2,7 @@
 
 import json
 
-from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 
 
 def schedule_json(document: PlanDocument) -> str:

@@ -1,7 +1,7 @@
 """A plan as a person or a script sees it.
 
-`plan_document` is plan.json as a type, `plan_json` writes and reads it, `plan_checks` whether its
-parts agree. On the terminal: `console`, `pool_lines`, `leaf_table`, `explanation`. As files:
-`report` with `report_charts`, `schedule_csv`, `placement_csv`, `solve_trace`. `places` says where
-replicas are, `check_report` is the CI gate's report.
+All read a `PlanDocument` of `document`. `sentences` says what it means in words, `places` where
+replicas stand. On the terminal: `console` with `pool_lines` and `leaf_table`, `explanation`. As
+files: `report` with `report_charts`, `schedule_csv`, `placement_csv`, `solve_trace`.
+`check_report` is the CI gate's report.
 """

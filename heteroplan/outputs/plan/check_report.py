@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from xml.etree import ElementTree
 
-from heteroplan.entities.plan import Coverage, Plan
+from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, HeteroplanError, InputError, InputProblem
-from heteroplan.outputs.shared.words import percent, verdict
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.sentences import verdict
+from heteroplan.outputs.shared.words import percent
 from heteroplan.text import visible
 
 
@@ -126,18 +128,18 @@ class CheckRow:
 
 
 def check_row(
-    plan: Plan, file: str, *, headroom: Headroom | None = None, min_headroom: float = 0.0
+    plan: PlanDocument, file: str, *, headroom: Headroom | None = None, min_headroom: float = 0.0
 ) -> CheckRow:
     """The row of a scenario that has a plan."""
-    horizon = plan.scenario.horizon
+    horizon = plan.horizon
     held = [sum(use.held[t] for use in plan.supply) for t in range(horizon.intervals)]
     peak = held.index(max(held))
     worst = max(plan.shortages, key=lambda shortage: shortage.unserved_rps, default=None)
     moments = horizon.boundaries()
     return CheckRow(
-        name=plan.scenario.name,
+        name=plan.scenario,
         file=file,
-        coverage=plan.coverage,
+        coverage=plan.coverage or Coverage.UNDECIDED,
         unserved_fraction=1.0 - plan.totals.served_fraction,
         worst="" if plan.covered else verdict(plan).partition(": ")[2],
         worst_interval=""
@@ -146,7 +148,7 @@ def check_row(
         headroom=None if headroom is None else headroom.known,
         headroom_disproved=headroom is not None and headroom.disproved,
         min_headroom=min_headroom,
-        gap=plan.report.gap,
+        gap=plan.solver.gap,
         peak_gpus=held[peak],
         supply_gpus=sum(use.supply[peak] for use in plan.supply),
     )

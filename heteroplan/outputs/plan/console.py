@@ -1,16 +1,26 @@
 """Plans and checks on a terminal, from 80 columns up."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from heteroplan.entities.plan import Baseline, Plan, SupplyUse
-from heteroplan.entities.scenario import Horizon
 from heteroplan.outputs.plan.check_report import CheckRow
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
 from heteroplan.outputs.plan.leaf_table import leaf_table
 from heteroplan.outputs.plan.pool_lines import short_engines, shortest_pool_lines
+from heteroplan.outputs.plan.sentences import (
+    Spell,
+    baseline_label,
+    greedy_sentences,
+    limit_sentences,
+    saved_text,
+    solver_sentence,
+    spells,
+    used_engine_notes,
+    verdict,
+)
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import (
     Text,
@@ -21,24 +31,11 @@ from heteroplan.outputs.shared.terminal import (
     sparkline,
 )
 from heteroplan.outputs.shared.words import (
-    Spell,
-    baseline_label,
-    candidate_notes,
     demand_sentences,
-    greedy_sentences,
     horizon_text,
-    limit_sentences,
     percent,
     rate,
-    saved_text,
-    solver_sentence,
-    spells,
-    used_candidates,
-    verdict,
 )
-
-if TYPE_CHECKING:
-    from heteroplan.outputs.plan.plan_document import HorizonPart
 
 MOST_SHORTAGE_LINES = 10
 MOST_LIMIT_LINES = 3
@@ -48,15 +45,15 @@ _WIDEST_NAME = 40
 _NARROWEST_NAME = 6
 
 
-def render_plan(plan: Plan, console: Console) -> None:
+def render_plan(plan: PlanDocument, console: Console) -> None:
     """What an operator wants first: verdict, savings, pools, leaves, GPUs against supply, proof."""
-    title = Text.assemble((plan.scenario.name, "bold"), f"  {horizon_text(plan.scenario.horizon)}")
+    title = Text.assemble((plan.scenario, "bold"), f"  {horizon_text(plan.horizon)}")
     print_wrapped(title, console)
     style = "bold green" if plan.covered else "bold red"
     print_wrapped(Text(verdict(plan), style=style), console)
-    for note in candidate_notes(used_candidates(plan)):
+    for note in used_engine_notes(plan):
         print_wrapped(Text(note, style="yellow"), console)
-    limits = limit_sentences(plan.limits, plan.scenario.horizon, MOST_LIMIT_LINES)
+    limits = limit_sentences(plan.limits, plan.horizon, MOST_LIMIT_LINES)
     sections: tuple[tuple[RenderableType | None, Sequence[str]], ...] = (
         (_shortage_section(plan, console), ()),
         (_savings_table(plan, console), greedy_sentences(plan)),
@@ -71,7 +68,7 @@ def render_plan(plan: Plan, console: Console) -> None:
         for sentence in sentences:
             print_wrapped(Text(sentence), console)
     console.print()
-    for sentence in demand_sentences(plan.scenario.workloads):
+    for sentence in demand_sentences(plan.given.workloads):
         print_wrapped(Text(sentence, style="dim"), console)
     print_wrapped(Text(solver_sentence(plan)), console)
 
@@ -92,9 +89,7 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
     print_trimmed(table, console)
 
 
-def shortage_table(
-    found: Sequence[Spell], horizon: "Horizon | HorizonPart", console: Console
-) -> Table:
+def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:
     """Who goes short, when, by how much and why."""
     table = plain_table(console, ("short", "left"), ("when", "left"), ("up to", "right"),
                         ("of demand", "right"), ("limited by", "left"))  # fmt: skip
@@ -112,13 +107,13 @@ def shortage_table(
     return table
 
 
-def _shortage_section(plan: Plan, console: Console) -> Table | None:
+def _shortage_section(plan: PlanDocument, console: Console) -> Table | None:
     """The verdict says what a single spell would."""
     found = spells(plan)
-    return shortage_table(found, plan.scenario.horizon, console) if len(found) > 1 else None
+    return shortage_table(found, plan.horizon, console) if len(found) > 1 else None
 
 
-def _savings_table(plan: Plan, console: Console) -> Table:
+def _savings_table(plan: PlanDocument, console: Console) -> Table:
     table = plain_table(console, ("", "left"), ("GPU-hours", "right"), ("cost USD", "right"),
                         ("saved", "right"), ("utilization", "right"))  # fmt: skip
     table.add_row(
@@ -126,12 +121,12 @@ def _savings_table(plan: Plan, console: Console) -> Table:
         f"{plan.totals.gpu_hours:,.1f}",
         f"{plan.totals.cost_usd:,.2f}",
         "",
-        percent(plan.utilization),
+        percent(plan.totals.utilization),
     )
-    for baseline in plan.savings:
-        saved = saved_text(plan, baseline)
+    for name, baseline in plan.savings.items():
+        saved = saved_text(plan, name, baseline)
         table.add_row(
-            Text(baseline_label(baseline)),
+            Text(baseline_label(name, baseline)),
             "" if baseline.gpu_hours is None else f"{baseline.gpu_hours:,.1f}",
             "" if baseline.cost_usd is None else f"{baseline.cost_usd:,.2f}",
             Text(saved, style=_saved_style(baseline, saved)),
@@ -141,13 +136,13 @@ def _savings_table(plan: Plan, console: Console) -> Table:
     return table
 
 
-def _saved_style(baseline: Baseline, saved: str) -> str:
+def _saved_style(baseline: BaselinePart, saved: str) -> str:
     if saved.endswith("unserved"):
         return "yellow"
     return "bold green" if (baseline.saved_fraction or 0.0) > 0 else ""
 
 
-def _pool_table(plan: Plan, console: Console) -> RenderableType:
+def _pool_table(plan: PlanDocument, console: Console) -> RenderableType:
     lines, left_out = shortest_pool_lines(plan.pools)
     if not lines:
         return Text("No replicas are planned.")
@@ -159,11 +154,11 @@ def _pool_table(plan: Plan, console: Console) -> RenderableType:
         engines = short_engines(lines)
         rows = [(*row[:2], engine, row[3]) for row, engine in zip(rows, engines, strict=True)]
         limit, width = _fit_names([*rows, heads], sizes, console.width)
-    width = spark_width(plan.scenario.horizon.intervals, min(width, _WIDEST_SPARKLINE))
+    width = spark_width(plan.horizon.intervals, min(width, _WIDEST_SPARKLINE))
     table = plain_table(
         console,
         *((head, "left") for head in heads),
-        (_clock_axis(plan.scenario.horizon, width), "left"),
+        (_clock_axis(plan.horizon, width), "left"),
         ("size", "right"),
     )
     for column in table.columns[:4]:
@@ -194,7 +189,7 @@ def _fit_names(rows: Sequence[tuple[str, ...]], sizes: int, console_width: int) 
     return _NARROWEST_NAME, _NARROWEST_SPARKLINE
 
 
-def _clock_axis(horizon: Horizon, width: int) -> str:
+def _clock_axis(horizon: HorizonPart, width: int) -> str:
     """Start, middle and end of the horizon above a sparkline of `width` at most."""
     columns = spark_width(horizon.intervals, width)
     moments = horizon.boundaries()
@@ -208,7 +203,7 @@ def _clock_axis(horizon: Horizon, width: int) -> str:
     return start + " " * left + middle + " " * (room - left) + end
 
 
-def _supply_table(supply: Sequence[SupplyUse], console: Console) -> Table:
+def _supply_table(supply: Sequence[SupplyPart], console: Console) -> Table:
     table = plain_table(console, ("GPUs by node type", "left"), ("peak", "right"),
                         ("supply then", "right"), ("average held", "right"))  # fmt: skip
     for use in supply:

@@ -8,20 +8,22 @@ from rich.console import Console
 from rich.table import Table
 
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import Coverage
+from heteroplan.entities.plan import Coverage, limited_name
+from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.console import shortage_table
-from heteroplan.outputs.plan.plan_document import HorizonPart, LimitPart, PlanDocument, PoolPart
-from heteroplan.outputs.shared.tables import more_line, plain_table
-from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
-from heteroplan.outputs.shared.words import (
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import LimitPart, PlanDocument, PoolPart
+from heteroplan.outputs.plan.sentences import (
     GREEDY_NAMES,
     Spell,
-    horizon_text,
     limit_sentence,
     longest_first,
     spells,
 )
+from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
+from heteroplan.outputs.shared.words import horizon_text
 
 MOST_LIMIT_LINES = 20
 MOST_LEAVES = 3
@@ -72,6 +74,7 @@ def explain(document: PlanDocument, workload: str | None = None) -> Explanation:
     known = [load.name for load in document.workloads]
     if workload is not None and workload not in known:
         raise UsageError(f"--workload {workload}: the plan's workloads are {', '.join(known)}")
+    pools = {limited_name(role, workload or "") for role in Role}
     hours = {
         "plan": document.totals.gpu_hours_by_priority,
         **{name: each.gpu_hours_by_priority for name, each in document.savings.items()},
@@ -83,7 +86,7 @@ def explain(document: PlanDocument, workload: str | None = None) -> Explanation:
         limits=tuple(
             limit
             for limit in longest_first(document.limits)
-            if workload is None or any(_workload(name) == workload for name in limit.pools)
+            if workload is None or not pools.isdisjoint(limit.pools)
         ),
         shortages=tuple(spell for spell in spells(document) if workload in (None, spell.workload)),
         gpu_hours_by_priority={name: each for name, each in hours.items() if each},
@@ -130,11 +133,6 @@ def render_explanation(explanation: Explanation, console: Console) -> None:
     if explanation.pools:
         console.print()
         print_trimmed(_pool_table(explanation, console), console)
-
-
-def _workload(name: str) -> str:
-    """The workload in `decode of chat-70b`."""
-    return name.partition(" of ")[2]
 
 
 def _group_pool(pool: PoolPart) -> GroupPool:

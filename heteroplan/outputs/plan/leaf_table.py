@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from heteroplan.entities.plan import Plan
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.places import (
     LeafShare,
     LeafSize,
@@ -22,7 +22,7 @@ from heteroplan.outputs.shared.words import clock
 MOST_LINES = 15
 
 
-def leaf_table(plan: Plan, console: Console) -> RenderableType | None:
+def leaf_table(plan: PlanDocument, console: Console) -> RenderableType | None:
     """A column a leaf where they fit the console, or else a line a group and leaf.
 
     None where nothing is placed.
@@ -31,8 +31,8 @@ def leaf_table(plan: Plan, console: Console) -> RenderableType | None:
     shares = leaf_shares(plan, peak)
     if not shares:
         return None
-    sizes = leaf_sizes(plan.scenario, peak)
-    head = f"GPUs at peak, {clock(plan.scenario.horizon, peak)}"
+    sizes = leaf_sizes(plan.given, peak)
+    head = f"GPUs at peak, {clock(plan.horizon, peak)}"
     if _matrix_width(shares, sizes, head) <= console.width:
         return _matrix(shares, sizes, head, console)
     return _lines(shares, sizes, head, console)

@@ -1,14 +1,11 @@
-"""Where the replicas of a plan stand: by pool and leaf, and by group and leaf at the peak."""
+"""Where the replicas of a plan stand: by group and leaf, at the peak."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from heteroplan.entities.network import Leaf, SubgroupPriority
-from heteroplan.entities.placement import Stay
-from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Scenario
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +28,26 @@ class LeafSize:
     """Present, maintenance applied."""
 
 
-def peak_interval(plan: Plan) -> int:
+def peak_interval(document: PlanDocument) -> int:
     """The first interval in which most GPUs are held."""
-    held = [sum(use.held[t] for use in plan.supply) for t in range(plan.scenario.horizon.intervals)]
+    held = [sum(use.held[t] for use in document.supply) for t in range(document.horizon.intervals)]
     return held.index(max(held))
 
 
-def leaf_replicas(plan: Plan) -> tuple[dict[str, list[int]], ...]:
-    """For each pool its leaves, in the order of the fleet, with the replicas an interval there."""
-    intervals = plan.scenario.horizon.intervals
-    changes: list[dict[str, list[int]]] = [{} for _ in plan.pools]
-    for stay in plan.stays:
-        row = changes[stay.pool].setdefault(stay.leaf, [0] * (intervals + 1))
-        for first, end in _serving(stay, intervals):
-            row[first] += 1
-            row[end] -= 1
-    return tuple(
-        {
-            leaf.name: list(accumulate(rows[leaf.name][:-1]))
-            for leaf in plan.scenario.fleet.network.leaves
-            if leaf.name in rows
-        }
-        for rows in changes
-    )
-
-
-def leaf_shares(plan: Plan, interval: int) -> tuple[LeafShare, ...]:
+def leaf_shares(document: PlanDocument, interval: int) -> tuple[LeafShare, ...]:
     """What each group holds of each leaf in an interval; pools and leaves in their order."""
-    horizon = plan.scenario.horizon
-    gpus: dict[tuple[str, str], int] = defaultdict(int)
-    for stay in plan.stays:
-        ahead = interval - (stay.first - stay.lead)
-        if horizon.cyclic:
-            ahead %= horizon.intervals
-        if 0 <= ahead < stay.lead + stay.intervals:
-            pool = plan.pools[stay.pool]
-            gpus[pool.group, stay.leaf] += pool.gpus_per_replica
-    groups = dict.fromkeys(pool.group for pool in plan.pools)
-    leaves = [leaf.name for leaf in plan.scenario.fleet.network.leaves]
+    gpus: dict[str, dict[str, int]] = {pool.group: {} for pool in document.pools}
+    for pool in document.pools:
+        held = gpus[pool.group]
+        for by_leaf in (pool.leaves, pool.starting):
+            for leaf, replicas in by_leaf.items():
+                held[leaf] = held.get(leaf, 0) + replicas[interval] * pool.gpus_per_replica
+    leaves = [leaf.name for leaf in document.given.fleet.network.leaves]
     return tuple(
-        LeafShare(group, leaf, gpus[group, leaf])
-        for group in groups
+        LeafShare(group, leaf, held[leaf])
+        for group, held in gpus.items()
         for leaf in leaves
-        if (group, leaf) in gpus
+        if held.get(leaf)
     )
 
 
@@ -108,11 +82,3 @@ def by_group(shares: Iterable[LeafShare]) -> dict[str, dict[str, int]]:
     for share in shares:
         groups.setdefault(share.group, {})[share.leaf] = share.gpus
     return groups
-
-
-def _serving(stay: Stay, intervals: int) -> list[tuple[int, int]]:
-    """Half-open ranges of intervals; two where a stay goes on at the start of a cyclic day."""
-    end = stay.first + stay.intervals
-    if end <= intervals:
-        return [(stay.first, end)]
-    return [(stay.first, intervals), (0, end - intervals)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heteroplan.entities.plan import Pool
+from heteroplan.outputs.plan.document.plan_document import PoolPart
 
 MOST_POOL_LINES = 30
 
@@ -27,7 +27,7 @@ class PoolLine:
         return f"{low}" if low == high else f"{low}-{high}"
 
 
-def shortest_pool_lines(pools: Sequence[Pool]) -> tuple[tuple[PoolLine, ...], int]:
+def shortest_pool_lines(pools: Sequence[PoolPart]) -> tuple[tuple[PoolLine, ...], int]:
     """At most `MOST_POOL_LINES`, and how many pools they leave out.
 
     Pools that differ in their domain alone share a line where there are too many; then those
@@ -36,7 +36,7 @@ def shortest_pool_lines(pools: Sequence[Pool]) -> tuple[tuple[PoolLine, ...], in
     lines = [_line([pool]) for pool in pools]
     members = [1] * len(lines)
     if len(lines) > MOST_POOL_LINES:
-        groups: dict[tuple[str, str, str, str], list[Pool]] = {}
+        groups: dict[tuple[str, str, str, str], list[PoolPart]] = {}
         for pool in pools:
             key = (pool.workload, pool.role, pool.engine, pool.node_type)
             groups.setdefault(key, []).append(pool)
@@ -59,7 +59,7 @@ def short_engines(lines: Sequence[PoolLine]) -> list[str]:
     return [line.engine for line in lines] if alike else short
 
 
-def _line(pools: Sequence[Pool]) -> PoolLine:
+def _line(pools: Sequence[PoolPart]) -> PoolLine:
     first = pools[0]
     return PoolLine(
         workload=first.workload,

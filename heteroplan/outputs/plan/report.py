@@ -3,33 +3,34 @@
 from collections.abc import Sequence
 from html import escape
 
-from heteroplan.entities.plan import Plan
+from heteroplan.entities.plan import BaselineKind
 from heteroplan.inputs.plan_ids import META
+from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, SourcePart
 from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
-from heteroplan.outputs.plan.plan_document import EnginePart, PlanDocument, SourcePart
-from heteroplan.outputs.plan.plan_json import document_of
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
-from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
-from heteroplan.outputs.shared.words import (
-    amount_unit,
+from heteroplan.outputs.plan.sentences import (
     baseline_label,
-    candidate_notes,
-    clock,
-    demand_sentences,
-    figure,
     greedy_sentences,
-    horizon_text,
     limit_time,
     limited_pools,
     longest_first,
-    percent,
-    rate,
     saved_text,
     serves_alike,
     solver_sentence,
     spells,
-    used_candidates,
+    used_engine_notes,
+    used_engines,
     verdict,
+)
+from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
+from heteroplan.outputs.shared.words import (
+    amount_unit,
+    clock,
+    demand_sentences,
+    figure,
+    horizon_text,
+    percent,
+    rate,
 )
 
 _MOST_COLUMNS = 8
@@ -37,60 +38,56 @@ _MOST_COLUMNS = 8
 _MOST_ROWS = 30
 
 
-def report_html(plan: Plan) -> str:
+def report_html(plan: PlanDocument) -> str:
     """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
-    document = document_of(plan)
     charts = [
         ("demand", "Demand and planned capacity", demand_chart(plan)),
         ("gpus", "GPUs held against supply", gpu_chart(plan)),
         ("replicas", "Replicas", replica_chart(plan)),
     ]
     return page(
-        f"{plan.scenario.name}: capacity plan",
+        f"{plan.scenario}: capacity plan",
         [
-            f"<h1>{escape(plan.scenario.name)}</h1>",
-            f'<p class="soft">{escape(horizon_text(plan.scenario.horizon))}, fleet '
-            f"{escape(plan.scenario.fleet.name)}</p>",
+            f"<h1>{escape(plan.scenario)}</h1>",
+            f'<p class="soft">{escape(horizon_text(plan.horizon))}, fleet '
+            f"{escape(plan.given.fleet.name)}</p>",
             f'<div class="verdict{"" if plan.covered else " short"}">{escape(verdict(plan))}</div>',
-            *(
-                f'<p class="note">{escape(note)}</p>'
-                for note in candidate_notes(used_candidates(plan))
-            ),
+            *(f'<p class="note">{escape(note)}</p>' for note in used_engine_notes(plan)),
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
             _limit_section(plan),
             *(chart_section(name, head, chart) for name, head, chart in charts),
             _leaf_section(plan),
-            _engine_section(plan, document),
+            _engine_section(plan),
             f'<footer class="soft"><p>{escape(solver_sentence(plan))}</p>',
-            *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.scenario.workloads)),
+            *(f"<p>{escape(each)}</p>" for each in demand_sentences(plan.given.workloads)),
             "<p>GPU-hours are those of GPUs held: by replicas that serve, start and drain "
             "(schedule.csv lists those that serve). "
             "Utilization is demand over capacity, weighted by GPUs. Times are in "
-            f"{escape(plan.scenario.horizon.timezone)}. "
-            f"Inputs sha256 {escape(plan.scenario.inputs_sha256)}</p></footer>",
+            f"{escape(plan.horizon.timezone)}. "
+            f"Inputs sha256 {escape(plan.inputs_sha256)}</p></footer>",
         ],
-        meta={META: document.plan_id or ""},
+        meta={META: plan.plan_id or ""},
     )
 
 
-def _cards(plan: Plan) -> str:
+def _cards(plan: PlanDocument) -> str:
     figures = [
         (f"{plan.totals.cost_usd:,.0f}", "USD"),
         (f"{plan.totals.gpu_hours:,.0f}", "GPU-hours"),
         (f"{plan.totals.peak_gpus:,}", "GPUs at the peak"),
-        (percent(plan.utilization), "utilization"),
-        (percent(plan.report.gap), "proven gap"),
+        (percent(plan.totals.utilization), "utilization"),
+        (percent(plan.solver.gap), "proven gap"),
     ]
-    for baseline in plan.savings:
-        if baseline.name == "static_peak" and baseline.saved_fraction is not None:
-            figures.insert(2, (percent(baseline.saved_fraction), "saved against static peak"))
+    static = plan.savings.get(BaselineKind.STATIC_PEAK)
+    if static is not None and static.saved_fraction is not None:
+        figures.insert(2, (percent(static.saved_fraction), "saved against static peak"))
     return cards(figures)
 
 
-def _savings_section(plan: Plan) -> str:
-    unit = amount_unit(plan.scenario.objective)
+def _savings_section(plan: PlanDocument) -> str:
+    unit = amount_unit(plan.objective)
     rows: list[Sequence[str]] = [
         (
             "this plan",
@@ -98,19 +95,19 @@ def _savings_section(plan: Plan) -> str:
             f"{plan.totals.cost_usd:,.2f}",
             "",
             "",
-            percent(plan.utilization),
+            percent(plan.totals.utilization),
         )
     ]
     rows += [
         (
-            baseline_label(baseline),
+            baseline_label(name, baseline),
             _number(baseline.gpu_hours, 1),
             _number(baseline.cost_usd, 2),
-            _number(baseline.saved_gpu_hours, 1) if serves_alike(plan, baseline) else "",
-            saved_text(plan, baseline),
+            _number(baseline.saved_gpu_hours, 1) if serves_alike(plan, name, baseline) else "",
+            saved_text(plan, name, baseline),
             "" if baseline.utilization is None else percent(baseline.utilization),
         )
-        for baseline in plan.savings
+        for name, baseline in plan.savings.items()
     ]
     heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
     return table_section(
@@ -123,11 +120,11 @@ def _savings_section(plan: Plan) -> str:
     )
 
 
-def _shortage_section(plan: Plan) -> str:
+def _shortage_section(plan: PlanDocument) -> str:
     rows = [
         (
             spell.workload,
-            spell.when(plan.scenario.horizon),
+            spell.when(plan.horizon),
             rate(spell.worst_rps),
             percent(spell.worst_fraction),
             spell.limited_by,
@@ -138,9 +135,9 @@ def _shortage_section(plan: Plan) -> str:
     return table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
 
 
-def _limit_section(plan: Plan) -> str:
+def _limit_section(plan: PlanDocument) -> str:
     """The longest spells."""
-    horizon = plan.scenario.horizon
+    horizon = plan.horizon
     rows = [
         (
             f"{limit.level.value} {limit.domain}",
@@ -157,14 +154,14 @@ def _limit_section(plan: Plan) -> str:
     return table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
 
 
-def _leaf_section(plan: Plan) -> str:
+def _leaf_section(plan: PlanDocument) -> str:
     """A column a leaf where there are few, or else a row a group and leaf, the fullest first."""
     peak = peak_interval(plan)
     shares = leaf_shares(plan, peak)
     if not shares:
         return ""
-    sizes = leaf_sizes(plan.scenario, peak)
-    title = f"GPUs by group and leaf at the peak, {clock(plan.scenario.horizon, peak)}"
+    sizes = leaf_sizes(plan.given, peak)
+    title = f"GPUs by group and leaf at the peak, {clock(plan.horizon, peak)}"
     if len(sizes) > _MOST_COLUMNS:
         rows = [
             (
@@ -196,9 +193,9 @@ def _more(count: int) -> tuple[str, ...]:
     return (f"and {count} more (in plan.json)",) if count > 0 else ()
 
 
-def _engine_section(plan: Plan, document: PlanDocument) -> str:
+def _engine_section(plan: PlanDocument) -> str:
     """Every candidate; in bold those that a pool runs."""
-    used = {(c.workload, c.engine.name, c.node_type, c.span) for c in used_candidates(plan)}
+    used = set(used_engines(plan))
     rows = [
         (
             engine.workload,
@@ -209,13 +206,9 @@ def _engine_section(plan: Plan, document: PlanDocument) -> str:
             engine.reason or engine.limited_by.value.replace("_", " "),
             _source(engine.source),
         )
-        for engine in document.engines
+        for engine in plan.engines
     ]
-    bold = {
-        i
-        for i, e in enumerate(document.engines)
-        if (e.workload, e.engine, e.node_type, e.span) in used
-    }
+    bold = {i for i, engine in enumerate(plan.engines) if engine in used}
     heads = (
         *("workload", "engine", "node type", "role"),
         *("requests/s a replica", "limited by", "source"),
@@ -230,7 +223,8 @@ def _engine_section(plan: Plan, document: PlanDocument) -> str:
 
 
 def _capacity(engine: EnginePart) -> str:
-    rates = engine.capacity_rps if isinstance(engine.capacity_rps, list) else [engine.capacity_rps]
+    rates = engine.capacity_rps
+    rates = rates if isinstance(rates, tuple) else (rates,)
     low, high = figure(min(rates)), figure(max(rates))
     return low if low == high else f"{low} to {high}"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from heteroplan.entities.plan import Plan, Pool, SupplyUse
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart, SupplyPart
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,7 +20,7 @@ _TITLE = 26
 """Room for the first row's title below the legend [pixels]."""
 
 
-def demand_chart(plan: Plan) -> "Figure":
+def demand_chart(plan: PlanDocument) -> "Figure":
     """Requests/s asked for, served and servable, one row a workload."""
     figure = _rows(plan, [load.name for load in plan.workloads])
     for row, load in enumerate(plan.workloads, start=1):
@@ -35,7 +35,7 @@ def demand_chart(plan: Plan) -> "Figure":
     return figure
 
 
-def gpu_chart(plan: Plan) -> "Figure":
+def gpu_chart(plan: PlanDocument) -> "Figure":
     """GPUs of each workload stacked, with those of starting replicas, one row a node type."""
     figure = _rows(plan, [use.node_type for use in plan.supply])
     for row, use in enumerate(plan.supply, start=1):
@@ -52,7 +52,7 @@ def gpu_chart(plan: Plan) -> "Figure":
     return figure
 
 
-def replica_chart(plan: Plan) -> "Figure":
+def replica_chart(plan: PlanDocument) -> "Figure":
     """Replicas of every pool, one row a workload, one colour an engine."""
     engines = list(dict.fromkeys(_engine(pool) for pool in plan.pools))
     figure = _rows(plan, [load.name for load in plan.workloads])
@@ -68,7 +68,7 @@ def replica_chart(plan: Plan) -> "Figure":
     return figure
 
 
-def _stack(plan: Plan, use: SupplyUse) -> list[tuple[str, Sequence[int], str]]:
+def _stack(plan: PlanDocument, use: SupplyPart) -> list[tuple[str, Sequence[int], str]]:
     """Name, GPUs and colour of each layer, `use.held` in all."""
     layers: list[tuple[str, Sequence[int], str]] = []
     for i, load in enumerate(plan.workloads):
@@ -92,7 +92,7 @@ def _stack(plan: Plan, use: SupplyUse) -> list[tuple[str, Sequence[int], str]]:
     return layers
 
 
-def _rows(plan: Plan, titles: Sequence[str]) -> "Figure":
+def _rows(plan: PlanDocument, titles: Sequence[str]) -> "Figure":
     """An empty figure with one titled row each, on like time axes; the legend makes its room."""
     from plotly.subplots import make_subplots
 
@@ -116,13 +116,13 @@ def _rows(plan: Plan, titles: Sequence[str]) -> "Figure":
     )
     figure.update_yaxes(rangemode="tozero")
     figure.update_xaxes(showticklabels=True, tickformat="%H:%M\n%d %b", showline=True)
-    figure.update_xaxes(title_text=escape(plan.scenario.horizon.timezone), row=n)
+    figure.update_xaxes(title_text=escape(plan.horizon.timezone), row=n)
     return figure
 
 
 def _step(
     figure: "Figure",
-    plan: Plan,
+    plan: PlanDocument,
     values: Sequence[float],
     *,
     row: int,
@@ -134,7 +134,7 @@ def _step(
     """A value an interval as steps over the wall clock; one legend entry a `group`."""
     from plotly.graph_objects import Scatter
 
-    clocks = [moment.strftime("%Y-%m-%d %H:%M") for moment in plan.scenario.horizon.boundaries()]
+    clocks = [moment.strftime("%Y-%m-%d %H:%M") for moment in plan.horizon.boundaries()]
     seen = group and any(trace.legendgroup == escape(group) for trace in figure.data)
     figure.add_trace(
         Scatter(
@@ -152,5 +152,5 @@ def _step(
     )
 
 
-def _engine(pool: Pool) -> str:
+def _engine(pool: PoolPart) -> str:
     return f"{pool.role.value} {pool.engine}"

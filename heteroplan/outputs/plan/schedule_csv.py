@@ -3,7 +3,7 @@
 import csv
 import io
 
-from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 
 HEADER = (
     "interval_start",

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -81,7 +82,8 @@ def test_tokens_are_compared_beside_requests(tmp_path: Path) -> None:
 
 def test_coverage_by_day_and_the_worst_of_all_days(tmp_path: Path) -> None:
     """Held back are days at 10, at 10 with six hours of 40, and at 40."""
-    mixed = day(**{f"h{hour}": (40, 100, 10) for hour in range(6)})
+    busy: dict[str, Any] = {f"h{hour}": (40, 100, 10) for hour in range(6)}
+    mixed = day(**busy)
     found = held_back_from(tmp_path, *[day()] * 4, day(), mixed, day(40), held_back_days=3)
     assert found.held_back == tuple(date(2026, 11, d) for d in (6, 7, 8))
     assert found.coverage_by_day == (1.0, 0.75, 0.0)
@@ -135,7 +137,8 @@ def test_too_few_days(tmp_path: Path, held_back: int, message: str) -> None:
 
 
 def test_days_that_do_not_reach_round_the_day_cannot_be_planned_from(tmp_path: Path) -> None:
-    morning = day(**{f"h{hour}": None for hour in range(12, 24)})
+    missing: dict[str, Any] = {f"h{hour}": None for hour in range(12, 24)}
+    morning = day(**missing)
     with pytest.raises(UsageError, match="do not reach round the day"):
         held_back_from(tmp_path, morning, day(), held_back_days=1)
 

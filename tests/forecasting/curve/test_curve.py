@@ -111,7 +111,7 @@ def test_weekends_are_told_apart_where_the_past_does(tmp_path: Path) -> None:
 
 def test_a_trend_is_carried_on_where_it_is_sure(tmp_path: Path) -> None:
     """Rates double each week over five weeks; a day after they are 100 * 2^5."""
-    path = hourly(tmp_path, [[100 * 2 ** (i / 7)] * 24 for i in range(35)])
+    path = hourly(tmp_path, [[100 * 2.0 ** (i / 7)] * 24 for i in range(35)])
     curve = coming(path)
     assert rates(curve)[0] == pytest.approx(3200, rel=0.02)
     assert any(note.startswith("trend +100.0 % a week") for note in curve.notes)
@@ -135,7 +135,7 @@ def test_a_trend_may_be_stated_or_forbidden(tmp_path: Path) -> None:
     path = hourly(tmp_path, [[100 * 1.1 ** (i / 7)] * 24 for i in range(-9, 1)])
     stated = coming(path, trend=1.1, first_day=date(2026, 11, 18), quantile=0.5)
     assert rates(stated)[0] == pytest.approx(110, rel=0.001)
-    grown = hourly(tmp_path, [[100 * 2 ** (i / 7)] * 24 for i in range(35)])
+    grown = hourly(tmp_path, [[100 * 2.0 ** (i / 7)] * 24 for i in range(35)])
     assert rates(coming(grown, trend=1.0, quantile=0.5))[0] < 1600
 
 

@@ -17,7 +17,8 @@ def event(start_h: float, end_h: float, multiplier: float) -> Event:
 
 
 def hourly(*events: Event, hours: int = 6) -> list[float]:
-    return multipliers(events, START_US, 3600, hours).tolist()
+    found: list[float] = multipliers(events, START_US, 3600, hours).tolist()
+    return found
 
 
 def test_without_events_nothing_is_multiplied() -> None:

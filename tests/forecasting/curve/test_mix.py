@@ -41,7 +41,7 @@ def shares(found: tuple[StepShape, ...]) -> list[float]:
 
 
 def total(found: tuple[StepShape, ...], of: str) -> float:
-    return sum(each.share * getattr(each, of) for each in found)
+    return float(sum(each.share * getattr(each, of) for each in found))
 
 
 def test_an_hour_with_many_requests_has_its_own_classes() -> None:

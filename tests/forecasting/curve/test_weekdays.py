@@ -75,7 +75,11 @@ def test_an_exact_trend_is_found_within_whatever_classes(
     weekly: float, count: int, kind: str
 ) -> None:
     """Levels are weekly^(day / 7), weekends a fifth of that where they are told apart."""
-    level = {"alike": [1.0] * 7, "weekend": [1.0] * 5 + [0.2] * 2, "each": [1, 2, 3, 4, 5, 6, 7]}
+    level: dict[str, list[float]] = {
+        "alike": [1.0] * 7,
+        "weekend": [1.0] * 5 + [0.2] * 2,
+        "each": [1, 2, 3, 4, 5, 6, 7],
+    }
     values = constant(*(level[kind][i % 7] * weekly ** (i / 7) for i in range(count)))
     if kind == "each" and count == 7:
         assert trend_of(values, classes_of(days(count), kind)) is None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import sqrt
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,8 @@ def test_without_any_requests_it_is_the_first() -> None:
 def test_what_one_class_does_not_tell_is_not_told_of_all() -> None:
     told = StepShape("x", 0.5, 100, 10, 0.5, 0.2, 105, 0.1)
     for name in ("isl_cv", "prefix_hit_rate", "context", "context_cv"):
-        found = together([told, replace(told, **{name: None})])
+        unknown: dict[str, Any] = {name: None}
+        found = together([told, replace(told, **unknown)])
         assert getattr(found, name) is None
     assert together([told, replace(told, context_cv=None)]).context == pytest.approx(105)
     assert together([told, replace(told, context=None)]).context_cv is None

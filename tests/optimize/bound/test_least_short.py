@@ -1,5 +1,7 @@
 """What single intervals prove of demand that no plan serves."""
 
+from functools import partial
+
 import numpy as np
 import pulp
 import pytest
@@ -186,7 +188,7 @@ def test_an_effort_that_is_over_proves_no_more(monkeypatch: pytest.MonkeyPatch) 
     runs = runs_of(monkeypatch, Answer(Verdict.OPTIMAL, False, None, 2.0))
     for goes_on in range(4):
         answers = iter([False] * goes_on)
-        effort = Effort(stop=lambda answers=answers: next(answers, True))
+        effort = Effort(stop=partial(next, answers, True))
         runs.clear()
         assert len(list(least_unserved(problem, nothing(problem), effort))) == goes_on
         assert len(runs) == goes_on

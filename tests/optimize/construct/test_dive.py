@@ -6,7 +6,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Engine, Role
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.dive import Alternative, _cost_of_left, dive, follow
 from heteroplan.optimize.construct.guide import candidate_groups
@@ -45,7 +45,7 @@ def cheap_and_dear(*rps: float, nodes: tuple[int, int] = (2, 8)) -> Problem:
         node_type("dear", gpu="D", usd_per_gpu_hour=3.0),
     ]
 
-    def engines(on_dear: float) -> list:
+    def engines(on_dear: float) -> list[Engine]:
         return [
             engine(f"on-{gpu}", role=Role.AGGREGATED, gpu=gpu, gpus=8, capacity_rps=capacity)
             for gpu, capacity in (("C", 1.0), ("D", on_dear))

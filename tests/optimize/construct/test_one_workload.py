@@ -34,7 +34,7 @@ def placed(problem: Problem, asked: int) -> int:
     """Replicas where it is ended after it has asked so many times whether to go on."""
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     answers = iter([False] * asked)
-    place_beside(problem, 0, replicas, 0.0 * replicas, stop=lambda: next(answers, True))
+    place_beside(problem, 0, replicas, np.zeros(replicas.shape), stop=lambda: next(answers, True))
     return int(replicas.sum())
 
 
@@ -223,7 +223,7 @@ def test_groups_of_others_are_kept_off() -> None:
 
 def test_a_minimum_is_spread_where_no_site_holds_it() -> None:
     """5 replicas of 3 + 3 nodes stand by, though nothing is asked for."""
-    rules = {"min_replicas": {Role.AGGREGATED: 5}}
+    rules: dict[str, Any] = {"min_replicas": {Role.AGGREGATED: 5}}
     found = settled(on_leaves({"l1": 3, "l2": 3}, [0.0], **rules))
     assert sorted(each[0] for each in found.values()) == [2, 3]
 
@@ -345,7 +345,7 @@ def test_the_best_hope_is_what_the_cheapest_site_would_cost_without_others() -> 
 def test_a_task_says_where_its_workload_may_stand() -> None:
     problem = alike()
     replicas = none_of(problem)
-    place(task_of(problem, 0, replicas, replicas * 0.0, np.array([[0], [1]])), replicas)
+    place(task_of(problem, 0, replicas, np.zeros(replicas.shape), np.array([[0], [1]])), replicas)
     assert by_domain(problem, replicas) == {"l2": [1]}
 
 
@@ -502,9 +502,11 @@ def test_halves_have_so_much_more_that_a_lost_one_may_take_its_partner(
     load = workload(rps=[20.0], engines=engines, resilience=Resilience(Loss.NODE, 0.7))
     problem = problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 30}})))
     replicas = none_of(problem)
-    place_beside(problem, 0, replicas, 0.0 * replicas)
+    place_beside(problem, 0, replicas, np.zeros(replicas.shape))
     assert replicas[:, 0].tolist() == counts
-    assert rank_of(task_of(problem, 0, none_of(problem), 0.0 * replicas), replicas)[0] == 0.0
+    assert (
+        rank_of(task_of(problem, 0, none_of(problem), np.zeros(replicas.shape)), replicas)[0] == 0.0
+    )
 
 
 def test_sites_of_one_group_serve_its_part_together() -> None:
@@ -516,8 +518,33 @@ def test_sites_of_one_group_serve_its_part_together() -> None:
     problem = problem_of(scenario([load], in_fleet=on))
     given = shares(s1=0.5, s2=0.5)
     replicas = none_of(problem)
-    place_beside(problem, 0, replicas, 0.0 * replicas, parts=given)
+    place_beside(problem, 0, replicas, np.zeros(replicas.shape), parts=given)
     for group, pools in problem.groups(0).items():
         prefill = [p for p in pools if problem.pools[p].role is Role.PREFILL]
         assert int(replicas[prefill].sum()) == 2, group
         assert replicas[pools].sum() == 6
+
+
+def test_capacity_for_a_lost_node_grows_until_half_the_demand_survives_it() -> None:
+    """Each round adds to the capacity of those before it; the fourth is enough here."""
+    engines = [
+        engine("prefill-h", role=Role.PREFILL, gpu="H100", gpus=2, capacity_rps=5.0),
+        engine("prefill-l", role=Role.PREFILL, gpu="L40S", gpus=8, capacity_rps=10.0),
+        engine("decode-h", role=Role.DECODE, gpu="H100", gpus=2, capacity_rps=10.0),
+        engine("decode-l", role=Role.DECODE, gpu="L40S", gpus=2, capacity_rps=14.0),
+        engine("both-h", role=Role.AGGREGATED, gpu="H100", gpus=1, capacity_rps=10.0),
+        engine("both-l", role=Role.AGGREGATED, gpu="L40S", gpus=1, capacity_rps=10.0),
+    ]
+    load = workload(
+        rps=[10.0],
+        engines=engines,
+        min_replicas={Role.DECODE: 2, Role.AGGREGATED: 3},
+        resilience=Resilience(Loss.NODE, 0.5),
+    )
+    shapes = (node_type(), node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=1.0))
+    on = fleet({"l1": {"h100x8": 1, "l40sx8": 4}}, node_types=shapes)
+    problem = problem_of(scenario([load], in_fleet=on))
+    replicas = none_of(problem)
+    place_beside(problem, 0, replicas)
+    task = task_of(problem, 0, none_of(problem), np.zeros(replicas.shape))
+    assert rank_of(task, replicas)[0] == 0.0

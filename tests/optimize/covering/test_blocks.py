@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,7 +219,8 @@ def test_copies_of_a_cheaper_engine_beat_a_bigger_one() -> None:
         dear: float, *, new: NDArray[np.bool_] = new, copies_allowed: bool = True
     ) -> list[bool]:
         price = np.array([[1.0], [dear]])
-        return not_beaten(price, start, share, new, copies_allowed).tolist()
+        found: list[bool] = not_beaten(price, start, share, new, copies_allowed).tolist()
+        return found
 
     assert kept(2.5) == [True, False]
     assert kept(1.9) == [True, True]
@@ -234,5 +236,5 @@ def test_the_grid_keeps_the_engines_that_serve_cheapest() -> None:
     assert on_grid(range(3), price, share, high, 5) == [1]
 
 
-def _fields(made: Block) -> dict[str, object]:
+def _fields(made: Block) -> dict[str, Any]:
     return {name: getattr(made, name) for name in made.__dataclass_fields__}

@@ -203,6 +203,15 @@ def test_scarce_use_is_near_the_least_there_is() -> None:
     assert sum(found[0] for found, _ in uses) <= 1.05 * sum(least[0] for _, least in uses)
 
 
+def _objective(model: Model) -> tuple[list[tuple[pulp.LpVariable, float]], float]:
+    """Its terms and its value, of a program that is solved."""
+    objective = model.lp.objective
+    assert objective is not None
+    value = objective.value()
+    assert value is not None
+    return list(objective.items()), value
+
+
 def least_scarce(of: Scenario) -> Use | None:
     """GPU-hours on high, then on medium leaves, of the plans that are best otherwise.
 
@@ -212,8 +221,8 @@ def least_scarce(of: Scenario) -> Use | None:
     standing = stand_on_leaves(model, of)
     if minimised(model) is None:
         return None
-    cost = list(model.lp.objective.items())
-    model.add(cost, "<=", model.lp.objective.value() * (1 + 1e-7) + 1e-7, "cost_cap")
+    cost, least = _objective(model)
+    model.add(cost, "<=", least * (1 + 1e-7) + 1e-7, "cost_cap")
     high, medium = (
         _least(model, of, standing, priority)
         for priority in (SubgroupPriority.HIGH, SubgroupPriority.MEDIUM)
@@ -231,7 +240,7 @@ def _least(model: Model, of: Scenario, standing: Standing, priority: SubgroupPri
         return 0.0
     model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
     assert solved(model) is not None
-    least = float(model.lp.objective.value())
+    _, least = _objective(model)
     model.add(terms, "<=", least + 1e-6, f"most_{priority}")
     return least * of.horizon.interval_hours
 

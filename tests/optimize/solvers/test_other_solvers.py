@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pulp
 import pytest
 
+from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.program.problem import Problem
@@ -39,14 +40,14 @@ class Rival(pulp.LpSolver):
 
     def __init__(
         self,
-        mip=True,
-        msg=True,
-        timeLimit=None,  # noqa: N803
-        gapRel=None,  # noqa: N803
-        threads=None,
-        maxNodes=None,  # noqa: N803
-        warmStart=None,  # noqa: N803
-    ):
+        mip: bool = True,
+        msg: bool = True,
+        timeLimit: float | None = None,  # noqa: N803
+        gapRel: float | None = None,  # noqa: N803
+        threads: int | None = None,
+        maxNodes: int | None = None,  # noqa: N803
+        warmStart: bool | None = None,  # noqa: N803
+    ) -> None:
         super().__init__(mip=mip, msg=msg, timeLimit=timeLimit)
         named = {"gap": gapRel, "threads": threads, "nodes": maxNodes, "warm": warmStart}
         self.named = {option: value for option, value in named.items() if value is not None}
@@ -58,9 +59,10 @@ class Rival(pulp.LpSolver):
         type(self).given = self.named
         os.write(1, b"Licensed to a rival\n")
         print("Licensed to a rival")
-        if type(self).raises is not None:
-            raise type(self).raises
-        return replace(pulp.HiGHS(msg=False, threads=1).actualSolve(lp), **type(self).says)
+        if (fault := type(self).raises) is not None:
+            raise fault
+        found: pulp.LpSolveStats = pulp.HiGHS(msg=False, threads=1).actualSolve(lp)
+        return replace(found, **type(self).says)
 
 
 class Bare(Rival):
@@ -68,7 +70,12 @@ class Bare(Rival):
 
     name = "Bare"
 
-    def __init__(self, mip=True, msg=True, timeLimit=None):  # noqa: N803
+    def __init__(
+        self,
+        mip: bool = True,
+        msg: bool = True,
+        timeLimit: float | None = None,  # noqa: N803
+    ) -> None:
         super().__init__(mip, msg, timeLimit)
 
 
@@ -258,7 +265,7 @@ def ten_hours() -> Problem:
     """Two kinds of replicas of 4 and 8 GPUs for 7 and 15 requests/s, so that rounding matters."""
     kinds = [
         engine(f"{role}-{gpus}", role=role, gpus=gpus, capacity_rps=rps, startup_s=900)
-        for role in ("prefill", "decode")
+        for role in (Role.PREFILL, Role.DECODE)
         for gpus, rps in ((4, 7.0), (8, 15.0))
     ]
     rps = [5.0 + 9.7 * hour for hour in range(10)]

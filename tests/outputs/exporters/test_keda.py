@@ -1,5 +1,7 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import yaml
@@ -8,21 +10,27 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.cron import keda_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 
 OPTIONS = ExportOptions(name_template="p")
 
 
-def keda_of(replicas, *, startup_s=0.0, options=OPTIONS, **when):
+def keda_of(
+    replicas: Sequence[int],
+    *,
+    startup_s: float = 0.0,
+    options: ExportOptions = OPTIONS,
+    **when: Any,
+) -> tuple[str, Sequence[datetime]]:
     interval_s = when.pop("interval_s", 3600)
     during = horizon(len(replicas), interval_s=interval_s, **when)
     made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
     return EXPORTERS["keda"](document_of(made), options), during.boundaries()
 
 
-def triggers_of(text):
+def triggers_of(text: str) -> list[tuple[str, ...]]:
     (document,) = yaml.safe_load_all(text)
     return [
         (t["metadata"]["start"], t["metadata"]["end"], t["metadata"]["desiredReplicas"])
@@ -30,7 +38,7 @@ def triggers_of(text):
     ]
 
 
-def test_minimum_is_the_base_and_windows_start_early():
+def test_minimum_is_the_base_and_windows_start_early() -> None:
     """2, from 08:00 5, from 12:00 8, from 20:00 2; 170 s of start-up round up to 3 min."""
     text, _ = keda_of([2] * 8 + [5] * 4 + [8] * 8 + [2] * 4, startup_s=170)
     (document,) = yaml.safe_load_all(text)
@@ -43,20 +51,20 @@ def test_minimum_is_the_base_and_windows_start_early():
     ]
 
 
-def test_window_wraps_around_midnight():
+def test_window_wraps_around_midnight() -> None:
     """3 replicas from 22:00 to 02:00, 1 otherwise: one window, not two."""
     text, _ = keda_of([3] * 2 + [1] * 20 + [3] * 2)
     assert triggers_of(text) == [("0 22 * * *", "0 2 * * *", "3")]
 
 
-def test_constant_pool_keeps_one_trigger_because_keda_wants_one():
+def test_constant_pool_keeps_one_trigger_because_keda_wants_one() -> None:
     text, _ = keda_of([3] * 24)
     (document,) = yaml.safe_load_all(text)
     assert document["spec"]["minReplicaCount"] == document["spec"]["maxReplicaCount"] == 3
     assert triggers_of(text) == [("0 0 * * *", "59 23 * * *", "3")]
 
 
-def test_target_is_what_the_options_say():
+def test_target_is_what_the_options_say() -> None:
     options = ExportOptions(
         name_template="{workload}-{role}",
         target_kind="DynamoGraphDeploymentScalingAdapter",
@@ -72,7 +80,7 @@ def test_target_is_what_the_options_say():
     }
 
 
-def test_no_pools_is_a_usage_error():
+def test_no_pools_is_a_usage_error() -> None:
     empty = document_of(plan(day_scenario(horizon(24)), []))
     with pytest.raises(UsageError, match="no pools"):
         EXPORTERS["keda"](empty, OPTIONS)
@@ -84,7 +92,9 @@ def test_no_pools_is_a_usage_error():
     lead=st.integers(0, 100),
     start=st.sampled_from([datetime(2026, 11, 23), datetime(2026, 11, 23, 6, 30)]),
 )
-def test_simulated_day_has_exactly_the_planned_sizes(replicas, lead, start):
+def test_simulated_day_has_exactly_the_planned_sizes(
+    replicas: list[int], lead: int, start: datetime
+) -> None:
     text, moments = keda_of(replicas, startup_s=lead * 60, interval_s=1800, start=start)
     over = list(minutes(moments[0] - timedelta(days=1), moments[-1]))
     scaled = keda_sizes(text, "p", over)[1440:]
@@ -95,7 +105,7 @@ def test_simulated_day_has_exactly_the_planned_sizes(replicas, lead, start):
 
 @settings(max_examples=10, deadline=None)
 @given(replicas=st.lists(st.integers(0, 5), min_size=25, max_size=25))
-def test_dated_plan_on_a_day_with_25_hours(replicas):
+def test_dated_plan_on_a_day_with_25_hours(replicas: list[int]) -> None:
     """Berlin, 2026-10-25: exact outside the doubled hour, never too few inside it."""
     text, moments = keda_of(
         replicas,
@@ -112,12 +122,12 @@ def test_dated_plan_on_a_day_with_25_hours(replicas):
         assert got.replicas >= want if at.hour == 2 else got.replicas == want
 
 
-def test_last_window_of_a_dated_plan_ends_with_the_plan():
+def test_last_window_of_a_dated_plan_ends_with_the_plan() -> None:
     text, _ = keda_of([1] * 20 + [3] * 4, cyclic=False)
     assert triggers_of(text) == [("0 20 23 11 *", "0 0 24 11 *", "3")]
 
 
-def test_every_field_of_an_object_is_as_keda_takes_it():
+def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
     """Two pools are two documents, in the plan's order."""
     of = day_scenario(horizon(24, timezone="Asia/Singapore"), name="two")
     small = pool([0] * 6 + [2] * 18, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8)
@@ -170,20 +180,20 @@ def test_every_field_of_an_object_is_as_keda_takes_it():
     }
 
 
-def test_a_pool_that_never_runs_may_have_one_replica_at_most():
+def test_a_pool_that_never_runs_may_have_one_replica_at_most() -> None:
     """KEDA takes no greatest size of 0."""
     (document,) = yaml.safe_load_all(keda_of([0] * 24)[0])
     assert (document["spec"]["minReplicaCount"], document["spec"]["maxReplicaCount"]) == (0, 1)
     assert [each["metadata"]["desiredReplicas"] for each in document["spec"]["triggers"]] == ["0"]
 
 
-def test_a_week_has_windows_by_weekday():
+def test_a_week_has_windows_by_weekday() -> None:
     """4 replicas on Saturday, 2 on Sunday, from Monday 1; 10 min of start-up."""
     text, _ = keda_of([1] * 5 + [4, 2], interval_s=86_400, startup_s=600)
     assert triggers_of(text) == [("50 23 * * 5", "0 0 * * 0", "4"), ("0 0 * * 0", "0 0 * * 1", "2")]
 
 
-def test_what_is_extrapolated_stands_above_the_documents():
+def test_what_is_extrapolated_stands_above_the_documents() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))

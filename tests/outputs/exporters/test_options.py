@@ -2,23 +2,24 @@ import re
 
 import pytest
 
+from heteroplan.entities.plan import Pool
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters import ExportOptions
-from heteroplan.outputs.plan.plan_document import PlanDocument
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from tests.plans import day_scenario, horizon, plan, pool
 
 
-def pools(*made):
+def pools(*made: Pool) -> tuple[PoolPart, ...]:
     document: PlanDocument = document_of(plan(day_scenario(horizon(1)), made))
     return document.pools
 
 
-def test_default_name_joins_workload_role_engine_and_domain():
+def test_default_name_joins_workload_role_engine_and_domain() -> None:
     assert ExportOptions().names(pools(pool([1]))) == ("chat-1-decode-h100-tp4-decode-a-s1",)
 
 
-def test_names_are_rfc_1123_labels_and_long_ones_stay_apart():
+def test_names_are_rfc_1123_labels_and_long_ones_stay_apart() -> None:
     long = "x" * 80
     names = ExportOptions(name_template="{domain}").names(
         pools(pool([1], domain=f"{long}1"), pool([1], domain=f"{long}2"), pool([1], domain="A_b."))
@@ -28,7 +29,7 @@ def test_names_are_rfc_1123_labels_and_long_ones_stay_apart():
     assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in names)
 
 
-def test_one_name_for_two_pools_is_refused():
+def test_one_name_for_two_pools_is_refused() -> None:
     with pytest.raises(UsageError, match=r"'chat-1' to two pools, .* in a and .* in b"):
         ExportOptions(name_template="{workload}").names(
             pools(pool([1], domain="a"), pool([1], domain="b"))
@@ -67,12 +68,12 @@ def test_one_name_for_two_pools_is_refused():
         ({"namespace": "a-"}, "not an RFC 1123 label"),
     ],
 )
-def test_wrong_options_are_usage_errors(options, message):
+def test_wrong_options_are_usage_errors(options: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ExportOptions(**options)
 
 
-def test_as_many_characters_as_a_label_may_have_are_not_cut():
+def test_as_many_characters_as_a_label_may_have_are_not_cut() -> None:
     """63; one more is."""
     for length in (62, 63):
         name = "x" * length
@@ -83,29 +84,29 @@ def test_as_many_characters_as_a_label_may_have_are_not_cut():
     assert ExportOptions(target_kind="K" * 63).target_kind == "K" * 63
 
 
-def test_template_without_a_name_is_a_usage_error():
+def test_template_without_a_name_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="empty name"):
         ExportOptions(name_template="--").names(pools(pool([1])))
 
 
 @pytest.mark.parametrize("template", ["{workload:d}", "{workload!x}", "{}"])
-def test_odd_templates_are_usage_errors(template):
+def test_odd_templates_are_usage_errors(template: str) -> None:
     with pytest.raises(UsageError):
         ExportOptions(name_template=template).names(pools(pool([1])))
 
 
 @pytest.mark.parametrize("version", ["v1", "apps/v1", "nvidia.com/v1alpha1", "a-b.c/v12beta3"])
-def test_versions_of_an_api_are_taken(version):
+def test_versions_of_an_api_are_taken(version: str) -> None:
     assert ExportOptions(target_api_version=version).target_api_version == version
 
 
-def test_what_is_not_said_is_a_deployment_where_kubectl_stands():
+def test_what_is_not_said_is_a_deployment_where_kubectl_stands() -> None:
     options = ExportOptions()
     assert (options.target_kind, options.target_api_version) == ("Deployment", "apps/v1")
     assert (options.namespace, options.context) == ("", "")
 
 
-def test_a_name_may_be_of_all_fields_and_keeps_the_order_of_pools():
+def test_a_name_may_be_of_all_fields_and_keeps_the_order_of_pools() -> None:
     template = "{domain}.{node_type}_{engine}/{role} {workload}"
     made = pools(pool([1], domain="Z"), pool([1], domain="a"))
     assert ExportOptions(name_template=template).names(made) == (
@@ -114,14 +115,14 @@ def test_a_name_may_be_of_all_fields_and_keeps_the_order_of_pools():
     )
 
 
-def test_a_long_name_stays_what_it_was():
+def test_a_long_name_stays_what_it_was() -> None:
     """Its first 54 characters without a dash at the end, and 8 digits of the SHA-256 of all."""
     domain = "x" * 53 + "-" * 5 + "y" * 10
     (name,) = ExportOptions(name_template="{domain}").names(pools(pool([1], domain=domain)))
     assert name == "x" * 53 + "-96a7aa7a"
 
 
-def test_long_names_that_look_alike_stay_apart():
+def test_long_names_that_look_alike_stay_apart() -> None:
     """What a label cannot hold tells them apart in the digest."""
     made = pools(pool([1], domain="x" * 80), pool([1], domain="X" * 80))
     first, second = ExportOptions(name_template="{domain}").names(made)
@@ -129,7 +130,7 @@ def test_long_names_that_look_alike_stay_apart():
     assert first != second
 
 
-def test_pools_of_one_name_are_told_with_what_sets_them_apart():
+def test_pools_of_one_name_are_told_with_what_sets_them_apart() -> None:
     message = (
         "--name-template gives 'chat-1' to two pools, h100-tp4-decode (h100x8) in a and "
         "l40s-tp8-decode (l40sx8) in b; add to it of {workload}, {role}, {engine}, {node_type}, "

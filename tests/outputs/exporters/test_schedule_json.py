@@ -1,26 +1,29 @@
 import json
 from datetime import datetime
+from typing import Any
 
 import pytest
 
+from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.plans import day_scenario, horizon, plan, pool
 
 
-def exported(made):
-    return json.loads(EXPORTERS["json"](document_of(made), ExportOptions()))
+def exported(made: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(EXPORTERS["json"](document_of(made), ExportOptions()))
+    return found
 
 
-def changes(replicas):
+def changes(replicas: list[int]) -> dict[int, int]:
     """Hour of the day and replicas of the changes of a pool."""
     made = plan(day_scenario(horizon(len(replicas))), [pool(replicas)])
     (only,) = exported(made)["pools"]
     return {datetime.fromisoformat(each["at"]).hour: each["replicas"] for each in only["changes"]}
 
 
-def test_the_schedule_says_all_that_a_deployment_needs():
+def test_the_schedule_says_all_that_a_deployment_needs() -> None:
     """Midnight in Singapore is 16:00 in UTC, eight hours before."""
     of = day_scenario(horizon(3, timezone="Asia/Singapore"), startup_s=60)
     prefill = pool([1, 1, 3], role=Role.PREFILL, engine_name="h100-tp4-prefill")
@@ -70,16 +73,18 @@ def test_the_schedule_says_all_that_a_deployment_needs():
         ([5], {0: 5}),
     ],
 )
-def test_what_the_first_interval_needs_and_only_changes_after_it(replicas, wanted):
+def test_what_the_first_interval_needs_and_only_changes_after_it(
+    replicas: list[int], wanted: dict[int, int]
+) -> None:
     """Also where the day ends as it began: who starts from nothing needs the first size."""
     assert changes(replicas) == wanted
 
 
-def test_no_pools_is_still_json():
+def test_no_pools_is_still_json() -> None:
     assert exported(plan(day_scenario(horizon(3)), []))["pools"] == []
 
 
-def test_each_field_and_each_pool_stands_on_a_line():
+def test_each_field_and_each_pool_stands_on_a_line() -> None:
     """So that a schedule is compared line by line."""
     made = plan(day_scenario(horizon(2)), [pool([1, 2]), pool([3, 3], domain="b-s2")])
     first, *lines, last = EXPORTERS["json"](document_of(made), ExportOptions()).split("\n")[:-1]
@@ -90,7 +95,7 @@ def test_each_field_and_each_pool_stands_on_a_line():
     assert lines[9:] == ["  ]"]
 
 
-def test_formats_are_those_of_their_names():
+def test_formats_are_those_of_their_names() -> None:
     document = document_of(plan(day_scenario(horizon(2)), [pool([1, 2])]))
     texts = {name: export(document, ExportOptions()) for name, export in EXPORTERS.items()}
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {

@@ -1,6 +1,7 @@
 import io
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -10,19 +11,24 @@ from heteroplan.entities.plan import BindingLimit, Coverage
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.console import render_check, render_plan
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
+from heteroplan.outputs.plan.document.from_plan import document_of
+from tests.plans import day_scenario, horizon, measured, plan, pool, shown_plan, stays
 
 
-def rendered(show, what, width):
+def rendered(show: Callable[..., None], what: object, width: int) -> str:
     out = io.StringIO()
     show(what, Console(file=out, width=width))
     return out.getvalue()
 
 
+def show_plan(made: Any, console: Any) -> None:
+    render_plan(document_of(made), console)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("kind", [{}, {"short": True}, {"workloads": 12}])
-def test_plan_fits_the_width_and_says_what_matters(width, kind):
-    text = rendered(render_plan, shown_plan(**kind), width)
+def test_plan_fits_the_width_and_says_what_matters(width: int, kind: Any) -> None:
+    text = rendered(show_plan, shown_plan(**kind), width)
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
     assert lines[1].startswith("Not covered" if kind.get("short") else "Covered")
@@ -34,14 +40,14 @@ def test_plan_fits_the_width_and_says_what_matters(width, kind):
     assert len(lines) < 75
 
 
-def test_pools_that_do_not_fit_are_counted():
+def test_pools_that_do_not_fit_are_counted() -> None:
     """12 workloads of 3 pools: 36, of which 30 are shown."""
-    assert "… and 6 more (in schedule.csv)" in rendered(render_plan, shown_plan(12), 80)
+    assert "… and 6 more (in schedule.csv)" in rendered(show_plan, shown_plan(12), 80)
 
 
-def test_gpus_against_supply_at_the_peak():
+def test_gpus_against_supply_at_the_peak() -> None:
     """320 H100s; 1 replica of 4 for an hour, 3 for the next: peak 12, on average 8 / 320."""
-    text = rendered(render_plan, plan(day_scenario(horizon(2)), [pool([1, 3])]), 80)
+    text = rendered(show_plan, plan(day_scenario(horizon(2)), [pool([1, 3])]), 80)
     (line,) = (line for line in text.splitlines() if line.startswith("h100x8"))
     assert line.split() == ["h100x8", "12", "320", "2.5", "%"]
 
@@ -53,12 +59,12 @@ LIMITS = tuple(
 )
 
 
-def test_groups_stand_against_leaves_with_their_priority():
+def test_groups_stand_against_leaves_with_their_priority() -> None:
     """Hour 1: replica 1 on l1, 2 on l2, 3 on l1: 8 GPUs and 4. Both leaves mix GPU types."""
     pools = [pool([1, 3])]
     of = day_scenario(horizon(2), leaves=LEAVES[:2])
     made = plan(of, pools, placed=stays(pools, LEAVES[:2]))
-    lines = rendered(render_plan, made, 80).splitlines()
+    lines = rendered(show_plan, made, 80).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("GPUs at peak, 01:00"))
     assert [line.split() for line in lines[start : start + 4]] == [
         ["GPUs", "at", "peak,", "01:00", "a-s1-l1", "a-s1-l2"],
@@ -69,10 +75,10 @@ def test_groups_stand_against_leaves_with_their_priority():
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_many_leaves_are_lines_with_the_fullest_first(width):
+def test_many_leaves_are_lines_with_the_fullest_first(width: int) -> None:
     """24 leaves do not fit: 19 replicas of 4 and 8 GPUs, and the leaf with most of them first."""
     leaves = [f"a-s{s}-l{i}" for s in (1, 2, 3) for i in range(1, 9)]
-    text = rendered(render_plan, shown_plan(1, leaves=leaves), width)
+    text = rendered(show_plan, shown_plan(1, leaves=leaves), width)
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
     start = next(i for i, line in enumerate(lines) if line.startswith("GPUs at peak"))
@@ -81,35 +87,33 @@ def test_many_leaves_are_lines_with_the_fullest_first(width):
     assert lines[start + 12] == ""
 
 
-def test_fullest_lines_are_bounded():
+def test_fullest_lines_are_bounded() -> None:
     """16 workloads on 24 leaves, 11 of them used by each: 176, of which 15 are shown."""
     leaves = [f"a-s{s}-l{i}" for s in (1, 2, 3) for i in range(1, 9)]
-    assert "… and 161 more (in plan.json)" in rendered(
-        render_plan, shown_plan(16, leaves=leaves), 80
-    )
+    assert "… and 161 more (in plan.json)" in rendered(show_plan, shown_plan(16, leaves=leaves), 80)
 
 
-def test_the_largest_groups_are_shown():
+def test_the_largest_groups_are_shown() -> None:
     """16 groups on one leaf, the first with 1 replica and the others with 2."""
     pools = [pool([2 - (i == 0)], of=f"chat-{i + 1}") for i in range(16)]
     of = day_scenario(horizon(1), workloads=16)
-    text = rendered(render_plan, plan(of, pools, placed=stays(pools, LEAVES[:1])), 80)
+    text = rendered(show_plan, plan(of, pools, placed=stays(pools, LEAVES[:1])), 80)
     assert "chat-1@a-s1" not in text
     assert "chat-2@a-s1" in text
     assert "… and 1 more (in plan.json)" in text
 
 
-def test_nothing_placed_has_no_table():
-    text = rendered(render_plan, plan(day_scenario(horizon(1)), [pool([1])]), 80)
+def test_nothing_placed_has_no_table() -> None:
+    text = rendered(show_plan, plan(day_scenario(horizon(1)), [pool([1])]), 80)
     assert "priority" not in text.replace("high-priority", "")
 
 
-def test_greedy_shows_what_it_leaves_unserved_and_never_a_saving():
+def test_greedy_shows_what_it_leaves_unserved_and_never_a_saving() -> None:
     """3 % unserved at 1.2 times the cost; in whole pairs it serves all at 1.25: 20 % saved.
 
     Without the promise 0.8 times the cost: the promise costs 0.2 / 0.8 = 25 % more.
     """
-    text = rendered(render_plan, shown_plan(greedy=True), 120)
+    text = rendered(show_plan, shown_plan(greedy=True), 120)
     rows = {line[:26].strip(): line for line in text.splitlines()}
     assert "3.0 % unserved" in rows["greedy topology (Algorithm"]
     assert "16.7 %" not in text
@@ -117,8 +121,8 @@ def test_greedy_shows_what_it_leaves_unserved_and_never_a_saving():
     assert "price 25.0 %" in rows["without the promise of res"]
 
 
-def test_longest_limits_stand_below_the_gpus():
-    lines = rendered(render_plan, shown_plan(limits=LIMITS), 80).splitlines()
+def test_longest_limits_stand_below_the_gpus() -> None:
+    lines = rendered(show_plan, shown_plan(limits=LIMITS), 80).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("l40sx8"))
     assert lines[start + 1 : start + 5] == [
         "spine a-s1: l40sx8 full 18:00 to 19:00; decode of chat-1 limited by it",
@@ -128,64 +132,59 @@ def test_longest_limits_stand_below_the_gpus():
     ]
 
 
-def test_long_names_leave_room_for_the_day():
+def test_long_names_leave_room_for_the_day() -> None:
     made = plan(day_scenario(horizon(24)), [pool([1] * 12 + [2] * 12, engine_name="e" * 63)])
-    text = rendered(render_plan, made, 80)
+    text = rendered(show_plan, made, 80)
     assert "▄" * 12 + "█" * 12 in text
     assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("intervals", [24, 48])
-def test_bars_end_where_the_sizes_begin(width, intervals):
+def test_bars_end_where_the_sizes_begin(width: int, intervals: int) -> None:
     """Replicas run in the last interval, so the last bar is not blank; two blanks part columns."""
-    lines = rendered(render_plan, shown_plan(intervals=intervals), width).splitlines()
+    lines = rendered(show_plan, shown_plan(intervals=intervals), width).splitlines()
     first = next(line for line in lines if line.endswith("1-11"))
     assert re.search(r"[▁-█]  1-11$", first)
     assert not [line for line in lines if line != line.rstrip()]
 
 
-def test_long_names_lose_the_role_before_anything_is_cut():
+def test_long_names_lose_the_role_before_anything_is_cut() -> None:
     engines = ("h100-sxm-tp4-long-prefill", "h100-sxm-tp4-long-decode")
     pools = [
         pool([1] * 24, role=role, engine_name=name)
         for role, name in zip((Role.PREFILL, Role.DECODE), engines, strict=True)
     ]
     made = plan(day_scenario(horizon(24)), pools)
-    narrow = rendered(render_plan, made, 80)
+    narrow = rendered(show_plan, made, 80)
     assert narrow.count("  h100-sxm-tp4-long  ") == 2
-    assert engines[0] in rendered(render_plan, made, 120)
+    assert engines[0] in rendered(show_plan, made, 120)
 
 
-def test_plan_notes_stand_below_the_verdict():
+def test_plan_notes_stand_below_the_verdict() -> None:
     made = plan(day_scenario(horizon(24)), [pool([1] * 24)])
-    bare = tuple(
-        replace(each, engine=replace(each.engine, capacity_rps=None)) for each in made.candidates
-    )
-    lines = rendered(render_plan, replace(made, candidates=bare), 80).splitlines()
+    lines = rendered(show_plan, measured(made), 80).splitlines()
     assert lines[2] == "KV memory is not limited (no kv_tokens): engine h100-tp4-decode (chat-1)"
 
 
-def test_plan_without_pools():
-    assert "No replicas are planned." in rendered(
-        render_plan, plan(day_scenario(horizon(2)), []), 80
-    )
+def test_plan_without_pools() -> None:
+    assert "No replicas are planned." in rendered(show_plan, plan(day_scenario(horizon(2)), []), 80)
 
 
-def test_ascii_console_gets_ascii_only():
+def test_ascii_console_gets_ascii_only() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    render_plan(shown_plan(12, short=True), Console(file=stream, width=80))
+    show_plan(shown_plan(12, short=True), Console(file=stream, width=80))
     stream.flush()
     assert b"" in raw.getvalue()
 
 
-def test_names_are_no_markup():
+def test_names_are_no_markup() -> None:
     row = CheckRow("[red]x", "x.yaml", Coverage.COVERED)
     assert "[red]x" in rendered(render_check, [row], 80)
 
 
-def test_check_table_has_a_line_a_scenario():
+def test_check_table_has_a_line_a_scenario() -> None:
     rows = [
         CheckRow(
             "good",

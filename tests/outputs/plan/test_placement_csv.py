@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Role
 from heteroplan.inputs.tables.current import read_current
 from heteroplan.outputs.plan.placement_csv import placement_csv
@@ -16,11 +17,11 @@ from tests.plans import day_scenario, horizon, plan, pool, stay
 S = timedelta(seconds=1)
 
 
-def rows(made):
+def rows(made: Plan) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO("".join(placement_csv(made, "id")))))
 
 
-def test_one_row_a_replica_node_and_interval_that_it_serves_and_one_where_nothing_runs():
+def test_one_row_a_replica_node_and_interval_that_it_serves_and_one_where_nothing_runs() -> None:
     """16 GPUs a replica are 8 on each of two nodes; the start before is not shown."""
     of = day_scenario(horizon(3, interval_s=900, timezone="Asia/Singapore"))
     placed = [stay("r1", nodes=("n1", "n2"), first=1, intervals=1, lead=1)]
@@ -34,13 +35,13 @@ def test_one_row_a_replica_node_and_interval_that_it_serves_and_one_where_nothin
     )
 
 
-def test_a_stay_goes_on_at_the_start_of_a_cyclic_day():
+def test_a_stay_goes_on_at_the_start_of_a_cyclic_day() -> None:
     made = plan(day_scenario(horizon(3)), [pool([1, 0, 1])], placed=[stay(first=2, intervals=2)])
     running = [row["interval_start"][11:13] for row in rows(made) if row["replica_id"]]
     assert running == ["00", "02"]
 
 
-def test_rows_are_by_interval_then_pool_then_replica():
+def test_rows_are_by_interval_then_pool_then_replica() -> None:
     pools = [pool([1, 2], role=Role.PREFILL), pool([1, 1])]
     placed = [
         stay("d1", pool=1, intervals=2),
@@ -51,7 +52,7 @@ def test_rows_are_by_interval_then_pool_then_replica():
     assert [row["replica_id"] for row in rows(made)] == ["p2", "d1", "p2", "p10", "d1"]
 
 
-def test_names_are_quoted():
+def test_names_are_quoted() -> None:
     name = 'a,"b"'
     made = plan(day_scenario(horizon(1)), [pool([1], engine_name=name)], placed=[stay()])
     assert rows(made)[0]["engine"] == name
@@ -59,7 +60,7 @@ def test_names_are_quoted():
 
 @pytest.mark.parametrize("seed", range(2, 10))
 @pytest.mark.parametrize("feature", [None, "already_running", "maintenance"])
-def test_what_is_read_back_is_what_ran_at_any_moment(seed, feature):
+def test_what_is_read_back_is_what_ran_at_any_moment(seed: int, feature: str | None) -> None:
     """Random plans, read as `--current` of a day that begins at, or in, each of its intervals.
 
     And where the last one ends.

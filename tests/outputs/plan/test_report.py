@@ -1,22 +1,24 @@
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import BindingLimit, Shortage, SupplyUse
+from heteroplan.entities.plan import BindingLimit, SupplyUse
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.report import report_html
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart
 from tests.pages import NASTY, addresses, tags
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan, stays
+from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, stays
 
 
 @pytest.fixture(scope="module")
-def page():
-    return report_html(shown_plan(short=True))
+def page() -> Any:
+    return report_html(document_of(shown_plan(short=True)))
 
 
-def test_page_says_the_verdict_the_savings_and_the_proof(page):
+def test_page_says_the_verdict_the_savings_and_the_proof(page: str) -> None:
     for words in ("Not covered: 2.5 %", "static peak, one GPU type (H100)", "33.3 %", "gap 0.8 %"):
         assert words in page
 
@@ -24,17 +26,17 @@ def test_page_says_the_verdict_the_savings_and_the_proof(page):
 LEAVES = [f"a-s1-l{i}" for i in range(1, 11)]
 
 
-def section(text, head):
+def section(text: str, head: str) -> list[list[str]]:
     """Cells of the rows of a table, its head first."""
     (table,) = re.findall(rf"<h2>{head}.*?</h2><table>(.*?)</table>", text)
     return [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in table.split("<tr")[1:]]
 
 
-def test_groups_stand_against_leaves():
+def test_groups_stand_against_leaves() -> None:
     """Three replicas of 4 GPUs on two leaves in turn: 8 and 4."""
     pools = [pool([1, 3])]
     of = day_scenario(horizon(2), leaves=LEAVES[:2])
-    text = report_html(plan(of, pools, placed=stays(pools, LEAVES[:2])))
+    text = report_html(document_of(plan(of, pools, placed=stays(pools, LEAVES[:2]))))
     assert section(text, "GPUs by group and leaf at the peak, 01:00") == [
         ["", "a-s1-l1 (high)", "a-s1-l2 (high)"],
         ["chat-1@a-s1", "8", "4"],
@@ -42,10 +44,10 @@ def test_groups_stand_against_leaves():
     ]
 
 
-def test_many_leaves_are_rows():
+def test_many_leaves_are_rows() -> None:
     pools = [pool([40])]
     of = day_scenario(horizon(1), leaves=LEAVES)
-    text = report_html(plan(of, pools, placed=stays(pools, LEAVES)))
+    text = report_html(document_of(plan(of, pools, placed=stays(pools, LEAVES))))
     head, first, *others = section(text, "GPUs by group and leaf")
     assert (head[1:], first) == (
         ["leaf", "priority", "GPUs", "of"],
@@ -54,9 +56,9 @@ def test_many_leaves_are_rows():
     assert len(others) == 9
 
 
-def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved():
+def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved() -> None:
     limit = BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", 72, 85, ("decode of chat-1",))
-    text = report_html(shown_plan(greedy=True, limits=[limit]))
+    text = report_html(document_of(shown_plan(greedy=True, limits=[limit])))
     assert section(text, "Where GPUs run out")[1] == [
         "spine a-s1",
         "l40sx8",
@@ -69,7 +71,7 @@ def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved():
     assert '<p class="soft">On high-priority hardware: 2,584 GPU-hours, greedy 7,752' in text
 
 
-def test_the_plan_stands_out_among_what_it_is_held_against(page):
+def test_the_plan_stands_out_among_what_it_is_held_against(page: str) -> None:
     (table,) = re.findall(r"<h2>What the plan saves</h2><table>(.*?)</table>", page)
     assert re.findall(r"<tr( class=bold)?><td class=text>(.*?)</td>", table) == [
         (" class=bold", "this plan"),
@@ -79,41 +81,42 @@ def test_the_plan_stands_out_among_what_it_is_held_against(page):
     ]
 
 
-def test_page_without_placement_and_limits_has_no_empty_tables():
-    text = report_html(plan(day_scenario(horizon(1)), [pool([1])]))
+def test_page_without_placement_and_limits_has_no_empty_tables() -> None:
+    text = report_html(document_of(plan(day_scenario(horizon(1)), [pool([1])])))
     assert "Where GPUs run out" not in text
     assert "GPUs by group" not in text
 
 
-def test_page_loads_nothing(page):
+def test_page_loads_nothing(page: str) -> None:
     """No element refers to a file or address, and the policy forbids requests besides."""
     assert addresses(page) == []
     assert "default-src 'none'" in page
 
 
-def named(name):
+def named(name: str) -> str:
     """A page in which all that a user names has one name."""
-    of = day_scenario(horizon(2), leaves=[f"{name}-l1"])
+    of = day_scenario(horizon(2), leaves=["a-s1-l1"])
     limit = BindingLimit(Affinity.SPINE, name, name, 0, 1, (name,))
-    made = plan(of, [pool([1, 2], engine_name=name, domain=name)], limits=[limit])
-    made = replace(made, shortages=(Shortage("chat-1", 1, 1.0, name),))
-    return report_html(replace(made, scenario=replace(of, name=name)))
+    shown = replace(pool([1, 2], engine_name=name, domain=name), group="chat-1@a-s1")
+    made = plan(of, [shown], limits=[limit])
+    made = replace(made, shortages=(shortage("chat-1", 1, 1.0, name, name),))
+    return report_html(document_of(replace(made, scenario=replace(of, name=name))))
 
 
-def test_names_are_text_and_make_no_elements():
+def test_names_are_text_and_make_no_elements() -> None:
     assert tags(named(NASTY)) == tags(named("plain"))
 
 
-def test_layers_add_up_to_what_is_held():
+def test_layers_add_up_to_what_is_held() -> None:
     """8 GPUs run in hour 0 and 16 are held, because 2 replicas of 4 start: a layer of 8."""
     made = plan(day_scenario(horizon(2)), [pool([2, 4])])
     made = replace(made, supply=(SupplyUse("h100x8", (320, 320), (16, 16)),))
-    layers = {trace.name: list(trace.y) for trace in gpu_chart(made).data}
+    layers = {trace.name: list(trace.y) for trace in gpu_chart(document_of(made)).data}
     assert layers == {"chat-1": [8, 16, 16], "starting": [8, 0, 0], "supply": [320, 320, 320]}
 
 
-def test_page_lists_the_engines_and_marks_those_in_use():
-    text = report_html(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+def test_page_lists_the_engines_and_marks_those_in_use() -> None:
+    text = report_html(document_of(plan(day_scenario(horizon(2)), [pool([1, 2])])))
     rows = re.findall(
         r"<tr( class=bold)?><td class=text>chat-1</td><td class=text>(.*?)</td>", text
     )
@@ -124,21 +127,21 @@ def test_page_lists_the_engines_and_marks_those_in_use():
     ]
 
 
-def test_page_notes_what_is_extrapolated():
+def test_page_notes_what_is_extrapolated() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))
-    text = report_html(replace(made, candidates=candidates))
+    text = report_html(document_of(replace(made, candidates=candidates)))
     assert '<p class="note">extrapolated: engine h100-tp4-decode (chat-1)</p>' in text
 
 
-def test_demand_is_a_dotted_line_above_the_rest():
-    last = demand_chart(shown_plan()).data[-1]
+def test_demand_is_a_dotted_line_above_the_rest() -> None:
+    last = demand_chart(document_of(shown_plan())).data[-1]
     assert (last.name, last.line.dash) == ("demand", "dot")
 
 
-def test_every_row_of_a_chart_has_a_labelled_time_axis(page):
-    figure = demand_chart(shown_plan())
+def test_every_row_of_a_chart_has_a_labelled_time_axis(page: Any) -> None:
+    figure = demand_chart(document_of(shown_plan()))
     assert (figure.layout.xaxis.showticklabels, figure.layout.xaxis2.showticklabels) == (True, True)
     assert figure.layout.xaxis2.title.text == "Asia/Singapore"
     assert '"displayModeBar": false' in page

@@ -2,12 +2,12 @@ import csv
 import io
 from datetime import datetime
 
-from heteroplan.outputs.plan.plan_json import document_of
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
 from tests.plans import day_scenario, horizon, plan, pool
 
 
-def test_one_row_a_pool_and_interval():
+def test_one_row_a_pool_and_interval() -> None:
     """Two pools over two intervals: four rows; 3 replicas of 4 GPUs are 12 GPUs."""
     during = horizon(2, interval_s=900, timezone="Asia/Singapore")
     made = plan(day_scenario(during), [pool([1, 3]), pool([0, 2], domain="b")])
@@ -30,7 +30,7 @@ def test_one_row_a_pool_and_interval():
     }
 
 
-def test_clock_change_shows_in_the_offset():
+def test_clock_change_shows_in_the_offset() -> None:
     """Berlin, 2026-10-25: 02:00+02:00 is followed by 02:00+01:00."""
     during = horizon(4, start=datetime(2026, 10, 25), timezone="Europe/Berlin")
     made = plan(day_scenario(during), [pool([1, 1, 1, 1])])

@@ -11,7 +11,7 @@ def lines(path: Path) -> list[dict[str, float | None]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_line_is_there_when_it_comes(tmp_path):
+def test_a_line_is_there_when_it_comes(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     with SolveTrace(path) as trace:
         assert path.read_text() == ""
@@ -21,7 +21,7 @@ def test_a_line_is_there_when_it_comes(tmp_path):
         assert lines(path)[1:] == [{"seconds": 1.0, "incumbent": 12.5, "bound": 10.25}]
 
 
-def test_what_did_not_change_is_no_line(tmp_path):
+def test_what_did_not_change_is_no_line(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     with SolveTrace(path) as trace:
         for seconds, (incumbent, bound) in enumerate(
@@ -31,7 +31,7 @@ def test_what_did_not_change_is_no_line(tmp_path):
     assert [line["seconds"] for line in lines(path)] == [0, 2, 3, 5]
 
 
-def test_an_older_trace_is_replaced(tmp_path):
+def test_an_older_trace_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     path.write_text("old\n" * 100)
     with SolveTrace(path) as trace:
@@ -43,7 +43,9 @@ def test_an_older_trace_is_replaced(tmp_path):
     ("name", "reason"),
     [("", "Is a directory"), ("absent/trace.jsonl", "No such file or directory")],
 )
-def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path, name, reason):
+def test_a_file_that_cannot_be_written_is_told_at_once(
+    tmp_path: Path, name: str, reason: str
+) -> None:
     path = tmp_path / name
     with pytest.raises(UsageError) as told, SolveTrace(path):
         pass
@@ -51,7 +53,7 @@ def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path, name, reason):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_file_that_takes_no_more_is_told_when_asked():
+def test_a_file_that_takes_no_more_is_told_when_asked() -> None:
     """The solve goes on without it."""
     with SolveTrace(Path("/dev/full")) as trace:
         trace.check()

@@ -11,11 +11,13 @@ from plotly.graph_objects import Figure
 
 from heteroplan.outputs.demand.page import demand_html
 from heteroplan.outputs.fit.report import fit_html
+from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.report import report_html
 from heteroplan.outputs.shared.page import cards, chart_section, page, table_section
 from tests.outputs.demand.test_page import TWO
 from tests.outputs.demand.test_text import BACKTEST
-from tests.outputs.fit.test_report import BOTH, FAR_OFF
+from tests.outputs.fit.test_plot import FAR_OFF
+from tests.outputs.fit.test_report import BOTH
 from tests.plans import shown_plan
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +57,7 @@ def test_the_body_is_html_and_stands_after_the_head() -> None:
 def digests() -> list[str]:
     """Of a page of each kind, which has megabytes."""
     pages = [
-        report_html(shown_plan(short=True)),
+        report_html(document_of(shown_plan(short=True))),
         demand_html(TWO, BACKTEST),
         fit_html([FAR_OFF, BOTH]),
     ]

@@ -2,116 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import BindingLimit, Shortage, Termination
 from heteroplan.entities.workload import Part, Source, SourceKind
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import document_of
-from heteroplan.outputs.shared.words import (
-    candidate_notes,
-    extrapolation_note,
-    figure,
-    greedy_sentences,
-    horizon_text,
-    limit_sentence,
-    limit_sentences,
-    percent,
-    saved_text,
-    serves_alike,
-    solver_sentence,
-    spells,
-    used_candidates,
-    verdict,
-)
-from tests.plans import baseline, day_scenario, horizon, plan, pool
+from heteroplan.outputs.shared.words import candidate_notes, figure, horizon_text, percent
+from tests.builders import candidates
+from tests.plans import day_scenario, horizon
 
 
-def short_plan(*shortages, workloads=1, **during):
-    of = day_scenario(horizon(24, timezone="Asia/Singapore", **during), workloads=workloads)
-    return plan(of, [pool([1] * 24)], shortages=[Shortage(*s) for s in shortages])
-
-
-def test_consecutive_intervals_are_one_spell():
-    """Hours 18, 19 and 20 short, then 22: 18:00 to 21:00 (worst 4 of 10) and 22:00 to 23:00."""
-    made = short_plan(
-        ("chat-1", 18, 2.0, "h100x8"),
-        ("chat-1", 20, 3.0, "h100x8"),
-        ("chat-1", 19, 4.0, "l40sx8"),
-        ("chat-1", 22, 1.0, "h100x8"),
-    )
-    first, second = spells(made)
-    assert first.when(made.scenario.horizon) == "18:00 to 21:00"
-    assert (first.worst_rps, first.worst_fraction) == (4.0, 0.4)
-    assert first.limited_by == "h100x8; l40sx8"
-    assert second.when(made.scenario.horizon) == "22:00 to 23:00"
-
-
-def test_verdict_says_who_when_how_much_and_why():
-    """4 of 240 requests/s-hours are unserved: 1.7 %."""
-    made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"))
-    assert verdict(made) == (
-        "Not covered: 1.7 % of requests unserved. chat-1 goes short 18:00 to 19:00 by up to "
-        "4 requests/s (40.0 %), limited by h100x8 full in a-s1."
-    )
-    made = short_plan(("chat-1", 1, 4.0, "x"), ("chat-2", 2, 5.0, "y"), workloads=2)
-    assert "2 workloads go short, most of all chat-2 02:00 to 03:00" in verdict(made)
-
-
-def test_verdict_tells_what_is_proven_from_what_was_not_found():
-    """4 of 240 requests/s-hours: 1.7 %; half of them proven: 0.8 %; none: undecided."""
-    made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"))
-
-    def proven(share: float) -> str:
-        bound = share * made.report.unserved_requests
-        return verdict(replace(made, report=replace(made.report, unserved_requests_bound=bound)))
-
-    assert proven(0.5).startswith(
-        "Not covered: 1.7 % of requests unserved, at least 0.8 % in any plan. chat-1 goes short"
-    )
-    assert proven(0.0) == (
-        "Undecided: at most 1.7 % of requests go short, at least 0; the search ended before it was "
-        "known. In the best plan so far chat-1 goes short 18:00 to 19:00 by up to 4 requests/s "
-        "(40.0 %), limited by h100x8 full in a-s1. Raise --time-limit."
-    )
-
-
-def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well():
-    """A plan that gives those up may leave fewer requests unserved in all."""
-    made = short_plan(("chat-1", 18, 4.0, "h100x8 full in a-s1"), workloads=2)
-    first, *others = made.scenario.workloads
-    ranked = (replace(first, priority=2), *others)
-    report = replace(made.report, unserved_requests_bound=0.5 * made.report.unserved_requests)
-    made = replace(made, scenario=replace(made.scenario, workloads=ranked), report=report)
-    assert "in any plan that serves the more urgent as well." in verdict(made)
-
-
-def test_long_horizons_show_dates():
-    made = short_plan(("chat-1", 1, 4.0, "x"), interval_s=86400)
-    assert "2026-11-24 00:00 to 2026-11-25 00:00" in verdict(made)
-
-
-def test_covered_plan():
-    assert verdict(short_plan()).startswith("Covered")
-
-
-@pytest.mark.parametrize(
-    ("termination", "words"),
-    [
-        (Termination.OPTIMAL, "proven optimal"),
-        (Termination.GAP_REACHED, "within the wanted gap"),
-        (Termination.TIME_LIMIT, "stopped by the time limit"),
-        (Termination.INTERRUPTED, "interrupted, best plan so far"),
-    ],
-)
-def test_solver_sentence_never_calls_a_time_limit_optimal(termination, words):
-    """24 h of 4 GPUs at 2 USD are 192 USD; the builder's bound is 0.8 % below."""
-    made = plan(day_scenario(horizon(24)), [pool([1] * 24)], termination=termination)
-    assert solver_sentence(made) == (
-        f"Solver: {words}, gap 0.8 % (192.00 USD, bound 190.46), 1.2 s"
-    )
-
-
-def test_percent_does_not_hide_a_little():
+def test_percent_does_not_hide_a_little() -> None:
     assert [percent(x) for x in (0.0, 0.0001, 0.4123, 1.0, -0.02)] == [
         "0.0 %",
         "< 0.1 %",
@@ -121,106 +18,9 @@ def test_percent_does_not_hide_a_little():
     ]
 
 
-def test_saved_only_against_what_serves_as_much():
-    """At 2 times the plan's cost 50 % are saved; 1 request of 864,000 unserved is < 0.1 %."""
-    made = short_plan()
-    assert saved_text(made, baseline(made, "static_peak", 2.0)) == "50.0 %"
-    greedy = baseline(made, "greedy_topology", 2.0, unserved_requests=1.0)
-    assert saved_text(made, greedy) == "< 0.1 % unserved"
-    short = short_plan(("chat-1", 18, 4.0, "x"))
-    assert saved_text(short, baseline(short, "static_peak", 2.0)) == "0.0 % unserved"
-    same = baseline(short, "greedy_topology", 2.0, unserved_requests=4.0 * 3600)
-    assert saved_text(short, same) == "50.0 %"
-
-
-def test_nothing_is_saved_against_a_bound_or_without_a_figure():
-    made = short_plan()
-    assert saved_text(made, baseline(made, "lower_bound", 0.5)) == ""
-    assert not serves_alike(made, baseline(made, "lower_bound", 0.5))
-    assert saved_text(made, replace(baseline(made, "x", 2.0), saved_fraction=None)) == ""
-
-
-def test_price_of_the_promise():
-    """96 GPU-hours with it and 80 without: 0.2 of those 80 more."""
-    made = short_plan()
-    assert saved_text(made, baseline(made, "without_resilience", 80 / 96)) == "price 20.0 %"
-
-
-def greedy_plan(own, greedy, stranded=0.0):
-    made = plan(day_scenario(horizon(24)), [pool([1] * 24)], gpu_hours_by_priority=own)
-    algorithm_4 = baseline(
-        made,
-        "greedy_topology",
-        1.0,
-        gpu_hours_by_priority=greedy,
-        stranded_replica_hours=stranded,
-    )
-    return replace(made, savings=(algorithm_4,))
-
-
-HIGH, MEDIUM, LOW = SubgroupPriority.HIGH, SubgroupPriority.MEDIUM, SubgroupPriority.LOW
-
-
-@pytest.mark.parametrize(
-    ("own", "greedy", "words"),
-    [
-        ({HIGH: 120.0, MEDIUM: 9.0}, {HIGH: 340.0, MEDIUM: 7.0}, ("high-priority", "120", "340")),
-        ({LOW: 120.0}, {HIGH: 340.0}, ("high-priority", "0", "340")),
-        ({MEDIUM: 120.0}, {MEDIUM: 340.0}, ("medium-priority", "120", "340")),
-    ],
-)
-def test_the_scarcest_hardware_in_use_is_compared(own, greedy, words):
-    priority, ours, theirs = words
-    assert greedy_sentences(greedy_plan(own, greedy)) == (
-        f"On {priority} hardware: {ours} GPU-hours, greedy {theirs}.",
-    )
-
-
-def test_low_priority_hardware_is_not_worth_a_line():
-    assert greedy_sentences(greedy_plan({LOW: 120.0}, {LOW: 340.0})) == ()
-
-
-def test_stranded_replicas_are_said():
-    assert greedy_sentences(greedy_plan({LOW: 1.0}, {LOW: 1.0}, 24.0)) == (
-        "Greedy strands replicas without their other half for 24 replica-hours.",
-    )
-
-
-def limit(first, last, *pools):
-    return BindingLimit(Affinity.SPINE, "a-s1", "l40sx8", first, last, pools)
-
-
-def test_limit_says_where_when_and_whom():
-    during = horizon(48, interval_s=1800)
-    assert limit_sentence(limit(36, 42, "decode of chat-70b"), during) == (
-        "spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-70b limited by it"
-    )
-    assert limit_sentence(limit(0, 47, *"abcde"), during) == (
-        "spine a-s1: l40sx8 full all the time; a, b, c and 2 more limited by it"
-    )
-    assert limit_sentence(limit(0, 0), during) == "spine a-s1: l40sx8 full 00:00 to 00:30"
-
-
-def test_longest_limits_first():
-    """2, 1 and 3 hours."""
-    limits = [limit(0, 1, "a"), limit(3, 3, "b"), limit(5, 7, "c")]
-    shown = [text.split("; ")[1] for text in limit_sentences(limits, horizon(24), 3)]
-    assert shown == [f"{name} limited by it" for name in "cab"]
-    assert limit_sentences(limits, horizon(24), 1)[1:] == ("and 2 more (heteroplan explain)",)
-
-
-def test_candidates_in_use_are_those_of_the_span():
-    """Group chat-1@a-s1 is one leaf: figures for groups on a leaf are used, not for a spine."""
-    made = short_plan()
-    one, *others = made.candidates
-    decode = others[0]
-    spans = tuple(replace(decode, span=span) for span in (Affinity.LEAF, Affinity.SPINE))
-    assert used_candidates(replace(made, candidates=(one, *spans))) == spans[:1]
-
-
-def test_second_halves_hold_no_kv_cache():
-    whole = replace(short_plan().candidates[1].engine, capacity_rps=None)
-    made = short_plan().candidates[1]
+def test_second_halves_hold_no_kv_cache() -> None:
+    made = candidates(day_scenario(horizon(1)))[1]
+    whole = replace(made.engine, capacity_rps=None)
     notes = [
         candidate_notes([replace(made, engine=replace(whole, part=Part("moe", name, i, None)))])
         for i, name in enumerate(("attention", "ffn"))
@@ -228,53 +28,16 @@ def test_second_halves_hold_no_kv_cache():
     assert [len(each) for each in notes] == [1, 0]
 
 
-def extrapolated_plan():
-    """H100 decode runs beyond its range and with no bound on its KV cache; L40S is not used."""
-    made = short_plan()
-    candidates = tuple(
-        replace(
-            each,
-            engine=replace(each.engine, capacity_rps=None),
-            points=tuple(tuple(replace(p, extrapolated=True) for p in row) for row in each.points),
-        )
-        for each in made.candidates
-    )
-    return replace(made, candidates=candidates)
-
-
-def test_notes_name_the_engines_in_use():
-    """The builder's engines have a given capacity, which no KV cache limits."""
-    assert candidate_notes(short_plan().candidates) == ()
-    assert candidate_notes(used_candidates(extrapolated_plan())) == (
-        "extrapolated: engine h100-tp4-decode (chat-1)",
-        "KV memory is not limited (no kv_tokens): engine h100-tp4-decode (chat-1)",
-    )
-    assert candidate_notes(extrapolated_plan().candidates)[1] == (
-        "KV memory is not limited (no kv_tokens): engines h100-tp4-decode (chat-1), "
-        "l40s-tp8-decode (chat-1)"
-    )
-
-
-def test_what_was_not_measured_is_told():
+def test_what_was_not_measured_is_told() -> None:
     """By workload, as a fleet may run dozens of such engines."""
     modelled = [
         replace(each, engine=replace(each.engine, source=Source(SourceKind.MODELLED)))
-        for each in short_plan(workloads=2).candidates
+        for each in candidates(day_scenario(horizon(1), workloads=2))
     ]
     assert candidate_notes(modelled) == ("modelled, not measured: engines of chat-1, chat-2",)
 
 
-def test_plan_json_and_schedules_say_so_too():
-    document = document_of(extrapolated_plan())
-    note = "extrapolated: engine h100-tp4-decode (chat-1)"
-    assert extrapolation_note(document) == note
-    assert [engine.notes[0][:12] for engine in document.engines] == ["extrapolated"] * 3
-    for name in ("crontab", "keda"):
-        assert f"# {note}\n" in EXPORTERS[name](document, ExportOptions())
-    assert extrapolation_note(document_of(short_plan())) == ""
-
-
-def test_figures_have_three_digits_and_no_exponent():
+def test_figures_have_three_digits_and_no_exponent() -> None:
     values = (0.0, 3.333, 99.4, 99.96, 999.7, 1000.0, 15000.0)
     assert [figure(x) for x in values] == ["0", "3.33", "99.4", "100", "1,000", "1,000", "15,000"]
 
@@ -282,5 +45,16 @@ def test_figures_have_three_digits_and_no_exponent():
 @pytest.mark.parametrize(
     ("interval_s", "step"), [(3600, "1 h"), (900, "15 min"), (90, "90 s"), (86400, "24 h")]
 )
-def test_step_in_the_largest_unit_that_divides_it(interval_s, step):
+def test_step_in_the_largest_unit_that_divides_it(interval_s: int, step: str) -> None:
     assert horizon_text(horizon(24, interval_s=interval_s)).endswith(f", 24 x {step}")
+
+
+def test_a_note_names_engines_once_with_their_workloads() -> None:
+    """The builder's engines have a given capacity, which no KV cache limits."""
+    given = candidates(day_scenario(horizon(1), workloads=2))
+    assert candidate_notes(given) == ()
+    bare = [replace(each, engine=replace(each.engine, capacity_rps=None)) for each in given]
+    assert candidate_notes(bare) == (
+        "KV memory is not limited (no kv_tokens): engines h100-tp4-decode (chat-1, chat-2), "
+        "l40s-tp8-decode (chat-1, chat-2)",
+    )

@@ -64,7 +64,8 @@ def told(free_capacity: FreeCapacity) -> list[tuple[str, int, int, int, bool]]:
 
 
 def free(free_capacity: FreeCapacity) -> list[list[int]]:
-    return free_capacity.nodes["h100x8"].free.T.tolist()
+    found: list[list[int]] = free_capacity.nodes["h100x8"].free.T.tolist()
+    return found
 
 
 def test_what_stands_takes_its_gpus_and_what_found_no_room_is_not_there() -> None:

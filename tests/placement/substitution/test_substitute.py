@@ -266,7 +266,8 @@ def contended(random: Random, *, cyclic: bool) -> Case:
     """Three workloads on two node types; what they hold is more than fits."""
     hours = random.randint(3, 6)
     startup_s = random.choice([0.0, 3600.0])
-    loads, sizes = [], {}
+    loads = []
+    sizes: dict[tuple[str, str], list[int]] = {}
     for w in range(3):
         rps = [random.choice([0.0, 5.0, 10.0, 20.0]) for _ in range(hours)]
         engines = [
@@ -390,7 +391,7 @@ def test_no_more_stand_in_than_are_missed() -> None:
     ],
 )
 def test_who_stands_in_is_the_cheapest_for_what_was_lost(
-    one: dict[str, int], other: dict[str, int], taken: str
+    one: dict[str, Any], other: dict[str, Any], taken: str
 ) -> None:
     """Of 8 GPUs at 2 USD, for an hour, and the time that it takes to start and to stop."""
     options = [lone("one", **one), lone("other", **other)]

@@ -115,7 +115,9 @@ def test_the_real_trace_has_the_requests_of_its_copy_for_vidur() -> None:
 
 @needs_data
 def test_batches_hold_arrays_of_whole_numbers() -> None:
-    for batch in batches_of(DATA / "traces/azure_llm_2023_code.csv"):
+    batches = batches_of(DATA / "traces/azure_llm_2023_code.csv")
+    assert batches
+    for batch in batches:
         for array in (batch.arrival_us, batch.input_tokens, batch.output_tokens):
             assert array.dtype == "int64"
         assert batch.cached_tokens is None

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from heteroplan.profiles.readers.reading import Given
 from tests.realdata import DATA, needs_data
 
 H200, FOUR = Given("H200-SXM-141GB", 1), Given("G", 4)
-DECODE = {
+DECODE: dict[str, list[float]] = {
     "x_kv_usage": [0.001, 0.5],
     "y_context_length": [100.0, 1000.0],
     "z_itl": [4.0, 25.0],
@@ -28,7 +29,8 @@ DECODE = {
 def written(folder: Path, arrays: dict[str, list[float]], suffix: str = ".npz") -> Path:
     path = folder / f"raw_data{suffix}"
     if suffix == ".npz":
-        np.savez(path, **{name: np.array(values) for name, values in arrays.items()})
+        columns: dict[str, Any] = {name: np.array(values) for name, values in arrays.items()}
+        np.savez(path, **columns)
     else:
         path.write_text(json.dumps(arrays))
     return path
@@ -46,7 +48,10 @@ def test_sequences_in_flight_fill_the_share_of_the_cache(tmp_path: Path, suffix:
 
 
 def test_prefill_is_one_prompt(tmp_path: Path) -> None:
-    arrays = {"prefill_isl": [100, 2000], "prefill_ttft": [20.0, 50.0]}
+    arrays: dict[str, list[float]] = {
+        "prefill_isl": [100, 2000],
+        "prefill_ttft": [20.0, 50.0],
+    }
     path = written(tmp_path, arrays | {"prefill_thpt_per_gpu": [2500.0, 20000.0]})
     assert read(path, given=Given("G", 2)).points == (
         Measurement("G", 2, Role.PREFILL, 1.0, 100.0, 0.0, 20.0),
@@ -82,7 +87,7 @@ def test_what_the_file_does_not_say_is_asked_for(
         ({"y_context_length": None}, "y_context_length: is missing"),
     ],
 )
-def test_faults_are_named(tmp_path: Path, change: dict, problem: str) -> None:
+def test_faults_are_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
     arrays = {name: values for name, values in (DECODE | change).items() if values is not None}
     with pytest.raises(InputError, match=problem):
         read(written(tmp_path, arrays), given=FOUR)

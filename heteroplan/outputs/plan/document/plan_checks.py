@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sized
 
-from heteroplan.outputs.plan.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.input_checks import Found, input_disagreements
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.reading.yaml_source import FieldPath
-
-type Found = Iterator[tuple[FieldPath, str]]
-"""Fields, and what is wrong with each."""
 
 
 def disagreements(document: PlanDocument) -> Found:
-    """Every list has one value an interval, intervals exist, and so do the workloads named."""
+    """Every list has one value an interval, intervals exist, and so do the workloads named.
+
+    Inputs are those of the plan.
+    """
     intervals = document.horizon.intervals
     for path, row in _rows(document):
         if len(row) != intervals:
@@ -18,20 +19,25 @@ def disagreements(document: PlanDocument) -> Found:
     for i, shortage in enumerate(document.shortages):
         if shortage.interval >= intervals:
             yield ("shortages", i, "interval"), "lies beyond the horizon"
+        for j, reason in enumerate(shortage.reasons):
+            if reason.starts is not None and reason.starts >= intervals:
+                yield ("shortages", i, "reasons", j, "starts"), "lies beyond the horizon"
     for i, limit in enumerate(document.limits):
         if limit.last >= intervals:
             yield ("limits", i, "last"), "lies beyond the horizon"
         if limit.first > limit.last:
             yield ("limits", i, "first"), "lies after its last"
     yield from _unknown(document)
+    yield from input_disagreements(document)
 
 
 def _rows(document: PlanDocument) -> Iterator[tuple[FieldPath, Sized]]:
     """All lists of one value an interval."""
     for i, pool in enumerate(document.pools):
         yield ("pools", i, "replicas"), pool.replicas
-        for leaf, row in pool.leaves.items():
-            yield ("pools", i, "leaves", leaf), row
+        for name, by_leaf in (("leaves", pool.leaves), ("starting", pool.starting)):
+            for leaf, row in by_leaf.items():
+                yield ("pools", i, name, leaf), row
     for i, load in enumerate(document.workloads):
         for name in ("demand_rps", "served_rps", "capacity_rps", "pd_ratio"):
             yield ("workloads", i, name), getattr(load, name)
@@ -39,7 +45,7 @@ def _rows(document: PlanDocument) -> Iterator[tuple[FieldPath, Sized]]:
         yield ("supply", i, "supply"), use.supply
         yield ("supply", i, "held"), use.held
     for i, engine in enumerate(document.engines):
-        if isinstance(engine.capacity_rps, list):
+        if isinstance(engine.capacity_rps, tuple):
             yield ("engines", i, "capacity_rps"), engine.capacity_rps
 
 

@@ -1,83 +1,47 @@
 """plan.json as a type: what is written, what is read back, and its JSON Schema."""
 
-from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
-    model_validator,
+    field_serializer,
+    model_serializer,
 )
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Coverage, Termination
-from heteroplan.entities.scenario import Horizon, Objective
-from heteroplan.entities.workload import Role, SourceKind
-from heteroplan.inputs.schemas.base import Name, Text, Zone, check_year
+from heteroplan.entities.plan import Coverage, ShortageKind, Termination
+from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.entities.workload import Loss, Role, SourceKind
+from heteroplan.inputs.schemas.base import Name, Text
+from heteroplan.outputs.plan.document.parts import (
+    Amount,
+    AmountOrNone,
+    Amounts,
+    AmountsOrNone,
+    Count,
+    Counts,
+    HorizonPart,
+    Number,
+    NumberOrNone,
+    Part,
+)
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 
-SCHEMA_VERSION = 1
-
-
-def _with_offset(start: datetime) -> datetime:
-    if start.utcoffset() is None:
-        raise ValueError("has no offset; write for example 2026-11-23T00:00:00+08:00")
-    check_year(start)
-    return start
-
+SCHEMA_VERSION: Literal[2] = 2
+"""The version that is written; version 1 is read as well."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PlanId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Count = Annotated[int, Field(ge=0)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 HoursByPriority = dict[SubgroupPriority, Amount]
 """GPU-hours by the priority of the leaf where they are held; empty where none were placed."""
 
 
-class _Part(BaseModel):
-    """Unknown fields are passed over: a later heteroplan may add some under one version."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="ignore",
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-    )
-
-
-class HorizonPart(_Part):
-    """The planned time."""
-
-    start: Annotated[datetime, AfterValidator(_with_offset)]
-    """With its offset."""
-    timezone: Zone
-    interval_s: Annotated[int, Field(ge=1)]
-    intervals: Annotated[int, Field(ge=1, le=1_000_000)]
-    cyclic: bool
-
-    def boundaries(self) -> tuple[datetime, ...]:
-        """The intervals + 1 moments between intervals, in `timezone`."""
-        start = self.start.astimezone(ZoneInfo(self.timezone))
-        horizon = Horizon(start, self.intervals, self.interval_s, self.timezone, self.cyclic)
-        return horizon.boundaries()
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        try:
-            _ = self.start + timedelta(seconds=self.interval_s) * (self.intervals + 1)
-        except OverflowError:
-            raise ValueError("ends after the year 9999; make it shorter") from None
-        return self
-
-
-class SolverPart(_Part):
+class SolverPart(Part):
     """The proof: objective and bound in USD or GPU-hours, as the plan's objective says."""
 
     termination: Termination
@@ -90,7 +54,7 @@ class SolverPart(_Part):
     """The only field that two runs of the same inputs may differ in."""
 
 
-class TotalsPart(_Part):
+class TotalsPart(Part):
     """The plan in a few numbers."""
 
     gpu_hours: Amount
@@ -104,28 +68,28 @@ class TotalsPart(_Part):
     """Moves included."""
     moves: Count = 0
     """Replicas that go on elsewhere."""
-    gpu_hours_by_priority: HoursByPriority = {}
+    gpu_hours_by_priority: HoursByPriority = Field({})
     """`gpu_hours`, whose sum they are."""
 
 
-class SourcePart(_Part):
+class SourcePart(Part):
     """Where an engine's figures come from."""
 
     kind: SourceKind
-    origin: str = Field(alias="from")
-    error_mape: Amount | None
+    origin: str = Field(validation_alias="from", serialization_alias="from")
+    error_mape: AmountOrNone
     points: Count | None
-    error_worst: Amount | None = None
+    error_worst: AmountOrNone = None
     """Greatest relative error of the fit."""
-    spread: Amount | None = None
+    spread: AmountOrNone = None
     """Relative standard deviation of repeated measurements."""
-    sha256: list[Sha256] = []
+    sha256: tuple[Sha256, ...] = ()
     """Hashes of the measurement files."""
     extrapolated: bool
     """A figure of any interval lies outside the measured range."""
 
 
-class EnginePart(_Part):
+class EnginePart(Part):
     """A candidate and how it runs in the workload's busiest interval."""
 
     workload: Name
@@ -138,43 +102,43 @@ class EnginePart(_Part):
     node_type: Name
     gpus_per_replica: Annotated[int, Field(ge=1)]
     capacity_rps: Annotated[
-        Annotated[Amount, Tag("<number>")] | Annotated[list[Amount], Tag("<list>")],
-        Discriminator(lambda value: "<list>" if isinstance(value, list) else "<number>"),
+        Annotated[Amount, Tag("<number>")] | Annotated[Amounts, Tag("<list>")],
+        Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
     ]
     """Requests/s of one replica at the SLO; one an interval where it varies."""
     request_class: Name
     """The class that the operating point is of: the one that keeps a replica busiest."""
-    batch: Amount | None
-    utilization: Amount | None
-    ttft_ms: Amount | None
-    itl_ms: Amount | None
+    batch: AmountOrNone
+    utilization: AmountOrNone
+    ttft_ms: AmountOrNone
+    itl_ms: AmountOrNone
     limited_by: Limit
     reason: str
     """Why `capacity_rps` is 0; empty otherwise."""
-    notes: list[str] = []
+    notes: tuple[str, ...] = ()
     """What makes the capacity less certain than it looks."""
     startup_s: Amount
     drain_s: Amount
     source: SourcePart
 
 
-class BaselinePart(_Part):
+class BaselinePart(Part):
     """What something else would need for the same demand."""
 
-    gpu_hours: Amount | None
-    cost_usd: Amount | None
-    saved_gpu_hours: Number | None
-    saved_cost_usd: Number | None
-    saved_fraction: Number | None
-    utilization: Amount | None
+    gpu_hours: AmountOrNone
+    cost_usd: AmountOrNone
+    saved_gpu_hours: NumberOrNone
+    saved_cost_usd: NumberOrNone
+    saved_fraction: NumberOrNone
+    utilization: AmountOrNone
     note: str
     unserved_requests: Amount = 0.0
-    stranded_replica_hours: Amount | None = None
+    stranded_replica_hours: AmountOrNone = None
     """Replica-hours whose other half is missing in their group."""
     gpu_hours_by_priority: HoursByPriority | None = None
 
 
-class PoolPart(_Part):
+class PoolPart(Part):
     """Replicas of one workload, role and engine in one network domain."""
 
     workload: Name
@@ -185,40 +149,69 @@ class PoolPart(_Part):
     domain: Name
     level: Affinity
     group: Name
-    replicas: list[Count]
-    leaves: dict[Name, list[Count]] = {}
+    replicas: Counts
+    leaves: dict[Name, Counts] = Field({})
     """Of these, by leaf; empty where no replica was placed."""
+    starting: dict[Name, Counts] = Field({})
+    """Replicas that start and do not serve yet, on leaves where there are any in some interval."""
 
 
-class WorkloadPart(_Part):
+class WorkloadPart(Part):
     """What a workload asks for and gets, one value an interval."""
 
     name: Name
     priority: int
-    demand_rps: list[Amount]
-    served_rps: list[Amount]
-    capacity_rps: list[Amount]
-    pd_ratio: list[Amount | None]
+    demand_rps: Amounts
+    served_rps: Amounts
+    capacity_rps: Amounts
+    pd_ratio: AmountsOrNone
 
 
-class ShortagePart(_Part):
+class ReasonPart(Part):
+    """One thing that keeps a workload from more replicas; fields without a value are left out."""
+
+    kind: ShortageKind
+    node_type: str = ""
+    """That is full in `domains`."""
+    domains: tuple[str, ...] = ()
+    starts: Count | None = None
+    """Interval in which the replicas would have to start and find no room; without it there is
+    none in the interval of the shortage."""
+    role: Role | None = None
+    """That has reached max_replicas."""
+    affinity: Affinity | None = None
+    """Of the workload, where no such domain has GPUs for it."""
+    lose: Loss | None = None
+    """What may be lost, where the rest could not serve more."""
+    detail: str = ""
+    """Why no engine serves it, or the fields of the rule."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in whole(self).items() if value not in (None, "", [], ())}
+
+
+class ShortagePart(Part):
     """Demand of one interval that is not served."""
 
     workload: Name
     interval: Count
     unserved_rps: Amount
     limited_by: str
+    """`reasons` in a sentence."""
+    reasons: tuple[ReasonPart, ...] = ()
+    """What keeps the workload from more replicas; empty in plans of version 1."""
 
 
-class SupplyPart(_Part):
+class SupplyPart(Part):
     """GPUs of one node type, one value an interval."""
 
     node_type: Name
-    supply: list[Count]
-    held: list[Count]
+    supply: Counts
+    held: Counts
 
 
-class LimitPart(_Part):
+class LimitPart(Part):
     """GPUs of one node type that run out in a domain, and whom that limits."""
 
     level: Affinity
@@ -228,14 +221,14 @@ class LimitPart(_Part):
     """Interval."""
     last: Count
     """Inclusive."""
-    pools: list[Name]
+    pools: tuple[Name, ...]
     """Who would take more, such as `decode of chat-70b`."""
 
 
-class PlanDocument(_Part):
-    """plan.json, schema version 1."""
+class PlanDocument(Part):
+    """plan.json. Version 1 is read as well: it has no `inputs` and no `reasons` of shortages."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     heteroplan_version: Text
     scenario: Name
     inputs_sha256: Sha256
@@ -250,13 +243,28 @@ class PlanDocument(_Part):
     solver: SolverPart
     totals: TotalsPart
     savings: dict[Name, BaselinePart]
-    shortages: list[ShortagePart]
-    limits: list[LimitPart] = []
+    shortages: tuple[ShortagePart, ...]
+    limits: tuple[LimitPart, ...] = ()
     """Where GPUs run out, in the order of the fleet."""
-    supply: list[SupplyPart]
-    engines: list[EnginePart]
-    workloads: list[WorkloadPart]
-    pools: list[PoolPart]
+    supply: tuple[SupplyPart, ...]
+    engines: tuple[EnginePart, ...]
+    workloads: tuple[WorkloadPart, ...]
+    pools: tuple[PoolPart, ...]
+    inputs: PlanInputs | None = None
+    """All that the plan was made of; None in plans of version 1."""
+
+    @field_serializer("inputs")
+    def _without_nulls(self, inputs: PlanInputs | None) -> dict[str, Any] | None:
+        """Absent fields of the files' schemas are left out, as in files."""
+        if inputs is None:
+            return None
+        return inputs.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @cached_property
+    def given(self) -> Scenario:
+        """The scenario that was planned. Not for a plan of version 1 (`read_plan`)."""
+        assert self.inputs is not None
+        return self.inputs.scenario(self.inputs_sha256)
 
     def startup_s(self, pool: PoolPart) -> float:
         """Start-up time of the pool's engine [s]; 0 where the document does not list it."""

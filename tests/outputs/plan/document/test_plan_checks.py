@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,21 +11,20 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heteroplan.entities.plan import Shortage
 from heteroplan.errors import HeteroplanError, InputError
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.plan.plan_json import plan_document, plan_text, read_plan
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.text import wrong_name
-from tests.plans import day_scenario, horizon, plan, pool, shown_plan
+from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, written
 
-TOPOLOGY = {"leaves": ["a-s1-l1", "a-s1-l2"], "greedy": True}
+TOPOLOGY: dict[str, Any] = {"leaves": ["a-s1-l1", "a-s1-l2"], "greedy": True}
 
 
 def small(**fields: Any) -> dict[str, Any]:
-    made = plan(
-        day_scenario(horizon(2)), [pool([1, 2])], shortages=[Shortage("chat-1", 0, 1.0, "x")]
-    )
-    return {**plan_document(made), **fields}
+    made = plan(day_scenario(horizon(2)), [pool([1, 2])], shortages=[shortage("chat-1", 0, 1.0)])
+    return {**written(made), **fields}
 
 
 LIMIT = {
@@ -42,12 +42,12 @@ def of_two() -> dict[str, Any]:
     made = plan(
         day_scenario(horizon(2), workloads=2),
         [pool([1, 2]), pool([3, 4], of="chat-2")],
-        shortages=[Shortage("chat-1", 0, 1.0, "x"), Shortage("chat-2", 1, 1.0, "x")],
+        shortages=[shortage("chat-1", 0, 1.0), shortage("chat-2", 1, 1.0)],
     )
-    return {**plan_document(made), "limits": [{**LIMIT}]}
+    return {**written(made), "limits": [{**LIMIT}]}
 
 
-def problems(document: Any, folder) -> list[str]:
+def problems(document: Any, folder: Path) -> list[str]:
     (folder / "p.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read_plan(str(folder / "p.json"))
@@ -86,7 +86,9 @@ def problems(document: Any, folder) -> list[str]:
         (("solver", "objective"), "1", "not a number"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_field(path, value, remedy, tmp_path):
+def test_what_is_wrong_is_told_with_its_field(
+    path: tuple[str | int, ...], value: object, remedy: str, tmp_path: Path
+) -> None:
     document = of_two()
     at: Any = document
     for step in path[:-1]:
@@ -98,7 +100,7 @@ def test_what_is_wrong_is_told_with_its_field(path, value, remedy, tmp_path):
     assert remedy in found
 
 
-def test_what_agrees_is_told_nothing(tmp_path):
+def test_what_agrees_is_told_nothing(tmp_path: Path) -> None:
     """A shortage and a limit in the last interval lie within the horizon."""
     document = of_two()
     del document["plan_id"]
@@ -106,15 +108,16 @@ def test_what_agrees_is_told_nothing(tmp_path):
     assert len(read_plan(str(tmp_path / "p.json")).pools) == 2
 
 
-def test_workloads_of_one_name_are_refused_but_for_the_first(tmp_path):
+def test_workloads_of_one_name_are_refused_but_for_the_first(tmp_path: Path) -> None:
     (load,) = small()["workloads"]
     loads = [load, {**load, "name": "b"}, load, load]
-    assert problems(small(workloads=loads), tmp_path) == [
+    doubled = problems(small(workloads=loads), tmp_path)[:2]
+    assert doubled == [
         f"workloads[{i}].name: another workload has the same name; rename one" for i in (2, 3)
     ]
 
 
-def test_all_that_disagrees_is_told_at_once(tmp_path):
+def test_all_that_disagrees_is_told_at_once(tmp_path: Path) -> None:
     document = small(shortages=[], pools=[{**small()["pools"][0], "replicas": [1]}])
     document["supply"][0]["held"] = []
     assert [each.partition(":")[0] for each in problems(document, tmp_path)] == [
@@ -129,10 +132,14 @@ NAMES = st.text(min_size=1, max_size=8) | st.text(
 
 
 @given(name=NAMES)
-def test_a_name_that_a_scenario_takes_is_read_back_and_exported_as_it_is(name, tmp_path_factory):
+def test_a_name_that_a_scenario_takes_is_read_back_and_exported_as_it_is(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = tmp_path_factory.getbasetemp() / "named.json"
-    made = plan(day_scenario(horizon(2), name=name), [pool([1, 2], domain=name)])
-    path.write_text(plan_text(made), encoding="utf-8")
+    fields = written(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+    fields["scenario"] = fields["inputs"]["name"] = fields["pools"][0]["domain"] = name
+    del fields["plan_id"]
+    path.write_text(json.dumps(fields), encoding="utf-8")
     if wrong_name(name):
         with pytest.raises(InputError, match=re.escape(wrong_name(name))):
             read_plan(str(path))
@@ -142,15 +149,17 @@ def test_a_name_that_a_scenario_takes_is_read_back_and_exported_as_it_is(name, t
     harmless(document, name)
 
 
-def test_no_line_of_an_export_begins_with_what_a_name_holds(tmp_path):
+def test_no_line_of_an_export_begins_with_what_a_name_holds(tmp_path: Path) -> None:
     """YAML would be folded where it is long."""
     name = f"{'x' * 90} ::error file=x::y"
     path = tmp_path / "p.json"
-    path.write_text(plan_text(plan(day_scenario(horizon(2), name=name), [pool([1, 2])])), "utf-8")
+    path.write_text(
+        plan_text(document_of(plan(day_scenario(horizon(2), name=name), [pool([1, 2])]))), "utf-8"
+    )
     harmless(read_plan(str(path)), name, "a-s1")
 
 
-def harmless(document, name: str, domain: str | None = None) -> None:
+def harmless(document: PlanDocument, name: str, domain: str | None = None) -> None:
     """Each export has the lines it would have with plain names, and the name in its cells."""
     options = ExportOptions(name_template="p")
     for line in EXPORTERS["crontab"](document, options).split("\n"):
@@ -183,7 +192,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     ]
 
 
-SHOWN = json.loads(plan_text(shown_plan(short=True, **TOPOLOGY)))
+SHOWN = json.loads(plan_text(document_of(shown_plan(short=True, **TOPOLOGY))))
 del SHOWN["plan_id"]  # Else any change is refused for it.
 PLACES = places(SHOWN)
 
@@ -191,8 +200,11 @@ PLACES = places(SHOWN)
 @settings(max_examples=150)
 @given(place=st.sampled_from(PLACES), value=VALUES, gone=st.booleans())
 def test_whatever_is_changed_is_told_in_our_words_or_does_no_harm(
-    place, value, gone, tmp_path_factory
-):
+    place: tuple[str | int, ...],
+    value: object,
+    gone: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     document = json.loads(json.dumps(SHOWN))
     at = document
     for step in place[:-1]:
@@ -214,7 +226,7 @@ def test_whatever_is_changed_is_told_in_our_words_or_does_no_harm(
     assert not re.search("Input should|alid|pydantic|Extra|Field required", told)
 
 
-def test_what_runs_out_in_a_single_interval_may_be_told(tmp_path) -> None:
+def test_what_runs_out_in_a_single_interval_may_be_told(tmp_path: Path) -> None:
     limit = {
         "level": "spine", "domain": "a-s1", "node_type": "h100x8", "pools": ["decode of chat-1"],
     }  # fmt: skip

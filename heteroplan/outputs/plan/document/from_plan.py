@@ -1,0 +1,189 @@
+"""Plan -> PlanDocument: the one place where a plan is put into the fields of plan.json."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+
+from heteroplan import __version__
+from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.plan import Baseline, Plan, Shortage
+from heteroplan.entities.workload import IntervalDemand, Workload
+from heteroplan.inputs.plan_ids import content_id
+from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
+from heteroplan.outputs.plan.document.parts import HorizonPart, nine_digits
+from heteroplan.outputs.plan.document.plan_document import (
+    SCHEMA_VERSION,
+    BaselinePart,
+    EnginePart,
+    HoursByPriority,
+    LimitPart,
+    PlanDocument,
+    PoolPart,
+    ReasonPart,
+    ShortagePart,
+    SolverPart,
+    SourcePart,
+    SupplyPart,
+    TotalsPart,
+    WorkloadPart,
+)
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
+from heteroplan.outputs.plan.document.reasons import reasons_text
+from heteroplan.outputs.shared.words import candidate_notes
+
+
+def document_of(plan: Plan) -> PlanDocument:
+    """The plan in the fields of plan.json, numbers rounded to 9 digits, with its id."""
+    scenario = plan.scenario
+    horizon = HorizonPart.model_validate(scenario.horizon)
+    workloads = {load.name: load for load in scenario.workloads}
+    document = PlanDocument(
+        schema_version=SCHEMA_VERSION,
+        heteroplan_version=__version__,
+        scenario=scenario.name,
+        inputs_sha256=scenario.inputs_sha256,
+        objective=scenario.objective,
+        covered=plan.covered,
+        coverage=plan.coverage,
+        horizon=horizon,
+        solver=SolverPart.model_validate(plan.report),
+        totals=_totals(plan),
+        savings={each.name.value: _baseline(each) for each in plan.savings},
+        shortages=tuple(_shortage(each, horizon) for each in plan.shortages),
+        limits=tuple(map(LimitPart.model_validate, plan.limits)),
+        supply=tuple(map(SupplyPart.model_validate, plan.supply)),
+        engines=tuple(_engine(workloads[each.workload], each) for each in plan.candidates),
+        workloads=tuple(map(WorkloadPart.model_validate, plan.workloads)),
+        pools=_pools(plan),
+        inputs=PlanInputs.of(scenario),
+    )
+    content = json.dumps(document.model_dump(mode="json", by_alias=True))
+    return document.model_copy(update={"plan_id": content_id(content)})
+
+
+def _totals(plan: Plan) -> TotalsPart:
+    totals = plan.totals
+    return TotalsPart(
+        gpu_hours=totals.gpu_hours,
+        cost_usd=totals.cost_usd,
+        served_fraction=totals.served_fraction,
+        utilization=plan.utilization,
+        peak_gpus=totals.peak_gpus,
+        starts=totals.starts,
+        moves=totals.moves,
+        gpu_hours_by_priority=_by_priority(totals.gpu_hours_by_priority),
+    )
+
+
+def _baseline(baseline: Baseline) -> BaselinePart:
+    hours = baseline.gpu_hours_by_priority
+    part = BaselinePart.model_validate(baseline)
+    if hours is None:
+        return part
+    return part.model_copy(update={"gpu_hours_by_priority": _by_priority(hours)})
+
+
+def _shortage(shortage: Shortage, horizon: HorizonPart) -> ShortagePart:
+    reasons = tuple(map(ReasonPart.model_validate, shortage.reasons))
+    return ShortagePart(
+        workload=shortage.workload,
+        interval=shortage.interval,
+        unserved_rps=shortage.unserved_rps,
+        limited_by=reasons_text(reasons, horizon),
+        reasons=reasons,
+    )
+
+
+def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
+    """One candidate, used or not."""
+    capacities = tuple(
+        _mix_capacity_rps(demand, points)
+        for demand, points in zip(workload.demand, candidate.points, strict=True)
+    )
+    kind, point = _operating_point(workload, candidate)
+    engine = candidate.engine
+    source = SourcePart(
+        kind=engine.source.kind,
+        origin=engine.source.origin,
+        error_mape=engine.source.error_mape,
+        points=engine.source.points,
+        error_worst=engine.source.error_worst,
+        spread=engine.source.spread,
+        sha256=engine.source.sha256,
+        extrapolated=any(each.extrapolated for row in candidate.points for each in row),
+    )
+    return EnginePart(
+        workload=candidate.workload,
+        engine=engine.name,
+        role=engine.role,
+        part=None if engine.part is None else engine.part.name,
+        span=candidate.span,
+        node_type=candidate.node_type,
+        gpus_per_replica=engine.gpus,
+        capacity_rps=capacities[0] if len(set(capacities)) == 1 else capacities,
+        request_class=kind,
+        batch=_finite(point.batch),
+        utilization=_finite(point.utilization),
+        ttft_ms=_finite(point.ttft_ms),
+        itl_ms=_finite(point.itl_ms),
+        limited_by=point.limited_by,
+        reason=point.reason,
+        notes=candidate_notes([candidate]),
+        startup_s=engine.startup_s,
+        drain_s=engine.drain_s,
+        source=source,
+    )
+
+
+def _pools(plan: Plan) -> tuple[PoolPart, ...]:
+    return tuple(
+        PoolPart(
+            workload=pool.workload,
+            role=pool.role,
+            engine=pool.engine,
+            node_type=pool.node_type,
+            gpus_per_replica=pool.gpus_per_replica,
+            domain=pool.domain,
+            level=pool.level,
+            group=pool.group,
+            replicas=pool.replicas,
+            leaves=placed.serving,
+            starting=placed.starting,
+        )
+        for pool, placed in zip(plan.pools, leaf_replicas(plan), strict=True)
+    )
+
+
+def _by_priority(hours: Mapping[SubgroupPriority, float]) -> HoursByPriority:
+    """All three, or none where nothing was placed."""
+    return {each: nine_digits(hours.get(each, 0.0)) for each in SubgroupPriority} if hours else {}
+
+
+def _mix_capacity_rps(demand: IntervalDemand, points: Iterable[OperatingPoint]) -> float:
+    """1 / sum(share / capacity): a replica's rate with the interval's mix [requests/s]."""
+    busy_s = sum(
+        _busy_s(kind.share, point) for kind, point in zip(demand.classes, points, strict=True)
+    )
+    rate_rps: float = nine_digits(1.0 / busy_s)
+    return rate_rps
+
+
+def _operating_point(workload: Workload, candidate: Candidate) -> tuple[str, OperatingPoint]:
+    """Class name and point of the class that keeps a replica busiest, at the greatest demand."""
+    busiest = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
+    kind, point = max(
+        zip(workload.demand[busiest].classes, candidate.points[busiest], strict=True),
+        key=lambda pair: _busy_s(pair[0].share, pair[1]),
+    )
+    return kind.name, point
+
+
+def _busy_s(share: float, point: OperatingPoint) -> float:
+    """Replica-seconds that a class takes of a mean request; infinite where it cannot be served."""
+    return share / point.capacity_rps if point.capacity_rps > 0 else math.inf
+
+
+def _finite(value: float | None) -> float | None:
+    """None for what JSON cannot say."""
+    return None if value is None or not math.isfinite(value) else value

@@ -1,0 +1,115 @@
+"""What all parts of plan.json share: field types, numbers of nine digits, the planned time."""
+
+import math
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_serializer,
+    model_validator,
+)
+
+from heteroplan.entities.scenario import Horizon
+from heteroplan.inputs.schemas.base import Zone, check_year
+
+_DIGITS = 9
+"""Significant digits: far below any error of the inputs, above the solver's noise."""
+_NOISE = 1e-9
+"""A solver's 0 may be as much less."""
+
+
+def nine_digits(value: Any) -> Any:
+    """A number rounded to 9 digits, a hair below 0 as 0; what lists and mappings hold alike.
+
+    Anything else, and what is not finite, stays as it is.
+    """
+    if isinstance(value, dict):
+        return {key: nine_digits(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(nine_digits, value))
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    return 0.0 if -_NOISE < value <= 0.0 else float(f"{value:.{_DIGITS}g}")
+
+
+def _row(value: Any) -> Any:
+    """Strict tuples are none of lists, which is what validators in Python are given of JSON."""
+    return tuple(nine_digits(value)) if isinstance(value, list | tuple) else value
+
+
+_NINE_DIGITS = BeforeValidator(nine_digits)
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[_NotNegative, _NINE_DIGITS]
+Number = Annotated[_Finite, _NINE_DIGITS]
+AmountOrNone = Annotated[_NotNegative | None, _NINE_DIGITS]
+NumberOrNone = Annotated[_Finite | None, _NINE_DIGITS]
+Amounts = Annotated[tuple[_NotNegative, ...], BeforeValidator(_row)]
+"""One an interval."""
+AmountsOrNone = Annotated[tuple[_NotNegative | None, ...], BeforeValidator(_row)]
+"""One an interval."""
+Counts = tuple[Count, ...]
+"""One an interval."""
+
+
+class Part(BaseModel):
+    """Unknown fields are passed over: a later heteroplan may add some under one version.
+
+    `model_validate` takes an entity with attributes of the fields' names as well.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="ignore",
+        from_attributes=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+def _with_offset(start: datetime) -> datetime:
+    if start.utcoffset() is None:
+        raise ValueError("has no offset; write for example 2026-11-23T00:00:00+08:00")
+    check_year(start)
+    return start
+
+
+class HorizonPart(Part):
+    """The planned time."""
+
+    start: Annotated[datetime, AfterValidator(_with_offset)]
+    """With its offset."""
+    timezone: Zone
+    interval_s: Annotated[int, Field(ge=1)]
+    intervals: Annotated[int, Field(ge=1, le=1_000_000)]
+    cyclic: bool
+
+    def horizon(self) -> Horizon:
+        """The time as the planner has it."""
+        start = self.start.astimezone(ZoneInfo(self.timezone))
+        return Horizon(start, self.intervals, self.interval_s, self.timezone, self.cyclic)
+
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The intervals + 1 moments between intervals, in `timezone`."""
+        return self.horizon().boundaries()
+
+    @field_serializer("start")
+    def _iso(self, start: datetime) -> str:
+        return start.isoformat()
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        try:
+            _ = self.start + timedelta(seconds=self.interval_s) * (self.intervals + 1)
+        except OverflowError:
+            raise ValueError("ends after the year 9999; make it shorter") from None
+        return self

@@ -1,0 +1,273 @@
+"""`inputs` of plan.json: the scenario as it was planned, without the files that it came from.
+
+`PlanInputs.of` writes a scenario down, `PlanInputs.scenario` makes it of what was written. Fleet,
+engines and the rules of a workload have the form of the files that users write; demand is one rate
+an interval, fitted coefficients stand in place of measurements.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from itertools import groupby
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.scenario import Objective, Running, Scenario
+from heteroplan.entities.workload import (
+    MAX_ORIGIN,
+    Engine,
+    IntervalDemand,
+    Profile,
+    RatioBand,
+    RequestClass,
+    Span,
+    Workload,
+)
+from heteroplan.inputs import build
+from heteroplan.inputs.schemas.base import Name, Text
+from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
+from heteroplan.inputs.schemas.scenario import WorkloadRules
+from heteroplan.outputs.plan.document.parts import (
+    Amount,
+    AmountOrNone,
+    Amounts,
+    Count,
+    HorizonPart,
+    Part,
+    nine_digits,
+)
+from heteroplan.text import visible
+
+
+class ClassPart(Part):
+    """Shape of a share of the requests."""
+
+    name: Name
+    share: Amount
+    """Share of the requests; all shares of a mix sum to 1."""
+    isl: Amount
+    """Input tokens a request."""
+    osl: Amount
+    """Output tokens a request."""
+    prefix_hit_rate: Amount
+    """Share of the input tokens found in the prefix cache."""
+    isl_cv: AmountOrNone = None
+    """Coefficient of variation of the tokens that prefill computes."""
+    context: AmountOrNone = None
+    """Tokens that a decode step finds in the KV cache."""
+    context_cv: AmountOrNone = None
+    """Coefficient of variation of that over decode steps."""
+
+
+class WorkloadInputs(WorkloadRules):
+    """A workload with the demand of every interval; headroom is in it."""
+
+    headroom: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Share added to the demand: 10 is 1000 %."""
+    profile: Text
+    """Key of its profile."""
+    demand_rps: Amounts
+    """Requests a second to be planned for, headroom included."""
+    mixes: list[list[ClassPart]]
+    """Mixes of request classes, all with as many classes."""
+    mix: list[Count]
+    """Which of `mixes` an interval has."""
+    demand_notes: list[str] = Field([])
+    """What was made of the traces that demand comes from."""
+
+
+class RunningPart(Part):
+    """A replica that runs when the horizon starts."""
+
+    workload: Name
+    engine: Name
+    node_type: Name
+    leaf: Name
+    nodes: tuple[Name, ...]
+    """Its nodes; empty where they are not known."""
+
+
+class PlanInputs(Part):
+    """All that a plan was made of."""
+
+    name: Name
+    """Name of the scenario."""
+    fleet: FleetFile
+    """With every GPU type that it names."""
+    horizon: HorizonPart
+    objective: Objective
+    profiles: dict[Text, ProfileFile] = Field(min_length=1)
+    """Engines with their coefficients, by the keys that workloads name."""
+    workloads: tuple[WorkloadInputs, ...]
+    current: tuple[RunningPart, ...] | None = None
+    """What runs when the horizon starts, where that is known."""
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Self:
+        """The scenario written down."""
+        keys: dict[Profile, str] = {}
+        for load in scenario.workloads:
+            if load.profile not in keys:
+                alike = sum(each.model == load.profile.model for each in keys)
+                keys[load.profile] = f"{load.profile.model}{f' ({alike + 1})' if alike else ''}"
+        current = scenario.current
+        return cls(
+            name=scenario.name,
+            fleet=_fleet(scenario.fleet),
+            horizon=HorizonPart.model_validate(scenario.horizon),
+            objective=scenario.objective,
+            profiles={key: _profile(each) for each, key in keys.items()},
+            workloads=tuple(_workload(each, keys[each.profile]) for each in scenario.workloads),
+            current=None if current is None else tuple(map(RunningPart.model_validate, current)),
+        )
+
+    def scenario(self, inputs_sha256: str) -> Scenario:
+        """The scenario that was written down, its numbers with nine digits."""
+        profiles = {
+            key: Profile(each.model, each.kv_bytes_per_token, engines_of(each))
+            for key, each in self.profiles.items()
+        }
+        return Scenario(
+            name=self.name,
+            fleet=build.fleet(self.fleet, ZoneInfo(self.horizon.timezone)),
+            horizon=self.horizon.horizon(),
+            objective=self.objective,
+            workloads=tuple(
+                build.planned_workload(
+                    each,
+                    profiles[each.profile],
+                    _demand(each),
+                    each.resilience,
+                    tuple(each.demand_notes),
+                )
+                for each in self.workloads
+            ),
+            inputs_sha256=inputs_sha256,
+            current=None
+            if self.current is None
+            else tuple(Running(**dict(each)) for each in self.current),
+        )
+
+
+def engines_of(profile: ProfileFile) -> tuple[Engine, ...]:
+    """The engines that a resolved profile describes."""
+    return tuple(engine for spec in profile.engines for engine in build.engines(spec))
+
+
+def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
+    """Equal mixes are one object."""
+    mixes = [tuple(RequestClass(**dict(each)) for each in mix) for mix in written.mixes]
+    pairs = zip(written.demand_rps, written.mix, strict=True)
+    return tuple(IntervalDemand(rps, mixes[i]) for rps, i in pairs)
+
+
+def _fleet(fleet: Fleet) -> FleetFile:
+    gpus = {shape.gpu.name: shape.gpu for shape in fleet.node_types}
+    return FleetFile.model_validate(
+        {
+            "name": fleet.name,
+            "gpu_types": [{"name": g.name, "memory_gib": g.memory_gib} for g in gpus.values()],
+            "node_types": [{**_plain(each), "gpu": each.gpu.name} for each in fleet.node_types],
+            **_network(fleet),
+            "bandwidth": {
+                "across_leaves": fleet.across_leaves,
+                "across_spines": fleet.across_spines,
+            },
+            "unavailable": [
+                {**_plain(each), "start": each.start.isoformat(), "end": each.end.isoformat()}
+                for each in fleet.outages
+            ],
+        }
+    )
+
+
+def _network(fleet: Fleet) -> dict[str, Any]:
+    """Clusters, spines and leaves, or the nodes of a fleet that is one domain of its own name."""
+    leaves = fleet.network.leaves
+    if {(leaf.name, leaf.spine, leaf.cluster) for leaf in leaves} == {(fleet.name,) * 3}:
+        return {"nodes": dict(leaves[0].nodes)}
+    clusters: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for leaf in leaves:
+        written = {"leaf": leaf.name, "nodes": dict(leaf.nodes)}
+        clusters[leaf.cluster][leaf.spine].append(written)
+    return {
+        "network": [
+            {
+                "cluster": cluster,
+                "spines": [{"spine": spine, "leaves": below} for spine, below in spines.items()],
+            }
+            for cluster, spines in clusters.items()
+        ]
+    }
+
+
+def _profile(profile: Profile) -> ProfileFile:
+    named = groupby(profile.engines, key=lambda each: each.part.of if each.part else each.name)
+    return ProfileFile(
+        model=profile.model,
+        kv_bytes_per_token=profile.kv_bytes_per_token,
+        engines=[_engine(list(engines)) for _, engines in named],
+    )
+
+
+def _engine(engines: list[Engine]) -> EngineSpec:
+    """An engine, or both parts of a divided one."""
+    first, *_ = written = [_plain(each) for each in engines]
+    first["source"]["from"] = visible(first["source"].pop("origin"))[:MAX_ORIGIN]
+    if part := first.pop("part"):
+        own = ("gpu", "gpus", "capacity_rps", "startup_s", "drain_s")
+        whole = {
+            "name": part["of"],
+            "role": first["role"],
+            "source": first["source"],
+            "part_ratio": part["ratio"],
+            "parts": [
+                {"name": engine.part.name, **{key: each[key] for key in own}}
+                for engine, each in zip(engines, written, strict=True)
+                if engine.part is not None
+            ],
+        }
+    else:
+        ranges = {key: first.pop(f"{key}_range") for key in ("batch_tokens", "batch", "context")}
+        whole = {**first, "range": ranges}
+    return EngineSpec.model_validate(nine_digits(whole))
+
+
+def _workload(workload: Workload, profile: str) -> WorkloadInputs:
+    written = {
+        classes: tuple(map(ClassPart.model_validate, classes))
+        for classes in {each.classes: None for each in workload.demand}
+    }
+    mixes: dict[tuple[ClassPart, ...], int] = {}
+    mix = [mixes.setdefault(written[each.classes], len(mixes)) for each in workload.demand]
+    return WorkloadInputs(
+        **{key: _plain(getattr(workload, key)) for key in WorkloadRules.model_fields},
+        profile=profile,
+        demand_rps=tuple(each.rps for each in workload.demand),
+        mixes=[list(classes) for classes in mixes],
+        mix=mix,
+        demand_notes=list(workload.demand_notes),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """An entity as the schemas of files take it."""
+    match value:
+        case RatioBand():
+            return {"min": value.low, "max": value.high}
+        case Span():
+            return [value.low, value.high]
+        case Enum():
+            return value.value
+        case _ if is_dataclass(value):
+            return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        case Mapping():
+            return {_plain(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,320 @@
+"""A plan in sentences: what the terminal, the report and CI say alike."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from heteroplan.entities.network import SubgroupPriority
+from heteroplan.entities.plan import BaselineKind, Coverage, Termination
+from heteroplan.entities.workload import Engine, PrefillQueue, Role
+from heteroplan.outputs.plan.document.parts import HorizonPart
+from heteroplan.outputs.plan.document.plan_document import (
+    BaselinePart,
+    EnginePart,
+    LimitPart,
+    PlanDocument,
+    ShortagePart,
+)
+from heteroplan.outputs.plan.document.reasons import merged_text
+from heteroplan.outputs.shared.words import (
+    amount_unit,
+    engine_notes,
+    extrapolation_note,
+    figure,
+    percent,
+    rate,
+    time_span,
+)
+
+BASELINE_LABELS: Mapping[str, str] = {
+    BaselineKind.STATIC_PEAK: "static peak",
+    BaselineKind.STATIC_PEAK_ONE_GPU_TYPE: "static peak, one GPU type",
+    BaselineKind.LOWER_BOUND: "lower bound (proven)",
+    BaselineKind.GREEDY: "greedy topology (Algorithm 4)",
+    BaselineKind.GREEDY_PAIRED: "greedy, whole pairs",
+    BaselineKind.WITHOUT_RESILIENCE: "without the promise of resilience",
+    BaselineKind.SEPARATE_QUEUES: "a prefill queue for each replica",
+}
+GREEDY_NAMES: Mapping[str, str] = {
+    BaselineKind.GREEDY: "greedy",
+    BaselineKind.GREEDY_PAIRED: "greedy in whole pairs",
+}
+MOST_LIMITED = 3
+"""Pools that a limit names."""
+_TERMINATIONS = {
+    Termination.OPTIMAL: "proven optimal",
+    Termination.GAP_REACHED: "within the wanted gap",
+    Termination.TIME_LIMIT: "stopped by the time limit",
+    Termination.INTERRUPTED: "interrupted, best plan so far",
+}
+
+_SAME_SERVICE = 1e-6
+"""Of all requests: what two plans may differ in that serve as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Consecutive intervals in which one workload goes short."""
+
+    workload: str
+    first: int
+    last: int
+    """Inclusive."""
+    worst_rps: float
+    worst_fraction: float
+    """Unserved share of the demand in the worst interval."""
+    limited_by: str
+
+    def when(self, horizon: HorizonPart) -> str:
+        """Such as `18:00 to 21:30`, in the plan's zone."""
+        return time_span(horizon, self.first, self.last)
+
+
+def spells(plan: PlanDocument) -> tuple[Spell, ...]:
+    """Shortages with consecutive intervals merged, by workload as the scenario orders them."""
+    demand = {load.name: load.demand_rps for load in plan.workloads}
+    found: dict[str, list[Spell]] = {name: [] for name in demand}
+    ordered = sorted(plan.shortages, key=lambda shortage: (shortage.workload, shortage.interval))
+    runs = groupby(
+        enumerate(ordered), key=lambda item: (item[1].workload, item[1].interval - item[0])
+    )
+    for (workload, _), members in runs:
+        run = [shortage for _, shortage in members]
+        found[workload].append(_spell(run, demand[workload], plan.horizon))
+    return tuple(spell for of_one in found.values() for spell in of_one)
+
+
+def verdict(plan: PlanDocument) -> str:
+    """Covered; or how much is not, whether that is proven, and who goes short most."""
+    if plan.covered:
+        return "Covered: every request of the forecast is served."
+    found = spells(plan)
+    worst = max(found, key=lambda spell: spell.worst_rps)
+    short = len({spell.workload for spell in found})
+    who = f"{worst.workload} goes short"
+    if short > 1:
+        who = f"{short} workloads go short, most of all {worst.workload}"
+    unserved = percent(1.0 - plan.totals.served_fraction)
+    where = (
+        f"{who} {worst.when(plan.horizon)} by up to {rate(worst.worst_rps)} "
+        f"({percent(worst.worst_fraction)}), limited by {worst.limited_by}."
+    )
+    if plan.coverage is Coverage.UNDECIDED:
+        return (
+            f"Undecided: at most {unserved} of requests go short, at least 0; the search ended "
+            f"before it was known. In the best plan so far {where} Raise --time-limit."
+        )
+    least = percent(plan.solver.unserved_requests_bound / _requests(plan))
+    proven = "" if least == unserved else f", at least {least} in {_any_plan(plan)}"
+    return f"Not covered: {unserved} of requests unserved{proven}. {where}"
+
+
+def _any_plan(plan: PlanDocument) -> str:
+    """Of which the bound on unserved requests holds; see `SolveReport`."""
+    priorities = {load.priority for load in plan.workloads}
+    return "any plan that serves the more urgent as well" if len(priorities) > 1 else "any plan"
+
+
+def solver_sentence(plan: PlanDocument) -> str:
+    """How the solve ended, its gap, bound and time."""
+    report = plan.solver
+    unit = amount_unit(plan.objective)
+    sentence = (
+        f"Solver: {_ended(plan)}, gap {percent(report.gap)} "
+        f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
+    )
+    if _shares_queues(plan):
+        sentence += "; the bound takes pools that share a queue to be endless"
+    if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
+        sentence += (
+            f"; {report.unserved_requests:,.0f} requests unserved, "
+            f"at least {max(0.0, report.unserved_requests_bound):,.0f} in {_any_plan(plan)}"
+        )
+    return sentence
+
+
+def _ended(plan: PlanDocument) -> str:
+    """Why the solver stopped."""
+    termination = plan.solver.termination
+    if termination is Termination.TIME_LIMIT and _shares_queues(plan):
+        return "not proven to the wanted gap"
+    return _TERMINATIONS[termination]
+
+
+def baseline_label(name: str, baseline: BaselinePart) -> str:
+    """The baseline in words, with its GPU type or why it has no figure."""
+    label = BASELINE_LABELS.get(name, name.replace("_", " "))
+    return f"{label} ({baseline.note})" if baseline.note else label
+
+
+def serves_alike(plan: PlanDocument, name: str, baseline: BaselinePart) -> bool:
+    """Whether the baseline serves as many requests as the plan, so that the difference is saved."""
+    missing = abs(baseline.unserved_requests - plan.solver.unserved_requests)
+    return name != BaselineKind.LOWER_BOUND and missing <= _SAME_SERVICE * _requests(plan)
+
+
+def saved_text(plan: PlanDocument, name: str, baseline: BaselinePart) -> str:
+    """Share of the objective that the plan saves; empty where there is nothing to compare.
+
+    Where the baseline does not serve as much as the plan: what it leaves unserved.
+    """
+    if name == BaselineKind.LOWER_BOUND or baseline.cost_usd is None:
+        return ""
+    if not serves_alike(plan, name, baseline):
+        return f"{percent(baseline.unserved_requests / _requests(plan))} unserved"
+    if baseline.saved_fraction is None:
+        return ""
+    if name == BaselineKind.WITHOUT_RESILIENCE:
+        return f"price {percent(-baseline.saved_fraction)}"
+    return percent(baseline.saved_fraction)
+
+
+def greedy_sentences(plan: PlanDocument) -> tuple[str, ...]:
+    """GPU-hours on the scarcest hardware in use, and what greedy placement strands."""
+    greedy = {
+        GREEDY_NAMES[name]: each for name, each in plan.savings.items() if name in GREEDY_NAMES
+    }
+    hours = {name: each.gpu_hours_by_priority or {} for name, each in greedy.items()}
+    sentences = []
+    for priority in (SubgroupPriority.HIGH, SubgroupPriority.MEDIUM):
+        own = plan.totals.gpu_hours_by_priority.get(priority, 0.0)
+        others = {name: each.get(priority, 0.0) for name, each in hours.items() if each}
+        if own > 0 or any(others.values()):
+            against = "".join(f", {name} {figure(value)}" for name, value in others.items())
+            sentences.append(
+                f"On {priority.value}-priority hardware: {figure(own)} GPU-hours{against}."
+            )
+            break
+    sentences += [
+        f"{name.capitalize()} strands replicas without their other half for "
+        f"{figure(each.stranded_replica_hours)} replica-hours."
+        for name, each in greedy.items()
+        if each.stranded_replica_hours
+    ]
+    return tuple(sentences)
+
+
+def limit_sentences(
+    limits: Sequence[LimitPart], horizon: HorizonPart, most: int
+) -> tuple[str, ...]:
+    """The longest `most`, such as `spine a-s1: l40sx8 full 18:00 to 21:30; ...`."""
+    longest = longest_first(limits)
+    shown = [limit_sentence(limit, horizon) for limit in longest[:most]]
+    more = len(longest) - len(shown)
+    return (*shown, f"and {more} more (heteroplan explain)") if more else tuple(shown)
+
+
+def longest_first(limits: Iterable[LimitPart]) -> list[LimitPart]:
+    """By length of the spell, otherwise in their order."""
+    return sorted(limits, key=lambda limit: limit.first - limit.last)
+
+
+def limit_sentence(limit: LimitPart, horizon: HorizonPart) -> str:
+    """Such as `spine a-s1: l40sx8 full 18:00 to 21:30; decode of chat-70b limited by it`."""
+    full = (
+        f"{limit.level.value} {limit.domain}: {limit.node_type} full {limit_time(limit, horizon)}"
+    )
+    return f"{full}; {limited_pools(limit)} limited by it" if limit.pools else full
+
+
+def limit_time(limit: LimitPart, horizon: HorizonPart) -> str:
+    """Such as `18:00 to 21:30`."""
+    whole = (limit.first, limit.last) == (0, horizon.intervals - 1)
+    return "all the time" if whole else time_span(horizon, limit.first, limit.last)
+
+
+def limited_pools(limit: LimitPart) -> str:
+    """Such as `decode of chat-70b, prefill of code-70b`, no more than `MOST_LIMITED`."""
+    more = len(limit.pools) - MOST_LIMITED
+    return ", ".join(limit.pools[:MOST_LIMITED]) + (f" and {more} more" if more > 0 else "")
+
+
+def used_engines(plan: PlanDocument) -> tuple[EnginePart, ...]:
+    """The candidates that a pool runs."""
+    affinity = {load.name: load.affinity for load in plan.given.workloads}
+    network = plan.given.fleet.network
+    spans = {
+        group: network.span(affinity[workload], group.removeprefix(f"{workload}@"))
+        for workload, group in {(pool.workload, pool.group) for pool in plan.pools}
+    }
+    used = {
+        (pool.workload, pool.engine, pool.node_type, span)
+        for pool in plan.pools
+        for span in (spans[pool.group], None)
+    }
+    return tuple(
+        each
+        for each in plan.engines
+        if (each.workload, each.engine, each.node_type, each.span) in used
+    )
+
+
+def used_engine_notes(plan: PlanDocument) -> tuple[str, ...]:
+    """What makes the capacities in use less certain than they look, a line each."""
+    given = _given_engines(plan)
+    return engine_notes(
+        (each.workload, given[each.workload, each.engine], each.source.extrapolated)
+        for each in used_engines(plan)
+    )
+
+
+def extrapolated_in_use(document: PlanDocument) -> str:
+    """Such as `extrapolated: engine h1p (chat)`; empty where no pool runs outside its range."""
+    used = {(pool.workload, pool.engine, pool.node_type) for pool in document.pools}
+    return extrapolation_note(
+        (each.workload, each.engine)
+        for each in document.engines
+        if each.source.extrapolated and (each.workload, each.engine, each.node_type) in used
+    )
+
+
+def _given_engines(plan: PlanDocument) -> dict[tuple[str, str], Engine]:
+    """By workload and name."""
+    return {
+        (load.name, engine.name): engine
+        for load in plan.given.workloads
+        for engine in load.profile.engines
+    }
+
+
+def _shares_queues(plan: PlanDocument) -> bool:
+    """Whether prefill replicas of any measured engine take prompts from one queue."""
+    given = _given_engines(plan)
+    shared = {
+        load.name for load in plan.given.workloads if load.prefill_queue is PrefillQueue.SHARED
+    }
+    return any(
+        each.workload in shared
+        and each.role is Role.PREFILL
+        and given[each.workload, each.engine].capacity_rps is None
+        for each in plan.engines
+    )
+
+
+def _spell(run: Sequence[ShortagePart], demand_rps: Sequence[float], horizon: HorizonPart) -> Spell:
+    worst = max(run, key=lambda shortage: shortage.unserved_rps)
+    asked = demand_rps[worst.interval]
+    return Spell(
+        workload=worst.workload,
+        first=run[0].interval,
+        last=run[-1].interval,
+        worst_rps=worst.unserved_rps,
+        worst_fraction=worst.unserved_rps / asked if asked > 0 else 0.0,
+        limited_by=_limited_by(run, horizon),
+    )
+
+
+def _limited_by(run: Sequence[ShortagePart], horizon: HorizonPart) -> str:
+    """The most frequent reasons first; of a plan of version 1 what it says of each interval."""
+    times = Counter((shortage.reasons, shortage.limited_by) for shortage in run)
+    frequent = [each for each, _ in times.most_common()]
+    if any(reasons for reasons, _ in frequent):
+        return merged_text((each for reasons, _ in frequent for each in reasons), horizon)
+    return "; ".join(dict.fromkeys(part for _, text in frequent for part in text.split("; ")))
+
+
+def _requests(plan: PlanDocument) -> float:
+    """Asked for over the horizon."""
+    rates_rps = sum(sum(load.demand_rps) for load in plan.workloads)
+    return rates_rps * plan.horizon.interval_s
