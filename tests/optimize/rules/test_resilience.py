@@ -222,20 +222,36 @@ def test_a_load_is_never_too_small_for_the_solver_to_see() -> None:
     )
 
 
-@pytest.mark.parametrize(("halves", "left"), [((6, 6), 40), ((9, 6), 40), ((5, 9), 30)])
+@pytest.mark.parametrize(
+    ("halves", "gpus", "left"),
+    [((6, 6), 4, 40), ((9, 6), 4, 40), ((5, 9), 4, 30), ((9, 6), 2, 20)],
+)
 def test_a_divided_group_loses_what_its_hardest_hit_part_does(
-    halves: tuple[int, int], left: float
+    halves: tuple[int, int], gpus: int, left: float
 ) -> None:
-    """Parts of 4 GPUs take 10 of 100 requests/s; a node holds two of either, or 15 of prefill.
+    """Parts take 10 of 100 requests/s; a node holds two of 4 GPUs, four of 2, or 15 of prefill.
 
     The program counts with the worst: what a node takes is lost of what the group serves, though
     one part may have more than the other needs.
     """
-    parts = [engine(f"half-{i}", part=Part("moe", f"half-{i}", i, None)) for i in (0, 1)]
+    parts = [
+        engine(f"half-{i}", gpus=size, part=Part("moe", f"half-{i}", i, None))
+        for i, size in enumerate((gpus, 4))
+    ]
     prefill = engine("prefill", role=Role.PREFILL, gpus=8, capacity_rps=15.0)
     problem = promised(Loss.NODE, 1.0, prefill, *parts)
     sizes = {("prefill", "s2"): 7, ("moe/0", "l3"): halves[0], ("moe/1", "l3"): halves[1]}
     assert short(problem, sizes) == pytest.approx(100 - left, abs=1e-3)
+
+
+def test_a_class_that_asks_for_nothing_needs_nothing_left() -> None:
+    """Replicas of 10; of 3 and 2 on two spines 2 are left, for half of 40 requests/s."""
+    classes = (replace(SHAPE, name="x", share=1.0), replace(SHAPE, name="y", share=0.0))
+    load = workload(
+        rps=[40.0], engines=[BOTH], classes=classes, resilience=Resilience(Loss.SPINE, 1.0)
+    )
+    problem = problem_of(scenario([load], in_fleet=fleet(FOUR_LEAVES, spines=SPINES)))
+    assert short(problem, {("both", "s1"): 3, ("both", "s2"): 2}) == pytest.approx(20, abs=1e-3)
 
 
 def test_a_group_loses_no_more_than_it_serves() -> None:
