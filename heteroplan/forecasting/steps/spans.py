@@ -1,5 +1,7 @@
 """Which stretches of time the files of a trace tell of."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,12 +32,15 @@ class Spans:
         return found
 
     def notes(self) -> list[str]:
-        """Whether parts overlap, in a sentence."""
+        """How many files overlap another one, in a sentence."""
         ordered = sorted(self._parts.values())
-        ends = np.maximum.accumulate([last for _, last in ordered])
-        overlapping = sum(
-            first < end for (first, _), end in zip(ordered[1:], ends.tolist(), strict=False)
-        )
+        latest = np.maximum.accumulate([last for _, last in ordered])
+        overlapping: set[int] = set()
+        for i, ((_, last), (first, _)) in enumerate(pairwise(ordered)):
+            if first < last:
+                overlapping.add(i)
+            if first < latest[i]:
+                overlapping.add(i + 1)
         if not overlapping:
             return []
-        return [f"{overlapping + 1} files overlap in time; their requests are added up"]
+        return [f"{len(overlapping)} files overlap in time; their requests are added up"]
