@@ -12,8 +12,8 @@ from heteroplan.errors import ExitCode, HeteroplanError, NoPlanError, UsageError
 from heteroplan.pipelines.arguments import Name, keywords, names
 from heteroplan.pipelines.solving import (
     SHOW_CPU_S,
-    Effort,
     Progress,
+    SolveEffort,
     Stop,
     check_effort,
     load,
@@ -131,7 +131,7 @@ def _checked(name: str, file: str, clock: Clock, options: CheckOptions) -> "Chec
     asked, stop = options.min_headroom, options.stop
     loaded = load(name, overrides=names(options.overrides))
     planning = replace(clock, seconds=clock.seconds * (PLAN_SHARE if asked > 0 else 1.0))
-    planned = solved(loaded, Effort(CHECK_GAP, planning, stop=stop, progress=options.progress))
+    planned = solved(loaded, SolveEffort(CHECK_GAP, planning, stop=stop, progress=options.progress))
     headroom = None
     if asked > 0 and planned.covered:
         headroom = _headroom(loaded, asked, clock, stop)
@@ -149,7 +149,7 @@ def _headroom(loaded: "Loaded", asked: float, clock: Clock, stop: Stop) -> "Head
         grown = replace(loaded, scenario=_grown(loaded.scenario, growth))
         half = Clock(max(0.0, clock.left_s() - clock.reserve(SHOW_CPU_S, slowness)) / 2)
         try:
-            return solved(grown, Effort(ANY_GAP, half, tail_cpu_s=0.0, stop=stop)).coverage
+            return solved(grown, SolveEffort(ANY_GAP, half, tail_cpu_s=0.0, stop=stop)).coverage
         except NoPlanError:
             return Coverage.UNDECIDED
 

@@ -12,8 +12,8 @@ from heteroplan.clock import Clock
 from heteroplan.pipelines.arguments import Name, keywords, names
 from heteroplan.pipelines.solving import (
     SHOW_CPU_S,
-    Effort,
     Progress,
+    SolveEffort,
     Stop,
     check_effort,
     load,
@@ -159,7 +159,7 @@ def plan(scenario: Name, options: PlanOptions) -> PlanResult:
         if options.folder is not None:
             try_folder(Path(options.folder))
         with trace or contextlib.nullcontext():
-            effort = Effort(
+            effort = SolveEffort(
                 gap=options.gap,
                 clock=clock,
                 tail_cpu_s=SHOW_CPU_S + (0.0 if options.folder is None else _writing_cpu_s(loaded)),

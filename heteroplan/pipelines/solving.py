@@ -30,7 +30,7 @@ def silent(objective: float | None, bound: float, seconds: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SolveEffort:
     """How well a scenario is solved, in which time, and who hears of it."""
 
     gap: float
@@ -68,7 +68,7 @@ def load(
     return inputs.load(scenario, overrides=overrides, interval=interval, current=current)
 
 
-def solved(loaded: "Loaded", effort: Effort) -> "Plan":
+def solved(loaded: "Loaded", effort: SolveEffort) -> "Plan":
     """The plan, with time left on the clock for what comes after it.
 
     Raises NoPlanError, and KeyboardInterrupt where `stop` left no plan.

@@ -64,7 +64,7 @@ class Budget:
     """Below 0 they are late however short the wait."""
 
 
-class Pool:
+class ReplicaPool:
     """Replicas that share one queue, and what they serve."""
 
     def __init__(self, services: Sequence[Service], servers: int = 1) -> None:

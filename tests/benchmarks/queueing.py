@@ -6,7 +6,7 @@ By hand; some minutes. `--arrivals N` of each simulation.
 import argparse
 from itertools import product
 
-from heteroplan.queueing.waiting import Budget, Pool, Service
+from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
 from tests.benchmarks.markdown import header, percent, row
 from tests.profiles.queue_simulation import simulated
 
@@ -42,7 +42,7 @@ def table(arrivals: int) -> None:
     for (name, services), utilization in product(MIXES.items(), UTILIZATIONS):
         early, late, granted = [], [], []
         for servers in SERVERS:
-            pool = Pool(services, servers)
+            pool = ReplicaPool(services, servers)
             seen = simulated(services, servers, utilization, PERCENTILES, arrivals, seed=servers)
             for percentile, each in zip(PERCENTILES, seen, strict=True):
                 said = pool.wait_ms(utilization, percentile)

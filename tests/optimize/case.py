@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.construct.one_domain import task_of
 from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solve import solve

@@ -34,7 +34,7 @@ from heteroplan.planning import make_plan
 from heteroplan.planning.pooling import Pooled, favoured, plan_with_pools, shares_queues
 from heteroplan.profiles.capacity.candidates import candidates
 from heteroplan.queueing.waiting import Budget, Service
-from heteroplan.queueing.waiting import Pool as Queue
+from heteroplan.queueing.waiting import ReplicaPool as Queue
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.clocks import stand_still
 from tests.plans import plan as hand_made

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from heteroplan.queueing.batching import BatchQueue
-from heteroplan.queueing.waiting import Budget, Pool, Service
+from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
 
 
 def simulated_late(queue: BatchQueue, rate_rps: float, budget_ms: float, cv: float = 0.0) -> float:
@@ -55,7 +55,7 @@ def test_lengths_a_deviation_longer_are_safe(cv: float) -> None:
 def test_one_prompt_a_batch_is_the_queue_of_constant_service() -> None:
     """400 ms are 340 of waiting."""
     alone = BatchQueue((60.0,)).greatest_rate_rps(400.0, 0.95)
-    queue = Pool([Service(1.0, 60.0, 0.0)])
+    queue = ReplicaPool([Service(1.0, 60.0, 0.0)])
     busy = queue.greatest_utilization([Budget(1.0, 340.0)], 0.95)
     assert alone * 0.06 == pytest.approx(busy, rel=0.02)
 

@@ -11,22 +11,22 @@ from heteroplan.queueing.waiting import (
     ENDLESS,
     UTILIZATION_CAP,
     Budget,
-    Pool,
+    ReplicaPool,
     Service,
     lateness,
 )
 from tests.profiles.queue_simulation import simulated
 
 
-def exponential(mean_ms: float = 100.0, servers: int = 1) -> Pool:
-    return Pool([Service(1.0, mean_ms, 1.0)], servers)
+def exponential(mean_ms: float = 100.0, servers: int = 1) -> ReplicaPool:
+    return ReplicaPool([Service(1.0, mean_ms, 1.0)], servers)
 
 
-def constant(mean_ms: float = 100.0, servers: int = 1) -> Pool:
-    return Pool([Service(1.0, mean_ms, 0.0)], servers)
+def constant(mean_ms: float = 100.0, servers: int = 1) -> ReplicaPool:
+    return ReplicaPool([Service(1.0, mean_ms, 0.0)], servers)
 
 
-def busy(pool: Pool, wait_ms: float, percentile: float = 0.95) -> float:
+def busy(pool: ReplicaPool, wait_ms: float, percentile: float = 0.95) -> float:
     return pool.greatest_utilization([Budget(1.0, wait_ms)], percentile)
 
 
@@ -73,8 +73,12 @@ def test_two_replicas_with_one_queue_may_be_busier() -> None:
 
 def test_spread_costs_utilization_and_sharing_a_queue_gains_it() -> None:
     mixed = [Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.0)]
-    assert Pool(mixed).scv == pytest.approx(1.44)
-    assert busy(Pool(mixed), 200.0) < busy(constant(), 200.0) < busy(Pool(mixed, 8), 200.0)
+    assert ReplicaPool(mixed).scv == pytest.approx(1.44)
+    assert (
+        busy(ReplicaPool(mixed), 200.0)
+        < busy(constant(), 200.0)
+        < busy(ReplicaPool(mixed, 8), 200.0)
+    )
 
 
 def test_who_is_late_in_any_case_counts() -> None:
@@ -86,7 +90,7 @@ def test_who_is_late_in_any_case_counts() -> None:
 
 
 POOLS = st.builds(
-    lambda mean, cv, servers: Pool([Service(1.0, mean, cv)], servers),
+    lambda mean, cv, servers: ReplicaPool([Service(1.0, mean, cv)], servers),
     st.floats(0.1, 1e4),
     st.sampled_from([0.0, 0.5, 1.0, 2.0]),
     st.sampled_from([1, 2, 8, 64]),
@@ -96,7 +100,7 @@ POOLS = st.builds(
 @settings(max_examples=60)
 @given(POOLS, st.floats(0.0, 50.0), st.floats(0.0, 50.0), st.floats(0.5, 0.999))
 def test_more_time_to_wait_never_means_less_utilization(
-    pool: Pool, services: float, more: float, percentile: float
+    pool: ReplicaPool, services: float, more: float, percentile: float
 ) -> None:
     """To a thousandth, the accuracy of the lattice."""
     tight = busy(pool, services * pool.mean_ms, percentile)
@@ -107,7 +111,7 @@ def test_more_time_to_wait_never_means_less_utilization(
 
 @settings(max_examples=60)
 @given(POOLS, st.floats(0.0, 50.0), st.floats(0.5, 0.999))
-def test_wait_undoes_utilization(pool: Pool, services: float, percentile: float) -> None:
+def test_wait_undoes_utilization(pool: ReplicaPool, services: float, percentile: float) -> None:
     wait_ms = pool.wait_ms(busy(pool, services * pool.mean_ms, percentile), percentile)
     assert wait_ms <= (services * 1.01 + 0.01) * pool.mean_ms
 
@@ -115,7 +119,7 @@ def test_wait_undoes_utilization(pool: Pool, services: float, percentile: float)
 @settings(max_examples=60, deadline=None)
 @given(POOLS, st.floats(0.5, 0.95), st.floats(0.5, 0.999))
 def test_as_many_wait_longer_than_said_as_may(
-    pool: Pool, utilization: float, percentile: float
+    pool: ReplicaPool, utilization: float, percentile: float
 ) -> None:
     """One of the two says how long, the other how many: both lengthen waits by the same margin."""
     late = 1.0 - percentile
@@ -136,7 +140,7 @@ def test_waits_of_several_servers_are_lengthened_by_the_margin(
 
     Waits longer than that come that much later; shorter ones twice as late.
     """
-    spread = Pool([Service(1.0, 100.0, math.sqrt(3.0))], servers)
+    spread = ReplicaPool([Service(1.0, 100.0, math.sqrt(3.0))], servers)
     long = spread.wait_ms(0.9, 0.99)
     plain = without_margin(spread, 0.9, 0.99)
     assert plain > margin_ms
@@ -145,7 +149,7 @@ def test_waits_of_several_servers_are_lengthened_by_the_margin(
     assert spread.wait_ms(0.9, 0.3) - short == pytest.approx(min(short, margin_ms), abs=0.1)
 
 
-def without_margin(pool: Pool, utilization: float, percentile: float) -> float:
+def without_margin(pool: ReplicaPool, utilization: float, percentile: float) -> float:
     """Wait that the late share stays within as the lattice has it, by bisection [ms]."""
     bare = copy(pool)
     bare._margin = 0.0
@@ -175,7 +179,7 @@ def test_no_wait_is_longer_than_said(
     beside three standard errors; and no more than half of a service and of the wait shorter.
     """
     percentiles = (0.5, 0.9, 0.99)
-    pool = Pool(services, servers)
+    pool = ReplicaPool(services, servers)
     seen = simulated(services, servers, utilization, percentiles, arrivals=150_000, seed=7)
     for percentile, each in zip(percentiles, seen, strict=True):
         said_ms = pool.wait_ms(utilization, percentile)
@@ -185,12 +189,12 @@ def test_no_wait_is_longer_than_said(
 
 
 def test_a_wait_beyond_any_horizon_is_infinite() -> None:
-    assert Pool([Service(1.0, 100.0, 80.0)]).wait_ms(0.95, 0.99) == math.inf
+    assert ReplicaPool([Service(1.0, 100.0, 80.0)]).wait_ms(0.95, 0.99) == math.inf
 
 
 def test_who_may_not_wait_is_in_time_where_a_replica_is_always_free() -> None:
     """Without end of replicas nobody waits; who is late by the service alone stays late."""
-    pool = Pool([Service(1.0, 100.0, 1.0)], ENDLESS)
+    pool = ReplicaPool([Service(1.0, 100.0, 1.0)], ENDLESS)
     assert pool.greatest_utilization([Budget(1.0, 0.0)], 0.95) == UTILIZATION_CAP
     assert pool.greatest_utilization([Budget(1.0, -1.0)], 0.95) == 0.0
 
@@ -238,7 +242,7 @@ def test_waits_for_one_replica_have_the_moments_of_pollaczek_and_khinchine(
     Both are integrals of the share that waits longer.
     """
     mean_ms, square, cube = moments(services)
-    pool = Pool(services)
+    pool = ReplicaPool(services)
     assert pool.mean_ms == pytest.approx(mean_ms)
     assert pool.scv == pytest.approx(square / mean_ms**2 - 1.0)
     waits = np.linspace(0.0, 20_000.0, 40_001)
@@ -250,9 +254,9 @@ def test_waits_for_one_replica_have_the_moments_of_pollaczek_and_khinchine(
     assert np.trapezoid(2.0 * waits * beyond, waits) == pytest.approx(squares, rel=5e-3)
 
 
-def nearly_exponential(servers: int) -> Pool:
+def nearly_exponential(servers: int) -> ReplicaPool:
     """Two classes a billionth apart: as good as exponential, but found on the lattice."""
-    return Pool([Service(0.5, 100.0, 1.0), Service(0.5, 100.0 + 1e-7, 1.0)], servers)
+    return ReplicaPool([Service(0.5, 100.0, 1.0), Service(0.5, 100.0 + 1e-7, 1.0)], servers)
 
 
 @pytest.mark.parametrize(("servers", "margin_ms"), [(1, 0.0), (2, 12.5), (4, 9.375), (10, 4.5)])
@@ -284,9 +288,9 @@ def test_a_wait_is_found_up_to_two_thousand_services_of_the_pool(servers: int) -
 @pytest.mark.parametrize("servers", [1, 3])
 def test_a_wait_does_not_depend_on_what_was_asked_before(servers: int) -> None:
     services = [Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)]
-    fresh = Pool(services, servers).wait_ms(0.9, 0.99)
+    fresh = ReplicaPool(services, servers).wait_ms(0.9, 0.99)
     for longest_ms in (0.0, 1.0, 300.0, 20_000.0):
-        asked = Pool(services, servers)
+        asked = ReplicaPool(services, servers)
         asked.beyond(longest_ms)
         assert asked.wait_ms(0.9, 0.99) == pytest.approx(fresh, rel=2e-3)
 
@@ -301,8 +305,8 @@ def test_each_share_of_the_requests_may_wait_its_own_time() -> None:
 
 
 def test_shares_of_services_need_not_sum_to_one() -> None:
-    one = Pool([Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)], 2)
-    other = Pool([Service(18.0, 60.0, 0.0), Service(2.0, 460.0, 0.5)], 2)
+    one = ReplicaPool([Service(0.9, 60.0, 0.0), Service(0.1, 460.0, 0.5)], 2)
+    other = ReplicaPool([Service(18.0, 60.0, 0.0), Service(2.0, 460.0, 0.5)], 2)
     assert other.mean_ms == pytest.approx(100.0)
     assert other.wait_ms(0.8, 0.95) == pytest.approx(one.wait_ms(0.8, 0.95))
 

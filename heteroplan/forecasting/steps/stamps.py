@@ -18,7 +18,7 @@ LEAST_RESTART_US = 600 * US_PER_S
 MOST_RESTARTS = 100
 
 
-class Clock:
+class TraceClock:
     """Places the stamps of one trace, in the order of its rows, in time.
 
     A trace that knows its dates may be moved so that it begins at `start`; one that does not

@@ -19,7 +19,7 @@ from heteroplan.forecasting.steps import counting
 from heteroplan.forecasting.steps.counting import COUNTS, REQUESTS, WITH_LENGTHS
 from heteroplan.forecasting.steps.local_days import hours_of_week, midnight_us
 from heteroplan.forecasting.steps.spans import Spans
-from heteroplan.forecasting.steps.stamps import US_PER_S, Clock
+from heteroplan.forecasting.steps.stamps import US_PER_S, TraceClock
 from heteroplan.forecasting.traces.ahead import ahead
 from heteroplan.forecasting.traces.recognition import format_of
 from heteroplan.forecasting.traces.source import TraceSource, expanded, open_trace
@@ -104,7 +104,7 @@ class _Trace:
         with ExitStack() as stack:
             first = stack.enter_context(self._opened(self._files[0]))
             reader = self._reader(first)
-            clock = Clock(reader.dated, self._options.start, self._asked.notes)
+            clock = TraceClock(reader.dated, self._options.start, self._asked.notes)
             if reader.windows is not None:
                 others = [stack.enter_context(self._opened(path)) for path in self._files[1:]]
                 return self._of_windows(reader.windows([first, *others], self._asked), clock)
@@ -128,7 +128,7 @@ class _Trace:
                 for requests in reader.requests(source, self._asked):
                     yield number, requests
 
-    def _of_requests(self, chunks: Iterator[tuple[int, "Requests"]], clock: Clock) -> Steps:
+    def _of_requests(self, chunks: Iterator[tuple[int, "Requests"]], clock: TraceClock) -> Steps:
         tally, caching = _Tally(self._options), _Caching(self._options.cache_tokens)
         spans = Spans()
         for number, requests in chunks:
@@ -144,7 +144,7 @@ class _Trace:
         caching.finish(self._asked.notes)
         return tally.steps(spans, self._asked.notes)
 
-    def _of_windows(self, windows: "Windows", clock: Clock) -> Steps:
+    def _of_windows(self, windows: "Windows", clock: TraceClock) -> Steps:
         if len(windows.start_us) == 0:
             raise InputError(
                 InputProblem(path, 0, "", "", "holds no demand") for path in self._files

@@ -40,7 +40,7 @@ import numpy as np
 
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.covering.blocks import cheapest_path
-from heteroplan.optimize.covering.role_blocks import Engine, RoleBlock, role_blocks
+from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import Prices, dearest_service
@@ -184,14 +184,14 @@ def _passed(
     return {p: share * scale for p, share in through.items()}
 
 
-def _parts(problem: Problem, engine: Engine) -> Floats:
+def _parts(problem: Problem, engine: BlockEngine) -> Floats:
     """[D, T] part of an engine's replicas in each of its pools: the cheapest, by their room."""
     room = np.array([np.maximum(problem.pools[p].most, 1) for p in engine.pools], dtype=np.float64)
     room = room * (engine.running <= engine.price + NOTHING + ROUNDING * abs(engine.price))
     return np.asarray(room / room.sum(axis=0))
 
 
-def _held(problem: Problem, engine: Engine, counts: Ints) -> Floats:
+def _held(problem: Problem, engine: BlockEngine, counts: Ints) -> Floats:
     """[T] replicas of one engine that run or start."""
     before = None if problem.before is None else np.array([engine.before])
     starts = starts_of(counts[None, :], before, problem.cyclic)[0]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_domain import task_of
 from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices

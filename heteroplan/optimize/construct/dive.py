@@ -12,9 +12,9 @@ import numpy as np
 
 from heteroplan.optimize.construct.all_workloads import near_sizes, steered
 from heteroplan.optimize.construct.guide import CandidateGroups, Guide, guide, served_by_group
-from heteroplan.optimize.construct.one_domain import Rank, Task, task_of
 from heteroplan.optimize.construct.one_group import refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.task import Rank, Task, task_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution

@@ -1,191 +1,22 @@
 """On one site: a workload's roles as covering blocks under the GPUs that are left."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.construct.task import Rank, Task, less
 from heteroplan.optimize.covering.blocks import Block, NodeLoss, Path, cheapest_path
-from heteroplan.optimize.covering.choice import not_beaten, unit_price, useful_counts
+from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.narrow import narrowed
 from heteroplan.optimize.program.mix import group_cover, halves_of, mix_share
-from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.solvers.solver import Stop, never
 
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
-CHEAPEST_WITHIN = 1.1
-"""An engine counts as cheap up to this multiple of its role's best price for demand served."""
-
-type Rank = tuple[float, float]
-"""(demand left [intervals], steered cost)"""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """What is placed, at which prices of held GPUs [P, T], within which bounds [P, T]."""
-
-    problem: Problem
-    w: int
-    held_price: Floats
-    start_price: dict[int, Floats]
-    """[T] of each pool of the workload."""
-    beside: dict[int, Ints]
-    """GPUs left [T] on the rows of its pools by all other workloads."""
-    limit: Ints | None
-    floor: Ints | None = None
-    """[P, T] sizes that a search near a guide need not go below."""
-    extra: Floats | float = 0.0
-    """[T] share of the demand to have capacity for beyond all of it."""
-    in_parts: bool = False
-    """Whether a site need not hold all that a minimum still asks for."""
-    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
-    """What the workload would cost in some pools if no other were there, once it is known."""
-    stop: Stop = never
-    """Once true, what is placed so far is the placement."""
-
-    def need(self) -> Floats:
-        """[T] share of the demand to have capacity for."""
-        asked = self.problem.workloads[self.w].rps.sum(axis=0) > 0
-        return np.where(asked, 1.0 + self.extra, 0.0)
-
-    def cost(self, pools: Sequence[int], replicas: Ints) -> float:
-        """Steered cost of some pools of a whole plan [P, T]."""
-        return sum(
-            float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
-            + float(self.start_price[p] @ self.problem.starts_in([p], replicas[[p]])[0])
-            for p in pools
-        )
-
-    def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
-        """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""
-        rows = self.problem.rows_of(pools)
-        left = {r: self.beside[r].copy() for r in rows}
-        mine = [p for p in self.problem.workloads[self.w].pools if replicas[p].any()]
-        for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
-            for r in self.problem.drawn[p]:
-                if r in left:
-                    left[r] -= held
-        return left
-
-    def count(self, role: Role, replicas: Ints) -> Ints:
-        """[T] replicas of a role in all domains of a plan [P, T]."""
-        return np.asarray(replicas[self.problem.members(self.w, role)].sum(axis=0))
-
-    def fewest(self, role: Role, others: Ints) -> Ints:
-        """[T] replicas of a role that its minimum still asks for beside `others`."""
-        minimum = self.problem.workloads[self.w].min_replicas.get(role, 0)
-        return np.maximum(0, minimum - self.count(role, others))
-
-    def most(self, role: Role, others: Ints) -> Ints | None:
-        """[T] replicas of a role that its maximum leaves beside `others`."""
-        maximum = self.problem.workloads[self.w].max_replicas.get(role)
-        return None if maximum is None else np.maximum(0, maximum - self.count(role, others))
-
-    def has_limits(self) -> bool:
-        """Whether single roles have minima, maxima or a ratio band."""
-        work = self.problem.workloads[self.w]
-        return bool(work.min_replicas or work.max_replicas or self.problem.band(self.w))
-
-    def minimum_met(self, replicas: Ints) -> bool:
-        """Whether every role has its minimum at all times."""
-        return not any(
-            self.fewest(role, replicas).any()
-            for role in self.problem.workloads[self.w].min_replicas
-        )
-
-    def _plain(self, p: int) -> Floats:
-        return np.full(self.problem.intervals, self.problem.pools[p].plain_cost)
-
-    def cheap_pools(self) -> list[int]:
-        """Pools of each role's cheapest engines."""
-        asked = self.need() > 0
-        pools = [
-            p
-            for p in self.problem.workloads[self.w].pools
-            if self.limit is None or self.limit[p].any()
-        ]
-        unit = {
-            p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
-            for p in pools
-        }
-        best: dict[tuple[int, ...], float] = {}
-        for p in pools:
-            stages = self.problem.pools[p].stages
-            best[stages] = min(best.get(stages, np.inf), unit[p])
-        return [p for p in pools if unit[p] <= CHEAPEST_WITHIN * best[self.problem.pools[p].stages]]
-
-    def uses_cheapest_engines(self, counts: Ints) -> bool:
-        """Whether sizes, in the order of the workload's pools, stay in one group's cheap ones."""
-        used = {
-            p for p, c in zip(self.problem.workloads[self.w].pools, counts, strict=True) if c.any()
-        }
-        one_home = len({self.problem.pools[p].group for p in used}) <= 1
-        return one_home and used <= set(self.cheap_pools())
-
-    def cheapest_engines(self) -> "Task":
-        """The same with nothing but each role's cheapest engines."""
-        return self.within(self.cheap_pools())
-
-    def within(self, pools: Iterable[int]) -> "Task":
-        """The same with no other pools of the workload than these."""
-        limit = np.zeros_like(self.held_price, dtype=np.int64)
-        for p in pools:
-            limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
-        return replace(self, limit=limit)
-
-    def least_cost(self, pools: Sequence[int], need: Floats) -> float:
-        """No placement in these pools serves `need` for less."""
-        total = np.inf
-        for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
-            cheapest = [
-                np.min(
-                    [
-                        unit_price(
-                            self._plain(p) + self.held_price[p],
-                            mix_share(self.problem, p),
-                        )
-                        for p in pools
-                        if self.problem.pools[p].role is role
-                    ],
-                    axis=0,
-                )
-                for role in roles
-                if any(self.problem.pools[p].role is role for p in pools)
-            ]
-            if len(cheapest) == len(roles):
-                asked = need > 0
-                served = float((need[asked] * np.sum(cheapest, axis=0)[asked]).sum())
-                total = min(total, served)
-        return total
-
-
-def task_of(
-    problem: Problem,
-    w: int,
-    replicas: Ints,
-    held_price: Floats,
-    limit: Ints | None = None,
-    floor: Ints | None = None,
-    lower_estimates: dict[Hashable, Rank] | None = None,
-    stop: Stop = never,
-) -> Task:
-    """The task of placing workload w beside the others in `replicas` [P, T]."""
-    pools = problem.workloads[w].pools
-    others = problem.residual_of(pools, replicas)
-    mine = [p for p in pools if replicas[p].any()]
-    for p, held in zip(mine, problem.held_by(mine, replicas[mine]), strict=True):
-        for r in problem.drawn[p]:
-            others[r] += held
-    start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
-    known = {} if lower_estimates is None else lower_estimates
-    return Task(
-        problem, w, held_price, start_price, others, limit, floor, lower_estimates=known, stop=stop
-    )
 
 
 type Group = tuple[Role, ...]
@@ -313,12 +144,6 @@ def _band(
         Role.PREFILL: np.maximum(fewest[Role.PREFILL], prefill_wanted).astype(np.int64),
         Role.DECODE: np.maximum(fewest[Role.DECODE], decode_wanted).astype(np.int64),
     }
-
-
-def less(rest: Floats, served: Floats) -> Floats:
-    """[T] what is left of `rest`."""
-    left = np.maximum(0.0, rest - served)
-    return np.where(left <= COVER_TOLERANCE, 0.0, left)
 
 
 def _cover(

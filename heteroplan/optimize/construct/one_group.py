@@ -3,7 +3,8 @@
 import numpy as np
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_domain import place_on_site, task_of
+from heteroplan.optimize.construct.one_domain import place_on_site
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.program.mix import group_cover, halves_of
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import is_choosy

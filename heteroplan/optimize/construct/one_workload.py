@@ -11,14 +11,8 @@ from itertools import product
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.construct.one_domain import (
-    Placement,
-    Rank,
-    Task,
-    has_room,
-    less,
-    place_on_site,
-)
+from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
+from heteroplan.optimize.construct.task import Rank, Task, less
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools, pool_choices

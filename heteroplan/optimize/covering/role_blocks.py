@@ -50,7 +50,7 @@ class Fillers:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Engine:
+class BlockEngine:
     """An engine of a workload in one block: its pools, each priced there."""
 
     pools: tuple[int, ...]
@@ -80,7 +80,7 @@ class RoleBlock:
 
     block: Block
     """Of the engines on the grid; its penalty is the price of the fillers."""
-    engines: tuple[Engine, ...]
+    engines: tuple[BlockEngine, ...]
     grid: tuple[int, ...]
     """Numbers of the engines on the grid."""
     stages: tuple[int, ...]
@@ -95,7 +95,7 @@ class RoleBlock:
 class _Covering:
     """What some engines have to cover, before it is known which of them the grid counts."""
 
-    engines: list[Engine]
+    engines: list[BlockEngine]
     need: Floats
     """[T] share of the demand."""
     share: Floats
@@ -137,12 +137,12 @@ def _served_by(pools: Sequence[int], stages: list[Stage]) -> tuple[int, ...]:
     return tuple(stage.number for stage in stages if pools[0] in stage.pools)
 
 
-def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> Engine:
+def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> BlockEngine:
     """An engine with the parts of it that `stages` carry."""
     part = sum(stage.part[pools[0]] for stage in stages)
     rebate = np.array([sum(stage.rebate[p] for stage in stages) for p in pools])
     before = at.problem.before
-    return Engine(
+    return BlockEngine(
         pools=pools,
         part=part,
         running=np.maximum(0.0, part * at.running[list(pools)] - rebate),
@@ -151,7 +151,7 @@ def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> Engine:
     )
 
 
-def _too_much(at: Priced, w: int, engines: Sequence[Engine]) -> float:
+def _too_much(at: Priced, w: int, engines: Sequence[BlockEngine]) -> float:
     """What the blocks have too much for replicas that ran before.
 
     Due parts of their starts; and where drains are left out, their drains, which the problem's
@@ -291,7 +291,7 @@ def _block(
 def _fillers(
     at: Priced,
     w: int,
-    engines: list[Engine],
+    engines: list[BlockEngine],
     share: Floats,
     chosen: list[int],
     steps: int,

@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from heteroplan.optimize.construct.all_workloads import reinsert, scarce_where_short, steered
-from heteroplan.optimize.construct.one_domain import Rank, task_of
 from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import NEAR, lowest_estimate, place, rank_of
+from heteroplan.optimize.construct.task import Rank, task_of
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow

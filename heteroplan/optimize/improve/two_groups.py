@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
-from heteroplan.optimize.construct.one_domain import Task, task_of
 from heteroplan.optimize.construct.one_group import is_plain
+from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solvers.solver import Stop, never

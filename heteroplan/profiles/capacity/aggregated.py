@@ -20,8 +20,8 @@ from heteroplan.profiles.capacity.prefill import (
     services,
 )
 from heteroplan.profiles.capacity.setting import Points, Setting, outside, serving, zero
-from heteroplan.profiles.capacity.steps import Peak, Steps, uses
-from heteroplan.queueing.waiting import UTILIZATION_CAP, Pool, lateness
+from heteroplan.profiles.capacity.steps import DecodeSteps, Peak, uses
+from heteroplan.queueing.waiting import UTILIZATION_CAP, ReplicaPool, lateness
 from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ class _Replica:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.steps = Steps.of(setting)
-        self.pool = Pool(services(setting))
+        self.steps = DecodeSteps.of(setting)
+        self.pool = ReplicaPool(services(setting))
         self._deviations = normal_quantile(setting.slo.percentile)
 
     def load(self, rate_rps: float) -> _Load:

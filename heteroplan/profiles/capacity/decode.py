@@ -16,8 +16,8 @@ from heteroplan.profiles.capacity.setting import (
     zero,
 )
 from heteroplan.profiles.capacity.steps import (
+    DecodeSteps,
     Peak,
-    Steps,
     decode_coefficients,
     lowest_batch,
     steady_batch,
@@ -55,14 +55,14 @@ def refused_decode(setting: Setting, shape: RequestClass) -> OperatingPoint | No
             f"{engine.kv_tokens}",
         )
     alone = setting.of(shape)
-    most = steady_batch(alone, Steps.of(alone))
+    most = steady_batch(alone, DecodeSteps.of(alone))
     if most < lowest_batch(setting):
         return out_of_range("a decode batch", most, engine.batch_range)
     return None
 
 
 def _decoded(setting: Setting) -> Points:
-    steps = Steps.of(setting)
+    steps = DecodeSteps.of(setting)
     steady = steady_batch(setting, steps)
     most_rps = steady * MS_PER_S / (steps.osl * step_ms(steps.values, steady, steps.context))
     rate_rps = largest_meeting(lambda rate: excess(setting, steps.peak(steps.load(rate))), most_rps)

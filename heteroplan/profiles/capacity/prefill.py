@@ -16,7 +16,7 @@ from heteroplan.profiles.capacity.setting import (
 )
 from heteroplan.queueing import batching
 from heteroplan.queueing.lengths import gamma_parts
-from heteroplan.queueing.waiting import Budget, Pool, Service
+from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
 from heteroplan.units import MS_PER_S
 
 MOST_PROMPTS = 32
@@ -79,7 +79,7 @@ def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
 
 def _one_by_one(setting: Setting) -> Points:
     """Empty where not even an idle replica is in time."""
-    pool, percentile = Pool(services(setting), setting.servers), setting.slo.percentile
+    pool, percentile = ReplicaPool(services(setting), setting.servers), setting.slo.percentile
     busy = pool.greatest_utilization(_budgets(setting), percentile)
     if busy <= IDLE:
         return ()

@@ -42,7 +42,7 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class DecodeSteps:
     """Decode of a mix. A sequence of a step is of class k with the weight share_k * osl_k."""
 
     values: DecodeCoefficients
@@ -57,7 +57,7 @@ class Steps:
     """Mean square of that [tokens^2]."""
 
     @classmethod
-    def of(cls, setting: Setting) -> "Steps":
+    def of(cls, setting: Setting) -> "DecodeSteps":
         """Those of the mix of `setting`."""
         outputs = [shape.osl for shape in setting.mix]
         contexts = [shape.decode_context for shape in setting.mix]
@@ -208,7 +208,7 @@ def used(setting: Setting, peak: Peak) -> dict[Limit, float]:
     return found
 
 
-def steady_batch(setting: Setting, steps: Steps) -> float:
+def steady_batch(setting: Setting, steps: DecodeSteps) -> float:
     """Sequences that a decode step can hold, did their number never swing."""
     within = batch_within(steps.values, steps.context, setting.slo.itl_ms)
     held = [
@@ -218,7 +218,7 @@ def steady_batch(setting: Setting, steps: Steps) -> float:
     return min(within, *held)
 
 
-def uses(setting: Setting, steps: Steps, limit: Limit, batch: float) -> list[float]:
+def uses(setting: Setting, steps: DecodeSteps, limit: Limit, batch: float) -> list[float]:
     """[class] what the decoding of a request uses of what `limit` is about.
 
     ITL: osl * what it adds to a step; KV memory: osl * context; KV transfer: moved tokens;

@@ -50,7 +50,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LatencyCurve:
     """Latencies max(floor, columns @ values) [ms]."""
 
     values: tuple[float, ...]
@@ -75,22 +75,22 @@ class Prior:
     """Of a coefficient that is off by all of its value, in relative errors of a point."""
 
 
-def fitted(form: Form, columns: "Floats", latency_ms: "Floats") -> Curve:
+def fitted(form: Form, columns: "Floats", latency_ms: "Floats") -> LatencyCurve:
     """The curve of `form` through [point, column] factors and [point] latencies.
 
     Of a floored form the one of least summed absolute error over floors on which the first few,
     many, most of the points lie, in order of latency; one without a floor where none is flat.
     """
     if not form.floored:
-        return Curve(least(form.terms, columns, latency_ms))
+        return LatencyCurve(least(form.terms, columns, latency_ms))
     import numpy as np
 
     tried = [
-        Curve(least(form.terms, columns[above], latency_ms[above]), floor_ms)
+        LatencyCurve(least(form.terms, columns[above], latency_ms[above]), floor_ms)
         for floor_ms, above in _floors(latency_ms, len(latency_ms) - len(form.terms))
     ]
     if not tried:
-        return Curve(least(form.terms, columns, latency_ms))
+        return LatencyCurve(least(form.terms, columns, latency_ms))
     return min(tried, key=lambda curve: float(np.abs(curve.errors(columns, latency_ms)).sum()))
 
 

@@ -10,7 +10,7 @@ from heteroplan.entities.workload import Engine, Role
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.dive import Alternative, _cost_of_left, dive, follow
 from heteroplan.optimize.construct.guide import candidate_groups
-from heteroplan.optimize.construct.one_domain import task_of
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import Search, silent

@@ -13,14 +13,8 @@ import pytest
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, RatioBand, Resilience, Role
-from heteroplan.optimize.construct.one_domain import (
-    Task,
-    has_room,
-    less,
-    place_on_site,
-    room_of,
-    task_of,
-)
+from heteroplan.optimize.construct.one_domain import has_room, place_on_site, room_of
+from heteroplan.optimize.construct.task import Task, less, task_of
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of

@@ -10,8 +10,8 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, RatioBand, Resilience, Role
 from heteroplan.optimize.construct.all_workloads import place_all
-from heteroplan.optimize.construct.one_domain import task_of
 from heteroplan.optimize.construct.one_workload import lowest_estimate, place, rank_of, sites
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.scarce import scarce_use, spare_scarce
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload

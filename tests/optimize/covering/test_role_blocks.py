@@ -12,7 +12,7 @@ from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.covering.blocks import Path, cheapest_path
-from heteroplan.optimize.covering.role_blocks import Engine, Fillers, RoleBlock, role_blocks
+from heteroplan.optimize.covering.role_blocks import BlockEngine, Fillers, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, priced
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
@@ -75,7 +75,7 @@ def filled(seed: int) -> tuple[RoleBlock, Fillers]:
     return found, fillers
 
 
-def shares_of(problem: Problem, fillers: Fillers, engines: tuple[Engine, ...]) -> Floats:
+def shares_of(problem: Problem, fillers: Fillers, engines: tuple[BlockEngine, ...]) -> Floats:
     """[F, T] share of the demand that one replica of each filler serves."""
     return np.array([1.0 / problem.pools[engines[e].pools[0]].load[0] for e in fillers.engines])
 

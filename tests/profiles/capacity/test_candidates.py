@@ -24,9 +24,9 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.profiles.capacity.candidates import RULES, candidates
 from heteroplan.profiles.capacity.setting import Points, Setting
-from heteroplan.profiles.capacity.steps import Steps
+from heteroplan.profiles.capacity.steps import DecodeSteps
 from heteroplan.queueing.lattice import Lattice
-from heteroplan.queueing.waiting import Pool
+from heteroplan.queueing.waiting import ReplicaPool
 from tests.builders import SHAPE, engine, fleet, node_type, workload
 from tests.profiles.settings import setting
 
@@ -249,9 +249,9 @@ def test_what_is_alike_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_greatest_rate_of_a_mix_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """96 mixes x 4 classes x 3 engines: one lattice of waits each, and a dozen loads tried."""
-    lattices = calls(monkeypatch, Pool, "_lattice")
+    lattices = calls(monkeypatch, ReplicaPool, "_lattice")
     tails = calls(monkeypatch, Lattice, "tail")
-    peaks = calls(monkeypatch, Steps, "peak")
+    peaks = calls(monkeypatch, DecodeSteps, "peak")
     shapes = [RequestClass("c", 0.25, 500.0 * 3**i, 300.0, isl_cv=0.3 + 0.1 * i) for i in range(4)]
     day = tuple(
         IntervalDemand(1.0, tuple(replace(each, isl=each.isl + at) for each in shapes))

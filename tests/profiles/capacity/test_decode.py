@@ -7,7 +7,7 @@ from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import DecodeCoefficients, RequestClass, Role, Span
 from heteroplan.profiles.capacity.decode import decode_points
 from heteroplan.profiles.capacity.setting import Setting
-from heteroplan.profiles.capacity.steps import Steps
+from heteroplan.profiles.capacity.steps import DecodeSteps
 from tests.profiles.settings import setting
 
 
@@ -264,7 +264,7 @@ def test_without_a_base_numbers_swing_as_in_a_shared_processor() -> None:
     0.05 = busy^83: 0.9646; a gamma comes within 1 % of that.
     """
     free = setting(Role.DECODE, decode=DecodeCoefficients(0.0, 0.5, 0.0), percentile=0.95)
-    steps = Steps.of(free)
+    steps = DecodeSteps.of(free)
     load = steps.load(9.0)
     assert load.sequences == pytest.approx(9.0)
     assert steps.dispersion(load) == pytest.approx(10.0)

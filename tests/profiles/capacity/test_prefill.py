@@ -7,7 +7,7 @@ from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role
 from heteroplan.profiles.capacity.prefill import prefill_points
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.queueing.batching import BatchQueue
-from heteroplan.queueing.waiting import Budget, Pool, Service
+from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
 from tests.profiles.settings import setting
 
 
@@ -89,7 +89,7 @@ def test_constant_lengths_may_use_more_of_the_replica() -> None:
     """100 ms each, 500 ms to wait: M/D/1 instead of M/M/1."""
     waits = setting(Role.PREFILL, ttft_ms=660.0, itl_ms=60.0, percentile=0.95)
     constant = prefill_point(waits.of(replace(waits.mix[0], isl_cv=0.0)))
-    queue = Pool([Service(1.0, 100.0, 0.0)])
+    queue = ReplicaPool([Service(1.0, 100.0, 0.0)])
     assert constant.utilization == pytest.approx(
         queue.greatest_utilization([Budget(1.0, 500.0)], 0.95)
     )
@@ -122,7 +122,7 @@ def test_classes_that_come_together_wait_for_each_other() -> None:
     short = RequestClass("short", 0.9, 500.0, 200.0, isl_cv=0.0)
     long = RequestClass("long", 0.1, 4000.0, 200.0, isl_cv=0.0)
     mixed = setting(Role.PREFILL, ttft_ms=1000.0, percentile=0.95, mix=(short, long))
-    queue = Pool([Service(0.9, 55.0, 0.0), Service(0.1, 370.0, 0.0)])
+    queue = ReplicaPool([Service(0.9, 55.0, 0.0), Service(0.1, 370.0, 0.0)])
     budgets = [Budget(0.9, 1000.0 - 41.0 - 55.0), Budget(0.1, 1000.0 - 41.0 - 370.0)]
     busy = queue.greatest_utilization(budgets, 0.95)
     first, second = prefill_points(mixed)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from heteroplan.profiles.fitting.regression import Curve, Form, chosen, fitted, held_out
+from heteroplan.profiles.fitting.regression import Form, LatencyCurve, chosen, fitted, held_out
 
 LINE, QUADRATIC = Form((0, 1)), Form((0, 1, 2))
 FLOORED = Form((0, 1), floored=True)
@@ -54,7 +54,7 @@ def test_two_points_that_differ_are_no_floor() -> None:
 
 
 def test_errors_are_relative() -> None:
-    curve = Curve((0.0, 0.1, 0.0), floor_ms=20.0)
+    curve = LatencyCurve((0.0, 0.1, 0.0), floor_ms=20.0)
     assert curve.errors(COLUMNS[:3], np.array([10.0, 25.6, 64.0])) == pytest.approx(
         [20 / 10 - 1, 0.0, 51.2 / 64 - 1]
     )

@@ -61,7 +61,7 @@ Counts = tuple[Count, ...]
 """One an interval."""
 
 
-class Part(BaseModel):
+class DocumentPart(BaseModel):
     """Unknown fields are passed over: a later heteroplan may add some under one version.
 
     `model_validate` takes an entity with attributes of the fields' names as well.
@@ -84,7 +84,7 @@ def _with_offset(start: datetime) -> datetime:
     return start
 
 
-class HorizonPart(Part):
+class HorizonPart(DocumentPart):
     """The planned time."""
 
     start: Annotated[datetime, AfterValidator(_with_offset)]

@@ -25,10 +25,10 @@ from heteroplan.outputs.plan.document.parts import (
     AmountsOrNone,
     Count,
     Counts,
+    DocumentPart,
     HorizonPart,
     Number,
     NumberOrNone,
-    Part,
 )
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 
@@ -41,7 +41,7 @@ HoursByPriority = dict[SubgroupPriority, Amount]
 """GPU-hours by the priority of the leaf where they are held; empty where none were placed."""
 
 
-class SolverPart(Part):
+class SolverPart(DocumentPart):
     """The proof: objective and bound in USD or GPU-hours, as the plan's objective says."""
 
     termination: Termination
@@ -54,7 +54,7 @@ class SolverPart(Part):
     """The only field that two runs of the same inputs may differ in."""
 
 
-class TotalsPart(Part):
+class TotalsPart(DocumentPart):
     """The plan in a few numbers."""
 
     gpu_hours: Amount
@@ -72,7 +72,7 @@ class TotalsPart(Part):
     """`gpu_hours`, whose sum they are."""
 
 
-class SourcePart(Part):
+class SourcePart(DocumentPart):
     """Where an engine's figures come from."""
 
     kind: SourceKind
@@ -89,7 +89,7 @@ class SourcePart(Part):
     """A figure of any interval lies outside the measured range."""
 
 
-class EnginePart(Part):
+class EnginePart(DocumentPart):
     """A candidate and how it runs in the workload's busiest interval."""
 
     workload: Name
@@ -122,7 +122,7 @@ class EnginePart(Part):
     source: SourcePart
 
 
-class BaselinePart(Part):
+class BaselinePart(DocumentPart):
     """What something else would need for the same demand."""
 
     gpu_hours: AmountOrNone
@@ -138,7 +138,7 @@ class BaselinePart(Part):
     gpu_hours_by_priority: HoursByPriority | None = None
 
 
-class PoolPart(Part):
+class PoolPart(DocumentPart):
     """Replicas of one workload, role and engine in one network domain."""
 
     workload: Name
@@ -156,7 +156,7 @@ class PoolPart(Part):
     """Replicas that start and do not serve yet, on leaves where there are any in some interval."""
 
 
-class WorkloadPart(Part):
+class WorkloadPart(DocumentPart):
     """What a workload asks for and gets, one value an interval."""
 
     name: Name
@@ -167,7 +167,7 @@ class WorkloadPart(Part):
     pd_ratio: AmountsOrNone
 
 
-class ReasonPart(Part):
+class ReasonPart(DocumentPart):
     """One thing that keeps a workload from more replicas; fields without a value are left out."""
 
     kind: ShortageKind
@@ -191,7 +191,7 @@ class ReasonPart(Part):
         return {key: value for key, value in whole(self).items() if value not in (None, "", [], ())}
 
 
-class ShortagePart(Part):
+class ShortagePart(DocumentPart):
     """Demand of one interval that is not served."""
 
     workload: Name
@@ -203,7 +203,7 @@ class ShortagePart(Part):
     """What keeps the workload from more replicas; empty in plans of version 1."""
 
 
-class SupplyPart(Part):
+class SupplyPart(DocumentPart):
     """GPUs of one node type, one value an interval."""
 
     node_type: Name
@@ -211,7 +211,7 @@ class SupplyPart(Part):
     held: Counts
 
 
-class LimitPart(Part):
+class LimitPart(DocumentPart):
     """GPUs of one node type that run out in a domain, and whom that limits."""
 
     level: Affinity
@@ -225,7 +225,7 @@ class LimitPart(Part):
     """Who would take more, such as `decode of chat-70b`."""
 
 
-class PlanDocument(Part):
+class PlanDocument(DocumentPart):
     """plan.json. Version 1 is read as well: it has no `inputs` and no `reasons` of shortages."""
 
     schema_version: Literal[1, 2]

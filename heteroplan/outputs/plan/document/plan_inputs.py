@@ -37,14 +37,14 @@ from heteroplan.outputs.plan.document.parts import (
     AmountOrNone,
     Amounts,
     Count,
+    DocumentPart,
     HorizonPart,
-    Part,
     nine_digits,
 )
 from heteroplan.text import visible
 
 
-class ClassPart(Part):
+class ClassPart(DocumentPart):
     """Shape of a share of the requests."""
 
     name: Name
@@ -81,7 +81,7 @@ class WorkloadInputs(WorkloadRules):
     """What was made of the traces that demand comes from."""
 
 
-class RunningPart(Part):
+class RunningPart(DocumentPart):
     """A replica that runs when the horizon starts."""
 
     workload: Name
@@ -92,7 +92,7 @@ class RunningPart(Part):
     """Its nodes; empty where they are not known."""
 
 
-class PlanInputs(Part):
+class PlanInputs(DocumentPart):
     """All that a plan was made of."""
 
     name: Name
