@@ -543,3 +543,15 @@ def test_a_greedy_day_that_was_not_replayed_to_its_end_is_no_baseline() -> None:
     notes = {each.name: each.note for each in found}
     assert notes[BaselineKind.GREEDY] == ""
     assert notes[BaselineKind.GREEDY_PAIRED] == "not computed, no time was left"
+
+
+def test_a_baseline_leaves_unserved_what_all_priorities_lack_together() -> None:
+    """Two replicas serve 20 of 60 requests/s of the first priority and none of 20 of the second."""
+    loads = [
+        workload("a", rps=[60.0], engines=[BOTH], priority=1),
+        workload("b", rps=[20.0], engines=[BOTH], priority=2),
+    ]
+    of = scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}}))
+    plan = make_plan(of, candidates(of), gap=0.0, time_limit_s=5.0)
+    greedy = [each for each in plan.savings if "greedy" in each.name.value]
+    assert [each.unserved_requests for each in greedy] == [60.0 * 3600, 60.0 * 3600]

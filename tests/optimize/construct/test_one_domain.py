@@ -604,6 +604,20 @@ def test_what_ran_before_the_day_runs_on() -> None:
     assert placed(free(known), [0.5], standing)[2] == {"new": [1], "old": [1]}
 
 
+def test_what_ran_before_serves_what_stands_when_the_day_begins() -> None:
+    """The one that ran is the one that stands in the first hour; the hour after is idle."""
+    engines = [alone("new", drain_s=3600), alone("old", gpu="A100", gpus=3, drain_s=3600)]
+    shapes = [node_type(), node_type("a100x8", gpu="A100", usd_per_gpu_hour=3.0)]
+    on = fleet({"l1": {"h100x8": 1, "a100x8": 2}}, node_types=shapes)
+    problem = one([20.0, 20.0], *engines, on=on, cyclic=False)
+    for pool in problem.pools:
+        pool.run_cost[:] = pool.plain_cost
+    running = np.array([pool.engine == "old" for pool in problem.pools], dtype=np.int64)
+    known = replace(problem, before=running)
+    standing = sizes_of(known, old=[1, 0])
+    assert placed(free(known), [0.5, 0.0], standing)[2] == {"new": [1, 0], "old": [1, 0]}
+
+
 def test_known_hopes_and_the_end_are_those_of_the_task() -> None:
     problem = one([10.0])
     lower_estimates: dict[Any, tuple[float, float]] = {"known": (0.0, 1.0)}
