@@ -554,4 +554,4 @@ def test_a_baseline_leaves_unserved_what_all_priorities_lack_together() -> None:
     of = scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}}))
     plan = make_plan(of, candidates(of), gap=0.0, time_limit_s=5.0)
     greedy = [each for each in plan.savings if "greedy" in each.name.value]
-    assert [each.unserved_requests for each in greedy] == [60.0 * 3600, 60.0 * 3600]
+    assert [each.unserved_requests for each in greedy] == pytest.approx([60.0 * 3600] * 2)
