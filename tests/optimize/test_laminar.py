@@ -19,7 +19,7 @@ from tests.optimize.reference import optimum_or_none
 BATCH = 50
 
 
-@pytest.mark.parametrize("first", batches(200, 100, BATCH))
+@pytest.mark.parametrize("first", batches(200, 50, BATCH))
 def test_nested_rows_and_leaf_by_leaf_have_one_optimum(
     first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
