@@ -120,8 +120,8 @@ class Task:
         used = {
             p for p, c in zip(self.problem.workloads[self.w].pools, counts, strict=True) if c.any()
         }
-        one_home = len({self.problem.pools[p].group for p in used}) <= 1
-        return one_home and used <= set(self.cheap_pools())
+        in_one_group = len({self.problem.pools[p].group for p in used}) <= 1
+        return in_one_group and used <= set(self.cheap_pools())
 
     def cheapest_engines(self) -> "Task":
         """The same with nothing but each role's cheapest engines."""
