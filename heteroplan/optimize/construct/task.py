@@ -124,11 +124,11 @@ class Task:
         return in_one_group and used <= set(self.cheap_pools())
 
     def cheapest_engines(self) -> "Task":
-        """The same with nothing but each role's cheapest engines."""
+        """This task with nothing but each role's cheapest engines."""
         return self.within(self.cheap_pools())
 
     def within(self, pools: Iterable[int]) -> "Task":
-        """The same with no other pools of the workload than these."""
+        """This task with no other pools of the workload than these."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
         for p in pools:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]

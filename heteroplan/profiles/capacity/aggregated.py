@@ -128,7 +128,7 @@ class _Load:
     rate_rps: float
     prefill_share: float
     batch: float
-    """Its mean."""
+    """Mean number of sequences in flight."""
     peak: Peak
     """With steps stretched by prefill."""
 
