@@ -118,7 +118,7 @@ def shortage(
 
 
 def measured(made: Plan) -> Plan:
-    """The same with engines of known coefficients instead of a given capacity."""
+    """A plan with engines of known coefficients instead of a given capacity."""
 
     def with_figures(of: Engine) -> Engine:
         if of.role is Role.PREFILL:
@@ -143,7 +143,7 @@ def written(made: Plan) -> dict[str, Any]:
 
 
 def version_1(made: Plan) -> dict[str, Any]:
-    """The same as schema_version 1 had it."""
+    """The fields of its plan.json as schema_version 1 had them."""
     fields = {**written(made), "schema_version": 1}
     del fields["plan_id"], fields["inputs"]
     for row in fields["pools"]:

@@ -32,7 +32,7 @@ NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
 STOPPED = "not computed, interrupted"
 NO_TIME = "not computed, no time was left"
-PROMISELESS = "survives no loss"
+NO_RESILIENCE = "survives no loss"
 NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
@@ -54,7 +54,7 @@ def baselines(
     return (
         *_static_peaks(plan, problem, late),
         *_greedy(plan, problem, paired, late),
-        *_without_promises(plan, gap, late),
+        *_without_resilience(plan, gap, late),
         _lower_bound(plan),
     )
 
@@ -125,8 +125,8 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
             busy_share(free, replicas, kept.plan.solution.flow),
             "",
         )
-        if _has_promises(plan):
-            baseline = replace(without_saving(baseline), note=PROMISELESS)
+        if _has_resilience(plan):
+            baseline = replace(without_saving(baseline), note=NO_RESILIENCE)
         yield replace(
             baseline,
             unserved_requests=sum(kept.plan.unserved.values()),
@@ -140,13 +140,13 @@ def without_saving(baseline: Baseline) -> Baseline:
     return replace(baseline, saved_gpu_hours=None, saved_cost_usd=None, saved_fraction=None)
 
 
-def _has_promises(plan: Plan) -> bool:
+def _has_resilience(plan: Plan) -> bool:
     return any(workload.resilience is not None for workload in plan.scenario.workloads)
 
 
-def _without_promises(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
-    """The same without resilience: what resilience costs. This plan where none found is better."""
-    if not _has_promises(plan):
+def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
+    """A plan without resilience, which tells what that costs; `plan` where none found is better."""
+    if not _has_resilience(plan):
         return
     if late():
         yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, late.why)

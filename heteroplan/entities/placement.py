@@ -22,7 +22,7 @@ class Stay:
     pool: int
     """Index of its pool."""
     replica_id: str
-    """The same for all stays of a replica that moves."""
+    """Shared by all stays of a replica that moves."""
     leaf: str
     nodes: tuple[str, ...]
     """A replica smaller than a node shares one; a larger one has whole nodes of one leaf."""

@@ -161,7 +161,7 @@ class BaselineKind(StrEnum):
     STATIC_PEAK = "static_peak"
     """The cheapest sizes that never change."""
     STATIC_PEAK_ONE_GPU_TYPE = "static_peak_one_gpu_type"
-    """The same with the one GPU type that serves all demand for least."""
+    """The cheapest sizes that never change, on the GPU type that serves all demand for least."""
     LOWER_BOUND = "lower_bound"
     """What no plan can be below."""
     GREEDY = "greedy_topology"

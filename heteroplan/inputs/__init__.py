@@ -1,4 +1,11 @@
-"""Files -> entities, every problem at once."""
+"""Files -> entities, every problem at once.
+
+In the order of the data: `scenario` reads all files, with fields that the command line sets
+(`overrides`); `schemas` say what each file may hold, `checks` have the rules across them, `build`
+makes entities of what passed. `tables` reads CSV files, `trace_demand` the trace of a scenario.
+`gpu_types` and `ready` are what comes with the program: GPU types and profiles. `plan_ids` says
+which plan a file belongs to.
+"""
 
 from heteroplan.inputs.scenario import Loaded, load
 

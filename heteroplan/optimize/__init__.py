@@ -1,15 +1,15 @@
 """The integer program and the method that solves it; the only package that knows the solver.
 
-**Rooms**, in the order in which they import one another: `program` (sets, coefficients),
-`solvers`, `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`, `construct`
-(first plans), `improve` (better plans from a plan); `search` is the state of one solve, `solve`
-the method.
+**Packages**, each importing only those before it: `program` (sets, coefficients), `solvers`,
+`rules` (what plans keep), `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`,
+`construct` (first plans), `improve` (better plans from a plan). `incumbent` ranks plans, `search`
+is the state of one solve, `solve` the method; `static_peak` plans sizes that never change.
 
 **Problem.** Replicas n[p,t] of each pool (an engine of a workload in a domain) at each time: flow
 balances prefill and decode in every group, pools cover demand, supply bounds the GPUs that running
 and starting replicas hold; running and starting cost. `problem` holds sets and coefficients,
-`build` and `supply` make them from a scenario, `model` and `resilience` are the whole as one MIP,
-the reference (`one_mip`). One MIP of a day of even two workloads does not close; what does is
+`build` and `supply` make them from a scenario, `model` and `rules` are the whole as one MIP, the
+reference (`one_mip`). One MIP of a day of even two workloads does not close; what does is
 below, behind one call: `solve`.
 
 **Decomposition.** With prices on supply and on balances (`prices`) every stage of a workload's

@@ -1,1 +1,5 @@
-"""Everything a person or a script sees of a plan."""
+"""Everything a person or a script sees of a plan.
+
+`plan` shows plans and plan.json, `exporters` write schedules for other systems, `demand` shows
+demand curves, `fit` fits of measurements; `shared` is what they have in common.
+"""

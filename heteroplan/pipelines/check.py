@@ -167,7 +167,7 @@ def _headroom(loaded: "Loaded", asked: float, clock: Clock, stop: Stop) -> "Head
 
 
 def _grown(scenario: Scenario, growth: float) -> Scenario:
-    """The same scenario with (1 + `growth`) times the demand."""
+    """The scenario with (1 + `growth`) times the demand."""
     workloads = tuple(
         replace(
             workload,

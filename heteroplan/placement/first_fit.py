@@ -28,7 +28,7 @@ class Footprint:
         return int(self.rows.stop - self.rows.start)
 
     def within(self, part: slice) -> "Footprint":
-        """The same where nodes are counted from the start of `part`."""
+        """This footprint with its nodes counted from the start of `part`."""
         rows = slice(self.rows.start - part.start, self.rows.stop - part.start)
         return replace(self, rows=rows)
 

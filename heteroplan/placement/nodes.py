@@ -66,7 +66,7 @@ class Nodes:
         )
 
     def copy(self) -> "Nodes":
-        """The same nodes, to be filled on their own."""
+        """All of the nodes, to be filled on their own."""
         return replace(self, free=self.free.copy())
 
     def rows(self, level: Affinity, domain: str) -> slice:

@@ -2,7 +2,7 @@
 
 Nodes of different types never meet, nor do domains that no wider pool spans, so each such part
 of the fleet is packed on its own. Where its runs do not all fit whole, sweeps through the day
-choose other runs (`sweep`), and a small part is packed in several orders, the runs that fitted
+choose other runs (`day_sweep`), and a small part is packed in several orders, the runs that fitted
 nowhere going first in the next one. The best outcome stays.
 """
 

@@ -162,7 +162,7 @@ def main() -> None:
     starts = int(problem.starts(of.replicas).sum())
     moves = sum(stay.moved for stay in packing.stays)
     print(
-        f"{len(packing.stays)} stays, {starts} starts, {moves} moves, homeless {packing.unplaced}"
+        f"{len(packing.stays)} stays, {starts} starts, {moves} moves, unplaced {packing.unplaced}"
     )
     for name, hours in by_priority(made, problem, packing).items():
         print(f"{hours:.0f} GPU-hours on {name} priority")

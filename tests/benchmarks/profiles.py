@@ -3,7 +3,7 @@
 By hand, on the real measurements beside the repository; every table names what it is about.
 """
 
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
@@ -257,6 +257,17 @@ TABLES = {
     "rows": rows,
 }
 
-if __name__ == "__main__":
-    for name in sys.argv[1:] or TABLES:
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Figures on profiles.")
+    parser.add_argument("tables", nargs="*", help=f"of {', '.join(TABLES)}; all without any")
+    options = parser.parse_args()
+    unknown = [name for name in options.tables if name not in TABLES]
+    if unknown:
+        parser.error(f"{unknown[0]}: known are {', '.join(TABLES)}")
+    for name in options.tables or TABLES:
         TABLES[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -114,7 +114,7 @@ def large(instances: Sequence[str], options: Options) -> list[Named]:
 
 
 def seeds(options: Options) -> list[Named]:
-    """The same for instances that nobody has tuned for."""
+    """Gap after some seconds, of instances that nobody has tuned for."""
     large_header(
         "Ten more seeds of A's family",
         f"`scale_cases` with {FAMILY.workloads} workloads, {FAMILY.spines} spines, {FAMILY.types} "

@@ -79,9 +79,12 @@ def schedules(plan: Plan) -> Iterator[tuple[object, ...]]:
     )
     for name in ("greedy_topology", "greedy_topology_paired"):
         found = baseline(plan, name)
-        theirs = usd(found) / (asked - found.unserved_requests)
+        if found.cost_usd is None:
+            yield (name, found.note, *[""] * 9)
+            continue
+        theirs = found.cost_usd / (asked - found.unserved_requests)
         yield (
-            *(name, f"{usd(found):,.0f}", percent(found.unserved_requests / asked)),
+            *(name, f"{found.cost_usd:,.0f}", percent(found.unserved_requests / asked)),
             *(f"{theirs * 1e6:.2f}", percent(theirs / usd_a_request - 1)),
             *(f"{found.stranded_replica_hours:,.0f}", f"{found.gpu_hours:,.0f}"),
             *scarce(found.gpu_hours_by_priority),

@@ -46,7 +46,7 @@ def ground(made: Made) -> Ground:
 
 
 def case(seed: int, number: int, of: Ground) -> Case:
-    """The same for the same seed, number and ground."""
+    """A case that depends on seed, number and ground alone."""
     draw = Random(f"{seed}:{number}")
     start = draw.choices(of.starts, [each.odds for each in of.starts])[0]
     plain = Case(number, start, start.args, start.files, faults.NONE, (), _codes(start))

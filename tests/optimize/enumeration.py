@@ -53,7 +53,7 @@ def best_plan(scenario: Scenario, candidates: tuple[Candidate, ...], *, most: in
     places = list(_places(scenario, candidates))
     steps = range(scenario.horizon.intervals)
     supply = [_supply(scenario, t) for t in steps]
-    states = [_states(scenario, places, supply[t], t, most) for t in steps]
+    states = [_states(scenario, places, supply[t], most) for t in steps]
     stage = [
         np.array([_stage_key(scenario, places, state, t) for state in states[t]], dtype=np.int64)
         for t in steps
@@ -115,7 +115,6 @@ def _states(
     scenario: Scenario,
     places: list[Place],
     supply: dict[tuple[frozenset[str], str], int],
-    t: int,
     most: int,
 ) -> Keys:
     """[state, place] counts that fit and keep ratio band and replica limits."""

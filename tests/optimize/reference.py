@@ -22,12 +22,12 @@ def optimum(problem: Problem) -> Incumbent:
 
 
 def optimum_or_none(problem: Problem) -> Incumbent | None:
-    """The same; None where limits on replicas leave no plan."""
+    """The optimum of the whole program; None where limits on replicas leave no plan."""
     return minimised(build_model(problem))
 
 
 def minimised(model: Model) -> Incumbent | None:
-    """The same of a model, which stays with these caps on its shortages and this objective."""
+    """The optimum of a model, which keeps the caps on its shortages and the cost as objective."""
     for priority in sorted({work.priority for work in model.problem.workloads}):
         minimise_shortage(model, priority)
         found = solved(model)

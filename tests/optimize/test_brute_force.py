@@ -94,7 +94,7 @@ def instances(batch: int) -> list[tuple[int, Problem, Best]]:
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_reference_model_finds_what_enumeration_finds(batch: int) -> None:
-    """Same unserved requests class by class (3600 s an interval), then the same cost."""
+    """Unserved requests agree class by class (3600 s an interval), then the cost does."""
     for seed, problem, best in instances(batch):
         found = optimum(problem)
         assert found.unserved == pytest.approx(requests(best), abs=1e-3), seed
@@ -103,7 +103,10 @@ def test_reference_model_finds_what_enumeration_finds(batch: int) -> None:
 
 @pytest.mark.parametrize("batch", batches(BATCHES, BATCHES // 4))
 def test_method_finds_what_enumeration_finds(batch: int) -> None:
-    """The same of `solve`, and its bound is not above the optimum; every difference is listed."""
+    """`solve` leaves as much unserved at the same cost, and its bound is not above the optimum.
+
+    Every difference is listed.
+    """
     wrong: list[tuple[object, ...]] = []
     for seed, problem, best in instances(batch):
         outcome = solve(problem, gap=0.0, time_limit_s=20)

@@ -34,7 +34,10 @@ def test_method_finds_the_optimum_of_the_whole_program(first: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 20, 10))
 def test_method_finds_the_optimum_where_nodes_may_be_lost(first: int) -> None:
-    """The same without divided engines: with them the whole program may take minutes."""
+    """Shortage, cost and bound agree, without divided engines.
+
+    With them the whole program may take minutes.
+    """
     node = (Loss.NODE,)
     seeds = range(1000 + first, 1010 + first)
     assert not [fault for seed in seeds for fault in faults(seed, node, divided=False)]

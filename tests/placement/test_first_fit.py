@@ -88,7 +88,7 @@ def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priori
     """Nodes of low, medium and high priority, replicas of two nodes with 4 GPUs on each.
 
     Two intervals and one of start on low and high, one that moved on medium and high: 4·3 + 4·1 on
-    high, 4·1 on medium. Three intervals of 8 GPUs have no home.
+    high, 4·1 on medium. Three intervals of 8 GPUs find no room.
     """
     nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 3}})), "h100x8")
     run = Run(0, 1, 0, 3)

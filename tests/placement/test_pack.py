@@ -159,7 +159,7 @@ def test_replicas_of_a_pool_take_over_from_one_another_instead_of_moving() -> No
     assert packed == [("l1", 0, 2, False), ("l2", 1, 2, False)]
 
 
-def test_only_what_finds_no_room_is_homeless() -> None:
+def test_only_what_finds_no_room_is_unplaced() -> None:
     """The one node is away from 1:00 to 2:00: unplaced at 1, started anew at 2."""
     away = outage("l1", 1, 2)
     of = case(Sizes({"s": [1, 1, 1]}), on=one_spine(1, outages=(away,)), cyclic=False)

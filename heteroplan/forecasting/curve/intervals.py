@@ -22,7 +22,7 @@ def peaks_of(rates: Floats, pieces: int, least: float = LEAST_KNOWN) -> Floats:
 
 
 def means_of(rates: Floats, pieces: int, least: float = LEAST_KNOWN) -> Floats:
-    """Their mean, likewise."""
+    """Mean of `pieces` along the last axis; NaN where too small a part of them is known."""
     return _reduced(rates, pieces, least, np.nanmean)
 
 

@@ -2,7 +2,9 @@
 
 Unknown keys are refused, types are not converted, numbers are finite. A field's docstring is
 its help: messages and the published JSON Schema repeat it. Rules within one mapping stand here;
-those across lists and files stand in `checks` and `fleet_checks`.
+those across lists and files stand in `inputs.checks`.
+
+A module a file (`scenario` with `demand`, `fleet`, `profile`); `base` is what they share.
 """
 
 from pydantic import BaseModel

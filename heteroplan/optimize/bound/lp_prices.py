@@ -115,7 +115,7 @@ def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.boo
 
 
 def plainer(prices: Prices) -> tuple[Prices, ...]:
-    """The same, and without prices of balances where there are any; then each without starts.
+    """`prices`, and without those of balances where there are any; then each without starts.
 
     Blocks see starts exactly as long as their grids hold them, and pay less where domains differ in
     the price of passing than where they are alike.

@@ -1,8 +1,7 @@
 """First plans: the greedy schedule, and workloads placed one after another at prices.
 
-`greedy` replays HeteroScale's scheduler on `greedy_ledger`. A `task` is one workload to place.
-`one_domain` sizes the pools of a
-workload in one domain, `one_workload` chooses its domains, `one_group` sizes one group beside the
-others, `all_workloads` places all. `guide` says near which LP solution to look on large programs,
-`dive` fixes workload by workload near it.
+`greedy` replays HeteroScale's scheduler on `greedy_ledger`. A `task` is one workload to place:
+`one_domain` sizes its pools in one domain, `one_workload` chooses its domains, `one_group` sizes
+one group beside the others, `all_workloads` places all. `guide` says near which LP solution to look
+on large programs, `dive` fixes workload by workload near it.
 """

@@ -120,15 +120,15 @@ class Task:
         used = {
             p for p, c in zip(self.problem.workloads[self.w].pools, counts, strict=True) if c.any()
         }
-        one_home = len({self.problem.pools[p].group for p in used}) <= 1
-        return one_home and used <= set(self.cheap_pools())
+        in_one_group = len({self.problem.pools[p].group for p in used}) <= 1
+        return in_one_group and used <= set(self.cheap_pools())
 
     def cheapest_engines(self) -> "Task":
-        """The same with nothing but each role's cheapest engines."""
+        """This task with nothing but each role's cheapest engines."""
         return self.within(self.cheap_pools())
 
     def within(self, pools: Iterable[int]) -> "Task":
-        """The same with no other pools of the workload than these."""
+        """This task with no other pools of the workload than these."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
         for p in pools:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]

@@ -32,7 +32,7 @@ SHARED_CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeLoss:
-    """A promise of one group: with any one node lost, `serve` of what is served still is."""
+    """Resilience of one group: with any one node lost, `serve` of what is served still is."""
 
     serve: float
     gpus: Ints

@@ -1,4 +1,4 @@
 """The whole program as one MIP, the reference for everything else.
 
-`model` has its variables and rows, `resilience` those of serving a share after a loss.
+`model` has its variables and equations; the rows of its limits are in `rules`.
 """

@@ -62,7 +62,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
                 if place.gpus(level, domain, each.node_type).any()
             ]
             pools.extend(_complete(here))
-        workloads.append(_work(place, w, workload, pools, range(first, len(pools)), stages))
+        workloads.append(_work(place, workload, pools, range(first, len(pools)), stages))
     before = _running(scenario, candidates, pools)
     cells = len(pools) * scenario.horizon.intervals
     return Problem(
@@ -225,7 +225,6 @@ def _most_replicas(
 
 def _work(
     place: Places,
-    w: int,
     workload: Workload,
     pools: Sequence[PoolSpec],
     mine: range,

@@ -243,7 +243,7 @@ class Problem:
         return self.starts_in(range(len(self.pools)), replicas)
 
     def starts_in(self, pools: Sequence[int], counts: Ints) -> Ints:
-        """[*, T] the same of some pools, counts [*, T]."""
+        """[*, T] replicas of some pools, counts [*, T], started so that they serve from t on."""
         before = None if self.before is None else self.before[list(pools)]
         return starts_of(counts, before, self.cyclic)
 

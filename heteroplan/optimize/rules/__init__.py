@@ -5,8 +5,10 @@ A rule says four things: its rows in the MIP (`define`), by how much given pool 
 where a workload must decide before it is placed), and whether the lower bound keeps it
 (`kept_by_bound`). `verify` checks the same rules from outside, with code of its own.
 
-To add a rule: a module with a subclass of `Rule`, and a line in `RULES`. `mip` has the variables
-that rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
+`demand`, `capacity` and `balance` are about requests, `supply` about GPUs, `replica_limits`,
+`groups` and `engine_limit` about what users limit, `resilience` about losses. To add a rule: a
+module with a subclass of `Rule` (in `rule`), and a line in `RULES`. `mip` has the variables that
+rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,8 @@
-"""A plan document as the schedule of some other system: one module a format, one registry."""
+"""A plan document as the schedule of some other system: one module a format, one registry.
+
+The formats are `crontab`, `keda`, `schedule_json`, and the CSV of `outputs.plan`. `changes` says
+when pools change size, `options` what a user says of the cluster.
+"""
 
 from collections.abc import Callable
 

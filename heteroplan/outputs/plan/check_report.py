@@ -54,7 +54,7 @@ class CheckRow:
     error: str = ""
     """Why there is no verdict (wrong input, no plan); empty otherwise."""
     problems: tuple[InputProblem, ...] = ()
-    """The same one by one, where the input is wrong."""
+    """What is wrong with the input, one by one; empty where nothing is."""
 
     @property
     def covered(self) -> bool:

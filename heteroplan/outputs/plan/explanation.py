@@ -95,7 +95,7 @@ def explain(document: PlanDocument, workload: str | None = None) -> Explanation:
 
 
 def explanation_json(explanation: Explanation) -> str:
-    """The same for machines; `first` and `last` are numbers of intervals."""
+    """An explanation as JSON; `first` and `last` of its entries are numbers of intervals."""
     document = {
         "scenario": explanation.scenario,
         "coverage": explanation.coverage,

@@ -47,7 +47,7 @@ class _OneLineStrings(Console):
         return super().render_str(visible(text), **options)
 
 
-def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
+def make_console(*, stderr: bool = False) -> Console:
     """A console on stdout or stderr; colour only on a terminal, unless NO_COLOR forbids it.
 
     Characters that the stream cannot encode are replaced rather than raise.
@@ -56,9 +56,7 @@ def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and stream.errors == "strict":
         reconfigure(errors="replace")
-    console = _OneLineStrings(
-        stderr=stderr, no_color=no_color or None, highlight=False, emoji=False, soft_wrap=False
-    )
+    console = _OneLineStrings(stderr=stderr, highlight=False, emoji=False, soft_wrap=False)
     console.width = max(NARROWEST, console.width)
     return console
 

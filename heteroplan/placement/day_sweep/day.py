@@ -93,7 +93,7 @@ class State:
     serving: Ints
     """[P, n] replicas that could stop, of pools whose replicas fit a node."""
     wide: list[tuple[Spot, ...]]
-    """[P] the same of pools whose replicas have several nodes."""
+    """[P] spots of replicas that could stop, of pools whose replicas have several nodes."""
     used: Ints
     """[n] GPUs."""
     starting: dict[int, tuple[Begin, ...]]

@@ -133,7 +133,7 @@ class Sweep:
                     yield begun.pool, begun.spot, max(0, begun.wanted - length)
 
     def _running(self) -> Iterator[tuple[int, Spot, int]]:
-        """The same of what has to begin where it stands, as far as there is room."""
+        """(pool, spot, 0) of what has to begin where it stands, as far as there is room."""
         for run in self.begins:
             footprint, nodes, running = self.day.footprints[run.pool], self.day.nodes, run.begins
             if running is None:
@@ -246,7 +246,7 @@ class Sweep:
         return [(int(n),) for n in np.repeat(node[order], taken)]
 
     def _wide_spots(self, pool: int, free: Ints, count: int) -> Iterator[Spot]:
-        """The same where a replica has several nodes of one leaf."""
+        """Up to `count` spots of several nodes of one leaf each, on nodes that stay."""
         footprint = self.day.footprints[pool]
         fits = np.flatnonzero(free >= footprint.share) + footprint.rows.start
         shrinks = self.shrinks[self.at.t % self.day.intervals]

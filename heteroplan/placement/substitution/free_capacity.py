@@ -90,7 +90,7 @@ class FreeCapacity:
         return free_capacity
 
     def copy(self) -> "FreeCapacity":
-        """The same, to go on from on its own."""
+        """A copy of this state; what changes in one does not in the other."""
         return replace(
             self,
             replicas=self.replicas.copy(),

@@ -34,15 +34,15 @@ def aggregated_points(setting: Setting) -> Points:
     """Greatest rate r of the mix at which batch, ITL and TTFT hold. No KV cache moves.
 
     Prefill takes a share phi = r * s of the time (s: mean prefill time), so decode steps stretch to
-    itl / (1 - phi), with which the batch B follows (`Steps.load`). What such a batch
-    holds at the percentile (`Steps.peak`) must fit memory and the measured batches. So must its
-    itl / (1 - phi') the ITL target, phi' being the share of a request's decoding that prefill takes
-    at the percentile: phi * (1 + z * swing). And of all requests, the percentile must wait, at
-    utilization phi by `queueing`, no longer than its own prefill time and that first step leave of
-    the TTFT target. Where TTFT was measured end to end, what it was with nobody waiting stands for
-    both, and its wait at so many requests in flight, taken to be exponential, keeps to the target
-    too. Where even an idle replica is late for too many requests, classes too long for the TTFT are
-    refused.
+    itl / (1 - phi), with which the batch B follows (`DecodeSteps.load`). What such a batch
+    holds at the percentile (`DecodeSteps.peak`) must fit memory and the measured batches. So must
+    its itl / (1 - phi') the ITL target, phi' being the share of a request's decoding that prefill
+    takes at the percentile: phi * (1 + z * swing). And of all requests, the percentile must wait,
+    at utilization phi by `queueing`, no longer than its own prefill time and that first step leave
+    of the TTFT target. Where TTFT was measured end to end, what it was with nobody waiting stands
+    for both, and its wait at so many requests in flight, taken to be exponential, keeps to the
+    target too. Where even an idle replica is late for too many requests, classes too long for the
+    TTFT are refused.
 
     Of a replica bound by ITL or TTFT a request takes its prefill time and, for each of its tokens,
     what it adds to a step; of one bound by memory or sequences what it does in `decode`.
@@ -128,7 +128,7 @@ class _Load:
     rate_rps: float
     prefill_share: float
     batch: float
-    """Its mean."""
+    """Mean number of sequences in flight."""
     peak: Peak
     """With steps stretched by prefill."""
 

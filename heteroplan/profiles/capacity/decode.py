@@ -33,9 +33,9 @@ OVERRUN = 1e6
 def decode_points(setting: Setting) -> Points:
     """Greatest rate of the mix, shared out to its classes.
 
-    By Little's law so many sequences are in flight (`Steps.load`) that, at the percentile of the
-    time, steps keep to the ITL, to KV memory with the contexts that they hold, and to the sequences
-    that are allowed and were measured (`Steps.peak`). No more than the NIC moves.
+    By Little's law so many sequences are in flight (`DecodeSteps.load`) that, at the percentile of
+    the time, steps keep to the ITL, to KV memory with the contexts that they hold, and to the
+    sequences that are allowed and were measured (`DecodeSteps.peak`). No more than the NIC moves.
     """
     return serving(setting, refused_decode, _decoded)
 

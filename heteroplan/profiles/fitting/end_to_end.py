@@ -69,7 +69,7 @@ class Latencies:
     sequences: float = inf
     """That decode at a time, at most; infinite where no limit was seen."""
     kv_tokens: float = inf
-    """Contexts of the sequences decoding at a time, at most [tokens]; likewise."""
+    """Contexts of the sequences decoding at a time, at most [tokens]; infinite without a limit."""
 
     def limit(self, run: Run) -> float:
         """Sequences that decode at a time, at most."""

@@ -135,7 +135,7 @@ def test_an_slo_that_fails_across_switches_names_the_level_that_would_do(
 
 
 def test_a_level_that_holds_no_pair_would_not_do(files: ScenarioFiles) -> None:
-    """160 MB a token as above, but prefill and decode stand on different leaves."""
+    """160 MB a token, but prefill and decode stand on different leaves."""
     prefill = {"overhead_ms": 100, "ms_per_token": 0}
     files.fleet["node_types"].append(node_type("l40sx8", "L40S-48GB"))
     files.profile["engines"] = [

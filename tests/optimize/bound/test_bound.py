@@ -18,34 +18,6 @@ from tests.builders import candidates, engine, fleet, node_type, scenario, workl
 from tests.optimize.reference import optimum
 
 
-def random_problem(seed: int, *, nodes: int) -> Problem:
-    """Two workloads, two node types, two spines, four intervals; pairs and aggregated engines."""
-    draw = np.random.default_rng(seed)
-    types = [
-        node_type(f"t{i}", gpu=f"G{i}", usd_per_gpu_hour=float(draw.uniform(1, 3))) for i in (0, 1)
-    ]
-    loads = []
-    for name in ("a", "b"):
-        engines = [
-            engine(
-                f"{role}-{i}",
-                role=role,
-                gpu=f"G{i}",
-                gpus=int(draw.choice([2, 4])),
-                capacity_rps=float(draw.uniform(2, 6)),
-                startup_s=int(draw.choice([0, 600])),
-            )
-            for i in (0, 1)
-            for role in (Role.PREFILL, Role.DECODE, Role.AGGREGATED)
-            if role is not Role.AGGREGATED or draw.random() < 0.4
-        ]
-        rps = [float(x) for x in draw.uniform(0, 10, 4)]
-        loads.append(workload(name, rps=rps, engines=engines))
-    leaves = {leaf: {"t0": nodes, "t1": nodes} for leaf in ("l1", "l2")}
-    made = scenario(loads, in_fleet=fleet(leaves, node_types=types), interval_s=900)
-    return build_problem(made, candidates(made))
-
-
 def test_prices_close_the_gap_that_scarce_supply_opens() -> None:
     """Cheap type for one replica at a time, two wanted at noon: only a price tells the block.
 

@@ -28,7 +28,7 @@ def day_on_two_spines(*rps: float, nodes: int = 4) -> Problem:
     return problem_of(made)
 
 
-def test_each_workload_keeps_to_one_home_where_it_fits() -> None:
+def test_each_workload_keeps_to_one_group_where_it_fits() -> None:
     """Two pairs fit into a spine, and each workload wants two: one spine each."""
     problem = day_on_two_spines(1.0, 2.0, 1.0)
     found = candidate_groups(problem, Effort())
@@ -71,12 +71,12 @@ def test_what_stands_leaves_less() -> None:
     """Where one pair of workload 0 stands, workload 1 has room for one pair less."""
     problem = day_on_two_spines(1.0, nodes=3)
     replicas = nothing(problem)
-    home, first = next(iter(problem.groups(0).items()))
+    group, first = next(iter(problem.groups(0).items()))
     replicas[first] = 1
     everywhere = {(1, group) for group in problem.groups(1)}
     found = guide(problem, [1], replicas, everywhere, Effort())
     assert found is not None
-    beside = [p for p in problem.workloads[1].pools if problem.pools[p].group == home]
+    beside = [p for p in problem.workloads[1].pools if problem.pools[p].group == group]
     assert beside
     assert found.sizes[beside].sum() <= 1.0 + 1e-6
     assert found.sizes.sum() == pytest.approx(2.0)
@@ -89,7 +89,7 @@ def test_what_does_not_fit_is_left_out_not_refused() -> None:
 
 
 def test_nowhere_to_live() -> None:
-    """Without a pool or a home there is no guide; with no time left neither."""
+    """Without a pool or a group there is no guide; with no time left neither."""
     bare, day = day_on_two_spines(1.0, nodes=0), day_on_two_spines(1.0)
     everywhere = {(0, group) for group in day.groups(0)}
     assert guide(bare, [0], nothing(bare), everywhere, Effort()) is None

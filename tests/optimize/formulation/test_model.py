@@ -180,7 +180,7 @@ def cyclic_start() -> Problem:
 
 
 def start_dearer_than_running() -> Problem:
-    """As above, but a start and its drain take 90 minutes: 24 + 12 = 36 USD; keeping 2 costs 32."""
+    """Demand 20, 10; start and drain take 90 minutes: 24 + 12 = 36 USD, keeping 2 costs 32."""
     both = engine("both", role=Role.AGGREGATED, startup_s=3600.0, drain_s=1800.0)
     return problem_of(scenario([workload(rps=[20.0, 10.0], engines=(both,))]))
 
@@ -195,7 +195,7 @@ def day_that_is_not_cyclic() -> Problem:
 
 
 def dip_that_does_not_pay() -> Problem:
-    """The same with a start and its drain of 90 minutes: 5·8 + 12 = 52; keeping 2 costs 48 USD."""
+    """Demand 20, 10, 20; start and drain take 90 minutes: 5·8 + 12 = 52 USD, keeping 2 costs 48."""
     both = engine("both", role=Role.AGGREGATED, startup_s=3600.0, drain_s=1800.0)
     return problem_of(scenario([workload(rps=[20.0, 10.0, 20.0], engines=(both,))], cyclic=False))
 

@@ -60,7 +60,6 @@ def test_error_is_printed_as_it_is() -> None:
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert not make_console().no_color
-    assert make_console(no_color=True).no_color
     monkeypatch.setenv("NO_COLOR", "1")
     assert make_console().no_color
 

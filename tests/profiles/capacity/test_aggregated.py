@@ -50,7 +50,7 @@ def test_kv_memory_bounds_the_stretched_batch() -> None:
 
 
 def test_measured_batches_bound_the_stretched_batch() -> None:
-    """10 sequences as above."""
+    """10 sequences: 2 r / (1 - 0.1 r) = 10 at r = 10/3."""
     point = aggregated_point(flat(batch=Span(1.0, 10.0)))
     assert point.capacity_rps == pytest.approx(10.0 / 3.0)
     assert point.limited_by is Limit.RANGE

@@ -111,10 +111,6 @@ def test_files_that_overlap_are_told(tmp_path: Path) -> None:
     assert problems(tmp_path, first, second) == [(2, "interval_start", "2026-11-23T01:30Z", remedy)]
 
 
-BOTH = "give both mean lengths or none"
-TWO = "write at least two, because one does not say how long a step is"
-
-
 @pytest.mark.parametrize(
     ("text", "found"),
     [
