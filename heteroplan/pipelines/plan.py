@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.plan.solve_trace import SolveTrace
 
-WRITE_CPU_S, GPU_WRITE_CPU_S = 0.6, 1e-6
+WRITE_CPU_S, GPU_WRITE_CPU_S = 0.8, 2e-7
 """CPU seconds to write the files of a plan, and for each GPU and interval in them."""
 
 
