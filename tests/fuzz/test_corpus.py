@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_nothing_of_the_corpus_goes_wrong() -> None:
     """In a process of its own, which forks before it has threads."""
     done = subprocess.run(

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the system cannot kill a fork")
 def test_killed_runs_leave_whole_files_that_no_reader_takes_together() -> None:
     """Ten kills; `python -m tests.kills` says more."""
