@@ -68,7 +68,7 @@ def settle(
     def late() -> bool:
         return stop() or monotonic() >= deadline
 
-    best, tighter = _in_rounds(scenario, candidates, problem, plan, gap, stop, deadline)
+    best, tighter = _in_rounds(scenario, candidates, problem, plan, gap, stop, late, deadline)
     for other in others:
         if other.rank >= best.plan.rank or (late() and not best.plan.broken):
             continue
@@ -91,13 +91,10 @@ def _in_rounds(
     plan: Incumbent,
     gap: float,
     stop: Stop,
+    late: Stop,
     deadline: float,
 ) -> tuple[Settled, Problem]:
     """The best of rounds of packing and repair, and the program with the supply of the last."""
-
-    def late() -> bool:
-        return stop() or monotonic() >= deadline
-
     best: Settled | None = None
     tighter = problem
     known: Known = {}

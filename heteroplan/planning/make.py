@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from time import monotonic
 from typing import Self
 
@@ -13,7 +13,7 @@ from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
@@ -216,7 +216,7 @@ class _Times:
         return cls(clock.began, solved, settled + spare_s)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Stages:
     """Sizes of one program and where they stand, solved again where packing asks for it.
 
@@ -246,7 +246,7 @@ class _Stages:
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:
             try:
-                outcome, settled = self._solved(todo)
+                outcome, plan, settled = self._solved(todo)
             except NoPlanError:
                 if found is None:
                     raise
@@ -257,11 +257,17 @@ class _Stages:
                 return found
             final = self._proven(self.proof, settled)
             found = (final, settled)
-            todo = self._next(todo, outcome, settled, final)
+            todo = self._next(todo, plan, settled, final)
         assert found is not None
         return found
 
-    def _solved(self, todo: "_Round") -> tuple[Outcome, Settled]:
+    @cached_property
+    def _greedy_plan(self) -> Incumbent:
+        replicas = self.greedy().replicas
+        return incumbent(self.problem, Solution(replicas, mixed_flow(self.problem, replicas)))
+
+    def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
+        """What was proved, the plan, and the plan on nodes."""
         outcome = self.solving(
             todo.program,
             gap=todo.gap,
@@ -270,18 +276,18 @@ class _Stages:
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
         )
-        first = self.greedy().replicas
+        plan = incumbent(self.problem, outcome.solution)
         settled = settle(
             self.scenario,
             self.candidates,
             self.problem,
-            incumbent(self.problem, outcome.solution),
-            [incumbent(self.problem, Solution(first, mixed_flow(self.problem, first)))],
+            plan,
+            [self._greedy_plan],
             self.gap,
             self.stop,
             deadline=self.times.settled,
         )
-        return outcome, settled
+        return outcome, plan, settled
 
     def _told(self, whole: bool, cost: float | None, bound: float, seconds: float) -> None:
         """One clock for all rounds; no bound of a program with less supply."""
@@ -297,15 +303,14 @@ class _Stages:
         return proof.of_plan(self.problem, settled.plan, extra, self.gap, seconds, effort)
 
     def _next(
-        self, done: "_Round", outcome: Outcome, settled: Settled, final: Outcome
+        self, done: "_Round", plan: Incumbent, settled: Settled, final: Outcome
     ) -> "_Round | None":
         """What to solve next; None where nothing more helps or the time is over."""
         assert self.proof is not None
         if monotonic() >= self.times.solved or self.stop():
             return None
         first, on_nodes = self.greedy().replicas, settled.plan.solution.replicas
-        unplaced = settled.plan.rank[:-1] > incumbent(self.problem, outcome.solution).rank[:-1]
-        if unplaced:
+        if settled.plan.rank[:-1] > plan.rank[:-1]:
             if settled.tighter is self.problem:
                 return None
             return _Round(settled.tighter, (on_nodes, first), done.gap)
@@ -314,7 +319,7 @@ class _Stages:
         if not missed or added <= 0.0 or done.gap <= 0.0:
             return None
         closer = max(0.0, done.gap - 2 * added / final.objective)
-        return _Round(done.program, (on_nodes, outcome.solution.replicas, first), closer)
+        return _Round(done.program, (on_nodes, plan.solution.replicas, first), closer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,12 +157,12 @@ def _cover(
     """
     problem = task.problem
     left = task.left(pools, replicas)
-    block, useful = _block(task, group, pools, replicas, need, fewest, left)
+    room = _room(task, pools, replicas, left)
+    block, useful = _block(task, group, pools, replicas, need, fewest, left, room)
     path = None
     if not block.missing(block.high).any():
         path = _fitting_path(problem, pools, replicas, block, left)
     if path is None:
-        room = _room(task, pools, replicas, left)
         expensive = float(block.price.max() + block.start.max() + 1e-6)
         expensive *= max(1.0, float(room.max(initial=1)))
         penalty = np.full(problem.intervals, SHORT_PRICE * expensive)
@@ -189,8 +189,12 @@ def _block(
     need: Floats,
     fewest: Ints,
     left: Mapping[int, Ints],
+    room: Ints,
 ) -> tuple[Block, Ints]:
-    """The block of some pools that serves all of `need` [T], and useful counts [*, T] of each."""
+    """The block of some pools that serves all of `need` [T], and useful counts [*, T] of each.
+
+    `left` are GPUs [T] by supply row, `room` [*, T] the replicas that fit.
+    """
     problem = task.problem
     share = np.array([mix_share(problem, p) for p in pools])
     price = np.array([problem.pools[p].run_cost + task.held_price[p] for p in pools])
@@ -205,7 +209,7 @@ def _block(
             for e in members:
                 useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
     useful[~kept] = 0
-    high = np.minimum(_room(task, pools, replicas, left), useful)
+    high = np.minimum(room, useful)
     if task.in_parts:
         fewest = np.minimum(fewest, high.sum(axis=0))
     rows = [r for r in left if sum(r in problem.drawn[p] for p in pools) > 1]

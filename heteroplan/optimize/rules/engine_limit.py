@@ -30,7 +30,7 @@ class EngineLimitRule(Rule):
         One used[w,role,e] in {0, 1} for each engine of a role that has more than it may use.
         """
         problem = model.problem
-        for w, role, engines, limit in _limited(problem):
+        for w, role, engines, limit in _all_limited(problem):
             used: Terms = []
             for e, pools in enumerate(engines.values()):
                 name = f"engine_{w}_{role.value}_{e}"
@@ -47,28 +47,28 @@ class EngineLimitRule(Rule):
         return float(
             sum(
                 max(0, len(_used(engines, replicas)) - limit)
-                for _, _, engines, limit in _limited(problem)
+                for _, _, engines, limit in _all_limited(problem)
             )
         )
 
     def limits_pools(self, problem: Problem, w: int) -> bool:
         """Whether some role has more engines than the workload may use."""
-        return any(of == w for of, _, _, _ in _limited(problem))
+        return any(True for _ in _limited(problem, w))
 
     def open_pools(
         self, problem: Problem, w: int, replicas: Ints, *, opening: bool
     ) -> AbstractSet[int]:
         """Pools of engines in use, and of all others while their number is below the limit."""
         found = set(problem.workloads[w].pools)
-        for of, _, engines, limit in _limited(problem):
-            used = _used(engines, replicas) if of == w else set(engines)
-            if of == w and (len(used) >= limit or not opening):
+        for _, engines, limit in _limited(problem, w):
+            used = _used(engines, replicas)
+            if len(used) >= limit or not opening:
                 found -= {p for name in engines.keys() - used for p in engines[name]}
         return found
 
     def choices(self, problem: Problem, w: int) -> list[AbstractSet[int]]:
         """Pools of as many engines of each role as may be used, cheap engines first."""
-        limited = [(engines, limit) for of, _, engines, limit in _limited(problem) if of == w]
+        limited = [(engines, limit) for _, engines, limit in _limited(problem, w)]
         if not limited:
             return []
         rest = set(problem.workloads[w].pools)
@@ -82,19 +82,25 @@ class EngineLimitRule(Rule):
         ]
 
 
-def _limited(problem: Problem) -> Iterator[tuple[int, Role, Engines, int]]:
+def _all_limited(problem: Problem) -> Iterator[tuple[int, Role, Engines, int]]:
     """(workload, role, its engines, most of them) where there are more than may be used."""
-    for w, work in enumerate(problem.workloads):
-        limit = work.source.max_engines
-        if limit is None:
-            continue
-        by_role: dict[Role, Engines] = {}
-        for p in work.pools:
-            pool = problem.pools[p]
-            by_role.setdefault(pool.role, {}).setdefault(pool.engine, []).append(p)
-        for role, engines in by_role.items():
-            if len(engines) > limit:
-                yield w, role, engines, limit
+    for w in range(len(problem.workloads)):
+        for role, engines, limit in _limited(problem, w):
+            yield w, role, engines, limit
+
+
+def _limited(problem: Problem, w: int) -> Iterator[tuple[Role, Engines, int]]:
+    """(role, its engines, most of them) of workload w where there are more than may be used."""
+    limit = problem.workloads[w].source.max_engines
+    if limit is None:
+        return
+    by_role: dict[Role, Engines] = {}
+    for p in problem.workloads[w].pools:
+        pool = problem.pools[p]
+        by_role.setdefault(pool.role, {}).setdefault(pool.engine, []).append(p)
+    for role, engines in by_role.items():
+        if len(engines) > limit:
+            yield role, engines, limit
 
 
 def _used(engines: Engines, replicas: Ints) -> set[str]:
