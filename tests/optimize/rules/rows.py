@@ -11,6 +11,7 @@ from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.rules.rule import Rule
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
+from tests.optimize.random_cases import random_problem
 
 
 def sized(problem: Problem, sizes: Mapping[tuple[str, str], Sequence[int]]) -> Ints:
@@ -37,3 +38,15 @@ def accepted(rule: Rule, problem: Problem, sizes: Ints) -> bool:
     verdict = solver.run(model.lp, Effort(), integer=True).verdict
     assert verdict in (Verdict.OPTIMAL, Verdict.INFEASIBLE)
     return verdict is Verdict.OPTIMAL
+
+
+def accept_just_what_breaks_nothing(rule: Rule, feature: str) -> None:
+    """Of sizes drawn for random programs with a feature, some of which break the rule."""
+    sound = unsound = 0
+    for seed in range(60):
+        problem = random_problem(seed, feature)
+        sizes = any_sizes(problem, np.random.default_rng(seed))
+        good = rule.broken(problem, sizes) == 0
+        assert accepted(rule, problem, sizes) == good
+        sound, unsound = sound + good, unsound + (not good)
+    assert min(sound, unsound) >= 3

@@ -11,8 +11,7 @@ from heteroplan.optimize.rules import broken_limits, is_choosy, open_pools
 from heteroplan.optimize.rules.replica_limits import ReplicaLimitsRule
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
-from tests.optimize.random_cases import random_problem
-from tests.optimize.rules.rows import accepted, any_sizes, sized
+from tests.optimize.rules.rows import accept_just_what_breaks_nothing, accepted, sized
 
 RULE = ReplicaLimitsRule()
 
@@ -87,11 +86,4 @@ def test_limits_on_replicas_close_no_pool() -> None:
 
 @pytest.mark.parametrize("feature", ["replica_limits", "replica_minima"])
 def test_rows_accept_just_the_sizes_that_break_nothing(feature: str) -> None:
-    sound = unsound = 0
-    for seed in range(60):
-        problem = random_problem(seed, feature)
-        sizes = any_sizes(problem, np.random.default_rng(seed))
-        good = RULE.broken(problem, sizes) == 0
-        assert accepted(RULE, problem, sizes) == good
-        sound, unsound = sound + good, unsound + (not good)
-    assert min(sound, unsound) >= 3
+    accept_just_what_breaks_nothing(RULE, feature)
