@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from numba import njit
 from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba.extending import intrinsic, overload
+from numba.np import arrayobj
 
 
 def compiled[F: Callable[..., Any]](function: F) -> F:
@@ -20,16 +20,24 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
 
 
 @intrinsic
-def borrowed(_typing: Any, array: Any) -> Any:
-    """The same array, of which no references are counted: each count is an atomic operation.
-
-    Only inside compiled functions whose caller holds the array.
-    """
-
+def _borrowed(_typing: Any, array: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        view = make_array(signature.args[0])(context, builder, arguments[0])
+        view = arrayobj.make_array(signature.args[0])(context, builder, arguments[0])
         view.meminfo = cgutils.get_null_value(view.meminfo.type)
         view.parent = cgutils.get_null_value(view.parent.type)
         return view._getvalue()
 
     return array(array), code
+
+
+def borrowed[A](array: A) -> A:
+    """The same array, of which no references are counted: each count is an atomic operation.
+
+    Only inside compiled functions whose caller holds the array.
+    """
+    return array
+
+
+@overload(borrowed)
+def _overload(_array: Any) -> Any:
+    return lambda _array: _borrowed(_array)

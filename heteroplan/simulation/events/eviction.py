@@ -13,7 +13,6 @@ from heteroplan.simulation.events.lists import append_unrouted, count, pop_share
 from heteroplan.simulation.events.loop import route_unrouted
 from heteroplan.simulation.events.routing import reweigh
 from heteroplan.simulation.events.world import (
-    ANEW,
     DRAINING,
     GONE,
     LINGERING,

@@ -101,9 +101,7 @@ def pop_transfer(world: World) -> int:
             break
         if below + 1 < size:
             left, right = heap[below], heap[below + 1]
-            if right.time < left.time or (
-                right.time == left.time and right.request < left.request
-            ):
+            if right.time < left.time or (right.time == left.time and right.request < left.request):
                 below += 1
         other = heap[below]
         if time_s < other.time or (time_s == other.time and moved < other.request):

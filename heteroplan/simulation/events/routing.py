@@ -40,10 +40,7 @@ def touch(world: World, replica: int) -> None:
     record = world.replicas[replica]
     key = inf
     if record.state == SERVING:
-        if record.kind == PREFILL:
-            key = record.free_at
-        else:
-            key = (record.load + 1) / record.capacity
+        key = record.free_at if record.kind == PREFILL else (record.load + 1) / record.capacity
     world.keys[record.group, 1 if record.kind == DECODE else 0, record.seat] = key
 
 

@@ -1,4 +1,4 @@
-"""The simulator that the rest of the program uses: replicas come and go, time passes, counts grow."""
+"""The simulator as the rest of the program uses it: replicas come and go, and time passes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.simulation.events import eviction, loop, routing
+from heteroplan.simulation.events import eviction, heaps, loop, routing
 from heteroplan.simulation.events.world import (
-    AGGREGATED,
     CLOCK,
     DECODE,
-    FINISHED,
     GONE,
     GROUP,
     LEAST_WORK,
-    LINGERING,
     PREEMPT,
     RANDOM,
     REJECTED,
@@ -26,7 +23,6 @@ from heteroplan.simulation.events.world import (
     ROLE,
     ROUND_ROBIN,
     RUNNING,
-    SERVING,
     STARTING,
     TRANSFER,
     UNFINISHED,
@@ -165,7 +161,7 @@ class Simulator:
             loop.serve(self.world, number)
         else:
             record["state"] = STARTING
-            loop.set_timer(self.world, number, ready_s)
+            heaps.set_timer(self.world, number, ready_s)
         return number
 
     def cancel(self, number: int) -> None:
@@ -297,16 +293,3 @@ def _workloads(
         requests = np.flatnonzero(stream.workload == number)
         record["following"] = requests[0] if len(requests) else -1
     return records
-
-
-__all__ = [
-    "AGGREGATED",
-    "FINISHED",
-    "LINGERING",
-    "SERVING",
-    "GroupFacts",
-    "ReplicaFacts",
-    "Simulator",
-    "SimulatorOptions",
-    "WorkloadFacts",
-]

@@ -45,7 +45,7 @@ def steps_s(replica: Any, steps: int) -> float:
     first, growth, least = _first_and_growth(replica)
     flat = 0
     if first < least:
-        flat = steps if growth <= 0.0 else min(steps, int(ceil((least - first) / growth)))
+        flat = steps if growth <= 0.0 else min(steps, ceil((least - first) / growth))
     rest = steps - flat
     first += growth * flat
     return replica.extra + flat * least + rest * first + growth * (rest * (rest - 1) / 2.0)
@@ -64,7 +64,7 @@ def steps_within(replica: Any, time_s: float) -> int:
     else:
         half = first - growth / 2.0
         guess = (sqrt(half * half + 2.0 * growth * left) - half) / growth
-    steps = min(replica.leap, int(floor(guess)))
+    steps = min(replica.leap, floor(guess))
     while steps > 0 and steps_s(replica, steps) > time_s:
         steps -= 1
     while steps < replica.leap and steps_s(replica, steps + 1) <= time_s:
