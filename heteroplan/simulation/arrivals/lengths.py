@@ -14,6 +14,9 @@ import numpy as np
 from heteroplan.entities.workload import RequestClass
 from heteroplan.simulation.requests import Floats, Integers
 
+LEAST_DEVIATION = 1e-6
+"""Less is none [tokens]."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
@@ -91,8 +94,9 @@ def _classes(
 def _drawn(mean: Floats, cv: Floats, random: np.random.Generator) -> Integers:
     """1 and a gamma distributed number more; 1 where the mean is no more."""
     more = np.maximum(mean - 1.0, 0.0)
-    varied = (cv > 0.0) & (more > 0.0)
+    deviation = cv * mean
+    varied = (deviation > LEAST_DEVIATION) & (more > 0.0)
     if varied.any():
-        shape = (more[varied] / (cv[varied] * mean[varied])) ** 2
+        shape = (more[varied] / deviation[varied]) ** 2
         more[varied] *= random.standard_gamma(shape) / shape
     return 1 + rounded(more, random)

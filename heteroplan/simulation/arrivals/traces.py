@@ -6,6 +6,8 @@ from datetime import timedelta
 from math import isfinite
 from zoneinfo import ZoneInfo
 
+from numpy.random import Generator
+
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputError, InputProblem, UsageError
@@ -66,7 +68,8 @@ def from_traces(
     check_names(scenario, traces)
     _check(scaling, burstiness)
     reading = reading or ReadOptions(stamp_zone=ZoneInfo(scenario.horizon.timezone))
-    found = _read(scenario, traces, seed, reading, scaling.align)
+    streams = {each.name: random_streams(each, seed) for each in scenario.workloads}
+    found = _read(traces, reading, scaling.align, streams)
     slower = _slower(found, scaling.rate_rps)
     duration_s = scaling.duration_s
     if duration_s is None and (scaling.align or scaling.scale_to_demand):
@@ -75,8 +78,8 @@ def from_traces(
     for workload in scenario.workloads:
         if (trace := found.get(workload.name)) is not None:
             scaled, notes = _scaled(scenario, workload, trace, scaling, slower, duration_s)
-            streams = random_streams(workload, seed)
-            part = completed(workload, scenario.horizon, trace, scaled, streams)
+            random = streams[workload.name]
+            part = completed(workload, scenario.horizon, trace, scaled, random)
             parts[workload.name] = replace(part, notes=(*notes, *part.notes))
     if not any(len(part.arrival_s) for part in parts.values()):
         raise _nothing(traces, parts)
@@ -109,20 +112,17 @@ def _check(scaling: Scaling, burstiness: float) -> None:
 
 
 def _read(
-    scenario: Scenario,
     traces: Mapping[str, Sequence[str]],
-    seed: int,
     reading: ReadOptions,
     by_date: bool,
+    streams: Mapping[str, Sequence[Generator]],
 ) -> dict[str, TraceRequests]:
     """The requests of each workload that has a trace."""
     if not by_date and reading.start is None:
         reading = replace(reading, start=EPOCH)
-    found = {
-        each.name: read_trace(traces[each.name], reading, random_streams(each, seed))
-        for each in scenario.workloads
-        if each.name in traces
-    }
+    if not traces:
+        raise UsageError("name a trace")
+    found = {name: read_trace(files, reading, streams[name]) for name, files in traces.items()}
     if reading.cache_tokens is not None and not any(each.tells_blocks for each in found.values()):
         raise UsageError("no trace tells prefix blocks; leave out --prefix-cache")
     return found
@@ -167,7 +167,7 @@ def _scaled(
     kept = scaled if duration_s is None else scaled.within(duration_s)
     left_out = size - len(kept.arrival_s)
     if left_out:
-        notes.append(f"{left_out:,} of them arrive before or after the replay and are left out")
+        notes.append(f"left out before and after the replay: {left_out:,} of them")
     if left_out and scaling.align:
         zone = ZoneInfo(scenario.horizon.timezone)
         first = begin.astimezone(zone).isoformat(timespec="seconds")

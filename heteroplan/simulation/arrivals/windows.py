@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.entities.workload import RequestClass
 from heteroplan.forecasting.steps.opened import OpenedTrace, PlacedRequests
@@ -11,7 +12,7 @@ from heteroplan.forecasting.traces.requests import UNKNOWN, Windows
 from heteroplan.simulation.arrivals.lengths import lengths
 from heteroplan.simulation.arrivals.rates import Rates
 from heteroplan.simulation.arrivals.renewal import arrivals
-from heteroplan.simulation.requests import Floats
+from heteroplan.simulation.requests import Floats, Integers
 
 
 def from_windows(
@@ -32,7 +33,7 @@ def from_windows(
     known = _tells_lengths(windows)[window]
     trace.notes.append(
         f"single requests are drawn from its {len(windows.start_us):,} windows: Poisson arrivals, "
-        "all with the mean lengths of the window"
+        "all with the mean lengths of the window; none where no window was recorded"
     )
     yield PlacedRequests(
         moments_us,
@@ -42,7 +43,7 @@ def from_windows(
     )
 
 
-def _rates(windows: Windows) -> tuple[Rates, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+def _rates(windows: Windows) -> tuple[Rates, Integers]:
     """Since the start of the first window; and the window of each piece, any one for a gap."""
     begin_s = (windows.start_us - windows.start_us[0]) / US_PER_S
     end_s = (windows.end_us - windows.start_us[0]) / US_PER_S
@@ -53,11 +54,9 @@ def _rates(windows: Windows) -> tuple[Rates, "np.ndarray[tuple[int], np.dtype[np
     return Rates(edges_s, rps), numbers
 
 
-def _tells_lengths(windows: Windows) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _tells_lengths(windows: Windows) -> NDArray[np.bool_]:
     tokens = windows.input_tokens + windows.output_tokens
-    told: np.ndarray[tuple[int], np.dtype[np.bool_]] = (windows.with_lengths > 0.0) & np.isfinite(
-        tokens
-    )
+    told: NDArray[np.bool_] = (windows.with_lengths > 0.0) & np.isfinite(tokens)
     return told
 
 
