@@ -12,7 +12,7 @@ HOUR_S = 3600.0
 
 
 def rates(*rps: float, piece_s: float = HOUR_S) -> Rates:
-    return Rates(np.arange(len(rps) + 1) * piece_s, np.array(rps))
+    return Rates(np.linspace(0.0, len(rps) * piece_s, len(rps) + 1), np.array(rps))
 
 
 def random(seed: int = 1) -> np.random.Generator:

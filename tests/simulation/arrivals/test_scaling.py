@@ -16,7 +16,7 @@ def trace(*after_s: float) -> TraceRequests:
 
 
 def rates(*rps: float, piece_s: float = 10.0) -> Rates:
-    return Rates(np.arange(len(rps) + 1) * piece_s, np.array(rps))
+    return Rates(np.linspace(0.0, len(rps) * piece_s, len(rps) + 1), np.array(rps))
 
 
 def test_shifted_keeps_the_shape_of_arrivals() -> None:

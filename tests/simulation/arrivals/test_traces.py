@@ -100,7 +100,7 @@ def test_a_trace_of_none_that_can_be_sent_is_refused(tmp_path: Path) -> None:
 
 def test_unknown_lengths_are_drawn_from_the_classes(tmp_path: Path) -> None:
     """Classes without variation have 1000 and 200 tokens; what the trace tells stays."""
-    records = [
+    records: list[dict[str, Any]] = [
         {"timestamp": 0, "input_length": 40, "output_length": 5},
         {"timestamp": 1000, "input_length": 40},
         {"timestamp": 2000, "output_length": 5, "input_length": None},
