@@ -5,6 +5,7 @@ algorithm/{apa,kpa}.go, context/context.go and metrics/client.go, and its sample
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +101,7 @@ class AibrixPodAutoscaler:
     """`apa`: replicas in proportion to the mean of a metric, at most double or half at a time."""
 
     name = "apa"
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "target_share": Searched(0.2, 1.0),
         "prefill_share_factor": Searched(0.5, 2.0, log=True),
         "cooldown_down_s": Searched(15.0, 1800.0, log=True),
@@ -129,7 +130,7 @@ class AibrixPodAutoscaler:
 
 def apa_size(ratio: Floats, current: Floats, options: ApaOptions) -> Floats:
     """[...] replicas where the mean is `ratio` times the target; NaN where that is NaN."""
-    fill = np.ceil(np.where(np.isinf(ratio), np.inf, current * ratio) - _ROUNDING)
+    fill = np.ceil(_times(ratio, current) - _ROUNDING)
     most = np.ceil(options.most_up_rate * current - _ROUNDING)
     least = np.floor(current / options.most_down_rate + _ROUNDING)
     sizes = np.where(ratio > 1.0 + options.tolerance_up, np.minimum(fill, most), current)
@@ -143,18 +144,23 @@ def without_pending(ratio: Floats, wanted: Floats, current: Floats, ready: Float
     They count as without load on the way up, and as loaded to the target on the way down.
     """
     pending = np.maximum(0.0, current - ready)
-    loaded = np.where(np.isinf(ratio), np.inf, ratio * ready)
+    loaded = _times(ratio, ready)
     up = np.minimum(np.maximum(np.ceil(loaded - _ROUNDING), current), wanted)
     down = np.maximum(np.minimum(np.ceil(loaded + pending - _ROUNDING), current), wanted)
     guarded = np.where(wanted > current, up, np.where(wanted < current, down, wanted))
     return np.where((pending > 0.0) & ~np.isnan(wanted), guarded, wanted)
 
 
+def _times(ratio: Floats, replicas: Floats) -> Floats:
+    """`ratio`, which may be infinite, times `replicas`, which may be 0."""
+    return np.where(replicas > 0.0, ratio, 1.0) * replicas
+
+
 class AibrixKnativeAutoscaler:
     """`aibrix_kpa`: Knative's algorithm with AIBrix's windows, rates and cooldown."""
 
     name = "aibrix_kpa"
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "target_share": Searched(0.2, 1.0),
         "prefill_share_factor": Searched(0.5, 2.0, log=True),
         "stable_window_s": Searched(30.0, 600.0, log=True),

@@ -5,16 +5,18 @@ core/load_scaling.py, config/defaults.py. Its TTFT and ITL are the SLO's of the 
 estimates the latency of each engine; here the measured means stand for all of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.requests import Floats
-from heteroplan.simulation.signals import DECODE, PREFILL, ReplicaState, Signals
+from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ReplicaState, Signals
 
 _PREFILL_UP, _PREFILL_DOWN = 1.0, 0.1
 """Waiting prompts of an engine, in prompts of the mean length (theirs: of the context length)."""
@@ -53,7 +55,7 @@ class DynamoPlanner:
     """
 
     name = "dynamo_planner"
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "target_share": Searched(0.5, 1.2),
         "down_sensitivity": Searched(0.3, 0.95),
         "throughput_period_s": Searched(30.0, 600.0, log=True),
@@ -101,12 +103,17 @@ class DynamoPlanner:
     def _by_load(self, signals: Signals, state: ReplicaState) -> Floats:
         """[W, role] one replica more, or fewer, of a role none of whose replicas starts."""
         up, down = self._thresholds(signals, state)
-        settled = (state.starting == 0.0) & (state.ready == state.desired) & in_use(self._setting)
-        settled[self._setting.split] &= settled[self._setting.split][:, [DECODE, PREFILL, 2]]
+        settled = (state.starting == 0.0) & (state.ready >= state.desired - 1e-9)
+        settled &= in_use(self._setting)
+        settled[self._setting.split] &= settled[self._setting.split][
+            :, [DECODE, PREFILL, AGGREGATED]
+        ]
         step = np.where(up, 1.0, np.where(down & (state.desired > 1.0), -1.0, 0.0))
         return state.desired + np.where(settled, step, 0.0)
 
-    def _thresholds(self, signals: Signals, state: ReplicaState) -> tuple[np.ndarray, np.ndarray]:
+    def _thresholds(
+        self, signals: Signals, state: ReplicaState
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """[W, role] whether more is wanted, and whether less will do."""
         setting, low = self._setting, self._options.down_sensitivity
         if self._options.load_rule == "sla":

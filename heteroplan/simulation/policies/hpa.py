@@ -1,5 +1,6 @@
 """`hpa`: Kubernetes' Horizontal Pod Autoscaler, one for each workload and role."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class HorizontalPodAutoscaler:
     """Each role by its own metric; prefill and decode know nothing of each other."""
 
     name = "hpa"
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "target_share": Searched(0.3, 1.0),
         "prefill_share_factor": Searched(0.5, 2.0, log=True),
         "stabilization_down_s": Searched(15.0, 1800.0, log=True),

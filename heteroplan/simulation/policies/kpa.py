@@ -1,5 +1,6 @@
 """`kpa`: Knative's Pod Autoscaler, for each workload and role."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ class KnativePodAutoscaler:
     """Each role by its own metric over a stable and a panic window."""
 
     name = "kpa"
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "target_share": Searched(0.3, 1.0),
         "prefill_share_factor": Searched(0.5, 2.0, log=True),
         "stable_window_s": Searched(30.0, 600.0, log=True),

@@ -5,6 +5,7 @@ severely; both roles together. Latency is flat over most loads, so it says littl
 in: the paper combines it with a proportional policy, as we do unless told otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,7 +55,7 @@ class NegativeFeedback:
     """Proportional control that latency overrules upwards."""
 
     name = "negative_feedback"
-    SEARCHED = SEARCHED_GUARD
+    SEARCHED: Mapping[str, Searched] = SEARCHED_GUARD
 
     def __init__(self, setting: PolicySetting, options: NegativeFeedbackOptions) -> None:
         self.period_s = options.period_s

@@ -5,6 +5,7 @@ published.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class Periodic:
 
     name = "periodic"
     window_s = 60.0
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "target_share": Searched(0.5, 1.0),
         "pd_ratio_factor": Searched(0.7, 1.4, log=True),
         "hold_s": Searched(900.0, 14400.0, log=True),

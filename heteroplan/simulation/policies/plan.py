@@ -1,5 +1,6 @@
 """`plan`: the plan by the clock; `plan+feedback`: the plan as a floor, a feedback policy on top."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from heteroplan.simulation.policies.negative_feedback import (
 )
 from heteroplan.simulation.policies.policy import PolicySetting, PoolTargets, RoleTargets
 from heteroplan.simulation.policies.proportional import Proportional
-from heteroplan.simulation.policies.shared.options import Options, choice, number
+from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.policies.shared.planned import PlannedPools
 from heteroplan.simulation.signals import ReplicaState, Signals
 
@@ -29,7 +30,7 @@ class Plan:
 
     name = "plan"
     window_s = 60.0
-    SEARCHED = ()
+    SEARCHED: Mapping[str, Searched] = {}
 
     def __init__(self, planned: PlannedPools, options: PlanOptions) -> None:
         self.period_s = options.period_s
@@ -56,7 +57,7 @@ class PlanFeedback:
     """
 
     name = "plan+feedback"
-    SEARCHED = SEARCHED_GUARD
+    SEARCHED: Mapping[str, Searched] = SEARCHED_GUARD
 
     def __init__(
         self, setting: PolicySetting, planned: PlannedPools, options: PlanFeedbackOptions

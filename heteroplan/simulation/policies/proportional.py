@@ -4,12 +4,13 @@ Source: arXiv 2508.19559: the signal over its target a replica gives the size of
 ratio that of the other.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.joint import SEARCHED_JOINT, JointOptions, JointScaler
 from heteroplan.simulation.policies.shared.metrics import EIGHT_SIGNALS, METRICS
-from heteroplan.simulation.policies.shared.options import choice
+from heteroplan.simulation.policies.shared.options import Searched, choice
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import ReplicaState, Signals
 
@@ -26,7 +27,7 @@ class Proportional:
     """Replicas in proportion to one of the eight signals."""
 
     name = "proportional"
-    SEARCHED = SEARCHED_JOINT
+    SEARCHED: Mapping[str, Searched] = SEARCHED_JOINT
 
     def __init__(self, setting: PolicySetting, options: ProportionalOptions) -> None:
         self.period_s = options.period_s
@@ -39,9 +40,7 @@ class Proportional:
     def wanted(self, signals: Signals, state: ReplicaState) -> Floats:
         """[W] replicas of the leading role at which the signal meets its target."""
         share = self._options.target_share
-        return self.scaler.leading(
-            self._metric.wanted(signals, self.setting, share, state.ready)
-        )
+        return self.scaler.leading(self._metric.wanted(signals, self.setting, share, state.ready))
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Both roles by the signal."""

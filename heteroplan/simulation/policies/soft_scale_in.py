@@ -4,6 +4,7 @@ Source: arXiv 2508.19559: a replica first leaves service discovery and keeps run
 load are watched, then it is terminated or restored.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
@@ -25,7 +26,9 @@ class SoftScaleIn:
     """Proportional control whose replicas linger."""
 
     name = "soft_scale_in"
-    SEARCHED = SEARCHED_JOINT | {"linger_s": Searched(60.0, 1200.0, log=True)}
+    SEARCHED: Mapping[str, Searched] = SEARCHED_JOINT | {
+        "linger_s": Searched(60.0, 1200.0, log=True)
+    }
 
     def __init__(self, setting: PolicySetting, options: SoftScaleInOptions) -> None:
         self._proportional = Proportional(setting, options)

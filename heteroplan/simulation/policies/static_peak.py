@@ -1,10 +1,12 @@
 """`static_peak`: one size all day, the cheapest that covers the peak of the forecast."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.simulation.policies.policy import PoolTargets
-from heteroplan.simulation.policies.shared.options import Options
+from heteroplan.simulation.policies.shared.options import Searched
 from heteroplan.simulation.signals import ReplicaState, Signals
 
 
@@ -14,9 +16,9 @@ class StaticPeak:
     name = "static_peak"
     period_s = 3600.0
     window_s = 60.0
-    SEARCHED = ()
+    SEARCHED: Mapping[str, Searched] = {}
 
-    def __init__(self, replicas: NDArray[np.int64], options: Options) -> None:
+    def __init__(self, replicas: NDArray[np.int64]) -> None:
         """`replicas` [deployment]."""
         self._targets = PoolTargets(replicas.copy())
 

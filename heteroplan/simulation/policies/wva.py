@@ -6,6 +6,7 @@ at each replica; here they are alike, so that either all of a role are saturated
 sizes are carried out at once: the HPA between, whose behaviour users write, is left out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
+from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import ReplicaState, Signals
 
 _LEAST_TO_SHRINK = 2.0
@@ -45,7 +47,7 @@ class WorkloadVariantAutoscaler:
     """One replica more, or fewer, at a time; prefill and decode know nothing of each other."""
 
     name = "wva"
-    SEARCHED = {
+    SEARCHED: Mapping[str, Searched] = {
         "kv_threshold": Searched(0.4, 1.0),
         "queue_threshold": Searched(2.0, 50.0, log=True),
         "kv_spare": Searched(0.02, 0.3),
@@ -64,7 +66,7 @@ class WorkloadVariantAutoscaler:
         used, queued = self._load(signals, state)
         for w, role in zip(*np.nonzero(in_use(self._setting)), strict=True):
             ready = float(state.ready[w, role])
-            settled = state.starting[w, role] == 0.0 and ready == state.desired[w, role]
+            settled = state.starting[w, role] == 0.0 and ready >= state.desired[w, role] - 1e-9
             if not settled or ready <= 0.0 or np.isnan(used[w, role]):
                 continue
             sizes[w, role] += wva_step(
@@ -72,7 +74,7 @@ class WorkloadVariantAutoscaler:
             )
         return RoleTargets(bounded(self._setting, sizes, state.desired))
 
-    def _load(self, signals: Signals, state: ReplicaState) -> tuple[np.ndarray, np.ndarray]:
+    def _load(self, signals: Signals, state: ReplicaState) -> tuple[Floats, Floats]:
         """[W, role] share of what a replica bears, and requests waiting at one."""
         ready = np.where(state.ready > 0.0, state.ready, np.nan)
         if self._options.metric == "saturation":

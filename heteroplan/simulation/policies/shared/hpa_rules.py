@@ -154,6 +154,8 @@ class Hpa:
         return max(limits) if growing is largest else min(limits)
 
 
-def _since(records: deque[tuple[float, float]] | list[tuple[float, float]], at_s: float) -> list[float]:
+def _since(
+    records: deque[tuple[float, float]] | list[tuple[float, float]], at_s: float
+) -> list[float]:
     """Values recorded later than `at_s`."""
     return [value for when, value in records if when > at_s]

@@ -89,7 +89,9 @@ class Windows:
 
     def __init__(self, rules: KpaRules) -> None:
         self._panic = max(1, round(rules.panic_window_s / rules.period_s))
-        self._seen: deque[Floats] = deque(maxlen=max(1, round(rules.stable_window_s / rules.period_s)))
+        self._seen: deque[Floats] = deque(
+            maxlen=max(1, round(rules.stable_window_s / rules.period_s))
+        )
 
     def add(self, values: Floats) -> tuple[Floats, Floats]:
         """Means over the stable and over the panic window, `values` the latest of both.

@@ -36,7 +36,9 @@ class Metric:
         value = self.read(signals, split)
         return value if self.total else value * ready
 
-    def wanted(self, signals: Signals, setting: PolicySetting, share: float, ready: Floats) -> Floats:
+    def wanted(
+        self, signals: Signals, setting: PolicySetting, share: float, ready: Floats
+    ) -> Floats:
         """[W, role] replicas that bear it at a share of capacity; NaN where nothing was measured.
 
         Infinite where a replica bears nothing within the SLO.
@@ -136,9 +138,7 @@ METRICS: Mapping[str, Metric] = {
     ),
     "gpu_utilization": _utilization(None),
     "sm_activity": _sm_activity(None),
-    "kv_used": Metric(
-        total=False, leads=DECODE, read=lambda s, _: s.kv_used, at_capacity=_full
-    ),
+    "kv_used": Metric(total=False, leads=DECODE, read=lambda s, _: s.kv_used, at_capacity=_full),
     "concurrency": Metric(
         total=True, leads=DECODE, read=lambda s, _: s.concurrency, at_capacity=_concurrency
     ),
