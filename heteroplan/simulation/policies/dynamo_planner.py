@@ -16,7 +16,9 @@ from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.requests import Floats
-from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ReplicaState, Signals
+from heteroplan.simulation.signals import DECODE, PREFILL, ReplicaState, Signals
+
+type Flags = NDArray[np.bool_]
 
 _PREFILL_UP, _PREFILL_DOWN = 1.0, 0.1
 """Waiting prompts of an engine, in prompts of the mean length (theirs: of the context length)."""
@@ -51,7 +53,7 @@ class DynamoOptions(Options):
 class DynamoPlanner:
     """Replicas for the requests that the next time is predicted to bring, or by what engines say.
 
-    Signals are averaged over `load_period_s` with mode `load`, over `throughput_period_s` otherwise.
+    With mode `load` signals are averaged over `load_period_s`, else over `throughput_period_s`.
     """
 
     name = "dynamo_planner"
@@ -105,15 +107,14 @@ class DynamoPlanner:
         up, down = self._thresholds(signals, state)
         settled = (state.starting == 0.0) & (state.ready >= state.desired - 1e-9)
         settled &= in_use(self._setting)
-        settled[self._setting.split] &= settled[self._setting.split][
-            :, [DECODE, PREFILL, AGGREGATED]
-        ]
+        both = settled[:, PREFILL] & settled[:, DECODE]
+        both |= ~self._setting.split
+        settled[:, PREFILL] &= both
+        settled[:, DECODE] &= both
         step = np.where(up, 1.0, np.where(down & (state.desired > 1.0), -1.0, 0.0))
         return state.desired + np.where(settled, step, 0.0)
 
-    def _thresholds(
-        self, signals: Signals, state: ReplicaState
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _thresholds(self, signals: Signals, state: ReplicaState) -> tuple[Flags, Flags]:
         """[W, role] whether more is wanted, and whether less will do."""
         setting, low = self._setting, self._options.down_sensitivity
         if self._options.load_rule == "sla":

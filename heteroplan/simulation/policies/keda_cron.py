@@ -1,8 +1,8 @@
 """`keda_cron`: an exported KEDA manifest, carried out as KEDA and the HPA would.
 
 Source: kedacore/keda pkg/scalers/cron_scaler.go (a trigger is an external metric with AverageValue
-1: `desiredReplicas` while its window is open, else 1) and KEDA's ScaledObject specification; the HPA
-as in `hpa_rules`. One ScaledObject, and so one HPA, is a pool of the plan; where a pool has several
+1: `desiredReplicas` while its window is open, else 1) and KEDA's ScaledObject specification; the
+HPA as in `hpa_rules`. One ScaledObject, and so one HPA, is a pool of the plan; where a pool has several
 leaves, replicas go to those on which the plan wants more.
 """
 

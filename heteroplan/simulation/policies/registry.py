@@ -48,20 +48,33 @@ class PolicyInputs:
 class PolicyKind:
     """An entry of the registry."""
 
-    name: str
+    policy: Any
+    """The class, with its `name` and what curation searches (`SEARCHED`)."""
+    options: type[Options]
     help: str
     """One line."""
     source: str
     """Whose rules these are."""
-    options: type[Options]
-    searched: Mapping[str, Searched]
-    """Options that curation searches."""
-    make: Callable[[PolicyInputs, Any], Policy]
+    made_by: Callable[[PolicyInputs, Any], Policy] | None = None
+    """From inputs and options; None where the setting and the options are enough."""
 
     @property
-    def from_plan(self) -> bool:
-        """Whether it needs a plan."""
-        return self.name in ("plan", "plan+feedback", "keda_cron")
+    def name(self) -> str:
+        """What users write."""
+        return str(self.policy.name)
+
+    @property
+    def searched(self) -> Mapping[str, Searched]:
+        """Options that curation searches."""
+        found: Mapping[str, Searched] = self.policy.SEARCHED
+        return found
+
+    def make(self, inputs: PolicyInputs, options: Options) -> Policy:
+        """A fresh policy. Raises UsageError where an input is missing."""
+        if self.made_by is not None:
+            return self.made_by(inputs, options)
+        made: Policy = self.policy(inputs.setting, options)
+        return made
 
 
 def policy_kind(name: str) -> PolicyKind:
@@ -123,112 +136,77 @@ def _keda_cron(inputs: PolicyInputs, options: KedaOptions) -> Policy:
     return KedaCron(inputs.manifest, planned, start, options)
 
 
-def _of_setting[O: Options](
-    kind: Callable[[PolicySetting, O], Policy],
-) -> Callable[[PolicyInputs, O], Policy]:
-    return lambda inputs, options: kind(inputs.setting, options)
-
-
 _HETEROSCALE = "HeteroScale, arXiv 2508.19559"
+_AIBRIX = "vllm-project/aibrix pkg/controller/podautoscaler"
 _KINDS = (
-    PolicyKind("plan", "the plan by the clock", "heteroplan", PlanOptions, {}, _plan),
+    PolicyKind(Plan, PlanOptions, "the plan by the clock", "heteroplan", _plan),
     PolicyKind(
-        "plan+feedback",
+        PlanFeedback,
+        PlanFeedbackOptions,
         "the plan as a floor, feedback on top",
         "heteroplan",
-        PlanFeedbackOptions,
-        PlanFeedback.SEARCHED,
         _plan_feedback,
     ),
+    PolicyKind(StaticPeak, Options, "one size for the peak", "common practice", _static_peak),
     PolicyKind(
-        "static_peak", "one size for the peak", "common practice", Options, {}, _static_peak
+        Periodic, PeriodicOptions, "static targets and ratio by the time of day", _HETEROSCALE
     ),
     PolicyKind(
-        "periodic",
-        "static targets and ratio by the time of day",
-        _HETEROSCALE,
-        PeriodicOptions,
-        Periodic.SEARCHED,
-        _of_setting(Periodic),
-    ),
-    PolicyKind(
-        "proportional",
-        "one linear signal sizes one role, the P/D ratio the other",
-        _HETEROSCALE,
+        Proportional,
         ProportionalOptions,
-        Proportional.SEARCHED,
-        _of_setting(Proportional),
+        "one signal sizes one role, the P/D ratio the other",
+        _HETEROSCALE,
     ),
     PolicyKind(
-        "negative_feedback",
+        NegativeFeedback,
+        NegativeFeedbackOptions,
         "proportional, with TTFT and TBT as a guard",
         _HETEROSCALE,
-        NegativeFeedbackOptions,
-        NegativeFeedback.SEARCHED,
-        _of_setting(NegativeFeedback),
     ),
     PolicyKind(
-        "soft_scale_in",
+        SoftScaleIn,
+        SoftScaleInOptions,
         "proportional, whose replicas linger before they go",
         _HETEROSCALE,
-        SoftScaleInOptions,
-        SoftScaleIn.SEARCHED,
-        _of_setting(SoftScaleIn),
     ),
     PolicyKind(
-        "hpa",
+        HorizontalPodAutoscaler,
+        HpaOptions,
         "Horizontal Pod Autoscaler, each role by itself",
         "kubernetes pkg/controller/podautoscaler",
-        HpaOptions,
-        HorizontalPodAutoscaler.SEARCHED,
-        _of_setting(HorizontalPodAutoscaler),
     ),
     PolicyKind(
-        "kpa",
+        KnativePodAutoscaler,
+        KpaOptions,
         "Knative Pod Autoscaler, each role by itself",
         "knative/serving pkg/autoscaler/scaling",
-        KpaOptions,
-        KnativePodAutoscaler.SEARCHED,
-        _of_setting(KnativePodAutoscaler),
     ),
     PolicyKind(
-        "apa",
-        "AIBrix's PodAutoscaler with strategy APA",
-        "vllm-project/aibrix pkg/controller/podautoscaler",
-        ApaOptions,
-        AibrixPodAutoscaler.SEARCHED,
-        _of_setting(AibrixPodAutoscaler),
+        AibrixPodAutoscaler, ApaOptions, "AIBrix's PodAutoscaler with strategy APA", _AIBRIX
     ),
     PolicyKind(
-        "aibrix_kpa",
-        "AIBrix's PodAutoscaler with strategy KPA",
-        "vllm-project/aibrix pkg/controller/podautoscaler",
+        AibrixKnativeAutoscaler,
         AibrixKpaOptions,
-        AibrixKnativeAutoscaler.SEARCHED,
-        _of_setting(AibrixKnativeAutoscaler),
+        "AIBrix's PodAutoscaler with strategy KPA",
+        _AIBRIX,
     ),
     PolicyKind(
-        "wva",
+        WorkloadVariantAutoscaler,
+        WvaOptions,
         "llm-d's Workload Variant Autoscaler by saturation",
         "llm-d workload-variant-autoscaler internal/saturation",
-        WvaOptions,
-        WorkloadVariantAutoscaler.SEARCHED,
-        _of_setting(WorkloadVariantAutoscaler),
     ),
     PolicyKind(
-        "dynamo_planner",
+        DynamoPlanner,
+        DynamoOptions,
         "Dynamo's planner by throughput, load or both",
         "ai-dynamo/dynamo components/src/dynamo/planner",
-        DynamoOptions,
-        DynamoPlanner.SEARCHED,
-        _of_setting(DynamoPlanner),
     ),
     PolicyKind(
-        "keda_cron",
+        KedaCron,
+        KedaOptions,
         "the exported KEDA manifest, carried out by the HPA",
         "kedacore/keda pkg/scalers/cron_scaler.go",
-        KedaOptions,
-        {},
         _keda_cron,
     ),
 )

@@ -12,17 +12,14 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
 
-_FIELDS = (
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
     ("day of month", 1, 31, ()),
-    (
-        "month",
-        1,
-        12,
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-    ),
-    ("day of week", 0, 6, ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+    ("month", 1, 12, _MONTHS),
+    ("day of week", 0, 6, _DAYS),
 )
 _PART = re.compile(r"(\*|\?|[a-z0-9]+)(?:-([a-z0-9]+))?(?:/([0-9]+))?")
 _MOST_DAYS = 5 * 366
@@ -88,7 +85,7 @@ class Cron:
 
 def _values(text: str, part: str, index: int) -> frozenset[int]:
     """Numbers of one field: *, numbers, names, ranges, steps and lists of them."""
-    name, low, high, names = _FIELDS[index]
+    name, low, high, _ = _FIELDS[index]
     found: set[int] = set()
     for item in part.split(","):
         match = _PART.fullmatch(item)

@@ -6,6 +6,7 @@ whose metrics are missing.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -110,13 +111,12 @@ class Hpa:
         up, down = self.behavior.up, self.behavior.down
         if not self._recommended:
             self._recommended.append((now_s, current))
-        recent = list(self._recommended)
         wanted = min(wanted, self.most)
         stable = wanted
         if wanted >= current:
-            stable = min([stable, *_since(recent, now_s - up.stabilization_s)])
+            stable = min([stable, *_since(self._recommended, now_s - up.stabilization_s)])
         else:
-            stable = max([stable, *_since(recent, now_s - down.stabilization_s)])
+            stable = max([stable, *_since(self._recommended, now_s - down.stabilization_s)])
         self._recommended.append((now_s, wanted))
         keep_s = max(up.stabilization_s, down.stabilization_s)
         while self._recommended[0][0] <= now_s - keep_s and len(self._recommended) > 1:
@@ -154,8 +154,6 @@ class Hpa:
         return max(limits) if growing is largest else min(limits)
 
 
-def _since(
-    records: deque[tuple[float, float]] | list[tuple[float, float]], at_s: float
-) -> list[float]:
+def _since(records: Iterable[tuple[float, float]], at_s: float) -> list[float]:
     """Values recorded later than `at_s`."""
     return [value for when, value in records if when > at_s]

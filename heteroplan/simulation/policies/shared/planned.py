@@ -73,5 +73,5 @@ class PlannedPools:
         return totals
 
     def _index(self, interval: int) -> int:
-        intervals = self.replicas.shape[1]
+        intervals = int(self.replicas.shape[1])
         return interval % intervals if self.cyclic else min(interval, intervals - 1)
