@@ -2,8 +2,8 @@
 
 Source: kedacore/keda pkg/scalers/cron_scaler.go (a trigger is an external metric with AverageValue
 1: `desiredReplicas` while its window is open, else 1) and KEDA's ScaledObject specification; the
-HPA as in `hpa_rules`. One ScaledObject, and so one HPA, is a pool of the plan; where a pool has several
-leaves, replicas go to those on which the plan wants more.
+HPA as in `hpa_rules`. One ScaledObject, and so one HPA, is a pool of the plan; where a pool has
+several leaves, replicas go to those on which the plan wants more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from heteroplan.simulation.signals import ReplicaState, Signals
 
 _CLOSED = 1.0
 """What a trigger reports outside its window (defaultDesiredReplicas)."""
-_MOST_DEFAULT = 100
+_MOST_DEFAULT = 100.0
 """maxReplicaCount"""
 _COOLDOWN_S = 300.0
 """cooldownPeriod"""
@@ -119,11 +119,16 @@ class _ScaledObject:
         self.name = name
         self.replicas = 0.0
         self._options = options
-        self._least = float(spec.get("minReplicaCount", 0))
-        self._most = float(spec.get("maxReplicaCount", _MOST_DEFAULT))
-        self._cooldown_s = float(spec.get("cooldownPeriod", _COOLDOWN_S))
+        self._least = _number(name, spec, "minReplicaCount", 0.0)
+        self._most = _number(name, spec, "maxReplicaCount", _MOST_DEFAULT)
+        self._cooldown_s = _number(name, spec, "cooldownPeriod", _COOLDOWN_S)
         self._triggers = [_trigger(name, each) for each in spec["triggers"]]
-        self._behavior = _behavior(spec, options)
+        try:
+            self._behavior = _behavior(spec, options)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"KEDA manifest: {name}: behavior as HorizontalPodAutoscaler v2 has it; {error}"
+            ) from error
         self._hpa = Hpa(max(1.0, self._least), self._most, self._behavior)
         self._polled_s = -np.inf
         self._active_s = 0.0
@@ -178,6 +183,14 @@ def _scaled_objects(text: str) -> dict[str, Mapping[str, Any]]:
     return found
 
 
+def _number(name: str, spec: Mapping[str, Any], field: str, default: float) -> float:
+    """A field of `spec`, 0 or more. Raises UsageError."""
+    value = spec.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise UsageError(f"KEDA manifest: {name}: {field}: {value!r} is no number of 0 or more")
+    return float(value)
+
+
 def _trigger(name: str, trigger: Mapping[str, Any]) -> tuple[Window, float]:
     """Window and replicas of a cron trigger. Raises UsageError."""
     if trigger.get("type") != "cron":
@@ -205,7 +218,7 @@ def _behavior(spec: Mapping[str, Any], options: KedaOptions) -> Behavior:
 
 def _direction(given: Mapping[str, Any], default: Direction, options: KedaOptions) -> Direction:
     rates = default.rates
-    if "policies" in given:
+    if given.get("policies"):
         rates = tuple(
             Rate(float(each["value"]), float(each["periodSeconds"]), each["type"] == "Percent")
             for each in given["policies"]
