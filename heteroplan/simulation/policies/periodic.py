@@ -17,6 +17,9 @@ from heteroplan.simulation.policies.shared.options import Options, Searched, num
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import DECODE, PREFILL, ReplicaState, Signals
 
+_ROUNDING_S = 1e-6
+"""By which a float may miss the moment between two targets [s]."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeriodicOptions(Options):
@@ -82,7 +85,7 @@ class Periodic:
             while at_s < ahead_s:
                 sizes[w] = np.maximum(sizes[w], self._targets[self._block(at_s), w])
                 at_s += self._options.hold_s
-            end_s = max(state.now_s, ahead_s - 1e-6)
+            end_s = max(state.now_s, ahead_s - 2.0 * _ROUNDING_S)
             sizes[w] = np.maximum(sizes[w], self._targets[self._block(end_s), w])
         return RoleTargets(sizes)
 
@@ -90,5 +93,5 @@ class Periodic:
         """Index of the target that holds at a time since the start."""
         horizon = self._setting.scenario.horizon
         length_s = horizon.intervals * horizon.interval_s
-        inside_s = at_s % length_s if horizon.cyclic else min(at_s, length_s - 1e-6)
-        return int((inside_s + 1e-6) // self._options.hold_s) % len(self._targets)
+        inside_s = at_s % length_s if horizon.cyclic else min(at_s, length_s - 2.0 * _ROUNDING_S)
+        return int((inside_s + _ROUNDING_S) // self._options.hold_s) % len(self._targets)
