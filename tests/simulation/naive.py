@@ -16,11 +16,10 @@ no group fits with all replicas in any state is rejected. All else looks at read
 
 Routing. Group: of positive weight and fit, in time if any is, of the least (in flight + 1) /
 weight. Replica: fit, in time if any is, then by the rule. Work of a prefill replica: the rest of
-its batch and the times alone of waiting prompts; of an aggregated one: the times alone of prompts
-whose prefill has not ended. Round robin takes the next after the last taken. A shared queue is
-walked from its head by a replica that falls idle or turns ready: what it does not fit is skipped,
-the first that fits it and not the batch ends the batch; aggregated replicas share no queue and go
-by least work. Requests that no ready replica takes wait
+its batch and the times alone of waiting prompts. An aggregated one is taken as a decode replica is,
+unless by round robin, which takes the next after the last taken. A shared queue is walked from its
+head by a prefill replica that falls idle or turns ready: what it does not fit is skipped, the first
+that fits it and not the batch ends the batch. Requests that no ready replica takes wait
 in the workload's queue, walked whenever a replica turns ready and when requests go back to it.
 
 Transfer. To a decode replica that fits: ready in the group, else draining in it, else ready in any
@@ -222,23 +221,23 @@ class _Simulation:
         )
         request.group = group
         group.in_flight += 1
-        replicas = group.eligible(request)
+        aggregated = [each for each in group.eligible(request) if isinstance(each, Aggregated)]
+        prefill = [each for each in group.eligible(request) if isinstance(each, Prefill)]
         routing = self.of(request).routing
-        if routing is Routing.SHARED and group.aggregated:
-            routing = Routing.LEAST_WORK
-        match routing:
-            case Routing.LEAST_WORK:
-                chosen = _least(replicas, lambda each: each.done_s(request), relative=False)
-            case Routing.ROUND_ROBIN:
-                after = [each for each in replicas if each.index > group.taken]
-                chosen = (after or replicas)[0]
-                group.taken = chosen.index
-            case Routing.SHARED:
-                idle = [each for each in replicas if not each.requests()]
-                if not idle:
-                    group.queue.append(request)
-                    return True
-                chosen = idle[0]
+        chosen: Prefill | Aggregated
+        if routing is Routing.ROUND_ROBIN:
+            replicas = [*prefill, *aggregated]
+            chosen = ([each for each in replicas if each.index > group.taken] or replicas)[0]
+            group.taken = chosen.index
+        elif aggregated:
+            chosen = _least(aggregated, lambda each: each.load(), relative=True)
+        elif routing is Routing.LEAST_WORK:
+            chosen = _least(prefill, lambda each: each.done_s(request), relative=False)
+        elif idle := [each for each in prefill if not each.requests()]:
+            chosen = idle[0]
+        else:
+            group.queue.append(request)
+            return True
         chosen.accept(request)
         return True
 

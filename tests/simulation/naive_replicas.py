@@ -323,11 +323,6 @@ class Aggregated(Decode):
     def in_time(self, request: Request) -> bool:
         return request.missed <= self.both.tokens_in_time
 
-    def done_s(self, request: Request) -> float:
-        prompts = [each for each in self.requests() if each.done < each.todo]
-        alone = [self.both.time.alone_s(each.todo) for each in prompts]
-        return self.simulation.now + sum(alone) + self.both.time.alone_s(request.missed)
-
     def step_ms(self) -> float:
         decoding = [each for each in self.running if each.done == each.todo]
         prompts = [each for each in self.running if each.done < each.todo]

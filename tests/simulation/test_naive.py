@@ -220,6 +220,34 @@ def test_prompts_go_where_they_fit_and_are_in_time() -> None:
     assert outcome.requests[4].outcome == "rejected"
 
 
+def test_groups_in_time_come_first() -> None:
+    """The second group alone is in time with 20 tokens, however much it has."""
+    late = NaivePrefill(PREFILL.time, tokens_in_time=10)
+    pair = (NaivePrefill(PREFILL.time, group=1), NaiveDecode(DECODE.step, group=1))
+    requests = asked((0, 20, 1), (1, 20, 1), (2, 10, 1))
+    outcome = simulate(Case((late, DECODE, *pair), requests, groups=(0, 0)))
+    assert [each.prefill_tokens for each in outcome.replicas] == [10, 0, 40, 0]
+
+
+def test_shared_queue_passes_over_what_a_replica_cannot_take() -> None:
+    """From 1 on the first works on 100 tokens. At 10 the small one leaves 60 in the queue."""
+    small = NaivePrefill(PREFILL.time, most_tokens=50)
+    requests = asked((0, 10, 1), (0, 101, 1), (1, 60, 1), (2, 20, 1))
+    outcome = simulate(
+        Case((small, PREFILL, DECODE), requests, workloads=(NaiveWorkload(Routing.SHARED),))
+    )
+    assert first_ms(outcome) == pytest.approx([20.0, 111.0, 171.0, 40.0])
+
+
+def test_aggregated_replicas_by_their_load() -> None:
+    """Not by their prompts, which are done when the next one comes; nor what they cannot take."""
+    engine = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0))
+    small = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0), most_tokens=5)
+    requests = asked((0, 1, 50), (20, 2, 50), (40, 4, 50), (60, 8, 50))
+    outcome = simulate(Case((engine, small), requests))
+    assert [each.prefill_tokens for each in outcome.replicas] == [1 + 4 + 8, 2]
+
+
 def test_decode_replicas_by_their_load() -> None:
     """Two requests for each of the bigger one, and only there what is long."""
     small = NaiveDecode(DECODE.step, capacity_rps=1.0, kv_tokens=50)
@@ -363,6 +391,71 @@ def test_drained_and_killed_in_the_end() -> None:
     assert outcome.replicas[0].busy_s == pytest.approx(0.07)
     assert outcome.replicas[0].held_s[0] == pytest.approx((0.0, 0.07))
     assert outcome.replicas[0].prefill_tokens == 0
+
+
+def test_prefilled_requests_go_to_another_group() -> None:
+    """The only decode replica of their group fails; the other group has one, and counts them from
+    there on: what comes at 200 goes to the first group, which has none in flight."""
+    other = (NaivePrefill(PREFILL.time, group=1), NaiveDecode(DECODE.step, group=1))
+    again = NaiveDecode(DECODE.step, at_start=False)
+    outcome = simulate(
+        Case(
+            (PREFILL, DECODE, *other, again),
+            asked((0, 100, 50), (200, 7, 1)),
+            duration_s=2.0,
+            groups=(0, 0),
+            commands=(Kill(0.05, (1,)), Start(0.15, 4)),
+        )
+    )
+    assert first_ms(outcome)[0] == pytest.approx(110.0)
+    assert [each.decode_tokens for each in outcome.replicas] == [0, 0, 0, 50, 1]
+    assert outcome.replicas[0].prefill_tokens == 107
+
+
+def test_lost_on_the_way() -> None:
+    """A transfer of 100 ms is under way when its receiver fails; what arrives is nobody's."""
+    prefill = NaivePrefill(PREFILL.time, nic_bytes_per_s=1e6)
+    workload = NaiveWorkload(kv_bytes_per_token=1000.0, latency_s=0.0)
+    outcome = simulate(
+        Case(
+            (prefill, DECODE),
+            asked((0, 100, 1)),
+            duration_s=2.0,
+            workloads=(workload,),
+            commands=(Kill(0.15, (0, 1)), Start(0.16, 0), Start(0.16, 1)),
+        )
+    )
+    assert first_ms(outcome) == pytest.approx([160 + 100 + 100 + 10])
+    assert restarts(outcome) == [1]
+    assert outcome.replicas[1].held_s == ((0.0, 0.15), (0.16, 2.0))
+
+
+def test_a_drain_ends_when_its_time_is_over() -> None:
+    """The last step ends at 14, the drain at 100; what is on the way until then keeps it, too."""
+    prefill = NaivePrefill(PREFILL.time, nic_bytes_per_s=1e6)
+    case = Case(
+        (PREFILL, DECODE), asked((0, 4, 1)), duration_s=1.0, commands=(Drain(0.01, 1, 0.09),)
+    )
+    assert simulate(case).replicas[1].held_s[0] == pytest.approx((0.0, 0.1))
+    workload = NaiveWorkload(kv_bytes_per_token=1000.0, latency_s=0.0)
+    case = Case(
+        (prefill, DECODE),
+        asked((0, 4, 1)),
+        duration_s=1.0,
+        workloads=(workload,),
+        commands=(Drain(0.005, 1),),
+    )
+    assert simulate(case).replicas[1].held_s[0] == pytest.approx((0.0, 0.018))
+
+
+def test_order_at_one_time() -> None:
+    """Who comes at a step's end waits a step, be it from prefill or by a transfer; a token at the
+    end of the replay is given. Quarters of a second have no rounding."""
+    step = NaiveDecode(StepTime(base_ms=250.0))
+    prefill = NaivePrefill(PrefillTime(overhead_ms=250.0))
+    requests = (NaiveRequest(0.0, 1, 2), NaiveRequest(0.25, 1, 1))
+    outcome = simulate(Case((prefill, step), requests, duration_s=1.0))
+    assert [each.first_token_s for each in outcome.requests] == [0.5, 1.0]
 
 
 def test_killed_decode_replica() -> None:
