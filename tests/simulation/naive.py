@@ -226,7 +226,7 @@ class _Simulation:
         routing = self.of(request).routing
         chosen: Prefill | Aggregated
         if routing is Routing.ROUND_ROBIN:
-            replicas = [*prefill, *aggregated]
+            replicas: list[Prefill | Aggregated] = [*prefill, *aggregated]
             chosen = ([each for each in replicas if each.index > group.taken] or replicas)[0]
             group.taken = chosen.index
         elif aggregated:
