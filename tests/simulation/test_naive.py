@@ -1,53 +1,22 @@
-"""The naive simulator against hand arithmetic and queueing theory."""
-
-from collections.abc import Callable, Sequence
-from random import Random
-from statistics import fmean
+"""The naive simulator against hand arithmetic: engines, routing, transfers, arrivals."""
 
 import pytest
 
 from tests.simulation.naive import simulate
 from tests.simulation.naive_case import (
     Case,
-    Drain,
     FirstTokenTime,
-    Kill,
-    Linger,
     NaiveAggregated,
     NaiveDecode,
     NaivePrefill,
     NaiveRequest,
     NaiveWorkload,
-    Outcome,
     PrefillTime,
-    Restore,
     Routing,
-    Start,
     StepTime,
 )
 from tests.simulation.naive_random import random_case
-
-PREFILL = NaivePrefill(PrefillTime(ms_per_token=1.0))
-"""A millisecond a token."""
-DECODE = NaiveDecode(StepTime(base_ms=10.0))
-"""Ten milliseconds a step."""
-
-
-def asked(*requests: tuple[float, int, int]) -> tuple[NaiveRequest, ...]:
-    """Of (arrival [ms], isl, osl)."""
-    return tuple(NaiveRequest(at_ms / 1000.0, isl, osl) for at_ms, isl, osl in requests)
-
-
-def first_ms(outcome: Outcome) -> list[float]:
-    return [each.first_token_s * 1000.0 for each in outcome.requests]
-
-
-def last_ms(outcome: Outcome) -> list[float]:
-    return [each.last_token_s * 1000.0 for each in outcome.requests]
-
-
-def restarts(outcome: Outcome) -> list[int]:
-    return [each.restarts for each in outcome.requests]
+from tests.simulation.naive_words import DECODE, PREFILL, asked, first_ms, last_ms, restarts
 
 
 def test_lone_request() -> None:
@@ -305,6 +274,26 @@ def test_first_token_of_a_pipeline_comes_later() -> None:
     assert last_ms(outcome) == pytest.approx([40.0, 150.0])
 
 
+def test_no_token_comes_before_it_is_computed() -> None:
+    """A measured TTFT of less than the prefill time moves nothing; no step is below its floor."""
+    engine = NaiveAggregated(
+        PrefillTime(ms_per_token=1.0), StepTime(base_ms=10.0, floor_ms=15.0), FirstTokenTime(1.0, 0)
+    )
+    outcome = simulate(Case((engine,), asked((0, 10, 2))))
+    assert (*first_ms(outcome), *last_ms(outcome)) == pytest.approx((10.0, 25.0))
+
+
+def test_aggregated_replica_recomputes_what_it_gave() -> None:
+    """Both are in from 4 to 18, where they hold 6 + 5 of 11. The first ends at 48; the second's
+    prompt of 4 and its token take 5 ms and give the next token, a step the last."""
+    engine = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0), kv_tokens=11)
+    outcome = simulate(Case((engine,), asked((0, 4, 5), (1, 4, 3))))
+    assert first_ms(outcome) == pytest.approx([4.0, 18.0])
+    assert last_ms(outcome) == pytest.approx([48.0, 63.0])
+    assert restarts(outcome) == [0, 1]
+    assert outcome.replicas[0].prefill_tokens == 4 + 4 + 5
+
+
 def test_aggregated_kv_full_evicts_what_is_in_prefill() -> None:
     """At 10 the first has a token and holds 4, the second comes with 5: 4 + 5 + 2 are 11. After 2
     of its tokens, at 30, they are 12. The first ends at 50; then chunks of 3 and 2."""
@@ -319,189 +308,6 @@ def test_aggregated_kv_full_evicts_what_is_in_prefill() -> None:
     assert last_ms(outcome) == pytest.approx([50.0, 70.0])
     assert restarts(outcome) == [0, 1]
     assert outcome.replicas[0].prefill_tokens == 3 + 2 + 5
-
-
-def test_requests_wait_for_a_replica_that_starts() -> None:
-    """Prefill from 100 on, decode from 500 on; GPUs are held from the order."""
-    absent = NaivePrefill(PREFILL.time, at_start=False)
-    outcome = simulate(
-        Case(
-            (absent, NaiveDecode(DECODE.step, at_start=False)),
-            asked((0, 50, 1), (1, 50, 1)),
-            duration_s=1.0,
-            commands=(Start(0.05, 0, 0.05), Start(0.05, 1, 0.45)),
-        )
-    )
-    assert first_ms(outcome) == pytest.approx([560.0, 610.0])
-    assert outcome.replicas[0].held_s == ((0.05, 1.0),)
-
-
-def test_prefilled_requests_wait_for_a_decode_replica() -> None:
-    """The only one is drained while the prompt is computed; another is ready at 300."""
-    outcome = simulate(
-        Case(
-            (PREFILL, DECODE, NaiveDecode(DECODE.step, at_start=False)),
-            asked((0, 100, 1)),
-            duration_s=1.0,
-            commands=(Drain(0.05, 1), Start(0.1, 2, 0.2)),
-        )
-    )
-    assert first_ms(outcome) == pytest.approx([310.0])
-    assert outcome.replicas[1].held_s == ((0.0, 0.05),)
-
-
-def test_draining_replica_takes_what_no_ready_one_does() -> None:
-    """It stays for drain_s; the prompt ends before it is gone, and keeps it until 120."""
-    outcome = simulate(
-        Case(
-            (PREFILL, DECODE), asked((0, 100, 2)), duration_s=1.0, commands=(Drain(0.05, 1, 0.055),)
-        )
-    )
-    assert last_ms(outcome) == pytest.approx([120.0])
-    assert outcome.replicas[1].held_s[0] == pytest.approx((0.0, 0.12))
-
-
-def test_drained_replica_finishes_what_it_has() -> None:
-    """Two prompts of 100 are there at 20, to 200; what comes later goes to the other."""
-    outcome = simulate(
-        Case(
-            (PREFILL, NaivePrefill(PrefillTime(ms_per_token=10.0)), DECODE),
-            asked((0, 100, 1), (10, 100, 1), (30, 10, 1)),
-            duration_s=1.0,
-            commands=(Drain(0.02, 0, 0.05),),
-        )
-    )
-    assert first_ms(outcome) == pytest.approx([110.0, 210.0, 140.0])
-    assert outcome.replicas[0].held_s[0] == pytest.approx((0.0, 0.2))
-    assert restarts(outcome) == [0, 0, 0]
-
-
-def test_drained_and_killed_in_the_end() -> None:
-    """At 70 both of its prompts begin anew on the slow one, after the one that is there: 130."""
-    outcome = simulate(
-        Case(
-            (PREFILL, NaivePrefill(PrefillTime(ms_per_token=10.0)), DECODE),
-            asked((0, 100, 1), (10, 100, 1), (30, 10, 1)),
-            duration_s=9.0,
-            commands=(Drain(0.02, 0, 0.05, kill=True),),
-        )
-    )
-    assert first_ms(outcome) == pytest.approx([1140.0, 2140.0, 140.0])
-    assert restarts(outcome) == [1, 1, 0]
-    assert outcome.replicas[0].busy_s == pytest.approx(0.07)
-    assert outcome.replicas[0].held_s[0] == pytest.approx((0.0, 0.07))
-    assert outcome.replicas[0].prefill_tokens == 0
-
-
-def test_prefilled_requests_go_to_another_group() -> None:
-    """The only decode replica of their group fails; the other group has one, and counts them from
-    there on: what comes at 200 goes to the first group, which has none in flight."""
-    other = (NaivePrefill(PREFILL.time, group=1), NaiveDecode(DECODE.step, group=1))
-    again = NaiveDecode(DECODE.step, at_start=False)
-    outcome = simulate(
-        Case(
-            (PREFILL, DECODE, *other, again),
-            asked((0, 100, 50), (200, 7, 1)),
-            duration_s=2.0,
-            groups=(0, 0),
-            commands=(Kill(0.05, (1,)), Start(0.15, 4)),
-        )
-    )
-    assert first_ms(outcome)[0] == pytest.approx(110.0)
-    assert [each.decode_tokens for each in outcome.replicas] == [0, 0, 0, 50, 1]
-    assert outcome.replicas[0].prefill_tokens == 107
-
-
-def test_lost_on_the_way() -> None:
-    """A transfer of 100 ms is under way when its receiver fails; what arrives is nobody's."""
-    prefill = NaivePrefill(PREFILL.time, nic_bytes_per_s=1e6)
-    workload = NaiveWorkload(kv_bytes_per_token=1000.0, latency_s=0.0)
-    outcome = simulate(
-        Case(
-            (prefill, DECODE),
-            asked((0, 100, 1)),
-            duration_s=2.0,
-            workloads=(workload,),
-            commands=(Kill(0.15, (0, 1)), Start(0.16, 0), Start(0.16, 1)),
-        )
-    )
-    assert first_ms(outcome) == pytest.approx([160 + 100 + 100 + 10])
-    assert restarts(outcome) == [1]
-    assert outcome.replicas[1].held_s == ((0.0, 0.15), (0.16, 2.0))
-
-
-def test_a_drain_ends_when_its_time_is_over() -> None:
-    """The last step ends at 14, the drain at 100; what is on the way until then keeps it, too."""
-    prefill = NaivePrefill(PREFILL.time, nic_bytes_per_s=1e6)
-    case = Case(
-        (PREFILL, DECODE), asked((0, 4, 1)), duration_s=1.0, commands=(Drain(0.01, 1, 0.09),)
-    )
-    assert simulate(case).replicas[1].held_s[0] == pytest.approx((0.0, 0.1))
-    workload = NaiveWorkload(kv_bytes_per_token=1000.0, latency_s=0.0)
-    case = Case(
-        (prefill, DECODE),
-        asked((0, 4, 1)),
-        duration_s=1.0,
-        workloads=(workload,),
-        commands=(Drain(0.005, 1),),
-    )
-    assert simulate(case).replicas[1].held_s[0] == pytest.approx((0.0, 0.018))
-
-
-def test_order_at_one_time() -> None:
-    """Who comes at a step's end waits a step, be it from prefill or by a transfer; a token at the
-    end of the replay is given. Quarters of a second have no rounding."""
-    step = NaiveDecode(StepTime(base_ms=250.0))
-    prefill = NaivePrefill(PrefillTime(overhead_ms=250.0))
-    requests = (NaiveRequest(0.0, 1, 2), NaiveRequest(0.25, 1, 1))
-    outcome = simulate(Case((prefill, step), requests, duration_s=1.0))
-    assert [each.first_token_s for each in outcome.requests] == [0.5, 1.0]
-
-
-def test_killed_decode_replica() -> None:
-    """At 19 a token is given and the next half done: all anew, 4 ms of prefill and two steps."""
-    case = Case(
-        (PREFILL, DECODE, NaiveDecode(DECODE.step, capacity_rps=0.1)),
-        asked((0, 4, 2)),
-        duration_s=1.0,
-        commands=(Kill(0.019, (1,)),),
-    )
-    outcome = simulate(case)
-    assert first_ms(outcome) == pytest.approx([33.0])
-    assert last_ms(outcome) == pytest.approx([43.0])
-    assert restarts(outcome) == [1]
-    assert [each.decode_tokens for each in outcome.replicas] == [0, 1, 2]
-    assert outcome.replicas[1].busy_s == pytest.approx(0.015)
-
-
-def test_shared_queue_of_a_failed_replica() -> None:
-    """The one in work restarts, the one in the queue is only sent elsewhere, and before it."""
-    other = NaivePrefill(PREFILL.time, group=1)
-    outcome = simulate(
-        Case(
-            (PREFILL, DECODE, other, NaiveDecode(DECODE.step, group=1, capacity_rps=0.01)),
-            asked((0, 100, 1), (1, 100, 1)),
-            duration_s=1.0,
-            workloads=(NaiveWorkload(Routing.SHARED),),
-            groups=(0, 0),
-            commands=(Kill(0.05, (0,)),),
-        )
-    )
-    assert restarts(outcome) == [1, 0]
-    assert first_ms(outcome) == pytest.approx([260.0, 160.0])
-
-
-def test_lingering_replica_is_back_at_once() -> None:
-    outcome = simulate(
-        Case(
-            (PREFILL, NaivePrefill(PrefillTime(ms_per_token=5.0)), DECODE),
-            asked((0, 10, 1), (100, 10, 1), (200, 10, 1)),
-            duration_s=1.0,
-            commands=(Linger(0.05, 0), Restore(0.15, 0)),
-        )
-    )
-    assert first_ms(outcome) == pytest.approx([20.0, 160.0, 220.0])
-    assert outcome.replicas[0].held_s == ((0.0, 1.0),)
 
 
 def test_the_end_cuts_off() -> None:
@@ -547,65 +353,3 @@ def test_nothing_is_lost(seed: int) -> None:
         assert 0.0 <= replica.busy_s <= held_s + 1e-9
     if all(each.outcome == "finished" for each in outcome.requests) and not case.commands:
         assert given == wanted
-
-
-# Queueing theory: a prompt's tokens are milliseconds, decode takes next to no time.
-
-
-def constant(_: Random) -> float:
-    return 1000.0
-
-
-def exponential(random: Random) -> float:
-    return random.expovariate(1 / 1000.0)
-
-
-def long_or_short(random: Random) -> float:
-    """One in five of 3 s, the others of half a second: second moment 2 s^2."""
-    return 3000.0 if random.random() < 0.2 else 500.0
-
-
-def waits_one_by_one(requests: Sequence[NaiveRequest], replicas: int) -> list[float]:
-    """By the recursion of Lindley, Kiefer and Wolfowitz [s]."""
-    free, waits = [0.0] * replicas, []
-    for request in requests:
-        first = min(range(replicas), key=free.__getitem__)
-        begin = max(free[first], request.arrival_s)
-        free[first] = begin + request.isl / 1000.0
-        waits.append(begin - request.arrival_s)
-    return waits
-
-
-@pytest.mark.parametrize(
-    ("tokens", "replicas", "rate_rps", "mean_s", "error"),
-    [
-        pytest.param(constant, 1, 0.7, 0.7 / (2 * 0.3), 0.05, id="M/D/1"),
-        pytest.param(exponential, 1, 0.6, 0.6 / 0.4, 0.08, id="M/M/1"),
-        pytest.param(exponential, 2, 1.2, 0.6**2 / (1 - 0.6**2), 0.08, id="M/M/2"),
-        pytest.param(long_or_short, 1, 0.6, 0.6 * 2.0 / (2 * 0.4), 0.06, id="M/G/1"),
-    ],
-)
-def test_waits_are_those_of_queueing_theory(
-    tokens: Callable[[Random], float], replicas: int, rate_rps: float, mean_s: float, error: float
-) -> None:
-    """The mean of 10,000 waits in one shared queue is the closed form within three times the
-    relative standard deviation of such means; each wait is that of the recursion."""
-    random = Random(1)
-    at_s, requests = 0.0, []
-    for _ in range(10_000):
-        at_s += random.expovariate(rate_rps)
-        requests.append(NaiveRequest(at_s, max(1, round(tokens(random))), 1))
-    outcome = simulate(
-        Case(
-            (*[PREFILL] * replicas, NaiveDecode(StepTime())),
-            tuple(requests),
-            workloads=(NaiveWorkload(Routing.SHARED),),
-        )
-    )
-    waits = [
-        got.first_token_s - each.arrival_s - each.isl / 1000.0
-        for each, got in zip(requests, outcome.requests, strict=True)
-    ]
-    wanted = waits_one_by_one(requests, replicas)
-    assert max(abs(a - b) for a, b in zip(waits, wanted, strict=True)) < 1e-5
-    assert fmean(waits) == pytest.approx(mean_s, rel=3 * error)
