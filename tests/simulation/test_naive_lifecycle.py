@@ -106,12 +106,12 @@ def test_drained_and_killed_in_the_end() -> None:
 def test_prefilled_requests_go_to_another_group() -> None:
     """The only decode replica of their group fails; the other group has one, and counts them from
     there on: what comes at 200 goes back to the second group, which has none in flight."""
-    failing = NaiveDecode(DECODE.step, group=1, capacity_rps=2.0)
-    own = (NaivePrefill(PREFILL.time, group=1, capacity_rps=2.0), failing)
-    again = NaiveDecode(DECODE.step, group=1, capacity_rps=2.0, at_start=False)
+    failing = NaiveDecode(DECODE.step, group=1)
+    own = (NaivePrefill(PREFILL.time, group=1), failing)
+    again = NaiveDecode(DECODE.step, group=1, at_start=False)
     outcome = simulate(
         Case(
-            (NaivePrefill(PREFILL.time, capacity_rps=2.0), DECODE, *own, again),
+            (NaivePrefill(PREFILL.time, most_tokens=50), DECODE, *own, again),
             asked((0, 100, 50), (200, 7, 1)),
             duration_s=2.0,
             groups=(0, 0),
