@@ -268,7 +268,7 @@ class _Loading:
         with self._gathering(self._document, field):
             series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
             if series.shapes is None and spec.requests is None:
-                remedy = "the trace tells no lengths; give the shape of the requests (requests:)"
+                remedy = "the trace has no lengths; give those of the requests (requests:)"
                 self._problems.append(self._document.problem(field, remedy))
                 return None
             return series

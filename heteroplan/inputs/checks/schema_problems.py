@@ -39,7 +39,7 @@ _TYPES = {
     "model_attributes_type": "not a mapping; write {key: value} or `key: value` lines",
     "finite_number": "not a finite number",
     "string_too_short": "empty",
-    "string_unicode": "holds half a character; write UTF-8",
+    "string_unicode": "holds a part of a character; write UTF-8",
     "int_parsing_size": "too large",
 }
 

@@ -74,7 +74,7 @@ def check_replicas_fit_leaves(case: WorkloadCase) -> Iterator[InputProblem]:
 def check_common_domain(case: WorkloadCase) -> Iterator[InputProblem]:
     """Some domain that the workload may use holds a usable pair or aggregated engine.
 
-    Both halves of a divided engine stand on one leaf of it.
+    Both parts of a divided engine stand on one leaf of it.
     """
     usable = {role_of(choice) for choice in case.usable()}
     domains = case.workload.domains(case.fleet.network)

@@ -56,8 +56,8 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
 
 
 def _row(cells: dict[str, str], line: int, found: FileProblems) -> _ClassRow:
-    told = numbers_of(cells, _NUMBERS, line, found)
-    numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **told}
+    given = numbers_of(cells, _NUMBERS, line, found)
+    numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **given}
     name = cells["class"]
     if wrong := wrong_name(name):
         found.problem(line, "class", name, wrong)

@@ -158,7 +158,9 @@ def _note(found: Windows, rows: int, asked: "AskedOfTrace") -> None:
     requests, covered = found.requests.sum(), found.with_lengths.sum()
     if 0.0 < covered < _WHOLE * requests:
         share = 100.0 * covered / requests
-        asked.note(f"lengths cover {share:.3g} % of the requests; the others are taken alike")
+        asked.note(
+            f"{share:.3g} % of the requests have lengths; the others are assumed to have the same"
+        )
 
 
 def _sum_of_clients(tables: Sequence[CsvTable]) -> Windows:
