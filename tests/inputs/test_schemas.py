@@ -126,7 +126,7 @@ def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:
         ({"ttft_ms": 1, "tpot_ms": "x"}, f"slo.tpot_ms: x: {NUMBER} (Inter-token latency [ms])"),
         (
             {"ttft_ms": 1, "itl_ms": 6, "tpot_ms": 6},
-            "slo.tpot_ms: 6: the same as 'itl_ms', which stands as well; keep one of them",
+            "slo.tpot_ms: 6: the same as 'itl_ms', which is given as well; keep one of them",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_scenario_has_a_workload(files: ScenarioFiles) -> None:
         ({"capacity_rps": None}, "add a prefill block, measurements or capacity_rps"),
         (
             {"measurements": "m.csv"},
-            "measurements and figures both stand; keep one of them",
+            "measurements and figures are both given; keep one of them",
         ),
         (
             {"decode": {"base_ms": 1, "ms_per_sequence": 0, "ms_per_context_token": 0}},

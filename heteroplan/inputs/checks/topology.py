@@ -172,7 +172,7 @@ def check_anti_affinity(
                 others = [other for other in known if other != spec.name]
                 yield document.problem(field, unknown("workload", name, others))
             elif name in spec.anti_affinity[:i]:
-                yield document.problem(field, "stands twice; keep one of them")
+                yield document.problem(field, "appears twice; keep one of them")
 
 
 def check_replica_sizes(cases: Sequence[WorkloadCase]) -> Iterator[InputProblem]:

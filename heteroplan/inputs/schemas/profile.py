@@ -226,7 +226,7 @@ class EngineSpec(Strict):
         given = {role for role in ("prefill", "decode") if getattr(self, role) is not None}
         needed = {"prefill", "decode"} if self.role == "aggregated" else {self.role}
         if self.measurements is not None and (given or self.capacity_rps is not None):
-            raise ValueError("measurements and figures both stand; keep one of them")
+            raise ValueError("measurements and figures are both given; keep one of them")
         if self.ttft is not None and self.role != "aggregated":
             raise ValueError(f"a {self.role} engine takes no ttft block; remove it")
         if extra := given - needed:

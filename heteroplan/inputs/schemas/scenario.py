@@ -56,7 +56,7 @@ class HorizonSpec(Strict):
     @classmethod
     def _one_length(cls, intervals: int | None, info: ValidationInfo) -> int | None:
         if intervals is not None and info.data.get("days") is not None:
-            raise ValueError("days stands as well; keep one of them")
+            raise ValueError("days is given as well; keep one of them")
         return intervals
 
 

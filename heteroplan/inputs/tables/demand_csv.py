@@ -118,7 +118,7 @@ def _rows(text: str, found: FileProblems) -> list[_DemandRow]:
         remedy = (
             "one row; write at least two, because one does not say how long a step is"
             if rows
-            else "no rows; write one a step under interval_start,rps"
+            else "no rows; write one per step under interval_start,rps"
         )
         found.problem(0, "", "", remedy)
     return rows

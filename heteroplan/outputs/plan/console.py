@@ -84,8 +84,8 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
         )
     print_trimmed(table, console)
     if headroom := max((row.min_headroom for row in rows), default=0.0):
-        without = f"peak GPUs: for the demand of the scenario, without the {percent(headroom)}"
-        console.print(Text(without, style="dim"))
+        without = f"without --min-headroom {percent(headroom)}"
+        console.print(Text(f"peak GPUs: for the demand of the scenario, {without}", style="dim"))
 
 
 def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:

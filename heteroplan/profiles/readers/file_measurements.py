@@ -54,7 +54,9 @@ class Given:
     def layers_of(self, found: MeasurementFile) -> int:
         """Layers of the model."""
         if self.layers is None:
-            found.problem(0, "", "", "holds times of a layer: give the model's with --layers")
+            found.problem(
+                0, "", "", "holds times per layer: give the number of layers with --layers"
+            )
         return self.layers or 1
 
     def context_of(self, found: MeasurementFile) -> float:

@@ -147,7 +147,7 @@ def test_replica_sizes_of_several_nodes_divide_one_another(files: ScenarioFiles)
         ({"anti_affinity": ["chat"]}, "anti_affinity[0]: chat: the workload itself; name others"),
         (
             {"anti_affinity": ["code", "code"]},
-            "anti_affinity[1]: code: stands twice; keep one of them",
+            "anti_affinity[1]: code: appears twice; keep one of them",
         ),
         (
             {"anti_affinity": ["cod"]},

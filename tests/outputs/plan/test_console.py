@@ -207,6 +207,6 @@ def test_check_table_has_a_line_a_scenario() -> None:
         ["wrong", "error"],
         ["peak", "GPUs:"],
     ]
-    assert lines[-1] == "peak GPUs: for the demand of the scenario, without the 10.0 %"
+    assert lines[-1] == "peak GPUs: for the demand of the scenario, without --min-headroom 10.0 %"
     assert "40 / 64" in lines[1]
     assert "at least 5.0 %" in lines[2]

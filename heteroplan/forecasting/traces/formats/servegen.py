@@ -203,7 +203,7 @@ def _check_repeated(tables: Sequence[CsvTable], starts: Sequence["Integers"]) ->
         rows = zip(table.lines, table.texts["client"], start_us.tolist(), strict=True)
         for line, client, start in rows:
             if (client, start) in seen:
-                remedy = f"window {start / US_PER_S:g} of this client stands twice"
+                remedy = f"window {start / US_PER_S:g} of this client appears twice"
                 table.problem(line, "client", client, remedy)
             seen.add((client, start))
 

@@ -142,7 +142,7 @@ def test_clients_may_stand_in_several_files(tmp_path: Path) -> None:
     windows, _ = of(tmp_path, header + "a,0,1\na,600,1\n", header + "b,600,2\n")
     assert list(windows.requests) == [600, 1800]
     assert problems(tmp_path, header + "a,0,1\na,600,1\n", header + "a,600,2\n") == [
-        (2, "client", "a", "window 600 of this client stands twice")
+        (2, "client", "a", "window 600 of this client appears twice")
     ]
 
 
@@ -174,7 +174,7 @@ def test_kinds_are_not_mixed(tmp_path: Path) -> None:
         ),
         (
             "window_start_s,req_per_s\n0,1\n600,1\n600,1\n",
-            (4, "window_start_s", "600", "stands twice; keep one row a step"),
+            (4, "window_start_s", "600", "appears twice; keep one row per step"),
         ),
         (
             "window_start_s,req_per_s\n0,1\n600,1\n1200,1\n2100,1\n",
@@ -187,7 +187,7 @@ def test_kinds_are_not_mixed(tmp_path: Path) -> None:
         ),
         (
             "window_start_s,req_per_s,req_per_s\n0,1,1\n",
-            (1, "req_per_s", "", "column stands twice; keep one of them"),
+            (1, "req_per_s", "", "column appears twice; keep one of them"),
         ),
         (
             "window_start_s,req_per_s,mean_input_tokens\n0,1,1\n",
