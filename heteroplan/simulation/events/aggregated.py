@@ -69,8 +69,7 @@ def _admit(world: World, replica: int) -> None:
 def _prefilled(world: World, replica: int, request: int) -> None:
     """A prompt is done: its first token is there, and it decodes on, if it is to have more."""
     record, asked, now = world.replicas[replica], world.requests[request], world.clock[0].now
-    tokens = float(prompt_tokens(world, request))
-    late_s = 0.0
+    tokens, late_s = float(asked.missed), 0.0
     if record.first_base > 0.0 or record.first_token > 0.0:
         alone_s = record.first_base + record.first_token * tokens
         late_s = max(0.0, alone_s - prefill_s(record, tokens, tokens * tokens))

@@ -9,14 +9,15 @@ from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.decode import settle
 from heteroplan.simulation.events.finishing import leave_if_empty
 from heteroplan.simulation.events.heaps import push_transfer, remove_running, set_timer
-from heteroplan.simulation.events.lists import append_unrouted, count, pop_shared, pop_waiting
+from heteroplan.simulation.events.lists import append_unrouted, count, pop_waiting, take_shared
 from heteroplan.simulation.events.loop import route_unrouted
-from heteroplan.simulation.events.routing import reweigh
+from heteroplan.simulation.events.routing import reweigh, suits
 from heteroplan.simulation.events.world import (
     DRAINING,
     GONE,
     LINGERING,
     PREFILL,
+    SERVING,
     World,
 )
 
@@ -35,16 +36,24 @@ def _start_anew(world: World, request: int, kind: int) -> None:
 
 
 @compiled
-def _without_server(world: World, group: int) -> None:
-    """The shared queue of a group without ready prefill replicas goes to other groups."""
-    record = world.groups[group]
-    if record.weight > 0.0:
-        return
-    while record.waiting > 0:
-        request = pop_shared(world, group)
-        count(world, record.workload, PREFILL, 0, -1)
-        record.in_flight -= 1
-        append_unrouted(world, record.workload, request)
+def _leave_shared(world: World, group: int) -> None:
+    """Prompts of a shared queue that no ready prefill replica of the group takes go elsewhere."""
+    record, before = world.groups[group], -1
+    request = record.head
+    for _ in range(record.waiting):
+        after, taken = world.requests[request].next, False
+        for place in range(world.member_counts[group, 0]):
+            index = world.members[group, 0, place]
+            ready = world.replicas[index].state == SERVING
+            taken = taken or (ready and suits(world, index, request) > 0)
+        if taken:
+            before = request
+        else:
+            take_shared(world, group, before)
+            count(world, record.workload, PREFILL, 0, -1)
+            record.in_flight -= 1
+            append_unrouted(world, record.workload, request)
+        request = after
 
 
 @compiled
@@ -57,7 +66,7 @@ def withdraw(world: World, replica: int, drained_s: float) -> None:
     record.state = LINGERING if drained_s == inf else DRAINING
     record.drained = drained_s
     reweigh(world, record.group)
-    _without_server(world, record.group)
+    _leave_shared(world, record.group)
     if record.running == 0 and record.prompts == 0:
         leave_if_empty(world, replica)
     route_unrouted(world, record.workload)
@@ -115,7 +124,7 @@ def kill(world: World, replicas: "NDArray[np.int64]") -> None:
         world.replicas[replica].load = 0
     for replica in replicas:
         reweigh(world, world.replicas[replica].group)
-        _without_server(world, world.replicas[replica].group)
+        _leave_shared(world, world.replicas[replica].group)
     taken.sort()
     for request in taken[:amount]:
         _start_anew(world, request, world.replicas[world.requests[request].replica].kind)

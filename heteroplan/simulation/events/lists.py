@@ -75,11 +75,17 @@ def append_shared(world: World, group: int, request: int) -> None:
 
 
 @compiled
-def pop_shared(world: World, group: int) -> int:
-    """The first request of the queue that the prefill replicas of a group share."""
+def take_shared(world: World, group: int, before: int) -> int:
+    """Take the request after `before` (-1: the first) out of the queue that a group shares."""
     record = world.groups[group]
-    request = record.head
-    record.head = world.requests[request].next
+    request = record.head if before < 0 else world.requests[before].next
+    after = world.requests[request].next
+    if before < 0:
+        record.head = after
+    else:
+        world.requests[before].next = after
+    if record.tail == request:
+        record.tail = before
     record.waiting -= 1
     count(world, record.workload, PREFILL, -1, 0)
     return request

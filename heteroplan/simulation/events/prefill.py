@@ -9,13 +9,13 @@ from heteroplan.simulation.events.lists import (
     append_shared,
     append_waiting,
     count,
-    pop_shared,
     pop_waiting,
+    take_shared,
 )
-from heteroplan.simulation.events.routing import idle_prefill, touch
+from heteroplan.simulation.events.routing import idle_prefill, suits, touch
 from heteroplan.simulation.events.steps import prefill_s
 from heteroplan.simulation.events.transfer import send
-from heteroplan.simulation.events.world import ANEW, PREFILL, SERVING, World
+from heteroplan.simulation.events.world import ANEW, DECODE, PREFILL, SERVING, World
 
 
 @compiled
@@ -26,54 +26,72 @@ def prompt_tokens(world: World, request: int) -> int:
 
 
 @compiled
-def _next_prompt(world: World, replica: int) -> int:
-    """Which request the replica would take next; -1 without any."""
+def _fits_batch(world: World, replica: int, request: int, total: int) -> bool:
     record = world.replicas[replica]
-    if record.waiting > 0:
-        return int(record.head)
-    if world.workloads[record.workload].shared and record.state == SERVING:
-        group = world.groups[record.group]
-        if group.waiting > 0 and prompt_tokens(world, group.head) <= record.most_missed:
-            return int(group.head)
-    return -1
+    tokens = prompt_tokens(world, request)
+    return bool(record.prompts == 0 or total + tokens <= record.batch_tokens)
+
+
+@compiled
+def _join(world: World, replica: int, request: int) -> int:
+    """The prompt is of the batch that starts; its tokens."""
+    record = world.replicas[replica]
+    world.requests[request].next = -1
+    if record.prompts == 0:
+        record.batch = request
+    else:
+        world.requests[record.batch_tail].next = request
+    record.batch_tail = request
+    record.prompts += 1
+    tokens = prompt_tokens(world, request)
+    record.chunk += tokens
+    record.squares += float(tokens) * tokens
+    return tokens
+
+
+@compiled
+def _take_shared(world: World, replica: int) -> None:
+    """Of the shared queue the first prompts that the replica can take, while they fit the batch."""
+    record = world.replicas[replica]
+    group, before = world.groups[record.group], -1
+    request = group.head if group.waiting > 0 else -1
+    for _ in range(group.waiting):
+        after = world.requests[request].next
+        if suits(world, replica, request) == 0:
+            before = request
+        elif _fits_batch(world, replica, request, record.chunk):
+            take_shared(world, record.group, before)
+            world.requests[request].replica = replica
+            record.load += 1
+            _join(world, replica, request)
+        else:
+            break
+        request = after
 
 
 @compiled
 def start_batch(world: World, replica: int) -> None:
     """An idle replica takes the prompts that wait, as many as a batch holds."""
-    record = world.replicas[replica]
-    total, squares = 0, 0.0
-    while True:
-        request = _next_prompt(world, replica)
-        if request < 0:
-            break
-        tokens = prompt_tokens(world, request)
-        if record.prompts > 0 and total + tokens > record.batch_tokens:
-            break
-        if record.waiting > 0:
-            pop_waiting(world, replica)
-        else:
-            pop_shared(world, record.group)
-            world.requests[request].replica = replica
-            record.load += 1
-        world.requests[request].next = -1
-        if record.prompts == 0:
-            record.batch = request
-        else:
-            world.requests[record.batch_tail].next = request
-        record.batch_tail = request
-        record.prompts += 1
-        total += tokens
-        squares += float(tokens) * tokens
+    record, now = world.replicas[replica], world.clock[0].now
+    record.chunk, record.squares = 0, 0.0
+    while record.waiting > 0 and _fits_batch(world, replica, record.head, record.chunk):
+        tokens = _join(world, replica, pop_waiting(world, replica))
+        record.queued_s -= prefill_s(record, float(tokens), float(tokens) * tokens)
+    if record.state == SERVING and world.workloads[record.workload].shared:
+        _take_shared(world, replica)
+    if record.waiting == 0:
+        record.queued_s = 0.0
     if record.prompts == 0:
-        record.free_at = world.clock[0].now
+        record.free_at = now
         touch(world, replica)
         set_timer(world, replica, inf)
         leave_if_empty(world, replica)
         return
-    record.since = world.clock[0].now
-    record.chunk = total
-    set_timer(world, replica, record.since + prefill_s(record, total, squares))
+    record.since = now
+    ends_s = now + prefill_s(record, float(record.chunk), record.squares)
+    record.free_at = ends_s + record.queued_s
+    touch(world, replica)
+    set_timer(world, replica, ends_s)
 
 
 @compiled
@@ -86,8 +104,11 @@ def end_batch(world: World, replica: int) -> None:
     for _ in range(record.prompts):
         after = world.requests[request].next
         record.load -= 1
-        count(world, record.workload, PREFILL, 0, -1)
-        send(world, replica, request)
+        asked = world.requests[request]
+        asked.source = replica
+        count(world, asked.workload, PREFILL, 0, -1)
+        count(world, asked.workload, DECODE, 0, 1)
+        send(world, request)
         request = after
     record.prompts = 0
     start_batch(world, replica)
@@ -97,9 +118,10 @@ def end_batch(world: World, replica: int) -> None:
 def enter_prefill(world: World, replica: int, request: int) -> None:
     """The request is routed to the replica."""
     record = world.replicas[replica]
-    tokens = prompt_tokens(world, request)
-    start_s = max(world.clock[0].now, record.free_at)
-    record.free_at = start_s + prefill_s(record, tokens, float(tokens) * tokens)
+    tokens = float(prompt_tokens(world, request))
+    service_s = prefill_s(record, tokens, tokens * tokens)
+    record.queued_s += service_s
+    record.free_at += service_s
     record.load += 1
     touch(world, replica)
     world.requests[request].replica = replica

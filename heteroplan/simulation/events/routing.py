@@ -80,24 +80,61 @@ def reweigh(world: World, group: int) -> None:
 
 
 @compiled
-def best_group(world: World, request: int) -> int:
-    """The group that should take the request; -1 where none can at present."""
-    asked = world.requests[request]
-    workload, missed = world.workloads[asked.workload], asked.missed + asked.given
-    best, least, best_in_time = -1, inf, False
-    for group in range(workload.first_group, workload.first_group + workload.groups):
-        record = world.groups[group]
+def suits(world: World, index: int, request: int) -> int:
+    """0 where the replica cannot take the request, 2 where its prompt is in time alone, else 1."""
+    asked, replica = world.requests[request], world.replicas[index]
+    if replica.kind == DECODE:
+        return 2 if asked.isl + asked.osl <= replica.kv_tokens else 0
+    missed = asked.missed + asked.given
+    held = asked.isl if replica.kind == PREFILL else asked.isl + asked.osl
+    if missed > replica.most_missed or held > replica.kv_tokens:
+        return 0
+    return 2 if missed <= replica.in_time else 1
+
+
+@compiled
+def group_suits(world: World, group: int, request: int) -> int:
+    """As `suits`, of the best ready replica of a group; 0 where no ready one can decode it."""
+    record = world.groups[group]
+    if record.alike:
+        asked = world.requests[request]
+        missed = asked.missed + asked.given
         if (
-            record.weight <= 0.0
-            or missed > record.most_missed
+            missed > record.most_missed
             or asked.isl > record.most_isl
             or asked.isl + asked.osl > record.most_held
         ):
+            return 0
+        return 2 if missed <= record.in_time else 1
+    best = 0
+    for side in range(2 if record.split else 1):
+        found = 0
+        for place in range(world.member_counts[group, side]):
+            index = world.members[group, side, place]
+            if world.replicas[index].state == SERVING:
+                found = max(found, suits(world, index, request))
+                if found == 2:
+                    break
+        if found == 0:
+            return 0
+        if side == 0:
+            best = found
+    return best
+
+
+@compiled
+def best_group(world: World, request: int) -> int:
+    """The group that should take the request; -1 where none can at present."""
+    workload = world.workloads[world.requests[request].workload]
+    best, least, best_suits = -1, inf, 1
+    for group in range(workload.first_group, workload.first_group + workload.groups):
+        record = world.groups[group]
+        if record.weight <= 0.0:
             continue
-        in_time = missed <= record.in_time
+        found = group_suits(world, group, request)
         load = (record.in_flight + 1) / record.weight
-        if (in_time and not best_in_time) or (in_time == best_in_time and load < least):
-            best, least, best_in_time = group, load, in_time
+        if found > best_suits or (found == best_suits and load < least):
+            best, least, best_suits = group, load, found
     return best
 
 
@@ -121,39 +158,31 @@ def best_replica(world: World, group: int, side: int, request: int, ready: bool)
     `side` is 1 for decode replicas, 0 for others. Those that are `ready` are asked, or those that
     are out of routing and run still.
     """
-    asked, record, routing = world.requests[request], world.groups[group], world.clock[0].routing
-    missed, held, amount = asked.missed + asked.given, asked.isl, world.member_counts[group, side]
-    if side == 1 or not record.split:
-        held += asked.osl
+    record, routing = world.groups[group], world.clock[0].routing
+    missed, amount = world.requests[request].missed, world.member_counts[group, side]
     if ready and record.alike and (routing == LEAST_WORK or (side == 1 and routing != RANDOM)):
         idle = world.clock[0].now if side == 0 and record.split else 0.0
         index = _least_key(world, group, side, idle)
-        if index < 0:
-            return -1
-        replica = world.replicas[index]
-        taken = held <= replica.kv_tokens and (side == 1 or missed <= replica.most_missed)
-        return index if taken else -1
+        return index if index >= 0 and suits(world, index, request) > 0 else -1
     start, in_turn = 0, False
     if routing == RANDOM and amount > 0:
         start, in_turn = random_below(world, amount), True
     elif routing == ROUND_ROBIN and side == 0:
         start, in_turn = record.turn, True
-    best, least, best_in_time, best_place = -1, inf, False, 0
+    best, least, best_suits, best_place = -1, inf, 1, 0
     for offset in range(amount):
         place = (start + offset) % amount if in_turn else offset
         index = world.members[group, side, place]
-        replica = world.replicas[index]
-        if (replica.state == SERVING) != ready or replica.state <= STARTING:
+        state = world.replicas[index].state
+        if (state == SERVING) != ready or state <= STARTING:
             continue
-        if held > replica.kv_tokens or (side == 0 and missed > replica.most_missed):
-            continue
-        in_time = side == 1 or missed <= replica.in_time
-        if best_in_time and not in_time:
+        found = suits(world, index, request)
+        if found < best_suits:
             continue
         cost = 0.0 if in_turn else _cost(world, index, missed)
-        if (in_time and not best_in_time) or cost < least:
-            best, least, best_in_time, best_place = index, cost, in_time, place
-            if in_time and in_turn:
+        if found > best_suits or cost < least:
+            best, least, best_suits, best_place = index, cost, found, place
+            if found == 2 and in_turn:
                 break
     if in_turn and side == 0 and best >= 0:
         record.turn = best_place + 1
@@ -162,15 +191,16 @@ def best_replica(world: World, group: int, side: int, request: int, ready: bool)
 
 @compiled
 def idle_prefill(world: World, group: int, request: int) -> int:
-    """The first idle prefill replica of a group that takes the request; -1 where there is none."""
-    asked = world.requests[request]
+    """The first idle prefill replica of a group that takes the request; -1 where there is none.
+
+    One with which it is in time alone comes before the others.
+    """
+    best, best_suits = -1, 0
     for place in range(world.member_counts[group, 0]):
         index = world.members[group, 0, place]
         replica = world.replicas[index]
-        if (
-            replica.state == SERVING
-            and replica.timer == inf
-            and asked.missed + asked.given <= replica.most_missed
-        ):
-            return index
-    return -1
+        if replica.state == SERVING and replica.prompts == 0:
+            found = suits(world, index, request)
+            if found > best_suits:
+                best, best_suits = index, found
+    return best

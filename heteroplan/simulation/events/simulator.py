@@ -212,8 +212,9 @@ class Simulator:
     def table(self) -> RequestTable:
         """What became of each request."""
         requests = self.world.requests
+        first_s = requests["first"]
         return RequestTable(
-            first_token_s=requests["first"].copy(),
+            first_token_s=np.where(first_s <= self.now_s, first_s, np.nan),
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
             restarts=requests["restarts"].copy(),

@@ -1,13 +1,11 @@
 """From prefill to decode: the KV cache moves through the prefill replica's share of its NIC."""
 
-from math import inf
-
 from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.decode import enter_decode
 from heteroplan.simulation.events.heaps import pop_transfer, push_transfer
-from heteroplan.simulation.events.lists import append_prefilled, append_unrouted, count
+from heteroplan.simulation.events.lists import append_prefilled
 from heteroplan.simulation.events.routing import best_replica, touch
-from heteroplan.simulation.events.world import DECODE, World
+from heteroplan.simulation.events.world import World
 
 
 @compiled
@@ -31,70 +29,41 @@ def decode_place(world: World, request: int) -> int:
 
 
 @compiled
-def send(world: World, source: int, request: int) -> None:
-    """The request leaves prefill replica `source` for a decode replica, or waits for one."""
+def send(world: World, request: int) -> None:
+    """A prefilled request goes to a decode replica, or waits for one to be ready."""
     asked, clock = world.requests[request], world.clock[0]
     target = decode_place(world, request)
-    count(world, asked.workload, DECODE, 0, 1)
+    asked.replica = target
     if target < 0:
-        asked.replica = -1
         append_prefilled(world, asked.workload, request)
         return
     workload, record = world.workloads[asked.workload], world.replicas[target]
-    asked.replica = target
     record.load += 1
     touch(world, target)
-    moved = asked.isl if workload.moves_all else asked.missed
-    size = workload.kv_bytes * moved
+    size = workload.kv_bytes * (asked.isl if workload.moves_all else asked.missed)
     if size <= 0.0:
         enter_decode(world, target, request)
         return
-    sender = world.replicas[source]
+    sender = world.replicas[asked.source]
     rate = min(sender.bytes_per_s, record.bytes_per_s) * world.factors[sender.leaf, record.leaf]
-    start_s = max(clock.now, sender.nic_free)
-    sender.nic_free = start_s + size / rate
+    sender.nic_free = max(clock.now, sender.nic_free) + size / rate
     push_transfer(world, clock.latency + sender.nic_free, request)
 
 
 @compiled
 def end_transfer(world: World) -> None:
-    """The next KV transfer ends; what was on the way to a replica that died starts anew."""
+    """The next KV transfer ends."""
     request = pop_transfer(world)
-    asked = world.requests[request]
-    if asked.replica >= 0:
-        enter_decode(world, asked.replica, request)
-        return
-    count(world, asked.workload, DECODE, 0, -1)
-    world.groups[asked.group].in_flight -= 1
-    asked.restarts = min(127, asked.restarts + 1)
-    append_unrouted(world, asked.workload, request)
+    enter_decode(world, world.requests[request].replica, request)
 
 
 @compiled
 def resend_prefilled(world: World, workload: int) -> None:
-    """Prefilled requests for which no decode replica was ready go to one, if there is one now.
-
-    Their KV cache moves as if each came from an idle NIC of the replica's own bandwidth.
-    """
-    record, now = world.workloads[workload], world.clock[0].now
+    """Prefilled requests for which no decode replica was ready go to one, if there is one now."""
+    record = world.workloads[workload]
     request, last = record.prefilled_head, record.prefilled_tail
     record.prefilled_head = -1
     while request >= 0:
         after = world.requests[request].next if request != last else -1
-        asked = world.requests[request]
-        target = decode_place(world, request)
-        if target < 0:
-            append_prefilled(world, workload, request)
-        else:
-            asked.replica = target
-            replica = world.replicas[target]
-            replica.load += 1
-            touch(world, target)
-            moved = asked.isl if record.moves_all else asked.missed
-            size = record.kv_bytes * moved
-            if size <= 0.0 or replica.bytes_per_s == inf:
-                enter_decode(world, target, request)
-            else:
-                time_s = now + world.clock[0].latency + size / replica.bytes_per_s
-                push_transfer(world, time_s, request)
+        send(world, request)
         request = after

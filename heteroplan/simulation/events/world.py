@@ -36,6 +36,7 @@ REQUEST = np.dtype(
         ("workload", "i4"),
         ("group", "i4"),
         ("replica", "i4"),
+        ("source", "i4"),  # prefill replica that it came from
         ("next", "i4"),
         ("following", "i4"),  # next request of its workload
         ("outcome", "i1"),
@@ -48,6 +49,8 @@ REPLICA = np.dtype(
     [
         ("timer", "f8"),  # its next event; infinite without one
         ("free_at", "f8"),  # its prefill queue is worked off
+        ("queued_s", "f8"),  # prefill of what waits, one by one
+        ("squares", "f8"),  # sum of n^2 of the prefill batch
         ("nic_free", "f8"),
         ("since", "f8"),  # decode: boundary before the leap; prefill: start of the batch
         ("extra", "f8"),  # longer by this is the first step of the leap
@@ -86,7 +89,7 @@ REPLICA = np.dtype(
         ("summed", "i8"),  # contexts of what decodes at `since`
         ("reserved", "i8"),  # isl + osl of all that was admitted
         ("done", "i8"),  # tokens prefilled of the first prompt of an aggregated replica
-        ("chunk", "i8"),  # tokens that the present step prefills
+        ("chunk", "i8"),  # tokens that the present step or batch prefills
         ("running", "i4"),  # sequences that decode
         ("load", "i4"),  # requests on it and on the way to it
         ("head", "i4"),  # waiting
