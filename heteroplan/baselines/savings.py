@@ -10,7 +10,7 @@ from time import monotonic
 import numpy as np
 
 from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
-from heteroplan.entities.plan import Baseline, BaselineKind, Plan
+from heteroplan.entities.plan import Baseline, BaselineKind, BaselineRemark, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import BASELINE_GAP
@@ -24,16 +24,9 @@ from heteroplan.optimize.solvers.solver import Stop, Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing
-from heteroplan.text import percent
 
 STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
-NO_SIZE = "no constant size covers the demand"
-NOT_FOUND = "none found in the time allowed"
-STOPPED = "not computed, interrupted"
-NO_TIME = "not computed, no time was left"
-NO_RESILIENCE = "survives no loss"
-NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
 def baselines(
@@ -71,9 +64,9 @@ class _Late:
         return self.stop() or monotonic() >= self.end
 
     @property
-    def why(self) -> str:
-        """What is said of a baseline that was not computed."""
-        return STOPPED if self.stop() else NO_TIME
+    def why(self) -> BaselineRemark:
+        """Why a baseline was not computed."""
+        return BaselineRemark.INTERRUPTED if self.stop() else BaselineRemark.NO_TIME
 
     @property
     def seconds_left(self) -> float:
@@ -82,9 +75,10 @@ class _Late:
 
 def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, Baseline]:
     if not plan.covered:
-        note = NO_SIZE if plan.report.unserved_requests_bound > 0 else NOT_COMPARED
+        proven = plan.report.unserved_requests_bound > 0
+        why = BaselineRemark.NO_SIZE if proven else BaselineRemark.NOT_COMPARED
     elif late():
-        note = late.why
+        why = late.why
     else:
         deadline = monotonic() + STATIC_SHARE * late.seconds_left
         return (
@@ -92,8 +86,8 @@ def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, 
             _one_gpu(plan, problem, deadline, late.stop),
         )
     return (
-        _without_figure(BaselineKind.STATIC_PEAK, note),
-        _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, note),
+        _without_figure(BaselineKind.STATIC_PEAK, why),
+        _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, why),
     )
 
 
@@ -123,10 +117,10 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
             use["gpu_hours"],
             use["cost_usd"],
             busy_share(free, replicas, kept.plan.solution.flow),
-            "",
         )
         if _has_resilience(plan):
-            baseline = replace(without_saving(baseline), note=NO_RESILIENCE)
+            remarks = (BaselineRemark.NO_RESILIENCE,)
+            baseline = replace(without_saving(baseline), remarks=remarks)
         yield replace(
             baseline,
             unserved_requests=sum(kept.plan.unserved.values()),
@@ -171,7 +165,7 @@ def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baselin
         gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
         utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
     yield replace(
-        compared(plan, BaselineKind.WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
+        compared(plan, BaselineKind.WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization),
         unserved_requests=lost,
     )
 
@@ -179,10 +173,10 @@ def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baselin
 def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
     sizes = cheapest_constant(problem, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
-        return _without_figure(
-            BaselineKind.STATIC_PEAK, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop)
-        )
-    return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes, note=_not_proven(sizes))
+        impossible = sizes is Verdict.INFEASIBLE
+        why = BaselineRemark.NO_SIZE if impossible else _not_found(stop)
+        return _without_figure(BaselineKind.STATIC_PEAK, why)
+    return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes)
 
 
 def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
@@ -197,26 +191,24 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
     found = {gpu: sizes for gpu, sizes in tried.items() if not isinstance(sizes, Verdict)}
     if not found:
         impossible = all(sizes is Verdict.INFEASIBLE for sizes in tried.values())
-        note = "no GPU type alone covers the demand" if impossible else _not_found(stop)
-        return _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, note)
+        why = BaselineRemark.NO_GPU_TYPE if impossible else _not_found(stop)
+        return _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, why)
     best = min(found, key=lambda gpu: found[gpu].cost)
-    note = ", ".join(filter(None, (best, _not_proven(found[best]))))
-    return _baseline(plan, problem, BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, found[best], note=note)
+    one_gpu = _baseline(plan, problem, BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, found[best])
+    return replace(one_gpu, gpu=best)
 
 
-def _not_found(stop: Stop) -> str:
-    return STOPPED if stop() else NOT_FOUND
+def _not_found(stop: Stop) -> BaselineRemark:
+    return BaselineRemark.INTERRUPTED if stop() else BaselineRemark.NOT_FOUND
 
 
-def _not_proven(sizes: ConstantSizes) -> str:
-    """How far above the cheapest the sizes may be, where time or nodes left that open."""
+def _excess(sizes: ConstantSizes) -> float:
+    """Share by which the sizes may be above the cheapest, where time or nodes left that open."""
     excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
-    return f"cheapest to within {percent(excess)}" if excess > 2 * BASELINE_GAP else ""
+    return excess if excess > 2 * BASELINE_GAP else 0.0
 
 
-def _baseline(
-    plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantSizes, note: str = ""
-) -> Baseline:
+def _baseline(plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantSizes) -> Baseline:
     hours = problem.hours * problem.intervals
     price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
     gpu_hours = [
@@ -226,16 +218,16 @@ def _baseline(
         used * price[pool.node_type] for pool, used in zip(problem.pools, gpu_hours, strict=True)
     )
     replicas = np.repeat(sizes.replicas[:, None], problem.intervals, axis=1)
-    return compared(
-        plan, name, sum(gpu_hours), cost_usd, busy_share(problem, replicas, sizes.flow), note
-    )
+    utilization = busy_share(problem, replicas, sizes.flow)
+    baseline = compared(plan, name, sum(gpu_hours), cost_usd, utilization)
+    return replace(baseline, excess=_excess(sizes))
 
 
 def _lower_bound(plan: Plan) -> Baseline:
     bound = plan.report.bound
     by_cost = plan.scenario.objective is Objective.COST
     gpu_hours, cost_usd = (None, bound) if by_cost else (bound, None)
-    return compared(plan, BaselineKind.LOWER_BOUND, gpu_hours, cost_usd, None, "")
+    return compared(plan, BaselineKind.LOWER_BOUND, gpu_hours, cost_usd, None)
 
 
 def compared(
@@ -244,7 +236,6 @@ def compared(
     gpu_hours: float | None,
     cost_usd: float | None,
     utilization: float | None,
-    note: str,
 ) -> Baseline:
     """A baseline and what `plan` saves against it."""
     saved_gpu_hours = None if gpu_hours is None else gpu_hours - plan.totals.gpu_hours
@@ -260,9 +251,8 @@ def compared(
         saved_cost_usd=saved_cost_usd,
         saved_fraction=saved / whole if saved is not None and whole else None,
         utilization=utilization,
-        note=note,
     )
 
 
-def _without_figure(name: BaselineKind, note: str) -> Baseline:
-    return Baseline(name, None, None, None, None, None, None, note)
+def _without_figure(name: BaselineKind, why: BaselineRemark) -> Baseline:
+    return Baseline(name, None, None, None, None, None, None, remarks=(why,))

@@ -15,7 +15,15 @@ from time import monotonic
 from heteroplan.baselines.savings import compared, without_saving
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import Baseline, BaselineKind, Plan, Pool, SolveReport, Termination
+from heteroplan.entities.plan import (
+    Baseline,
+    BaselineKind,
+    BaselineRemark,
+    Plan,
+    Pool,
+    SolveReport,
+    Termination,
+)
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PrefillQueue, RequestClass, Role
 from heteroplan.errors import NoPlanError
@@ -30,7 +38,6 @@ ROUNDS = 6
 LEAST_S = 0.5
 """Not worth another round [s]."""
 TOLERANCE = 1e-6
-AS_ENDLESS = "as if pools were endless"
 
 type Planning = Callable[[Sequence[Candidate], float], Plan]
 """Of candidates, within so many seconds; without baselines."""
@@ -61,7 +68,6 @@ class Pooled:
             totals.gpu_hours,
             totals.cost_usd,
             self.separate.utilization,
-            "",
         )
         missing = self.separate.report.unserved_requests
         if missing > self.plan.report.unserved_requests + TOLERANCE:
@@ -100,7 +106,7 @@ def favoured(baseline: Baseline) -> Baseline:
     """A baseline of endless pools, which no hardware is as good as."""
     if baseline.cost_usd is None and baseline.gpu_hours is None:
         return baseline
-    return replace(baseline, note="; ".join(filter(None, (baseline.note, AS_ENDLESS))))
+    return replace(baseline, remarks=(*baseline.remarks, BaselineRemark.ENDLESS_POOLS))
 
 
 def shares_queues(scenario: Scenario, candidates: Iterable[Candidate]) -> bool:

@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import Baseline, Plan, Shortage
+from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Shortage
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.inputs.plan_ids import content_id
 from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
@@ -31,6 +32,18 @@ from heteroplan.outputs.plan.document.plan_document import (
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 from heteroplan.outputs.plan.document.reasons import reasons_text
 from heteroplan.outputs.shared.words import candidate_notes
+from heteroplan.text import percent
+
+_REMARKS = {
+    BaselineRemark.NO_SIZE: "no constant size covers the demand",
+    BaselineRemark.NO_GPU_TYPE: "no GPU type alone covers the demand",
+    BaselineRemark.NOT_COMPARED: "no comparison, the plan leaves demand unserved",
+    BaselineRemark.NOT_FOUND: "none found in the time allowed",
+    BaselineRemark.INTERRUPTED: "not computed, interrupted",
+    BaselineRemark.NO_TIME: "not computed, no time was left",
+    BaselineRemark.NO_RESILIENCE: "survives no loss",
+    BaselineRemark.ENDLESS_POOLS: "as if pools were endless",
+}
 
 
 def document_of(plan: Plan) -> PlanDocument:
@@ -78,10 +91,18 @@ def _totals(plan: Plan) -> TotalsPart:
 
 def _baseline(baseline: Baseline) -> BaselinePart:
     hours = baseline.gpu_hours_by_priority
-    part = BaselinePart.model_validate(baseline)
-    if hours is None:
-        return part
-    return part.model_copy(update={"gpu_hours_by_priority": _by_priority(hours)})
+    fields = asdict(baseline) | {
+        "note": baseline_note(baseline),
+        "gpu_hours_by_priority": None if hours is None else _by_priority(hours),
+    }
+    return BaselinePart.model_validate(fields)
+
+
+def baseline_note(baseline: Baseline) -> str:
+    """Which GPU type, how near the cheapest, and why there is no figure or what it leaves out."""
+    within = f"cheapest to within {percent(baseline.excess)}" if baseline.excess else ""
+    sizes = ", ".join(filter(None, (baseline.gpu, within)))
+    return "; ".join(filter(None, (sizes, *(_REMARKS[each] for each in baseline.remarks))))
 
 
 def _shortage(shortage: Shortage, horizon: HorizonPart) -> ShortagePart:
