@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 
 from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
+from heteroplan.clock import Stop
 from heteroplan.entities.plan import Baseline, BaselineKind, BaselineRemark, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
@@ -20,7 +21,7 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import solve
-from heteroplan.optimize.solvers.solver import Stop, Verdict
+from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.arguments import taking, written
+from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
@@ -47,13 +47,16 @@ class DemandArguments:
             "osl=completion_tokens.",
         ),
     ] = None
-    interval: Annotated[
-        int,
-        typer.Option(parser=options.duration_s, metavar="DURATION", help="Such as 15min."),
-    ] = written("15min")
-    peak: Annotated[
+    interval_s: Annotated[
         int,
         typer.Option(
+            "--interval", parser=options.duration_s, metavar="DURATION", help="Such as 15min."
+        ),
+    ] = written("15min")
+    peak_s: Annotated[
+        int,
+        typer.Option(
+            "--peak",
             parser=options.duration_s,
             metavar="DURATION",
             help="An interval is planned for its busiest piece of this length.",
@@ -106,7 +109,7 @@ class DemandArguments:
         str | None,
         typer.Option(metavar="FILE", help="YAML of calendar overrides (events:)."),
     ] = None
-    day: Annotated[
+    first_day: Annotated[
         date | None,
         typer.Option(
             "--date",
@@ -121,9 +124,10 @@ class DemandArguments:
             parser=options.wholes(*limits.DEMAND["days"]), metavar="N", help="Days of the curve."
         ),
     ] = written("1")
-    prefix_cache: Annotated[
+    prefix_cache_tokens: Annotated[
         int | None,
         typer.Option(
+            "--prefix-cache",
             parser=options.wholes(*limits.DEMAND["prefix_cache_tokens"]),
             metavar="TOKENS",
             help="Size of a prefix cache, where the trace tells blocks: prefill of what it misses.",
@@ -141,9 +145,10 @@ class DemandArguments:
         bool,
         typer.Option("--backtest", help="Hold the last days back and compare."),
     ] = False
-    holdback: Annotated[
+    held_back_days: Annotated[
         int | None,
         typer.Option(
+            "--holdback",
             parser=options.wholes(*limits.DEMAND["held_back_days"]),
             metavar="DAYS",
             help="Days to hold back; default: a third.",
@@ -177,25 +182,8 @@ def demand(given: DemandArguments) -> None:
     _check_names(given.traces, [*files, *([STDOUT] if given.as_json else [])])
     result = pipeline.demand(
         given.traces,
-        format=given.format,
         columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-        interval_s=given.interval,
-        peak_s=given.peak,
-        timezone=given.timezone,
-        trace_timezone=given.trace_timezone,
-        start=given.start,
-        quantile=given.quantile,
-        growth=given.growth,
-        weekdays=given.weekdays,
-        trend=given.trend,
-        events=given.events,
-        first_day=given.day,
-        days=given.days,
-        prefix_cache_tokens=given.prefix_cache,
-        max_class_error=given.max_class_error,
-        backtest=given.backtest,
-        held_back_days=given.holdback,
-        max_bytes=given.max_bytes,
+        **passed(given, "traces", "columns", "out", "classes", "as_json"),
     )
     texts = {name: result.text(name) for name in names}
     if given.classes is not None:

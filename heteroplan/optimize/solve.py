@@ -29,6 +29,7 @@ from time import monotonic
 
 import numpy as np
 
+from heteroplan.clock import Progress, Stop, never, silent
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
@@ -51,13 +52,8 @@ from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.large import search_large
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.search import (
-    Progress,
-    Search,
-    ShortageBound,
-    silent,
-)
-from heteroplan.optimize.solvers.solver import Effort, Stop, Verdict, never
+from heteroplan.optimize.search import Search, ShortageBound
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
 RELAX_FIRST, RELAX_ITERATIONS = 10_000, 28_000

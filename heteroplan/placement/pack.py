@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement.day_sweep.laps import swept
 from heteroplan.placement.first_fit import Attempt, Footprint
 from heteroplan.placement.identity import identified

@@ -6,6 +6,7 @@ from time import monotonic
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
@@ -13,7 +14,6 @@ from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow_of
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, starts_of
-from heteroplan.optimize.solvers.solver import Stop
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
 from heteroplan.placement.substitution.rejoin import rejoined
 from heteroplan.placement.substitution.substitute import substituted

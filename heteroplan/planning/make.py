@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Self
 
 from heteroplan.baselines.savings import baselines
-from heteroplan.clock import Clock
+from heteroplan.clock import Clock, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
@@ -18,9 +18,8 @@ from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import Outcome, solve
-from heteroplan.optimize.solvers.solver import Effort, Stop
+from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble
 from heteroplan.planning.minima import refuse_unmet_minima
@@ -52,8 +51,8 @@ def make_plan(
     *,
     gap: float = 0.01,
     time_limit_s: float = 60.0,
-    stop: Stop = lambda: False,
-    progress: Progress = lambda cost, bound, seconds: None,
+    stop: Stop = never,
+    progress: Progress = silent,
     compare: bool = True,
     method: str = "auto",
     without: frozenset[str] = frozenset(),

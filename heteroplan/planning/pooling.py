@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from heteroplan.baselines.savings import compared, without_saving
+from heteroplan.clock import Stop
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import (
@@ -82,7 +83,7 @@ def plan_with_pools(
     *,
     gap: float,
     time_limit_s: float,
-    stop: Callable[[], bool],
+    stop: Stop,
 ) -> Pooled:
     """The plan, all of its rounds within the time limit. Raises NoPlanError as `planning` does."""
     if not shares_queues(scenario, candidates):
@@ -177,9 +178,7 @@ class _Queues:
             tuple[Key, Affinity | None, tuple[RequestClass, ...], int], tuple[OperatingPoint, ...]
         ] = {}
 
-    def served(
-        self, endless: Plan, planning: Planning, left_s: float, stop: Callable[[], bool]
-    ) -> Plan:
+    def served(self, endless: Plan, planning: Planning, left_s: float, stop: Stop) -> Plan:
         """A plan whose pools all serve their flow in time. Raises NoPlanError."""
         until = monotonic() + left_s
         if not self.too_small(endless, None):

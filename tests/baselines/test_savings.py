@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from heteroplan.baselines.savings import baselines
+from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Baseline, BaselineKind, Plan
 from heteroplan.entities.scenario import Objective, Scenario
@@ -17,7 +18,7 @@ from heteroplan.optimize.construct.greedy import greedy_topology
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
-from heteroplan.optimize.solvers.solver import Stop, Verdict, never
+from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan

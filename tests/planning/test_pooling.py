@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import (
@@ -30,7 +31,6 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
-from heteroplan.optimize.solvers.solver import never
 from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan
 from heteroplan.planning.pooling import Pooled, favoured, plan_with_pools, shares_queues

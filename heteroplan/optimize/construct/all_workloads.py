@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
@@ -14,7 +15,6 @@ from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.solvers.solver import Stop, never
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""

@@ -12,8 +12,8 @@ from itertools import chain
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.solvers.solver import Stop
 from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, Standing, State
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Spot
