@@ -22,8 +22,9 @@ a smaller one with many pools is not solved in `RELAX_ITERATIONS`, that of 1 to 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from time import monotonic
 
@@ -40,7 +41,6 @@ from heteroplan.optimize.construct.all_workloads import (
     by_size,
     local_move,
     place_all,
-    place_guided,
     raise_prices,
     reinsert,
     sweep,
@@ -275,10 +275,8 @@ def _eased(search: Search) -> Iterator[None]:
 def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
     """Plans near the LP's, prices rising where demand stays unserved; the best is repaired."""
     problem = search.problem
-
-    def near_lp(prices: Floats, order: Sequence[int]) -> Incumbent:
-        return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order, search.out_of_time)
-
+    near = (relaxed.flow, relaxed.sizes)
+    near_lp = partial(place_all, problem, stop=search.out_of_time, near=near)
     best: Incumbent | None = None
     for found in raise_prices(problem, near_lp, relaxed.prices.supply, ESCALATIONS):
         if best is None or found.rank < best.rank:

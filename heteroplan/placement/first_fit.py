@@ -59,6 +59,10 @@ class Attempt:
     split: list[Lifetime] = field(default_factory=list)
     """Lifetimes that fit nowhere as a whole."""
 
+    def fresh(self) -> "Attempt":
+        """Nothing placed yet, on a copy of these nodes."""
+        return Attempt(self.nodes.copy(), self.footprints, self.cyclic)
+
     def score(self) -> tuple[int, ...]:
         """GPU-intervals without nodes, moves, GPU-intervals on high, on medium priority."""
         on = [0, 0, 0]

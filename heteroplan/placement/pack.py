@@ -90,7 +90,7 @@ def pack(
             key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
             done = None if known is None else known.get(key)
             if done is None:
-                done = _best(nodes.part(rows), here, mine, stop, cyclic=problem.cyclic)
+                done = _best(Attempt(nodes.part(rows), here, problem.cyclic), mine, stop)
                 if known is not None and not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
@@ -153,37 +153,28 @@ def _widest_first(rows: slice) -> tuple[int, int]:
     return rows.start, -rows.stop
 
 
-def _best(
-    nodes: Nodes,
-    footprints: Mapping[int, Footprint],
-    waiting: Sequence[Lifetime],
-    stop: Stop,
-    *,
-    cyclic: bool,
-) -> Attempt:
-    """The best of several ways on nodes that are still empty.
+def _best(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
+    """The best of several ways on the nodes of an attempt that has placed nothing.
 
     Where all lifetimes fit whole that is it, but for scarce hardware. Where not, sweeps through the
     day choose others, and in a small part other orders are tried as well.
     """
-    whole = _whole(nodes, footprints, waiting, cyclic=cyclic)
+    whole = _whole(empty, waiting)
     if whole is not None:
         return whole
     standing = any(life.begins is not None for life in waiting)
-    best = None if cyclic and standing else swept(nodes, footprints, waiting, stop, cyclic=cyclic)
+    best = None if empty.cyclic and standing else swept(empty, waiting, stop)
     if best is not None and (len(waiting) > FEW or not any(best.score())):
         return best
-    return _reordered(nodes, footprints, waiting, best, stop, cyclic=cyclic)
+    return _reordered(empty, waiting, best, stop)
 
 
-def _whole(
-    nodes: Nodes, footprints: Mapping[int, Footprint], waiting: Sequence[Lifetime], *, cyclic: bool
-) -> Attempt | None:
+def _whole(empty: Attempt, waiting: Sequence[Lifetime]) -> Attempt | None:
     """All whole, on as little scarce hardware as any order has it; None where some do not fit."""
     best: Attempt | None = None
     for order in ORDERS:
-        attempt = Attempt(nodes.copy(), footprints, cyclic)
-        if not attempt.place_whole(_ordered(footprints, waiting, order, Counter())):
+        attempt = empty.fresh()
+        if not attempt.place_whole(_ordered(empty.footprints, waiting, order, Counter())):
             return None
         if best is None or attempt.score() < best.score():
             best = attempt
@@ -193,20 +184,14 @@ def _whole(
 
 
 def _reordered(
-    nodes: Nodes,
-    footprints: Mapping[int, Footprint],
-    waiting: Sequence[Lifetime],
-    best: Attempt | None,
-    stop: Stop,
-    *,
-    cyclic: bool,
+    empty: Attempt, waiting: Sequence[Lifetime], best: Attempt | None, stop: Stop
 ) -> Attempt:
     """`best`, or lifetimes in orders in which those come first that did not fit whole."""
     failures: Counter[Lifetime] = Counter()
     since = 0
     for turn in range(ROUNDS):
-        attempt = Attempt(nodes.copy(), footprints, cyclic)
-        attempt.place_all(_ordered(footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
+        attempt = empty.fresh()
+        attempt.place_all(_ordered(empty.footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
         since += 1
         if best is None or attempt.score() < best.score():
             best, since = attempt, 0

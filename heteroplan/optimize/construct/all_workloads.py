@@ -23,15 +23,26 @@ PRICE_STEP = 0.1
 
 
 def place_all(
-    problem: Problem, prices: Floats, order: Sequence[int], stop: Stop = never
+    problem: Problem,
+    prices: Floats,
+    order: Sequence[int],
+    stop: Stop = never,
+    near: tuple[Sequence[Floats], Floats] | None = None,
 ) -> Incumbent:
-    """A first plan: workloads in `order`, each beside those before it, until `stop()`."""
+    """A first plan: workloads in `order`, each beside those before it, until `stop()`.
+
+    `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
+    sizes [P, T].
+    """
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = steered(problem, prices)
     for w in order:
         if stop():
             break
-        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
+        parts, limit, floor = None, None, None
+        if near is not None:
+            parts, limit, floor = near_sizes(problem, w, *near, slack=1)
+        place(task_of(problem, w, replicas, held_price, limit, floor, stop=stop), replicas, parts)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -158,26 +169,6 @@ def by_size(problem: Problem) -> list[int]:
     """Workloads by priority class, within it those with the most GPUs at their peak first."""
     peak = problem.asked_gpus()
     return sorted(range(len(peak)), key=lambda w: (problem.workloads[w].priority, -peak[w], w))
-
-
-def place_guided(
-    problem: Problem,
-    prices: Floats,
-    flow: Sequence[Floats],
-    sizes: Floats,
-    order: Sequence[int],
-    stop: Stop = never,
-) -> Incumbent:
-    """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
-    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
-    held_price = steered(problem, prices)
-    for w in order:
-        if stop():
-            break
-        parts, limit, floor = near_sizes(problem, w, flow, sizes, slack=1)
-        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
-        place(task, replicas, parts)
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def local_move(

@@ -1,7 +1,7 @@
 """The sizes of one part of the fleet, placed by sweeps through the day."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,30 +12,23 @@ from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
 from heteroplan.placement.day_sweep.wraparound import Lost, Piece, closed, cut_off, pieces_of
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed
+from heteroplan.placement.first_fit import Attempt, Placed
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime
-from heteroplan.placement.nodes import Hold, Nodes
+from heteroplan.placement.nodes import Hold
 
 LAPS = 4
 """Sweeps through a cyclic day, each from where the one before ended."""
 
 
-def swept(
-    nodes: Nodes,
-    footprints: Mapping[int, Footprint],
-    waiting: Sequence[Lifetime],
-    stop: Stop,
-    *,
-    cyclic: bool,
-) -> Attempt:
-    """The sizes that lifetimes add up to, on nodes that are still empty.
+def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
+    """The sizes that lifetimes add up to, on the nodes of an attempt that has placed nothing.
 
     Which replica of a pool stops is chosen anew. On a cyclic day as many of each pool as always
     serve stand still, and the day of the others is cut open where they hold fewest GPUs. Once
     `stop()` says so nothing is tried a second time.
     """
-    start = _Start(Attempt(nodes.copy(), footprints, cyclic))
+    start, cyclic = _Start(empty.fresh()), empty.cyclic
     sizes = _sizes(waiting, start.done.intervals)
     if cyclic:
         for pool, count in sizes.items():
