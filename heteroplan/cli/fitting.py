@@ -36,13 +36,7 @@ class FitArguments:
         list[str] | None,
         typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz, .zst too)."),
     ] = None
-    format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=FORMATS.help,
-        ),
-    ] = None
+    format: Annotated[str | None, typer.Option(metavar="FORMAT", help=FORMATS.help)] = None
     source: Annotated[
         str | None,
         typer.Option(

@@ -30,13 +30,7 @@ class DemandArguments:
             help="Request traces or windows (.gz, .zst too), globs, or - (standard input).",
         ),
     ]
-    format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=FORMATS.help,
-        ),
-    ] = None
+    format: Annotated[str | None, typer.Option(metavar="FORMAT", help=FORMATS.help)] = None
     columns: Annotated[
         list[Any] | None,
         typer.Option(

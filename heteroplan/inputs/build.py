@@ -32,11 +32,7 @@ from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
-from heteroplan.inputs.schemas.profile import (
-    EngineSpec,
-    PartSpec,
-    SourceSpec,
-)
+from heteroplan.inputs.schemas.profile import EngineSpec, PartSpec, SourceSpec
 from heteroplan.inputs.schemas.scenario import (
     HorizonSpec,
     ResilienceSpec,

@@ -94,7 +94,7 @@ def _style(is_good: bool) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> Table:
     """The first column is text, the others are numbers."""
-    table = plain_table(console, (heads[0], "left"), *((head, "right") for head in heads[1:]))
+    table = plain_table(console, heads[0], *(f">{head}" for head in heads[1:]))
     for row in rows:
         table.add_row(*map(Text, row))
     return table
