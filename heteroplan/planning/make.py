@@ -143,14 +143,11 @@ class _Planner:
         self.programs[id(candidates)] = program
         shared = shares_queues(self.scenario, self.candidates)
         stages = _Stages(
-            scenario=self.scenario,
+            planner=self,
             candidates=candidates,
             problem=problem,
             greedy=program.greedy,
-            gap=self.gap,
-            stop=self.stop,
             progress=self._one_clock if shared else self.progress,
-            solving=self.solving,
             times=_Times.of(
                 _gpu_intervals(self.scenario),
                 clock,
@@ -224,21 +221,18 @@ class _Stages:
     the greedy schedule, computed when it asks for it.
     """
 
-    scenario: Scenario
+    planner: _Planner
     candidates: Sequence[Candidate]
     problem: Problem
     greedy: Callable[[], GreedyDay]
-    gap: float
-    stop: Stop
     progress: Progress
-    solving: Solving
     times: _Times
     proof: Outcome | None = None
     """What was proved of the program with all supply."""
 
     def best(self) -> tuple[Outcome, Settled]:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
-        wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
+        wanted = self.planner.gap * (1 - PACKING_SHARE) if self.problem.large else self.planner.gap
         todo: _Round | None = _Round(
             self.problem, (self.greedy().replicas for _ in range(1)), wanted
         )
@@ -267,23 +261,23 @@ class _Stages:
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""
-        outcome = self.solving(
+        outcome = self.planner.solving(
             todo.program,
             gap=todo.gap,
             time_limit_s=self.times.solved - monotonic(),
-            stop=self.stop,
+            stop=self.planner.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
         )
         plan = incumbent(self.problem, outcome.solution)
         settled = settle(
-            self.scenario,
+            self.planner.scenario,
             self.candidates,
             self.problem,
             plan,
             [self._greedy_plan],
-            self.gap,
-            self.stop,
+            self.planner.gap,
+            self.planner.stop,
             deadline=self.times.settled,
         )
         return outcome, plan, settled
@@ -298,15 +292,15 @@ class _Stages:
     def _proven(self, proof: Outcome, settled: Settled) -> Outcome:
         """What is proved of the plan on its nodes."""
         extra, seconds = settled.moves_cost(self.problem), monotonic() - self.times.began
-        effort = Effort(deadline=self.times.settled, stop=self.stop)
-        return proof.of_plan(self.problem, settled.plan, extra, self.gap, seconds, effort)
+        effort = Effort(deadline=self.times.settled, stop=self.planner.stop)
+        return proof.of_plan(self.problem, settled.plan, extra, self.planner.gap, seconds, effort)
 
     def _next(
         self, done: "_Round", plan: Incumbent, settled: Settled, final: Outcome
     ) -> "_Round | None":
         """What to solve next; None where nothing more helps or the time is over."""
         assert self.proof is not None
-        if monotonic() >= self.times.solved or self.stop():
+        if monotonic() >= self.times.solved or self.planner.stop():
             return None
         first, on_nodes = self.greedy().replicas, settled.plan.solution.replicas
         if settled.plan.rank[:-1] > plan.rank[:-1]:
