@@ -1,5 +1,7 @@
 """schedule.csv: one row a pool and interval."""
 
+from operator import attrgetter
+
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.shared.files import csv_text
 
@@ -7,6 +9,8 @@ HEADER = (
     *("interval_start", "workload", "role", "engine", "node_type", "domain"),
     *("replicas", "gpus", "plan"),
 )
+
+_NAMES = attrgetter("workload", "role.value", "engine", "node_type", "domain")
 
 
 def schedule_csv(document: PlanDocument) -> str:
@@ -17,10 +21,7 @@ def schedule_csv(document: PlanDocument) -> str:
     """
     starts = [moment.isoformat() for moment in document.horizon.boundaries()[:-1]]
     rows = (
-        (
-            *(start, pool.workload, pool.role.value, pool.engine, pool.node_type, pool.domain),
-            *(replicas, replicas * pool.gpus_per_replica, document.plan_id or ""),
-        )
+        (start, *_NAMES(pool), replicas, replicas * pool.gpus_per_replica, document.plan_id or "")
         for pool in document.pools
         for start, replicas in zip(starts, pool.replicas, strict=True)
     )
