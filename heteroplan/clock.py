@@ -64,3 +64,20 @@ class Clock:
     def reserve(self, cpu_s: float, slowness: float, most: float = MOST_RESERVED) -> float:
         """Wall seconds to keep for work of so many CPU seconds, a share of the time at most."""
         return min(cpu_s * slowness, most * self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A `Stop` that ends the work when the user or the clock does."""
+
+    stop: Stop
+    end: float
+    """On the clock of time.monotonic [s]."""
+
+    def __call__(self) -> bool:
+        return self.stop() or monotonic() >= self.end
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the end; negative after it."""
+        return self.end - monotonic()

@@ -4,13 +4,13 @@ Sizes that never change; HeteroScale's greedy scheduler; the plan without its re
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
 
 from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
-from heteroplan.clock import Stop
+from heteroplan.clock import Late, Stop
 from heteroplan.entities.plan import Baseline, BaselineKind, BaselineRemark, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
@@ -44,7 +44,7 @@ def baselines(
     `paired` is the greedy schedule of whole pairs, `gap` the plan's. What is not computed by `end`
     (on the clock of time.monotonic [s]) has no figure and says so.
     """
-    late = _Late(stop, end)
+    late = Late(stop, end)
     return (
         *_static_peaks(plan, problem, late),
         *_greedy(plan, problem, paired, late),
@@ -53,33 +53,12 @@ def baselines(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Late:
-    """Whether the user or the clock ends the baselines."""
-
-    stop: Stop
-    end: float
-    """On the clock of time.monotonic [s]."""
-
-    def __call__(self) -> bool:
-        return self.stop() or monotonic() >= self.end
-
-    @property
-    def why(self) -> BaselineRemark:
-        """Why a baseline was not computed."""
-        return BaselineRemark.INTERRUPTED if self.stop() else BaselineRemark.NO_TIME
-
-    @property
-    def seconds_left(self) -> float:
-        return self.end - monotonic()
-
-
-def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, Baseline]:
+def _static_peaks(plan: Plan, problem: Problem, late: Late) -> tuple[Baseline, Baseline]:
     if not plan.covered:
         proven = plan.report.unserved_requests_bound > 0
         why = BaselineRemark.NO_SIZE if proven else BaselineRemark.NOT_COMPARED
     elif late():
-        why = late.why
+        why = _not_computed(late)
     else:
         deadline = monotonic() + STATIC_SHARE * late.seconds_left
         return (
@@ -92,7 +71,7 @@ def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, 
     )
 
 
-def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Iterator[Baseline]:
+def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: Late) -> Iterator[Baseline]:
     """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs.
 
     Packed on nodes like the plan; what finds no room there goes unserved.
@@ -105,7 +84,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
         if not pairs and not late():
             day = greedy_topology(free, plan.scenario, pairs=False, stop=late)
         if late() or not day.whole:
-            yield _without_figure(name, late.why)
+            yield _without_figure(name, _not_computed(late))
             continue
         schedule = incumbent(free, Solution(day.replicas, mixed_flow(free, day.replicas)))
         packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
@@ -139,12 +118,12 @@ def _has_resilience(plan: Plan) -> bool:
     return any(workload.resilience is not None for workload in plan.scenario.workloads)
 
 
-def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
+def _without_resilience(plan: Plan, gap: float, late: Late) -> Iterator[Baseline]:
     """A plan without resilience, which tells what that costs; `plan` where none found is better."""
     if not _has_resilience(plan):
         return
     if late():
-        yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, late.why)
+        yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, _not_computed(late))
         return
     free = replace(
         plan.scenario,
@@ -197,6 +176,10 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
     best = min(found, key=lambda gpu: found[gpu].cost)
     one_gpu = _baseline(plan, problem, BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, found[best])
     return replace(one_gpu, gpu=best)
+
+
+def _not_computed(late: Late) -> BaselineRemark:
+    return BaselineRemark.INTERRUPTED if late.stop() else BaselineRemark.NO_TIME
 
 
 def _not_found(stop: Stop) -> BaselineRemark:

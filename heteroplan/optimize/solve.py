@@ -30,7 +30,7 @@ from time import monotonic
 
 import numpy as np
 
-from heteroplan.clock import Progress, Stop, never, silent
+from heteroplan.clock import Late, Progress, Stop, never, silent
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
@@ -170,10 +170,7 @@ def _finish(search: Search) -> None:
     Until the time limit, or until the user stops it.
     """
     end = search.end
-
-    def over() -> bool:
-        return search.interrupted or search.stop() or monotonic() >= end
-
+    over = Late(lambda: search.interrupted or search.stop(), end)
     if not search.plan.covered and search.unproven_shortage():
         half = monotonic() + (end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))

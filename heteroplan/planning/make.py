@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Self
 
 from heteroplan.baselines.savings import baselines
-from heteroplan.clock import Clock, Progress, Stop, never, silent
+from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
@@ -164,8 +164,7 @@ class _Planner:
         @cache
         def greedy() -> GreedyDay:
             end = max(clock.at(GREEDY_SHARE), clock.began + GREEDY_CPU_S * self.slowness)
-            late = partial(_over, self.stop, end)
-            return greedy_topology(problem, self.scenario, pairs=True, stop=late)
+            return greedy_topology(problem, self.scenario, pairs=True, stop=Late(self.stop, end))
 
         return greedy
 
@@ -183,10 +182,6 @@ def _comparing_s(scenario: Scenario, clock: Clock, slowness: float) -> float:
     """Time to keep for baselines [s]."""
     comparing_s = clock.reserve(COMPARE_CPU_S * _gpu_intervals(scenario), slowness)
     return max(COMPARE_SHARE * clock.seconds, comparing_s)
-
-
-def _over(stop: Stop, end: float) -> bool:
-    return stop() or monotonic() >= end
 
 
 @dataclass(frozen=True, slots=True)
