@@ -27,7 +27,7 @@ def taking[Arguments](kind: type[Arguments]) -> Callable[[Callable[[Arguments], 
 
 
 def passed(given: Any, *but: str) -> dict[str, Any]:
-    """The fields of `given`, all but those named, as keywords of a pipeline."""
+    """The fields of `given`, all but those named, as keywords."""
     return {each.name: getattr(given, each.name) for each in fields(given) if each.name not in but}
 
 
