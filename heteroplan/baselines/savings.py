@@ -41,7 +41,7 @@ def baselines(
 ) -> tuple[Baseline, ...]:
     """Static peaks, greedy schedules, the plan without resilience where it has any, the bound.
 
-    `paired` is the greedy schedule of whole pairs, `gap` the plan's. What is not computed by `end`
+    `paired` is the greedy schedule with P/D paired, `gap` the plan's. What is not computed by `end`
     (on the clock of time.monotonic [s]) has no figure and says so.
     """
     late = Late(stop, end)
@@ -72,7 +72,7 @@ def _static_peaks(plan: Plan, problem: Problem, late: Late) -> tuple[Baseline, B
 
 
 def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: Late) -> Iterator[Baseline]:
-    """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs.
+    """HeteroScale's Algorithm 4, as published, and with P/D paired.
 
     Packed on nodes like the plan; what finds no room there goes unserved.
     """

@@ -107,10 +107,10 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
     assert gain.saved_fraction is not None
     assert gain.saved_fraction > 0.2
     notes = {each.name: baseline_note(each) for each in shared.savings}
-    assert notes[BaselineKind.STATIC_PEAK] == "as if pools were endless"
-    assert notes[BaselineKind.STATIC_PEAK_ONE_GPU_TYPE] == "H100; as if pools were endless"
+    assert notes[BaselineKind.STATIC_PEAK] == "assuming infinitely large pools"
+    assert notes[BaselineKind.STATIC_PEAK_ONE_GPU_TYPE] == "H100; assuming infinitely large pools"
     assert notes[BaselineKind.SEPARATE_QUEUES] == ""
-    assert "endless" not in "".join(baseline_note(each) for each in separate.savings)
+    assert "infinitely large" not in "".join(baseline_note(each) for each in separate.savings)
     assert "separate_queues" not in {each.name for each in separate.savings}
 
 

@@ -82,11 +82,14 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
             Text(row.short_note),
         )
     print_trimmed(table, console)
+    if headroom := max((row.min_headroom for row in rows), default=0.0):
+        without = f"without --min-headroom {percent(headroom)}"
+        console.print(Text(f"peak GPUs: for the demand of the scenario, {without}", style="dim"))
 
 
 def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:
-    """Who goes short, when, by how much and why."""
-    heads = ("short", "when", ">up to", ">of demand", "limited by")
+    """Which workloads have unserved demand, when, how much and why."""
+    heads = ("unserved", "when", ">up to", ">of demand", "limited by")
     table = plain_table(console, *heads, last_wraps=True)
     for spell in found[:MOST_SHORTAGE_LINES]:
         table.add_row(
@@ -192,7 +195,7 @@ def _clock_axis(horizon: HorizonPart, width: int) -> str:
 
 
 def _supply_table(supply: Sequence[SupplyPart], console: Console) -> Table:
-    table = plain_table(console, "GPUs by node type", ">peak", ">supply then", ">average held")
+    table = plain_table(console, "GPUs by node type", ">peak", ">supply at peak", ">average held")
     for use in supply:
         peak = max(range(len(use.held)), key=lambda t: (use.held[t], -use.supply[t]))
         total = sum(use.supply)

@@ -40,8 +40,8 @@ _REMARKS = {
     BaselineRemark.NOT_FOUND: "none found in the time allowed",
     BaselineRemark.INTERRUPTED: "not computed, interrupted",
     BaselineRemark.NO_TIME: "not computed, no time was left",
-    BaselineRemark.NO_RESILIENCE: "survives no loss",
-    BaselineRemark.ENDLESS_POOLS: "as if pools were endless",
+    BaselineRemark.NO_RESILIENCE: "not resilient",
+    BaselineRemark.ENDLESS_POOLS: "assuming infinitely large pools",
 }
 
 
