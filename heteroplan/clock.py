@@ -1,5 +1,6 @@
-"""The time that a command may take, on a machine that others use as well."""
+"""The time that a command may take on a machine that others use as well; what ends it early."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, process_time
 
@@ -11,6 +12,20 @@ LEAST_SHARE = 0.1
 """Share of a time limit that is left for planning although what came before took longer."""
 MOST_RESERVED = 0.25
 """Share of a time limit that is kept for one thing at most, unless it must be done."""
+
+type Stop = Callable[[], bool]
+"""Asked now and then; true ends the work at hand, with the best plan so far."""
+type Progress = Callable[[float | None, float, float], None]
+"""Told the best objective, None while its plan leaves demand unserved; its bound; seconds."""
+
+
+def never() -> bool:
+    """A `Stop` that lets the work run to its own end."""
+    return False
+
+
+def silent(objective: float | None, bound: float, seconds: float) -> None:
+    """A `Progress` that tells nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +64,20 @@ class Clock:
     def reserve(self, cpu_s: float, slowness: float, most: float = MOST_RESERVED) -> float:
         """Wall seconds to keep for work of so many CPU seconds, a share of the time at most."""
         return min(cpu_s * slowness, most * self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A `Stop` that ends the work when the user or the clock does."""
+
+    stop: Stop
+    end: float
+    """On the clock of time.monotonic [s]."""
+
+    def __call__(self) -> bool:
+        return self.stop() or monotonic() >= self.end
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the end; negative after it."""
+        return self.end - monotonic()

@@ -295,7 +295,7 @@ def baseline(
     name: str,
     factor: float,
     *,
-    note: str = "",
+    gpu: str = "",
     unserved_requests: float = 0.0,
     stranded_replica_hours: float | None = None,
     gpu_hours_by_priority: Mapping[SubgroupPriority, float] | None = None,
@@ -309,7 +309,7 @@ def baseline(
         saved_cost_usd=of.totals.cost_usd * (factor - 1),
         saved_fraction=1 - 1 / factor,
         utilization=of.utilization / factor,
-        note=note,
+        gpu=gpu,
         unserved_requests=unserved_requests,
         stranded_replica_hours=stranded_replica_hours,
         gpu_hours_by_priority=gpu_hours_by_priority,
@@ -323,7 +323,7 @@ def baselines(of: Plan) -> tuple[Baseline, ...]:
     unserved = of.report.unserved_requests
     return (
         baseline(of, "static_peak", 1.5, unserved_requests=unserved),
-        baseline(of, "static_peak_one_gpu_type", 2.0, note="H100", unserved_requests=unserved),
+        baseline(of, "static_peak_one_gpu_type", 2.0, gpu="H100", unserved_requests=unserved),
         bound,
     )
 

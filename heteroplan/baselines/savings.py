@@ -4,13 +4,14 @@ Sizes that never change; HeteroScale's greedy scheduler; the plan without its re
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
 
 from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
-from heteroplan.entities.plan import Baseline, BaselineKind, Plan
+from heteroplan.clock import Late, Stop
+from heteroplan.entities.plan import Baseline, BaselineKind, BaselineRemark, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import BASELINE_GAP
@@ -20,20 +21,13 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import solve
-from heteroplan.optimize.solvers.solver import Stop, Verdict
+from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
 from heteroplan.placement.settle import standing
-from heteroplan.text import percent
 
 STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
-NO_SIZE = "no constant size covers the demand"
-NOT_FOUND = "none found in the time allowed"
-STOPPED = "not computed, interrupted"
-NO_TIME = "not computed, no time was left"
-NO_RESILIENCE = "not resilient"
-NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
 def baselines(
@@ -50,7 +44,7 @@ def baselines(
     `paired` is the greedy schedule with P/D paired, `gap` the plan's. What is not computed by `end`
     (on the clock of time.monotonic [s]) has no figure and says so.
     """
-    late = _Late(stop, end)
+    late = Late(stop, end)
     return (
         *_static_peaks(plan, problem, late),
         *_greedy(plan, problem, paired, late),
@@ -59,32 +53,12 @@ def baselines(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Late:
-    """Whether the user or the clock ends the baselines."""
-
-    stop: Stop
-    end: float
-    """On the clock of time.monotonic [s]."""
-
-    def __call__(self) -> bool:
-        return self.stop() or monotonic() >= self.end
-
-    @property
-    def why(self) -> str:
-        """What is said of a baseline that was not computed."""
-        return STOPPED if self.stop() else NO_TIME
-
-    @property
-    def seconds_left(self) -> float:
-        return self.end - monotonic()
-
-
-def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, Baseline]:
+def _static_peaks(plan: Plan, problem: Problem, late: Late) -> tuple[Baseline, Baseline]:
     if not plan.covered:
-        note = NO_SIZE if plan.report.unserved_requests_bound > 0 else NOT_COMPARED
+        proven = plan.report.unserved_requests_bound > 0
+        why = BaselineRemark.NO_SIZE if proven else BaselineRemark.NOT_COMPARED
     elif late():
-        note = late.why
+        why = _not_computed(late)
     else:
         deadline = monotonic() + STATIC_SHARE * late.seconds_left
         return (
@@ -92,12 +66,12 @@ def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, 
             _one_gpu(plan, problem, deadline, late.stop),
         )
     return (
-        _without_figure(BaselineKind.STATIC_PEAK, note),
-        _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, note),
+        _without_figure(BaselineKind.STATIC_PEAK, why),
+        _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, why),
     )
 
 
-def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Iterator[Baseline]:
+def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: Late) -> Iterator[Baseline]:
     """HeteroScale's Algorithm 4, as published, and with P/D paired.
 
     Packed on nodes like the plan; what finds no room there goes unserved.
@@ -110,7 +84,7 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
         if not pairs and not late():
             day = greedy_topology(free, plan.scenario, pairs=False, stop=late)
         if late() or not day.whole:
-            yield _without_figure(name, late.why)
+            yield _without_figure(name, _not_computed(late))
             continue
         schedule = incumbent(free, Solution(day.replicas, mixed_flow(free, day.replicas)))
         packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
@@ -123,10 +97,10 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Ite
             use["gpu_hours"],
             use["cost_usd"],
             busy_share(free, replicas, kept.plan.solution.flow),
-            "",
         )
         if _has_resilience(plan):
-            baseline = replace(without_saving(baseline), note=NO_RESILIENCE)
+            remarks = (BaselineRemark.NO_RESILIENCE,)
+            baseline = replace(without_saving(baseline), remarks=remarks)
         yield replace(
             baseline,
             unserved_requests=sum(kept.plan.unserved.values()),
@@ -144,12 +118,12 @@ def _has_resilience(plan: Plan) -> bool:
     return any(workload.resilience is not None for workload in plan.scenario.workloads)
 
 
-def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baseline]:
+def _without_resilience(plan: Plan, gap: float, late: Late) -> Iterator[Baseline]:
     """A plan without resilience, which tells what that costs; `plan` where none found is better."""
     if not _has_resilience(plan):
         return
     if late():
-        yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, late.why)
+        yield _without_figure(BaselineKind.WITHOUT_RESILIENCE, _not_computed(late))
         return
     free = replace(
         plan.scenario,
@@ -171,7 +145,7 @@ def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baselin
         gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
         utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
     yield replace(
-        compared(plan, BaselineKind.WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization, ""),
+        compared(plan, BaselineKind.WITHOUT_RESILIENCE, gpu_hours, cost_usd, utilization),
         unserved_requests=lost,
     )
 
@@ -179,10 +153,10 @@ def _without_resilience(plan: Plan, gap: float, late: _Late) -> Iterator[Baselin
 def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
     sizes = cheapest_constant(problem, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
-        return _without_figure(
-            BaselineKind.STATIC_PEAK, NO_SIZE if sizes is Verdict.INFEASIBLE else _not_found(stop)
-        )
-    return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes, note=_not_proven(sizes))
+        impossible = sizes is Verdict.INFEASIBLE
+        why = BaselineRemark.NO_SIZE if impossible else _not_found(stop)
+        return _without_figure(BaselineKind.STATIC_PEAK, why)
+    return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes)
 
 
 def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
@@ -197,26 +171,28 @@ def _one_gpu(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Basel
     found = {gpu: sizes for gpu, sizes in tried.items() if not isinstance(sizes, Verdict)}
     if not found:
         impossible = all(sizes is Verdict.INFEASIBLE for sizes in tried.values())
-        note = "no GPU type alone covers the demand" if impossible else _not_found(stop)
-        return _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, note)
+        why = BaselineRemark.NO_GPU_TYPE if impossible else _not_found(stop)
+        return _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, why)
     best = min(found, key=lambda gpu: found[gpu].cost)
-    note = ", ".join(filter(None, (best, _not_proven(found[best]))))
-    return _baseline(plan, problem, BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, found[best], note=note)
+    one_gpu = _baseline(plan, problem, BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, found[best])
+    return replace(one_gpu, gpu=best)
 
 
-def _not_found(stop: Stop) -> str:
-    return STOPPED if stop() else NOT_FOUND
+def _not_computed(late: Late) -> BaselineRemark:
+    return BaselineRemark.INTERRUPTED if late.stop() else BaselineRemark.NO_TIME
 
 
-def _not_proven(sizes: ConstantSizes) -> str:
-    """How far above the cheapest the sizes may be, where time or nodes left that open."""
+def _not_found(stop: Stop) -> BaselineRemark:
+    return BaselineRemark.INTERRUPTED if stop() else BaselineRemark.NOT_FOUND
+
+
+def _excess(sizes: ConstantSizes) -> float:
+    """Share by which the sizes may be above the cheapest, where time or nodes left that open."""
     excess = (sizes.cost - sizes.bound) / sizes.cost if sizes.cost > 0 else 0.0
-    return f"cheapest to within {percent(excess)}" if excess > 2 * BASELINE_GAP else ""
+    return excess if excess > 2 * BASELINE_GAP else 0.0
 
 
-def _baseline(
-    plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantSizes, note: str = ""
-) -> Baseline:
+def _baseline(plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantSizes) -> Baseline:
     hours = problem.hours * problem.intervals
     price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
     gpu_hours = [
@@ -226,16 +202,16 @@ def _baseline(
         used * price[pool.node_type] for pool, used in zip(problem.pools, gpu_hours, strict=True)
     )
     replicas = np.repeat(sizes.replicas[:, None], problem.intervals, axis=1)
-    return compared(
-        plan, name, sum(gpu_hours), cost_usd, busy_share(problem, replicas, sizes.flow), note
-    )
+    utilization = busy_share(problem, replicas, sizes.flow)
+    baseline = compared(plan, name, sum(gpu_hours), cost_usd, utilization)
+    return replace(baseline, excess=_excess(sizes))
 
 
 def _lower_bound(plan: Plan) -> Baseline:
     bound = plan.report.bound
     by_cost = plan.scenario.objective is Objective.COST
     gpu_hours, cost_usd = (None, bound) if by_cost else (bound, None)
-    return compared(plan, BaselineKind.LOWER_BOUND, gpu_hours, cost_usd, None, "")
+    return compared(plan, BaselineKind.LOWER_BOUND, gpu_hours, cost_usd, None)
 
 
 def compared(
@@ -244,7 +220,6 @@ def compared(
     gpu_hours: float | None,
     cost_usd: float | None,
     utilization: float | None,
-    note: str,
 ) -> Baseline:
     """A baseline and what `plan` saves against it."""
     saved_gpu_hours = None if gpu_hours is None else gpu_hours - plan.totals.gpu_hours
@@ -260,9 +235,8 @@ def compared(
         saved_cost_usd=saved_cost_usd,
         saved_fraction=saved / whole if saved is not None and whole else None,
         utilization=utilization,
-        note=note,
     )
 
 
-def _without_figure(name: BaselineKind, note: str) -> Baseline:
-    return Baseline(name, None, None, None, None, None, None, note)
+def _without_figure(name: BaselineKind, why: BaselineRemark) -> Baseline:
+    return Baseline(name, None, None, None, None, None, None, remarks=(why,))

@@ -1,6 +1,7 @@
 """A command's arguments as the fields of a dataclass, where Typer wants parameters."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import wraps
 from inspect import signature
 from typing import Any, get_type_hints
@@ -23,6 +24,11 @@ def taking[Arguments](kind: type[Arguments]) -> Callable[[Callable[[Arguments], 
         return call
 
     return command
+
+
+def passed(given: Any, *but: str) -> dict[str, Any]:
+    """The fields of `given`, all but those named, as keywords."""
+    return {each.name: getattr(given, each.name) for each in fields(given) if each.name not in but}
 
 
 def written(default: str) -> Any:

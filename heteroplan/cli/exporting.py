@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.arguments import taking
+from heteroplan.cli.arguments import passed, taking
 from heteroplan.cli.streams import deliver, emit
 
 
@@ -57,13 +57,7 @@ def export(given: ExportArguments) -> None:
     from heteroplan.pipelines import export as pipeline
 
     named = {} if given.name_template is None else {"name_template": given.name_template}
-    chosen = ExportOptions(
-        target_kind=given.target_kind,
-        target_api_version=given.target_api_version,
-        namespace=given.namespace,
-        context=given.context,
-        **named,
-    )
+    chosen = ExportOptions(**passed(given, "plan", "format", "out", "name_template"), **named)
     deliver(pipeline.export(given.plan, format=given.format, options=chosen), given.out)
 
 

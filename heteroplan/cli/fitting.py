@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.arguments import taking, written
+from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Span
 from heteroplan.errors import UsageError
@@ -36,13 +36,7 @@ class FitArguments:
         list[str] | None,
         typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz, .zst too)."),
     ] = None
-    format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=FORMATS.help,
-        ),
-    ] = None
+    format: Annotated[str | None, typer.Option(metavar="FORMAT", help=FORMATS.help)] = None
     source: Annotated[
         str | None,
         typer.Option(
@@ -232,28 +226,8 @@ def _result(given: FitArguments) -> "FitResult":
 
     return pipeline.fit(
         given.measurements or (),
-        format=given.format,
-        source=given.source,
-        gpu=given.gpu,
-        tp=given.tp,
-        model=given.model,
-        layers=given.layers,
-        context_tokens=given.context_tokens,
-        tokens=given.tokens,
-        batch=given.batch,
-        context=given.context,
-        isl=given.isl,
-        osl=given.osl,
-        ttft_ms=given.ttft_ms,
-        itl_ms=given.itl_ms,
-        percentile=given.percentile,
         kv_tokens={each.engine: each.tokens for each in given.kv_tokens or ()},
-        kv_bytes_per_token=given.kv_bytes_per_token,
-        max_sequences=given.max_sequences,
-        max_batch_tokens=given.max_batch_tokens,
-        startup_s=given.startup_s,
-        drain_s=given.drain_s,
-        max_bytes=given.max_bytes,
+        **passed(given, "measurements", "kv_tokens", "out", "plot"),
     )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Self
 
 _STDERR = 2
@@ -26,12 +26,7 @@ class Interrupt:
         self._before = signal.signal(signal.SIGINT, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         signal.signal(signal.SIGINT, self._before)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

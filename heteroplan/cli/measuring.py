@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.arguments import taking, written
+from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
@@ -30,13 +30,7 @@ class DemandArguments:
             help="Trace files (.gz and .zst too), globs, or - for standard input.",
         ),
     ]
-    format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=FORMATS.help,
-        ),
-    ] = None
+    format: Annotated[str | None, typer.Option(metavar="FORMAT", help=FORMATS.help)] = None
     columns: Annotated[
         list[Any] | None,
         typer.Option(
@@ -47,17 +41,19 @@ class DemandArguments:
             "osl=completion_tokens.",
         ),
     ] = None
-    interval: Annotated[
+    interval_s: Annotated[
         int,
         typer.Option(
+            "--interval",
             parser=options.duration_s,
             metavar="DURATION",
             help="Length of an interval of the forecast.",
         ),
     ] = written("15min")
-    peak: Annotated[
+    peak_s: Annotated[
         int,
         typer.Option(
+            "--peak",
             parser=options.duration_s,
             metavar="DURATION",
             help="The rate of an interval is that of its busiest period of this length.",
@@ -116,7 +112,7 @@ class DemandArguments:
         str | None,
         typer.Option(metavar="FILE", help="YAML file of events, such as launches and holidays."),
     ] = None
-    day: Annotated[
+    first_day: Annotated[
         date | None,
         typer.Option(
             "--date",
@@ -133,9 +129,10 @@ class DemandArguments:
             help="Number of days to forecast.",
         ),
     ] = written("1")
-    prefix_cache: Annotated[
+    prefix_cache_tokens: Annotated[
         int | None,
         typer.Option(
+            "--prefix-cache",
             parser=options.wholes(*limits.DEMAND["prefix_cache_tokens"]),
             metavar="TOKENS",
             help="Simulate a prefix cache of this size; the trace must list block hashes.",
@@ -155,9 +152,10 @@ class DemandArguments:
             "--backtest", help="Forecast the last days from the days before, and compare."
         ),
     ] = False
-    holdback: Annotated[
+    held_back_days: Annotated[
         int | None,
         typer.Option(
+            "--holdback",
             parser=options.wholes(*limits.DEMAND["held_back_days"]),
             metavar="DAYS",
             help="Number of days that --backtest forecasts; default: a third.",
@@ -191,25 +189,8 @@ def demand(given: DemandArguments) -> None:
     _check_names(given.traces, [*files, *([STDOUT] if given.as_json else [])])
     result = pipeline.demand(
         given.traces,
-        format=given.format,
         columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-        interval_s=given.interval,
-        peak_s=given.peak,
-        timezone=given.timezone,
-        trace_timezone=given.trace_timezone,
-        start=given.start,
-        quantile=given.quantile,
-        growth=given.growth,
-        weekdays=given.weekdays,
-        trend=given.trend,
-        events=given.events,
-        first_day=given.day,
-        days=given.days,
-        prefix_cache_tokens=given.prefix_cache,
-        max_class_error=given.max_class_error,
-        backtest=given.backtest,
-        held_back_days=given.holdback,
-        max_bytes=given.max_bytes,
+        **passed(given, "traces", "columns", "out", "classes", "as_json"),
     )
     texts = {name: result.text(name) for name in names}
     if given.classes is not None:

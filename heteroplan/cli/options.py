@@ -15,13 +15,7 @@ from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
-from heteroplan.reading.numbers import (
-    beyond,
-    parse_number,
-    parse_percent,
-    parse_whole,
-    plain_share,
-)
+from heteroplan.reading.numbers import beyond, parse_number, parse_percent, parse_whole, plain_share
 
 _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 """Of the process, until its first command takes it [s]."""

@@ -174,6 +174,24 @@ class BaselineKind(StrEnum):
     """The plan with a prefill queue for each replica."""
 
 
+class BaselineRemark(StrEnum):
+    """Why a baseline has no figure, or what its figure leaves out."""
+
+    NO_SIZE = "no_size"
+    """No constant size covers the demand."""
+    NO_GPU_TYPE = "no_gpu_type"
+    """No GPU type alone covers the demand."""
+    NOT_COMPARED = "not_compared"
+    """The plan leaves demand unserved."""
+    NOT_FOUND = "not_found"
+    INTERRUPTED = "interrupted"
+    NO_TIME = "no_time"
+    NO_RESILIENCE = "no_resilience"
+    """It survives no loss, as the plan does."""
+    ENDLESS_POOLS = "endless_pools"
+    """Its replicas serve what they would in a pool without end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """A baseline: what another plan needs for the same demand."""
@@ -188,8 +206,11 @@ class Baseline:
     """Of the scenario's objective: (baseline - plan) / baseline."""
     utilization: float | None
     """Demand over capacity, weighted by GPUs."""
-    note: str = ""
-    """Which GPU type, or why there is no figure."""
+    remarks: tuple[BaselineRemark, ...] = ()
+    gpu: str = ""
+    """The GPU type that it runs on, where it is only one."""
+    excess: float = 0.0
+    """Share of its cost by which it may be above the cheapest of its kind; 0 where proven."""
     unserved_requests: float = 0.0
     """Requests that it leaves unserved."""
     stranded_replica_hours: float | None = None

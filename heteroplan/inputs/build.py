@@ -32,16 +32,9 @@ from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
-from heteroplan.inputs.schemas.profile import (
-    DecodeSpec,
-    EngineSpec,
-    PartSpec,
-    PrefillSpec,
-    SourceSpec,
-)
+from heteroplan.inputs.schemas.profile import EngineSpec, PartSpec, SourceSpec
 from heteroplan.inputs.schemas.scenario import (
     HorizonSpec,
-    RequestSpec,
     ResilienceSpec,
     WorkloadRules,
     WorkloadSpec,
@@ -116,14 +109,7 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     return Fleet(
         name=spec.name,
         node_types=tuple(
-            NodeType(
-                name=each.name,
-                gpu=gpus[each.gpu],
-                gpus=each.gpus,
-                nic_gbit_per_s=each.nic_gbit_per_s,
-                usd_per_gpu_hour=each.usd_per_gpu_hour,
-            )
-            for each in spec.node_types
+            NodeType(**dict(each) | {"gpu": gpus[each.gpu]}) for each in spec.node_types
         ),
         network=Network(leaves(spec)),
         outages=tuple(
@@ -157,9 +143,9 @@ def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
         source=_source(spec.source),
         startup_s=spec.startup_s,
         drain_s=spec.drain_s,
-        prefill=_prefill(spec.prefill),
-        decode=_decode(spec.decode),
-        ttft=None if spec.ttft is None else TtftCoefficients(**spec.ttft.model_dump()),
+        prefill=None if spec.prefill is None else PrefillCoefficients(**dict(spec.prefill)),
+        decode=None if spec.decode is None else DecodeCoefficients(**dict(spec.decode)),
+        ttft=None if spec.ttft is None else TtftCoefficients(**dict(spec.ttft)),
         kv_tokens=spec.kv_tokens,
         max_sequences=spec.max_sequences,
         max_batch_tokens=spec.max_batch_tokens,
@@ -187,35 +173,7 @@ def _half(spec: EngineSpec, index: int, part: PartSpec) -> Engine:
 def _source(spec: SourceSpec | None) -> Source:
     if spec is None:
         return Source(SourceKind.GIVEN)
-    return Source(
-        kind=SourceKind(spec.kind),
-        origin=spec.origin,
-        error_mape=spec.error_mape,
-        points=spec.points,
-        error_worst=spec.error_worst,
-        spread=spec.spread,
-        sha256=tuple(spec.sha256),
-    )
-
-
-def _prefill(spec: PrefillSpec | None) -> PrefillCoefficients | None:
-    if spec is None:
-        return None
-    return PrefillCoefficients(
-        spec.overhead_ms, spec.ms_per_token, spec.ms_per_token_squared, spec.floor_ms
-    )
-
-
-def _decode(spec: DecodeSpec | None) -> DecodeCoefficients | None:
-    if spec is None:
-        return None
-    return DecodeCoefficients(
-        spec.base_ms,
-        spec.ms_per_sequence,
-        spec.ms_per_context_token,
-        spec.floor_ms,
-        spec.ms_per_root_sequence,
-    )
+    return Source(**dict(spec) | {"kind": SourceKind(spec.kind), "sha256": tuple(spec.sha256)})
 
 
 def _band(spec: RatioSpec | None) -> RatioBand | None:
@@ -316,20 +274,6 @@ def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
 
 def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
     if spec.requests is not None:
-        each = spec.requests
-        return (_class("default", 1.0, each),)
+        return (RequestClass("default", 1.0, **dict(spec.requests)),)
     written = spec.classes if isinstance(spec.classes, list) else []
-    return tuple(_class(each.name, each.share, each) for each in written)
-
-
-def _class(name: str, share: float, spec: RequestSpec) -> RequestClass:
-    return RequestClass(
-        name,
-        share,
-        spec.isl,
-        spec.osl,
-        spec.prefix_hit_rate,
-        spec.isl_cv,
-        spec.context,
-        spec.context_cv,
-    )
+    return tuple(RequestClass(**dict(each)) for each in written)

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable
 
+from heteroplan.clock import Progress, Stop, never, silent
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.polish import MipResult, solve_mip
 from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.search import (
-    Progress,
-    Search,
-    ShortageBound,
-    silent,
-)
+from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solve import Outcome, outcome
-from heteroplan.optimize.solvers.solver import Effort, Stop, never
+from heteroplan.optimize.solvers.solver import Effort
 
 
 def solve_as_one_mip(

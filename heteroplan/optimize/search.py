@@ -1,19 +1,20 @@
 """The state of one solve: best plan, best bound, clock, and when enough is enough."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Self
 
 import numpy as np
 
+from heteroplan.clock import Progress, Stop
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.bound.least_short import least_unserved
 from heteroplan.optimize.incumbent import NOISE, WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.prices import Prices
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.solvers.solver import Effort, Stop
+from heteroplan.optimize.solvers.solver import Effort
 
 EARLY_PROOF_SHARE, EARLY_PROOF_S = 0.02, 0.2
 """Of the time limit, and seconds at least, to prove early that demand cannot be covered."""
@@ -36,13 +37,6 @@ INGREDIENTS = (
     "polish",
 )
 """What the method can do without, to see what each is worth: see `optimize`."""
-
-type Progress = Callable[[float | None, float, float], None]
-"""(cost of the best plan, None while it leaves demand unserved; bound; seconds)"""
-
-
-def silent(cost: float | None, bound: float, seconds: float) -> None:
-    """Progress is not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,15 @@ a smaller one with many pools is not solved in `RELAX_ITERATIONS`, that of 1 to 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from time import monotonic
 
 import numpy as np
 
+from heteroplan.clock import Late, Progress, Stop, never, silent
 from heteroplan.entities.plan import Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
@@ -39,7 +41,6 @@ from heteroplan.optimize.construct.all_workloads import (
     by_size,
     local_move,
     place_all,
-    place_guided,
     raise_prices,
     reinsert,
     sweep,
@@ -51,13 +52,8 @@ from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.large import search_large
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.search import (
-    Progress,
-    Search,
-    ShortageBound,
-    silent,
-)
-from heteroplan.optimize.solvers.solver import Effort, Stop, Verdict, never
+from heteroplan.optimize.search import Search, ShortageBound
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
 RELAX_FIRST, RELAX_ITERATIONS = 10_000, 28_000
@@ -174,10 +170,7 @@ def _finish(search: Search) -> None:
     Until the time limit, or until the user stops it.
     """
     end = search.end
-
-    def over() -> bool:
-        return search.interrupted or search.stop() or monotonic() >= end
-
+    over = Late(lambda: search.interrupted or search.stop(), end)
     if not search.plan.covered and search.unproven_shortage():
         half = monotonic() + (end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))
@@ -279,10 +272,8 @@ def _eased(search: Search) -> Iterator[None]:
 def _plans_near_lp(search: Search, relaxed: Relaxation) -> Iterator[None]:
     """Plans near the LP's, prices rising where demand stays unserved; the best is repaired."""
     problem = search.problem
-
-    def near_lp(prices: Floats, order: Sequence[int]) -> Incumbent:
-        return place_guided(problem, prices, relaxed.flow, relaxed.sizes, order, search.out_of_time)
-
+    near = (relaxed.flow, relaxed.sizes)
+    near_lp = partial(place_all, problem, stop=search.out_of_time, near=near)
     best: Incumbent | None = None
     for found in raise_prices(problem, near_lp, relaxed.prices.supply, ESCALATIONS):
         if best is None or found.rank < best.rank:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.numerics.tolerances import BASELINE_GAP, ROUNDING
 from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
@@ -28,7 +29,7 @@ from heteroplan.optimize.program.problem import (
     Solution,
 )
 from heteroplan.optimize.rules.mip import Model
-from heteroplan.optimize.solvers.solver import Answer, Effort, Stop, Verdict
+from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 
 MERGED_NODES = 5_000
 SPREAD_NODES = 1_000

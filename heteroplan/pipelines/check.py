@@ -6,21 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import LEAST_SHARE, Clock
+from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, silent
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import ExitCode, HeteroplanError, NoPlanError, UsageError
 from heteroplan.pipelines.arguments import Name, keywords, names
-from heteroplan.pipelines.solving import (
-    SHOW_CPU_S,
-    Progress,
-    SolveEffort,
-    Stop,
-    check_effort,
-    load,
-    never,
-    silent,
-    solved,
-)
+from heteroplan.pipelines.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,19 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import Clock
+from heteroplan.clock import Clock, Progress, Stop, never, silent
 from heteroplan.pipelines.arguments import Name, keywords, names
-from heteroplan.pipelines.solving import (
-    SHOW_CPU_S,
-    Progress,
-    SolveEffort,
-    Stop,
-    check_effort,
-    load,
-    never,
-    silent,
-    solved,
-)
+from heteroplan.pipelines.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
 
 if TYPE_CHECKING:
     from pandas import DataFrame

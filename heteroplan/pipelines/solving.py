@@ -1,32 +1,18 @@
 """What `plan` and `check` share: loading a scenario, and a solve that keeps to its time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import LEAST_SHARE, Clock
+from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, silent
 from heteroplan.errors import NoPlanError, UsageError
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
     from heteroplan.inputs import Loaded
 
-type Stop = Callable[[], bool]
-"""True when a solve should end with the best plan so far."""
-type Progress = Callable[[float | None, float, float], None]
-"""Told the best objective so far (or None), its bound (same unit) and the seconds spent."""
-
 SHOW_CPU_S = 0.15
 """CPU seconds to show a plan."""
-
-
-def never() -> bool:
-    """A `Stop` that lets a solve run to its own end."""
-    return False
-
-
-def silent(objective: float | None, bound: float, seconds: float) -> None:
-    """A `Progress` that tells nobody."""
 
 
 @dataclass(frozen=True, slots=True)

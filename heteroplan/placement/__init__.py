@@ -1,7 +1,7 @@
 """Pool sizes -> the leaf and nodes of each replica, in every interval.
 
-`runs` says when each replica serves, `nodes` keeps which GPUs are free when, `first_fit` places the
-runs of one part of the fleet in one order. Where they do not all fit whole, `day_sweep` goes
+`lifetimes` says when each replica serves, `nodes` keeps which GPUs are free when, `first_fit`
+places the replicas of one part of the fleet in one order. Where not all fit whole, `day_sweep` goes
 through the day and chooses in each interval which replica stops. `identity` says which pieces are
 one replica, `pack` tries these ways and names the result. For what found no nodes, `substitution`
 finds other replicas; `settle` plans the rest anew.

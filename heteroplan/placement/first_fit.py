@@ -1,4 +1,4 @@
-"""Runs placed one after the other on nodes of their own: one order, one outcome."""
+"""Lifetimes placed one after the other on nodes of their own: one order, one outcome."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from heteroplan.optimize.program.problem import Ints
+from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold, Nodes, Rows, Spot
-from heteroplan.placement.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A run, or a piece of one, on its nodes."""
+    """A lifetime, or a piece of one, on its nodes."""
 
-    run: Run
+    life: Lifetime
     first: int
     intervals: int
     lead: int
@@ -54,21 +54,25 @@ class Attempt:
     """By pool."""
     cyclic: bool
     placed: list[Placed] = field(default_factory=list)
-    unplaced: list[tuple[Run, int, int]] = field(default_factory=list)
-    """(run, first interval, intervals) that found no room."""
-    split: list[Run] = field(default_factory=list)
-    """Runs that fit nowhere as a whole."""
+    unplaced: list[tuple[Lifetime, int, int]] = field(default_factory=list)
+    """(life, first interval, intervals) that found no room."""
+    split: list[Lifetime] = field(default_factory=list)
+    """Lifetimes that fit nowhere as a whole."""
+
+    def fresh(self) -> "Attempt":
+        """Nothing placed yet, on a copy of these nodes."""
+        return Attempt(self.nodes.copy(), self.footprints, self.cyclic)
 
     def score(self) -> tuple[int, ...]:
         """GPU-intervals without nodes, moves, GPU-intervals on high, on medium priority."""
         on = [0, 0, 0]
         for each in self.placed:
-            taken = self.footprints[each.run.pool].share * (each.lead + each.intervals)
+            taken = self.footprints[each.life.pool].share * (each.lead + each.intervals)
             for node in each.spot:
                 on[self.nodes.scarcity[node]] += taken
         lost = sum(
-            self.footprints[run.pool].count * self.footprints[run.pool].share * intervals
-            for run, _, intervals in self.unplaced
+            self.footprints[life.pool].count * self.footprints[life.pool].share * intervals
+            for life, _, intervals in self.unplaced
         )
         return lost, sum(each.moved for each in self.placed), on[2], on[1]
 
@@ -77,46 +81,46 @@ class Attempt:
         """Of the horizon."""
         return len(self.nodes.free)
 
-    def place_whole(self, runs: Iterable[Run]) -> bool:
-        """Each run in one piece; stops with False at the first for which there is no room."""
-        return all(self._place_whole(run) for run in runs)
+    def place_whole(self, lifetimes: Iterable[Lifetime]) -> bool:
+        """Each lifetime in one piece; stops with False at the first for which there is no room."""
+        return all(self._place_whole(life) for life in lifetimes)
 
-    def place_all(self, runs: Iterable[Run]) -> None:
-        """Each run on the nodes that suit it best, in one piece where there is room."""
-        for run in runs:
-            if not self._place_whole(run):
-                self.split.append(run)
-                self._place_pieces(run)
+    def place_all(self, lifetimes: Iterable[Lifetime]) -> None:
+        """Each lifetime on the nodes that suit it best, in one piece where there is room."""
+        for life in lifetimes:
+            if not self._place_whole(life):
+                self.split.append(life)
+                self._place_pieces(life)
 
-    def _place_whole(self, run: Run) -> bool:
-        lead = 0 if run.intervals == self.intervals else self._lead(run, run.first)
-        return self._place(self._begin(run), Placed(run, run.first, run.intervals, lead))
+    def _place_whole(self, life: Lifetime) -> bool:
+        lead = 0 if life.intervals == self.intervals else self._lead(life, life.first)
+        return self._place(self._begin(life), Placed(life, life.first, life.intervals, lead))
 
-    def _place_pieces(self, run: Run) -> None:
-        """As much of a run as finds room, in the fewest pieces; each after another is a move."""
-        ends = self._ends(run)
-        endless = self.cyclic and run.intervals == self.intervals
+    def _place_pieces(self, life: Lifetime) -> None:
+        """As much of a lifetime as finds room, in the fewest pieces; one after another moves."""
+        ends = self._ends(life)
+        endless = self.cyclic and life.intervals == self.intervals
         if endless:
-            run = replace(run, first=int((ends - np.arange(len(ends))).argmax()))
-            ends = self._ends(run)
+            life = replace(life, first=int((ends - np.arange(len(ends))).argmax()))
+            ends = self._ends(life)
         pieces = list(_pieces(ends))
-        closed = endless and bool(pieces) and pieces[-1][1] == run.intervals
+        closed = endless and bool(pieces) and pieces[-1][1] == life.intervals
         end = 0
         for start, stop in pieces:
-            first = run.first + start
+            first = life.first + start
             moved = closed if start == 0 else start == end
-            piece = Placed(run, first, stop - start, self._lead(run, first), moved=moved)
-            rows = self._begin(run) if start == 0 else self.footprints[run.pool].rows
+            piece = Placed(life, first, stop - start, self._lead(life, first), moved=moved)
+            rows = self._begin(life) if start == 0 else self.footprints[life.pool].rows
             if self._place(rows, piece):
                 if start > end:
-                    self._lose(run, end, start)
+                    self._lose(life, end, start)
                 end = stop
-        if end < run.intervals:
-            self._lose(run, end, run.intervals)
+        if end < life.intervals:
+            self._lose(life, end, life.intervals)
 
     def _place(self, rows: Rows, piece: Placed) -> bool:
         """Put a piece where it fits best among `rows`; False where it fits nowhere."""
-        footprint = self.footprints[piece.run.pool]
+        footprint = self.footprints[piece.life.pool]
         hold = self._hold(piece)
         spot = self.nodes.find(rows, footprint.count, hold)
         if spot is None:
@@ -128,42 +132,42 @@ class Attempt:
     def _hold(self, piece: Placed) -> Hold:
         """What a piece takes from its nodes."""
         times = np.arange(piece.first - piece.lead, piece.first + piece.intervals)
-        return Hold.of(self.footprints[piece.run.pool].share, times, self.intervals)
+        return Hold.of(self.footprints[piece.life.pool].share, times, self.intervals)
 
-    def _lose(self, run: Run, start: int, stop: int) -> None:
-        self.unplaced.append((run, (run.first + start) % self.intervals, stop - start))
+    def _lose(self, life: Lifetime, start: int, stop: int) -> None:
+        self.unplaced.append((life, (life.first + start) % self.intervals, stop - start))
 
-    def _lead(self, run: Run, first: int) -> int:
+    def _lead(self, life: Lifetime, first: int) -> int:
         """Intervals in which a replica that starts to serve at `first` holds GPUs before."""
-        lead = self.footprints[run.pool].lead
+        lead = self.footprints[life.pool].lead
         return lead if self.cyclic else min(lead, first)
 
-    def _begin(self, run: Run) -> Rows:
-        """Where a run may begin: where it stands already if it can stay there, or anywhere."""
-        footprint = self.footprints[run.pool]
-        if run.begins is not None:
-            standing = self.nodes.standing(run.begins.leaf, run.begins.nodes)
+    def _begin(self, life: Lifetime) -> Rows:
+        """Where a lifetime may begin: where it stands already if it can stay there, or anywhere."""
+        footprint = self.footprints[life.pool]
+        if life.begins is not None:
+            standing = self.nodes.standing(life.begins.leaf, life.begins.nodes)
             if self.nodes.reach(
                 standing, footprint.count, footprint.share, np.zeros(1, dtype=np.int64)
             )[0]:
                 return standing
         return footprint.rows
 
-    def _ends(self, run: Run) -> Ints:
-        """[run.intervals] offset up to which a piece that starts at an offset can last; 0: none."""
-        footprint = self.footprints[run.pool]
-        offset = np.arange(run.intervals)
-        begin = run.first - self._lead(run, run.first)
-        lead = np.array([self._lead(run, run.first + int(start)) for start in offset])
-        times = np.arange(begin, run.first + run.intervals)
+    def _ends(self, life: Lifetime) -> Ints:
+        """[life.intervals] offset up to which a piece that starts at one can last; 0: none."""
+        footprint = self.footprints[life.pool]
+        offset = np.arange(life.intervals)
+        begin = life.first - self._lead(life, life.first)
+        lead = np.array([self._lead(life, life.first + int(start)) for start in offset])
+        times = np.arange(begin, life.first + life.intervals)
 
         def ends(rows: Rows) -> Ints:
             free = self.nodes.reach(rows, footprint.count, footprint.share, times)
-            lasting = free[run.first + offset - lead - begin] - lead
+            lasting = free[life.first + offset - lead - begin] - lead
             return np.where(lasting > 0, offset + lasting, 0)
 
         found = ends(footprint.rows)
-        found[0] = ends(self._begin(run))[0]
+        found[0] = ends(self._begin(life))[0]
         return found
 
 

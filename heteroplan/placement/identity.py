@@ -12,20 +12,20 @@ from heteroplan.placement.first_fit import Placed
 
 SAME: tuple[Callable[[Placed], object], ...] = (
     lambda piece: piece.spot,
-    lambda piece: piece.run.number,
+    lambda piece: piece.life.number,
     lambda piece: None,
 )
-"""What a piece goes on as: the one on its own nodes, of its own run, or any."""
+"""What a piece goes on as: the one on its own nodes, of its own lifetime, or any."""
 
 
 def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Iterator[Placed]:
-    """The pieces, joined where a replica stays, with runs numbered anew and moves marked.
+    """The pieces, joined where a replica stays, with lifetimes numbered anew and moves marked.
 
-    A pool keeps its runs where a replica would otherwise be in two places of a cyclic day.
+    A pool keeps its lifetimes where a replica would otherwise be in two places of a cyclic day.
     """
     by_pool: dict[int, list[Placed]] = defaultdict(list)
     for piece in pieces:
-        by_pool[piece.run.pool].append(piece)
+        by_pool[piece.life.pool].append(piece)
     for mine in by_pool.values():
         for order in _orders(mine):
             chains = list(_chains(order, _successors(order, intervals, cyclic=cyclic)))
@@ -48,9 +48,9 @@ def _orders(pieces: list[Placed]) -> Iterator[list[Placed]]:
 
 
 def _numbered(piece: Placed, number: int) -> Placed:
-    if piece.run.number == number:
+    if piece.life.number == number:
         return piece
-    return replace(piece, run=replace(piece.run, number=number))
+    return replace(piece, life=replace(piece.life, number=number))
 
 
 def _successors(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> dict[int, int]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.problem import Ints
+from heteroplan.optimize.program.supply import nodes_on_leaf
 
 type Gpus = NDArray[np.int32]
 type Rows = slice | Ints
@@ -157,7 +156,7 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
         free=np.hstack(
             [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
             + [
-                shape.gpus * (np.arange(count) < _available(scenario, leaf, node_type)[:, None])
+                shape.gpus * (np.arange(count) < nodes_on_leaf(scenario, leaf, node_type)[:, None])
                 for leaf, count in zip(leaves, counts, strict=True)
             ]
         ).astype(np.int32),
@@ -178,17 +177,3 @@ def _side_by_side_leaves(fleet: Fleet) -> tuple[Leaf, ...]:
 def _scarcity(fleet: Fleet, leaves: Sequence[Leaf]) -> Ints:
     order = list(SubgroupPriority)
     return np.array([order.index(fleet.leaf_priority(leaf)) for leaf in leaves], dtype=np.int64)
-
-
-def _available(scenario: Scenario, leaf: Leaf, node_type: str) -> Ints:
-    """[T] nodes that are there."""
-    if not any(outage.leaf == leaf.name for outage in scenario.fleet.outages):
-        return np.full(scenario.horizon.intervals, leaf.nodes.get(node_type, 0))
-    moments = [moment.astimezone(UTC) for moment in scenario.horizon.boundaries()]
-    return np.array(
-        [
-            scenario.fleet.nodes_available(leaf, node_type, start, end)
-            for start, end in pairwise(moments)
-        ],
-        dtype=np.int64,
-    )

@@ -1,9 +1,9 @@
 """Pool sizes -> stays: the fewest moves found, then the least scarce hardware.
 
 Nodes of different types never meet, nor do domains that no wider pool spans, so each such part
-of the fleet is packed on its own. Where its runs do not all fit whole, sweeps through the day
-choose other runs (`day_sweep`), and a small part is packed in several orders, the runs that fitted
-nowhere going first in the next one. The best outcome stays.
+of the fleet is packed on its own. Where its lifetimes do not all fit whole, sweeps through the day
+choose others (`day_sweep`), and a small part is packed in several orders, those that fitted nowhere
+going first in the next one. The best outcome stays.
 """
 
 from collections import Counter
@@ -12,24 +12,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement.day_sweep.laps import swept
 from heteroplan.placement.first_fit import Attempt, Footprint
 from heteroplan.placement.identity import identified
+from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import Nodes, nodes_of
-from heteroplan.placement.runs import Run, runs
 
 ROUNDS = 12
-"""Most orders tried for a part of the fleet whose runs do not all fit whole."""
+"""Most orders tried for a part of the fleet whose lifetimes do not all fit whole."""
 PATIENCE = 3
 """Orders in a row that bring nothing better after which none is tried any more."""
 FEW = 400
-"""Runs of a part for which orders are tried beside sweeps."""
+"""Lifetimes of a part for which orders are tried beside sweeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Packing:
 
 
 type Known = dict[tuple[str, int, int, bytes], Attempt]
-"""Parts packed before, by node type, first and last node, and runs."""
+"""Parts packed before, by node type, first and last node, and lifetimes."""
 
 
 def pack(
@@ -76,7 +76,7 @@ def pack(
     """
     stays: list[Stay] = []
     unplaced: list[Unplaced] = []
-    waiting = runs(problem, replicas, _current(scenario, candidates, problem))
+    waiting = lifetimes(problem, replicas, _current(scenario, candidates, problem))
     for node_type in dict.fromkeys(pool.node_type for pool in problem.pools):
         nodes = nodes_of(scenario, node_type)
         footprints = {
@@ -86,22 +86,22 @@ def pack(
         }
         for rows, mine in _parts(footprints, waiting):
             here = {p: footprint.within(rows) for p, footprint in footprints.items()}
-            sizes = replicas[sorted({run.pool for run in mine})]
+            sizes = replicas[sorted({life.pool for life in mine})]
             key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
             done = None if known is None else known.get(key)
             if done is None:
-                done = _best(nodes.part(rows), here, mine, stop, cyclic=problem.cyclic)
+                done = _best(Attempt(nodes.part(rows), here, problem.cyclic), mine, stop)
                 if known is not None and not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
-            unplaced += [Unplaced(run.pool, first, n) for run, first, n in done.unplaced]
+            unplaced += [Unplaced(life.pool, first, n) for life, first, n in done.unplaced]
     stays.sort(key=lambda stay: stay.pool)
     return Packing(tuple(stays), tuple(unplaced))
 
 
-def _digest(waiting: Sequence[Run], sizes: Ints) -> bytes:
-    """Tells the runs of one part from others."""
-    pools = np.array(sorted({run.pool for run in waiting}), dtype=np.int64)
+def _digest(waiting: Sequence[Lifetime], sizes: Ints) -> bytes:
+    """Tells the lifetimes of one part from others."""
+    pools = np.array(sorted({life.pool for life in waiting}), dtype=np.int64)
     return pools.tobytes() + sizes.tobytes()
 
 
@@ -136,16 +136,16 @@ def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:
 
 
 def _parts(
-    footprints: Mapping[int, Footprint], waiting: Iterable[Run]
-) -> Iterator[tuple[slice, list[Run]]]:
-    """Nodes that no pool shares with others outside, and the runs that stand there."""
-    found: list[tuple[slice, list[Run]]] = []
-    mine = (run for run in waiting if run.pool in footprints)
-    for run in sorted(mine, key=lambda run: _widest_first(footprints[run.pool].rows)):
-        rows = footprints[run.pool].rows
+    footprints: Mapping[int, Footprint], waiting: Iterable[Lifetime]
+) -> Iterator[tuple[slice, list[Lifetime]]]:
+    """Nodes that no pool shares with others outside, and the lifetimes that stand there."""
+    found: list[tuple[slice, list[Lifetime]]] = []
+    mine = (life for life in waiting if life.pool in footprints)
+    for life in sorted(mine, key=lambda life: _widest_first(footprints[life.pool].rows)):
+        rows = footprints[life.pool].rows
         if not found or rows.start >= found[-1][0].stop:
             found.append((rows, []))
-        found[-1][1].append(run)
+        found[-1][1].append(life)
     yield from found
 
 
@@ -153,37 +153,28 @@ def _widest_first(rows: slice) -> tuple[int, int]:
     return rows.start, -rows.stop
 
 
-def _best(
-    nodes: Nodes,
-    footprints: Mapping[int, Footprint],
-    waiting: Sequence[Run],
-    stop: Stop,
-    *,
-    cyclic: bool,
-) -> Attempt:
-    """The best of several ways on nodes that are still empty.
+def _best(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
+    """The best of several ways on the nodes of an attempt that has placed nothing.
 
-    Where all runs fit whole that is it, but for scarce hardware. Where not, the runs are chosen
-    anew by sweeps through the day, and in a small part other orders are tried as well.
+    Where all lifetimes fit whole that is it, but for scarce hardware. Where not, sweeps through the
+    day choose others, and in a small part other orders are tried as well.
     """
-    whole = _whole(nodes, footprints, waiting, cyclic=cyclic)
+    whole = _whole(empty, waiting)
     if whole is not None:
         return whole
-    standing = any(run.begins is not None for run in waiting)
-    best = None if cyclic and standing else swept(nodes, footprints, waiting, stop, cyclic=cyclic)
+    standing = any(life.begins is not None for life in waiting)
+    best = None if empty.cyclic and standing else swept(empty, waiting, stop)
     if best is not None and (len(waiting) > FEW or not any(best.score())):
         return best
-    return _reordered(nodes, footprints, waiting, best, stop, cyclic=cyclic)
+    return _reordered(empty, waiting, best, stop)
 
 
-def _whole(
-    nodes: Nodes, footprints: Mapping[int, Footprint], waiting: Sequence[Run], *, cyclic: bool
-) -> Attempt | None:
-    """All runs whole, on as little scarce hardware as any order has it; None where some do not."""
+def _whole(empty: Attempt, waiting: Sequence[Lifetime]) -> Attempt | None:
+    """All whole, on as little scarce hardware as any order has it; None where some do not fit."""
     best: Attempt | None = None
     for order in ORDERS:
-        attempt = Attempt(nodes.copy(), footprints, cyclic)
-        if not attempt.place_whole(_ordered(footprints, waiting, order, Counter())):
+        attempt = empty.fresh()
+        if not attempt.place_whole(_ordered(empty.footprints, waiting, order, Counter())):
             return None
         if best is None or attempt.score() < best.score():
             best = attempt
@@ -193,20 +184,14 @@ def _whole(
 
 
 def _reordered(
-    nodes: Nodes,
-    footprints: Mapping[int, Footprint],
-    waiting: Sequence[Run],
-    best: Attempt | None,
-    stop: Stop,
-    *,
-    cyclic: bool,
+    empty: Attempt, waiting: Sequence[Lifetime], best: Attempt | None, stop: Stop
 ) -> Attempt:
-    """`best`, or runs in orders in which those come first that did not fit whole."""
-    failures: Counter[Run] = Counter()
+    """`best`, or lifetimes in orders in which those come first that did not fit whole."""
+    failures: Counter[Lifetime] = Counter()
     since = 0
     for turn in range(ROUNDS):
-        attempt = Attempt(nodes.copy(), footprints, cyclic)
-        attempt.place_all(_ordered(footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
+        attempt = empty.fresh()
+        attempt.place_all(_ordered(empty.footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
         since += 1
         if best is None or attempt.score() < best.score():
             best, since = attempt, 0
@@ -217,32 +202,32 @@ def _reordered(
     return best
 
 
-type Order = Callable[[Footprint, Run], tuple[int, ...]]
+type Order = Callable[[Footprint, Lifetime], tuple[int, ...]]
 
 
 def _ordered(
     footprints: Mapping[int, Footprint],
-    waiting: Sequence[Run],
+    waiting: Sequence[Lifetime],
     order: Order,
-    failures: Mapping[Run, int],
-) -> list[Run]:
+    failures: Mapping[Lifetime, int],
+) -> list[Lifetime]:
     """What runs already, then what often failed, then in `order`."""
     return sorted(
         waiting,
-        key=lambda run: (
-            run.begins is None,
-            -failures.get(run, 0),
-            *order(footprints[run.pool], run),
+        key=lambda life: (
+            life.begins is None,
+            -failures.get(life, 0),
+            *order(footprints[life.pool], life),
         ),
     )
 
 
-def _large_first(footprint: Footprint, run: Run) -> tuple[int, ...]:
-    return footprint.width, -footprint.count, -footprint.share, -run.intervals, run.first
+def _large_first(footprint: Footprint, life: Lifetime) -> tuple[int, ...]:
+    return footprint.width, -footprint.count, -footprint.share, -life.intervals, life.first
 
 
-def _long_first(footprint: Footprint, run: Run) -> tuple[int, ...]:
-    return footprint.width, -run.intervals, -footprint.count, -footprint.share, run.first
+def _long_first(footprint: Footprint, life: Lifetime) -> tuple[int, ...]:
+    return footprint.width, -life.intervals, -footprint.count, -footprint.share, life.first
 
 
 ORDERS: tuple[Order, ...] = (
@@ -255,10 +240,10 @@ ORDERS: tuple[Order, ...] = (
 def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:
     placed = identified(done.placed, done.intervals, cyclic=problem.cyclic)
     for each in placed if done.split else done.placed:
-        pool = problem.pools[each.run.pool]
+        pool = problem.pools[each.life.pool]
         yield Stay(
-            pool=each.run.pool,
-            replica_id=f"{place_name(candidates, pool)}/{each.run.number}",
+            pool=each.life.pool,
+            replica_id=f"{place_name(candidates, pool)}/{each.life.number}",
             leaf=done.nodes.leaves[done.nodes.leaf_of[each.spot[0]]].name,
             nodes=tuple(done.nodes.names[node] for node in each.spot),
             first=each.first,

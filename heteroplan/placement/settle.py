@@ -6,6 +6,7 @@ from time import monotonic
 
 import numpy as np
 
+from heteroplan.clock import Late, Stop
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
@@ -13,7 +14,6 @@ from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow_of
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, starts_of
-from heteroplan.optimize.solvers.solver import Stop
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
 from heteroplan.placement.substitution.rejoin import rejoined
 from heteroplan.placement.substitution.substitute import substituted
@@ -64,11 +64,8 @@ def settle(
     that serves best when what found no room is left out. Raises NoPlanError where that never
     keeps replica limits.
     """
-
-    def late() -> bool:
-        return stop() or monotonic() >= deadline
-
-    best, tighter = _in_rounds(scenario, candidates, problem, plan, gap, stop, late, deadline)
+    late = Late(stop, deadline)
+    best, tighter = _in_rounds(scenario, candidates, problem, plan, gap, late)
     for other in others:
         if other.rank >= best.plan.rank or (late() and not best.plan.broken):
             continue
@@ -90,9 +87,7 @@ def _in_rounds(
     problem: Problem,
     plan: Incumbent,
     gap: float,
-    stop: Stop,
-    late: Stop,
-    deadline: float,
+    late: Late,
 ) -> tuple[Settled, Problem]:
     """The best of rounds of packing and repair, and the program with the supply of the last."""
     best: Settled | None = None
@@ -108,7 +103,7 @@ def _in_rounds(
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
-        until = deadline - AGAIN * (monotonic() - began)
+        until = late.end - AGAIN * (monotonic() - began)
         over = late() or monotonic() >= until
         if kept.plan.rank[:-1] <= plan.rank[:-1] or (over and not best.plan.broken):
             break
@@ -121,7 +116,7 @@ def _in_rounds(
         if best.plan.broken:
             until = max(until, monotonic() + LATE_S)
         sizes = kept.plan.solution.replicas
-        plan = repaired(tighter, sizes, sizes, workloads, gap, stop, until)
+        plan = repaired(tighter, sizes, sizes, workloads, gap, late.stop, until)
     assert best is not None
     return best, tighter
 

@@ -14,14 +14,7 @@ from heteroplan.baselines.usage import (
 )
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.placement import Stay
-from heteroplan.entities.plan import (
-    Plan,
-    Pool,
-    Shortage,
-    SolveReport,
-    Totals,
-    WorkloadPlan,
-)
+from heteroplan.entities.plan import Plan, Pool, Shortage, SolveReport, Totals, WorkloadPlan
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.mix import part_pairs

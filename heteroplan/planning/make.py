@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Self
 
 from heteroplan.baselines.savings import baselines
-from heteroplan.clock import Clock
+from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
@@ -18,9 +18,8 @@ from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.search import Progress
 from heteroplan.optimize.solve import Outcome, solve
-from heteroplan.optimize.solvers.solver import Effort, Stop
+from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble
 from heteroplan.planning.minima import refuse_unmet_minima
@@ -52,8 +51,8 @@ def make_plan(
     *,
     gap: float = 0.01,
     time_limit_s: float = 60.0,
-    stop: Stop = lambda: False,
-    progress: Progress = lambda cost, bound, seconds: None,
+    stop: Stop = never,
+    progress: Progress = silent,
     compare: bool = True,
     method: str = "auto",
     without: frozenset[str] = frozenset(),
@@ -144,14 +143,11 @@ class _Planner:
         self.programs[id(candidates)] = program
         shared = shares_queues(self.scenario, self.candidates)
         stages = _Stages(
-            scenario=self.scenario,
+            planner=self,
             candidates=candidates,
             problem=problem,
             greedy=program.greedy,
-            gap=self.gap,
-            stop=self.stop,
             progress=self._one_clock if shared else self.progress,
-            solving=self.solving,
             times=_Times.of(
                 _gpu_intervals(self.scenario),
                 clock,
@@ -168,8 +164,7 @@ class _Planner:
         @cache
         def greedy() -> GreedyDay:
             end = max(clock.at(GREEDY_SHARE), clock.began + GREEDY_CPU_S * self.slowness)
-            late = partial(_over, self.stop, end)
-            return greedy_topology(problem, self.scenario, pairs=True, stop=late)
+            return greedy_topology(problem, self.scenario, pairs=True, stop=Late(self.stop, end))
 
         return greedy
 
@@ -187,10 +182,6 @@ def _comparing_s(scenario: Scenario, clock: Clock, slowness: float) -> float:
     """Time to keep for baselines [s]."""
     comparing_s = clock.reserve(COMPARE_CPU_S * _gpu_intervals(scenario), slowness)
     return max(COMPARE_SHARE * clock.seconds, comparing_s)
-
-
-def _over(stop: Stop, end: float) -> bool:
-    return stop() or monotonic() >= end
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,21 +216,18 @@ class _Stages:
     the greedy schedule, computed when it asks for it.
     """
 
-    scenario: Scenario
+    planner: _Planner
     candidates: Sequence[Candidate]
     problem: Problem
     greedy: Callable[[], GreedyDay]
-    gap: float
-    stop: Stop
     progress: Progress
-    solving: Solving
     times: _Times
     proof: Outcome | None = None
     """What was proved of the program with all supply."""
 
     def best(self) -> tuple[Outcome, Settled]:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
-        wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
+        wanted = self.planner.gap * (1 - PACKING_SHARE) if self.problem.large else self.planner.gap
         todo: _Round | None = _Round(
             self.problem, (self.greedy().replicas for _ in range(1)), wanted
         )
@@ -268,23 +256,23 @@ class _Stages:
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""
-        outcome = self.solving(
+        outcome = self.planner.solving(
             todo.program,
             gap=todo.gap,
             time_limit_s=self.times.solved - monotonic(),
-            stop=self.stop,
+            stop=self.planner.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
         )
         plan = incumbent(self.problem, outcome.solution)
         settled = settle(
-            self.scenario,
+            self.planner.scenario,
             self.candidates,
             self.problem,
             plan,
             [self._greedy_plan],
-            self.gap,
-            self.stop,
+            self.planner.gap,
+            self.planner.stop,
             deadline=self.times.settled,
         )
         return outcome, plan, settled
@@ -299,15 +287,15 @@ class _Stages:
     def _proven(self, proof: Outcome, settled: Settled) -> Outcome:
         """What is proved of the plan on its nodes."""
         extra, seconds = settled.moves_cost(self.problem), monotonic() - self.times.began
-        effort = Effort(deadline=self.times.settled, stop=self.stop)
-        return proof.of_plan(self.problem, settled.plan, extra, self.gap, seconds, effort)
+        effort = Effort(deadline=self.times.settled, stop=self.planner.stop)
+        return proof.of_plan(self.problem, settled.plan, extra, self.planner.gap, seconds, effort)
 
     def _next(
         self, done: "_Round", plan: Incumbent, settled: Settled, final: Outcome
     ) -> "_Round | None":
         """What to solve next; None where nothing more helps or the time is over."""
         assert self.proof is not None
-        if monotonic() >= self.times.solved or self.stop():
+        if monotonic() >= self.times.solved or self.planner.stop():
             return None
         first, on_nodes = self.greedy().replicas, settled.plan.solution.replicas
         if settled.plan.rank[:-1] > plan.rank[:-1]:

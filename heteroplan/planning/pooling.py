@@ -13,9 +13,18 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from heteroplan.baselines.savings import compared, without_saving
+from heteroplan.clock import Stop
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import Affinity
-from heteroplan.entities.plan import Baseline, BaselineKind, Plan, Pool, SolveReport, Termination
+from heteroplan.entities.plan import (
+    Baseline,
+    BaselineKind,
+    BaselineRemark,
+    Plan,
+    Pool,
+    SolveReport,
+    Termination,
+)
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PrefillQueue, RequestClass, Role
 from heteroplan.errors import NoPlanError
@@ -30,7 +39,6 @@ ROUNDS = 6
 LEAST_S = 0.5
 """Not worth another round [s]."""
 TOLERANCE = 1e-6
-AS_ENDLESS = "assuming infinitely large pools"
 
 type Planning = Callable[[Sequence[Candidate], float], Plan]
 """Of candidates, within so many seconds; without baselines."""
@@ -61,7 +69,6 @@ class Pooled:
             totals.gpu_hours,
             totals.cost_usd,
             self.separate.utilization,
-            "",
         )
         missing = self.separate.report.unserved_requests
         if missing > self.plan.report.unserved_requests + TOLERANCE:
@@ -76,7 +83,7 @@ def plan_with_pools(
     *,
     gap: float,
     time_limit_s: float,
-    stop: Callable[[], bool],
+    stop: Stop,
 ) -> Pooled:
     """The plan, all of its rounds within the time limit. Raises NoPlanError as `planning` does."""
     if not shares_queues(scenario, candidates):
@@ -100,7 +107,7 @@ def favoured(baseline: Baseline) -> Baseline:
     """A baseline of endless pools, which no hardware is as good as."""
     if baseline.cost_usd is None and baseline.gpu_hours is None:
         return baseline
-    return replace(baseline, note="; ".join(filter(None, (baseline.note, AS_ENDLESS))))
+    return replace(baseline, remarks=(*baseline.remarks, BaselineRemark.ENDLESS_POOLS))
 
 
 def shares_queues(scenario: Scenario, candidates: Iterable[Candidate]) -> bool:
@@ -171,9 +178,7 @@ class _Queues:
             tuple[Key, Affinity | None, tuple[RequestClass, ...], int], tuple[OperatingPoint, ...]
         ] = {}
 
-    def served(
-        self, endless: Plan, planning: Planning, left_s: float, stop: Callable[[], bool]
-    ) -> Plan:
+    def served(self, endless: Plan, planning: Planning, left_s: float, stop: Stop) -> Plan:
         """A plan whose pools all serve their flow in time. Raises NoPlanError."""
         until = monotonic() + left_s
         if not self.too_small(endless, None):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from heteroplan.baselines.savings import baselines
+from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Baseline, BaselineKind, Plan
 from heteroplan.entities.scenario import Objective, Scenario
@@ -17,8 +18,9 @@ from heteroplan.optimize.construct.greedy import greedy_topology
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
-from heteroplan.optimize.solvers.solver import Stop, Verdict, never
+from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
+from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.clocks import stand_still
@@ -62,20 +64,20 @@ def test_static_peak() -> None:
     assert found.saved_gpu_hours == pytest.approx(20.0)
     assert found.saved_fraction == pytest.approx(10 / 24)
     assert found.utilization == pytest.approx(7 / 12)
-    assert found.note == ""
+    assert baseline_note(found) == ""
 
 
 def test_one_gpu_type_is_the_cheapest_that_can_do_it_alone() -> None:
     """Both can: H100 3 replicas for 24 USD an hour, L40S 6 for 12."""
     found = baseline(planned([4.0, 24.0]), "static_peak_one_gpu_type")
-    assert found.note == "L40S"
+    assert baseline_note(found) == "L40S"
     assert found.cost_usd == pytest.approx(24.0)
 
 
 def test_one_gpu_type_that_is_too_small_is_passed_over() -> None:
     """Two nodes of L40S hold 4 replicas, 16 requests/s: only H100 serves 24, 2·24 = 48 USD."""
     found = baseline(planned([4.0, 24.0], l40s=2), "static_peak_one_gpu_type")
-    assert found.note == "H100"
+    assert baseline_note(found) == "H100"
     assert found.cost_usd == pytest.approx(48.0)
 
 
@@ -85,7 +87,7 @@ def test_no_gpu_type_alone() -> None:
     assert plan.covered
     found = baseline(plan, "static_peak_one_gpu_type")
     assert (found.cost_usd, found.saved_fraction) == (None, None)
-    assert found.note == "no GPU type alone covers the demand"
+    assert baseline_note(found) == "no GPU type alone covers the demand"
     assert baseline(plan, "static_peak").cost_usd == pytest.approx(36.0)
 
 
@@ -102,7 +104,7 @@ def test_a_gpu_type_that_time_did_not_decide_is_not_impossible(
 
     monkeypatch.setattr("heteroplan.baselines.savings.cheapest_constant", found)
     one_gpu = baseline(planned([4.0, 24.0]), "static_peak_one_gpu_type")
-    assert (one_gpu.cost_usd, one_gpu.note) == (None, "none found in the time allowed")
+    assert (one_gpu.cost_usd, baseline_note(one_gpu)) == (None, "none found in the time allowed")
 
 
 def test_node_types_with_the_same_gpu_count_as_one_type() -> None:
@@ -114,7 +116,7 @@ def test_node_types_with_the_same_gpu_count_as_one_type() -> None:
         ),
     )
     found = baseline(make_plan(of, candidates(of)), "static_peak_one_gpu_type")
-    assert found.note == "H100"
+    assert baseline_note(found) == "H100"
     assert found.gpu_hours == pytest.approx(12.0)
 
 
@@ -142,7 +144,7 @@ def test_demand_that_nothing_covers_has_no_static_peak() -> None:
     for name in ("static_peak", "static_peak_one_gpu_type"):
         found = baseline(plan, name)
         assert (found.cost_usd, found.gpu_hours, found.utilization) == (None, None, None)
-        assert found.note == "no constant size covers the demand"
+        assert baseline_note(found) == "no constant size covers the demand"
 
 
 def test_a_shortage_that_is_not_proven_says_nothing_of_constant_sizes() -> None:
@@ -153,7 +155,9 @@ def test_a_shortage_that_is_not_proven_says_nothing_of_constant_sizes() -> None:
     static, one_gpu, *_ = baselines(
         plan, problem, paired=paired, gap=0.01, stop=lambda: False, end=monotonic()
     )
-    assert {static.note, one_gpu.note} == {"no comparison, the plan leaves demand unserved"}
+    assert {baseline_note(static), baseline_note(one_gpu)} == {
+        "no comparison, the plan leaves demand unserved"
+    }
 
 
 def test_nothing_asked_for_saves_no_fraction() -> None:
@@ -208,7 +212,7 @@ def test_price_of_a_promise(
     assert found.utilization == pytest.approx(rps / 10 / (free_usd / 8.0))
     for name in ("greedy_topology", "greedy_topology_paired"):
         greedy = baseline(plan, name)
-        assert greedy.note == "not resilient"
+        assert baseline_note(greedy) == "not resilient"
         assert greedy.unserved_requests == 0.0
         assert greedy.cost_usd == pytest.approx(free_usd)
         saved = (greedy.saved_cost_usd, greedy.saved_gpu_hours, greedy.saved_fraction)
@@ -263,7 +267,7 @@ def test_plan_without_promises_has_no_price_of_one() -> None:
     of = promised(10.0, 2, None)
     plan = make_plan(of, candidates(of), gap=0.0)
     assert "without_resilience" not in [each.name for each in plan.savings]
-    assert baseline(plan, "greedy_topology").note == ""
+    assert baseline_note(baseline(plan, "greedy_topology")) == ""
 
 
 def test_greedy_schedules_show_what_they_lose() -> None:
@@ -335,7 +339,9 @@ def test_interrupted_before_the_baselines_none_has_a_figure(
         "greedy_topology_paired",
         "without_resilience",
     ]
-    assert {(each.cost_usd, each.note) for each in others} == {(None, "not computed, interrupted")}
+    assert {(each.cost_usd, baseline_note(each)) for each in others} == {
+        (None, "not computed, interrupted")
+    }
     assert bound.cost_usd is not None
 
 
@@ -349,7 +355,7 @@ def test_baselines_for_which_no_time_was_left_say_so() -> None:
         plan, problem, paired=paired, gap=0.01, stop=lambda: False, end=monotonic()
     )
     assert len(others) == 5
-    assert {(each.cost_usd, each.note) for each in others} == {
+    assert {(each.cost_usd, baseline_note(each)) for each in others} == {
         (None, "not computed, no time was left")
     }
     assert bound.cost_usd == pytest.approx(plan.report.bound)
@@ -376,7 +382,7 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
             end=monotonic() + 60.0,
         )
         empty = [each for each in found if each.gpu_hours is None and each.cost_usd is None]
-        assert {each.note for each in empty} <= {"not computed, interrupted"}
+        assert {baseline_note(each) for each in empty} <= {"not computed, interrupted"}
         free = next(each for each in found if each.name == "without_resilience")
         seen.add((free.cost_usd, free.unserved_requests))
     assert seen == {(None, 0.0), (64.0, 0.0)}
@@ -420,8 +426,10 @@ def test_constant_sizes_that_are_not_proven_the_cheapest_say_how_close_they_are(
     plan = planned([4.0, 24.0])
     monkeypatch.setattr("heteroplan.baselines.savings.cheapest_constant", found)
     told = found_by(plan)
-    assert told["static_peak"].note == note
-    assert told["static_peak_one_gpu_type"].note == ", ".join(filter(None, ("L40S", note)))
+    assert baseline_note(told["static_peak"]) == note
+    assert baseline_note(told["static_peak_one_gpu_type"]) == ", ".join(
+        filter(None, ("L40S", note))
+    )
     assert told["static_peak"].cost_usd == pytest.approx(24.0)
 
 
@@ -462,7 +470,7 @@ def test_why_there_are_no_constant_sizes(
     told = found_by(plan, stop=lambda: interrupted and bool(asked))
     for name, note in (("static_peak", static), ("static_peak_one_gpu_type", one_gpu)):
         assert (told[name].cost_usd, told[name].gpu_hours) == (None, None)
-        assert told[name].note == note
+        assert baseline_note(told[name]) == note
 
 
 def test_static_baselines_get_two_fifths_of_the_time_left_and_the_promise_the_rest(
@@ -502,7 +510,7 @@ def test_a_price_of_a_promise_that_is_not_found_says_so(monkeypatch: pytest.Monk
     plan = make_plan(of, candidates(of), compare=False)
     monkeypatch.setattr("heteroplan.baselines.savings.solve", nothing)
     free = found_by(plan)["without_resilience"]
-    assert (free.cost_usd, free.note) == (None, "none found in the time allowed")
+    assert (free.cost_usd, baseline_note(free)) == (None, "none found in the time allowed")
 
 
 def test_static_sizes_run_all_day_whatever_the_interval() -> None:
@@ -530,7 +538,7 @@ def test_a_promise_of_one_workload_is_enough_for_its_price() -> None:
     assert free.utilization == pytest.approx(1.0)
     for name in ("greedy_topology", "greedy_topology_paired"):
         greedy = baseline(plan, name)
-        assert (greedy.note, greedy.unserved_requests) == ("not resilient", 0.0)
+        assert (baseline_note(greedy), greedy.unserved_requests) == ("not resilient", 0.0)
         assert greedy.cost_usd == pytest.approx(16.0)
 
 
@@ -540,7 +548,7 @@ def test_a_greedy_day_that_was_not_replayed_to_its_end_is_no_baseline() -> None:
     problem = build_problem(of, candidates(of))
     paired = replace(greedy_topology(problem, of, pairs=True), whole=False)
     found = baselines(plan, problem, paired=paired, gap=0.01, stop=never, end=monotonic() + 60.0)
-    notes = {each.name: each.note for each in found}
+    notes = {each.name: baseline_note(each) for each in found}
     assert notes[BaselineKind.GREEDY] == ""
     assert notes[BaselineKind.GREEDY_PAIRED] == "not computed, no time was left"
 

@@ -18,6 +18,7 @@ import numpy as np
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, Plan
 from heteroplan.optimize.program.build import build_problem
+from heteroplan.outputs.plan.document.from_plan import baseline_note
 from tests.benchmarks.markdown import header, percent, ratio, row
 from tests.benchmarks.topology_cases import (
     FLEETS,
@@ -80,7 +81,7 @@ def schedules(plan: Plan) -> Iterator[tuple[object, ...]]:
     for name in ("greedy_topology", "greedy_topology_paired"):
         found = baseline(plan, name)
         if found.cost_usd is None:
-            yield (name, found.note, *[""] * 9)
+            yield (name, baseline_note(found), *[""] * 9)
             continue
         theirs = found.cost_usd / (asked - found.unserved_requests)
         yield (
@@ -271,7 +272,7 @@ def baseline(plan: Plan, name: str) -> Baseline:
 def usd(of: Baseline) -> float:
     """Its cost. Raises ValueError where it has none."""
     if of.cost_usd is None:
-        raise ValueError(f"{of.name}: {of.note}")
+        raise ValueError(f"{of.name}: {baseline_note(of)}")
     return of.cost_usd
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solve import solve
-from heteroplan.optimize.solvers.solver import Stop, never
 from tests.builders import candidates
 from tests.optimize.reference import optimum
 

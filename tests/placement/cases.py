@@ -16,8 +16,8 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.placement import Packing, pack
+from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import nodes_of
-from heteroplan.placement.runs import Run, runs
 from tests.builders import candidates, engine, fleet, scenario, workload
 from tests.plans import plan
 
@@ -165,11 +165,11 @@ class TooManyError(Exception):
 
 
 def fewest_moves(of: Case, *, tries: int = 20_000) -> int | None:
-    """Fewest moves with which every run finds room, by trying everything; None where none does.
+    """Fewest moves with which every replica finds room, by trying everything; None where none does.
 
     Raises TooManyError after `tries` partial assignments.
     """
-    ways = sorted((_ways(of, run) for run in runs(of.problem, of.replicas, {})), key=len)
+    ways = sorted((_ways(of, life) for life in lifetimes(of.problem, of.replicas, {})), key=len)
     used: Counter[tuple[int, int]] = Counter()
     best: int | None = None
     tried = 0
@@ -195,9 +195,9 @@ def fewest_moves(of: Case, *, tries: int = 20_000) -> int | None:
     return best
 
 
-def _ways(of: Case, run: Run) -> list[tuple[int, Counter[tuple[int, int]]]]:
-    """(moves, GPUs by (interval, node)) of every way to place a run, fewest moves first."""
-    pool, length, cyclic = of.problem.pools[run.pool], of.problem.intervals, of.problem.cyclic
+def _ways(of: Case, life: Lifetime) -> list[tuple[int, Counter[tuple[int, int]]]]:
+    """(moves, GPUs by (interval, node)) of every way to place a lifetime, fewest moves first."""
+    pool, length, cyclic = of.problem.pools[life.pool], of.problem.intervals, of.problem.cyclic
     nodes = nodes_of(of.scenario, pool.node_type)
     rows = range(len(nodes.names))[nodes.rows(pool.level, pool.domain)]
     count, share = max(1, pool.gpus // nodes.gpus), min(pool.gpus, nodes.gpus)
@@ -205,13 +205,13 @@ def _ways(of: Case, run: Run) -> list[tuple[int, Counter[tuple[int, int]]]]:
         spot for spot in combinations(rows, count) if len({nodes.leaf_of[n] for n in spot}) == 1
     ]
     found = []
-    for stood in product(spots, repeat=run.intervals):
-        endless = cyclic and run.intervals == length
+    for stood in product(spots, repeat=life.intervals):
+        endless = cyclic and life.intervals == length
         came = [stood[-1] if endless else None, *stood[:-1]]
         times = [
             (t % length, node)
             for i, (old, new) in enumerate(zip(came, stood, strict=True))
-            for t in range(run.first + i - (pool.lead if new != old else 0), run.first + i + 1)
+            for t in range(life.first + i - (pool.lead if new != old else 0), life.first + i + 1)
             if cyclic or t >= 0
             for node in new
         ]

@@ -1,10 +1,10 @@
-"""Which pieces are one replica: on its own nodes, then of its own run, then any."""
+"""Which pieces are one replica: on its own nodes, then of its own lifetime, then any."""
 
 import pytest
 
 from heteroplan.placement.first_fit import Placed
 from heteroplan.placement.identity import identified
-from heteroplan.placement.runs import Run
+from heteroplan.placement.lifetimes import Lifetime
 
 type Told = tuple[int, int, int, int, bool]
 
@@ -13,26 +13,26 @@ def piece(
     first: int,
     intervals: int,
     *,
-    run: int = 1,
+    life: int = 1,
     node: int = 0,
     moved: bool = False,
     pool: int = 0,
     lead: int = 1,
 ) -> Placed:
-    return Placed(Run(pool, run, first, intervals), first, intervals, lead, (node,), moved)
+    return Placed(Lifetime(pool, life, first, intervals), first, intervals, lead, (node,), moved)
 
 
 def told(*pieces: Placed, day: int = 10, cyclic: bool = True) -> list[Told]:
     """(first, intervals, node, number, whether it moved) of each."""
     return sorted(
-        (each.first, each.intervals, each.spot[0], each.run.number, each.moved)
+        (each.first, each.intervals, each.spot[0], each.life.number, each.moved)
         for each in identified(pieces, day, cyclic=cyclic)
     )
 
 
 def test_what_follows_on_the_same_nodes_is_one_stay() -> None:
-    assert told(piece(1, 2, run=5), piece(3, 4, run=8)) == [(1, 6, 0, 1, False)]
-    assert told(piece(1, 2, run=5), piece(4, 4, run=8)) == [
+    assert told(piece(1, 2, life=5), piece(3, 4, life=8)) == [(1, 6, 0, 1, False)]
+    assert told(piece(1, 2, life=5), piece(4, 4, life=8)) == [
         (1, 2, 0, 1, False), (4, 4, 0, 2, False),
     ]  # fmt: skip
 
@@ -43,17 +43,17 @@ def test_the_start_of_a_stay_is_that_of_its_first_piece() -> None:
 
 
 def test_a_replica_stays_on_its_nodes_rather_than_keep_to_its_run() -> None:
-    """Where run 1 goes on elsewhere and run 2 begins on its nodes, the latter is it."""
-    found = told(piece(0, 2, run=1), piece(2, 3, run=1, node=1, moved=True), piece(2, 2, run=2))
+    """Where lifetime 1 goes on elsewhere and lifetime 2 begins on its nodes, the latter is it."""
+    found = told(piece(0, 2, life=1), piece(2, 3, life=1, node=1, moved=True), piece(2, 2, life=2))
     assert found == [(0, 4, 0, 1, False), (2, 3, 1, 2, False)]
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_replica_that_has_to_move_keeps_to_its_run(swapped: bool) -> None:
     """Whichever is named first."""
-    one, other = piece(2, 3, run=1, node=3), piece(2, 4, run=2, node=2)
+    one, other = piece(2, 3, life=1, node=3), piece(2, 4, life=2, node=2)
     starts = (other, one) if swapped else (one, other)
-    found = told(piece(0, 2, run=1), piece(1, 1, run=2, node=1), *starts)
+    found = told(piece(0, 2, life=1), piece(1, 1, life=2, node=1), *starts)
     number = {node: number for _, _, node, number, _ in found}
     assert (number[0], number[1]) == (number[3], number[2])
     assert number[0] != number[1]
@@ -63,7 +63,7 @@ def test_a_replica_that_has_to_move_keeps_to_its_run(swapped: bool) -> None:
 
 
 def test_a_replica_that_stops_goes_on_as_any_that_starts_then() -> None:
-    found = told(piece(0, 2, run=1), piece(2, 3, run=7, node=4))
+    found = told(piece(0, 2, life=1), piece(2, 3, life=7, node=4))
     assert found == [(0, 2, 0, 1, False), (2, 3, 4, 1, True)]
 
 
@@ -101,7 +101,7 @@ def test_who_comes_back_from_elsewhere_moves_each_time() -> None:
 
 
 def test_who_stands_all_day_goes_on_as_nobody() -> None:
-    found = told(piece(4, 10, run=3), piece(4, 3, run=4, node=1), piece(1, 3, run=5, node=1))
+    found = told(piece(4, 10, life=3), piece(4, 3, life=4, node=1), piece(1, 3, life=5, node=1))
     number = {node: number for _, _, node, number, _ in found}
     assert number[0] != number[1]
     assert [(each[0], each[1], each[4]) for each in found] == [(1, 6, False), (4, 10, False)]
@@ -109,13 +109,13 @@ def test_who_stands_all_day_goes_on_as_nobody() -> None:
 
 def test_of_two_that_start_one_goes_on_as_that_which_a_day_has_room_for() -> None:
     """Six intervals and six more are more than the day; six and two are not."""
-    found = told(piece(0, 6, run=1), piece(6, 6, run=2, node=1), piece(6, 2, run=3, node=2))
+    found = told(piece(0, 6, life=1), piece(6, 6, life=2, node=1), piece(6, 2, life=3, node=2))
     number = {node: number for _, _, node, number, _ in found}
     assert number[0] == number[2] != number[1]
     assert [node for _, _, node, _, moved in found if moved] == [2]
 
 
 def test_pieces_that_no_order_fits_into_a_day_stay_as_they_are() -> None:
-    pieces = [piece(0, 6, run=4), piece(6, 6, run=9, node=1)]
+    pieces = [piece(0, 6, life=4), piece(6, 6, life=9, node=1)]
     assert list(identified(pieces, 10, cyclic=True)) == pieces
     assert told(*pieces, day=12) == [(0, 6, 0, 1, True), (6, 6, 1, 1, True)]

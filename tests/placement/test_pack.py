@@ -150,7 +150,7 @@ def test_on_a_cyclic_day_a_replica_that_moves_comes_back() -> None:
 def test_replicas_of_a_pool_take_over_from_one_another_instead_of_moving() -> None:
     """l1 is free at 0 and 1, l2 at 1 and 2; sizes 1, 2, 1.
 
-    The first to start stops on l1 while the second goes on on l2: no move, although a run over
+    The first to start stops on l1 while the second goes on on l2: no move, although a lifetime over
     all three intervals fits on neither.
     """
     leaf = Sizes({"l1": [0, 0, 1], "l2": [1, 0, 0]}, affinity=Affinity.LEAF)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
-from heteroplan.placement.runs import runs
+from heteroplan.placement.lifetimes import lifetimes
 from heteroplan.verify.placement import placement_faults
 from tests.builders import fleet, node_type
 from tests.placement.cases import Case, Sizes, TooManyError, afresh, case, fewest_moves
@@ -73,7 +73,7 @@ def test_as_few_moves_as_any_placement_of_the_runs() -> None:
     compared = missed = with_moves = 0
     while compared < 600:
         of = random_case(random, most_intervals=4, growth=30)
-        if not of.problem.pools or len(runs(of.problem, of.replicas, {})) > 7:
+        if not of.problem.pools or len(lifetimes(of.problem, of.replicas, {})) > 7:
             continue
         try:
             fewest = fewest_moves(of)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
@@ -15,7 +16,6 @@ from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Solution
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement import Unplaced
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.verify.placement import placement_faults

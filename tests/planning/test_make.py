@@ -9,6 +9,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
 from heteroplan.inputs import load
+from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan
 from heteroplan.verify import verify
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
@@ -137,7 +138,7 @@ def test_however_little_time_there_is_the_greedy_schedule_is_a_plan(
     plan = make_plan(of, candidates(of), time_limit_s=0.01)
     assert plan.covered
     assert plan.report.termination is Termination.TIME_LIMIT
-    notes = {each.name: each.note for each in plan.savings}
+    notes = {each.name: baseline_note(each) for each in plan.savings}
     assert notes[BaselineKind.STATIC_PEAK] == "not computed, no time was left"
 
 

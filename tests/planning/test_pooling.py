@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import (
     Baseline,
     BaselineKind,
+    BaselineRemark,
     Plan,
     Pool,
     Shortage,
@@ -29,7 +31,7 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
-from heteroplan.optimize.solvers.solver import never
+from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan
 from heteroplan.planning.pooling import Pooled, favoured, plan_with_pools, shares_queues
 from heteroplan.profiles.capacity.candidates import candidates
@@ -104,11 +106,11 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
     assert gain.saved_cost_usd == pytest.approx(separate.totals.cost_usd - shared.totals.cost_usd)
     assert gain.saved_fraction is not None
     assert gain.saved_fraction > 0.2
-    notes = {each.name: each.note for each in shared.savings}
+    notes = {each.name: baseline_note(each) for each in shared.savings}
     assert notes[BaselineKind.STATIC_PEAK] == "assuming infinitely large pools"
     assert notes[BaselineKind.STATIC_PEAK_ONE_GPU_TYPE] == "H100; assuming infinitely large pools"
     assert notes[BaselineKind.SEPARATE_QUEUES] == ""
-    assert "infinitely large" not in "".join(each.note for each in separate.savings)
+    assert "infinitely large" not in "".join(baseline_note(each) for each in separate.savings)
     assert "separate_queues" not in {each.name for each in separate.savings}
 
 
@@ -551,19 +553,27 @@ def test_queues_that_leave_more_unserved_save_nothing_that_can_be_compared(
 
 
 @pytest.mark.parametrize(
-    ("gpu_hours", "cost_usd", "note", "told"),
+    ("gpu_hours", "cost_usd", "remarks", "told"),
     [
-        (1.0, None, "", "assuming infinitely large pools"),
-        (None, 1.0, "", "assuming infinitely large pools"),
-        (1.0, 1.0, "H100", "H100; assuming infinitely large pools"),
-        (None, None, "not computed", "not computed"),
+        (1.0, None, (), (BaselineRemark.ENDLESS_POOLS,)),
+        (None, 1.0, (), (BaselineRemark.ENDLESS_POOLS,)),
+        (
+            1.0,
+            1.0,
+            (BaselineRemark.NO_RESILIENCE,),
+            (BaselineRemark.NO_RESILIENCE, BaselineRemark.ENDLESS_POOLS),
+        ),
+        (None, None, (BaselineRemark.NO_TIME,), (BaselineRemark.NO_TIME,)),
     ],
 )
 def test_figures_of_endless_pools_say_so(
-    gpu_hours: float | None, cost_usd: float | None, note: str, told: str
+    gpu_hours: float | None,
+    cost_usd: float | None,
+    remarks: tuple[BaselineRemark, ...],
+    told: tuple[BaselineRemark, ...],
 ) -> None:
-    made = Baseline(BaselineKind.STATIC_PEAK, gpu_hours, cost_usd, None, None, None, None, note)
-    assert favoured(made) == replace(made, note=told)
+    made = Baseline(BaselineKind.STATIC_PEAK, gpu_hours, cost_usd, None, None, None, None, remarks)
+    assert favoured(made) == replace(made, remarks=told)
 
 
 def test_pools_without_an_end_serve_each_interval_in_its_own_mix() -> None:

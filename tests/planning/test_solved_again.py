@@ -362,7 +362,7 @@ def test_the_greedy_schedule_gets_half_of_the_time_or_two_seconds_of_the_process
         assert pairs
         for then in (began + allowed_s - 0.01, began + allowed_s):
             with monkeypatch.context() as patched:
-                patched.setattr("heteroplan.planning.make.monotonic", lambda at=then: at)
+                patched.setattr("heteroplan.clock.monotonic", lambda at=then: at)
                 late.append(stop())
         return greedy_topology(*args, pairs=pairs)
 

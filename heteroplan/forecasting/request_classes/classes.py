@@ -16,13 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.forecasting.request_classes.class_error import Cuts, Family
-from heteroplan.forecasting.steps.counting import (
-    COUNT,
-    CROSS,
-    OSL,
-    OSL2,
-    cell_begin,
-)
+from heteroplan.forecasting.steps.counting import COUNT, CROSS, OSL, OSL2, cell_begin
 from heteroplan.numerics.tolerances import NOTHING
 
 type Floats = NDArray[np.float64]

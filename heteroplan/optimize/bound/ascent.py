@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.bound.bound import PricedBound, priced_bound
 from heteroplan.optimize.program.prices import Prices, gpu_prices
 from heteroplan.optimize.program.problem import Floats, Problem
-from heteroplan.optimize.solvers.solver import Stop
 
 FIRST_STEP, LAST_STEP = 0.01, 1e-4
 """Part of a row's scale that a price moves where all of the row is out of balance."""

@@ -38,6 +38,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.covering.blocks import cheapest_path
 from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
@@ -45,7 +46,6 @@ from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import Prices, highest_service_cost
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, starts_of
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000

@@ -18,6 +18,7 @@ from threading import Thread
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.optimize.bound.ascent import FIRST_STEP, improve_prices
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.lp_prices import (
@@ -30,7 +31,7 @@ from heteroplan.optimize.bound.lp_prices import (
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Stop, never
+from heteroplan.optimize.solvers.solver import Effort
 
 EVERY = 4
 """Intervals of which one stands for all."""

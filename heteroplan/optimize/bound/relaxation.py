@@ -58,9 +58,8 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
         answer = solver.run(model.lp, effort, integer=False)
     if answer is None or answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
         return None
-    value = problem.fixed_cost + answer.objective * model.cost_scale
     return Relaxation(
-        bound=value - SOLVER_TOLERANCE * abs(value),
+        bound=_bound(model, answer.objective),
         unserved=unserved,
         sizes=read_sizes(model),
         flow=tuple(read_flow(model)),
@@ -92,7 +91,12 @@ def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effo
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
         return None
-    value = problem.fixed_cost + answer.objective * model.cost_scale
+    return _bound(model, answer.objective)
+
+
+def _bound(model: Model, optimum: float) -> float:
+    """On the cost of a plan, by the LP's optimum, what the solver may miss taken off."""
+    value = model.problem.fixed_cost + optimum * model.cost_scale
     return value - SOLVER_TOLERANCE * abs(value)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
@@ -14,7 +15,6 @@ from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.solvers.solver import Stop, never
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
@@ -23,15 +23,26 @@ PRICE_STEP = 0.1
 
 
 def place_all(
-    problem: Problem, prices: Floats, order: Sequence[int], stop: Stop = never
+    problem: Problem,
+    prices: Floats,
+    order: Sequence[int],
+    stop: Stop = never,
+    near: tuple[Sequence[Floats], Floats] | None = None,
 ) -> Incumbent:
-    """A first plan: workloads in `order`, each beside those before it, until `stop()`."""
+    """A first plan: workloads in `order`, each beside those before it, until `stop()`.
+
+    `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
+    sizes [P, T].
+    """
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = steered(problem, prices)
     for w in order:
         if stop():
             break
-        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
+        parts, limit, floor = None, None, None
+        if near is not None:
+            parts, limit, floor = near_sizes(problem, w, *near, slack=1)
+        place(task_of(problem, w, replicas, held_price, limit, floor, stop=stop), replicas, parts)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
@@ -158,26 +169,6 @@ def by_size(problem: Problem) -> list[int]:
     """Workloads by priority class, within it those with the most GPUs at their peak first."""
     peak = problem.asked_gpus()
     return sorted(range(len(peak)), key=lambda w: (problem.workloads[w].priority, -peak[w], w))
-
-
-def place_guided(
-    problem: Problem,
-    prices: Floats,
-    flow: Sequence[Floats],
-    sizes: Floats,
-    order: Sequence[int],
-    stop: Stop = never,
-) -> Incumbent:
-    """A plan near an LP's: its split over domains (`flow`), pools up to its `sizes` [P, T]."""
-    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
-    held_price = steered(problem, prices)
-    for w in order:
-        if stop():
-            break
-        parts, limit, floor = near_sizes(problem, w, flow, sizes, slack=1)
-        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
-        place(task, replicas, parts)
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def local_move(

@@ -22,6 +22,7 @@ from math import ceil, floor, inf
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
@@ -31,7 +32,6 @@ from heteroplan.optimize.construct.greedy_ledger import Ledger
 from heteroplan.optimize.program.mix import cover_of, mix_share, role_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools
-from heteroplan.optimize.solvers.solver import Stop, never
 
 DAYS = 2
 """Replayed of a cyclic day; the last one counts, since it follows one like itself."""

@@ -1,4 +1,4 @@
-"""Guides for large programs: where each workload lives, and about how large its pools are.
+"""Guides for large programs: which groups each workload needs, and about how large its pools are.
 
 The LP of the whole program is too large there. Two small ones say nearly as much:
 
@@ -28,8 +28,8 @@ MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
 """Intervals of the merged program, at most and at least."""
 MERGED_SIZES = 8_000
 """Its pools times intervals, at most, unless that leaves too few intervals."""
-NEW_HOME = 0.06
-"""Added to the cost of a replica in a group where its workload does not live yet, as a share."""
+NEW_GROUP = 0.06
+"""Share added to the cost of a replica in a group that is no candidate group yet."""
 LEAST_SHARE = 0.05
 """Of a workload's demand that a group serves in some interval to count as a candidate group."""
 
@@ -119,7 +119,7 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
             replace(
                 pool,
                 run_cost=pool.run_cost
-                * (1.0 if (pool.workload, pool.group) in candidate_groups else 1.0 + NEW_HOME),
+                * (1.0 if (pool.workload, pool.group) in candidate_groups else 1.0 + NEW_GROUP),
             )
             for pool in alone.pools
         )

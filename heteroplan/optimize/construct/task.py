@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.choice import unit_price
 from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.solvers.solver import Stop, never
 
 CHEAPEST_WITHIN = 1.1
 """An engine counts as cheap up to this multiple of its role's best price for demand served."""

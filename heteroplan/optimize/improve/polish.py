@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.tolerances import OPTIMAL_GAP, ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
@@ -24,8 +25,9 @@ from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 
-MARGIN = 1e-7
-"""Relative safety margin between the solver's floating-point bound and a claimed one."""
+MIP_MARGIN = OPTIMAL_GAP / 10
+"""Relative, taken off the bound of a MIP. Smaller than what is taken off an LP's optimum
+(`SOLVER_TOLERANCE`), so that an optimal plan is still called optimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +150,14 @@ def solve_mip(
                 return MipResult(None, None, least)
             least[priority] = max(0.0, (answer.bound or 0.0) * scale)
             lost = incumbent(problem, best).unserved[priority]
-            cap_shortage(model, {priority: lost * (1 + 1e-9) + 1e-6})
+            cap_shortage(model, {priority: lost * (1 + ROUNDING) + SOLVER_TOLERANCE})
         minimise_cost(model)
     answer = run_from(model, best, effort)
     if answer.has_solution:
         best = read_solution(model)
     bound = None
     if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
-        bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MARGIN)
+        bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MIP_MARGIN)
     return MipResult(best, bound, least)
 
 
@@ -171,7 +173,7 @@ def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
     answer = solver.run(model.lp, effort, integer=True, warm=True)
     if answer.verdict is Verdict.OPTIMAL and answer.objective is not None:
         distance = answer.objective - (answer.bound if answer.bound is not None else -np.inf)
-        if distance > effort.gap * abs(answer.objective) + 1e-6:
+        if distance > effort.gap * abs(answer.objective) + SOLVER_TOLERANCE:
             return solver.run(model.lp, effort, integer=True)
     return answer
 

@@ -5,13 +5,13 @@ from time import monotonic
 
 import numpy as np
 
+from heteroplan.clock import Stop, silent
 from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, replaced
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.search import Search, silent
-from heteroplan.optimize.solvers.solver import Stop
+from heteroplan.optimize.search import Search
 
 REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""

@@ -10,11 +10,11 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.construct.all_workloads import replaced
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.solvers.solver import Stop
 
 STEER = 1e-3
 """Price of a step of scarcity, as a share of what a GPU costs, in moves that may cost nothing."""

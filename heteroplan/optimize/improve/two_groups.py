@@ -13,13 +13,13 @@ from itertools import combinations, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.solvers.solver import Stop, never
 
 REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
 """Replicas up and down from the present size, by how many pools of a role are in use.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cached_property
 from itertools import pairwise
 
@@ -31,13 +31,9 @@ class Places:
     @cached_property
     def on_leaf(self) -> dict[tuple[str, str], Ints]:
         """By (leaf, node type): nodes [T], maintenance applied."""
-        fleet, horizon = self.scenario.fleet, self.scenario.horizon
-        moments = [moment.astimezone(UTC) for moment in horizon.boundaries()]
-        away = {(outage.leaf, outage.node_type) for outage in fleet.outages}
+        fleet = self.scenario.fleet
         return {
-            (leaf.name, shape.name): _nodes_over_time(self.scenario, leaf, shape.name, moments)
-            if (leaf.name, shape.name) in away
-            else np.full(horizon.intervals, leaf.nodes.get(shape.name, 0), dtype=np.int64)
+            (leaf.name, shape.name): nodes_on_leaf(self.scenario, leaf, shape.name)
             for leaf in fleet.network.leaves
             for shape in fleet.node_types
         }
@@ -80,16 +76,14 @@ def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str,
     }
 
 
-def _nodes_over_time(
-    scenario: Scenario, leaf: Leaf, node_type: str, moments: Sequence[datetime]
-) -> Ints:
-    return np.array(
-        [
-            scenario.fleet.nodes_available(leaf, node_type, start, end)
-            for start, end in pairwise(moments)
-        ],
-        dtype=np.int64,
-    )
+def nodes_on_leaf(scenario: Scenario, leaf: Leaf, node_type: str) -> Ints:
+    """[T] nodes of a type on a leaf, maintenance applied."""
+    fleet, horizon = scenario.fleet, scenario.horizon
+    if not any((each.leaf, each.node_type) == (leaf.name, node_type) for each in fleet.outages):
+        return np.full(horizon.intervals, leaf.nodes.get(node_type, 0), dtype=np.int64)
+    moments = [moment.astimezone(UTC) for moment in horizon.boundaries()]
+    counts = [fleet.nodes_available(leaf, node_type, *ends) for ends in pairwise(moments)]
+    return np.array(counts, dtype=np.int64)
 
 
 def supply_rows(place: Places, pools: Sequence[PoolSpec]) -> Iterator[SupplySpec]:

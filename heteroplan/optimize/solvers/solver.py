@@ -6,7 +6,7 @@ two sizes.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,17 +19,10 @@ import highspy
 import pulp
 from pulp.constants import LpSolveStatus
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.solvers import other_solvers
 from heteroplan.optimize.solvers.other_solvers import HIGHS
 from heteroplan.optimize.solvers.quiet import stdout_closed
-
-type Stop = Callable[[], bool]
-"""Asked now and then; true ends the work at hand."""
-
-
-def never() -> bool:
-    """Nothing ends the work."""
-    return False
 
 
 class Verdict(StrEnum):

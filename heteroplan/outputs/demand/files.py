@@ -1,14 +1,12 @@
 """A demand curve as files: what planning reads again, and all of it as JSON."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from heteroplan import __version__
 from heteroplan.inputs.tables.demand_csv import SHAPE
 from heteroplan.outputs.demand.figures import input_rate, output_rate
+from heteroplan.outputs.shared.files import csv_text
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.curve.backtest import Backtest
@@ -34,7 +32,7 @@ def demand_csv(curve: "Curve") -> str:
     for name, rate in (("input_tokens_per_s", input_rate), ("output_tokens_per_s", output_rate)):
         columns[name] = [rate(row) if has_lengths else None for row in curve.rows]
     kept = {name: values for name, values in columns.items() if None not in values}
-    return _csv(
+    return csv_text(
         ("interval_start", *kept),
         (
             (row.start.isoformat(), *(_number(values[t]) for values in kept.values()))
@@ -50,7 +48,7 @@ def classes_csv(curve: "Curve") -> str:
     """
     all_shapes = [shape for row in curve.rows for shape in row.classes]
     kept = [name for name in SHAPE if all(getattr(each, name) is not None for each in all_shapes)]
-    return _csv(
+    return csv_text(
         ("interval_start", "class", "share", *kept),
         (
             (
@@ -122,14 +120,6 @@ def _backtest_part(backtest: "Backtest") -> dict[str, Any]:
         ],
         "coverage_by_day": [_rounded(each) for each in backtest.coverage_by_day],
     }
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from heteroplan.outputs.shared.frames import local_times, numbers
+from heteroplan.outputs.shared.frames import local_times, numbers, numbers_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,14 +32,12 @@ def curve_frame(curve: "Curve") -> "DataFrame":
     return DataFrame(
         {
             "interval_start": local_times([row.start for row in rows], rows[0].start.tzinfo),
-            "rps": numbers(row.rps for row in rows),
-            "mean_rps": numbers(row.mean_rps for row in rows),
-            "median_rps": numbers(row.median_rps for row in rows),
+            **numbers_of(rows, "rps", "mean_rps", "median_rps"),
             **{
                 column: numbers(None if shape is None else getattr(shape, name) for shape in shapes)
                 for column, name in _SHAPE.items()
             },
-            "osl_cv": numbers(row.osl_cv for row in rows),
+            **numbers_of(rows, "osl_cv"),
         }
     )
 

@@ -5,27 +5,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from heteroplan.outputs.demand.figures import (
-    BACKTEST_HEADS,
-    CLASS_HEADS,
-    RATE_HEADS,
-    backtest_heading,
-    backtest_rows,
-    basis,
-    burst,
-    class_heading,
-    class_rows,
-    days_covered,
-    has_median,
-    heading,
-    horizon_of,
-    input_rate,
-    is_enough,
-    output_rate,
-    rate_rows,
-    sentences,
-    shape_of,
-)
+from heteroplan.outputs.demand import figures
 from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
 from heteroplan.outputs.shared.clock_ticks import clock_ticks, clocks_change
 from heteroplan.outputs.shared.page import (
@@ -61,16 +41,16 @@ def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
     return page(
         "Demand curve",
         [
-            page_heading("Demand curve", heading(curve)),
+            page_heading("Demand curve", figures.heading(curve)),
             cards(_cards(curve, backtest)),
             chart_section("demand", "Requests/s to be planned for", demand_chart(curve)),
             *_token_section(curve),
             table_section(
                 "Peaks and troughs",
-                RATE_HEADS,
-                rate_rows(curve),
+                figures.RATE_HEADS,
+                figures.rate_rows(curve),
                 text_columns={0},
-                below=[*sentences(curve), *([_CHANGES] if _clocks_change(curve) else [])],
+                below=[*figures.sentences(curve), *([_CHANGES] if _clocks_change(curve) else [])],
             ),
             *_class_sections(curve),
             *([] if backtest is None else [_backtest_section(backtest)]),
@@ -88,14 +68,14 @@ def demand_chart(curve: "Curve") -> "Figure":
     mean = [row.mean_rps for row in curve.rows]
     details = [f"planned {figure(rps)}" for rps in planned]
     lower = [("mean", "mean", mean, {"color": SOFT, "width": 1.5, "dash": "dot"})]
-    if has_median(curve):
+    if figures.has_median(curve):
         line = {"color": _MEDIAN, "width": 1.5}
         lower.append(("median", "median on like days", median, line))
     for what, name, rates, line in lower:
         _step(chart, curve, rates, name, line)
         details = [f"{a}<br>{what} {figure(b)}" for a, b in zip(details, rates, strict=True)]
     _step(
-        chart, curve, planned, f"planned ({basis(curve)})", {"color": _PLANNED, "width": 2},
+        chart, curve, planned, f"planned ({figures.basis(curve)})", {"color": _PLANNED, "width": 2},
         details, fill="tonexty", fillcolor=_BAND,
     )  # fmt: skip
     chart.update_yaxes(title_text="requests/s")
@@ -105,7 +85,7 @@ def demand_chart(curve: "Curve") -> "Figure":
 def token_chart(curve: "Curve") -> "Figure":
     """Planned input and output tokens/s, one above the other."""
     chart = _empty(curve, _TOKENS_HEIGHT, rows=2)
-    kinds = (("input", input_rate), ("output", output_rate))
+    kinds = (("input", figures.input_rate), ("output", figures.output_rate))
     for row, (what, rate) in enumerate(kinds, start=1):
         rates = [rate(each) for each in curve.rows]
         details = [f"{figure(each)} {what} tokens/s" for each in rates]
@@ -135,14 +115,14 @@ def class_chart(curve: "Curve") -> "Figure":
 
 
 def _cards(curve: "Curve", backtest: "Backtest | None") -> list[tuple[str, str]]:
-    (_, peak, at, mean, share, *_), *_ = rate_rows(curve)
+    (_, peak, at, mean, share, *_), *_ = figures.rate_rows(curve)
     found = [
         (peak, f"requests/s at the peak, {at}"),
         (mean, f"on average, {share} of the peak"),
     ]
-    if (ratio := burst(curve)) is not None:
+    if (ratio := figures.burst(curve)) is not None:
         found.append((figure(ratio), "planned over mean (burst)"))
-    if (shape := shape_of(curve)) is not None:
+    if (shape := figures.shape_of(curve)) is not None:
         found.append(
             (f"{figure(shape.isl)} / {figure(shape.osl)}", "tokens in / out planned a request")
         )
@@ -160,10 +140,12 @@ def _token_section(curve: "Curve") -> list[str]:
 
 def _class_sections(curve: "Curve") -> list[str]:
     """A table where there are several, and their shares over time where these vary."""
-    rows = class_rows(curve)
+    rows = figures.class_rows(curve)
     if not rows:
         return []
-    sections = [table_section(class_heading(curve), CLASS_HEADS, rows, text_columns={0})]
+    sections = [
+        table_section(figures.class_heading(curve), figures.CLASS_HEADS, rows, text_columns={0})
+    ]
     shares = {tuple(each.share for each in row.classes) for row in curve.rows}
     if len(shares) > 1:
         sections.append(chart_section("classes", "Classes over time", class_chart(curve)))
@@ -172,15 +154,17 @@ def _class_sections(curve: "Curve") -> list[str]:
 
 def _backtest_section(backtest: "Backtest") -> str:
     """In bold what was covered too little."""
-    doubtful = [i for i, m in enumerate(backtest.measures) if not is_enough(m.coverage, backtest)]
-    days = ", ".join(day.text for day in days_covered(backtest))
+    doubtful = [
+        i for i, m in enumerate(backtest.measures) if not figures.is_enough(m.coverage, backtest)
+    ]
+    days = ", ".join(day.text for day in figures.days_covered(backtest))
     below = [f"requests by day: {days}"] if len(backtest.held_back) > 1 else []
     if doubtful:
         below.insert(0, "In bold: covered less than wanted.")
     return table_section(
-        backtest_heading(backtest),
-        BACKTEST_HEADS,
-        backtest_rows(backtest),
+        figures.backtest_heading(backtest),
+        figures.BACKTEST_HEADS,
+        figures.backtest_rows(backtest),
         text_columns={0},
         bold_rows=doubtful,
         below=below,
@@ -194,7 +178,7 @@ def _note_section(curve: "Curve") -> list[str]:
 
 
 def _clocks_change(curve: "Curve") -> bool:
-    return clocks_change(horizon_of(curve).boundaries())
+    return clocks_change(figures.horizon_of(curve).boundaries())
 
 
 def _empty(curve: "Curve", height: int, rows: int = 1) -> "Figure":
@@ -218,13 +202,13 @@ def _empty(curve: "Curve", height: int, rows: int = 1) -> "Figure":
     )
     chart.update_yaxes(rangemode="tozero", separatethousands=True, exponentformat="none")
     chart.update_xaxes(showline=True, **_ticks(curve))
-    chart.update_xaxes(title_text=escape(horizon_of(curve).timezone), row=rows)
+    chart.update_xaxes(title_text=escape(figures.horizon_of(curve).timezone), row=rows)
     return chart
 
 
 def _ticks(curve: "Curve") -> dict[str, Any]:
     """Plotly's own, which follow the zoom; where clocks change, what they show at each place."""
-    moments = horizon_of(curve).boundaries()
+    moments = figures.horizon_of(curve).boundaries()
     if not clocks_change(moments):
         return {"tickformat": "%H:%M\n%a %d %b"}
     places, ticks = _places(moments), clock_ticks(moments, _TICK_ROOM)
@@ -258,7 +242,7 @@ def _step(
     """A value an interval as steps; `details` are shown with the local time when hovered over."""
     from plotly.graph_objects import Scatter
 
-    moments = horizon_of(curve).boundaries()
+    moments = figures.horizon_of(curve).boundaries()
     texts = [
         f"<b>{moment:%a %d %b %H:%M %z}</b><br>{detail}"
         for moment, detail in zip(moments, details, strict=False)

@@ -8,23 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from heteroplan.outputs.demand.figures import (
-    BACKTEST_HEADS,
-    CLASS_HEADS,
-    RATE_HEADS,
-    backtest_heading,
-    backtest_rows,
-    basis,
-    class_heading,
-    class_rows,
-    days_covered,
-    has_median,
-    heading,
-    horizon_of,
-    is_enough,
-    rate_rows,
-    sentences,
-)
+from heteroplan.outputs.demand import figures
 from heteroplan.outputs.shared.clock_ticks import clock_ticks
 from heteroplan.outputs.shared.plot import (
     MOST_COLUMNS,
@@ -69,17 +53,17 @@ class _Line:
 
 def render_demand(curve: "Curve", backtest: "Backtest | None", console: Console) -> None:
     """The curve as a chart, its deciding numbers, how it would have held, and what was changed."""
-    print_wrapped(Text(heading(curve), style="bold"), console)
+    print_wrapped(Text(figures.heading(curve), style="bold"), console)
     console.print()
     _print_chart(curve, console)
     console.print()
-    print_trimmed(_table(RATE_HEADS, rate_rows(curve), console), console)
-    for sentence in sentences(curve):
+    print_trimmed(_table(figures.RATE_HEADS, figures.rate_rows(curve), console), console)
+    for sentence in figures.sentences(curve):
         print_wrapped(Text(sentence), console)
-    if rows := class_rows(curve):
+    if rows := figures.class_rows(curve):
         console.print()
-        print_wrapped(Text(class_heading(curve), style="bold"), console)
-        print_trimmed(_table(CLASS_HEADS, rows, console), console)
+        print_wrapped(Text(figures.class_heading(curve), style="bold"), console)
+        print_trimmed(_table(figures.CLASS_HEADS, rows, console), console)
     if backtest is not None:
         console.print()
         _print_backtest(backtest, console)
@@ -90,15 +74,17 @@ def render_demand(curve: "Curve", backtest: "Backtest | None", console: Console)
 
 
 def _print_backtest(backtest: "Backtest", console: Console) -> None:
-    print_wrapped(Text(backtest_heading(backtest), style="bold"), console)
-    table = _table(BACKTEST_HEADS, (), console)
-    for row, measure in zip(backtest_rows(backtest), backtest.measures, strict=True):
+    print_wrapped(Text(figures.backtest_heading(backtest), style="bold"), console)
+    table = _table(figures.BACKTEST_HEADS, (), console)
+    for row, measure in zip(figures.backtest_rows(backtest), backtest.measures, strict=True):
         what, covered, *others = row
-        style = _style(is_enough(measure.coverage, backtest))
+        style = _style(figures.is_enough(measure.coverage, backtest))
         table.add_row(Text(what), Text(covered, style=style), *map(Text, others))
     print_trimmed(table, console)
     if len(backtest.held_back) > 1:
-        days = [Text(day.text, style=_style(day.is_enough)) for day in days_covered(backtest)]
+        days = [
+            Text(day.text, style=_style(day.is_enough)) for day in figures.days_covered(backtest)
+        ]
         print_rows(legend([Text("requests by day:"), *days], console.width), console)
 
 
@@ -108,7 +94,7 @@ def _style(is_good: bool) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> Table:
     """The first column is text, the others are numbers."""
-    table = plain_table(console, (heads[0], "left"), *((head, "right") for head in heads[1:]))
+    table = plain_table(console, heads[0], *(f">{head}" for head in heads[1:]))
     for row in rows:
         table.add_row(*map(Text, row))
     return table
@@ -122,7 +108,7 @@ def _print_chart(curve: "Curve", console: Console) -> None:
     y = Axis(0.0, _MARGIN * top or 1.0, False)
     labels = labels_of(y, _ROWS)
     columns = columns_beside(labels, width)
-    moments = horizon_of(curve).boundaries()
+    moments = figures.horizon_of(curve).boundaries()
     ticks = [
         (min(columns - 1, i * columns // (len(moments) - 1)), label)
         for i, label in clock_ticks(moments, columns)
@@ -141,8 +127,8 @@ def _lines(curve: "Curve") -> list[_Line]:
     planned = [row.rps for row in curve.rows]
     median = [row.median_rps for row in curve.rows]
     mean = [row.mean_rps for row in curve.rows]
-    lines = [_Line(f"planned ({basis(curve)})", planned, 1, "cyan", "⠤⠤", "#", True)]
-    if has_median(curve):
+    lines = [_Line(f"planned ({figures.basis(curve)})", planned, 1, "cyan", "⠤⠤", "#", True)]
+    if figures.has_median(curve):
         lines.append(_Line("median on like days", median, 2, "blue", "⠄⠄", "-"))
     if mean != planned:
         lines.append(_Line("mean", mean, 4, "bright_black", "⠄ ⠄", "."))

@@ -11,7 +11,7 @@ from heteroplan.entities.workload import (
     Span,
     TtftCoefficients,
 )
-from heteroplan.outputs.shared.frames import counts, numbers
+from heteroplan.outputs.shared.frames import counts, labels_of, numbers, numbers_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,14 +44,10 @@ def engines_frame(
     engines = [each.engine for each in fitted]
     columns: dict[str, Any] = {
         "engine": [engine.name for engine in engines],
-        "role": [engine.role.value for engine in engines],
-        "gpu": [engine.gpu for engine in engines],
-        "gpus": [engine.gpus for engine in engines],
+        **labels_of(engines, "role", "gpu", "gpus"),
         "source": [engine.source.kind.value for engine in engines],
         "points": counts(engine.source.points for engine in engines),
-        "error_mape": numbers(engine.source.error_mape for engine in engines),
-        "error_worst": numbers(engine.source.error_worst for engine in engines),
-        "spread": numbers(engine.source.spread for engine in engines),
+        **numbers_of([each.source for each in engines], "error_mape", "error_worst", "spread"),
         "kv_tokens": counts(engine.kv_tokens for engine in engines),
         "max_sequences": counts(engine.max_sequences for engine in engines),
         "max_batch_tokens": counts(engine.max_batch_tokens for engine in engines),
@@ -100,11 +96,6 @@ def _operating(points: Sequence["OperatingPoint"]) -> dict[str, Any]:
     if not points:
         return {}
     return {
-        "capacity_rps": numbers(point.capacity_rps for point in points),
-        "batch": numbers(point.batch for point in points),
-        "utilization": numbers(point.utilization for point in points),
-        "ttft_ms": numbers(point.ttft_ms for point in points),
-        "itl_ms": numbers(point.itl_ms for point in points),
-        "limited_by": [point.limited_by.value for point in points],
-        "reason": [point.reason for point in points],
+        **numbers_of(points, "capacity_rps", "batch", "utilization", "ttft_ms", "itl_ms"),
+        **labels_of(points, "limited_by", "reason"),
     }

@@ -54,10 +54,8 @@ def render_profiles(profiles: Sequence[Profile], console: Console) -> None:
 
 def _render_engines(profile: Profile, console: Console) -> None:
     wide = console.width >= WIDE
-    table = plain_table(console, ("GPU", "left"), ("role", "left"), ("GPUs", "right"),
-                        ("range", "left"), ("error", "right"), ("source", "left"),
-                        *((("variants", "left"),) if wide else ()))  # fmt: skip
-    table.columns[-1].no_wrap = not wide
+    heads = ("GPU", "role", ">GPUs", "range", ">error", "source", *(["variants"] if wide else []))
+    table = plain_table(console, *heads, last_wraps=wide)
     before: tuple[str, str] = ("", "")
     for engines in _lines(profile):
         first = engines[0]

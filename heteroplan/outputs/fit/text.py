@@ -1,7 +1,6 @@
 """Fits of measurements on a terminal, from 80 columns up."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from rich.console import Console
 
@@ -16,23 +15,14 @@ from heteroplan.text import percent
 
 DOUBTFUL = 0.2
 """Mean error above which a latency is named."""
-COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
-    ("GPUs", "left"),
-    ("latency", "left"),
-    ("points", "right"),
-    ("MAPE", "right"),
-    ("held out", "right"),
-    ("worst", "right"),
-    ("repeats", "right"),
-    ("measured", "left"),
-)
+HEADS = ("GPUs", "latency", ">points", ">MAPE", ">held out", ">worst", ">repeats", "measured")
 
 
 def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
     """One line a latency of an engine: points, errors and what was measured."""
     repeated = any(line.spread is not None for each in fitted for line in each.lines)
-    table = plain_table(console, *COLUMNS[:-2], *COLUMNS[-2 if repeated else -1 :])
-    table.columns[-1].no_wrap = False
+    heads = (head for head in HEADS if repeated or head != ">repeats")
+    table = plain_table(console, *heads, last_wraps=True)
     before = ""
     for each in fitted:
         if each.variant != before:
@@ -95,9 +85,8 @@ def render_replicas(
 ) -> None:
     """What one replica of each engine serves, and what limits it."""
     shape, slo = asked.shape, asked.slo
-    table = plain_table(console, ("engine", "left"), ("requests/s", "right"), ("batch", "right"),
-                        ("limited by", "left"))  # fmt: skip
-    table.columns[-1].no_wrap = False
+    heads = ("engine", ">requests/s", ">batch", "limited by")
+    table = plain_table(console, *heads, last_wraps=True)
     for engine, point in replicas:
         table.add_row(
             Text(engine.name),

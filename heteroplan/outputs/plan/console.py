@@ -71,9 +71,8 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
 
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
     """One line a scenario: verdict, headroom, peak, and what is wrong."""
-    table = plain_table(console, ("scenario", "left"), ("verdict", "left"), ("headroom", "right"),
-                        ("peak GPUs", "right"), ("note", "left"))  # fmt: skip
-    table.columns[-1].no_wrap = False
+    heads = ("scenario", "verdict", ">headroom", ">peak GPUs", "note")
+    table = plain_table(console, *heads, last_wraps=True)
     for row in rows:
         table.add_row(
             Text(row.name),
@@ -90,9 +89,8 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
 
 def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:
     """Which workloads have unserved demand, when, how much and why."""
-    table = plain_table(console, ("unserved", "left"), ("when", "left"), ("up to", "right"),
-                        ("of demand", "right"), ("limited by", "left"))  # fmt: skip
-    table.columns[-1].no_wrap = False
+    heads = ("unserved", "when", ">up to", ">of demand", "limited by")
+    table = plain_table(console, *heads, last_wraps=True)
     for spell in found[:MOST_SHORTAGE_LINES]:
         table.add_row(
             Text(spell.workload),
@@ -113,8 +111,7 @@ def _shortage_section(plan: PlanDocument, console: Console) -> Table | None:
 
 
 def _savings_table(plan: PlanDocument, console: Console) -> Table:
-    table = plain_table(console, ("", "left"), ("GPU-hours", "right"), ("cost USD", "right"),
-                        ("saved", "right"), ("utilization", "right"))  # fmt: skip
+    table = plain_table(console, "", ">GPU-hours", ">cost USD", ">saved", ">utilization")
     table.add_row(
         Text("this plan", style="bold"),
         f"{plan.totals.gpu_hours:,.1f}",
@@ -154,12 +151,7 @@ def _pool_table(plan: PlanDocument, console: Console) -> RenderableType:
         rows = [(*row[:2], engine, row[3]) for row, engine in zip(rows, engines, strict=True)]
         limit, width = _fit_names([*rows, heads], sizes, console.width)
     width = spark_width(plan.horizon.intervals, min(width, _WIDEST_SPARKLINE))
-    table = plain_table(
-        console,
-        *((head, "left") for head in heads),
-        (_clock_axis(plan.horizon, width), "left"),
-        ("size", "right"),
-    )
+    table = plain_table(console, *heads, _clock_axis(plan.horizon, width), ">size")
     for column in table.columns[:4]:
         column.max_width = limit
     table.columns[4].min_width = width
@@ -203,8 +195,7 @@ def _clock_axis(horizon: HorizonPart, width: int) -> str:
 
 
 def _supply_table(supply: Sequence[SupplyPart], console: Console) -> Table:
-    table = plain_table(console, ("GPUs by node type", "left"), ("peak", "right"),
-                        ("supply at peak", "right"), ("average held", "right"))  # fmt: skip
+    table = plain_table(console, "GPUs by node type", ">peak", ">supply at peak", ">average held")
     for use in supply:
         peak = max(range(len(use.held)), key=lambda t: (use.held[t], -use.supply[t]))
         total = sum(use.supply)

@@ -151,11 +151,8 @@ def _group_pool(pool: PoolPart) -> GroupPool:
 
 def _priority_table(explanation: Explanation, console: Console) -> Table:
     names = {"plan": "this plan", **GREEDY_NAMES}
-    table = plain_table(
-        console,
-        ("GPU-hours on", "left"),
-        *((f"{priority.value} priority", "right") for priority in SubgroupPriority),
-    )
+    priorities = (f">{priority.value} priority" for priority in SubgroupPriority)
+    table = plain_table(console, "GPU-hours on", *priorities)
     for name, hours in explanation.gpu_hours_by_priority.items():
         cells = (f"{hours.get(priority, 0.0):,.1f}" for priority in SubgroupPriority)
         table.add_row(Text(names.get(name, name.replace("_", " "))), *cells)
@@ -163,9 +160,8 @@ def _priority_table(explanation: Explanation, console: Console) -> Table:
 
 
 def _pool_table(explanation: Explanation, console: Console) -> Table:
-    table = plain_table(console, ("group", "left"), ("role", "left"), ("engine", "left"),
-                        ("replicas", "right"), ("most on leaf", "left"))  # fmt: skip
-    table.columns[-1].no_wrap = False
+    heads = ("group", "role", "engine", ">replicas", "most on leaf")
+    table = plain_table(console, *heads, last_wraps=True)
     for pool in explanation.pools:
         low, high = pool.fewest_replicas, pool.most_replicas
         named = [f"{leaf} {most}" for leaf, most in pool.most_by_leaf.items()]

@@ -7,7 +7,7 @@ import numpy as np
 
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument
-from heteroplan.outputs.shared.frames import counts, local_times, numbers
+from heteroplan.outputs.shared.frames import counts, labels_of, local_times, numbers, numbers_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame, DatetimeIndex
@@ -21,14 +21,8 @@ def pools_frame(document: PlanDocument) -> "DataFrame":
     hours = document.horizon.interval_s / 3600
     return DataFrame(
         {
-            "workload": [pool.workload for pool in pools],
-            "role": [pool.role.value for pool in pools],
-            "engine": [pool.engine for pool in pools],
-            "node_type": [pool.node_type for pool in pools],
-            "gpus_per_replica": [pool.gpus_per_replica for pool in pools],
-            "domain": [pool.domain for pool in pools],
-            "level": [pool.level.value for pool in pools],
-            "group": [pool.group for pool in pools],
+            **labels_of(pools, "workload", "role", "engine", "node_type", "gpus_per_replica"),
+            **labels_of(pools, "domain", "level", "group"),
             "least_replicas": [min(pool.replicas) for pool in pools],
             "peak_replicas": [max(pool.replicas) for pool in pools],
             "peak_gpus": [max(pool.replicas) * pool.gpus_per_replica for pool in pools],
@@ -49,11 +43,7 @@ def schedule_frame(document: PlanDocument) -> "DataFrame":
     return DataFrame(
         {
             "interval_start": _starts(document, len(document.pools)),
-            "workload": [pool.workload for pool in each],
-            "role": [pool.role.value for pool in each],
-            "engine": [pool.engine for pool in each],
-            "node_type": [pool.node_type for pool in each],
-            "domain": [pool.domain for pool in each],
+            **labels_of(each, "workload", "role", "engine", "node_type", "domain"),
             "replicas": replicas,
             "gpus": replicas * np.array([pool.gpus_per_replica for pool in each], dtype=int),
         }
@@ -89,15 +79,10 @@ def savings_frame(document: PlanDocument) -> "DataFrame":
     return DataFrame(
         {
             "baseline": list(document.savings),
-            "gpu_hours": numbers(part.gpu_hours for part in parts),
-            "cost_usd": numbers(part.cost_usd for part in parts),
-            "saved_gpu_hours": numbers(part.saved_gpu_hours for part in parts),
-            "saved_cost_usd": numbers(part.saved_cost_usd for part in parts),
-            "saved_fraction": numbers(part.saved_fraction for part in parts),
-            "utilization": numbers(part.utilization for part in parts),
-            "unserved_requests": numbers(part.unserved_requests for part in parts),
-            "stranded_replica_hours": numbers(part.stranded_replica_hours for part in parts),
-            "note": [part.note for part in parts],
+            **numbers_of(parts, "gpu_hours", "cost_usd", "saved_gpu_hours", "saved_cost_usd"),
+            **numbers_of(parts, "saved_fraction", "utilization", "unserved_requests"),
+            **numbers_of(parts, "stranded_replica_hours"),
+            **labels_of(parts, "note"),
         }
     )
 
@@ -112,24 +97,14 @@ def engines_frame(document: PlanDocument) -> "DataFrame":
     engines = document.engines
     return DataFrame(
         {
-            "workload": [each.workload for each in engines],
-            "engine": [each.engine for each in engines],
-            "role": [each.role.value for each in engines],
-            "part": [each.part for each in engines],
-            "span": [None if each.span is None else each.span.value for each in engines],
-            "node_type": [each.node_type for each in engines],
-            "gpus_per_replica": [each.gpus_per_replica for each in engines],
+            **labels_of(engines, "workload", "engine", "role", "part", "span", "node_type"),
+            **labels_of(engines, "gpus_per_replica"),
             "least_capacity_rps": numbers(min(_capacities_rps(each)) for each in engines),
             "greatest_capacity_rps": numbers(max(_capacities_rps(each)) for each in engines),
-            "request_class": [each.request_class for each in engines],
-            "batch": numbers(each.batch for each in engines),
-            "utilization": numbers(each.utilization for each in engines),
-            "ttft_ms": numbers(each.ttft_ms for each in engines),
-            "itl_ms": numbers(each.itl_ms for each in engines),
-            "limited_by": [each.limited_by.value for each in engines],
-            "reason": [each.reason for each in engines],
-            "startup_s": numbers(each.startup_s for each in engines),
-            "drain_s": numbers(each.drain_s for each in engines),
+            **labels_of(engines, "request_class"),
+            **numbers_of(engines, "batch", "utilization", "ttft_ms", "itl_ms"),
+            **labels_of(engines, "limited_by", "reason"),
+            **numbers_of(engines, "startup_s", "drain_s"),
             "source": [each.source.kind.value for each in engines],
             "error_mape": numbers(each.source.error_mape for each in engines),
         }
@@ -143,17 +118,12 @@ def scenarios_frame(rows: Sequence[CheckRow]) -> "DataFrame":
     return DataFrame(
         {
             "scenario": [row.name for row in rows],
-            "file": [row.file for row in rows],
-            "verdict": [row.verdict for row in rows],
-            "passed": [row.passed for row in rows],
-            "unserved_fraction": numbers(row.unserved_fraction for row in rows),
-            "headroom": numbers(row.headroom for row in rows),
-            "min_headroom": numbers(row.min_headroom for row in rows),
-            "gap": numbers(row.gap for row in rows),
+            **labels_of(rows, "file", "verdict", "passed"),
+            **numbers_of(rows, "unserved_fraction", "headroom", "min_headroom", "gap"),
             "peak_gpus": counts(row.peak_gpus for row in rows),
             "supply_gpus": counts(row.supply_gpus for row in rows),
             "wall_s": numbers(row.seconds for row in rows),
-            "note": [row.note for row in rows],
+            **labels_of(rows, "note"),
         }
     )
 

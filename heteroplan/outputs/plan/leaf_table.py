@@ -50,7 +50,7 @@ def _matrix(
     shares: Sequence[LeafShare], sizes: Mapping[str, LeafSize], head: str, console: Console
 ) -> RenderableType:
     """The groups with the most GPUs; under each leaf's name its priority, last what it has."""
-    table = plain_table(console, (f"{head}\npriority", "left"))
+    table = plain_table(console, f"{head}\npriority")
     for leaf in sizes.values():
         table.add_column(stacked(leaf.name, leaf.priority.value), justify="right")
     groups = by_group(shares)
@@ -67,8 +67,7 @@ def _lines(
     shares: Sequence[LeafShare], sizes: Mapping[str, LeafSize], head: str, console: Console
 ) -> RenderableType:
     """The groups that hold most of their leaf."""
-    table = plain_table(console, (head, "left"), ("leaf", "left"), ("priority", "left"),
-                        ("GPUs", "right"), ("of", "right"))  # fmt: skip
+    table = plain_table(console, head, "leaf", "priority", ">GPUs", ">of")
     for share in fullest(shares, sizes)[:MOST_LINES]:
         leaf = sizes[share.leaf]
         table.add_row(

@@ -1,21 +1,16 @@
 """schedule.csv: one row a pool and interval."""
 
-import csv
-import io
+from operator import attrgetter
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.shared.files import csv_text
 
 HEADER = (
-    "interval_start",
-    "workload",
-    "role",
-    "engine",
-    "node_type",
-    "domain",
-    "replicas",
-    "gpus",
-    "plan",
+    *("interval_start", "workload", "role", "engine", "node_type", "domain"),
+    *("replicas", "gpus", "plan"),
 )
+
+_NAMES = attrgetter("workload", "role.value", "engine", "node_type", "domain")
 
 
 def schedule_csv(document: PlanDocument) -> str:
@@ -25,13 +20,9 @@ def schedule_csv(document: PlanDocument) -> str:
     Of replicas that serve: those that start or drain hold GPUs besides, which GPU-hours count.
     """
     starts = [moment.isoformat() for moment in document.horizon.boundaries()[:-1]]
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(HEADER)
-    for pool in document.pools:
-        names = (pool.workload, pool.role.value, pool.engine, pool.node_type, pool.domain)
-        rows.writerows(
-            (start, *names, replicas, replicas * pool.gpus_per_replica, document.plan_id or "")
-            for start, replicas in zip(starts, pool.replicas, strict=True)
-        )
-    return text.getvalue()
+    rows = (
+        (start, *_NAMES(pool), replicas, replicas * pool.gpus_per_replica, document.plan_id or "")
+        for pool in document.pools
+        for start, replicas in zip(starts, pool.replicas, strict=True)
+    )
+    return csv_text(HEADER, rows)

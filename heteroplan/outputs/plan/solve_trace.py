@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TextIO
 
 from heteroplan.errors import UsageError
@@ -45,12 +44,7 @@ class SolveTrace:
             raise _unwritable(self._path, error) from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         assert self._file is not None
         try:
             self._file.close()

@@ -1,18 +1,29 @@
-"""Files written whole or not at all."""
+"""Text of CSV files, and files written whole or not at all."""
 
 import contextlib
+import csv
+import io
 import os
 import re
 import secrets
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from heteroplan.errors import UsageError
 
 if sys.platform != "win32":
     import fcntl
+
+
+def csv_text(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A CSV table with its header, lines ended as on Unix."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(chain([header], rows))
+    return text.getvalue()
 
 
 def write_all(texts: Mapping[Path, str | Iterable[str]]) -> None:

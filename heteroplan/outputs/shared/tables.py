@@ -1,7 +1,5 @@
 """Tables without lines, as every command prints them."""
 
-from typing import Literal
-
 from rich.console import Console, Group
 from rich.table import Table
 
@@ -10,19 +8,21 @@ from heteroplan.outputs.shared.terminal import Text, draws_blocks
 GUTTER = 2
 """Blanks between two columns."""
 
-Justify = Literal["left", "right"]
 
+def plain_table(console: Console, *heads: str, last_wraps: bool = False) -> Table:
+    """Columns without lines between them, those whose head begins with `>` right-aligned.
 
-def plain_table(console: Console, *columns: tuple[str, Justify]) -> Table:
-    """Columns without lines between them; a name that does not fit is cut."""
+    A name that does not fit is cut, in the last column where that `last_wraps` goes on below.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), header_style="dim")
-    for head, justify in columns:
+    for head in heads:
         table.add_column(
-            stacked(*head.split("\n")),
-            justify=justify,
+            stacked(*head.removeprefix(">").split("\n")),
+            justify="right" if head.startswith(">") else "left",
             no_wrap=True,
             overflow="ellipsis" if draws_blocks(console) else "crop",
         )
+    table.columns[-1].no_wrap = not last_wraps
     return table
 
 

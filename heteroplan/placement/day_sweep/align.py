@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement.day_sweep.day import Day, Flags
 from heteroplan.placement.day_sweep.wraparound import Piece
 

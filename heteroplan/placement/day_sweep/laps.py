@@ -1,41 +1,34 @@
 """The sizes of one part of the fleet, placed by sweeps through the day."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.program.problem import Ints, starts_of
-from heteroplan.optimize.solvers.solver import Stop
 from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
 from heteroplan.placement.day_sweep.wraparound import Lost, Piece, closed, cut_off, pieces_of
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed
+from heteroplan.placement.first_fit import Attempt, Placed
 from heteroplan.placement.identity import identified
-from heteroplan.placement.nodes import Hold, Nodes
-from heteroplan.placement.runs import Run
+from heteroplan.placement.lifetimes import Lifetime
+from heteroplan.placement.nodes import Hold
 
 LAPS = 4
 """Sweeps through a cyclic day, each from where the one before ended."""
 
 
-def swept(
-    nodes: Nodes,
-    footprints: Mapping[int, Footprint],
-    waiting: Sequence[Run],
-    stop: Stop,
-    *,
-    cyclic: bool,
-) -> Attempt:
-    """The sizes that runs add up to, on nodes that are still empty.
+def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
+    """The sizes that lifetimes add up to, on the nodes of an attempt that has placed nothing.
 
     Which replica of a pool stops is chosen anew. On a cyclic day as many of each pool as always
     serve stand still, and the day of the others is cut open where they hold fewest GPUs. Once
     `stop()` says so nothing is tried a second time.
     """
-    start = _Start(Attempt(nodes.copy(), footprints, cyclic))
+    start, cyclic = _Start(empty.fresh()), empty.cyclic
     sizes = _sizes(waiting, start.done.intervals)
     if cyclic:
         for pool, count in sizes.items():
@@ -68,22 +61,22 @@ def swept(
     return best
 
 
-def _sizes(waiting: Sequence[Run], intervals: int) -> dict[int, Ints]:
+def _sizes(waiting: Sequence[Lifetime], intervals: int) -> dict[int, Ints]:
     """[T] of each pool."""
     found: dict[int, Ints] = {}
-    for run in waiting:
-        sizes = found.setdefault(run.pool, np.zeros(intervals, dtype=np.int64))
-        sizes[np.arange(run.first, run.first + run.intervals) % intervals] += 1
+    for life in waiting:
+        sizes = found.setdefault(life.pool, np.zeros(intervals, dtype=np.int64))
+        sizes[np.arange(life.first, life.first + life.intervals) % intervals] += 1
     return found
 
 
-def _begins(waiting: Sequence[Run], pools: Sequence[int]) -> list[Run]:
-    """Runs that have to begin where they stand, with pools counted as in `pools`."""
+def _begins(waiting: Sequence[Lifetime], pools: Sequence[int]) -> list[Lifetime]:
+    """Lifetimes that have to begin where they stand, with pools counted as in `pools`."""
     index = {pool: i for i, pool in enumerate(pools)}
     return [
-        Run(index[run.pool], run.number, run.first, run.intervals, run.begins)
-        for run in waiting
-        if run.begins is not None
+        Lifetime(index[life.pool], life.number, life.first, life.intervals, life.begins)
+        for life in waiting
+        if life.begins is not None
     ]
 
 
@@ -104,7 +97,7 @@ def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
 
 @dataclass(slots=True, eq=False)
 class _Start:
-    """What stands still all day, and the numbers of runs given so far."""
+    """What stands still all day, and the numbers of lifetimes given so far."""
 
     done: Attempt
     numbers: Counter[int] = field(default_factory=Counter)
@@ -119,8 +112,8 @@ class _Start:
                 return placed
             nodes.take(spot, hold)
             self.numbers[pool] += 1
-            run = Run(pool, self.numbers[pool], 0, self.done.intervals)
-            self.done.placed.append(Placed(run, 0, self.done.intervals, 0, spot))
+            life = Lifetime(pool, self.numbers[pool], 0, self.done.intervals)
+            self.done.placed.append(Placed(life, 0, self.done.intervals, 0, spot))
         return count
 
     def finished(
@@ -143,8 +136,8 @@ class _Start:
         done.placed.extend(identified(placed, done.intervals, cyclic=done.cyclic))
         for each in lost:
             first = (cut + each.first) % done.intervals
-            run = Run(pools[each.pool], 0, first, each.intervals)
-            done.unplaced.append((run, first, each.intervals))
+            life = Lifetime(pools[each.pool], 0, first, each.intervals)
+            done.unplaced.append((life, first, each.intervals))
         return done
 
 
@@ -154,5 +147,5 @@ def _placed(done: Attempt, piece: Piece, pool: int, number: int, cut: int) -> Pl
         lead = min(lead, piece.first)
     elif length == done.intervals:
         lead = 0
-    run = Run(pool, number, (cut + piece.first) % done.intervals, length)
-    return Placed(run, run.first, length, lead, piece.spot, moved=piece.after is not None)
+    life = Lifetime(pool, number, (cut + piece.first) % done.intervals, length)
+    return Placed(life, life.first, length, lead, piece.spot, moved=piece.after is not None)

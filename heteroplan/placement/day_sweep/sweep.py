@@ -12,11 +12,11 @@ from itertools import chain
 
 import numpy as np
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.solvers.solver import Stop
 from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, Standing, State
+from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Spot
-from heteroplan.placement.runs import Run
 
 RETRIES = (1, 1, 2, 2, 3, 4, 6, 8, 12, 16)
 """Intervals to go back where replicas found no room, try by try."""
@@ -30,7 +30,7 @@ class Sweep:
     """Fills a day. Ties are broken at random on later tries, always in the same way."""
 
     def __init__(
-        self, day: Day, stop: Stop, before: State | None = None, begins: Sequence[Run] = ()
+        self, day: Day, stop: Stop, before: State | None = None, begins: Sequence[Lifetime] = ()
     ) -> None:
         """The day begins where it ended `before`, or with `begins` where those stand."""
         self.day, self.stop, self.before, self.begins = day, stop, before, begins
@@ -134,15 +134,15 @@ class Sweep:
 
     def _running(self) -> Iterator[tuple[int, Spot, int]]:
         """(pool, spot, 0) of what has to begin where it stands, as far as there is room."""
-        for run in self.begins:
-            footprint, nodes, running = self.day.footprints[run.pool], self.day.nodes, run.begins
+        for life in self.begins:
+            footprint, nodes, running = self.day.footprints[life.pool], self.day.nodes, life.begins
             if running is None:
                 continue
             standing = nodes.standing(running.leaf, running.nodes)
             fits = standing[self.at.free()[standing] >= footprint.share]
             spot = nodes.side_by_side(fits, self.at.free()[fits], footprint.count)
             if spot is not None:
-                yield run.pool, spot, 0
+                yield life.pool, spot, 0
 
     def _step(self, t: int) -> None:
         self.at.t = t

@@ -19,6 +19,9 @@ from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Hold, Nodes, Spot, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, place_name
 
+type Stays = list[tuple[int, Stay]]
+"""With their numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -210,30 +213,24 @@ class FreeCapacity:
             return way or self._linked(pool, t, ending, starting)
         return self._new(pool, t)
 
-    def _ending(self, pool: int, t: int) -> list[tuple[int, Stay]]:
+    def _ending(self, pool: int, t: int) -> Stays:
         """Stays that serve until right before `t`, with their numbers."""
         length = self.problem.intervals
         ends = (t, t + length) if self.problem.cyclic else (t,)
         return [each for each in self._of(pool) if each[1].first + each[1].intervals in ends]
 
-    def _starting(self, pool: int, t: int) -> list[tuple[int, Stay]]:
+    def _starting(self, pool: int, t: int) -> Stays:
         """Stays that serve from `t` on, with their numbers."""
         return [each for each in self._of(pool) if each[1].first == t]
 
-    def _of(self, pool: int) -> list[tuple[int, Stay]]:
+    def _of(self, pool: int) -> Stays:
         """Stays of a pool that begin and end, with their numbers."""
         mine = [(i, self.stays[i]) for i in self.of_pool.get(pool, ())]
         if not self.problem.cyclic:
             return mine
         return [(i, stay) for i, stay in mine if stay.intervals < self.problem.intervals]
 
-    def _longer(
-        self,
-        pool: int,
-        t: int,
-        ending: Sequence[tuple[int, Stay]],
-        starting: Sequence[tuple[int, Stay]],
-    ) -> Extension | None:
+    def _longer(self, pool: int, t: int, ending: Stays, starting: Stays) -> Extension | None:
         for i, stay in (*ending, *starting):
             if self.ids[stay.replica_id] > 1 or stay.intervals + 1 >= self.problem.intervals:
                 continue
@@ -248,13 +245,7 @@ class FreeCapacity:
                 return Extension(longer, i, hold)
         return None
 
-    def _bridge(
-        self,
-        pool: int,
-        t: int,
-        ending: Sequence[tuple[int, Stay]],
-        starting: Sequence[tuple[int, Stay]],
-    ) -> Extension | None:
+    def _bridge(self, pool: int, t: int, ending: Stays, starting: Stays) -> Extension | None:
         """One that stops serves an interval more, and goes on as one that starts after it."""
         hold = self._hold(pool, t, t + 1)
         for (i, stay), (j, next_stay) in product(ending, starting):
@@ -266,13 +257,7 @@ class FreeCapacity:
                 return Extension(longer, i, hold, (j, moved))
         return None
 
-    def _linked(
-        self,
-        pool: int,
-        t: int,
-        ending: Sequence[tuple[int, Stay]],
-        starting: Sequence[tuple[int, Stay]],
-    ) -> Extension | None:
+    def _linked(self, pool: int, t: int, ending: Stays, starting: Stays) -> Extension | None:
         """One that stops moves to other nodes, or moves on to be one that starts, or both."""
         way = self._new(pool, t)
         if way is None:

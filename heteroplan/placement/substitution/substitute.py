@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
@@ -12,7 +13,6 @@ from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.mix import mix_share, role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement.pack import Packing
 from heteroplan.placement.substitution.free_capacity import Cut, FreeCapacity
 

@@ -6,14 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
 
-from heteroplan.entities.workload import (
-    Engine,
-    PrefillCoefficients,
-    Role,
-    Source,
-    SourceKind,
-    Span,
-)
+from heteroplan.entities.workload import Engine, PrefillCoefficients, Role, Source, SourceKind, Span
 from heteroplan.profiles.capacity.latency import SHORTEST_MS
 from heteroplan.profiles.fitting.end_to_end import FEWEST_RUNS, RunFit, fit_runs, predicted
 from heteroplan.profiles.fitting.fit import Fit, FitError, Mark, Within, fit

@@ -6,13 +6,14 @@ from itertools import count, islice
 import numpy as np
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound.ascent import improve_prices
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.solvers.solver import Effort, never
+from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.random_cases import random_problem

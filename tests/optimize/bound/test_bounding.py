@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heteroplan.clock import Stop, never
 from heteroplan.optimize.bound import bounding
 from heteroplan.optimize.bound.bounding import Round, Rounds, rounds
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
-from heteroplan.optimize.solvers.solver import Stop, never
 from tests.optimize.random_cases import random_problem
 from tests.optimize.reference import optimum
 

@@ -6,6 +6,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from heteroplan.clock import never, silent
 from heteroplan.entities.workload import Engine, Role
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.dive import Alternative, _cost_of_left, dive, follow
@@ -13,8 +14,8 @@ from heteroplan.optimize.construct.guide import candidate_groups
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.search import Search, silent
-from heteroplan.optimize.solvers.solver import Effort, never
+from heteroplan.optimize.search import Search
+from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.plan_checks import faults_of

@@ -10,7 +10,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import place_all
 from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.improve.polish import (
-    MARGIN,
+    MIP_MARGIN,
     Neighbourhood,
     polish,
     run_from,
@@ -205,7 +205,7 @@ def test_one_mip_proves_the_least_shortage_of_each_priority() -> None:
     assert found.unserved_bound == pytest.approx({1: 0.0, 3: 20 * 3600}, rel=1e-6)
     assert found.bound == pytest.approx(4 * 4 * 2.0)
     assert found.bound is not None
-    assert found.bound <= 32 * (1 - MARGIN / 2)
+    assert found.bound <= 32 * (1 - MIP_MARGIN / 2)
 
 
 def test_bounds_hold_inside_the_box_alone() -> None:

@@ -7,6 +7,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from heteroplan.clock import Stop, never, silent
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import place_all
 from heteroplan.optimize.improve import repair as repairing
@@ -21,8 +22,7 @@ from heteroplan.optimize.improve.repair import (
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.search import Search, silent
-from heteroplan.optimize.solvers.solver import Stop, never
+from heteroplan.optimize.search import Search
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.plan_checks import faults_of

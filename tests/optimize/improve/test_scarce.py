@@ -11,6 +11,7 @@ import numpy as np
 import pulp
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
@@ -30,7 +31,6 @@ from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solve import solve
-from heteroplan.optimize.solvers.solver import never
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.instances import small

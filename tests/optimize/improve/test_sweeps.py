@@ -6,6 +6,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from heteroplan.clock import never, silent
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import steered
 from heteroplan.optimize.construct.one_group import is_plain
@@ -14,8 +15,7 @@ from heteroplan.optimize.improve.sweeps import REPAIRS, RISE, Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
-from heteroplan.optimize.search import Search, silent
-from heteroplan.optimize.solvers.solver import never
+from heteroplan.optimize.search import Search
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.construct.test_one_group import cost_at, lacking, wasteful

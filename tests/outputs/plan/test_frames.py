@@ -92,7 +92,7 @@ def test_starts_are_local_where_the_clock_changes() -> None:
 def test_a_baseline_is_a_row_and_what_it_does_not_say_is_nan() -> None:
     """Twice the plan's cost saves half of it; a bound on cost says nothing of GPU-hours."""
     made = plan(day_scenario(horizon(2)), [pool([1, 3])])
-    peak = baseline(made, "static_peak", 2.0, note="H100")
+    peak = baseline(made, "static_peak", 2.0, gpu="H100")
     bound = Baseline(BaselineKind.LOWER_BOUND, None, 1.0, None, None, None, None)
     frame = savings_frame(document_of(replace(made, savings=(peak, bound))))
     assert frame["baseline"].tolist() == ["static_peak", "lower_bound"]

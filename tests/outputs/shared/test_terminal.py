@@ -116,7 +116,7 @@ def test_cells_heads_and_sentences_show_control_characters_escaped(
     monkeypatch.setattr(sys, "stdout", printed)
     console = make_console()
     console.width = 200
-    table = plain_table(console, (SHOWN, "left"))
+    table = plain_table(console, SHOWN)
     table.add_column(NASTY)
     table.add_row(Text(NASTY), NASTY)
     table.add_row(Text.assemble((NASTY, "bold"), NASTY), Text("a").append(NASTY))

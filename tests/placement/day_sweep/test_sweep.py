@@ -26,7 +26,7 @@ UTC = ZoneInfo("UTC")
 
 @pytest.fixture(scope="module", autouse=True)
 def sweeps_alone() -> Iterator[None]:
-    """No run is placed whole beforehand, and no other order is tried."""
+    """No lifetime is placed whole beforehand, and no other order is tried."""
     module = importlib.import_module("heteroplan.placement.pack")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_whole", lambda *_, **__: None)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Part, RatioBand, Role, Workload
@@ -18,7 +19,6 @@ from heteroplan.optimize.incumbent import incumbent, unserved_share
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
-from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.placement import Packing, Unplaced
 from heteroplan.placement.settle import settle
 from heteroplan.placement.substitution.substitute import substituted

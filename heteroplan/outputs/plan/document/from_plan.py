@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import Baseline, Plan, Shortage
+from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Shortage
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.inputs.plan_ids import content_id
 from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
@@ -31,6 +31,18 @@ from heteroplan.outputs.plan.document.plan_document import (
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 from heteroplan.outputs.plan.document.reasons import reasons_text
 from heteroplan.outputs.shared.words import candidate_notes
+from heteroplan.text import percent
+
+_REMARKS = {
+    BaselineRemark.NO_SIZE: "no constant size covers the demand",
+    BaselineRemark.NO_GPU_TYPE: "no GPU type alone covers the demand",
+    BaselineRemark.NOT_COMPARED: "no comparison, the plan leaves demand unserved",
+    BaselineRemark.NOT_FOUND: "none found in the time allowed",
+    BaselineRemark.INTERRUPTED: "not computed, interrupted",
+    BaselineRemark.NO_TIME: "not computed, no time was left",
+    BaselineRemark.NO_RESILIENCE: "not resilient",
+    BaselineRemark.ENDLESS_POOLS: "assuming infinitely large pools",
+}
 
 
 def document_of(plan: Plan) -> PlanDocument:
@@ -63,35 +75,32 @@ def document_of(plan: Plan) -> PlanDocument:
 
 
 def _totals(plan: Plan) -> TotalsPart:
-    totals = plan.totals
-    return TotalsPart(
-        gpu_hours=totals.gpu_hours,
-        cost_usd=totals.cost_usd,
-        served_fraction=totals.served_fraction,
-        utilization=plan.utilization,
-        peak_gpus=totals.peak_gpus,
-        starts=totals.starts,
-        moves=totals.moves,
-        gpu_hours_by_priority=_by_priority(totals.gpu_hours_by_priority),
+    hours = _by_priority(plan.totals.gpu_hours_by_priority)
+    return TotalsPart.from_entity(
+        plan.totals, utilization=plan.utilization, gpu_hours_by_priority=hours
     )
 
 
 def _baseline(baseline: Baseline) -> BaselinePart:
     hours = baseline.gpu_hours_by_priority
-    part = BaselinePart.model_validate(baseline)
-    if hours is None:
-        return part
-    return part.model_copy(update={"gpu_hours_by_priority": _by_priority(hours)})
+    return BaselinePart.from_entity(
+        baseline,
+        note=baseline_note(baseline),
+        gpu_hours_by_priority=None if hours is None else _by_priority(hours),
+    )
+
+
+def baseline_note(baseline: Baseline) -> str:
+    """Which GPU type, how near the cheapest, and why there is no figure or what it leaves out."""
+    within = f"cheapest to within {percent(baseline.excess)}" if baseline.excess else ""
+    sizes = ", ".join(filter(None, (baseline.gpu, within)))
+    return "; ".join(filter(None, (sizes, *(_REMARKS[each] for each in baseline.remarks))))
 
 
 def _shortage(shortage: Shortage, horizon: HorizonPart) -> ShortagePart:
     reasons = tuple(map(ReasonPart.model_validate, shortage.reasons))
-    return ShortagePart(
-        workload=shortage.workload,
-        interval=shortage.interval,
-        unserved_rps=shortage.unserved_rps,
-        limited_by=reasons_text(reasons, horizon),
-        reasons=reasons,
+    return ShortagePart.from_entity(
+        shortage, limited_by=reasons_text(reasons, horizon), reasons=reasons
     )
 
 
@@ -103,23 +112,12 @@ def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
     )
     kind, point = _operating_point(workload, candidate)
     engine = candidate.engine
-    source = SourcePart(
-        kind=engine.source.kind,
-        origin=engine.source.origin,
-        error_mape=engine.source.error_mape,
-        points=engine.source.points,
-        error_worst=engine.source.error_worst,
-        spread=engine.source.spread,
-        sha256=engine.source.sha256,
-        extrapolated=any(each.extrapolated for row in candidate.points for each in row),
-    )
-    return EnginePart(
-        workload=candidate.workload,
+    extrapolated = any(each.extrapolated for row in candidate.points for each in row)
+    return EnginePart.from_entity(
+        candidate,
         engine=engine.name,
         role=engine.role,
         part=None if engine.part is None else engine.part.name,
-        span=candidate.span,
-        node_type=candidate.node_type,
         gpus_per_replica=engine.gpus,
         capacity_rps=capacities[0] if len(set(capacities)) == 1 else capacities,
         request_class=kind,
@@ -132,25 +130,13 @@ def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
         notes=candidate_notes([candidate]),
         startup_s=engine.startup_s,
         drain_s=engine.drain_s,
-        source=source,
+        source=SourcePart.from_entity(engine.source, extrapolated=extrapolated),
     )
 
 
 def _pools(plan: Plan) -> tuple[PoolPart, ...]:
     return tuple(
-        PoolPart(
-            workload=pool.workload,
-            role=pool.role,
-            engine=pool.engine,
-            node_type=pool.node_type,
-            gpus_per_replica=pool.gpus_per_replica,
-            domain=pool.domain,
-            level=pool.level,
-            group=pool.group,
-            replicas=pool.replicas,
-            leaves=placed.serving,
-            starting=placed.starting,
-        )
+        PoolPart.from_entity(pool, leaves=placed.serving, starting=placed.starting)
         for pool, placed in zip(plan.pools, leaf_replicas(plan), strict=True)
     )
 

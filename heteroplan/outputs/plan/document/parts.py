@@ -76,6 +76,12 @@ class DocumentPart(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    @classmethod
+    def from_entity(cls, entity: object, **more: Any) -> Self:
+        """The entity's attributes of the fields' names, with `more` beside or in place of them."""
+        own = {name for name in cls.model_fields if name not in more and hasattr(entity, name)}
+        return cls.model_validate({name: getattr(entity, name) for name in own} | more)
+
 
 def _with_offset(start: datetime) -> datetime:
     if start.utcoffset() is None:

@@ -1,4 +1,4 @@
-"""Pool sizes as runs of single replicas: the last to start stops first."""
+"""Pool sizes as lifetimes of single replicas: the last to start stops first."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
-from heteroplan.placement.runs import Run, runs
+from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from tests.builders import fleet
 from tests.placement.cases import Case, Sizes, case
 
 
 def spans(of: Case) -> list[tuple[int, int]]:
-    return sorted((run.first, run.intervals) for run in runs(of.problem, of.replicas, {}))
+    return sorted((life.first, life.intervals) for life in lifetimes(of.problem, of.replicas, {}))
 
 
 def sized(sizes: list[int], *, cyclic: bool = True) -> Case:
@@ -46,11 +46,11 @@ def test_runs_add_up_to_the_sizes_with_no_more_starts_than_they_imply(
     of = sized(sizes, cyclic=cyclic)
     serving = [0] * len(sizes)
     starts = [0] * len(sizes)
-    for run in runs(of.problem, of.replicas, {}):
-        for t in range(run.first, run.first + run.intervals):
+    for life in lifetimes(of.problem, of.replicas, {}):
+        for t in range(life.first, life.first + life.intervals):
             serving[t % len(sizes)] += 1
-        endless = run.intervals == len(sizes) and cyclic
-        starts[run.first] += not endless and (cyclic or run.first > 0)
+        endless = life.intervals == len(sizes) and cyclic
+        starts[life.first] += not endless and (cyclic or life.first > 0)
     assert serving == sizes
     assert starts == of.problem.starts(of.replicas)[0].tolist()
 
@@ -59,17 +59,17 @@ def test_what_runs_already_begins_the_longest_runs() -> None:
     """Sizes 2, 1, 1: of two that run, the first named stays to the end, the second for one."""
     of = sized([2, 1, 1], cyclic=False)
     here, there = (Running("w0", "e", "h100x8", "l1", (node,)) for node in ("n1", "n2"))
-    assert runs(of.problem, of.replicas, {0: [here, there]}) == [
-        Run(0, 1, 0, 3, here),
-        Run(0, 2, 0, 1, there),
+    assert lifetimes(of.problem, of.replicas, {0: [here, there]}) == [
+        Lifetime(0, 1, 0, 3, here),
+        Lifetime(0, 2, 0, 1, there),
     ]
 
 
 def test_what_the_first_size_has_no_room_for_stops() -> None:
     of = sized([1, 2], cyclic=False)
     running = [Running("w0", "e", "h100x8", "l1", ())] * 3
-    found = runs(of.problem, np.array(of.replicas), {0: running})
-    assert [run.begins is not None for run in found] == [True, False]
+    found = lifetimes(of.problem, np.array(of.replicas), {0: running})
+    assert [life.begins is not None for life in found] == [True, False]
 
 
 def test_what_runs_already_begins_only_what_serves_from_the_first_interval_on() -> None:
@@ -79,11 +79,11 @@ def test_what_runs_already_begins_only_what_serves_from_the_first_interval_on() 
     running = [Running("w0", "e", "h100x8", leaf, ()) for leaf in ("l1", "l2")]
     of_pool = {of.problem.pools[p].domain: p for p in range(2)}
     s, u = of_pool["s"], of_pool["u"]
-    found = runs(of.problem, of.replicas, {s: running[:1] * 2, u: running[1:] * 2})
-    assert [(run.number, run.first, run.begins) for run in found if run.pool == s] == [
+    found = lifetimes(of.problem, of.replicas, {s: running[:1] * 2, u: running[1:] * 2})
+    assert [(life.number, life.first, life.begins) for life in found if life.pool == s] == [
         (1, 1, None), (2, 1, None),
     ]  # fmt: skip
-    assert [(run.number, run.first, run.begins) for run in found if run.pool == u] == [
+    assert [(life.number, life.first, life.begins) for life in found if life.pool == u] == [
         (1, 0, running[1]), (2, 1, None),
     ]  # fmt: skip
-    assert {run.begins for run in runs(of.problem, of.replicas, {s: running})} == {None}
+    assert {life.begins for life in lifetimes(of.problem, of.replicas, {s: running})} == {None}

@@ -10,12 +10,12 @@ from heteroplan.optimize.program.problem import Ints, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Lifetime:
     """One replica from its start to its stop."""
 
     pool: int
     number: int
-    """Tells the runs of a pool apart, from 1."""
+    """Tells the lifetimes of a pool apart, from 1."""
     first: int
     """First interval that it serves."""
     intervals: int
@@ -24,10 +24,12 @@ class Run:
     """What runs already when the horizon starts, and stays where it is."""
 
 
-def runs(problem: Problem, replicas: Ints, current: Mapping[int, Sequence[Running]]) -> list[Run]:
-    """Runs that add up to `replicas` [P, T], with no more starts than the sizes imply.
+def lifetimes(
+    problem: Problem, replicas: Ints, current: Mapping[int, Sequence[Running]]
+) -> list[Lifetime]:
+    """Lifetimes that add up to `replicas` [P, T], with no more starts than the sizes imply.
 
-    The last to start is the first to stop, so that a pool has few long runs and its peaks are
+    The last to start is the first to stop, so that a pool has few long lifetimes and its peaks are
     short ones. `current` holds for each pool what runs already, first what should stay
     longest; what the size of the first interval has no room for stops there.
     """
@@ -37,12 +39,12 @@ def runs(problem: Problem, replicas: Ints, current: Mapping[int, Sequence[Runnin
         staying = current.get(p, ())
         for number, (first, intervals) in enumerate(spans, start=1):
             begins = staying[number - 1] if first == 0 and number <= len(staying) else None
-            found.append(Run(p, number, first, intervals, begins))
+            found.append(Lifetime(p, number, first, intervals, begins))
     return found
 
 
 def _spans(sizes: Ints, cyclic: bool) -> Iterator[tuple[int, int]]:
-    """(first, intervals) of each run; a cyclic day is read from its smallest size on."""
+    """(first, intervals) of each lifetime; a cyclic day is read from its smallest size on."""
     length = len(sizes)
     begin = int(sizes.argmin()) if cyclic else 0
     base = int(sizes.min()) if cyclic else 0
