@@ -25,10 +25,15 @@ def intervals(
     requests: Sequence[Sequence[int]],
     in_time: Sequence[Sequence[int]],
     *,
-    capacity_rps: float | Sequence[Sequence[float]] = 10.0,
-    ttft_ms: float | NDArray[np.float64] = 400.0,
+    capacity_rps: ArrayLike = 10.0,
+    ttft_ms: ArrayLike = 400.0,
+    replicas: ArrayLike = 2.0,
+    waiting: ArrayLike = 1.5,
 ) -> IntervalTable:
-    """Rows by workload and interval; all requests finish, those in time keep both targets."""
+    """Rows by workload and interval; all requests finish, those in time keep both targets.
+
+    `replicas` are those of prefill, with twice as many of decode, of 4 GPUs each.
+    """
     asked = np.array(requests, np.int64)
     kept = np.array(in_time, np.int64)
 
@@ -37,7 +42,7 @@ def intervals(
     ) -> NDArray[np.float64]:
         return np.broadcast_to(np.asarray(value, np.float64), asked.shape).copy()
 
-    def latency(value: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def latency(value: ArrayLike) -> NDArray[np.float64]:
         return np.where(asked > 0, all_of(value), np.nan)
 
     return IntervalTable(
@@ -51,11 +56,11 @@ def intervals(
         itl_p50_ms=latency(30.0),
         itl_percentile_ms=latency(45.0),
         capacity_rps=all_of(capacity_rps),
-        prefill_replicas=all_of(2.0),
-        decode_replicas=all_of(4.0),
+        prefill_replicas=all_of(replicas),
+        decode_replicas=2 * all_of(replicas),
         aggregated_replicas=all_of(0.0),
-        gpus=all_of(24.0),
-        waiting=all_of(1.5),
+        gpus=12 * all_of(replicas),
+        waiting=all_of(waiting),
     )
 
 

@@ -1,7 +1,6 @@
 """demand.html: a demand curve, one file to open from disk or to attach."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from heteroplan.outputs.demand.figures import (
     shape_of,
 )
 from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
-from heteroplan.outputs.shared.clock_ticks import clock_ticks, clocks_change
+from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import (
     cards,
     chart_section,
@@ -36,6 +35,7 @@ from heteroplan.outputs.shared.page import (
     render,
     table_section,
 )
+from heteroplan.outputs.shared.time_axis import CHANGES, places, time_ticks
 from heteroplan.outputs.shared.words import figure
 from heteroplan.text import percent
 
@@ -48,12 +48,6 @@ if TYPE_CHECKING:
 _PLANNED, _MEDIAN, _BAND = COLOURS[0], COLOURS[1], "rgba(47, 111, 176, 0.18)"
 _HEIGHT, _TOKENS_HEIGHT = 380, 430
 """Of a chart [pixels]."""
-_TICK_ROOM = 110
-"""Characters below a chart."""
-_CHANGES = (
-    "Clocks change within this time: the axis is elapsed time, labelled with what the local clock "
-    "shows, so an hour that comes twice stands twice and a skipped one not at all."
-)
 
 
 def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
@@ -70,7 +64,7 @@ def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
                 RATE_HEADS,
                 rate_rows(curve),
                 text_columns={0},
-                below=[*sentences(curve), *([_CHANGES] if _clocks_change(curve) else [])],
+                below=[*sentences(curve), *([CHANGES] if _clocks_change(curve) else [])],
             ),
             *_class_sections(curve),
             *([] if backtest is None else [_backtest_section(backtest)]),
@@ -217,31 +211,9 @@ def _empty(curve: "Curve", height: int, rows: int = 1) -> "Figure":
         hovermode="x",
     )
     chart.update_yaxes(rangemode="tozero", separatethousands=True, exponentformat="none")
-    chart.update_xaxes(showline=True, **_ticks(curve))
+    chart.update_xaxes(showline=True, **time_ticks(horizon_of(curve).boundaries()))
     chart.update_xaxes(title_text=escape(horizon_of(curve).timezone), row=rows)
     return chart
-
-
-def _ticks(curve: "Curve") -> dict[str, Any]:
-    """Plotly's own, which follow the zoom; where clocks change, what they show at each place."""
-    moments = horizon_of(curve).boundaries()
-    if not clocks_change(moments):
-        return {"tickformat": "%H:%M\n%a %d %b"}
-    places, ticks = _places(moments), clock_ticks(moments, _TICK_ROOM)
-    return {"tickvals": [places[i] for i, _ in ticks], "ticktext": [label for _, label in ticks]}
-
-
-def _places(moments: Sequence[datetime]) -> list[str]:
-    """Elapsed time as a clock without a zone that starts with the local one.
-
-    It is the local clock while that is not changed. No offset, because plotly would move it.
-    """
-    first = moments[0]
-    clock, start_s = first.replace(tzinfo=None), first.timestamp()
-    return [
-        (clock + timedelta(seconds=moment.timestamp() - start_s)).isoformat(" ")
-        for moment in moments
-    ]
 
 
 def _step(
@@ -265,7 +237,7 @@ def _step(
     ]
     chart.add_trace(
         Scatter(
-            x=_places(moments),
+            x=places(moments[0], moments),
             y=[*values, values[-1]],
             name=escape(name),
             mode="lines",

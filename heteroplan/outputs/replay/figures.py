@@ -301,6 +301,11 @@ def share_text(share: float | None) -> str:
     return UNKNOWN if share is None or not isfinite(share) else percent(share).removesuffix(" %")
 
 
+def one_line(head: str) -> str:
+    """Of a column whose head has several lines."""
+    return head.replace("-\n", "" if head[0].islower() else "-").replace("\n", " ")
+
+
 def counted(count: int, what: str) -> str:
     """Such as `1 request` or `1,203 requests`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -13,6 +13,7 @@ from heteroplan.outputs.replay.figures import (
     keeps_slo,
     most_missed,
     notes,
+    one_line,
     plan_of,
     policy_columns,
     rejected_sentences,
@@ -65,13 +66,9 @@ def _print_policies(replay: Replay, console: Console) -> None:
     print_trimmed(table, console)
     if sentence := best_sentence(replay):
         print_wrapped(Text(sentence), console)
-    more = ", ".join(_one_line(each.head) for each in columns if each not in shown)
+    more = ", ".join(one_line(each.head) for each in columns if each not in shown)
     left_out = f" In a wider terminal or with --json: {more}." if more else ""
     print_wrapped(Text(slo_sentence(replay) + left_out, style="dim"), console)
-
-
-def _one_line(head: str) -> str:
-    return head.replace("-\n", "").replace("\n", " ")
 
 
 def _table(columns: Sequence[Column], console: Console) -> Table:
