@@ -64,15 +64,12 @@ def latency_chart(replay: Replay, kind: str) -> "Figure":
     targets = replay.ttft_slo_ms if kind == "ttft" else replay.itl_slo_ms
     for row, w in chart.rows():
         for policy, colour in chart.policies():
-            for name, line in (
-                ("percentile", {"color": colour, "width": 2}),
-                ("p50", {"color": colour, "width": 1, "dash": "dot"}),
+            for name, at, line in (
+                ("percentile", replay.percentiles[w], {"color": colour, "width": 2}),
+                ("p50", 0.5, {"color": colour, "width": 1, "dash": "dot"}),
             ):
                 values = getattr(policy.intervals, f"{kind}_{name}_ms")[w]
-                what = (
-                    f" ms at {100 * replay.percentiles[w]:g} %" if name != "p50" else " ms at 50 %"
-                )
-                chart.steps(row, values, policy.policy, line, what=what)
+                chart.steps(row, values, policy.policy, line, what=f" ms at {100 * at:g} %")
         target = np.full(len(replay.planned_rps[w]), targets[w])
         chart.steps(row, target, "target", {"color": _TARGET, "width": 1.5, "dash": "dash"})
     chart.figure.update_yaxes(title_text=f"{kind.upper()} [ms]", type="log")
