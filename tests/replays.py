@@ -37,9 +37,7 @@ def intervals(
     asked = np.array(requests, np.int64)
     kept = np.array(in_time, np.int64)
 
-    def all_of(
-        value: float | Sequence[Sequence[float]] | NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+    def all_of(value: ArrayLike) -> NDArray[np.float64]:
         return np.broadcast_to(np.asarray(value, np.float64), asked.shape).copy()
 
     def latency(value: ArrayLike) -> NDArray[np.float64]:
@@ -206,6 +204,8 @@ def day(
             np.rint(asked * (0.995 - late)).astype(int).tolist(),
             capacity_rps=(capacity * per_interval / 900).tolist(),
             ttft_ms=300.0 + 4000.0 * late + 30.0 * p,
+            replicas=np.ceil(5 * capacity),
+            waiting=0.5 + 40.0 * late,
         )
         first = arrivals + rng.lognormal(-1.5 + 0.2 * p, 0.6, len(arrivals))
         last = first + 100 * rng.lognormal(-3.4, 0.2, len(arrivals))

@@ -64,7 +64,9 @@ def export(given: ExportArguments) -> None:
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario, fleet, profile or plan.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="scenario, fleet, profile, plan or replay.")
+    ],
 ) -> None:
     """JSON Schema of a file, for editors."""
     from heteroplan.pipelines import schema as pipeline

@@ -51,7 +51,7 @@ def report_html(plan: PlanDocument) -> str:
                 "verdict_head.html",
                 title=plan.scenario,
                 below=f"{horizon_text(plan.horizon)}, fleet {plan.given.fleet.name}",
-                good=plan.covered,
+                verdict_class="good" if plan.covered else "short",
                 verdict=verdict(plan),
                 notes=used_engine_notes(plan),
             ),

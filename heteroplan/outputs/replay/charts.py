@@ -53,7 +53,7 @@ def capacity_chart(replay: Replay) -> "Figure":
             capacity = policy.intervals.capacity_rps[w]
             chart.steps(row, capacity, policy.policy, {"color": colour, "width": 2})
             late = np.flatnonzero(missed(replay, policy)[w])
-            chart.crosses(row, [middles[t] for t in late], capacity[late], policy.policy, colour)
+            chart.crosses(row, [middles[t] for t in late], capacity[late], policy.policy)
     chart.figure.update_yaxes(title_text="requests/s", rangemode="tozero")
     return chart.figure
 
@@ -209,9 +209,9 @@ class _Chart:
         self._add(row, self._places, y, name, line={**line, "shape": "hv"}, mode="lines",
                   hovertemplate=f"%{{y:.4~g}}{what}", **style)  # fmt: skip
 
-    def crosses(self, row: int, x: list[str], y: Floats, name: str, colour: str) -> None:
+    def crosses(self, row: int, x: list[str], y: Floats, name: str) -> None:
         """Intervals that miss the SLO."""
-        marker = {"symbol": "x", "color": colour, "size": 8, "line": {"color": "#fff", "width": 1}}
+        marker = {"symbol": "x-thin", "size": 8, "line": {"color": _TARGET, "width": 2}}
         self._add(row, x, y, name, mode="markers", marker=marker, hovertemplate="SLO missed")
 
     def line(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from math import isfinite
 
 import numpy as np
@@ -26,6 +27,16 @@ _MOST_NAMED = 3
 """Intervals that the verdict names."""
 _MANY = 500
 """Requests of an interval from which its share in time is well known."""
+
+
+class Kept(StrEnum):
+    """How well the plan keeps its SLO."""
+
+    ALWAYS = "good"
+    """In each interval."""
+    ON_THE_WHOLE = "partly"
+    """Over the whole replay, but not in each interval."""
+    NOT = "short"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,30 +131,26 @@ def most_missed(replay: Replay, policy: PolicyReplay) -> int:
     return int(np.lexsort((policy.intervals.requests.sum(axis=1), misses))[-1])
 
 
-def verdict(replay: Replay) -> tuple[bool, str]:
-    """Whether the plan keeps its SLO on these requests, and that as a sentence or two."""
+def verdict(replay: Replay) -> tuple[Kept, str]:
+    """Whether the plan keeps its SLO on these requests, and that as a sentence."""
     policy = plan_of(replay)
     misses, total = int(missed(replay, policy).sum()), int((policy.intervals.requests > 0).sum())
     if not total:
-        return True, "No request arrived."
-    kept = keeps_slo(replay, policy)
+        return Kept.ALWAYS, "No request arrived."
     intervals = counted(total, "interval") + _of_workloads(replay)
     if not misses:
-        return kept, f"{policy.policy} keeps the SLO in all {intervals}."
-    if kept:
-        start = (
-            f"{policy.policy} keeps the SLO over the whole replay "
-            f"({percent(policy.attainment.both)} of the requests in time), but not in "
-            f"{misses:,} of {intervals}"
-        )
-    else:
-        start = (
-            f"{policy.policy} misses the SLO: {_shares_text(replay, policy)}; it is missed in "
-            f"{misses:,} of {intervals}"
-        )
+        return Kept.ALWAYS, f"{policy.policy} keeps the SLO in all {intervals}."
     worst = worst_intervals(replay, policy, min(misses, _MOST_NAMED))
     named = ", ".join(_interval_text(replay, each) for each in worst)
-    return kept, f"{start}, worst {named}."
+    where = f"in {misses:,} of {intervals}, worst {named}"
+    if keeps_slo(replay, policy):
+        share = percent(policy.attainment.both)
+        return Kept.ON_THE_WHOLE, (
+            f"{policy.policy} keeps the SLO over the whole replay ({share} of the requests in "
+            f"time), but not {where}."
+        )
+    shares = _shares_text(replay, policy)
+    return Kept.NOT, f"{policy.policy} misses the SLO: {shares}; it is missed {where}."
 
 
 def best_sentence(replay: Replay) -> str:

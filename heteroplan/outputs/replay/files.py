@@ -3,11 +3,11 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from math import isnan
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from heteroplan.outputs.plan.document.parts import nine_digits
 from heteroplan.outputs.replay.rows import (
     REQUEST_COLUMNS,
     boundaries,
@@ -81,9 +81,11 @@ def _schema() -> "pa.Schema":
     )
 
 
-def _cell(value: float) -> object:
+def _cell(value: float) -> str:
     """Nine digits, empty for what is not known."""
-    return "" if value != value else nine_digits(value)
+    if isinstance(value, int):
+        return str(value)
+    return "" if isnan(value) else f"{value:.9g}"
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> str:

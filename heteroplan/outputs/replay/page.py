@@ -52,7 +52,7 @@ def replay_html(replay: Replay, stream: RequestStream | None) -> str:
                 "verdict_head.html",
                 title=f"{replay.scenario}: replay",
                 below=heading(replay),
-                good=kept,
+                verdict_class=kept.value,
                 verdict=sentence,
                 notes=[each for each in (best_sentence(replay), *_axis_notes(replay)) if each],
             ),

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from heteroplan.outputs.replay.figures import (
     Column,
+    Kept,
     best,
     best_sentence,
     heading,
@@ -28,6 +29,7 @@ from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import Text, draws_blocks, print_trimmed, print_wrapped
 from heteroplan.simulation.results import PolicyReplay, Replay
 
+_COLOURS = {Kept.ALWAYS: "green", Kept.ON_THE_WHOLE: "yellow", Kept.NOT: "red"}
 _MOST_WORKLOADS = 10
 _TEXT_COLUMNS = ("policy", "SLO", "workload", "SLO:\nTTFT/ITL")
 
@@ -36,7 +38,7 @@ def render_replay(replay: Replay, console: Console) -> None:
     """Verdict, policies, capacity against demand under the plan, workloads, and what was noted."""
     print_wrapped(Text.assemble((replay.scenario, "bold"), f"  {heading(replay)}"), console)
     kept, sentence = verdict(replay)
-    print_wrapped(Text(sentence, style="bold green" if kept else "bold red"), console)
+    print_wrapped(Text(sentence, style=f"bold {_COLOURS[kept]}"), console)
     console.print()
     _print_policies(replay, console)
     console.print()
