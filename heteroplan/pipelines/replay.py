@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from heteroplan.entities.scenario import Scenario
+    from heteroplan.inputs import Loaded
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.replay.document import ReplayDocument
     from heteroplan.outputs.shared.files import Content
@@ -141,15 +142,19 @@ class ReplayResult:
 
                 return replay_html(self.replay, self.stream)
             case ".json":
-                from heteroplan.outputs.plan.document.parts import document_text
-
-                return document_text(self.document)
+                return self.json_text()
             case ".csv":
                 from heteroplan.outputs.replay.files import intervals_csv
 
                 return intervals_csv(self.replay)
         check_output(name)
         raise AssertionError(name)
+
+    def json_text(self) -> str:
+        """The document as text."""
+        from heteroplan.outputs.plan.document.parts import document_text
+
+        return document_text(self.document)
 
     def requests_content(self) -> "Content":
         """Parquet, a row a policy and request. Raises UsageError at the fluid level."""
@@ -192,11 +197,10 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     Keywords are the fields of `ReplayOptions`. Raises UsageError, InputError, NoPlanError.
     """
     check_limits(options, limits.REPLAY)
-    plan = _planned(os.fspath(source), options)
-    scenario = plan.given
+    scenario, planned = _source(os.fspath(source), options)
     settings = _settings(scenario, options)
     stream = _requests(scenario, options)
-    found = _simulated(plan, stream, settings, options)
+    found = _simulated(planned(), stream, settings, options)
     return ReplayResult(found, None if settings.level == "fluid" else stream)
 
 
@@ -212,22 +216,26 @@ def is_plan(source: str) -> bool:
         return path.suffix == ".json"
 
 
-def _planned(source: str, options: ReplayOptions) -> "PlanDocument":
-    """The plan that is replayed, read or made."""
+def _source(source: str, options: ReplayOptions) -> "tuple[Scenario, Callable[[], PlanDocument]]":
+    """What is replayed, and its plan: read, or made when it is called for."""
     if is_plan(source):
         from heteroplan.outputs.plan.document.plan_json import read_plan
 
         if names(options.overrides):
             raise UsageError("--set: a plan is replayed as it was made; name its scenario instead")
-        return read_plan(source, with_inputs=True)
-    from heteroplan.outputs.plan.document.from_plan import document_of
-
+        document = read_plan(source, with_inputs=True)
+        return document.given, lambda: document
     check_effort(options.gap, options.time_limit_s)
     clock = Clock(options.time_limit_s)
     loaded = load(source, overrides=names(options.overrides))
-    return document_of(
-        solved(loaded, SolveEffort(gap=options.gap, clock=clock, stop=options.stop))
-    )
+    effort = SolveEffort(gap=options.gap, clock=clock, stop=options.stop)
+    return loaded.scenario, partial(_planned, loaded, effort)
+
+
+def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
+    from heteroplan.outputs.plan.document.from_plan import document_of
+
+    return document_of(solved(loaded, effort))
 
 
 def _settings(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
@@ -297,5 +305,11 @@ def _simulated(
     settings: "ReplaySettings",
     options: ReplayOptions,
 ) -> "Replay":
-    """Every policy on the requests."""
-    raise NotImplementedError
+    """Every policy on the requests, each told to `options.progress`."""
+    from heteroplan.profiles.capacity.candidates import candidates
+    from heteroplan.simulation.system import serving_system
+
+    scenario = plan.given
+    considered = [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
+    system = serving_system(scenario, considered)
+    raise NotImplementedError(system, stream, settings, names(options.policy))
