@@ -19,8 +19,7 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
     return cast(F, made)
 
 
-@intrinsic
-def _borrowed(_typing: Any, array: Any) -> Any:
+def _typed(_typing: Any, array: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = arrayobj.make_array(signature.args[0])(context, builder, arguments[0])
         view.meminfo = cgutils.get_null_value(view.meminfo.type)
@@ -28,6 +27,9 @@ def _borrowed(_typing: Any, array: Any) -> Any:
         return view._getvalue()
 
     return array(array), code
+
+
+_without_references: Any = intrinsic(_typed)
 
 
 def borrowed[A](array: A) -> A:
@@ -40,4 +42,4 @@ def borrowed[A](array: A) -> A:
 
 @overload(borrowed)
 def _overload(_array: Any) -> Any:
-    return lambda _array: _borrowed(_array)
+    return lambda _array: _without_references(_array)

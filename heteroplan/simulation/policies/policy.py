@@ -12,19 +12,22 @@ from heteroplan.simulation.signals import ReplicaState, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class RoleTargets:
-    """Desired replicas by workload and role; where they stand is decided for all policies alike."""
-
-    replicas: Floats
-    """[W, role] reference replicas, 0 or more; rounded up to whole replicas."""
-
-
-@dataclass(frozen=True, slots=True)
 class PoolTargets:
     """Desired replicas of each deployment: an engine of a workload on one leaf."""
 
     replicas: NDArray[np.int64]
     """[deployment of `ServingSystem.deployments`]"""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleTargets:
+    """Desired replicas by workload and role; where they stand is decided for all policies alike."""
+
+    replicas: Floats
+    """[W, role] reference replicas, 0 or more; rounded up to whole replicas."""
+    floor: PoolTargets | None = None
+    """Replicas that stand where they are said to stand; they count towards `replicas`, and what
+    `replicas` wants beyond them is placed as for all policies."""
 
 
 type Targets = RoleTargets | PoolTargets
@@ -55,7 +58,10 @@ class PolicySetting:
 
 
 class Policy(Protocol):
-    """An autoscaler of all workloads of one replay. It may keep state of its own."""
+    """An autoscaler of all workloads of one replay. It may keep state of its own.
+
+    It may have an attribute `linger_s` besides (see the function of that name).
+    """
 
     name: str
     period_s: float
@@ -66,3 +72,11 @@ class Policy(Protocol):
     def decide(self, signals: Signals, state: ReplicaState) -> Targets:
         """Desired replicas from `state.now_s` on. Called at 0, period, 2 period, ..."""
         ...
+
+
+def linger_s(policy: Policy) -> float:
+    """How long a replica that is scaled in is kept out of routing, to be restored at once [s].
+
+    0 for policies without an attribute `linger_s`: their replicas drain straight away.
+    """
+    return float(getattr(policy, "linger_s", 0.0))

@@ -1,0 +1,134 @@
+"""HeteroScale's joint control: one signal sizes one role, the P/D ratio sizes the other.
+
+Source: arXiv 2508.19559 (proportional control with separate thresholds out and in, cooldown,
+dampening; an over-represented role is held back). It publishes none of the numbers: all defaults
+are our choice.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
+from heteroplan.simulation.policies.shared.bounds import bounded, whole
+from heteroplan.simulation.policies.shared.options import Options, Searched, number
+from heteroplan.simulation.requests import Floats
+from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ReplicaState
+
+
+@dataclass(frozen=True, slots=True)
+class JointOptions(Options):
+    """Of the control; every default is our choice."""
+
+    target_share: float = number(0.85, 0.01, 2.0)
+    """Load that a replica should bear, of that which it bears at the SLO."""
+    pd_ratio_factor: float = number(1.0, 0.1, 10.0)
+    """On the P/D ratio at which both roles have the same capacity for the expected requests."""
+    out_threshold: float = number(0.1, 0.0, 10.0)
+    """More replicas where this share more than there are is wanted."""
+    in_threshold: float = number(0.2, 0.0, 1.0)
+    """Fewer replicas where this share fewer than there are is wanted."""
+    cooldown_out_s: float = number(60.0, 0.0)
+    """After a change, until the next one to more replicas."""
+    cooldown_in_s: float = number(300.0, 0.0)
+    """After a change, until the next one to fewer replicas."""
+    most_change_share: float = number(0.3, 0.0, 10.0)
+    """Dampening: share of the replicas by which one step changes them at most, but always one."""
+    ratio_drift: float = number(0.25, 0.0, 10.0)
+    """Share by which the ratio of ready replicas may miss the wanted one before the role that has
+    too many is held back."""
+    period_s: float = number(15.0, 1.0)
+    """Between two decisions."""
+    window_s: float = number(60.0, 1.0)
+    """Over which the signal is averaged."""
+
+
+SEARCHED_JOINT = {
+    "target_share": Searched(0.5, 1.0),
+    "pd_ratio_factor": Searched(0.7, 1.4, log=True),
+    "out_threshold": Searched(0.02, 0.3),
+    "in_threshold": Searched(0.05, 0.5),
+    "cooldown_out_s": Searched(15.0, 300.0, log=True),
+    "cooldown_in_s": Searched(60.0, 1800.0, log=True),
+    "most_change_share": Searched(0.1, 1.0, log=True),
+}
+
+
+class JointScaler:
+    """Sizes of both roles from the wanted size of one, workload by workload."""
+
+    def __init__(self, setting: PolicySetting, options: JointOptions, leads: int) -> None:
+        """`leads` is the role whose size is wanted: `PREFILL` or `DECODE`."""
+        self._setting = setting
+        self._options = options
+        self.lead = np.where(setting.split, leads, AGGREGATED)
+        """[W] the role whose size is wanted."""
+        self.ratio = pd_ratios(setting, options.pd_ratio_factor)
+        """[W] prefill replicas a decode replica."""
+        self._changed_s = np.full(len(setting.split), -np.inf)
+
+    def leading(self, by_role: Floats) -> Floats:
+        """[W] the leading role's of figures [W, role]."""
+        found: Floats = by_role[np.arange(len(self.lead)), self.lead]
+        return found
+
+    def decide(
+        self, wanted: Floats, state: ReplicaState, at_least: Floats | None = None
+    ) -> RoleTargets:
+        """Targets for `wanted` [W] replicas of the leading role.
+
+        NaN keeps the size. `at_least` [W], NaN where it does not matter, is reached at once, past
+        thresholds, cooldown and dampening.
+        """
+        desired = np.zeros_like(state.desired)
+        for w, lead in enumerate(self.lead):
+            last = float(state.desired[w, lead])
+            size = self._step(w, last, float(wanted[w]), state.now_s)
+            if at_least is not None and not np.isnan(at_least[w]):
+                size = max(size, whole(float(at_least[w])))
+            size = float(
+                np.clip(
+                    size, self._setting.min_replicas[w, lead], self._setting.max_replicas[w, lead]
+                )
+            )
+            desired[w, lead] = size
+            if self._setting.split[w]:
+                self._other(w, int(lead), desired[w], state)
+            if desired[w, lead] != last:
+                self._changed_s[w] = state.now_s
+        return RoleTargets(bounded(self._setting, desired, state.desired))
+
+    def _step(self, w: int, last: float, wanted: float, now_s: float) -> float:
+        """The next size of a role that has `last` replicas."""
+        options = self._options
+        waited_s = now_s - self._changed_s[w]
+        out = wanted > last * (1.0 + options.out_threshold) and waited_s >= options.cooldown_out_s
+        down = wanted < last * (1.0 - options.in_threshold) and waited_s >= options.cooldown_in_s
+        if not (out or down):
+            return last
+        most = max(1.0, options.most_change_share * last)
+        return whole(min(max(wanted, last - most), last + most))
+
+    def _other(self, w: int, lead: int, desired: Floats, state: ReplicaState) -> None:
+        """Sets the other role of `desired` [role] by the ratio; the one with too many is held."""
+        ratio, slack = float(self.ratio[w]), 1.0 + self._options.ratio_drift
+        if lead == DECODE:
+            desired[PREFILL] = whole(desired[DECODE] * ratio)
+        else:
+            desired[DECODE] = whole(desired[PREFILL] / ratio)
+        prefill, decode = state.ready[w, PREFILL], state.ready[w, DECODE]
+        if prefill > decode * ratio * slack:
+            desired[PREFILL] = min(desired[PREFILL], state.desired[w, PREFILL])
+        elif prefill * slack < decode * ratio:
+            desired[DECODE] = min(desired[DECODE], state.desired[w, DECODE])
+
+
+def pd_ratios(setting: PolicySetting, factor: float) -> Floats:
+    """[W] prefill replicas a decode replica: equal capacity times `factor`, in the user's band."""
+    prefill, decode = setting.capacity_rps[:, PREFILL], setting.capacity_rps[:, DECODE]
+    known = (prefill > 0.0) & (decode > 0.0)
+    ratios = factor * np.divide(decode, prefill, out=np.ones_like(prefill), where=known)
+    for w, load in enumerate(setting.scenario.workloads):
+        if load.pd_ratio is not None:
+            ratios[w] = np.clip(ratios[w], load.pd_ratio.low, load.pd_ratio.high)
+    return ratios
