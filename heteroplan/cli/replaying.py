@@ -14,8 +14,8 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
-from heteroplan.errors import ExitCode, UsageError
+from heteroplan.cli.streams import STDOUT, delivering, emit, show
+from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
 from heteroplan.pipelines import limits
 
@@ -145,7 +145,7 @@ class ReplayArguments:
         typer.Option(
             parser=options.wholes(*limits.REPLAY["jobs"]),
             metavar="N",
-            help="Processes that policies are spread over.",
+            help="Policies that are simulated at a time.",
         ),
     ] = written("1")
     format: Annotated[
@@ -226,12 +226,8 @@ def replay(given: ReplayArguments) -> None:
     """The plan and autoscaling policies on the same requests: who keeps the SLO for how much."""
     outputs = list(dict.fromkeys(given.out or ()))
     _check_names(given, outputs)
-    with Interrupt() as interrupted:
-        try:
-            result = _result(given, interrupted)
-        except KeyboardInterrupt:
-            say(["There is no plan to replay yet."])
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    with Interrupt("ending without a result") as interrupted:
+        result = _result(given, interrupted)
     contents: dict[str, Content] = {name: result.content(name) for name in outputs}
     if given.requests is not None:
         contents[given.requests] = result.requests_content()

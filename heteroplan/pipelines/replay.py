@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from heteroplan.outputs.shared.files import Content
     from heteroplan.simulation.requests import RequestStream
     from heteroplan.simulation.results import Replay
-    from heteroplan.simulation.settings import ReplaySettings
+    from heteroplan.simulation.run import ReplaySettings
 
-type Progress = Callable[[str, float, float, int], None]
-"""Told a policy, how far its simulation is and how long it will be [s], and requests so far."""
+type Progress = Callable[[str, float], None]
+"""Told a policy and the share of its replay that is over, 0 to 1."""
 
 POLICIES = ("plan", "plan+feedback", "static_peak", "proportional", "hpa")
 """That are replayed where none is named."""
 
 
-def silent(policy: str, done_s: float, duration_s: float, requests: int) -> None:
+def silent(policy: str, share: float) -> None:
     """A `Progress` that tells nobody."""
 
 
@@ -75,7 +75,7 @@ class ReplayOptions:
     metrics_delay_s: float = 15.0
     """How late metrics reach policies [s]."""
     jobs: int = 1
-    """Processes that policies are spread over."""
+    """Policies that are simulated at a time."""
     format: str | None = None
     """Of traces, such as azure or table; by what is in the file where not given."""
     columns: Mapping[str, str] | None = None
@@ -95,7 +95,7 @@ class ReplayOptions:
     time_limit_s: float = 60.0
     """For planning a scenario first [s]."""
     stop: Stop = never
-    """Asked while a scenario is planned: whether to go on with the best plan so far."""
+    """Asked now and then: whether to end without a result, by KeyboardInterrupt."""
     progress: Progress = silent
 
 
@@ -194,14 +194,25 @@ def check_output(name: str) -> None:
 def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     """A plan.json (or `-`), or a scenario that is planned first, on requests under each policy.
 
-    Keywords are the fields of `ReplayOptions`. Raises UsageError, InputError, NoPlanError.
+    Keywords are the fields of `ReplayOptions`. Raises UsageError, InputError, NoPlanError, and
+    KeyboardInterrupt where `stop` says so.
     """
+    from heteroplan.pipelines.replay_policies import replayed, told
+
     check_limits(options, limits.REPLAY)
+    policies = told(names(options.policy))
     scenario, planned = _source(os.fspath(source), options)
     settings = _settings(scenario, options)
     stream = _requests(scenario, options)
-    found = _simulated(planned(), stream, settings, options)
-    return ReplayResult(found, None if settings.level == "fluid" else stream)
+    plan = planned()
+
+    def heard(policy: str, share: float) -> None:
+        if options.stop():
+            raise KeyboardInterrupt
+        options.progress(policy, share)
+
+    found = replayed(plan, stream, policies, settings, jobs=options.jobs, progress=heard)
+    return ReplayResult(found, stream)
 
 
 def is_plan(source: str) -> bool:
@@ -239,18 +250,30 @@ def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
 
 
 def _settings(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
-    from heteroplan.simulation.settings import ReplaySettings, failure
+    from heteroplan.simulation.events.simulator import KV_FULL, ROUTINGS, SimulatorOptions
+    from heteroplan.simulation.failures import failure
+    from heteroplan.simulation.lifecycle import LifecycleOptions
+    from heteroplan.simulation.run import ReplaySettings
 
+    if options.level != "requests":
+        raise UsageError("--fluid: there are only single requests in this version")
+    for name, known in (
+        ("routing", ROUTINGS),
+        ("kv_full", KV_FULL),
+        ("scale_in", ("drain", "kill")),
+    ):
+        if (value := getattr(options, name)) not in known:
+            raise UsageError(f"{name} {value!r}: write one of {', '.join(known)}")
     return ReplaySettings(
-        level=options.level,
-        seed=options.seed,
-        routing=options.routing,
-        kv_full=options.kv_full,
-        scale_in=options.scale_in,
-        users=options.concurrency or 0,
-        metrics_delay_s=options.metrics_delay_s,
+        simulator=SimulatorOptions(
+            routing=options.routing,
+            kv_full=options.kv_full,
+            users=options.concurrency or 0,
+            seed=options.seed,
+        ),
+        lifecycle=LifecycleOptions(scale_in=options.scale_in),
+        delay_s=options.metrics_delay_s,
         failures=tuple(failure(each, scenario) for each in names(options.fail)),
-        jobs=options.jobs,
     )
 
 
@@ -297,19 +320,3 @@ def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
             max_bytes=options.max_bytes,
         ),
     )
-
-
-def _simulated(
-    plan: "PlanDocument",
-    stream: "RequestStream",
-    settings: "ReplaySettings",
-    options: ReplayOptions,
-) -> "Replay":
-    """Every policy on the requests, each told to `options.progress`."""
-    from heteroplan.profiles.capacity.candidates import candidates
-    from heteroplan.simulation.system import serving_system
-
-    scenario = plan.given
-    considered = [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
-    system = serving_system(scenario, considered)
-    raise NotImplementedError(system, stream, settings, names(options.policy))

@@ -3,17 +3,19 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines import replay as pipeline
+from heteroplan.pipelines import replay_policies
+from heteroplan.pipelines.replay_policies import ToldPolicy
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
-from heteroplan.simulation.settings import ReplaySettings
+from heteroplan.simulation.run import Failure, Progress, ReplaySettings
 from tests.cli.conftest import Run
 from tests.pages import addresses
 from tests.replays import intervals, policy, replay, requests
@@ -28,30 +30,31 @@ class Asked:
 
     settings: ReplaySettings
     stream: RequestStream
-    options: pipeline.ReplayOptions
-    plan_id: str
+    policies: list[str]
+    jobs: int
+    plan_id: str | None
 
     def __call__(
         self,
-        plan: Any,
+        plan: PlanDocument,
         stream: RequestStream,
+        policies: Sequence[ToldPolicy],
         settings: ReplaySettings,
-        options: pipeline.ReplayOptions,
+        *,
+        jobs: int,
+        progress: Progress,
     ) -> Replay:
-        self.plan_id, self.stream = plan.plan_id, stream
-        self.settings, self.options = settings, options
-        table = None
-        if settings.level == "requests":
-            table = requests(list(stream.arrival_s + 0.5), list(stream.arrival_s + 1.0))
+        self.plan_id, self.stream, self.jobs = plan.plan_id, stream, jobs
+        self.settings, self.policies = settings, [each.name for each in policies]
+        table = requests(list(stream.arrival_s + 0.5), list(stream.arrival_s + 1.0))
         n = len(stream)
-        rows = intervals([[n, n]], [[n, n]])
-        return replay([policy("plan", rows, requests=table)], level=settings.level)
+        return replay([policy("plan", intervals([[n, n]], [[n, n]]), requests=table)])
 
 
 @pytest.fixture
 def asked(files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch) -> Asked:
     made = Asked()
-    monkeypatch.setattr(pipeline, "_simulated", made)
+    monkeypatch.setattr(replay_policies, "replayed", made)
     return made
 
 
@@ -72,7 +75,7 @@ def test_a_scenario_is_planned_and_replayed_on_drawn_requests(asked: Asked, run:
     assert (ended.code, ended.err) == (0, "")
     assert "plan keeps the SLO in all 2 intervals" in ended.out
     assert abs(len(asked.stream) - 46_800) < 3 * 217
-    assert asked.settings.seed == 3
+    assert asked.settings.simulator.seed == 3
     again = asked.stream.arrival_s
     run("replay", ".", "--seed", "3")
     assert (asked.stream.arrival_s == again).all()
@@ -99,21 +102,24 @@ def test_requests_of_a_trace(asked: Asked, run: Run) -> None:
 
 def test_options_reach_the_simulation(asked: Asked, run: Run) -> None:
     ended = run(
-        "replay", ".", "--fluid", "--routing", "random", "--kv-full", "wait", "--scale-in", "kill",
+        "replay", ".", "--routing", "random", "--kv-full", "wait", "--scale-in", "kill",
         "--concurrency", "8", "--metrics-delay", "30", "--jobs", "2", "--fail",
         "leaf:l1@01:00+30min", "--policy", "plan", "--policy", "hpa:target_share=0.7",
         "--duration", "1h",
     )  # fmt: skip
     assert ended.code == 0
     how = asked.settings
-    assert (how.level, how.routing, how.kv_full, how.scale_in) == (
-        "fluid", "random", "wait", "kill",
-    )  # fmt: skip
-    assert (how.users, how.metrics_delay_s, how.jobs) == (8, 30.0, 2)
-    (failed,) = how.failures
-    assert (failed.leaves, failed.start_s, failed.end_s) == ((0,), 3600.0, 5400.0)
-    assert asked.options.policy == ["plan", "hpa:target_share=0.7"]
+    simulator = how.simulator
+    assert (simulator.routing, simulator.kv_full, simulator.users) == ("random", "wait", 8)
+    assert (how.lifecycle.scale_in, how.delay_s, asked.jobs) == ("kill", 30.0, 2)
+    assert how.failures == (Failure((0,), 3600.0, 5400.0),)
+    assert asked.policies == ["plan", "hpa:target_share=0.7"]
     assert asked.stream.duration_s == 3600.0
+
+
+def test_some_policies_are_replayed_where_none_is_named(asked: Asked, run: Run) -> None:
+    run("replay", ".")
+    assert asked.policies == list(pipeline.POLICIES)
 
 
 def test_json_is_all_that_is_printed(asked: Asked, run: Run) -> None:
@@ -152,6 +158,10 @@ def test_csv_on_standard_output_is_all_that_is_printed(asked: Asked, run: Run) -
         (["--fluid", "--requests", "r.parquet"], "the fluid level has no single requests"),
         (["--requests", "-"], "Parquet is not for standard output; name a file"),
         (["--requests", "r.csv", "--out", "r.csv"], "r.csv is read, or written twice"),
+        (["--fluid"], "there are only single requests"),
+        (["--policy", "hpo"], "there is no policy 'hpo': write one of plan, "),
+        (["--policy", "hpa", "--policy", "hpa"], "policy hpa is there twice"),
+        (["--policy", "hpa:speed=3"], "policy hpa has no option 'speed'"),
         (["--routing", "best"], "routing 'best': write one of least_work, round_robin, random"),
         (["--fail", "leaf:zz@18:00+1h"], "no leaf zz; there are l1"),
         (["--jobs", "0"], "Invalid value for '--jobs'"),
@@ -177,3 +187,14 @@ def test_a_folder_of_files_from_python(asked: Asked, tmp_path: Path) -> None:
     assert len(result.policies_frame()) == 1
     assert len(result.intervals_frame()) == 2
     assert len(result.requests_frame()) == len(asked.stream)
+
+
+def test_a_replay_that_is_stopped_has_no_result(files: ScenarioFiles) -> None:
+    """The first of two intervals is told, and after the second it is asked to stop."""
+    heard: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.replay(
+            files.folder, policy="plan", duration_s=7200.0, stop=lambda: bool(heard),
+            progress=lambda policy, share: heard.append(policy),
+        )  # fmt: skip
+    assert heard == ["plan"]

@@ -20,7 +20,7 @@ from heteroplan.simulation.results import PolicyReplay, Replay
 from heteroplan.text import percent
 
 PLAN = "plan"
-"""Name of the policy that follows the plan and nothing else."""
+"""Name of the policy that follows the plan and nothing else; options may come after a colon."""
 UNKNOWN = "-"
 _DAY_S = 86_400
 _MOST_NAMED = 3
@@ -86,7 +86,8 @@ def speed_sentence(replay: Replay) -> str:
 
 def plan_of(replay: Replay) -> PolicyReplay:
     """The policy that follows the plan; the first where the plan was not replayed."""
-    return next((each for each in replay.policies if each.policy == PLAN), replay.policies[0])
+    plans = (each for each in replay.policies if each.policy.partition(":")[0] == PLAN)
+    return next(plans, replay.policies[0])
 
 
 def workload_shares(policy: PolicyReplay) -> Floats:

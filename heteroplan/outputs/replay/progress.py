@@ -1,30 +1,21 @@
 """How far a replay is, on a terminal."""
 
-from time import monotonic
-
 from rich.console import Console
 
 from heteroplan.outputs.shared.terminal import LiveLine
-from heteroplan.outputs.shared.words import figure
 from heteroplan.text import percent
 
 
 class ReplayProgress(LiveLine):
-    """The simulated time and the speed of the policy that is simulated. A context manager."""
+    """How much of each policy's replay is over. A context manager."""
 
     def __init__(self, console: Console) -> None:
         super().__init__("Planning", console)
-        self._policy = ""
-        self._began_s = 0.0
+        self._shares: dict[str, float] = {}
 
-    def update(self, policy: str, done_s: float, duration_s: float, requests: int) -> None:
-        """Show how far a policy is in a replay of `duration_s` [s], and its requests so far."""
-        now_s = monotonic()
-        if policy != self._policy:
-            self._policy, self._began_s = policy, now_s
-        share = done_s / duration_s if duration_s > 0 else 1.0
-        spent_s = now_s - self._began_s
-        speed = f", {figure(requests / spent_s)} requests a second" if spent_s > 0 else ""
-        hours, rest = divmod(int(done_s), 3600)
-        at = f"{hours}:{rest // 60:02}"
-        self.show(f"Replaying {policy}: {at} h, {percent(share, 0)}, {requests:,} requests{speed}")
+    def update(self, policy: str, share: float) -> None:
+        """Show that so much of the replay of a policy is over, 0 to 1; several may run at once."""
+        self._shares[policy] = share
+        running = [f"{name} {percent(each, 0)}" for name, each in self._shares.items() if each < 1]
+        done = len(self._shares) - len(running)
+        self.show(", ".join([f"Replaying: {done:,} done", *running]))

@@ -3,7 +3,8 @@ from datetime import datetime
 import pytest
 
 from heteroplan.errors import UsageError
-from heteroplan.simulation.settings import Failure, ReplaySettings, failure
+from heteroplan.simulation.failures import failure
+from heteroplan.simulation.run import Failure
 from tests.plans import day_scenario, horizon
 
 DAY = day_scenario(horizon(24, timezone="Asia/Singapore"), leaves=("a-s1-l1", "a-s1-l2", "a-s2-l1"))
@@ -45,9 +46,3 @@ def test_what_is_no_failure_is_told_with_what_to_write(text: str, message: str) 
         failure(text, DAY)
     assert str(told.value).startswith(f"--fail {text}: ")
     assert message in str(told.value)
-
-
-@pytest.mark.parametrize("name", ["level", "routing", "kv_full", "scale_in"])
-def test_settings_are_of_what_there_is(name: str) -> None:
-    with pytest.raises(UsageError, match=f"{name} 'best': write one of "):
-        ReplaySettings(**{name: "best"})  # type: ignore[arg-type]
