@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -212,7 +212,26 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
         options.progress(policy, share)
 
     found = replayed(plan, stream, policies, settings, jobs=options.jobs, progress=heard)
-    return ReplayResult(found, stream)
+    return ReplayResult(replace(found, notes=(*found.notes, *_setting_notes(options))), stream)
+
+
+def _setting_notes(options: ReplayOptions) -> list[str]:
+    """What was not as it is by default, or was made to fail."""
+    default = ReplayOptions()
+    of = {
+        "routing": options.routing,
+        "kv_full": options.kv_full,
+        "scale_in": options.scale_in,
+        "metrics_delay_s": options.metrics_delay_s,
+        "concurrency": options.concurrency,
+    }
+    changed = [
+        f"{name} {value}" for name, value in named.items() if value != getattr(default, name)
+    ]
+    return [
+        *([f"settings: {', '.join(changed)}"] if changed else []),
+        *(f"taken away: {each}" for each in names(options.fail)),
+    ]
 
 
 def is_plan(source: str) -> bool:

@@ -108,6 +108,8 @@ def test_options_reach_the_simulation(asked: Asked, run: Run) -> None:
         "--duration", "1h",
     )  # fmt: skip
     assert ended.code == 0
+    assert "taken away: leaf:l1@01:00+30min" in ended.out
+    assert "settings: routing random, kv_full wait, scale_in kill" in ended.out
     how = asked.settings
     simulator = how.simulator
     assert (simulator.routing, simulator.kv_full, simulator.users) == ("random", "wait", 8)

@@ -49,9 +49,9 @@ def capacity_chart(replay: Replay) -> "Figure":
         chart.steps(row, came, "came", area, fill="tozeroy")
         dots = {"color": INK, "width": 1.5, "dash": "dot"}
         chart.steps(row, replay.planned_rps[w], "planned for", dots)
-        for policy, colour in chart.policies():
+        for policy, line in chart.policies():
             capacity = policy.intervals.capacity_rps[w]
-            chart.steps(row, capacity, policy.policy, {"color": colour, "width": 2})
+            chart.steps(row, capacity, policy.policy, line)
             late = np.flatnonzero(missed(replay, policy)[w])
             chart.crosses(row, [middles[t] for t in late], capacity[late], policy.policy)
     chart.figure.update_yaxes(title_text="requests/s", rangemode="tozero")
@@ -63,13 +63,13 @@ def latency_chart(replay: Replay, kind: str) -> "Figure":
     chart = _Chart(replay)
     targets = replay.ttft_slo_ms if kind == "ttft" else replay.itl_slo_ms
     for row, w in chart.rows():
-        for policy, colour in chart.policies():
-            for name, at, line in (
-                ("percentile", replay.percentiles[w], {"color": colour, "width": 2}),
-                ("p50", 0.5, {"color": colour, "width": 1, "dash": "dot"}),
+        for policy, line in chart.policies():
+            for name, at, drawn in (
+                ("percentile", replay.percentiles[w], line),
+                ("p50", 0.5, {**line, "width": 1, "dash": "dot"}),
             ):
                 values = getattr(policy.intervals, f"{kind}_{name}_ms")[w]
-                chart.steps(row, values, policy.policy, line, what=f" ms at {100 * at:g} %")
+                chart.steps(row, values, policy.policy, drawn, what=f" ms at {100 * at:g} %")
         target = np.full(len(replay.planned_rps[w]), targets[w])
         chart.steps(row, target, "target", {"color": _TARGET, "width": 1.5, "dash": "dash"})
     chart.figure.update_yaxes(title_text=f"{kind.upper()} [ms]", type="log")
@@ -80,8 +80,7 @@ def queue_chart(replay: Replay) -> "Figure":
     """Mean requests in queues."""
     chart = _Chart(replay)
     for row, w in chart.rows():
-        for policy, colour in chart.policies():
-            line = {"color": colour, "width": 2}
+        for policy, line in chart.policies():
             chart.steps(row, policy.intervals.waiting[w], policy.policy, line)
     chart.figure.update_yaxes(title_text="requests", rangemode="tozero")
     return chart.figure
@@ -90,8 +89,7 @@ def queue_chart(replay: Replay) -> "Figure":
 def gpu_chart(replay: Replay) -> "Figure":
     """GPUs held by all workloads."""
     chart = _Chart(replay, ["all workloads"])
-    for policy, colour in chart.policies():
-        line = {"color": colour, "width": 2}
+    for policy, line in chart.policies():
         chart.steps(1, policy.intervals.gpus.sum(axis=0), policy.policy, line)
     chart.figure.update_yaxes(title_text="GPUs", rangemode="tozero")
     return chart.figure
@@ -101,12 +99,12 @@ def replica_chart(replay: Replay) -> "Figure":
     """Mean ready replicas: prefill solid, decode dashed, aggregated dotted."""
     chart = _Chart(replay)
     for row, w in chart.rows():
-        for policy, colour in chart.policies():
+        for policy, line in chart.policies():
             for role, dash in (("prefill", "solid"), ("decode", "dash"), ("aggregated", "dot")):
                 values = getattr(policy.intervals, f"{role}_replicas")[w]
                 if np.any(values > 0):
-                    line = {"color": colour, "width": 2, "dash": dash}
-                    chart.steps(row, values, policy.policy, line, what=f" {role}")
+                    drawn = {**line, "dash": dash}
+                    chart.steps(row, values, policy.policy, drawn, what=f" {role}")
     chart.figure.update_yaxes(title_text="replicas", rangemode="tozero")
     return chart.figure
 
@@ -114,7 +112,7 @@ def replica_chart(replay: Replay) -> "Figure":
 def distribution_chart(replay: Replay, stream: RequestStream) -> "Figure":
     """Share of finished requests with a TTFT and an ITL up to a latency."""
     chart = _Chart(replay, kinds=("TTFT", "ITL"))
-    for policy, colour in chart.policies():
+    for policy, line in chart.policies():
         if policy.requests is None:
             continue
         of = latencies(stream, policy.requests, slice(None))
@@ -125,7 +123,7 @@ def distribution_chart(replay: Replay, stream: RequestStream) -> "Figure":
                 continue
             for column, values in ((1, of.ttft_ms[chosen]), (2, of.itl_ms[chosen])):
                 at = np.quantile(values, _SHARES)
-                chart.line(row, at, _SHARES, policy.policy, {"color": colour, "width": 2}, column)
+                chart.line(row, at, _SHARES, policy.policy, line, column)
     for row, w in chart.rows():
         for column, target in ((1, replay.ttft_slo_ms[w]), (2, replay.itl_slo_ms[w])):
             line = {"color": _TARGET, "width": 1.5, "dash": "dash"}
@@ -190,10 +188,12 @@ class _Chart:
         """Rows with the index of their workload."""
         return enumerate(self._workloads, start=1)
 
-    def policies(self) -> Iterator[tuple[PolicyReplay, str]]:
-        """Policies with their colours."""
+    def policies(self) -> Iterator[tuple[PolicyReplay, dict[str, Any]]]:
+        """Policies with their lines: that of the plan is broad, as it is below the others."""
+        plan = plan_of(self._replay)
         for i, policy in enumerate(self._replay.policies):
-            yield policy, COLOURS[i % len(COLOURS)]
+            colour = COLOURS[i % len(COLOURS)]
+            yield policy, {"color": colour, "width": 4 if policy is plan else 2}
 
     def steps(
         self,

@@ -182,8 +182,8 @@ def slo_sentence(replay: Replay) -> str:
         )
     return (
         "TTFT, ITL: share of finished requests within the target; both: of all requests, of which "
-        "rejected and unfinished ones are late. SLO kept: `both` reaches the percentile for each "
-        "workload over the whole replay; missed: intervals of workloads in which it does not."
+        "rejected and unfinished ones are late. SLO kept: this share reaches the percentile for "
+        "each workload over the whole replay; missed: intervals of workloads in which it does not."
         f"{few}"
     )
 
@@ -203,19 +203,21 @@ def policy_columns(replay: Replay) -> list[Column]:
     def column(head: str, rank: int, cells: Iterable[str]) -> Column:
         return Column(head, tuple(cells), rank)
 
+    saved = column("saved\n%", 2, (share_text(p.saved_fraction) for p in policies))
+    is_known = any(p.saved_fraction is not None for p in policies)
     return [
         column("policy", 0, (f"{'* ' if p is chosen else '  '}{p.policy}" for p in policies)),
         column("SLO", 0, ("kept" if keeps_slo(replay, p) else "missed" for p in policies)),
-        column("GPU-\nhours", 0, (f"{p.gpu_hours:,.1f}" for p in policies)),
-        column("cost\nUSD", 1, (_money(p.cost_usd) for p in policies)),
-        column("saved\n%", 2, (share_text(p.saved_fraction) for p in policies)),
-        column("TTFT\n%", 3, (share_text(p.attainment.ttft) for p in policies)),
-        column("ITL\n%", 4, (share_text(p.attainment.itl) for p in policies)),
+        column("GPU-\nhours", 0, (_amount(p.gpu_hours, 1) for p in policies)),
+        column("cost\nUSD", 1, (_amount(p.cost_usd, 2) for p in policies)),
+        *([saved] if is_known else []),
+        column("TTFT\n%", 4, (share_text(p.attainment.ttft) for p in policies)),
+        column("ITL\n%", 5, (share_text(p.attainment.itl) for p in policies)),
         column("both\n%", 0, (share_text(p.attainment.both) for p in policies)),
         column(f"missed{of}", 1, (f"{int(missed(replay, p).sum()):,}" for p in policies)),
-        column("worst\ninterval %", 5, (_worst_text(replay, p) for p in policies)),
-        column("starts", 6, (f"{p.starts:,}" for p in policies)),
-        column("unfin-\nished", 7, (f"{p.unfinished:,}" for p in policies)),
+        column("worst\ninterval %", 6, (_worst_text(replay, p) for p in policies)),
+        column("starts", 7, (f"{p.starts:,}" for p in policies)),
+        column("unfin-\nished", 3, (f"{p.unfinished:,}" for p in policies)),
         column("re-\njected", 8, (f"{sum(p.rejected.values()):,}" for p in policies)),
         column(
             f"busy %\n{'/'.join(role[0].upper() for role in roles)}", 9,
@@ -358,8 +360,9 @@ def _worst_text(replay: Replay, policy: PolicyReplay) -> str:
     return f"{share_text(found[0].share)} {_when(replay, found[0])}" if found else UNKNOWN
 
 
-def _money(usd: float) -> str:
-    return f"{usd:,.0f}" if usd >= 1000 else f"{usd:,.2f}"
+def _amount(value: float, digits: int) -> str:
+    """With so many digits after the point below 1,000."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.{digits}f}"
 
 
 def _clock_format(replay: Replay) -> str:

@@ -31,9 +31,15 @@ def test_a_narrow_table_has_the_columns_that_decide_and_says_which_it_lacks() ->
     narrow, wide = shown(DAY, 80), shown(DAY, 120)
     assert re.split(" +", heads(narrow).strip())[:4] == ["policy", "SLO", "hours", "USD"]
     assert "starts" not in heads(narrow)
-    assert "--json: worst interval %, starts, unfinished, rejected, busy % P/D." in " ".join(narrow)
+    assert "--json: worst interval %, starts, rejected, busy % P/D." in " ".join(narrow)
     assert heads(wide).split()[-5:] == ["%", "starts", "ished", "jected", "P/D"]
     assert "--json" not in " ".join(wide)
+
+
+def test_savings_that_are_not_known_take_no_room() -> None:
+    table = intervals([[9]], [[9]])
+    assert "saved" not in " ".join(shown(replay([policy("plan", table)])))
+    assert "saved" in " ".join(shown(replay([policy("plan", table, saved_fraction=0.1)])))
 
 
 def test_every_policy_has_a_row_and_the_best_one_is_marked() -> None:
