@@ -225,9 +225,7 @@ def _setting_notes(options: ReplayOptions) -> list[str]:
         "metrics_delay_s": options.metrics_delay_s,
         "concurrency": options.concurrency,
     }
-    changed = [
-        f"{name} {value}" for name, value in named.items() if value != getattr(default, name)
-    ]
+    changed = [f"{name} {value}" for name, value in of.items() if value != getattr(default, name)]
     return [
         *([f"settings: {', '.join(changed)}"] if changed else []),
         *(f"taken away: {each}" for each in names(options.fail)),

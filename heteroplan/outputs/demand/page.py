@@ -84,7 +84,7 @@ def demand_chart(curve: "Curve") -> "Figure":
     lower = [("mean", "mean", mean, {"color": SOFT, "width": 1.5, "dash": "dot"})]
     if has_median(curve):
         line = {"color": _MEDIAN, "width": 1.5}
-        lower.append(("median", "median of like intervals", median, line))
+        lower.append(("median", "median on like days", median, line))
     for what, name, rates, line in lower:
         _step(chart, curve, rates, name, line)
         details = [f"{a}<br>{what} {figure(b)}" for a, b in zip(details, rates, strict=True)]

@@ -89,7 +89,7 @@ def _lines(curve: "Curve") -> list[Line]:
     mean = [row.mean_rps for row in curve.rows]
     lines = [Line(f"planned ({basis(curve)})", planned, 1, "cyan", "⠤⠤", "#", True)]
     if has_median(curve):
-        lines.append(Line("median of like intervals", median, 2, "blue", "⠄⠄", "-"))
+        lines.append(Line("median on like days", median, 2, "blue", "⠄⠄", "-"))
     if mean != planned:
         lines.append(Line("mean", mean, 4, "bright_black", "⠄ ⠄", "."))
     return lines

@@ -10,7 +10,7 @@ _ROOM = 110
 """Characters below a chart."""
 CHANGES = (
     "Clocks change within this time: the axis is elapsed time, labelled with what the local clock "
-    "shows, so an hour that comes twice stands twice and a skipped one not at all."
+    "shows, so an hour that occurs twice appears twice, a skipped hour does not appear."
 )
 
 
