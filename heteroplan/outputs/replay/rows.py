@@ -1,6 +1,6 @@
 """What files and frames hold of a replay: columns by workload and interval, and by request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,13 +16,12 @@ from heteroplan.simulation.results import (
     Replay,
     RequestTable,
 )
+from heteroplan.units import MS_PER_S
 
-type Numbers = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_]
 type Columns = dict[str, NDArray[Any]]
 
 BATCH = 2**17
 """Requests that are put into columns at a time."""
-MS_PER_S = 1000.0
 REQUEST_COLUMNS = (
     *("workload", "arrival_s", "isl_tokens", "cached_tokens", "osl_tokens", "first_token_s"),
     *("last_token_s", "ttft_ms", "itl_ms", "outcome", "restarts"),
@@ -74,7 +73,7 @@ def missed(replay: Replay, policy: PolicyReplay) -> NDArray[np.bool_]:
     return np.less(share_in_time(policy), wanted * (1 - 1e-12))
 
 
-def interval_columns(replay: Replay, policy: PolicyReplay) -> Mapping[str, Numbers]:
+def interval_columns(replay: Replay, policy: PolicyReplay) -> Columns:
     """[W, interval] the figures of one policy by column, units in the names.
 
     `met` is 1 where the SLO was kept, 0 where it was missed, NaN where nothing arrived.
