@@ -394,8 +394,11 @@ def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
     Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
     serves in the first interval did.
     """
-    earlier = np.roll(counts, 1, axis=-1)
-    if not cyclic:
+    earlier = np.empty_like(counts)
+    earlier[..., 1:] = counts[..., :-1]
+    if cyclic:
+        earlier[..., :1] = counts[..., -1:]
+    else:
         earlier[..., 0] = counts[..., 0] if before is None else before
     return np.asarray(np.maximum(0, counts - earlier))
 
