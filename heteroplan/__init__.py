@@ -8,9 +8,10 @@ From Python, one call a command, with its options as keywords:
     result.schedule_frame()         # a pandas DataFrame, units in the column names
     result.write("plans/today")     # the files that the command writes
 
-`plan` and `check` take scenarios, `demand` takes request traces, `fit` measurements. What they
-return is a `PlanResult`, `CheckResult`, `DemandResult` or `FitResult`; what they raise is in
-`heteroplan.errors`. Nothing is printed. All else is internal and may change.
+`plan` and `check` take scenarios, `replay` takes a plan or a scenario, `demand` request traces,
+`fit` measurements. What they return is a `PlanResult`, `CheckResult`, `ReplayResult`,
+`DemandResult` or `FitResult`; what they raise is in `heteroplan.errors`. Nothing is printed. All
+else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.demand import DemandResult, demand
     from heteroplan.pipelines.fit import FitResult, fit
     from heteroplan.pipelines.plan import PlanResult, plan
+    from heteroplan.pipelines.replay import ReplayResult, replay
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,11 +37,13 @@ __all__ = [
     "DemandResult",
     "FitResult",
     "PlanResult",
+    "ReplayResult",
     "check",
     "demand",
     "errors",
     "fit",
     "plan",
+    "replay",
 ]
 
 _PIPELINES = {
@@ -51,6 +55,8 @@ _PIPELINES = {
     "DemandResult": "demand",
     "fit": "fit",
     "FitResult": "fit",
+    "replay": "replay",
+    "ReplayResult": "replay",
 }
 """Public names -> the module of `pipelines` that has them."""
 

@@ -7,7 +7,16 @@ import typer
 from typer.core import TyperGroup
 
 from heteroplan import __version__
-from heteroplan.cli import checking, explaining, exporting, fitting, listing, measuring, planning
+from heteroplan.cli import (
+    checking,
+    explaining,
+    exporting,
+    fitting,
+    listing,
+    measuring,
+    planning,
+    replaying,
+)
 from heteroplan.cli.streams import emit, writing_stdout
 
 NO_COLOR = "--no-color"
@@ -68,6 +77,7 @@ def _global(
 for command in (
     planning.plan,
     checking.check,
+    replaying.replay,
     planning.validate,
     explaining.explain,
     exporting.export,

@@ -62,7 +62,9 @@ def export(given: ExportArguments) -> None:
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario, fleet, profile or plan.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="scenario, fleet, profile, plan or replay.")
+    ],
 ) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
     from heteroplan.pipelines import schema as pipeline

@@ -1,4 +1,4 @@
-"""Ctrl-C during a solve."""
+"""Ctrl-C during a solve or a simulation."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Self
 
 _STDERR = 2
-_MESSAGE = b"Interrupted: ending with the best plan so far. Press again to end at once.\n"
+_AGAIN = "Press again to end at once."
 
 
 class Interrupt:
@@ -16,8 +16,10 @@ class Interrupt:
     Calling it says whether Ctrl-C was pressed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ends: str = "ending with the best plan so far") -> None:
+        """`ends` is what comes of the first Ctrl-C, as it is told."""
         self._pressed = False
+        self._message = f"Interrupted: {ends}. {_AGAIN}\n".encode()
 
     def __call__(self) -> bool:
         return self._pressed
@@ -34,4 +36,4 @@ class Interrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         # Not sys.stderr, which this may have interrupted.
         with contextlib.suppress(OSError):
-            os.write(_STDERR, _MESSAGE)
+            os.write(_STDERR, self._message)

@@ -15,6 +15,8 @@ from heteroplan.text import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from heteroplan.outputs.shared.files import Content
+
 STDOUT = "-"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF)
 
@@ -127,19 +129,22 @@ def deliver(text: str, out: str | None) -> None:
 
 
 @contextlib.contextmanager
-def delivering(texts: Mapping[str, str]) -> Iterator[None]:
-    """Write each text to its file, or to standard output for `-`: all of them or no file.
+def delivering(contents: "Mapping[str, Content]") -> Iterator[None]:
+    """Write each content to its file, or a text to standard output for `-`: all of them or no file.
 
     Files take their names when the block ends well: what it prints is one of the outputs.
     Raises UsageError.
     """
     from heteroplan.outputs.shared.files import written_with
 
-    if "" in texts:
+    if "" in contents:
         raise UsageError("an empty file name; name a file, or - for standard output")
-    with written_with({Path(name): text for name, text in texts.items() if name != STDOUT}):
-        if STDOUT in texts:
-            emit(texts[STDOUT])
+    printed = contents.get(STDOUT, ())
+    if callable(printed):
+        raise UsageError("- (standard output) takes no binary format; name a file")
+    with written_with({Path(name): each for name, each in contents.items() if name != STDOUT}):
+        for piece in [printed] if isinstance(printed, str) else printed:
+            emit(piece)
         yield
 
 

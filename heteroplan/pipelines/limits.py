@@ -21,3 +21,13 @@ FIT = {
     "max_sequences": (1, 10**6),
     "max_batch_tokens": (1, 10**7),
 }
+REPLAY = {
+    "seed": (0, 2**63 - 1),
+    "rate_rps": (1e-6, 1e9),
+    "demand_factor": (1e-6, 1e6),
+    "duration_s": (1.0, 366 * 86_400.0),
+    "concurrency": (1, 10**6),
+    "metrics_delay_s": (0.0, 3600.0),
+    "jobs": (1, 1024),
+    "prefix_cache_tokens": (0, 10**15),
+}

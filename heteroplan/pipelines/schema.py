@@ -6,13 +6,14 @@ from heteroplan.errors import UsageError
 
 
 def schema(kind: str) -> str:
-    """JSON Schema of `scenario`, `fleet`, `profile` or `plan`. Raises UsageError."""
+    """JSON Schema of `scenario`, `fleet`, `profile`, `plan` or `replay`. Raises UsageError."""
     from pydantic import BaseModel
 
     from heteroplan.inputs.schemas import FILES
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
+    from heteroplan.outputs.replay.document import ReplayDocument
 
-    models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument}
+    models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument, "replay": ReplayDocument}
     if kind not in models:
         raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")
     document = {

@@ -111,7 +111,7 @@ class PolicyReplay:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayResult:
+class Replay:
     """All policies on the same requests."""
 
     scenario: str

@@ -46,7 +46,7 @@ def silent(_policy: str, _share: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Leaves whose replicas die."""
+    """Leaves whose replicas die, and which are away for a while."""
 
     leaves: tuple[int, ...]
     start_s: float

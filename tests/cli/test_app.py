@@ -15,6 +15,7 @@ from tests.scenario_files import ScenarioFiles
 COMMANDS = [
     "plan",
     "check",
+    "replay",
     "validate",
     "explain",
     "export",

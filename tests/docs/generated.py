@@ -230,6 +230,6 @@ GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "packages": packages,
     "rules": rules,
-    **{kind: fields(kind) for kind in ("scenario", "fleet", "profile", "plan")},
+    **{kind: fields(kind) for kind in ("scenario", "fleet", "profile", "plan", "replay")},
 }
 """Generated parts of pages, by the name that stands in the page."""

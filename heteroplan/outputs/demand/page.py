@@ -1,13 +1,12 @@
 """demand.html: a demand curve, one file to open from disk or to attach."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.outputs.demand import figures
 from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
-from heteroplan.outputs.shared.clock_ticks import clock_ticks, clocks_change
+from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import (
     cards,
     chart_section,
@@ -16,6 +15,7 @@ from heteroplan.outputs.shared.page import (
     render,
     table_section,
 )
+from heteroplan.outputs.shared.time_axis import CHANGES, places, time_ticks
 from heteroplan.outputs.shared.words import figure
 from heteroplan.text import percent
 
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 _PLANNED, _MEDIAN, _BAND = COLOURS[0], COLOURS[1], "rgba(47, 111, 176, 0.18)"
 _HEIGHT, _TOKENS_HEIGHT = 380, 430
 """Of a chart [pixels]."""
-_TICK_ROOM = 110
-"""Characters below a chart."""
-_CHANGES = (
-    "Clocks change within this time: the axis is elapsed time, labelled with what the local clock "
-    "shows, so an hour that occurs twice appears twice, a skipped hour does not appear."
-)
 
 
 def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
@@ -50,7 +44,7 @@ def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
                 figures.RATE_HEADS,
                 figures.rate_rows(curve),
                 text_columns={0},
-                below=[*figures.sentences(curve), *([_CHANGES] if _clocks_change(curve) else [])],
+                below=[*figures.sentences(curve), *([CHANGES] if _clocks_change(curve) else [])],
             ),
             *_class_sections(curve),
             *([] if backtest is None else [_backtest_section(backtest)]),
@@ -121,7 +115,7 @@ def _cards(curve: "Curve", backtest: "Backtest | None") -> list[tuple[str, str]]
         (mean, f"on average, {share} of the peak"),
     ]
     if (ratio := figures.burst(curve)) is not None:
-        found.append((figure(ratio), "planned over mean (burst)"))
+        found.append((figure(ratio), "planned over mean (figures.burst)"))
     if (shape := figures.shape_of(curve)) is not None:
         found.append(
             (f"{figure(shape.isl)} / {figure(shape.osl)}", "tokens in / out planned a request")
@@ -201,31 +195,9 @@ def _empty(curve: "Curve", height: int, rows: int = 1) -> "Figure":
         hovermode="x",
     )
     chart.update_yaxes(rangemode="tozero", separatethousands=True, exponentformat="none")
-    chart.update_xaxes(showline=True, **_ticks(curve))
+    chart.update_xaxes(showline=True, **time_ticks(figures.horizon_of(curve).boundaries()))
     chart.update_xaxes(title_text=escape(figures.horizon_of(curve).timezone), row=rows)
     return chart
-
-
-def _ticks(curve: "Curve") -> dict[str, Any]:
-    """Plotly's own, which follow the zoom; where clocks change, what they show at each place."""
-    moments = figures.horizon_of(curve).boundaries()
-    if not clocks_change(moments):
-        return {"tickformat": "%H:%M\n%a %d %b"}
-    places, ticks = _places(moments), clock_ticks(moments, _TICK_ROOM)
-    return {"tickvals": [places[i] for i, _ in ticks], "ticktext": [label for _, label in ticks]}
-
-
-def _places(moments: Sequence[datetime]) -> list[str]:
-    """Elapsed time as a clock without a zone that starts with the local one.
-
-    It is the local clock while that is not changed. No offset, because plotly would move it.
-    """
-    first = moments[0]
-    clock, start_s = first.replace(tzinfo=None), first.timestamp()
-    return [
-        (clock + timedelta(seconds=moment.timestamp() - start_s)).isoformat(" ")
-        for moment in moments
-    ]
 
 
 def _step(
@@ -249,7 +221,7 @@ def _step(
     ]
     chart.add_trace(
         Scatter(
-            x=_places(moments),
+            x=places(moments[0], moments),
             y=[*values, values[-1]],
             name=escape(name),
             mode="lines",

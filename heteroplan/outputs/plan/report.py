@@ -48,11 +48,10 @@ def report_html(plan: PlanDocument) -> str:
         f"{plan.scenario}: capacity plan",
         [
             render(
-                "plan_head.html",
-                scenario=plan.scenario,
-                horizon=horizon_text(plan.horizon),
-                fleet=plan.given.fleet.name,
-                covered=plan.covered,
+                "verdict_head.html",
+                title=plan.scenario,
+                below=f"{horizon_text(plan.horizon)}, fleet {plan.given.fleet.name}",
+                verdict_class="good" if plan.covered else "short",
                 verdict=verdict(plan),
                 notes=used_engine_notes(plan),
             ),

@@ -8,15 +8,19 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TextIO
 
 from heteroplan.errors import UsageError
 
 if sys.platform != "win32":
     import fcntl
+
+
+type Content = str | Iterable[str] | Callable[[IO[bytes]], None]
+"""Of a file: a text (UTF-8), whole or in pieces, or what writes its bytes."""
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -26,37 +30,37 @@ def csv_text(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def write_all(texts: Mapping[Path, str | Iterable[str]]) -> None:
-    """Write every file (UTF-8), or none where any cannot be written (full disk, read-only folder).
+def write_all(contents: Mapping[Path, Content]) -> None:
+    """Write every file, or none where any cannot be written (full disk, read-only folder).
 
-    A text may come in pieces. Raises UsageError that names the file and the reason.
+    Raises UsageError that names the file and the reason.
     """
-    with written_with(texts):
+    with written_with(contents):
         pass
 
 
 @contextlib.contextmanager
-def written_with(texts: Mapping[Path, str | Iterable[str]]) -> Iterator[None]:
+def written_with(contents: Mapping[Path, Content]) -> Iterator[None]:
     """Write every file if the block ends well, or none.
 
     All content is on disk in temporary files beside the targets before the block begins; after it
-    they are renamed in the order of `texts`. What is no plain file (a pipe, a device) is written
+    they are renamed in the order of `contents`. What is no plain file (a pipe, a device) is written
     to before the block and not replaced; a link is followed. Raises UsageError that names the
     file and the reason.
     """
     with contextlib.ExitStack() as stack:
         renamed: dict[Path, Path] = {}
-        streams: dict[Path, str | Iterable[str]] = {}
-        for path, text in texts.items():
+        streams: dict[Path, Content] = {}
+        for path, content in contents.items():
             with _telling(path):
                 if _is_stream(path):
-                    streams[path] = text
+                    streams[path] = content
                 else:
                     target = path.resolve()
-                    renamed[target] = stack.enter_context(_temporary(target, text))
-        for path, text in streams.items():
+                    renamed[target] = stack.enter_context(_temporary(target, content))
+        for path, content in streams.items():
             with _telling(path), path.open("w", encoding="utf-8") as file:
-                file.writelines(_pieces(text))
+                _put(content, file)
         yield
         _rename_all(renamed)
 
@@ -117,7 +121,7 @@ def _is_stream(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _temporary(path: Path, text: str | Iterable[str]) -> Iterator[Path]:
+def _temporary(path: Path, content: Content) -> Iterator[Path]:
     """A synced file in the folder of `path`, with the mode of a new file; gone after the block.
 
     It is locked as long as this process lives: what a killed one leaves behind is not, and goes
@@ -127,7 +131,7 @@ def _temporary(path: Path, text: str | Iterable[str]) -> Iterator[Path]:
     handle, temporary = _locked(path)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.writelines(_pieces(text))
+            _put(content, file)
             file.flush()
             os.fsync(handle)
             temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
@@ -184,8 +188,11 @@ def _is_at(handle: int, path: Path) -> bool:
         return False
 
 
-def _pieces(text: str | Iterable[str]) -> Iterable[str]:
-    return [text] if isinstance(text, str) else text
+def _put(content: Content, file: TextIO) -> None:
+    if callable(content):
+        content(file.buffer)
+    else:
+        file.writelines([content] if isinstance(content, str) else content)
 
 
 def _umask() -> int:

@@ -122,26 +122,21 @@ def spark_width(values: int, width: int) -> int:
     return width if values > width else values * (width // values)
 
 
-class SolveProgress:
-    """The falling gap on a terminal while a solve runs; silent elsewhere. A context manager."""
+class LiveLine:
+    """A line on a terminal that changes while something runs; silent elsewhere. A context
+    manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, text: str, console: Console) -> None:
         self._status = (
-            Status("Solving", console=console, spinner="dots" if draws_blocks(console) else "line")
+            Status(text, console=console, spinner="dots" if draws_blocks(console) else "line")
             if console.is_terminal
             else None
         )
 
-    def update(self, incumbent: float | None, bound: float, seconds: float) -> None:
-        """Show the best objective, its proven bound (same unit) and the time spent [s]."""
-        if self._status is None:
-            return
-        if incumbent is None:
-            best = "no plan yet"
-        else:
-            gap = (incumbent - bound) / incumbent if incumbent > 0 else 0.0
-            best = f"best {incumbent:,.2f}, gap {percent(min(1.0, max(0.0, gap)))}"
-        self._status.update(f"Solving: {best}, bound {max(0.0, bound):,.2f}, {seconds:.0f} s")
+    def show(self, text: str) -> None:
+        """From now on."""
+        if self._status is not None:
+            self._status.update(visible(text))
 
     def __enter__(self) -> Self:
         if self._status is not None:
@@ -151,3 +146,19 @@ class SolveProgress:
     def __exit__(self, *raised: object) -> None:
         if self._status is not None:
             self._status.stop()
+
+
+class SolveProgress(LiveLine):
+    """The falling gap while a solve runs."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__("Solving", console)
+
+    def update(self, incumbent: float | None, bound: float, seconds: float) -> None:
+        """Show the best objective, its proven bound (same unit) and the time spent [s]."""
+        if incumbent is None:
+            best = "no plan yet"
+        else:
+            gap = (incumbent - bound) / incumbent if incumbent > 0 else 0.0
+            best = f"best {incumbent:,.2f}, gap {percent(min(1.0, max(0.0, gap)))}"
+        self.show(f"Solving: {best}, bound {max(0.0, bound):,.2f}, {seconds:.0f} s")

@@ -1,5 +1,6 @@
-"""What all parts of plan.json share: field types, numbers of nine digits, the planned time."""
+"""What documents share: field types, numbers of nine digits, their text, the planned time."""
 
+import json
 import math
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
@@ -81,6 +82,23 @@ class DocumentPart(BaseModel):
         """The entity's attributes of the fields' names, with `more` beside or in place of them."""
         own = {name for name in cls.model_fields if name not in more and hasattr(entity, name)}
         return cls.model_validate({name: getattr(entity, name) for name in own} | more)
+
+
+def document_text(document: DocumentPart) -> str:
+    """JSON: one line a field, and one an entry of fields that are lists or hold objects."""
+    written = document.model_dump(mode="json", by_alias=True)
+    fields = [f"  {json.dumps(key)}: {_field_text(value)}" for key, value in written.items()]
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _field_text(value: Any) -> str:
+    """A list of entries, or an object of objects, with one entry a line."""
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in value) + "\n  ]"
+    if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
+        lines = (f"    {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items())
+        return "{\n" + ",\n".join(lines) + "\n  }"
+    return json.dumps(value)
 
 
 def _with_offset(start: datetime) -> datetime:

@@ -1,9 +1,7 @@
 """plan.json: a plan as text that is the same, byte for byte, for the same plan; and back."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -11,6 +9,7 @@ from pydantic_core import from_json
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs.checks.schema_problems import schema_problems
 from heteroplan.inputs.plan_ids import plan_problems
+from heteroplan.outputs.plan.document.parts import document_text
 from heteroplan.outputs.plan.document.plan_checks import disagreements
 from heteroplan.outputs.plan.document.plan_document import SCHEMA_VERSION, PlanDocument
 from heteroplan.reading.input_files import STDIN, Files, UnreadableError
@@ -25,9 +24,7 @@ _MOST_VALUES = 16_000_000
 
 def plan_text(document: PlanDocument) -> str:
     """plan.json: one line a field, and one an entry of the lists, of `savings` and of `inputs`."""
-    written = document.model_dump(mode="json", by_alias=True)
-    fields = [f"  {json.dumps(key)}: {_field_text(value)}" for key, value in written.items()]
-    return "{\n" + ",\n".join(fields) + "\n}\n"
+    return document_text(document)
 
 
 def read_plan(source: str, *, with_inputs: bool = False) -> PlanDocument:
@@ -57,16 +54,6 @@ def read_plan(source: str, *, with_inputs: bool = False) -> PlanDocument:
     if mixed := list(plan_problems(path, content, found.plan_id)):
         raise InputError(mixed)
     return found
-
-
-def _field_text(value: Any) -> str:
-    """A list of entries, or an object of objects, with one entry a line."""
-    if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in value) + "\n  ]"
-    if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
-        lines = (f"    {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items())
-        return "{\n" + ",\n".join(lines) + "\n  }"
-    return json.dumps(value)
 
 
 def _document(file: str, content: bytes) -> Document:

@@ -1,0 +1,302 @@
+"""`replay`: a plan and autoscaling policies on requests. Parse, one pipeline call, one render.
+
+Heavy imports happen inside.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heteroplan.cli import options
+from heteroplan.cli.arguments import taking, written
+from heteroplan.cli.interrupts import Interrupt
+from heteroplan.cli.streams import STDOUT, delivering, emit, show
+from heteroplan.errors import UsageError
+from heteroplan.forecasting.traces.formats import FORMATS
+from heteroplan.pipelines import limits
+
+if TYPE_CHECKING:
+    from heteroplan.outputs.shared.files import Content
+    from heteroplan.pipelines.replay import ReplayResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayArguments:
+    """What `replay` takes."""
+
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLAN|SCENARIO",
+            help="A plan.json (- for standard input), or a scenario, which is planned first.",
+            show_default=False,
+        ),
+    ]
+    trace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[WORKLOAD=]FILE",
+            help="Requests of a workload, in any format that demand reads; workloads without one "
+            "get requests drawn from their demand. Repeatable.",
+        ),
+    ] = None
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:OPTION=VALUE,...]",
+            help="Such as hpa or hpa:target_share=0.7; default: plan, plan+feedback, static_peak, "
+            "proportional and hpa. Repeatable.",
+        ),
+    ] = None
+    fluid: Annotated[
+        bool, typer.Option("--fluid", help="Flows of tokens and not single requests: for weeks.")
+    ] = False
+    seed: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(*limits.REPLAY["seed"]),
+            metavar="N",
+            help="Of drawn requests and random routing.",
+        ),
+    ] = written("0")
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.numbers(*limits.REPLAY["rate_rps"]),
+            metavar="RPS",
+            help="Stretch the traces to this mean rate, all together [requests/s].",
+        ),
+    ] = None
+    scale_to_demand: Annotated[
+        bool,
+        typer.Option(
+            "--scale-to-demand", help="Stretch the traces to the planned requests of each interval."
+        ),
+    ] = False
+    align: Annotated[
+        bool, typer.Option("--align", help="Requests of traces arrive at their own date and time.")
+    ] = False
+    demand_factor: Annotated[
+        float,
+        typer.Option(
+            parser=options.factor,
+            metavar="FACTOR",
+            help="Multiplies the demand that is drawn from.",
+        ),
+    ] = written("1")
+    burstiness: Annotated[
+        float,
+        typer.Option(
+            parser=options.numbers(0.0, 1e3),
+            metavar="CV",
+            help="Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson.",
+        ),
+    ] = written("1")
+    duration: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.duration_s,
+            metavar="DURATION",
+            help="Of the replay, such as 6h; default: the horizon, or as long as the traces.",
+        ),
+    ] = None
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVEL:DOMAIN@START+DURATION",
+            help="Take a part of the network away, such as leaf:a-s1-l2@18:00+30min. Repeatable.",
+        ),
+    ] = None
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.wholes(*limits.REPLAY["concurrency"]),
+            metavar="N",
+            help="Closed loop: so many requests of each workload at a time.",
+        ),
+    ] = None
+    routing: Annotated[
+        str, typer.Option(metavar="KIND", help="least_work, round_robin or random.")
+    ] = "least_work"
+    kv_full: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND", help="preempt (and compute anew) or wait, where the KV cache is full."
+        ),
+    ] = "preempt"
+    scale_in: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="drain replicas that go, or kill them after drain_s."),
+    ] = "drain"
+    metrics_delay: Annotated[
+        float,
+        typer.Option(
+            parser=options.numbers(*limits.REPLAY["metrics_delay_s"]),
+            metavar="SECONDS",
+            help="How late metrics reach policies [s].",
+        ),
+    ] = written("15")
+    jobs: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(*limits.REPLAY["jobs"]),
+            metavar="N",
+            help="Policies that are simulated at a time.",
+        ),
+    ] = written("1")
+    format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help=f"Of traces. {FORMATS.help}")
+    ] = None
+    columns: Annotated[
+        list[Any] | None,
+        typer.Option(
+            "--map",
+            parser=options.columns,
+            metavar="NAME=COLUMN,...",
+            help="Columns of any CSV, Parquet or JSON lines: timestamp=ts,isl=prompt_tokens,"
+            "osl=completion_tokens.",
+        ),
+    ] = None
+    trace_timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Zone of stamps without one; default: the scenario's."),
+    ] = None
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=options.moment,
+            metavar="STAMP",
+            help="When the traces begin, with --align.",
+        ),
+    ] = None
+    prefix_cache: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.wholes(*limits.REPLAY["prefix_cache_tokens"]),
+            metavar="TOKENS",
+            help="Size of a prefix cache, where traces tell blocks.",
+        ),
+    ] = None
+    out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A page (.html), all figures (.json), or a row an interval, workload and policy "
+            "(.csv, or - for standard output). Repeatable.",
+        ),
+    ] = None
+    requests: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Parquet of a row a request and policy.",
+        ),
+    ] = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
+    ] = False
+    overrides: options.Overrides = None
+    gap: Annotated[
+        float,
+        typer.Option(
+            parser=options.relative_gap,
+            metavar="SHARE",
+            help="Relative gap to prove where a scenario is planned first.",
+        ),
+    ] = written("0.01")
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            "--time-limit",
+            parser=options.seconds,
+            metavar="SECONDS",
+            help="For planning a scenario first [s].",
+        ),
+    ] = written("60")
+    max_bytes: options.MaxBytes = written(options.HELD)
+
+
+@taking(ReplayArguments)
+def replay(given: ReplayArguments) -> None:
+    """The plan and autoscaling policies on the same requests: who keeps the SLO for how much."""
+    outputs = list(dict.fromkeys(given.out or ()))
+    _check_names(given, outputs)
+    with Interrupt("ending without a result") as interrupted:
+        result = _result(given, interrupted)
+    contents: dict[str, Content] = {name: result.content(name) for name in outputs}
+    if given.requests is not None:
+        contents[given.requests] = result.requests_content()
+    with delivering(contents):
+        if given.as_json:
+            emit(result.json_text())
+        elif STDOUT not in outputs:
+            from heteroplan.outputs.replay.text import render_replay
+
+            show(lambda console: render_replay(result.replay, console))
+
+
+def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
+    """The one pipeline call."""
+    from heteroplan.outputs.replay.progress import ReplayProgress
+    from heteroplan.outputs.shared.terminal import make_console
+    from heteroplan.pipelines import replay as pipeline
+
+    with ReplayProgress(make_console(stderr=True)) as progress:
+        return pipeline.replay(
+            given.source,
+            trace=given.trace or (),
+            policy=given.policy or pipeline.POLICIES,
+            level="fluid" if given.fluid else "requests",
+            seed=given.seed,
+            rate_rps=given.rate,
+            scale_to_demand=given.scale_to_demand,
+            align=given.align,
+            demand_factor=given.demand_factor,
+            burstiness=given.burstiness,
+            duration_s=given.duration,
+            fail=given.fail or (),
+            concurrency=given.concurrency,
+            routing=given.routing,
+            kv_full=given.kv_full,
+            scale_in=given.scale_in,
+            metrics_delay_s=given.metrics_delay,
+            jobs=given.jobs,
+            format=given.format,
+            columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
+            trace_timezone=given.trace_timezone,
+            start=given.start,
+            prefix_cache_tokens=given.prefix_cache,
+            max_bytes=given.max_bytes,
+            overrides=given.overrides or (),
+            gap=given.gap,
+            time_limit_s=options.seconds_left(given.time_limit),
+            stop=interrupted,
+            progress=progress.update,
+        )
+
+
+def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
+    """Whether all outputs can be: known before the simulation. Raises UsageError."""
+    from heteroplan.pipelines.replay import check_output
+
+    for name in outputs:
+        options.named_file(name)
+        check_output(name)
+    if given.requests is not None and given.fluid:
+        raise UsageError("--requests: the fluid level has no single requests; leave out --fluid")
+    if given.requests == STDOUT:
+        raise UsageError("--requests: Parquet is not for standard output; name a file")
+    if given.as_json and STDOUT in outputs:
+        raise UsageError("--json and --out - both print; leave one of them out")
+    read = {given.source, *(name.rpartition("=")[2] for name in given.trace or ())} - {STDOUT}
+    files = [*outputs, *([] if given.requests is None else [given.requests])]
+    taken = {os.path.realpath(name) for name in read}
+    for name in files:
+        if name != STDOUT and os.path.realpath(name) in taken:
+            raise UsageError(f"{name} is read, or written twice; name another file")
+        taken.add(os.path.realpath(name))

@@ -1,0 +1,203 @@
+"""A plan as the simulator takes it: its pools, the policies, and all of them on requests."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.scenario import Scenario
+from heteroplan.errors import HeteroplanError, UsageError
+from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.simulation.policies.keda_cron import Manifest
+from heteroplan.simulation.policies.registry import (
+    PolicyInputs,
+    PolicyKind,
+    parse_policy,
+    policy_kind,
+)
+from heteroplan.simulation.policies.shared.options import Options, read
+from heteroplan.simulation.policies.shared.planned import PlannedPools
+from heteroplan.simulation.requests import Floats, RequestStream
+from heteroplan.simulation.results import PolicyReplay, Replay
+from heteroplan.simulation.run import (
+    PolicyChoice,
+    Progress,
+    ReplaySettings,
+    policy_setting,
+    run_policies,
+)
+from heteroplan.simulation.system import ServingSystem, serving_system
+
+if TYPE_CHECKING:
+    from heteroplan.entities.plan import Plan
+
+STATIC_PEAK, KEDA = "static_peak", "keda_cron"
+_STATIC_S = 20.0
+"""Most time to find the static peak [s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldPolicy:
+    """A policy that the user names."""
+
+    name: str
+    """As it was written: with its options."""
+    kind: PolicyKind
+    options: Options
+
+
+def told(texts: Sequence[str]) -> list[ToldPolicy]:
+    """`NAME[:OPTION=VALUE,...]` each. Raises UsageError, for the same text twice too."""
+    found: dict[str, ToldPolicy] = {}
+    for text in texts:
+        name, given = parse_policy(text)
+        kind = policy_kind(name)
+        shown = text.replace(" ", "") if given else name
+        if shown in found:
+            raise UsageError(f"policy {shown} is there twice")
+        found[shown] = ToldPolicy(shown, kind, read(kind.options, name, given))
+    if not found:
+        raise UsageError("name a policy")
+    return list(found.values())
+
+
+def replayed(
+    plan: PlanDocument,
+    stream: RequestStream,
+    policies: Sequence[ToldPolicy],
+    settings: ReplaySettings,
+    *,
+    jobs: int,
+    progress: Progress,
+) -> Replay:
+    """Every policy on the requests, on the fleet and with the engines of the plan.
+
+    Raises UsageError for a policy that lacks what it is made from.
+    """
+    scenario = plan.given
+    system = serving_system(scenario, _candidates(scenario))
+    names = {each.kind.name for each in policies}
+    planned = PlannedPools.of(system, _deployed(system, plan.pools, plan.horizon.intervals))
+    inputs = PolicyInputs(
+        setting=policy_setting(system),
+        planned=planned,
+        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
+        manifest=_manifest(system, plan) if KEDA in names else None,
+    )
+    choices = [
+        PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
+        for each in policies
+    ]
+    for choice in choices:
+        choice.make()
+    found, seconds = run_policies(system, stream, choices, settings, jobs=jobs, progress=progress)
+    loads, horizon = scenario.workloads, scenario.horizon
+    return Replay(
+        scenario=scenario.name,
+        objective=scenario.objective.value,
+        plan_id=plan.plan_id,
+        level="requests",
+        seed=settings.simulator.seed,
+        workloads=tuple(load.name for load in loads),
+        start=horizon.boundaries()[0],
+        interval_s=horizon.interval_s,
+        duration_s=stream.duration_s,
+        percentiles=tuple(load.slo.percentile for load in loads),
+        ttft_slo_ms=tuple(load.slo.ttft_ms for load in loads),
+        itl_slo_ms=tuple(load.slo.itl_ms for load in loads),
+        planned_rps=_planned_rps(system, found[0].intervals.requests.shape[1]),
+        requests=stream.asked,
+        seconds=seconds,
+        policies=_with_savings(found, scenario.objective.value),
+        notes=stream.notes,
+    )
+
+
+def _candidates(scenario: Scenario) -> list[Candidate]:
+    from heteroplan.profiles.capacity.candidates import candidates
+
+    return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
+
+
+def _deployed(
+    system: ServingSystem, pools: Sequence[PoolPart], intervals: int
+) -> NDArray[np.int64]:
+    """[deployment, interval] replicas of the pools, where they were placed."""
+    replicas = np.zeros((len(system.deployments), intervals), np.int64)
+    for pool in pools:
+        for leaf, counts in pool.leaves.items():
+            replicas[system.place[pool.workload, pool.engine, pool.node_type, leaf]] += counts
+    return replicas
+
+
+def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
+    """[deployment] the cheapest plan for the busiest interval of each workload, all at once.
+
+    None where the fleet cannot serve these together.
+    """
+    from heteroplan.outputs.plan.document.from_plan import document_of
+
+    scenario = system.scenario
+    peak = replace(
+        scenario,
+        horizon=replace(scenario.horizon, intervals=1, cyclic=True),
+        workloads=tuple(
+            replace(load, demand=(max(load.demand, key=lambda each: each.rps),))
+            for load in scenario.workloads
+        ),
+        current=None,
+    )
+    try:
+        plan = _plan(peak)
+    except HeteroplanError:
+        return None
+    if not plan.covered:
+        return None
+    sizes: NDArray[np.int64] = _deployed(system, document_of(plan).pools, 1)[:, 0]
+    return sizes
+
+
+def _plan(scenario: Scenario) -> "Plan":
+    from heteroplan.planning import make_plan
+
+    return make_plan(scenario, _candidates(scenario), time_limit_s=_STATIC_S, compare=False)
+
+
+def _manifest(system: ServingSystem, plan: PlanDocument) -> Manifest:
+    """What `export --format keda` writes, with the deployments of each of its pools."""
+    from heteroplan.outputs.exporters import ExportOptions
+    from heteroplan.outputs.exporters.keda import keda
+
+    options = ExportOptions()
+    pools = {
+        name: [
+            system.place[pool.workload, pool.engine, pool.node_type, leaf] for leaf in pool.leaves
+        ]
+        for name, pool in zip(options.names(plan.pools), plan.pools, strict=True)
+    }
+    return Manifest(keda(plan, options), pools)
+
+
+def _planned_rps(system: ServingSystem, intervals: int) -> Floats:
+    """[W, interval of the replay]; a cyclic horizon repeats, after another nothing is planned."""
+    horizon, numbers = system.scenario.horizon, np.arange(intervals)
+    planned: Floats = system.planned_rps[:, numbers % horizon.intervals]
+    return planned if horizon.cyclic else np.where(numbers < horizon.intervals, planned, 0.0)
+
+
+def _with_savings(found: Sequence[PolicyReplay], objective: str) -> tuple[PolicyReplay, ...]:
+    """Each with what it saves of the objective against the static peak, where that was replayed."""
+
+    def amount(policy: PolicyReplay) -> float:
+        return policy.cost_usd if objective == "cost" else policy.gpu_hours
+
+    static = next((each for each in found if each.policy == STATIC_PEAK), None)
+    if static is None or amount(static) <= 0:
+        return tuple(found)
+    return tuple(
+        replace(each, saved_fraction=1.0 - amount(each) / amount(static)) for each in found
+    )
