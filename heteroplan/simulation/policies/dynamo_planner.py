@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
-from heteroplan.simulation.policies.shared.metrics import METRICS
+from heteroplan.simulation.policies.shared.metrics import METRICS, per_target
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import DECODE, PREFILL, ReplicaState, Signals
@@ -93,14 +93,12 @@ class DynamoPlanner:
         demand = METRICS[self._options.metric].read(signals, setting.split)
         if self._options.predictor == "kalman":
             demand = np.repeat(self._predictor.next(demand[:, 0])[:, None], demand.shape[1], axis=1)
-        capacity = METRICS[self._options.metric].at_capacity(setting) * self._options.target_share
+        capacity = METRICS[self._options.metric].targets(setting, self._options.target_share)
         missed = _known(signals.isl - signals.cached, setting.missed)
         capacity[:, PREFILL] *= setting.missed / np.maximum(1.0, missed)
         if self._options.metric == "requests_per_s":
             capacity[:, DECODE] *= setting.osl / np.maximum(1.0, _known(signals.osl, setting.osl))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = np.ceil(np.maximum(0.0, demand) / capacity - 1e-9)
-        return found
+        return np.ceil(per_target(np.maximum(0.0, demand), capacity) - 1e-9)
 
     def _by_load(self, signals: Signals, state: ReplicaState) -> Floats:
         """[W, role] one replica more, or fewer, of a role none of whose replicas starts."""

@@ -24,7 +24,7 @@ from tests.cron import planned_sizes
 def pools(policy: Plan | StaticPeak, now_s: float) -> list[int]:
     targets = policy.decide(signals(), state(now_s=now_s))
     assert isinstance(targets, PoolTargets)
-    return targets.replicas.tolist()
+    return [int(size) for size in targets.replicas]
 
 
 class TestPlan:
