@@ -14,6 +14,7 @@ from heteroplan.simulation.policies.policy import Policy, PolicySetting, PoolTar
 from heteroplan.simulation.policies.registry import (
     POLICIES,
     PolicyInputs,
+    all_options,
     make_policy,
     parse_policy,
     policy_kind,
@@ -133,6 +134,7 @@ class TestOptions:
             ("target_share", "0", "policy hpa: option target_share=0: write a number, from"),
             ("target_share", "nan", "policy hpa: option target_share=nan: write a number"),
             ("period_s", "-1", "write a number, at least 1"),
+            ("period_s", "inf", "write a number, at least 1"),
             ("metric", "cpu", "policy hpa: option metric=cpu: one of gpu_utilization, "),
         ],
     )
@@ -140,6 +142,12 @@ class TestOptions:
         with pytest.raises(UsageError) as raised:
             make_policy("hpa", inputs(), {option: value})
         assert said in str(raised.value)
+
+    def test_all_of_them_are_told(self) -> None:
+        told = all_options("hpa", {"target_share": "0.7"})
+        assert told["target_share"] == 0.7
+        assert told["metric"] == "gpu_utilization"
+        assert len(told) == 8
 
     def test_as_text(self) -> None:
         assert parse_policy("wva") == ("wva", {})
