@@ -1,13 +1,21 @@
 """What can run where: engines on node types, deployments of them on leaves, and GPUs there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from functools import cached_property
+from itertools import pairwise
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Engine
+from heteroplan.entities.workload import Engine, Workload
 from heteroplan.simulation.requests import Floats
+from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES
+from heteroplan.units import gbit_per_s_to_bytes_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +26,30 @@ class EngineOption:
     role: int
     """Index in `signals.ROLES`."""
     engine: Engine
-    other: Engine | None
-    """Second half of a divided engine, whose first half is `engine`."""
     node_type: str
     usd_per_hour: float
     """Of one replica."""
     capacity_rps: float
-    """Of one replica at the SLO with the workload's mean request mix [requests/s]."""
+    """Of one replica at the SLO with the request mix of the busiest interval [requests/s]."""
     bytes_per_s: float
-    """NIC share of a replica [bytes/s]."""
+    """Share of the NIC that a replica has [bytes/s]."""
     reference_replicas: float
     """Its capacity over that of the workload's reference engine of the role."""
+
+    @property
+    def cost(self) -> float:
+        """What a request costs on it; only the order matters."""
+        return self.usd_per_hour / self.capacity_rps
+
+
+@dataclass(frozen=True, slots=True)
+class ServingGroup:
+    """Replicas of one workload that exchange KV caches, or aggregated ones, in one domain."""
+
+    workload: int
+    domain: str
+    split: bool
+    """Prefill and decode replicas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +60,159 @@ class Deployment:
     leaf: int
     """Index in the fleet's leaves."""
     group: int
-    """Deployment group: index in `ServingSystem.groups`."""
+    """Index in `ServingSystem.groups`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServingSystem:
     """The fleet as the simulator and all policies see it."""
 
     scenario: Scenario
     options: tuple[EngineOption, ...]
-    """By workload and role, the least cost for a request first; the first is the reference."""
-    groups: tuple[tuple[int, str], ...]
-    """(workload, domain) of each deployment group."""
+    """By workload and role, the least cost for a request first."""
+    groups: tuple[ServingGroup, ...]
+    """In the order of the workloads."""
     deployments: tuple[Deployment, ...]
     supply: NDArray[np.int64]
     """[leaf, node type, interval] GPUs, maintenance applied."""
     planned_rps: Floats
     """[W, interval]"""
+
+    @cached_property
+    def reference(self) -> Mapping[tuple[int, int], EngineOption]:
+        """(workload, role) -> the whole engine that serves a request for least; none without."""
+        found: dict[tuple[int, int], EngineOption] = {}
+        for option in self.options:
+            if option.engine.part is None:
+                found.setdefault((option.workload, option.role), option)
+        return found
+
+    @cached_property
+    def place(self) -> Mapping[tuple[str, str, str, str], int]:
+        """(workload, engine, node type, leaf) -> deployment."""
+        leaves, loads = self.scenario.fleet.network.leaves, self.scenario.workloads
+        found = {}
+        for number, at in enumerate(self.deployments):
+            option = self.options[at.option]
+            workload = loads[option.workload].name
+            key = (workload, option.engine.name, option.node_type, leaves[at.leaf].name)
+            found[key] = number
+        return found
+
+    @cached_property
+    def node_types(self) -> Mapping[str, int]:
+        """Name of a node type -> its index in `supply`."""
+        return {each.name: n for n, each in enumerate(self.scenario.fleet.node_types)}
+
+    def is_split(self, workload: int) -> bool:
+        """Whether reactive policies serve it by prefill and decode: where that costs less."""
+        best = [self.reference.get((workload, role)) for role in range(len(ROLES))]
+        prefill, decode, whole = best[PREFILL], best[DECODE], best[AGGREGATED]
+        if prefill is None or decode is None:
+            return whole is None
+        return whole is None or prefill.cost + decode.cost <= whole.cost
+
+
+def serving_system(scenario: Scenario, candidates: Sequence[Candidate]) -> ServingSystem:
+    """What the engines of a scenario can do on its fleet; `candidates` as in its plan."""
+    options = _options(scenario, candidates)
+    groups: list[ServingGroup] = []
+    deployments: list[Deployment] = []
+    leaves = {leaf.name: n for n, leaf in enumerate(scenario.fleet.network.leaves)}
+    for number, workload in enumerate(scenario.workloads):
+        mine = [(n, each) for n, each in enumerate(options) if each.workload == number]
+        for domain, below in workload.domains(scenario.fleet.network).items():
+            for split in (True, False):
+                here = [
+                    Deployment(n, leaves[leaf.name], len(groups))
+                    for n, option in mine
+                    for leaf in below
+                    if leaf.nodes.get(option.node_type, 0) > 0
+                    and (option.role != AGGREGATED) == split
+                ]
+                if here:
+                    groups.append(ServingGroup(number, domain, split))
+                    deployments.extend(here)
+    return ServingSystem(
+        scenario=scenario,
+        options=options,
+        groups=tuple(groups),
+        deployments=tuple(deployments),
+        supply=_supply(scenario),
+        planned_rps=np.array(
+            [[each.rps for each in load.demand] for load in scenario.workloads], np.float64
+        ),
+    )
+
+
+def _options(scenario: Scenario, candidates: Sequence[Candidate]) -> tuple[EngineOption, ...]:
+    """One for each engine and node type, with the least of its capacities by span."""
+    found: dict[tuple[int, str, str], EngineOption] = {}
+    for number, workload in enumerate(scenario.workloads):
+        busiest = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
+        for candidate in candidates:
+            if candidate.workload != workload.name or not candidate.usable:
+                continue
+            option = _option(scenario, workload, number, candidate, busiest)
+            key = (number, candidate.engine.name, candidate.node_type)
+            if option.capacity_rps > 0.0 and (
+                key not in found or option.capacity_rps < found[key].capacity_rps
+            ):
+                found[key] = option
+    ordered = sorted(found.values(), key=lambda each: (each.workload, each.role, each.cost))
+    reference: dict[tuple[int, int], float] = {}
+    for option in ordered:
+        if option.engine.part is None:
+            reference.setdefault((option.workload, option.role), option.capacity_rps)
+    return tuple(
+        replace(
+            each,
+            reference_replicas=each.capacity_rps
+            / reference.get((each.workload, each.role), each.capacity_rps),
+        )
+        for each in ordered
+    )
+
+
+def _option(
+    scenario: Scenario, workload: Workload, number: int, candidate: Candidate, interval: int
+) -> EngineOption:
+    """At the request mix of an interval; classes that the engine cannot serve are left out."""
+    served = [
+        (kind.share, point.capacity_rps)
+        for kind, point in zip(
+            workload.demand[interval].classes, candidate.points[interval], strict=True
+        )
+        if point.capacity_rps > 0.0
+    ]
+    busy_s = sum(share / rate for share, rate in served)
+    whole = sum(share for share, _ in served)
+    node, engine = scenario.fleet.node_type(candidate.node_type), candidate.engine
+    return EngineOption(
+        workload=number,
+        role=ROLES.index(engine.role),
+        engine=engine,
+        node_type=node.name,
+        usd_per_hour=engine.gpus * node.usd_per_gpu_hour,
+        capacity_rps=whole / busy_s if busy_s > 0.0 else 0.0,
+        bytes_per_s=gbit_per_s_to_bytes_per_s(engine.gpus * node.nic_gbit_per_s_per_gpu) or inf,
+        reference_replicas=1.0,
+    )
+
+
+def _supply(scenario: Scenario) -> NDArray[np.int64]:
+    fleet = scenario.fleet
+    moments = [moment.astimezone(UTC) for moment in scenario.horizon.boundaries()]
+    supply = np.zeros(
+        (len(fleet.network.leaves), len(fleet.node_types), scenario.horizon.intervals), np.int64
+    )
+    away = {(outage.leaf, outage.node_type) for outage in fleet.outages}
+    for row, leaf in enumerate(fleet.network.leaves):
+        for column, shape in enumerate(fleet.node_types):
+            supply[row, column] = leaf.nodes.get(shape.name, 0) * shape.gpus
+            if (leaf.name, shape.name) in away:
+                supply[row, column] = [
+                    fleet.nodes_available(leaf, shape.name, start, end) * shape.gpus
+                    for start, end in pairwise(moments)
+                ]
+    return supply

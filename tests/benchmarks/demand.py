@@ -113,7 +113,7 @@ def windows() -> None:
     zone = ZoneInfo("UTC")
     trace = str(DATA / "traces" / "servegen_m-large_demand_10min.csv")
     start = datetime(2026, 11, 2, tzinfo=zone)
-    found = past([trace], TraceOptions(300, zone, zone, start=start))
+    found = past([trace], TraceOptions(step_s=300, zone=zone, stamp_zone=zone, start=start))
     peaks = peaks_of(found.rates, 12)
     heads = ("rate", "mean coverage", "5 to 95 % of the ways", "within 93 to 97 %")
     how = "P95, 1 h: all 1,001 ways to hold back 4 of the 14 days."

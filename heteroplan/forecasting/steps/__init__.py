@@ -1,7 +1,8 @@
 """Requests -> what came in equal steps of elapsed time, and in which shapes.
 
 `stamps` turns the stamps of a trace into moments, `spans` says which time its files cover,
-`prefix_cache` replays which input tokens a cache holds, `counting` adds requests up in compiled
-loops and `steps` does all that in one pass over the files. `shape` is the mean request of a step,
+`prefix_cache` replays which input tokens a cache holds and `opened` does so for all files of a
+trace, one after the other; `counting` adds requests up in compiled loops, which `steps` does in one
+pass over the trace. `shape` is the mean request of a step,
 `local_days` the local day and hour of a moment.
 """

@@ -4,32 +4,26 @@ One pass; what is kept grows with the time that a trace spans, and with the pref
 played, but not with its rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.errors import UsageError
 from heteroplan.forecasting.steps import counting
 from heteroplan.forecasting.steps.counting import COUNTS, REQUESTS, WITH_LENGTHS
 from heteroplan.forecasting.steps.local_days import hours_of_week, midnight_us
+from heteroplan.forecasting.steps.opened import OpenedTrace, ReadOptions, opened
 from heteroplan.forecasting.steps.spans import Spans
-from heteroplan.forecasting.steps.stamps import US_PER_S, TraceClock
-from heteroplan.forecasting.traces.ahead import ahead
-from heteroplan.forecasting.traces.recognition import format_of
-from heteroplan.forecasting.traces.source import TraceSource, expanded, open_trace
-from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat
-from heteroplan.reading.input_size import MOST_BYTES
+from heteroplan.forecasting.steps.stamps import US_PER_S
 from heteroplan.text import percent
 
 if TYPE_CHECKING:
-    from heteroplan.forecasting.steps.prefix_cache import PrefixCache
-    from heteroplan.forecasting.traces.requests import Requests, Windows
+    from heteroplan.forecasting.steps.opened import PlacedRequests
+    from heteroplan.forecasting.traces.requests import Windows
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
@@ -41,25 +35,13 @@ PARTIAL_GAPS = 5
 random arrivals once in 150 steps)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceOptions:
-    """How traces are read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceOptions(ReadOptions):
+    """How traces are read, and into which steps."""
 
     step_s: int
     zone: ZoneInfo
     """Of the days."""
-    stamp_zone: ZoneInfo
-    """Of stamps that name none."""
-    format: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """Our names of columns -> theirs."""
-    start: datetime | None = None
-    """When the trace begins, zone-aware: its clock's zero, or its first request where it has
-    dates."""
-    cache_tokens: int | None = None
-    """Size of a prefix cache, where the trace tells blocks and not what was cached."""
-    max_bytes: int = MOST_BYTES
-    """Held of a file at a time; see `input_size`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,144 +70,67 @@ def read_steps(paths: Sequence[str], options: TraceOptions) -> Steps:
     Raises InputError, and UsageError where a trace without dates has no start, where formats
     differ or where it spans more than `MOST_STEPS`.
     """
-    return _Trace(expanded(paths), options).steps()
+    with opened(paths, options) as trace:
+        if trace.has_windows:
+            return _of_windows(trace, options)
+        tally = _Tally(options)
+        for requests in trace.requests():
+            tally.add(requests)
+        _check_cache(trace, options.cache_tokens)
+        return tally.steps(trace.spans, trace.notes)
 
 
-class _Trace:
-    """One call of `read_steps`."""
-
-    def __init__(self, files: Sequence[str], options: TraceOptions) -> None:
-        self._files = files
-        self._options = options
-        self._asked = AskedOfTrace(options.stamp_zone, options.columns, [])
-
-    def steps(self) -> Steps:
-        """Of the first file's format, which all others share."""
-        with ExitStack() as stack:
-            first = stack.enter_context(self._opened(self._files[0]))
-            reader = self._reader(first)
-            clock = TraceClock(reader.dated, self._options.start, self._asked.notes)
-            if reader.windows is not None:
-                others = [stack.enter_context(self._opened(path)) for path in self._files[1:]]
-                return self._of_windows(reader.windows([first, *others], self._asked), clock)
-            return self._of_requests(ahead(self._chunks(first, reader)), clock)
-
-    def _opened(self, path: str) -> AbstractContextManager[TraceSource]:
-        return open_trace(path, self._options.max_bytes)
-
-    def _reader(self, source: TraceSource) -> TraceFormat:
-        return format_of(source, self._options.format, self._options.columns)
-
-    def _chunks(self, first: TraceSource, reader: TraceFormat) -> Iterator[tuple[int, "Requests"]]:
-        """With the number of the file."""
-        assert reader.requests is not None
-        for requests in reader.requests(first, self._asked):
-            yield 0, requests
-        for number, path in enumerate(self._files[1:], start=1):
-            with self._opened(path) as source:
-                if self._reader(source) is not reader:
-                    raise UsageError("the traces are of different formats; make a curve of each")
-                for requests in reader.requests(source, self._asked):
-                    yield number, requests
-
-    def _of_requests(self, chunks: Iterator[tuple[int, "Requests"]], clock: TraceClock) -> Steps:
-        tally, caching = _Tally(self._options), _Caching(self._options.cache_tokens)
-        spans = Spans()
-        for number, requests in chunks:
-            if len(requests.arrival_us):
-                moments_us = clock.placed(requests.arrival_us)
-                spans.add(number, moments_us)
-                tally.add(requests, moments_us, caching.cached_tokens(requests))
-        if tally.rows == 0:
-            raise InputError(
-                InputProblem(path, 0, "", "", "holds no requests") for path in self._files
-            )
-        spans.jumps += clock.jumps
-        caching.finish(self._asked.notes)
-        return tally.steps(spans, self._asked.notes)
-
-    def _of_windows(self, windows: "Windows", clock: TraceClock) -> Steps:
-        if len(windows.start_us) == 0:
-            raise InputError(
-                InputProblem(path, 0, "", "", "holds no demand") for path in self._files
-            )
-        moments_us = clock.placed(windows.start_us)
-        counts, known = self._spread(windows, moments_us)
-        if not known.any():
-            raise InputError(
-                InputProblem(path, 0, "", "", "tells no rates") for path in self._files
-            )
-        window_s = int(np.median(windows.end_us - windows.start_us)) // US_PER_S
-        notes = (f"{len(moments_us):,} windows of {window_s} s", *self._asked.notes)
-        start_us = midnight_us(int(moments_us[0]), self._options.zone)
-        has_cached = windows.cached_tokens is not None
-        return Steps(
-            start_us, self._options.step_s, counts, known, None, has_cached, window_s, notes
+def _check_cache(trace: OpenedTrace, cache_tokens: int | None) -> None:
+    """Say what a cache would need, or could do. Raises UsageError."""
+    if cache_tokens is not None and not trace.tells_blocks:
+        raise UsageError("the trace tells no prefix blocks; leave out --prefix-cache")
+    if cache_tokens is None and trace.tells_blocks:
+        trace.notes.append(
+            "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on "
+            "the tokens that a cache of that size misses"
         )
 
-    def _spread(self, windows: "Windows", moments_us: _Ints) -> tuple[_Floats, NDArray[np.bool_]]:
-        """[step, count] each window's evenly over its time; and whether windows cover the step.
 
-        Where none is covered as a whole, those in part count, for as much as all of a step would.
-        """
-        lengths_us = windows.end_us - windows.start_us
-        step_us = self._options.step_s * US_PER_S
-        start_us = midnight_us(int(moments_us[0]), self._options.zone)
-        size = -(-(int(moments_us[-1] + lengths_us[-1]) - start_us) // step_us)
-        _check_span(size, self._options.step_s)
-        edges_us = np.arange(size + 1) * step_us
-        begins_us = moments_us - start_us
-        times = np.stack([begins_us, begins_us + lengths_us], axis=1).ravel()
-
-        def by_step(amounts: _Floats) -> _Floats:
-            sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts))])
-            by_edge = np.interp(edges_us, times, np.repeat(sums, 2)[1:-1])
-            found: _Floats = np.maximum(np.diff(by_edge), 0.0)
-            return found
-
-        told, cached = np.isfinite(windows.requests), windows.cached_tokens
-        amounts = [windows.requests, windows.with_lengths, windows.input_tokens]
-        amounts += [windows.output_tokens, np.zeros(len(told)) if cached is None else cached]
-        covered_us = by_step(np.where(told, lengths_us, 0))
-        counts = np.stack([by_step(each) for each in amounts], axis=1)
-        known = covered_us >= step_us - 1
-        if not known.any():
-            known = covered_us > 0
-            counts[known] *= (step_us / covered_us[known])[:, None]
-        return counts, known
+def _of_windows(trace: OpenedTrace, options: TraceOptions) -> Steps:
+    windows = trace.windows()
+    start_us = midnight_us(int(windows.start_us[0]), options.zone)
+    counts, known = _spread(windows, start_us, options.step_s)
+    if not known.any():
+        raise trace.problem("tells no rates")
+    window_s = int(np.median(windows.end_us - windows.start_us)) // US_PER_S
+    notes = (f"{len(windows.start_us):,} windows of {window_s} s", *trace.notes)
+    has_cached = windows.cached_tokens is not None
+    return Steps(start_us, options.step_s, counts, known, None, has_cached, window_s, notes)
 
 
-class _Caching:
-    """What of the input tokens a prefix cache holds: as the trace says, or as a cache of a size
-    would."""
+def _spread(windows: "Windows", start_us: int, step_s: int) -> tuple[_Floats, NDArray[np.bool_]]:
+    """[step, count] each window's evenly over its time; and whether windows cover the step.
 
-    def __init__(self, tokens: int | None) -> None:
-        self._tokens = tokens
-        self._cache: PrefixCache | None = None
-        self._told = False
+    Steps are from `start_us` on. Where none is covered as a whole, those in part count, for as
+    much as all of a step would.
+    """
+    step_us = step_s * US_PER_S
+    size = -(-(int(windows.end_us[-1]) - start_us) // step_us)
+    _check_span(size, step_s)
+    edges_us = np.arange(size + 1) * step_us
+    times = np.stack([windows.start_us, windows.end_us], axis=1).ravel() - start_us
 
-    def cached_tokens(self, requests: "Requests") -> "_Ints | None":
-        """Of each request; None where neither is known."""
-        if requests.cached_tokens is not None or requests.blocks is None:
-            return requests.cached_tokens
-        self._told = True
-        if self._tokens is None:
-            return None
-        if self._cache is None:
-            from heteroplan.forecasting.steps.prefix_cache import PrefixCache
+    def by_step(amounts: _Floats) -> _Floats:
+        sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts))])
+        by_edge = np.interp(edges_us, times, np.repeat(sums, 2)[1:-1])
+        found: _Floats = np.maximum(np.diff(by_edge), 0.0)
+        return found
 
-            self._cache = PrefixCache(self._tokens // requests.blocks.tokens)
-        return self._cache.cached_tokens(requests.blocks, requests.input_tokens)
-
-    def finish(self, notes: list[str]) -> None:
-        """Say what a cache would need, or could do. Raises UsageError."""
-        if self._tokens is not None and not self._told:
-            raise UsageError("the trace tells no prefix blocks; leave out --prefix-cache")
-        if self._tokens is None and self._told:
-            notes.append(
-                "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on "
-                "the tokens that a cache of that size misses"
-            )
+    told, cached = np.isfinite(windows.requests), windows.cached_tokens
+    amounts = [windows.requests, windows.with_lengths, windows.input_tokens]
+    amounts += [windows.output_tokens, np.zeros(len(told)) if cached is None else cached]
+    covered_us = by_step(np.where(told, windows.end_us - windows.start_us, 0))
+    counts = np.stack([by_step(each) for each in amounts], axis=1)
+    known = covered_us >= step_us - 1
+    if not known.any():
+        known = covered_us > 0
+        counts[known] *= (step_us / covered_us[known])[:, None]
+    return counts, known
 
 
 class _Tally:
@@ -245,8 +150,9 @@ class _Tally:
         self._last_us = 0
         self.rows = self.tell_cached = 0
 
-    def add(self, requests: "Requests", moments_us: _Ints, cached_tokens: _Ints | None) -> None:
-        """Count requests that came at `moments_us`."""
+    def add(self, requests: "PlacedRequests") -> None:
+        """Count requests."""
+        moments_us, cached_tokens = requests.moments_us, requests.cached_tokens
         first_us, last_us = int(moments_us.min()), int(moments_us.max())
         self._make_room(first_us, last_us)
         self.rows += len(moments_us)

@@ -53,7 +53,9 @@ def test_an_interval_touches_hours_of_the_clock(
 )
 def test_like_hours_are_those_of_like_days(tmp_path: Path, weekdays: str, days: range) -> None:
     """09:30 to 10:30 on a Monday: hours 9 and 10 of all days, of workdays, or of Mondays."""
-    found = past([hourly(tmp_path, [[1] * 24] * 7)], TraceOptions(3600, UTC, UTC))
+    found = past(
+        [hourly(tmp_path, [[1] * 24] * 7)], TraceOptions(step_s=3600, zone=UTC, stamp_zone=UTC)
+    )
     forecast = Forecast(found, CurveOptions(interval_s=3600, weekdays=weekdays))
     like = forecast.like_hours(datetime(2026, 11, 23, 9, 30, tzinfo=UTC))
     assert like == tuple(24 * day + hour for day in days for hour in (9, 10))
@@ -67,7 +69,7 @@ def test_the_longest_gap_of_the_day_is_round_the_clock(
     tmp_path: Path, first: str, hours: int, gap_h: int
 ) -> None:
     path = steady(tmp_path, first=f"2026-11-23T{first}:00", seconds=hours * 3600)
-    found = past([path], TraceOptions(300, UTC, UTC))
+    found = past([path], TraceOptions(step_s=300, zone=UTC, stamp_zone=UTC))
     assert longest_gap_s(found, 3600) == gap_h * 3600
     assert found.days[0] == date(2026, 11, 23)
 
@@ -75,7 +77,8 @@ def test_the_longest_gap_of_the_day_is_round_the_clock(
 def test_a_trend_goes_back_no_farther_than_the_past(tmp_path: Path) -> None:
     """Long before its first day the level is that of the first day."""
     found = past(
-        [hourly(tmp_path, [[8 + i] * 24 for i in range(14)])], TraceOptions(3600, UTC, UTC)
+        [hourly(tmp_path, [[8 + i] * 24 for i in range(14)])],
+        TraceOptions(step_s=3600, zone=UTC, stamp_zone=UTC),
     )
     forecast = Forecast(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
     first, before = (forecast.day_rates(day) for day in (date(2026, 11, 2), date(2025, 11, 3)))
@@ -85,7 +88,9 @@ def test_a_trend_goes_back_no_farther_than_the_past(tmp_path: Path) -> None:
 
 def test_means_are_of_days_at_the_level_of_the_last(tmp_path: Path) -> None:
     """8 requests/s on 14 days, at a trend of twice a week: a day k days before counts 2^(k/7)."""
-    found = past([hourly(tmp_path, [[8] * 24] * 14)], TraceOptions(3600, UTC, UTC))
+    found = past(
+        [hourly(tmp_path, [[8] * 24] * 14)], TraceOptions(step_s=3600, zone=UTC, stamp_zone=UTC)
+    )
     forecast = Forecast(found, CurveOptions(interval_s=3600, weekdays="alike", trend=2.0))
     mean = sum(8 * 2 ** (k / 7) for k in range(14)) / 14
     assert forecast.day_rates(date(2026, 11, 15))[MEAN_RPS] == pytest.approx([mean] * 24)
@@ -99,7 +104,7 @@ def looked_at(folder: Path, days: Days, **options: Any) -> Forecast:
             if rate is not None]  # fmt: skip
     path = folder / "days.csv"
     path.write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
-    found = past([str(path)], TraceOptions(3600, UTC, UTC))
+    found = past([str(path)], TraceOptions(step_s=3600, zone=UTC, stamp_zone=UTC))
     return Forecast(found, CurveOptions(**{"interval_s": 3600, "weekdays": "alike", **options}))
 
 
@@ -270,14 +275,17 @@ def test_hours_like_those_of_a_sunday(tmp_path: Path, weekdays: str, days: Seque
 def test_a_trace_that_tells_no_interval_leaves_all_the_day_open(tmp_path: Path) -> None:
     """Ten minutes are less than half of an hour."""
     path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=600)
-    assert longest_gap_s(past([path], TraceOptions(300, UTC, UTC)), 3600) == 86_400
+    assert (
+        longest_gap_s(past([path], TraceOptions(step_s=300, zone=UTC, stamp_zone=UTC)), 3600)
+        == 86_400
+    )
 
 
 def test_of_several_gaps_the_longest_counts(tmp_path: Path) -> None:
     """Of three hours, five round midnight, and one."""
     known = [4.0 if 3 <= hour < 22 and hour not in (6, 7, 8, 15) else None for hour in range(24)]
     looked_at(tmp_path, [known] * 2)
-    found = past([str(tmp_path / "days.csv")], TraceOptions(3600, UTC, UTC))
+    found = past([str(tmp_path / "days.csv")], TraceOptions(step_s=3600, zone=UTC, stamp_zone=UTC))
     assert longest_gap_s(found, 3600) == 5 * 3600
     assert longest_gap_s(found, 7200) == 2 * 7200
 

@@ -206,7 +206,10 @@ def ends(name: str) -> tuple[float, float]:
 def test_real_traces_are_told_within_three_percent_by_few_classes(file: str, most: int) -> None:
     zone = ZoneInfo("UTC")
     start = datetime(2026, 11, 23, tzinfo=UTC)
-    steps = read_steps([str(DATA / "traces" / file)], TraceOptions(900, zone, zone, start=start))
+    steps = read_steps(
+        [str(DATA / "traces" / file)],
+        TraceOptions(step_s=900, zone=zone, stamp_zone=zone, start=start),
+    )
     assert steps.shapes is not None
     cuts, error = choose(Grid.of(steps.shapes.sum(axis=0)))
     assert error is not None

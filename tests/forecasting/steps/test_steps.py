@@ -64,7 +64,14 @@ def of_reader(
     cache_tokens: int | None = None,
     start: datetime | None = None,
 ) -> Steps:
-    options = TraceOptions(STEP_S, zone, TOKYO, "fake", start=start, cache_tokens=cache_tokens)
+    options = TraceOptions(
+        step_s=STEP_S,
+        zone=zone,
+        stamp_zone=TOKYO,
+        format="fake",
+        start=start,
+        cache_tokens=cache_tokens,
+    )
     with pytest.MonkeyPatch.context() as patch:
         add_format(patch, FORMATS, "fake", reader)
         return read_steps([__file__], options)
@@ -276,7 +283,8 @@ def test_what_lies_between_files_is_missing_and_not_idle(tmp_path: Path) -> None
     with pytest.MonkeyPatch.context() as patch:
         add_format(patch, FORMATS, "fake", reader)
         steps = read_steps(
-            [str(path) for path in paths], TraceOptions(STEP_S, BERLIN, BERLIN, "fake")
+            [str(path) for path in paths],
+            TraceOptions(step_s=STEP_S, zone=BERLIN, stamp_zone=BERLIN, format="fake"),
         )
     assert np.flatnonzero(steps.known[52:]).tolist() == [0, 1, 16, 17]
 
@@ -285,7 +293,10 @@ def test_a_trace_given_twice_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("x")
     with pytest.raises(InputError, match="given twice; name it once"):
-        read_steps([str(path), f"{tmp_path}/./a.csv"], TraceOptions(STEP_S, BERLIN, BERLIN))
+        read_steps(
+            [str(path), f"{tmp_path}/./a.csv"],
+            TraceOptions(step_s=STEP_S, zone=BERLIN, stamp_zone=BERLIN),
+        )
 
 
 def test_steps_before_the_first_request_and_cut_ones_are_unknown() -> None:
@@ -407,7 +418,7 @@ def test_an_empty_step_up_to_the_last_request_of_a_file_is_idle(tmp_path: Path) 
         written(tmp_path, [*first, f"{day} 01:00:00,100,10"], "first.csv"),
         written(tmp_path, [each.replace(" 00:", " 03:") for each in first], "second.csv"),
     ]
-    found = read_steps(paths, TraceOptions(300, UTC_ZONE, UTC_ZONE))
+    found = read_steps(paths, TraceOptions(step_s=300, zone=UTC_ZONE, stamp_zone=UTC_ZONE))
     assert found.counts[11, REQUESTS] == 0
     assert found.known[:13].all()
     assert not found.known[13:36].any()
@@ -465,7 +476,9 @@ def test_readers_are_told_the_zone_of_stamps() -> None:
     reader = TraceFormat(lambda head: False, True, "", requests=read_all)
     with pytest.MonkeyPatch.context() as patch:
         add_format(patch, FORMATS, "fake", reader)
-        read_steps([__file__], TraceOptions(STEP_S, BERLIN, TOKYO, "fake"))
+        read_steps(
+            [__file__], TraceOptions(step_s=STEP_S, zone=BERLIN, stamp_zone=TOKYO, format="fake")
+        )
     assert [each.zone for each in asked] == [TOKYO]
 
 
@@ -576,7 +589,9 @@ def test_each_file_that_tells_nothing_is_a_problem(tmp_path: Path, kind: str) ->
     with pytest.MonkeyPatch.context() as patch:
         add_format(patch, FORMATS, "fake", reader)
         with pytest.raises(InputError) as raised:
-            read_steps(paths, TraceOptions(STEP_S, BERLIN, BERLIN, "fake"))
+            read_steps(
+                paths, TraceOptions(step_s=STEP_S, zone=BERLIN, stamp_zone=BERLIN, format="fake")
+            )
     assert [str(each) for each in raised.value.problems] == [
         f"{path}: holds no {what}" for path in paths
     ]
@@ -588,7 +603,7 @@ def test_files_that_overlap_are_told(tmp_path: Path) -> None:
         written(tmp_path, [f"2026-11-23 {m // 60:02}:{m % 60:02}:00,100,10" for m in part], name)
         for name, part in (("a.csv", range(0, 51, 10)), ("b.csv", range(30, 81, 10)))
     ]
-    options = TraceOptions(300, UTC_ZONE, UTC_ZONE)
+    options = TraceOptions(step_s=300, zone=UTC_ZONE, stamp_zone=UTC_ZONE)
     assert read_steps(paths, options).notes == (
         "12 requests",
         "2 files overlap in time; their requests are added up",

@@ -46,7 +46,10 @@ def refused(path: Path, most_bytes: int = MIB) -> str:
     utc = ZoneInfo("UTC")
     start = datetime(2026, 11, 23, tzinfo=UTC)
     with pytest.raises(InputError) as raised:
-        read_steps([str(path)], TraceOptions(300, utc, utc, start=start, max_bytes=most_bytes))
+        read_steps(
+            [str(path)],
+            TraceOptions(step_s=300, zone=utc, stamp_zone=utc, start=start, max_bytes=most_bytes),
+        )
     (message,) = str(raised.value).splitlines()
     assert message.endswith("; split it, or allow more with --max-bytes")
     return message.removeprefix(str(path)).partition(";")[0]

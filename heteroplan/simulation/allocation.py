@@ -1,0 +1,151 @@
+"""Desired replicas by role -> deployments: where the replicas of all reactive policies stand.
+
+As HeteroScale's scheduler does: the cheapest engine that finds GPUs, plain hardware before scarce
+hardware, scarce hardware back first. Beyond it, prefill and decode grow in turns, each in the group
+that lacks it most, so that no group has one without the other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.network import SubgroupPriority
+from heteroplan.simulation.requests import Floats
+from heteroplan.simulation.signals import DECODE, PREFILL, ROLES
+from heteroplan.simulation.system import ServingSystem
+
+ROUNDING = 1e-6
+"""Reference replicas."""
+type _Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A deployment that a reactive policy may use."""
+
+    number: int
+    role: int
+    group: int
+    leaf: int
+    node_type: int
+    gpus: int
+    size: float
+    """Reference replicas that one replica counts for."""
+    capacity_rps: float
+    cost: float
+    scarcity: int
+    """Priority of the leaf: 0 low, 1 medium, 2 high."""
+
+
+class Allocator:
+    """Chooses deployments for all workloads of one system."""
+
+    def __init__(self, system: ServingSystem) -> None:
+        self._system = system
+        order = list(SubgroupPriority)
+        fleet = system.scenario.fleet
+        rank = [order.index(fleet.leaf_priority(leaf)) for leaf in fleet.network.leaves]
+        self._choices: list[list[_Choice]] = [[] for _ in system.scenario.workloads]
+        for number, at in enumerate(system.deployments):
+            option = system.options[at.option]
+            if option.engine.part is None:
+                choice = _Choice(
+                    number,
+                    option.role,
+                    at.group,
+                    at.leaf,
+                    system.node_types[option.node_type],
+                    option.engine.gpus,
+                    option.reference_replicas,
+                    option.capacity_rps,
+                    option.cost,
+                    rank[at.leaf],
+                )
+                self._choices[option.workload].append(choice)
+        loads = system.scenario.workloads
+        self._order = sorted(range(len(loads)), key=lambda w: (loads[w].priority, w))
+
+    def replicas(self, active: _Counts) -> Floats:
+        """[W, role] reference replicas of so many replicas of each deployment."""
+        found = np.zeros((len(self._choices), len(ROLES)))
+        for workload, choices in enumerate(self._choices):
+            for each in choices:
+                found[workload, each.role] += active[each.number] * each.size
+        return found
+
+    def deployments(self, wanted: Floats, active: _Counts, free: _Counts) -> _Counts:
+        """[deployment] replicas for `wanted` [W, role] reference replicas.
+
+        `active` are those that start or serve, `free` [leaf, node type] GPUs. What finds no GPUs is
+        left out.
+        """
+        desired, free = active.copy(), np.maximum(free, 0)
+        for workload in self._order:
+            self._shrink(self._choices[workload], wanted[workload], desired)
+        for workload in self._order:
+            self._grow(self._choices[workload], wanted[workload], desired, free)
+        return desired
+
+    def _shrink(self, choices: list[_Choice], wanted: Floats, desired: _Counts) -> None:
+        for role in range(len(ROLES)):
+            mine = [each for each in choices if each.role == role]
+            excess = sum(desired[each.number] * each.size for each in mine) - wanted[role]
+            while True:
+                able = [
+                    each
+                    for each in mine
+                    if desired[each.number] > 0 and each.size <= excess + ROUNDING
+                ]
+                if not able:
+                    break
+                surplus = _surplus(choices, desired, role)
+                chosen = max(
+                    able,
+                    key=lambda each: (each.scarcity, each.cost, surplus[each.group]),
+                )
+                desired[chosen.number] -= 1
+                excess -= chosen.size
+
+    def _grow(
+        self, choices: list[_Choice], wanted: Floats, desired: _Counts, free: _Counts
+    ) -> None:
+        have = np.zeros(len(ROLES))
+        for each in choices:
+            have[each.role] += desired[each.number] * each.size
+        open_roles = {role for role in range(len(ROLES)) if have[role] < wanted[role] - ROUNDING}
+        while open_roles:
+            role = min(open_roles, key=lambda r: (have[r] / wanted[r], r))
+            able = [
+                each
+                for each in choices
+                if each.role == role and free[each.leaf, each.node_type] >= each.gpus
+            ]
+            if not able:
+                open_roles.remove(role)
+                continue
+            surplus = _surplus(choices, desired, role)
+            chosen = min(
+                able,
+                key=lambda each: (
+                    surplus[each.group] >= -ROUNDING,
+                    each.cost,
+                    each.scarcity,
+                    surplus[each.group],
+                ),
+            )
+            desired[chosen.number] += 1
+            free[chosen.leaf, chosen.node_type] -= chosen.gpus
+            have[role] += chosen.size
+            if have[role] >= wanted[role] - ROUNDING:
+                open_roles.remove(role)
+
+
+def _surplus(choices: list[_Choice], desired: _Counts, role: int) -> dict[int, float]:
+    """By group: what its replicas of a role serve more than those of the other one [requests/s]."""
+    sign = {PREFILL: 1.0, DECODE: -1.0}
+    found: dict[int, float] = {}
+    for each in choices:
+        part = desired[each.number] * each.capacity_rps * sign.get(each.role, 0.0)
+        found[each.group] = found.get(each.group, 0.0) + part
+    return {group: value * sign.get(role, 0.0) for group, value in found.items()}

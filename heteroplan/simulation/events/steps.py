@@ -1,0 +1,72 @@
+"""Decode steps of a batch that stays the same: how long k of them take, and how many fit a time.
+
+Each step lengthens every context by a token, so their times are an arithmetic series, cut off below
+by the floor of a step.
+"""
+
+from math import ceil, floor, sqrt
+from typing import Any
+
+from heteroplan.numerics.compiling import compiled
+
+SHORTEST_S = 1e-6
+"""No pass over a model is shorter [s]."""
+
+
+@compiled
+def prefill_s(replica: Any, tokens: float, squares: float) -> float:
+    """Time of a prefill batch of so many tokens, and their squares' sum [s]."""
+    time_s = replica.overhead + replica.token * tokens + replica.square * squares
+    return max(SHORTEST_S, replica.floor, time_s)
+
+
+@compiled
+def _first_and_growth(replica: Any) -> tuple[float, float, float]:
+    """Time of the next step without its floor, what each later one takes more, the floor [s].
+
+    Of a divided engine: of the half that takes longer.
+    """
+    n = replica.running
+    first = replica.base + replica.root * sqrt(n) + replica.sequence * n
+    first += replica.context * replica.summed
+    growth = replica.context * n
+    if replica.other_ratio > 0.0:
+        m = n * replica.other_ratio
+        other = replica.other_base + replica.other_root * sqrt(m) + replica.other_sequence * m
+        other += replica.other_context * replica.summed * replica.other_ratio
+        if other > first:
+            first, growth = other, replica.other_context * m
+    return first, growth, max(SHORTEST_S, replica.step_floor)
+
+
+@compiled
+def steps_s(replica: Any, steps: int) -> float:
+    """Time of the next `steps` decode steps from the boundary at which the replica stands [s]."""
+    first, growth, least = _first_and_growth(replica)
+    flat = 0
+    if first < least:
+        flat = steps if growth <= 0.0 else min(steps, ceil((least - first) / growth))
+    rest = steps - flat
+    first += growth * flat
+    return replica.extra + flat * least + rest * first + growth * (rest * (rest - 1) / 2.0)
+
+
+@compiled
+def steps_within(replica: Any, time_s: float) -> int:
+    """How many steps have ended so long after the boundary, `leap` at most."""
+    first, growth, least = _first_and_growth(replica)
+    left = time_s - replica.extra
+    if left <= 0.0:
+        return 0
+    start = max(first, least)
+    if growth <= 0.0 or first < least:
+        guess = left / start
+    else:
+        half = first - growth / 2.0
+        guess = (sqrt(half * half + 2.0 * growth * left) - half) / growth
+    steps = min(replica.leap, floor(guess))
+    while steps > 0 and steps_s(replica, steps) > time_s:
+        steps -= 1
+    while steps < replica.leap and steps_s(replica, steps + 1) <= time_s:
+        steps += 1
+    return steps

@@ -1,0 +1,218 @@
+"""All state of a simulation, as record arrays that compiled loops change in place.
+
+Times are seconds since the start of the replay, lengths are tokens; -1 is "none" in every index.
+Lists of requests are chained by `next` of the request.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+GONE, STARTING, SERVING, DRAINING, LINGERING = range(5)
+"""State of a replica. One that lingers is out of routing and can serve again at once."""
+PREFILL, DECODE, AGGREGATED = range(3)
+"""Kind of a replica; as `signals.ROLES`."""
+FINISHED, UNFINISHED, REJECTED = range(3)
+"""Outcome of a request; as `results.OUTCOMES`."""
+LEAST_WORK, ROUND_ROBIN, RANDOM = range(3)
+"""Which prefill replica of a group takes a request."""
+ANEW = -2
+"""`admitted` of a request whose context a decode replica has to compute anew."""
+PREEMPT, WAIT = range(2)
+"""What happens when the KV cache is full: evict the newest, or admit only what fits to its end."""
+
+REQUEST = np.dtype(
+    [
+        ("arrival", "f8"),
+        ("first", "f8"),  # first token; NaN before
+        ("last", "f8"),  # last token; NaN before
+        ("isl", "i8"),
+        ("missed", "i8"),
+        ("osl", "i8"),
+        ("given", "i8"),  # tokens given before it was admitted last
+        ("admitted", "i8"),  # step of the replica at which it was admitted last
+        ("turn", "i8"),  # which admission of the replica that was
+        ("workload", "i4"),
+        ("group", "i4"),
+        ("replica", "i4"),
+        ("next", "i4"),
+        ("following", "i4"),  # next request of its workload
+        ("outcome", "i1"),
+        ("restarts", "i1"),
+    ],
+    align=True,
+)
+
+REPLICA = np.dtype(
+    [
+        ("timer", "f8"),  # its next event; infinite without one
+        ("free_at", "f8"),  # its prefill queue is worked off
+        ("nic_free", "f8"),
+        ("since", "f8"),  # decode: boundary before the leap; prefill: start of the batch
+        ("extra", "f8"),  # longer by this is the first step of the leap
+        ("drained", "f8"),  # earliest end of draining
+        ("gone", "f8"),  # when it gave its GPUs back
+        # Prefill of a batch: max(floor, overhead + token * sum n + square * sum n^2).
+        ("overhead", "f8"),
+        ("token", "f8"),
+        ("square", "f8"),
+        ("floor", "f8"),
+        # A decode step: max(step_floor, base + root * sqrt n + sequence * n + context * sum).
+        ("base", "f8"),
+        ("sequence", "f8"),
+        ("context", "f8"),
+        ("root", "f8"),
+        ("step_floor", "f8"),
+        # The other half of a divided engine, each replica of which has n * ratio sequences.
+        ("other_base", "f8"),
+        ("other_sequence", "f8"),
+        ("other_context", "f8"),
+        ("other_root", "f8"),
+        ("other_ratio", "f8"),
+        ("first_base", "f8"),  # measured TTFT of an aggregated engine: base + token * missed
+        ("first_token", "f8"),
+        ("capacity", "f8"),  # requests/s at the SLO
+        ("bytes_per_s", "f8"),
+        ("most_missed", "i8"),  # longest prompt that it takes
+        ("in_time", "i8"),  # longest prompt that is in time alone
+        ("kv_tokens", "i8"),
+        ("batch_tokens", "i8"),  # 0: one prompt at a time
+        ("most_running", "i8"),
+        ("step", "i8"),  # decode steps so far
+        ("admissions", "i8"),
+        ("leap", "i8"),  # steps until `timer`
+        ("held", "i8"),  # tokens in the KV cache at `since`
+        ("summed", "i8"),  # contexts of what decodes at `since`
+        ("reserved", "i8"),  # isl + osl of all that was admitted
+        ("done", "i8"),  # tokens prefilled of the first prompt of an aggregated replica
+        ("chunk", "i8"),  # tokens that the present step prefills
+        ("running", "i4"),  # sequences that decode
+        ("load", "i4"),  # requests on it and on the way to it
+        ("head", "i4"),  # waiting
+        ("tail", "i4"),
+        ("waiting", "i4"),
+        ("batch", "i4"),  # prompts in a prefill batch; admitted prompts of an aggregated one
+        ("batch_tail", "i4"),
+        ("prompts", "i4"),
+        ("place", "i4"),  # in the heap of timers
+        ("seat", "i4"),  # among the members of its group
+        ("group", "i4"),
+        ("workload", "i4"),
+        ("option", "i4"),
+        ("leaf", "i4"),
+        ("kind", "i1"),
+        ("state", "i1"),
+    ],
+    align=True,
+)
+
+GROUP = np.dtype(
+    [
+        ("weight", "f8"),  # requests/s of its ready replicas
+        ("most_missed", "i8"),  # longest prompt that a ready replica takes
+        ("in_time", "i8"),  # longest prompt that is in time alone
+        ("most_isl", "i8"),  # KV cache of prefill
+        ("most_held", "i8"),  # KV cache of decode
+        ("workload", "i4"),
+        ("in_flight", "i4"),
+        ("turn", "i4"),
+        ("head", "i4"),  # queue shared by its prefill replicas
+        ("tail", "i4"),
+        ("waiting", "i4"),
+        ("split", "i1"),  # prefill and decode replicas, not aggregated ones
+        ("alike", "i1"),  # its replicas of a kind are all of one engine
+    ],
+    align=True,
+)
+
+WORKLOAD = np.dtype(
+    [
+        ("head", "i4"),  # no replica was ready for
+        ("tail", "i4"),
+        ("prefilled_head", "i4"),  # no decode replica was ready for
+        ("prefilled_tail", "i4"),
+        ("first_group", "i4"),  # groups of a workload stand side by side
+        ("groups", "i4"),
+        ("kv_bytes", "f8"),  # a token
+        ("moves_all", "i1"),  # KV of all input tokens moves, not of those missed only
+        ("shared", "i1"),
+        ("following", "i4"),  # closed loop: request that a user sends next
+        ("due", "i4"),
+        # Counted since the start.
+        ("arrived", "i8"),
+        ("arrived_isl", "i8"),
+        ("arrived_cached", "i8"),
+        ("finished", "i8"),
+        ("finished_osl", "i8"),
+        ("first_tokens", "i8"),
+        ("ttft_s", "f8"),
+        ("prefilled_tokens", "i8"),
+        ("decoded_tokens", "i8"),
+        ("gaps", "i8"),  # between tokens
+        ("gaps_s", "f8"),
+    ],
+    align=True,
+)
+
+ROLE = np.dtype(
+    [
+        ("waiting", "i8"),
+        ("present", "i8"),  # waiting and running
+        ("waiting_s", "f8"),  # request-seconds
+        ("present_s", "f8"),
+        ("since", "f8"),
+    ],
+    align=True,
+)
+"""What a workload has at its replicas of one kind; counted since the start."""
+
+RUNNING = np.dtype([("step", "i8"), ("request", "i4")], align=True)
+"""A sequence that decodes, and the step that ends it."""
+TRANSFER = np.dtype([("time", "f8"), ("request", "i4")], align=True)
+
+CLOCK = np.dtype(
+    [
+        ("now", "f8"),
+        ("latency", "f8"),  # of a KV transfer
+        ("next", "i8"),  # request that arrives next
+        ("timers", "i8"),
+        ("transfers", "i8"),
+        ("random", "u8"),
+        ("users", "i8"),  # closed loop: requests at a time; 0 for arrivals of their own
+        ("due", "i8"),  # requests that users send now, of all workloads
+        ("routing", "i1"),
+        ("kv_full", "i1"),
+    ],
+    align=True,
+)
+
+
+class World(NamedTuple):
+    """Record arrays of one simulation; compiled functions take it whole."""
+
+    clock: NDArray[Any]
+    """[1]"""
+    requests: NDArray[Any]
+    replicas: NDArray[Any]
+    groups: NDArray[Any]
+    workloads: NDArray[Any]
+    roles: NDArray[Any]
+    """[W, kind]"""
+    members: NDArray[np.int32]
+    """[group, prefill or aggregated 0, decode 1, place] replicas in the order of their start."""
+    member_counts: NDArray[np.int32]
+    """[group, 2]"""
+    keys: NDArray[np.float64]
+    """[group, 2, place] by which members are chosen, infinite where not ready: of prefill replicas
+    `free_at`, of others the requests on them for what they serve."""
+    running: NDArray[Any]
+    """[replica, place] a heap by the step that ends a sequence."""
+    timers: NDArray[np.int32]
+    """[place] a heap of replicas by `timer`."""
+    transfers: NDArray[Any]
+    """[place] a heap by time."""
+    busy_s: NDArray[np.float64]
+    """[option] replica-seconds in which a batch ran."""
+    factors: NDArray[np.float64]
+    """[leaf, leaf] share of the NIC's bandwidth between two leaves."""

@@ -1,0 +1,367 @@
+"""One policy or several on one stream of requests: time passes and policies decide."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from math import inf
+from time import thread_time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.workload import PrefillQueue
+from heteroplan.simulation import ledger
+from heteroplan.simulation.allocation import Allocator
+from heteroplan.simulation.engine_numbers import kv_bytes_per_token, limits_of, moves_all
+from heteroplan.simulation.events.simulator import (
+    GroupFacts,
+    Simulator,
+    SimulatorOptions,
+    WorkloadFacts,
+)
+from heteroplan.simulation.lifecycle import Cluster, LifecycleOptions
+from heteroplan.simulation.metrics import Meter
+from heteroplan.simulation.policies.policy import (
+    Policy,
+    PolicySetting,
+    PoolTargets,
+    Targets,
+    linger_s,
+)
+from heteroplan.simulation.requests import Floats, RequestStream
+from heteroplan.simulation.results import PolicyReplay
+from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES, ReplicaState
+from heteroplan.simulation.system import ServingSystem
+
+DELAY_S = 15.0
+"""Age of the metrics that a policy sees [s]: a scrape interval, as Prometheus users set it."""
+type Progress = Callable[[str, float], None]
+"""Told the policy and the share of the replay that is over, 0 to 1."""
+
+
+def silent(_policy: str, _share: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Leaves whose replicas die."""
+
+    leaves: tuple[int, ...]
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """What holds for all policies alike."""
+
+    simulator: SimulatorOptions = field(default_factory=SimulatorOptions)
+    lifecycle: LifecycleOptions = field(default_factory=LifecycleOptions)
+    delay_s: float = DELAY_S
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChoice:
+    """A policy to replay: made anew for each run, as policies keep state."""
+
+    name: str
+    options: Mapping[str, float | str]
+    make: Callable[[], Policy]
+
+
+def policy_setting(system: ServingSystem) -> PolicySetting:
+    """What policies know beforehand."""
+    loads = system.scenario.workloads
+    shape = (len(loads), len(ROLES))
+    capacity, least, most = np.zeros(shape), np.zeros(shape), np.full(shape, inf)
+    split = np.array([system.is_split(w) for w in range(len(loads))])
+    for w, load in enumerate(loads):
+        for r, role in enumerate(ROLES):
+            reference = system.reference.get((w, r))
+            in_use = split[w] != (r == AGGREGATED)
+            capacity[w, r] = reference.capacity_rps if reference is not None else 0.0
+            least[w, r] = max(1, load.min_replicas.get(role, 0)) if in_use else 0.0
+            most[w, r] = load.max_replicas.get(role, inf) if in_use else 0.0
+    means = [_mean_shape(system, w) for w in range(len(loads))]
+    isl, missed, osl = (np.array(each) for each in zip(*means, strict=True))
+    return PolicySetting(
+        scenario=system.scenario,
+        capacity_rps=capacity,
+        split=split,
+        isl=isl,
+        missed=missed,
+        osl=osl,
+        planned_rps=system.planned_rps,
+        min_replicas=least,
+        max_replicas=most,
+    )
+
+
+def _mean_shape(system: ServingSystem, workload: int) -> tuple[float, float, float]:
+    """Input tokens, those not in the prefix cache, and output tokens of the planned requests."""
+    demand = system.scenario.workloads[workload].demand
+    weights = [(each.rps * kind.share, kind) for each in demand for kind in each.classes]
+    total = sum(weight for weight, _ in weights) or 1.0
+    return (
+        sum(weight * kind.isl for weight, kind in weights) / total,
+        sum(weight * kind.missed_tokens for weight, kind in weights) / total,
+        sum(weight * kind.osl for weight, kind in weights) / total,
+    )
+
+
+def refusals(
+    system: ServingSystem, stream: RequestStream
+) -> tuple[NDArray[np.bool_], Mapping[str, int]]:
+    """[request] whether no engine of its workload takes it, and how many by reason."""
+    refused = np.zeros(len(stream), np.bool_)
+    reasons: Counter[str] = Counter()
+    missed, held = stream.isl - stream.cached, stream.isl + stream.osl
+    context = stream.isl + stream.osl // 2
+    for number, load in enumerate(system.scenario.workloads):
+        own = stream.workload == number
+        first = [
+            limits_of(each.engine, load)
+            for each in system.options
+            if each.workload == number and each.role != DECODE
+        ]
+        last = [
+            limits_of(each.engine, load)
+            for each in system.options
+            if each.workload == number and each.role != PREFILL
+        ]
+        tests = {
+            "no engine serves the workload": np.full(len(stream), not first or not last),
+            "prompt longer than any engine was measured for": missed
+            > max((each.missed for each in first), default=0),
+            "context longer than any engine was measured for": context
+            > max((each.context for each in last), default=0),
+            "longer than the KV cache of any engine": held
+            > max((each.held for each in last), default=0),
+        }
+        for reason, found in tests.items():
+            new = own & found & ~refused
+            if new.any():
+                reasons[reason] += int(new.sum())
+                refused |= new
+    return refused, reasons
+
+
+def run_policy(
+    system: ServingSystem,
+    stream: RequestStream,
+    choice: PolicyChoice,
+    settings: ReplaySettings,
+    progress: Progress = silent,
+) -> PolicyReplay:
+    """One policy on the requests; `saved_fraction` is left open."""
+    return _Run(system, stream, choice, settings, progress).result()
+
+
+def run_policies(
+    system: ServingSystem,
+    stream: RequestStream,
+    choices: Sequence[PolicyChoice],
+    settings: ReplaySettings,
+    *,
+    jobs: int = 1,
+    progress: Progress = silent,
+) -> tuple[list[PolicyReplay], float]:
+    """All policies, `jobs` at a time, and the CPU seconds that they took [s].
+
+    The result does not depend on `jobs`: compiled code runs beside other threads.
+    """
+
+    def timed(choice: PolicyChoice) -> tuple[PolicyReplay, float]:
+        began = thread_time()
+        found = run_policy(system, stream, choice, settings, progress)
+        return found, thread_time() - began
+
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        found = list(pool.map(timed, choices))
+    return [each for each, _ in found], sum(seconds for _, seconds in found)
+
+
+class _Run:
+    """One policy while it runs."""
+
+    def __init__(
+        self,
+        system: ServingSystem,
+        stream: RequestStream,
+        choice: PolicyChoice,
+        settings: ReplaySettings,
+        progress: Progress,
+    ) -> None:
+        self.system, self.stream, self.choice, self.settings = system, stream, choice, settings
+        self.progress = progress
+        self.policy = choice.make()
+        self.refused, self.reasons = refusals(system, stream)
+        self.simulator = _simulator(system, stream, self.refused, settings.simulator)
+        linger = max(settings.lifecycle.linger_s, linger_s(self.policy))
+        lifecycle = LifecycleOptions(
+            settings.lifecycle.scale_in, linger, settings.lifecycle.startup_factor
+        )
+        self.cluster = Cluster(system, self.simulator, lifecycle)
+        self.allocator = Allocator(system)
+        self.meter = Meter(self.simulator, self.cluster, self.allocator)
+        self.interval_s = float(system.scenario.horizon.interval_s)
+        setting = policy_setting(system)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            first = np.ceil(setting.planned_rps[:, :1] / setting.capacity_rps)
+        self.desired: Floats = np.clip(
+            np.nan_to_num(first, posinf=0.0), setting.min_replicas, setting.max_replicas
+        )
+        self.waiting_s: list[Floats] = []
+
+    def result(self) -> PolicyReplay:
+        """Run to the end, and sum up."""
+        self._pass_time()
+        self.cluster.close()
+        return self._summed_up()
+
+    def _moments(self) -> list[float]:
+        """When something other than requests happens, the end included."""
+        end_s, period_s = self.stream.duration_s, self.policy.period_s
+        moments = {n * period_s for n in range(int(end_s / period_s) + 1)}
+        moments |= {n * self.interval_s for n in range(int(end_s / self.interval_s) + 1)}
+        for failure in self.settings.failures:
+            moments |= {failure.start_s, failure.end_s}
+        return sorted({*(each for each in moments if each < end_s), end_s})
+
+    def _pass_time(self) -> None:
+        period_s, boundary, decision = self.policy.period_s, 0, 0
+        waited_s = np.zeros(len(self.system.scenario.workloads))
+        for moment in self._moments():
+            self.simulator.run(moment)
+            self.cluster.collect()
+            for failure in self.settings.failures:
+                if moment == failure.start_s:
+                    self.cluster.fail(failure.leaves)
+                if moment == failure.end_s:
+                    self.cluster.recover(failure.leaves)
+            ends = moment >= self.stream.duration_s
+            if moment >= boundary * self.interval_s or ends:
+                if moment > 0.0:
+                    self.simulator.settle()
+                    now_s = self.simulator.world.roles["waiting_s"].sum(axis=1)
+                    self.waiting_s.append(now_s - waited_s)
+                    waited_s = now_s
+                    self.progress(self.choice.name, moment / self.stream.duration_s)
+                if not ends:
+                    self.cluster.enter(self._horizon_interval(boundary))
+                    boundary += 1
+            if not ends and moment >= decision * period_s:
+                self._decide(at_once=decision == 0)
+                decision += 1
+
+    def _horizon_interval(self, interval: int) -> int:
+        horizon = self.system.scenario.horizon
+        if horizon.cyclic:
+            return interval % horizon.intervals
+        return min(interval, horizon.intervals - 1)
+
+    def _decide(self, *, at_once: bool) -> None:
+        self.meter.take()
+        signals = self.meter.signals(self.settings.delay_s, self.policy.window_s)
+        active, ready = self.cluster.active(), self.cluster.ready()
+        ready_by_role = self.allocator.replicas(ready)
+        state = ReplicaState(
+            now_s=self.simulator.now_s,
+            desired=self.desired,
+            ready=ready_by_role,
+            starting=self.allocator.replicas(active) - ready_by_role,
+        )
+        wanted = self._placed(self.policy.decide(signals, state), active)
+        self.cluster.apply(wanted, at_once=at_once)
+
+    def _placed(self, targets: Targets, active: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[deployment] replicas for what a policy wants."""
+        if isinstance(targets, PoolTargets):
+            self.desired = self.allocator.replicas(targets.replicas)
+            return targets.replicas
+        self.desired = targets.replicas
+        floor = np.zeros_like(active) if targets.floor is None else targets.floor.replicas
+        free = self.cluster.free_gpus()
+        for number in np.flatnonzero(floor > active):
+            at = self.system.deployments[number]
+            option = self.system.options[at.option]
+            missing = int(floor[number] - active[number]) * option.engine.gpus
+            free[at.leaf, self.system.node_types[option.node_type]] -= missing
+        beyond = targets.replicas - self.allocator.replicas(floor)
+        more = self.allocator.deployments(beyond, np.maximum(active - floor, 0), free)
+        placed: NDArray[np.int64] = floor + more
+        return placed
+
+    def _summed_up(self) -> PolicyReplay:
+        system, stream, table = self.system, self.stream, self.simulator.table()
+        found = ledger.latencies(system, stream, table, self.interval_s)
+        used = ledger.usage(system, self.cluster.lives, stream.duration_s, self.interval_s)
+        intervals = ledger.interval_table(
+            system, stream, found, used, np.array(self.waiting_s).T, self.interval_s
+        )
+        rejected = Counter(stream.rejected) + Counter(self.reasons)
+        finished = len(found.workload)
+        return PolicyReplay(
+            policy=self.choice.name,
+            options=self.choice.options,
+            gpu_hours=used.gpu_hours,
+            cost_usd=used.cost_usd,
+            saved_fraction=None,
+            attainment=ledger.attainment(found, stream.asked),
+            intervals_met=ledger.intervals_met(
+                intervals, [load.slo.percentile for load in system.scenario.workloads]
+            ),
+            finished=finished,
+            rejected=dict(rejected),
+            unfinished=len(stream) - finished - sum(self.reasons.values()),
+            starts=self.cluster.starts,
+            utilization=ledger.utilization(system, used, self.simulator.world.busy_s),
+            ttft_ms=ledger.percentiles(found.ttft_ms),
+            itl_ms=ledger.percentiles(found.itl_ms),
+            e2e_ms=ledger.percentiles(found.e2e_ms),
+            intervals=intervals,
+            requests=table,
+        )
+
+
+def _simulator(
+    system: ServingSystem,
+    stream: RequestStream,
+    refused: NDArray[np.bool_],
+    options: SimulatorOptions,
+) -> Simulator:
+    loads = system.scenario.workloads
+    kinds: list[set[tuple[int, int]]] = [set() for _ in system.groups]
+    for at in system.deployments:
+        kinds[at.group].add((system.options[at.option].role, at.option))
+    groups = [
+        GroupFacts(
+            group.workload,
+            group.split,
+            len({role for role, _ in kinds[n]}) == len(kinds[n])
+            and all(system.options[o].engine.part is None for _, o in kinds[n]),
+        )
+        for n, group in enumerate(system.groups)
+    ]
+    facts = [
+        WorkloadFacts(
+            kv_bytes_per_token(load), moves_all(load), load.prefill_queue is PrefillQueue.SHARED
+        )
+        for load in loads
+    ]
+    return Simulator(stream, refused, facts, groups, len(system.options), _factors(system), options)
+
+
+def _factors(system: ServingSystem) -> Floats:
+    """[leaf, leaf] share of the NIC's bandwidth between two leaves."""
+    fleet = system.scenario.fleet
+    leaves = fleet.network.leaves
+    found = np.full((len(leaves), len(leaves)), fleet.across_spines)
+    for a, one in enumerate(leaves):
+        for b, other in enumerate(leaves):
+            if one.spine == other.spine:
+                found[a, b] = 1.0 if a == b else fleet.across_leaves
+    return found
