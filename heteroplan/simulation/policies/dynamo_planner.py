@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.simulation.allocation import ROUNDING
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS, per_target
@@ -106,7 +107,7 @@ class DynamoPlanner:
     def _by_load(self, signals: Signals, state: ReplicaState) -> Floats:
         """[W, role] one replica more, or fewer, of a role none of whose replicas starts."""
         up, down = self._thresholds(signals, state)
-        settled = (state.starting == 0.0) & (state.ready >= state.desired - 1e-9)
+        settled = (state.starting == 0.0) & (state.ready >= state.desired - ROUNDING)
         settled &= in_use(self._setting)
         both = settled[:, PREFILL] & settled[:, DECODE]
         both |= ~self._setting.split
