@@ -1,6 +1,6 @@
 """The error family and the exit codes.
 
-HeteroplanError                 anything a user can mend; one message, no traceback
+HeteroplanError                 anything a user can correct; one message, no traceback
 ├── UsageError          exit 2  a wrong option or argument
 ├── InputError          exit 2  problems in input files, all of them at once
 └── NoPlanError         exit 3  there is no plan
@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class InputProblem:
-    """One thing wrong with the input, and how to mend it."""
+    """One thing wrong with the input, and how to correct it."""
 
     file: str
     """Path as the user wrote it (or `<stdin>`)."""
@@ -50,13 +50,13 @@ class InputProblem:
 
 
 MOST_SHOWN = 20
-"""Problems of one file that are told."""
+"""Problems of one file that are reported."""
 MOST_NOTED = 100
 """Problems of one file after which no others are looked for."""
 
 
 class HeteroplanError(Exception):
-    """A mistake the user can mend. As text it is one line, or one a problem."""
+    """A mistake the user can correct. As text it is one line, or one a problem."""
 
     exit_code = ExitCode.BAD_INPUT
 

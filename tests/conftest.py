@@ -3,6 +3,8 @@
 On CI (`CI` in the environment) the same cases each time; by hand others each time; many more with
 `--hypothesis-profile wide`. Where Python is told to keep no compiled modules, the cache of pytest
 keeps them: else each process that a test starts compiles all that it imports anew, for a second.
+Each worker of pytest-xdist keeps the loops that numba compiles in a folder of its own: two
+processes that add to one cache at once may leave an index there that names the wrong code.
 """
 
 import os
@@ -17,10 +19,12 @@ from hypothesis import is_hypothesis_test, settings
 WIDER = 20
 """Times as many examples, also of tests that say how many they take."""
 
-BYTECODE = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
+CACHE = Path(__file__).parents[1] / ".pytest_cache"
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     sys.dont_write_bytecode = False
-    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(CACHE / "bytecode")
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["NUMBA_CACHE_DIR"] = str(CACHE / "numba" / worker)
 
 _usual = settings.get_profile("default")
 settings.register_profile("default", _usual, deadline=None)

@@ -93,7 +93,7 @@ def node_type(name: str, gpu: str, gpus: int = 8) -> dict[str, Any]:
 
 
 def engine(name: str, role: str, **others: Any) -> dict[str, Any]:
-    """An engine of a profile file, at 10 requests/s a replica unless `others` say more."""
+    """An engine of a profile file, at 10 requests/s per replica unless `others` say more."""
     plain = {"name": name, "role": role, "gpu": "H100-SXM-80GB", "gpus": 4, "capacity_rps": 10}
     return {key: value for key, value in (plain | others).items() if value is not None}
 

@@ -32,7 +32,7 @@ NO_SIZE = "no constant size covers the demand"
 NOT_FOUND = "none found in the time allowed"
 STOPPED = "not computed, interrupted"
 NO_TIME = "not computed, no time was left"
-NO_RESILIENCE = "survives no loss"
+NO_RESILIENCE = "not resilient"
 NOT_COMPARED = "no comparison, the plan leaves demand unserved"
 
 
@@ -47,7 +47,7 @@ def baselines(
 ) -> tuple[Baseline, ...]:
     """Static peaks, greedy schedules, the plan without resilience where it has any, the bound.
 
-    `paired` is the greedy schedule of whole pairs, `gap` the plan's. What is not computed by `end`
+    `paired` is the greedy schedule with P/D paired, `gap` the plan's. What is not computed by `end`
     (on the clock of time.monotonic [s]) has no figure and says so.
     """
     late = _Late(stop, end)
@@ -98,7 +98,7 @@ def _static_peaks(plan: Plan, problem: Problem, late: _Late) -> tuple[Baseline, 
 
 
 def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: _Late) -> Iterator[Baseline]:
-    """HeteroScale's Algorithm 4, placing halves as published and placing whole pairs.
+    """HeteroScale's Algorithm 4, as published, and with P/D paired.
 
     Packed on nodes like the plan; what finds no room there goes unserved.
     """

@@ -1,4 +1,4 @@
-"""The command line: parse, one pipeline call, one render.
+"""The command line: parses options, calls one pipeline, shows its result.
 
 Words of a shell come in; text on the terminal, files and an exit code go out. `main` handles every
 error, `app` lists the commands. A module a few commands (`planning`, `checking`, `measuring`,

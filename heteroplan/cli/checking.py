@@ -19,17 +19,21 @@ class CheckArguments:
 
     scenarios: Annotated[
         list[str],
-        typer.Argument(metavar="SCENARIO", help="Scenarios, as `plan` takes them."),
+        typer.Argument(
+            metavar="SCENARIO", help="Scenarios: scenario.yaml files or folders that hold one."
+        ),
     ]
     min_headroom: Annotated[
         float,
         typer.Option(
             parser=options.headroom,
             metavar="SHARE",
-            help="Fail unless this much more of all demand fits; 10 % is 0.1.",
+            help="Fail unless all demand can grow by this share; 10 % is 0.1.",
         ),
     ] = written("0")
-    format: Annotated[str, typer.Option(metavar="text|json|github")] = "text"
+    format: Annotated[
+        str, typer.Option(metavar="text|json|github", help="Form of the results.")
+    ] = "text"
     junit: Annotated[
         str | None,
         typer.Option(
@@ -44,8 +48,8 @@ class CheckArguments:
 def check(given: CheckArguments) -> None:
     """CI gate: does each fleet cover its forecast?
 
-    Ends with 2 when the input of one is wrong, else with 1 when one is proven not to, else with 3
-    when the time ended before the answer was known.
+    Exit code 2: the input of one is wrong; else 1: one is proven not to be covered; else 3: time
+    ran out before the answer was known.
     """
     from heteroplan.outputs.plan.check_report import check_github, check_json, check_junit
     from heteroplan.outputs.shared.files import try_file

@@ -13,13 +13,13 @@ def explain(
     ],
     workload: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only what limits this workload, and its groups."),
+        typer.Option(metavar="NAME", help="Show only the limits and the groups of this workload."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """What limits a plan, who goes short, and what is scarce.
+    """What limits a plan: which GPUs run out, and which demand is unserved.
 
-    GPUs that run out come by how long they do, the longest first.
+    GPUs that run out are listed by duration, the longest first.
     """
     from heteroplan.outputs.plan.explanation import explanation_json, render_explanation
     from heteroplan.pipelines import explain as pipeline

@@ -36,19 +36,23 @@ class ExportArguments:
             help="Name of a pool's scale target; default {workload}-{role}-{engine}-{domain}.",
         ),
     ] = None
-    target_kind: Annotated[str, typer.Option(metavar="KIND", help="Kind of the scale target.")] = (
-        "Deployment"
+    target_kind: Annotated[
+        str, typer.Option(metavar="KIND", help="Kubernetes kind of the scale target.")
+    ] = "Deployment"
+    target_api_version: Annotated[
+        str, typer.Option(metavar="VERSION", help="API version of the scale target.")
+    ] = "apps/v1"
+    namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Default: the current namespace.")
+    ] = ""
+    context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
+        ""
     )
-    target_api_version: Annotated[str, typer.Option(metavar="VERSION", help="Its API version.")] = (
-        "apps/v1"
-    )
-    namespace: Annotated[str, typer.Option(metavar="NAME", help="Default: the current one.")] = ""
-    context: Annotated[str, typer.Option(metavar="NAME", help="kubectl context.")] = ""
 
 
 @taking(ExportArguments)
 def export(given: ExportArguments) -> None:
-    """The schedule of a plan for another system."""
+    """Write the schedule of a plan for another system."""
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.pipelines import export as pipeline
 
@@ -66,7 +70,7 @@ def export(given: ExportArguments) -> None:
 def schema(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario, fleet, profile or plan.")],
 ) -> None:
-    """JSON Schema of a file, for editors."""
+    """Print the JSON Schema of a kind of file, for editors."""
     from heteroplan.pipelines import schema as pipeline
 
     emit(pipeline.schema(kind))

@@ -53,20 +53,23 @@ class FitArguments:
     ] = None
     gpu: Annotated[
         str | None,
-        typer.Option(metavar="GPU", help="Only this GPU type, or that of a file without one."),
+        typer.Option(
+            metavar="GPU", help="Fit this GPU type only; for a file without GPU type: its GPU type."
+        ),
     ] = None
     tp: Annotated[
         int | None,
         typer.Option(
             parser=options.wholes(*limits.FIT["tp"]),
             metavar="GPUS",
-            help="Only this size, or that of a file without one.",
+            help="Fit this number of GPUs per replica only; for a file without: its number.",
         ),
     ] = None
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Model of the profile, for --out; of several in a file, which."
+            metavar="NAME",
+            help="Model name of the profile; also selects one of several models in a file.",
         ),
     ] = None
     layers: Annotated[
@@ -74,25 +77,31 @@ class FitArguments:
         typer.Option(
             parser=options.wholes(*limits.FIT["layers"]),
             metavar="N",
-            help="Of the model, for times of a layer.",
+            help="Number of layers of the model, for files with times per layer.",
         ),
     ] = None
     context_tokens: Annotated[
         float | None,
         typer.Option(
-            parser=TOKENS, metavar="TOKENS", help="Of decode steps, for files without them."
+            parser=TOKENS,
+            metavar="TOKENS",
+            help="Context of the decode steps, for files without it.",
         ),
     ] = None
     tokens: Annotated[
         Span | None,
         typer.Option(
-            parser=options.span, metavar="LO:HI", help="Only prefill batches of so many tokens."
+            parser=options.span,
+            metavar="LO:HI",
+            help="Fit only prefill batches in this range of tokens.",
         ),
     ] = None
     batch: Annotated[
         Span | None,
         typer.Option(
-            parser=options.span, metavar="LO:HI", help="Only decode steps of so many sequences."
+            parser=options.span,
+            metavar="LO:HI",
+            help="Fit only decode steps in this range of sequences.",
         ),
     ] = None
     context: Annotated[
@@ -100,33 +109,37 @@ class FitArguments:
         typer.Option(
             parser=options.span,
             metavar="LO:HI",
-            help="Only decode steps at such contexts [tokens].",
+            help="Fit only decode steps in this range of contexts [tokens].",
         ),
     ] = None
     isl: Annotated[
         float | None,
-        typer.Option(parser=TOKENS, metavar="TOKENS", help="Input of a request."),
+        typer.Option(parser=TOKENS, metavar="TOKENS", help="Input tokens of a request."),
     ] = None
     osl: Annotated[
         float | None,
-        typer.Option(parser=TOKENS, metavar="TOKENS", help="Its output."),
+        typer.Option(parser=TOKENS, metavar="TOKENS", help="Output tokens of a request."),
     ] = None
-    ttft_ms: Annotated[float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")] = (
-        None
-    )
-    itl_ms: Annotated[float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="SLO.")] = (
-        None
-    )
+    ttft_ms: Annotated[
+        float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="TTFT target.")
+    ] = None
+    itl_ms: Annotated[
+        float | None, typer.Option(parser=LATENCY_MS, metavar="MS", help="ITL target.")
+    ] = None
     percentile: Annotated[
         float,
-        typer.Option(parser=options.share, metavar="SHARE", help="Of requests that meet both."),
+        typer.Option(
+            parser=options.share,
+            metavar="SHARE",
+            help="Share of requests that meet the TTFT, and of time that meets the ITL.",
+        ),
     ] = written("0.99")
     kv_tokens: Annotated[
         list[options.KvTokens] | None,
         typer.Option(
             parser=options.kv_tokens,
             metavar="[GPU:TP=]TOKENS",
-            help="KV cache that fits a decode replica. Repeatable.",
+            help="Tokens of KV cache that fit in a decode replica. Repeatable.",
         ),
     ] = None
     kv_bytes_per_token: Annotated[
@@ -134,7 +147,7 @@ class FitArguments:
         typer.Option(
             parser=options.numbers(1, options.MOST_NUMBER),
             metavar="BYTES",
-            help="KV cache of a token [bytes].",
+            help="Size of the KV cache of one token [bytes].",
         ),
     ] = None
     max_sequences: Annotated[
@@ -150,22 +163,29 @@ class FitArguments:
         typer.Option(
             parser=options.wholes(*limits.FIT["max_batch_tokens"]),
             metavar="TOKENS",
-            help="Of prompts prefilled together (vLLM: max_num_batched_tokens); else one by one.",
+            help="Most tokens of a prefill batch (vLLM: max_num_batched_tokens); "
+            "default: one prompt.",
         ),
     ] = None
     startup_s: Annotated[
         float,
-        typer.Option(parser=SECONDS, metavar="SECONDS", help="Until a replica serves."),
+        typer.Option(
+            parser=SECONDS, metavar="SECONDS", help="From requesting a replica until it serves."
+        ),
     ] = written("0")
     drain_s: Annotated[
         float,
-        typer.Option(parser=SECONDS, metavar="SECONDS", help="Until its GPUs come back."),
+        typer.Option(
+            parser=SECONDS,
+            metavar="SECONDS",
+            help="From a replica's last new request until its GPUs are free.",
+        ),
     ] = written("0")
     out: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="profile.yaml (- for standard output), or .html for a picture. Repeatable.",
+            help="profile.yaml (- for standard output), or .html for charts. Repeatable.",
         ),
     ] = None
     plot: Annotated[
@@ -180,7 +200,7 @@ class FitArguments:
 
 @taking(FitArguments)
 def fit(given: FitArguments) -> None:
-    """Measurements to a profile, with its error."""
+    """Fit a latency profile to measurements, with its error."""
     names = dict.fromkeys(given.out or ())
     pictures = [name for name in names if name.lower().endswith(PICTURE)]
     profiles = [name for name in names if not name.lower().endswith(PICTURE)]
@@ -191,7 +211,7 @@ def fit(given: FitArguments) -> None:
     say(result.doubts())
     shaped = given.isl is not None
     if shaped and result.asked is None and all(each.lines for each in result.fitted):
-        say(["--isl and --osl say what a replica serves only beside --ttft-ms and --itl-ms"])
+        say(["to say what a replica serves, --isl and --osl need --ttft-ms and --itl-ms"])
     texts: dict[str, str] = {}
     if pictures:
         texts |= dict.fromkeys(pictures, result.page())

@@ -18,7 +18,7 @@ def profiles(
         bool, typer.Option("--json", help="Print JSON, with all figures, and nothing else.")
     ] = False,
 ) -> None:
-    """Ready profiles: engines, ranges and errors.
+    """List the ready profiles: engines, ranges and errors.
 
     A scenario names one as `profile: ready:NAME`.
     """

@@ -27,7 +27,7 @@ class DemandArguments:
         list[str],
         typer.Argument(
             metavar="TRACE",
-            help="Request traces or windows (.gz, .zst too), globs, or - (standard input).",
+            help="Trace files (.gz and .zst too), globs, or - for standard input.",
         ),
     ]
     format: Annotated[
@@ -49,29 +49,38 @@ class DemandArguments:
     ] = None
     interval: Annotated[
         int,
-        typer.Option(parser=options.duration_s, metavar="DURATION", help="Such as 15min."),
+        typer.Option(
+            parser=options.duration_s,
+            metavar="DURATION",
+            help="Length of an interval of the forecast.",
+        ),
     ] = written("15min")
     peak: Annotated[
         int,
         typer.Option(
             parser=options.duration_s,
             metavar="DURATION",
-            help="An interval is planned for its busiest piece of this length.",
+            help="The rate of an interval is that of its busiest period of this length.",
         ),
     ] = written("5min")
     timezone: Annotated[
-        str, typer.Option(metavar="ZONE", help="IANA zone of the days, and of stamps without one.")
+        str,
+        typer.Option(
+            metavar="ZONE", help="IANA time zone of the forecast, and of timestamps without a zone."
+        ),
     ] = "UTC"
     trace_timezone: Annotated[
         str | None,
-        typer.Option(metavar="ZONE", help="Zone of stamps without one, where it is another."),
+        typer.Option(
+            metavar="ZONE", help="Time zone of timestamps without a zone, if it is another."
+        ),
     ] = None
     start: Annotated[
         datetime | None,
         typer.Option(
             parser=options.moment,
             metavar="STAMP",
-            help="When the trace begins; needed where it knows no date.",
+            help="When the trace begins; needed if the trace has no date.",
         ),
     ] = None
     quantile: Annotated[
@@ -79,15 +88,15 @@ class DemandArguments:
         typer.Option(
             parser=options.share_or_none,
             metavar="SHARE",
-            help="Of like intervals of the past; none for the intervals as recorded.",
+            help="Quantile of past rates at the same time on like days; none: as recorded.",
         ),
     ] = written("0.95")
     weekdays: Annotated[
         str,
         typer.Option(
             metavar="KIND",
-            help="Days like one another: alike (all), weekend (and workdays), each (weekday), or "
-            "auto, by the past.",
+            help="Which days are like days: alike (all), weekend (workdays and weekends), each "
+            "(weekday), or auto (what forecast past days best).",
         ),
     ] = "auto"
     trend: Annotated[
@@ -95,7 +104,8 @@ class DemandArguments:
         typer.Option(
             parser=options.factor,
             metavar="FACTOR",
-            help="Change of the level a week, such as 1.05; 1 for none; default: by the past.",
+            help="Growth per week, such as 1.05; 1: none; "
+            "default: the trace's trend if significant.",
         ),
     ] = None
     growth: Annotated[
@@ -104,7 +114,7 @@ class DemandArguments:
     ] = written("1")
     events: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="YAML of calendar overrides (events:)."),
+        typer.Option(metavar="FILE", help="YAML file of events, such as launches and holidays."),
     ] = None
     day: Annotated[
         date | None,
@@ -112,13 +122,15 @@ class DemandArguments:
             "--date",
             parser=options.day,
             metavar="DATE",
-            help="First day of the curve; default: the day after the trace.",
+            help="First day of the forecast; default: the day after the trace.",
         ),
     ] = None
     days: Annotated[
         int,
         typer.Option(
-            parser=options.wholes(*limits.DEMAND["days"]), metavar="N", help="Days of the curve."
+            parser=options.wholes(*limits.DEMAND["days"]),
+            metavar="N",
+            help="Number of days to forecast.",
         ),
     ] = written("1")
     prefix_cache: Annotated[
@@ -126,7 +138,7 @@ class DemandArguments:
         typer.Option(
             parser=options.wholes(*limits.DEMAND["prefix_cache_tokens"]),
             metavar="TOKENS",
-            help="Size of a prefix cache, where the trace tells blocks: prefill of what it misses.",
+            help="Simulate a prefix cache of this size; the trace must list block hashes.",
         ),
     ] = None
     max_class_error: Annotated[
@@ -134,42 +146,44 @@ class DemandArguments:
         typer.Option(
             parser=options.share,
             metavar="SHARE",
-            help="Tell requests apart until capacity is this well known; 1 for one class.",
+            help="Largest error of capacity from dividing requests into classes; 1: one class.",
         ),
     ] = written("0.03")
     backtest: Annotated[
         bool,
-        typer.Option("--backtest", help="Hold the last days back and compare."),
+        typer.Option(
+            "--backtest", help="Forecast the last days from the days before, and compare."
+        ),
     ] = False
     holdback: Annotated[
         int | None,
         typer.Option(
             parser=options.wholes(*limits.DEMAND["held_back_days"]),
             metavar="DAYS",
-            help="Days to hold back; default: a third.",
+            help="Number of days that --backtest forecasts; default: a third.",
         ),
     ] = None
     out: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="Demand CSV (- for standard output), .html for a picture, .json for all figures. "
+            help="Demand CSV (- for standard output), .html for charts, .json for all figures. "
             "Repeatable.",
         ),
     ] = None
     classes: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="CSV of the request classes, for a scenario's classes."),
+        typer.Option(metavar="FILE", help="Write the request classes there, as CSV."),
     ] = None
     as_json: Annotated[
-        bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
+        bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")
     ] = False
     max_bytes: options.MaxBytes = written(options.HELD)
 
 
 @taking(DemandArguments)
 def demand(given: DemandArguments) -> None:
-    """Traces to a demand curve."""
+    """Forecast demand from traces."""
     from heteroplan.pipelines import demand as pipeline
 
     names = list(dict.fromkeys(given.out or ()))

@@ -125,7 +125,7 @@ def seconds_left(time_limit_s: float) -> float:
 
 
 def factor(text: str) -> float:
-    """`1.2`; for a share it is told what to write."""
+    """`1.2`; for a share the error says what to write."""
     more = parse_percent(text)
     return _number(
         text, "a factor, such as 1.2" if more is None else f"{1 + more:g} for {text} more"
@@ -240,7 +240,8 @@ Overrides = Annotated[
     ),
 ]
 Interval = Annotated[
-    str | None, typer.Option("--interval", metavar="DURATION", help="Planning step, such as 15min.")
+    str | None,
+    typer.Option("--interval", metavar="DURATION", help="Length of an interval, such as 15min."),
 ]
 HELD, MEASURED_HELD = size(MOST_BYTES), size(MOST_MEASURED_BYTES)
 """Defaults of `--max-bytes`."""
@@ -250,13 +251,13 @@ MaxBytes = Annotated[
         "--max-bytes",
         parser=byte_size,
         metavar="BYTES",
-        help="Held of a file at a time, such as 2GiB; a line takes a 32nd of that at most.",
+        help="Memory limit for one file, such as 2GiB; a line may take 1/32 of it.",
     ),
 ]
 TimeLimit = Annotated[
     float,
     typer.Option(
-        "--time-limit", parser=seconds, metavar="SECONDS", help="For the whole command [s]."
+        "--time-limit", parser=seconds, metavar="SECONDS", help="Limit for the whole command [s]."
     ),
 ]
 Solver = Annotated[
@@ -264,7 +265,7 @@ Solver = Annotated[
     typer.Option(
         "--solver",
         metavar="NAME",
-        help="Solver of MIPs and LPs: one that PuLP finds here, such as gurobi, copt, cplex, cbc.",
+        help="MIP and LP solver: HiGHS or one that PuLP finds, such as gurobi, copt, cplex, cbc.",
     ),
 ]
 TraceSolve = Annotated[
@@ -273,6 +274,6 @@ TraceSolve = Annotated[
         "--trace-solve",
         parser=named_path,
         metavar="FILE",
-        help="Write JSON lines there: best objective and bound as they change.",
+        help="Write cost and bound during the search there, as JSON lines.",
     ),
 ]

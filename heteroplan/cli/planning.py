@@ -47,7 +47,7 @@ class PlanArguments:
         str | None,
         typer.Option(
             metavar="FILE",
-            help="What runs when the horizon starts, as placement.csv; - for standard input.",
+            help="Replicas that run when the horizon starts (placement.csv); - for standard input.",
         ),
     ] = None
     interval: options.Interval = None
@@ -56,7 +56,7 @@ class PlanArguments:
         typer.Option(
             parser=options.relative_gap,
             metavar="SHARE",
-            help="Relative gap to prove; 1 % is 0.01.",
+            help="Gap at which the search ends; 1 % is 0.01.",
         ),
     ] = written("0.01")
     time_limit: options.TimeLimit = written("60")
@@ -68,10 +68,10 @@ class PlanArguments:
 
 @taking(PlanArguments)
 def plan(given: PlanArguments) -> None:
-    """Plan a scenario: the schedule, what it saves, and the proof.
+    """Plan a scenario: the schedule, its savings, and the proven bound on cost.
 
-    Ends with 1 when it is proven that demand cannot be covered, with 3 when the time ended before
-    that was known. Ctrl-C ends the solve with the best plan so far (130).
+    Exit code 1: it is proven that demand cannot be covered; 3: time ran out before that was known.
+    Ctrl-C ends the search with the best plan so far (130).
     """
     from heteroplan.outputs.plan.solve_trace import SolveTrace
 
@@ -133,7 +133,7 @@ def _show(result: "PlanResult", json: bool) -> None:
 
 
 def validate(scenario: options.ScenarioPath, overrides: options.Overrides = None) -> None:
-    """Every problem of a scenario's files at once, or what it holds."""
+    """List every problem of a scenario's files, or summarise them."""
     from heteroplan.pipelines.solving import load
 
     loaded = load(scenario, overrides=overrides or ())

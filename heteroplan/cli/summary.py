@@ -75,7 +75,7 @@ def _workloads(workloads: tuple[Workload, ...]) -> Table:
 
 
 def _engines(loaded: "Loaded") -> Table:
-    table = _table("workload", "engine", "node type", ">GPUs", ">rps a replica", "limited by")
+    table = _table("workload", "engine", "node type", ">GPUs", ">rps per replica", "limited by")
     workloads = {workload.name: workload for workload in loaded.scenario.workloads}
     before = ""
     for candidate in loaded.candidates:
@@ -112,7 +112,7 @@ def _limit(point: OperatingPoint) -> str:
 
 
 def _fleet(fleet: Fleet) -> Table:
-    table = _table("node type", "GPU", ">nodes", ">GPUs", ">USD a GPU-hour")
+    table = _table("node type", "GPU", ">nodes", ">GPUs", ">USD per GPU-hour")
     for shape in fleet.node_types:
         nodes = sum(leaf.nodes.get(shape.name, 0) for leaf in fleet.network.leaves)
         table.add_row(

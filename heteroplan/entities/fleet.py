@@ -26,7 +26,7 @@ class NodeType:
     name: str
     gpu: GpuType
     gpus: int
-    """GPUs a node."""
+    """GPUs per node."""
     nic_gbit_per_s: float
     """Network bandwidth of a node [Gbit/s]."""
     usd_per_gpu_hour: float

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Affinity(StrEnum):
-    """How far apart the prefill and the decode replicas of one group may stand."""
+    """How far apart the prefill and decode replicas of a group may be."""
 
     LEAF = "leaf"
     SPINE = "spine"
@@ -14,7 +14,7 @@ class Affinity(StrEnum):
 
 
 class SubgroupPriority(StrEnum):
-    """How scarce the network domain is that a node stands in (HeteroScale's RDMA subgroups)."""
+    """How scarce the leaf of a node is (HeteroScale's RDMA subgroups)."""
 
     LOW = "low"
     """A spine with one GPU type."""

@@ -63,7 +63,7 @@ class Pool:
     gpus_per_replica: int
     domain: str
     level: Affinity
-    """Of `domain`: narrower than the workload's affinity for halves of a divided engine, and
+    """Of `domain`: narrower than the workload's affinity for parts of a divided engine, and
     where a leaf may be lost."""
     group: str
     """Deployment group: the workload and its domain at its affinity level, `chat@a-s1`."""
@@ -88,7 +88,7 @@ class WorkloadPlan:
 
 
 class ShortageKind(StrEnum):
-    """What keeps a workload from more replicas."""
+    """Why a workload has no more replicas."""
 
     NO_ENGINE = "no_engine"
     """No engine of its model serves it; `detail` says why."""
@@ -150,7 +150,7 @@ class Totals:
     starts: int
     """Replicas started over the horizon, moves included."""
     moves: int
-    """Replicas that go on elsewhere."""
+    """Replicas that are replaced on other nodes."""
     gpu_hours_by_priority: Mapping[SubgroupPriority, float]
     """`gpu_hours` by the priority of the leaf where they are held; their sum."""
 
@@ -176,7 +176,7 @@ class BaselineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What something else would need for the same demand."""
+    """A baseline: what another plan needs for the same demand."""
 
     name: BaselineKind
     gpu_hours: float | None
@@ -193,8 +193,8 @@ class Baseline:
     unserved_requests: float = 0.0
     """Requests that it leaves unserved."""
     stranded_replica_hours: float | None = None
-    """Replica-hours whose other half is missing in their group; None where there are none by
-    construction."""
+    """Replica-hours that are idle: too little prefill or decode in their group. None where there
+    are none by construction."""
     gpu_hours_by_priority: Mapping[SubgroupPriority, float] | None = None
     """As in Totals."""
 
@@ -217,7 +217,7 @@ def limited_name(role: Role, workload: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BindingLimit:
-    """GPUs of one node type that run out in a domain, and whom that limits."""
+    """GPUs of one node type that run out in a domain, and which pools that limits."""
 
     level: Affinity
     domain: str
@@ -226,7 +226,7 @@ class BindingLimit:
     last: int
     """Inclusive."""
     pools: tuple[str, ...]
-    """Who would take more, such as `decode of chat-70b`."""
+    """Pools that would use more, such as `decode of chat-70b`."""
 
 
 @dataclass(frozen=True, slots=True)

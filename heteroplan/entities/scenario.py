@@ -11,7 +11,7 @@ from heteroplan.units import s_to_hours
 
 
 class Objective(StrEnum):
-    """What is minimised once as much demand as possible is served."""
+    """What is minimised after unserved demand."""
 
     COST = "cost"
     GPU_HOURS = "gpu_hours"

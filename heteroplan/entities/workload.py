@@ -10,7 +10,7 @@ from heteroplan.entities.network import Affinity, Leaf, Network
 
 
 class Role(StrEnum):
-    """Which half of a request an engine serves."""
+    """Prefill, decode, or both (aggregated)."""
 
     PREFILL = "prefill"
     DECODE = "decode"
@@ -41,7 +41,7 @@ class Source:
     error_mape: float | None = None
     """Mean absolute relative error of the fit, 0.02 is 2 %."""
     points: int | None = None
-    """Measured points behind the fit."""
+    """Number of measured points in the fit."""
     error_worst: float | None = None
     """Greatest absolute relative error of the fit."""
     spread: float | None = None
@@ -58,7 +58,7 @@ class PrefillCoefficients:
     ms_per_token: float
     ms_per_token_squared: float
     floor_ms: float = 0.0
-    """No batch takes less [ms]."""
+    """Shortest time of a batch [ms]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class DecodeCoefficients:
     ms_per_sequence: float
     ms_per_context_token: float
     floor_ms: float = 0.0
-    """No step takes less [ms]."""
+    """Shortest time of a step [ms]."""
     ms_per_root_sequence: float = 0.0
 
 
@@ -105,7 +105,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RatioBand:
-    """Replicas of one half / replicas of the other, between `low` and `high`."""
+    """Replicas of prefill / decode, or of the first / second part, between `low` and `high`."""
 
     low: float
     high: float
@@ -113,9 +113,9 @@ class RatioBand:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which half of a divided engine this is, such as the attention of a disaggregated MoE.
+    """Which part of a divided engine this is, such as the attention of a disaggregated MoE.
 
-    Both halves of a divided engine serve every request, on the same leaf.
+    Both parts of a divided engine serve every request, on the same leaf.
     """
 
     of: str
@@ -130,25 +130,25 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A model on a GPU type with a parallelism and a role."""
+    """A model on a GPU type, with a number of GPUs and a role."""
 
     name: str
     role: Role
     gpu: str
     """GPU type name."""
     gpus: int
-    """GPUs a replica."""
+    """GPUs per replica."""
     source: Source
     startup_s: float = 0.0
     """From asking for a replica to its first request; it holds its GPUs meanwhile [s]."""
     drain_s: float = 0.0
-    """From the last new request to giving the GPUs back [s]."""
+    """Time from its last new request until its GPUs are free [s]."""
     prefill: PrefillCoefficients | None = None
     decode: DecodeCoefficients | None = None
     ttft: TtftCoefficients | None = None
     """Of an aggregated engine measured end to end, whose `prefill` is what it takes from decode."""
     kv_tokens: int | None = None
-    """KV cache that fits a replica [tokens]."""
+    """Tokens of KV cache that fit in a replica."""
     max_sequences: int | None = None
     """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
     max_batch_tokens: int | None = None
@@ -163,11 +163,11 @@ class Engine:
     capacity_rps: float | None = None
     """Given capacity of one replica at the SLO [requests/s]; coefficients are then not used."""
     part: Part | None = None
-    """Where the engine is one half of a divided one."""
+    """Where the engine is one part of a divided one."""
 
     @property
     def counts(self) -> bool:
-        """Whether a replica counts for its role: all but the second half of a divided engine."""
+        """Whether a replica counts for its role: all but the second part of a divided engine."""
         return self.part is None or self.part.index == 0
 
 
@@ -188,9 +188,9 @@ class RequestClass:
     share: float
     """Of the workload's requests, 0 < share <= 1; shares sum to 1."""
     isl: float
-    """Input tokens a request."""
+    """Mean input tokens per request."""
     osl: float
-    """Output tokens a request."""
+    """Mean output tokens per request."""
     prefix_hit_rate: float = 0.0
     """Share of the input tokens found in the prefix cache, 0 <= rate < 1."""
     isl_cv: float | None = None

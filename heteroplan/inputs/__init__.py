@@ -1,4 +1,4 @@
-"""Files -> entities, every problem at once.
+"""Scenario, fleet and profile files -> entities; all problems are reported together.
 
 In the order of the data: `scenario` reads all files, with fields that the command line sets
 (`overrides`); `schemas` say what each file may hold, `checks` have the rules across them, `build`

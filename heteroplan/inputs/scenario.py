@@ -246,7 +246,7 @@ class _Loading:
             if series is None or zone is None or spec is None or spec.classes is None:
                 return series
             if series.shapes is not None and isinstance(spec.classes, list):
-                remedy = "has isl and osl columns, which say nothing of classes; remove them"
+                remedy = "has isl and osl columns, which classes do not use; remove them"
                 self._problems.append(self._document.problem(field, remedy))
             return self._classed(series, (*path, "classes"), spec, zone)
         return None
@@ -268,7 +268,7 @@ class _Loading:
         with self._gathering(self._document, field):
             series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
             if series.shapes is None and spec.requests is None:
-                remedy = "the trace tells no lengths; give the shape of the requests (requests:)"
+                remedy = "the trace has no lengths; give those of the requests (requests:)"
                 self._problems.append(self._document.problem(field, remedy))
                 return None
             return series

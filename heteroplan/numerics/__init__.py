@@ -1,4 +1,4 @@
-"""Numbers without a meaning of their own.
+"""Numerical helpers: compiled loops, root finding, tolerances.
 
 `compiling` compiles loops with numba, `root_finding` finds the largest value that meets a limit,
 `tolerances` says how exactly numbers are taken where several modules must agree. Nothing here knows

@@ -41,5 +41,8 @@ def borrowed[A](array: A) -> A:
 
 
 @overload(borrowed)
-def _overload(_array: Any) -> Any:
-    return lambda _array: _without_references(_array)
+def _overload(array: Any) -> Any:
+    def made(array: Any) -> Any:
+        return _without_references(array)
+
+    return made

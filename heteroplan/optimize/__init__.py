@@ -1,4 +1,4 @@
-"""The integer program and the method that solves it; the only package that knows the solver.
+"""The integer program and the method that solves it; the only package that calls the solver.
 
 **Packages**, each importing only those before it: `program` (sets, coefficients), `solvers`,
 `rules` (what plans keep), `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`,

@@ -1,4 +1,4 @@
-"""What each command does, its stages in order: the same from Python with one call.
+"""The steps of each command, in order; the command line and Python call the same functions.
 
 A module a command: `plan`, `check`, `demand`, `fit`, `export`, `explain`, `profiles`, `schema`.
 Paths and options come in; a result goes out, which the command line renders and which Python users

@@ -34,9 +34,9 @@ class DemandOptions:
     peak_s: int = 300
     """An interval is planned for its busiest piece of this length [s]."""
     timezone: str = "UTC"
-    """IANA zone of the days, and of stamps without one."""
+    """IANA time zone of the forecast, and of timestamps without a zone."""
     trace_timezone: str | None = None
-    """Zone of stamps without one, where it is another."""
+    """Time zone of timestamps without a zone, if it is another."""
     start: datetime | None = None
     """When the trace begins, where it knows no date; without a zone it is in `timezone`."""
     quantile: float | None = 0.95
@@ -56,9 +56,9 @@ class DemandOptions:
     prefix_cache_tokens: int | None = None
     """Size of a prefix cache, where the trace tells blocks [tokens]."""
     max_class_error: float = 0.03
-    """Requests are told apart until capacity is this well known; 1 for one class."""
+    """Largest error of capacity from dividing requests into classes; 1 for one class."""
     backtest: bool = False
-    """Hold the last days back and compare."""
+    """Forecast the last days from the days before, and compare."""
     held_back_days: int | None = None
     """Days to hold back (`--holdback`); a third where not given."""
     max_bytes: int = MOST_BYTES
@@ -90,7 +90,7 @@ class DemandResult:
         return curve_frame(self.curve)
 
     def classes_frame(self) -> "DataFrame":
-        """One row an interval and request class; none where the trace tells no lengths."""
+        """One row an interval and request class; none where the trace has no lengths."""
         from heteroplan.outputs.demand.frames import classes_frame
 
         return classes_frame(self.curve)
@@ -111,15 +111,15 @@ class DemandResult:
         return demand_csv(self.curve)
 
     def classes_text(self) -> str:
-        """CSV of the request classes. Raises UsageError where the trace tells no lengths."""
+        """CSV of the request classes. Raises UsageError where the trace has no lengths."""
         from heteroplan.outputs.demand.files import classes_csv
 
         if not self.has_classes:
-            raise UsageError("--classes: the trace tells no lengths of requests")
+            raise UsageError("--classes: the trace has no request lengths")
         return classes_csv(self.curve)
 
     def write(self, folder: Name) -> None:
-        """Write demand.csv, demand.json and demand.html, and classes.csv where lengths are told.
+        """Write demand.csv, demand.json and demand.html, and classes.csv where lengths are known.
 
         All or none. The folder is made. Raises UsageError.
         """

@@ -43,21 +43,21 @@ class FitOptions:
     source: str | None = None
     """`aic` or `aic:BACKEND`: model the latencies with AIConfigurator instead (`--from`)."""
     gpu: str | None = None
-    """Only this GPU type, or that of a file without one."""
+    """Fit this GPU type only; for a file without GPU type: its GPU type."""
     tp: int | None = None
     """Only this size [GPUs], or that of a file without one."""
     model: str | None = None
     """Name of the profile; of several models in a file, which."""
     layers: int | None = None
-    """Of the model, for times of a layer."""
+    """Number of layers of the model, for files with times per layer."""
     context_tokens: float | None = None
-    """Of decode steps, for files without them."""
+    """Context of the decode steps, for files without it."""
     tokens: Bounds | None = None
-    """Only prefill batches of so many tokens."""
+    """Fit only prefill batches in this range of tokens."""
     batch: Bounds | None = None
-    """Only decode steps of so many sequences."""
+    """Fit only decode steps in this range of sequences."""
     context: Bounds | None = None
-    """Only decode steps at such contexts [tokens]."""
+    """Fit only decode steps in this range of contexts [tokens]."""
     isl: float | None = None
     """Input of a request [tokens]."""
     osl: float | None = None

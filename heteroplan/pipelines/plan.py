@@ -46,7 +46,7 @@ class PlanOptions:
     """CSV of what runs when the horizon starts, as placement.csv (or `-`); the day is then not
     cyclic."""
     gap: float = 0.01
-    """Relative gap to prove; 1 % is 0.01."""
+    """Gap at which the search ends; 1 % is 0.01."""
     time_limit_s: float = 60.0
     """For all of it: loading, solving, and time to show and write the plan [s]."""
     folder: Name | None = None
@@ -55,7 +55,7 @@ class PlanOptions:
     method: str = "auto"
     """One of `planning.make.METHODS`."""
     solver: str = "HiGHS"
-    """Solver of MIPs and LPs: one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
+    """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     trace: "SolveTrace | None" = None
     """Hears of the solve beside `progress`."""
     stop: Stop = never
@@ -172,11 +172,11 @@ def plan(scenario: Name, options: PlanOptions) -> PlanResult:
 
 
 def _both(one: Progress, other: Progress) -> Progress:
-    def told(objective: float | None, bound: float, seconds: float) -> None:
+    def report(objective: float | None, bound: float, seconds: float) -> None:
         one(objective, bound, seconds)
         other(objective, bound, seconds)
 
-    return told
+    return report
 
 
 def _writing_cpu_s(loaded: "Loaded") -> float:

@@ -1,4 +1,4 @@
-"""Pool sizes -> which replica stands on which leaf and nodes, in every interval.
+"""Pool sizes -> the leaf and nodes of each replica, in every interval.
 
 `runs` says when each replica serves, `nodes` keeps which GPUs are free when, `first_fit` places the
 runs of one part of the fleet in one order. Where they do not all fit whole, `day_sweep` goes

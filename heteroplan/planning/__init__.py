@@ -1,8 +1,8 @@
-"""A scenario's plan: decided, checked, put in the user's words, and compared with baselines.
+"""Plans one scenario: optimises, places, verifies, and compares with baselines.
 
 `make` runs the stages, several times where replicas share a queue (`pooling`). `flow` and
 `assemble` make the solver's arrays a plan; `limits`, `shortage` and `minima` say what limits it,
-why a workload goes short, and which minima cannot be kept.
+why demand is unserved, and which minima cannot be kept.
 """
 
 from heteroplan.planning.make import make_plan

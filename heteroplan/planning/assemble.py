@@ -24,7 +24,7 @@ from heteroplan.entities.plan import (
 )
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.program.mix import halves_of
+from heteroplan.optimize.program.mix import part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.solve import Outcome
 from heteroplan.planning.flow import exact_flow, unserved_share
@@ -173,14 +173,14 @@ def _capacity_rps(
 
 
 def _role_rps(problem: Problem, pools: Sequence[int], own: dict[int, Floats], role: Role) -> Floats:
-    """[T] rate of one role in a group; of a divided engine that of its smaller half."""
+    """[T] rate of one role in a group; of a divided engine that of its smaller part."""
     mine = [p for p in pools if problem.pools[p].role is role]
     total = np.zeros(problem.intervals)
     for p in mine:
         if problem.pools[p].part is None:
             total += own[p]
-    for halves in halves_of(problem, mine):
-        total += np.minimum(*(np.sum([own[p] for p in half], axis=0) for half in halves))
+    for pair in part_pairs(problem, mine):
+        total += np.minimum(*(np.sum([own[p] for p in part], axis=0) for part in pair))
     return total
 
 

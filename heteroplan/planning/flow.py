@@ -27,9 +27,9 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
         np.where((solution.replicas[p] > 0) & (share > 0), share, 0.0)
         for p, share in enumerate(solution.flow)
     ]
-    halves = [each for each in problem.balances if each.engine]
+    divided = [each for each in problem.balances if each.engine]
     pairs = [each for each in problem.balances if not each.engine]
-    for balance in (*halves, *pairs, *halves):
+    for balance in (*divided, *pairs, *divided):
         work = problem.workloads[balance.workload]
         totals = [_total(work, flow, side) for side in (balance.left, balance.right)]
         common = np.minimum(*totals)

@@ -12,7 +12,7 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 type Bools = NDArray[np.bool_]
-type Half = tuple[Role, int | None]
+type Stage = tuple[Role, int | None]
 """A role and, of a divided engine, which part."""
 
 _OTHER = {Role.PREFILL: Role.DECODE, Role.DECODE: Role.PREFILL}
@@ -69,7 +69,7 @@ def _would_take_more(problem: Problem, replicas: Ints, shortages: Iterable[Short
         short.setdefault(shortage.workload, []).append(shortage.interval)
     more = np.zeros(prices.shape, dtype=np.bool_)
     for work in problem.workloads:
-        alike: dict[Half, list[int]] = {}
+        alike: dict[Stage, list[int]] = {}
         for p in work.pools:
             alike.setdefault((problem.pools[p].role, problem.pools[p].part), []).append(p)
         for pools in alike.values():
@@ -85,7 +85,7 @@ def _would_take_more(problem: Problem, replicas: Ints, shortages: Iterable[Short
 def _request_prices(problem: Problem) -> Floats:
     """[P, T] price of all the workload's demand served through a pool.
 
-    With the cheapest other half, and of a divided engine the cheapest other part, in its group;
+    With the cheapest other role, and of a divided engine the cheapest other part, in its group;
     inf where the pool or all of those cannot serve the mix of classes.
     """
     prices = np.full((len(problem.pools), problem.intervals), np.inf)
@@ -98,16 +98,16 @@ def _request_prices(problem: Problem) -> Floats:
         for p in work.pools:
             groups.setdefault(problem.pools[p].group, []).append(p)
         for members in groups.values():
-            cheapest: dict[Half, Floats] = {}
+            cheapest: dict[Stage, Floats] = {}
             for p in members:
-                half = (problem.pools[p].role, problem.pools[p].part)
-                cheapest[half] = np.minimum(cheapest.get(half, np.inf), prices[p])
+                stage = (problem.pools[p].role, problem.pools[p].part)
+                cheapest[stage] = np.minimum(cheapest.get(stage, np.inf), prices[p])
             for p in members:
                 whole[p] += _mates_price(problem.pools[p].role, problem.pools[p].part, cheapest)
     return whole
 
 
-def _mates_price(role: Role, part: int | None, cheapest: Mapping[Half, Floats]) -> Floats | float:
+def _mates_price(role: Role, part: int | None, cheapest: Mapping[Stage, Floats]) -> Floats | float:
     """[T] price of what else a request needs in the group."""
     mates: Floats | float = 0.0
     if part is not None:

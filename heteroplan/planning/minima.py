@@ -25,6 +25,6 @@ def refuse_unmet_minima(scenario: Scenario, problem: Problem, effort: Effort) ->
 def _text(problem: Problem, unmet: UnmetMinimum) -> str:
     work = problem.workloads[unmet.workload]
     return (
-        f"{work.name} asks for {unmet.wanted} of {unmet.role.value}, {unmet.missing} of them find "
-        "no GPUs"
+        f"{work.name} asks for {unmet.wanted} {unmet.role.value} replicas, GPUs are missing for "
+        f"{unmet.missing} of them"
     )

@@ -30,7 +30,7 @@ ROUNDS = 6
 LEAST_S = 0.5
 """Not worth another round [s]."""
 TOLERANCE = 1e-6
-AS_ENDLESS = "as if pools were endless"
+AS_ENDLESS = "assuming infinitely large pools"
 
 type Planning = Callable[[Sequence[Candidate], float], Plan]
 """Of candidates, within so many seconds; without baselines."""

@@ -1,4 +1,4 @@
-"""Why a workload goes short in an interval."""
+"""Why a workload has unserved demand in an interval."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Measurements -> what one replica serves at the SLO.
+"""Measurements -> the rate that one replica serves at the SLO.
 
 In the order of the data: `readers` reads benchmark outputs as `measurement`s, `fitting` fits
 latency coefficients to them and writes profiles, `capacity` computes from coefficients and SLOs

@@ -37,7 +37,7 @@ class Run:
     gpus: int
     """GPUs of an aggregated or decode replica."""
     isl: float
-    """Input tokens a request."""
+    """Mean input tokens per request."""
     osl: float
     """Output tokens a request, more than 1."""
     concurrency: float

@@ -1,4 +1,4 @@
-"""How busy a replica may be so that requests still start in time.
+"""Queueing models: waiting times of prefill, and the utilization that keeps them short enough.
 
 Service times come in, as means with spreads, and shares of late requests or utilizations go out.
 To read in this order: `lengths` (a gamma in parts), `lattice` (M/G/1 waits by Fourier transform),

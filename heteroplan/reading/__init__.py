@@ -1,4 +1,4 @@
-"""Bytes and text of input files -> plain data, bounded and with line numbers.
+"""Input files -> plain data with line numbers, within size limits.
 
 What comes in are paths, streams and texts; what goes out are bytes, rows, documents, numbers and
 moments, or an `InputError` that names file, line, field, value and remedy. What the data mean is

@@ -182,4 +182,4 @@ def _check_header(
 def _check_once(header: Sequence[str], found: FileProblems) -> None:
     for name, times in Counter(header).items():
         if name and times > 1:
-            found.problem(1, name, "", "column stands twice; keep one of them")
+            found.problem(1, name, "", "column appears twice; keep one of them")

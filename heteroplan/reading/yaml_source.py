@@ -240,7 +240,7 @@ class _Reader:
             if key.tag != _TAG + "str" and not is_named:
                 self._report(key, (*path, name), "key is not text; write it in quotes")
             if name in found:
-                self._report(key, (*path, name), "key stands twice; keep one of them")
+                self._report(key, (*path, name), "key appears twice; keep one of them")
             else:
                 found[name] = self.value(value, (*path, name))
         for base in _merged(node):

@@ -41,7 +41,7 @@ def check_pools(index: PlanIndex) -> Iterator[str]:
         (pool.workload, pool.engine, pool.node_type, pool.domain) for pool in plan.pools
     ).items():
         if times > 1:
-            yield f"pool {place} stands there {times} times"
+            yield f"pool {place} appears {times} times"
     for pool in plan.pools:
         name = name_of(pool)
         workload = workloads.get(pool.workload)

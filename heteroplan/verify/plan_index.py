@@ -185,7 +185,7 @@ class PlanIndex:
         return change
 
     def price(self, node_type: str) -> float:
-        """USD a GPU-hour."""
+        """USD per GPU-hour."""
         return self.plan.scenario.fleet.node_type(node_type).usd_per_gpu_hour
 
     def _given_up(self) -> Iterator[tuple[Running, Engine]]:
@@ -212,7 +212,7 @@ class PlanIndex:
         ]
 
     def counts(self, pool: Pool) -> bool:
-        """Whether the pool's replicas and flow count for its role: all but second halves."""
+        """Whether the pool's replicas and flow count for its role: all but second parts."""
         return self.used(pool).engine.counts
 
     def replicas(self, pools: Iterable[Pool], role: Role, t: int) -> int:

@@ -54,23 +54,21 @@ def check_apart(index: PlanIndex) -> Iterator[str]:
 
 
 def check_parts(index: PlanIndex) -> Iterator[str]:
-    """On each leaf both halves of a divided engine handle the same, in their ratio band."""
-    halves: dict[tuple[str, str, str], tuple[list[Pool], list[Pool]]] = defaultdict(
-        lambda: ([], [])
-    )
+    """On each leaf both parts of a divided engine serve the same rate, within `part_ratio`."""
+    pairs: dict[tuple[str, str, str], tuple[list[Pool], list[Pool]]] = defaultdict(lambda: ([], []))
     for pool in index.plan.pools:
         part = index.used(pool).engine.part
         if part is not None:
-            halves[pool.workload, part.of, pool.domain][part.index].append(pool)
-    for (workload, engine, leaf), pair in halves.items():
+            pairs[pool.workload, part.of, pool.domain][part.index].append(pool)
+    for (workload, engine, leaf), pair in pairs.items():
         demand = class_demand(index, workload)
         part = index.used((pair[0] or pair[1])[0]).engine.part
         for t in index.steps:
             for k, over_time in enumerate(demand):
-                first, second = (sum(pool.flow_rps[k][t] for pool in half) for half in pair)
+                first, second = (sum(pool.flow_rps[k][t] for pool in part) for part in pair)
                 if abs(first - second) > TOLERANCE * over_time[t]:
                     yield f"parts: {engine} of {workload} on {leaf}: {first}, {second} rps at {t}"
-            first, second = (sum(pool.replicas[t] for pool in half) for half in pair)
+            first, second = (sum(pool.replicas[t] for pool in part) for part in pair)
             band = part.ratio if part is not None else None
             if band is not None and not (
                 band.low * second * (1 - TOLERANCE) <= first <= band.high * second * (1 + TOLERANCE)
@@ -135,7 +133,7 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
     total = 0.0
     for members in groups.values():
         by_role = dict.fromkeys(Role, 0.0)
-        halves: dict[tuple[Role, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        pairs: dict[tuple[Role, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
         for p in members:
             pool = index.plan.pools[p]
             candidate = index.used(pool)
@@ -151,8 +149,8 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
             if part is None:
                 by_role[pool.role] += rps
             else:
-                halves[pool.role, part.of, pool.domain][part.index] += rps
-        for (role, _, _), pair in halves.items():
+                pairs[pool.role, part.of, pool.domain][part.index] += rps
+        for (role, _, _), pair in pairs.items():
             by_role[role] += min(pair)
         total += min(by_role[Role.PREFILL], by_role[Role.DECODE]) + by_role[Role.AGGREGATED]
     return total

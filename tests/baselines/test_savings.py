@@ -208,7 +208,7 @@ def test_price_of_a_promise(
     assert found.utilization == pytest.approx(rps / 10 / (free_usd / 8.0))
     for name in ("greedy_topology", "greedy_topology_paired"):
         greedy = baseline(plan, name)
-        assert greedy.note == "survives no loss"
+        assert greedy.note == "not resilient"
         assert greedy.unserved_requests == 0.0
         assert greedy.cost_usd == pytest.approx(free_usd)
         saved = (greedy.saved_cost_usd, greedy.saved_gpu_hours, greedy.saved_fraction)
@@ -530,7 +530,7 @@ def test_a_promise_of_one_workload_is_enough_for_its_price() -> None:
     assert free.utilization == pytest.approx(1.0)
     for name in ("greedy_topology", "greedy_topology_paired"):
         greedy = baseline(plan, name)
-        assert (greedy.note, greedy.unserved_requests) == ("survives no loss", 0.0)
+        assert (greedy.note, greedy.unserved_requests) == ("not resilient", 0.0)
         assert greedy.cost_usd == pytest.approx(16.0)
 
 

@@ -252,7 +252,7 @@ def test_fit_says_what_a_profile_takes_for_free(run: Run, tmp_path: Path) -> Non
                 "H100-SXM-80GB:4=516000", "--startup-s", "180", "--out", str(out))  # fmt: skip
     assert ended.code == 0
     assert [line[:33] for line in ended.err.splitlines()] == [
-        "no drain time: GPUs come back at ",
+        "no drain time: GPUs are free at o",
         "no KV memory limit for a100-tp4-d",
         "no KV transfer limit (kv_bytes_pe",
     ]

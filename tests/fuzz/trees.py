@@ -143,7 +143,7 @@ def _removed(place: Place, made: list[Any], draw: Random) -> Change:
 
 def _doubled(place: Place, made: list[Any], draw: Random) -> Change:
     place.holder.insert(place.index, copy.deepcopy(place.holder[place.index]))
-    return Change("stands twice", fatal=place.pair)
+    return Change("appears twice", fatal=place.pair)
 
 
 def _renamed(place: Place, made: list[Any], draw: Random) -> Change:

@@ -179,8 +179,8 @@ def test_lengths_of_the_demand_file_say_nothing_of_classes(files: ScenarioFiles)
     files.workload["classes"] = [{"name": "a", "share": 1, "isl": 1, "osl": 1}]
     files.demand = "interval_start,rps,isl,osl\n2026-11-23T00,5,800,90\n2026-11-23T01,8,800,90\n"
     assert files.problems() == [
-        "scenario.yaml: workloads[0].demand: demand.csv: has isl and osl columns, which say "
-        "nothing of classes; remove them"
+        "scenario.yaml: workloads[0].demand: demand.csv: has isl and osl columns, which "
+        "classes do not use; remove them"
     ]
 
 
@@ -205,7 +205,7 @@ def test_a_start_with_an_offset_is_moved_to_the_zone(files: ScenarioFiles) -> No
 @pytest.mark.parametrize(
     ("horizon", "message"),
     [
-        ({"days": 1}, "intervals: 2: days stands as well; keep one of them"),
+        ({"days": 1}, "intervals: 2: days is given as well; keep one of them"),
         (
             {"intervals": None, "interval": "7min"},
             "interval: 7min: does not divide the horizon of 24 h",

@@ -156,7 +156,7 @@ engines:
         "s/scenario.yaml:14: workloads[1].profile: profiles/absent.yaml: no such file",
         "s/fleet.yaml:3: node_types[0].gpu: H100: unknown GPU type; did you mean H100-PCIE-80GB or "
         "H100-SXM-80GB? Or describe it: gpu_types: [{name: H100, memory_gib: ...}]",
-        "s/profiles/llama.yaml:4: engines[1].gpus: 0: must be at least 1 (GPUs a replica)",
+        "s/profiles/llama.yaml:4: engines[1].gpus: 0: must be at least 1 (GPUs per replica)",
         "s/chat.csv:3: rps: -1: must be between 0 and 1e+09",
     ]
 

@@ -29,7 +29,7 @@ NUMBER = "not a number; write one without quotes"
         ({"name": "chat\n"}, f'name: "chat\\n": {LABEL}'),
         ({"name": 7}, "name: 7: not text; write it in quotes (Name of the workload)"),
         ({"headrom": 0.1}, "headrom: 0.1: unknown key; did you mean 'headroom'?"),
-        ({"model": None}, "model: missing; add it (Model, as its profile calls it)"),
+        ({"model": None}, "model: missing; add it (Model; its name in the profile)"),
         ({"affinity": "rack"}, "affinity: rack: must be 'leaf', 'spine' or 'cluster'"),
         ({"priority": 0}, "priority: 0: must be at least 1 (1 is served first)"),
         (
@@ -115,8 +115,8 @@ def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:
         ),
         (
             {"ttft_ms": 1, "itl_ms": 6, "percentile": 95},
-            "slo.percentile: 95: must be less than 1 (Share of requests that must meet both; "
-            "95 % is 0.95)",
+            "slo.percentile: 95: must be less than 1 (Share of requests that meet the "
+            "TTFT, and of time that meets the ITL; 95 % is 0.95)",
         ),
         (
             {"ttft_ms": 1, "itl_ms": 1e-300},
@@ -126,7 +126,7 @@ def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:
         ({"ttft_ms": 1, "tpot_ms": "x"}, f"slo.tpot_ms: x: {NUMBER} (Inter-token latency [ms])"),
         (
             {"ttft_ms": 1, "itl_ms": 6, "tpot_ms": 6},
-            "slo.tpot_ms: 6: the same as 'itl_ms', which stands as well; keep one of them",
+            "slo.tpot_ms: 6: the same as 'itl_ms', which is given as well; keep one of them",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_scenario_has_a_workload(files: ScenarioFiles) -> None:
         ({"capacity_rps": None}, "add a prefill block, measurements or capacity_rps"),
         (
             {"measurements": "m.csv"},
-            "measurements and figures both stand; keep one of them",
+            "measurements and figures are both given; keep one of them",
         ),
         (
             {"decode": {"base_ms": 1, "ms_per_sequence": 0, "ms_per_context_token": 0}},
@@ -208,8 +208,8 @@ PART = {"name": "attention", "gpu": "H100-SXM-80GB", "gpus": 4, "capacity_rps": 
         ),
         (
             divided("d", "decode", parts=[PART]),
-            ".parts: too few entries; at least 2 (Two parts on one leaf that serve every request "
-            "together, the one with the KV cache first)",
+            ".parts: too few entries; at least 2 (The two parts of a divided engine, on one leaf; "
+            "the part with the KV cache first)",
         ),
         (
             divided("d", "decode", parts=[PART, PART]),
@@ -229,7 +229,8 @@ PART = {"name": "attention", "gpu": "H100-SXM-80GB", "gpus": 4, "capacity_rps": 
         ),
         (
             divided("d", "decode", parts=[PART, {"name": "ffn", "gpu": "L4-24GB", "gpus": 1}]),
-            ".parts[1].capacity_rps: missing; add it (Rate of one replica at the SLO [requests/s])",
+            ".parts[1].capacity_rps: missing; add it (Rate that one replica serves at the SLO "
+            "[requests/s])",
         ),
     ],
 )
@@ -260,7 +261,7 @@ def test_a_profile_says_what_is_wrong(files: ScenarioFiles) -> None:
         'profile.yaml: engines[0].prefill: {"overhead_ms": 0, "ms_per_token": 0}: '
         "all coefficients are 0; give measured ones",
         "profile.yaml: engines[0].startup_s: -1: must be at least 0 "
-        "(From asking for a replica to its first request [s])",
+        "(Time from requesting a replica to its first request [s])",
         "profile.yaml: engines[1].range.batch: [64, 1]: the low end is above the high end; "
         "swap them",
         "profile.yaml: engines[1].source.kind: guessed: must be 'measured', 'fitted', "

@@ -111,8 +111,7 @@ def test_columns_and_a_start_are_passed_on(files: ScenarioFiles) -> None:
     assert rates(traced_) == pytest.approx([1 / 60] * 24)
     del files.workload["demand"]["start"]
     assert files.problems() == [
-        f"{DEMAND}.trace: t.csv: the trace knows no date; say when it starts "
-        "(start 2026-11-23T00:00)"
+        f"{DEMAND}.trace: t.csv: the trace has no date; say when it starts (start 2026-11-23T00:00)"
     ]
 
 
@@ -190,9 +189,7 @@ def test_a_trace_without_lengths_needs_requests(files: ScenarioFiles) -> None:
     (files.folder / "r.csv").write_text("\n".join(["interval_start,rps", *rows]))
     with_demand(files, trace="r.csv")
     (problem,) = files.problems()
-    assert problem.endswith(
-        "the trace tells no lengths; give the shape of the requests (requests:)"
-    )
+    assert problem.endswith("the trace has no lengths; give those of the requests (requests:)")
     files.workload["requests"] = {"isl": 1000, "osl": 200}
     (shape,) = planned(files).demand[0].classes
     assert (shape.isl, shape.osl) == (1000, 200)
@@ -254,8 +251,8 @@ def test_a_horizon_may_begin_within_a_day(files: ScenarioFiles) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"quantile": 1.5}, f"{DEMAND}.quantile: 1.5: must be at most 1 (Of like intervals of the "
-                            "past: 0.95 covers 95 % of them)"),
+        ({"quantile": 1.5}, f"{DEMAND}.quantile: 1.5: must be at most 1 (Quantile of past rates "
+                            "at the same time on like days: 0.95 covers 95 % of them)"),
         ({"quantil": 0.5}, f"{DEMAND}.quantil: 0.5: unknown key; did you mean 'quantile'?"),
         ({"growth": 0}, f"{DEMAND}.growth: 0: must be greater than 0 (Multiplies all rates)"),
         ({"weekdays": "none"}, f"{DEMAND}.weekdays: none: must be 'auto', 'alike', 'weekend' or "
@@ -263,8 +260,9 @@ def test_a_horizon_may_begin_within_a_day(files: ScenarioFiles) -> None:
         ({"peak": 5}, f"{DEMAND}.peak: 5: has no unit; write 5min (or s, h, d)"),
         ({"trace": []}, f"{DEMAND}.trace: []: too few entries; at least 1 (Trace files or globs, "
                         "relative to the scenario's folder)"),
-        ({"prefix_cache": -1}, f"{DEMAND}.prefix_cache: -1: must be at least 0 (Prefix cache "
-                               "[tokens of KV], where the trace tells blocks)"),
+        ({"prefix_cache": -1}, f"{DEMAND}.prefix_cache: -1: must be at least 0 (Size of a "
+                               "simulated prefix cache [tokens]; the trace must list block "
+                               "hashes)"),
         ({"start": "soon"}, f"{DEMAND}.start: soon: not a date or time; write 2026-11-23 or "
                             "2026-11-23T06:00"),
     ],
@@ -294,8 +292,8 @@ def test_a_trace_that_does_not_reach_round_the_day(files: ScenarioFiles) -> None
     rows = [f"2026-11-02T{h:02d}:00,4,100,10" for h in range(8, 18)]
     (files.folder / "t.csv").write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
     assert with_demand(files, trace="t.csv").problems() == [
-        f"{DEMAND}.trace: t.csv: the trace tells nothing of 14.0 h of the day; give a trace that "
-        "reaches round the day"
+        f"{DEMAND}.trace: t.csv: the trace has no data for 14.0 h of the day; give a trace that "
+        "covers all 24 hours"
     ]
 
 
@@ -343,7 +341,7 @@ def test_classes_beside_a_trace_are_a_problem(files: ScenarioFiles) -> None:
     traced(files)
     files.workload["classes"] = [{"name": "a", "share": 1, "isl": 10, "osl": 10}]
     (problem,) = files.problems()
-    assert problem.endswith("the trace tells the requests; leave classes out")
+    assert problem.endswith("the trace gives the request classes; leave classes out")
 
 
 def test_two_workloads_may_share_a_trace(files: ScenarioFiles) -> None:

@@ -147,6 +147,8 @@ def test_minima_that_cannot_be_kept_are_told_with_the_gpus_of_what_is_missing() 
     both = engine("both", role=Role.AGGREGATED, gpus=8)
     asked = workload(engines=[both], min_replicas={Role.AGGREGATED: 2})
     of = scenario([asked], in_fleet=fleet({"l1": {"h100x4": 3}}, node_types=[shape]))
-    with pytest.raises(NoPlanError, match="w asks for 2 of aggregated, 1 of them") as told:
+    with pytest.raises(
+        NoPlanError, match="w asks for 2 aggregated replicas, GPUs are missing for 1 of them"
+    ) as told:
         make_plan(of, candidates(of))
     assert "What is missing takes at least 8 GPUs" in str(told.value)

@@ -105,10 +105,10 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
     assert gain.saved_fraction is not None
     assert gain.saved_fraction > 0.2
     notes = {each.name: each.note for each in shared.savings}
-    assert notes[BaselineKind.STATIC_PEAK] == "as if pools were endless"
-    assert notes[BaselineKind.STATIC_PEAK_ONE_GPU_TYPE] == "H100; as if pools were endless"
+    assert notes[BaselineKind.STATIC_PEAK] == "assuming infinitely large pools"
+    assert notes[BaselineKind.STATIC_PEAK_ONE_GPU_TYPE] == "H100; assuming infinitely large pools"
     assert notes[BaselineKind.SEPARATE_QUEUES] == ""
-    assert "endless" not in "".join(each.note for each in separate.savings)
+    assert "infinitely large" not in "".join(each.note for each in separate.savings)
     assert "separate_queues" not in {each.name for each in separate.savings}
 
 
@@ -553,9 +553,9 @@ def test_queues_that_leave_more_unserved_save_nothing_that_can_be_compared(
 @pytest.mark.parametrize(
     ("gpu_hours", "cost_usd", "note", "told"),
     [
-        (1.0, None, "", "as if pools were endless"),
-        (None, 1.0, "", "as if pools were endless"),
-        (1.0, 1.0, "H100", "H100; as if pools were endless"),
+        (1.0, None, "", "assuming infinitely large pools"),
+        (None, 1.0, "", "assuming infinitely large pools"),
+        (1.0, 1.0, "H100", "H100; assuming infinitely large pools"),
         (None, None, "not computed", "not computed"),
     ],
 )

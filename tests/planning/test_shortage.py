@@ -136,9 +136,7 @@ def test_a_promise_that_keeps_capacity_back_is_told() -> None:
         in_fleet=fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}),
     )
     (reason,) = reasons(of)
-    assert reason == (
-        "the promise to survive the loss of a spine; h100x8 full in l1-spine, l2-spine"
-    )
+    assert reason == ("resilience to the loss of a spine; h100x8 full in l1-spine, l2-spine")
 
 
 def test_a_promise_that_is_kept_is_no_reason() -> None:
@@ -209,7 +207,7 @@ def told(
     return reasons_text(tuple(map(ReasonPart.model_validate, found)), during)
 
 
-UNKNOWN = "nothing that is known: the search found no better"
+UNKNOWN = "no known cause: the search found no better plan"
 
 
 def test_the_last_gpu_counts() -> None:
@@ -347,7 +345,7 @@ def test_room_for_two_of_one_half_is_none_for_a_pair() -> None:
     [
         ("w", None, "pd_ratio or part_ratio"),
         ("v", None, UNKNOWN),
-        (None, Resilience(Loss.LEAF, 0.5), "the promise to survive the loss of a leaf"),
+        (None, Resilience(Loss.LEAF, 0.5), "resilience to the loss of a leaf"),
         ("w", Resilience(Loss.LEAF, 0.5), "pd_ratio or part_ratio"),
     ],
 )
@@ -386,7 +384,7 @@ def test_a_promise_is_told_when_it_keeps_capacity_back() -> None:
     )
     running = {("both", "l1-spine"): [2, 1], ("both", "l2-spine"): [2, 1]}
     resilience, full = (
-        "the promise to survive the loss of a spine",
+        "resilience to the loss of a spine",
         "h100x8 full in l1-spine, l2-spine",
     )
     assert told(of, running, 0) == full

@@ -67,7 +67,7 @@ def test_what_is_no_table_is_refused(text: str, told: str) -> None:
 
 
 def test_a_doubled_column_is_a_problem_and_one_without_a_name_is_none() -> None:
-    assert problems(table("a,,a,,\n")) == ["f.csv:1: a: column stands twice; keep one of them"]
+    assert problems(table("a,,a,,\n")) == ["f.csv:1: a: column appears twice; keep one of them"]
 
 
 def test_numbers_of_a_column() -> None:

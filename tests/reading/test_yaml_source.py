@@ -61,8 +61,8 @@ def test_doubled_keys_are_problems_and_the_first_one_counts() -> None:
     found, problems = parse_document("a: 1\nb: {c: 1, c: 2}\na: 3\n", "f.yaml")
     assert found.data == {"a": 1, "b": {"c": 1}}
     assert [str(each) for each in problems] == [
-        "f.yaml:2: b.c: c: key stands twice; keep one of them",
-        "f.yaml:3: a: a: key stands twice; keep one of them",
+        "f.yaml:2: b.c: c: key appears twice; keep one of them",
+        "f.yaml:3: a: a: key appears twice; keep one of them",
     ]
 
 

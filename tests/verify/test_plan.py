@@ -154,7 +154,7 @@ def test_pools_of_a_promise_stand_in_what_may_be_lost() -> None:
 
 
 def test_pool_listed_twice(good: Plan) -> None:
-    assert "stands there 2 times" in caught(replace(good, pools=(*good.pools, good.pools[0])))
+    assert "appears 2 times" in caught(replace(good, pools=(*good.pools, good.pools[0])))
 
 
 def test_demand_that_is_not_the_scenarios(good: Plan) -> None:

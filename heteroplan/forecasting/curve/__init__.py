@@ -1,4 +1,4 @@
-"""Steps of the past -> rates that a plan must cover, in equal intervals of coming days.
+"""Past rates in equal steps -> the forecast, in equal intervals of the coming days.
 
 `history` lays the past on local days, `intervals` takes the busiest minutes of each interval,
 `weekdays` says which days are alike, `season` takes the quantile of like days, `forecast` applies

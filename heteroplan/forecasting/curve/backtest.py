@@ -46,7 +46,7 @@ class Backtest:
     intervals: int
     """Of the days held back, as far as they are known."""
     measures: tuple[Covered, ...]
-    """Requests first, then tokens where they are told."""
+    """Requests first, then tokens where they are known."""
     coverage_by_day: tuple[float, ...]
     """Of requests, one a day held back."""
 
@@ -69,12 +69,12 @@ def backtested(found: History, options: CurveOptions, held_back: int | None) -> 
     before = int(tested[0])
     past = replace(found, days=found.days[:before], rates=found.rates[:, :before])
     if longest_gap_s(past, options.interval_s) > LONGEST_BRIDGE_S:
-        raise UsageError("the days before those held back do not reach round the day")
+        raise UsageError("the days before those held back do not cover all 24 hours")
     forecast = Forecast(past, options)
     days = [found.days[i] for i in tested]
     planned = np.stack([forecast.day_rates(day) for day in days], axis=1)
     true = peaks[:, tested]
-    told = [kind for kind in KINDS if kind == RPS or not np.isnan(true[kind]).all()]
+    kinds = [kind for kind in KINDS if kind == RPS or not np.isnan(true[kind]).all()]
     enough = covered(true[RPS], planned[RPS])
     known_intervals = ~np.isnan(true[RPS])
     return Backtest(
@@ -82,7 +82,7 @@ def backtested(found: History, options: CurveOptions, held_back: int | None) -> 
         forecast.days,
         tuple(days),
         int(known_intervals.sum()),
-        tuple(_covered(found, days, kind, planned[kind], true[kind]) for kind in told),
+        tuple(_covered(found, days, kind, planned[kind], true[kind]) for kind in kinds),
         tuple(float(row[ok].mean()) for row, ok in zip(enough, known_intervals, strict=True)),
     )
 

@@ -83,7 +83,7 @@ class CurveRow:
     median_rps: float
     """Of the greatest rates in like intervals [requests/s]."""
     classes: tuple[StepShape, ...] = ()
-    """Of the requests; empty where the trace tells no lengths."""
+    """Of the requests; empty where the trace has no lengths."""
     osl_cv: float | None = None
 
     @property
@@ -143,10 +143,10 @@ def planned(found: History, options: CurveOptions) -> Curve:
         return _recorded(found, options, mix, ())
     gap_s = longest_gap_s(found, options.interval_s)
     if gap_s > LONGEST_BRIDGE_S:
-        told = f"the trace tells nothing of {hours_text(gap_s)} of the day"
+        gap = f"the trace has no data for {hours_text(gap_s)} of the day"
         if options.first_day is not None:
-            raise UsageError(f"{told}; give a trace that reaches round the day")
-        return _recorded(found, options, mix, (f"{told}: the intervals are as recorded",))
+            raise UsageError(f"{gap}; give a trace that covers all 24 hours")
+        return _recorded(found, options, mix, (f"{gap}: the intervals are as recorded",))
     if options.interval_s < LEAST_PLANNED_S:
         raise UsageError(
             f"an interval of {options.interval_s} s is too short to plan for, "
@@ -190,7 +190,9 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, forecast: Fo
     if (events != 1.0).any():
         notes.append(f"events change {int((events != 1.0).sum())} of {size} intervals")
     if mix is None and found.has_lengths:
-        notes.append("all requests of an interval are taken alike: how they differ is not told")
+        notes.append(
+            "all requests of an interval are assumed to be equally long: the trace has means only"
+        )
     begin_s = start_us // US_PER_S
     end_s = begin_s + size * options.interval_s
     notes += [
@@ -199,8 +201,8 @@ def _coming(found: History, options: CurveOptions, mix: Mix | None, forecast: Fo
         if not found.spans(each.start.timestamp(), each.end.timestamp())
         and not (each.start.timestamp() < end_s and each.end.timestamp() > begin_s)
     ]
-    told = options if forecast.days > 1 else replace(options, quantile=None)
-    return _curve(found, told, rows, mix, notes, forecast.days)
+    chosen = options if forecast.days > 1 else replace(options, quantile=None)
+    return _curve(found, chosen, rows, mix, notes, forecast.days)
 
 
 def _recorded(
@@ -221,9 +223,9 @@ def _recorded(
         by_hour=False,
         has_cached=found.steps.has_cached,
     )
-    told = (*found.notes, *notes, *record.notes)
+    all_notes = (*found.notes, *notes, *record.notes)
     recorded = replace(options, quantile=None)
-    return _curve(found, recorded, rows, mix, told, len({each.date() for each in starts}))
+    return _curve(found, recorded, rows, mix, all_notes, len({each.date() for each in starts}))
 
 
 def _curve(
@@ -234,12 +236,12 @@ def _curve(
     notes: Sequence[str],
     days: int,
 ) -> Curve:
-    told = list(notes)
+    all_notes = list(notes)
     if options.growth != 1.0:
-        told.append(f"rates multiplied by {options.growth:g}")
+        all_notes.append(f"rates multiplied by {options.growth:g}")
     if found.steps.window_s > found.step_s:
         window = hours_text(found.steps.window_s)
-        told.append(f"windows of {window} hide what is busier inside them")
+        all_notes.append(f"rates are means over {window}: shorter peaks do not show")
     error = None if mix is None else mix.error
     return Curve(
         options.interval_s,
@@ -248,7 +250,7 @@ def _curve(
         days,
         max(found.step_s, found.steps.window_s),
         error,
-        tuple(told),
+        tuple(all_notes),
     )
 
 

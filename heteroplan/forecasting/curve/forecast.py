@@ -27,7 +27,7 @@ FARTHEST = timedelta(days=28)
 MEAN_RPS, MEDIAN_RPS = 4, 5
 """Kinds of rates beside those of `history`: mean over like intervals, median of their peaks."""
 _KIND_WORDS = {
-    "alike": "all days alike",
+    "alike": "all are like days",
     "weekend": "workdays and weekends apart",
     "each": "each weekday apart",
 }
@@ -116,28 +116,30 @@ class Forecast:
             f"{day:%A}" for day in wanted if classes_of([day], self.kind)[0] not in self._classes
         ]
         if strange:
-            found.append(f"no day of the past is like {', '.join(strange)}: all are looked at")
+            found.append(f"no past day is a like day of {', '.join(strange)}: all days are used")
         share, worst, day = self._left_out()
         found.append(
-            f"days left out one at a time are covered in {percent(share, 0)} of their intervals, "
-            f"the worst ({day:%d %b}) in {percent(worst, 0)}"
+            f"forecasts of each day from the others cover {percent(share, 0)} of the intervals, "
+            f"on the worst day ({day:%d %b}) {percent(worst, 0)}"
         )
         if worst < ODD_DAY:
             found.append(
-                f"{day:%d %b} was {self._times(day):.1f} times like days: if that was an event, "
-                "tell it as one (events), so that other days are not planned for it"
+                f"{day:%d %b} had {self._times(day):.1f} times the rate of like days: if it was an "
+                "event, list it under events, so that it does not raise other days"
             )
         if self.trend is not None:
             weekly, low, high = (
                 100 * (each - 1) for each in (self.trend.weekly, self.trend.low, self.trend.high)
             )
-            use = "not reckoned with"
+            use = "not applied"
             if self._weekly != 1.0:
                 at = 100 * (self._weekly - 1)
-                use = f"carried on to {self._reach(last)} at {at:+.1f} %"
+                use = f"continued to {self._reach(last)} at {at:+.1f} %"
             found.append(f"trend {weekly:+.1f} % a week ({low:+.1f} to {high:+.1f} %), {use}")
         if (first - self._days[-1]).days > LATE_DAYS:
-            found.append(f"the trace ended {(first - self._days[-1]).days} days before")
+            found.append(
+                f"the trace ended {(first - self._days[-1]).days} days before the forecast"
+            )
         return found
 
     def _reach(self, day: date) -> date:

@@ -35,7 +35,7 @@ class History:
     rates: Floats
     """[kind, day, step of the day]; NaN is not known. Of an hour that comes twice the greater."""
     has_lengths: bool
-    """Whether tokens are told at all; their rates are NaN where not."""
+    """Whether token counts are known at all; their rates are NaN where not."""
     steps: Steps
     """What was laid, by elapsed time."""
     notes: tuple[str, ...]
@@ -66,14 +66,16 @@ def history(steps: Steps, zone: ZoneInfo, events: Sequence[Event] = ()) -> Histo
     notes = list(steps.notes)
     inside = np.flatnonzero(steps.known)
     if missing := int((~steps.known[inside[0] : inside[-1]]).sum()):
-        notes.append(f"{hours_text(missing * steps.step_s)} of the trace are missing, not idle")
+        notes.append(
+            f"{hours_text(missing * steps.step_s)} of the trace are missing, not zero traffic"
+        )
     lost = _lost(laid[RPS] * steps.step_s, days)
     if lost.any():
         laid[:, lost] = np.nan
         steps = replace(steps, known=steps.known & ~lost.ravel()[places])
         notes.append(
-            f"{hours_text(int(lost.sum()) * steps.step_s)} without any request, where like times "
-            "bring many, are taken as missing and not as idle"
+            f"{hours_text(int(lost.sum()) * steps.step_s)} without any request, where like days "
+            "have many, are assumed to be missing data"
         )
     has_lengths = bool(steps.counts[:, WITH_LENGTHS].any())
     return History(zone, steps.step_s, days, laid, has_lengths, steps, tuple(notes))
@@ -85,7 +87,7 @@ def weekend(day: date) -> bool:
 
 
 def rates_of(steps: Steps) -> Floats:
-    """[kind, step]; requests whose lengths are not told are as long as those where they are."""
+    """[kind, step]; requests without lengths are assumed as long as those with lengths."""
     counts = steps.counts
     requests, with_lengths = counts[:, REQUESTS], counts[:, WITH_LENGTHS]
     total = with_lengths.sum()

@@ -16,7 +16,7 @@ from heteroplan.forecasting.steps.shape import StepShape, together
 type Floats = NDArray[np.float64]
 
 FEWEST_REQUESTS = 2000
-"""In like hours, for classes to be told from them alone and not from the whole trace."""
+"""In like hours, from which classes are taken from them alone and not from the whole trace."""
 LEAST_SHARE = 1e-4
 """Of a class in an interval, so that all intervals have the same classes."""
 _MOST_HITS = 1.0 - 1e-6
@@ -50,7 +50,7 @@ class Mix:
         cells = self._by_hour[list(hours)].sum(axis=0)
         grid = Grid.of(cells) if cells[..., COUNT].sum() >= FEWEST_REQUESTS else self._all
         came = classes.shapes(grid, self._cuts)
-        told = [
+        means = [
             usual if found is None or found.share < LEAST_SHARE else found
             for found, usual in zip(came, self._whole, strict=True)
         ]
@@ -61,7 +61,7 @@ class Mix:
         osl_cv = sqrt(max(0.0, squares * count / osl**2 - 1.0)) if osl > 0 else 0.0
         return tuple(
             self._step_shape(name, share / total, each)
-            for name, share, each in zip(self._names, shares, told, strict=True)
+            for name, share, each in zip(self._names, shares, means, strict=True)
         ), osl_cv
 
     def _step_shape(self, name: str, share: float, found: ClassShape) -> StepShape:
@@ -92,7 +92,7 @@ def shaped(
 
     Those of like hours: with more of the long ones where the interval has longer prompts, and
     outputs times one factor. `missed` of the input tokens are not found in a prefix cache; None
-    where that is not told.
+    where that is not means.
     """
     hit_rate = None if missed is None else min(_MOST_HITS, max(0.0, 1.0 - missed / isl))
     if mix is None:

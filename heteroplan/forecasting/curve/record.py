@@ -32,7 +32,7 @@ class Record:
         least = LEAST_KNOWN
         if not kept.any():
             kept, least = parts.any(axis=1), ANY
-            self.notes.append("the trace covers no whole interval: its rates are low")
+            self.notes.append("the trace covers no whole interval: its rates are too low")
         first, last = np.flatnonzero(kept)[[0, -1]]
         came = np.zeros(whole)
         came[: len(steps.known)] = steps.counts[:, REQUESTS]
@@ -55,7 +55,7 @@ class Record:
             peaks[:, lost], mean[lost] = filled[:, lost], filled[RPS, lost]
             self.notes.append(
                 f"{hours_text(int(lost.sum()) * interval_s)} of missing data are filled from "
-                "like times"
+                "the same time on like days"
             )
         self.rates = np.concatenate([peaks, mean[None], mean[None]])
         """[kind, interval] as of `forecast`."""

@@ -25,7 +25,7 @@ MOST_LEFT_OUT = 119
 """Days, the last ones, that are left out one at a time: 17 weeks."""
 LEAST_LEVEL = 1e-6
 """Of a usual day; a day with less counts as so much."""
-FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_TOLD = 7, 28, 7
+FEWEST_FOR_CLASSES, FEWEST_FOR_TREND, FEWEST_FOR_TREND_NOTE = 7, 28, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Trend:
 
     @property
     def holds(self) -> bool:
-        """Whether it is to be reckoned with: enough days, and surely not flat."""
+        """Whether the forecast applies it: enough days, and significantly not flat."""
         return self.days >= FEWEST_FOR_TREND and not self.low <= 1.0 <= self.high
 
 
@@ -82,7 +82,7 @@ def trend_of(values: Floats, classes: Ints) -> Trend | None:
 
     kept = np.flatnonzero(~np.isnan(values).all(axis=1))
     values, classes = values[kept], classes[kept]
-    if len(kept) < FEWEST_FOR_TREND_TOLD:
+    if len(kept) < FEWEST_FOR_TREND_NOTE:
         return None
     known = ~np.isnan(values)
     usual = np.nanmean(np.where(known.any(axis=0), values, 0.0), axis=0)

@@ -1,4 +1,4 @@
-"""How far off capacity is when only classes of requests are told, whatever the engine.
+"""How far off capacity is when only classes of requests are known, whatever the engine.
 
 A family of engines and SLOs is stated without units: prefill that is fixed, linear and quadratic in
 parts, utilizations and percentiles at the SLO. Of each the capacity by the classes' lengths, taken
@@ -66,14 +66,14 @@ class Family:
 
     def bound(self, cuts: Cuts) -> float:
         """The worst relative error of capacity of the family."""
-        told = self._lengths(cuts)
-        return max(float(np.abs(each.errors(*told)).max()) for each in self.cases.values())
+        lengths = self._lengths(cuts)
+        return max(float(np.abs(each.errors(*lengths)).max()) for each in self.cases.values())
 
     def loss(self, cuts: Cuts) -> float:
         """About the worst relative error of capacity, smooth and quick, to search by."""
         if cuts not in self._seen:
-            told = self._lengths(cuts)
-            errors = np.concatenate([self.cases[kind].slips(*told) for kind in SEARCHED])
+            lengths = self._lengths(cuts)
+            errors = np.concatenate([self.cases[kind].slips(*lengths) for kind in SEARCHED])
             self._seen[cuts] = float((errors**NORM).mean() ** (1 / NORM))
         return self._seen[cuts]
 

@@ -50,7 +50,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class ClassShape:
-    """What a plan is told of a class."""
+    """What a plan knows of a class."""
 
     share: float
     isl: float
@@ -62,7 +62,7 @@ class ClassShape:
     context: float
     """Tokens that a decode step finds in the cache: sum osl (isl + osl / 2) / sum osl."""
     context_cv: float
-    """Coefficient of variation of that over decode steps."""
+    """Coefficient of variation of `context` over decode steps."""
 
 
 def choose(

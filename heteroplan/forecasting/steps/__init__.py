@@ -1,4 +1,4 @@
-"""Requests -> what came in equal steps of elapsed time, and in which shapes.
+"""Requests -> counts and mean request lengths in equal steps of elapsed time.
 
 `stamps` turns the stamps of a trace into moments, `spans` says which time its files cover,
 `prefix_cache` replays which input tokens a cache holds and `opened` does so for all files of a

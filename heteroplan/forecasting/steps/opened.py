@@ -79,7 +79,7 @@ class OpenedTrace:
         self.has_windows = self._reader.windows is not None
         """Whether the trace tells windows, and no single requests."""
         self.tells_blocks = False
-        """Whether requests so far told prefix blocks and not what was cached."""
+        """Whether requests so far list block hashes and not what was cached."""
         self.spans = Spans()
         """Which time the files cover, once all requests are read."""
 

@@ -7,7 +7,7 @@ from math import sqrt
 
 @dataclass(frozen=True, slots=True)
 class StepShape:
-    """Shape of a class of requests in a step, as far as it is told."""
+    """Shape of a class of requests in a step, as far as it is known."""
 
     name: str
     share: float
@@ -23,7 +23,7 @@ class StepShape:
     context: float | None = None
     """Tokens in the KV cache of a decode step: sum osl (isl + osl / 2) / sum osl."""
     context_cv: float | None = None
-    """Coefficient of variation of that over decode steps."""
+    """Coefficient of variation of `context` over decode steps."""
 
 
 def together(shapes: Sequence[StepShape], weights: Sequence[float] | None = None) -> StepShape:

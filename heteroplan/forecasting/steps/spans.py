@@ -21,7 +21,7 @@ class Spans:
         self._parts[part] = min(low, first), max(high, last)
 
     def gaps(self) -> list[tuple[int, int]]:
-        """From the end of what was told until more is told [microseconds since 1970 UTC]."""
+        """From the end of the data so far until the next data [microseconds since 1970 UTC]."""
         found = list(self.jumps)
         ordered = sorted(self._parts.values())
         end = ordered[0][1]

@@ -60,9 +60,7 @@ class TraceClock:
         if self._dated is None:
             self._dated = first_us >= DATED_US
         if self._start is None and not self._dated:
-            raise UsageError(
-                "the trace knows no date; say when it starts (--start 2026-11-23T00:00)"
-            )
+            raise UsageError("the trace has no date; say when it starts (--start 2026-11-23T00:00)")
         start_us = 0 if self._start is None else (self._start - EPOCH) // timedelta(microseconds=1)
         moved = self._dated and self._start is not None
         self._shift_us = start_us - first_us if moved else start_us
@@ -87,7 +85,7 @@ class TraceClock:
         self._shift_us += days * US_PER_DAY
         self.jumps.append((ended_us, first_us + self._shift_us))
         self._notes.append(
-            f"the clock of the trace starts again at request {self._rows + 1:,}; what follows is "
-            f"laid {days} day(s) later, at the same time of day"
+            f"the clock of the trace starts again at request {self._rows + 1:,}; later "
+            f"requests are moved by {days} day(s)"
         )
         self._first_us = self._high_us = first_us

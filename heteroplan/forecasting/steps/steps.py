@@ -56,9 +56,9 @@ class Steps:
     known: NDArray[np.bool_]
     """[step]: whether the trace tells what came in it."""
     shapes: _Floats | None
-    """[hour of the week, computed cell, osl cell, sum]; None where no single request is told."""
+    """[hour of the week, computed cell, osl cell, sum]; None where no single requests are known."""
     has_cached: bool
-    """Whether cached tokens are told."""
+    """Whether cached tokens are known."""
     window_s: int
     """What was counted together in the trace [s]; 0 for single requests."""
     notes: tuple[str, ...]
@@ -83,10 +83,10 @@ def read_steps(paths: Sequence[str], options: TraceOptions) -> Steps:
 def _check_cache(trace: OpenedTrace, cache_tokens: int | None) -> None:
     """Say what a cache would need, or could do. Raises UsageError."""
     if cache_tokens is not None and not trace.tells_blocks:
-        raise UsageError("the trace tells no prefix blocks; leave out --prefix-cache")
+        raise UsageError("the trace lists no block hashes; leave out --prefix-cache")
     if cache_tokens is None and trace.tells_blocks:
         trace.notes.append(
-            "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on "
+            "the trace lists block hashes: with --prefix-cache TOKENS prefill is sized on "
             "the tokens that a cache of that size misses"
         )
 
@@ -121,10 +121,10 @@ def _spread(windows: "Windows", start_us: int, step_s: int) -> tuple[_Floats, ND
         found: _Floats = np.maximum(np.diff(by_edge), 0.0)
         return found
 
-    told, cached = np.isfinite(windows.requests), windows.cached_tokens
+    counted, cached = np.isfinite(windows.requests), windows.cached_tokens
     amounts = [windows.requests, windows.with_lengths, windows.input_tokens]
-    amounts += [windows.output_tokens, np.zeros(len(told)) if cached is None else cached]
-    covered_us = by_step(np.where(told, windows.end_us - windows.start_us, 0))
+    amounts += [windows.output_tokens, np.zeros(len(counted)) if cached is None else cached]
+    covered_us = by_step(np.where(counted, windows.end_us - windows.start_us, 0))
     counts = np.stack([by_step(each) for each in amounts], axis=1)
     known = covered_us >= step_us - 1
     if not known.any():
@@ -212,10 +212,10 @@ class _Tally:
             known &= (
                 (counts[:, REQUESTS] > 0) | (edges_us[1:] <= end_us) | (edges_us[:-1] > begin_us)
             )
-        told = [f"{self.rows:,} requests", *notes, *spans.notes(), *self._untold(counts)]
+        all_notes = [f"{self.rows:,} requests", *notes, *spans.notes(), *self._untold(counts)]
         if not known.any():
             known[first:] = True
-            told.append(
+            all_notes.append(
                 f"the trace covers no whole {self._step_us // US_PER_S} s: its rates are low"
             )
         return Steps(
@@ -226,20 +226,20 @@ class _Tally:
             self._shapes,
             self.tell_cached > 0,
             0,
-            tuple(told),
+            tuple(all_notes),
         )
 
     def _untold(self, counts: _Floats) -> Iterator[str]:
         """What a part of the requests does not tell."""
         with_lengths = int(counts[:, WITH_LENGTHS].sum())
         if with_lengths == 0:
-            yield "no lengths of requests are told"
+            yield "the trace has no request lengths"
         elif with_lengths < self.rows:
             share = percent(with_lengths / self.rows)
-            yield f"lengths are told of {share} of the requests; the others are taken alike"
+            yield f"{share} of the requests have lengths; the others are assumed to have the same"
         if 0 < self.tell_cached < self.rows:
             share = percent(self.tell_cached / self.rows)
-            yield f"cached tokens are told of {share} of the requests; others have none"
+            yield f"{share} of the requests have cached tokens; the others are assumed to have none"
 
 
 def _check_span(steps: int, step_s: int) -> None:

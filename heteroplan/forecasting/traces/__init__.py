@@ -1,4 +1,4 @@
-"""Trace files -> requests, or windows of time in which somebody counted them.
+"""Trace files -> requests, or request counts per time window.
 
 In the order of reading: `source` opens a file and sees its beginning, `head` says how it is
 written, `recognition` finds its format among those in `formats`, of which `trace_format` says what

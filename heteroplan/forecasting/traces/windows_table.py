@@ -71,7 +71,7 @@ def step_us(table: CsvTable, column: str, starts_us: "Integers") -> int:
     wrong = distances <= 0 if step == 0 else (distances <= 0) | (distances % step != 0)
     for row in np.flatnonzero(wrong):
         if distances[row] == 0:
-            remedy = "stands twice; keep one row a step"
+            remedy = "appears twice; keep one row per step"
         elif distances[row] < 0:
             remedy = "earlier than the row before; sort the rows"
         else:

@@ -140,12 +140,12 @@ def check_slo_reachable(case: WorkloadCase) -> Iterator[InputProblem]:
         if case.ready:
             yield _nothing_ready(case, case.when(t, k), failing)
             return
-        told = {
+        reported = {
             role
             for role in lost
-            if _told_elsewhere([p for c, p in failing if c.engine.role is role])
+            if _reported_elsewhere([p for c, p in failing if c.engine.role is role])
         }
-        if Role.AGGREGATED in told or lost.intersection(PAIR) <= told:
+        if Role.AGGREGATED in reported or lost.intersection(PAIR) <= reported:
             return
         remedy = (
             f"no engine meets it ({case.when(t, k)}): {_reasons(failing)}; "
@@ -192,7 +192,7 @@ def _serves(points: Sequence[tuple[Candidate, OperatingPoint]], role: Role) -> b
     return any(choices(serving, role))
 
 
-def _told_elsewhere(points: Sequence[OperatingPoint]) -> bool:
+def _reported_elsewhere(points: Sequence[OperatingPoint]) -> bool:
     """Whether measuring more would help, or no replica fits its nodes."""
     limits = {point.limited_by for point in points}
     return Limit.RANGE in limits or limits == {Limit.MEMORY}

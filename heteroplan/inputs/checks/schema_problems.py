@@ -39,7 +39,7 @@ _TYPES = {
     "model_attributes_type": "not a mapping; write {key: value} or `key: value` lines",
     "finite_number": "not a finite number",
     "string_too_short": "empty",
-    "string_unicode": "holds half a character; write UTF-8",
+    "string_unicode": "holds a part of a character; write UTF-8",
     "int_parsing_size": "too large",
 }
 
@@ -150,7 +150,7 @@ def _unknown_key(model: type[BaseModel], path: FieldPath) -> str:
     parent = _model(model, path[:-1])
     keys = list(_known(parent)) if parent else []
     if same := next((names[0] for names in keys if path[-1] in names), None):
-        return f"the same as '{same}', which stands as well; keep one of them"
+        return f"the same as '{same}', which is given as well; keep one of them"
     if near := _near_key(model, path):
         return f"unknown key; did you mean '{near}'?"
     return f"unknown key; known are {', '.join(names[0] for names in keys)}"

@@ -74,7 +74,7 @@ def check_replicas_fit_leaves(case: WorkloadCase) -> Iterator[InputProblem]:
 def check_common_domain(case: WorkloadCase) -> Iterator[InputProblem]:
     """Some domain that the workload may use holds a usable pair or aggregated engine.
 
-    Both halves of a divided engine stand on one leaf of it.
+    Both parts of a divided engine stand on one leaf of it.
     """
     usable = {role_of(choice) for choice in case.usable()}
     domains = case.workload.domains(case.fleet.network)
@@ -172,7 +172,7 @@ def check_anti_affinity(
                 others = [other for other in known if other != spec.name]
                 yield document.problem(field, unknown("workload", name, others))
             elif name in spec.anti_affinity[:i]:
-                yield document.problem(field, "stands twice; keep one of them")
+                yield document.problem(field, "appears twice; keep one of them")
 
 
 def check_replica_sizes(cases: Sequence[WorkloadCase]) -> Iterator[InputProblem]:

@@ -16,7 +16,7 @@ from heteroplan.reading.yaml_source import Document, FieldPath
 PAIR = (Role.PREFILL, Role.DECODE)
 
 Choice = tuple[Candidate, ...]
-"""What can serve a role: an engine, or both halves of a divided one."""
+"""What can serve a role: an engine, or both parts of a divided one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class WorkloadCase:
 
 
 def choices(candidates: Iterable[Candidate], role: Role) -> Iterator[Choice]:
-    """What could serve `role`; halves only together."""
+    """What could serve `role`; parts only together."""
     of_role = [each for each in candidates if each.engine.role is role]
     for each in of_role:
         part = each.engine.part
@@ -99,8 +99,8 @@ def choices(candidates: Iterable[Candidate], role: Role) -> Iterator[Choice]:
             yield (each,)
         elif part.index == 0:
             for other in of_role:
-                half = other.engine.part
-                if half and half.of == part.of and half.index == 1:
+                second = other.engine.part
+                if second and second.of == part.of and second.index == 1:
                     yield each, other
 
 
@@ -130,7 +130,7 @@ def is_whole(roles: set[Role]) -> bool:
 
 
 def _has_room(fleet: Fleet, leaf: Leaf, choice: Choice) -> bool:
-    """Whether the leaf has the GPUs for a replica, or for one of both halves."""
+    """Whether the leaf has the GPUs for a replica, or for one of both parts."""
     needed: Counter[str] = Counter()
     for each in choice:
         needed[each.node_type] += each.engine.gpus

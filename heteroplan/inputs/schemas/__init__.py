@@ -1,4 +1,4 @@
-"""What scenario, fleet and profile files may hold: the border between YAML and entities.
+"""Schemas of scenario, fleet and profile files: fields, types and limits.
 
 Unknown keys are refused, types are not converted, numbers are finite. A field's docstring is
 its help: messages and the published JSON Schema repeat it. Rules within one mapping stand here;

@@ -162,12 +162,12 @@ class Strict(BaseModel):
 
 
 class RatioSpec(Strict):
-    """A band of replicas of one half / replicas of the other."""
+    """Limits of a ratio of numbers of replicas: `pd_ratio` or `part_ratio`."""
 
     min: NotNegative
-    """Least ratio."""
+    """Smallest ratio."""
     max: Positive
-    """Greatest ratio."""
+    """Largest ratio."""
 
     @field_validator("max")
     @classmethod

@@ -25,27 +25,27 @@ def _listed(value: Any) -> Any:
 
 
 class EventSpec(Strict):
-    """A window in which demand is a multiple of what like times bring."""
+    """A period in which demand is a multiple of the usual demand."""
 
     name: Name
-    """What it is."""
+    """Name of the event."""
     start: Stamp
-    """First moment, in the zone of the days: 2026-11-27 or 2026-11-27T18:00."""
+    """Start, in the time zone of the forecast: 2026-11-27 or 2026-11-27T18:00."""
     end: Stamp
-    """The moment at which it is over."""
+    """End, not included."""
     multiplier: Factor
-    """Times the demand of like times; in the past what to divide by."""
+    """Factor on the usual demand; past demand is divided by it."""
 
 
 class EventsFile(Strict):
-    """A file of calendar overrides."""
+    """A file of events."""
 
     events: list[EventSpec] = Field(max_length=1000)
-    """Windows in which demand is a multiple of what like times bring."""
+    """Periods in which demand is a multiple of the usual demand."""
 
 
 class TraceSpec(Strict):
-    """Demand made of traces when the scenario is loaded, as `heteroplan demand` does."""
+    """Demand forecast from traces when the scenario is loaded, as by `heteroplan demand`."""
 
     trace: Annotated[
         list[FilePath],
@@ -54,31 +54,31 @@ class TraceSpec(Strict):
     ]
     """Trace files or globs, relative to the scenario's folder."""
     format: Text | None = None
-    """Format; by what is in the first file where not given."""
+    """Trace format; by default recognised from the first file."""
     map: dict[Text, Text] = Field({}, max_length=20)
-    """Our names of columns -> theirs: {timestamp: ts, isl: prompt_tokens}."""
+    """Columns of the trace by our names: {timestamp: ts, isl: prompt_tokens}."""
     start: Stamp | None = None
-    """When the trace begins; needed where it knows no date."""
+    """When the trace begins; needed if the trace has no date."""
     trace_timezone: Zone | None = None
-    """IANA zone of stamps that name none; the horizon's by default."""
+    """IANA time zone of timestamps without a zone; the horizon's by default."""
     quantile: Annotated[float, Field(ge=0, le=1), OrPercent()] = 0.95
-    """Of like intervals of the past: 0.95 covers 95 % of them."""
+    """Quantile of past rates at the same time on like days: 0.95 covers 95 % of them."""
     growth: Factor = 1.0
     """Multiplies all rates."""
     weekdays: Literal["auto", "alike", "weekend", "each"] = "auto"
-    """Which days are like one another: all, workdays and weekends apart, each weekday apart."""
+    """Like days: auto (what forecasts best), all, workdays and weekends apart, each weekday."""
     trend: Annotated[float, Field(ge=0.1, le=10), BeforeValidator(no_percent)] | None = None
-    """Change of the level a week, 1.05 for 5 % more; by the past where not given, 1 for none."""
+    """Growth per week: 1.05 is 5 %, 1 is none; by default the trace's trend if significant."""
     peak: Duration = "5min"
-    """An interval is planned for its busiest piece of this length."""
+    """The rate of an interval is that of its busiest period of this length."""
     events: list[EventSpec] = Field([], max_length=1000)
-    """Windows in which demand is a multiple of what like times bring."""
+    """Periods in which demand is a multiple of the usual demand."""
     prefix_cache: Annotated[int, Field(ge=0, le=10**15)] | None = None
-    """Prefix cache [tokens of KV], where the trace tells blocks."""
+    """Size of a simulated prefix cache [tokens]; the trace must list block hashes."""
     max_class_error: Share = 0.03
-    """Requests are told apart in classes until capacity is this well known; 1 for one class."""
+    """Largest error of capacity from dividing requests into classes; 1 for one class."""
     max_bytes: Size | None = None
-    """Held of a trace at a time, such as 2GiB; see `heteroplan demand --max-bytes`."""
+    """Memory limit for one trace file, such as 2GiB; see `heteroplan demand --max-bytes`."""
 
 
 def _kind(value: Any) -> str:

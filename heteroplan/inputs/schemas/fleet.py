@@ -24,22 +24,22 @@ class GpuTypeSpec(Strict):
     name: Name
     """Name of the GPU type."""
     memory_gib: Positive
-    """Memory of a GPU [GiB]."""
+    """Memory of one GPU [GiB]."""
 
 
 class NodeTypeSpec(Strict):
-    """A shape of host."""
+    """A kind of host."""
 
     name: Label
     """Name of the node type."""
     gpu: Text
     """GPU type: a built-in one or one under gpu_types."""
     gpus: Annotated[int, Field(ge=1, le=1024)]
-    """GPUs a node."""
+    """GPUs per node."""
     nic_gbit_per_s: Positive
     """Network bandwidth of a node [Gbit/s]."""
     usd_per_gpu_hour: NotNegative
-    """Price of a GPU [USD/h]."""
+    """Price of one GPU [USD/h]."""
 
 
 class LeafSpec(Strict):
@@ -48,7 +48,7 @@ class LeafSpec(Strict):
     leaf: Label
     """Name of the leaf."""
     nodes: dict[str, Count]
-    """Nodes by node type."""
+    """Number of nodes by node type."""
 
 
 class SpineSpec(Strict):
@@ -70,27 +70,27 @@ class ClusterSpec(Strict):
 
 
 class BandwidthSpec(Strict):
-    """Share of NIC bandwidth left to traffic between switches."""
+    """Share of the NIC bandwidth that is available between switches."""
 
     across_leaves: Share = 0.8
-    """Share of NIC bandwidth left between two leaves of a spine."""
+    """Share of the NIC bandwidth available between two leaves of a spine."""
     across_spines: Share = 0.5
-    """Share of NIC bandwidth left between two spines of a cluster."""
+    """Share of the NIC bandwidth available between two spines of a cluster."""
 
 
 class OutageSpec(Strict):
-    """Nodes that are away for a while."""
+    """Nodes that cannot be used for a while."""
 
     leaf: Text
-    """Leaf that the nodes stand on; the fleet's name where it has no network."""
+    """Leaf of the nodes; the fleet's name if it has no network."""
     node_type: Text
     """Their node type."""
     nodes: Annotated[int, Field(ge=1, le=MAX_COUNT)]
-    """How many are away."""
+    """Number of nodes that cannot be used."""
     start: Stamp
-    """First moment, local to the scenario's time zone unless it has an offset."""
+    """Start, in the scenario's time zone unless it has an offset."""
     end: Stamp
-    """First moment after, likewise."""
+    """End, not included, in the scenario's time zone unless it has an offset."""
 
 
 class FleetFile(Strict):
@@ -101,15 +101,15 @@ class FleetFile(Strict):
     gpu_types: list[GpuTypeSpec] = Field([], max_length=1000)
     """GPU types that are not built in."""
     node_types: list[NodeTypeSpec] = Field(min_length=1, max_length=1000)
-    """Shapes of host."""
+    """Kinds of hosts."""
     network: list[ClusterSpec] | None = Field(None, min_length=1)
     """Clusters, spines and leaves with their nodes; or give `nodes`."""
     nodes: dict[str, Count] | None = None
-    """Nodes by node type of a fleet that is one network domain; or give `network`."""
+    """Number of nodes by node type, all in one network domain; or give `network`."""
     bandwidth: BandwidthSpec = BandwidthSpec()
-    """Share of NIC bandwidth left to traffic between switches."""
+    """Share of the NIC bandwidth that is available between switches."""
     unavailable: list[OutageSpec] = Field([], max_length=10_000)
-    """Maintenance and failures."""
+    """Nodes in maintenance or failed, and when."""
 
     @field_validator("nodes")
     @classmethod

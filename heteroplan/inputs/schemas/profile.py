@@ -27,13 +27,13 @@ class PrefillSpec(Strict):
     """Prefill time of a batch [ms] = overhead + per token * tokens + squared * sum of n^2."""
 
     overhead_ms: NotNegative
-    """Time of an empty batch [ms]."""
+    """Constant time per batch [ms]."""
     ms_per_token: NotNegative
-    """Time a token [ms]."""
+    """Time per token [ms]."""
     ms_per_token_squared: NotNegative = 0.0
-    """Time a squared prompt length [ms]."""
+    """Time per squared prompt length [ms]."""
     floor_ms: NotNegative = 0.0
-    """No batch takes less [ms]."""
+    """Shortest time of a batch [ms]."""
 
     @model_validator(mode="after")
     def _takes_time(self) -> Self:
@@ -50,15 +50,15 @@ class DecodeSpec(Strict):
     """
 
     base_ms: NotNegative
-    """Time of an empty step [ms]."""
+    """Constant time per step [ms]."""
     ms_per_sequence: NotNegative
-    """Time a sequence of the batch [ms]."""
+    """Time per sequence of the batch [ms]."""
     ms_per_context_token: NotNegative
-    """Time a token of context of the batch [ms]."""
+    """Time per context token of the batch [ms]."""
     floor_ms: NotNegative = 0.0
-    """No step takes less [ms]."""
+    """Shortest time of a step [ms]."""
     ms_per_root_sequence: NotNegative = 0.0
-    """Time a square root of a sequence [ms]: more sequences read more experts of an MoE."""
+    """Time per square root of sequences [ms]: more sequences read more experts of an MoE."""
 
     @model_validator(mode="after")
     def _takes_time(self) -> Self:
@@ -74,60 +74,60 @@ class TtftSpec(Strict):
     """
 
     base_ms: NotNegative
-    """Time of an empty prompt with nobody else there [ms]."""
+    """Constant time, without other requests [ms]."""
     ms_per_token: NotNegative
-    """Time a token [ms]."""
+    """Time per token [ms]."""
     ms_per_request: NotNegative
-    """Time a request in flight [ms]."""
+    """Time per request in flight [ms]."""
     ms_per_request_token: NotNegative
-    """Time a token and request in flight [ms]."""
+    """Time per token and per request in flight [ms]."""
 
 
 class RangeSpec(Strict):
-    """What the measurements cover."""
+    """Measured range."""
 
     batch_tokens: Range | None = None
-    """Least and greatest prefill batch [tokens]."""
+    """Smallest and largest prefill batch [tokens]."""
     batch: Range | None = None
-    """Least and greatest decode batch [sequences]."""
+    """Smallest and largest decode batch [sequences]."""
     context: Range | None = None
-    """Least and greatest decode context [tokens]."""
+    """Smallest and largest decode context [tokens]."""
 
 
 class SourceSpec(Strict):
     """Where an engine's figures come from."""
 
     kind: Literal["measured", "fitted", "interpolated", "modelled", "given"]
-    """How the figures were made."""
+    """Where the figures come from."""
     origin: Annotated[str, Field(pattern=LINE)] = Field("", alias="from", max_length=MAX_ORIGIN)
     """File, paper or tool."""
     error_mape: NotNegative | None = None
     """Mean absolute relative error of the fit; 2 % is 0.02."""
     points: Count | None = None
-    """Measured points behind the fit."""
+    """Number of measured points in the fit."""
     error_worst: NotNegative | None = None
     """Greatest absolute relative error of the fit."""
     spread: NotNegative | None = None
     """Relative standard deviation of repeated measurements."""
     sha256: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(default_factory=list)
-    """Hashes of the files behind the fit."""
+    """SHA-256 of the measurement files."""
 
 
 class PartSpec(Strict):
-    """One half of a divided engine, such as the attention of a disaggregated MoE."""
+    """One part of a divided engine, such as the attention of an MoE model."""
 
     name: Label
     """Name of the part, such as attention."""
     gpu: Text
     """GPU type."""
     gpus: Gpus
-    """GPUs a replica."""
+    """GPUs per replica."""
     capacity_rps: Positive
-    """Rate of one replica at the SLO [requests/s]."""
+    """Rate that one replica serves at the SLO [requests/s]."""
     startup_s: Seconds | None = None
-    """From asking for a replica to its first request [s]; the engine's by default."""
+    """Time from requesting a replica to its first request [s]; the engine's by default."""
     drain_s: Seconds | None = None
-    """From the last new request to giving the GPUs back [s]; the engine's by default."""
+    """Time from its last new request until its GPUs are free [s]; the engine's by default."""
 
 
 _UNDIVIDED = (
@@ -144,24 +144,24 @@ _UNDIVIDED = (
 
 
 class EngineSpec(Strict):
-    """A model on a GPU type with a parallelism and a role."""
+    """A model on a GPU type, with a number of GPUs and a role."""
 
     name: Label
     """Name of the engine."""
     role: Literal["prefill", "decode", "aggregated"]
-    """Which half of a request it serves."""
+    """Prefill, decode, or both (aggregated)."""
     parts: list[PartSpec] | None = Field(None, min_length=2, max_length=2)
-    """Two parts on one leaf that serve every request together, the one with the KV cache first."""
+    """The two parts of a divided engine, on one leaf; the part with the KV cache first."""
     part_ratio: RatioSpec | None = None
-    """Band of replicas of the first part / replicas of the second on each leaf."""
+    """Limits of replicas of the first part / replicas of the second on each leaf."""
     gpu: Text | None = None
     """GPU type."""
     gpus: Gpus | None = None
-    """GPUs a replica."""
+    """GPUs per replica."""
     startup_s: Seconds = 0.0
-    """From asking for a replica to its first request [s]."""
+    """Time from requesting a replica to its first request [s]."""
     drain_s: Seconds = 0.0
-    """From the last new request to giving the GPUs back [s]."""
+    """Time from its last new request until its GPUs are free [s]."""
     prefill: PrefillSpec | None = None
     """Prefill coefficients."""
     decode: DecodeSpec | None = None
@@ -169,19 +169,19 @@ class EngineSpec(Strict):
     ttft: TtftSpec | None = None
     """TTFT of an aggregated engine as it was measured end to end."""
     kv_tokens: Annotated[int, Field(ge=1, le=10**12)] | None = None
-    """KV cache that fits a replica [tokens]."""
+    """Tokens of KV cache that fit in a replica."""
     max_sequences: Annotated[int, Field(ge=1, le=10**6)] | None = None
     """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
     max_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] | None = None
-    """Tokens of waiting prompts that are prefilled together (vLLM: max_num_batched_tokens)."""
+    """Most tokens of one prefill batch (vLLM: max_num_batched_tokens)."""
     range: RangeSpec = RangeSpec()
-    """What the measurements cover."""
+    """Measured range."""
     source: SourceSpec | None = None
     """Where the figures come from."""
     measurements: FilePath | None = None
     """Measurement CSV to fit, relative to the profile's folder."""
     capacity_rps: Positive | None = None
-    """Rate of one replica at the SLO as a pressure test gave it [requests/s]."""
+    """Rate that one replica serves at the SLO in a load test [requests/s]."""
 
     @field_validator("parts")
     @classmethod
@@ -226,7 +226,7 @@ class EngineSpec(Strict):
         given = {role for role in ("prefill", "decode") if getattr(self, role) is not None}
         needed = {"prefill", "decode"} if self.role == "aggregated" else {self.role}
         if self.measurements is not None and (given or self.capacity_rps is not None):
-            raise ValueError("measurements and figures both stand; keep one of them")
+            raise ValueError("measurements and figures are both given; keep one of them")
         if self.ttft is not None and self.role != "aggregated":
             raise ValueError(f"a {self.role} engine takes no ttft block; remove it")
         if extra := given - needed:
@@ -247,8 +247,8 @@ class ProfileFile(Strict):
     """profile.yaml: the engines of one model."""
 
     model: Text
-    """Model."""
+    """Name of the model."""
     kv_bytes_per_token: Positive | None = None
-    """KV cache of a token [bytes]; transfer is not limited without it."""
+    """Size of the KV cache of one token [bytes]; without it KV transfer is not limited."""
     engines: list[EngineSpec] = Field(min_length=1, max_length=1000)
     """Engines of the model."""

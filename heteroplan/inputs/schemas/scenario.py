@@ -37,16 +37,16 @@ def _none_is_null(value: Any) -> Any:
 
 
 class HorizonSpec(Strict):
-    """The time to plan, in equal steps."""
+    """The time to plan, in equal intervals."""
 
     start: Stamp
-    """First moment, local to `timezone`: 2026-11-23 or 2026-11-23T06:00."""
+    """Start, in the time zone `timezone`: 2026-11-23 or 2026-11-23T06:00."""
     days: Annotated[int, Field(ge=1, le=366)] | None = None
-    """Local calendar days; 1 where neither `days` nor `intervals` stands."""
+    """Number of local calendar days; 1 if neither `days` nor `intervals` is given."""
     intervals: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Number of intervals, instead of `days`."""
     interval: Duration = "15min"
-    """Planning step, such as 15min."""
+    """Length of an interval, such as 15min."""
     timezone: Zone = "UTC"
     """IANA time zone."""
     cyclic: bool = True
@@ -56,29 +56,29 @@ class HorizonSpec(Strict):
     @classmethod
     def _one_length(cls, intervals: int | None, info: ValidationInfo) -> int | None:
         if intervals is not None and info.data.get("days") is not None:
-            raise ValueError("days stands as well; keep one of them")
+            raise ValueError("days is given as well; keep one of them")
         return intervals
 
 
 class RequestSpec(Strict):
-    """Shape of all requests."""
+    """Lengths of the requests."""
 
     isl: Tokens
-    """Input tokens a request."""
+    """Mean input tokens per request."""
     osl: Tokens
-    """Output tokens a request."""
+    """Mean output tokens per request."""
     prefix_hit_rate: Annotated[float, Field(ge=0, lt=1), OrPercent()] = 0.0
     """Share of the input tokens found in the prefix cache, 0 to below 1."""
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of the input length; without it waits are as behind one of 1."""
+    """Coefficient of variation of the input tokens; without it service times are exponential."""
     context: Tokens | None = None
-    """Tokens that a decode step finds in the KV cache; isl + osl / 2 where not given."""
+    """Mean tokens in the KV cache per sequence and decode step; default: isl + osl / 2."""
     context_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of that over decode steps."""
+    """Coefficient of variation of `context` over decode steps."""
 
 
 class ClassSpec(RequestSpec):
-    """Shape of a share of the requests."""
+    """Lengths of a share of the requests."""
 
     name: Name
     """Name of the class."""
@@ -106,38 +106,38 @@ class SloSpec(Strict):
     itl_ms: Positive = Field(validation_alias=AliasChoices("itl_ms", "tpot_ms"))
     """Inter-token latency [ms]."""
     percentile: Annotated[float, Field(gt=0, lt=1), OrPercent()] = 0.99
-    """Share of requests that must meet both; 95 % is 0.95."""
+    """Share of requests that meet the TTFT, and of time that meets the ITL; 95 % is 0.95."""
 
 
 class ResilienceSpec(Strict):
-    """What may be lost, and how much is served all the same."""
+    """What may fail, and how much is still served then."""
 
     lose: Literal["spine", "leaf", "node"]
-    """What may be lost at any moment: any one spine, leaf or node."""
+    """What may fail at any time: any one spine, leaf or node."""
     serve: Share
-    """Share of what is served that the rest still serves; 90 % is 0.9."""
+    """Share of the served demand that the rest still serves; 90 % is 0.9."""
 
 
 class MinReplicas(Strict):
-    """Fewest replicas a role, all domains together."""
+    """Minimum number of replicas per role, all domains together."""
 
     prefill: Count = 0
-    """Fewest prefill replicas."""
+    """Minimum number of prefill replicas."""
     decode: Count = 0
-    """Fewest decode replicas."""
+    """Minimum number of decode replicas."""
     aggregated: Count = 0
-    """Fewest aggregated replicas."""
+    """Minimum number of aggregated replicas."""
 
 
 class MaxReplicas(Strict):
-    """Most replicas a role, all domains together."""
+    """Maximum number of replicas per role, all domains together."""
 
     prefill: Count | None = None
-    """Most prefill replicas."""
+    """Maximum number of prefill replicas."""
     decode: Count | None = None
-    """Most decode replicas."""
+    """Maximum number of decode replicas."""
     aggregated: Count | None = None
-    """Most aggregated replicas."""
+    """Maximum number of aggregated replicas."""
 
 
 class _NamedWorkload(Strict):
@@ -146,18 +146,18 @@ class _NamedWorkload(Strict):
 
 
 class WorkloadSources(_NamedWorkload):
-    """Where the engines and the demand of a workload are told."""
+    """The files of a workload: its engines and its demand."""
 
     model: Text
-    """Model, as its profile calls it."""
+    """Model; its name in the profile."""
     profile: FilePath
     """Profile file, relative to the scenario's folder, or `ready:` and the name of a ready one."""
     demand: DemandSpec
-    """Demand CSV, relative to the scenario's folder, or `trace:` and what to make of it."""
+    """Demand CSV, relative to the scenario's folder, or a forecast from traces."""
     requests: RequestSpec | None = None
-    """Shape of all requests; or give `classes`, or neither where a trace tells them."""
+    """Lengths of all requests; or give `classes`, or neither if demand is a trace."""
     classes: ClassesSpec | None = None
-    """Shapes of shares of the requests, or a classes CSV; or give `requests`."""
+    """Request classes, or a classes CSV; or give `requests`."""
 
     @field_validator("classes")
     @classmethod
@@ -168,7 +168,7 @@ class WorkloadSources(_NamedWorkload):
             return classes
         traced = isinstance(info.data["demand"], TraceSpec)
         if traced and classes is not None:
-            raise ValueError("the trace tells the requests; leave classes out")
+            raise ValueError("the trace gives the request classes; leave classes out")
         if not traced and (classes is None) == (info.data["requests"] is None):
             raise ValueError("give either requests or classes, and one of them only")
         listed = classes if isinstance(classes, list) else []
@@ -187,27 +187,27 @@ class WorkloadRules(_NamedWorkload):
     slo: SloSpec
     """Latency targets."""
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
-    """How far apart the prefill and decode replicas of a group may stand."""
+    """How far apart the prefill and decode replicas of a group may be."""
     priority: Annotated[int, Field(ge=1, le=1000)] = 1
     """1 is served first."""
     headroom: Annotated[float, Field(ge=0, le=100), OrPercent(plain_below=2)] = 0.0
     """Share added to the demand, 0.1 or 10%; from 2 upwards only with %."""
     pd_ratio: RatioSpec | None = None
-    """Band of prefill replicas / decode replicas."""
+    """Limits of prefill replicas / decode replicas in each group."""
     min_replicas: MinReplicas = MinReplicas()
-    """Fewest replicas a role."""
+    """Minimum number of replicas per role."""
     max_replicas: MaxReplicas = MaxReplicas()
-    """Most replicas a role."""
+    """Maximum number of replicas per role."""
     allow_extrapolation: bool = False
     """Whether profiles may be used outside their measured range."""
     max_groups: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
-    """Most domains that have a replica of it at any time of the horizon."""
+    """Maximum number of groups (domains in which it runs) over the horizon."""
     max_engines: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
-    """Most engines of each role that it uses over the horizon."""
+    """Maximum number of engines of each role over the horizon."""
     pin: list[Text] = Field([], max_length=10_000)
-    """Domains, of the affinity's level or wider, that its groups may live in; all by default."""
+    """Domains (of the affinity's level or wider) in which it may run; all by default."""
     exclude: list[Text] = Field([], max_length=10_000)
-    """Domains, of the affinity's level or wider, that none of its groups lives in."""
+    """Domains (of the affinity's level or wider) in which it must not run."""
     anti_affinity: list[Text] = Field([], max_length=10_000)
     """Workloads that share no domain with it."""
     resilience: Annotated[
@@ -216,11 +216,11 @@ class WorkloadRules(_NamedWorkload):
             _none_is_null, json_schema_input_type=ResilienceSpec | Literal["none"] | None
         ),
     ] = None
-    """What it survives; the scenario's by default, `none` for nothing."""
+    """Failures that it survives; the scenario's by default, or `none`."""
     kv_transfer: Literal["all", "missed"] = "all"
-    """Whether all input tokens' KV cache moves to decode, or that of cache misses only."""
+    """KV cache sent to decode: that of all input tokens, or of missed tokens only."""
     prefill_queue: Literal["per_replica", "shared"] = "per_replica"
-    """Where prompts wait: before each replica, or in one queue for all of an engine in a group."""
+    """One prefill queue per replica, or one shared by all replicas of an engine in a group."""
 
     @field_validator("max_replicas")
     @classmethod
@@ -247,8 +247,8 @@ class ScenarioFile(Strict):
     horizon: HorizonSpec
     """The time to plan."""
     objective: Literal["cost", "gpu_hours"] = "cost"
-    """What is minimised once all demand that can be served is."""
+    """What is minimised after unserved demand."""
     resilience: ResilienceSpec | None = None
-    """What every workload survives that does not say otherwise."""
+    """Failures that every workload survives, unless it has its own `resilience`."""
     workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
     """The models to serve."""

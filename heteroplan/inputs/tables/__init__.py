@@ -1,4 +1,4 @@
-"""CSV files of a scenario -> series: demand, classes of requests, and what runs already.
+"""CSV files of a scenario -> demand, request classes, and replicas that already run.
 
 `stamped_rows` reads rows of equal time steps, `demand_csv` and `class_csv` what they hold, `align`
 brings them to planning intervals. `current` reads replicas that run when the horizon starts.

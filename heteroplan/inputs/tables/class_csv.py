@@ -39,7 +39,7 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
     ]
     steps = [list(group) for _, group in groupby(rows, key=lambda row: row.stamp)]
     if not rows and not found.problems:
-        found.problem(0, "", "", "no rows; write one a class")
+        found.problem(0, "", "", "no rows; write one per class")
     for step in steps:
         _check_step(step, steps[0], found)
     stamped = bool(rows) and rows[0].stamp != ""
@@ -56,8 +56,8 @@ def with_classes(series: DemandSeries, text: str, file: str, zone: ZoneInfo) -> 
 
 
 def _row(cells: dict[str, str], line: int, found: FileProblems) -> _ClassRow:
-    told = numbers_of(cells, _NUMBERS, line, found)
-    numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **told}
+    given = numbers_of(cells, _NUMBERS, line, found)
+    numbers = {**dict.fromkeys(_NUMBERS[:3], 1.0), **given}
     name = cells["class"]
     if wrong := wrong_name(name):
         found.problem(line, "class", name, wrong)
@@ -75,7 +75,7 @@ def _check_step(step: Sequence[_ClassRow], first: Sequence[_ClassRow], found: Fi
     names, wanted = ([row.shape.name for row in each] for each in (step, first))
     total = sum(row.shape.share for row in step)
     if len(set(names)) < len(names):
-        remedy = "a class stands twice in this step; rename or remove one"
+        remedy = "a class appears twice in this step; rename or remove one"
         found.problem(line, "class", stamp, remedy)
     elif names != wanted:
         remedy = f"classes are {', '.join(names)}; in the first step {', '.join(wanted)}"

@@ -28,9 +28,9 @@ SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv")
 """Columns of a shape of requests; the first two go together, the others with them."""
 _NUMBERS = ("rps", *SHAPE)
 _MAX_NUMBER = 1e9
-TOLD = ("osl_cv", "mean_rps", "median_rps", "input_tokens_per_s", "output_tokens_per_s")
+NOT_PLANNED = ("osl_cv", "mean_rps", "median_rps", "input_tokens_per_s", "output_tokens_per_s")
 """Columns that `heteroplan demand` writes for people; planning does not look at them."""
-_COLUMNS = ("interval_start", *_NUMBERS, *TOLD)
+_COLUMNS = ("interval_start", *_NUMBERS, *NOT_PLANNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _rows(text: str, found: FileProblems) -> list[_DemandRow]:
         remedy = (
             "one row; write at least two, because one does not say how long a step is"
             if rows
-            else "no rows; write one a step under interval_start,rps"
+            else "no rows; write one per step under interval_start,rps"
         )
         found.problem(0, "", "", remedy)
     return rows

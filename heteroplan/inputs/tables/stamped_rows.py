@@ -35,7 +35,7 @@ def row_starts(rows: Sequence[StampedRow], zone: ZoneInfo, found: FileProblems) 
             if moment.microsecond:
                 raise ValueError("not a whole second")
             if last is not None and moment == last:
-                raise ValueError("stands twice; keep one row a step")
+                raise ValueError("appears twice; keep one row per step")
             if last is not None and moment < last:
                 raise ValueError("earlier than the row before; sort the rows")
         except ValueError as error:
@@ -59,7 +59,7 @@ def check_regular(
         if (elapsed_s := _elapsed_s(before, moment)) != step_s:
             remedy = (
                 f"{elapsed_s} s after the row before, the file's step is {step_s} s; "
-                "write one row a step (clocks set back repeat an hour)"
+                "write one row per step (clocks set back repeat an hour)"
             )
             found.problem(row.line, FIELD, row.stamp, remedy)
 

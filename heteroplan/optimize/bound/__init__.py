@@ -1,4 +1,4 @@
-"""What no plan can beat: lower bounds on cost, and on demand that stays unserved.
+"""Lower bounds on cost and on unserved demand, valid for every plan.
 
 `bound` proves one at any prices by exact blocks. Prices come from LPs: `relaxation` of the whole,
 `lp_prices` of parts, read off by `duals`; `ascent` improves them against the blocks. On large

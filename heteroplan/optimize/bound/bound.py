@@ -43,7 +43,7 @@ from heteroplan.optimize.covering.blocks import cheapest_path
 from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.mix import mix_share
-from heteroplan.optimize.program.prices import Prices, dearest_service
+from heteroplan.optimize.program.prices import Prices, highest_service_cost
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, starts_of
 from heteroplan.optimize.solvers.solver import Stop, never
 from heteroplan.units import S_PER_HOUR
@@ -90,7 +90,7 @@ def _request_cost(problem: Problem, w: int) -> float:
     """Greatest running cost of a request in its most expensive pools, objective units."""
     work, seconds = problem.workloads[w], problem.hours * S_PER_HOUR
     rps = work.rps.sum(axis=0)
-    cost = np.max(dearest_service(problem, w), axis=0)
+    cost = np.max(highest_service_cost(problem, w), axis=0)
     return float((cost / np.where(rps > 0, rps * seconds, np.inf)).max(initial=0.0))
 
 

@@ -19,7 +19,7 @@ from heteroplan.optimize.program.coarser import (
 )
 from heteroplan.optimize.program.prices import (
     Prices,
-    dearest_service,
+    highest_service_cost,
     pool_prices,
     start_prices,
     supply_prices,
@@ -45,7 +45,7 @@ def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
     """
     one = one_domain(problem)
     first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
-    model = dear_shortage(merged_intervals(one.program, first))
+    model = priced_shortage(merged_intervals(one.program, first))
     if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
         return None
     length = np.diff([*first, problem.intervals])
@@ -66,7 +66,7 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
     for first in range(0, problem.intervals, every):
         if effort.over():
             return None
-        model = dear_shortage(_alone(problem, first))
+        model = priced_shortage(_alone(problem, first))
         if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
             return None
         here = read_prices(model)
@@ -133,13 +133,13 @@ def _alone(problem: Problem, t: int) -> Problem:
     return replace(alone, pools=pools, before=None)
 
 
-def dear_shortage(problem: Problem) -> Model:
+def priced_shortage(problem: Problem) -> Model:
     """The LP of a program that pays for unserved demand instead of ruling it out."""
     model = build_model(problem, allow_short=True)
     last = max((work.priority for work in problem.workloads), default=0)
     price = np.zeros((len(problem.workloads), problem.intervals))
     for w, work in enumerate(problem.workloads):
         urgency = max(0.1 * UNSERVED, UNSERVED * 10.0 ** (last - work.priority))
-        price[w] = urgency * np.sum(dearest_service(problem, w), axis=0)
+        price[w] = urgency * np.sum(highest_service_cost(problem, w), axis=0)
     minimise_cost(model, price)
     return model

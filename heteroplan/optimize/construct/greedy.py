@@ -3,12 +3,12 @@
 Interval by interval, with the demand known as far ahead as a start takes: first every workload
 gives back what it no longer needs, then, in order of priority, each takes what it lacks from
 its groups, low subgroup priority first, on the engines that are cheapest for the demand served.
-Pairs or halves is the only difference between the variants:
+The variants differ in one thing only:
 
-- *Halves*, as published: each role is sized and placed on its own over all groups that have
-  nodes for both engines, prefill first, and nothing is ever rolled back. A half whose other
-  half stands elsewhere, or nowhere, counts as capacity.
-- *Pairs*, repaired: capacity is what groups serve; both halves of a group, or nothing.
+- *As published*: each role is sized and placed on its own over all groups that have
+  nodes for both engines, prefill first, and nothing is ever rolled back. A replica
+  counts as capacity even if its group has none of the other role.
+- *P/D paired*, corrected: capacity is what groups serve; both roles of a group, or nothing.
 
 Ratio bands and resilience are no part of the algorithm.
 """
@@ -35,7 +35,7 @@ from heteroplan.optimize.solvers.solver import Stop, never
 
 DAYS = 2
 """Replayed of a cyclic day; the last one counts, since it follows one like itself."""
-HALVES = (Role.PREFILL, Role.DECODE)
+PAIR_ROLES = (Role.PREFILL, Role.DECODE)
 type Site = tuple[list[int], ...]
 """Pools that count together: of whole engines, or of both parts of divided ones."""
 type Section = dict[Role, list[Site]]
@@ -51,7 +51,7 @@ class GreedyDay:
     whole: bool
     """Whether every interval was replayed."""
     stranded_replica_hours: float
-    """Of replicas whose other half is missing in their group [replica-hours]."""
+    """Idle: too little prefill or decode in their group [replica-hours]."""
 
 
 def greedy_topology(
@@ -187,13 +187,13 @@ class _Service:
                 self._add_pairs()
                 self.scale_in()  # a large replica may have made a small one unneeded
             else:
-                self._add_halves()
+                self._add_roles()
         for role, minimum in self.work.min_replicas.items():
             ranked = sorted(self.members[role], key=lambda p: self.rank[self.group[p]])
             for p in sorted(ranked, key=lambda p: (self._price(p), self.pools[p].plain_cost)):
                 self._add(p, min(self._room(p), minimum - self._count(role)))
 
-    def _add_halves(self) -> None:
+    def _add_roles(self) -> None:
         """Cheapest engines first, prefill before decode, in all groups that have both."""
         for way in self._ways():
             groups = [group for group in self.groups if all(group in each.places for each in way)]
@@ -221,7 +221,7 @@ class _Service:
     def _ways(self) -> list[tuple[_Choice, ...]]:
         """Engines that serve requests from end to end, cheapest first."""
         found = [
-            *product(*(self.choices[role] for role in HALVES)),
+            *product(*(self.choices[role] for role in PAIR_ROLES)),
             *((choice,) for choice in self.choices[Role.AGGREGATED]),
         ]
         price = {way: sum(self._price(p) for each in way for p in each.example) for way in found}
@@ -304,10 +304,10 @@ class _Service:
         return beyond_parts + self._role_cover(section, role) - self._served(section, role)
 
     def _served(self, section: Section, role: Role) -> float:
-        """Share that a section serves by pairs (of which `role` is a half) or aggregated."""
+        """Share that a section serves by pairs (of which `role` is one role) or aggregated."""
         if role is Role.AGGREGATED:
             return self._role_cover(section, role)
-        return min(self._role_cover(section, half) for half in HALVES)
+        return min(self._role_cover(section, each) for each in PAIR_ROLES)
 
     def _role_cover(self, section: Section, role: Role) -> float:
         return sum(min(map(self._cover, site)) for site in section[role])
@@ -369,7 +369,7 @@ def _section(problem: Problem, pools: list[int], *, by_leaf: bool = True) -> Sec
 
 
 def _stranded(problem: Problem, replicas: Ints) -> int:
-    """Replicas whose other half is missing, summed over the intervals.
+    """Replicas with too little of the other role in their group, summed over the intervals.
 
     Of n replicas floor(n (1 - served / alone)): what their group serves, and what they alone
     could serve, both at most the demand.
@@ -378,9 +378,9 @@ def _stranded(problem: Problem, replicas: Ints) -> int:
     for w in range(len(problem.workloads)):
         for pools in problem.groups(w).values():
             section = _section(problem, pools)
-            reach = {role: role_cover(problem, pools, replicas, role) for role in HALVES}
+            reach = {role: role_cover(problem, pools, replicas, role) for role in PAIR_ROLES}
             served = np.minimum(*reach.values())
-            for role in HALVES:
+            for role in PAIR_ROLES:
                 used = _share_of(served, reach[role])
                 for site in section[role]:
                     total += _idle(problem, site, replicas, used)
@@ -388,7 +388,7 @@ def _stranded(problem: Problem, replicas: Ints) -> int:
 
 
 def _idle(problem: Problem, site: Site, replicas: Ints, used: Floats) -> int:
-    """Stranded replicas of a site of whose capacity the share `used` [T] finds its other half."""
+    """Idle replicas of a site; `used` [T] is the share of its capacity that the other role uses."""
     covers = [cover_of(problem, part, replicas[part]) for part in site]
     least = np.min(covers, axis=0)
     total = 0

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from heteroplan.optimize.bound.duals import read_prices
-from heteroplan.optimize.bound.lp_prices import dear_shortage
+from heteroplan.optimize.bound.lp_prices import priced_shortage
 from heteroplan.optimize.formulation.model import read_flow, read_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -74,7 +74,7 @@ def guide(
     few = max(FEWEST_INTERVALS, MERGED_SIZES // len(kept))
     first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
     merged = merged_intervals(program, first)
-    model = dear_shortage(merged)
+    model = priced_shortage(merged)
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL:
         return None
@@ -123,7 +123,7 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
             )
             for pool in alone.pools
         )
-        model = dear_shortage(replace(alone, pools=steered))
+        model = priced_shortage(replace(alone, pools=steered))
         answer = solver.run(model.lp, effort, integer=False)
         if answer.verdict is not Verdict.OPTIMAL:
             return None

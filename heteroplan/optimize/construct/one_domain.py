@@ -12,7 +12,7 @@ from heteroplan.optimize.construct.task import Rank, Task, less
 from heteroplan.optimize.covering.blocks import Block, NodeLoss, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.narrow import narrowed
-from heteroplan.optimize.program.mix import group_cover, halves_of, mix_share
+from heteroplan.optimize.program.mix import group_cover, mix_share, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 SHORT_PRICE = 1e6
@@ -33,7 +33,7 @@ def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) ->
     """
     prefill, decode, aggregated = ((role,) for role in Role)
     orders: list[tuple[Group, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
-    if not task.has_limits() and not halves_of(task.problem, pools):
+    if not task.has_limits() and not part_pairs(task.problem, pools):
         orders.append((tuple(Role),))
     present = {task.problem.pools[p].role for p in pools}
     found: list[Placement] = []
@@ -199,7 +199,7 @@ def _block(
     share = np.array([mix_share(problem, p) for p in pools])
     price = np.array([problem.pools[p].run_cost + task.held_price[p] for p in pools])
     start = np.array([task.start_price[p] for p in pools])
-    divided = bool(halves_of(problem, pools))
+    divided = bool(part_pairs(problem, pools))
     most = None if divided else task.most(group[0], replicas)
     kept = _not_beaten_here(problem, pools, price, start, share, most is None)
     useful = useful_counts(price, start, share, need, fewest)

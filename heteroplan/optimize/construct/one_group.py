@@ -5,7 +5,7 @@ import numpy as np
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_domain import place_on_site
 from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.program.mix import group_cover, halves_of
+from heteroplan.optimize.program.mix import group_cover, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import is_choosy
 
@@ -17,7 +17,7 @@ def is_plain(problem: Problem, w: int) -> bool:
     """Whether nothing but demand and supply ties the sizes of a workload's pools."""
     work = problem.workloads[w]
     limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
-    return not limited and not is_choosy(problem, w) and not halves_of(problem, work.pools)
+    return not limited and not is_choosy(problem, w) and not part_pairs(problem, work.pools)
 
 
 def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:

@@ -1,4 +1,4 @@
-"""Covering blocks: integer counts of some engines that cover demand at all times, starts paid.
+"""Blocks: the cheapest numbers of replicas, starts included, that cover one demand curve.
 
 `stages` prices what a replica costs a stage of requests, `role_blocks` makes blocks of that,
 `choice` says which engines and counts matter, `blocks` solves one exactly by dynamic programming

@@ -17,7 +17,7 @@ HOME_CELLS, QUICK_CELLS = 4_000, 2_000
 def narrowed(block: Block) -> Block:
     """The block itself, or where its grid is large a part of it that likely holds the best.
 
-    First the dearer engines are kept to a replica or two, as long as the others can still
+    First the more expensive engines are kept to a replica or two, as long as the others can still
     serve the demand; then all are kept near a greedy cover.
     """
     most = QUICK_CELLS if block.compiled else HOME_CELLS

@@ -1,4 +1,4 @@
-"""The whole program as one MIP, the reference for everything else.
+"""Builds the integer program, whole or in part, for the solver.
 
 `model` has its variables and equations; the rows of its limits are in `rules`.
 """

@@ -17,7 +17,7 @@ REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, N
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
 WINDOW = 4
 """Intervals of one window of time."""
-MEND_S, LARGE_MEND_S = 10.0, 3.0
+REPAIR_S, LARGE_REPAIR_S = 10.0, 3.0
 """Most seconds for one plan to be repaired; a large one is packed again sooner."""
 
 
@@ -36,7 +36,7 @@ def repaired(
     kept. Those workloads are placed again beside the others; where that leaves demand unserved,
     others make room for them; at last all around those hours move a little.
     """
-    until = min(deadline, monotonic() + (LARGE_MEND_S if problem.large else MEND_S))
+    until = min(deadline, monotonic() + (LARGE_REPAIR_S if problem.large else REPAIR_S))
     search = Search(problem, gap, until, stop, silent)
     search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))

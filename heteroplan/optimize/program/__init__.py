@@ -1,4 +1,4 @@
-"""The integer program as plain arrays: sets, coefficients, and what any solution is worth.
+"""The integer program as arrays: sets, coefficients, and the cost of a solution.
 
 `problem` defines them, `build` and `supply` make them from a checked scenario, `coarser` makes
 smaller programs of them. `mix` is flow in which all classes of a workload share alike, `node_loss`

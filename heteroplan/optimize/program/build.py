@@ -39,7 +39,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     """The program of a checked scenario.
 
     A domain counts for a workload when a request can be served inside it from prompt to last
-    token: pools whose other half is missing there are left out.
+    token: pools without the other role (or part) there are left out.
     """
     place = Places(scenario)
     workloads: list[ProgramWorkload] = []
@@ -94,7 +94,7 @@ def _grid_cells(workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec])
 
 
 def _stages(candidates: Iterable[Candidate]) -> dict[Role, int]:
-    """Stages of each half of a request: two where an engine of the role is divided."""
+    """Stages of prefill and of decode: two where an engine of the role is divided."""
     divided = {each.engine.role for each in candidates if each.engine.part is not None}
     return {role: 2 if role in divided else 1 for role in (Role.PREFILL, Role.DECODE)}
 
@@ -114,7 +114,7 @@ def _standing(
 ) -> Iterator[tuple[Affinity, str]]:
     """Domains inside `group` whose pools are counted apart.
 
-    The group itself; its leaves for halves of a divided engine, which balance there; the
+    The group itself; its leaves for parts of a divided engine, which balance there; the
     domains that may be lost where they are narrower.
     """
     levels = [workload.affinity]
@@ -130,11 +130,11 @@ def _standing(
 
 def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
     """Pools of one group that can serve requests from end to end."""
-    halves = {(pool.domain, pool.engine, pool.part) for pool in pools if pool.part is not None}
+    found = {(pool.domain, pool.engine, pool.part) for pool in pools if pool.part is not None}
     whole = [
         pool
         for pool in pools
-        if pool.part is None or (pool.domain, pool.engine, 1 - pool.part) in halves
+        if pool.part is None or (pool.domain, pool.engine, 1 - pool.part) in found
     ]
     roles = {pool.role for pool in whole}
     pair = {Role.PREFILL, Role.DECODE} <= roles
@@ -270,17 +270,17 @@ def _balances(
     """Prefill with decode in each group, part 0 with part 1 on each leaf."""
     for w, work in enumerate(workloads):
         groups: dict[str, list[int]] = {}
-        halves: dict[tuple[str, str], list[int]] = {}
+        divided: dict[tuple[str, str], list[int]] = {}
         for p in work.pools:
             groups.setdefault(pools[p].group, []).append(p)
             if pools[p].part is not None:
-                halves.setdefault((pools[p].domain, pools[p].engine), []).append(p)
+                divided.setdefault((pools[p].domain, pools[p].engine), []).append(p)
         for group, members in groups.items():
             counted = [p for p in members if pools[p].counts]
             left = tuple(p for p in counted if pools[p].role is Role.PREFILL)
             right = tuple(p for p in counted if pools[p].role is Role.DECODE)
             yield BalanceSpec(w, "", group, left, right, scenario.workloads[w].pd_ratio)
-        for (domain, engine), members in halves.items():
+        for (domain, engine), members in divided.items():
             left = tuple(p for p in members if pools[p].part == 0)
             right = tuple(p for p in members if pools[p].part == 1)
             part = candidates[pools[left[0]].candidate].engine.part

@@ -25,7 +25,7 @@ def mix_share(problem: Problem, p: int) -> Floats:
     return problem.pools[p].mix_share
 
 
-def halves_of(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+def part_pairs(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """Pools of parts 0 and 1 of each divided engine in each of its domains."""
     found: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
     for p in pools:
@@ -38,13 +38,13 @@ def halves_of(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], l
 def role_cover(problem: Problem, pools: Sequence[int], replicas: Ints, role: Role) -> Floats:
     """[T] share of the demand that pools of one group have capacity for in a role.
 
-    A divided engine serves what the smaller of its halves does.
+    A divided engine serves what the smaller of its parts does.
     """
     mine = [p for p in pools if problem.pools[p].role is role]
     whole = [p for p in mine if problem.pools[p].part is None]
     total = cover_of(problem, whole, replicas[whole])
-    for halves in halves_of(problem, mine):
-        total += np.minimum(*(cover_of(problem, half, replicas[half]) for half in halves))
+    for pair in part_pairs(problem, mine):
+        total += np.minimum(*(cover_of(problem, part, replicas[part]) for part in pair))
     return total
 
 
@@ -85,7 +85,7 @@ def _left_after_loss(
         for stage in range(problem.workloads[w].stages):
             serving = [p for p in pools if stage in problem.pools[p].stages]
             capacity = cover_of(problem, serving, replicas[serving])
-            if halves_of(problem, pools):
+            if part_pairs(problem, pools):
                 capacity = covers[name]
             for node_type, node_gpus in resilience.node_gpus.items():
                 exposed = [p for p in serving if problem.pools[p].node_type == node_type]
@@ -138,11 +138,11 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
 def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:
     """[T] for each pool, the share of the demand that it takes when its role is fully used."""
     own = {p: replicas[p] * mix_share(problem, p) for p in pools}
-    for halves in halves_of(problem, pools):
-        covers = [sum(own[p] for p in half) for half in halves]
+    for pair in part_pairs(problem, pools):
+        covers = [sum(own[p] for p in part) for part in pair]
         used = np.minimum(*covers)
-        for half, cover in zip(halves, covers, strict=True):
-            for p in half:
+        for part, cover in zip(pair, covers, strict=True):
+            for p in part:
                 own[p] = own[p] * _ratio(used, np.asarray(cover))
     return own
 

@@ -60,7 +60,7 @@ def gpu_prices(problem: Problem) -> Floats:
     )
 
 
-def dearest_service(problem: Problem, w: int) -> list[Floats]:
+def highest_service_cost(problem: Problem, w: int) -> list[Floats]:
     """For each role [T]: cost of serving all demand of a workload in its most expensive pools."""
     pools = [problem.pools[p] for p in problem.workloads[w].pools]
     costs = [

@@ -27,9 +27,9 @@ class PoolSpec:
     workload: int
     candidate: int
     engine: str
-    """Name of the engine; halves of a divided engine share the name of the whole."""
+    """Name of the engine; parts of a divided engine share the name of the engine."""
     part: int | None
-    """0 or 1 for the halves of a divided engine, which balance in `domain`."""
+    """0 or 1 for the parts of a divided engine, which balance in `domain`."""
     role: Role
     stages: tuple[int, ...]
     """Stages of the workload's requests that it serves; see ProgramWorkload."""
@@ -41,7 +41,7 @@ class PoolSpec:
     """Domain at the workload's affinity level, in which prefill and decode balance."""
     node_type: str
     gpus: int
-    """GPUs a replica."""
+    """GPUs per replica."""
     scarcity: float
     """How scarce its domain's nodes are: 0 on leaves of low priority, 1 medium, 2 high."""
     plain_cost: float
@@ -72,7 +72,7 @@ class PoolSpec:
 
     @property
     def counts(self) -> bool:
-        """Whether its replicas and its flow count for the role: all but second halves."""
+        """Whether its replicas and its flow count for the role: all but second parts."""
         return self.part != 1
 
 
@@ -123,7 +123,7 @@ class BalanceSpec:
 
     workload: int
     engine: str
-    """The divided engine whose halves balance; empty for prefill and decode."""
+    """The divided engine whose parts balance; empty for prefill and decode."""
     domain: str
     left: tuple[int, ...]
     """Prefill pools, or pools of part 0."""
@@ -394,8 +394,11 @@ def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
     Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
     serves in the first interval did.
     """
-    earlier = np.roll(counts, 1, axis=-1)
-    if not cyclic:
+    earlier = np.empty_like(counts)
+    earlier[..., 1:] = counts[..., :-1]
+    if cyclic:
+        earlier[..., :1] = counts[..., -1:]
+    else:
         earlier[..., 0] = counts[..., 0] if before is None else before
     return np.asarray(np.maximum(0, counts - earlier))
 

@@ -1,4 +1,4 @@
-"""The rules that plans keep: one module a family, and what the whole program asks all of them.
+"""The rules that limit which plans are allowed: one module per kind of rule.
 
 A rule says four things: its rows in the MIP (`define`), by how much given pool sizes break it
 (`broken`), which pools a search may still open beside given sizes (`open_pools`, and `choices`

@@ -9,7 +9,7 @@ from heteroplan.optimize.rules.rule import Rule
 
 
 class BalanceRule(Rule):
-    """Prefill and decode of a group, and parts of a divided engine on a leaf, handle the same."""
+    """Prefill and decode of a group serve the same rate, as do both parts of a divided engine."""
 
     kept_by_bound = True
 
@@ -17,7 +17,7 @@ class BalanceRule(Rule):
         """Σ_left x[p,k,t] = Σ_right x[p,k,t] [share] for each balance, k, t.
 
         KV made in a group is consumed in it, and what part 0 of a divided engine passes on, part 1
-        on the same leaf takes: no stranded halves.
+        on the same leaf takes.
         """
         for b, balance in enumerate(model.problem.balances):
             for k in range(len(model.problem.workloads[balance.workload].rps)):
@@ -34,7 +34,7 @@ class BalanceRule(Rule):
 
 
 class RatioBandRule(Rule):
-    """`pd_ratio` and `part_ratio`: replicas on the left per replica on the right."""
+    """`pd_ratio` and `part_ratio` stay within their limits."""
 
     kept_by_bound = False
 

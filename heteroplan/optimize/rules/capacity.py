@@ -8,7 +8,7 @@ TINY_LOAD = 1e-3
 
 
 class CapacityRule(Rule):
-    """Replicas handle no more than their capacity at the SLO."""
+    """A pool serves no more requests than its capacity at the SLO."""
 
     kept_by_bound = True
 

@@ -7,7 +7,7 @@ from heteroplan.optimize.rules.rule import Rule
 
 
 class DemandRule(Rule):
-    """What finishing pools handle, and what is left unserved, add up to the demand."""
+    """Served and unserved requests add up to the demand."""
 
     kept_by_bound = True
 

@@ -9,7 +9,7 @@ from heteroplan.optimize.rules.rule import Rule
 
 
 class GroupsRule(Rule):
-    """A workload has at most so many groups, and none that overlaps one it keeps apart from."""
+    """`max_groups` limits the groups of a workload; `anti_affinity` keeps workloads apart."""
 
     kept_by_bound = False
     fields = "max_groups or anti_affinity"

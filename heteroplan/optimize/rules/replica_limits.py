@@ -9,7 +9,7 @@ from heteroplan.optimize.rules.rule import Rule
 
 
 class ReplicaLimitsRule(Rule):
-    """Replicas of a role stay within its minimum and its maximum."""
+    """`min_replicas` and `max_replicas` limit the replicas of a role."""
 
     kept_by_bound = False
 

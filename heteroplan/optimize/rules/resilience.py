@@ -22,7 +22,7 @@ type Spare = dict[int, pulp.LpVariable]
 
 
 class ResilienceRule(Rule):
-    """What replicas that are left after a loss must still serve."""
+    """After any one failure the remaining replicas serve the required share."""
 
     kept_by_bound = False
     """But for the capacity that it adds to (`ProgramResilience.need`)."""
@@ -87,7 +87,7 @@ def _define_domain_loss(
         )
         able = {p: z for p, z in spare.items() if problem.pools[p].group not in touched} | anew
         terms: Terms = [(able[p], 1.0) for p in problem.finishing(w) if p in able]
-        _keep(model, w, t, terms, resilience, f"promise_{w}_{d}_{t}")
+        _keep(model, w, t, terms, resilience, f"resilience_{w}_{d}_{t}")
 
 
 def _keep(
@@ -120,7 +120,7 @@ def _define_node_loss(
                 exposed = [p for p in serving if problem.pools[p].node_type == node_type]
                 if not exposed:
                     continue
-                name = f"promise_{w}_{g}_{stage}_{node_type}_{t}"
+                name = f"resilience_{w}_{g}_{stage}_{node_type}_{t}"
                 lost = _define_lost(model, exposed, t, node_gpus, name)
                 if divided:
                     mine: Terms = [(spare[p], 1.0) for p in finishing if p in usable]

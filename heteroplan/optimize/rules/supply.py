@@ -9,7 +9,7 @@ from heteroplan.optimize.rules.rule import Rule
 
 
 class SupplyRule(Rule):
-    """No domain gives more GPUs than it has."""
+    """Replicas hold no more GPUs than a domain has."""
 
     kept_by_bound = True
 
@@ -32,7 +32,7 @@ class SupplyRule(Rule):
 
 
 class TransitionRule(Rule):
-    """What a pool grows by is started."""
+    """A pool grows only by replicas that are started."""
 
     kept_by_bound = True
 

@@ -1,4 +1,4 @@
-"""HiGHS through PuLP: the only place that knows a solver.
+"""Runs HiGHS, or another solver, through PuLP.
 
 `solver` runs it and returns a verdict, `other_solvers` finds others by name, `quiet` keeps their
 output off standard output.

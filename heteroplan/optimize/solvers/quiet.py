@@ -1,4 +1,4 @@
-"""Solver libraries write to standard output whatever they are told; data goes there."""
+"""Solver libraries write to standard output whatever their options are; data goes there."""
 
 import contextlib
 import os

@@ -201,6 +201,6 @@ def _interrupt(kind: object, message: str, seen: object, wish: Any, stop: Stop) 
 
 @cache
 def _print_banner_to_nowhere() -> None:
-    """HiGHS writes two lines to the C-level stdout once a process, whatever it is told."""
+    """HiGHS writes two lines to the C-level stdout once a process, whatever its options are."""
     with stdout_closed():
         highspy.Highs()  # type: ignore[no-untyped-call]

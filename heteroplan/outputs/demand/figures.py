@@ -56,7 +56,7 @@ def peak_row(curve: "Curve") -> "CurveRow":
 
 
 def rate_rows(curve: "Curve") -> list[tuple[str, ...]]:
-    """A row for requests and, where they are told, for tokens; see `RATE_HEADS`."""
+    """A row for requests and, where they are known, for tokens; see `RATE_HEADS`."""
     rows = [_rate_row("requests/s", curve, lambda row: row.rps)]
     if curve.rows[0].classes:
         rows.append(_rate_row("input tokens/s", curve, input_rate))
@@ -65,12 +65,12 @@ def rate_rows(curve: "Curve") -> list[tuple[str, ...]]:
 
 
 def input_rate(row: "CurveRow") -> float:
-    """Planned [tokens/s]; 0 where no lengths are told."""
+    """Planned [tokens/s]; 0 where no lengths are known."""
     return 0.0 if row.shape is None else row.rps * row.shape.isl
 
 
 def output_rate(row: "CurveRow") -> float:
-    """Planned [tokens/s]; 0 where no lengths are told."""
+    """Planned [tokens/s]; 0 where no lengths are known."""
     return 0.0 if row.shape is None else row.rps * row.shape.osl
 
 
@@ -86,7 +86,7 @@ def burst(curve: "Curve") -> float | None:
 
 
 def shape_of(curve: "Curve") -> "StepShape | None":
-    """All planned requests together; None where no lengths are told."""
+    """All planned requests together; None where no lengths are known."""
     from heteroplan.forecasting.steps.shape import together
 
     shapes = [row.shape for row in curve.rows]
@@ -106,15 +106,15 @@ def sentences(curve: "Curve") -> list[str]:
     if (ratio := burst(curve)) is not None:
         busiest = ""
         if curve.step_s < curve.interval_s:
-            busiest = f"; an interval is planned for its busiest {curve.step_s / 60:g} min"
-        found.append(f"burst {figure(ratio)}: planned rates over mean rates{busiest}")
+            busiest = f"; the rate of an interval is that of its busiest {curve.step_s / 60:g} min"
+        found.append(f"burst {figure(ratio)}: planned rates divided by mean rates{busiest}")
     if (shape := shape_of(curve)) is not None:
         spread = "" if shape.isl_cv is None else f" (isl_cv {figure(shape.isl_cv)})"
         hits = shape.prefix_hit_rate
-        cached = "" if hits is None else f", {percent(hits)} of the input found in a prefix cache"
+        cached = "" if hits is None else f", {percent(hits)} of the input in a prefix cache"
         found.append(
-            f"planned for a request: {figure(shape.isl)} tokens in{spread}, "
-            f"{figure(shape.osl)} out{cached}"
+            f"mean request: {figure(shape.isl)} input tokens{spread}, "
+            f"{figure(shape.osl)} output tokens{cached}"
         )
     if curve.class_error is not None:
         count = _counted(len(curve.rows[0].classes), "class", "classes")

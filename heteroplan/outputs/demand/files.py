@@ -30,9 +30,9 @@ def demand_csv(curve: "Curve") -> str:
     columns["osl_cv"] = [row.osl_cv for row in curve.rows]
     columns["mean_rps"] = [row.mean_rps for row in curve.rows]
     columns["median_rps"] = [row.median_rps for row in curve.rows]
-    told = None not in shapes
+    has_lengths = None not in shapes
     for name, rate in (("input_tokens_per_s", input_rate), ("output_tokens_per_s", output_rate)):
-        columns[name] = [rate(row) if told else None for row in curve.rows]
+        columns[name] = [rate(row) if has_lengths else None for row in curve.rows]
     kept = {name: values for name, values in columns.items() if None not in values}
     return _csv(
         ("interval_start", *kept),

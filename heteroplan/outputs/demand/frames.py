@@ -45,7 +45,7 @@ def curve_frame(curve: "Curve") -> "DataFrame":
 
 
 def classes_frame(curve: "Curve") -> "DataFrame":
-    """One row an interval and request class; none where the trace tells no lengths."""
+    """One row an interval and request class; none where the trace has no lengths."""
     from pandas import DataFrame
 
     each = [(row, kind) for row in curve.rows for kind in row.classes]

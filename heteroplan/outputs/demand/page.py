@@ -52,7 +52,7 @@ _TICK_ROOM = 110
 """Characters below a chart."""
 _CHANGES = (
     "Clocks change within this time: the axis is elapsed time, labelled with what the local clock "
-    "shows, so an hour that comes twice stands twice and a skipped one not at all."
+    "shows, so an hour that occurs twice appears twice, a skipped hour does not appear."
 )
 
 
@@ -90,7 +90,7 @@ def demand_chart(curve: "Curve") -> "Figure":
     lower = [("mean", "mean", mean, {"color": SOFT, "width": 1.5, "dash": "dot"})]
     if has_median(curve):
         line = {"color": _MEDIAN, "width": 1.5}
-        lower.append(("median", "median of like intervals", median, line))
+        lower.append(("median", "median on like days", median, line))
     for what, name, rates, line in lower:
         _step(chart, curve, rates, name, line)
         details = [f"{a}<br>{what} {figure(b)}" for a, b in zip(details, rates, strict=True)]

@@ -143,7 +143,7 @@ def _lines(curve: "Curve") -> list[_Line]:
     mean = [row.mean_rps for row in curve.rows]
     lines = [_Line(f"planned ({basis(curve)})", planned, 1, "cyan", "⠤⠤", "#", True)]
     if has_median(curve):
-        lines.append(_Line("median of like intervals", median, 2, "blue", "⠄⠄", "-"))
+        lines.append(_Line("median on like days", median, 2, "blue", "⠄⠄", "-"))
     if mean != planned:
         lines.append(_Line("mean", mean, 4, "bright_black", "⠄ ⠄", "."))
     return lines

@@ -1,4 +1,4 @@
-"""A plan document as the schedule of some other system: one module a format, one registry.
+"""Exporters: a plan as the schedule of another system, one module per format.
 
 The formats are `crontab`, `keda`, `schedule_json`, and the CSV of `outputs.plan`. `changes` says
 when pools change size, `options` what a user says of the cluster.

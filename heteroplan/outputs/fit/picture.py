@@ -73,7 +73,7 @@ def points_are(fitted: Fitted) -> str:
 def not_drawn(fitted: Fitted) -> str:
     """Why an engine without latencies has no picture."""
     capacity = fitted.engine.capacity_rps
-    stated = "" if capacity is None else f" of {rate(capacity)} a replica"
+    stated = "" if capacity is None else f" of {rate(capacity)} per replica"
     return f"states a capacity{stated}: no latencies to draw"
 
 

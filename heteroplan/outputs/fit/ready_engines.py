@@ -17,11 +17,11 @@ WIDE = 100
 KILO = 1024
 ROLES = list(Role)
 LEGEND = (
-    "range: tokens of a prompt or prefill batch, sequences x tokens of context of a decode step "
-    "(k: 1,024), of all engines of a line together; nothing outside it was measured, or modelled.",
-    "error: mean, of an aggregated engine of TTFT or TPOT, the worse: of fitted engines at what "
-    "was left out, of modelled ones where something near them was measured (? where nothing was). "
-    "What each was taken from and compared with: --json.",
+    "range: tokens of a prompt or prefill batch, sequences x context tokens of a decode step "
+    "(k: 1,024). Nothing outside it was measured or modelled.",
+    "error: mean error; of aggregated engines the larger of those of TTFT and TPOT. Fitted "
+    "engines: at points left out of the fit. Modelled engines: against measurements nearby "
+    "(?: there are none). Sources and comparisons: --json.",
 )
 
 

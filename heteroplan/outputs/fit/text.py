@@ -15,7 +15,7 @@ from heteroplan.profiles.fitting.fitted import Fitted
 from heteroplan.text import percent
 
 DOUBTFUL = 0.2
-"""Mean error from which a latency is told."""
+"""Mean error above which a latency is named."""
 COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("GPUs", "left"),
     ("latency", "left"),
@@ -52,8 +52,9 @@ def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
     print_trimmed(table, console)
     console.print(
         Text(
-            "MAPE of the points fitted; held out, worst: errors at points left out in turn; "
-            + "repeats: standard deviation of what was measured again; " * repeated
+            "MAPE: mean error of the fit; held out, worst: mean and largest error at points left "
+            "out of it; "
+            + "repeats: standard deviation of repeated measurements; " * repeated
             + "measured: tokens of a prompt or prefill batch, sequences x context tokens of a step",
             style="dim",
         )
@@ -63,7 +64,7 @@ def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
 
 
 def _print_doubtful(fitted: Sequence[Fitted], console: Console) -> None:
-    """Latencies that no money should be bet on."""
+    """Latencies with an error above `DOUBTFUL`."""
     found = [
         f"{line.what} of {each.engine.name} ({percent(line.error.mape)})"
         for each in fitted
@@ -71,17 +72,17 @@ def _print_doubtful(fitted: Sequence[Fitted], console: Console) -> None:
         if line.error.mape > DOUBTFUL
     ]
     if found:
-        words = "off by a lot at points left out, measure more settings: "
+        words = "large error at points left out, measure more points: "
         console.print(Text(words + ", ".join(found), style="yellow"))
 
 
 def _print_sources(fitted: Sequence[Fitted], console: Console) -> None:
     """What was not measured, or not by us."""
-    told = {
-        SourceKind.MODELLED: "not measured, another tool's model",
-        SourceKind.INTERPOLATED: "a capacity that another tool states",
+    words_of = {
+        SourceKind.MODELLED: "modelled by another tool, not measured",
+        SourceKind.INTERPOLATED: "capacity stated by another tool",
     }
-    for kind, words in told.items():
+    for kind, words in words_of.items():
         engines = [each.engine for each in fitted if each.engine.source.kind is kind]
         if engines:
             names = ", ".join(engine.name for engine in engines)
@@ -92,7 +93,7 @@ def _print_sources(fitted: Sequence[Fitted], console: Console) -> None:
 def render_replicas(
     replicas: Sequence[tuple[Engine, OperatingPoint]], asked: Asked, console: Console
 ) -> None:
-    """What one replica of each engine serves, and what keeps it from more."""
+    """What one replica of each engine serves, and what limits it."""
     shape, slo = asked.shape, asked.slo
     table = plain_table(console, ("engine", "left"), ("requests/s", "right"), ("batch", "right"),
                         ("limited by", "left"))  # fmt: skip

@@ -1,4 +1,4 @@
-"""A plan as a person or a script sees it.
+"""Outputs of a plan: terminal text, report.html, CSV files and pandas frames.
 
 All read a `PlanDocument` of `document`. `sentences` says what it means in words, `places` where
 replicas stand. On the terminal: `console` with `pool_lines` and `leaf_table`, `explanation`. As

@@ -35,7 +35,7 @@ class CheckRow:
     unserved_fraction: float | None = None
     """Of the requests; None without a plan."""
     worst: str = ""
-    """Who goes short, when and why; empty where covered."""
+    """Which workload has unserved demand, when and why; empty where covered."""
     worst_interval: str = ""
     """Such as `18:00 to 18:15`: when most is unserved; empty where covered."""
     headroom: float | None = None
@@ -115,7 +115,7 @@ class CheckRow:
             asked = f"{percent(self.min_headroom)} is asked for"
             return f"covered, {asked}" if self.undecided else asked
         if self.undecided and self.unserved_fraction is not None:
-            return f"at most {percent(self.unserved_fraction)} short, at least 0"
+            return f"at most {percent(self.unserved_fraction)} unserved"
         return self.note
 
     @property
@@ -199,8 +199,8 @@ def _annotation(row: CheckRow, file: str, line: int, message: str) -> str:
     name = visible(PurePath(file).as_posix())
     place = f"file={_property(name)}" + (f",line={line}" if line else "")
     title = _property(visible(f"{row.name}: {row.verdict}"))
-    told = "\n".join(map(visible, message.split("\n")))
-    return f"::{level} {place},title={title}::{_data(told)}\n"
+    text = "\n".join(map(visible, message.split("\n")))
+    return f"::{level} {place},title={title}::{_data(text)}\n"
 
 
 def check_junit(rows: Sequence[CheckRow]) -> str:

@@ -83,11 +83,14 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
             Text(row.short_note),
         )
     print_trimmed(table, console)
+    if headroom := max((row.min_headroom for row in rows), default=0.0):
+        without = f"without --min-headroom {percent(headroom)}"
+        console.print(Text(f"peak GPUs: for the demand of the scenario, {without}", style="dim"))
 
 
 def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:
-    """Who goes short, when, by how much and why."""
-    table = plain_table(console, ("short", "left"), ("when", "left"), ("up to", "right"),
+    """Which workloads have unserved demand, when, how much and why."""
+    table = plain_table(console, ("unserved", "left"), ("when", "left"), ("up to", "right"),
                         ("of demand", "right"), ("limited by", "left"))  # fmt: skip
     table.columns[-1].no_wrap = False
     for spell in found[:MOST_SHORTAGE_LINES]:
@@ -201,7 +204,7 @@ def _clock_axis(horizon: HorizonPart, width: int) -> str:
 
 def _supply_table(supply: Sequence[SupplyPart], console: Console) -> Table:
     table = plain_table(console, ("GPUs by node type", "left"), ("peak", "right"),
-                        ("supply then", "right"), ("average held", "right"))  # fmt: skip
+                        ("supply at peak", "right"), ("average held", "right"))  # fmt: skip
     for use in supply:
         peak = max(range(len(use.held)), key=lambda t: (use.held[t], -use.supply[t]))
         total = sum(use.supply)

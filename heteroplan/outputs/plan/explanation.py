@@ -109,7 +109,7 @@ def explanation_json(explanation: Explanation) -> str:
 
 
 def render_explanation(explanation: Explanation, console: Console) -> None:
-    """Binding limits, who goes short, GPU-hours by priority, and the workload's groups."""
+    """Binding limits, unserved demand, GPU-hours by priority, and the workload's groups."""
     horizon = explanation.horizon
     title = Text.assemble((explanation.scenario, "bold"), f"  {horizon_text(horizon)}")
     print_wrapped(title, console)
@@ -119,14 +119,14 @@ def render_explanation(explanation: Explanation, console: Console) -> None:
     if len(explanation.limits) > MOST_LIMIT_LINES:
         console.print(more_line(len(explanation.limits) - MOST_LIMIT_LINES, "plan.json", console))
     if not explanation.limits:
-        console.print("No GPUs run out where a pool would take more.")
+        console.print("No pool is limited by missing GPUs.")
     console.print()
     if explanation.shortages:
         print_trimmed(shortage_table(explanation.shortages, horizon, console), console)
         if explanation.coverage is not None:
             print_wrapped(Text(COVERAGE_SENTENCES[explanation.coverage]), console)
     else:
-        console.print("No demand goes unserved.")
+        console.print("All demand is served.")
     if explanation.gpu_hours_by_priority:
         console.print()
         print_trimmed(_priority_table(explanation, console), console)

@@ -135,7 +135,7 @@ def _shortage_section(plan: PlanDocument) -> str:
         for spell in spells(plan)
     ]
     heads = ("workload", "when", "up to", "of demand", "limited by")
-    return table_section("Who goes short", heads, rows, text_columns={0, 1, 4}) if rows else ""
+    return table_section("Unserved demand", heads, rows, text_columns={0, 1, 4}) if rows else ""
 
 
 def _limit_section(plan: PlanDocument) -> str:
@@ -214,7 +214,7 @@ def _engine_section(plan: PlanDocument) -> str:
     bold = {i for i, engine in enumerate(plan.engines) if engine in used}
     heads = (
         *("workload", "engine", "node type", "role"),
-        *("requests/s a replica", "limited by", "source"),
+        *("requests/s per replica", "limited by", "source"),
     )
     return table_section(
         "Engines considered (in use: bold)",

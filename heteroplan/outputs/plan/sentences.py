@@ -32,13 +32,13 @@ BASELINE_LABELS: Mapping[str, str] = {
     BaselineKind.STATIC_PEAK_ONE_GPU_TYPE: "static peak, one GPU type",
     BaselineKind.LOWER_BOUND: "lower bound (proven)",
     BaselineKind.GREEDY: "greedy topology (Algorithm 4)",
-    BaselineKind.GREEDY_PAIRED: "greedy, whole pairs",
-    BaselineKind.WITHOUT_RESILIENCE: "without the promise of resilience",
+    BaselineKind.GREEDY_PAIRED: "P/D-paired greedy",
+    BaselineKind.WITHOUT_RESILIENCE: "without resilience",
     BaselineKind.SEPARATE_QUEUES: "a prefill queue for each replica",
 }
 GREEDY_NAMES: Mapping[str, str] = {
     BaselineKind.GREEDY: "greedy",
-    BaselineKind.GREEDY_PAIRED: "greedy in whole pairs",
+    BaselineKind.GREEDY_PAIRED: "P/D-paired greedy",
 }
 MOST_LIMITED = 3
 """Pools that a limit names."""
@@ -55,7 +55,7 @@ _SAME_SERVICE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """Consecutive intervals in which one workload goes short."""
+    """Consecutive intervals in which a workload has unserved demand."""
 
     workload: str
     first: int
@@ -86,24 +86,24 @@ def spells(plan: PlanDocument) -> tuple[Spell, ...]:
 
 
 def verdict(plan: PlanDocument) -> str:
-    """Covered; or how much is not, whether that is proven, and who goes short most."""
+    """Covered; or how much is unserved, whether that is proven, and of which workload most."""
     if plan.covered:
         return "Covered: every request of the forecast is served."
     found = spells(plan)
     worst = max(found, key=lambda spell: spell.worst_rps)
     short = len({spell.workload for spell in found})
-    who = f"{worst.workload} goes short"
+    who = worst.workload
     if short > 1:
-        who = f"{short} workloads go short, most of all {worst.workload}"
+        who = f"{short} workloads are affected, most of all {worst.workload}"
     unserved = percent(1.0 - plan.totals.served_fraction)
     where = (
-        f"{who} {worst.when(plan.horizon)} by up to {rate(worst.worst_rps)} "
-        f"({percent(worst.worst_fraction)}), limited by {worst.limited_by}."
+        f"{who}: up to {rate(worst.worst_rps)} ({percent(worst.worst_fraction)}) unserved "
+        f"{worst.when(plan.horizon)}, limited by {worst.limited_by}."
     )
     if plan.coverage is Coverage.UNDECIDED:
         return (
-            f"Undecided: at most {unserved} of requests go short, at least 0; the search ended "
-            f"before it was known. In the best plan so far {where} Raise --time-limit."
+            f"Undecided: at most {unserved} of requests unserved; the search ended before it was "
+            f"known whether a plan serves all. Best plan so far: {where} Raise --time-limit."
         )
     least = percent(plan.solver.unserved_requests_bound / _requests(plan))
     proven = "" if least == unserved else f", at least {least} in {_any_plan(plan)}"
@@ -113,7 +113,7 @@ def verdict(plan: PlanDocument) -> str:
 def _any_plan(plan: PlanDocument) -> str:
     """Of which the bound on unserved requests holds; see `SolveReport`."""
     priorities = {load.priority for load in plan.workloads}
-    return "any plan that serves the more urgent as well" if len(priorities) > 1 else "any plan"
+    return "any plan that serves higher priorities as much" if len(priorities) > 1 else "any plan"
 
 
 def solver_sentence(plan: PlanDocument) -> str:
@@ -125,7 +125,7 @@ def solver_sentence(plan: PlanDocument) -> str:
         f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
     )
     if _shares_queues(plan):
-        sentence += "; the bound takes pools that share a queue to be endless"
+        sentence += "; the bound assumes infinitely large pools where a queue is shared"
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
         sentence += (
             f"; {report.unserved_requests:,.0f} requests unserved, "
@@ -171,7 +171,7 @@ def saved_text(plan: PlanDocument, name: str, baseline: BaselinePart) -> str:
 
 
 def greedy_sentences(plan: PlanDocument) -> tuple[str, ...]:
-    """GPU-hours on the scarcest hardware in use, and what greedy placement strands."""
+    """GPU-hours on the scarcest hardware in use, and how long greedy's replicas serve nothing."""
     greedy = {
         GREEDY_NAMES[name]: each for name, each in plan.savings.items() if name in GREEDY_NAMES
     }
@@ -187,8 +187,8 @@ def greedy_sentences(plan: PlanDocument) -> tuple[str, ...]:
             )
             break
     sentences += [
-        f"{name.capitalize()} strands replicas without their other half for "
-        f"{figure(each.stranded_replica_hours)} replica-hours."
+        f"{name[0].upper()}{name[1:]}: {figure(each.stranded_replica_hours)} replica-hours idle "
+        "(too little prefill or decode in the group)."
         for name, each in greedy.items()
         if each.stranded_replica_hours
     ]

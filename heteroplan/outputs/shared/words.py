@@ -96,7 +96,7 @@ def rate(rps: float) -> str:
 
 
 def _kv_is_unlimited(engine: Engine) -> bool:
-    """Second halves of divided engines hold no KV cache."""
+    """The second part of a divided engine holds no KV cache."""
     holds = engine.role is not Role.PREFILL and engine.counts
     return holds and engine.kv_tokens is None and engine.capacity_rps is None
 

@@ -161,8 +161,10 @@ def _exchanged(
 def _stop_unneeded(free_capacity: FreeCapacity, w: int, t: int) -> None:
     """Replicas of a workload that are not needed stop before `t` or start after it."""
     problem = free_capacity.problem
-    dearest_first = sorted(problem.workloads[w].pools, key=lambda p: -problem.pools[p].run_cost[t])
-    for pool in dearest_first:
+    most_expensive_first = sorted(
+        problem.workloads[w].pools, key=lambda p: -problem.pools[p].run_cost[t]
+    )
+    for pool in most_expensive_first:
         while free_capacity.replicas[pool, t] > 0 and free_capacity.unneeded(pool, t):
             cuts = (
                 cut

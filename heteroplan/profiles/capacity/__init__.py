@@ -1,4 +1,4 @@
-"""Latency coefficients and SLOs -> requests/s that one replica serves.
+"""Latency coefficients and SLOs -> the capacity of one replica in requests/s.
 
 `latency` evaluates coefficients, `setting` is what an operating point depends on. `prefill`,
 `decode` (with `steps` of a mix of classes) and `aggregated` each find the largest rate that keeps

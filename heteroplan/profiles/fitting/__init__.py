@@ -1,4 +1,4 @@
-"""Measurements -> latency coefficients with their error, and the profile file of them.
+"""Measurements -> latency coefficients with their error, and profile files.
 
 `regression` fits one curve, `fit` those of prefill and decode, `end_to_end` those behind runs of
 whole requests. `fitted` is an engine with its errors and points, `report` the fits of whole files,

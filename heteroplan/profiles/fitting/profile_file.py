@@ -87,13 +87,13 @@ def _missing(
     if not startup_s:
         notes.append("no start-up time: replicas serve at once (startup_s, --startup-s)")
     if not drain_s:
-        notes.append("no drain time: GPUs come back at once (drain_s, --drain-s)")
+        notes.append("no drain time: GPUs are free at once (drain_s, --drain-s)")
     unlimited = [each.name for each in engines if each.decode is not None and not each.kv_tokens]
     if unlimited:
         every = len(unlimited) == sum(each.decode is not None for each in engines)
         which = "" if every and len(unlimited) > 1 else f" for {', '.join(unlimited)}"
         notes.append(
-            f"no KV memory limit{which}: only the measured batches bound the batch (kv_tokens, "
+            f"no KV memory limit{which}: only the measured range limits the batch (kv_tokens, "
             "--kv-tokens)"
         )
     if kv_bytes_per_token is None and any(each.role is not Role.AGGREGATED for each in engines):

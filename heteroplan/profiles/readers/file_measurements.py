@@ -1,4 +1,4 @@
-"""What a measurement reader is told, and what it hands back."""
+"""What a measurement reader is given, and what it returns."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,8 +40,8 @@ class Given:
         for option, given, said in (("--gpu", self.gpu, gpu), ("--tp", self.gpus, gpus)):
             if given is not None and said is not None and given != said:
                 found.problem(0, "", str(said), f"is what was measured; {option} says {given}")
-        told = replace(self, gpu=gpu or self.gpu, gpus=gpus or self.gpus)
-        return told._engine_of(found, told.gpus)
+        completed = replace(self, gpu=gpu or self.gpu, gpus=gpus or self.gpus)
+        return completed._engine_of(found, completed.gpus)
 
     def _engine_of(self, found: MeasurementFile, gpus: int | None) -> tuple[str, int]:
         asked = {"--gpu (its GPU type)": self.gpu, "--tp (its GPUs)": gpus}
@@ -54,7 +54,9 @@ class Given:
     def layers_of(self, found: MeasurementFile) -> int:
         """Layers of the model."""
         if self.layers is None:
-            found.problem(0, "", "", "holds times of a layer: give the model's with --layers")
+            found.problem(
+                0, "", "", "holds times per layer: give the number of layers with --layers"
+            )
         return self.layers or 1
 
     def context_of(self, found: MeasurementFile) -> float:

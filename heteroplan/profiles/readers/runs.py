@@ -20,10 +20,10 @@ def reading(
 ) -> FileMeasurements:
     """The runs without saturated ones; `failed` is the number of requests that failed in them."""
     kept = tuple(run for run in runs if run.ttft_ms <= SATURATED_MS)
-    told = list(notes)
+    all_notes = list(notes)
     if len(kept) < len(runs):
         seconds = SATURATED_MS / 1000
-        told.append(f"left out {len(runs) - len(kept)} runs with a TTFT above {seconds:g} s")
+        all_notes.append(f"left out {len(runs) - len(kept)} runs with a TTFT above {seconds:g} s")
     if failed:
-        told.append(f"{failed} requests failed; times are of those that did not")
-    return FileMeasurements(notes=tuple(told), runs=kept, model=model)
+        all_notes.append(f"{failed} requests failed; times are of those that did not")
+    return FileMeasurements(notes=tuple(all_notes), runs=kept, model=model)

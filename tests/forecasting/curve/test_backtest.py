@@ -139,7 +139,7 @@ def test_too_few_days(tmp_path: Path, held_back: int, message: str) -> None:
 def test_days_that_do_not_reach_round_the_day_cannot_be_planned_from(tmp_path: Path) -> None:
     missing: dict[str, Any] = {f"h{hour}": None for hour in range(12, 24)}
     morning = day(**missing)
-    with pytest.raises(UsageError, match="do not reach round the day"):
+    with pytest.raises(UsageError, match="do not cover all 24 hours"):
         held_back_from(tmp_path, morning, day(), held_back_days=1)
 
 
@@ -206,5 +206,5 @@ def test_days_are_planned_by_their_weekday(tmp_path: Path) -> None:
 def test_two_hours_of_the_days_before_are_bridged_and_no_more(tmp_path: Path) -> None:
     short = day(h22=None, h23=None)
     assert held_back_from(tmp_path, short, day(), held_back_days=1).intervals == 24
-    with pytest.raises(UsageError, match="the days before those held back do not reach round"):
+    with pytest.raises(UsageError, match="the days before those held back do not cover"):
         held_back_from(tmp_path, day(h21=None, h22=None, h23=None), day(), held_back_days=1)

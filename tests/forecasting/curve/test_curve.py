@@ -127,7 +127,7 @@ def test_a_trend_is_carried_on_as_far_as_the_past_and_a_month_at_most(
     curve = coming(path, trend=2.0, first_day=date(2027, 6, 1))
     assert rates(curve)[0] == pytest.approx(1000 * 2 ** ((days - 1 + on) / 7), rel=0.02)
     reached = date(2026, 11, 2) + timedelta(days=days - 1 + on)
-    assert any(f"carried on to {reached} at +100.0 %" in note for note in curve.notes)
+    assert any(f"continued to {reached} at +100.0 %" in note for note in curve.notes)
 
 
 def test_a_trend_may_be_stated_or_forbidden(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_trend_may_be_stated_or_forbidden(tmp_path: Path) -> None:
 def test_an_odd_day_is_told_to_be_an_event_perhaps(tmp_path: Path) -> None:
     curve = coming(hourly(tmp_path, [[30 if i == 5 else 10] * 24 for i in range(14)]))
     assert any(
-        note.startswith("07 Nov was 3.0 times like days: if that was an event")
+        note.startswith("07 Nov had 3.0 times the rate of like days: if it was an event")
         for note in curve.notes
     )
 
@@ -229,7 +229,7 @@ def test_a_trace_that_does_not_reach_round_the_day_is_shown_as_recorded(tmp_path
     path = steady(tmp_path, first="2026-11-23T08:00:00", seconds=7200)
     curve = coming(path)
     assert [f"{row.start:%F %H}" for row in curve.rows] == ["2026-11-23 08", "2026-11-23 09"]
-    assert "the trace tells nothing of 22.0 h of the day: the intervals are as recorded" in (
+    assert "the trace has no data for 22.0 h of the day: the intervals are as recorded" in (
         curve.notes
     )
     with pytest.raises(UsageError, match="the day; give a trace that"):
@@ -238,7 +238,7 @@ def test_a_trace_that_does_not_reach_round_the_day_is_shown_as_recorded(tmp_path
 
 def test_that_requests_are_taken_alike_is_told_where_they_might_differ(tmp_path: Path) -> None:
     """Lengths of windows are means; single requests have classes; rates alone have no lengths."""
-    told = "all requests of an interval are taken alike: how they differ is not told"
+    told = "all requests of an interval are assumed to be equally long: the trace has means only"
     windows = hourly(tmp_path, [[4] * 24] * 2)
     bare = tmp_path / "bare.csv"
     rows = Path(windows).read_text().splitlines()
@@ -259,8 +259,8 @@ def test_an_outage_is_missing_and_not_idle(tmp_path: Path) -> None:
     assert rates(curve) == pytest.approx([0.1] * 24)
     assert min(rates(coming(path, quantile=None, peak_s=3600))) == pytest.approx(0.1)
     assert (
-        "3.0 h without any request, where like times bring many, are taken as missing and not "
-        "as idle" in curve.notes
+        "3.0 h without any request, where like days have many, are assumed to be missing data"
+        in curve.notes
     )
 
 
@@ -302,7 +302,7 @@ def test_tokens_are_covered_as_requests_are(tmp_path: Path) -> None:
         ({"format": "x"}, "unknown trace format 'x'; known are azure, vidur"),
         ({"weekdays": "x"}, "unknown weekdays 'x'; known are auto, alike, weekend, each"),
         ({"max_class_error": 0.0}, "class error 0 is not between 0 and 1"),
-        ({"prefix_cache_tokens": 5}, "the trace tells no prefix blocks"),
+        ({"prefix_cache_tokens": 5}, "the trace lists no block hashes"),
         ({"backtest": True}, "a back-test that holds back 1 day"),
         ({"backtest": True, "quantile": None}, "a back-test needs a quantile"),
     ],
@@ -343,7 +343,7 @@ def test_two_weeks_that_were_laid_end_to_end_are_two_weeks() -> None:
     curve = coming(path, start=start, timezone=zone.key, max_class_error=1.0)
     assert curve.days == 15
     assert curve.rows[0].start.date() == date(2025, 9, 25)
-    assert any("starts again at request 3,801; what follows is laid 7 day(s)" in note
+    assert any("starts again at request 3,801; later requests are moved by 7 day(s)" in note
                for note in curve.notes)  # fmt: skip
 
 
@@ -363,7 +363,7 @@ def test_two_hours_of_the_day_are_bridged_and_no_more(
 ) -> None:
     curve = coming(steady(tmp_path, first="2026-11-23T00:00:00", seconds=hours * 3600))
     assert len(curve.rows) == (24 if bridged else hours)
-    assert any(note.startswith("the trace tells nothing of") for note in curve.notes) != bridged
+    assert any(note.startswith("the trace has no data for") for note in curve.notes) != bridged
 
 
 @pytest.mark.parametrize(
@@ -487,8 +487,8 @@ def test_days_like_none_of_the_past_are_named(tmp_path: Path, days: int, strange
     path = tmp_path / "workdays.csv"
     path.write_text("\n".join(["interval_start,rps,isl,osl", *rows]))
     curve = coming(str(path), weekdays="each", first_day=date(2026, 12, 4), days=days)
-    found = [note for note in curve.notes if "day of the past" in note]
-    wanted = [f"no day of the past is like {strange}: all are looked at"] if strange else []
+    found = [note for note in curve.notes if "no past day" in note]
+    wanted = [f"no past day is a like day of {strange}: all days are used"] if strange else []
     assert found == wanted
 
 
@@ -642,7 +642,7 @@ def test_windows_longer_than_the_pieces_hide_what_is_busier(
     tmp_path: Path, peak_s: int, told: bool
 ) -> None:
     curve = coming(hourly(tmp_path, [[4] * 24] * 2), peak_s=peak_s)
-    assert ("windows of 60 min hide what is busier inside them" in curve.notes) == told
+    assert ("rates are means over 60 min: shorter peaks do not show" in curve.notes) == told
 
 
 @pytest.mark.parametrize(

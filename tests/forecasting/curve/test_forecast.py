@@ -126,7 +126,7 @@ def test_of_one_day_nothing_is_told_but_that(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("weekdays", "quantile", "note"),
     [
-        ("alike", 0.5, "P50 of 7 days, all days alike"),
+        ("alike", 0.5, "P50 of 7 days, all are like days"),
         ("weekend", 0.999, "P99.9 of 7 days, workdays and weekends apart"),
         ("each", 0.95, "P95 of 7 days, each weekday apart"),
     ],
@@ -141,7 +141,7 @@ def test_how_days_are_looked_at_is_told_first(
 def test_days_of_which_nothing_is_known_do_not_count(tmp_path: Path) -> None:
     forecast = looked_at(tmp_path, [[4] * 24, [None] * 24, [4] * 24])
     assert forecast.days == 2
-    assert forecast.notes(on(3), on(3))[0] == "P95 of 2 days, all days alike"
+    assert forecast.notes(on(3), on(3))[0] == "P95 of 2 days, all are like days"
 
 
 @pytest.mark.parametrize(("after", "notes"), [(14, 0), (15, 1)])
@@ -149,7 +149,7 @@ def test_a_trace_that_ended_more_than_two_weeks_before_is_told(
     tmp_path: Path, after: int, notes: int
 ) -> None:
     forecast = looked_at(tmp_path, [[4] * 24] * 3)
-    wanted = [f"the trace ended {after} days before"] * notes
+    wanted = [f"the trace ended {after} days before the forecast"] * notes
     assert told(forecast, "ended", 2 + after, 11 + after) == wanted
 
 
@@ -164,13 +164,13 @@ def test_how_much_is_covered_of_days_that_are_left_out(
     (13 * 30 + 11 * 10) / 240 = 2.1 times the others."""
     days = [[10] * 24, [10] * 24, [10] * 24, [30] * busy + [10] * (24 - busy), [10] * 24]
     forecast = looked_at(tmp_path, days)
-    assert told(forecast, "left out") == [
-        f"days left out one at a time are covered in {covered} % of their intervals, "
-        f"the worst (05 Nov) in {worst} %"
+    assert told(forecast, "forecasts of each day") == [
+        f"forecasts of each day from the others cover {covered} % of the intervals, "
+        f"on the worst day (05 Nov) {worst} %"
     ]
-    event = "if that was an event, tell it as one (events), so that other days are not planned for"
-    wanted = [f"05 Nov was 2.1 times like days: {event} it"] * odd
-    assert told(forecast, "times like days") == wanted
+    event = "if it was an event, list it under events, so that it does not raise other days"
+    wanted = [f"05 Nov had 2.1 times the rate of like days: {event}"] * odd
+    assert told(forecast, "rate of like days") == wanted
 
 
 def test_the_last_seventeen_weeks_are_left_out_one_at_a_time(tmp_path: Path) -> None:
@@ -178,16 +178,16 @@ def test_the_last_seventeen_weeks_are_left_out_one_at_a_time(tmp_path: Path) -> 
     the third, the first that is left out."""
     days = [[5 + (7 * day + 5 * hour) % 11 for hour in range(24)] for day in range(121)]
     days[1], days[2] = [40] * 24, [30] * 24
-    (note,) = told(looked_at(tmp_path, days), "left out")
-    assert note.endswith("the worst (04 Nov) in 0 %")
+    (note,) = told(looked_at(tmp_path, days), "forecasts of each day")
+    assert note.endswith("on the worst day (04 Nov) 0 %")
 
 
 @pytest.mark.parametrize(
     ("weekdays", "levels", "note"),
     [
-        ("weekend", [10, 10, 10, 10, 10, 2, 6], "08 Nov was 3.0 times like days"),
-        ("each", [10, 10, 30, 10, 10, 10, 10], "04 Nov was 3.0 times like days"),
-        ("alike", [0, 0, 0, 0, 9], "06 Nov was 1.0 times like days"),
+        ("weekend", [10, 10, 10, 10, 10, 2, 6], "08 Nov had 3.0 times the rate of like days"),
+        ("each", [10, 10, 30, 10, 10, 10, 10], "04 Nov had 3.0 times the rate of like days"),
+        ("alike", [0, 0, 0, 0, 9], "06 Nov had 1.0 times the rate of like days"),
     ],
 )
 def test_an_odd_day_is_measured_by_the_others_of_its_class(
@@ -195,7 +195,7 @@ def test_an_odd_day_is_measured_by_the_others_of_its_class(
 ) -> None:
     """By all days where it is alone in it; by nothing where these were idle."""
     forecast = looked_at(tmp_path, [[each] * 24 for each in levels], weekdays=weekdays)
-    (found,) = told(forecast, "times like days")
+    (found,) = told(forecast, "rate of like days")
     assert found.startswith(note)
 
 
@@ -203,17 +203,17 @@ def test_an_odd_day_is_measured_by_the_hours_that_it_tells(tmp_path: Path) -> No
     """Of the third day the morning is known; the others have 10 then and 2 in the afternoon."""
     days: Days = [[10] * 12 + [2] * 12] * 4
     days = [*days[:2], [30] * 12 + [None] * 12, *days[2:]]
-    (found,) = told(looked_at(tmp_path, days), "times like days")
-    assert found.startswith("04 Nov was 3.0 times like days")
+    (found,) = told(looked_at(tmp_path, days), "rate of like days")
+    assert found.startswith("04 Nov had 3.0 times the rate of like days")
 
 
 @pytest.mark.parametrize(
     ("trend", "use"),
     [
-        (None, "not reckoned with"),
-        (1.0, "not reckoned with"),
-        (1.25, "carried on to 2026-11-16 at +25.0 %"),
-        (0.75, "carried on to 2026-11-16 at -25.0 %"),
+        (None, "not applied"),
+        (1.0, "not applied"),
+        (1.25, "continued to 2026-11-16 at +25.0 %"),
+        (0.75, "continued to 2026-11-16 at -25.0 %"),
     ],
 )
 def test_what_is_made_of_a_trend_is_told(tmp_path: Path, trend: float | None, use: str) -> None:
@@ -293,17 +293,17 @@ def test_of_several_gaps_the_longest_counts(tmp_path: Path) -> None:
 def test_days_are_left_out_at_the_level_of_the_last(tmp_path: Path) -> None:
     """Where they double each week, as the trend says, each is as the others let expect it."""
     forecast = looked_at(tmp_path, [[64 * 2 ** (i / 7)] * 24 for i in range(15)], trend=2.0)
-    (note,) = told(forecast, "left out")
-    assert note.startswith("days left out one at a time are covered in 100 % of")
-    assert note.endswith("in 100 %")
-    assert told(forecast, "times like days") == []
+    (note,) = told(forecast, "forecasts of each day")
+    assert note.startswith("forecasts of each day from the others cover 100 % of")
+    assert note.endswith(" 100 %")
+    assert told(forecast, "rate of like days") == []
 
 
 def test_an_odd_day_is_measured_at_its_own_level(tmp_path: Path) -> None:
     """The tenth of days that double each week had three times what it should have."""
     days = [[64 * 2 ** (i / 7) * (3 if i == 9 else 1)] * 24 for i in range(15)]
-    (note,) = told(looked_at(tmp_path, days, trend=2.0), "times like days")
-    assert note.startswith("11 Nov was 3.0 times like days")
+    (note,) = told(looked_at(tmp_path, days, trend=2.0), "rate of like days")
+    assert note.startswith("11 Nov had 3.0 times the rate of like days")
 
 
 def test_each_class_of_days_and_each_kind_of_rate_has_its_own_plan(tmp_path: Path) -> None:

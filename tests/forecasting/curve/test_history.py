@@ -23,7 +23,7 @@ from heteroplan.forecasting.steps.steps import Steps
 UTC_ZONE = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 11, 2)
-LOST = "without any request, where like times bring many, are taken as missing and not as idle"
+LOST = "without any request, where like days have many, are assumed to be missing data"
 
 
 def steps_of(
@@ -197,11 +197,17 @@ def test_missing_is_what_is_unknown_between_known_steps() -> None:
     known = [2, 3, 4, 7, 8, 10]
     steps.known[:] = [hour in known for hour in range(24)]
     found = history(steps, UTC_ZONE)
-    assert found.notes == ("told", "3.0 h of the trace are missing, not idle")
+    assert found.notes == (
+        "told",
+        "3.0 h of the trace are missing, not zero traffic",
+    )
     steps.known[9] = True
     steps.known[5] = True
     found = history(steps, UTC_ZONE)
-    assert found.notes == ("told", "60 min of the trace are missing, not idle")
+    assert found.notes == (
+        "told",
+        "60 min of the trace are missing, not zero traffic",
+    )
 
 
 def test_the_last_day_is_the_last_that_tells_anything() -> None:

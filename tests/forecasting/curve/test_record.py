@@ -148,7 +148,7 @@ def test_missing_windows_are_filled_from_like_times_and_never_read_as_zero(tmp_p
     path.write_text("\n".join(["interval_start,rps", *rows]))
     curve = recorded(str(path), interval_s=3600)
     assert rates(curve)[24 + 9 : 24 + 13] == [3.0, 5.0, 3.0, 3.0]
-    assert "2.0 h of missing data are filled from like times" in curve.notes
+    assert "2.0 h of missing data are filled from the same time on like days" in curve.notes
 
 
 @needs_data

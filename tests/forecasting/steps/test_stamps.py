@@ -17,7 +17,7 @@ def placed(clock: TraceClock, *seconds: int) -> list[float]:
 
 
 def test_a_trace_without_dates_needs_a_start() -> None:
-    with pytest.raises(UsageError, match="knows no date; say when it starts"):
+    with pytest.raises(UsageError, match="has no date; say when it starts"):
         placed(TraceClock(False, None, []), 0)
 
 
@@ -45,8 +45,7 @@ def test_a_clock_that_starts_again_goes_on_at_the_same_time_of_day(cut: int) -> 
     week = 7 * US_PER_DAY // US_PER_S
     assert found == [0, 50_000, 604_700, week + 82, week + 90_000, week + 95_000]
     assert notes == [
-        "the clock of the trace starts again at request 4; what follows is laid 7 day(s) later, "
-        "at the same time of day"
+        "the clock of the trace starts again at request 4; later requests are moved by 7 day(s)"
     ]
 
 

@@ -233,7 +233,10 @@ def test_requests_that_do_not_tell_cached_tokens_have_none_beside_others_that_do
     steps = read(requests([row]), requests([row], cached=False))
     assert steps.has_cached
     assert steps.counts[:, CACHED].sum() == 50
-    assert "cached tokens are told of 50.0 % of the requests; others have none" in steps.notes
+    assert (
+        "50.0 % of the requests have cached tokens; the others are assumed to have none"
+        in steps.notes
+    )
     assert not read(requests([row], cached=False)).has_cached
 
 
@@ -264,7 +267,10 @@ def test_a_prefix_cache_holds_the_whole_blocks_of_its_size(tokens: int, hits: in
 
 def test_lengths_that_only_a_part_of_the_requests_tells_are_noted() -> None:
     steps = read(requests([(NOON_US, 100, 10, 0), (NOON_US, -1, 10, 0)]))
-    assert "lengths are told of 50.0 % of the requests; the others are taken alike" in steps.notes
+    assert (
+        "50.0 % of the requests have lengths; the others are assumed to have the same"
+        in steps.notes
+    )
 
 
 def test_what_lies_between_files_is_missing_and_not_idle(tmp_path: Path) -> None:
@@ -331,7 +337,7 @@ def test_no_requests_and_no_windows_are_problems() -> None:
 
 
 def test_a_trace_without_dates_needs_a_start() -> None:
-    with pytest.raises(UsageError, match="knows no date"):
+    with pytest.raises(UsageError, match="has no date"):
         read(requests([(5, 1, 1, 0)]), dated=False)
 
 
@@ -528,11 +534,11 @@ def test_what_requests_do_not_tell_is_noted() -> None:
     """Of three requests one has both lengths, one tells cached tokens."""
     told = (NOON_US, 100, 10, 50)
     untold = (NOON_US, -1, -1, -1)
-    some = "lengths are told of 33.3 % of the requests; the others are taken alike"
-    cached = "cached tokens are told of 33.3 % of the requests; others have none"
+    some = "33.3 % of the requests have lengths; the others are assumed to have the same"
+    cached = "33.3 % of the requests have cached tokens; the others are assumed to have none"
     assert notes_of([told, untold, untold]) == ["3 requests", some, cached]
     assert notes_of([told] * 3) == ["3 requests"]
-    assert notes_of([untold] * 2) == ["2 requests", "no lengths of requests are told"]
+    assert notes_of([untold] * 2) == ["2 requests", "the trace has no request lengths"]
     assert notes_of([told] * 1200)[0] == "1,200 requests"
 
 
@@ -549,7 +555,7 @@ def test_blocks_without_a_cache_are_told_and_nothing_is_cached() -> None:
     reader = TraceFormat(lambda head: False, True, "", requests=lambda source, asked: iter([plain]))
     steps = of_reader(reader, BERLIN)
     note = (
-        "the trace tells prefix blocks: with --prefix-cache TOKENS prefill is sized on the tokens "
+        "the trace lists block hashes: with --prefix-cache TOKENS prefill is sized on the tokens "
         "that a cache of that size misses"
     )
     assert (steps.has_cached, steps.counts[:, CACHED].sum()) == (False, 0)
@@ -562,7 +568,7 @@ def test_blocks_without_a_cache_are_told_and_nothing_is_cached() -> None:
     steps = of_reader(reader, BERLIN)
     assert steps.counts[:, CACHED].sum() == 130
     assert note not in steps.notes
-    with pytest.raises(UsageError, match="tells no prefix blocks; leave out --prefix-cache"):
+    with pytest.raises(UsageError, match="lists no block hashes; leave out --prefix-cache"):
         of_reader(reader, BERLIN, cache_tokens=512)
 
 

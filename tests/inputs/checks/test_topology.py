@@ -147,14 +147,14 @@ def test_replica_sizes_of_several_nodes_divide_one_another(files: ScenarioFiles)
         ({"anti_affinity": ["chat"]}, "anti_affinity[0]: chat: the workload itself; name others"),
         (
             {"anti_affinity": ["code", "code"]},
-            "anti_affinity[1]: code: stands twice; keep one of them",
+            "anti_affinity[1]: code: appears twice; keep one of them",
         ),
         (
             {"anti_affinity": ["cod"]},
             "anti_affinity[0]: cod: unknown workload; did you mean 'code'?",
         ),
-        ({"max_groups": 0}, "max_groups: 0: must be at least 1 (Most domains that have a replica "
-         "of it at any time of the horizon)"),
+        ({"max_groups": 0}, "max_groups: 0: must be at least 1 (Maximum number of groups "
+         "(domains in which it runs) over the horizon)"),
         ({"kv_transfer": "none"}, "kv_transfer: none: must be 'all' or 'missed'"),
         (
             {"resilience": {"lose": "rack", "serve": 1}},
@@ -162,13 +162,13 @@ def test_replica_sizes_of_several_nodes_divide_one_another(files: ScenarioFiles)
         ),
         (
             {"resilience": {"lose": "leaf", "serve": 90}},
-            "resilience.serve: 90: must be at most 1 (Share of what is served that the rest still "
-            "serves; 90 % is 0.9)",
+            "resilience.serve: 90: must be at most 1 (Share of the served demand that the rest "
+            "still serves; 90 % is 0.9)",
         ),
         (
             {"resilience": {"lose": "leaf"}},
-            "resilience.serve: missing; add it (Share of what is served that the rest still "
-            "serves; 90 % is 0.9)",
+            "resilience.serve: missing; add it (Share of the served demand that the rest "
+            "still serves; 90 % is 0.9)",
         ),
     ],
 )  # fmt: skip

@@ -71,7 +71,7 @@ def test_rounded_shares_are_made_to_sum_to_one() -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([], ["c.csv: no rows; write one a class"]),
+        ([], ["c.csv: no rows; write one per class"]),
         (["a,0.5,10,10"], ["c.csv:2: share: shares sum to 0.5; make them sum to 1"]),
         (
             ["a,0.7,10,10", "b,0.7,10,10"],
@@ -79,7 +79,7 @@ def test_rounded_shares_are_made_to_sum_to_one() -> None:
         ),
         (
             ["a,0.5,10,10", "a,0.5,10,10"],
-            ["c.csv:2: class: a class stands twice in this step; rename or remove one"],
+            ["c.csv:2: class: a class appears twice in this step; rename or remove one"],
         ),
         (
             ["a,1,10,10", "b,0,10,10"],
@@ -115,7 +115,7 @@ def test_a_share_above_one_is_told_of_the_row_and_of_the_sum() -> None:
     [
         ("class,share,isl", "c.csv:1: osl: column is missing; columns are set by commas"),
         (f"{HEADER},shar", "c.csv:1: shar: unknown column; did you mean 'share'?"),
-        (f"{HEADER},isl", "c.csv:1: isl: column stands twice; keep one of them"),
+        (f"{HEADER},isl", "c.csv:1: isl: column appears twice; keep one of them"),
         ("class;share", "c.csv:1: class;share: columns are separated by semicolons; "
                         "separate them by commas"),
         ("", "c.csv:1: empty; the first line is class,share,isl,osl"),

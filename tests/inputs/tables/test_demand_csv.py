@@ -76,13 +76,13 @@ def test_other_separators_than_commas_are_named(mark: str, name: str) -> None:
     ("text", "expected"),
     [
         ("", ["d.csv:1: empty; the first line is interval_start,rps"]),
-        ("interval_start,rps\n", ["d.csv: no rows; write one a step under interval_start,rps"]),
+        ("interval_start,rps\n", ["d.csv: no rows; write one per step under interval_start,rps"]),
         (
             "interval_strat,rps,rps\n",
             [
                 "d.csv:1: interval_start: column is missing; columns are set by commas",
                 "d.csv:1: interval_strat: unknown column; did you mean 'interval_start'?",
-                "d.csv:1: rps: column stands twice; keep one of them",
+                "d.csv:1: rps: column appears twice; keep one of them",
             ],
         ),
         (
@@ -147,7 +147,7 @@ def test_stamps_must_exist_and_go_forward() -> None:
     )
     assert problems(text) == [
         "d.csv:2: interval_start: noon: not a date or time; write 2026-11-23 or 2026-11-23T06:00",
-        "d.csv:4: interval_start: 2026-11-23T01:00: stands twice; keep one row a step",
+        "d.csv:4: interval_start: 2026-11-23T01:00: appears twice; keep one row per step",
         "d.csv:5: interval_start: 2026-11-23: earlier than the row before; sort the rows",
         "d.csv:6: interval_start: 0001-01-01: year is not between 1970 and 2199",
         "d.csv:7: interval_start: 2026-11-23T02:00:00.5: not a whole second",
@@ -158,7 +158,7 @@ def test_a_missing_row_is_an_irregular_step() -> None:
     text = hourly("2026-11-23T00", "2026-11-23T01", "2026-11-23T03", "2026-11-23T04")
     assert problems(text) == [
         "d.csv:4: interval_start: 2026-11-23T03: 7200 s after the row before, the file's step is "
-        "3600 s; write one row a step (clocks set back repeat an hour)"
+        "3600 s; write one row per step (clocks set back repeat an hour)"
     ]
 
 

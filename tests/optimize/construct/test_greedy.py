@@ -208,7 +208,7 @@ def test_next_cheapest_engine_when_the_cheapest_is_out_of_gpus(pairs: bool) -> N
 
 @VARIANTS
 def test_cheapest_is_by_demand_served(pairs: bool) -> None:
-    """10 requests/s: $8 an hour on H100; on L40S 4 requests/s a replica of $4, so $10."""
+    """10 requests/s: $8 an hour on H100; on L40S 4 requests/s per replica of $4, so $10."""
     slow = engine("slow", gpu="L40S", gpus=8, capacity_rps=4.0)
     of = scenario(
         [workload(engines=(*halves(), slow))],

@@ -92,11 +92,12 @@ def test_numbers_stand_in_a_row_a_rate() -> None:
 def test_burst_shape_and_classes_are_sentences() -> None:
     lines = shown(DAY, width=120)
     assert (
-        "burst 4: planned rates over mean rates; an interval is planned for its busiest 5 min"
+        "burst 4: planned rates divided by mean rates; the rate of an interval is that of its "
+        "busiest 5 min"
     ) in lines
-    assert "burst 4: planned rates over mean rates" in shown(replace(DAY, step_s=3600))
+    assert "burst 4: planned rates divided by mean rates" in shown(replace(DAY, step_s=3600))
     assert any(
-        line.startswith("planned for a request: 1,000 tokens in (isl_cv 1), 200 out, 40.0 % of")
+        line.startswith("mean request: 1,000 input tokens (isl_cv 1), 200 output tokens, 40.0 %")
         for line in lines
     )
     assert "1 class of requests; more of them would change capacity by at most 2.1 %" in lines
@@ -110,7 +111,7 @@ def test_requests_are_weighted_by_their_rate() -> None:
         replace(row, classes=(StepShape("default", 1.0, isl, 50.0),))
         for row, isl in zip(curve.rows, (100.0, 500.0), strict=True)
     )
-    assert "planned for a request: 400 tokens in, 50 out" in shown(replace(curve, rows=rows))
+    assert "mean request: 400 input tokens, 50 output tokens" in shown(replace(curve, rows=rows))
 
 
 def test_classes_are_a_table_where_there_are_several() -> None:
@@ -171,7 +172,7 @@ def test_planned_is_a_line_above_the_dots_of_the_median_and_the_mean() -> None:
     assert lines[0].startswith("4┤⠒⠒⠒")
     assert set(lines[6][2:]) < set("⠁⠂⠄⡀")
     assert shown(curve_of([4.0] * 24))[16] == (
-        "requests/s:  ⠤⠤ planned (P95 of 14 days)  ⠄⠄ median of like intervals  ⠄ ⠄ mean"
+        "requests/s:  ⠤⠤ planned (P95 of 14 days)  ⠄⠄ median on like days  ⠄ ⠄ mean"
     )
 
 
@@ -238,7 +239,7 @@ def test_odd_curves_do_no_harm(
 ) -> None:
     text = "\n".join(shown(curve_of(rates, classes=classes, quantile=None), None, width))
     assert "nan" not in text
-    assert ("planned for a" in text) == bool(classes)
+    assert ("mean request:" in " ".join(text.split())) == bool(classes)
 
 
 def test_no_lengths_have_no_tokens() -> None:
@@ -253,7 +254,7 @@ def test_an_ascii_console_gets_ascii_only() -> None:
     render_demand(DAY, BACKTEST, Console(file=stream, width=80))
     stream.flush()
     text = raw.getvalue().decode()
-    assert "# planned (P95 of 14 days)  - median of like intervals  . mean" in text
+    assert "# planned (P95 of 14 days)  - median on like days  . mean" in text
     assert "++--------+" in text
 
 

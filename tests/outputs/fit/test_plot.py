@@ -148,7 +148,7 @@ def test_a_constant_latency_is_a_flat_line(works: tuple[float, ...]) -> None:
 
 def test_nothing_is_drawn_of_a_stated_capacity() -> None:
     assert plot(STATED, 120)[1:] == [
-        "H100-SXM-80GB x4 decode: states a capacity of 3.25 requests/s a replica: "
+        "H100-SXM-80GB x4 decode: states a capacity of 3.25 requests/s per replica: "
         "no latencies to draw"
     ]
 

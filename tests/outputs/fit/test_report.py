@@ -127,7 +127,7 @@ def test_one_point_and_a_constant_have_axes_around_them(work: float) -> None:
 
 def test_a_stated_capacity_is_a_sentence_without_a_chart() -> None:
     text = body(STATED)
-    assert "states a capacity of 3.25 requests/s a replica: no latencies to draw" in text
+    assert "states a capacity of 3.25 requests/s per replica: no latencies to draw" in text
     assert "plotly" not in text
 
 
@@ -141,7 +141,7 @@ def test_points_of_a_model_are_not_called_measured() -> None:
     modelled = replace(ENGINE, source=Source(SourceKind.MODELLED, "sweep.csv"))
     text = body(replace(FAR_OFF, engine=modelled))
     assert "modelled, from sweep.csv" in text
-    assert "not measured, another tool" in text
+    assert "modelled by another tool" in text
     assert '"name":"modelled"' in text
     assert '"name":"measured"' not in text
 

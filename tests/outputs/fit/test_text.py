@@ -48,9 +48,9 @@ def test_variants_of_an_engine_have_a_line_above_them() -> None:
     ("kinds", "words"),
     [
         ([SourceKind.FITTED], None),
-        ([SourceKind.MODELLED], "not measured, another tool's model: all of these"),
-        ([SourceKind.FITTED, SourceKind.MODELLED], "model: h100-tp4-decode"),
-        ([SourceKind.INTERPOLATED], "a capacity that another tool states: all of these"),
+        ([SourceKind.MODELLED], "modelled by another tool, not measured: all of these"),
+        ([SourceKind.FITTED, SourceKind.MODELLED], "not measured: h100-tp4-decode"),
+        ([SourceKind.INTERPOLATED], "capacity stated by another tool: all of these"),
     ],
 )
 def test_the_table_says_what_was_not_measured(kinds: list[SourceKind], words: str | None) -> None:

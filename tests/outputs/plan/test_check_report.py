@@ -47,7 +47,9 @@ def test_row_of_a_plan_names_the_worst_interval_and_the_peak() -> None:
     )
     assert (row.covered, row.passed, row.verdict) == (False, False, "not covered")
     assert row.worst_interval == "01:00 to 02:00"
-    assert row.worst.startswith("10.0 % of requests unserved. chat-1 goes short 00:00 to 02:00")
+    assert row.worst.startswith(
+        "10.0 % of requests unserved. chat-1: up to 2 requests/s (20.0 %) unserved 00:00 to 02:00"
+    )
     assert (row.peak_gpus, row.supply_gpus) == (12, 480)
 
 
@@ -286,11 +288,13 @@ def test_errors_other_than_of_input_have_no_problems() -> None:
 
 def test_a_table_counts_problems_and_says_how_short_at_most() -> None:
     """What is undecided may have a plan, and then says what it leaves out; else why."""
-    late = CheckRow("x", "x", Coverage.UNDECIDED, unserved_fraction=0.023, worst="chat goes short")
-    assert late.short_note == "at most 2.3 % short, at least 0"
-    assert late.note == "chat goes short"
+    late = CheckRow(
+        "x", "x", Coverage.UNDECIDED, unserved_fraction=0.023, worst="chat: 3 rps unserved"
+    )
+    assert late.short_note == "at most 2.3 % unserved"
+    assert late.note == "chat: 3 rps unserved"
     short = replace(late, coverage=Coverage.SHORT)
-    assert short.short_note == "chat goes short"
+    assert short.short_note == "chat: 3 rps unserved"
     two = CheckRow("x", "x", Coverage.UNDECIDED, error="a\nb", unserved_fraction=0.5)
     assert two.short_note == "2 problems, see below"
 

@@ -117,8 +117,8 @@ def test_greedy_shows_what_it_leaves_unserved_and_never_a_saving() -> None:
     rows = {line[:26].strip(): line for line in text.splitlines()}
     assert "3.0 % unserved" in rows["greedy topology (Algorithm"]
     assert "16.7 %" not in text
-    assert "20.0 %" in rows["greedy, whole pairs"]
-    assert "price 25.0 %" in rows["without the promise of res"]
+    assert "20.0 %" in rows["P/D-paired greedy"]
+    assert "price 25.0 %" in rows["without resilience"]
 
 
 def test_longest_limits_stand_below_the_gpus() -> None:
@@ -196,7 +196,7 @@ def test_check_table_has_a_line_a_scenario() -> None:
             supply_gpus=64,
         ),
         CheckRow("late", "l", Coverage.COVERED, headroom=0.05, min_headroom=0.1),
-        CheckRow("short", "s", Coverage.SHORT, worst="chat goes short"),
+        CheckRow("short", "s", Coverage.SHORT, worst="chat: 3 requests/s unserved"),
         CheckRow("wrong", "w", Coverage.UNDECIDED, error="s.yaml:3: bad"),
     ]
     lines = rendered(render_check, rows, 80).splitlines()
@@ -205,6 +205,8 @@ def test_check_table_has_a_line_a_scenario() -> None:
         ["late", "undecided"],
         ["short", "not"],
         ["wrong", "error"],
+        ["peak", "GPUs:"],
     ]
+    assert lines[-1] == "peak GPUs: for the demand of the scenario, without --min-headroom 10.0 %"
     assert "40 / 64" in lines[1]
     assert "at least 5.0 %" in lines[2]

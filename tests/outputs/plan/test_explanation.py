@@ -72,9 +72,9 @@ def test_a_shortage_is_proven_or_not() -> None:
 
 def test_nothing_limits_a_plan_with_room() -> None:
     assert rendered(made())[2:5] == [
-        "No GPUs run out where a pool would take more.",
+        "No pool is limited by missing GPUs.",
         "",
-        "No demand goes unserved.",
+        "All demand is served.",
     ]
 
 
@@ -84,7 +84,7 @@ def test_gpu_hours_by_priority_of_the_plan_and_of_greedy() -> None:
     assert [line.split() for line in lines[start + 1 : start + 4]] == [
         ["this", "plan", "0.0", "0.0", "2,584.0"],
         ["greedy", "0.0", "0.0", "7,752.0"],
-        ["greedy", "in", "whole", "pairs", "0.0", "0.0", "5,168.0"],
+        ["P/D-paired", "greedy", "0.0", "0.0", "5,168.0"],
     ]
 
 

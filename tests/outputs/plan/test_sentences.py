@@ -49,11 +49,13 @@ def test_verdict_says_who_when_how_much_and_why() -> None:
     """4 of 240 requests/s-hours are unserved: 1.7 %."""
     made = short_plan(("chat-1", 18, 4.0, "h100x8"))
     assert verdict(document_of(made)) == (
-        "Not covered: 1.7 % of requests unserved. chat-1 goes short 18:00 to 19:00 by up to "
-        "4 requests/s (40.0 %), limited by h100x8 full in a-s1."
+        "Not covered: 1.7 % of requests unserved. chat-1: up to 4 requests/s (40.0 %) "
+        "unserved 18:00 to 19:00, limited by h100x8 full in a-s1."
     )
     made = short_plan(("chat-1", 1, 4.0), ("chat-2", 2, 5.0), workloads=2)
-    assert "2 workloads go short, most of all chat-2 02:00 to 03:00" in verdict(document_of(made))
+    assert "2 workloads are affected, most of all chat-2: up to 5 requests/s" in verdict(
+        document_of(made)
+    )
 
 
 def test_verdict_tells_what_is_proven_from_what_was_not_found() -> Any:
@@ -66,12 +68,12 @@ def test_verdict_tells_what_is_proven_from_what_was_not_found() -> Any:
         return verdict(document_of(replace(made, report=report)))
 
     assert proven(0.5).startswith(
-        "Not covered: 1.7 % of requests unserved, at least 0.8 % in any plan. chat-1 goes short"
+        "Not covered: 1.7 % of requests unserved, at least 0.8 % in any plan. chat-1: up to"
     )
     assert proven(0.0) == (
-        "Undecided: at most 1.7 % of requests go short, at least 0; the search ended before it was "
-        "known. In the best plan so far chat-1 goes short 18:00 to 19:00 by up to 4 requests/s "
-        "(40.0 %), limited by h100x8 full in a-s1. Raise --time-limit."
+        "Undecided: at most 1.7 % of requests unserved; the search ended before it was known "
+        "whether a plan serves all. Best plan so far: chat-1: up to 4 requests/s (40.0 %) unserved "
+        "18:00 to 19:00, limited by h100x8 full in a-s1. Raise --time-limit."
     )
 
 
@@ -88,7 +90,7 @@ def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well(
         workloads=planned,
         report=report,
     )
-    assert "in any plan that serves the more urgent as well." in verdict(document_of(made))
+    assert "in any plan that serves higher priorities as much." in verdict(document_of(made))
 
 
 def test_long_horizons_show_dates() -> None:
@@ -186,7 +188,7 @@ def test_low_priority_hardware_is_not_worth_a_line() -> None:
 
 def test_stranded_replicas_are_said() -> None:
     assert greedy_sentences(document_of(greedy_plan({LOW: 1.0}, {LOW: 1.0}, 24.0))) == (
-        "Greedy strands replicas without their other half for 24 replica-hours.",
+        "Greedy: 24 replica-hours idle (too little prefill or decode in the group).",
     )
 
 

@@ -85,7 +85,7 @@ def test_the_line_that_is_no_json_is_named(text: str, line: int) -> None:
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"b": [{"a": 1, "a": 2}]}'])
 def test_doubled_keys_of_json_are_refused(text: str) -> None:
-    assert refused(text)[1] == "is no JSON: key 'a' stands there twice"
+    assert refused(text)[1] == "is no JSON: key 'a' appears twice"
 
 
 def test_a_number_of_too_many_digits_is_refused() -> None:
@@ -97,8 +97,8 @@ def test_a_number_of_too_many_digits_is_refused() -> None:
     [
         ("a: &x [*x]", 1, "nested deeper than 32 levels; flatten it"),
         ("a: &x {<<: *x}", 0, "nested deeper than 32 levels; flatten it"),
-        ("a: 1\nb: {c: 1, c: 2}", 2, "key stands twice; keep one of them"),
-        ("a: 1\nb: 2\na: 3", 3, "key stands twice; keep one of them"),
+        ("a: 1\nb: {c: 1, c: 2}", 2, "key appears twice; keep one of them"),
+        ("a: 1\nb: 2\na: 3", 3, "key appears twice; keep one of them"),
         ("a: 1\n---\nb: 2", 2, "not YAML: but found another document"),
         ("a: [1", 2, "not YAML: did not find expected ',' or ']'"),
         ("? [a]\n: 1", 1, "key is not text; write it in quotes"),

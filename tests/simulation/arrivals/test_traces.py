@@ -181,7 +181,7 @@ def test_an_aligned_trace_of_another_day_is_refused_unless_it_is_moved(tmp_path:
 
 def test_an_aligned_trace_without_dates_needs_a_start(tmp_path: Path) -> None:
     path = mooncake(tmp_path, [{"timestamp": 1, "input_length": 40, "output_length": 5}])
-    with pytest.raises(UsageError, match="the trace knows no date; say when it starts"):
+    with pytest.raises(UsageError, match="the trace has no date; say when it starts"):
         replay(path, scaling=Scaling(align=True))
 
 

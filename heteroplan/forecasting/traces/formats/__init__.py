@@ -1,4 +1,4 @@
-"""One module a trace format: how it is recognised, and its rows as requests or windows.
+"""One module per trace format: recognises a file and reads its requests or counts.
 
 `FORMATS` is the registry, which knows the modules by name alone. `counters` and `server_counters`
 are shared by the metrics of servers that Prometheus keeps.

@@ -90,8 +90,8 @@ def _results(source: "TraceSource", document: Any) -> tuple[list[Any], InputProb
     if not isinstance(document, dict):
         return [], source.problem(0, "", "", f"is no answer of Prometheus; {_ASK}")
     if document.get("status") == "error":
-        told = ": ".join(str(document[key]) for key in ("errorType", "error") if key in document)
-        return [], source.problem(0, "error", told, "Prometheus refused the query; ask again")
+        reason = ": ".join(str(document[key]) for key in ("errorType", "error") if key in document)
+        return [], source.problem(0, "error", reason, "Prometheus refused the query; ask again")
     data = document.get("data", document)
     kind = data.get("resultType") if isinstance(data, dict) else None
     if kind in ("vector", "scalar", "string"):

@@ -158,7 +158,9 @@ def _note(found: Windows, rows: int, asked: "AskedOfTrace") -> None:
     requests, covered = found.requests.sum(), found.with_lengths.sum()
     if 0.0 < covered < _WHOLE * requests:
         share = 100.0 * covered / requests
-        asked.note(f"lengths cover {share:.3g} % of the requests; the others are taken alike")
+        asked.note(
+            f"{share:.3g} % of the requests have lengths; the others are assumed to have the same"
+        )
 
 
 def _sum_of_clients(tables: Sequence[CsvTable]) -> Windows:
@@ -201,7 +203,7 @@ def _check_repeated(tables: Sequence[CsvTable], starts: Sequence["Integers"]) ->
         rows = zip(table.lines, table.texts["client"], start_us.tolist(), strict=True)
         for line, client, start in rows:
             if (client, start) in seen:
-                remedy = f"window {start / US_PER_S:g} of this client stands twice"
+                remedy = f"window {start / US_PER_S:g} of this client appears twice"
                 table.problem(line, "client", client, remedy)
             seen.add((client, start))
 

@@ -187,7 +187,7 @@ class Found:
             refuse([InputProblem(file, 0, "", "", _no_requests(inputs or outputs))])
         if (inputs is None) != (outputs is None):
             lacking, names = kinds[1] if inputs is None else kinds[2]
-            remedy = f"tells one length only: add {_listed(names)}, or --map {lacking}=FILE"
+            remedy = f"has one length only: add {_listed(names)}, or --map {lacking}=FILE"
             refuse([InputProblem(file, 0, "", "", remedy)])
         twice = [each for found in (requests, inputs) if found for each in _counted_twice(found[1])]
         if twice:

@@ -1,4 +1,4 @@
-"""plan.json: the one form of a plan that all outputs read, from memory or from a file.
+"""plan.json: the form of a plan that all outputs read, from memory or from a file.
 
 In comes a `Plan` (`from_plan.document_of`) or a file (`plan_json.read_plan`), out goes a
 `PlanDocument`, and `plan_json.plan_text` writes it. To read in this order: `parts`, the field types

@@ -88,7 +88,7 @@ class HorizonPart(DocumentPart):
     """The planned time."""
 
     start: Annotated[datetime, AfterValidator(_with_offset)]
-    """With its offset."""
+    """Start of the first interval, with UTC offset."""
     timezone: Zone
     interval_s: Annotated[int, Field(ge=1)]
     intervals: Annotated[int, Field(ge=1, le=1_000_000)]

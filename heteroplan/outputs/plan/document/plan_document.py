@@ -42,7 +42,7 @@ HoursByPriority = dict[SubgroupPriority, Amount]
 
 
 class SolverPart(DocumentPart):
-    """The proof: objective and bound in USD or GPU-hours, as the plan's objective says."""
+    """Cost, bound and gap, in USD or GPU-hours as the plan's objective says."""
 
     termination: Termination
     objective: Amount
@@ -51,25 +51,25 @@ class SolverPart(DocumentPart):
     unserved_requests: Amount
     unserved_requests_bound: Number
     seconds: Amount
-    """The only field that two runs of the same inputs may differ in."""
+    """The only field that differs between two runs of the same inputs."""
 
 
 class TotalsPart(DocumentPart):
     """The plan in a few numbers."""
 
     gpu_hours: Amount
-    """GPUs held by time: serving, starting and draining."""
+    """GPU-hours held by replicas that start, serve or drain."""
     cost_usd: Amount
     served_fraction: Amount
     utilization: Amount
     """Demand over capacity, weighted by GPUs."""
     peak_gpus: Count
     starts: Count
-    """Moves included."""
+    """Starts of replicas, moves included."""
     moves: Count = 0
-    """Replicas that go on elsewhere."""
+    """Replicas that are replaced on other nodes."""
     gpu_hours_by_priority: HoursByPriority = Field({})
-    """`gpu_hours`, whose sum they are."""
+    """`gpu_hours` by the priority of the leaf."""
 
 
 class SourcePart(DocumentPart):
@@ -84,30 +84,30 @@ class SourcePart(DocumentPart):
     spread: AmountOrNone = None
     """Relative standard deviation of repeated measurements."""
     sha256: tuple[Sha256, ...] = ()
-    """Hashes of the measurement files."""
+    """SHA-256 of the measurement files."""
     extrapolated: bool
     """A figure of any interval lies outside the measured range."""
 
 
 class EnginePart(DocumentPart):
-    """A candidate and how it runs in the workload's busiest interval."""
+    """A candidate engine, and its load in the workload's busiest interval."""
 
     workload: Name
     engine: Name
     role: Role
     part: Name | None = None
-    """Which half of a divided engine it is (attention, ffn); None for a whole one."""
+    """Part of a divided engine (attention, ffn); None for other engines."""
     span: Affinity | None = None
-    """How far apart the replicas of the groups stand that its figures are for; None for all."""
+    """Span of the groups that the figures are for; None for all groups."""
     node_type: Name
     gpus_per_replica: Annotated[int, Field(ge=1)]
     capacity_rps: Annotated[
         Annotated[Amount, Tag("<number>")] | Annotated[Amounts, Tag("<list>")],
         Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
     ]
-    """Requests/s of one replica at the SLO; one an interval where it varies."""
+    """Requests/s of one replica at the SLO; a list, one value per interval, if it varies."""
     request_class: Name
-    """The class that the operating point is of: the one that keeps a replica busiest."""
+    """Request class of these figures: the one that keeps a replica busiest."""
     batch: AmountOrNone
     utilization: AmountOrNone
     ttft_ms: AmountOrNone
@@ -116,14 +116,14 @@ class EnginePart(DocumentPart):
     reason: str
     """Why `capacity_rps` is 0; empty otherwise."""
     notes: tuple[str, ...] = ()
-    """What makes the capacity less certain than it looks."""
+    """What makes the capacity less certain."""
     startup_s: Amount
     drain_s: Amount
     source: SourcePart
 
 
 class BaselinePart(DocumentPart):
-    """What something else would need for the same demand."""
+    """A baseline: what another plan needs for the same demand."""
 
     gpu_hours: AmountOrNone
     cost_usd: AmountOrNone
@@ -134,7 +134,7 @@ class BaselinePart(DocumentPart):
     note: str
     unserved_requests: Amount = 0.0
     stranded_replica_hours: AmountOrNone = None
-    """Replica-hours whose other half is missing in their group."""
+    """Replica-hours that are idle: too little prefill or decode in their group."""
     gpu_hours_by_priority: HoursByPriority | None = None
 
 
@@ -151,13 +151,13 @@ class PoolPart(DocumentPart):
     group: Name
     replicas: Counts
     leaves: dict[Name, Counts] = Field({})
-    """Of these, by leaf; empty where no replica was placed."""
+    """`replicas` by leaf; empty if none was placed."""
     starting: dict[Name, Counts] = Field({})
-    """Replicas that start and do not serve yet, on leaves where there are any in some interval."""
+    """Replicas that start and do not serve yet, by leaf."""
 
 
 class WorkloadPart(DocumentPart):
-    """What a workload asks for and gets, one value an interval."""
+    """Demand, served demand and capacity of a workload, one value per interval."""
 
     name: Name
     priority: int
@@ -168,23 +168,23 @@ class WorkloadPart(DocumentPart):
 
 
 class ReasonPart(DocumentPart):
-    """One thing that keeps a workload from more replicas; fields without a value are left out."""
+    """A reason why a workload has no more replicas; fields without a value are left out."""
 
     kind: ShortageKind
     node_type: str = ""
-    """That is full in `domains`."""
+    """Node type whose GPUs are all in use in `domains`."""
     domains: tuple[str, ...] = ()
     starts: Count | None = None
-    """Interval in which the replicas would have to start and find no room; without it there is
-    none in the interval of the shortage."""
+    """Interval in which the replicas would have to start, but GPUs are missing; without it GPUs
+    are missing in the interval of the shortage."""
     role: Role | None = None
-    """That has reached max_replicas."""
+    """Role that has reached max_replicas."""
     affinity: Affinity | None = None
-    """Of the workload, where no such domain has GPUs for it."""
+    """Affinity of the workload, if no domain of that level has GPUs for it."""
     lose: Loss | None = None
-    """What may be lost, where the rest could not serve more."""
+    """Failure after which the rest could not serve more."""
     detail: str = ""
-    """Why no engine serves it, or the fields of the rule."""
+    """Why no engine serves the workload, or the scenario fields that limit it."""
 
     @model_serializer(mode="wrap")
     def _short(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -198,13 +198,13 @@ class ShortagePart(DocumentPart):
     interval: Count
     unserved_rps: Amount
     limited_by: str
-    """`reasons` in a sentence."""
+    """`reasons` as one sentence."""
     reasons: tuple[ReasonPart, ...] = ()
-    """What keeps the workload from more replicas; empty in plans of version 1."""
+    """Why the workload has no more replicas; empty in plans of version 1."""
 
 
 class SupplyPart(DocumentPart):
-    """GPUs of one node type, one value an interval."""
+    """GPUs of one node type, one value per interval."""
 
     node_type: Name
     supply: Counts
@@ -212,17 +212,17 @@ class SupplyPart(DocumentPart):
 
 
 class LimitPart(DocumentPart):
-    """GPUs of one node type that run out in a domain, and whom that limits."""
+    """GPUs of one node type that run out in a domain, and which pools that limits."""
 
     level: Affinity
     domain: Name
     node_type: Name
     first: Count
-    """Interval."""
+    """First interval, counted from 0."""
     last: Count
-    """Inclusive."""
+    """Last interval, inclusive."""
     pools: tuple[Name, ...]
-    """Who would take more, such as `decode of chat-70b`."""
+    """Pools that would use more, such as `decode of chat-70b`."""
 
 
 class PlanDocument(DocumentPart):
@@ -233,12 +233,12 @@ class PlanDocument(DocumentPart):
     scenario: Name
     inputs_sha256: Sha256
     plan_id: PlanId | None = None
-    """Of the content (`inputs.plan_ids.content_id`), in all files of the plan; None in old ones."""
+    """Hash of the content, in all files of the plan; None in old plans."""
     objective: Objective
-    """What was minimised, and so the unit of `solver`: USD or GPU-hours."""
+    """What was minimised; the unit of `solver` is USD or GPU-hours."""
     covered: bool
     coverage: Coverage | None = None
-    """Whether demand is covered, proven short, or neither; None in old plans."""
+    """Demand is covered, proven not to be (`short`), or undecided; None in old plans."""
     horizon: HorizonPart
     solver: SolverPart
     totals: TotalsPart
@@ -251,7 +251,7 @@ class PlanDocument(DocumentPart):
     workloads: tuple[WorkloadPart, ...]
     pools: tuple[PoolPart, ...]
     inputs: PlanInputs | None = None
-    """All that the plan was made of; None in plans of version 1."""
+    """All inputs of the plan; None in plans of version 1."""
 
     @field_serializer("inputs")
     def _without_nulls(self, inputs: PlanInputs | None) -> dict[str, Any] | None:

@@ -45,40 +45,40 @@ from heteroplan.text import visible
 
 
 class ClassPart(DocumentPart):
-    """Shape of a share of the requests."""
+    """Lengths of a share of the requests."""
 
     name: Name
     share: Amount
     """Share of the requests; all shares of a mix sum to 1."""
     isl: Amount
-    """Input tokens a request."""
+    """Mean input tokens per request."""
     osl: Amount
-    """Output tokens a request."""
+    """Mean output tokens per request."""
     prefix_hit_rate: Amount
     """Share of the input tokens found in the prefix cache."""
     isl_cv: AmountOrNone = None
     """Coefficient of variation of the tokens that prefill computes."""
     context: AmountOrNone = None
-    """Tokens that a decode step finds in the KV cache."""
+    """Mean tokens in the KV cache per sequence and decode step."""
     context_cv: AmountOrNone = None
-    """Coefficient of variation of that over decode steps."""
+    """Coefficient of variation of `context` over decode steps."""
 
 
 class WorkloadInputs(WorkloadRules):
-    """A workload with the demand of every interval; headroom is in it."""
+    """A workload with its demand in every interval, headroom included."""
 
     headroom: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Share added to the demand: 10 is 1000 %."""
     profile: Text
-    """Key of its profile."""
+    """Key of its profile in `profiles`."""
     demand_rps: Amounts
-    """Requests a second to be planned for, headroom included."""
+    """Requests/s to plan for, headroom included."""
     mixes: list[list[ClassPart]]
-    """Mixes of request classes, all with as many classes."""
+    """Mixes of request classes; all have the same number of classes."""
     mix: list[Count]
-    """Which of `mixes` an interval has."""
+    """Index in `mixes`, one per interval."""
     demand_notes: list[str] = Field([])
-    """What was made of the traces that demand comes from."""
+    """How demand was made from traces."""
 
 
 class RunningPart(DocumentPart):
@@ -89,23 +89,23 @@ class RunningPart(DocumentPart):
     node_type: Name
     leaf: Name
     nodes: tuple[Name, ...]
-    """Its nodes; empty where they are not known."""
+    """Its nodes; empty if unknown."""
 
 
 class PlanInputs(DocumentPart):
-    """All that a plan was made of."""
+    """All inputs of a plan."""
 
     name: Name
     """Name of the scenario."""
     fleet: FleetFile
-    """With every GPU type that it names."""
+    """The fleet, with every GPU type that it names."""
     horizon: HorizonPart
     objective: Objective
     profiles: dict[Text, ProfileFile] = Field(min_length=1)
-    """Engines with their coefficients, by the keys that workloads name."""
+    """Engines with their coefficients, by `profile` of the workloads."""
     workloads: tuple[WorkloadInputs, ...]
     current: tuple[RunningPart, ...] | None = None
-    """What runs when the horizon starts, where that is known."""
+    """Replicas that run when the horizon starts, if known."""
 
     @classmethod
     def of(cls, scenario: Scenario) -> Self:

@@ -1,4 +1,4 @@
-"""Why workloads go short, in words: of one interval, and of a spell of many."""
+"""Why demand is unserved, in words: in one interval, and in several in a row."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -58,13 +58,13 @@ def _what(reason: ReasonPart) -> str:
         case ShortageKind.RULE:
             return reason.detail
         case ShortageKind.RESILIENCE:
-            return f"the promise to survive the loss of a {reason.lose}"
+            return f"resilience to the loss of a {reason.lose}"
         case ShortageKind.FULL:
             return f"{reason.node_type} full"
         case ShortageKind.NO_PAIR:
             return "no room for prefill and decode together"
         case ShortageKind.UNKNOWN:
-            return "nothing that is known: the search found no better"
+            return "no known cause: the search found no better plan"
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One module a measurement format: the names by which it is known, and what its files measure.
+"""One module per measurement format: recognises a file and reads its measurements.
 
 `FORMATS` is the registry, which knows the modules by name alone.
 """

@@ -91,7 +91,7 @@ def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
         tpot_ms=tpot_ms,
     )
     broken = found.was_cancelled or found.is_complete is False
-    notes = [f"{document.file} is of a run that was cancelled or broke off"] if broken else []
+    notes = [f"{document.file} is of a run that was cancelled or did not finish"] if broken else []
     failed = sum(each.count for each in found.error_summary or ())
     return runs.reading([run], notes, failed=failed)
 

@@ -63,7 +63,7 @@ def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     if any(point.latency_ms < LEAST for point in points):
         document.problem(0, model, "", "gives latencies of 0 ms and less")
         document.done()
-    note = f"{document.file} holds coefficients and no measurements: what they say is taken"
+    note = f"{document.file} holds coefficients and no measurements: they are used as they are"
     return FileMeasurements(tuple(points), (note,), model=model)
 
 

@@ -92,7 +92,7 @@ def _check_size(found: Found, gpus: int, by_rate: list[float]) -> None:
     least = min(by_rate, default=1.0)
     if not 1 / OFF <= least <= OFF:
         shown = f"{least * gpus:.2g}"
-        remedy = f"by its tokens/s a GPU the engine had {shown} in all; --tp says {gpus}"
+        remedy = f"by its tokens/s per GPU the engine had {shown} in all; --tp says {gpus}"
         found.problem(0, "", "", remedy)
 
 

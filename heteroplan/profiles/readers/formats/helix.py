@@ -37,7 +37,7 @@ def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     measured = [(line, row) for line, row in rows if not _is_origin(row)]
     points = [_point(table, line, row, layers, context) for line, row in measured]
     table.done()
-    note = f"{table.file} holds times of a layer: {layers} of them are taken to run on one replica"
+    note = f"{table.file} holds times per layer: a replica is assumed to run {layers} layers"
     return FileMeasurements(tuple(points), (note,), model=model)
 
 

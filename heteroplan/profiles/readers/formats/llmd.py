@@ -209,7 +209,7 @@ def _tpot_ms(document: MeasurementDocument, latency: _Latency, ttft_ms: float, o
     if stated is not None and osl > 1:
         return stated.ms
     path = "results.request_performance.aggregate.latency"
-    document.problem(0, path, "", "gives no time of a token after the first")
+    document.problem(0, path, "", "gives no time per token after the first")
     return 1.0
 
 

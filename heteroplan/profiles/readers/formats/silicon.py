@@ -61,15 +61,15 @@ def parse(table: MeasurementTable, given: Given) -> FileMeasurements:
     named = replace(table, texts={**table.texts, "model_path": names})
     model, rows = given.rows_of(named, "model_path")
     loaded = [(line, row) for line, row in rows if _concurrency(row)]
-    told = [(line, row) for line, row in loaded if row["mode"] != "disagg" or _counted(row)]
-    every = [_run(table, line, row) for line, row in told]
+    kept = [(line, row) for line, row in loaded if row["mode"] != "disagg" or _counted(row)]
+    every = [_run(table, line, row) for line, row in kept]
     table.done()
     read = [run for run in every if run.gpus]
     unique = {_identity(run): run for run in reversed(read)}
     counts = {
         "that do not say how many requests were in flight": len(rows) - len(loaded),
         "of disaggregated engines that do not say how many workers there were": len(loaded)
-        - len(told),
+        - len(kept),
         "whose parallel sizes leave open on how many GPUs they ran": len(every) - len(read),
         "that repeat another one": len(read) - len(unique),
     }

@@ -80,7 +80,7 @@ def parse(document: MeasurementDocument, given: Given) -> FileMeasurements:
     if len(found) < len(mine):
         count = len(mine) - len(found)
         notes.append(
-            f"left out {count} runs of {document.file} that answered nothing, or one token each"
+            f"left out {count} runs of {document.file} without output, or with one token each"
         )
     failed = sum(each.unanswered for _, each in mine)
     return runs.reading(found, notes, failed=failed, model=model or None)

@@ -145,7 +145,7 @@ def test_files_that_overlap_are_told(tmp_path: Path) -> None:
         ),
         (
             HEADER + "2026-11-23,1,9,9\n2026-11-23,1,9,9\n",
-            (3, "interval_start", "2026-11-23", "stands twice; keep one row a step"),
+            (3, "interval_start", "2026-11-23", "appears twice; keep one row per step"),
         ),
         (
             HEADER + "2026-11-24,1,9,9\n2026-11-23,1,9,9\n",

@@ -495,7 +495,7 @@ ASK = "ask /api/v1/query_range with start, end and step"
             (
                 "",
                 "",
-                "tells one length only: add dynamo_frontend_output_sequence_tokens_sum, "
+                "has one length only: add dynamo_frontend_output_sequence_tokens_sum, "
                 "dynamo_frontend_output_tokens_total, vllm_request_generation_tokens_sum, "
                 "vllm_generation_tokens_total, sglang_generation_tokens_total, "
                 "or --map output_tokens_per_s=FILE",

@@ -61,7 +61,7 @@ def test_lengths_cover_a_part_of_the_requests(tmp_path: Path) -> None:
     assert list(windows.input_tokens) == [240_000, 120_000]
     assert list(windows.output_tokens) == [48_000, 24_000]
     assert windows.cached_tokens is None
-    assert notes == ["lengths cover 40 % of the requests; the others are taken alike"]
+    assert notes == ["40 % of the requests have lengths; the others are assumed to have the same"]
 
 
 def test_means_alone_are_of_all_requests(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_window_without_mean_lengths_counts_none(tmp_path: Path) -> None:
     assert list(windows.requests) == [120, 120]
     assert list(windows.with_lengths) == [120, 0]
     assert list(windows.input_tokens) == [12_000, 0]
-    assert notes == ["lengths cover 50 % of the requests; the others are taken alike"]
+    assert notes == ["50 % of the requests have lengths; the others are assumed to have the same"]
 
 
 def test_rates_alone_know_no_lengths(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_clients_may_stand_in_several_files(tmp_path: Path) -> None:
     windows, _ = of(tmp_path, header + "a,0,1\na,600,1\n", header + "b,600,2\n")
     assert list(windows.requests) == [600, 1800]
     assert problems(tmp_path, header + "a,0,1\na,600,1\n", header + "a,600,2\n") == [
-        (2, "client", "a", "window 600 of this client stands twice")
+        (2, "client", "a", "window 600 of this client appears twice")
     ]
 
 
@@ -174,7 +174,7 @@ def test_kinds_are_not_mixed(tmp_path: Path) -> None:
         ),
         (
             "window_start_s,req_per_s\n0,1\n600,1\n600,1\n",
-            (4, "window_start_s", "600", "stands twice; keep one row a step"),
+            (4, "window_start_s", "600", "appears twice; keep one row per step"),
         ),
         (
             "window_start_s,req_per_s\n0,1\n600,1\n1200,1\n2100,1\n",
@@ -187,7 +187,7 @@ def test_kinds_are_not_mixed(tmp_path: Path) -> None:
         ),
         (
             "window_start_s,req_per_s,req_per_s\n0,1,1\n",
-            (1, "req_per_s", "", "column stands twice; keep one of them"),
+            (1, "req_per_s", "", "column appears twice; keep one of them"),
         ),
         (
             "window_start_s,req_per_s,mean_input_tokens\n0,1,1\n",
@@ -250,7 +250,7 @@ def test_the_fortnight_of_m_large() -> None:
     ]
     assert round(windows.input_tokens.sum() / windows.with_lengths.sum()) == 914
     assert round(windows.output_tokens.sum() / windows.with_lengths.sum()) == 155
-    assert notes == ["lengths cover 62.7 % of the requests; the others are taken alike"]
+    assert notes == ["62.7 % of the requests have lengths; the others are assumed to have the same"]
     for row, number in zip(demand_rows("m-large"), range(2016), strict=True):
         tokens = float(row["input_tok_per_s_with_lengths"]) * 600
         assert windows.input_tokens[number] == pytest.approx(tokens, rel=1e-5)

@@ -35,7 +35,7 @@ def full(node_type: str, *domains: str, starts: int | None = None) -> ReasonPart
         ),
         (
             ReasonPart(kind=ShortageKind.RESILIENCE, lose=Loss.NODE),
-            "the promise to survive the loss of a node",
+            "resilience to the loss of a node",
         ),
         (full("h", "s1", "s2"), "h full in s1, s2"),
         (full("h", "s1", starts=26), f"h full in s1 at 13:00, {LATE}"),
@@ -46,7 +46,7 @@ def full(node_type: str, *domains: str, starts: int | None = None) -> ReasonPart
         (RATIO, "pd_ratio or part_ratio"),
         (
             ReasonPart(kind=ShortageKind.UNKNOWN),
-            "nothing that is known: the search found no better",
+            "no known cause: the search found no better plan",
         ),
     ],
 )

@@ -141,7 +141,7 @@ def test_failed_requests_are_told(
 @pytest.mark.parametrize("change", [{"was_cancelled": True}, {"is_complete": False}])
 def test_a_run_that_broke_off_is_told(tmp_path: Path, change: dict[str, Any]) -> None:
     (note,) = read_measurements(written(tmp_path, **change), given=GIVEN).notes
-    assert note.endswith("is of a run that was cancelled or broke off")
+    assert note.endswith("is of a run that was cancelled or did not finish")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_times_are_of_all_layers(tmp_path: Path) -> None:
         Measurement("L4-24GB", 2, Role.DECODE, 8.0, 1.0, 1000.0, 120.0),
     )
     (note,) = reading.notes
-    assert "80 of them are taken to run on one replica" in note
+    assert "a replica is assumed to run 80 layers" in note
 
 
 @pytest.mark.parametrize("origin", ["0,0.0", "0,0", "0.0,0.00"])
@@ -43,8 +43,8 @@ def test_the_origin_was_not_measured(tmp_path: Path, origin: str) -> None:
 @pytest.mark.parametrize(
     ("given", "remedies"),
     [
-        (Given(), ["give --context-tokens", "give the model's with --layers"]),
-        (Given(context=1.0), ["give the model's with --layers"]),
+        (Given(), ["give --context-tokens", "give the number of layers with --layers"]),
+        (Given(context=1.0), ["give the number of layers with --layers"]),
         (Given(layers=80), ["give --context-tokens"]),
     ],
 )

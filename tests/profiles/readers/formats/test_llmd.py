@@ -336,12 +336,12 @@ def test_what_an_engine_must_say_is_not_made_up(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("osl", [1.0, 0.5])
 def test_one_token_is_no_run(tmp_path: Path, osl: float) -> None:
     path, _, remedy = problem_of(tmp_path, report(f"{REQUESTS}.output_length.mean", osl))
-    assert (path, remedy) == (LATENCY, "gives no time of a token after the first")
+    assert (path, remedy) == (LATENCY, "gives no time per token after the first")
 
 
 def test_a_report_without_a_time_of_a_token_is_refused(tmp_path: Path) -> None:
     made = report(LATENCY, {"time_to_first_token": figure("s", 0.1)})
-    assert problem_of(tmp_path, made)[2] == "gives no time of a token after the first"
+    assert problem_of(tmp_path, made)[2] == "gives no time per token after the first"
 
 
 def test_all_faults_come_at_once(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_columns_are_checked_by_name(tmp_path: Path) -> None:
         read_measurements(written(tmp_path, "", header), "heteroplan")
     assert [(p.path, p.remedy.split(";")[0]) for p in raised.value.problems] == [
         ("", "has no rows"),
-        ("gpu", "column stands twice"),
+        ("gpu", "column appears twice"),
         ("latency", "unknown column"),
         ("latency_ms", "column is missing"),
         ("source", "column is missing"),
