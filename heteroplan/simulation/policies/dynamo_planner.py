@@ -70,7 +70,8 @@ class DynamoPlanner:
         self.window_s = self.period_s
         self._setting = setting
         self._options = options
-        self._least = np.zeros_like(setting.min_replicas)
+        self._least = np.full_like(setting.min_replicas, np.nan)
+        """[W, role] of throughput; NaN until something was measured."""
         self._due_s = 0.0
         self._measured: list[tuple[Floats, Floats, Floats]] = []
         """Demand, missed and output tokens, each [W], since throughput was last asked."""
@@ -90,7 +91,7 @@ class DynamoPlanner:
             self._least = np.where(np.isnan(found), self._least, found)
             sizes = self._least if mode == "throughput" else sizes
         if mode != "throughput":
-            sizes = np.maximum(self._by_load(signals, state), self._least)
+            sizes = np.fmax(self._by_load(signals, state), self._least)
         return RoleTargets(bounded(self._setting, sizes, state.desired))
 
     def _by_throughput(self, demand: Floats, missed: Floats, osl: Floats) -> Floats:
