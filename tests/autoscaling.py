@@ -50,7 +50,7 @@ def setting(
     )
 
 
-def signals(**given: float | Sequence[float]) -> Signals:
+def signals(**given: float | Sequence[float] | Floats) -> Signals:
     """Nothing measured but `given`: a figure of the workload, or one of each role."""
     nothing: dict[str, Any] = {
         **dict.fromkeys(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from time import thread_time
 
 import numpy as np
@@ -84,7 +84,8 @@ def policy_setting(system: ServingSystem) -> PolicySetting:
             in_use = split[w] != (r == AGGREGATED)
             capacity[w, r] = reference.capacity_rps if reference is not None else 0.0
             least[w, r] = max(1, load.min_replicas.get(role, 0)) if in_use else 0.0
-            most[w, r] = load.max_replicas.get(role, inf) if in_use else 0.0
+            room = max(least[w, r], _room(system, w, r))
+            most[w, r] = min(load.max_replicas.get(role, inf), room) if in_use else 0.0
     means = [_mean_shape(system, w) for w in range(len(loads))]
     isl, missed, osl = (np.array(each) for each in zip(*means, strict=True))
     return PolicySetting(
@@ -98,6 +99,19 @@ def policy_setting(system: ServingSystem) -> PolicySetting:
         min_replicas=least,
         max_replicas=most,
     )
+
+
+def _room(system: ServingSystem, workload: int, role: int) -> float:
+    """Reference replicas of a role that the fleet could hold if nothing else ran, rounded up."""
+    best: dict[tuple[int, int], float] = {}
+    for at in system.deployments:
+        option = system.options[at.option]
+        if (option.workload, option.role) != (workload, role) or option.engine.part is not None:
+            continue
+        place = (at.leaf, system.node_types[option.node_type])
+        fitting = int(system.supply[place].max()) // option.engine.gpus
+        best[place] = max(best.get(place, 0.0), fitting * option.reference_replicas)
+    return float(ceil(sum(best.values())))
 
 
 def _mean_shape(system: ServingSystem, workload: int) -> tuple[float, float, float]:

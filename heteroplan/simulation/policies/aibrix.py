@@ -13,10 +13,10 @@ import numpy as np
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded
 from heteroplan.simulation.policies.shared.kpa_rules import Kpa, KpaRules, Windows
-from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE
+from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE, per_target
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.requests import Floats
-from heteroplan.simulation.signals import PREFILL, ReplicaState, Signals
+from heteroplan.simulation.signals import ReplicaState, Signals
 
 _ROUNDING = 1e-9
 _DOWN_PICKS = ("least", "greatest")
@@ -113,15 +113,16 @@ class AibrixPodAutoscaler:
         self._setting = setting
         self._options = options
         self._metric = METRICS[options.metric]
-        self._target = _targets(self._metric.at_capacity(setting), options)
+        self._target = self._metric.targets(
+            setting, options.target_share, options.prefill_share_factor
+        )
         self._cooldown = _Cooldown(options.cooldown_down_s, options.down_picks)
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Each role by its metric; without a measurement it keeps its size."""
         options, current = self._options, state.desired
         value = self._metric.per_replica(signals, self._setting.split, state.ready)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = value / self._target
+        ratio = per_target(value, self._target)
         wanted = apa_size(ratio, current, options)
         wanted = without_pending(ratio, wanted, current, state.ready)
         wanted = self._cooldown.stabilised(state.now_s, wanted, current)
@@ -172,7 +173,9 @@ class AibrixKnativeAutoscaler:
         self.window_s = options.period_s
         self._setting = setting
         self._metric = METRICS[options.metric]
-        self._target = _targets(self._metric.at_capacity(setting), options)
+        self._target = self._metric.targets(
+            setting, options.target_share, options.prefill_share_factor
+        )
         self._windows = Windows(options)
         self._scaler = Kpa(options)
         self._cooldown = _Cooldown(options.cooldown_down_s, options.down_picks)
@@ -180,17 +183,9 @@ class AibrixKnativeAutoscaler:
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Each role by its metric; without a measurement it keeps its size."""
         summed = self._metric.summed(signals, self._setting.split, state.ready)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            stable, panic = self._windows.add(summed / self._target)
+        stable, panic = self._windows.add(per_target(summed, self._target))
         wanted = self._scaler.decide(state.now_s, state.ready, stable, panic)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            wanted = without_pending(stable / state.ready, wanted, state.desired, state.ready)
+        ratio = per_target(stable, state.ready)
+        wanted = without_pending(ratio, wanted, state.desired, state.ready)
         wanted = self._cooldown.stabilised(state.now_s, wanted, state.desired)
         return RoleTargets(bounded(self._setting, wanted, state.desired))
-
-
-def _targets(at_capacity: Floats, options: ApaOptions | AibrixKpaOptions) -> Floats:
-    """[W, role] of the metric, a replica."""
-    targets = options.target_share * at_capacity
-    targets[:, PREFILL] *= options.prefill_share_factor
-    return targets

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.simulation.allocation import ROUNDING
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
-from heteroplan.simulation.policies.shared.metrics import METRICS
+from heteroplan.simulation.policies.shared.metrics import METRICS, per_target
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import DECODE, PREFILL, ReplicaState, Signals
@@ -53,7 +54,7 @@ class DynamoOptions(Options):
 class DynamoPlanner:
     """Replicas for the requests that the next time is predicted to bring, or by what engines say.
 
-    With mode `load` signals are averaged over `load_period_s`, else over `throughput_period_s`.
+    Throughput goes by the means of all that was measured since it was last asked.
     """
 
     name = "dynamo_planner"
@@ -66,46 +67,48 @@ class DynamoPlanner:
     def __init__(self, setting: PolicySetting, options: DynamoOptions) -> None:
         by_load = options.mode != "throughput"
         self.period_s = options.load_period_s if by_load else options.throughput_period_s
-        self.window_s = (
-            options.load_period_s if options.mode == "load" else options.throughput_period_s
-        )
+        self.window_s = self.period_s
         self._setting = setting
         self._options = options
-        self._least = np.zeros_like(setting.min_replicas)
+        self._least = np.full_like(setting.min_replicas, np.nan)
+        """[W, role] of throughput; NaN until something was measured."""
         self._due_s = 0.0
+        self._measured: list[tuple[Floats, Floats, Floats]] = []
+        """Demand, missed and output tokens, each [W], since throughput was last asked."""
         self._predictor = Kalman(len(setting.split))
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """By throughput when its time has come, by load when that is asked for."""
         mode, sizes = self._options.mode, state.desired
+        if mode != "load":
+            demand = METRICS[self._options.metric].read(signals, self._setting.split)[:, 0]
+            self._measured.append((demand, signals.isl - signals.cached, signals.osl))
         if mode != "load" and state.now_s >= self._due_s:
             self._due_s += self._options.throughput_period_s
-            found = self._by_throughput(signals)
+            means = [_mean(figures) for figures in zip(*self._measured, strict=True)]
+            found = self._by_throughput(*means)
+            self._measured.clear()
             self._least = np.where(np.isnan(found), self._least, found)
             sizes = self._least if mode == "throughput" else sizes
         if mode != "throughput":
-            sizes = np.maximum(self._by_load(signals, state), self._least)
+            sizes = np.fmax(self._by_load(signals, state), self._least)
         return RoleTargets(bounded(self._setting, sizes, state.desired))
 
-    def _by_throughput(self, signals: Signals) -> Floats:
+    def _by_throughput(self, demand: Floats, missed: Floats, osl: Floats) -> Floats:
         """[W, role] predicted demand over what a replica serves of such requests."""
         setting = self._setting
-        demand = METRICS[self._options.metric].read(signals, setting.split)
         if self._options.predictor == "kalman":
-            demand = np.repeat(self._predictor.next(demand[:, 0])[:, None], demand.shape[1], axis=1)
-        capacity = METRICS[self._options.metric].at_capacity(setting) * self._options.target_share
-        missed = _known(signals.isl - signals.cached, setting.missed)
-        capacity[:, PREFILL] *= setting.missed / np.maximum(1.0, missed)
+            demand = self._predictor.next(demand)
+        capacity = METRICS[self._options.metric].targets(setting, self._options.target_share)
+        capacity[:, PREFILL] *= setting.missed / np.maximum(1.0, _known(missed, setting.missed))
         if self._options.metric == "requests_per_s":
-            capacity[:, DECODE] *= setting.osl / np.maximum(1.0, _known(signals.osl, setting.osl))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = np.ceil(np.maximum(0.0, demand) / capacity - 1e-9)
-        return found
+            capacity[:, DECODE] *= setting.osl / np.maximum(1.0, _known(osl, setting.osl))
+        return np.ceil(per_target(np.maximum(0.0, demand)[:, None], capacity) - 1e-9)
 
     def _by_load(self, signals: Signals, state: ReplicaState) -> Floats:
         """[W, role] one replica more, or fewer, of a role none of whose replicas starts."""
         up, down = self._thresholds(signals, state)
-        settled = (state.starting == 0.0) & (state.ready >= state.desired - 1e-9)
+        settled = (state.starting == 0.0) & (state.ready >= state.desired - ROUNDING)
         settled &= in_use(self._setting)
         both = settled[:, PREFILL] & settled[:, DECODE]
         both |= ~self._setting.split
@@ -130,6 +133,15 @@ class DynamoPlanner:
         up[:, PREFILL] = queued[:, PREFILL] >= _PREFILL_UP
         down[:, PREFILL] = queued[:, PREFILL] < _PREFILL_DOWN
         return up, down
+
+
+def _mean(values: tuple[Floats, ...]) -> Floats:
+    """[W] mean of what was measured; NaN where nothing was."""
+    seen = np.stack(values)
+    measured = ~np.isnan(seen)
+    counts = measured.sum(axis=0)
+    sums = np.where(measured, seen, 0.0).sum(axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _known(measured: Floats, expected: Floats) -> Floats:

@@ -19,7 +19,7 @@ from heteroplan.simulation.policies.shared.hpa_rules import (
 )
 from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
-from heteroplan.simulation.signals import PREFILL, ReplicaState, Signals
+from heteroplan.simulation.signals import ReplicaState, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ class HorizontalPodAutoscaler:
         self.window_s = options.window_s
         self._setting = setting
         self._metric = METRICS[options.metric]
-        self._target = options.target_share * self._metric.at_capacity(setting)
-        self._target[:, PREFILL] *= options.prefill_share_factor
+        self._target = self._metric.targets(
+            setting, options.target_share, options.prefill_share_factor
+        )
         self._behavior = Behavior(
             Direction(options.stabilization_up_s, UP.rates, tolerance=options.tolerance),
             Direction(options.stabilization_down_s, DOWN.rates, tolerance=options.tolerance),

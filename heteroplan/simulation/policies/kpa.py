@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded
 from heteroplan.simulation.policies.shared.kpa_rules import Kpa, KpaRules, Windows
-from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE
+from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE, per_target
 from heteroplan.simulation.policies.shared.options import Searched, choice, number
-from heteroplan.simulation.requests import Floats
-from heteroplan.simulation.signals import PREFILL, ReplicaState, Signals
+from heteroplan.simulation.signals import ReplicaState, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +40,15 @@ class KnativePodAutoscaler:
         self.window_s = options.period_s
         self._setting = setting
         self._metric = METRICS[options.metric]
-        self._target = options.target_share * self._metric.at_capacity(setting)
-        self._target[:, PREFILL] *= options.prefill_share_factor
+        self._target = self._metric.targets(
+            setting, options.target_share, options.prefill_share_factor
+        )
         self._windows = Windows(options)
         self._scaler = Kpa(options)
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Each role by its metric; without a measurement it keeps its size."""
-        return RoleTargets(bounded(self._setting, self.recommended(signals, state), state.desired))
-
-    def recommended(self, signals: Signals, state: ReplicaState) -> Floats:
-        """[W, role] what the algorithm says, neither kept within limits nor without NaN."""
         summed = self._metric.summed(signals, self._setting.split, state.ready)
-        stable, panic = self._windows.add(filled(summed, self._target))
-        return self._scaler.decide(state.now_s, state.ready, stable, panic)
-
-
-def filled(summed: Floats, target: Floats) -> Floats:
-    """[W, role] replicas that a total fills to the target each; NaN for nothing over nothing."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = summed / target
-    return found
+        stable, panic = self._windows.add(per_target(summed, self._target))
+        wanted = self._scaler.decide(state.now_s, state.ready, stable, panic)
+        return RoleTargets(bounded(self._setting, wanted, state.desired))

@@ -54,7 +54,7 @@ class PolicySetting:
     min_replicas: Floats
     """[W, role] of the scenario, 1 at least for the roles in use."""
     max_replicas: Floats
-    """[W, role] of the scenario or of the fleet."""
+    """[W, role] of the scenario or of the fleet, finite."""
 
 
 class Policy(Protocol):

@@ -7,6 +7,8 @@ ratio that of the other.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.joint import SEARCHED_JOINT, JointOptions, JointScaler
 from heteroplan.simulation.policies.shared.metrics import EIGHT_SIGNALS, METRICS
@@ -38,9 +40,19 @@ class Proportional:
         self.scaler = JointScaler(setting, options, self._metric.leads)
 
     def wanted(self, signals: Signals, state: ReplicaState) -> Floats:
-        """[W] replicas of the leading role at which the signal meets its target."""
+        """[W] replicas of the leading role at which the signal meets its target.
+
+        A mean says nothing of replicas that still start: they count as loaded to the target where
+        the others are loaded less, and as needed where these are loaded more.
+        """
+        leading = self.scaler.leading
         share = self._options.target_share
-        return self.scaler.leading(self._metric.wanted(signals, self.setting, share, state.ready))
+        wanted = leading(self._metric.wanted(signals, self.setting, share, state.ready))
+        if self._metric.total:
+            return wanted
+        ready, desired = leading(state.ready), leading(state.desired)
+        starting = np.maximum(0.0, desired - ready)
+        return np.where(wanted < ready, wanted + starting, np.maximum(wanted, ready + starting))
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Both roles by the signal."""

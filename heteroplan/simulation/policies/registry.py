@@ -1,7 +1,7 @@
 """Policies by name: what they are, whose they are, and how they are made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,11 @@ def make_policy(
     """A fresh policy. Raises UsageError for an unknown name, option or value, or missing input."""
     kind = policy_kind(name)
     return kind.make(inputs, read(kind.options, name, options or {}))
+
+
+def all_options(name: str, given: Mapping[str, str | float]) -> dict[str, str | float]:
+    """Every option of a policy, with its default where `given` has none. Raises UsageError."""
+    return asdict(read(policy_kind(name).options, name, given))
 
 
 def parse_policy(text: str) -> tuple[str, dict[str, str | float]]:

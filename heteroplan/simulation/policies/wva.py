@@ -3,7 +3,8 @@
 Source: llm-d workload-variant-autoscaler internal/saturation/analyzer.go,
 internal/engines/saturation/engine.go and config/manager/configmap-saturation-scaling.yaml. It looks
 at each replica; here they are alike, so that either all of a role are saturated or none is. Its
-sizes are carried out at once: the HPA between, whose behaviour users write, is left out.
+sizes are carried out at once: the HPA between, whose behaviour users write, is left out. As there,
+a replica that finds no GPU blocks its role until it is ready.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.simulation.allocation import ROUNDING
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS
@@ -66,7 +68,7 @@ class WorkloadVariantAutoscaler:
         used, queued = self._load(signals, state)
         for w, role in zip(*np.nonzero(in_use(self._setting)), strict=True):
             ready = float(state.ready[w, role])
-            settled = state.starting[w, role] == 0.0 and ready >= state.desired[w, role] - 1e-9
+            settled = state.starting[w, role] == 0.0 and ready >= state.desired[w, role] - ROUNDING
             if not settled or ready <= 0.0 or np.isnan(used[w, role]):
                 continue
             sizes[w, role] += wva_step(

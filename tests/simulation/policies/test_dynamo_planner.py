@@ -96,6 +96,15 @@ class TestBoth:
         high = signals(arrived_rps=40.0, ttft_ms=1100.0, itl_ms=5.0)
         assert sizes(policy, high, later(at, 5.0, (4, 8, 0))) == (5, 8, 0)
 
+    def test_throughput_goes_by_the_mean_of_its_time(self) -> None:
+        policy, at = planner(mode="both", throughput_period_s=10.0), state(1, 1)
+        calm = {"ttft_ms": 900.0, "itl_ms": 55.0}
+        sizes(policy, signals(arrived_rps=10.0, **calm), at)
+        sizes(policy, signals(arrived_rps=30.0, **calm), later(at, 5.0, (1, 2, 0)))
+        seen = signals(arrived_rps=50.0, **calm)
+        # 40 requests/s on average of the two since the first decision
+        assert sizes(policy, seen, later(at, 10.0, (1, 2, 0))) == (4, 8, 0)
+
 
 class TestKalman:
     def test_a_straight_line_is_continued(self) -> None:

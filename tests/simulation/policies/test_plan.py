@@ -1,10 +1,13 @@
 """The plan by the clock, alone and as a floor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heteroplan.entities.workload import Part
 from heteroplan.simulation.policies.plan import (
     Plan,
     PlanFeedback,
@@ -15,7 +18,7 @@ from heteroplan.simulation.policies.policy import PoolTargets, RoleTargets, ling
 from heteroplan.simulation.policies.shared.planned import PlannedPools
 from heteroplan.simulation.policies.soft_scale_in import SoftScaleIn, SoftScaleInOptions
 from heteroplan.simulation.policies.static_peak import StaticPeak
-from heteroplan.simulation.system import Deployment, EngineOption, ServingSystem
+from heteroplan.simulation.system import Deployment, EngineOption, ServingGroup, ServingSystem
 from tests import builders
 from tests.autoscaling import later, planned, setting, signals, state
 from tests.cron import planned_sizes
@@ -24,7 +27,7 @@ from tests.cron import planned_sizes
 def pools(policy: Plan | StaticPeak, now_s: float) -> list[int]:
     targets = policy.decide(signals(), state(now_s=now_s))
     assert isinstance(targets, PoolTargets)
-    return targets.replicas.tolist()
+    return [int(size) for size in targets.replicas]
 
 
 class TestPlan:
@@ -75,7 +78,6 @@ class TestFromSystem:
             workload=0,
             role=1,
             engine=engine,
-            other=None,
             node_type="h100x8",
             usd_per_hour=8.0,
             capacity_rps=2.5,
@@ -85,7 +87,7 @@ class TestFromSystem:
         system = ServingSystem(
             scenario=scenario,
             options=(option,),
-            groups=((0, "l1-spine"),),
+            groups=(ServingGroup(0, "l1-spine", split=True),),
             deployments=(Deployment(0, 0, 0), Deployment(0, 1, 0)),
             supply=np.zeros((1, 1, 2), dtype=np.int64),
             planned_rps=np.zeros((1, 2)),
@@ -94,6 +96,9 @@ class TestFromSystem:
         assert of.startup_s.tolist() == [90.0, 90.0]
         assert of.by_role(np.array([1, 3])).tolist() == [[0.0, 2.0, 0.0]]
         assert of.interval_s == 3600.0
+        half = replace(option, engine=replace(engine, part=Part("moe", "ffn", 1, None)))
+        divided = PlannedPools.of(replace(system, options=(half,)), np.array([[1, 2], [3, 4]]))
+        assert divided.by_role(np.array([1, 3])).tolist() == [[0.0, 0.0, 0.0]]
         assert of.cyclic
 
 

@@ -131,6 +131,27 @@ class TestHoldBack:
         assert sizes(proportional(), signals(**decoding(6.0)), of) == (3, 6, 0)
 
 
+class TestMeans:
+    """Utilization of decode replicas with a target of 0.85; 4 of the 8 are ready."""
+
+    @pytest.mark.parametrize(
+        ("busy", "decode"),
+        [
+            (0.9, 8),  # 4.2 are needed by what is seen, and 8 are on their way
+            (0.4, 6),  # 1.9 and the 4 that start are 5.9
+            (0.85, 8),
+        ],
+    )
+    def test_replicas_that_start_are_not_taken_for_idle(self, busy: float, decode: float) -> None:
+        policy = proportional(metric="decode_gpu_utilization", most_change_share=1.0)
+        of = state(4, 8, ready=(2, 4, 0))
+        assert sizes(policy, signals(busy=[0.5, busy, 0.0]), of)[1] == decode
+
+    def test_with_all_of_them_ready_the_mean_decides(self) -> None:
+        policy = proportional(metric="decode_gpu_utilization", most_change_share=1.0)
+        assert sizes(policy, signals(busy=[0.5, 0.4, 0.0]), state(4, 8))[1] == 4
+
+
 class TestInTime:
     def test_constant_load_settles(self) -> None:
         seen = run(proportional(), [50.0] * 400)

@@ -88,23 +88,33 @@ class Windows:
     """Means of a metric over two windows, from its means over each period."""
 
     def __init__(self, rules: KpaRules) -> None:
-        self._panic = max(1, round(rules.panic_window_s / rules.period_s))
-        self._seen: deque[Floats] = deque(
-            maxlen=max(1, round(rules.stable_window_s / rules.period_s))
-        )
+        self._stable = max(1, round(rules.stable_window_s / rules.period_s))
+        self._panic = min(self._stable, max(1, round(rules.panic_window_s / rules.period_s)))
+        self._sums = np.zeros((0,))
+        self._counts = np.zeros((0,))
+        self._added = 0
 
     def add(self, values: Floats) -> tuple[Floats, Floats]:
         """Means over the stable and over the panic window, `values` the latest of both.
 
         Periods without a measurement (NaN) are left out; all of them give NaN.
         """
-        self._seen.append(values)
-        seen = np.stack(self._seen)
-        return _mean(seen), _mean(seen[-self._panic :])
+        if self._added == 0:
+            self._sums = np.zeros((self._stable, *values.shape))
+            self._counts = np.zeros_like(self._sums)
+        row = self._added % self._stable
+        measured = ~np.isnan(values)
+        self._sums[row] = np.where(measured, values, 0.0)
+        self._counts[row] = measured
+        self._added += 1
+        latest = (row - np.arange(self._panic)) % self._stable
+        return (
+            _mean(self._sums, self._counts),
+            _mean(self._sums[latest], self._counts[latest]),
+        )
 
 
-def _mean(seen: Floats) -> Floats:
-    measured = ~np.isnan(seen)
-    counts = measured.sum(axis=0)
-    sums = np.where(measured, seen, 0.0).sum(axis=0)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+def _mean(sums: Floats, counts: Floats) -> Floats:
+    measured = counts.sum(axis=0)
+    means: Floats = sums.sum(axis=0) / np.where(measured > 0.0, measured, np.nan)
+    return means

@@ -36,6 +36,12 @@ class Metric:
         value = self.read(signals, split)
         return value if self.total else value * ready
 
+    def targets(self, setting: PolicySetting, share: float, prefill_factor: float = 1.0) -> Floats:
+        """[W, role] a replica: a share of what it bears at the SLO, of prefill ones times more."""
+        targets = share * self.at_capacity(setting)
+        targets[:, PREFILL] *= prefill_factor
+        return targets
+
     def wanted(
         self, signals: Signals, setting: PolicySetting, share: float, ready: Floats
     ) -> Floats:
@@ -44,9 +50,14 @@ class Metric:
         Infinite where a replica bears nothing within the SLO.
         """
         summed = self.summed(signals, setting.split, ready)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = summed / (share * self.at_capacity(setting))
-        return found
+        return per_target(summed, self.targets(setting, share))
+
+
+def per_target(value: Floats, target: Floats) -> Floats:
+    """Infinite where a value meets a target of 0; NaN where both are 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = value / target
+    return found
 
 
 def _of_workload(values: Floats) -> Floats:

@@ -1,6 +1,5 @@
 """Parameters of policies: frozen dataclasses whose fields say what they may be."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -18,7 +17,11 @@ class Searched:
     """By factors, not by differences."""
 
 
-def number(default: float, low: float, high: float = math.inf) -> Any:
+MOST = 1e7
+"""Of numbers without a bound of their own: four months in seconds."""
+
+
+def number(default: float, low: float, high: float = MOST) -> Any:
     """A field for a number from `low` to `high`."""
     return field(default=default, metadata={"low": low, "high": high})
 
@@ -40,7 +43,7 @@ class Options:
                 raise UsageError(f"option {option.name}={value}: one of {', '.join(among)}")
             low, high = option.metadata.get("low"), option.metadata.get("high")
             if low is not None and high is not None and not low <= value <= high:
-                wanted = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+                wanted = f"at least {low:g}" if high == MOST else f"from {low:g} to {high:g}"
                 raise UsageError(f"option {option.name}={value:g}: write a number, {wanted}")
 
 

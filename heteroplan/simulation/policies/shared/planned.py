@@ -27,7 +27,8 @@ class PlannedPools:
     role: Integers
     """Index in `signals.ROLES`."""
     reference_replicas: Floats
-    """That one replica counts for."""
+    """That one replica counts for; 0 for a half of a divided engine, which no reactive policy
+    places (`allocation`)."""
     interval_s: float
     cyclic: bool
     """The first interval follows the last one; otherwise the last one goes on."""
@@ -45,7 +46,11 @@ class PlannedPools:
             workload=np.array([option.workload for option in options], dtype=np.int64),
             role=np.array([option.role for option in options], dtype=np.int64),
             reference_replicas=np.array(
-                [option.reference_replicas for option in options], dtype=np.float64
+                [
+                    option.reference_replicas if option.engine.part is None else 0.0
+                    for option in options
+                ],
+                dtype=np.float64,
             ),
             interval_s=float(horizon.interval_s),
             cyclic=horizon.cyclic,
