@@ -291,11 +291,11 @@ def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
 
 def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
     """Whether all outputs can be: known before the simulation. Raises UsageError."""
-    from heteroplan.pipelines.replay import check_output
+    from heteroplan.pipelines.replay import output_suffix
 
     for name in outputs:
         options.named_file(name)
-        check_output(name)
+        output_suffix(name)
     if given.requests is not None and given.fluid:
         raise UsageError("--requests: the fluid level has no single requests; leave out --fluid")
     if given.requests == STDOUT:

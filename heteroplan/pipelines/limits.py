@@ -31,3 +31,8 @@ REPLAY = {
     "jobs": (1, 1024),
     "prefix_cache_tokens": (0, 10**15),
 }
+STUDY = {
+    "seed": REPLAY["seed"],
+    "duration_s": (120.0, 86_400.0),
+    "jobs": REPLAY["jobs"],
+}

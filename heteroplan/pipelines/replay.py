@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from heteroplan.clock import Clock, Stop, never
 from heteroplan.errors import UsageError
@@ -32,6 +32,8 @@ type Progress = Callable[[str, float], None]
 
 POLICIES = ("plan", "plan+feedback", "static_peak", "proportional", "hpa")
 """That are replayed where none is named."""
+SUFFIXES = (".csv", ".html", ".json")
+"""Of files that a result is written to."""
 
 
 def silent(policy: str, share: float) -> None:
@@ -100,6 +102,16 @@ class ReplayOptions:
     """Asked now and then: whether to end without a result, by KeyboardInterrupt."""
     progress: Progress = silent
 
+    def heard(self, progress: Progress) -> Progress:
+        """`progress`, that ends by KeyboardInterrupt where `stop` says so."""
+
+        def told(policy: str, share: float) -> None:
+            if self.stop():
+                raise KeyboardInterrupt
+            progress(policy, share)
+
+        return told
+
 
 @dataclass(frozen=True)
 class ReplayResult:
@@ -137,20 +149,17 @@ class ReplayResult:
     def content(self, name: str) -> "Content":
         """What goes into a file of that name: a page for .html, all figures for .json, CSV for
         .csv and `-`. Raises UsageError for another name."""
-        suffix = ".csv" if name == "-" else Path(name).suffix.lower()
-        match suffix:
+        match output_suffix(name):
             case ".html":
                 from heteroplan.outputs.replay.page import replay_html
 
                 return replay_html(self.replay, self.stream)
             case ".json":
                 return self.json_text()
-            case ".csv":
+            case _:
                 from heteroplan.outputs.replay.files import intervals_csv
 
                 return intervals_csv(self.replay)
-        check_output(name)
-        raise AssertionError(name)
 
     def json_text(self) -> str:
         """The document as text."""
@@ -169,16 +178,8 @@ class ReplayResult:
 
         All or none. The folder is made. Raises UsageError.
         """
-        from heteroplan.outputs.shared.files import try_folder, write_all
-
-        out = Path(folder)
-        contents = {
-            out / name: self.content(name) for name in ("replay.csv", "replay.html", "replay.json")
-        }
-        if requests:
-            contents[out / "requests.parquet"] = self.requests_content()
-        try_folder(out)
-        write_all(contents)
+        more = {"requests.parquet": self.requests_content()} if requests else {}
+        write_replay(self, folder, "replay", more)
 
     def _requests(self) -> "RequestStream":
         if self.stream is None or all(each.requests is None for each in self.replay.policies):
@@ -186,10 +187,31 @@ class ReplayResult:
         return self.stream
 
 
-def check_output(name: str) -> None:
-    """Raise UsageError for the name of a file that a replay is not written to."""
-    if name != "-" and Path(name).suffix.lower() not in (".html", ".json", ".csv"):
+def output_suffix(name: str) -> str:
+    """.html, .json or .csv, which `-` stands for. Raises UsageError for another name."""
+    suffix = ".csv" if name == "-" else Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
         raise UsageError(f"{name}: write a name that ends with .html, .json or .csv")
+    return suffix
+
+
+class _Writable(Protocol):
+    def content(self, name: str) -> "Content": ...
+
+
+def write_replay(
+    result: _Writable, folder: Name, stem: str, more: "Mapping[str, Content] | None" = None
+) -> None:
+    """Write the page, JSON and CSV of a result, and `more` by name: all or none.
+
+    The folder is made. Raises UsageError.
+    """
+    from heteroplan.outputs.shared.files import try_folder, write_all
+
+    out = Path(folder)
+    own = {f"{stem}{suffix}": result.content(f"{stem}{suffix}") for suffix in SUFFIXES}
+    try_folder(out)
+    write_all({out / name: content for name, content in (own | dict(more or {})).items()})
 
 
 @keywords(ReplayOptions)
@@ -203,25 +225,28 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
 
     check_limits(options, limits.REPLAY)
     policies = told(names(options.policy))
-    from heteroplan.simulation.begin import from_interval, interval_at
-
-    scenario, planned = _source(os.fspath(source), options)
-    first = 0 if options.begin is None else interval_at(options.begin, scenario.horizon)
-    scenario = from_interval(scenario, first)
-    settings = _settings(scenario, options)
-    stream = _requests(scenario, options)
+    given, planned = source_of(os.fspath(source), options)
+    first, scenario = first_of(given, options)
+    settings = settings_of(scenario, options)
+    stream = requests_of(scenario, options)
     plan = planned()
 
-    def heard(policy: str, share: float) -> None:
-        if options.stop():
-            raise KeyboardInterrupt
-        options.progress(policy, share)
-
-    found = replayed(plan, first, stream, policies, settings, jobs=options.jobs, progress=heard)
-    return ReplayResult(replace(found, notes=(*found.notes, *_setting_notes(options))), stream)
+    found = replayed(
+        plan, first, stream, policies, settings,
+        jobs=options.jobs, progress=options.heard(options.progress),
+    )  # fmt: skip
+    return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), stream)
 
 
-def _setting_notes(options: ReplayOptions) -> list[str]:
+def first_of(given: "Scenario", options: ReplayOptions) -> "tuple[int, Scenario]":
+    """The interval with which a replay begins, and the scenario from it on. Raises UsageError."""
+    from heteroplan.simulation.begin import from_interval, interval_at
+
+    first = 0 if options.begin is None else interval_at(options.begin, given.horizon)
+    return first, from_interval(given, first)
+
+
+def setting_notes(options: ReplayOptions) -> list[str]:
     """What was not as it is by default, or was made to fail."""
     default = ReplayOptions()
     of = {
@@ -250,7 +275,7 @@ def is_plan(source: str) -> bool:
         return path.suffix == ".json"
 
 
-def _source(source: str, options: ReplayOptions) -> "tuple[Scenario, Callable[[], PlanDocument]]":
+def source_of(source: str, options: ReplayOptions) -> "tuple[Scenario, Callable[[], PlanDocument]]":
     """What is replayed, and its plan: read, or made when it is called for."""
     if is_plan(source):
         from heteroplan.outputs.plan.document.plan_json import read_plan
@@ -272,7 +297,8 @@ def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
     return document_of(solved(loaded, effort))
 
 
-def _settings(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
+def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
+    """What holds for all policies. Raises UsageError."""
     from heteroplan.simulation.events.simulator import KV_FULL, ROUTINGS, SimulatorOptions
     from heteroplan.simulation.failures import failure
     from heteroplan.simulation.lifecycle import LifecycleOptions
@@ -300,7 +326,7 @@ def _settings(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
     )
 
 
-def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
+def requests_of(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
     """Of traces, and drawn from the demand for workloads without one."""
     from zoneinfo import ZoneInfo
 

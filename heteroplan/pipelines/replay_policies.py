@@ -66,6 +66,41 @@ def told(texts: Sequence[str]) -> list[ToldPolicy]:
     return list(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan as the simulator takes it, from its interval `first` on."""
+
+    system: ServingSystem
+    replicas: NDArray[np.int64]
+    """[deployment, interval] of the plan."""
+    choices: tuple[PolicyChoice, ...]
+
+
+def prepared(plan: PlanDocument, first: int, policies: Sequence[ToldPolicy]) -> Prepared:
+    """The plan from interval `first` on, and what the policies are made from.
+
+    Raises UsageError for a policy that lacks what it is made from.
+    """
+    scenario = from_interval(plan.given, first)
+    system = serving_system(scenario, candidates_of(scenario))
+    names = {each.kind.name for each in policies}
+    replicas = deployed(system, plan.pools, plan.horizon.intervals)
+    later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
+    inputs = PolicyInputs(
+        setting=policy_setting(system),
+        planned=PlannedPools.of(system, later),
+        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
+        manifest=_manifest(system, plan) if KEDA in names else None,
+    )
+    choices = tuple(
+        PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
+        for each in policies
+    )
+    for choice in choices:
+        choice.make()
+    return Prepared(system, later, choices)
+
+
 def replayed(
     plan: PlanDocument,
     first: int,
@@ -81,25 +116,12 @@ def replayed(
     The replay begins with interval `first` of the plan.
     Raises UsageError for a policy that lacks what it is made from.
     """
-    scenario = from_interval(plan.given, first)
-    system = serving_system(scenario, _candidates(scenario))
-    names = {each.kind.name for each in policies}
-    replicas = _deployed(system, plan.pools, plan.horizon.intervals)
-    later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
-    planned = PlannedPools.of(system, later)
-    inputs = PolicyInputs(
-        setting=policy_setting(system),
-        planned=planned,
-        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
-        manifest=_manifest(system, plan) if KEDA in names else None,
+    ready = prepared(plan, first, policies)
+    system = ready.system
+    found, seconds = run_policies(
+        system, stream, ready.choices, settings, jobs=jobs, progress=progress
     )
-    choices = [
-        PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
-        for each in policies
-    ]
-    for choice in choices:
-        choice.make()
-    found, seconds = run_policies(system, stream, choices, settings, jobs=jobs, progress=progress)
+    scenario = system.scenario
     loads, horizon = scenario.workloads, scenario.horizon
     return Replay(
         scenario=scenario.name,
@@ -122,15 +144,14 @@ def replayed(
     )
 
 
-def _candidates(scenario: Scenario) -> list[Candidate]:
+def candidates_of(scenario: Scenario) -> list[Candidate]:
+    """What could run where, for all workloads."""
     from heteroplan.profiles.capacity.candidates import candidates
 
     return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
 
 
-def _deployed(
-    system: ServingSystem, pools: Sequence[PoolPart], intervals: int
-) -> NDArray[np.int64]:
+def deployed(system: ServingSystem, pools: Sequence[PoolPart], intervals: int) -> NDArray[np.int64]:
     """[deployment, interval] replicas of the pools, where they were placed."""
     replicas = np.zeros((len(system.deployments), intervals), np.int64)
     for pool in pools:
@@ -162,14 +183,14 @@ def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
         return None
     if not plan.covered:
         return None
-    sizes: NDArray[np.int64] = _deployed(system, document_of(plan).pools, 1)[:, 0]
+    sizes: NDArray[np.int64] = deployed(system, document_of(plan).pools, 1)[:, 0]
     return sizes
 
 
 def _plan(scenario: Scenario) -> "Plan":
     from heteroplan.planning import make_plan
 
-    return make_plan(scenario, _candidates(scenario), time_limit_s=_STATIC_S, compare=False)
+    return make_plan(scenario, candidates_of(scenario), time_limit_s=_STATIC_S, compare=False)
 
 
 def _manifest(system: ServingSystem, plan: PlanDocument) -> Manifest:

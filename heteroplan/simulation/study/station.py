@@ -46,14 +46,20 @@ class Station:
         return found
 
 
+def planned_replicas(system: ServingSystem, replicas: NDArray[np.int64]) -> Floats:
+    """[W, role] reference replicas when most are demanded; `replicas` [deployment, interval]."""
+    allocator = Allocator(system)
+    busiest = system.planned_rps.argmax(axis=1)
+    return np.array([allocator.replicas(replicas[:, t])[w] for w, t in enumerate(busiest)])
+
+
 def station(
     scenario: Scenario, workload: int, candidates: Sequence[Candidate], planned: Floats
 ) -> Station:
     """At most `MOST_REPLICAS` of a workload, in the ratio of `planned`.
 
-    `planned` are the reference replicas by role that the plan has when most are demanded, that is
-    with the request mix of the busiest interval. `candidates` are those of the scenario. Raises
-    UsageError where there is nothing to study.
+    `planned` [role] is of `planned_replicas`, `candidates` are those of the scenario; requests are
+    as in the busiest interval. Raises UsageError where there is nothing to study.
     """
     load = scenario.workloads[workload]
     busiest = max(range(len(load.demand)), key=lambda t: load.demand[t].rps)
