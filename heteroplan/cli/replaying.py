@@ -18,10 +18,11 @@ from heteroplan.cli.streams import STDOUT, delivering, emit, show
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
 from heteroplan.pipelines import limits
+from heteroplan.pipelines.arguments import as_keywords
 
 if TYPE_CHECKING:
     from heteroplan.outputs.shared.files import Content
-    from heteroplan.pipelines.replay import ReplayResult
+    from heteroplan.pipelines.replay import Progress, ReplayOptions, ReplayResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +190,22 @@ class ReplayArguments:
             help="Size of a prefix cache, where traces tell blocks.",
         ),
     ] = None
+    study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="signals[:WORKLOAD]",
+            help="How well the signals that policies scale on tell the load of a workload, "
+            "--duration at each load; default: that with most replicas, 20 min.",
+        ),
+    ] = None
+    stress: Annotated[
+        bool,
+        typer.Option(
+            "--stress",
+            help="The first policy with more demand, slower engines and slower starts, and where "
+            "the SLO breaks.",
+        ),
+    ] = False
     out: Annotated[
         list[str] | None,
         typer.Option(
@@ -234,6 +251,11 @@ def replay(given: ReplayArguments) -> None:
     """The plan and autoscaling policies on the same requests: who keeps the SLO for how much."""
     outputs = list(dict.fromkeys(given.out or ()))
     _check_names(given, outputs)
+    if given.study is not None or given.stress:
+        from heteroplan.cli.studying import studied
+
+        studied(given, outputs)
+        return
     with Interrupt("ending without a result") as interrupted:
         result = _result(given, interrupted)
     contents: dict[str, Content] = {name: result.content(name) for name in outputs}
@@ -255,38 +277,47 @@ def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
     from heteroplan.pipelines import replay as pipeline
 
     with ReplayProgress(make_console(stderr=True)) as progress:
-        return pipeline.replay(
-            given.source,
-            trace=given.trace or (),
-            policy=given.policy or pipeline.POLICIES,
-            level="fluid" if given.fluid else "requests",
-            seed=given.seed,
-            rate_rps=given.rate,
-            scale_to_demand=given.scale_to_demand,
-            align=given.align,
-            demand_factor=given.demand_factor,
-            burstiness=given.burstiness,
-            begin=given.begin,
-            duration_s=given.duration,
-            fail=given.fail or (),
-            concurrency=given.concurrency,
-            routing=given.routing,
-            kv_full=given.kv_full,
-            scale_in=given.scale_in,
-            metrics_delay_s=given.metrics_delay,
-            jobs=given.jobs,
-            format=given.format,
-            columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-            trace_timezone=given.trace_timezone,
-            start=given.start,
-            prefix_cache_tokens=given.prefix_cache,
-            max_bytes=given.max_bytes,
-            overrides=given.overrides or (),
-            gap=given.gap,
-            time_limit_s=options.seconds_left(given.time_limit),
-            stop=interrupted,
-            progress=progress.update,
-        )
+        given_options = replay_options(given, interrupted, progress.update)
+        return pipeline.replay(given.source, **as_keywords(given_options))
+
+
+def replay_options(
+    given: ReplayArguments, interrupted: Interrupt, progress: "Progress"
+) -> "ReplayOptions":
+    """What the pipelines `replay` and `stress` take."""
+    from heteroplan.pipelines.replay import POLICIES, ReplayOptions
+
+    return ReplayOptions(
+        trace=given.trace or (),
+        policy=given.policy or POLICIES,
+        level="fluid" if given.fluid else "requests",
+        seed=given.seed,
+        rate_rps=given.rate,
+        scale_to_demand=given.scale_to_demand,
+        align=given.align,
+        demand_factor=given.demand_factor,
+        burstiness=given.burstiness,
+        begin=given.begin,
+        duration_s=given.duration,
+        fail=given.fail or (),
+        concurrency=given.concurrency,
+        routing=given.routing,
+        kv_full=given.kv_full,
+        scale_in=given.scale_in,
+        metrics_delay_s=given.metrics_delay,
+        jobs=given.jobs,
+        format=given.format,
+        columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
+        trace_timezone=given.trace_timezone,
+        start=given.start,
+        prefix_cache_tokens=given.prefix_cache,
+        max_bytes=given.max_bytes,
+        overrides=given.overrides or (),
+        gap=given.gap,
+        time_limit_s=options.seconds_left(given.time_limit),
+        stop=interrupted,
+        progress=progress,
+    )
 
 
 def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
