@@ -6,14 +6,22 @@ from heteroplan.errors import UsageError
 
 
 def schema(kind: str) -> str:
-    """JSON Schema of `scenario`, `fleet`, `profile`, `plan` or `replay`. Raises UsageError."""
+    """JSON Schema of a kind of file, such as `scenario` or `plan`. Raises UsageError."""
     from pydantic import BaseModel
 
     from heteroplan.inputs.schemas import FILES
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.replay.document import ReplayDocument
+    from heteroplan.outputs.replay.stress.document import StressDocument
+    from heteroplan.outputs.replay.study.document import StudyDocument
 
-    models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument, "replay": ReplayDocument}
+    models: dict[str, type[BaseModel]] = {
+        **FILES,
+        "plan": PlanDocument,
+        "replay": ReplayDocument,
+        "study": StudyDocument,
+        "stress": StressDocument,
+    }
     if kind not in models:
         raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")
     document = {

@@ -139,7 +139,7 @@ def _against(stress: Stress, workload: str, share: float) -> str:
     """With another digit where one would hide the difference."""
     wanted = stress.percentiles[workload]
     digits = 1 if wanted - share >= 0.0005 else 3
-    return f"{percent(share, digits)}, {100 * wanted:g} % wanted,"
+    return f"{percent(share, digits)} ({100 * wanted:g} % wanted)"
 
 
 def _cell(stress: Stress, cell: Cell | None) -> str:

@@ -1,5 +1,7 @@
 """A signal study as a page: one file to open from disk or to attach."""
 
+import numpy as np
+
 from heteroplan.inputs.plan_ids import META
 from heteroplan.outputs.replay.page import STYLE, columns_section
 from heteroplan.outputs.replay.study.charts import cache_chart, signal_chart
@@ -16,15 +18,15 @@ from heteroplan.outputs.replay.study.figures import (
 from heteroplan.outputs.shared.page import chart_section, page, render, table_section
 from heteroplan.simulation.study.results import SignalStudy, Verdict
 
-_MOST_LOADS = 1.2
-"""The table has no column for a greater load; charts and CSV have."""
+_LOADS = (0.1, 0.5, 1.0, 1.2)
+"""That have a column in the table; charts and CSV have all."""
 
 
 def study_html(study: SignalStudy) -> str:
     """The study as a self-contained page: findings, curves, figures, the prefix cache."""
     title = f"{study.scenario}: signals of {study.workload}"
     failed = any(each.verdict is Verdict.NOT_REPRODUCED for each in study.findings)
-    late = {f"{100 * load:.0f} %" for load in study.loads if load > _MOST_LOADS + 1e-9}
+    left_out = {f"{100 * load:.0f} %" for load in study.loads if not np.isclose(load, _LOADS).any()}
     return page(
         title,
         [
@@ -45,7 +47,7 @@ def study_html(study: SignalStudy) -> str:
             chart_section("signals", "Signals by load", signal_chart(study)),
             columns_section(
                 "Signals",
-                [each for each in signal_columns(study) if each.head not in late],
+                [each for each in signal_columns(study) if each.head not in left_out],
                 {0, 1},
                 below=[columns_sentence(study)],
             ),

@@ -1,5 +1,6 @@
 """A signal study on a terminal, from 80 columns up."""
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -24,6 +25,9 @@ _COLOURS = {
     Verdict.NOT_REPRODUCED: "red",
     Verdict.ASSUMED: "yellow",
 }
+
+_LOAD = re.compile(r"\d+ %")
+"""Head of a column of signals at one load."""
 
 
 def render_study(study: SignalStudy, console: Console) -> None:
@@ -53,10 +57,13 @@ def render_study(study: SignalStudy, console: Console) -> None:
 
 
 def _print_columns(columns: Sequence[Column], texts: Sequence[str], console: Console) -> str:
-    """As many as fit; the heads of the others."""
+    """As many as fit; the heads of the others, loads in one."""
     shown = fitting(columns, console.width)
     table = column_table(shown, console, texts)
     for row in zip(*(each.cells for each in shown), strict=True):
         table.add_row(*map(Text, row))
     print_trimmed(table, console)
-    return ", ".join(one_line(each.head) for each in columns if each not in shown)
+    heads = [one_line(each.head) for each in columns if each not in shown]
+    return ", ".join(
+        dict.fromkeys("other loads" if _LOAD.fullmatch(each) else each for each in heads)
+    )
