@@ -43,8 +43,10 @@ def studied(
     in_threshold = ProportionalOptions().in_threshold
     usual = [Case(load) for load in LOADS]
     cached = [Case(load, misses) for load in CACHE_LOADS for misses in CACHE_MISSES]
-    found = swept(station, [*usual, *cached], sweep, jobs=jobs, progress=progress)
-    samples = found[: len(usual)]
+    cases = list(dict.fromkeys([*usual, *cached]))
+    seen = swept(station, cases, sweep, jobs=jobs, progress=progress)
+    found = dict(zip(cases, seen, strict=True))
+    samples = [found[case] for case in usual]
     loads = np.array(LOADS)
     curves: dict[str, SignalCurve] = {}
     for key, (name, unit) in SIGNALS.items():
@@ -52,7 +54,7 @@ def studied(
         curves[key] = curve(
             name, unit, loads, values, in_threshold=in_threshold, assumed=key in ASSUMED
         )
-    cache = _cache(station, cached, found[len(usual) :])
+    cache = _cache(station, cached, [found[case] for case in cached])
     return SignalStudy(
         scenario=station.scenario.name,
         plan_id=plan_id,
@@ -69,8 +71,8 @@ def studied(
         curves=tuple(curves.values()),
         cache=cache,
         findings=findings(loads, curves, cache, in_threshold),
-        requests=sum(each.requests for each in found),
-        seconds=sum(each.seconds for each in found),
+        requests=sum(each.requests for each in found.values()),
+        seconds=sum(each.seconds for each in found.values()),
     )
 
 
