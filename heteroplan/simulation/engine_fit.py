@@ -83,13 +83,21 @@ def replayed(log: RequestLog, engine: Engine) -> RequestLog:
     return replace(log, first_token_s=table.first_token_s, last_token_s=table.last_token_s)
 
 
-def fitted_engine(log: RequestLog, engine: Engine, seen: int | None = None) -> Engine:
+def fitted_engine(
+    log: RequestLog,
+    engine: Engine,
+    seen: int | None = None,
+    *,
+    error: float = ERROR,
+    spread: float = SPREAD,
+) -> Engine:
     """`engine` with the coefficients that the first `seen` requests of the log tell, or all.
 
     Its coefficients are where the search begins; one that is 0 stays 0. `kv_tokens`,
     `max_sequences` and `max_batch_tokens` are what the engine was started with. All requests of the
     log are simulated, as those that come later share the batch; only the latencies of the first
-    `seen` count. Raises ValueError as `replayed` does. The same log gives the same engine.
+    `seen` count. The less `error` is beside `spread`, the less the stated coefficients count.
+    Raises ValueError as `replayed` does. The same log gives the same engine.
     """
     from scipy.optimize import least_squares
 
@@ -97,7 +105,7 @@ def fitted_engine(log: RequestLog, engine: Engine, seen: int | None = None) -> E
 
     def residuals(factors: Floats) -> Floats:
         simulated = replayed(log, _scaled(engine, factors)).part(0, len(measured))
-        return np.concatenate([_off(simulated, measured) / ERROR, np.log(factors) / SPREAD])
+        return np.concatenate([_off(simulated, measured) / error, np.log(factors) / spread])
 
     random = np.random.default_rng(0)
     best: OptimizeResult | None = None
