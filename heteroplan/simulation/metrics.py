@@ -79,7 +79,7 @@ class Meter:
         reading = Reading(
             at_s=now,
             counts={name: world.workloads[name].astype(np.float64) for name in COUNTS},
-            busy_s=self._by_role(world.busy_s),
+            busy_s=self._by_role(self._simulator.busy_s()),
             ready_s=self._ready_s,
             waiting=world.roles["waiting"].astype(np.float64),
             present=world.roles["present"].astype(np.float64),

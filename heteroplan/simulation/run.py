@@ -332,7 +332,7 @@ class _Run:
             rejected=dict(rejected),
             unfinished=len(stream) - finished - sum(self.reasons.values()),
             starts=self.cluster.starts,
-            utilization=ledger.utilization(system, used, self.simulator.world.busy_s),
+            utilization=ledger.utilization(system, used, self.simulator.busy_s()),
             ttft_ms=ledger.percentiles(found.ttft_ms),
             itl_ms=ledger.percentiles(found.itl_ms),
             e2e_ms=ledger.percentiles(found.e2e_ms),

@@ -35,12 +35,19 @@ def random_below(world: World, bound: int) -> int:
 
 
 @compiled
+def load(world: World, replica: int) -> float:
+    """Requests on the replica and one more, for what it serves [s]."""
+    record = world.replicas[replica]
+    return float((record.load + 1) / record.capacity)
+
+
+@compiled
 def touch(world: World, replica: int) -> None:
     """Write the replica's key anew, after its load, its queue or its state has changed."""
     record = world.replicas[replica]
     key = inf
     if record.state == SERVING:
-        key = record.free_at if record.kind == PREFILL else (record.load + 1) / record.capacity
+        key = record.free_at if record.kind == PREFILL else load(world, replica)
     world.keys[record.group, 1 if record.kind == DECODE else 0, record.seat] = key
 
 
@@ -132,9 +139,9 @@ def best_group(world: World, request: int) -> int:
         if record.weight <= 0.0:
             continue
         found = group_suits(world, group, request)
-        load = (record.in_flight + 1) / record.weight
-        if found > best_suits or (found == best_suits and load < least):
-            best, least, best_suits = group, load, found
+        share = (record.in_flight + 1) / record.weight
+        if found > best_suits or (found == best_suits and share < least):
+            best, least, best_suits = group, share, found
     return best
 
 
@@ -146,7 +153,7 @@ def _cost(world: World, index: int, missed: int) -> float:
     """
     replica, clock = world.replicas[index], world.clock[0]
     if replica.kind != PREFILL:
-        return float((replica.load + 1) / replica.capacity)
+        return load(world, index)
     service_s = prefill_s(replica, float(missed), float(missed) * missed)
     return float(max(clock.now, replica.free_at) + service_s)
 

@@ -12,6 +12,7 @@ from heteroplan.simulation.events import eviction, heaps, loop, routing
 from heteroplan.simulation.events.world import (
     CLOCK,
     DECODE,
+    FINISHED,
     GONE,
     GROUP,
     LEAST_WORK,
@@ -141,6 +142,14 @@ class Simulator:
         """Bring all counts up to now."""
         loop.settle_all(self.world)
 
+    def busy_s(self) -> Floats:
+        """[option] replica-seconds in which a batch ran, until now."""
+        replicas, busy_s = self.world.replicas, self.world.busy_s.copy()
+        works = (replicas["running"] > 0) | (replicas["prompts"] > 0)
+        at_work = replicas[works & (replicas["state"] != GONE)]
+        np.add.at(busy_s, at_work["option"], self.now_s - at_work["since"])
+        return busy_s
+
     def start(self, facts: ReplicaFacts, group: int, leaf: int, ready_s: float) -> int:
         """A replica that serves from `ready_s` on; its number."""
         if not self._free:
@@ -196,6 +205,8 @@ class Simulator:
         place = int(np.flatnonzero(members[: counts[group, side]] == number)[0])
         members[place : counts[group, side] - 1] = members[place + 1 : counts[group, side]]
         counts[group, side] -= 1
+        if side == 0 and place < self.world.groups[group]["turn"]:
+            self.world.groups[group]["turn"] -= 1
         keys = self.world.keys[group, side]
         keys[place:-1] = keys[place + 1 :]
         self.world.replicas["seat"][members[place : counts[group, side]]] -= 1
@@ -213,8 +224,9 @@ class Simulator:
         """What became of each request."""
         requests = self.world.requests
         first_s = requests["first"]
+        given = (first_s <= self.now_s) | (requests["outcome"] == FINISHED)
         return RequestTable(
-            first_token_s=np.where(first_s <= self.now_s, first_s, np.nan),
+            first_token_s=np.where(given, first_s, np.nan),
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
             restarts=requests["restarts"].copy(),
