@@ -1,6 +1,7 @@
 """Random small cases of everything that the naive simulator knows; times are such that no two
 events meet by chance."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -33,6 +34,8 @@ def random_case(seed: int, requests: int = 60) -> Case:
     replicas = tuple(
         replica for group in range(len(groups)) for replica in _group_replicas(random, group)
     )
+    if workloads[0].users is not None:
+        replicas = tuple(_uneven(random, each) for each in replicas)
     commands = [
         command
         for index, replica in enumerate(replicas)
@@ -78,6 +81,7 @@ def _group_replicas(random: Random, group: int) -> list[NaiveReplica]:
 
     Else replicas would go in step, and rounding would say whose step ends first.
     """
+    kinds: list[Callable[[Random, int], NaiveReplica]]
     kinds = [_aggregated] if random.random() < 0.3 else [_prefill, _decode]
     alike = random.random() < 0.4
     found: list[NaiveReplica] = []
@@ -87,10 +91,26 @@ def _group_replicas(random: Random, group: int) -> list[NaiveReplica]:
     return found
 
 
+def _uneven(random: Random, replica: NaiveReplica) -> NaiveReplica:
+    """With steps that all take their own time.
+
+    In a closed loop several chains of equal steps and prompts would end at one moment.
+    """
+    if isinstance(replica, NaivePrefill):
+        return replace(replica, time=replace(replica.time, floor_ms=0.0))
+    context = random.uniform(0.01, 0.1)
+    step = replace(replica.step, ms_per_context_token=context, floor_ms=0.0)
+    return replace(replica, step=step)
+
+
 def _like(first: NaiveReplica, own: NaiveReplica) -> NaiveReplica:
-    if isinstance(first, NaivePrefill) or isinstance(own, NaivePrefill):
-        return replace(first, at_start=own.at_start)
-    return replace(first, step=own.step, at_start=own.at_start)
+    if isinstance(first, NaiveAggregated) and isinstance(own, NaiveAggregated):
+        return replace(first, step=own.step, at_start=own.at_start)
+    if isinstance(first, NaiveDecode) and isinstance(own, NaiveDecode):
+        return replace(first, step=own.step, leaf=own.leaf, at_start=own.at_start)
+    if isinstance(first, NaivePrefill) and isinstance(own, NaivePrefill):
+        return replace(first, leaf=own.leaf, at_start=own.at_start)
+    raise ValueError("replicas of two kinds")
 
 
 def _prefill_time(random: Random) -> PrefillTime:

@@ -52,7 +52,8 @@ class CompiledCase:
         self._groups = {group: place for place, group in enumerate(order)}
         self._numbers: dict[int, int] = {}
         """Replica of the case -> its number in the simulator."""
-        leaves = 1 + max((each.leaf for each in case.replicas if has_nic(each)), default=0)
+        nodes = [each.leaf for each in case.replicas if not isinstance(each, NaiveAggregated)]
+        leaves = 1 + max(nodes, default=0)
         factors = np.ones((leaves, leaves))
         for pair, share in case.bandwidth.items():
             if max(pair) < leaves:
@@ -192,16 +193,15 @@ class CompiledCase:
         )
 
 
-def has_nic(replica: NaiveReplica) -> bool:
-    """Whether KV caches come to it or leave it."""
-    return not isinstance(replica, NaiveAggregated)
-
-
 def for_routing(replica: NaiveReplica) -> NaiveReplica:
     """The replica without what routing does not look at."""
-    if isinstance(replica, NaivePrefill):
-        return replace(replica, at_start=True)
-    return replace(replica, step=StepTime(), at_start=True)
+    match replica:
+        case NaivePrefill():
+            return replace(replica, leaf=0, at_start=True)
+        case NaiveDecode():
+            return replace(replica, step=StepTime(), leaf=0, at_start=True)
+        case NaiveAggregated():
+            return replace(replica, step=StepTime(), at_start=True)
 
 
 def replica_facts(given: NaiveReplica, option: int, workload: int) -> ReplicaFacts:

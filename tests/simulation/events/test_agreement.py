@@ -32,9 +32,7 @@ def differences(case: Case) -> list[str]:
     compiled.run()
     found = [
         f"request {index}: {got}, naive {wanted}"
-        for index, (got, wanted) in enumerate(
-            zip(compiled.requests(), naive.requests, strict=True)
-        )
+        for index, (got, wanted) in enumerate(zip(compiled.requests(), naive.requests, strict=True))
         if not same(got, wanted)
     ]
     busy_s = compiled.simulator.busy_s()
