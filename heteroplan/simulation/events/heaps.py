@@ -115,41 +115,53 @@ def pop_transfer(world: World) -> int:
 @compiled
 def push_running(world: World, replica: int, step: int, request: int) -> None:
     """A sequence decodes on the replica until `step`."""
-    heap, record = world.running[replica], world.replicas[replica]
+    record = world.replicas[replica]
     place = record.running
     record.running += 1
     while place > 0:
         above = (place - 1) >> 1
-        if heap[above].step <= step:
+        if world.running[replica, above].step <= step:
             break
-        heap[place].step, heap[place].request = heap[above].step, heap[above].request
+        world.running[replica, place].step, world.running[replica, place].request = (
+            world.running[replica, above].step,
+            world.running[replica, above].request,
+        )
         place = above
-    heap[place].step, heap[place].request = step, request
+    world.running[replica, place].step, world.running[replica, place].request = step, request
 
 
 @compiled
 def remove_running(world: World, replica: int, place: int) -> int:
     """Take the sequence at `place` (0: the one that ends first) out; its request."""
-    heap, record = world.running[replica], world.replicas[replica]
-    request = heap[place].request
+    record = world.replicas[replica]
+    request = world.running[replica, place].request
     record.running -= 1
     size = record.running
-    step, moved = heap[size].step, heap[size].request
+    step, moved = world.running[replica, size].step, world.running[replica, size].request
     while place > 0:
         above = (place - 1) >> 1
-        if heap[above].step <= step:
+        if world.running[replica, above].step <= step:
             break
-        heap[place].step, heap[place].request = heap[above].step, heap[above].request
+        world.running[replica, place].step, world.running[replica, place].request = (
+            world.running[replica, above].step,
+            world.running[replica, above].request,
+        )
         place = above
     while True:
         below = 2 * place + 1
         if below >= size:
             break
-        if below + 1 < size and heap[below + 1].step < heap[below].step:
+        if (
+            below + 1 < size
+            and world.running[replica, below + 1].step < world.running[replica, below].step
+        ):
             below += 1
-        if step <= heap[below].step:
+        if step <= world.running[replica, below].step:
             break
-        heap[place].step, heap[place].request = heap[below].step, heap[below].request
+        world.running[replica, place].step, world.running[replica, place].request = (
+            world.running[replica, below].step,
+            world.running[replica, below].request,
+        )
         place = below
-    heap[place].step, heap[place].request = step, moved
+    world.running[replica, place].step, world.running[replica, place].request = step, moved
     return request

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from heteroplan.numerics.compiling import borrowed, compiled
+from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.aggregated import end_aggregated, enter_aggregated
 from heteroplan.simulation.events.decode import end_leap, settle
 from heteroplan.simulation.events.finishing import leave_if_empty
@@ -25,27 +25,6 @@ from heteroplan.simulation.events.world import (
     STARTING,
     World,
 )
-
-
-@compiled
-def borrowed_world(world: World) -> World:
-    """The same arrays, without counting references to them."""
-    return World(
-        borrowed(world.clock),
-        borrowed(world.requests),
-        borrowed(world.replicas),
-        borrowed(world.groups),
-        borrowed(world.workloads),
-        borrowed(world.roles),
-        borrowed(world.members),
-        borrowed(world.member_counts),
-        borrowed(world.keys),
-        borrowed(world.running),
-        borrowed(world.timers),
-        borrowed(world.transfers),
-        borrowed(world.busy_s),
-        borrowed(world.factors),
-    )
 
 
 @compiled
@@ -162,7 +141,6 @@ def _user_sends(world: World) -> None:
 @compiled
 def run(world: World, until_s: float) -> int:
     """All events until then, arrivals at that moment excepted; how many there were."""
-    world = borrowed_world(world)
     clock, events, total = world.clock[0], 0, len(world.requests)
     while True:
         timer = world.replicas[world.timers[0]].timer if clock.timers > 0 else inf

@@ -54,11 +54,11 @@ def touch(world: World, replica: int) -> None:
 @compiled
 def _least_key(world: World, group: int, side: int, least: float) -> int:
     """The member with the least key, the first of those that have `least` or less; -1 if none."""
-    keys = world.keys[group, side]
     best, lowest = -1, inf
     for place in range(world.member_counts[group, side]):
-        if keys[place] < lowest:
-            best, lowest = place, keys[place]
+        key = world.keys[group, side, place]
+        if key < lowest:
+            best, lowest = place, key
             if lowest <= least:
                 break
     return int(world.members[group, side, best]) if best >= 0 else -1
@@ -68,7 +68,7 @@ def _least_key(world: World, group: int, side: int, least: float) -> int:
 def reweigh(world: World, group: int) -> None:
     """Count again what the ready replicas of a group serve, and how long requests may be."""
     record = world.groups[group]
-    rates = [0.0, 0.0]
+    first_rps, decode_rps = 0.0, 0.0
     record.most_missed = record.in_time = record.most_isl = record.most_held = 0
     for side in range(2):
         for place in range(world.member_counts[group, side]):
@@ -76,14 +76,16 @@ def reweigh(world: World, group: int) -> None:
             touch(world, world.members[group, side, place])
             if replica.state != SERVING:
                 continue
-            rates[side] += replica.capacity
             if side == 0:
+                first_rps += replica.capacity
                 record.most_missed = max(record.most_missed, replica.most_missed)
                 record.in_time = max(record.in_time, replica.in_time)
                 record.most_isl = max(record.most_isl, replica.kv_tokens)
+            else:
+                decode_rps += replica.capacity
             if side == 1 or not record.split:
                 record.most_held = max(record.most_held, replica.kv_tokens)
-    record.weight = min(rates[0], rates[1]) if record.split else rates[0]
+    record.weight = min(first_rps, decode_rps) if record.split else first_rps
 
 
 @compiled

@@ -1,7 +1,7 @@
 """The simulator as the rest of the program uses it: replicas come and go, and time passes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -119,7 +119,7 @@ class Simulator:
             timers=np.zeros(0, np.int32),
             transfers=np.zeros(max(1, len(stream)), TRANSFER),
             busy_s=np.zeros(options),
-            factors=factors,
+            factors=np.ascontiguousarray(factors),
         )
         clock = self.world.clock[0]
         clock["latency"], clock["routing"] = how.latency_s, ROUTINGS[how.routing]
@@ -236,7 +236,8 @@ class Simulator:
         counts, seats = self.world.member_counts, self.world.members.shape[2]
         if counts[group, side] == seats:
             room = ((0, 0), (0, 0), (0, seats))
-            self.world = self.world._replace(
+            self.world = replace(
+                self.world,
                 members=np.pad(self.world.members, room),
                 keys=np.pad(self.world.keys, room, constant_values=inf),
             )
@@ -257,13 +258,13 @@ class Simulator:
         running = np.zeros((size + more, width), RUNNING)
         running[:size, : old.running.shape[1]] = old.running
         timers = np.concatenate([old.timers, np.zeros(more, np.int32)])
-        self.world = old._replace(replicas=replicas, running=running, timers=timers)
+        self.world = replace(old, replicas=replicas, running=running, timers=timers)
         self._free.extend(range(size + more - 1, size - 1, -1))
 
     def _widen(self, most_running: int) -> None:
         running = np.zeros((len(self.world.running), most_running), RUNNING)
         running[:, : self.world.running.shape[1]] = self.world.running
-        self.world = self.world._replace(running=running)
+        self.world = replace(self.world, running=running)
 
 
 def _requests(stream: RequestStream, refused: NDArray[np.bool_]) -> NDArray[Any]:

@@ -4,10 +4,13 @@ Times are seconds since the start of the replay, lengths are tokens; -1 is "none
 Lists of requests are chained by `next` of the request.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from heteroplan.numerics import tables
 
 GONE, STARTING, SERVING, DRAINING, LINGERING = range(5)
 """State of a replica. One that lingers is out of routing and can serve again at once."""
@@ -191,8 +194,9 @@ CLOCK = np.dtype(
 )
 
 
-class World(NamedTuple):
-    """Record arrays of one simulation; compiled functions take it whole."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """Record arrays of one simulation; to compiled functions it is one pointer."""
 
     clock: NDArray[Any]
     """[1]"""
@@ -219,3 +223,34 @@ class World(NamedTuple):
     """[option] replica-seconds in which a batch ran."""
     factors: NDArray[np.float64]
     """[leaf, leaf] share of the NIC's bandwidth between two leaves."""
+    block: NDArray[np.int64] = field(init=False, repr=False)
+    """Where the arrays are."""
+
+    def __post_init__(self) -> None:
+        arrays = {name: getattr(self, name) for name in TABLES}
+        object.__setattr__(self, "block", tables.addresses(arrays, TABLES))
+
+    @property
+    def pointer(self) -> int:
+        """Address of the block."""
+        return int(self.block.ctypes.data)
+
+
+TABLES = {
+    "clock": (CLOCK, 1),
+    "requests": (REQUEST, 1),
+    "replicas": (REPLICA, 1),
+    "groups": (GROUP, 1),
+    "workloads": (WORKLOAD, 1),
+    "roles": (ROLE, 2),
+    "members": (np.int32, 3),
+    "member_counts": (np.int32, 2),
+    "keys": (np.float64, 3),
+    "running": (RUNNING, 2),
+    "timers": (np.int32, 1),
+    "transfers": (TRANSFER, 1),
+    "busy_s": (np.float64, 1),
+    "factors": (np.float64, 2),
+}
+"""Array -> its dtype and dimensions."""
+tables.register(World, TABLES)

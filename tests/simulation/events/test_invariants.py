@@ -88,7 +88,7 @@ def test_who_looks_changes_nothing(seed: int, each_s: float) -> None:
     assert looked_at.simulator.busy_s() == pytest.approx(left_alone.simulator.busy_s(), abs=1e-7)
     for name in ("prefilled_tokens", "decoded_tokens", "finished"):
         counts = [each.simulator.world.workloads[name] for each in (left_alone, looked_at)]
-        assert np.array_equal(*counts)
+        assert np.array_equal(counts[0], counts[1])
 
 
 def drawn(amount: int, rate_rps: float, seed: int = 0) -> tuple[Floats, Integers]:
