@@ -93,8 +93,8 @@ def _unbox(_type: Any, value: Any, context: Any) -> Any:
 class _TablesAttributes(AttributeTemplate):
     key = _Tables
 
-    def generic_resolve(self, owner: Any, name: str) -> Any:
-        found = owner.tables.get(name)
+    def generic_resolve(self, value: Any, attribute: str) -> Any:
+        found = value.tables.get(attribute)
         return None if found is None else found[1]
 
 
@@ -138,7 +138,7 @@ def _address(context: Any, builder: Any, signed: Any, arguments: Any) -> Any:
     (table_type, index_type), (table, index) = signed.args[:2], arguments[:2]
     places, kinds = [index], [index_type]
     if isinstance(index_type, types.BaseTuple):
-        kinds = list(index_type)
+        kinds = list(index_type.types)
         places = [builder.extract_value(index, each) for each in range(len(kinds))]
     if len(places) != table_type.dimensions:
         raise TypeError(f"{table_type}: {len(places)} indices of {table_type.dimensions}")

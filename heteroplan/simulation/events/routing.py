@@ -48,20 +48,28 @@ def touch(world: World, replica: int) -> None:
     key = inf
     if record.state == SERVING:
         key = record.free_at if record.kind == PREFILL else load(world, replica)
-    world.keys[record.group, 1 if record.kind == DECODE else 0, record.seat] = key
+    group, side = record.group, 1 if record.kind == DECODE else 0
+    node = world.clock[0].seats + record.seat
+    world.keys[group, side, node] = key
+    while node > 1:
+        key = min(key, world.keys[group, side, node ^ 1])
+        node >>= 1
+        if world.keys[group, side, node] == key:
+            break
+        world.keys[group, side, node] = key
 
 
 @compiled
 def _least_key(world: World, group: int, side: int, least: float) -> int:
     """The member with the least key, the first of those that have `least` or less; -1 if none."""
-    best, lowest = -1, inf
-    for place in range(world.member_counts[group, side]):
-        key = world.keys[group, side, place]
-        if key < lowest:
-            best, lowest = place, key
-            if lowest <= least:
-                break
-    return int(world.members[group, side, best]) if best >= 0 else -1
+    wanted, node, seats = max(least, world.keys[group, side, 1]), 1, world.clock[0].seats
+    if world.keys[group, side, 1] == inf:
+        return -1
+    while node < seats:
+        node *= 2
+        if world.keys[group, side, node] > wanted:
+            node += 1
+    return int(world.members[group, side, node - seats])
 
 
 @compiled

@@ -41,6 +41,8 @@ LATENCY_S = 0.0005
 (Mooncake's vLLM measurements: 128 tokens in 0.54 ms)."""
 BLOCK = 64
 """Replicas for which room is made at a time, at least."""
+SEATS = 4
+"""Replicas of a kind for which each group has room at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,11 @@ class Simulator:
             groups=_groups(groups),
             workloads=_workloads(stream, workloads, groups, how.users),
             roles=np.zeros((len(workloads), 3), ROLE),
-            members=np.zeros((len(groups), 2, BLOCK), np.int32),
-            member_counts=np.zeros((len(groups), 2), np.int32),
-            keys=np.full((len(groups), 2, BLOCK), inf),
+            members=np.zeros((len(groups), 2, SEATS), np.int64),
+            member_counts=np.zeros((len(groups), 2), np.int64),
+            keys=np.full((len(groups), 2, 2 * SEATS), inf),
             running=np.zeros((0, 1), RUNNING),
-            timers=np.zeros(0, np.int32),
+            timers=np.zeros(0, np.int64),
             transfers=np.zeros(max(1, len(stream)), TRANSFER),
             busy_s=np.zeros(options),
             factors=np.ascontiguousarray(factors),
@@ -124,6 +126,7 @@ class Simulator:
         clock = self.world.clock[0]
         clock["latency"], clock["routing"] = how.latency_s, ROUTINGS[how.routing]
         clock["kv_full"], clock["users"] = KV_FULL[how.kv_full], how.users
+        clock["seats"] = SEATS
         clock["due"] = self.world.workloads["due"].sum()
         clock["random"] = (how.seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64 or 1
         self._free: list[int] = []
@@ -207,9 +210,12 @@ class Simulator:
         counts[group, side] -= 1
         if side == 0 and place < self.world.groups[group]["turn"]:
             self.world.groups[group]["turn"] -= 1
-        keys = self.world.keys[group, side]
-        keys[place:-1] = keys[place + 1 :]
         self.world.replicas["seat"][members[place : counts[group, side]]] -= 1
+        seats = self.world.members.shape[2]
+        keys = self.world.keys[group, side, seats:]
+        keys[place:-1] = keys[place + 1 :]
+        keys[-1] = inf
+        self.world.keys[group, side] = _tree(keys)
         self._free.append(number)
 
     def set_field(self, number: int, name: str, value: float) -> None:
@@ -236,14 +242,12 @@ class Simulator:
         counts, seats = self.world.member_counts, self.world.members.shape[2]
         if counts[group, side] == seats:
             room = ((0, 0), (0, 0), (0, seats))
-            self.world = replace(
-                self.world,
-                members=np.pad(self.world.members, room),
-                keys=np.pad(self.world.keys, room, constant_values=inf),
-            )
+            keys = np.pad(self.world.keys[:, :, seats:], room, constant_values=inf)
+            members = np.pad(self.world.members, room)
+            self.world = replace(self.world, members=members, keys=_tree(keys))
+            self.world.clock[0]["seats"] = 2 * seats
         seat = counts[group, side]
         self.world.members[group, side, seat] = number
-        self.world.keys[group, side, seat] = inf
         self.world.replicas[number]["seat"] = seat
         counts[group, side] += 1
 
@@ -257,7 +261,7 @@ class Simulator:
         width = max(old.running.shape[1], most_running)
         running = np.zeros((size + more, width), RUNNING)
         running[:size, : old.running.shape[1]] = old.running
-        timers = np.concatenate([old.timers, np.zeros(more, np.int32)])
+        timers = np.concatenate([old.timers, np.zeros(more, np.int64)])
         self.world = replace(old, replicas=replicas, running=running, timers=timers)
         self._free.extend(range(size + more - 1, size - 1, -1))
 
@@ -265,6 +269,18 @@ class Simulator:
         running = np.zeros((len(self.world.running), most_running), RUNNING)
         running[:, : self.world.running.shape[1]] = self.world.running
         self.world = replace(self.world, running=running)
+
+
+def _tree(leaves: Floats) -> Floats:
+    """[..., 2 x seats] of [..., seats]: each node has the lesser of the two below it."""
+    seats = leaves.shape[-1]
+    made = np.full((*leaves.shape[:-1], 2 * seats), inf)
+    made[..., seats:] = leaves
+    while seats > 1:
+        below = made[..., seats : 2 * seats]
+        seats //= 2
+        made[..., seats : 2 * seats] = np.minimum(below[..., ::2], below[..., 1::2])
+    return made
 
 
 def _requests(stream: RequestStream, refused: NDArray[np.bool_]) -> NDArray[Any]:
