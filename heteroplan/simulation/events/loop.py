@@ -143,7 +143,7 @@ def run(world: World, until_s: float) -> int:
     """All events until then, arrivals at that moment excepted; how many there were."""
     clock, events, total = world.clock[0], 0, len(world.requests)
     while True:
-        timer = world.replicas[world.timers[0]].timer if clock.timers > 0 else inf
+        timer = world.timers[0].time if clock.timers > 0 else inf
         transfer = world.transfers[0].time if clock.transfers > 0 else inf
         arrival = inf
         if clock.due > 0:
@@ -154,7 +154,7 @@ def run(world: World, until_s: float) -> int:
             if timer > until_s:
                 break
             clock.now = timer
-            _replica_event(world, world.timers[0])
+            _replica_event(world, world.timers[0].replica)
         elif transfer <= arrival:
             if transfer > until_s:
                 break
@@ -178,7 +178,7 @@ def run(world: World, until_s: float) -> int:
 def settle_all(world: World) -> None:
     """Pass the decode steps that are over by now, and count queues until now."""
     for place in range(world.clock[0].timers):
-        replica = world.timers[place]
+        replica = world.timers[place].replica
         record = world.replicas[replica]
         if record.kind != PREFILL and record.chunk == 0:
             settle(world, replica)

@@ -25,6 +25,7 @@ from heteroplan.simulation.events.world import (
     ROUND_ROBIN,
     RUNNING,
     STARTING,
+    TIMER,
     TRANSFER,
     UNFINISHED,
     WAIT,
@@ -118,7 +119,8 @@ class Simulator:
             member_counts=np.zeros((len(groups), 2), np.int64),
             keys=np.full((len(groups), 2, 2 * SEATS), inf),
             running=np.zeros((0, 1), RUNNING),
-            timers=np.zeros(0, np.int64),
+            timers=np.zeros(0, TIMER),
+            places=np.zeros(0, np.int64),
             transfers=np.zeros(max(1, len(stream)), TRANSFER),
             busy_s=np.zeros(options),
             factors=np.ascontiguousarray(factors),
@@ -167,7 +169,7 @@ class Simulator:
         record["kind"], record["option"] = facts.kind, facts.option
         record["workload"], record["most_running"] = facts.workload, facts.most_running
         record["group"], record["leaf"] = group, leaf
-        record["place"], record["timer"], record["gone"] = -1, inf, inf
+        record["timer"], record["gone"] = inf, inf
         self._join(number, group, 1 if facts.kind == DECODE else 0)
         if ready_s <= self.now_s:
             loop.serve(self.world, number)
@@ -257,12 +259,12 @@ class Simulator:
         size = len(old.replicas)
         more = max(BLOCK, size)
         replicas = np.concatenate([old.replicas, np.zeros(more, REPLICA)])
-        replicas["place"][size:] = -1
         width = max(old.running.shape[1], most_running)
         running = np.zeros((size + more, width), RUNNING)
         running[:size, : old.running.shape[1]] = old.running
-        timers = np.concatenate([old.timers, np.zeros(more, np.int64)])
-        self.world = replace(old, replicas=replicas, running=running, timers=timers)
+        timers = np.concatenate([old.timers, np.zeros(more, TIMER)])
+        places = np.concatenate([old.places, np.full(more, -1)])
+        self.world = replace(old, replicas=replicas, running=running, timers=timers, places=places)
         self._free.extend(range(size + more - 1, size - 1, -1))
 
     def _widen(self, most_running: int) -> None:

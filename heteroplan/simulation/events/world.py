@@ -101,7 +101,6 @@ REPLICA = np.dtype(
         ("batch", "i8"),  # prompts in a prefill batch; admitted prompts of an aggregated one
         ("batch_tail", "i8"),
         ("prompts", "i8"),
-        ("place", "i8"),  # in the heap of timers
         ("seat", "i8"),  # among the members of its group
         ("group", "i8"),
         ("workload", "i8"),
@@ -175,6 +174,8 @@ ROLE = np.dtype(
 
 RUNNING = np.dtype([("step", "i8"), ("request", "i8")], align=True)
 """A sequence that decodes, and the step that ends it."""
+TIMER = np.dtype([("time", "f8"), ("replica", "i8")], align=True)
+"""The next event of a replica."""
 TRANSFER = np.dtype([("time", "f8"), ("request", "i8")], align=True)
 
 CLOCK = np.dtype(
@@ -219,8 +220,10 @@ class World:
     the lesser key of its nodes 2n and 2n + 1."""
     running: NDArray[Any]
     """[replica, place] a heap by the step that ends a sequence."""
-    timers: NDArray[np.int64]
-    """[place] a heap of replicas by `timer`."""
+    timers: NDArray[Any]
+    """[place] a heap by time."""
+    places: NDArray[np.int64]
+    """[replica] place of its timer, -1 without one."""
     transfers: NDArray[Any]
     """[place] a heap by time."""
     busy_s: NDArray[np.float64]
@@ -251,7 +254,8 @@ TABLES = {
     "member_counts": (np.int64, 2),
     "keys": (np.float64, 3),
     "running": (RUNNING, 2),
-    "timers": (np.int64, 1),
+    "timers": (TIMER, 1),
+    "places": (np.int64, 1),
     "transfers": (TRANSFER, 1),
     "busy_s": (np.float64, 1),
     "factors": (np.float64, 2),

@@ -33,11 +33,11 @@ def test_timers(settings: list[tuple[int, float]]) -> None:
         finite = [(at_s, index) for index, at_s in timers.items() if at_s < inf]
         assert WORLD.clock[0]["timers"] == len(finite)
         if finite:
-            top = WORLD.timers[0]
-            assert (WORLD.replicas[top]["timer"], top) == min(finite)
+            assert tuple(WORLD.timers[0]) == min(finite)
+            assert WORLD.places[WORLD.timers[0]["replica"]] == 0
     order = []
     while WORLD.clock[0]["timers"] > 0:
-        order.append(int(WORLD.timers[0]))
+        order.append(int(WORLD.timers[0]["replica"]))
         set_timer(WORLD, order[-1], inf)
     assert order == [index for _, index in sorted(finite)] if settings else not order
 
