@@ -30,8 +30,7 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 def _drop_old_loops() -> None:
     """Loops of the simulator that were compiled before its newest change.
 
-    Numba looks at the file of a function, not at those of the functions that it calls: with a
-    change of `steps` the cache would go on to give the old `decode`.
+    Nothing finds them any more (`heteroplan.numerics.tables`); numba would keep them for good.
     """
     room = Path(__file__).parents[1] / "heteroplan" / "simulation" / "events"
     newest = max(each.stat().st_mtime for each in room.glob("*.py"))

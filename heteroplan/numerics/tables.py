@@ -5,25 +5,28 @@ dozen arrays spends its time with that. Here a class names its arrays, and compi
 an object of it as one pointer to a block of addresses. In them `object.name[i]`, `[i, j]` and
 `[i, j, k]` are numbers or records and `len(object.name)` is the first dimension. Indices are whole
 and not negative, and nothing checks that they are in bounds.
+
+Numba keeps what it compiled until the file of the function changes, though it contains what the
+function calls, and here the offsets of all fields. So the type of the pointer is named after all
+the source that can matter: with a change of it nothing old is found.
 """
-# numba and llvmlite have no types.
-# mypy: disable-error-code="misc, no-untyped-call, untyped-decorator"
 
 import operator
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.core.imputils import lower_builtin, lower_getattr_generic
-from numba.core.typing import signature
 from numba.core.typing.templates import (
     AbstractTemplate,
     AttributeTemplate,
     infer_getattr,
     infer_global,
+    signature,
 )
 from numba.extending import NativeValue, register_model, typeof_impl, unbox
 from numba.np import numpy_support
@@ -31,7 +34,6 @@ from numpy.typing import NDArray
 
 WORDS = 4
 """Of an array in the block: address, strides of the first two dimensions [bytes], length."""
-MOST_DIMENSIONS = 3
 
 
 def addresses(arrays: Mapping[str, NDArray[Any]], tables: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -70,12 +72,17 @@ register_model(_Table)(models.OpaqueModel)
 register_model(_Tables)(models.OpaqueModel)
 
 
-def register(owner: type, tables: Mapping[str, Any]) -> None:
-    """Objects of `owner` are such pointers in compiled functions.
+def register(owner: type, tables: Mapping[str, Any], sources: Path) -> None:
+    """Objects of `owner` are such pointers in compiled functions; their attribute `pointer` is the
+    address of what `addresses` gave.
 
-    `tables` is array -> (dtype, dimensions); the attribute `block` is what `addresses` gave.
+    `tables` is array -> (dtype, dimensions). `sources` is the folder of all functions that take
+    such objects and of all that these call.
     """
-    made = _Tables(owner.__name__, tables)
+    version = 0
+    for path in (Path(__file__), *sorted(sources.glob("*.py"))):
+        version = crc32(path.read_bytes(), version)
+    made = _Tables(f"{owner.__name__}-{version:08x}", tables)
     typeof_impl.register(owner)(lambda _value, _context: made)
 
 
@@ -85,7 +92,7 @@ def _unbox(_type: Any, value: Any, context: Any) -> Any:
     address = api.object_getattr_string(value, "pointer")
     number = api.long_as_ulonglong(address)
     api.decref(address)
-    pointer = builder.inttoptr(number, ir.IntType(8).as_pointer())
+    pointer = builder.inttoptr(number, cgutils.voidptr_t)
     return NativeValue(pointer, is_error=api.c_api_error())
 
 
@@ -93,7 +100,7 @@ def _unbox(_type: Any, value: Any, context: Any) -> Any:
 class _TablesAttributes(AttributeTemplate):
     key = _Tables
 
-    def generic_resolve(self, value: Any, attribute: str) -> Any:
+    def generic_resolve(self, value: Any, attribute: str) -> Any:  # type: ignore[override]
         found = value.tables.get(attribute)
         return None if found is None else found[1]
 
@@ -101,7 +108,7 @@ class _TablesAttributes(AttributeTemplate):
 @lower_getattr_generic(_Tables)
 def _attribute(_context: Any, builder: Any, owner: Any, value: Any, name: str) -> Any:
     place, _ = owner.tables[name]
-    return builder.gep(value, [ir.IntType(64)(place * WORDS * 8)])
+    return builder.gep(value, [cgutils.intp_t(place * WORDS * 8)])
 
 
 @infer_global(operator.getitem)
@@ -129,8 +136,8 @@ class _Length(AbstractTemplate):
 
 def _word(builder: Any, table: Any, place: int) -> Any:
     """One word of an array's row in the block."""
-    words = builder.bitcast(table, ir.IntType(64).as_pointer())
-    return builder.load(builder.gep(words, [ir.IntType(64)(place)]))
+    words = builder.bitcast(table, cgutils.intp_t.as_pointer())
+    return builder.load(builder.gep(words, [cgutils.intp_t(place)]))
 
 
 def _address(context: Any, builder: Any, signed: Any, arguments: Any) -> Any:
@@ -138,7 +145,7 @@ def _address(context: Any, builder: Any, signed: Any, arguments: Any) -> Any:
     (table_type, index_type), (table, index) = signed.args[:2], arguments[:2]
     places, kinds = [index], [index_type]
     if isinstance(index_type, types.BaseTuple):
-        kinds = list(index_type.types)
+        kinds = list(signed.args[1].types)
         places = [builder.extract_value(index, each) for each in range(len(kinds))]
     if len(places) != table_type.dimensions:
         raise TypeError(f"{table_type}: {len(places)} indices of {table_type.dimensions}")
@@ -148,7 +155,7 @@ def _address(context: Any, builder: Any, signed: Any, arguments: Any) -> Any:
     for at, (place, kind) in enumerate(zip(places, kinds, strict=True)):
         number = context.cast(builder, place, kind, types.intp)
         last = at == len(places) - 1
-        stride = ir.IntType(64)(size) if last else _word(builder, table, 1 + at)
+        stride = cgutils.intp_t(size) if last else _word(builder, table, 1 + at)
         offset = builder.add(offset, builder.mul(number, stride))
     return builder.inttoptr(offset, item_type.as_pointer())
 

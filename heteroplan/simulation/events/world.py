@@ -5,6 +5,7 @@ Lists of requests are chained by `next` of the request.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -261,4 +262,4 @@ TABLES = {
     "factors": (np.float64, 2),
 }
 """Array -> its dtype and dimensions."""
-tables.register(World, TABLES)
+tables.register(World, TABLES, Path(__file__).parent)
