@@ -110,7 +110,7 @@ class Simulator:
         """
         self.world = World(
             clock=np.zeros(1, CLOCK),
-            requests=_requests(stream, refused),
+            requests=_requests(stream, refused, how.users),
             replicas=np.zeros(0, REPLICA),
             groups=_groups(groups),
             workloads=_workloads(stream, workloads, groups, how.users),
@@ -142,6 +142,12 @@ class Simulator:
     def run(self, until_s: float) -> None:
         """All events until then; arrivals at that very moment come later."""
         self.events += loop.run(self.world, until_s)
+
+    def close(self) -> None:
+        """No request arrives any more."""
+        clock = self.world.clock[0]
+        clock["next"], clock["users"], clock["due"] = len(self.world.requests), 0, 0
+        self.world.workloads["due"] = 0
 
     def settle(self) -> None:
         """Bring all counts up to now."""
@@ -234,6 +240,7 @@ class Simulator:
         first_s = requests["first"]
         given = (first_s <= self.now_s) | (requests["outcome"] == FINISHED)
         return RequestTable(
+            arrived_s=requests["arrival"].copy(),
             first_token_s=np.where(given, first_s, np.nan),
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
@@ -285,9 +292,10 @@ def _tree(leaves: Floats) -> Floats:
     return made
 
 
-def _requests(stream: RequestStream, refused: NDArray[np.bool_]) -> NDArray[Any]:
+def _requests(stream: RequestStream, refused: NDArray[np.bool_], users: int) -> NDArray[Any]:
     records = np.zeros(len(stream), REQUEST)
-    records["arrival"], records["first"], records["last"] = stream.arrival_s, np.nan, np.nan
+    records["arrival"] = np.nan if users else stream.arrival_s
+    records["first"] = records["last"] = np.nan
     records["isl"], records["osl"] = stream.isl, stream.osl
     records["missed"] = stream.isl - stream.cached
     records["workload"] = stream.workload

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import nan
 
 import numpy as np
 
@@ -99,11 +98,14 @@ class CompiledCase:
         self.simulator.settle()
 
     def requests(self) -> list[RequestOutcome]:
-        """What became of each; the arrival of one that did not arrive is unknown."""
+        """What became of each."""
         table = self.simulator.table()
         return [
-            RequestOutcome(nan, float(first), float(last), OUTCOMES[outcome], int(restarts))
-            for first, last, outcome, restarts in zip(
+            RequestOutcome(
+                float(arrived), float(first), float(last), OUTCOMES[outcome], int(restarts)
+            )
+            for arrived, first, last, outcome, restarts in zip(
+                table.arrived_s,
                 table.first_token_s,
                 table.last_token_s,
                 table.outcome,

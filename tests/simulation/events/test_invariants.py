@@ -195,3 +195,20 @@ def test_a_drain_ends_while_a_request_is_on_the_way() -> None:
     made.run(100.0)
     assert made.table().first_token_s == pytest.approx([4.0005])
     assert made.world.replicas[1]["gone"] == pytest.approx(4.0005)
+
+
+def test_users_send_nothing_after_the_end() -> None:
+    """Two users, a second a request: at 2.5 s four are done, two run, and no more are sent."""
+    made = simulator(
+        stream([0.0] * 20, [10**6] * 20),
+        [PREFILL_ENGINE] * 2 + [AT_ONCE],
+        SimulatorOptions(users=2),
+    )
+    made.run(2.5)
+    made.close()
+    made.run(100.0)
+    table = made.table()
+    assert made.world.workloads[0]["arrived"] == 6
+    assert table.arrived_s[:6] == pytest.approx([0.0, 0.0, 1.0, 1.0, 2.0, 2.0], abs=1e-4)
+    assert table.last_token_s[:6] == pytest.approx([1.0, 1.0, 2.0, 2.0, 3.0, 3.0], abs=1e-4)
+    assert np.isnan(table.arrived_s[6:]).all()
