@@ -1,12 +1,13 @@
 """The compiled simulator against the naive one, request by request."""
 
+from dataclasses import replace
 from math import isnan
 
 import pytest
 
 from tests.simulation.events.compiled_case import CompiledCase
 from tests.simulation.naive import simulate
-from tests.simulation.naive_case import Case, RequestOutcome
+from tests.simulation.naive_case import Case, Command, Kill, RequestOutcome, Start
 from tests.simulation.naive_random import random_case
 
 SEEDS, A_TEST = 400, 50
@@ -62,3 +63,18 @@ def test_random_cases(first: int) -> None:
     """Everything at a time: what becomes of each request, and all counts."""
     found = {seed: differences(random_case(seed)) for seed in range(first, first + A_TEST)}
     assert not {seed: each for seed, each in found.items() if each}
+
+
+def test_replicas_that_fail_together() -> None:
+    """All that are ready at the start, of one group or of all, and each is back in its time."""
+    for seed in range(60):
+        case = random_case(seed)
+        failing = tuple(
+            index
+            for index, each in enumerate(case.replicas)
+            if each.at_start and (seed % 2 or each.group == 0)
+        )
+        commands: list[Command] = [Kill(1.51, failing)] if failing else []
+        commands += [Start(2.13 + 0.17 * index, index, 0.31) for index in failing]
+        found = differences(replace(case, commands=tuple(commands)))
+        assert not found, (seed, found)

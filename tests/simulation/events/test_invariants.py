@@ -212,3 +212,10 @@ def test_users_send_nothing_after_the_end() -> None:
     assert table.arrived_s[:6] == pytest.approx([0.0, 0.0, 1.0, 1.0, 2.0, 2.0], abs=1e-4)
     assert table.last_token_s[:6] == pytest.approx([1.0, 1.0, 2.0, 2.0, 3.0, 3.0], abs=1e-4)
     assert np.isnan(table.arrived_s[6:]).all()
+
+
+def test_a_replica_with_room_for_none_runs_one_at_a_time() -> None:
+    """So a divided engine whose other half is all but missing does not hold requests for good."""
+    made = simulator(stream([0.0] * 3, [1] * 3), [PREFILL_ENGINE, engine(DECODE, 0, base=1.0)])
+    made.run(100.0)
+    assert made.table().last_token_s == pytest.approx([1.0, 2.0, 3.0], abs=1e-4)
