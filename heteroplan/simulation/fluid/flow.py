@@ -7,7 +7,7 @@ import numpy as np
 
 from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.fluid.decoding import run_batches
-from heteroplan.simulation.fluid.observing import observe
+from heteroplan.simulation.fluid.observing import in_queue, observe
 from heteroplan.simulation.fluid.state import SPLIT, WHOLE, Flow
 from heteroplan.simulation.fluid.waiting import delayed, pass_time
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL
@@ -64,7 +64,11 @@ def set_rate(pool: Any, rate: float) -> None:
 
 @compiled
 def pass_queue(flow: Flow, pool: Any, burst: float, rate: float, time: float) -> float:
-    """Prompts come at `rate` for a while; how many leave the queue."""
+    """Prompts come at `rate` for a while; how many leave the queue.
+
+    They leave as randomly as they came, but over times that the queue takes to relax, in which they
+    leave as evenly as they are served.
+    """
     if pool.rate <= 0.0:
         pool.queued += rate * time
         pool.through = 0.0
@@ -77,6 +81,11 @@ def pass_queue(flow: Flow, pool: Any, burst: float, rate: float, time: float) ->
     out = max(0.0, pool.queued + rate * time - queued)
     pool.queued += rate * time - out
     pool.through = out / time
+    lasting = 1.0
+    if load < 1.0:
+        relaxation = noise / ((1.0 - load) * (1.0 - load))
+        lasting = relaxation / (relaxation + pool.stay)
+    pool.burst = burst + (min(burst, pool.scv) - burst) * lasting
     return float(out)
 
 
@@ -145,6 +154,7 @@ def decode(flow: Flow, workload: int, kind: int, mix: int, came: float, time: fl
     pool, numbers = flow.pools[workload, kind], flow.mixes[workload, mix]
     told = flow.workloads[workload]
     stretch = 1.0
+    pool.stay = pool.step * numbers.osl
     tokens = run_batches(flow, workload, kind, mix, time)
     if kind == WHOLE:
         stretch = share_replica(flow, workload, pool, mix, time)
@@ -225,11 +235,12 @@ def advance(flow: Flow, workload: int, kind: int, rate: float, mix: int, time: f
 def count(flow: Flow, workload: int, kind: int, time: float) -> None:
     """What waits and runs, now and as sums over time."""
     pool = flow.pools[workload, kind]
-    waiting = pool.queued if pool.rate <= 0.0 else min(pool.queued, pool.through * pool.wait)
+    waiting = in_queue(pool)
     decoding = pool.decoding + pool.leaving + pool.admitting
     if kind == SPLIT:
         add(flow.roles[workload, PREFILL], waiting, waiting + pool.prefilling, time)
-        add(flow.roles[workload, DECODE], pool.admitting, decoding, time)
+        boundary = min(pool.decoding, pool.through * (pool.token_wait - pool.step))
+        add(flow.roles[workload, DECODE], pool.admitting + max(0.0, boundary), decoding, time)
     else:
         add(
             flow.roles[workload, AGGREGATED],

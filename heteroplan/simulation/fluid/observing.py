@@ -5,6 +5,7 @@ arrived before it as have left: first come, first served.
 """
 
 from math import log, sqrt
+from typing import Any
 
 from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.fluid.state import (
@@ -24,12 +25,19 @@ LOG_GROWTH = log(LENGTH_GROWTH)
 
 
 @compiled
+def in_queue(pool: Any) -> float:
+    """Prompts that wait, those left out of which prefill has begun (Little's law)."""
+    if pool.rate <= 0.0:
+        return float(pool.queued)
+    return float(min(pool.queued, pool.through * pool.wait))
+
+
+@compiled
 def age(flow: Flow, workload: int, now: float) -> float:
     """How long those have waited who leave the queue now; moves on `served`."""
     told, waiting = flow.workloads[workload], 0.0
     for kind in range(2):
-        pool = flow.pools[workload, kind]
-        waiting += pool.queued if pool.rate <= 0.0 else min(pool.queued, pool.through * pool.wait)
+        waiting += in_queue(flow.pools[workload, kind])
     before = told.came - waiting
     while told.piece < len(flow.edges) - 1 and told.served < now:
         end = min(flow.edges[told.piece + 1], now)
@@ -99,7 +107,7 @@ def observe_pool(flow: Flow, workload: int, kind: int, begin: float, waited: flo
     part_of = amount / QUANTILES
     for part in range(QUANTILES):
         whole = wait + mean + step * (flow.osl[workload, pool.mix, part] - 1.0)
-        place = int(log(max(whole / LEAST_WAIT_S, 1.0)) / LOG_GROWTH)
+        place = 1 + int(log(max(whole / LEAST_WAIT_S, 1.0)) / LOG_GROWTH)
         flow.ends[workload, min(place, LENGTHS - 1)] += part_of
 
 

@@ -5,20 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from heteroplan.numerics.compiling import compiled
-from heteroplan.simulation.fluid.state import (
-    LEAST_WAIT_S,
-    LENGTH_GROWTH,
-    WAIT_GROWTH,
-    Flow,
-)
+from heteroplan.simulation.fluid.answering import ALL, Answers
+from heteroplan.simulation.fluid.state import LEAST_WAIT_S, LENGTH_GROWTH, Flow
 from heteroplan.simulation.level import Served
 from heteroplan.simulation.rate_stream import RateStream
 from heteroplan.simulation.requests import Floats, Integers
 from heteroplan.simulation.results import Attainment, Percentiles
 from heteroplan.units import MS_PER_S
-
-ALL = (0.5, 0.9, 0.95, 0.99)
 
 
 def served(
@@ -46,10 +39,10 @@ def served(
         own = cells["after"] / out
     kept = {name: np.rint(finished * value).astype(np.int64) for name, value in share.items()}
     done, total = int(finished.sum()), int(asked.sum()) + sum(stream.rejected.values())
-    waits = flow.waits.reshape(-1, flow.waits.shape[2])
+    answers = Answers.of(flow, own)
     shares = np.repeat(np.asarray(percentiles, np.float64), cells.shape[1])
     ttft = [
-        (own.ravel() + _classes_percentile(waits, at, WAIT_GROWTH)).reshape(out.shape) * MS_PER_S
+        answers.by_cell(at).reshape(out.shape) * MS_PER_S
         for at in (np.full(len(shares), 0.5), shares)
     ]
     return Served(
@@ -67,9 +60,9 @@ def served(
             itl=kept["in_itl"].sum() / done if done else float("nan"),
             both=kept["in_both"].sum() / total if total else float("nan"),
         ),
-        ttft_ms=_ttft(waits, own.ravel()),
+        ttft_ms=answers.of_all(),
         itl_ms=_itl(step.ravel(), spread.ravel(), out.ravel()),
-        e2e_ms=_percentiles_of(flow.ends.sum(axis=0)[None, :], LENGTH_GROWTH),
+        e2e_ms=_percentiles_of(flow.ends.sum(axis=0), LENGTH_GROWTH),
         rejected=dict(rejected),
         unfinished=accepted - done,
         table=None,
@@ -120,37 +113,14 @@ def _ends(flow: Flow, asked: Integers) -> Floats:
     return ends
 
 
-@compiled
-def _classes_percentile(classes: Floats, shares: Floats, growth: float) -> Floats:
-    """[cell] value below which a share of the amounts of a cell is; 0 is the first lower edge."""
-    found = np.full(len(classes), np.nan)
-    for cell in range(len(classes)):
-        total = classes[cell].sum()
-        if total <= 0.0:
-            continue
-        aim, below, edge, lower = shares[cell] * total, 0.0, LEAST_WAIT_S, 0.0
-        for amount in classes[cell]:
-            if below + amount >= aim and amount > 0.0:
-                found[cell] = lower + (edge - lower) * (aim - below) / amount
-                break
-            below += amount
-            lower = edge
-            edge *= growth
-    return found
-
-
 def _percentiles_of(classes: Floats, growth: float) -> Percentiles:
-    many = np.repeat(classes, len(ALL), axis=0)
-    found = _classes_percentile(many, np.array(ALL), growth) * MS_PER_S
+    """Of amounts in classes [class], the first of which starts at 0."""
+    edges_s = np.concatenate([[0.0], LEAST_WAIT_S * growth ** np.arange(len(classes))])
+    below = np.concatenate([[0.0], np.cumsum(classes)])
+    if below[-1] <= 0.0:
+        return Percentiles(*[float("nan")] * 4)
+    found = np.interp(np.array(ALL) * below[-1], below, edges_s) * MS_PER_S
     return Percentiles(*(float(each) for each in found))
-
-
-def _ttft(waits: Floats, own_s: Floats) -> Percentiles:
-    """Of all requests: the wait, and what comes after it on average in the interval."""
-    middle = LEAST_WAIT_S * WAIT_GROWTH ** (np.arange(waits.shape[1]) - 0.5)
-    middle[0] = 0.0
-    values = own_s[:, None] + middle[None, :]
-    return _weighted(values.ravel(), waits.ravel())
 
 
 def _itl(step_s: Floats, spread_s: Floats, amounts: Floats) -> Percentiles:

@@ -53,12 +53,13 @@ POOL = np.dtype(
         ("through", "f8"),  # prompts/s that left the queue
         ("step", "f8"),  # mean time between tokens
         ("step_variance", "f8"),
+        ("stay", "f8"),  # time that a sequence is decoded
+        ("burst", "f8"),  # variance over mean of what comes to decode in that time
         ("token_wait", "f8"),  # from the end of prefill to the first decode step's end
         # Sums since the last observation, by what left the queue.
         ("seen", "f8"),
         ("seen_wait", "f8"),
         ("seen_square", "f8"),
-        ("seen_age", "f8"),
         ("seen_step", "f8"),
         ("seen_variance", "f8"),
         ("seen_after", "f8"),

@@ -11,6 +11,7 @@ but falls by no more than 1 - u a second and grows by no more than u. So a queue
 worked off does so as a fluid, with a variance that grows by g a second.
 """
 
+from functools import lru_cache
 from math import erfc, exp, sqrt
 
 import numpy as np
@@ -24,15 +25,22 @@ SETTLED = 2.0
 SQRT_HALF = sqrt(0.5)
 
 
+@lru_cache(maxsize=1)
 def erlang_table() -> Floats:
     """[servers - 1, load 0 to 1] probability of waiting in M/M/c."""
-    loads = np.linspace(0.0, 1.0, LOADS)
-    table, blocked = np.ones((SERVERS, LOADS)), np.ones(LOADS)
-    for servers in range(1, SERVERS + 1):
-        offered = servers * loads
-        blocked = offered * blocked / (servers + offered * blocked)
-        table[servers - 1] = blocked / (1.0 - loads * (1.0 - blocked))
+    table = np.ones((SERVERS, LOADS))
+    _fill(table)
     return table
+
+
+@compiled
+def _fill(table: Floats) -> None:
+    for servers in range(1, SERVERS + 1):
+        for place in range(LOADS - 1):
+            load, blocked = place / (LOADS - 1), 1.0
+            for busy in range(1, servers + 1):
+                blocked = servers * load * blocked / (busy + servers * load * blocked)
+            table[servers - 1, place] = blocked / (1.0 - load * (1.0 - blocked))
 
 
 @compiled
