@@ -121,4 +121,4 @@ def _of_all(waits: Floats, own: Floats, share: float) -> float:
             high = middle
         if high - low < 1e-3 * high:
             break
-    return high
+    return float(high)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from heteroplan.numerics.compiling import borrowed, compiled
-from heteroplan.simulation.fluid.decoding import run_batches
+from heteroplan.simulation.fluid.decoding import run_batches, step_s
 from heteroplan.simulation.fluid.observing import in_queue, observe
 from heteroplan.simulation.fluid.state import SPLIT, WHOLE, Flow
 from heteroplan.simulation.fluid.waiting import delayed, pass_time
@@ -41,13 +41,17 @@ def refresh(flow: Flow, workload: int, kind: int, mix: int) -> None:
     set_rate(pool, rate)
     role = DECODE if kind == SPLIT else AGGREGATED
     numbers = flow.mixes[workload, mix]
-    pool.decoders = pool.weight = pool.slots = 0.0
+    pool.decoders = pool.weight = pool.slots = full = 0.0
     for number in range(flow.ranges[workload, role, 0], flow.ranges[workload, role, 1]):
         option = flow.options[number]
         pool.decoders += option.ready
         pool.weight += option.ready * option.capacity
-        room = option.kv_tokens / max(1.0, numbers.context)
-        pool.slots += option.ready * max(1.0, min(option.most_running, room))
+        held = numbers.isl + numbers.osl if flow.clock[3] > 0.0 else numbers.context
+        slots = max(1.0, min(option.most_running, option.kv_tokens / max(1.0, held)))
+        pool.slots += option.ready * slots
+        full += option.ready * step_s(option, slots, numbers.context) * numbers.osl
+    pool.full_stay = full / pool.decoders if pool.decoders > 0.0 else 0.0
+    pool.osl_scv = numbers.osl_scv
 
 
 @compiled
@@ -66,25 +70,28 @@ def set_rate(pool: Any, rate: float) -> None:
 def pass_queue(flow: Flow, pool: Any, burst: float, rate: float, time: float) -> float:
     """Prompts come at `rate` for a while; how many leave the queue.
 
-    They leave as randomly as they came, but over times that the queue takes to relax, in which they
-    leave as evenly as they are served.
+    The replicas have `queues` queues. Requests go where the least are in flight, decoded ones
+    included, which makes one queue of them over times longer than a request stays, in which queues
+    differ and not what is decoded. As much longer, prompts leave as evenly as they are served, and
+    before as randomly as they came.
     """
     if pool.rate <= 0.0:
         pool.queued += rate * time
         pool.through = 0.0
         return 0.0
     load = rate / pool.rate
-    noise = pool.each * (burst + pool.scv) / pool.servers
-    share = delayed(flow.erlang, pool.servers, load)
-    pool.wait, pool.wait_square = pass_time(pool.wait, pool.wait_square, load, share, noise, time)
-    queued = pool.rate * pool.wait
-    out = max(0.0, pool.queued + rate * time - queued)
-    pool.queued += rate * time - out
-    pool.through = out / time
-    lasting = 1.0
+    lasting, servers = 1.0, pool.servers * pool.queues
     if load < 1.0:
+        noise = pool.each * (burst + pool.scv) / pool.servers
         relaxation = noise / ((1.0 - load) * (1.0 - load))
         lasting = relaxation / (relaxation + pool.stay)
+        servers = pool.servers * (1.0 + (pool.queues - 1.0) * lasting)
+    noise = pool.each * (burst + pool.scv) / servers
+    share = delayed(flow.erlang, servers, load)
+    pool.wait, pool.wait_square = pass_time(pool.wait, pool.wait_square, load, share, noise, time)
+    out = max(0.0, pool.queued + rate * time - pool.rate * pool.wait)
+    pool.queued += rate * time - out
+    pool.through = out / time
     pool.burst = burst + (min(burst, pool.scv) - burst) * lasting
     return float(out)
 
@@ -116,6 +123,16 @@ def batched_s(flow: Flow, workload: int, pool: Any, mix: int) -> tuple[float, fl
 
 
 @compiled
+def shared_s(service: Any, came: float) -> float:
+    """Prefill time of a prompt where `came` come in a step and share the next one [s]."""
+    if service.prompts <= 1.0 or came <= 0.0:
+        return float(service.mean)
+    together = min(service.prompts, came / (1.0 - exp(-came)))
+    saved = (1.0 - 1.0 / together) / (1.0 - 1.0 / service.prompts)
+    return float(service.mean - (service.mean - service.full) * saved)
+
+
+@compiled
 def share_replica(flow: Flow, workload: int, pool: Any, mix: int, time: float) -> float:
     """An aggregated pool prefills beside decode; how often a step takes as long as without it."""
     first, last = flow.ranges[workload, AGGREGATED]
@@ -129,7 +146,9 @@ def share_replica(flow: Flow, workload: int, pool: Any, mix: int, time: float) -
             if option.batch_tokens > 0.0:
                 steps = numbers.missed / max(1.0, option.batch_tokens - option.batch)
             decoding = min(1.0, option.batch)
-            each = service.mean + steps * pool.step * decoding
+            alone = shared_s(service, pool.through / pool.replicas * pool.whole_step)
+            pool.service = alone
+            each = alone + steps * pool.step * decoding
             delay = pool.step * decoding * (0.5 + max(1.0, ceil(steps)))
             if option.first_base > 0.0 or option.first_token > 0.0:
                 measured = option.first_base + option.first_token * numbers.missed
@@ -149,6 +168,39 @@ def share_replica(flow: Flow, workload: int, pool: Any, mix: int, time: float) -
 
 
 @compiled
+def pass_room(flow: Flow, pool: Any, came: float, time: float) -> float:
+    """How many of `admitting` are admitted: sequences are servers, their decoding the service."""
+    if pool.slots <= 0.0 or pool.full_stay <= 0.0:
+        return 0.0
+    rate = pool.slots / pool.full_stay
+    load = came / time / rate
+    servers = pool.slots / pool.queues
+    noise = pool.full_stay * (pool.burst + pool.osl_scv) / servers
+    before = pool.admitting - came
+    pool.room_wait = before / rate
+    pool.room_square = max(pool.room_square, pool.room_wait * pool.room_wait)
+    if before <= 1e-9:
+        pool.room_wait = pool.room_square = 0.0
+    share = delayed(flow.erlang, servers, load)
+    pool.room_wait, pool.room_square = pass_time(
+        pool.room_wait, pool.room_square, load, share, noise, time
+    )
+    return float(max(0.0, pool.admitting - rate * pool.room_wait))
+
+
+@compiled
+def see(pool: Any, amount: float) -> None:
+    """Note how long the requests that are admitted have waited."""
+    pool.seen += amount
+    pool.seen_wait += amount * (pool.wait + pool.room_wait)
+    both = pool.wait_square + pool.room_square + 2.0 * pool.wait * pool.room_wait
+    pool.seen_square += amount * both
+    pool.seen_step += amount * pool.step
+    pool.seen_variance += amount * (pool.step_variance + pool.step * pool.step)
+    pool.seen_after += amount * (pool.token_wait + pool.extra)
+
+
+@compiled
 def decode(flow: Flow, workload: int, kind: int, mix: int, came: float, time: float) -> None:
     """Prefilled requests come, are admitted while there is room, and get their tokens."""
     pool, numbers = flow.pools[workload, kind], flow.mixes[workload, mix]
@@ -160,6 +212,7 @@ def decode(flow: Flow, workload: int, kind: int, mix: int, came: float, time: fl
         stretch = share_replica(flow, workload, pool, mix, time)
         prompts = pool.through / max(1.0, pool.replicas) * numbers.osl * pool.step * stretch
         pool.step *= stretch
+        pool.whole_step = pool.step
         taken = pool.service * pool.service * (1.0 + pool.scv) * prompts
         pool.step_variance = pool.step_variance * stretch * stretch + taken / (
             numbers.osl * numbers.osl
@@ -174,7 +227,7 @@ def decode(flow: Flow, workload: int, kind: int, mix: int, came: float, time: fl
     stays = exp(-ending)
     mean_stay = (1.0 - stays) / ending if ending > 1e-12 else 1.0
     room = max(0.0, pool.slots - pool.decoding * stays) / mean_stay
-    admitted = min(pool.admitting, room)
+    admitted = min(pass_room(flow, pool, came, time), room)
     brought = pool.admitting_tokens * (admitted / pool.admitting) if admitted > 0.0 else 0.0
     decoding = pool.decoding * stays + admitted * mean_stay
     left = pool.decoding_tokens * stays + brought * mean_stay
@@ -192,14 +245,13 @@ def decode(flow: Flow, workload: int, kind: int, mix: int, came: float, time: fl
     if kind == SPLIT:
         running = min(1.0, pool.decoding / max(1.0, pool.decoders))
         pool.token_wait = pool.step * (1.0 + 0.5 * running)
-    if pool.admitting > 0.0 and pool.slots > 0.0:
-        pool.token_wait += pool.admitting * numbers.osl * pool.step / pool.slots
     told.finished += finished
     told.finished_osl += given
     told.decoded_tokens += given
     told.gaps += given
     told.first_tokens += admitted
-    told.ttft_s += admitted * (pool.wait + pool.service + pool.token_wait)
+    told.ttft_s += admitted * (pool.wait + pool.room_wait + pool.service + pool.token_wait)
+    see(pool, admitted)
 
 
 @compiled
@@ -215,6 +267,7 @@ def advance(flow: Flow, workload: int, kind: int, rate: float, mix: int, time: f
         extra, busy = batched_s(flow, workload, pool, mix)
         for number in range(flow.ranges[workload, PREFILL, 0], flow.ranges[workload, PREFILL, 1]):
             flow.options[number].busy += flow.options[number].ready * busy * time
+    pool.extra = extra
     lag = pool.service + extra + (pool.token_wait if kind == WHOLE else 0.0)
     stays = exp(-time / lag) if lag > 0.0 else 0.0
     prefilling = pool.prefilling * stays + pool.through * lag * (1.0 - stays)
@@ -222,12 +275,6 @@ def advance(flow: Flow, workload: int, kind: int, rate: float, mix: int, time: f
     pool.prefilling += out - came
     told.prefilled_tokens += came * numbers.missed
     decode(flow, workload, kind, mix, came, time)
-    pool.seen += out
-    pool.seen_wait += out * pool.wait
-    pool.seen_square += out * pool.wait_square
-    pool.seen_step += out * pool.step
-    pool.seen_variance += out * (pool.step_variance + pool.step * pool.step)
-    pool.seen_after += out * (pool.token_wait + extra)
     count(flow, workload, kind, time)
 
 

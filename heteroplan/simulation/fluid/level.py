@@ -71,7 +71,7 @@ class Fluid:
         pools = np.zeros((len(loads), 2), POOL)
         pools["mix"] = -1
         self.flow = Flow(
-            clock=np.array([0.0, step_s, interval_s]),
+            clock=np.array([0.0, step_s, interval_s, options.kv_full == "wait"], np.float64),
             pools=pools,
             options=numbers.options,
             ranges=_ranges(system),
@@ -333,10 +333,13 @@ class Fluid:
         nobody = (total[:, 0] <= 0.0).nonzero()[0]
         pools["split"][nobody, SPLIT if self._system.is_split(0) else WHOLE] = 1.0
         for kind, first, last in ((SPLIT, PREFILL, DECODE), (WHOLE, AGGREGATED, AGGREGATED)):
+            groups = np.bincount(of_group, by_role[:, first] > 0.0, len(pools))
             for name, role in (("servers", first), ("decode_servers", last)):
-                groups = np.bincount(of_group, by_role[:, role] > 0.0, len(pools))
                 amount = np.bincount(of_group, by_role[:, role], len(pools))
                 pools[name][:, kind] = np.maximum(1.0, amount / np.maximum(1.0, groups))
+            pools["queues"][:, kind] = np.maximum(1.0, groups)
+        pools["queues"][:, WHOLE] *= pools["servers"][:, WHOLE]
+        pools["servers"][:, WHOLE] = 1.0
         if routing != "least_work":
             pools["servers"] = 1.0
         if routing == "random":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.engine_numbers import kv_bytes_per_token, moves_all, replica_facts
 from heteroplan.simulation.fluid.state import ENGINE_FIELDS, MIX, OPTION, QUANTILES, SERVICE
 from heteroplan.simulation.rate_stream import Mix, RateStream
@@ -129,6 +130,7 @@ def _moments(mix: Mix, taken: float) -> tuple[float, ...]:
         float(mix.osl.mean()),
         mean,
         square - mean**2,
+        float((mix.osl / mix.osl.mean()).var()),
         taken,
     )
 
@@ -147,17 +149,33 @@ def _service(
     """Prefill times of the prompts on an engine, and quantiles of those with KV transfer."""
     tokens: Floats = missed.astype(np.float64)
 
-    def time_s(of: Any, squares: Any) -> Floats:
-        found = engine["overhead"] + engine["token"] * of + engine["square"] * squares
-        return np.maximum(found, max(SHORTEST_S, engine["floor"]))  # type: ignore[no-any-return]
-
-    alone_s = time_s(tokens, tokens**2)
+    alone_s: Floats = engine["overhead"] + engine["token"] * tokens + engine["square"] * tokens**2
+    alone_s = np.maximum(alone_s, max(SHORTEST_S, engine["floor"]))
     mean, square = float(alone_s.mean()), float((alone_s**2).mean())
-    prompts = max(1.0, float(engine["batch_tokens"] // tokens.mean()))
-    batch_s = time_s(
-        prompts * tokens.mean(keepdims=True), prompts * (tokens**2).mean(keepdims=True)
-    )
-    full = mean if prompts <= 1.0 else min(mean, float(batch_s[0]) / prompts)
+    full, prompts = _packed(engine, tokens)
     moved = float(moved_s.mean())
     own = _quantiles(np.sort(alone_s + moved_s + latency_s))
     return (mean, square, max(full, moved), prompts, moved), own
+
+
+@compiled
+def _packed(engine: Any, tokens: Floats) -> tuple[float, float]:
+    """Time of a prompt [s], and prompts of a batch, where batches are filled in order."""
+    time = total = squares = 0.0
+    batches, started = 1, False
+    for amount in tokens:
+        if started and total + amount > engine.batch_tokens:
+            time += _batch_s(engine, total, squares)
+            batches += 1
+            total = squares = 0.0
+        started = True
+        total += amount
+        squares += amount * amount
+    time += _batch_s(engine, total, squares)
+    return time / len(tokens), len(tokens) / batches
+
+
+@compiled
+def _batch_s(engine: Any, total: float, squares: float) -> float:
+    time = engine.overhead + engine.token * total + engine.square * squares
+    return float(max(SHORTEST_S, engine.floor, time))

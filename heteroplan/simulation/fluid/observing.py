@@ -37,7 +37,7 @@ def age(flow: Flow, workload: int, now: float) -> float:
     """How long those have waited who leave the queue now; moves on `served`."""
     told, waiting = flow.workloads[workload], 0.0
     for kind in range(2):
-        waiting += in_queue(flow.pools[workload, kind])
+        waiting += in_queue(flow.pools[workload, kind]) + flow.pools[workload, kind].admitting
     before = told.came - waiting
     while told.piece < len(flow.edges) - 1 and told.served < now:
         end = min(flow.edges[told.piece + 1], now)

@@ -29,6 +29,7 @@ POOL = np.dtype(
         # What the ready replicas are; see `flow.refresh`.
         ("rate", "f8"),  # prompts/s that they prefill when they always have some
         ("servers", "f8"),  # of one queue
+        ("queues", "f8"),
         ("replicas", "f8"),
         ("service", "f8"),  # mean prefill time of a prompt
         ("each", "f8"),  # time that a prompt takes of a replica which always has some
@@ -37,13 +38,17 @@ POOL = np.dtype(
         ("decode_servers", "f8"),  # among which a request is balanced
         ("weight", "f8"),  # requests/s at the SLO, of decode replicas
         ("slots", "f8"),  # sequences that they hold
+        ("full_stay", "f8"),  # time that a sequence is decoded among as many as there is room for
+        ("osl_scv", "f8"),
         ("split", "f8"),  # share of the workload's arrivals
         # Amounts.
         ("queued", "f8"),  # unfinished work at prefill
         ("wait", "f8"),  # mean wait of a prompt that comes now
         ("wait_square", "f8"),
+        ("room_wait", "f8"),  # mean wait for room to decode
+        ("room_square", "f8"),
         ("prefilling", "f8"),
-        ("admitting", "f8"),  # no room to decode them
+        ("admitting", "f8"),  # wait for room to decode them
         ("admitting_tokens", "f8"),  # that they will get
         ("decoding", "f8"),
         ("decoding_tokens", "f8"),  # left to give
@@ -51,6 +56,8 @@ POOL = np.dtype(
         ("leaving_tokens", "f8"),
         # Of the last step.
         ("through", "f8"),  # prompts/s that left the queue
+        ("extra", "f8"),  # that batching adds to the time of a prompt
+        ("whole_step", "f8"),  # of an aggregated replica, prefill included
         ("step", "f8"),  # mean time between tokens
         ("step_variance", "f8"),
         ("stay", "f8"),  # time that a sequence is decoded
@@ -101,7 +108,16 @@ SERVICE = np.dtype(
 MIX = np.dtype(
     [
         (name, "f8")
-        for name in ("isl", "missed", "cached", "osl", "context", "context_variance", "taken")
+        for name in (
+            "isl",
+            "missed",
+            "cached",
+            "osl",
+            "context",
+            "context_variance",
+            "osl_scv",
+            "taken",
+        )
     ],
     align=True,
 )
@@ -137,7 +153,7 @@ class Flow(NamedTuple):
     """Arrays of one simulation; compiled functions take it whole."""
 
     clock: NDArray[np.float64]
-    """[now, step length, interval length]"""
+    """[now, step length, interval length, 1 where the KV cache is reserved for tokens to come]"""
     pools: NDArray[Any]
     """[W, 2]"""
     options: NDArray[Any]
