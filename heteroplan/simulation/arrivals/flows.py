@@ -9,7 +9,7 @@ import numpy as np
 from heteroplan.entities.scenario import Horizon, Scenario
 from heteroplan.entities.workload import RequestClass
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.simulation.arrivals.drawn import horizon_s, random_streams
+from heteroplan.simulation.arrivals.drawn import check_drawing, horizon_s, random_streams
 from heteroplan.simulation.arrivals.lengths import lengths
 from heteroplan.simulation.arrivals.rates import Planned, intervals_at
 from heteroplan.simulation.arrivals.windows import mean_requests, window_rates
@@ -46,8 +46,9 @@ def from_demand(
     burstiness: float = 1.0,
     duration_s: float | None = None,
 ) -> RateStream:
-    """The planned demand as it is planned, without a request that is drawn."""
+    """The planned demand as it is planned, without a request that is drawn. Raises UsageError."""
     length_s = float(horizon_s(scenario) if duration_s is None else duration_s)
+    check_drawing(burstiness, planned.factor, length_s)
     flows = []
     for workload in scenario.workloads:
         rates = planned.rates(workload, scenario.horizon, length_s)

@@ -62,7 +62,7 @@ def run_batches(flow: Flow, workload: int, kind: int, mix: int, time: float) -> 
         option.batch = batch
         slope = slope_s(option, max(1.0, batch), context.context)
         spread = pool.burst * dispersion(batch, slope, step_s(option, batch, context.context))
-        seen = max(1.0, batch + spread / pool.decode_servers)
+        seen = max(1.0, min(option.most_running, batch + spread / pool.decode_servers))
         step = step_s(option, seen, context.context)
         alone = 1.0 / pool.decode_servers
         idle = alone * exp(-batch) + (1.0 - alone) * max(0.0, 1.0 - batch)

@@ -179,8 +179,6 @@ def pass_room(flow: Flow, pool: Any, came: float, time: float) -> float:
     before = pool.admitting - came
     pool.room_wait = before / rate
     pool.room_square = max(pool.room_square, pool.room_wait * pool.room_wait)
-    if before <= 1e-9:
-        pool.room_wait = pool.room_square = 0.0
     share = delayed(flow.erlang, servers, load)
     pool.room_wait, pool.room_square = pass_time(
         pool.room_wait, pool.room_square, load, share, noise, time

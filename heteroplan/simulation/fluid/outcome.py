@@ -90,14 +90,11 @@ def _rejected(
 
 def _finished(flow: Flow, asked: Integers, accepted: int) -> Integers:
     """[W, interval] first come, first finished: the last ones to arrive are unfinished."""
-    arrived = np.diff(
-        np.cumsum(flow.rates * np.diff(flow.edges), axis=1)[
-            :, np.searchsorted(flow.edges, _ends(flow, asked)) - 1
-        ],
-        axis=1,
-        prepend=0.0,
-    )
-    left = np.minimum(np.cumsum(arrived, axis=1), flow.workloads["finished"][:, None])
+    sums = np.cumsum(flow.rates * np.diff(flow.edges), axis=1)
+    sums = np.concatenate([np.zeros((len(sums), 1)), sums], axis=1)
+    ends_s = np.minimum((np.arange(asked.shape[1]) + 1) * flow.clock[2], flow.edges[-1])
+    arrived = np.array([np.interp(ends_s, flow.edges, each) for each in sums])
+    left = np.minimum(arrived, flow.workloads["finished"][:, None])
     found = rounded(np.diff(left, axis=1, prepend=0.0))
     found = np.minimum(found, asked)
     excess = int(found.sum()) - accepted
@@ -105,12 +102,6 @@ def _finished(flow: Flow, asked: Integers, accepted: int) -> Integers:
         row, column = np.unravel_index(np.argmax(found), found.shape)
         found[row, column] -= excess
     return found
-
-
-def _ends(flow: Flow, asked: Integers) -> Floats:
-    interval_s, last_s = flow.clock[2], flow.edges[-1]
-    ends: Floats = np.minimum((np.arange(asked.shape[1]) + 1) * interval_s, last_s)
-    return ends
 
 
 def _percentiles_of(classes: Floats, growth: float) -> Percentiles:

@@ -17,11 +17,11 @@ QUANTILES = 32
 """Parts of equal shares into which lengths are cut."""
 LEAST_WAIT_S = 1e-3
 """Lower edge of the classes of waits, but for the first."""
-WAITS, LENGTHS = 72, 168
+WAITS, LENGTHS = 72, 400
 """Classes of waits, and of times from arrival to the last token, by their logarithm."""
-WAIT_GROWTH, LENGTH_GROWTH = 1.25, 1.1
+WAIT_GROWTH, LENGTH_GROWTH = 1.25, 1.04
 """Of one class to the next."""
-SERVERS, LOADS = 512, 129
+SERVERS, LOADS = 512, 257
 """Sizes of the table of Erlang C."""
 
 POOL = np.dtype(
