@@ -61,6 +61,8 @@ class ReplayOptions:
     """Multiplies the demand that requests are drawn from."""
     burstiness: float = 1.0
     """Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson."""
+    begin: str | None = None
+    """Clock time, or date and time, of the interval with which the replay begins (`--from`)."""
     duration_s: float | None = None
     """Of the replay; the horizon, or as long as the traces, where not given [s]."""
     fail: str | Sequence[str] = ()
@@ -202,7 +204,11 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
 
     check_limits(options, limits.REPLAY)
     policies = told(names(options.policy))
+    from heteroplan.simulation.begin import from_interval, interval_at
+
     scenario, planned = _source(os.fspath(source), options)
+    first = 0 if options.begin is None else interval_at(options.begin, scenario.horizon)
+    scenario = from_interval(scenario, first)
     settings = _settings(scenario, options)
     single, stream = _arrivals(scenario, options)
     plan = planned()
@@ -212,7 +218,7 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
             raise KeyboardInterrupt
         options.progress(policy, share)
 
-    found = replayed(plan, stream, policies, settings, jobs=options.jobs, progress=heard)
+    found = replayed(plan, first, stream, policies, settings, jobs=options.jobs, progress=heard)
     return ReplayResult(replace(found, notes=(*found.notes, *_setting_notes(options))), single)
 
 

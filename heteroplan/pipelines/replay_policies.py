@@ -12,6 +12,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.simulation.begin import from_interval
 from heteroplan.simulation.policies.keda_cron import Manifest
 from heteroplan.simulation.policies.registry import (
     PolicyInputs,
@@ -68,6 +69,7 @@ def told(texts: Sequence[str]) -> list[ToldPolicy]:
 
 def replayed(
     plan: PlanDocument,
+    first: int,
     stream: RequestStream | RateStream,
     policies: Sequence[ToldPolicy],
     settings: ReplaySettings,
@@ -77,12 +79,15 @@ def replayed(
 ) -> Replay:
     """Every policy on the requests, on the fleet and with the engines of the plan.
 
+    The replay begins with interval `first` of the plan.
     Raises UsageError for a policy that lacks what it is made from.
     """
-    scenario = plan.given
+    scenario = from_interval(plan.given, first)
     system = serving_system(scenario, _candidates(scenario))
     names = {each.kind.name for each in policies}
-    planned = PlannedPools.of(system, _deployed(system, plan.pools, plan.horizon.intervals))
+    replicas = _deployed(system, plan.pools, plan.horizon.intervals)
+    later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
+    planned = PlannedPools.of(system, later)
     inputs = PolicyInputs(
         setting=policy_setting(system),
         planned=planned,

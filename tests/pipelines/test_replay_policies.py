@@ -29,7 +29,13 @@ def plan(tmp_path: Path) -> PlanDocument:
 def run(plan: PlanDocument, *policies: str, duration_s: float = 120.0) -> Replay:
     stream = drawn(plan.given, seed=0, duration_s=duration_s)
     return replayed(
-        plan, stream, told(policies), ReplaySettings(), jobs=1, progress=lambda policy, share: None
+        plan,
+        0,
+        stream,
+        told(policies),
+        ReplaySettings(),
+        jobs=1,
+        progress=lambda policy, share: None,
     )
 
 
@@ -108,7 +114,13 @@ def test_flows_are_replayed_as_requests_are(plan: PlanDocument) -> None:
     """The same replicas for the same time, and about as many requests."""
     stream = from_demand(plan.given, seed=0, planned=Planned(), duration_s=600.0)
     made = replayed(
-        plan, stream, told(["plan"]), ReplaySettings(), jobs=1, progress=lambda policy, share: None
+        plan,
+        0,
+        stream,
+        told(["plan"]),
+        ReplaySettings(),
+        jobs=1,
+        progress=lambda policy, share: None,
     )
     assert made.level == "fluid"
     (ours,) = made.policies

@@ -322,9 +322,18 @@ def run_workload(flow: Flow, workload: int, until: float) -> None:
         told.arrived += came
         told.arrived_isl += came * numbers.isl
         told.arrived_cached += came * numbers.cached
-        if (now + time) // OBSERVED_S > now // OBSERVED_S or now + time >= flow.edges[-1] - 1e-9:
+        if (now + time) // OBSERVED_S > now // OBSERVED_S or now + time >= flow.edges[
+            -2
+        ] - 1e-9 > now:
             observe(flow, workload, now + time)
         now += time
+
+
+@compiled
+def observe_all(flow: Flow) -> None:
+    """Compare what left the queues since the last time with the SLOs."""
+    for workload in range(len(flow.workloads)):
+        observe(flow, workload, flow.clock[0])
 
 
 @compiled

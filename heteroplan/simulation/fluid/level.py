@@ -32,6 +32,8 @@ from heteroplan.units import MS_PER_S
 
 STEP_S = 1.0
 """Length of a step [s]."""
+AFTER_S = 1e9
+"""A last piece in which nothing arrives [s]."""
 
 
 @dataclass(slots=True)
@@ -77,9 +79,9 @@ class Fluid:
             ranges=_ranges(system),
             workloads=workloads,
             roles=np.zeros((len(loads), len(ROLES)), ROLE),
-            edges=stream.edges_s,
-            rates=stream.rps * taken,
-            mix=stream.mix,
+            edges=np.append(stream.edges_s, stream.duration_s + AFTER_S),
+            rates=np.pad(stream.rps * taken, ((0, 0), (0, 1))),
+            mix=np.pad(stream.mix, ((0, 0), (0, 1)), mode="edge"),
             mixes=numbers.mixes,
             services=numbers.services,
             own=numbers.own,
@@ -112,6 +114,11 @@ class Fluid:
                 self._starting.remove(number)
                 self._serve(number)
         self._pass(until_s)
+
+    def finish(self, followed_s: float) -> None:
+        """Nothing arrives any more; what is there is followed for so long [s]."""
+        self.run(self._stream.duration_s + followed_s)
+        flow.observe_all(self.flow)
 
     def start(self, facts: ReplicaFacts, group: int, leaf: int, ready_s: float) -> int:
         """A replica that serves from `ready_s` on; its number."""

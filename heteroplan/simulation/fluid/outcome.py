@@ -92,7 +92,7 @@ def _finished(flow: Flow, asked: Integers, accepted: int) -> Integers:
     """[W, interval] first come, first finished: the last ones to arrive are unfinished."""
     sums = np.cumsum(flow.rates * np.diff(flow.edges), axis=1)
     sums = np.concatenate([np.zeros((len(sums), 1)), sums], axis=1)
-    ends_s = np.minimum((np.arange(asked.shape[1]) + 1) * flow.clock[2], flow.edges[-1])
+    ends_s = np.minimum((np.arange(asked.shape[1]) + 1) * flow.clock[2], flow.edges[-2])
     arrived = np.array([np.interp(ends_s, flow.edges, each) for each in sums])
     left = np.minimum(arrived, flow.workloads["finished"][:, None])
     found = rounded(np.diff(left, axis=1, prepend=0.0))
