@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.replay.document import ReplayDocument
     from heteroplan.outputs.shared.files import Content
+    from heteroplan.simulation.rate_stream import RateStream
     from heteroplan.simulation.requests import RequestStream
     from heteroplan.simulation.results import Replay
     from heteroplan.simulation.run import ReplaySettings
@@ -228,14 +229,14 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     given, planned = source_of(os.fspath(source), options)
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
-    stream = requests_of(scenario, options)
+    single, stream = _arrivals(scenario, options)
     plan = planned()
 
     found = replayed(
         plan, first, stream, policies, settings,
         jobs=options.jobs, progress=options.heard(options.progress),
     )  # fmt: skip
-    return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), stream)
+    return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), single)
 
 
 def first_of(given: "Scenario", options: ReplayOptions) -> "tuple[int, Scenario]":
@@ -304,9 +305,8 @@ def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings
     from heteroplan.simulation.lifecycle import LifecycleOptions
     from heteroplan.simulation.run import ReplaySettings
 
-    if options.level != "requests":
-        raise UsageError("--fluid: there are only single requests in this version")
     for name, known in (
+        ("level", ("requests", "fluid")),
         ("routing", ROUTINGS),
         ("kv_full", KV_FULL),
         ("scale_in", ("drain", "kill")),
@@ -323,6 +323,29 @@ def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings
         lifecycle=LifecycleOptions(scale_in=options.scale_in),
         delay_s=options.metrics_delay_s,
         failures=tuple(failure(each, scenario) for each in names(options.fail)),
+    )
+
+
+def _arrivals(
+    scenario: "Scenario", options: ReplayOptions
+) -> "tuple[RequestStream | None, RequestStream | RateStream]":
+    """The single requests, if any, and what is replayed."""
+    from heteroplan.simulation.arrivals.flows import from_demand, from_requests
+    from heteroplan.simulation.arrivals.rates import Planned
+
+    if options.level == "requests":
+        stream = requests_of(scenario, options)
+        return stream, stream
+    if options.concurrency is not None:
+        raise UsageError("--concurrency: the fluid level has no single requests; leave out --fluid")
+    if names(options.trace):
+        return None, from_requests(requests_of(scenario, options), scenario.horizon)
+    return None, from_demand(
+        scenario,
+        seed=options.seed,
+        planned=Planned(factor=options.demand_factor),
+        burstiness=options.burstiness,
+        duration_s=options.duration_s,
     )
 
 

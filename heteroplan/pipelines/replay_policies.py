@@ -22,6 +22,7 @@ from heteroplan.simulation.policies.registry import (
 )
 from heteroplan.simulation.policies.shared.options import Options, read
 from heteroplan.simulation.policies.shared.planned import PlannedPools
+from heteroplan.simulation.rate_stream import RateStream
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.results import PolicyReplay, Replay
 from heteroplan.simulation.run import (
@@ -104,7 +105,7 @@ def prepared(plan: PlanDocument, first: int, policies: Sequence[ToldPolicy]) -> 
 def replayed(
     plan: PlanDocument,
     first: int,
-    stream: RequestStream,
+    stream: RequestStream | RateStream,
     policies: Sequence[ToldPolicy],
     settings: ReplaySettings,
     *,
@@ -127,7 +128,7 @@ def replayed(
         scenario=scenario.name,
         objective=scenario.objective.value,
         plan_id=plan.plan_id,
-        level="requests",
+        level="fluid" if isinstance(stream, RateStream) else "requests",
         seed=settings.simulator.seed,
         workloads=tuple(load.name for load in loads),
         start=horizon.boundaries()[0],

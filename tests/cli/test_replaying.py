@@ -165,7 +165,7 @@ def test_csv_on_standard_output_is_all_that_is_printed(asked: Asked, run: Run) -
         (["--fluid", "--requests", "r.parquet"], "the fluid level has no single requests"),
         (["--requests", "-"], "Parquet is not for standard output; name a file"),
         (["--requests", "r.csv", "--out", "r.csv"], "r.csv is read, or written twice"),
-        (["--fluid"], "there are only single requests"),
+        (["--fluid", "--concurrency", "3"], "the fluid level has no single requests"),
         (["--policy", "hpo"], "there is no policy 'hpo': write one of plan, "),
         (["--policy", "hpa", "--policy", "hpa"], "policy hpa is there twice"),
         (["--policy", "hpa:speed=3"], "policy hpa has no option 'speed'"),
