@@ -250,7 +250,7 @@ def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
         return pipeline.replay(
             given.source,
             trace=given.trace or (),
-            policy=given.policy or pipeline.POLICIES,
+            policy=given.policy or (),
             level="fluid" if given.fluid else "requests",
             seed=given.seed,
             rate_rps=given.rate,

@@ -45,8 +45,8 @@ class ReplayOptions:
     trace: Name | Sequence[Name] = ()
     """Request traces, `[WORKLOAD=]FILE` each; workloads without one get requests that are drawn
     from their demand."""
-    policy: str | Sequence[str] = POLICIES
-    """`NAME[:OPTION=VALUE,...]` each, such as `hpa:target_share=0.7`."""
+    policy: str | Sequence[str] = ()
+    """`NAME[:OPTION=VALUE,...]` each, such as `hpa:target_share=0.7`; `POLICIES` where none."""
     level: str = "requests"
     """`requests`, each by itself, or `fluid`, flows of tokens (`--fluid`)."""
     seed: int = 0
@@ -200,7 +200,8 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     from heteroplan.pipelines.replay_policies import replayed, told
 
     check_limits(options, limits.REPLAY)
-    policies = told(names(options.policy))
+    asked = names(options.policy)
+    policies = told(asked or POLICIES)
     scenario, planned = _source(os.fspath(source), options)
     settings = _settings(scenario, options)
     stream = _requests(scenario, options)
@@ -211,7 +212,9 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
             raise KeyboardInterrupt
         options.progress(policy, share)
 
-    found = replayed(plan, stream, policies, settings, jobs=options.jobs, progress=heard)
+    found = replayed(
+        plan, stream, policies, settings, jobs=options.jobs, progress=heard, asked=bool(asked)
+    )
     return ReplayResult(replace(found, notes=(*found.notes, *_setting_notes(options))), stream)
 
 

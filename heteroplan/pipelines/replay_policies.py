@@ -30,12 +30,14 @@ from heteroplan.simulation.run import (
     policy_setting,
     run_policies,
 )
+from heteroplan.simulation.stretch import Stretch
 from heteroplan.simulation.system import ServingSystem, serving_system
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
 
 STATIC_PEAK, KEDA = "static_peak", "keda_cron"
+NO_STATIC_PEAK = "static_peak is left out: the fleet cannot serve all peaks of demand at once"
 _STATIC_S = 20.0
 """Most time to find the static peak [s]."""
 
@@ -73,21 +75,31 @@ def replayed(
     *,
     jobs: int,
     progress: Progress,
+    asked: bool = True,
+    stretch: Stretch | None = None,
 ) -> Replay:
     """Every policy on the requests, on the fleet and with the engines of the plan.
 
-    Raises UsageError for a policy that lacks what it is made from.
+    Of a `stretch` of the plan's horizon, to which `stream` then belongs, or of all of it. Raises
+    UsageError for a policy that lacks what it is made from; a static peak that there is none of is
+    left out with a note where the user has not `asked` for these policies.
     """
-    scenario = plan.given
+    scenario = plan.given if stretch is None else stretch.of(plan.given)
     system = serving_system(scenario, _candidates(scenario))
     names = {each.kind.name for each in policies}
-    planned = PlannedPools.of(system, _deployed(system, plan.pools, plan.horizon.intervals))
+    sizes = _deployed(system, plan.pools, plan.horizon.intervals)
+    if stretch is not None:
+        sizes = sizes[:, stretch.first : stretch.first + stretch.intervals]
     inputs = PolicyInputs(
         setting=policy_setting(system),
-        planned=planned,
-        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
+        planned=PlannedPools.of(system, sizes),
+        static_peak=_static_peak(system, plan.given) if STATIC_PEAK in names else None,
         manifest=_manifest(system, plan) if KEDA in names else None,
     )
+    notes = stream.notes
+    if not asked and STATIC_PEAK in names and inputs.static_peak is None:
+        policies = [each for each in policies if each.kind.name != STATIC_PEAK]
+        notes = (*notes, NO_STATIC_PEAK)
     choices = [
         PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
         for each in policies
@@ -113,7 +125,7 @@ def replayed(
         requests=stream.asked,
         seconds=seconds,
         policies=_with_savings(found, scenario.objective.value),
-        notes=stream.notes,
+        notes=notes,
     )
 
 
@@ -134,14 +146,14 @@ def _deployed(
     return replicas
 
 
-def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
-    """[deployment] the cheapest plan for the busiest interval of each workload, all at once.
+def _static_peak(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64] | None:
+    """[deployment] the cheapest plan for the busiest interval of each workload of a scenario, all
+    at once.
 
     None where the fleet cannot serve these together.
     """
     from heteroplan.outputs.plan.document.from_plan import document_of
 
-    scenario = system.scenario
     peak = replace(
         scenario,
         horizon=replace(scenario.horizon, intervals=1, cyclic=True),
