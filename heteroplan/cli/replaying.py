@@ -96,6 +96,14 @@ class ReplayArguments:
             help="Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson.",
         ),
     ] = written("1")
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Clock time, or date and time, of the interval to begin with; default: the first.",
+        ),
+    ] = None
     duration: Annotated[
         int | None,
         typer.Option(
@@ -258,6 +266,7 @@ def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
             align=given.align,
             demand_factor=given.demand_factor,
             burstiness=given.burstiness,
+            begin=given.begin,
             duration_s=given.duration,
             fail=given.fail or (),
             concurrency=given.concurrency,

@@ -3,11 +3,9 @@
 from typing import TYPE_CHECKING
 
 from heteroplan.pipelines.replay import POLICIES, ReplayResult
-from heteroplan.simulation.stretch import Stretch, stretch_of, stretch_within
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
-    from heteroplan.entities.scenario import Scenario
     from heteroplan.pipelines.plan import PlanOptions
 
 MOST_REQUESTS = 300_000
@@ -23,6 +21,8 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
     from heteroplan.outputs.plan.document.from_plan import document_of
     from heteroplan.pipelines.replay_policies import replayed, told
     from heteroplan.simulation.arrivals.drawn import drawn
+    from heteroplan.simulation.begin import from_interval
+    from heteroplan.simulation.busiest import busiest, busiest_within
     from heteroplan.simulation.run import ReplaySettings
 
     def heard(policy: str, share: float) -> None:
@@ -30,20 +30,19 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
             raise KeyboardInterrupt
         options.replay_progress(policy, share)
 
-    stretch = _stretch(plan.scenario, options.replay_duration_s)
-    stream = drawn(stretch.of(plan.scenario), seed=SEED, duration_s=stretch.duration_s)
+    scenario, duration_s = plan.scenario, options.replay_duration_s
+    if duration_s is None:
+        part = busiest_within(scenario, MOST_REQUESTS)
+    else:
+        part = busiest(scenario, duration_s)
+    stream = drawn(from_interval(scenario, part.first), seed=SEED, duration_s=part.duration_s)
     try:
         heard(POLICIES[0], 0.0)
         found = replayed(
-            document_of(plan), stream, told(POLICIES), ReplaySettings(),
-            jobs=1, progress=heard, asked=False, stretch=stretch,
+            document_of(plan), part.first, stream, told(POLICIES), ReplaySettings(),
+            jobs=1, progress=heard, asked=False,
         )  # fmt: skip
     except KeyboardInterrupt:
         return None
     return ReplayResult(found, stream)
 
-
-def _stretch(scenario: "Scenario", duration_s: float | None) -> Stretch:
-    if duration_s is None:
-        return stretch_within(scenario, MOST_REQUESTS)
-    return stretch_of(scenario, duration_s)

@@ -60,6 +60,8 @@ class ReplayOptions:
     """Multiplies the demand that requests are drawn from."""
     burstiness: float = 1.0
     """Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson."""
+    begin: str | None = None
+    """Clock time, or date and time, of the interval with which the replay begins (`--from`)."""
     duration_s: float | None = None
     """Of the replay; the horizon, or as long as the traces, where not given [s]."""
     fail: str | Sequence[str] = ()
@@ -200,9 +202,13 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     from heteroplan.pipelines.replay_policies import replayed, told
 
     check_limits(options, limits.REPLAY)
+    from heteroplan.simulation.begin import from_interval, interval_at
+
     asked = names(options.policy)
     policies = told(asked or POLICIES)
     scenario, planned = _source(os.fspath(source), options)
+    first = 0 if options.begin is None else interval_at(options.begin, scenario.horizon)
+    scenario = from_interval(scenario, first)
     settings = _settings(scenario, options)
     stream = _requests(scenario, options)
     plan = planned()
@@ -213,8 +219,9 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
         options.progress(policy, share)
 
     found = replayed(
-        plan, stream, policies, settings, jobs=options.jobs, progress=heard, asked=bool(asked)
-    )
+        plan, first, stream, policies, settings,
+        jobs=options.jobs, progress=heard, asked=bool(asked),
+    )  # fmt: skip
     return ReplayResult(replace(found, notes=(*found.notes, *_setting_notes(options))), stream)
 
 

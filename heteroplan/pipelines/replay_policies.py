@@ -12,6 +12,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.simulation.begin import from_interval
 from heteroplan.simulation.policies.keda_cron import Manifest
 from heteroplan.simulation.policies.registry import (
     PolicyInputs,
@@ -30,7 +31,6 @@ from heteroplan.simulation.run import (
     policy_setting,
     run_policies,
 )
-from heteroplan.simulation.stretch import Stretch
 from heteroplan.simulation.system import ServingSystem, serving_system
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def told(texts: Sequence[str]) -> list[ToldPolicy]:
 
 def replayed(
     plan: PlanDocument,
+    first: int,
     stream: RequestStream,
     policies: Sequence[ToldPolicy],
     settings: ReplaySettings,
@@ -76,23 +77,21 @@ def replayed(
     jobs: int,
     progress: Progress,
     asked: bool = True,
-    stretch: Stretch | None = None,
 ) -> Replay:
     """Every policy on the requests, on the fleet and with the engines of the plan.
 
-    Of a `stretch` of the plan's horizon, to which `stream` then belongs, or of all of it. Raises
-    UsageError for a policy that lacks what it is made from; a static peak that there is none of is
-    left out with a note where the user has not `asked` for these policies.
+    The replay begins with interval `first` of the plan. Raises UsageError for a policy that lacks
+    what it is made from; a static peak that there is none of is left out with a note where the
+    user has not `asked` for these policies.
     """
-    scenario = plan.given if stretch is None else stretch.of(plan.given)
+    scenario = from_interval(plan.given, first)
     system = serving_system(scenario, _candidates(scenario))
     names = {each.kind.name for each in policies}
-    sizes = _deployed(system, plan.pools, plan.horizon.intervals)
-    if stretch is not None:
-        sizes = sizes[:, stretch.first : stretch.first + stretch.intervals]
+    replicas = _deployed(system, plan.pools, plan.horizon.intervals)
+    later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
     inputs = PolicyInputs(
         setting=policy_setting(system),
-        planned=PlannedPools.of(system, sizes),
+        planned=PlannedPools.of(system, later),
         static_peak=_static_peak(system, plan.given) if STATIC_PEAK in names else None,
         manifest=_manifest(system, plan) if KEDA in names else None,
     )

@@ -33,18 +33,22 @@ class Asked:
     policies: list[str]
     jobs: int
     plan_id: str | None
+    first: int
 
     def __call__(
         self,
         plan: PlanDocument,
+        first: int,
         stream: RequestStream,
         policies: Sequence[ToldPolicy],
         settings: ReplaySettings,
         *,
         jobs: int,
         progress: Progress,
+        asked: bool = True,
     ) -> Replay:
         self.plan_id, self.stream, self.jobs = plan.plan_id, stream, jobs
+        self.first = first
         self.settings, self.policies = settings, [each.name for each in policies]
         table = requests(list(stream.arrival_s + 0.5), list(stream.arrival_s + 1.0))
         n = len(stream)
@@ -200,3 +204,11 @@ def test_a_replay_that_is_stopped_has_no_result(files: ScenarioFiles) -> None:
             progress=lambda policy, share: heard.append(policy),
         )  # fmt: skip
     assert heard == ["plan"]
+
+
+def test_a_replay_begins_with_a_later_interval(asked: Asked, run: Run) -> None:
+    assert run("replay", ".", "--from", "01:00").code == 0
+    assert asked.first == 1
+    ended = run("replay", ".", "--from", "00:17")
+    assert ended.code == 2
+    assert "--from '00:17': no interval begins then; write a time such as 00:00" in ended.err

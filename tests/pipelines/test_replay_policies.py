@@ -27,7 +27,13 @@ def plan(tmp_path: Path) -> PlanDocument:
 def run(plan: PlanDocument, *policies: str, duration_s: float = 120.0) -> Replay:
     stream = drawn(plan.given, seed=0, duration_s=duration_s)
     return replayed(
-        plan, stream, told(policies), ReplaySettings(), jobs=1, progress=lambda policy, share: None
+        plan,
+        0,
+        stream,
+        told(policies),
+        ReplaySettings(),
+        jobs=1,
+        progress=lambda policy, share: None,
     )
 
 
