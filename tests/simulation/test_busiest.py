@@ -43,9 +43,7 @@ def test_most_demand_of_a_duration(scenario: Scenario, duration_s: float, found:
         (1, Stretch(1, 60.0)),
     ],
 )
-def test_as_long_as_has_so_many_requests(
-    scenario: Scenario, requests: int, found: Stretch
-) -> None:
+def test_as_long_as_has_so_many_requests(scenario: Scenario, requests: int, found: Stretch) -> None:
     """All have 115,200, the busiest three hours 108,000, two 90,000, and half an hour 27,000."""
     assert busiest_within(scenario, requests) == found
 

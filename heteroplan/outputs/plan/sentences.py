@@ -178,10 +178,11 @@ def replay_sentence(plan: PlanDocument) -> str:
         return ""
     start = found.start.astimezone(ZoneInfo(plan.horizon.timezone))
     end = start + timedelta(seconds=found.duration_s)
+    until = "%H:%M" if start.date() == end.date() else "%Y-%m-%d %H:%M"
     horizon_s = plan.horizon.intervals * plan.horizon.interval_s
     part = "" if found.duration_s >= horizon_s else ", the busiest part of the horizon"
     return (
-        f"Replayed {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}{part}, on {found.requests:,} "
+        f"Replayed {start:%Y-%m-%d %H:%M} to {end:{until}}{part}, on {found.requests:,} "
         "requests drawn from the demand; GPU-hours, cost, and what the plan saves are of this time."
     )
 
