@@ -106,7 +106,7 @@ class Simulator:
         """
         self.world = World(
             clock=np.zeros(1, CLOCK),
-            requests=_requests(stream, refused),
+            requests=_requests(stream, refused, how.users),
             replicas=np.zeros(0, REPLICA),
             groups=_groups(groups),
             workloads=_workloads(stream, workloads, groups, how.users),
@@ -214,6 +214,7 @@ class Simulator:
         requests = self.world.requests
         first_s = requests["first"]
         return RequestTable(
+            arrived_s=requests["arrival"].copy(),
             first_token_s=np.where(first_s <= self.now_s, first_s, np.nan),
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
@@ -254,9 +255,10 @@ class Simulator:
         self.world = self.world._replace(running=running)
 
 
-def _requests(stream: RequestStream, refused: NDArray[np.bool_]) -> NDArray[Any]:
+def _requests(stream: RequestStream, refused: NDArray[np.bool_], users: int) -> NDArray[Any]:
     records = np.zeros(len(stream), REQUEST)
-    records["arrival"], records["first"], records["last"] = stream.arrival_s, np.nan, np.nan
+    records["arrival"] = np.nan if users else stream.arrival_s
+    records["first"] = records["last"] = np.nan
     records["isl"], records["osl"] = stream.isl, stream.osl
     records["missed"] = stream.isl - stream.cached
     records["workload"] = stream.workload
