@@ -1,16 +1,12 @@
 """`plan --replay`: the plan that was made and the usual policies, on requests of its demand."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heteroplan.pipelines.replay import POLICIES, ReplayResult
-from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
-    from heteroplan.entities.scenario import Scenario
     from heteroplan.pipelines.plan import PlanOptions
-    from heteroplan.simulation.requests import RequestStream
 
 MOST_REQUESTS = 300_000
 """That are replayed where no duration is given: a few seconds for all policies."""
@@ -39,9 +35,7 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
         part = busiest_within(scenario, MOST_REQUESTS)
     else:
         part = busiest(scenario, duration_s)
-    stream = _served(
-        scenario, drawn(from_interval(scenario, part.first), seed=SEED, duration_s=part.duration_s)
-    )
+    stream = drawn(from_interval(scenario, part.first), seed=SEED, duration_s=part.duration_s)
     try:
         heard(POLICIES[0], 0.0)
         found = replayed(
@@ -51,18 +45,3 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
     except KeyboardInterrupt:
         return None
     return ReplayResult(found, stream)
-
-
-def _served(scenario: "Scenario", stream: "RequestStream") -> "RequestStream":
-    """The replay goes on until each request has ended that just keeps both targets.
-
-    Of a short time many requests would be cut off by its end, and count as late.
-    """
-    import numpy as np
-
-    ttft_ms, itl_ms = (
-        np.array([getattr(load.slo, name) for load in scenario.workloads])[stream.workload]
-        for name in ("ttft_ms", "itl_ms")
-    )
-    end_s = stream.arrival_s + (ttft_ms + stream.osl * itl_ms) / MS_PER_S
-    return replace(stream, duration_s=float(end_s.max(initial=stream.duration_s)))

@@ -34,12 +34,12 @@ def test_keywords_that_are_no_option_of_that_name_are_listed() -> None:
         for function in functions:
             listed[function].update(keywords)
     commands: Any = typer.main.get_command(app)
-    for function, keywords in listed.items():
+    for function, names in listed.items():
         options = {name for each in commands.commands[function].params for name in each.opts}
         _, *shown = signature(getattr(heteroplan, function)).parameters
-        assert keywords == {
-            name for name in shown if f"--{name.replace('_', '-')}" not in options
-        }, function
+        assert names == {name for name in shown if f"--{name.replace('_', '-')}" not in options}, (
+            function
+        )
 
 
 def test_every_frame_is_listed() -> None:
