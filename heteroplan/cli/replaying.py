@@ -49,7 +49,8 @@ class ReplayArguments:
         typer.Option(
             metavar="NAME[:OPTION=VALUE,...]",
             help="Such as hpa or hpa:target_share=0.7; default: plan, plan+feedback, static_peak, "
-            "proportional and hpa. Repeatable.",
+            "proportional and hpa. Others: periodic, negative_feedback, soft_scale_in, kpa, apa, "
+            "aibrix_kpa, wva, dynamo_planner and keda_cron. Repeatable.",
         ),
     ] = None
     fluid: Annotated[
@@ -83,7 +84,7 @@ class ReplayArguments:
     demand_factor: Annotated[
         float,
         typer.Option(
-            parser=options.factor,
+            parser=options.numbers(*limits.REPLAY["demand_factor"]),
             metavar="FACTOR",
             help="Multiplies the demand that is drawn from.",
         ),

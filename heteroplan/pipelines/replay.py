@@ -211,6 +211,7 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     scenario = from_interval(scenario, first)
     settings = _settings(scenario, options)
     stream = _requests(scenario, options)
+    _check_failures(options, settings, stream)
     plan = planned()
 
     def heard(policy: str, share: float) -> None:
@@ -318,6 +319,7 @@ def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
 
     traces = traces_by_workload(scenario, names(options.trace))
     if not traces:
+        _check_no_trace(options)
         return drawn(
             scenario,
             seed=options.seed,
@@ -347,3 +349,34 @@ def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
             max_bytes=options.max_bytes,
         ),
     )
+
+
+def _check_no_trace(options: ReplayOptions) -> None:
+    """Raise UsageError for options of traces, of which there is none."""
+    default = ReplayOptions()
+    of_traces = {
+        "--align": "align",
+        "--rate": "rate_rps",
+        "--scale-to-demand": "scale_to_demand",
+        "--format": "format",
+        "--map": "columns",
+        "--trace-timezone": "trace_timezone",
+        "--start": "start",
+        "--prefix-cache": "prefix_cache_tokens",
+    }
+    for option, name in of_traces.items():
+        if (getattr(options, name) or None) != (getattr(default, name) or None):
+            raise UsageError(f"{option}: requests are drawn; give a trace with --trace as well")
+
+
+def _check_failures(
+    options: ReplayOptions, settings: "ReplaySettings", stream: "RequestStream"
+) -> None:
+    """Raise UsageError for a failure that the replay does not reach."""
+    for text, failure in zip(names(options.fail), settings.failures, strict=True):
+        if failure.start_s >= stream.duration_s:
+            lasts_min = stream.duration_s / 60
+            raise UsageError(
+                f"--fail {text}: begins after the replay, which lasts {lasts_min:.3g} min; "
+                "raise --duration, or name an earlier time"
+            )

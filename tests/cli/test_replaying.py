@@ -13,6 +13,7 @@ from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines import replay as pipeline
 from heteroplan.pipelines import replay_policies
 from heteroplan.pipelines.replay_policies import ToldPolicy
+from heteroplan.simulation.policies.registry import POLICIES
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
 from heteroplan.simulation.run import Failure, Progress, ReplaySettings
@@ -214,3 +215,34 @@ def test_a_replay_begins_with_a_later_interval(asked: Asked, run: Run) -> None:
     ended = run("replay", ".", "--from", "00:17")
     assert ended.code == 2
     assert "--from '00:17': no interval begins then; write a time such as 00:00" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--align", None),
+        ("--rate", "5"),
+        ("--scale-to-demand", None),
+        ("--format", "azure"),
+        ("--map", "isl=a"),
+        ("--trace-timezone", "UTC"),
+        ("--start", "2026-11-23"),
+        ("--prefix-cache", "100"),
+    ],
+)
+def test_options_of_traces_need_one(asked: Asked, run: Run, option: str, value: str | None) -> None:
+    ended = run("replay", ".", option, *([] if value is None else [value]))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{option}: requests are drawn; give a trace" in " ".join(ended.err.split())
+
+
+def test_a_failure_after_the_end_is_none(asked: Asked, run: Run) -> None:
+    """The replay ends at 00:30."""
+    ended = run("replay", ".", "--duration", "30min", "--fail", "leaf:l1@01:00+10min")
+    assert (ended.code, ended.out) == (2, "")
+    assert "begins after the replay, which lasts 30 min" in " ".join(ended.err.split())
+
+
+def test_help_names_every_policy(run: Run) -> None:
+    text = " ".join(run("replay", "--help").out.split())
+    assert [name for name in POLICIES if name not in text] == []

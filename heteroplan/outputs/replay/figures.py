@@ -140,7 +140,8 @@ def verdict(replay: Replay) -> tuple[Kept, str]:
         return Kept.ALWAYS, "No request arrived."
     intervals = counted(total, "interval") + _of_workloads(replay)
     if not misses:
-        return Kept.ALWAYS, f"{policy.policy} keeps the SLO in all {intervals}."
+        every = "all" if total > 1 else "the"
+        return Kept.ALWAYS, f"{policy.policy} keeps the SLO in {every} {intervals}."
     worst = worst_intervals(replay, policy, min(misses, _MOST_NAMED))
     named = ", ".join(_interval_text(replay, each) for each in worst)
     where = f"in {misses:,} of {intervals}, worst {named}"
