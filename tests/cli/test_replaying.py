@@ -111,17 +111,17 @@ def test_options_reach_the_simulation(asked: Asked, run: Run) -> None:
     ended = run(
         "replay", ".", "--routing", "random", "--kv-full", "wait", "--scale-in", "kill",
         "--concurrency", "8", "--metrics-delay", "30", "--jobs", "2", "--fail",
-        "leaf:l1@01:00+30min", "--policy", "plan", "--policy", "hpa:target_share=0.7",
+        "leaf:l1@00:30+30min", "--policy", "plan", "--policy", "hpa:target_share=0.7",
         "--duration", "1h",
     )  # fmt: skip
     assert ended.code == 0
-    assert "taken away: leaf:l1@01:00+30min" in ended.out
+    assert "taken away: leaf:l1@00:30+30min" in ended.out
     assert "settings: routing random, kv_full wait, scale_in kill" in ended.out
     how = asked.settings
     simulator = how.simulator
     assert (simulator.routing, simulator.kv_full, simulator.users) == ("random", "wait", 8)
     assert (how.lifecycle.scale_in, how.delay_s, asked.jobs) == ("kill", 30.0, 2)
-    assert how.failures == (Failure((0,), 3600.0, 5400.0),)
+    assert how.failures == (Failure((0,), 1800.0, 3600.0),)
     assert asked.policies == ["plan", "hpa:target_share=0.7"]
     assert asked.stream.duration_s == 3600.0
 
