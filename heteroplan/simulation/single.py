@@ -57,7 +57,7 @@ class SingleRequests(Simulator):
 
     def finish(self, followed_s: float) -> None:
         """Nothing arrives any more; what is there is followed for so long [s]."""
-        self.world.clock[0]["users"] = 0
+        self.close()
         self.run(self.now_s + followed_s)
 
     def load_of(self, number: int) -> float:
@@ -86,7 +86,7 @@ class SingleRequests(Simulator):
 
         return Counts(
             totals={name: self.world.workloads[name].astype(np.float64) for name in COUNTS},
-            busy_s=self.world.busy_s.copy(),
+            busy_s=self.busy_s(),
             waiting=roles["waiting"].astype(np.float64),
             present=roles["present"].astype(np.float64),
             waiting_s=roles["waiting_s"].copy(),
