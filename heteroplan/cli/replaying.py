@@ -50,7 +50,8 @@ class ReplayArguments:
         typer.Option(
             metavar="NAME[:OPTION=VALUE,...]",
             help="Such as hpa or hpa:target_share=0.7; default: plan, plan+feedback, static_peak, "
-            "proportional and hpa. Repeatable.",
+            "proportional and hpa. Others: periodic, negative_feedback, soft_scale_in, kpa, apa, "
+            "aibrix_kpa, wva, dynamo_planner and keda_cron. Repeatable.",
         ),
     ] = None
     fluid: Annotated[
@@ -84,7 +85,7 @@ class ReplayArguments:
     demand_factor: Annotated[
         float,
         typer.Option(
-            parser=options.factor,
+            parser=options.numbers(*limits.REPLAY["demand_factor"]),
             metavar="FACTOR",
             help="Multiplies the demand that is drawn from.",
         ),
@@ -285,11 +286,11 @@ def replay_options(
     given: ReplayArguments, interrupted: Interrupt, progress: "Progress"
 ) -> "ReplayOptions":
     """What the pipelines `replay` and `stress` take."""
-    from heteroplan.pipelines.replay import POLICIES, ReplayOptions
+    from heteroplan.pipelines.replay import ReplayOptions
 
     return ReplayOptions(
         trace=given.trace or (),
-        policy=given.policy or POLICIES,
+        policy=given.policy or (),
         level="fluid" if given.fluid else "requests",
         seed=given.seed,
         rate_rps=given.rate,

@@ -21,6 +21,7 @@ FIT = {
     "max_sequences": (1, 10**6),
     "max_batch_tokens": (1, 10**7),
 }
+PLAN = {"replay_duration_s": (60.0, 366 * 86_400.0)}
 REPLAY = {
     "seed": (0, 2**63 - 1),
     "rate_rps": (1e-6, 1e9),

@@ -48,8 +48,8 @@ class ReplayOptions:
     trace: Name | Sequence[Name] = ()
     """Request traces, `[WORKLOAD=]FILE` each; workloads without one get requests that are drawn
     from their demand."""
-    policy: str | Sequence[str] = POLICIES
-    """`NAME[:OPTION=VALUE,...]` each, such as `hpa:target_share=0.7`."""
+    policy: str | Sequence[str] = ()
+    """`NAME[:OPTION=VALUE,...]` each, such as `hpa:target_share=0.7`; `POLICIES` where none."""
     level: str = "requests"
     """`requests`, each by itself, or `fluid`, flows of tokens (`--fluid`)."""
     seed: int = 0
@@ -225,16 +225,17 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     from heteroplan.pipelines.replay_policies import replayed, told
 
     check_limits(options, limits.REPLAY)
-    policies = told(names(options.policy))
+    asked = names(options.policy)
+    policies = told(asked or POLICIES)
     given, planned = source_of(os.fspath(source), options)
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
     single, stream = _arrivals(scenario, options)
+    _check_failures(options, settings, stream)
     plan = planned()
-
     found = replayed(
         plan, first, stream, policies, settings,
-        jobs=options.jobs, progress=options.heard(options.progress),
+        jobs=options.jobs, progress=options.heard(options.progress), asked=bool(asked),
     )  # fmt: skip
     return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), single)
 
@@ -363,6 +364,7 @@ def requests_of(scenario: "Scenario", options: ReplayOptions) -> "RequestStream"
 
     traces = traces_by_workload(scenario, names(options.trace))
     if not traces:
+        _check_no_trace(options)
         return drawn(
             scenario,
             seed=options.seed,
@@ -392,3 +394,34 @@ def requests_of(scenario: "Scenario", options: ReplayOptions) -> "RequestStream"
             max_bytes=options.max_bytes,
         ),
     )
+
+
+def _check_no_trace(options: ReplayOptions) -> None:
+    """Raise UsageError for options of traces, of which there is none."""
+    default = ReplayOptions()
+    of_traces = {
+        "--align": "align",
+        "--rate": "rate_rps",
+        "--scale-to-demand": "scale_to_demand",
+        "--format": "format",
+        "--map": "columns",
+        "--trace-timezone": "trace_timezone",
+        "--start": "start",
+        "--prefix-cache": "prefix_cache_tokens",
+    }
+    for option, name in of_traces.items():
+        if (getattr(options, name) or None) != (getattr(default, name) or None):
+            raise UsageError(f"{option}: requests are drawn; give a trace with --trace as well")
+
+
+def _check_failures(
+    options: ReplayOptions, settings: "ReplaySettings", stream: "RequestStream | RateStream"
+) -> None:
+    """Raise UsageError for a failure that the replay does not reach."""
+    for text, failure in zip(names(options.fail), settings.failures, strict=True):
+        if failure.start_s >= stream.duration_s:
+            lasts_min = stream.duration_s / 60
+            raise UsageError(
+                f"--fail {text}: begins after the replay, which lasts {lasts_min:.3g} min; "
+                "raise --duration, or name an earlier time"
+            )

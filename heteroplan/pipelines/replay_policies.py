@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
 
 STATIC_PEAK, KEDA = "static_peak", "keda_cron"
+NO_STATIC_PEAK = "static_peak is left out: the fleet cannot serve all peaks of demand at once"
 _STATIC_S = 20.0
 """Most time to find the static peak [s]."""
 
@@ -75,12 +76,17 @@ class Prepared:
     replicas: NDArray[np.int64]
     """[deployment, interval] of the plan."""
     choices: tuple[PolicyChoice, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out."""
 
 
-def prepared(plan: PlanDocument, first: int, policies: Sequence[ToldPolicy]) -> Prepared:
+def prepared(
+    plan: PlanDocument, first: int, policies: Sequence[ToldPolicy], *, asked: bool = True
+) -> Prepared:
     """The plan from interval `first` on, and what the policies are made from.
 
-    Raises UsageError for a policy that lacks what it is made from.
+    Raises UsageError for a policy that lacks what it is made from; a static peak that there is none
+    of is left out with a note where the user has not `asked` for these policies.
     """
     scenario = from_interval(plan.given, first)
     system = serving_system(scenario, candidates_of(scenario))
@@ -90,16 +96,20 @@ def prepared(plan: PlanDocument, first: int, policies: Sequence[ToldPolicy]) -> 
     inputs = PolicyInputs(
         setting=policy_setting(system),
         planned=PlannedPools.of(system, later),
-        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
+        static_peak=_static_peak(system, plan.given) if STATIC_PEAK in names else None,
         manifest=_manifest(system, plan) if KEDA in names else None,
     )
+    notes: tuple[str, ...] = ()
+    if not asked and STATIC_PEAK in names and inputs.static_peak is None:
+        policies = [each for each in policies if each.kind.name != STATIC_PEAK]
+        notes = (NO_STATIC_PEAK,)
     choices = tuple(
         PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
         for each in policies
     )
     for choice in choices:
         choice.make()
-    return Prepared(system, later, choices)
+    return Prepared(system, later, choices, notes)
 
 
 def replayed(
@@ -111,13 +121,15 @@ def replayed(
     *,
     jobs: int,
     progress: Progress,
+    asked: bool = True,
 ) -> Replay:
     """Every policy on the requests, on the fleet and with the engines of the plan.
 
-    The replay begins with interval `first` of the plan.
-    Raises UsageError for a policy that lacks what it is made from.
+    The replay begins with interval `first` of the plan. Raises UsageError for a policy that lacks
+    what it is made from; a static peak that there is none of is left out with a note where the
+    user has not `asked` for these policies.
     """
-    ready = prepared(plan, first, policies)
+    ready = prepared(plan, first, policies, asked=asked)
     system = ready.system
     found, seconds = run_policies(
         system, stream, ready.choices, settings, jobs=jobs, progress=progress
@@ -141,7 +153,7 @@ def replayed(
         requests=stream.asked,
         seconds=seconds,
         policies=_with_savings(found, scenario.objective.value),
-        notes=stream.notes,
+        notes=(*stream.notes, *ready.notes),
     )
 
 
@@ -161,14 +173,14 @@ def deployed(system: ServingSystem, pools: Sequence[PoolPart], intervals: int) -
     return replicas
 
 
-def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
-    """[deployment] the cheapest plan for the busiest interval of each workload, all at once.
+def _static_peak(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64] | None:
+    """[deployment] the cheapest plan for the busiest interval of each workload of a scenario, all
+    at once.
 
     None where the fleet cannot serve these together.
     """
     from heteroplan.outputs.plan.document.from_plan import document_of
 
-    scenario = system.scenario
     peak = replace(
         scenario,
         horizon=replace(scenario.horizon, intervals=1, cyclic=True),
