@@ -9,6 +9,7 @@ from heteroplan.errors import UsageError
 from heteroplan.pipelines import limits
 from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.replay import (
+    POLICIES,
     ReplayOptions,
     first_of,
     output_suffix,
