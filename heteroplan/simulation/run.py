@@ -30,6 +30,10 @@ from heteroplan.simulation.signals import AGGREGATED, ROLES, ReplicaState
 from heteroplan.simulation.single import SingleRequests
 from heteroplan.simulation.system import ServingSystem
 
+PEAK_FACTOR = 2.0
+"""Most replicas that a policy may ask for where the scenario states no maximum, over those that
+serve the planned peak (our choice). Kubernetes requires a maximum for each Deployment; without one,
+an autoscaler whose metric is always high would take the GPUs of all others."""
 DELAY_S = 15.0
 """Age of the metrics that a policy sees [s]: a scrape interval, as Prometheus users set it."""
 FOLLOWED_S = 300.0
@@ -85,8 +89,9 @@ def policy_setting(system: ServingSystem) -> PolicySetting:
             in_use = split[w] != (r == AGGREGATED)
             capacity[w, r] = reference.capacity_rps if reference is not None else 0.0
             least[w, r] = max(1, load.min_replicas.get(role, 0)) if in_use else 0.0
+            stated = load.max_replicas.get(role, _of_peak(system, w, capacity[w, r]))
             room = max(least[w, r], _room(system, w, r))
-            most[w, r] = min(load.max_replicas.get(role, inf), room) if in_use else 0.0
+            most[w, r] = min(max(least[w, r], stated), room) if in_use else 0.0
     means = [_mean_shape(system, w) for w in range(len(loads))]
     isl, missed, osl = (np.array(each) for each in zip(*means, strict=True))
     return PolicySetting(
@@ -100,6 +105,13 @@ def policy_setting(system: ServingSystem) -> PolicySetting:
         min_replicas=least,
         max_replicas=most,
     )
+
+
+def _of_peak(system: ServingSystem, workload: int, capacity_rps: float) -> float:
+    """`PEAK_FACTOR` times the reference replicas that serve the planned peak, rounded up."""
+    if capacity_rps <= 0.0:
+        return inf
+    return float(ceil(PEAK_FACTOR * system.planned_rps[workload].max() / capacity_rps))
 
 
 def _room(system: ServingSystem, workload: int, role: int) -> float:
@@ -223,11 +235,7 @@ class _Run:
         for moment in self._moments():
             self.simulator.run(moment)
             self.cluster.collect()
-            for failure in self.settings.failures:
-                if moment == failure.start_s:
-                    self.cluster.fail(failure.leaves)
-                if moment == failure.end_s:
-                    self.cluster.recover(failure.leaves)
+            self._fail(moment)
             ends = moment >= self.stream.duration_s
             if moment >= boundary * self.interval_s or ends:
                 if moment > 0.0:
@@ -241,6 +249,18 @@ class _Run:
             if not ends and moment >= decision * period_s:
                 self._decide(at_once=decision == 0)
                 decision += 1
+
+    def _fail(self, moment: float) -> None:
+        """Failures that begin now and those that end, unless another one still has their leaves."""
+        failures = self.settings.failures
+        away = {
+            leaf for each in failures if each.start_s <= moment < each.end_s for leaf in each.leaves
+        }
+        for failure in failures:
+            if moment == failure.start_s:
+                self.cluster.fail(failure.leaves)
+            if moment == failure.end_s:
+                self.cluster.recover(set(failure.leaves) - away)
 
     def _horizon_interval(self, interval: int) -> int:
         horizon = self.system.scenario.horizon
