@@ -87,7 +87,7 @@ class Cluster:
         self._divided = any(option.engine.part is not None for option in system.options)
 
     def free_gpus(self) -> NDArray[np.int64]:
-        """[leaf, node type] GPUs that no replica holds; below 0 where more are held than there are."""
+        """[leaf, node type] GPUs that no replica holds; below 0 where more are held than exist."""
         supply = self.system.supply[:, :, self._interval].copy()
         if self._lost:
             supply[sorted(self._lost)] = 0

@@ -9,7 +9,7 @@ from time import thread_time
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.simulation import ledger
+from heteroplan.simulation import ledger, warming
 from heteroplan.simulation.allocation import Allocator
 from heteroplan.simulation.events.simulator import SimulatorOptions
 from heteroplan.simulation.fluid.level import STEP_S, Fluid
@@ -40,11 +40,11 @@ FOLLOWED_S = 300.0
 """Requests that came before the end are followed so long beyond it, with the replicas of then [s]:
 those of the last minutes are judged as all others. What takes longer is unfinished."""
 type Progress = Callable[[str, float], None]
-"""Told the policy and the share of the replay that is over, 0 to 1."""
+"""Called with the policy and the share of the replay that is over, 0 to 1."""
 
 
 def silent(_policy: str, _share: float) -> None:
-    """Tell nobody."""
+    """A `Progress` that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,23 @@ def run_policy(
     return _Run(system, stream, choice, settings, progress).result()
 
 
+def warm(system: ServingSystem, settings: ReplaySettings, *, fluid: bool = False) -> None:
+    """Load the compiled code of a level, so that time that is taken later is that of simulating."""
+    stream = warming.no_rates(system) if fluid else warming.no_requests(system)
+    warming.warm_up(_level(system, stream, settings, warming.SHORT_S), system)
+
+
+def _level(
+    system: ServingSystem,
+    stream: RequestStream | RateStream,
+    settings: ReplaySettings,
+    interval_s: float,
+) -> Level:
+    if isinstance(stream, RateStream):
+        return Fluid(system, stream, settings.simulator, interval_s, settings.step_s)
+    return SingleRequests(system, stream, settings.simulator)
+
+
 def run_policies(
     system: ServingSystem,
     stream: RequestStream | RateStream,
@@ -161,8 +178,10 @@ def run_policies(
 ) -> tuple[list[PolicyReplay], float]:
     """All policies, `jobs` at a time, and the CPU seconds that they took [s].
 
-    The result does not depend on `jobs`: compiled code runs beside other threads.
+    The result does not depend on `jobs`: compiled code runs beside other threads. The time in which
+    that code is loaded does not count.
     """
+    warm(system, settings, fluid=isinstance(stream, RateStream))
 
     def timed(choice: PolicyChoice) -> tuple[PolicyReplay, float]:
         began = thread_time()
@@ -189,13 +208,7 @@ class _Run:
         self.progress = progress
         self.policy = choice.make()
         self.interval_s = float(system.scenario.horizon.interval_s)
-        self.simulator: Level
-        if isinstance(stream, RateStream):
-            self.simulator = Fluid(
-                system, stream, settings.simulator, self.interval_s, settings.step_s
-            )
-        else:
-            self.simulator = SingleRequests(system, stream, settings.simulator)
+        self.simulator = _level(system, stream, settings, self.interval_s)
         linger = max(settings.lifecycle.linger_s, linger_s(self.policy))
         lifecycle = LifecycleOptions(
             settings.lifecycle.scale_in, linger, settings.lifecycle.startup_factor
