@@ -1,0 +1,39 @@
+"""The requests that a search may see, and those that it may not."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from heteroplan.errors import UsageError
+from heteroplan.simulation.requests import RequestStream
+
+
+def cut_interval(duration_s: float, interval_s: float, share: float) -> int:
+    """Intervals of the seen part: the share of the replay, to the nearest whole number of them.
+
+    Raises UsageError where the replay has less than two intervals.
+    """
+    intervals = int(np.ceil(duration_s / interval_s))
+    if intervals < 2:
+        raise UsageError(
+            "curation needs a replay of two intervals or more: one is searched on, the other is "
+            "not seen; make the replay longer"
+        )
+    return int(np.clip(round(share * duration_s / interval_s), 1, intervals - 1))
+
+
+def before(stream: RequestStream, end_s: float) -> RequestStream:
+    """The requests that arrive before a moment; the replay ends then."""
+    kept = slice(int(np.searchsorted(stream.arrival_s, end_s, side="left")))
+    return replace(
+        stream,
+        duration_s=end_s,
+        workload=stream.workload[kept],
+        arrival_s=stream.arrival_s[kept],
+        isl=stream.isl[kept],
+        cached=stream.cached[kept],
+        osl=stream.osl[kept],
+        rejected={},
+    )
+
+
