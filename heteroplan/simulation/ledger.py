@@ -1,85 +1,18 @@
-"""What became of requests and replicas -> the figures of one policy."""
+"""What replicas held and what became of the requests -> the figures of one policy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heteroplan.simulation.level import Served
 from heteroplan.simulation.lifecycle import Life
-from heteroplan.simulation.requests import Floats, Integers, RequestStream
-from heteroplan.simulation.results import (
-    OUTCOMES,
-    Attainment,
-    IntervalTable,
-    Percentiles,
-    RequestTable,
-)
+from heteroplan.simulation.requests import Floats
+from heteroplan.simulation.results import IntervalTable
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES
 from heteroplan.simulation.system import ServingSystem
 
-MS = 1000.0
 S_PER_HOUR = 3600.0
-FINISHED = OUTCOMES.index("finished")
-
-
-@dataclass(frozen=True, slots=True)
-class Latencies:
-    """Of finished requests; arrays [finished]."""
-
-    workload: Integers
-    interval: Integers
-    """Of the replay, in which they arrived."""
-    ttft_ms: Floats
-    itl_ms: Floats
-    """Mean time between tokens; 0 of a single token."""
-    e2e_ms: Floats
-    in_ttft: NDArray[np.bool_]
-    in_itl: NDArray[np.bool_]
-
-
-def latencies(
-    system: ServingSystem, stream: RequestStream, table: RequestTable, interval_s: float
-) -> Latencies:
-    """How long the finished requests took, and whether they kept their SLO."""
-    done = table.outcome == FINISHED
-    workload, arrival_s = stream.workload[done], stream.arrival_s[done]
-    first_s, last_s = table.first_token_s[done], table.last_token_s[done]
-    ttft_ms = (first_s - arrival_s) * MS
-    gaps = stream.osl[done] - 1
-    itl_ms = (last_s - first_s) * MS / np.maximum(gaps, 1)
-    slos = [load.slo for load in system.scenario.workloads]
-    ttft_slo, itl_slo = (
-        np.array([getattr(slo, name) for slo in slos]) for name in ("ttft_ms", "itl_ms")
-    )
-    return Latencies(
-        workload=workload,
-        interval=(arrival_s // interval_s).astype(np.int64),
-        ttft_ms=ttft_ms,
-        itl_ms=itl_ms,
-        e2e_ms=(last_s - arrival_s) * MS,
-        in_ttft=ttft_ms <= ttft_slo[workload],
-        in_itl=itl_ms <= itl_slo[workload],
-    )
-
-
-def percentiles(values: Floats) -> Percentiles:
-    """Of all values; NaN of none."""
-    if not len(values):
-        return Percentiles(*[float("nan")] * 4)
-    return Percentiles(*(float(each) for each in np.percentile(values, [50, 90, 95, 99])))
-
-
-def attainment(found: Latencies, requests: int) -> Attainment:
-    """Of `requests` in all, rejected and unfinished ones included."""
-    finished = len(found.workload)
-    if not requests:
-        return Attainment(*[float("nan")] * 3)
-    return Attainment(
-        ttft=float(found.in_ttft.mean()) if finished else float("nan"),
-        itl=float(found.in_itl.mean()) if finished else float("nan"),
-        both=float((found.in_ttft & found.in_itl).sum() / requests),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,36 +72,21 @@ def _overlap(edges: Floats, spans: Sequence[tuple[float, float]]) -> Floats:
 
 
 def interval_table(
-    system: ServingSystem,
-    stream: RequestStream,
-    found: Latencies,
-    used: Usage,
-    waiting_s: Floats,
-    interval_s: float,
+    served: Served, used: Usage, waiting_s: Floats, duration_s: float, interval_s: float
 ) -> IntervalTable:
     """By workload and interval; `waiting_s` [W, interval] request-seconds in queues."""
-    workloads, intervals = used.gpu_s.shape
-    lengths = np.minimum(interval_s, stream.duration_s - np.arange(intervals) * interval_s)
-    cell = found.workload * intervals + found.interval
-
-    def counted(cells: Integers) -> Integers:
-        return np.bincount(cells, minlength=workloads * intervals).reshape(workloads, intervals)
-
-    arrived = stream.workload * intervals + (stream.arrival_s // interval_s).astype(np.int64)
-    slos = [load.slo.percentile for load in system.scenario.workloads]
-    ttft = _cell_percentiles(cell, found.ttft_ms, slos, (workloads, intervals))
-    itl = _cell_percentiles(cell, found.itl_ms, slos, (workloads, intervals))
+    lengths = np.minimum(interval_s, duration_s - np.arange(waiting_s.shape[1]) * interval_s)
     ready, rate = used.ready_s / lengths, used.capacity / lengths
     return IntervalTable(
-        requests=counted(arrived),
-        finished=counted(cell),
-        attained_ttft=counted(cell[found.in_ttft]),
-        attained_itl=counted(cell[found.in_itl]),
-        attained_both=counted(cell[found.in_ttft & found.in_itl]),
-        ttft_p50_ms=ttft[0],
-        ttft_percentile_ms=ttft[1],
-        itl_p50_ms=itl[0],
-        itl_percentile_ms=itl[1],
+        requests=served.requests,
+        finished=served.finished,
+        attained_ttft=served.attained_ttft,
+        attained_itl=served.attained_itl,
+        attained_both=served.attained_both,
+        ttft_p50_ms=served.ttft_p50_ms,
+        ttft_percentile_ms=served.ttft_percentile_ms,
+        itl_p50_ms=served.itl_p50_ms,
+        itl_percentile_ms=served.itl_percentile_ms,
         capacity_rps=np.minimum(rate[:, PREFILL], rate[:, DECODE]) + rate[:, AGGREGATED],
         prefill_replicas=ready[:, PREFILL],
         decode_replicas=ready[:, DECODE],
@@ -176,28 +94,6 @@ def interval_table(
         gpus=used.gpu_s / lengths,
         waiting=waiting_s / lengths,
     )
-
-
-def _cell_percentiles(
-    cells: Integers, values: Floats, percentile: Sequence[float], shape: tuple[int, int]
-) -> tuple[Floats, Floats]:
-    """[W, interval] medians, and values at each workload's percentile; NaN of empty cells."""
-    order = np.lexsort((values, cells))
-    cells, values = cells[order], values[order]
-    starts = np.searchsorted(cells, np.arange(shape[0] * shape[1]))
-    amounts = np.diff(np.append(starts, len(cells)))
-    shares = np.repeat(np.asarray(percentile), shape[1])
-    found = []
-    for share in (np.full(len(shares), 0.5), shares):
-        result = np.full(len(shares), np.nan)
-        some = amounts > 0
-        rank = share[some] * (amounts[some] - 1)
-        low = starts[some] + rank.astype(np.int64)
-        high = np.minimum(low + 1, starts[some] + amounts[some] - 1)
-        part = rank - rank.astype(np.int64)
-        result[some] = values[low] * (1.0 - part) + values[high] * part
-        found.append(result.reshape(shape))
-    return found[0], found[1]
 
 
 def intervals_met(table: IntervalTable, percentile: Sequence[float]) -> float:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.simulation.engine_numbers import recompute_fields, replica_facts
-from heteroplan.simulation.events.simulator import Simulator
-from heteroplan.simulation.events.world import GONE
+from heteroplan.simulation.level import Level
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import EngineOption, ServingSystem
 
@@ -60,9 +59,7 @@ class _Held:
 class Cluster:
     """All replicas of one simulation, and the GPUs that are free."""
 
-    def __init__(
-        self, system: ServingSystem, simulator: Simulator, options: LifecycleOptions
-    ) -> None:
+    def __init__(self, system: ServingSystem, simulator: Level, options: LifecycleOptions) -> None:
         self.system, self.simulator, self.options = system, simulator, options
         self.lives: list[Life] = []
         self.desired = np.zeros(len(system.deployments), np.int64)
@@ -104,7 +101,7 @@ class Cluster:
 
     def collect(self) -> None:
         """Take the GPUs back of replicas that are gone, and drain those that lingered enough."""
-        now, replicas = self.simulator.now_s, self.simulator.world.replicas
+        now = self.simulator.now_s
         for held in self._held:
             if not held.lingering and not held.draining:
                 continue
@@ -119,10 +116,8 @@ class Cluster:
             for life in list(held.draining):
                 if life.number < 0:
                     gone_s = life.withdrawn_s + self._option(life).engine.drain_s
-                elif replicas[life.number]["state"] == GONE:
-                    gone_s = float(replicas[life.number]["gone"])
                 else:
-                    continue
+                    gone_s = self.simulator.gone_s(life.number)
                 if gone_s <= now:
                     held.draining.remove(life)
                     self._end(life, gone_s)
@@ -236,8 +231,8 @@ class Cluster:
         """Replicas worth least leave first."""
         if life.ready_s > self.simulator.now_s:
             return False, -life.ready_s, -life.ordered_s
-        load = self.simulator.world.replicas[life.number]["load"] if life.number >= 0 else 0
-        return True, float(load), -life.ordered_s
+        load = self.simulator.load_of(life.number) if life.number >= 0 else 0.0
+        return True, load, -life.ordered_s
 
     def _option(self, life: Life) -> EngineOption:
         return self.system.options[self.system.deployments[life.deployment].option]
@@ -251,8 +246,8 @@ class Cluster:
         """Whether a draining replica is killed with what it has."""
         if self.options.scale_in != "kill" or life.number < 0:
             return False
-        record = self.simulator.world.replicas[life.number]
-        return bool(record["state"] != GONE and now >= record["drained"])
+        level = self.simulator
+        return level.gone_s(life.number) > now >= level.drained_s(life.number)
 
     def _end(self, life: Life, gone_s: float) -> None:
         leaf, option = self.system.deployments[life.deployment].leaf, self._option(life)

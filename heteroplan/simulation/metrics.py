@@ -9,54 +9,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.simulation.allocation import Allocator
-from heteroplan.simulation.events.simulator import Simulator
-from heteroplan.simulation.events.world import SERVING
+from heteroplan.simulation.level import COUNTS, Counts, Level
 from heteroplan.simulation.lifecycle import Cluster
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import DECODE, ROLES, Signals
+from heteroplan.units import MS_PER_S
 
 SM_FLOOR = 0.78
 """SM activity of a decode GPU with a small batch; assumed, as HeteroScale shows such a floor."""
 SM_PREFILL = 0.9
 """SM activity of a GPU that prefills, assumed."""
-COUNTS = (
-    "arrived",
-    "arrived_isl",
-    "arrived_cached",
-    "finished",
-    "finished_osl",
-    "first_tokens",
-    "ttft_s",
-    "prefilled_tokens",
-    "decoded_tokens",
-    "gaps",
-    "gaps_s",
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All counts since the start, and what there is at one moment; arrays [W] and [W, role]."""
+    """All counts at one moment."""
 
     at_s: float
-    counts: dict[str, Floats]
+    counts: Counts
     busy_s: Floats
-    """Replica-seconds."""
+    """[W, role] replica-seconds since the start."""
     ready_s: Floats
-    """Replica-seconds."""
-    waiting: Floats
-    present: Floats
-    waiting_s: Floats
-    present_s: Floats
-    kv_used: Floats
-    filled: Floats
-    """Share of the sequences that ready replicas can run which they do."""
+    """[W, role] replica-seconds since the start."""
 
 
 class Meter:
     """Reads the counts of one simulation."""
 
-    def __init__(self, simulator: Simulator, cluster: Cluster, allocator: Allocator) -> None:
+    def __init__(self, simulator: Level, cluster: Cluster, allocator: Allocator) -> None:
         self._simulator, self._cluster, self._allocator = simulator, cluster, allocator
         options = cluster.system.options
         self._workload = np.array([each.workload for each in options], np.int64)
@@ -70,24 +50,11 @@ class Meter:
 
     def take(self) -> Reading:
         """Read all counts now."""
-        self._simulator.settle()
-        world, now = self._simulator.world, self._simulator.now_s
+        counts, now = self._simulator.counts(), self._simulator.now_s
         ready = self._by_role(np.bincount(self._of, self._cluster.ready(), len(self._role)))
         self._ready_s = self._ready_s + ready * (now - self._last_s)
         self._last_s = now
-        kv_used, filled = self._memory()
-        reading = Reading(
-            at_s=now,
-            counts={name: world.workloads[name].astype(np.float64) for name in COUNTS},
-            busy_s=self._by_role(world.busy_s),
-            ready_s=self._ready_s,
-            waiting=world.roles["waiting"].astype(np.float64),
-            present=world.roles["present"].astype(np.float64),
-            waiting_s=world.roles["waiting_s"].copy(),
-            present_s=world.roles["present_s"].copy(),
-            kv_used=kv_used,
-            filled=filled,
-        )
+        reading = Reading(now, counts, self._by_role(counts.busy_s), self._ready_s)
         self.readings.append(reading)
         return reading
 
@@ -112,32 +79,18 @@ class Meter:
         np.add.at(found, (self._workload, self._role), of_option)
         return found
 
-    def _memory(self) -> tuple[Floats, Floats]:
-        """KV cache and batch slots in use, as shares of those of ready replicas."""
-        replicas = self._simulator.world.replicas
-        ready = replicas[replicas["state"] == SERVING]
-        at = (ready["workload"], ready["kind"])
-        sums = []
-        for name in ("held", "kv_tokens", "running", "most_running"):
-            total = np.zeros(self._shape)
-            np.add.at(total, at, ready[name].astype(np.float64))
-            sums.append(total)
-        held, room, running, most = sums
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.nan_to_num(held / room), np.nan_to_num(running / most)
-
 
 def between(old: Reading, new: Reading) -> Signals:
     """The metrics of the time between two readings."""
     window_s = new.at_s - old.at_s
-    counts = {name: new.counts[name] - old.counts[name] for name in COUNTS}
+    now, before = new.counts, old.counts
+    counts = {name: now.totals[name] - before.totals[name] for name in COUNTS}
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = {name: value / window_s for name, value in counts.items()}
         busy = np.minimum(1.0, (new.busy_s - old.busy_s) / (new.ready_s - old.ready_s))
+        filled = np.nan_to_num(now.running / now.most_running)
         sm_activity = busy * SM_PREFILL
-        sm_activity[:, DECODE] = busy[:, DECODE] * (
-            SM_FLOOR + (1.0 - SM_FLOOR) * new.filled[:, DECODE]
-        )
+        sm_activity[:, DECODE] = busy[:, DECODE] * (SM_FLOOR + (1.0 - SM_FLOOR) * filled[:, DECODE])
         return Signals(
             at_s=new.at_s,
             window_s=window_s,
@@ -147,12 +100,12 @@ def between(old: Reading, new: Reading) -> Signals:
             osl=counts["finished_osl"] / counts["finished"],
             prefill_tokens_per_s=rate["prefilled_tokens"],
             decode_tokens_per_s=rate["decoded_tokens"],
-            ttft_ms=counts["ttft_s"] / counts["first_tokens"] * 1e3,
-            itl_ms=counts["gaps_s"] / counts["gaps"] * 1e3,
+            ttft_ms=counts["ttft_s"] / counts["first_tokens"] * MS_PER_S,
+            itl_ms=counts["gaps_s"] / counts["gaps"] * MS_PER_S,
             busy=busy,
             sm_activity=sm_activity,
-            waiting=new.waiting,
-            running=new.present - new.waiting,
-            concurrency=(new.present_s - old.present_s) / window_s,
-            kv_used=new.kv_used,
+            waiting=now.waiting,
+            running=now.present - now.waiting,
+            concurrency=(now.present_s - before.present_s) / window_s,
+            kv_used=np.nan_to_num(now.held / now.kv_tokens),
         )

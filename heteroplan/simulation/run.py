@@ -1,6 +1,5 @@
 """One policy or several on one stream of requests: time passes and policies decide."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,16 +9,10 @@ from time import thread_time
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.workload import PrefillQueue
 from heteroplan.simulation import ledger
 from heteroplan.simulation.allocation import Allocator
-from heteroplan.simulation.engine_numbers import kv_bytes_per_token, limits_of, moves_all
-from heteroplan.simulation.events.simulator import (
-    GroupFacts,
-    Simulator,
-    SimulatorOptions,
-    WorkloadFacts,
-)
+from heteroplan.simulation.events.simulator import SimulatorOptions
+from heteroplan.simulation.level import Level
 from heteroplan.simulation.lifecycle import Cluster, LifecycleOptions
 from heteroplan.simulation.metrics import Meter
 from heteroplan.simulation.policies.policy import (
@@ -31,7 +24,8 @@ from heteroplan.simulation.policies.policy import (
 )
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.results import PolicyReplay
-from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES, ReplicaState
+from heteroplan.simulation.signals import AGGREGATED, ROLES, ReplicaState
+from heteroplan.simulation.single import SingleRequests
 from heteroplan.simulation.system import ServingSystem
 
 DELAY_S = 15.0
@@ -126,43 +120,6 @@ def _mean_shape(system: ServingSystem, workload: int) -> tuple[float, float, flo
     )
 
 
-def refusals(
-    system: ServingSystem, stream: RequestStream
-) -> tuple[NDArray[np.bool_], Mapping[str, int]]:
-    """[request] whether no engine of its workload takes it, and how many by reason."""
-    refused = np.zeros(len(stream), np.bool_)
-    reasons: Counter[str] = Counter()
-    missed, held = stream.isl - stream.cached, stream.isl + stream.osl
-    context = stream.isl + stream.osl // 2
-    for number, load in enumerate(system.scenario.workloads):
-        own = stream.workload == number
-        first = [
-            limits_of(each.engine, load)
-            for each in system.options
-            if each.workload == number and each.role != DECODE
-        ]
-        last = [
-            limits_of(each.engine, load)
-            for each in system.options
-            if each.workload == number and each.role != PREFILL
-        ]
-        tests = {
-            "no engine serves the workload": np.full(len(stream), not first or not last),
-            "prompt longer than any engine was measured for": missed
-            > max((each.missed for each in first), default=0),
-            "context longer than any engine was measured for": context
-            > max((each.context for each in last), default=0),
-            "longer than the KV cache of any engine": held
-            > max((each.held for each in last), default=0),
-        }
-        for reason, found in tests.items():
-            new = own & found & ~refused
-            if new.any():
-                reasons[reason] += int(new.sum())
-                refused |= new
-    return refused, reasons
-
-
 def run_policy(
     system: ServingSystem,
     stream: RequestStream,
@@ -212,8 +169,7 @@ class _Run:
         self.system, self.stream, self.choice, self.settings = system, stream, choice, settings
         self.progress = progress
         self.policy = choice.make()
-        self.refused, self.reasons = refusals(system, stream)
-        self.simulator = _simulator(system, stream, self.refused, settings.simulator)
+        self.simulator: Level = SingleRequests(system, stream, settings.simulator)
         linger = max(settings.lifecycle.linger_s, linger_s(self.policy))
         lifecycle = LifecycleOptions(
             settings.lifecycle.scale_in, linger, settings.lifecycle.startup_factor
@@ -259,8 +215,7 @@ class _Run:
             ends = moment >= self.stream.duration_s
             if moment >= boundary * self.interval_s or ends:
                 if moment > 0.0:
-                    self.simulator.settle()
-                    now_s = self.simulator.world.roles["waiting_s"].sum(axis=1)
+                    now_s = self.simulator.counts().waiting_s.sum(axis=1)
                     self.waiting_s.append(now_s - waited_s)
                     waited_s = now_s
                     self.progress(self.choice.name, moment / self.stream.duration_s)
@@ -310,72 +265,29 @@ class _Run:
         return placed
 
     def _summed_up(self) -> PolicyReplay:
-        system, stream, table = self.system, self.stream, self.simulator.table()
-        found = ledger.latencies(system, stream, table, self.interval_s)
-        used = ledger.usage(system, self.cluster.lives, stream.duration_s, self.interval_s)
+        system, duration_s = self.system, self.stream.duration_s
+        shares = [load.slo.percentile for load in system.scenario.workloads]
+        served = self.simulator.served(shares, self.interval_s)
+        used = ledger.usage(system, self.cluster.lives, duration_s, self.interval_s)
         intervals = ledger.interval_table(
-            system, stream, found, used, np.array(self.waiting_s).T, self.interval_s
+            served, used, np.array(self.waiting_s).T, duration_s, self.interval_s
         )
-        rejected = Counter(stream.rejected) + Counter(self.reasons)
-        finished = len(found.workload)
         return PolicyReplay(
             policy=self.choice.name,
             options=self.choice.options,
             gpu_hours=used.gpu_hours,
             cost_usd=used.cost_usd,
             saved_fraction=None,
-            attainment=ledger.attainment(found, stream.asked),
-            intervals_met=ledger.intervals_met(
-                intervals, [load.slo.percentile for load in system.scenario.workloads]
-            ),
-            finished=finished,
-            rejected=dict(rejected),
-            unfinished=len(stream) - finished - sum(self.reasons.values()),
+            attainment=served.attainment,
+            intervals_met=ledger.intervals_met(intervals, shares),
+            finished=int(served.finished.sum()),
+            rejected=served.rejected,
+            unfinished=served.unfinished,
             starts=self.cluster.starts,
-            utilization=ledger.utilization(system, used, self.simulator.world.busy_s),
-            ttft_ms=ledger.percentiles(found.ttft_ms),
-            itl_ms=ledger.percentiles(found.itl_ms),
-            e2e_ms=ledger.percentiles(found.e2e_ms),
+            utilization=ledger.utilization(system, used, self.simulator.counts().busy_s),
+            ttft_ms=served.ttft_ms,
+            itl_ms=served.itl_ms,
+            e2e_ms=served.e2e_ms,
             intervals=intervals,
-            requests=table,
+            requests=served.table,
         )
-
-
-def _simulator(
-    system: ServingSystem,
-    stream: RequestStream,
-    refused: NDArray[np.bool_],
-    options: SimulatorOptions,
-) -> Simulator:
-    loads = system.scenario.workloads
-    kinds: list[set[tuple[int, int]]] = [set() for _ in system.groups]
-    for at in system.deployments:
-        kinds[at.group].add((system.options[at.option].role, at.option))
-    groups = [
-        GroupFacts(
-            group.workload,
-            group.split,
-            len({role for role, _ in kinds[n]}) == len(kinds[n])
-            and all(system.options[o].engine.part is None for _, o in kinds[n]),
-        )
-        for n, group in enumerate(system.groups)
-    ]
-    facts = [
-        WorkloadFacts(
-            kv_bytes_per_token(load), moves_all(load), load.prefill_queue is PrefillQueue.SHARED
-        )
-        for load in loads
-    ]
-    return Simulator(stream, refused, facts, groups, len(system.options), _factors(system), options)
-
-
-def _factors(system: ServingSystem) -> Floats:
-    """[leaf, leaf] share of the NIC's bandwidth between two leaves."""
-    fleet = system.scenario.fleet
-    leaves = fleet.network.leaves
-    found = np.full((len(leaves), len(leaves)), fleet.across_spines)
-    for a, one in enumerate(leaves):
-        for b, other in enumerate(leaves):
-            if one.spine == other.spine:
-                found[a, b] = 1.0 if a == b else fleet.across_leaves
-    return found

@@ -1,0 +1,189 @@
+"""The level of single requests: `events` on one stream of requests."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.entities.workload import PrefillQueue
+from heteroplan.simulation import latencies
+from heteroplan.simulation.engine_numbers import kv_bytes_per_token, limits_of, moves_all
+from heteroplan.simulation.events.simulator import (
+    GroupFacts,
+    Simulator,
+    SimulatorOptions,
+    WorkloadFacts,
+)
+from heteroplan.simulation.events.world import GONE, SERVING
+from heteroplan.simulation.level import COUNTS, Counts, Served
+from heteroplan.simulation.requests import Floats, RequestStream
+from heteroplan.simulation.signals import DECODE, PREFILL
+from heteroplan.simulation.system import ServingSystem
+
+REFUSALS = (
+    "no engine serves the workload",
+    "prompt longer than any engine was measured for",
+    "context longer than any engine was measured for",
+    "longer than the KV cache of any engine",
+)
+"""Why no engine takes a request."""
+
+
+class SingleRequests(Simulator):
+    """A simulation of a stream of requests on a system."""
+
+    def __init__(
+        self, system: ServingSystem, stream: RequestStream, options: SimulatorOptions
+    ) -> None:
+        self._system, self._stream = system, stream
+        refused, self._reasons = refusals(system, stream)
+        super().__init__(
+            stream,
+            refused,
+            [
+                WorkloadFacts(
+                    kv_bytes_per_token(load),
+                    moves_all(load),
+                    load.prefill_queue is PrefillQueue.SHARED,
+                )
+                for load in system.scenario.workloads
+            ],
+            _groups(system),
+            len(system.options),
+            nic_factors(system),
+            options,
+        )
+
+    def load_of(self, number: int) -> float:
+        """Requests on a replica and on the way to it."""
+        return float(self.world.replicas[number]["load"])
+
+    def gone_s(self, number: int) -> float:
+        """When a replica gave its GPUs back; infinite while it holds them [s]."""
+        record = self.world.replicas[number]
+        return float(record["gone"]) if record["state"] == GONE else np.inf
+
+    def drained_s(self, number: int) -> float:
+        """Earliest end of a replica that drains [s]."""
+        return float(self.world.replicas[number]["drained"])
+
+    def counts(self) -> Counts:
+        """All counts, up to now."""
+        self.settle()
+        roles, replicas = self.world.roles, self.world.replicas
+        ready = replicas[replicas["state"] == SERVING]
+
+        def summed(name: str) -> Floats:
+            total = np.zeros(roles.shape)
+            np.add.at(total, (ready["workload"], ready["kind"]), ready[name].astype(np.float64))
+            return total
+
+        return Counts(
+            totals={name: self.world.workloads[name].astype(np.float64) for name in COUNTS},
+            busy_s=self.world.busy_s.copy(),
+            waiting=roles["waiting"].astype(np.float64),
+            present=roles["present"].astype(np.float64),
+            waiting_s=roles["waiting_s"].copy(),
+            present_s=roles["present_s"].copy(),
+            held=summed("held"),
+            kv_tokens=summed("kv_tokens"),
+            running=summed("running"),
+            most_running=summed("most_running"),
+        )
+
+    def served(self, percentiles: Sequence[float], interval_s: float) -> Served:
+        """What became of the requests; `percentiles` [W] are those of the SLOs."""
+        stream, table = self._stream, self.table()
+        slos = [load.slo for load in self._system.scenario.workloads]
+        found = latencies.of_requests(slos, stream, table, interval_s)
+        shape = (len(slos), int(np.ceil(stream.duration_s / interval_s)))
+        arrived = latencies.counted(
+            stream.workload, (stream.arrival_s // interval_s).astype(np.int64), shape
+        )
+        cell = found.workload * shape[1] + found.interval
+        ttft = latencies.cell_percentiles(cell, found.ttft_ms, percentiles, shape)
+        itl = latencies.cell_percentiles(cell, found.itl_ms, percentiles, shape)
+
+        def kept(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+            return latencies.counted(found.workload[chosen], found.interval[chosen], shape)
+
+        return Served(
+            requests=arrived,
+            finished=latencies.counted(found.workload, found.interval, shape),
+            attained_ttft=kept(found.in_ttft),
+            attained_itl=kept(found.in_itl),
+            attained_both=kept(found.in_ttft & found.in_itl),
+            ttft_p50_ms=ttft[0],
+            ttft_percentile_ms=ttft[1],
+            itl_p50_ms=itl[0],
+            itl_percentile_ms=itl[1],
+            attainment=latencies.attainment(found, stream.asked),
+            ttft_ms=latencies.percentiles(found.ttft_ms),
+            itl_ms=latencies.percentiles(found.itl_ms),
+            e2e_ms=latencies.percentiles(found.e2e_ms),
+            rejected=dict(Counter(stream.rejected) + Counter(self._reasons)),
+            unfinished=len(stream) - len(found.workload) - sum(self._reasons.values()),
+            table=table,
+        )
+
+
+def refusals(
+    system: ServingSystem, stream: RequestStream
+) -> tuple[NDArray[np.bool_], Mapping[str, int]]:
+    """[request] whether no engine of its workload takes it, and how many by reason."""
+    refused = np.zeros(len(stream), np.bool_)
+    reasons: Counter[str] = Counter()
+    missed, held = stream.isl - stream.cached, stream.isl + stream.osl
+    context = stream.isl + stream.osl // 2
+    for number, load in enumerate(system.scenario.workloads):
+        own = stream.workload == number
+        first = [
+            limits_of(each.engine, load)
+            for each in system.options
+            if each.workload == number and each.role != DECODE
+        ]
+        last = [
+            limits_of(each.engine, load)
+            for each in system.options
+            if each.workload == number and each.role != PREFILL
+        ]
+        tests = (
+            np.full(len(stream), not first or not last),
+            missed > max((each.missed for each in first), default=0),
+            context > max((each.context for each in last), default=0),
+            held > max((each.held for each in last), default=0),
+        )
+        for reason, found in zip(REFUSALS, tests, strict=True):
+            new = own & found & ~refused
+            if new.any():
+                reasons[reason] += int(new.sum())
+                refused |= new
+    return refused, reasons
+
+
+def _groups(system: ServingSystem) -> list[GroupFacts]:
+    kinds: list[set[tuple[int, int]]] = [set() for _ in system.groups]
+    for at in system.deployments:
+        kinds[at.group].add((system.options[at.option].role, at.option))
+    return [
+        GroupFacts(
+            group.workload,
+            group.split,
+            len({role for role, _ in kinds[n]}) == len(kinds[n])
+            and all(system.options[o].engine.part is None for _, o in kinds[n]),
+        )
+        for n, group in enumerate(system.groups)
+    ]
+
+
+def nic_factors(system: ServingSystem) -> Floats:
+    """[leaf, leaf] share of the NIC's bandwidth between two leaves."""
+    fleet = system.scenario.fleet
+    leaves = fleet.network.leaves
+    found = np.full((len(leaves), len(leaves)), fleet.across_spines)
+    for a, one in enumerate(leaves):
+        for b, other in enumerate(leaves):
+            if one.spine == other.spine:
+                found[a, b] = 1.0 if a == b else fleet.across_leaves
+    return found
