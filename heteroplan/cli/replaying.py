@@ -20,8 +20,9 @@ from heteroplan.forecasting.traces.formats import FORMATS
 from heteroplan.pipelines import limits
 
 if TYPE_CHECKING:
+    from heteroplan.clock import Stop
     from heteroplan.outputs.shared.files import Content
-    from heteroplan.pipelines.replay import ReplayResult
+    from heteroplan.pipelines.replay import Progress, ReplayResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +209,39 @@ class ReplayArguments:
     as_json: Annotated[
         bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
     ] = False
+    curate: Annotated[
+        bool,
+        typer.Option(
+            "--curate",
+            help="Search the options of each policy on the first part of the replay, and judge "
+            "them on the rest.",
+        ),
+    ] = False
+    curate_share: Annotated[
+        float,
+        typer.Option(
+            parser=options.numbers(*limits.CURATE["share"]),
+            metavar="SHARE",
+            help="Of the replay that --curate searches on.",
+        ),
+    ] = written("0.5")
+    trials: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(*limits.CURATE["trials"]),
+            metavar="N",
+            help="Of options by --curate, a policy.",
+        ),
+    ] = written("40")
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Replay no policy; write by how much the simulated capacity of each engine "
+            "differs from the planned one (.yaml or .json).",
+        ),
+    ] = None
     overrides: options.Overrides = None
     gap: Annotated[
         float,
@@ -234,6 +268,12 @@ def replay(given: ReplayArguments) -> None:
     """The plan and autoscaling policies on the same requests: who keeps the SLO for how much."""
     outputs = list(dict.fromkeys(given.out or ()))
     _check_names(given, outputs)
+    if given.calibrate is not None:
+        _calibrate(given, given.calibrate)
+        return
+    if given.curate:
+        _curate(given, outputs)
+        return
     with Interrupt("ending without a result") as interrupted:
         result = _result(given, interrupted)
     contents: dict[str, Content] = {name: result.content(name) for name in outputs}
@@ -255,38 +295,94 @@ def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
     from heteroplan.pipelines import replay as pipeline
 
     with ReplayProgress(make_console(stderr=True)) as progress:
-        return pipeline.replay(
+        return pipeline.replay(given.source, **_keywords(given, interrupted, progress.update))
+
+
+def _curate(given: ReplayArguments, outputs: Sequence[str]) -> None:
+    """Better options of each policy, and how they do on requests that the search did not see."""
+    from heteroplan.outputs.replay.progress import ReplayProgress
+    from heteroplan.outputs.shared.terminal import make_console
+    from heteroplan.pipelines.curation import curate
+
+    if given.requests is not None:
+        raise UsageError("--requests: a curation has no single requests; leave out --curate")
+    with (
+        Interrupt("ending without a result") as interrupted,
+        ReplayProgress(make_console(stderr=True)) as progress,
+    ):
+        result = curate(
             given.source,
-            trace=given.trace or (),
-            policy=given.policy or pipeline.POLICIES,
-            level="fluid" if given.fluid else "requests",
-            seed=given.seed,
-            rate_rps=given.rate,
-            scale_to_demand=given.scale_to_demand,
-            align=given.align,
-            demand_factor=given.demand_factor,
-            burstiness=given.burstiness,
-            begin=given.begin,
-            duration_s=given.duration,
-            fail=given.fail or (),
-            concurrency=given.concurrency,
-            routing=given.routing,
-            kv_full=given.kv_full,
-            scale_in=given.scale_in,
-            metrics_delay_s=given.metrics_delay,
-            jobs=given.jobs,
-            format=given.format,
-            columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-            trace_timezone=given.trace_timezone,
-            start=given.start,
-            prefix_cache_tokens=given.prefix_cache,
-            max_bytes=given.max_bytes,
-            overrides=given.overrides or (),
-            gap=given.gap,
-            time_limit_s=options.seconds_left(given.time_limit),
-            stop=interrupted,
-            progress=progress.update,
+            share=given.curate_share,
+            trials=given.trials,
+            **_keywords(given, interrupted, progress.update),
         )
+    with delivering({name: result.content(name) for name in outputs}):
+        if given.as_json:
+            emit(result.json_text())
+        elif STDOUT not in outputs:
+            from heteroplan.outputs.replay.curation.text import render_curation
+
+            show(lambda console: render_curation(result.curation, console))
+
+
+def _calibrate(given: ReplayArguments, name: str) -> None:
+    """Factors on the capacity of engines, to a file and a table."""
+    from heteroplan.outputs.replay.progress import ReplayProgress
+    from heteroplan.outputs.shared.terminal import make_console
+    from heteroplan.pipelines.curation import calibrate, check_calibration_output
+
+    if given.curate or given.out or given.requests is not None:
+        raise UsageError("--calibrate replays no policy: leave out --curate, --out and --requests")
+    check_calibration_output(name)
+    with (
+        Interrupt("ending without a result") as interrupted,
+        ReplayProgress(make_console(stderr=True)) as progress,
+    ):
+        result = calibrate(given.source, **_keywords(given, interrupted, progress.update))
+    with delivering({name: result.content(name)}):
+        if given.as_json:
+            emit(result.json_text())
+        else:
+            from heteroplan.outputs.replay.calibration.text import render_calibration
+
+            show(lambda console: render_calibration(result.document, console))
+
+
+def _keywords(given: ReplayArguments, stop: "Stop", progress: "Progress") -> dict[str, Any]:
+    """Of the pipeline: those that replay, curation and calibration share."""
+    from heteroplan.pipelines.replay import POLICIES
+
+    return {
+        "trace": given.trace or (),
+        "policy": given.policy or POLICIES,
+        "level": "fluid" if given.fluid else "requests",
+        "seed": given.seed,
+        "rate_rps": given.rate,
+        "scale_to_demand": given.scale_to_demand,
+        "align": given.align,
+        "demand_factor": given.demand_factor,
+        "burstiness": given.burstiness,
+        "begin": given.begin,
+        "duration_s": given.duration,
+        "fail": given.fail or (),
+        "concurrency": given.concurrency,
+        "routing": given.routing,
+        "kv_full": given.kv_full,
+        "scale_in": given.scale_in,
+        "metrics_delay_s": given.metrics_delay,
+        "jobs": given.jobs,
+        "format": given.format,
+        "columns": {ours: theirs for each in given.columns or () for ours, theirs in each.items()},
+        "trace_timezone": given.trace_timezone,
+        "start": given.start,
+        "prefix_cache_tokens": given.prefix_cache,
+        "max_bytes": given.max_bytes,
+        "overrides": given.overrides or (),
+        "gap": given.gap,
+        "time_limit_s": options.seconds_left(given.time_limit),
+        "stop": stop,
+        "progress": progress,
+    }
 
 
 def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
@@ -303,7 +399,7 @@ def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
     if given.as_json and STDOUT in outputs:
         raise UsageError("--json and --out - both print; leave one of them out")
     read = {given.source, *(name.rpartition("=")[2] for name in given.trace or ())} - {STDOUT}
-    files = [*outputs, *([] if given.requests is None else [given.requests])]
+    files = [*outputs, *(each for each in (given.requests, given.calibrate) if each is not None)]
     taken = {os.path.realpath(name) for name in read}
     for name in files:
         if name != STDOUT and os.path.realpath(name) in taken:

@@ -31,3 +31,4 @@ REPLAY = {
     "jobs": (1, 1024),
     "prefix_cache_tokens": (0, 10**15),
 }
+CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}

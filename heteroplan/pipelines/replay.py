@@ -203,25 +203,56 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
 
     check_limits(options, limits.REPLAY)
     policies = told(names(options.policy))
+    given = opened(os.fspath(source), options)
+    stream = given.requests()
+    found = replayed(
+        given.plan(),
+        given.first,
+        stream,
+        policies,
+        given.settings,
+        jobs=options.jobs,
+        progress=given.heard,
+    )
+    return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), stream)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a replay, or a search by replays, is made from."""
+
+    scenario: "Scenario"
+    """From the interval on with which the replay begins."""
+    first: int
+    """That interval of the plan."""
+    plan: "Callable[[], PlanDocument]"
+    """Read, or made when it is called for."""
+    settings: "ReplaySettings"
+    requests: "Callable[[], RequestStream]"
+    """Read, or drawn when it is called for."""
+    heard: Progress
+    """Tells how far it is. Raises KeyboardInterrupt where the caller wants an end."""
+
+
+def opened(source: str, options: ReplayOptions) -> Opened:
+    """A plan or a scenario, and the requests. Raises UsageError and InputError."""
     from heteroplan.simulation.begin import from_interval, interval_at
 
-    scenario, planned = _source(os.fspath(source), options)
+    scenario, planned = _source(source, options)
     first = 0 if options.begin is None else interval_at(options.begin, scenario.horizon)
     scenario = from_interval(scenario, first)
-    settings = _settings(scenario, options)
-    stream = _requests(scenario, options)
-    plan = planned()
 
     def heard(policy: str, share: float) -> None:
         if options.stop():
             raise KeyboardInterrupt
         options.progress(policy, share)
 
-    found = replayed(plan, first, stream, policies, settings, jobs=options.jobs, progress=heard)
-    return ReplayResult(replace(found, notes=(*found.notes, *_setting_notes(options))), stream)
+    settings = _settings(scenario, options)
+    requests = partial(_requests, scenario, options)
+    return Opened(scenario, first, planned, settings, requests, heard)
 
 
-def _setting_notes(options: ReplayOptions) -> list[str]:
+def setting_notes(options: ReplayOptions) -> list[str]:
     """What was not as it is by default, or was made to fail."""
     default = ReplayOptions()
     of = {

@@ -66,6 +66,42 @@ def told(texts: Sequence[str]) -> list[ToldPolicy]:
     return list(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan as the simulator takes it, with what its policies are made from."""
+
+    system: ServingSystem
+    inputs: PolicyInputs
+
+    def choice(self, policy: ToldPolicy, options: Options | None = None) -> PolicyChoice:
+        """The policy with its own options, or with these.
+
+        Raises UsageError where what it is made from is missing.
+        """
+        chosen = policy.options if options is None else options
+        choice = PolicyChoice(
+            policy.name, asdict(chosen), partial(policy.kind.make, self.inputs, chosen)
+        )
+        choice.make()
+        return choice
+
+
+def prepare(plan: PlanDocument, first: int, policies: Sequence[ToldPolicy]) -> Prepared:
+    """From interval `first` of the plan on, with what the policies need and no more."""
+    scenario = from_interval(plan.given, first)
+    system = serving_system(scenario, candidates_of(scenario))
+    names = {each.kind.name for each in policies}
+    replicas = _deployed(system, plan.pools, plan.horizon.intervals)
+    later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
+    inputs = PolicyInputs(
+        setting=policy_setting(system),
+        planned=PlannedPools.of(system, later),
+        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
+        manifest=_manifest(system, plan) if KEDA in names else None,
+    )
+    return Prepared(system, inputs)
+
+
 def replayed(
     plan: PlanDocument,
     first: int,
@@ -81,24 +117,9 @@ def replayed(
     The replay begins with interval `first` of the plan.
     Raises UsageError for a policy that lacks what it is made from.
     """
-    scenario = from_interval(plan.given, first)
-    system = serving_system(scenario, _candidates(scenario))
-    names = {each.kind.name for each in policies}
-    replicas = _deployed(system, plan.pools, plan.horizon.intervals)
-    later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
-    planned = PlannedPools.of(system, later)
-    inputs = PolicyInputs(
-        setting=policy_setting(system),
-        planned=planned,
-        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
-        manifest=_manifest(system, plan) if KEDA in names else None,
-    )
-    choices = [
-        PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
-        for each in policies
-    ]
-    for choice in choices:
-        choice.make()
+    prepared = prepare(plan, first, policies)
+    system, scenario = prepared.system, prepared.system.scenario
+    choices = [prepared.choice(each) for each in policies]
     found, seconds = run_policies(system, stream, choices, settings, jobs=jobs, progress=progress)
     loads, horizon = scenario.workloads, scenario.horizon
     return Replay(
@@ -122,7 +143,8 @@ def replayed(
     )
 
 
-def _candidates(scenario: Scenario) -> list[Candidate]:
+def candidates_of(scenario: Scenario) -> list[Candidate]:
+    """What a replica of each engine serves at the SLO, of all workloads."""
     from heteroplan.profiles.capacity.candidates import candidates
 
     return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
@@ -169,7 +191,7 @@ def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
 def _plan(scenario: Scenario) -> "Plan":
     from heteroplan.planning import make_plan
 
-    return make_plan(scenario, _candidates(scenario), time_limit_s=_STATIC_S, compare=False)
+    return make_plan(scenario, candidates_of(scenario), time_limit_s=_STATIC_S, compare=False)
 
 
 def _manifest(system: ServingSystem, plan: PlanDocument) -> Manifest:

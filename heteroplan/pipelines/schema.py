@@ -6,14 +6,23 @@ from heteroplan.errors import UsageError
 
 
 def schema(kind: str) -> str:
-    """JSON Schema of `scenario`, `fleet`, `profile`, `plan` or `replay`. Raises UsageError."""
+    """JSON Schema of `scenario`, `fleet`, `profile`, `plan`, `replay`,
+    `curation` or `calibration`. Raises UsageError."""
     from pydantic import BaseModel
 
     from heteroplan.inputs.schemas import FILES
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
+    from heteroplan.outputs.replay.calibration.document import CalibrationDocument
+    from heteroplan.outputs.replay.curation.document import CurationDocument
     from heteroplan.outputs.replay.document import ReplayDocument
 
-    models: dict[str, type[BaseModel]] = {**FILES, "plan": PlanDocument, "replay": ReplayDocument}
+    models: dict[str, type[BaseModel]] = {
+        **FILES,
+        "plan": PlanDocument,
+        "replay": ReplayDocument,
+        "curation": CurationDocument,
+        "calibration": CalibrationDocument,
+    }
     if kind not in models:
         raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")
     document = {

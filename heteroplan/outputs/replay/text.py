@@ -58,7 +58,7 @@ def render_replay(replay: Replay, console: Console) -> None:
 def _print_policies(replay: Replay, console: Console) -> None:
     """As many columns as fit, and below which do not."""
     columns = policy_columns(replay)
-    shown = _fitting(columns, console.width)
+    shown = fitting(columns, console.width)
     chosen = best(replay)
     table = _table(shown, console)
     for i, policy in enumerate(replay.policies):
@@ -80,7 +80,7 @@ def _table(columns: Sequence[Column], console: Console) -> Table:
     )
 
 
-def _fitting(columns: list[Column], width: int) -> list[Column]:
+def fitting(columns: list[Column], width: int) -> list[Column]:
     """Those of the least ranks that stand side by side in `width`."""
     shown = list(columns)
     while sum(map(_width, shown)) + GUTTER * (len(shown) - 1) > width:
@@ -123,7 +123,7 @@ def _print_chart(replay: Replay, policy: PolicyReplay, console: Console) -> None
 
 def _print_workloads(replay: Replay, console: Console) -> None:
     """What came of each and what was planned."""
-    shown = _fitting(workload_columns(replay), console.width)
+    shown = fitting(workload_columns(replay), console.width)
     table = _table(shown, console)
     for i in range(min(len(replay.workloads), _MOST_WORKLOADS)):
         table.add_row(*(Text(column.cells[i]) for column in shown))

@@ -8,13 +8,13 @@ by itself. Requests are drawn anew several times, which gives the standard error
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 
 import numpy as np
 
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.workload import RequestClass, Workload
+from heteroplan.entities.workload import RequestClass, Role, Workload
 from heteroplan.simulation.curation.groups import LoadedGroup, unit_requests
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.run import ReplaySettings
@@ -37,7 +37,7 @@ class Correction:
 
     workload: str
     engine: str
-    role: str
+    role: Role
     node_type: str
     requests_of: str
     """A class, or `mix`."""
@@ -92,7 +92,7 @@ class Judging:
     requests: int = REQUESTS
     draws: int = DRAWS
     """2 or more."""
-    gaps: Mapping[str, Floats] | None = None
+    gaps: Mapping[str, Floats] = field(default_factory=dict)
     """Workload -> gaps between the arrivals of its trace; others have those of `burstiness`."""
 
 
@@ -227,7 +227,7 @@ def _greatest(
         judging.requests,
         np.random.SeedSequence([judging.seed, draw], spawn_key=tuple(load.name.encode())),
         burstiness=judging.burstiness,
-        gaps=(judging.gaps or {}).get(load.name),
+        gaps=judging.gaps.get(load.name),
     )
     group = LoadedGroup(system, option.workload, case.replicas, settings)
     return group.greatest_rate(unit, case.promised_rps)
@@ -238,7 +238,7 @@ def _correction(system: ServingSystem, case: _Case, rates: Sequence[float]) -> C
     return Correction(
         workload=system.scenario.workloads[option.workload].name,
         engine=option.engine.name,
-        role=option.engine.role.value,
+        role=option.engine.role,
         node_type=option.node_type,
         requests_of=case.requests_of,
         promised_rps=case.promised_rps,

@@ -9,7 +9,8 @@ import numpy as np
 from heteroplan.simulation.curation.figures import PartFigures, figures_after, figures_of
 from heteroplan.simulation.curation.pieces import before
 from heteroplan.simulation.curation.pressure import PressureTest, pressure_tests
-from heteroplan.simulation.curation.search import Point, Score, Trial, best_of, clipped, search
+from heteroplan.simulation.curation.results import Candidate, Curated, Curation
+from heteroplan.simulation.curation.search import Point, Score, best_of, clipped, search
 from heteroplan.simulation.policies.shared.options import Searched
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import PolicyReplay
@@ -38,38 +39,6 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A policy with one set of options, on both parts."""
-
-    options: Point
-    """Of those searched."""
-    seen: PartFigures
-    unseen: PartFigures
-
-
-@dataclass(frozen=True, slots=True)
-class Curated:
-    """One policy: as it was given, and with the options that were found."""
-
-    policy: str
-    default: Candidate
-    found: Candidate
-    """The same as `default` where nothing was searched or nothing better found."""
-    trials: tuple[Trial, ...]
-    """In their order; of a policy without options to search none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curation:
-    """All policies on the same requests."""
-
-    cut: int
-    """Intervals of the seen part."""
-    tests: tuple[PressureTest, ...]
-    policies: tuple[Curated, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Effort:
     """How much is tried, and how."""
 
@@ -91,6 +60,9 @@ def curate(
     settings: ReplaySettings,
     effort: Effort,
     progress: Progress,
+    *,
+    plan_id: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Curation:
     """Search the options of each policy on the first intervals, and judge them on the rest.
 
@@ -108,7 +80,26 @@ def curate(
         )
         work = _Work(system, stream, settings, effort, tests, pool, progress)
         policies = tuple(work.curated(number, each) for number, each in enumerate(subjects))
-    return Curation(effort.cut, tests, policies)
+    scenario = system.scenario
+    slos = [load.slo for load in scenario.workloads]
+    return Curation(
+        scenario=scenario.name,
+        objective=scenario.objective.value,
+        plan_id=plan_id,
+        seed=effort.seed,
+        start=scenario.horizon.boundaries()[0],
+        interval_s=scenario.horizon.interval_s,
+        duration_s=stream.duration_s,
+        cut=effort.cut,
+        most_trials=effort.trials,
+        workloads=tuple(load.name for load in scenario.workloads),
+        percentiles=tuple(slo.percentile for slo in slos),
+        ttft_slo_ms=tuple(slo.ttft_ms for slo in slos),
+        itl_slo_ms=tuple(slo.itl_ms for slo in slos),
+        tests=tests,
+        policies=policies,
+        notes=tuple(notes),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +157,7 @@ class _Work:
     def _score(self, found: PartFigures) -> Score:
         scenario = self.system.scenario
         percentiles = [load.slo.percentile for load in scenario.workloads]
-        return Score(
-            found.shortfall(percentiles, SPARE), found.amount(scenario.objective.value)
-        )
+        return Score(found.shortfall(percentiles, SPARE), found.amount(scenario.objective.value))
 
     def _candidate(self, subject: Subject, point: Point, seen: RequestStream) -> Candidate:
         told = _Told(subject.name, None, self.progress)

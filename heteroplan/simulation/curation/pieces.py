@@ -1,11 +1,15 @@
-"""The requests that a search may see, and those that it may not."""
+"""The requests that a search may see, and those that it may not; the busiest part of a trace."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from heteroplan.errors import UsageError
-from heteroplan.simulation.requests import RequestStream
+from heteroplan.simulation.requests import Floats, RequestStream
+
+LEAST_GAPS = 100
+"""Of a trace's busiest interval."""
 
 
 def cut_interval(duration_s: float, interval_s: float, share: float) -> int:
@@ -37,3 +41,23 @@ def before(stream: RequestStream, end_s: float) -> RequestStream:
     )
 
 
+def busiest_gaps(
+    stream: RequestStream, interval_s: float, workloads: Sequence[str]
+) -> dict[str, Floats]:
+    """Workload -> gaps between its arrivals in the interval that has most of them [s].
+
+    Raises UsageError for a workload with fewer than `LEAST_GAPS` gaps there.
+    """
+    found = {}
+    for name in workloads:
+        own = stream.arrival_s[stream.workload == stream.workloads.index(name)]
+        interval = (own // interval_s).astype(np.int64)
+        busiest = int(np.bincount(interval).argmax()) if len(own) else 0
+        gaps = np.diff(own[interval == busiest])
+        if len(gaps) < LEAST_GAPS or not gaps.any():
+            raise UsageError(
+                f"--calibrate: the trace of {name} has {len(gaps) + 1:,} requests in its busiest "
+                f"interval, too few to tell how they follow one another; leave it out"
+            )
+        found[name] = gaps
+    return found

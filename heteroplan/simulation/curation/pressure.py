@@ -100,7 +100,9 @@ def pressure_tests(
 
     def tested(run: tuple[int, tuple[int, int]]) -> SplitTest:
         number, prefill, decode = planned[run[0]]
-        found = _tested(system, settings, number, prefill, decode, run[1], seed, burstiness, requests)
+        found = _tested(
+            system, settings, number, prefill, decode, run[1], seed, burstiness, requests
+        )
         done[0] += 1
         tell(done[0] / len(runs))
         return found
@@ -112,9 +114,7 @@ def pressure_tests(
             prefill=None if prefill is None else prefill.engine.name,
             decode=decode.engine.name,
             splits=tuple(test for (at, _), test in zip(runs, found, strict=True) if at == each),
-            planned_ratio=(
-                None if prefill is None else decode.capacity_rps / prefill.capacity_rps
-            ),
+            planned_ratio=(None if prefill is None else decode.capacity_rps / prefill.capacity_rps),
         )
         for each, (number, prefill, decode) in enumerate(planned)
     )

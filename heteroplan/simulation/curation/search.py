@@ -96,9 +96,7 @@ def _spread(dimensions: int, count: int, random: np.random.Generator) -> Floats:
     return found
 
 
-def _steps(
-    best: Floats, width: float, count: int, random: np.random.Generator
-) -> Iterator[Floats]:
+def _steps(best: Floats, width: float, count: int, random: np.random.Generator) -> Iterator[Floats]:
     """Places near the best one; a step beyond the box is reflected at its side."""
     for _ in range(count):
         moved = random.random(len(best)) < _MOVED_SHARE
