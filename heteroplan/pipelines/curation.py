@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,9 +170,11 @@ def _subject(prepared: "Prepared", policy: "ToldPolicy") -> "Subject":
         chosen: Options = replace(policy.options, **point)
         return prepared.choice(policy, chosen)
 
+    own = {each.name: each.metadata for each in fields(policy.options)}
     return Subject(
         name=policy.name,
         box=box,
+        bounds={name: (own[name]["low"], own[name]["high"]) for name in box},
         defaults={name: float(getattr(policy.options, name)) for name in box},
         make=make,
     )

@@ -10,7 +10,7 @@ from heteroplan.simulation.curation.figures import PartFigures, figures_after, f
 from heteroplan.simulation.curation.pieces import before
 from heteroplan.simulation.curation.pressure import PressureTest, pressure_tests
 from heteroplan.simulation.curation.results import Candidate, Curated, Curation
-from heteroplan.simulation.curation.search import Point, Score, best_of, clipped, search
+from heteroplan.simulation.curation.search import Point, Score, best_of, clipped, search, widened
 from heteroplan.simulation.policies.shared.options import Searched
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import PolicyReplay
@@ -32,6 +32,8 @@ class Subject:
     """As the user wrote it."""
     box: Mapping[str, Searched]
     """Options to search: those that the user did not set."""
+    bounds: Mapping[str, tuple[float, float]]
+    """Least and most that these options may be."""
     defaults: Point
     """Of these options."""
     make: Callable[[Point], PolicyChoice]
@@ -127,9 +129,13 @@ class _Work:
             found = figures_of(self._run(subject, point, seen, told))
             return self._score(found)
 
-        starts = self._starts(subject)
+        pressed = self._pressed()
+        box = widened(subject.box, pressed, subject.bounds)
+        starts = [subject.defaults]
+        if box and pressed:
+            starts.append({**subject.defaults, **clipped(box, pressed)})
         trials = search(
-            subject.box,
+            box,
             starts,
             self.effort.trials if subject.box else 1,
             random,
@@ -142,17 +148,16 @@ class _Work:
         self.progress(subject.name, 1.0)
         return Curated(subject.name, found[0], found[-1], tuple(trials) if subject.box else ())
 
-    def _starts(self, subject: Subject) -> list[Point]:
-        """The given options; and those with what the pressure tests found."""
-        if not subject.box or not self.tests:
-            return [subject.defaults]
-        pressed = {
-            "target_share": min(each.load_share for each in self.tests),
-            "pd_ratio_factor": float(
-                np.exp(np.mean([np.log(each.ratio_factor) for each in self.tests]))
-            ),
+    def _pressed(self) -> Point:
+        """Options as the pressure tests of all workloads suggest them; empty without tests."""
+        kept = [each for each in self.tests if each.best.rate_rps > 0.0]
+        if not kept:
+            return {}
+        factors = [np.log(each.ratio_factor) for each in kept]
+        return {
+            "target_share": min(each.target_share for each in kept),
+            "pd_ratio_factor": float(np.exp(np.mean(factors))),
         }
-        return [subject.defaults, {**subject.defaults, **clipped(subject.box, pressed)}]
 
     def _score(self, found: PartFigures) -> Score:
         scenario = self.system.scenario

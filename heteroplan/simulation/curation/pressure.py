@@ -56,6 +56,8 @@ class PressureTest:
     splits: tuple[SplitTest, ...]
     planned_ratio: float | None
     """Prefill replicas a decode replica at equal capacity; None of an aggregated group."""
+    decode_rps: float
+    """What plans reckon with a decode (aggregated) replica."""
 
     @property
     def best(self) -> SplitTest:
@@ -70,9 +72,9 @@ class PressureTest:
         return self.best.prefill / self.best.decode / self.planned_ratio
 
     @property
-    def load_share(self) -> float:
-        """What the best split bears, over what plans reckon with."""
-        return self.best.rate_rps / self.best.promised_rps
+    def target_share(self) -> float:
+        """What a decode replica of the best split bears, over what plans reckon with."""
+        return self.best.rate_rps / self.best.decode / self.decode_rps
 
 
 def pressure_tests(
@@ -115,6 +117,7 @@ def pressure_tests(
             decode=decode.engine.name,
             splits=tuple(test for (at, _), test in zip(runs, found, strict=True) if at == each),
             planned_ratio=(None if prefill is None else decode.capacity_rps / prefill.capacity_rps),
+            decode_rps=decode.capacity_rps,
         )
         for each, (number, prefill, decode) in enumerate(planned)
     )

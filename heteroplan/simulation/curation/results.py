@@ -34,9 +34,9 @@ class Curated:
     @property
     def text(self) -> str:
         """The policy with the options found, as `--policy` takes it."""
-        options = ",".join(f"{name}={value:g}" for name, value in self.found.options.items())
-        if not options:
+        if not self.trials:
             return self.policy
+        options = ",".join(f"{name}={value:g}" for name, value in self.found.options.items())
         return f"{self.policy}{',' if ':' in self.policy else ':'}{options}"
 
     def gain(self, objective: str) -> float:

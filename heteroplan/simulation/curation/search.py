@@ -5,7 +5,7 @@ scores of those before it, not on how many are simulated at once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import qmc
@@ -81,13 +81,23 @@ def best_of(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda each: each.score)
 
 
+def widened(
+    box: Mapping[str, Searched], place: Point, bounds: Mapping[str, tuple[float, float]]
+) -> dict[str, Searched]:
+    """The box with `place` in it, as far as the options' own least and most let it be."""
+    found = dict(box)
+    for name in box.keys() & place.keys():
+        low, high = bounds[name]
+        value = _rounded(min(max(place[name], low), high))
+        found[name] = replace(
+            box[name], low=min(box[name].low, value), high=max(box[name].high, value)
+        )
+    return found
+
+
 def clipped(box: Mapping[str, Searched], given: Point) -> Point:
     """The options of `given` that are in the box, each at its nearest value there."""
-    return {
-        name: _rounded(min(max(given[name], of.low), of.high))
-        for name, of in box.items()
-        if name in given
-    }
+    return {name: _within(of, _rounded(given[name])) for name, of in box.items() if name in given}
 
 
 def _spread(dimensions: int, count: int, random: np.random.Generator) -> Floats:
@@ -113,7 +123,7 @@ def _point(box: Mapping[str, Searched], place: Floats) -> Point:
             value = of.low * (of.high / of.low) ** share
         else:
             value = of.low + (of.high - of.low) * share
-        found[name] = min(max(_rounded(value), of.low), of.high)
+        found[name] = _within(of, _rounded(value))
     return found
 
 
@@ -121,12 +131,16 @@ def _place(box: Mapping[str, Searched], point: Point) -> Floats:
     """The place of options in the unit cube; those out of the box are at its side."""
     found = []
     for name, of in box.items():
-        value = min(max(point[name], of.low), of.high)
+        value = _within(of, point[name])
         if of.log:
             found.append(np.log(value / of.low) / np.log(of.high / of.low))
         else:
             found.append((value - of.low) / (of.high - of.low))
     return np.array(found)
+
+
+def _within(of: Searched, value: float) -> float:
+    return min(max(value, of.low), of.high)
 
 
 def _rounded(value: float) -> float:
