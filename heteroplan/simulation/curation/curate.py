@@ -8,7 +8,7 @@ import numpy as np
 
 from heteroplan.simulation.curation.figures import PartFigures, figures_after, figures_of
 from heteroplan.simulation.curation.pieces import before
-from heteroplan.simulation.curation.pressure import PressureTest, pressure_tests
+from heteroplan.simulation.curation.pressure import REQUESTS, PressureTest, pressure_tests
 from heteroplan.simulation.curation.results import Candidate, Curated, Curation
 from heteroplan.simulation.curation.search import Point, Score, best_of, clipped, search, widened
 from heteroplan.simulation.policies.shared.options import Searched
@@ -53,6 +53,8 @@ class Effort:
     """Of the requests of pressure tests."""
     jobs: int
     """Simulations at a time; the result does not depend on it."""
+    requests: int = REQUESTS
+    """Of each run of a pressure test."""
 
 
 def curate(
@@ -79,9 +81,10 @@ def curate(
             burstiness=effort.burstiness,
             pool=pool,
             tell=lambda share: progress(PRESSURE, share),
+            requests=effort.requests,
         )
         work = _Work(system, stream, settings, effort, tests, pool, progress)
-        policies = tuple(work.curated(number, each) for number, each in enumerate(subjects))
+        policies = tuple(map(work.curated, subjects))
     scenario = system.scenario
     slos = [load.slo for load in scenario.workloads]
     return Curation(
@@ -120,9 +123,13 @@ class _Work:
     def seen(self) -> RequestStream:
         return before(self.stream, self.effort.cut * float(self.system.scenario.horizon.interval_s))
 
-    def curated(self, number: int, subject: Subject) -> Curated:
-        """Search on the seen part, then both candidates on all requests."""
-        seen, random = self.seen, np.random.default_rng([self.effort.seed, number])
+    def curated(self, subject: Subject) -> Curated:
+        """Search on the seen part, then both candidates on all requests.
+
+        What is tried does not depend on which other policies there are.
+        """
+        seen = self.seen
+        random = np.random.default_rng([self.effort.seed, *subject.name.encode()])
         told = _Told(subject.name, self.effort.trials if subject.box else 1, self.progress)
 
         def score(point: Point) -> Score:

@@ -54,52 +54,57 @@ def stream(system: ServingSystem) -> RequestStream:
     return drawn(system.scenario, seed=0)
 
 
+@pytest.fixture(scope="module")
+def found(system: ServingSystem, stream: RequestStream) -> Curation:
+    return curated(system, stream)
+
+
 def curated(system: ServingSystem, stream: RequestStream, *, jobs: int = 1) -> Curation:
-    effort = Effort(cut=2, trials=10, seed=5, burstiness=1.0, jobs=jobs)
+    effort = Effort(cut=2, trials=10, seed=5, burstiness=1.0, jobs=jobs, requests=2000)
     return curate(
         system, stream, [SUBJECT, FIXED], ReplaySettings(), effort, lambda name, share: None
     )
 
 
-def test_the_smallest_size_that_keeps_the_slo_is_found(
-    system: ServingSystem, stream: RequestStream
-) -> None:
+def test_the_smallest_size_that_keeps_the_slo_is_found(found: Curation) -> None:
     """Two of each role bear 20 requests/s, one bears 10: 16 GPUs for 10 min, half of 32."""
-    found, fixed = curated(system, stream).policies
-    assert round(found.found.options["size"]) == 2
-    for part in (found.found.seen, found.found.unseen):
+    sized, fixed = found.policies
+    assert round(sized.found.options["size"]) == 2
+    for part in (sized.found.seen, sized.found.unseen):
         assert part.gpu_hours == pytest.approx(16 / 6)
         assert part.shortfall((0.95,)) == 0.0
-    assert found.gain("gpu_hours") == pytest.approx(0.5)
-    assert len(found.trials) == 10
-    assert found.given.options == {"size": 4.0}
-    assert found.text == f"of_size:size={found.found.options['size']:g}"
+    assert sized.gain("gpu_hours") == pytest.approx(0.5)
+    assert len(sized.trials) == 10
+    assert sized.given.options == {"size": 4.0}
+    assert sized.text == f"of_size:size={sized.found.options['size']:g}"
     assert (fixed.trials, fixed.text, fixed.gain("cost")) == ((), "fixed", 0.0)
     assert fixed.found.unseen.gpu_hours == pytest.approx(24 / 6)
 
 
-def test_parts_add_up_to_the_whole(system: ServingSystem, stream: RequestStream) -> None:
-    _, fixed = curated(system, stream).policies
+def test_parts_add_up_to_the_whole(found: Curation, stream: RequestStream) -> None:
+    _, fixed = found.policies
     assert fixed.given.seen.requests[0] + fixed.given.unseen.requests[0] == len(stream)
     assert fixed.given.seen.requests[0] == int((stream.arrival_s < 600.0).sum())
 
 
 def test_what_comes_later_changes_nothing_that_was_searched(
-    system: ServingSystem, stream: RequestStream
+    system: ServingSystem, stream: RequestStream, found: Curation
 ) -> None:
     """Without the requests of the unseen part but one in ten, the same options are found."""
     kept = (stream.arrival_s < 600.0) | (np.arange(len(stream)) % 10 == 0)
     arrays = ("workload", "arrival_s", "isl", "cached", "osl")
     thinner = replace(stream, **{name: getattr(stream, name)[kept] for name in arrays})
-    before, after = (curated(system, each).policies[0] for each in (stream, thinner))
+    before, after = found.policies[0], curated(system, thinner).policies[0]
     assert after.trials == before.trials
     assert after.found.options == before.found.options
     assert after.found.seen == before.found.seen
     assert after.found.unseen.requests < before.found.unseen.requests
 
 
-def test_one_job_and_two_find_the_same(system: ServingSystem, stream: RequestStream) -> None:
-    assert curated(system, stream, jobs=1) == curated(system, stream, jobs=2)
+def test_one_job_and_two_find_the_same(
+    system: ServingSystem, stream: RequestStream, found: Curation
+) -> None:
+    assert curated(system, stream, jobs=2) == found
 
 
 def test_progress_is_told_by_policy_and_can_stop_the_search(
@@ -112,18 +117,16 @@ def test_progress_is_told_by_policy_and_can_stop_the_search(
         if name == "of_size" and len(shares[name]) > 5:
             raise KeyboardInterrupt
 
-    effort = Effort(cut=2, trials=10, seed=5, burstiness=1.0, jobs=1)
+    effort = Effort(cut=2, trials=10, seed=5, burstiness=1.0, jobs=1, requests=2000)
     with pytest.raises(KeyboardInterrupt):
         curate(system, stream, [SUBJECT], ReplaySettings(), effort, told)
     assert shares["pressure test"][-1] == 1.0
     assert "fixed" not in shares
 
 
-def test_pressure_tests_find_the_split_of_equal_capacity(
-    system: ServingSystem, stream: RequestStream
-) -> None:
+def test_pressure_tests_find_the_split_of_equal_capacity(found: Curation) -> None:
     """16 replicas that serve as much in either role: 8 and 8, give or take one."""
-    (test,) = curated(system, stream).tests
+    (test,) = found.tests
     assert (test.prefill, test.decode, test.planned_ratio) == ("prefill", "decode", 1.0)
     assert abs(test.best.prefill - 8) <= 1
     assert test.best.prefill + test.best.decode == 16
