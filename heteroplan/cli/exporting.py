@@ -63,7 +63,11 @@ def export(given: ExportArguments) -> None:
 
 def schema(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="scenario, fleet, profile, plan or replay.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="scenario, fleet, profile, plan, replay, curation or calibration.",
+        ),
     ],
 ) -> None:
     """Print the JSON Schema of a kind of file, for editors."""

@@ -226,10 +226,12 @@ def rules() -> str:
     return "\n".join(_table(("module", "rule", "in the bound"), rows))
 
 
+SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibration")
+"""Of `heteroplan schema`."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "packages": packages,
     "rules": rules,
-    **{kind: fields(kind) for kind in ("scenario", "fleet", "profile", "plan", "replay")},
+    **{kind: fields(kind) for kind in SCHEMAS},
 }
 """Generated parts of pages, by the name that stands in the page."""
