@@ -26,6 +26,25 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["NUMBA_CACHE_DIR"] = str(CACHE / "numba" / worker)
 
+
+def _drop_old_loops() -> None:
+    """Loops of the simulator that were compiled before its newest change.
+
+    Nothing finds them any more (`heteroplan.numerics.tables`); numba would keep them for good.
+    """
+    room = Path(__file__).parents[1] / "heteroplan" / "simulation" / "events"
+    newest = max(each.stat().st_mtime for each in room.glob("*.py"))
+    folders = [room / "__pycache__"]
+    if own := os.environ.get("NUMBA_CACHE_DIR"):
+        folders += Path(own).glob("events_*")
+    for folder in folders:
+        for loop in folder.glob("*.nb?"):
+            if loop.stat().st_mtime < newest:
+                loop.unlink(missing_ok=True)
+
+
+_drop_old_loops()
+
 _usual = settings.get_profile("default")
 settings.register_profile("default", _usual, deadline=None)
 settings.register_profile(

@@ -160,10 +160,13 @@ def stream(
     )
 
 
-def requests(first_s: Sequence[float], last_s: Sequence[float]) -> RequestTable:
+def requests(
+    arrived_s: Sequence[float], first_s: Sequence[float], last_s: Sequence[float]
+) -> RequestTable:
     """Finished where there is a last token (NaN is none), or else unfinished."""
     last = np.array(last_s, np.float64)
     return RequestTable(
+        arrived_s=np.array(arrived_s, np.float64),
         first_token_s=np.array(first_s, np.float64),
         last_token_s=last,
         outcome=np.isnan(last).astype(np.int8),
@@ -215,7 +218,7 @@ def day(
                 saved_fraction=None if name == "static_peak" else 0.35 - 0.07 * p,
                 rejected={"longer than every KV cache": 31}, unfinished=3 * p,
                 options={"period_s": 15.0, "metric": "decode tokens/s"} if p else {},
-                requests=requests(first.tolist(), last.tolist()),
+                requests=requests(arrivals.tolist(), first.tolist(), last.tolist()),
                 notes=("scale-up was held back 7 times: no GPUs were free",) if p == 4 else (),
             )
         )  # fmt: skip

@@ -64,16 +64,20 @@ def replica_facts(option: EngineOption, number: int, workload: Workload) -> Repl
     if engine.capacity_rps is not None:
         most_running = _rated(option, workload, fields)
     else:
-        _measured(engine, fields)
+        fields |= coefficients_s(engine)
     return ReplicaFacts(option.role, number, option.workload, most_running, fields)
 
 
 def recompute_fields(engine: Engine) -> dict[str, float]:
     """Prefill coefficients of an engine: what a decode replica takes that computes a context."""
-    fields: dict[str, float] = {}
-    if engine.prefill is not None:
-        _prefill(engine, fields)
-    return fields
+    if engine.prefill is None:
+        return {}
+    return {
+        "overhead": engine.prefill.overhead_ms / MS_PER_S,
+        "token": engine.prefill.ms_per_token / MS_PER_S,
+        "square": engine.prefill.ms_per_token_squared / MS_PER_S,
+        "floor": engine.prefill.floor_ms / MS_PER_S,
+    }
 
 
 def kv_bytes_per_token(workload: Workload) -> float:
@@ -86,17 +90,9 @@ def moves_all(workload: Workload) -> bool:
     return workload.kv_transfer is KvTransfer.ALL
 
 
-def _prefill(engine: Engine, fields: dict[str, float]) -> None:
-    assert engine.prefill is not None
-    fields["overhead"] = engine.prefill.overhead_ms / MS_PER_S
-    fields["token"] = engine.prefill.ms_per_token / MS_PER_S
-    fields["square"] = engine.prefill.ms_per_token_squared / MS_PER_S
-    fields["floor"] = engine.prefill.floor_ms / MS_PER_S
-
-
-def _measured(engine: Engine, fields: dict[str, float]) -> None:
-    if engine.prefill is not None:
-        _prefill(engine, fields)
+def coefficients_s(engine: Engine) -> dict[str, float]:
+    """Coefficients of an engine that was measured [s]."""
+    fields = recompute_fields(engine)
     if engine.decode is not None:
         fields["base"] = engine.decode.base_ms / MS_PER_S
         fields["sequence"] = engine.decode.ms_per_sequence / MS_PER_S
@@ -106,6 +102,7 @@ def _measured(engine: Engine, fields: dict[str, float]) -> None:
     if engine.ttft is not None:
         fields["first_base"] = engine.ttft.base_ms / MS_PER_S
         fields["first_token"] = engine.ttft.ms_per_token / MS_PER_S
+    return fields
 
 
 def _most_running(engine: Engine, workload: Workload) -> int:

@@ -34,7 +34,7 @@ def of_requests(
 ) -> Latencies:
     """How long the finished requests took, and whether they kept their SLO."""
     done = table.outcome == FINISHED
-    workload, arrival_s = stream.workload[done], stream.arrival_s[done]
+    workload, arrival_s = stream.workload[done], table.arrived_s[done]
     first_s, last_s = table.first_token_s[done], table.last_token_s[done]
     ttft_ms = (first_s - arrival_s) * MS_PER_S
     gaps = stream.osl[done] - 1

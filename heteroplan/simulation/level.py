@@ -89,6 +89,10 @@ class Level(Protocol):
         """Let time pass; what arrives at that very moment comes later."""
         ...
 
+    def finish(self, followed_s: float) -> None:
+        """Nothing arrives any more; what is there is followed for so long [s]."""
+        ...
+
     def start(self, facts: ReplicaFacts, group: int, leaf: int, ready_s: float) -> int:
         """A replica that serves from `ready_s` on; its number."""
         ...

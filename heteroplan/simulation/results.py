@@ -68,6 +68,8 @@ class IntervalTable:
 class RequestTable:
     """What happened to each request of the stream; arrays [request], times NaN where it did not."""
 
+    arrived_s: Floats
+    """Since the start of the replay; in a closed loop, when its user sent it [s]."""
     first_token_s: Floats
     """Since the start of the replay [s]."""
     last_token_s: Floats

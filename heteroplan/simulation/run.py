@@ -30,6 +30,9 @@ from heteroplan.simulation.system import ServingSystem
 
 DELAY_S = 15.0
 """Age of the metrics that a policy sees [s]: a scrape interval, as Prometheus users set it."""
+FOLLOWED_S = 300.0
+"""Requests that came before the end are followed so long beyond it, with the replicas of then [s]:
+those of the last minutes are judged as all others. What takes longer is unfinished."""
 type Progress = Callable[[str, float], None]
 """Told the policy and the share of the replay that is over, 0 to 1."""
 
@@ -185,11 +188,14 @@ class _Run:
             np.nan_to_num(first, posinf=0.0), setting.min_replicas, setting.max_replicas
         )
         self.waiting_s: list[Floats] = []
+        self.busy_s: Floats = np.zeros(len(system.options))
 
     def result(self) -> PolicyReplay:
         """Run to the end, and sum up."""
         self._pass_time()
         self.cluster.close()
+        self.busy_s = self.simulator.counts().busy_s
+        self.simulator.finish(FOLLOWED_S)
         return self._summed_up()
 
     def _moments(self) -> list[float]:
@@ -284,7 +290,7 @@ class _Run:
             rejected=served.rejected,
             unfinished=served.unfinished,
             starts=self.cluster.starts,
-            utilization=ledger.utilization(system, used, self.simulator.counts().busy_s),
+            utilization=ledger.utilization(system, used, self.busy_s),
             ttft_ms=served.ttft_ms,
             itl_ms=served.itl_ms,
             e2e_ms=served.e2e_ms,

@@ -55,6 +55,11 @@ class SingleRequests(Simulator):
             options,
         )
 
+    def finish(self, followed_s: float) -> None:
+        """Nothing arrives any more; what is there is followed for so long [s]."""
+        self.close()
+        self.run(self.now_s + followed_s)
+
     def load_of(self, number: int) -> float:
         """Requests on a replica and on the way to it."""
         return float(self.world.replicas[number]["load"])
@@ -81,7 +86,7 @@ class SingleRequests(Simulator):
 
         return Counts(
             totals={name: self.world.workloads[name].astype(np.float64) for name in COUNTS},
-            busy_s=self.world.busy_s.copy(),
+            busy_s=self.busy_s(),
             waiting=roles["waiting"].astype(np.float64),
             present=roles["present"].astype(np.float64),
             waiting_s=roles["waiting_s"].copy(),
@@ -98,8 +103,9 @@ class SingleRequests(Simulator):
         slos = [load.slo for load in self._system.scenario.workloads]
         found = latencies.of_requests(slos, stream, table, interval_s)
         shape = (len(slos), int(np.ceil(stream.duration_s / interval_s)))
+        sent = np.isfinite(table.arrived_s)
         arrived = latencies.counted(
-            stream.workload, (stream.arrival_s // interval_s).astype(np.int64), shape
+            stream.workload[sent], (table.arrived_s[sent] // interval_s).astype(np.int64), shape
         )
         cell = found.workload * shape[1] + found.interval
         ttft = latencies.cell_percentiles(cell, found.ttft_ms, percentiles, shape)
@@ -118,7 +124,7 @@ class SingleRequests(Simulator):
             ttft_percentile_ms=ttft[1],
             itl_p50_ms=itl[0],
             itl_percentile_ms=itl[1],
-            attainment=latencies.attainment(found, stream.asked),
+            attainment=latencies.attainment(found, int(sent.sum()) + sum(stream.rejected.values())),
             ttft_ms=latencies.percentiles(found.ttft_ms),
             itl_ms=latencies.percentiles(found.itl_ms),
             e2e_ms=latencies.percentiles(found.e2e_ms),

@@ -49,7 +49,9 @@ class Asked:
         self.plan_id, self.stream, self.jobs = plan.plan_id, stream, jobs
         self.first = first
         self.settings, self.policies = settings, [each.name for each in policies]
-        table = requests(list(stream.arrival_s + 0.5), list(stream.arrival_s + 1.0))
+        table = requests(
+            list(stream.arrival_s), list(stream.arrival_s + 0.5), list(stream.arrival_s + 1.0)
+        )
         n = len(stream)
         return replay([policy("plan", intervals([[n, n]], [[n, n]]), requests=table)])
 

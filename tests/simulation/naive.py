@@ -4,7 +4,8 @@ A heap of events, objects, every step walked; it shares nothing with the product
 a `Case` and gives an `Outcome` (`naive_case`). What it decides where more than one way is right:
 
 Order. The pending event with the least (time, class, index) is handled whole, with what it starts,
-before the next. Classes: ends of batches and steps by replica; transfers that arrive, by request;
+before the next. Classes: ends of batches and steps by replica, in the
+order of their first start; transfers that arrive, by request;
 what falls due (ready, end of a drain) by replica; commands in their order; arrivals by request.
 So two prompts that come to an idle replica at one time are two batches, and a request that comes
 to a decode replica exactly at a step's end waits a step. Of candidates whose scores differ by less
@@ -15,7 +16,8 @@ Fit. A prompt fits a prefill replica of enough `most_tokens` (for missed tokens)
 no group fits with all replicas in any state is rejected. All else looks at ready replicas.
 
 Routing. Group: of positive weight and fit, in time if any is, of the least (in flight + 1) /
-weight. Replica: fit, in time if any is, then by the rule. Work of a prefill replica: the rest of
+weight. Replica: fit, in time if any is, then by the rule; they are tried in the order
+of their start. Work of a prefill replica: the rest of
 its batch and the times alone of waiting prompts. An aggregated one is taken as a decode replica is,
 unless by round robin, which takes the next after the last taken. A shared queue is walked from its
 head by a prefill replica that falls idle or turns ready: what it does not fit is skipped, the first
@@ -98,6 +100,8 @@ def _least[T](candidates: Iterable[T], score: Callable[[T], float], relative: bo
 class _Simulation:
     def __init__(self, case: Case) -> None:
         self.case, self.now = case, 0.0
+        self.started = 0
+        """Replicas that have been."""
         self.heap: list[tuple[float, int, int, int, Callable[[], None]]] = []
         self.pushed = 0
         self.requests = [Request(index, given) for index, given in enumerate(case.requests)]
@@ -122,6 +126,7 @@ class _Simulation:
                     self.replicas.append(group.aggregated[-1])
             if given.at_start:
                 self.replicas[-1].state = "ready"
+                self.replicas[-1].takes_seat()
 
     def run(self) -> Outcome:
         self.schedule()
@@ -134,7 +139,7 @@ class _Simulation:
         return Outcome(
             tuple(
                 RequestOutcome(
-                    each.arrived_s, each.first_s, each.last_s, each.outcome, each.restarts
+                    each.arrived_s, self.first_s(each), each.last_s, each.outcome, each.restarts
                 )
                 for each in self.requests
             ),
@@ -145,6 +150,11 @@ class _Simulation:
                 for each in self.replicas
             ),
         )
+
+    def first_s(self, request: Request) -> float:
+        """Its first token; NaN where that is delayed past the end of an unfinished request."""
+        late = request.outcome == "unfinished" and request.first_s > self.now
+        return nan if late else request.first_s
 
     # Events
 
@@ -170,7 +180,7 @@ class _Simulation:
         self.at(
             self.now + wait_s,
             kind,
-            replica.index,
+            replica.number,
             lambda: handle() if replica.life == life else None,
         )
 
@@ -226,15 +236,15 @@ class _Simulation:
         routing = self.of(request).routing
         chosen: Prefill | Aggregated
         if routing is Routing.ROUND_ROBIN:
-            replicas: list[Prefill | Aggregated] = [*prefill, *aggregated]
-            chosen = ([each for each in replicas if each.index > group.taken] or replicas)[0]
-            group.taken = chosen.index
+            replicas = group.eligible(request)
+            chosen = ([each for each in replicas if each.seat > group.taken] or replicas)[0]
+            group.taken = chosen.seat
         elif aggregated:
             chosen = _least(aggregated, lambda each: each.load(), relative=True)
         elif routing is Routing.LEAST_WORK:
             chosen = _least(prefill, lambda each: each.done_s(request), relative=False)
-        elif idle := [each for each in prefill if not each.requests()]:
-            chosen = idle[0]
+        elif idle := [each for each in group.ready(request) if not each.requests()]:
+            chosen = ([each for each in idle if each.in_time(request)] or idle)[0]
         else:
             group.queue.append(request)
             return True
@@ -250,10 +260,10 @@ class _Simulation:
         sender, own = request.sender, request.group
         assert sender is not None
         assert own is not None
-        elsewhere = [each for group in self.groups_of(request) for each in group.decode]
+        elsewhere = [each for group in self.groups_of(request) for each in group.seated()]
         for replicas, states in (
-            (own.decode, ("ready",)),
-            (own.decode, ("draining", "lingering")),
+            (own.seated(), ("ready",)),
+            (own.seated(), ("draining", "lingering")),
             (elsewhere, ("ready",)),
         ):
             found = [each for each in replicas if each.state in states and each.fits(request)]
@@ -297,7 +307,8 @@ class _Simulation:
         replica = self.replicas[command.replica]
         match command:
             case Start() if replica.state == "absent":
-                replica.state, replica.since = "starting", self.now
+                replica.state = "starting"
+                replica.takes_seat()
                 self.later(replica, command.startup_s, FALLS_DUE, lambda: self.ready(replica))
             case Drain() if replica.state == "starting":
                 replica.leave()

@@ -1,6 +1,8 @@
 """Random small cases of everything that the naive simulator knows; times are such that no two
 events meet by chance."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from tests.simulation.naive_case import (
@@ -27,11 +29,13 @@ from tests.simulation.naive_case import (
 def random_case(seed: int, requests: int = 60) -> Case:
     """One or two workloads, one to three groups, a life of its own for each replica."""
     random = Random(seed)
-    workloads = tuple(_workload(random) for _ in range(random.randint(1, 2)))
+    workloads = _workloads(random)
     groups = (*range(len(workloads)), *([0] if random.random() < 0.5 else []))
     replicas = tuple(
         replica for group in range(len(groups)) for replica in _group_replicas(random, group)
     )
+    if workloads[0].users is not None:
+        replicas = tuple(_uneven(random, each) for each in replicas)
     commands = [
         command
         for index, replica in enumerate(replicas)
@@ -55,21 +59,58 @@ def random_case(seed: int, requests: int = 60) -> Case:
     )
 
 
-def _workload(random: Random) -> NaiveWorkload:
-    return NaiveWorkload(
-        routing=random.choice(list(Routing)),
-        waits_when_full=random.random() < 0.4,
-        kv_bytes_per_token=random.choice([0.0, random.uniform(1e3, 1e5)]),
-        transfers_missed=random.random() < 0.5,
-        users=random.choice([None, None, random.randint(1, 12)]),
+def _workloads(random: Random) -> tuple[NaiveWorkload, ...]:
+    """One or two; round robin, a full KV cache and closed loops are the same for both."""
+    in_turn, waits = random.random() < 0.3, random.random() < 0.4
+    users = random.choice([None, None, random.randint(1, 12)])
+    queues = [Routing.ROUND_ROBIN] if in_turn else [Routing.LEAST_WORK, Routing.SHARED]
+    return tuple(
+        NaiveWorkload(
+            routing=random.choice(queues),
+            waits_when_full=waits,
+            kv_bytes_per_token=random.choice([0.0, random.uniform(1e3, 1e5)]),
+            transfers_missed=random.random() < 0.5,
+            users=users,
+        )
+        for _ in range(random.randint(1, 2))
     )
 
 
 def _group_replicas(random: Random, group: int) -> list[NaiveReplica]:
-    if random.random() < 0.3:
-        return [_aggregated(random, group) for _ in range(random.randint(1, 3))]
-    prefill = [_prefill(random, group) for _ in range(random.randint(1, 3))]
-    return [*prefill, *(_decode(random, group) for _ in range(random.randint(1, 3)))]
+    """Of an engine for each replica, or for each kind one; but step times are always of their own.
+
+    Else replicas would go in step, and rounding would say whose step ends first.
+    """
+    kinds: list[Callable[[Random, int], NaiveReplica]]
+    kinds = [_aggregated] if random.random() < 0.3 else [_prefill, _decode]
+    alike = random.random() < 0.4
+    found: list[NaiveReplica] = []
+    for kind in kinds:
+        each = [kind(random, group) for _ in range(random.randint(1, 3))]
+        found += [_like(each[0], own) for own in each] if alike else each
+    return found
+
+
+def _uneven(random: Random, replica: NaiveReplica) -> NaiveReplica:
+    """With steps that all take their own time.
+
+    In a closed loop several chains of equal steps and prompts would end at one moment.
+    """
+    if isinstance(replica, NaivePrefill):
+        return replace(replica, time=replace(replica.time, floor_ms=0.0))
+    context = random.uniform(0.01, 0.1)
+    step = replace(replica.step, ms_per_context_token=context, floor_ms=0.0)
+    return replace(replica, step=step)
+
+
+def _like(first: NaiveReplica, own: NaiveReplica) -> NaiveReplica:
+    if isinstance(first, NaiveAggregated) and isinstance(own, NaiveAggregated):
+        return replace(first, step=own.step, at_start=own.at_start)
+    if isinstance(first, NaiveDecode) and isinstance(own, NaiveDecode):
+        return replace(first, step=own.step, leaf=own.leaf, at_start=own.at_start)
+    if isinstance(first, NaivePrefill) and isinstance(own, NaivePrefill):
+        return replace(first, leaf=own.leaf, at_start=own.at_start)
+    raise ValueError("replicas of two kinds")
 
 
 def _prefill_time(random: Random) -> PrefillTime:

@@ -22,6 +22,7 @@ class Simulation(Protocol):
 
     case: Case
     now: float
+    started: int
     groups: "list[Group]"
 
     def ends(self, replica: "Replica", length_s: float) -> None:
@@ -73,15 +74,16 @@ class Group:
     decode: list["Decode"] = field(default_factory=list)
     aggregated: list["Aggregated"] = field(default_factory=list)
     in_flight: int = 0
+    seats: int = 0
     taken: int = -1
-    """Replica that round robin took last."""
+    """Seat of the replica that round robin took last."""
     queue: list[Request] = field(default_factory=list)
     """Shared by the prefill replicas."""
 
     @property
     def entries(self) -> Sequence["Prefill | Aggregated"]:
         """Replicas to which requests are routed."""
-        return [*self.prefill, *self.aggregated]
+        return sorted([*self.prefill, *self.aggregated], key=lambda each: each.seat)
 
     def weight(self) -> float:
         def ready(replicas: Sequence[Replica]) -> float:
@@ -95,9 +97,17 @@ class Group:
 
         return some(self.aggregated) or (some(self.prefill) and some(self.decode))
 
+    def seated(self) -> list["Decode"]:
+        """Decode replicas in the order of their start."""
+        return sorted(self.decode, key=lambda each: each.seat)
+
+    def ready(self, request: Request) -> list["Prefill | Aggregated"]:
+        """Ready replicas that fit."""
+        return [each for each in self.entries if each.state == "ready" and each.fits(request)]
+
     def eligible(self, request: Request) -> list["Prefill | Aggregated"]:
         """Ready replicas that fit, and whether one is in time decides which of them."""
-        ready = [each for each in self.entries if each.state == "ready" and each.fits(request)]
+        ready = self.ready(request)
         return [each for each in ready if each.in_time(request)] or ready
 
 
@@ -118,6 +128,8 @@ class Replica:
         self.group = simulation.groups[given.group]
         self.workload = simulation.case.workloads[self.group.workload]
         self.state = "absent"
+        self.number = self.seat = -1
+        """In the order of first starts of all, of starts in the group."""
         self.life = 0
         """Times that it was gone: events of an earlier life are void."""
         self.since = self.stays_until = 0.0
@@ -125,6 +137,14 @@ class Replica:
         self.prefill_tokens = self.decode_tokens = 0
         self.busy_s = 0.0
         self.held_s: list[tuple[float, float]] = []
+
+    def takes_seat(self) -> None:
+        """It holds GPUs from now on; of its group it is the last to be tried."""
+        self.since, self.seat = self.simulation.now, self.group.seats
+        self.group.seats += 1
+        if self.number < 0:
+            self.number = self.simulation.started
+            self.simulation.started += 1
 
     def fits(self, request: Request) -> bool:
         raise NotImplementedError
@@ -185,6 +205,10 @@ class Prefill(Replica):
 
     def in_time(self, request: Request) -> bool:
         return request.missed <= self.engine.tokens_in_time
+
+    def takes_seat(self) -> None:
+        super().takes_seat()
+        self.nic_free_s = 0.0
 
     def done_s(self, request: Request) -> float:
         """When the prompt would be done, one after the other."""

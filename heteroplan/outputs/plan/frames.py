@@ -46,6 +46,11 @@ def schedule_frame(document: PlanDocument) -> "DataFrame":
             **labels_of(each, "workload", "role", "engine", "node_type", "domain"),
             "replicas": replicas,
             "gpus": replicas * np.array([pool.gpus_per_replica for pool in each], dtype=int),
+            "share": numbers(
+                share
+                for pool in document.pools
+                for share in pool.share or [float("nan")] * intervals
+            ),
         }
     )
 

@@ -97,7 +97,7 @@ def latencies(stream: RequestStream, table: RequestTable, part: slice) -> Latenc
     gaps = stream.osl[part] - 1
     itl_s = (last - first) / np.maximum(gaps, 1)
     return Latencies(
-        ttft_ms=MS_PER_S * (first - stream.arrival_s[part]),
+        ttft_ms=MS_PER_S * (first - table.arrived_s[part]),
         itl_ms=MS_PER_S * np.where(np.isnan(last), np.nan, np.where(gaps > 0, itl_s, 0.0)),
     )
 
@@ -117,7 +117,7 @@ def request_columns(
                 REQUEST_COLUMNS,
                 (
                     stream.workload[part],
-                    stream.arrival_s[part],
+                    table.arrived_s[part],
                     stream.isl[part],
                     stream.cached[part],
                     stream.osl[part],

@@ -48,7 +48,7 @@ def settle(world: World, replica: int) -> None:
 def fits(world: World, replica: int, request: int) -> bool:
     """Whether a request can be admitted to the batch as it stands."""
     record, asked = world.replicas[replica], world.requests[request]
-    if record.running + record.prompts >= record.most_running:
+    if record.running + record.prompts >= max(1, record.most_running):
         return False
     if world.clock[0].kv_full == PREEMPT:
         held = record.held + asked.isl + asked.given

@@ -125,7 +125,7 @@ def kill(world: World, replicas: "NDArray[np.int64]") -> None:
     for replica in replicas:
         reweigh(world, world.replicas[replica].group)
         _leave_shared(world, world.replicas[replica].group)
-    taken.sort()
+    taken[:amount].sort()
     for request in taken[:amount]:
         _start_anew(world, request, world.replicas[world.requests[request].replica].kind)
     for replica in replicas:

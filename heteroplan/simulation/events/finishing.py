@@ -44,7 +44,10 @@ def finished(world: World, replica: int, request: int, time_s: float) -> None:
 def leave_if_empty(world: World, replica: int) -> None:
     """A replica that drains gives its GPUs back when it is empty, its drain time at the least."""
     record, now = world.replicas[replica], world.clock[0].now
-    if record.state != DRAINING or record.load > 0:
+    if record.state != DRAINING:
+        return
+    if record.load > 0:
+        set_timer(world, replica, inf)
         return
     if now < record.drained:
         set_timer(world, replica, record.drained)

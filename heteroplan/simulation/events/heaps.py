@@ -7,68 +7,81 @@ from heteroplan.simulation.events.world import World
 
 
 @compiled
-def _earlier(world: World, a: int, b: int) -> bool:
-    one, other = world.replicas[a].timer, world.replicas[b].timer
-    return one < other or (one == other and a < b)
+def _earlier(world: World, place: int, time_s: float, replica: int) -> bool:
+    """Whether the timer at a place of the heap comes before another one."""
+    timer = world.timers[place]
+    return timer.time < time_s or (timer.time == time_s and timer.replica < replica)
 
 
 @compiled
-def _put(world: World, place: int, replica: int) -> None:
-    world.timers[place] = replica
-    world.replicas[replica].place = place
+def _put(world: World, place: int, time_s: float, replica: int) -> None:
+    timer = world.timers[place]
+    timer.time, timer.replica = time_s, replica
+    world.places[replica] = place
 
 
 @compiled
-def _rise(world: World, place: int) -> None:
-    replica = world.timers[place]
+def _move(world: World, to: int, place: int) -> None:
+    timer = world.timers[place]
+    _put(world, to, timer.time, timer.replica)
+
+
+@compiled
+def _rise(world: World, place: int, time_s: float, replica: int) -> None:
+    """Put a timer where it belongs, at `place` or above."""
     while place > 0:
         above = (place - 1) >> 1
-        if not _earlier(world, replica, world.timers[above]):
+        if _earlier(world, above, time_s, replica):
             break
-        _put(world, place, world.timers[above])
+        _move(world, place, above)
         place = above
-    _put(world, place, replica)
+    _put(world, place, time_s, replica)
 
 
 @compiled
-def _sink(world: World, place: int) -> None:
-    replica, size = world.timers[place], world.clock[0].timers
+def _sink(world: World, place: int, time_s: float, replica: int) -> None:
+    """Put a timer where it belongs, at `place` or below."""
+    size = world.clock[0].timers
     while True:
         below = 2 * place + 1
         if below >= size:
             break
-        if below + 1 < size and _earlier(world, world.timers[below + 1], world.timers[below]):
-            below += 1
-        if not _earlier(world, world.timers[below], replica):
+        if below + 1 < size:
+            left = world.timers[below]
+            below += _earlier(world, below + 1, left.time, left.replica)
+        if not _earlier(world, below, time_s, replica):
             break
-        _put(world, place, world.timers[below])
+        _move(world, place, below)
         place = below
-    _put(world, place, replica)
+    _put(world, place, time_s, replica)
+
+
+@compiled
+def _replace(world: World, place: int, time_s: float, replica: int) -> None:
+    """Another timer takes the place of the one that is there."""
+    if _earlier(world, place, time_s, replica):
+        _sink(world, place, time_s, replica)
+    else:
+        _rise(world, place, time_s, replica)
 
 
 @compiled
 def set_timer(world: World, replica: int, time_s: float) -> None:
     """The replica's next event is at `time_s`; it has none where that is infinite."""
-    record, clock = world.replicas[replica], world.clock[0]
-    record.timer = time_s
-    place = record.place
-    if time_s == inf:
-        if place < 0:
-            return
-        record.place = -1
+    clock, place = world.clock[0], world.places[replica]
+    world.replicas[replica].timer = time_s
+    if time_s < inf:
+        if place >= 0:
+            _replace(world, place, time_s, replica)
+        else:
+            clock.timers += 1
+            _rise(world, clock.timers - 1, time_s, replica)
+    elif place >= 0:
+        world.places[replica] = -1
         clock.timers -= 1
-        moved = world.timers[clock.timers]
-        if moved != replica:
-            _put(world, place, moved)
-            _rise(world, place)
-            _sink(world, world.replicas[moved].place)
-        return
-    if place < 0:
-        place = clock.timers
-        clock.timers += 1
-        _put(world, place, replica)
-    _rise(world, place)
-    _sink(world, record.place)
+        if place < clock.timers:
+            last = world.timers[clock.timers]
+            _replace(world, place, last.time, last.replica)
 
 
 @compiled
@@ -115,41 +128,53 @@ def pop_transfer(world: World) -> int:
 @compiled
 def push_running(world: World, replica: int, step: int, request: int) -> None:
     """A sequence decodes on the replica until `step`."""
-    heap, record = world.running[replica], world.replicas[replica]
+    record = world.replicas[replica]
     place = record.running
     record.running += 1
     while place > 0:
         above = (place - 1) >> 1
-        if heap[above].step <= step:
+        if world.running[replica, above].step <= step:
             break
-        heap[place].step, heap[place].request = heap[above].step, heap[above].request
+        world.running[replica, place].step, world.running[replica, place].request = (
+            world.running[replica, above].step,
+            world.running[replica, above].request,
+        )
         place = above
-    heap[place].step, heap[place].request = step, request
+    world.running[replica, place].step, world.running[replica, place].request = step, request
 
 
 @compiled
 def remove_running(world: World, replica: int, place: int) -> int:
     """Take the sequence at `place` (0: the one that ends first) out; its request."""
-    heap, record = world.running[replica], world.replicas[replica]
-    request = heap[place].request
+    record = world.replicas[replica]
+    request = world.running[replica, place].request
     record.running -= 1
     size = record.running
-    step, moved = heap[size].step, heap[size].request
+    step, moved = world.running[replica, size].step, world.running[replica, size].request
     while place > 0:
         above = (place - 1) >> 1
-        if heap[above].step <= step:
+        if world.running[replica, above].step <= step:
             break
-        heap[place].step, heap[place].request = heap[above].step, heap[above].request
+        world.running[replica, place].step, world.running[replica, place].request = (
+            world.running[replica, above].step,
+            world.running[replica, above].request,
+        )
         place = above
     while True:
         below = 2 * place + 1
         if below >= size:
             break
-        if below + 1 < size and heap[below + 1].step < heap[below].step:
+        if (
+            below + 1 < size
+            and world.running[replica, below + 1].step < world.running[replica, below].step
+        ):
             below += 1
-        if step <= heap[below].step:
+        if step <= world.running[replica, below].step:
             break
-        heap[place].step, heap[place].request = heap[below].step, heap[below].request
+        world.running[replica, place].step, world.running[replica, place].request = (
+            world.running[replica, below].step,
+            world.running[replica, below].request,
+        )
         place = below
-    heap[place].step, heap[place].request = step, moved
+    world.running[replica, place].step, world.running[replica, place].request = step, moved
     return request

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from heteroplan.numerics.compiling import borrowed, compiled
+from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.aggregated import end_aggregated, enter_aggregated
 from heteroplan.simulation.events.decode import end_leap, settle
 from heteroplan.simulation.events.finishing import leave_if_empty
@@ -25,27 +25,6 @@ from heteroplan.simulation.events.world import (
     STARTING,
     World,
 )
-
-
-@compiled
-def borrowed_world(world: World) -> World:
-    """The same arrays, without counting references to them."""
-    return World(
-        borrowed(world.clock),
-        borrowed(world.requests),
-        borrowed(world.replicas),
-        borrowed(world.groups),
-        borrowed(world.workloads),
-        borrowed(world.roles),
-        borrowed(world.members),
-        borrowed(world.member_counts),
-        borrowed(world.keys),
-        borrowed(world.running),
-        borrowed(world.timers),
-        borrowed(world.transfers),
-        borrowed(world.busy_s),
-        borrowed(world.factors),
-    )
 
 
 @compiled
@@ -138,38 +117,44 @@ def _replica_event(world: World, replica: int) -> None:
 
 
 @compiled
-def _users_send(world: World) -> None:
-    """Each user whose request is done sends the next one of the workload's."""
+def _user_sends(world: World) -> None:
+    """A user whose request is done sends the next one of the workload's, if there is one.
+
+    Where users of several workloads are about to, it is the one whose request comes first.
+    """
+    sender, first = -1, len(world.requests)
     for workload in range(len(world.workloads)):
         record = world.workloads[workload]
-        while record.due > 0:
-            record.due -= 1
-            world.clock[0].due -= 1
-            request = record.following
-            if request >= 0:
-                record.following = world.requests[request].following
-                world.requests[request].arrival = world.clock[0].now
-                arrive(world, request)
+        if record.due > 0 and record.following < 0:
+            world.clock[0].due -= record.due
+            record.due = 0
+        if record.due > 0 and record.following < first:
+            sender, first = workload, record.following
+    if sender >= 0:
+        world.workloads[sender].due -= 1
+        world.clock[0].due -= 1
+        world.workloads[sender].following = world.requests[first].following
+        world.requests[first].arrival = world.clock[0].now
+        arrive(world, first)
 
 
 @compiled
 def run(world: World, until_s: float) -> int:
     """All events until then, arrivals at that moment excepted; how many there were."""
-    world = borrowed_world(world)
     clock, events, total = world.clock[0], 0, len(world.requests)
     while True:
-        while clock.due > 0:
-            _users_send(world)
-        timer = world.replicas[world.timers[0]].timer if clock.timers > 0 else inf
+        timer = world.timers[0].time if clock.timers > 0 else inf
         transfer = world.transfers[0].time if clock.transfers > 0 else inf
         arrival = inf
-        if clock.next < total and clock.users == 0:
+        if clock.due > 0:
+            arrival = clock.now
+        elif clock.next < total and clock.users == 0:
             arrival = world.requests[clock.next].arrival
         if timer <= transfer and timer <= arrival:
             if timer > until_s:
                 break
             clock.now = timer
-            _replica_event(world, world.timers[0])
+            _replica_event(world, world.timers[0].replica)
         elif transfer <= arrival:
             if transfer > until_s:
                 break
@@ -179,8 +164,11 @@ def run(world: World, until_s: float) -> int:
             if arrival >= until_s:
                 break
             clock.now = arrival
-            clock.next += 1
-            arrive(world, clock.next - 1)
+            if clock.due > 0:
+                _user_sends(world)
+            else:
+                clock.next += 1
+                arrive(world, clock.next - 1)
         events += 1
     clock.now = until_s
     return events
@@ -190,7 +178,7 @@ def run(world: World, until_s: float) -> int:
 def settle_all(world: World) -> None:
     """Pass the decode steps that are over by now, and count queues until now."""
     for place in range(world.clock[0].timers):
-        replica = world.timers[place]
+        replica = world.timers[place].replica
         record = world.replicas[replica]
         if record.kind != PREFILL and record.chunk == 0:
             settle(world, replica)

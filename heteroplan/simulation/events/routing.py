@@ -35,33 +35,48 @@ def random_below(world: World, bound: int) -> int:
 
 
 @compiled
+def load(world: World, replica: int) -> float:
+    """Requests on the replica and one more, for what it serves [s]."""
+    record = world.replicas[replica]
+    return float((record.load + 1) / record.capacity)
+
+
+@compiled
 def touch(world: World, replica: int) -> None:
     """Write the replica's key anew, after its load, its queue or its state has changed."""
     record = world.replicas[replica]
     key = inf
     if record.state == SERVING:
-        key = record.free_at if record.kind == PREFILL else (record.load + 1) / record.capacity
-    world.keys[record.group, 1 if record.kind == DECODE else 0, record.seat] = key
+        key = record.free_at if record.kind == PREFILL else load(world, replica)
+    group, side = record.group, 1 if record.kind == DECODE else 0
+    node = world.clock[0].seats + record.seat
+    world.keys[group, side, node] = key
+    while node > 1:
+        key = min(key, world.keys[group, side, node ^ 1])
+        node >>= 1
+        if world.keys[group, side, node] == key:
+            break
+        world.keys[group, side, node] = key
 
 
 @compiled
 def _least_key(world: World, group: int, side: int, least: float) -> int:
     """The member with the least key, the first of those that have `least` or less; -1 if none."""
-    keys = world.keys[group, side]
-    best, lowest = -1, inf
-    for place in range(world.member_counts[group, side]):
-        if keys[place] < lowest:
-            best, lowest = place, keys[place]
-            if lowest <= least:
-                break
-    return int(world.members[group, side, best]) if best >= 0 else -1
+    wanted, node, seats = max(least, world.keys[group, side, 1]), 1, world.clock[0].seats
+    if world.keys[group, side, 1] == inf:
+        return -1
+    while node < seats:
+        node *= 2
+        if world.keys[group, side, node] > wanted:
+            node += 1
+    return int(world.members[group, side, node - seats])
 
 
 @compiled
 def reweigh(world: World, group: int) -> None:
     """Count again what the ready replicas of a group serve, and how long requests may be."""
     record = world.groups[group]
-    rates = [0.0, 0.0]
+    first_rps, decode_rps = 0.0, 0.0
     record.most_missed = record.in_time = record.most_isl = record.most_held = 0
     for side in range(2):
         for place in range(world.member_counts[group, side]):
@@ -69,14 +84,16 @@ def reweigh(world: World, group: int) -> None:
             touch(world, world.members[group, side, place])
             if replica.state != SERVING:
                 continue
-            rates[side] += replica.capacity
             if side == 0:
+                first_rps += replica.capacity
                 record.most_missed = max(record.most_missed, replica.most_missed)
                 record.in_time = max(record.in_time, replica.in_time)
                 record.most_isl = max(record.most_isl, replica.kv_tokens)
+            else:
+                decode_rps += replica.capacity
             if side == 1 or not record.split:
                 record.most_held = max(record.most_held, replica.kv_tokens)
-    record.weight = min(rates[0], rates[1]) if record.split else rates[0]
+    record.weight = min(first_rps, decode_rps) if record.split else first_rps
 
 
 @compiled
@@ -132,9 +149,9 @@ def best_group(world: World, request: int) -> int:
         if record.weight <= 0.0:
             continue
         found = group_suits(world, group, request)
-        load = (record.in_flight + 1) / record.weight
-        if found > best_suits or (found == best_suits and load < least):
-            best, least, best_suits = group, load, found
+        share = (record.in_flight + 1) / record.weight
+        if found > best_suits or (found == best_suits and share < least):
+            best, least, best_suits = group, share, found
     return best
 
 
@@ -146,7 +163,7 @@ def _cost(world: World, index: int, missed: int) -> float:
     """
     replica, clock = world.replicas[index], world.clock[0]
     if replica.kind != PREFILL:
-        return float((replica.load + 1) / replica.capacity)
+        return load(world, index)
     service_s = prefill_s(replica, float(missed), float(missed) * missed)
     return float(max(clock.now, replica.free_at) + service_s)
 

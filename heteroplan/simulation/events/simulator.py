@@ -1,7 +1,7 @@
 """The simulator as the rest of the program uses it: replicas come and go, and time passes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -12,6 +12,7 @@ from heteroplan.simulation.events import eviction, heaps, loop, routing
 from heteroplan.simulation.events.world import (
     CLOCK,
     DECODE,
+    FINISHED,
     GONE,
     GROUP,
     LEAST_WORK,
@@ -24,6 +25,7 @@ from heteroplan.simulation.events.world import (
     ROUND_ROBIN,
     RUNNING,
     STARTING,
+    TIMER,
     TRANSFER,
     UNFINISHED,
     WAIT,
@@ -40,6 +42,8 @@ LATENCY_S = 0.0005
 (Mooncake's vLLM measurements: 128 tokens in 0.54 ms)."""
 BLOCK = 64
 """Replicas for which room is made at a time, at least."""
+SEATS = 4
+"""Replicas of a kind for which each group has room at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +110,25 @@ class Simulator:
         """
         self.world = World(
             clock=np.zeros(1, CLOCK),
-            requests=_requests(stream, refused),
+            requests=_requests(stream, refused, how.users),
             replicas=np.zeros(0, REPLICA),
             groups=_groups(groups),
             workloads=_workloads(stream, workloads, groups, how.users),
             roles=np.zeros((len(workloads), 3), ROLE),
-            members=np.zeros((len(groups), 2, BLOCK), np.int32),
-            member_counts=np.zeros((len(groups), 2), np.int32),
-            keys=np.full((len(groups), 2, BLOCK), inf),
+            members=np.zeros((len(groups), 2, SEATS), np.int64),
+            member_counts=np.zeros((len(groups), 2), np.int64),
+            keys=np.full((len(groups), 2, 2 * SEATS), inf),
             running=np.zeros((0, 1), RUNNING),
-            timers=np.zeros(0, np.int32),
+            timers=np.zeros(0, TIMER),
+            places=np.zeros(0, np.int64),
             transfers=np.zeros(max(1, len(stream)), TRANSFER),
             busy_s=np.zeros(options),
-            factors=factors,
+            factors=np.ascontiguousarray(factors),
         )
         clock = self.world.clock[0]
         clock["latency"], clock["routing"] = how.latency_s, ROUTINGS[how.routing]
         clock["kv_full"], clock["users"] = KV_FULL[how.kv_full], how.users
+        clock["seats"] = SEATS
         clock["due"] = self.world.workloads["due"].sum()
         clock["random"] = (how.seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64 or 1
         self._free: list[int] = []
@@ -137,9 +143,23 @@ class Simulator:
         """All events until then; arrivals at that very moment come later."""
         self.events += loop.run(self.world, until_s)
 
+    def close(self) -> None:
+        """No request arrives any more."""
+        clock = self.world.clock[0]
+        clock["next"], clock["users"], clock["due"] = len(self.world.requests), 0, 0
+        self.world.workloads["due"] = 0
+
     def settle(self) -> None:
         """Bring all counts up to now."""
         loop.settle_all(self.world)
+
+    def busy_s(self) -> Floats:
+        """[option] replica-seconds in which a batch ran, until now."""
+        replicas, busy_s = self.world.replicas, self.world.busy_s.copy()
+        works = (replicas["running"] > 0) | (replicas["prompts"] > 0)
+        at_work = replicas[works & (replicas["state"] != GONE)]
+        np.add.at(busy_s, at_work["option"], self.now_s - at_work["since"])
+        return busy_s
 
     def start(self, facts: ReplicaFacts, group: int, leaf: int, ready_s: float) -> int:
         """A replica that serves from `ready_s` on; its number."""
@@ -155,7 +175,7 @@ class Simulator:
         record["kind"], record["option"] = facts.kind, facts.option
         record["workload"], record["most_running"] = facts.workload, facts.most_running
         record["group"], record["leaf"] = group, leaf
-        record["place"], record["timer"], record["gone"] = -1, inf, inf
+        record["timer"], record["gone"] = inf, inf
         self._join(number, group, 1 if facts.kind == DECODE else 0)
         if ready_s <= self.now_s:
             loop.serve(self.world, number)
@@ -196,9 +216,14 @@ class Simulator:
         place = int(np.flatnonzero(members[: counts[group, side]] == number)[0])
         members[place : counts[group, side] - 1] = members[place + 1 : counts[group, side]]
         counts[group, side] -= 1
-        keys = self.world.keys[group, side]
-        keys[place:-1] = keys[place + 1 :]
+        if side == 0 and place < self.world.groups[group]["turn"]:
+            self.world.groups[group]["turn"] -= 1
         self.world.replicas["seat"][members[place : counts[group, side]]] -= 1
+        seats = self.world.members.shape[2]
+        keys = self.world.keys[group, side, seats:]
+        keys[place:-1] = keys[place + 1 :]
+        keys[-1] = inf
+        self.world.keys[group, side] = _tree(keys)
         self._free.append(number)
 
     def set_field(self, number: int, name: str, value: float) -> None:
@@ -213,8 +238,10 @@ class Simulator:
         """What became of each request."""
         requests = self.world.requests
         first_s = requests["first"]
+        given = (first_s <= self.now_s) | (requests["outcome"] == FINISHED)
         return RequestTable(
-            first_token_s=np.where(first_s <= self.now_s, first_s, np.nan),
+            arrived_s=requests["arrival"].copy(),
+            first_token_s=np.where(given, first_s, np.nan),
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
             restarts=requests["restarts"].copy(),
@@ -224,13 +251,12 @@ class Simulator:
         counts, seats = self.world.member_counts, self.world.members.shape[2]
         if counts[group, side] == seats:
             room = ((0, 0), (0, 0), (0, seats))
-            self.world = self.world._replace(
-                members=np.pad(self.world.members, room),
-                keys=np.pad(self.world.keys, room, constant_values=inf),
-            )
+            keys = np.pad(self.world.keys[:, :, seats:], room, constant_values=inf)
+            members = np.pad(self.world.members, room)
+            self.world = replace(self.world, members=members, keys=_tree(keys))
+            self.world.clock[0]["seats"] = 2 * seats
         seat = counts[group, side]
         self.world.members[group, side, seat] = number
-        self.world.keys[group, side, seat] = inf
         self.world.replicas[number]["seat"] = seat
         counts[group, side] += 1
 
@@ -240,23 +266,36 @@ class Simulator:
         size = len(old.replicas)
         more = max(BLOCK, size)
         replicas = np.concatenate([old.replicas, np.zeros(more, REPLICA)])
-        replicas["place"][size:] = -1
         width = max(old.running.shape[1], most_running)
         running = np.zeros((size + more, width), RUNNING)
         running[:size, : old.running.shape[1]] = old.running
-        timers = np.concatenate([old.timers, np.zeros(more, np.int32)])
-        self.world = old._replace(replicas=replicas, running=running, timers=timers)
+        timers = np.concatenate([old.timers, np.zeros(more, TIMER)])
+        places = np.concatenate([old.places, np.full(more, -1)])
+        self.world = replace(old, replicas=replicas, running=running, timers=timers, places=places)
         self._free.extend(range(size + more - 1, size - 1, -1))
 
     def _widen(self, most_running: int) -> None:
         running = np.zeros((len(self.world.running), most_running), RUNNING)
         running[:, : self.world.running.shape[1]] = self.world.running
-        self.world = self.world._replace(running=running)
+        self.world = replace(self.world, running=running)
 
 
-def _requests(stream: RequestStream, refused: NDArray[np.bool_]) -> NDArray[Any]:
+def _tree(leaves: Floats) -> Floats:
+    """[..., 2 x seats] of [..., seats]: each node has the lesser of the two below it."""
+    seats = leaves.shape[-1]
+    made = np.full((*leaves.shape[:-1], 2 * seats), inf)
+    made[..., seats:] = leaves
+    while seats > 1:
+        below = made[..., seats : 2 * seats]
+        seats //= 2
+        made[..., seats : 2 * seats] = np.minimum(below[..., ::2], below[..., 1::2])
+    return made
+
+
+def _requests(stream: RequestStream, refused: NDArray[np.bool_], users: int) -> NDArray[Any]:
     records = np.zeros(len(stream), REQUEST)
-    records["arrival"], records["first"], records["last"] = stream.arrival_s, np.nan, np.nan
+    records["arrival"] = np.nan if users else stream.arrival_s
+    records["first"] = records["last"] = np.nan
     records["isl"], records["osl"] = stream.isl, stream.osl
     records["missed"] = stream.isl - stream.cached
     records["workload"] = stream.workload

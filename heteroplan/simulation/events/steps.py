@@ -45,7 +45,9 @@ def steps_s(replica: Any, steps: int) -> float:
     first, growth, least = _first_and_growth(replica)
     flat = 0
     if first < least:
-        flat = steps if growth <= 0.0 else min(steps, ceil((least - first) / growth))
+        # The quotient is too large for an integer where contexts cost next to nothing.
+        bounded = growth * steps > least - first
+        flat = min(steps, ceil((least - first) / growth)) if bounded else steps
     rest = steps - flat
     first += growth * flat
     return replica.extra + flat * least + rest * first + growth * (rest * (rest - 1) / 2.0)
@@ -58,13 +60,11 @@ def steps_within(replica: Any, time_s: float) -> int:
     left = time_s - replica.extra
     if left <= 0.0:
         return 0
-    start = max(first, least)
-    if growth <= 0.0 or first < least:
-        guess = left / start
-    else:
+    guess = left / least
+    if first >= least:
         half = first - growth / 2.0
-        guess = (sqrt(half * half + 2.0 * growth * left) - half) / growth
-    steps = min(replica.leap, floor(guess))
+        guess = 2.0 * left / (half + sqrt(half * half + 2.0 * growth * left))
+    steps = floor(min(guess, replica.leap))
     while steps > 0 and steps_s(replica, steps) > time_s:
         steps -= 1
     while steps < replica.leap and steps_s(replica, steps + 1) <= time_s:

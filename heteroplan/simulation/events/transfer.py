@@ -1,10 +1,12 @@
 """From prefill to decode: the KV cache moves through the prefill replica's share of its NIC."""
 
+from math import inf
+
 from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.decode import enter_decode
 from heteroplan.simulation.events.heaps import pop_transfer, push_transfer
 from heteroplan.simulation.events.lists import append_prefilled
-from heteroplan.simulation.events.routing import best_replica, touch
+from heteroplan.simulation.events.routing import best_replica, load, touch
 from heteroplan.simulation.events.world import World
 
 
@@ -18,14 +20,16 @@ def decode_place(world: World, request: int) -> int:
     if place >= 0:
         return place
     workload = world.workloads[asked.workload]
+    least = inf
     for group in range(workload.first_group, workload.first_group + workload.groups):
-        place = best_replica(world, group, 1, request, True)
-        if place >= 0:
-            world.groups[asked.group].in_flight -= 1
-            asked.group = group
-            world.groups[group].in_flight += 1
-            return place
-    return -1
+        other = best_replica(world, group, 1, request, True)
+        if other >= 0 and load(world, other) < least:
+            place, least = other, load(world, other)
+    if place >= 0:
+        world.groups[asked.group].in_flight -= 1
+        asked.group = world.replicas[place].group
+        world.groups[asked.group].in_flight += 1
+    return place
 
 
 @compiled
@@ -42,7 +46,7 @@ def send(world: World, request: int) -> None:
     touch(world, target)
     size = workload.kv_bytes * (asked.isl if workload.moves_all else asked.missed)
     if size <= 0.0:
-        enter_decode(world, target, request)
+        push_transfer(world, clock.now, request)
         return
     sender = world.replicas[asked.source]
     rate = min(sender.bytes_per_s, record.bytes_per_s) * world.factors[sender.leaf, record.leaf]

@@ -4,10 +4,14 @@ Times are seconds since the start of the replay, lengths are tokens; -1 is "none
 Lists of requests are chained by `next` of the request.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from heteroplan.numerics import tables
 
 GONE, STARTING, SERVING, DRAINING, LINGERING = range(5)
 """State of a replica. One that lingers is out of routing and can serve again at once."""
@@ -33,12 +37,12 @@ REQUEST = np.dtype(
         ("given", "i8"),  # tokens given before it was admitted last
         ("admitted", "i8"),  # step of the replica at which it was admitted last
         ("turn", "i8"),  # which admission of the replica that was
-        ("workload", "i4"),
-        ("group", "i4"),
-        ("replica", "i4"),
-        ("source", "i4"),  # prefill replica that it came from
-        ("next", "i4"),
-        ("following", "i4"),  # next request of its workload
+        ("workload", "i8"),
+        ("group", "i8"),
+        ("replica", "i8"),
+        ("source", "i8"),  # prefill replica that it came from
+        ("next", "i8"),
+        ("following", "i8"),  # next request of its workload
         ("outcome", "i1"),
         ("restarts", "i1"),
     ],
@@ -90,20 +94,19 @@ REPLICA = np.dtype(
         ("reserved", "i8"),  # isl + osl of all that was admitted
         ("done", "i8"),  # tokens prefilled of the first prompt of an aggregated replica
         ("chunk", "i8"),  # tokens that the present step or batch prefills
-        ("running", "i4"),  # sequences that decode
-        ("load", "i4"),  # requests on it and on the way to it
-        ("head", "i4"),  # waiting
-        ("tail", "i4"),
-        ("waiting", "i4"),
-        ("batch", "i4"),  # prompts in a prefill batch; admitted prompts of an aggregated one
-        ("batch_tail", "i4"),
-        ("prompts", "i4"),
-        ("place", "i4"),  # in the heap of timers
-        ("seat", "i4"),  # among the members of its group
-        ("group", "i4"),
-        ("workload", "i4"),
-        ("option", "i4"),
-        ("leaf", "i4"),
+        ("running", "i8"),  # sequences that decode
+        ("load", "i8"),  # requests on it and on the way to it
+        ("head", "i8"),  # waiting
+        ("tail", "i8"),
+        ("waiting", "i8"),
+        ("batch", "i8"),  # prompts in a prefill batch; admitted prompts of an aggregated one
+        ("batch_tail", "i8"),
+        ("prompts", "i8"),
+        ("seat", "i8"),  # among the members of its group
+        ("group", "i8"),
+        ("workload", "i8"),
+        ("option", "i8"),
+        ("leaf", "i8"),
         ("kind", "i1"),
         ("state", "i1"),
     ],
@@ -117,12 +120,12 @@ GROUP = np.dtype(
         ("in_time", "i8"),  # longest prompt that is in time alone
         ("most_isl", "i8"),  # KV cache of prefill
         ("most_held", "i8"),  # KV cache of decode
-        ("workload", "i4"),
-        ("in_flight", "i4"),
-        ("turn", "i4"),
-        ("head", "i4"),  # queue shared by its prefill replicas
-        ("tail", "i4"),
-        ("waiting", "i4"),
+        ("workload", "i8"),
+        ("in_flight", "i8"),
+        ("turn", "i8"),
+        ("head", "i8"),  # queue shared by its prefill replicas
+        ("tail", "i8"),
+        ("waiting", "i8"),
         ("split", "i1"),  # prefill and decode replicas, not aggregated ones
         ("alike", "i1"),  # its replicas of a kind are all of one engine
     ],
@@ -131,17 +134,17 @@ GROUP = np.dtype(
 
 WORKLOAD = np.dtype(
     [
-        ("head", "i4"),  # no replica was ready for
-        ("tail", "i4"),
-        ("prefilled_head", "i4"),  # no decode replica was ready for
-        ("prefilled_tail", "i4"),
-        ("first_group", "i4"),  # groups of a workload stand side by side
-        ("groups", "i4"),
+        ("head", "i8"),  # no replica was ready for
+        ("tail", "i8"),
+        ("prefilled_head", "i8"),  # no decode replica was ready for
+        ("prefilled_tail", "i8"),
+        ("first_group", "i8"),  # groups of a workload stand side by side
+        ("groups", "i8"),
         ("kv_bytes", "f8"),  # a token
         ("moves_all", "i1"),  # KV of all input tokens moves, not of those missed only
         ("shared", "i1"),
-        ("following", "i4"),  # closed loop: request that a user sends next
-        ("due", "i4"),
+        ("following", "i8"),  # closed loop: request that a user sends next
+        ("due", "i8"),
         # Counted since the start.
         ("arrived", "i8"),
         ("arrived_isl", "i8"),
@@ -170,9 +173,11 @@ ROLE = np.dtype(
 )
 """What a workload has at its replicas of one kind; counted since the start."""
 
-RUNNING = np.dtype([("step", "i8"), ("request", "i4")], align=True)
+RUNNING = np.dtype([("step", "i8"), ("request", "i8")], align=True)
 """A sequence that decodes, and the step that ends it."""
-TRANSFER = np.dtype([("time", "f8"), ("request", "i4")], align=True)
+TIMER = np.dtype([("time", "f8"), ("replica", "i8")], align=True)
+"""The next event of a replica."""
+TRANSFER = np.dtype([("time", "f8"), ("request", "i8")], align=True)
 
 CLOCK = np.dtype(
     [
@@ -184,6 +189,7 @@ CLOCK = np.dtype(
         ("random", "u8"),
         ("users", "i8"),  # closed loop: requests at a time; 0 for arrivals of their own
         ("due", "i8"),  # requests that users send now, of all workloads
+        ("seats", "i8"),  # members for which each group has room, a power of 2
         ("routing", "i1"),
         ("kv_full", "i1"),
     ],
@@ -191,8 +197,9 @@ CLOCK = np.dtype(
 )
 
 
-class World(NamedTuple):
-    """Record arrays of one simulation; compiled functions take it whole."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """Record arrays of one simulation; to compiled functions it is one pointer."""
 
     clock: NDArray[Any]
     """[1]"""
@@ -202,20 +209,57 @@ class World(NamedTuple):
     workloads: NDArray[Any]
     roles: NDArray[Any]
     """[W, kind]"""
-    members: NDArray[np.int32]
+    members: NDArray[np.int64]
     """[group, prefill or aggregated 0, decode 1, place] replicas in the order of their start."""
-    member_counts: NDArray[np.int32]
+    member_counts: NDArray[np.int64]
     """[group, 2]"""
     keys: NDArray[np.float64]
-    """[group, 2, place] by which members are chosen, infinite where not ready: of prefill replicas
-    `free_at`, of others the requests on them for what they serve."""
+    """[group, 2, node] by which members are chosen, infinite where not ready: of prefill replicas
+    `free_at`, of others the requests on them for what they serve.
+
+    A binary tree: the member at `place` has node `seats` + place, and each node n from 1 on has
+    the lesser key of its nodes 2n and 2n + 1."""
     running: NDArray[Any]
     """[replica, place] a heap by the step that ends a sequence."""
-    timers: NDArray[np.int32]
-    """[place] a heap of replicas by `timer`."""
+    timers: NDArray[Any]
+    """[place] a heap by time."""
+    places: NDArray[np.int64]
+    """[replica] place of its timer, -1 without one."""
     transfers: NDArray[Any]
     """[place] a heap by time."""
     busy_s: NDArray[np.float64]
     """[option] replica-seconds in which a batch ran."""
     factors: NDArray[np.float64]
     """[leaf, leaf] share of the NIC's bandwidth between two leaves."""
+    block: NDArray[np.int64] = field(init=False, repr=False)
+    """Where the arrays are."""
+
+    def __post_init__(self) -> None:
+        arrays = {name: getattr(self, name) for name in TABLES}
+        object.__setattr__(self, "block", tables.addresses(arrays, TABLES))
+
+    @property
+    def pointer(self) -> int:
+        """Address of the block."""
+        return int(self.block.ctypes.data)
+
+
+TABLES = {
+    "clock": (CLOCK, 1),
+    "requests": (REQUEST, 1),
+    "replicas": (REPLICA, 1),
+    "groups": (GROUP, 1),
+    "workloads": (WORKLOAD, 1),
+    "roles": (ROLE, 2),
+    "members": (np.int64, 3),
+    "member_counts": (np.int64, 2),
+    "keys": (np.float64, 3),
+    "running": (RUNNING, 2),
+    "timers": (TIMER, 1),
+    "places": (np.int64, 1),
+    "transfers": (TRANSFER, 1),
+    "busy_s": (np.float64, 1),
+    "factors": (np.float64, 2),
+}
+"""Array -> its dtype and dimensions."""
+tables.register(World, TABLES, Path(__file__).parent)

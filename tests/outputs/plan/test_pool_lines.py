@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 from heteroplan.outputs.plan.document.from_plan import document_of
@@ -6,7 +7,10 @@ from tests.plans import day_scenario, horizon, plan, pool
 
 
 def lines_of(pools: Any) -> Any:
+    names = sorted({each.workload for each in pools})
     made = plan(day_scenario(horizon(len(pools[0].replicas))), pools)
+    served = [replace(made.workloads[0], name=name) for name in names]
+    made = replace(made, workloads=tuple(served))
     return shortest_pool_lines(document_of(made).pools)
 
 

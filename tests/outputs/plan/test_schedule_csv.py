@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime
 
 from heteroplan.outputs.plan.document.from_plan import document_of
@@ -13,7 +14,7 @@ def test_one_row_a_pool_and_interval() -> None:
     made = plan(day_scenario(during), [pool([1, 3]), pool([0, 2], domain="b")])
     text = schedule_csv(document_of(made))
     assert text.splitlines()[0] == (
-        "interval_start,workload,role,engine,node_type,domain,replicas,gpus,plan"
+        "interval_start,workload,role,engine,node_type,domain,replicas,gpus,plan,share"
     )
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 4
@@ -27,7 +28,20 @@ def test_one_row_a_pool_and_interval() -> None:
         "replicas": "3",
         "gpus": "12",
         "plan": document_of(made).plan_id,
+        "share": "0.0",
     }
+
+
+def test_a_share_is_of_what_the_workload_serves() -> None:
+    """Of 4 requests/s one pool serves 3 and another 1: three quarters and a quarter."""
+    made = plan(day_scenario(horizon(1)), [pool([3]), pool([1], domain="b")])
+    [load] = made.workloads
+    flows = [
+        replace(each, flow_rps=((rps,),)) for each, rps in zip(made.pools, (3, 1), strict=True)
+    ]
+    made = replace(made, pools=tuple(flows), workloads=(replace(load, served_rps=(4.0,)),))
+    rows = csv.DictReader(io.StringIO(schedule_csv(document_of(made))))
+    assert [row["share"] for row in rows] == ["0.75", "0.25"]
 
 
 def test_clock_change_shows_in_the_offset() -> None:

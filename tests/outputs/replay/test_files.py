@@ -13,7 +13,7 @@ NAN = float("nan")
 TABLE = intervals([[1000, 0]], [[900, 0]])
 STREAM = stream([0.0, 10.0, 20.0, 30.0], osl=[101, 1, 101, 101])
 """100 gaps between tokens, or none."""
-HAPPENED = requests([0.5, 10.25, 21.0, NAN], [3.5, 10.25, NAN, NAN])
+HAPPENED = requests(STREAM.arrival_s.tolist(), [0.5, 10.25, 21.0, NAN], [3.5, 10.25, NAN, NAN])
 
 
 def rows_of(of: Replay) -> list[dict[str, str]]:

@@ -73,7 +73,9 @@ def test_distributions_are_of_finished_requests_and_have_some_hundred_points() -
     first = np.arange(1, 1002) * 0.01
     last = np.where(np.arange(1001) < 1000, first + 3.0, np.nan)
     asked = stream([0.0] * 1001)
-    made = replay([policy("plan", ALL, requests=requests(first.tolist(), last.tolist()))])
+    made = replay(
+        [policy("plan", ALL, requests=requests([0.0] * 1001, first.tolist(), last.tolist()))]
+    )
     ttft, itl, *_ = (each for each in distribution_chart(made, asked).data if each.name == "plan")
     assert len(ttft.x) < 300
     assert (ttft.x[0], ttft.x[-1]) == pytest.approx((10.0, 10_000.0))

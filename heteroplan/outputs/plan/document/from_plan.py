@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Shortage
+from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Pool, Shortage
 from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.inputs.plan_ids import content_id
 from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
@@ -135,9 +135,24 @@ def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
 
 
 def _pools(plan: Plan) -> tuple[PoolPart, ...]:
+    served = {load.name: load.served_rps for load in plan.workloads}
     return tuple(
-        PoolPart.from_entity(pool, leaves=placed.serving, starting=placed.starting)
+        PoolPart.from_entity(
+            pool,
+            leaves=placed.serving,
+            starting=placed.starting,
+            share=_share(pool, served[pool.workload]),
+        )
         for pool, placed in zip(plan.pools, leaf_replicas(plan), strict=True)
+    )
+
+
+def _share(pool: Pool, served_rps: Iterable[float]) -> tuple[float, ...]:
+    """Of the workload's served requests, by interval."""
+    flows = map(sum, zip(*pool.flow_rps, strict=True))
+    return tuple(
+        min(1.0, flow / served) if served > 0 else 0.0
+        for flow, served in zip(flows, served_rps, strict=True)
     )
 
 

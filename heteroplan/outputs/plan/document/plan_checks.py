@@ -35,6 +35,8 @@ def _rows(document: PlanDocument) -> Iterator[tuple[FieldPath, Sized]]:
     """All lists of one value an interval."""
     for i, pool in enumerate(document.pools):
         yield ("pools", i, "replicas"), pool.replicas
+        if pool.share:
+            yield ("pools", i, "share"), pool.share
         for name, by_leaf in (("leaves", pool.leaves), ("starting", pool.starting)):
             for leaf, row in by_leaf.items():
                 yield ("pools", i, name, leaf), row

@@ -154,6 +154,10 @@ class PoolPart(DocumentPart):
     """`replicas` by leaf; empty if none was placed."""
     starting: dict[Name, Counts] = Field({})
     """Replicas that start and do not serve yet, by leaf."""
+    share: Amounts = ()
+    """Share of the workload's served requests that the pool serves, 0 where none are served. The
+    shares of prefill pools and of decode pools sum to 1 each, aggregated ones counted in both.
+    Empty in older plans."""
 
 
 class WorkloadPart(DocumentPart):
