@@ -8,8 +8,9 @@ From Python, one call a command, with its options as keywords:
     result.schedule_frame()         # a pandas DataFrame, units in the column names
     result.write("plans/today")     # the files that the command writes
 
-`plan` and `check` take scenarios, `replay` takes a plan or a scenario, `demand` request traces,
-`fit` measurements. What they return is a `PlanResult`, `CheckResult`, `ReplayResult`,
+`plan` and `check` take scenarios, `replay`, `stress` (`replay --stress`) and `study` (`replay
+--study signals`) a plan or a scenario, `demand` request traces, `fit` measurements. What they
+return is a `PlanResult`, `CheckResult`, `ReplayResult`, `StressResult`, `StudyResult`,
 `DemandResult` or `FitResult`; what they raise is in `heteroplan.errors`. Nothing is printed. All
 else is internal and may change.
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.fit import FitResult, fit
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
+    from heteroplan.pipelines.stress import StressResult, stress
+    from heteroplan.pipelines.study import StudyResult, study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,12 +41,16 @@ __all__ = [
     "FitResult",
     "PlanResult",
     "ReplayResult",
+    "StressResult",
+    "StudyResult",
     "check",
     "demand",
     "errors",
     "fit",
     "plan",
     "replay",
+    "stress",
+    "study",
 ]
 
 _PIPELINES = {
@@ -57,6 +64,10 @@ _PIPELINES = {
     "FitResult": "fit",
     "replay": "replay",
     "ReplayResult": "replay",
+    "stress": "stress",
+    "StressResult": "stress",
+    "study": "study",
+    "StudyResult": "study",
 }
 """Public names -> the module of `pipelines` that has them."""
 

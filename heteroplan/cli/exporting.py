@@ -66,7 +66,7 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="scenario, fleet, profile, plan, replay, curation or calibration.",
+            help="scenario, fleet, profile, plan, replay, study, stress, curation or calibration.",
         ),
     ],
 ) -> None:

@@ -61,6 +61,22 @@ class PlanArguments:
     ] = written("0.01")
     time_limit: options.TimeLimit = written("60")
     overrides: options.Overrides = None
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay",
+            help="Then replay the plan and autoscaling policies on requests drawn from the demand.",
+        ),
+    ] = False
+    replay_duration: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.duration_s,
+            metavar="DURATION",
+            help="Of --replay, such as 6h, the busiest part of the horizon; default: as long as "
+            "has 300,000 requests.",
+        ),
+    ] = None
     trace_solve: options.TraceSolve = None
     solver: options.Solver = "HiGHS"
     method: Annotated[str, typer.Option("--method", hidden=True)] = "auto"
@@ -100,10 +116,11 @@ def _result(
     given: PlanArguments, trace: "SolveTrace | None", interrupted: Interrupt
 ) -> "PlanResult":
     """The one pipeline call."""
-    from heteroplan.outputs.shared.terminal import SolveProgress, make_console
+    from heteroplan.outputs.replay.progress import PlanProgress
+    from heteroplan.outputs.shared.terminal import make_console
     from heteroplan.pipelines import plan as pipeline
 
-    with SolveProgress(make_console(stderr=True)) as progress:
+    with PlanProgress(make_console(stderr=True)) as progress:
         return pipeline.plan(
             given.scenario,
             overrides=given.overrides or (),
@@ -117,6 +134,9 @@ def _result(
             trace=trace,
             stop=interrupted,
             progress=progress.update,
+            replay=given.replay,
+            replay_duration_s=given.replay_duration,
+            replay_progress=progress.replaying,
         )
 
 

@@ -18,11 +18,11 @@ from heteroplan.cli.streams import STDOUT, delivering, emit, show
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
 from heteroplan.pipelines import limits
+from heteroplan.pipelines.arguments import as_keywords
 
 if TYPE_CHECKING:
-    from heteroplan.clock import Stop
     from heteroplan.outputs.shared.files import Content
-    from heteroplan.pipelines.replay import Progress, ReplayResult
+    from heteroplan.pipelines.replay import Progress, ReplayOptions, ReplayResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,8 @@ class ReplayArguments:
         typer.Option(
             metavar="NAME[:OPTION=VALUE,...]",
             help="Such as hpa or hpa:target_share=0.7; default: plan, plan+feedback, static_peak, "
-            "proportional and hpa. Repeatable.",
+            "proportional and hpa. Others: periodic, negative_feedback, soft_scale_in, kpa, apa, "
+            "aibrix_kpa, wva, dynamo_planner and keda_cron. Repeatable.",
         ),
     ] = None
     fluid: Annotated[
@@ -84,7 +85,7 @@ class ReplayArguments:
     demand_factor: Annotated[
         float,
         typer.Option(
-            parser=options.factor,
+            parser=options.numbers(*limits.REPLAY["demand_factor"]),
             metavar="FACTOR",
             help="Multiplies the demand that is drawn from.",
         ),
@@ -190,6 +191,22 @@ class ReplayArguments:
             help="Size of a prefix cache, where traces tell blocks.",
         ),
     ] = None
+    study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="signals[:WORKLOAD]",
+            help="How well the signals that policies scale on tell the load of a workload, "
+            "--duration at each load; default: that with most replicas, 20 min.",
+        ),
+    ] = None
+    stress: Annotated[
+        bool,
+        typer.Option(
+            "--stress",
+            help="The first policy with more demand, slower engines and slower starts, and where "
+            "the SLO breaks.",
+        ),
+    ] = False
     out: Annotated[
         list[str] | None,
         typer.Option(
@@ -268,11 +285,15 @@ def replay(given: ReplayArguments) -> None:
     """The plan and autoscaling policies on the same requests: who keeps the SLO for how much."""
     outputs = list(dict.fromkeys(given.out or ()))
     _check_names(given, outputs)
-    if given.calibrate is not None:
-        _calibrate(given, given.calibrate)
+    if given.curate or given.calibrate is not None:
+        from heteroplan.cli.curating import curated
+
+        curated(given, outputs)
         return
-    if given.curate:
-        _curate(given, outputs)
+    if given.study is not None or given.stress:
+        from heteroplan.cli.studying import studied
+
+        studied(given, outputs)
         return
     with Interrupt("ending without a result") as interrupted:
         result = _result(given, interrupted)
@@ -295,103 +316,56 @@ def _result(given: ReplayArguments, interrupted: Interrupt) -> "ReplayResult":
     from heteroplan.pipelines import replay as pipeline
 
     with ReplayProgress(make_console(stderr=True)) as progress:
-        return pipeline.replay(given.source, **_keywords(given, interrupted, progress.update))
+        given_options = replay_options(given, interrupted, progress.update)
+        return pipeline.replay(given.source, **as_keywords(given_options))
 
 
-def _curate(given: ReplayArguments, outputs: Sequence[str]) -> None:
-    """Better options of each policy, and how they do on requests that the search did not see."""
-    from heteroplan.outputs.replay.progress import ReplayProgress
-    from heteroplan.outputs.shared.terminal import make_console
-    from heteroplan.pipelines.curation import curate
+def replay_options(
+    given: ReplayArguments, interrupted: Interrupt, progress: "Progress"
+) -> "ReplayOptions":
+    """What the pipelines `replay` and `stress` take."""
+    from heteroplan.pipelines.replay import ReplayOptions
 
-    if given.requests is not None:
-        raise UsageError("--requests: a curation has no single requests; leave out --curate")
-    with (
-        Interrupt("ending without a result") as interrupted,
-        ReplayProgress(make_console(stderr=True)) as progress,
-    ):
-        result = curate(
-            given.source,
-            share=given.curate_share,
-            trials=given.trials,
-            **_keywords(given, interrupted, progress.update),
-        )
-    with delivering({name: result.content(name) for name in outputs}):
-        if given.as_json:
-            emit(result.json_text())
-        elif STDOUT not in outputs:
-            from heteroplan.outputs.replay.curation.text import render_curation
-
-            show(lambda console: render_curation(result.curation, console))
-
-
-def _calibrate(given: ReplayArguments, name: str) -> None:
-    """Factors on the capacity of engines, to a file and a table."""
-    from heteroplan.outputs.replay.progress import ReplayProgress
-    from heteroplan.outputs.shared.terminal import make_console
-    from heteroplan.pipelines.curation import calibrate, check_calibration_output
-
-    if given.curate or given.out or given.requests is not None:
-        raise UsageError("--calibrate replays no policy: leave out --curate, --out and --requests")
-    check_calibration_output(name)
-    with (
-        Interrupt("ending without a result") as interrupted,
-        ReplayProgress(make_console(stderr=True)) as progress,
-    ):
-        result = calibrate(given.source, **_keywords(given, interrupted, progress.update))
-    with delivering({name: result.content(name)}):
-        if given.as_json:
-            emit(result.json_text())
-        else:
-            from heteroplan.outputs.replay.calibration.text import render_calibration
-
-            show(lambda console: render_calibration(result.document, console))
-
-
-def _keywords(given: ReplayArguments, stop: "Stop", progress: "Progress") -> dict[str, Any]:
-    """Of the pipeline: those that replay, curation and calibration share."""
-    from heteroplan.pipelines.replay import POLICIES
-
-    return {
-        "trace": given.trace or (),
-        "policy": given.policy or POLICIES,
-        "level": "fluid" if given.fluid else "requests",
-        "seed": given.seed,
-        "rate_rps": given.rate,
-        "scale_to_demand": given.scale_to_demand,
-        "align": given.align,
-        "demand_factor": given.demand_factor,
-        "burstiness": given.burstiness,
-        "begin": given.begin,
-        "duration_s": given.duration,
-        "fail": given.fail or (),
-        "concurrency": given.concurrency,
-        "routing": given.routing,
-        "kv_full": given.kv_full,
-        "scale_in": given.scale_in,
-        "metrics_delay_s": given.metrics_delay,
-        "jobs": given.jobs,
-        "format": given.format,
-        "columns": {ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-        "trace_timezone": given.trace_timezone,
-        "start": given.start,
-        "prefix_cache_tokens": given.prefix_cache,
-        "max_bytes": given.max_bytes,
-        "overrides": given.overrides or (),
-        "gap": given.gap,
-        "time_limit_s": options.seconds_left(given.time_limit),
-        "stop": stop,
-        "progress": progress,
-    }
+    return ReplayOptions(
+        trace=given.trace or (),
+        policy=given.policy or (),
+        level="fluid" if given.fluid else "requests",
+        seed=given.seed,
+        rate_rps=given.rate,
+        scale_to_demand=given.scale_to_demand,
+        align=given.align,
+        demand_factor=given.demand_factor,
+        burstiness=given.burstiness,
+        begin=given.begin,
+        duration_s=given.duration,
+        fail=given.fail or (),
+        concurrency=given.concurrency,
+        routing=given.routing,
+        kv_full=given.kv_full,
+        scale_in=given.scale_in,
+        metrics_delay_s=given.metrics_delay,
+        jobs=given.jobs,
+        format=given.format,
+        columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
+        trace_timezone=given.trace_timezone,
+        start=given.start,
+        prefix_cache_tokens=given.prefix_cache,
+        max_bytes=given.max_bytes,
+        overrides=given.overrides or (),
+        gap=given.gap,
+        time_limit_s=options.seconds_left(given.time_limit),
+        stop=interrupted,
+        progress=progress,
+    )
 
 
 def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
     """Whether all outputs can be: known before the simulation. Raises UsageError."""
-    from heteroplan.pipelines.replay import check_output
+    from heteroplan.pipelines.replay import output_suffix
 
     for name in outputs:
         options.named_file(name)
-        check_output(name)
+        output_suffix(name)
     if given.requests is not None and given.fluid:
         raise UsageError("--requests: the fluid level has no single requests; leave out --fluid")
     if given.requests == STDOUT:

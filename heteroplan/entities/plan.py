@@ -174,6 +174,10 @@ class BaselineKind(StrEnum):
     """The plan with a prefill queue for each replica."""
 
 
+REPLAYED = "replayed:"
+"""Stands before the name of a policy that was replayed, among the keys under `savings`."""
+
+
 class BaselineRemark(StrEnum):
     """Why a baseline has no figure, or what its figure leaves out."""
 

@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, Concatenate
+from typing import TYPE_CHECKING, Any, Concatenate
 
 from heteroplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 type Name = str | os.PathLike[str]
 """A path, or `-` for standard input where a command reads it."""
@@ -36,6 +40,11 @@ def keywords[**P, Subject, Options, Result](
         return call
 
     return decorated
+
+
+def as_keywords(options: "DataclassInstance") -> dict[str, Any]:
+    """The options of a dataclass as the keywords of a function that `keywords` made of it."""
+    return {each.name: getattr(options, each.name) for each in fields(options)}
 
 
 def names(given: Name | Iterable[Name]) -> list[str]:

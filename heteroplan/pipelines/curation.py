@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING
 from heteroplan.errors import UsageError
 from heteroplan.pipelines import limits
 from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
-from heteroplan.pipelines.replay import Opened, ReplayOptions, opened, setting_notes
+from heteroplan.pipelines.replay import (
+    POLICIES,
+    ReplayOptions,
+    first_of,
+    output_suffix,
+    requests_of,
+    setting_notes,
+    settings_of,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from heteroplan.entities.scenario import Scenario
     from heteroplan.outputs.replay.calibration.document import CalibrationDocument
     from heteroplan.outputs.replay.curation.document import CurationDocument
     from heteroplan.outputs.shared.files import Content
@@ -70,10 +80,7 @@ class CurationResult:
     def content(self, name: str) -> "Content":
         """What goes into a file of that name: a page for .html, all figures for .json, CSV for
         .csv and `-`. Raises UsageError for another name."""
-        from heteroplan.pipelines.replay import check_output
-
-        check_output(name)
-        match ".csv" if name == "-" else Path(name).suffix.lower():
+        match output_suffix(name):
             case ".html":
                 from heteroplan.outputs.replay.curation.page import curation_html
 
@@ -122,7 +129,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
     of `CurateOptions`. Raises UsageError, InputError, NoPlanError, and KeyboardInterrupt where
     `stop` says so.
     """
-    from heteroplan.pipelines.replay_policies import prepare, told
+    from heteroplan.pipelines.replay_policies import prepared, told
     from heteroplan.simulation.curation.curate import Effort
     from heteroplan.simulation.curation.curate import curate as curated
     from heteroplan.simulation.curation.pieces import cut_interval
@@ -132,34 +139,38 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
         raise UsageError(
             "--curate: a closed loop has no requests that arrive later; leave out --concurrency"
         )
-    policies = told(names(options.policy))
-    given = opened(os.fspath(source), options)
-    stream = given.requests()
-    interval_s = float(given.scenario.horizon.interval_s)
+    if options.level != "requests":
+        raise UsageError("--curate: pressure tests are by single requests; leave out --fluid")
+    asked = names(options.policy)
+    policies = told(asked or POLICIES)
+    given, planned = source_of(os.fspath(source), options)
+    first, scenario = first_of(given, options)
+    settings = settings_of(scenario, options)
+    stream = requests_of(scenario, options)
     effort = Effort(
-        cut=cut_interval(stream.duration_s, interval_s, options.share),
+        cut=cut_interval(stream.duration_s, float(scenario.horizon.interval_s), options.share),
         trials=options.trials,
         seed=options.seed,
         burstiness=options.burstiness,
         jobs=options.jobs,
     )
-    plan = given.plan()
-    prepared = prepare(plan, given.first, policies)
+    plan = planned()
+    ready = prepared(plan, first, policies, asked=bool(asked))
     return CurationResult(
         curated(
-            prepared.system,
+            ready.system,
             stream,
-            [_subject(prepared, each) for each in policies],
-            given.settings,
+            [_subject(ready, each) for each in ready.policies],
+            settings,
             effort,
-            given.heard,
+            options.heard(options.progress),
             plan_id=plan.plan_id,
-            notes=(*stream.notes, *setting_notes(options)),
+            notes=(*stream.notes, *ready.notes, *setting_notes(options)),
         )
     )
 
 
-def _subject(prepared: "Prepared", policy: "ToldPolicy") -> "Subject":
+def _subject(ready: "Prepared", policy: "ToldPolicy") -> "Subject":
     from heteroplan.simulation.curation.curate import Subject
     from heteroplan.simulation.policies.registry import parse_policy
 
@@ -168,7 +179,7 @@ def _subject(prepared: "Prepared", policy: "ToldPolicy") -> "Subject":
 
     def make(point: "Point") -> "PolicyChoice":
         chosen: Options = replace(policy.options, **point)
-        return prepared.choice(policy, chosen)
+        return ready.choice(policy, chosen)
 
     own = {each.name: each.metadata for each in fields(policy.options)}
     return Subject(
@@ -195,29 +206,32 @@ def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
     from heteroplan.simulation.system import serving_system
 
     check_limits(options, limits.REPLAY)
-    given = opened(os.fspath(source), options)
-    judging = _judging(given, options)
-    found = candidates_of(given.scenario)
+    given, _ = source_of(os.fspath(source), options)
+    _, scenario = first_of(given, options)
+    settings = settings_of(scenario, options)
+    judging = _judging(scenario, options)
+    found = candidates_of(scenario)
+    heard = options.heard(options.progress)
     with ThreadPoolExecutor(options.jobs) as pool:
         judged = calibrated(
-            serving_system(given.scenario, found),
+            serving_system(scenario, found),
             found,
-            given.settings,
+            settings,
             judging,
             pool=pool,
-            tell=lambda share: given.heard(CALIBRATING, share),
+            tell=lambda share: heard(CALIBRATING, share),
         )
-    return CalibrationResult(document_of(given.scenario, judged, judging))
+    return CalibrationResult(document_of(scenario, judged, judging))
 
 
-def _judging(given: Opened, options: ReplayOptions) -> "Judging":
+def _judging(scenario: "Scenario", options: ReplayOptions) -> "Judging":
     from heteroplan.simulation.arrivals.named import traces_by_workload
     from heteroplan.simulation.curation.calibrate import Judging
     from heteroplan.simulation.curation.pieces import busiest_gaps
 
-    traced = list(traces_by_workload(given.scenario, names(options.trace)))
+    traced = list(traces_by_workload(scenario, names(options.trace)))
     gaps = {}
     if traced:
-        interval_s = float(given.scenario.horizon.interval_s)
-        gaps = busiest_gaps(given.requests(), interval_s, traced)
+        interval_s = float(scenario.horizon.interval_s)
+        gaps = busiest_gaps(requests_of(scenario, options), interval_s, traced)
     return Judging(seed=options.seed, burstiness=options.burstiness, gaps=gaps)

@@ -21,6 +21,7 @@ FIT = {
     "max_sequences": (1, 10**6),
     "max_batch_tokens": (1, 10**7),
 }
+PLAN = {"replay_duration_s": (60.0, 366 * 86_400.0)}
 REPLAY = {
     "seed": (0, 2**63 - 1),
     "rate_rps": (1e-6, 1e9),
@@ -30,5 +31,10 @@ REPLAY = {
     "metrics_delay_s": (0.0, 3600.0),
     "jobs": (1, 1024),
     "prefix_cache_tokens": (0, 10**15),
+}
+STUDY = {
+    "seed": REPLAY["seed"],
+    "duration_s": (120.0, 86_400.0),
+    "jobs": REPLAY["jobs"],
 }
 CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}

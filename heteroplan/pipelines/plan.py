@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.clock import Clock, Progress, Stop, never, silent
-from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.errors import UsageError
+from heteroplan.pipelines import limits
+from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.replay import Progress as ReplayProgress
+from heteroplan.pipelines.replay import silent as silent_replay
 from heteroplan.pipelines.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.plan.solve_trace import SolveTrace
+    from heteroplan.pipelines.replay import ReplayResult
 
 WRITE_CPU_S, GPU_WRITE_CPU_S = 0.8, 2e-7
 """CPU seconds to write the files of a plan, and for each GPU and interval in them."""
@@ -48,10 +53,18 @@ class PlanOptions:
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     trace: "SolveTrace | None" = None
     """Hears of the solve beside `progress`."""
+    replay: bool = False
+    """Whether the plan and the usual policies are then replayed on requests drawn from the
+    demand; `time_limit_s` does not count this."""
+    replay_duration_s: float | None = None
+    """Replay so long a part of the horizon, the busiest one [s]; as much of it as has 300,000
+    requests where not given."""
     stop: Stop = never
     """Asked during the solve: whether it should end with the best plan so far."""
     progress: Progress = silent
     """Told the best objective so far (or None), its bound (same unit) and the seconds spent."""
+    replay_progress: "ReplayProgress" = silent_replay
+    """Told a policy and the share of its replay that is over, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +72,20 @@ class PlanResult:
     """A plan, and what it looks like as files and frames."""
 
     plan: "Plan"
+    replay: "ReplayResult | None" = None
+    """Policies on requests drawn from the demand, where that was asked for."""
 
     @cached_property
     def document(self) -> "PlanDocument":
         """The plan as plan.json holds it."""
         from heteroplan.outputs.plan.document.from_plan import document_of
 
-        return document_of(self.plan)
+        document = document_of(self.plan)
+        if self.replay is None:
+            return document
+        from heteroplan.outputs.replay.savings import with_policies
+
+        return with_policies(document, self.replay.replay)
 
     @property
     def coverage(self) -> "Coverage":
@@ -134,6 +154,9 @@ def plan(scenario: Name, options: PlanOptions) -> PlanResult:
     Raises UsageError, InputError, NoPlanError.
     """
     check_effort(options.gap, options.time_limit_s)
+    check_limits(options, limits.PLAN)
+    if options.replay_duration_s is not None and not options.replay:
+        raise UsageError("--replay-duration: nothing is replayed; give --replay as well")
     clock = Clock(options.time_limit_s)
     loaded = load(
         os.fspath(scenario),
@@ -158,7 +181,12 @@ def plan(scenario: Name, options: PlanOptions) -> PlanResult:
                 compare=True,
                 method=options.method,
             )
-            return PlanResult(solved(loaded, effort))
+            made = solved(loaded, effort)
+    if not options.replay:
+        return PlanResult(made)
+    from heteroplan.pipelines.plan_replay import replayed_plan
+
+    return PlanResult(made, replayed_plan(made, options))
 
 
 def _both(one: Progress, other: Progress) -> Progress:

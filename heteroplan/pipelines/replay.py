@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from heteroplan.clock import Clock, Stop, never
 from heteroplan.errors import UsageError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.replay.document import ReplayDocument
     from heteroplan.outputs.shared.files import Content
+    from heteroplan.simulation.rate_stream import RateStream
     from heteroplan.simulation.requests import RequestStream
     from heteroplan.simulation.results import Replay
     from heteroplan.simulation.run import ReplaySettings
@@ -32,6 +33,8 @@ type Progress = Callable[[str, float], None]
 
 POLICIES = ("plan", "plan+feedback", "static_peak", "proportional", "hpa")
 """That are replayed where none is named."""
+SUFFIXES = (".csv", ".html", ".json")
+"""Of files that a result is written to."""
 
 
 def silent(policy: str, share: float) -> None:
@@ -45,8 +48,8 @@ class ReplayOptions:
     trace: Name | Sequence[Name] = ()
     """Request traces, `[WORKLOAD=]FILE` each; workloads without one get requests that are drawn
     from their demand."""
-    policy: str | Sequence[str] = POLICIES
-    """`NAME[:OPTION=VALUE,...]` each, such as `hpa:target_share=0.7`."""
+    policy: str | Sequence[str] = ()
+    """`NAME[:OPTION=VALUE,...]` each, such as `hpa:target_share=0.7`; `POLICIES` where none."""
     level: str = "requests"
     """`requests`, each by itself, or `fluid`, flows of tokens (`--fluid`)."""
     seed: int = 0
@@ -100,6 +103,16 @@ class ReplayOptions:
     """Asked now and then: whether to end without a result, by KeyboardInterrupt."""
     progress: Progress = silent
 
+    def heard(self, progress: Progress) -> Progress:
+        """`progress`, that ends by KeyboardInterrupt where `stop` says so."""
+
+        def told(policy: str, share: float) -> None:
+            if self.stop():
+                raise KeyboardInterrupt
+            progress(policy, share)
+
+        return told
+
 
 @dataclass(frozen=True)
 class ReplayResult:
@@ -137,20 +150,17 @@ class ReplayResult:
     def content(self, name: str) -> "Content":
         """What goes into a file of that name: a page for .html, all figures for .json, CSV for
         .csv and `-`. Raises UsageError for another name."""
-        suffix = ".csv" if name == "-" else Path(name).suffix.lower()
-        match suffix:
+        match output_suffix(name):
             case ".html":
                 from heteroplan.outputs.replay.page import replay_html
 
                 return replay_html(self.replay, self.stream)
             case ".json":
                 return self.json_text()
-            case ".csv":
+            case _:
                 from heteroplan.outputs.replay.files import intervals_csv
 
                 return intervals_csv(self.replay)
-        check_output(name)
-        raise AssertionError(name)
 
     def json_text(self) -> str:
         """The document as text."""
@@ -169,16 +179,8 @@ class ReplayResult:
 
         All or none. The folder is made. Raises UsageError.
         """
-        from heteroplan.outputs.shared.files import try_folder, write_all
-
-        out = Path(folder)
-        contents = {
-            out / name: self.content(name) for name in ("replay.csv", "replay.html", "replay.json")
-        }
-        if requests:
-            contents[out / "requests.parquet"] = self.requests_content()
-        try_folder(out)
-        write_all(contents)
+        more = {"requests.parquet": self.requests_content()} if requests else {}
+        write_replay(self, folder, "replay", more)
 
     def _requests(self) -> "RequestStream":
         if self.stream is None or all(each.requests is None for each in self.replay.policies):
@@ -186,10 +188,31 @@ class ReplayResult:
         return self.stream
 
 
-def check_output(name: str) -> None:
-    """Raise UsageError for the name of a file that a replay is not written to."""
-    if name != "-" and Path(name).suffix.lower() not in (".html", ".json", ".csv"):
+def output_suffix(name: str) -> str:
+    """.html, .json or .csv, which `-` stands for. Raises UsageError for another name."""
+    suffix = ".csv" if name == "-" else Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
         raise UsageError(f"{name}: write a name that ends with .html, .json or .csv")
+    return suffix
+
+
+class _Writable(Protocol):
+    def content(self, name: str) -> "Content": ...
+
+
+def write_replay(
+    result: _Writable, folder: Name, stem: str, more: "Mapping[str, Content] | None" = None
+) -> None:
+    """Write the page, JSON and CSV of a result, and `more` by name: all or none.
+
+    The folder is made. Raises UsageError.
+    """
+    from heteroplan.outputs.shared.files import try_folder, write_all
+
+    out = Path(folder)
+    own = {f"{stem}{suffix}": result.content(f"{stem}{suffix}") for suffix in SUFFIXES}
+    try_folder(out)
+    write_all({out / name: content for name, content in (own | dict(more or {})).items()})
 
 
 @keywords(ReplayOptions)
@@ -202,54 +225,27 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     from heteroplan.pipelines.replay_policies import replayed, told
 
     check_limits(options, limits.REPLAY)
-    policies = told(names(options.policy))
-    given = opened(os.fspath(source), options)
-    stream = given.requests()
+    asked = names(options.policy)
+    policies = told(asked or POLICIES)
+    given, planned = source_of(os.fspath(source), options)
+    first, scenario = first_of(given, options)
+    settings = settings_of(scenario, options)
+    single, stream = _arrivals(scenario, options)
+    _check_failures(options, settings, stream)
+    plan = planned()
     found = replayed(
-        given.plan(),
-        given.first,
-        stream,
-        policies,
-        given.settings,
-        jobs=options.jobs,
-        progress=given.heard,
-    )
-    return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), stream)
+        plan, first, stream, policies, settings,
+        jobs=options.jobs, progress=options.heard(options.progress), asked=bool(asked),
+    )  # fmt: skip
+    return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), single)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a replay, or a search by replays, is made from."""
-
-    scenario: "Scenario"
-    """From the interval on with which the replay begins."""
-    first: int
-    """That interval of the plan."""
-    plan: "Callable[[], PlanDocument]"
-    """Read, or made when it is called for."""
-    settings: "ReplaySettings"
-    requests: "Callable[[], RequestStream]"
-    """Read, or drawn when it is called for."""
-    heard: Progress
-    """Tells how far it is. Raises KeyboardInterrupt where the caller wants an end."""
-
-
-def opened(source: str, options: ReplayOptions) -> Opened:
-    """A plan or a scenario, and the requests. Raises UsageError and InputError."""
+def first_of(given: "Scenario", options: ReplayOptions) -> "tuple[int, Scenario]":
+    """The interval with which a replay begins, and the scenario from it on. Raises UsageError."""
     from heteroplan.simulation.begin import from_interval, interval_at
 
-    scenario, planned = _source(source, options)
-    first = 0 if options.begin is None else interval_at(options.begin, scenario.horizon)
-    scenario = from_interval(scenario, first)
-
-    def heard(policy: str, share: float) -> None:
-        if options.stop():
-            raise KeyboardInterrupt
-        options.progress(policy, share)
-
-    settings = _settings(scenario, options)
-    requests = partial(_requests, scenario, options)
-    return Opened(scenario, first, planned, settings, requests, heard)
+    first = 0 if options.begin is None else interval_at(options.begin, given.horizon)
+    return first, from_interval(given, first)
 
 
 def setting_notes(options: ReplayOptions) -> list[str]:
@@ -281,7 +277,7 @@ def is_plan(source: str) -> bool:
         return path.suffix == ".json"
 
 
-def _source(source: str, options: ReplayOptions) -> "tuple[Scenario, Callable[[], PlanDocument]]":
+def source_of(source: str, options: ReplayOptions) -> "tuple[Scenario, Callable[[], PlanDocument]]":
     """What is replayed, and its plan: read, or made when it is called for."""
     if is_plan(source):
         from heteroplan.outputs.plan.document.plan_json import read_plan
@@ -303,15 +299,15 @@ def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
     return document_of(solved(loaded, effort))
 
 
-def _settings(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
+def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
+    """What holds for all policies. Raises UsageError."""
     from heteroplan.simulation.events.simulator import KV_FULL, ROUTINGS, SimulatorOptions
     from heteroplan.simulation.failures import failure
     from heteroplan.simulation.lifecycle import LifecycleOptions
     from heteroplan.simulation.run import ReplaySettings
 
-    if options.level != "requests":
-        raise UsageError("--fluid: there are only single requests in this version")
     for name, known in (
+        ("level", ("requests", "fluid")),
         ("routing", ROUTINGS),
         ("kv_full", KV_FULL),
         ("scale_in", ("drain", "kill")),
@@ -331,7 +327,30 @@ def _settings(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
     )
 
 
-def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
+def _arrivals(
+    scenario: "Scenario", options: ReplayOptions
+) -> "tuple[RequestStream | None, RequestStream | RateStream]":
+    """The single requests, if any, and what is replayed."""
+    from heteroplan.simulation.arrivals.flows import from_demand, from_requests
+    from heteroplan.simulation.arrivals.rates import Planned
+
+    if options.level == "requests":
+        stream = requests_of(scenario, options)
+        return stream, stream
+    if options.concurrency is not None:
+        raise UsageError("--concurrency: the fluid level has no single requests; leave out --fluid")
+    if names(options.trace):
+        return None, from_requests(requests_of(scenario, options), scenario.horizon)
+    return None, from_demand(
+        scenario,
+        seed=options.seed,
+        planned=Planned(factor=options.demand_factor),
+        burstiness=options.burstiness,
+        duration_s=options.duration_s,
+    )
+
+
+def requests_of(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
     """Of traces, and drawn from the demand for workloads without one."""
     from zoneinfo import ZoneInfo
 
@@ -345,6 +364,7 @@ def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
 
     traces = traces_by_workload(scenario, names(options.trace))
     if not traces:
+        _check_no_trace(options)
         return drawn(
             scenario,
             seed=options.seed,
@@ -374,3 +394,34 @@ def _requests(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
             max_bytes=options.max_bytes,
         ),
     )
+
+
+def _check_no_trace(options: ReplayOptions) -> None:
+    """Raise UsageError for options of traces, of which there is none."""
+    default = ReplayOptions()
+    of_traces = {
+        "--align": "align",
+        "--rate": "rate_rps",
+        "--scale-to-demand": "scale_to_demand",
+        "--format": "format",
+        "--map": "columns",
+        "--trace-timezone": "trace_timezone",
+        "--start": "start",
+        "--prefix-cache": "prefix_cache_tokens",
+    }
+    for option, name in of_traces.items():
+        if (getattr(options, name) or None) != (getattr(default, name) or None):
+            raise UsageError(f"{option}: requests are drawn; give a trace with --trace as well")
+
+
+def _check_failures(
+    options: ReplayOptions, settings: "ReplaySettings", stream: "RequestStream | RateStream"
+) -> None:
+    """Raise UsageError for a failure that the replay does not reach."""
+    for text, failure in zip(names(options.fail), settings.failures, strict=True):
+        if failure.start_s >= stream.duration_s:
+            lasts_min = stream.duration_s / 60
+            raise UsageError(
+                f"--fail {text}: begins after the replay, which lasts {lasts_min:.3g} min; "
+                "raise --duration, or name an earlier time"
+            )

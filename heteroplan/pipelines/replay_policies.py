@@ -22,6 +22,7 @@ from heteroplan.simulation.policies.registry import (
 )
 from heteroplan.simulation.policies.shared.options import Options, read
 from heteroplan.simulation.policies.shared.planned import PlannedPools
+from heteroplan.simulation.rate_stream import RateStream
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.results import PolicyReplay, Replay
 from heteroplan.simulation.run import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
 
 STATIC_PEAK, KEDA = "static_peak", "keda_cron"
+NO_STATIC_PEAK = "static_peak is left out: the fleet cannot serve all peaks of demand at once"
 _STATIC_S = 20.0
 """Most time to find the static peak [s]."""
 
@@ -68,65 +70,88 @@ def told(texts: Sequence[str]) -> list[ToldPolicy]:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan as the simulator takes it, with what its policies are made from."""
+    """A plan as the simulator takes it, from its interval `first` on."""
 
     system: ServingSystem
+    replicas: NDArray[np.int64]
+    """[deployment, interval] of the plan."""
+    policies: tuple[ToldPolicy, ...]
+    """Those that are replayed."""
     inputs: PolicyInputs
+    """What they are made from."""
+    notes: tuple[str, ...] = ()
+    """What was left out."""
 
-    def choice(self, policy: ToldPolicy, options: Options | None = None) -> PolicyChoice:
-        """The policy with its own options, or with these.
+    @property
+    def choices(self) -> tuple[PolicyChoice, ...]:
+        """The policies with the options that they were told with."""
+        return tuple(self.choice(each, each.options) for each in self.policies)
 
-        Raises UsageError where what it is made from is missing.
-        """
-        chosen = policy.options if options is None else options
-        choice = PolicyChoice(
-            policy.name, asdict(chosen), partial(policy.kind.make, self.inputs, chosen)
+    def choice(self, policy: ToldPolicy, options: Options) -> PolicyChoice:
+        """A policy with some options."""
+        return PolicyChoice(
+            policy.name, asdict(options), partial(policy.kind.make, self.inputs, options)
         )
-        choice.make()
-        return choice
 
 
-def prepare(plan: PlanDocument, first: int, policies: Sequence[ToldPolicy]) -> Prepared:
-    """From interval `first` of the plan on, with what the policies need and no more."""
+def prepared(
+    plan: PlanDocument, first: int, policies: Sequence[ToldPolicy], *, asked: bool = True
+) -> Prepared:
+    """The plan from interval `first` on, and what the policies are made from.
+
+    Raises UsageError for a policy that lacks what it is made from; a static peak that there is none
+    of is left out with a note where the user has not `asked` for these policies.
+    """
     scenario = from_interval(plan.given, first)
     system = serving_system(scenario, candidates_of(scenario))
     names = {each.kind.name for each in policies}
-    replicas = _deployed(system, plan.pools, plan.horizon.intervals)
+    replicas = deployed(system, plan.pools, plan.horizon.intervals)
     later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
     inputs = PolicyInputs(
         setting=policy_setting(system),
         planned=PlannedPools.of(system, later),
-        static_peak=_static_peak(system) if STATIC_PEAK in names else None,
+        static_peak=_static_peak(system, plan.given) if STATIC_PEAK in names else None,
         manifest=_manifest(system, plan) if KEDA in names else None,
     )
-    return Prepared(system, inputs)
+    notes: tuple[str, ...] = ()
+    if not asked and STATIC_PEAK in names and inputs.static_peak is None:
+        policies = [each for each in policies if each.kind.name != STATIC_PEAK]
+        notes = (NO_STATIC_PEAK,)
+    found = Prepared(system, later, tuple(policies), inputs, notes)
+    for choice in found.choices:
+        choice.make()
+    return found
 
 
 def replayed(
     plan: PlanDocument,
     first: int,
-    stream: RequestStream,
+    stream: RequestStream | RateStream,
     policies: Sequence[ToldPolicy],
     settings: ReplaySettings,
     *,
     jobs: int,
     progress: Progress,
+    asked: bool = True,
 ) -> Replay:
     """Every policy on the requests, on the fleet and with the engines of the plan.
 
-    The replay begins with interval `first` of the plan.
-    Raises UsageError for a policy that lacks what it is made from.
+    The replay begins with interval `first` of the plan. Raises UsageError for a policy that lacks
+    what it is made from; a static peak that there is none of is left out with a note where the
+    user has not `asked` for these policies.
     """
-    prepared = prepare(plan, first, policies)
-    system, scenario = prepared.system, prepared.system.scenario
-    choices = [prepared.choice(each) for each in policies]
-    found, seconds = run_policies(system, stream, choices, settings, jobs=jobs, progress=progress)
+    ready = prepared(plan, first, policies, asked=asked)
+    system = ready.system
+    found, seconds = run_policies(
+        system, stream, ready.choices, settings, jobs=jobs, progress=progress
+    )
+    scenario = system.scenario
     loads, horizon = scenario.workloads, scenario.horizon
     return Replay(
         scenario=scenario.name,
         objective=scenario.objective.value,
         plan_id=plan.plan_id,
-        level="requests",
+        level="fluid" if isinstance(stream, RateStream) else "requests",
         seed=settings.simulator.seed,
         workloads=tuple(load.name for load in loads),
         start=horizon.boundaries()[0],
@@ -139,20 +164,18 @@ def replayed(
         requests=stream.asked,
         seconds=seconds,
         policies=_with_savings(found, scenario.objective.value),
-        notes=stream.notes,
+        notes=(*stream.notes, *ready.notes),
     )
 
 
 def candidates_of(scenario: Scenario) -> list[Candidate]:
-    """What a replica of each engine serves at the SLO, of all workloads."""
+    """What could run where, for all workloads."""
     from heteroplan.profiles.capacity.candidates import candidates
 
     return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
 
 
-def _deployed(
-    system: ServingSystem, pools: Sequence[PoolPart], intervals: int
-) -> NDArray[np.int64]:
+def deployed(system: ServingSystem, pools: Sequence[PoolPart], intervals: int) -> NDArray[np.int64]:
     """[deployment, interval] replicas of the pools, where they were placed."""
     replicas = np.zeros((len(system.deployments), intervals), np.int64)
     for pool in pools:
@@ -161,14 +184,14 @@ def _deployed(
     return replicas
 
 
-def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
-    """[deployment] the cheapest plan for the busiest interval of each workload, all at once.
+def _static_peak(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64] | None:
+    """[deployment] the cheapest plan for the busiest interval of each workload of a scenario, all
+    at once.
 
     None where the fleet cannot serve these together.
     """
     from heteroplan.outputs.plan.document.from_plan import document_of
 
-    scenario = system.scenario
     peak = replace(
         scenario,
         horizon=replace(scenario.horizon, intervals=1, cyclic=True),
@@ -184,7 +207,7 @@ def _static_peak(system: ServingSystem) -> NDArray[np.int64] | None:
         return None
     if not plan.covered:
         return None
-    sizes: NDArray[np.int64] = _deployed(system, document_of(plan).pools, 1)[:, 0]
+    sizes: NDArray[np.int64] = deployed(system, document_of(plan).pools, 1)[:, 0]
     return sizes
 
 

@@ -6,8 +6,7 @@ from heteroplan.errors import UsageError
 
 
 def schema(kind: str) -> str:
-    """JSON Schema of `scenario`, `fleet`, `profile`, `plan`, `replay`,
-    `curation` or `calibration`. Raises UsageError."""
+    """JSON Schema of a kind of file, such as `scenario` or `plan`. Raises UsageError."""
     from pydantic import BaseModel
 
     from heteroplan.inputs.schemas import FILES
@@ -15,11 +14,15 @@ def schema(kind: str) -> str:
     from heteroplan.outputs.replay.calibration.document import CalibrationDocument
     from heteroplan.outputs.replay.curation.document import CurationDocument
     from heteroplan.outputs.replay.document import ReplayDocument
+    from heteroplan.outputs.replay.stress.document import StressDocument
+    from heteroplan.outputs.replay.study.document import StudyDocument
 
     models: dict[str, type[BaseModel]] = {
         **FILES,
         "plan": PlanDocument,
         "replay": ReplayDocument,
+        "study": StudyDocument,
+        "stress": StressDocument,
         "curation": CurationDocument,
         "calibration": CalibrationDocument,
     }

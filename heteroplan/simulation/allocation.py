@@ -6,6 +6,7 @@ that lacks it most, so that no group has one without the other.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,15 +65,20 @@ class Allocator:
                 )
                 self._choices[option.workload].append(choice)
         loads = system.scenario.workloads
+        chosen = [(w, each) for w, choices in enumerate(self._choices) for each in choices]
+        self._numbers = np.array([each.number for _, each in chosen], np.int64)
+        self._at = np.array([(w, each.role) for w, each in chosen], np.int64).reshape(-1, 2).T
+        self._sizes = np.array([each.size for _, each in chosen], np.float64)
+        self._least = np.full((len(loads), len(ROLES)), inf)
+        np.minimum.at(self._least, (self._at[0], self._at[1]), self._sizes)
         self._order = sorted(range(len(loads)), key=lambda w: (loads[w].priority, w))
 
     def replicas(self, active: _Counts) -> Floats:
         """[W, role] reference replicas of so many replicas of each deployment."""
-        found = np.zeros((len(self._choices), len(ROLES)))
-        for workload, choices in enumerate(self._choices):
-            for each in choices:
-                found[workload, each.role] += active[each.number] * each.size
-        return found
+        cells = self._at[0] * len(ROLES) + self._at[1]
+        amounts = active[self._numbers] * self._sizes
+        found = np.bincount(cells, amounts, len(self._choices) * len(ROLES))
+        return found.reshape(-1, len(ROLES))
 
     def deployments(self, wanted: Floats, active: _Counts, free: _Counts) -> _Counts:
         """[deployment] replicas for `wanted` [W, role] reference replicas.
@@ -81,10 +87,15 @@ class Allocator:
         left out.
         """
         desired, free = active.copy(), np.maximum(free, 0)
+        excess = self.replicas(active) - wanted
+        more = (excess + ROUNDING >= self._least).any(axis=1)
+        less = (excess < -ROUNDING).any(axis=1)
         for workload in self._order:
-            self._shrink(self._choices[workload], wanted[workload], desired)
+            if more[workload]:
+                self._shrink(self._choices[workload], wanted[workload], desired)
         for workload in self._order:
-            self._grow(self._choices[workload], wanted[workload], desired, free)
+            if less[workload]:
+                self._grow(self._choices[workload], wanted[workload], desired, free)
         return desired
 
     def _shrink(self, choices: list[_Choice], wanted: Floats, desired: _Counts) -> None:

@@ -65,6 +65,9 @@ class Cluster:
         self.desired = np.zeros(len(system.deployments), np.int64)
         self.starts = 0
         self._held = [_Held() for _ in system.deployments]
+        self._active = np.zeros(len(self._held), np.int64)
+        self._starting: list[Life] = []
+        """Replicas that are not ready yet, some of them withdrawn."""
         self._interval = 0
         self._lost: set[int] = set()
         """Leaves that have failed."""
@@ -90,14 +93,15 @@ class Cluster:
 
     def active(self) -> NDArray[np.int64]:
         """[deployment] replicas that start or serve."""
-        return np.array([len(each.active) for each in self._held], np.int64)
+        return self._active.copy()
 
     def ready(self) -> NDArray[np.int64]:
         """[deployment] replicas that serve."""
-        now = self.simulator.now_s
-        return np.array(
-            [sum(life.ready_s <= now for life in each.active) for each in self._held], np.int64
-        )
+        now, found = self.simulator.now_s, self._active.copy()
+        self._starting = [life for life in self._starting if life.ready_s > now]
+        for life in self._starting:
+            found[life.deployment] -= life.withdrawn_s == inf
+        return found
 
     def collect(self) -> None:
         """Take the GPUs back of replicas that are gone, and drain those that lingered enough."""
@@ -157,6 +161,7 @@ class Cluster:
                 dead += [(held, life) for life in (*held.active, *held.lingering, *held.draining)]
         self.simulator.kill([life.number for _, life in dead if life.number >= 0])
         for held, life in dead:
+            self._active[life.deployment] -= life in held.active
             for group in (held.active, held.lingering, held.draining):
                 if life in group:
                     group.remove(life)
@@ -190,6 +195,7 @@ class Cluster:
             life.withdrawn_s = inf
             self.simulator.restore(life.number)
             held.active.append(life)
+            self._active[number] += 1
             amount -= 1
         option = self.system.options[at.option]
         node_type = self.system.node_types[option.node_type]
@@ -206,6 +212,8 @@ class Cluster:
                 replica = self.simulator.start(facts, at.group, at.leaf, now + wait_s)
             life = Life(number, replica, now, now + wait_s)
             held.active.append(life)
+            self._active[number] += 1
+            self._starting.append(life)
             self.lives.append(life)
             self._used[at.leaf, node_type] += option.engine.gpus
             self.starts += not at_once
@@ -215,6 +223,7 @@ class Cluster:
         held, now = self._held[number], self.simulator.now_s
         for life in sorted(held.active, key=self._worth)[:amount]:
             held.active.remove(life)
+            self._active[number] -= 1
             life.withdrawn_s = now
             if life.ready_s > now:
                 if life.number >= 0:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from heteroplan.simulation import ledger
 from heteroplan.simulation.allocation import Allocator
 from heteroplan.simulation.events.simulator import SimulatorOptions
+from heteroplan.simulation.fluid.level import STEP_S, Fluid
 from heteroplan.simulation.level import Level
 from heteroplan.simulation.lifecycle import Cluster, LifecycleOptions
 from heteroplan.simulation.metrics import Meter
@@ -22,6 +23,7 @@ from heteroplan.simulation.policies.policy import (
     Targets,
     linger_s,
 )
+from heteroplan.simulation.rate_stream import RateStream
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.results import PolicyReplay
 from heteroplan.simulation.signals import AGGREGATED, ROLES, ReplicaState
@@ -58,6 +60,8 @@ class ReplaySettings:
     lifecycle: LifecycleOptions = field(default_factory=LifecycleOptions)
     delay_s: float = DELAY_S
     failures: tuple[Failure, ...] = ()
+    step_s: float = STEP_S
+    """Length of a step of the fluid level [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _mean_shape(system: ServingSystem, workload: int) -> tuple[float, float, flo
 
 def run_policy(
     system: ServingSystem,
-    stream: RequestStream,
+    stream: RequestStream | RateStream,
     choice: PolicyChoice,
     settings: ReplaySettings,
     progress: Progress = silent,
@@ -136,7 +140,7 @@ def run_policy(
 
 def run_policies(
     system: ServingSystem,
-    stream: RequestStream,
+    stream: RequestStream | RateStream,
     choices: Sequence[PolicyChoice],
     settings: ReplaySettings,
     *,
@@ -164,7 +168,7 @@ class _Run:
     def __init__(
         self,
         system: ServingSystem,
-        stream: RequestStream,
+        stream: RequestStream | RateStream,
         choice: PolicyChoice,
         settings: ReplaySettings,
         progress: Progress,
@@ -172,7 +176,14 @@ class _Run:
         self.system, self.stream, self.choice, self.settings = system, stream, choice, settings
         self.progress = progress
         self.policy = choice.make()
-        self.simulator: Level = SingleRequests(system, stream, settings.simulator)
+        self.interval_s = float(system.scenario.horizon.interval_s)
+        self.simulator: Level
+        if isinstance(stream, RateStream):
+            self.simulator = Fluid(
+                system, stream, settings.simulator, self.interval_s, settings.step_s
+            )
+        else:
+            self.simulator = SingleRequests(system, stream, settings.simulator)
         linger = max(settings.lifecycle.linger_s, linger_s(self.policy))
         lifecycle = LifecycleOptions(
             settings.lifecycle.scale_in, linger, settings.lifecycle.startup_factor
@@ -180,7 +191,6 @@ class _Run:
         self.cluster = Cluster(system, self.simulator, lifecycle)
         self.allocator = Allocator(system)
         self.meter = Meter(self.simulator, self.cluster, self.allocator)
-        self.interval_s = float(system.scenario.horizon.interval_s)
         setting = policy_setting(system)
         with np.errstate(invalid="ignore", divide="ignore"):
             first = np.ceil(setting.planned_rps[:, :1] / setting.capacity_rps)

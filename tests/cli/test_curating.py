@@ -95,8 +95,10 @@ def test_a_trace_gives_the_gaps(run: Run) -> None:
         (["--curate", "--duration", "30s"], "two intervals or more"),
         (["--curate", "--curate-share", "1"], "Invalid value for '--curate-share'"),
         (["--curate", "--trials", "0"], "Invalid value for '--trials'"),
-        (["--curate", "--requests", "r.parquet"], "leave out --curate"),
+        (["--curate", "--requests", "r.parquet"], "leave it out"),
         (["--calibrate", "f.txt"], "write a name that ends with .yaml, .yml or .json"),
+        (["--curate", "--fluid"], "leave out --fluid"),
+        (["--curate", "--stress"], "leave one out"),
         (["--calibrate", "f.yaml", "--curate"], "leave out --curate"),
     ],
 )

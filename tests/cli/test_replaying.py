@@ -13,6 +13,7 @@ from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines import replay as pipeline
 from heteroplan.pipelines import replay_policies
 from heteroplan.pipelines.replay_policies import ToldPolicy
+from heteroplan.simulation.policies.registry import POLICIES
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
 from heteroplan.simulation.run import Failure, Progress, ReplaySettings
@@ -45,6 +46,7 @@ class Asked:
         *,
         jobs: int,
         progress: Progress,
+        asked: bool = True,
     ) -> Replay:
         self.plan_id, self.stream, self.jobs = plan.plan_id, stream, jobs
         self.first = first
@@ -109,17 +111,17 @@ def test_options_reach_the_simulation(asked: Asked, run: Run) -> None:
     ended = run(
         "replay", ".", "--routing", "random", "--kv-full", "wait", "--scale-in", "kill",
         "--concurrency", "8", "--metrics-delay", "30", "--jobs", "2", "--fail",
-        "leaf:l1@01:00+30min", "--policy", "plan", "--policy", "hpa:target_share=0.7",
+        "leaf:l1@00:30+30min", "--policy", "plan", "--policy", "hpa:target_share=0.7",
         "--duration", "1h",
     )  # fmt: skip
     assert ended.code == 0
-    assert "taken away: leaf:l1@01:00+30min" in ended.out
+    assert "taken away: leaf:l1@00:30+30min" in ended.out
     assert "settings: routing random, kv_full wait, scale_in kill" in ended.out
     how = asked.settings
     simulator = how.simulator
     assert (simulator.routing, simulator.kv_full, simulator.users) == ("random", "wait", 8)
     assert (how.lifecycle.scale_in, how.delay_s, asked.jobs) == ("kill", 30.0, 2)
-    assert how.failures == (Failure((0,), 3600.0, 5400.0),)
+    assert how.failures == (Failure((0,), 1800.0, 3600.0),)
     assert asked.policies == ["plan", "hpa:target_share=0.7"]
     assert asked.stream.duration_s == 3600.0
 
@@ -165,7 +167,7 @@ def test_csv_on_standard_output_is_all_that_is_printed(asked: Asked, run: Run) -
         (["--fluid", "--requests", "r.parquet"], "the fluid level has no single requests"),
         (["--requests", "-"], "Parquet is not for standard output; name a file"),
         (["--requests", "r.csv", "--out", "r.csv"], "r.csv is read, or written twice"),
-        (["--fluid"], "there are only single requests"),
+        (["--fluid", "--concurrency", "3"], "the fluid level has no single requests"),
         (["--policy", "hpo"], "there is no policy 'hpo': write one of plan, "),
         (["--policy", "hpa", "--policy", "hpa"], "policy hpa is there twice"),
         (["--policy", "hpa:speed=3"], "policy hpa has no option 'speed'"),
@@ -213,3 +215,34 @@ def test_a_replay_begins_with_a_later_interval(asked: Asked, run: Run) -> None:
     ended = run("replay", ".", "--from", "00:17")
     assert ended.code == 2
     assert "--from '00:17': no interval begins then; write a time such as 00:00" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--align", None),
+        ("--rate", "5"),
+        ("--scale-to-demand", None),
+        ("--format", "azure"),
+        ("--map", "isl=a"),
+        ("--trace-timezone", "UTC"),
+        ("--start", "2026-11-23"),
+        ("--prefix-cache", "100"),
+    ],
+)
+def test_options_of_traces_need_one(asked: Asked, run: Run, option: str, value: str | None) -> None:
+    ended = run("replay", ".", option, *([] if value is None else [value]))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{option}: requests are drawn; give a trace" in " ".join(ended.err.split())
+
+
+def test_a_failure_after_the_end_is_none(asked: Asked, run: Run) -> None:
+    """The replay ends at 00:30."""
+    ended = run("replay", ".", "--duration", "30min", "--fail", "leaf:l1@01:00+10min")
+    assert (ended.code, ended.out) == (2, "")
+    assert "begins after the replay, which lasts 30 min" in " ".join(ended.err.split())
+
+
+def test_help_names_every_policy(run: Run) -> None:
+    text = " ".join(run("replay", "--help").out.split())
+    assert [name for name in POLICIES if name not in text] == []

@@ -1,10 +1,12 @@
-"""What pages show of the program: commands, fields of files, packages, rules."""
+"""What pages show of the program: commands, fields of files, packages, rules, policies."""
 
 import ast
+import dataclasses
 import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import heteroplan
 from heteroplan.cli.app import app
 from heteroplan.optimize.rules import RULES
 from heteroplan.pipelines.schema import schema
+from heteroplan.simulation.policies.registry import POLICIES, PolicyKind
+from heteroplan.simulation.policies.shared.options import MOST
 
 type Schema = dict[str, Any]
 
@@ -226,12 +230,70 @@ def rules() -> str:
     return "\n".join(_table(("module", "rule", "in the bound"), rows))
 
 
+def policy_list() -> str:
+    """Each policy of `replay`: what it does, and whose rules these are."""
+    rows = [
+        (f"[`{name}`](../reference/policies.md#{slug(name)})", kind.help, kind.source)
+        for name, kind in POLICIES.items()
+    ]
+    return "\n".join(_table(("policy", "does", "rules of"), rows))
+
+
+def policy_options() -> str:
+    """Each policy with its options, as their classes have them."""
+    return "\n".join(line for kind in POLICIES.values() for line in _policy(kind))
+
+
+def _policy(kind: PolicyKind) -> list[str]:
+    meanings = _meanings(kind.options)
+    rows = [
+        (f"`{each.name}`", f"`{_value(each.default)}`", _may_be(each), meanings.get(each.name, ""))
+        for each in dataclasses.fields(kind.options)
+    ]
+    head = [f"## {kind.name}\n", f"{kind.help[0].upper()}{kind.help[1:]}. From: {kind.source}.\n"]
+    if not rows:
+        return [*head, "It has no options.\n"]
+    return [*head, *_table(("option", "default", "may be", "meaning"), rows)]
+
+
+def _may_be(option: dataclasses.Field[Any]) -> str:
+    if among := option.metadata.get("among"):
+        return ", ".join(f"`{each}`" for each in among)
+    low, high = (option.metadata.get(name) for name in ("low", "high"))
+    if low is None or high is None:
+        return ""
+    return f"≥ {_number(low)}" if high == MOST else f"{_number(low)} to {_number(high)}"
+
+
+def _value(default: Any) -> str:
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _meanings(options: type) -> dict[str, str]:
+    """The text below each field of a dataclass and of its bases."""
+    found = {}
+    for base in reversed(options.__mro__[:-1]):
+        (body,) = (each for each in ast.parse(inspect.getsource(base)).body)
+        assert isinstance(body, ast.ClassDef)
+        for field, below in pairwise(body.body):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(below, ast.Expr)
+                and isinstance(below.value, ast.Constant)
+            ):
+                found[field.target.id] = inspect.cleandoc(str(below.value.value))
+    return found
+
+
 SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibration")
-"""Of `heteroplan schema`."""
+"""That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "packages": packages,
     "rules": rules,
+    "policy-list": policy_list,
+    "policies": policy_options,
     **{kind: fields(kind) for kind in SCHEMAS},
 }
 """Generated parts of pages, by the name that stands in the page."""

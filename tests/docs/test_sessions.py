@@ -1,17 +1,15 @@
 """Python in the documentation runs and prints what the pages say."""
 
 import re
-from dataclasses import fields
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import heteroplan
-from heteroplan.cli.checking import CheckArguments
-from heteroplan.cli.fitting import FitArguments
-from heteroplan.cli.measuring import DemandArguments
-from heteroplan.cli.planning import PlanArguments
+from heteroplan.cli.app import app
 from tests.docs.pages import PAGES, ROOT, named
 from tests.docs.sessions import with_sessions
 
@@ -28,16 +26,20 @@ def test_sessions_print_what_the_page_says(page: Path) -> None:
 
 def test_keywords_that_are_no_option_of_that_name_are_listed() -> None:
     table = PYTHON.read_text(encoding="utf-8").partition("## Keywords")[2].partition("## ")[0]
-    listed: dict[str, set[str]] = {"plan": set(), "check": set(), "demand": set(), "fit": set()}
+    listed: dict[str, set[str]] = {
+        name: set() for name in ("plan", "check", "demand", "fit", "replay")
+    }
     for row in re.findall(r"^\| (`.*?) \| (`.*?) \|", table, re.MULTILINE):
         functions, keywords = (re.findall(r"`(\w+)`", cell) for cell in row)
         for function in functions:
             listed[function].update(keywords)
-    for arguments in (PlanArguments, CheckArguments, DemandArguments, FitArguments):
-        function = arguments.__name__.removesuffix("Arguments").lower()
-        options = {each.name for each in fields(arguments)} - {"overrides", "source", "columns"}
+    commands: Any = typer.main.get_command(app)
+    for function, names in listed.items():
+        options = {name for each in commands.commands[function].params for name in each.opts}
         _, *shown = signature(getattr(heteroplan, function)).parameters
-        assert listed[function] == set(shown) - options
+        assert names == {name for name in shown if f"--{name.replace('_', '-')}" not in options}, (
+            function
+        )
 
 
 def test_every_frame_is_listed() -> None:
@@ -47,6 +49,7 @@ def test_every_frame_is_listed() -> None:
         "check": heteroplan.CheckResult,
         "demand": heteroplan.DemandResult,
         "fit": heteroplan.FitResult,
+        "replay": heteroplan.ReplayResult,
     }
     assert sorted(rows) == sorted(
         (function, name)

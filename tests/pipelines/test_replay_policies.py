@@ -10,6 +10,8 @@ from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines.replay_policies import replayed, told
 from heteroplan.planning import make_plan
 from heteroplan.simulation.arrivals.drawn import drawn
+from heteroplan.simulation.arrivals.flows import from_demand
+from heteroplan.simulation.arrivals.rates import Planned
 from heteroplan.simulation.results import Replay
 from heteroplan.simulation.run import ReplaySettings
 from tests.scenario_files import ScenarioFiles
@@ -106,3 +108,23 @@ def test_a_fleet_too_small_for_the_peak_has_no_static_peak(tmp_path: Path) -> No
     short = document_of(make_plan(loaded.scenario, loaded.candidates))
     with pytest.raises(UsageError, match="policy static_peak needs the static peak"):
         run(short, "static_peak")
+
+
+def test_flows_are_replayed_as_requests_are(plan: PlanDocument) -> None:
+    """The same replicas for the same time, and about as many requests."""
+    stream = from_demand(plan.given, seed=0, planned=Planned(), duration_s=600.0)
+    made = replayed(
+        plan,
+        0,
+        stream,
+        told(["plan"]),
+        ReplaySettings(),
+        jobs=1,
+        progress=lambda policy, share: None,
+    )
+    assert made.level == "fluid"
+    (ours,) = made.policies
+    assert ours.gpu_hours == pytest.approx(8 * 600 / 3600)
+    assert ours.finished + ours.unfinished == made.requests == 3000
+    assert ours.attainment.both > 0.98
+    assert ours.requests is None

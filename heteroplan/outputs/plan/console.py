@@ -1,6 +1,6 @@
 """Plans and checks on a terminal, from 80 columns up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -13,8 +13,11 @@ from heteroplan.outputs.plan.pool_lines import short_engines, shortest_pool_line
 from heteroplan.outputs.plan.sentences import (
     Spell,
     baseline_label,
+    baselines,
     greedy_sentences,
     limit_sentences,
+    policy_rows,
+    replay_sentence,
     saved_text,
     solver_sentence,
     spells,
@@ -50,9 +53,10 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
     for note in used_engine_notes(plan):
         print_wrapped(Text(note, style="yellow"), console)
     limits = limit_sentences(plan.limits, plan.horizon, MOST_LIMIT_LINES)
-    sections: tuple[tuple[RenderableType | None, Sequence[str]], ...] = (
+    sections: tuple[tuple[RenderableType | None, Iterable[str]], ...] = (
         (_shortage_section(plan, console), ()),
         (_savings_table(plan, console), greedy_sentences(plan)),
+        (_policy_table(plan, console), filter(None, [replay_sentence(plan)])),
         (_pool_table(plan, console), ()),
         (leaf_table(plan, console), ()),
         (_supply_table(plan.supply, console), limits),
@@ -119,7 +123,7 @@ def _savings_table(plan: PlanDocument, console: Console) -> Table:
         "",
         percent(plan.totals.utilization),
     )
-    for name, baseline in plan.savings.items():
+    for name, baseline in baselines(plan).items():
         saved = saved_text(plan, name, baseline)
         table.add_row(
             Text(baseline_label(name, baseline)),
@@ -129,6 +133,19 @@ def _savings_table(plan: PlanDocument, console: Console) -> Table:
             "" if baseline.utilization is None else percent(baseline.utilization),
         )
     table.columns[0].no_wrap = False
+    return table
+
+
+def _policy_table(plan: PlanDocument, console: Console) -> Table | None:
+    """Policies that were replayed; None where none were."""
+    rows = policy_rows(plan)
+    if not rows:
+        return None
+    heads = ("policy, replayed", "SLO", ">in time", ">GPU-hours", ">cost USD", ">saved")
+    table = plain_table(console, *heads)
+    for name, slo, *figures in rows:
+        style = "green" if slo == "kept" else "red"
+        table.add_row(Text(name), Text(slo, style=style), *map(Text, figures))
     return table
 
 

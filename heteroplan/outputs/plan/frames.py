@@ -77,7 +77,11 @@ def workloads_frame(document: PlanDocument) -> "DataFrame":
 
 
 def savings_frame(document: PlanDocument) -> "DataFrame":
-    """One row a baseline; `saved_fraction` is of what the scenario minimises."""
+    """One row a baseline; `saved_fraction` is of what the scenario minimises.
+
+    Policies that were replayed (`replayed:NAME`) have an `in_time_share`; their figures are those
+    of the time that was replayed.
+    """
     from pandas import DataFrame
 
     parts = document.savings.values()
@@ -87,6 +91,9 @@ def savings_frame(document: PlanDocument) -> "DataFrame":
             **numbers_of(parts, "gpu_hours", "cost_usd", "saved_gpu_hours", "saved_cost_usd"),
             **numbers_of(parts, "saved_fraction", "utilization", "unserved_requests"),
             **numbers_of(parts, "stranded_replica_hours"),
+            "in_time_share": numbers(
+                None if each.replayed is None else each.replayed.attainment.both for each in parts
+            ),
             **labels_of(parts, "note"),
         }
     )

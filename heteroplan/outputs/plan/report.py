@@ -9,10 +9,13 @@ from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
 from heteroplan.outputs.plan.sentences import (
     baseline_label,
+    baselines,
     greedy_sentences,
     limit_time,
     limited_pools,
     longest_first,
+    policy_rows,
+    replay_sentence,
     saved_text,
     serves_alike,
     solver_sentence,
@@ -58,6 +61,7 @@ def report_html(plan: PlanDocument) -> str:
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
+            *_policy_section(plan),
             _limit_section(plan),
             *(chart_section(name, head, chart) for name, head, chart in charts),
             _leaf_section(plan),
@@ -109,7 +113,7 @@ def _savings_section(plan: PlanDocument) -> str:
             saved_text(plan, name, baseline),
             "" if baseline.utilization is None else percent(baseline.utilization),
         )
-        for name, baseline in plan.savings.items()
+        for name, baseline in baselines(plan).items()
     ]
     heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
     return table_section(
@@ -120,6 +124,22 @@ def _savings_section(plan: PlanDocument) -> str:
         bold_rows={0},
         below=greedy_sentences(plan),
     )
+
+
+def _policy_section(plan: PlanDocument) -> list[str]:
+    """Policies that were replayed; nothing where none were."""
+    rows = policy_rows(plan)
+    unit = amount_unit(plan.objective)
+    heads = ("policy", "SLO", "requests in time", "GPU-hours", "cost USD", f"{unit} saved")
+    section = table_section(
+        "Autoscaling policies, replayed",
+        heads,
+        rows,
+        text_columns={0, 1},
+        bold_rows={0},
+        below=[replay_sentence(plan)],
+    )
+    return [section] if rows else []
 
 
 def _shortage_section(plan: PlanDocument) -> str:

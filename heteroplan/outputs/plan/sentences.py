@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import BaselineKind, Coverage, Termination
+from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, Termination
 from heteroplan.entities.workload import Engine, PrefillQueue, Role
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import (
@@ -146,6 +148,43 @@ def baseline_label(name: str, baseline: BaselinePart) -> str:
     """The baseline in words, with its GPU type or why it has no figure."""
     label = BASELINE_LABELS.get(name, name.replace("_", " "))
     return f"{label} ({baseline.note})" if baseline.note else label
+
+
+def baselines(plan: PlanDocument) -> dict[str, BaselinePart]:
+    """What the whole plan is compared with: all savings but those of replayed policies."""
+    return {name: each for name, each in plan.savings.items() if each.replayed is None}
+
+
+def policy_rows(plan: PlanDocument) -> list[tuple[str, ...]]:
+    """Replayed policies: name, SLO, share of requests in time, GPU-hours, cost, saved."""
+    return [
+        (
+            name.removeprefix(REPLAYED),
+            "kept" if each.replayed.slo_kept else "missed",
+            "" if each.replayed.attainment.both is None else percent(each.replayed.attainment.both),
+            f"{each.gpu_hours or 0.0:,.1f}",
+            f"{each.cost_usd or 0.0:,.2f}",
+            "" if not each.saved_gpu_hours else percent(each.saved_fraction or 0.0),
+        )
+        for name, each in plan.savings.items()
+        if each.replayed is not None
+    ]
+
+
+def replay_sentence(plan: PlanDocument) -> str:
+    """What was replayed and what the rows mean; empty where nothing was."""
+    found = next((each.replayed for each in plan.savings.values() if each.replayed), None)
+    if found is None:
+        return ""
+    start = found.start.astimezone(ZoneInfo(plan.horizon.timezone))
+    end = start + timedelta(seconds=found.duration_s)
+    until = "%H:%M" if start.date() == end.date() else "%Y-%m-%d %H:%M"
+    horizon_s = plan.horizon.intervals * plan.horizon.interval_s
+    part = "" if found.duration_s >= horizon_s else ", the busiest part of the horizon"
+    return (
+        f"Replayed {start:%Y-%m-%d %H:%M} to {end:{until}}{part}, on {found.requests:,} "
+        "requests drawn from the demand; GPU-hours, cost, and what the plan saves are of this time."
+    )
 
 
 def serves_alike(plan: PlanDocument, name: str, baseline: BaselinePart) -> bool:

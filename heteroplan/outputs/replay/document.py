@@ -16,6 +16,7 @@ from heteroplan.outputs.plan.document.parts import (
     AmountOrNone,
     Amounts,
     AmountsOrNone,
+    AttainmentPart,
     Count,
     Counts,
     DocumentPart,
@@ -33,17 +34,6 @@ from heteroplan.simulation.results import (
 )
 
 SCHEMA_VERSION: Literal[1] = 1
-
-
-class AttainmentPart(DocumentPart):
-    """Share of requests within the targets; null where there are none."""
-
-    ttft: AmountOrNone
-    """Of finished requests."""
-    itl: AmountOrNone
-    """Of finished requests."""
-    both: AmountOrNone
-    """Of all requests; rejected and unfinished ones missed it."""
 
 
 class PercentilesPart(DocumentPart):
@@ -202,16 +192,16 @@ def _policy(replay: Replay, policy: PolicyReplay) -> PolicyPart:
         gpu_hours=policy.gpu_hours,
         cost_usd=policy.cost_usd,
         saved_fraction=policy.saved_fraction,
-        attainment=AttainmentPart(**_known(policy.attainment)),
-        intervals_met=_or_none(policy.intervals_met),
+        attainment=AttainmentPart(**known(policy.attainment)),
+        intervals_met=or_none(policy.intervals_met),
         finished=policy.finished,
         rejected=dict(policy.rejected),
         unfinished=policy.unfinished,
         starts=policy.starts,
-        utilization={role: _or_none(share) for role, share in policy.utilization.items()},
-        ttft_ms=PercentilesPart(**_known(policy.ttft_ms)),
-        itl_ms=PercentilesPart(**_known(policy.itl_ms)),
-        e2e_ms=PercentilesPart(**_known(policy.e2e_ms)),
+        utilization={role: or_none(share) for role, share in policy.utilization.items()},
+        ttft_ms=PercentilesPart(**known(policy.ttft_ms)),
+        itl_ms=PercentilesPart(**known(policy.itl_ms)),
+        e2e_ms=PercentilesPart(**known(policy.e2e_ms)),
         notes=policy.notes,
         workloads=tuple(
             WorkloadIntervalsPart(
@@ -226,11 +216,13 @@ def _policy(replay: Replay, policy: PolicyReplay) -> PolicyPart:
     )
 
 
-def _known(figures: Attainment | Percentiles) -> dict[str, float | None]:
-    return {each.name: _or_none(getattr(figures, each.name)) for each in fields(figures)}
+def known(figures: Attainment | Percentiles) -> dict[str, float | None]:
+    """By name, None for what is not known."""
+    return {each.name: or_none(getattr(figures, each.name)) for each in fields(figures)}
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """None for what is not known."""
     return float(value) if np.isfinite(value) else None
 
 

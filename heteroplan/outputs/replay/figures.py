@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from enum import StrEnum
-from math import isfinite
+from math import ceil, isfinite
 
 import numpy as np
 
@@ -68,9 +69,13 @@ def heading(replay: Replay) -> str:
     seconds, unit = next(
         (each for each in ((3600, "h"), (60, "min")) if replay.interval_s % each[0] == 0), (1, "s")
     )
+    lasts = timedelta(seconds=ceil(replay.duration_s))
+    end = min((moments[0].astimezone(UTC) + lasts).astimezone(replay.start.tzinfo), moments[-1])
+    clock = "%H:%M:%S" if end.second else "%H:%M"
+    cut = ", the last one cut short" if end < moments[-1] else ""
     return (
-        f"{moments[0]:%Y-%m-%d %H:%M} to {moments[-1]:%Y-%m-%d %H:%M} {replay.start.tzinfo}, "
-        f"{interval_count(replay)} x {replay.interval_s // seconds} {unit}, "
+        f"{moments[0]:%Y-%m-%d %H:%M} to {end:%Y-%m-%d {clock}} {replay.start.tzinfo}, "
+        f"{interval_count(replay)} x {replay.interval_s // seconds} {unit}{cut}, "
         f"{counted(replay.requests, 'request')}"
     )
 
@@ -140,7 +145,8 @@ def verdict(replay: Replay) -> tuple[Kept, str]:
         return Kept.ALWAYS, "No request arrived."
     intervals = counted(total, "interval") + _of_workloads(replay)
     if not misses:
-        return Kept.ALWAYS, f"{policy.policy} keeps the SLO in all {intervals}."
+        every = "all" if total > 1 else "the"
+        return Kept.ALWAYS, f"{policy.policy} keeps the SLO in {every} {intervals}."
     worst = worst_intervals(replay, policy, min(misses, _MOST_NAMED))
     named = ", ".join(_interval_text(replay, each) for each in worst)
     where = f"in {misses:,} of {intervals}, worst {named}"
@@ -180,11 +186,17 @@ def slo_sentence(replay: Replay) -> str:
             f" Intervals with fewer than {_MANY} requests may miss it by chance: their shares are "
             "not well known."
         )
+    none = ""
+    if any(int(each.intervals.requests.sum()) < replay.requests for each in replay.policies):
+        none = (
+            " Requests without input or output tokens reach no policy: they are rejected and late "
+            "in both, and in no interval."
+        )
     return (
         "TTFT, ITL: share of finished requests within the target; both: of all requests, of which "
         "rejected and unfinished ones are late. SLO kept: this share reaches the percentile for "
         "each workload over the whole replay; missed: intervals of workloads in which it does not."
-        f"{few}"
+        f"{few}{none}"
     )
 
 

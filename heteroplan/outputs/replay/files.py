@@ -29,13 +29,13 @@ def intervals_csv(replay: Replay) -> Iterator[str]:
     """
     starts = [moment.isoformat() for moment in boundaries(replay)[:-1]]
     names = list(interval_columns(replay, replay.policies[0])) if replay.policies else []
-    yield _csv([("policy", "workload", "interval_start", *names, "plan")])
+    yield csv_text([("policy", "workload", "interval_start", *names, "plan")])
     for policy in replay.policies:
         columns = interval_columns(replay, policy).values()
         for w, workload in enumerate(replay.workloads):
             cells = zip(*(column[w].tolist() for column in columns), strict=True)
-            yield _csv(
-                (policy.policy, workload, start, *map(_cell, row), replay.plan_id or "")
+            yield csv_text(
+                (policy.policy, workload, start, *map(csv_cell, row), replay.plan_id or "")
                 for start, row in zip(starts, cells, strict=True)
             )
 
@@ -81,14 +81,15 @@ def _schema() -> "pa.Schema":
     )
 
 
-def _cell(value: float) -> str:
+def csv_cell(value: float) -> str:
     """Nine digits, empty for what is not known."""
     if isinstance(value, int):
         return str(value)
     return "" if isnan(value) else f"{value:.9g}"
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Lines of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -36,7 +36,7 @@ from heteroplan.outputs.shared.time_axis import CHANGES
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
 
-_STYLE = ".cards { margin-top: 18px; } section p.soft { margin-top: 8px; } th, td { padding: 6px; }"
+STYLE = ".cards { margin-top: 18px; } section p.soft { margin-top: 8px; } th, td { padding: 6px; }"
 
 
 def replay_html(replay: Replay, stream: RequestStream | None) -> str:
@@ -59,7 +59,7 @@ def replay_html(replay: Replay, stream: RequestStream | None) -> str:
             cards(_cards(replay)),
             _policy_section(replay),
             *_chart_sections(replay, stream),
-            _columns_section("Workloads", workload_columns(replay), {0, 1}),
+            columns_section("Workloads", workload_columns(replay), {0, 1}),
             *_rejected_section(replay),
             table_section(
                 "Options of the policies",
@@ -70,7 +70,7 @@ def replay_html(replay: Replay, stream: RequestStream | None) -> str:
             *_note_section(replay),
             render("replay_foot.html", speed=speed_sentence(replay), plan_id=replay.plan_id),
         ],
-        style=_STYLE,
+        style=STYLE,
         meta={META: replay.plan_id or ""},
     )
 
@@ -104,7 +104,7 @@ def _cards(replay: Replay) -> list[tuple[str, str]]:
 def _policy_section(replay: Replay) -> str:
     """In bold the best policy."""
     chosen = best(replay)
-    return _columns_section(
+    return columns_section(
         "Policies on the same requests",
         policy_columns(replay),
         {0, 1},
@@ -113,7 +113,7 @@ def _policy_section(replay: Replay) -> str:
     )
 
 
-def _columns_section(
+def columns_section(
     head: str,
     columns: Sequence[Column],
     text_columns: set[int],
@@ -121,6 +121,7 @@ def _columns_section(
     bold_rows: Sequence[int] = (),
     below: Sequence[str] = (),
 ) -> str:
+    """Columns as a table under a heading."""
     return table_section(
         head,
         [one_line(each.head) for each in columns],

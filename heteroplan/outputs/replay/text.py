@@ -29,7 +29,7 @@ from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import Text, draws_blocks, print_trimmed, print_wrapped
 from heteroplan.simulation.results import PolicyReplay, Replay
 
-_COLOURS = {Kept.ALWAYS: "green", Kept.ON_THE_WHOLE: "yellow", Kept.NOT: "red"}
+COLOURS = {Kept.ALWAYS: "green", Kept.ON_THE_WHOLE: "yellow", Kept.NOT: "red"}
 _MOST_WORKLOADS = 10
 _TEXT_COLUMNS = ("policy", "SLO", "workload", "SLO:\nTTFT/ITL")
 
@@ -38,7 +38,7 @@ def render_replay(replay: Replay, console: Console) -> None:
     """Verdict, policies, capacity against demand under the plan, workloads, and what was noted."""
     print_wrapped(Text.assemble((replay.scenario, "bold"), f"  {heading(replay)}"), console)
     kept, sentence = verdict(replay)
-    print_wrapped(Text(sentence, style=f"bold {_COLOURS[kept]}"), console)
+    print_wrapped(Text(sentence, style=f"bold {COLOURS[kept]}"), console)
     console.print()
     _print_policies(replay, console)
     console.print()
@@ -60,7 +60,7 @@ def _print_policies(replay: Replay, console: Console) -> None:
     columns = policy_columns(replay)
     shown = fitting(columns, console.width)
     chosen = best(replay)
-    table = _table(shown, console)
+    table = column_table(shown, console)
     for i, policy in enumerate(replay.policies):
         style = "bold green" if policy is chosen else ""
         slo = "green" if keeps_slo(replay, policy) else "red"
@@ -73,14 +73,17 @@ def _print_policies(replay: Replay, console: Console) -> None:
     print_wrapped(Text(slo_sentence(replay) + left_out, style="dim"), console)
 
 
-def _table(columns: Sequence[Column], console: Console) -> Table:
+def column_table(
+    columns: Sequence[Column], console: Console, texts: Sequence[str] = _TEXT_COLUMNS
+) -> Table:
+    """Heads of the columns, right-aligned but for those of `texts`; rows are to be added."""
     return plain_table(
         console,
-        *(each.head if each.head in _TEXT_COLUMNS else f">{each.head}" for each in columns),
+        *(each.head if each.head in texts else f">{each.head}" for each in columns),
     )
 
 
-def fitting(columns: list[Column], width: int) -> list[Column]:
+def fitting(columns: Sequence[Column], width: int) -> list[Column]:
     """Those of the least ranks that stand side by side in `width`."""
     shown = list(columns)
     while sum(map(_width, shown)) + GUTTER * (len(shown) - 1) > width:
@@ -124,7 +127,7 @@ def _print_chart(replay: Replay, policy: PolicyReplay, console: Console) -> None
 def _print_workloads(replay: Replay, console: Console) -> None:
     """What came of each and what was planned."""
     shown = fitting(workload_columns(replay), console.width)
-    table = _table(shown, console)
+    table = column_table(shown, console)
     for i in range(min(len(replay.workloads), _MOST_WORKLOADS)):
         table.add_row(*(Text(column.cells[i]) for column in shown))
     print_trimmed(table, console)

@@ -24,11 +24,11 @@ def from_windows(
     classes and lengths.
     """
     windows = trace.windows()
-    rates, window_of = _rates(windows)
+    rates, window_of = window_rates(windows)
     after_s = arrivals(rates, 1.0, streams[0])
     moments_us = windows.start_us[0] + np.floor(after_s * US_PER_S).astype(np.int64)
     window = window_of[np.searchsorted(rates.edges_s, after_s, side="right") - 1]
-    mixes = [(each,) for each in _means(windows)]
+    mixes = [(each,) for each in mean_requests(windows)]
     tokens = lengths(mixes, window, streams[1], streams[2])
     known = _tells_lengths(windows)[window]
     trace.notes.append(
@@ -43,7 +43,7 @@ def from_windows(
     )
 
 
-def _rates(windows: Windows) -> tuple[Rates, Integers]:
+def window_rates(windows: Windows) -> tuple[Rates, Integers]:
     """Since the start of the first window; and the window of each piece, any one for a gap."""
     begin_s = (windows.start_us - windows.start_us[0]) / US_PER_S
     end_s = (windows.end_us - windows.start_us[0]) / US_PER_S
@@ -60,7 +60,7 @@ def _tells_lengths(windows: Windows) -> NDArray[np.bool_]:
     return told
 
 
-def _means(windows: Windows) -> list[RequestClass]:
+def mean_requests(windows: Windows) -> list[RequestClass]:
     """The mean request of each window; where no lengths are told, one that is not used."""
     known = _tells_lengths(windows)
 

@@ -7,11 +7,13 @@ from heteroplan.outputs.replay.figures import (
     Kept,
     best,
     best_sentence,
+    heading,
     keeps_slo,
     most_missed,
     notes,
     policy_columns,
     rejected_sentences,
+    slo_sentence,
     verdict,
     workload_columns,
     worst_intervals,
@@ -194,3 +196,24 @@ def test_what_is_not_known_is_a_dash() -> None:
     column = next(each for each in policy_columns(two) if each.head.startswith("busy"))
     assert column.head == "busy %\nP/D/A"
     assert column.cells == ("61/-/30", "61/55/-")
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "told"),
+    [
+        (7200.0, "2026-11-23 00:00 to 2026-11-23 02:00 Asia/Singapore, 2 x 1 h, 20 requests"),
+        (5400.0, "00:00 to 2026-11-23 01:30 Asia/Singapore, 2 x 1 h, the last one cut short, 20 "),
+        (3610.5, "00:00 to 2026-11-23 01:00:11 Asia/Singapore, 2 x 1 h, the last one cut short"),
+    ],
+)
+def test_the_heading_says_when_the_replay_ends(duration_s: float, told: str) -> None:
+    made = replay([policy("plan", intervals([[10, 10]], [[10, 10]]))], duration_s=duration_s)
+    assert told in heading(made)
+
+
+def test_requests_that_reach_no_policy_are_told() -> None:
+    """Two without tokens beside ten in the interval."""
+    rows = intervals([[10]], [[10]])
+    some = replay([policy("plan", rows, rejected={"no output tokens": 2})])
+    assert "Requests without input or output tokens reach no policy" in slo_sentence(some)
+    assert "reach no policy" not in slo_sentence(replay([policy("plan", rows)]))

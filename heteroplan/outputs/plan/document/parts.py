@@ -12,7 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    field_serializer,
+    PlainSerializer,
     model_validator,
 )
 
@@ -84,6 +84,19 @@ class DocumentPart(BaseModel):
         return cls.model_validate({name: getattr(entity, name) for name in own} | more)
 
 
+def _with_offset(start: datetime) -> datetime:
+    if start.utcoffset() is None:
+        raise ValueError("has no offset; write for example 2026-11-23T00:00:00+08:00")
+    check_year(start)
+    return start
+
+
+Moment = Annotated[
+    datetime, AfterValidator(_with_offset), PlainSerializer(datetime.isoformat, when_used="json")
+]
+"""Zone-aware, written with its offset."""
+
+
 def document_text(document: DocumentPart) -> str:
     """JSON: one line a field, and one an entry of fields that are lists or hold objects."""
     written = document.model_dump(mode="json", by_alias=True)
@@ -101,17 +114,21 @@ def _field_text(value: Any) -> str:
     return json.dumps(value)
 
 
-def _with_offset(start: datetime) -> datetime:
-    if start.utcoffset() is None:
-        raise ValueError("has no offset; write for example 2026-11-23T00:00:00+08:00")
-    check_year(start)
-    return start
+class AttainmentPart(DocumentPart):
+    """Share of requests within the targets; null where there are none."""
+
+    ttft: AmountOrNone
+    """Of finished requests."""
+    itl: AmountOrNone
+    """Of finished requests."""
+    both: AmountOrNone
+    """Of all requests; rejected and unfinished ones missed it."""
 
 
 class HorizonPart(DocumentPart):
     """The planned time."""
 
-    start: Annotated[datetime, AfterValidator(_with_offset)]
+    start: Moment
     """Start of the first interval, with UTC offset."""
     timezone: Zone
     interval_s: Annotated[int, Field(ge=1)]
@@ -126,10 +143,6 @@ class HorizonPart(DocumentPart):
     def boundaries(self) -> tuple[datetime, ...]:
         """The intervals + 1 moments between intervals, in `timezone`."""
         return self.horizon().boundaries()
-
-    @field_serializer("start")
-    def _iso(self, start: datetime) -> str:
-        return start.isoformat()
 
     @model_validator(mode="after")
     def _ends(self) -> Self:

@@ -23,10 +23,12 @@ from heteroplan.outputs.plan.document.parts import (
     AmountOrNone,
     Amounts,
     AmountsOrNone,
+    AttainmentPart,
     Count,
     Counts,
     DocumentPart,
     HorizonPart,
+    Moment,
     Number,
     NumberOrNone,
 )
@@ -122,8 +124,24 @@ class EnginePart(DocumentPart):
     source: SourcePart
 
 
+class ReplayedPart(DocumentPart):
+    """What an autoscaling policy was replayed on, and which requests were in time."""
+
+    start: Moment
+    """When the replay begins."""
+    duration_s: Amount
+    requests: Count
+    """Drawn from the demand without headroom, Poisson."""
+    seed: int
+    attainment: AttainmentPart
+    intervals_met: AmountOrNone
+    """Share of workload-intervals with requests in which `both` reaches the percentile."""
+    slo_kept: bool
+    """Whether `both` of each workload reaches its percentile over the whole replay."""
+
+
 class BaselinePart(DocumentPart):
-    """A baseline: what another plan needs for the same demand."""
+    """A baseline: what another plan, or a replayed policy, needs for the same demand."""
 
     gpu_hours: AmountOrNone
     cost_usd: AmountOrNone
@@ -136,6 +154,9 @@ class BaselinePart(DocumentPart):
     stranded_replica_hours: AmountOrNone = None
     """Replica-hours that are idle: too little prefill or decode in their group."""
     gpu_hours_by_priority: HoursByPriority | None = None
+    replayed: ReplayedPart | None = None
+    """Of a policy, `replayed:NAME` (`plan --replay`): its figures are those of the time that was
+    replayed, and what is saved is against the plan over the same time. Null for other baselines."""
 
 
 class PoolPart(DocumentPart):

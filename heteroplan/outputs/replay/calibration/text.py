@@ -4,8 +4,8 @@ from rich.console import Console
 
 from heteroplan.outputs.replay.calibration.document import CalibrationDocument, FactorPart
 from heteroplan.outputs.replay.figures import Column
-from heteroplan.outputs.replay.text import fitting
-from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.replay.text import column_table, fitting
+from heteroplan.outputs.shared.tables import more_line
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.shared.words import figure
 
@@ -33,8 +33,7 @@ def render_calibration(document: CalibrationDocument, console: Console) -> None:
     print_wrapped(Text(_verdict(document, short), style=style), console)
     console.print()
     shown = fitting(_columns(document), console.width)
-    heads = (each.head if each.head in _LEFT else f">{each.head}" for each in shown)
-    table = plain_table(console, *heads)
+    table = column_table(shown, console, _LEFT)
     styles = {"short": "red", "spare": "green"}
     for cells in zip(*(each.cells for each in shown), strict=True):
         table.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in cells))

@@ -15,8 +15,7 @@ from heteroplan.outputs.replay.curation.figures import (
     verdict,
 )
 from heteroplan.outputs.replay.figures import Column
-from heteroplan.outputs.replay.text import fitting
-from heteroplan.outputs.shared.tables import plain_table
+from heteroplan.outputs.replay.text import column_table, fitting
 from heteroplan.outputs.shared.terminal import Text, print_lines, print_trimmed, print_wrapped
 from heteroplan.simulation.curation.results import Curation
 
@@ -46,8 +45,7 @@ def render_curation(curation: Curation, console: Console) -> None:
 
 def _print_table(columns: Sequence[Column], console: Console) -> None:
     shown = fitting(list(columns), console.width)
-    heads = (each.head if each.head in _LEFT else f">{each.head}" for each in shown)
-    table = plain_table(console, *heads)
+    table = column_table(shown, console, _LEFT)
     for row in rows_of(shown):
         cells = (
             Text(

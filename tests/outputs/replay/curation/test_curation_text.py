@@ -47,7 +47,7 @@ def test_a_searched_policy_has_two_rows_and_its_gain() -> None:
         next(each for each in lines if f" {name} " in each) for name in ("given", "curated")
     )
     assert given.split()[:2] == [HPA, "given"]
-    assert found.split()[:6] == ["*", "curated", "kept", "75.0", "150.00", "62.5"]
+    assert found.split()[:7] == ["*", HPA, "curated", "kept", "75.0", "150.00", "62.5"]
     assert "25.0" in found.split()
     assert TEXT in lines
 
@@ -64,9 +64,9 @@ def test_the_document_is_read_back_as_it_was() -> None:
     assert CurationDocument.model_validate_json(document_text(made)) == made
     assert made.policies[2].text == TEXT
     assert made.policies[2].gain_fraction == 0.25
-    assert [
-        each.slo_kept for each in (made.policies[2].given.seen, made.policies[2].curated.unseen)
-    ]
+    late = curated(HPA, candidate(9.0, 940), candidate(8.0, 960))
+    (part,) = document_of(curation(late)).policies
+    assert (part.given.unseen.slo_kept, part.curated.unseen.slo_kept) == (False, True)
 
 
 def test_rows_are_trials_and_candidates() -> None:
