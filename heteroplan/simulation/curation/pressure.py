@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heteroplan.simulation.curation.groups import LoadedGroup, unit_requests
+from heteroplan.simulation.curation.groups import LoadedGroup, UnitRequests, unit_requests
 from heteroplan.simulation.run import ReplaySettings
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL
 from heteroplan.simulation.system import EngineOption, ServingSystem
@@ -102,9 +102,14 @@ def pressure_tests(
 
     def tested(run: tuple[int, tuple[int, int]]) -> SplitTest:
         number, prefill, decode = planned[run[0]]
-        found = _tested(
-            system, settings, number, prefill, decode, run[1], seed, burstiness, requests
+        load = system.scenario.workloads[number]
+        unit = unit_requests(
+            max(load.demand, key=lambda each: each.rps).classes,
+            requests,
+            np.random.SeedSequence(seed, spawn_key=tuple(load.name.encode())),
+            burstiness=burstiness,
         )
+        found = _tested(system, settings, number, prefill, decode, run[1], unit)
         done[0] += 1
         tell(done[0] / len(runs))
         return found
@@ -154,18 +159,8 @@ def _tested(
     prefill: EngineOption | None,
     decode: EngineOption,
     split: tuple[int, int],
-    seed: int,
-    burstiness: float,
-    requests: int,
+    unit: UnitRequests,
 ) -> SplitTest:
-    load = system.scenario.workloads[workload]
-    busiest = max(load.demand, key=lambda each: each.rps)
-    unit = unit_requests(
-        busiest.classes,
-        requests,
-        np.random.SeedSequence(seed, spawn_key=tuple(load.name.encode())),
-        burstiness=burstiness,
-    )
     members = [(decode, split[1]), *([] if prefill is None else [(prefill, split[0])])]
     group = LoadedGroup(
         system, workload, {system.options.index(each): n for each, n in members}, settings
