@@ -9,6 +9,7 @@ from heteroplan.errors import UsageError
 from heteroplan.pipelines import limits
 from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.replay import (
+    POLICIES,
     ReplayOptions,
     first_of,
     output_suffix,
@@ -91,7 +92,7 @@ def stress(source: Name, options: ReplayOptions) -> StressResult:
         raise UsageError(
             "--stress: a closed loop has no demand to multiply; leave out --concurrency"
         )
-    policies = told(names(options.policy))[:1]
+    policies = told(names(options.policy) or POLICIES)[:1]
     given, planned = source_of(os.fspath(source), options)
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)

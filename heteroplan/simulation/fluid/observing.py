@@ -22,6 +22,8 @@ from heteroplan.simulation.fluid.waiting import normal, within
 from heteroplan.simulation.signals import AGGREGATED, PREFILL
 
 LOG_GROWTH = log(LENGTH_GROWTH)
+NOBODY = 1e-9
+"""Requests, or seconds, that are none."""
 
 
 @compiled
@@ -63,7 +65,7 @@ def observe(flow: Flow, workload: int, now: float) -> None:
     told.age = age(flow, workload, now)
     for kind in range(2):
         pool = flow.pools[workload, kind]
-        if pool.seen > 0.0:
+        if pool.seen > NOBODY:
             observe_pool(flow, workload, kind, begin, (before + told.age) / 2.0)
         pool.seen = pool.seen_wait = pool.seen_square = 0.0
         pool.seen_step = pool.seen_variance = pool.seen_after = 0.0
@@ -75,7 +77,7 @@ def observe_pool(flow: Flow, workload: int, kind: int, begin: float, waited: flo
     pool, told = flow.pools[workload, kind], flow.workloads[workload]
     amount = pool.seen
     wait, square = pool.seen_wait / amount, pool.seen_square / amount
-    if wait > 0.0:
+    if wait > NOBODY:
         square *= (waited / wait) ** 2
     wait = waited
     square = max(square, wait * wait)

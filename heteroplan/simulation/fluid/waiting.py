@@ -22,6 +22,8 @@ from heteroplan.simulation.requests import Floats
 
 SETTLED = 2.0
 """A step longer than so many relaxation times leaves the queue as it is in the long run."""
+NOTHING = 1e-18
+"""Mean square of a wait that is none [s^2]."""
 SQRT_HALF = sqrt(0.5)
 
 
@@ -86,6 +88,8 @@ def pass_time(
         square += h * (noise * max(share, load * waiting) - free * (wait + after))
         wait = after
         square = max(square, wait * wait)
+    if square < NOTHING:
+        return 0.0, 0.0
     return wait, square
 
 
