@@ -17,16 +17,19 @@ from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import EngineOption, ServingSystem
 
 LEAST_CAPACITY_RPS = 1e-9
-"""Of a replica whose other half is missing: it takes requests where nobody else does."""
+"""Of a replica whose other part is missing: it takes requests where no other replica does."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Life:
-    """One replica from its order to its end; times in seconds, infinite until they come."""
+    """One replica from its order to its end; times in seconds, infinite until they come.
+
+    A replica that is restored after it lingered has another one from then on.
+    """
 
     deployment: int
     number: int
-    """In the simulator; -1 of the second half of a divided engine, which takes no requests."""
+    """In the simulator; -1 of the second part of a divided engine, which takes no requests."""
     ordered_s: float
     ready_s: float
     withdrawn_s: float = inf
@@ -84,7 +87,7 @@ class Cluster:
         self._divided = any(option.engine.part is not None for option in system.options)
 
     def free_gpus(self) -> NDArray[np.int64]:
-        """[leaf, node type] GPUs that nobody holds; below 0 where more are held than there are."""
+        """[leaf, node type] GPUs that no replica holds; below 0 where more are held than exist."""
         supply = self.system.supply[:, :, self._interval].copy()
         if self._lost:
             supply[sorted(self._lost)] = 0
@@ -118,10 +121,7 @@ class Cluster:
             if overdue:
                 self.simulator.kill([life.number for life in overdue])
             for life in list(held.draining):
-                if life.number < 0:
-                    gone_s = life.withdrawn_s + self._option(life).engine.drain_s
-                else:
-                    gone_s = self.simulator.gone_s(life.number)
+                gone_s = life.gone_s if life.number < 0 else self.simulator.gone_s(life.number)
                 if gone_s <= now:
                     held.draining.remove(life)
                     self._end(life, gone_s)
@@ -138,16 +138,27 @@ class Cluster:
             self.balance_parts()
 
     def enter(self, interval: int) -> None:
-        """The supply is that of `interval` from now on; replicas beyond it drain."""
+        """The supply is that of `interval` from now on; replicas beyond it drain.
+
+        Those that linger do so first. What drains already counts as gone.
+        """
         self._interval = interval
         for leaf, node_type in np.argwhere(self.free_gpus() < 0):
+            here = self._on(int(leaf), int(node_type))
             excess = -int(self.free_gpus()[leaf, node_type])
-            for number in self._on(int(leaf), int(node_type)):
-                gpus = self.system.options[self.system.deployments[number].option].engine.gpus
+            for number, gpus in here.items():
+                held = self._held[number]
+                for life in held.lingering:
+                    self._drain(held, life)
+                held.lingering.clear()
+                excess -= len(held.draining) * gpus
+            for number, gpus in here.items():
                 leaving = min(len(self._held[number].active), -(-excess // gpus))
                 if leaving > 0:
-                    self._shrink(number, leaving)
+                    self._shrink(number, leaving, lingers=False)
                     excess -= leaving * gpus
+        if self._divided:
+            self.balance_parts()
 
     def fail(self, leaves: Iterable[int]) -> None:
         """All replicas on the leaves are killed; nothing starts there until `recover`."""
@@ -179,23 +190,19 @@ class Cluster:
             life.gone_s = min(life.gone_s, self.simulator.now_s)
             life.withdrawn_s = min(life.withdrawn_s, life.gone_s)
 
-    def _on(self, leaf: int, node_type: int) -> list[int]:
-        """Deployments on the GPUs of a node type of a leaf."""
-        return [
-            number
-            for number, at in enumerate(self.system.deployments)
-            if at.leaf == leaf
-            and self.system.node_types[self.system.options[at.option].node_type] == node_type
-        ]
+    def _on(self, leaf: int, node_type: int) -> dict[int, int]:
+        """Deployments on the GPUs of a node type of a leaf -> GPUs of one replica."""
+        found = {}
+        for number, at in enumerate(self.system.deployments):
+            option = self.system.options[at.option]
+            if at.leaf == leaf and self.system.node_types[option.node_type] == node_type:
+                found[number] = option.engine.gpus
+        return found
 
     def _grow(self, number: int, amount: int, at_once: bool) -> None:
         held, at = self._held[number], self.system.deployments[number]
         while amount > 0 and held.lingering:
-            life = held.lingering.pop()
-            life.withdrawn_s = inf
-            self.simulator.restore(life.number)
-            held.active.append(life)
-            self._active[number] += 1
+            self._restore(held, held.lingering.pop())
             amount -= 1
         option = self.system.options[at.option]
         node_type = self.system.node_types[option.node_type]
@@ -218,7 +225,18 @@ class Cluster:
             self._used[at.leaf, node_type] += option.engine.gpus
             self.starts += not at_once
 
-    def _shrink(self, number: int, amount: int) -> None:
+    def _restore(self, held: _Held, life: Life) -> None:
+        """A replica that lingers serves again; the time that it lingered is not in routing."""
+        now = self.simulator.now_s
+        life.gone_s = now
+        again = replace(life, ordered_s=now, ready_s=now, withdrawn_s=inf, gone_s=inf)
+        if life.number >= 0:
+            self.simulator.restore(life.number)
+        held.active.append(again)
+        self._active[life.deployment] += 1
+        self.lives.append(again)
+
+    def _shrink(self, number: int, amount: int, *, lingers: bool = True) -> None:
         """Those that start go first, the latest first; then those with the least requests."""
         held, now = self._held[number], self.simulator.now_s
         for life in sorted(held.active, key=self._worth)[:amount]:
@@ -229,7 +247,7 @@ class Cluster:
                 if life.number >= 0:
                     self.simulator.cancel(life.number)
                 self._end(life, now)
-            elif self.options.linger_s > 0.0:
+            elif lingers and self.options.linger_s > 0.0:
                 if life.number >= 0:
                     self.simulator.linger(life.number)
                 held.lingering.append(life)
@@ -247,8 +265,11 @@ class Cluster:
         return self.system.options[self.system.deployments[life.deployment].option]
 
     def _drain(self, held: _Held, life: Life) -> None:
+        drain_s = self._option(life).engine.drain_s
         if life.number >= 0:
-            self.simulator.drain(life.number, self._option(life).engine.drain_s)
+            self.simulator.drain(life.number, drain_s)
+        else:
+            life.gone_s = self.simulator.now_s + drain_s
         held.draining.append(life)
 
     def _overdue(self, life: Life, now: float) -> bool:
@@ -267,17 +288,17 @@ class Cluster:
             self.simulator.release(life.number)
 
     def balance_parts(self) -> None:
-        """Let replicas of divided engines run as the ready replicas of both halves allow."""
+        """Let replicas of divided engines run as the ready replicas of both parts allow."""
         now = self.simulator.now_s
-        halves: dict[tuple[int, int, str], tuple[list[Life], list[Life]]] = {}
+        parts: dict[tuple[int, int, str], tuple[list[Life], list[Life]]] = {}
         for number, at in enumerate(self.system.deployments):
             part = self.system.options[at.option].engine.part
             if part is not None:
-                both = halves.setdefault((at.group, at.leaf, part.of), ([], []))
+                both = parts.setdefault((at.group, at.leaf, part.of), ([], []))
                 both[part.index].extend(
                     life for life in self._held[number].active if life.ready_s <= now
                 )
-        for (group, _, _), (first, second) in halves.items():
+        for (group, _, _), (first, second) in parts.items():
             served_rps = sum(self._option(life).capacity_rps for life in second)
             wanted_rps = sum(self._option(life).capacity_rps for life in first)
             for life in first:
@@ -287,7 +308,7 @@ class Cluster:
     def _join_parts(
         self, life: Life, first: Sequence[Life], second: Sequence[Life], share: float
     ) -> None:
-        """`share` of what the first halves could serve is what the second halves can."""
+        """`share` of what the first parts could serve is what the second parts can."""
         option = self._option(life)
         fields = {"capacity": max(LEAST_CAPACITY_RPS, option.capacity_rps * share)}
         if second:

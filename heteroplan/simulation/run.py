@@ -9,7 +9,7 @@ from time import thread_time
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.simulation import ledger
+from heteroplan.simulation import ledger, warming
 from heteroplan.simulation.allocation import Allocator
 from heteroplan.simulation.events.simulator import SimulatorOptions
 from heteroplan.simulation.fluid.level import STEP_S, Fluid
@@ -30,17 +30,21 @@ from heteroplan.simulation.signals import AGGREGATED, ROLES, ReplicaState
 from heteroplan.simulation.single import SingleRequests
 from heteroplan.simulation.system import ServingSystem
 
+PEAK_FACTOR = 2.0
+"""Most replicas that a policy may ask for where the scenario states no maximum, over those that
+serve the planned peak (our choice). Kubernetes requires a maximum for each Deployment; without one,
+an autoscaler whose metric is always high would take the GPUs of all others."""
 DELAY_S = 15.0
 """Age of the metrics that a policy sees [s]: a scrape interval, as Prometheus users set it."""
 FOLLOWED_S = 300.0
 """Requests that came before the end are followed so long beyond it, with the replicas of then [s]:
 those of the last minutes are judged as all others. What takes longer is unfinished."""
 type Progress = Callable[[str, float], None]
-"""Told the policy and the share of the replay that is over, 0 to 1."""
+"""Called with the policy and the share of the replay that is over, 0 to 1."""
 
 
 def silent(_policy: str, _share: float) -> None:
-    """Tell nobody."""
+    """A `Progress` that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,9 @@ def policy_setting(system: ServingSystem) -> PolicySetting:
             in_use = split[w] != (r == AGGREGATED)
             capacity[w, r] = reference.capacity_rps if reference is not None else 0.0
             least[w, r] = max(1, load.min_replicas.get(role, 0)) if in_use else 0.0
+            stated = load.max_replicas.get(role, _of_peak(system, w, capacity[w, r]))
             room = max(least[w, r], _room(system, w, r))
-            most[w, r] = min(load.max_replicas.get(role, inf), room) if in_use else 0.0
+            most[w, r] = min(max(least[w, r], stated), room) if in_use else 0.0
     means = [_mean_shape(system, w) for w in range(len(loads))]
     isl, missed, osl = (np.array(each) for each in zip(*means, strict=True))
     return PolicySetting(
@@ -100,6 +105,13 @@ def policy_setting(system: ServingSystem) -> PolicySetting:
         min_replicas=least,
         max_replicas=most,
     )
+
+
+def _of_peak(system: ServingSystem, workload: int, capacity_rps: float) -> float:
+    """`PEAK_FACTOR` times the reference replicas that serve the planned peak, rounded up."""
+    if capacity_rps <= 0.0:
+        return inf
+    return float(ceil(PEAK_FACTOR * system.planned_rps[workload].max() / capacity_rps))
 
 
 def _room(system: ServingSystem, workload: int, role: int) -> float:
@@ -138,6 +150,23 @@ def run_policy(
     return _Run(system, stream, choice, settings, progress).result()
 
 
+def warm(system: ServingSystem, settings: ReplaySettings, *, fluid: bool = False) -> None:
+    """Load the compiled code of a level, so that time that is taken later is that of simulating."""
+    stream = warming.no_rates(system) if fluid else warming.no_requests(system)
+    warming.warm_up(_level(system, stream, settings, warming.SHORT_S), system)
+
+
+def _level(
+    system: ServingSystem,
+    stream: RequestStream | RateStream,
+    settings: ReplaySettings,
+    interval_s: float,
+) -> Level:
+    if isinstance(stream, RateStream):
+        return Fluid(system, stream, settings.simulator, interval_s, settings.step_s)
+    return SingleRequests(system, stream, settings.simulator)
+
+
 def run_policies(
     system: ServingSystem,
     stream: RequestStream | RateStream,
@@ -149,8 +178,10 @@ def run_policies(
 ) -> tuple[list[PolicyReplay], float]:
     """All policies, `jobs` at a time, and the CPU seconds that they took [s].
 
-    The result does not depend on `jobs`: compiled code runs beside other threads.
+    The result does not depend on `jobs`: compiled code runs beside other threads. The time in which
+    that code is loaded does not count.
     """
+    warm(system, settings, fluid=isinstance(stream, RateStream))
 
     def timed(choice: PolicyChoice) -> tuple[PolicyReplay, float]:
         began = thread_time()
@@ -177,13 +208,7 @@ class _Run:
         self.progress = progress
         self.policy = choice.make()
         self.interval_s = float(system.scenario.horizon.interval_s)
-        self.simulator: Level
-        if isinstance(stream, RateStream):
-            self.simulator = Fluid(
-                system, stream, settings.simulator, self.interval_s, settings.step_s
-            )
-        else:
-            self.simulator = SingleRequests(system, stream, settings.simulator)
+        self.simulator = _level(system, stream, settings, self.interval_s)
         linger = max(settings.lifecycle.linger_s, linger_s(self.policy))
         lifecycle = LifecycleOptions(
             settings.lifecycle.scale_in, linger, settings.lifecycle.startup_factor
@@ -223,11 +248,7 @@ class _Run:
         for moment in self._moments():
             self.simulator.run(moment)
             self.cluster.collect()
-            for failure in self.settings.failures:
-                if moment == failure.start_s:
-                    self.cluster.fail(failure.leaves)
-                if moment == failure.end_s:
-                    self.cluster.recover(failure.leaves)
+            self._fail(moment)
             ends = moment >= self.stream.duration_s
             if moment >= boundary * self.interval_s or ends:
                 if moment > 0.0:
@@ -241,6 +262,18 @@ class _Run:
             if not ends and moment >= decision * period_s:
                 self._decide(at_once=decision == 0)
                 decision += 1
+
+    def _fail(self, moment: float) -> None:
+        """Failures that begin now and those that end, unless another one still has their leaves."""
+        failures = self.settings.failures
+        away = {
+            leaf for each in failures if each.start_s <= moment < each.end_s for leaf in each.leaves
+        }
+        for failure in failures:
+            if moment == failure.start_s:
+                self.cluster.fail(failure.leaves)
+            if moment == failure.end_s:
+                self.cluster.recover(set(failure.leaves) - away)
 
     def _horizon_interval(self, interval: int) -> int:
         horizon = self.system.scenario.horizon

@@ -14,7 +14,8 @@ class StaticPeak:
     """The pools that it was given, always."""
 
     name = "static_peak"
-    period_s = 3600.0
+    period_s = 60.0
+    """Between two looks whether all replicas are there, as after a failure (our choice)."""
     window_s = 60.0
     SEARCHED: Mapping[str, Searched] = {}
 

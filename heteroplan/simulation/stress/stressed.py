@@ -9,7 +9,7 @@ import numpy as np
 
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import IntervalTable
-from heteroplan.simulation.run import PolicyChoice, Progress, ReplaySettings, run_policy
+from heteroplan.simulation.run import PolicyChoice, Progress, ReplaySettings, run_policy, warm
 from heteroplan.simulation.stress.engines import slower
 from heteroplan.simulation.stress.limits import limit
 from heteroplan.simulation.stress.results import (
@@ -90,6 +90,7 @@ class _Tester:
 
 def stressed(subject: Subject, *, jobs: int, progress: Progress) -> Stress:
     """The policy in all cases, `jobs` at a time; the result does not depend on `jobs`."""
+    warm(subject.system, subject.settings)
     tester = _Tester(subject, progress)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         fixed = tuple(pool.map(lambda case: tester.run(*case), CASES))

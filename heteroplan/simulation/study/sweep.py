@@ -13,7 +13,7 @@ from heteroplan.simulation.events.simulator import SimulatorOptions
 from heteroplan.simulation.policies.policy import PoolTargets
 from heteroplan.simulation.policies.shared.metrics import EIGHT_SIGNALS, METRICS
 from heteroplan.simulation.requests import Floats
-from heteroplan.simulation.run import PolicyChoice, Progress, ReplaySettings, run_policy
+from heteroplan.simulation.run import PolicyChoice, Progress, ReplaySettings, run_policy, warm
 from heteroplan.simulation.signals import AGGREGATED, ReplicaState, Signals
 from heteroplan.simulation.study.station import Station
 
@@ -95,6 +95,7 @@ def swept(
     def ran(case: Case) -> Samples:
         return _ran(station, case, sweep, progress)
 
+    warm(station.system, ReplaySettings(simulator=sweep.simulator))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         return list(pool.map(ran, cases))
 
