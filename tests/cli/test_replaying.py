@@ -191,7 +191,7 @@ def test_what_cannot_be_ends_with_2_and_without_files(
 WINDOWS = "interval_start,rps,isl,osl\n2026-11-23T00:00,5,900,90\n2026-11-23T01:00,10,900,90\n"
 
 
-def test_windows_of_a_trace_are_rates_at_the_fluid_level(run: Run, in_scenario: Path) -> None:
+def test_windows_of_a_trace_are_rates_at_the_fluid_level(run: Run, files: ScenarioFiles) -> None:
     """Nothing is drawn: 5 and 10 requests/s for an hour each, whatever the seed."""
     Path("windows.csv").write_text(WINDOWS)
     found = run(
@@ -205,7 +205,7 @@ def test_windows_of_a_trace_are_rates_at_the_fluid_level(run: Run, in_scenario: 
     assert any("rates are those of 2 windows" in note for note in document["notes"])
 
 
-def test_windows_are_not_stretched_to_the_demand(run: Run, in_scenario: Path) -> None:
+def test_windows_are_not_stretched_to_the_demand(run: Run, files: ScenarioFiles) -> None:
     Path("windows.csv").write_text(WINDOWS)
     ended = run("replay", ".", "--fluid", "--trace", "windows.csv", "--scale-to-demand")
     assert ended.code == 2
