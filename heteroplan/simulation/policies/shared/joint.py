@@ -98,9 +98,7 @@ class JointScaler:
         """[W] the next sizes of roles that have `last` replicas."""
         options = self._options
         waited_s = now_s - self._changed_s
-        out = (wanted > last * (1.0 + options.out_threshold)) & (
-            waited_s >= options.cooldown_out_s
-        )
+        out = (wanted > last * (1.0 + options.out_threshold)) & (waited_s >= options.cooldown_out_s)
         down = (wanted < last * (1.0 - options.in_threshold)) & (waited_s >= options.cooldown_in_s)
         most = np.maximum(1.0, options.most_change_share * last)
         dampened = np.minimum(np.maximum(wanted, last - most), last + most)
