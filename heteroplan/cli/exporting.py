@@ -65,7 +65,8 @@ def schema(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="scenario, fleet, profile, plan, replay, study or stress."
+            metavar="KIND",
+            help="scenario, fleet, profile, plan, replay, study, stress, curation or calibration.",
         ),
     ],
 ) -> None:

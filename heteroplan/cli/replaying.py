@@ -226,6 +226,39 @@ class ReplayArguments:
     as_json: Annotated[
         bool, typer.Option("--json", help="All figures as JSON on standard output, nothing else.")
     ] = False
+    curate: Annotated[
+        bool,
+        typer.Option(
+            "--curate",
+            help="Search the options of each policy on the first part of the replay, and judge "
+            "them on the rest.",
+        ),
+    ] = False
+    curate_share: Annotated[
+        float,
+        typer.Option(
+            parser=options.numbers(*limits.CURATE["share"]),
+            metavar="SHARE",
+            help="Of the replay that --curate searches on.",
+        ),
+    ] = written("0.5")
+    trials: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(*limits.CURATE["trials"]),
+            metavar="N",
+            help="Of options by --curate, a policy.",
+        ),
+    ] = written("40")
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Replay no policy; write by how much the simulated capacity of each engine "
+            "differs from the planned one (.yaml or .json).",
+        ),
+    ] = None
     overrides: options.Overrides = None
     gap: Annotated[
         float,
@@ -252,6 +285,11 @@ def replay(given: ReplayArguments) -> None:
     """The plan and autoscaling policies on the same requests: who keeps the SLO for how much."""
     outputs = list(dict.fromkeys(given.out or ()))
     _check_names(given, outputs)
+    if given.curate or given.calibrate is not None:
+        from heteroplan.cli.curating import curated
+
+        curated(given, outputs)
+        return
     if given.study is not None or given.stress:
         from heteroplan.cli.studying import studied
 
@@ -335,7 +373,7 @@ def _check_names(given: ReplayArguments, outputs: Sequence[str]) -> None:
     if given.as_json and STDOUT in outputs:
         raise UsageError("--json and --out - both print; leave one of them out")
     read = {given.source, *(name.rpartition("=")[2] for name in given.trace or ())} - {STDOUT}
-    files = [*outputs, *([] if given.requests is None else [given.requests])]
+    files = [*outputs, *(each for each in (given.requests, given.calibrate) if each is not None)]
     taken = {os.path.realpath(name) for name in read}
     for name in files:
         if name != STDOUT and os.path.realpath(name) in taken:

@@ -37,3 +37,4 @@ STUDY = {
     "duration_s": (120.0, 86_400.0),
     "jobs": REPLAY["jobs"],
 }
+CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}

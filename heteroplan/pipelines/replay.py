@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from heteroplan.entities.scenario import Scenario
+    from heteroplan.forecasting.steps.opened import ReadOptions
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.replay.document import ReplayDocument
     from heteroplan.outputs.shared.files import Content
+    from heteroplan.simulation.arrivals.traces import Scaling
     from heteroplan.simulation.rate_stream import RateStream
     from heteroplan.simulation.requests import RequestStream
     from heteroplan.simulation.results import Replay
@@ -60,7 +62,8 @@ class ReplayOptions:
     align: bool = False
     """Requests of traces arrive at their own date and time."""
     demand_factor: float = 1.0
-    """Multiplies the demand that requests are drawn from."""
+    """Multiplies the demand that requests are drawn from, and at the fluid level the rates of
+    windows of traces."""
     burstiness: float = 1.0
     """Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson."""
     begin: str | None = None
@@ -340,7 +343,8 @@ def _arrivals(
     if options.concurrency is not None:
         raise UsageError("--concurrency: the fluid level has no single requests; leave out --fluid")
     if names(options.trace):
-        return None, from_requests(requests_of(scenario, options), scenario.horizon)
+        rates = _window_rates(scenario, options)
+        return None, rates or from_requests(requests_of(scenario, options), scenario.horizon)
     return None, from_demand(
         scenario,
         seed=options.seed,
@@ -352,15 +356,9 @@ def _arrivals(
 
 def requests_of(scenario: "Scenario", options: ReplayOptions) -> "RequestStream":
     """Of traces, and drawn from the demand for workloads without one."""
-    from zoneinfo import ZoneInfo
-
-    from heteroplan.forecasting.curve.curve import zone_of
-    from heteroplan.forecasting.steps.opened import ReadOptions
-    from heteroplan.reading.local_time import localized
     from heteroplan.simulation.arrivals.drawn import drawn
     from heteroplan.simulation.arrivals.named import traces_by_workload
-    from heteroplan.simulation.arrivals.rates import Planned
-    from heteroplan.simulation.arrivals.traces import Scaling, from_traces
+    from heteroplan.simulation.arrivals.traces import from_traces
 
     traces = traces_by_workload(scenario, names(options.trace))
     if not traces:
@@ -372,27 +370,65 @@ def requests_of(scenario: "Scenario", options: ReplayOptions) -> "RequestStream"
             factor=options.demand_factor,
             duration_s=options.duration_s,
         )
-    zone = ZoneInfo(scenario.horizon.timezone)
     return from_traces(
         scenario,
         traces,
         seed=options.seed,
         burstiness=options.burstiness,
-        scaling=Scaling(
-            align=options.align,
-            rate_rps=options.rate_rps,
-            scale_to_demand=options.scale_to_demand,
-            planned=Planned(factor=options.demand_factor),
-            duration_s=options.duration_s,
-        ),
-        reading=ReadOptions(
-            stamp_zone=zone if options.trace_timezone is None else zone_of(options.trace_timezone),
-            format=options.format,
-            columns=options.columns or {},
-            start=None if options.start is None else localized(options.start.isoformat(), zone),
-            cache_tokens=options.prefix_cache_tokens,
-            max_bytes=options.max_bytes,
-        ),
+        scaling=_scaling(options),
+        reading=_reading(scenario, options),
+    )
+
+
+def _window_rates(scenario: "Scenario", options: ReplayOptions) -> "RateStream | None":
+    """Of traces all of which tell windows; None where one tells single requests."""
+    from heteroplan.simulation.arrivals.named import traces_by_workload
+    from heteroplan.simulation.arrivals.window_flows import flows_of_windows, read_windows
+
+    traces = traces_by_workload(scenario, names(options.trace))
+    found = read_windows(traces, _reading(scenario, options), by_date=options.align)
+    if found is None:
+        return None
+    if options.prefix_cache_tokens is not None:
+        raise UsageError("no trace tells prefix blocks; leave out --prefix-cache")
+    return flows_of_windows(
+        scenario,
+        found,
+        seed=options.seed,
+        scaling=_scaling(options),
+        burstiness=options.burstiness,
+    )
+
+
+def _scaling(options: ReplayOptions) -> "Scaling":
+    from heteroplan.simulation.arrivals.rates import Planned
+    from heteroplan.simulation.arrivals.traces import Scaling
+
+    return Scaling(
+        align=options.align,
+        rate_rps=options.rate_rps,
+        scale_to_demand=options.scale_to_demand,
+        planned=Planned(factor=options.demand_factor),
+        duration_s=options.duration_s,
+    )
+
+
+def _reading(scenario: "Scenario", options: ReplayOptions) -> "ReadOptions":
+    """How traces are read. Raises UsageError."""
+    from zoneinfo import ZoneInfo
+
+    from heteroplan.forecasting.curve.curve import zone_of
+    from heteroplan.forecasting.steps.opened import ReadOptions
+    from heteroplan.reading.local_time import localized
+
+    zone = ZoneInfo(scenario.horizon.timezone)
+    return ReadOptions(
+        stamp_zone=zone if options.trace_timezone is None else zone_of(options.trace_timezone),
+        format=options.format,
+        columns=options.columns or {},
+        start=None if options.start is None else localized(options.start.isoformat(), zone),
+        cache_tokens=options.prefix_cache_tokens,
+        max_bytes=options.max_bytes,
     )
 
 

@@ -13,6 +13,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.simulation.begin import from_interval
+from heteroplan.simulation.hindsight import known
 from heteroplan.simulation.policies.keda_cron import Manifest
 from heteroplan.simulation.policies.registry import (
     PolicyInputs,
@@ -37,10 +38,10 @@ from heteroplan.simulation.system import ServingSystem, serving_system
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
 
-STATIC_PEAK, KEDA = "static_peak", "keda_cron"
+STATIC_PEAK, KEDA, HINDSIGHT = "static_peak", "keda_cron", "hindsight"
 NO_STATIC_PEAK = "static_peak is left out: the fleet cannot serve all peaks of demand at once"
 _STATIC_S = 20.0
-"""Most time to find the static peak [s]."""
+"""Most time for a plan that policies are made from [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,38 @@ class Prepared:
     system: ServingSystem
     replicas: NDArray[np.int64]
     """[deployment, interval] of the plan."""
-    choices: tuple[PolicyChoice, ...]
+    policies: tuple[ToldPolicy, ...]
+    """Those that are replayed."""
+    inputs: PolicyInputs
+    """What they are made from."""
     notes: tuple[str, ...] = ()
     """What was left out."""
 
+    @property
+    def choices(self) -> tuple[PolicyChoice, ...]:
+        """The policies with the options that they were told with."""
+        return tuple(self.choice(each, each.options) for each in self.policies)
+
+    def choice(self, policy: ToldPolicy, options: Options) -> PolicyChoice:
+        """A policy with some options."""
+        return PolicyChoice(
+            policy.name, asdict(options), partial(policy.kind.make, self.inputs, options)
+        )
+
 
 def prepared(
-    plan: PlanDocument, first: int, policies: Sequence[ToldPolicy], *, asked: bool = True
+    plan: PlanDocument,
+    first: int,
+    policies: Sequence[ToldPolicy],
+    *,
+    asked: bool = True,
+    stream: RequestStream | RateStream | None = None,
 ) -> Prepared:
     """The plan from interval `first` on, and what the policies are made from.
 
-    Raises UsageError for a policy that lacks what it is made from; a static peak that there is none
-    of is left out with a note where the user has not `asked` for these policies.
+    `stream` is what comes, for the policy that knows it. Raises UsageError for a policy that lacks
+    what it is made from; a static peak that there is none of is left out with a note where the user
+    has not `asked` for these policies.
     """
     scenario = from_interval(plan.given, first)
     system = serving_system(scenario, candidates_of(scenario))
@@ -96,6 +117,9 @@ def prepared(
     inputs = PolicyInputs(
         setting=policy_setting(system),
         planned=PlannedPools.of(system, later),
+        hindsight=(
+            _hindsight(system, stream) if HINDSIGHT in names and stream is not None else None
+        ),
         static_peak=_static_peak(system, plan.given) if STATIC_PEAK in names else None,
         manifest=_manifest(system, plan) if KEDA in names else None,
     )
@@ -103,13 +127,10 @@ def prepared(
     if not asked and STATIC_PEAK in names and inputs.static_peak is None:
         policies = [each for each in policies if each.kind.name != STATIC_PEAK]
         notes = (NO_STATIC_PEAK,)
-    choices = tuple(
-        PolicyChoice(each.name, asdict(each.options), partial(each.kind.make, inputs, each.options))
-        for each in policies
-    )
-    for choice in choices:
+    found = Prepared(system, later, tuple(policies), inputs, notes)
+    for choice in found.choices:
         choice.make()
-    return Prepared(system, later, choices, notes)
+    return found
 
 
 def replayed(
@@ -129,7 +150,7 @@ def replayed(
     what it is made from; a static peak that there is none of is left out with a note where the
     user has not `asked` for these policies.
     """
-    ready = prepared(plan, first, policies, asked=asked)
+    ready = prepared(plan, first, policies, asked=asked, stream=stream)
     system = ready.system
     found, seconds = run_policies(
         system, stream, ready.choices, settings, jobs=jobs, progress=progress
@@ -179,8 +200,6 @@ def _static_peak(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64]
 
     None where the fleet cannot serve these together.
     """
-    from heteroplan.outputs.plan.document.from_plan import document_of
-
     peak = replace(
         scenario,
         horizon=replace(scenario.horizon, intervals=1, cyclic=True),
@@ -190,14 +209,27 @@ def _static_peak(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64]
         ),
         current=None,
     )
+    sizes = _sizes(system, peak)
+    return None if sizes is None else sizes[:, 0]
+
+
+def _hindsight(system: ServingSystem, stream: RequestStream | RateStream) -> PlannedPools | None:
+    """The plan for the rates that came; None where the fleet cannot serve them."""
+    sizes = _sizes(system, known(system.scenario, stream))
+    return None if sizes is None else PlannedPools.of(system, sizes)
+
+
+def _sizes(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64] | None:
+    """[deployment, interval] of a plan of the scenario; None where none covers its demand."""
+    from heteroplan.outputs.plan.document.from_plan import document_of
+
     try:
-        plan = _plan(peak)
+        plan = _plan(scenario)
     except HeteroplanError:
         return None
     if not plan.covered:
         return None
-    sizes: NDArray[np.int64] = deployed(system, document_of(plan).pools, 1)[:, 0]
-    return sizes
+    return deployed(system, document_of(plan).pools, scenario.horizon.intervals)
 
 
 def _plan(scenario: Scenario) -> "Plan":

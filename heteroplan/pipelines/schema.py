@@ -11,6 +11,8 @@ def schema(kind: str) -> str:
 
     from heteroplan.inputs.schemas import FILES
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
+    from heteroplan.outputs.replay.calibration.document import CalibrationDocument
+    from heteroplan.outputs.replay.curation.document import CurationDocument
     from heteroplan.outputs.replay.document import ReplayDocument
     from heteroplan.outputs.replay.stress.document import StressDocument
     from heteroplan.outputs.replay.study.document import StudyDocument
@@ -21,6 +23,8 @@ def schema(kind: str) -> str:
         "replay": ReplayDocument,
         "study": StudyDocument,
         "stress": StressDocument,
+        "curation": CurationDocument,
+        "calibration": CalibrationDocument,
     }
     if kind not in models:
         raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")

@@ -13,6 +13,8 @@ from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES
 from heteroplan.simulation.system import ServingSystem
 
 S_PER_HOUR = 3600.0
+CELLS = 1 << 18
+"""Edges times spans that are compared at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,14 @@ def usage(
 
 def _overlap(edges: Floats, spans: Sequence[tuple[float, float]]) -> Floats:
     """[interval] seconds that the spans have in each interval between `edges`, together."""
-    starts, ends = np.array(spans).T
+    starts, ends = np.array(spans).T.copy()
     ends = np.maximum(np.minimum(ends, edges[-1]), starts)
-    before = np.array(
-        [
-            (np.clip(edge - starts, 0.0, None) - np.clip(edge - ends, 0.0, None)).sum()
-            for edge in edges
-        ]
-    )
+    before = np.empty(len(edges))
+    rows = max(1, CELLS // len(starts))
+    for first in range(0, len(edges), rows):
+        some = edges[first : first + rows, None]
+        spent = np.maximum(some - starts, 0.0) - np.maximum(some - ends, 0.0)
+        before[first : first + rows] = spent.sum(axis=1)
     return np.diff(before)
 
 

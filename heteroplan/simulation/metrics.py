@@ -5,6 +5,7 @@ readings. Policies are told readings that are some time old.
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -19,6 +20,9 @@ SM_FLOOR = 0.78
 """SM activity of a decode GPU with a small batch; assumed, as HeteroScale shows such a floor."""
 SM_PREFILL = 0.9
 """SM activity of a GPU that prefills, assumed."""
+
+MOST = float(np.finfo(np.float64).max)
+"""In the place of infinity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,9 @@ class Meter:
     def __init__(self, simulator: Level, cluster: Cluster, allocator: Allocator) -> None:
         self._simulator, self._cluster, self._allocator = simulator, cluster, allocator
         options = cluster.system.options
-        self._workload = np.array([each.workload for each in options], np.int64)
-        self._role = np.array([each.role for each in options], np.int64)
         self._shape = (len(cluster.system.scenario.workloads), len(ROLES))
+        cells = [each.workload * len(ROLES) + each.role for each in options]
+        self._cell = np.array(cells, np.int64)
         deployments = cluster.system.deployments
         self._of = np.array([each.option for each in deployments], np.int64)
         self._ready_s = np.zeros(self._shape)
@@ -51,7 +55,7 @@ class Meter:
     def take(self) -> Reading:
         """Read all counts now."""
         counts, now = self._simulator.counts(), self._simulator.now_s
-        ready = self._by_role(np.bincount(self._of, self._cluster.ready(), len(self._role)))
+        ready = self._by_role(np.bincount(self._of, self._cluster.ready(), len(self._cell)))
         self._ready_s = self._ready_s + ready * (now - self._last_s)
         self._last_s = now
         reading = Reading(now, counts, self._by_role(counts.busy_s), self._ready_s)
@@ -75,9 +79,7 @@ class Meter:
         del self.readings[:keep]
 
     def _by_role(self, of_option: Floats) -> Floats:
-        found = np.zeros(self._shape)
-        np.add.at(found, (self._workload, self._role), of_option)
-        return found
+        return np.bincount(self._cell, of_option, prod(self._shape)).reshape(self._shape)
 
 
 def between(old: Reading, new: Reading) -> Signals:
@@ -88,7 +90,7 @@ def between(old: Reading, new: Reading) -> Signals:
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = {name: value / window_s for name, value in counts.items()}
         busy = np.minimum(1.0, (new.busy_s - old.busy_s) / (new.ready_s - old.ready_s))
-        filled = np.nan_to_num(now.running / now.most_running)
+        filled = _used(now.running, now.most_running)
         sm_activity = busy * SM_PREFILL
         sm_activity[:, DECODE] = busy[:, DECODE] * (SM_FLOOR + (1.0 - SM_FLOOR) * filled[:, DECODE])
         return Signals(
@@ -107,5 +109,12 @@ def between(old: Reading, new: Reading) -> Signals:
             waiting=now.waiting,
             running=now.present - now.waiting,
             concurrency=(now.present_s - before.present_s) / window_s,
-            kv_used=np.nan_to_num(now.held / now.kv_tokens),
+            kv_used=_used(now.held, now.kv_tokens),
         )
+
+
+def _used(held: Floats, room: Floats) -> Floats:
+    """The share of the room that is used; 0 of none where nothing is held."""
+    found: Floats = held / room
+    found[np.isnan(found)] = 0.0
+    return np.minimum(found, MOST, out=found)

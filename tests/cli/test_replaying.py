@@ -188,6 +188,30 @@ def test_what_cannot_be_ends_with_2_and_without_files(
     assert set(Path().iterdir()) == before
 
 
+WINDOWS = "interval_start,rps,isl,osl\n2026-11-23T00:00,5,900,90\n2026-11-23T01:00,10,900,90\n"
+
+
+def test_windows_of_a_trace_are_rates_at_the_fluid_level(run: Run, files: ScenarioFiles) -> None:
+    """Nothing is drawn: 5 and 10 requests/s for an hour each, whatever the seed."""
+    Path("windows.csv").write_text(WINDOWS)
+    found = run(
+        *("replay", ".", "--fluid", "--trace", "windows.csv", "--align", "--policy", "static_peak"),
+        "--json",
+    )
+    assert found.code == 0, found.err
+    document = json.loads(found.out)
+    assert document["level"] == "fluid"
+    assert document["requests"] == 5 * 3600 + 10 * 3600
+    assert any("rates are those of 2 windows" in note for note in document["notes"])
+
+
+def test_windows_are_not_stretched_to_the_demand(run: Run, files: ScenarioFiles) -> None:
+    Path("windows.csv").write_text(WINDOWS)
+    ended = run("replay", ".", "--fluid", "--trace", "windows.csv", "--scale-to-demand")
+    assert ended.code == 2
+    assert "windows have no single requests to choose from" in " ".join(ended.err.split())
+
+
 def test_a_folder_of_files_from_python(asked: Asked, tmp_path: Path) -> None:
     result = pipeline.replay(tmp_path)
     result.write(tmp_path / "out", requests=True)

@@ -286,12 +286,14 @@ def _meanings(options: type) -> dict[str, str]:
     return found
 
 
+SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibration")
+"""That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "packages": packages,
     "rules": rules,
     "policy-list": policy_list,
     "policies": policy_options,
-    **{kind: fields(kind) for kind in ("scenario", "fleet", "profile", "plan", "replay")},
+    **{kind: fields(kind) for kind in SCHEMAS},
 }
 """Generated parts of pages, by the name that stands in the page."""

@@ -38,7 +38,7 @@ def completed(
     notes = list(trace.notes)
     notes += _fill_lengths(workload, interval, isl, osl, streams)
     if trace.cached is None:
-        hit_rates = np.array([_hit_rate(each) for each in workload.demand])
+        hit_rates = np.array([hit_rate(each) for each in workload.demand])
         cached = rounded(isl * hit_rates[interval], streams[2])
         notes += _hit_rate_notes(trace, hit_rates)
     else:
@@ -71,7 +71,7 @@ def _fill_lengths(
     return [f"{share} of the requests tell no lengths; these are drawn from the workload's classes"]
 
 
-def _hit_rate(demand: IntervalDemand) -> float:
+def hit_rate(demand: IntervalDemand) -> float:
     """Share of the input tokens of all classes that is found in the prefix cache."""
     tokens: Floats = np.array([each.share * each.isl for each in demand.classes])
     rates = np.array([each.prefix_hit_rate for each in demand.classes])

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from heteroplan.entities.scenario import Horizon, Scenario
-from heteroplan.entities.workload import RequestClass
+from heteroplan.entities.workload import RequestClass, Workload
 from heteroplan.forecasting.traces.requests import Windows
 from heteroplan.simulation.arrivals.drawn import check_drawing, horizon_s, random_streams
 from heteroplan.simulation.arrivals.lengths import lengths
@@ -49,20 +49,32 @@ def from_demand(
     """The planned demand as it is planned, without a request that is drawn. Raises UsageError."""
     length_s = float(horizon_s(scenario) if duration_s is None else duration_s)
     check_drawing(burstiness, planned.factor, length_s)
-    flows = []
-    for workload in scenario.workloads:
-        rates = planned.rates(workload, scenario.horizon, length_s)
-        kinds = [each.classes for each in workload.demand]
-        of = {classes: n for n, classes in enumerate(dict.fromkeys(kinds))}
-        _, of_class, of_length = random_streams(workload, seed)
-        mixes = []
-        for classes in of:
-            found = lengths([classes], np.zeros(SAMPLE, np.int64), of_class, of_length)
-            mixes.append(Mix(found.isl, found.cached, found.osl))
-        numbers = intervals_at(rates.edges_s[:-1], scenario.horizon)
-        mix = np.array([of[each] for each in kinds], np.int64)[numbers]
-        flows.append(Flow(rates.edges_s, rates.rps, tuple(mixes), mix))
+    flows = [
+        planned_flow(scenario, workload, planned, seed, length_s) for workload in scenario.workloads
+    ]
     return joined(scenario, flows, length_s, burstiness, ["rates are those of the planned demand"])
+
+
+def planned_flow(
+    scenario: Scenario, workload: Workload, planned: Planned, seed: int, duration_s: float
+) -> Flow:
+    """The planned rates of one workload."""
+    rates = planned.rates(workload, scenario.horizon, duration_s)
+    mixes, of_interval = planned_mixes(workload, seed)
+    numbers = intervals_at(rates.edges_s[:-1], scenario.horizon)
+    return Flow(rates.edges_s, rates.rps, mixes, of_interval[numbers])
+
+
+def planned_mixes(workload: Workload, seed: int) -> tuple[tuple[Mix, ...], Integers]:
+    """The mixes of classes that are planned for a workload, and which is whose [interval]."""
+    _, of_class, of_length = random_streams(workload, seed)
+    kinds = [each.classes for each in workload.demand]
+    of = {classes: n for n, classes in enumerate(dict.fromkeys(kinds))}
+    mixes = []
+    for classes in of:
+        found = lengths([classes], np.zeros(SAMPLE, np.int64), of_class, of_length)
+        mixes.append(Mix(found.isl, found.cached, found.osl))
+    return tuple(mixes), np.array([of[each] for each in kinds], np.int64)
 
 
 def from_requests(
@@ -98,15 +110,18 @@ def from_requests(
     )
 
 
-def from_windows(windows: Windows, duration_s: float, start_s: float = 0.0) -> Flow:
+def from_windows(
+    windows: Windows, duration_s: float, start_s: float = 0.0, slower: float = 1.0
+) -> Flow:
     """Windows of a trace, the first one at `start_s`, whose requests all have its mean lengths.
 
-    Nothing arrives where no window was recorded, before `start_s` and after the last window.
+    It lasts `slower` times as long, with as many requests. Nothing arrives where no window was
+    recorded, before `start_s` and after the last window.
     """
     rates, window_of = window_rates(windows)
-    edges_s = np.concatenate([[0.0], start_s + rates.edges_s, [duration_s]])
+    edges_s = np.concatenate([[0.0], start_s + slower * rates.edges_s, [duration_s]])
     edges_s = np.clip(edges_s, 0.0, duration_s)
-    rps = np.concatenate([[0.0], rates.rps, [0.0]])
+    rps = np.concatenate([[0.0], rates.rps / slower, [0.0]])
     mix = np.concatenate([[0], window_of, [0]])
     some = np.diff(edges_s) > 0.0
     mixes = tuple(_mean_mix(each) for each in mean_requests(windows))

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 from zoneinfo import ZoneInfo
 
 from numpy.random import Generator
 
-from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.scenario import Horizon, Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.forecasting.steps.opened import ReadOptions
@@ -66,7 +66,7 @@ def from_traces(
     Raises InputError for files, UsageError for options that do not fit.
     """
     check_names(scenario, traces)
-    _check(scaling, burstiness)
+    check_scaling(scaling, burstiness)
     reading = reading or ReadOptions(stamp_zone=ZoneInfo(scenario.horizon.timezone))
     streams = {each.name: random_streams(each, seed) for each in scenario.workloads}
     found = _read(traces, reading, scaling.align, streams)
@@ -95,7 +95,7 @@ def from_traces(
     )
 
 
-def _check(scaling: Scaling, burstiness: float) -> None:
+def check_scaling(scaling: Scaling, burstiness: float) -> None:
     """Raise UsageError for options that exclude each other and for numbers that cannot be."""
     asked = {
         "--align": scaling.align,
@@ -169,11 +169,15 @@ def _scaled(
     if left_out:
         notes.append(f"left out before and after the replay: {left_out:,} of them")
     if left_out and scaling.align:
-        zone = ZoneInfo(scenario.horizon.timezone)
-        first = begin.astimezone(zone).isoformat(timespec="seconds")
-        start = scenario.horizon.start.isoformat(timespec="seconds")
-        notes.append(f"the trace begins at {first}, the replay at {start}; --start moves the trace")
+        notes.append(begin_note(begin, scenario.horizon))
     return kept, notes
+
+
+def begin_note(begin: datetime, horizon: Horizon) -> str:
+    """When the trace begins and when the replay, in a sentence."""
+    first = begin.astimezone(ZoneInfo(horizon.timezone)).isoformat(timespec="seconds")
+    start = horizon.start.isoformat(timespec="seconds")
+    return f"the trace begins at {first}, the replay at {start}; --start moves the trace"
 
 
 def _served_s(scenario: Scenario, parts: Mapping[str, WorkloadRequests]) -> float:

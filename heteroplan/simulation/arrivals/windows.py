@@ -30,7 +30,7 @@ def from_windows(
     window = window_of[np.searchsorted(rates.edges_s, after_s, side="right") - 1]
     mixes = [(each,) for each in mean_requests(windows)]
     tokens = lengths(mixes, window, streams[1], streams[2])
-    known = _tells_lengths(windows)[window]
+    known = tells_lengths(windows)[window]
     trace.notes.append(
         f"single requests are drawn from its {len(windows.start_us):,} windows: Poisson arrivals, "
         "all with the mean lengths of the window; none where no window was recorded"
@@ -54,7 +54,8 @@ def window_rates(windows: Windows) -> tuple[Rates, Integers]:
     return Rates(edges_s, rps), numbers
 
 
-def _tells_lengths(windows: Windows) -> NDArray[np.bool_]:
+def tells_lengths(windows: Windows) -> NDArray[np.bool_]:
+    """[window] whether it tells tokens."""
     tokens = windows.input_tokens + windows.output_tokens
     told: NDArray[np.bool_] = (windows.with_lengths > 0.0) & np.isfinite(tokens)
     return told
@@ -62,7 +63,7 @@ def _tells_lengths(windows: Windows) -> NDArray[np.bool_]:
 
 def mean_requests(windows: Windows) -> list[RequestClass]:
     """The mean request of each window; where no lengths are told, one that is not used."""
-    known = _tells_lengths(windows)
+    known = tells_lengths(windows)
 
     def mean(tokens: Floats, of: Floats) -> list[float]:
         found = np.divide(tokens, of, out=np.ones(len(known)), where=known & (of > 0.0))

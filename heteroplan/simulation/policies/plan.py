@@ -41,6 +41,12 @@ class Plan:
         return PoolTargets(self._planned.ordered(state.now_s, self.period_s))
 
 
+class Hindsight(Plan):
+    """Open loop: the plan that the rates would have had which came (see `simulation.hindsight`)."""
+
+    name = "hindsight"
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFeedbackOptions(NegativeFeedbackOptions):
     """Of the feedback on top."""

@@ -23,7 +23,13 @@ from heteroplan.simulation.policies.negative_feedback import (
     NegativeFeedbackOptions,
 )
 from heteroplan.simulation.policies.periodic import Periodic, PeriodicOptions
-from heteroplan.simulation.policies.plan import Plan, PlanFeedback, PlanFeedbackOptions, PlanOptions
+from heteroplan.simulation.policies.plan import (
+    Hindsight,
+    Plan,
+    PlanFeedback,
+    PlanFeedbackOptions,
+    PlanOptions,
+)
 from heteroplan.simulation.policies.policy import Policy, PolicySetting
 from heteroplan.simulation.policies.proportional import Proportional, ProportionalOptions
 from heteroplan.simulation.policies.shared.options import Options, Searched, read
@@ -39,6 +45,8 @@ class PolicyInputs:
 
     setting: PolicySetting
     planned: PlannedPools | None = None
+    hindsight: PlannedPools | None = None
+    """The plan for the rates that came."""
     static_peak: NDArray[np.int64] | None = None
     """[deployment]"""
     manifest: Manifest | None = None
@@ -123,6 +131,15 @@ def _plan(inputs: PolicyInputs, options: PlanOptions) -> Policy:
     return Plan(_planned(inputs, Plan.name), options)
 
 
+def _hindsight(inputs: PolicyInputs, options: PlanOptions) -> Policy:
+    if inputs.hindsight is None:
+        raise UsageError(
+            "policy hindsight needs a plan for the rates that came: the fleet cannot serve them, "
+            "or they are not known here"
+        )
+    return Hindsight(inputs.hindsight, options)
+
+
 def _plan_feedback(inputs: PolicyInputs, options: PlanFeedbackOptions) -> Policy:
     return PlanFeedback(inputs.setting, _planned(inputs, PlanFeedback.name), options)
 
@@ -145,6 +162,13 @@ _HETEROSCALE = "HeteroScale, arXiv 2508.19559"
 _AIBRIX = "vllm-project/aibrix pkg/controller/podautoscaler"
 _KINDS = (
     PolicyKind(Plan, PlanOptions, "the plan by the clock", "heteroplan", _plan),
+    PolicyKind(
+        Hindsight,
+        PlanOptions,
+        "a plan made for the rates that came: what it would have cost to know them",
+        "heteroplan",
+        _hindsight,
+    ),
     PolicyKind(
         PlanFeedback,
         PlanFeedbackOptions,

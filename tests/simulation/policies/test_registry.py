@@ -39,6 +39,7 @@ def inputs(*, aggregated: bool = False) -> PolicyInputs:
     return PolicyInputs(
         setting=setting(aggregated=aggregated, least=LEAST, most=MOST),
         planned=planned([[2, 4], [4, 9]]),
+        hindsight=planned([[2, 4], [4, 9]]),
         static_peak=np.array([4, 9]),
         manifest=Manifest(KEDA, {"p": [0, 1]}),
     )
@@ -48,6 +49,7 @@ class TestNames:
     def test_every_policy_of_the_design_is_there(self) -> None:
         assert list(POLICIES) == [
             "plan",
+            "hindsight",
             "plan+feedback",
             "static_peak",
             "periodic",
@@ -94,6 +96,7 @@ class TestNames:
         ("name", "missing"),
         [
             ("plan", "needs a plan"),
+            ("hindsight", "needs a plan for the rates that came"),
             ("plan+feedback", "needs a plan"),
             ("static_peak", "needs the static peak"),
             ("keda_cron", "needs a plan"),
@@ -169,7 +172,8 @@ class TestOptions:
             parse_policy(text)
 
 
-WITH_SIGNALS = [name for name in POLICIES if name not in ("plan", "static_peak", "keda_cron")]
+OPEN_LOOP = ("plan", "hindsight", "static_peak", "keda_cron")
+WITH_SIGNALS = [name for name in POLICIES if name not in OPEN_LOOP]
 FIGURE = st.one_of(st.just(math.nan), st.just(0.0), st.floats(0.0, 1e6))
 SHARE = st.one_of(st.just(math.nan), st.floats(0.0, 1.0))
 
@@ -262,7 +266,7 @@ class TestProperties:
         assert isinstance(targets, RoleTargets)
         assert targets.replicas[0].tolist() == [4.0, 8.0, 0.0]
 
-    @pytest.mark.parametrize("name", ["plan", "static_peak", "keda_cron"])
+    @pytest.mark.parametrize("name", OPEN_LOOP)
     def test_pools_are_counts_of_every_deployment(self, name: str) -> None:
         targets = make_policy(name, inputs()).decide(signals(), state())
         assert isinstance(targets, PoolTargets)

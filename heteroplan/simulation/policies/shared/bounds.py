@@ -18,6 +18,11 @@ def whole(replicas: float) -> float:
     return float(math.ceil(replicas - _ROUNDING)) if math.isfinite(replicas) else replicas
 
 
+def wholes(replicas: Floats) -> Floats:
+    """`whole` of each of an array; NaN stays as well."""
+    return np.ceil(replicas - _ROUNDING)
+
+
 def in_use(setting: PolicySetting) -> NDArray[np.bool_]:
     """[W, role] whether the workload is served by the role."""
     used = np.zeros((len(setting.split), len(ROLES)), dtype=np.bool_)

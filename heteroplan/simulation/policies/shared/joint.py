@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
-from heteroplan.simulation.policies.shared.bounds import bounded, whole
+from heteroplan.simulation.policies.shared.bounds import bounded, wholes
 from heteroplan.simulation.policies.shared.options import Options, Searched, number
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ReplicaState
@@ -55,21 +55,25 @@ SEARCHED_JOINT = {
 
 
 class JointScaler:
-    """Sizes of both roles from the wanted size of one, workload by workload."""
+    """Sizes of both roles from the wanted size of one, for all workloads at once."""
 
     def __init__(self, setting: PolicySetting, options: JointOptions, leads: int) -> None:
         """`leads` is the role whose size is wanted: `PREFILL` or `DECODE`."""
         self._setting = setting
         self._options = options
+        self._leads = leads
         self.lead = np.where(setting.split, leads, AGGREGATED)
         """[W] the role whose size is wanted."""
         self.ratio = pd_ratios(setting, options.pd_ratio_factor)
         """[W] prefill replicas a decode replica."""
+        self._rows = np.arange(len(setting.split))
+        self._least = self.leading(setting.min_replicas)
+        self._most = self.leading(setting.max_replicas)
         self._changed_s = np.full(len(setting.split), -np.inf)
 
     def leading(self, by_role: Floats) -> Floats:
         """[W] the leading role's of figures [W, role]."""
-        found: Floats = by_role[np.arange(len(self.lead)), self.lead]
+        found: Floats = by_role[self._rows, self.lead]
         return found
 
     def decide(
@@ -80,47 +84,40 @@ class JointScaler:
         NaN keeps the size. `at_least` [W], NaN where it does not matter, is reached at once, past
         thresholds, cooldown and dampening.
         """
+        last = self.leading(state.desired)
+        sizes = self._steps(last, wanted, state.now_s)
+        if at_least is not None:
+            sizes = np.fmax(sizes, wholes(at_least))
         desired = np.zeros_like(state.desired)
-        for w, lead in enumerate(self.lead):
-            last = float(state.desired[w, lead])
-            size = self._step(w, last, float(wanted[w]), state.now_s)
-            if at_least is not None and not np.isnan(at_least[w]):
-                size = max(size, whole(float(at_least[w])))
-            size = float(
-                np.clip(
-                    size, self._setting.min_replicas[w, lead], self._setting.max_replicas[w, lead]
-                )
-            )
-            desired[w, lead] = size
-            if self._setting.split[w]:
-                self._other(w, int(lead), desired[w], state)
-            if desired[w, lead] != last:
-                self._changed_s[w] = state.now_s
+        desired[self._rows, self.lead] = np.minimum(np.maximum(sizes, self._least), self._most)
+        self._set_other(desired, state)
+        self._changed_s[self.leading(desired) != last] = state.now_s
         return RoleTargets(bounded(self._setting, desired, state.desired))
 
-    def _step(self, w: int, last: float, wanted: float, now_s: float) -> float:
-        """The next size of a role that has `last` replicas."""
+    def _steps(self, last: Floats, wanted: Floats, now_s: float) -> Floats:
+        """[W] the next sizes of roles that have `last` replicas."""
         options = self._options
-        waited_s = now_s - self._changed_s[w]
-        out = wanted > last * (1.0 + options.out_threshold) and waited_s >= options.cooldown_out_s
-        down = wanted < last * (1.0 - options.in_threshold) and waited_s >= options.cooldown_in_s
-        if not (out or down):
-            return last
-        most = max(1.0, options.most_change_share * last)
-        return whole(min(max(wanted, last - most), last + most))
+        waited_s = now_s - self._changed_s
+        out = (wanted > last * (1.0 + options.out_threshold)) & (waited_s >= options.cooldown_out_s)
+        down = (wanted < last * (1.0 - options.in_threshold)) & (waited_s >= options.cooldown_in_s)
+        most = np.maximum(1.0, options.most_change_share * last)
+        dampened = np.minimum(np.maximum(wanted, last - most), last + most)
+        return np.where(out | down, wholes(dampened), last)
 
-    def _other(self, w: int, lead: int, desired: Floats, state: ReplicaState) -> None:
-        """Sets the other role of `desired` [role] by the ratio; the one with too many is held."""
-        ratio, slack = float(self.ratio[w]), 1.0 + self._options.ratio_drift
-        if lead == DECODE:
-            desired[PREFILL] = whole(desired[DECODE] * ratio)
+    def _set_other(self, desired: Floats, state: ReplicaState) -> None:
+        """Sets the other role of `desired` by the ratio; the one with too many is held."""
+        split, ratio, slack = self._setting.split, self.ratio, 1.0 + self._options.ratio_drift
+        if self._leads == DECODE:
+            other, sizes = PREFILL, wholes(desired[:, DECODE] * ratio)
         else:
-            desired[DECODE] = whole(desired[PREFILL] / ratio)
-        prefill, decode = state.ready[w, PREFILL], state.ready[w, DECODE]
-        if prefill > decode * ratio * slack:
-            desired[PREFILL] = min(desired[PREFILL], state.desired[w, PREFILL])
-        elif prefill * slack < decode * ratio:
-            desired[DECODE] = min(desired[DECODE], state.desired[w, DECODE])
+            other, sizes = DECODE, wholes(desired[:, PREFILL] / ratio)
+        desired[:, other] = np.where(split, sizes, desired[:, other])
+        prefill, decode = state.ready[:, PREFILL], state.ready[:, DECODE]
+        prefills = prefill > decode * ratio * slack
+        decodes = ~prefills & (prefill * slack < decode * ratio)
+        for role, too_many in ((PREFILL, prefills), (DECODE, decodes)):
+            held = np.minimum(desired[:, role], state.desired[:, role])
+            desired[:, role] = np.where(split & too_many, held, desired[:, role])
 
 
 def pd_ratios(setting: PolicySetting, factor: float) -> Floats:

@@ -1,0 +1,89 @@
+"""Groups under a constant rate, and the greatest one that keeps the SLO."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heteroplan.entities.workload import RequestClass, Role
+from heteroplan.simulation.curation.groups import LoadedGroup, UnitRequests, unit_requests
+from heteroplan.simulation.run import ReplaySettings
+from heteroplan.simulation.system import ServingSystem, serving_system
+from tests import builders
+
+SEED = np.random.SeedSequence(3)
+
+
+@pytest.fixture(scope="module")
+def system() -> ServingSystem:
+    """Engines of 10 requests/s in either role."""
+    made = builders.scenario()
+    return serving_system(made, builders.candidates(made))
+
+
+def group(system: ServingSystem, prefill: int, decode: int) -> LoadedGroup:
+    by_role = {option.role: n for n, option in enumerate(system.options)}
+    return LoadedGroup(system, 0, {by_role[0]: prefill, by_role[1]: decode}, ReplaySettings())
+
+
+def requests(count: int = 2000, burstiness: float = 1.0) -> UnitRequests:
+    return unit_requests([builders.SHAPE], count, SEED, burstiness=burstiness)
+
+
+def test_unit_requests_come_at_one_a_second_with_the_lengths_of_the_class() -> None:
+    made = requests(burstiness=0.0)
+    assert len(made.arrival) == 2000
+    assert np.diff(made.arrival) == pytest.approx(np.ones(1999))
+    assert set(made.isl.tolist()) == {1000}
+    assert set(made.osl.tolist()) == {200}
+
+
+def test_gaps_of_a_trace_keep_their_order_and_lose_their_mean() -> None:
+    """Gaps of 1 and 5 in turn, of mean 3."""
+    made = unit_requests([builders.SHAPE], 100, SEED, gaps=np.array([1.0, 5.0]))
+    assert sorted(set(np.diff(made.arrival).round(6).tolist())) == [0.333333, 1.666667]
+    assert made.arrival[-1] == pytest.approx(100.0)
+
+
+def test_few_requests_are_in_time_and_many_are_not(system: ServingSystem) -> None:
+    pair = group(system, 1, 1)
+    assert pair.share_in_time(requests(), 0.5) == 1.0
+    assert pair.share_in_time(requests(), 100.0) < 0.1
+
+
+def test_the_greatest_rate_is_a_threshold(system: ServingSystem) -> None:
+    """Close to the given capacity, for which the engine's times were chosen."""
+    pair, unit = group(system, 1, 4), requests()
+    rate_rps = pair.greatest_rate(unit, 3.0)
+    assert pair.share_in_time(unit, rate_rps) >= builders.SLO.percentile
+    assert pair.share_in_time(unit, 1.01 * rate_rps) < builders.SLO.percentile
+    assert rate_rps == pytest.approx(10.0, rel=0.15)
+
+
+def test_the_greatest_rate_does_not_depend_on_the_first_guess(system: ServingSystem) -> None:
+    pair, unit = group(system, 1, 4), requests()
+    assert pair.greatest_rate(unit, 50.0) == pytest.approx(pair.greatest_rate(unit, 2.0), rel=0.01)
+
+
+def test_twice_the_replicas_serve_twice_as_much_or_more(system: ServingSystem) -> None:
+    unit = requests()
+    one, two = (
+        group(system, 1, 4).greatest_rate(unit, 10),
+        group(system, 2, 8).greatest_rate(unit, 10),
+    )
+    assert two > 2.0 * one
+
+
+def test_what_no_engine_takes_does_not_count() -> None:
+    short, long = (
+        RequestClass(name=name, share=0.5, isl=isl, osl=200.0)
+        for name, isl in (("short", 1000.0), ("long", 10.0**7))
+    )
+    engines = (
+        builders.engine("p", role=Role.PREFILL),
+        replace(builders.engine("d"), kv_tokens=10**6),
+    )
+    made = builders.scenario([builders.workload(engines=engines)])
+    system = serving_system(made, builders.candidates(made))
+    unit = unit_requests([short, long], 500, SEED)
+    assert group(system, 1, 1).share_in_time(unit, 0.5) == 1.0
