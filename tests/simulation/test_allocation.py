@@ -15,7 +15,7 @@ from tests import builders
 
 
 def _system() -> ServingSystem:
-    """Two spines of 40 GPUs of each of two types; decode is dearer on the one, prefill not."""
+    """A spine of 40 H100, on which prefill is cheaper, and one of 40 A100, where decode is."""
     types = [
         builders.node_type("h100x8", gpu="H100", usd_per_gpu_hour=3.0),
         builders.node_type("a100x8", gpu="A100", usd_per_gpu_hour=2.0),
@@ -23,12 +23,13 @@ def _system() -> ServingSystem:
     engines = [
         builders.engine(f"{role.value}-{gpu}", role=role, gpu=gpu, gpus=4, capacity_rps=rps)
         for role, gpu, rps in (
-            (Role.PREFILL, "H100", 5.0),
+            (Role.PREFILL, "H100", 10.0),
+            (Role.PREFILL, "A100", 4.0),
             (Role.DECODE, "H100", 9.0),
             (Role.DECODE, "A100", 7.0),
         )
     ]
-    nodes = {"l1": {"h100x8": 5, "a100x8": 1}, "l2": {"h100x8": 5, "a100x8": 5}}
+    nodes = {"l1": {"h100x8": 5}, "l2": {"a100x8": 5}}
     fleet = builders.fleet(nodes, node_types=types)
     scenario = builders.scenario([builders.workload(engines=engines)], in_fleet=fleet)
     return serving_system(scenario, builders.candidates(scenario))
@@ -73,17 +74,17 @@ def test_however_both_roles_go_up_and_down_some_group_has_both(
 
 
 def test_replicas_without_a_partner_go_first() -> None:
+    # decode on A100 is cheaper, but there is no prefill beside it
     system = _system()
-    allocator = Allocator(system)
     start = np.zeros(len(system.deployments), np.int64)
     for number, at in enumerate(system.deployments):
         option = system.options[at.option]
-        start[number] = option.node_type == "h100x8"
+        start[number] = (option.role, option.node_type) != (PREFILL, "a100x8")
     none = np.zeros_like(system.supply[:, :, 0])
-    left = allocator.deployments(np.array([[1.0, 1.0, 0.0]]), start, none)
+    left = Allocator(system).deployments(np.array([[1.0, 1.0, 0.0]]), start, none)
     pairs = _pairs(system, left)
-    assert pairs.serving
-    assert sum(pairs.prefill.values()) == 1
+    assert [pairs.prefill[g] for g in (0, 1)] == [1, 0]
+    assert pairs.decode[0] == 1
 
 
 def test_aggregated_replicas_shrink_to_what_is_wanted() -> None:
