@@ -12,7 +12,7 @@ import pytest
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines import replay as pipeline
 from heteroplan.pipelines import replay_policies
-from heteroplan.pipelines.replay_policies import ToldPolicy
+from heteroplan.pipelines.replay_policies import NamedPolicy
 from heteroplan.simulation.policies.registry import POLICIES
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
@@ -41,7 +41,7 @@ class Asked:
         plan: PlanDocument,
         first: int,
         stream: RequestStream,
-        policies: Sequence[ToldPolicy],
+        policies: Sequence[NamedPolicy],
         settings: ReplaySettings,
         *,
         jobs: int,

@@ -28,7 +28,7 @@ class Station:
     replicas: NDArray[np.int64]
     """[deployment]"""
     capacity_rps: float
-    """At the SLO, as capacity is reckoned for plans."""
+    """At the SLO, computed as for plans."""
 
     @property
     def scenario(self) -> Scenario:
