@@ -21,9 +21,9 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
     from heteroplan.outputs.plan.document.from_plan import document_of
     from heteroplan.pipelines.replay_policies import named_policies, replayed
     from heteroplan.simulation.arrivals.drawn import drawn
-    from heteroplan.simulation.begin import from_interval
-    from heteroplan.simulation.busiest import busiest, busiest_within
     from heteroplan.simulation.run import ReplaySettings
+    from heteroplan.simulation.span.begin import from_interval
+    from heteroplan.simulation.span.busiest import busiest, busiest_within
 
     def heard(policy: str, share: float) -> None:
         if options.stop():

@@ -245,7 +245,7 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
 
 def first_of(given: "Scenario", options: ReplayOptions) -> "tuple[int, Scenario]":
     """The interval with which a replay begins, and the scenario from it on. Raises UsageError."""
-    from heteroplan.simulation.begin import from_interval, interval_at
+    from heteroplan.simulation.span.begin import from_interval, interval_at
 
     first = 0 if options.begin is None else interval_at(options.begin, given.horizon)
     return first, from_interval(given, first)
@@ -305,8 +305,8 @@ def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
 def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
     """What holds for all policies. Raises UsageError."""
     from heteroplan.simulation.events.simulator import KV_FULL, ROUTINGS, SimulatorOptions
-    from heteroplan.simulation.failures import failure
-    from heteroplan.simulation.lifecycle import LifecycleOptions
+    from heteroplan.simulation.replicas.failures import failure
+    from heteroplan.simulation.replicas.lifecycle import LifecycleOptions
     from heteroplan.simulation.run import ReplaySettings
 
     for name, known in (

@@ -12,7 +12,6 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
-from heteroplan.simulation.begin import from_interval
 from heteroplan.simulation.hindsight import known
 from heteroplan.simulation.policies.keda_cron import Manifest
 from heteroplan.simulation.policies.registry import (
@@ -33,6 +32,7 @@ from heteroplan.simulation.run import (
     policy_setting,
     run_policies,
 )
+from heteroplan.simulation.span.begin import from_interval
 from heteroplan.simulation.system import ServingSystem, serving_system
 
 if TYPE_CHECKING:

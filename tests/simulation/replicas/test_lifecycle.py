@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.simulation import ledger
 from heteroplan.simulation.arrivals.drawn import drawn
 from heteroplan.simulation.events.simulator import SimulatorOptions
-from heteroplan.simulation.lifecycle import Cluster, LifecycleOptions
+from heteroplan.simulation.figures import ledger
 from heteroplan.simulation.policies.policy import PoolTargets
+from heteroplan.simulation.replicas.failures import Failure
+from heteroplan.simulation.replicas.lifecycle import Cluster, LifecycleOptions
 from heteroplan.simulation.requests import RequestStream
-from heteroplan.simulation.run import Failure, PolicyChoice, ReplaySettings, run_policy
+from heteroplan.simulation.run import PolicyChoice, ReplaySettings, run_policy
 from heteroplan.simulation.signals import ReplicaState, Signals
 from heteroplan.simulation.single import SingleRequests
 from heteroplan.simulation.system import ServingSystem, serving_system

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
-from heteroplan.simulation.allocation import Allocator
+from heteroplan.simulation.replicas.allocation import Allocator
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import ServingSystem, serving_system
 from tests import builders
