@@ -51,7 +51,7 @@ class ReplayArguments:
             metavar="NAME[:OPTION=VALUE,...]",
             help="Such as hpa or hpa:target_share=0.7; default: plan, plan+feedback, static_peak, "
             "proportional and hpa. Others: periodic, negative_feedback, soft_scale_in, kpa, apa, "
-            "aibrix_kpa, wva, dynamo_planner and keda_cron. Repeatable.",
+            "aibrix_kpa, wva, dynamo_planner, keda_cron and hindsight. Repeatable.",
         ),
     ] = None
     fluid: Annotated[

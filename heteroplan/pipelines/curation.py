@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.replay.calibration.document import CalibrationDocument
     from heteroplan.outputs.replay.curation.document import CurationDocument
     from heteroplan.outputs.shared.files import Content
-    from heteroplan.pipelines.replay_policies import Prepared, ToldPolicy
+    from heteroplan.pipelines.replay_policies import NamedPolicy, Prepared
     from heteroplan.simulation.curation.calibrate import Judging
     from heteroplan.simulation.curation.curate import Subject
     from heteroplan.simulation.curation.results import Curation
@@ -129,7 +129,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
     of `CurateOptions`. Raises UsageError, InputError, NoPlanError, and KeyboardInterrupt where
     `stop` says so.
     """
-    from heteroplan.pipelines.replay_policies import prepared, told
+    from heteroplan.pipelines.replay_policies import named_policies, prepared
     from heteroplan.simulation.curation.curate import Effort
     from heteroplan.simulation.curation.curate import curate as curated
     from heteroplan.simulation.curation.pieces import cut_interval
@@ -142,7 +142,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
     if options.level != "requests":
         raise UsageError("--curate: pressure tests are by single requests; leave out --fluid")
     asked = names(options.policy)
-    policies = told(asked or POLICIES)
+    policies = named_policies(asked or POLICIES)
     given, planned = source_of(os.fspath(source), options)
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
@@ -163,14 +163,14 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
             [_subject(ready, each) for each in ready.policies],
             settings,
             effort,
-            options.heard(options.progress),
+            options.stoppable(options.progress),
             plan_id=plan.plan_id,
             notes=(*stream.notes, *ready.notes, *setting_notes(options)),
         )
     )
 
 
-def _subject(ready: "Prepared", policy: "ToldPolicy") -> "Subject":
+def _subject(ready: "Prepared", policy: "NamedPolicy") -> "Subject":
     from heteroplan.simulation.curation.curate import Subject
     from heteroplan.simulation.policies.registry import parse_policy
 
@@ -211,7 +211,7 @@ def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
     settings = settings_of(scenario, options)
     judging = _judging(scenario, options)
     found = candidates_of(scenario)
-    heard = options.heard(options.progress)
+    progress = options.stoppable(options.progress)
     with ThreadPoolExecutor(options.jobs) as pool:
         judged = calibrated(
             serving_system(scenario, found),
@@ -219,7 +219,7 @@ def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
             settings,
             judging,
             pool=pool,
-            tell=lambda share: heard(CALIBRATING, share),
+            tell=lambda share: progress(CALIBRATING, share),
         )
     return CalibrationResult(document_of(scenario, judged, judging))
 

@@ -19,11 +19,11 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
     None where `stop` says so, before its end too: the plan stands without it.
     """
     from heteroplan.outputs.plan.document.from_plan import document_of
-    from heteroplan.pipelines.replay_policies import replayed, told
+    from heteroplan.pipelines.replay_policies import named_policies, replayed
     from heteroplan.simulation.arrivals.drawn import drawn
-    from heteroplan.simulation.begin import from_interval
-    from heteroplan.simulation.busiest import busiest, busiest_within
     from heteroplan.simulation.run import ReplaySettings
+    from heteroplan.simulation.span.begin import from_interval
+    from heteroplan.simulation.span.busiest import busiest, busiest_within
 
     def heard(policy: str, share: float) -> None:
         if options.stop():
@@ -39,7 +39,7 @@ def replayed_plan(plan: "Plan", options: "PlanOptions") -> ReplayResult | None:
     try:
         heard(POLICIES[0], 0.0)
         found = replayed(
-            document_of(plan), part.first, stream, told(POLICIES), ReplaySettings(),
+            document_of(plan), part.first, stream, named_policies(POLICIES), ReplaySettings(),
             jobs=1, progress=heard, asked=False,
         )  # fmt: skip
     except KeyboardInterrupt:

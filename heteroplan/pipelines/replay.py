@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from heteroplan.simulation.run import ReplaySettings
 
 type Progress = Callable[[str, float], None]
-"""Told a policy and the share of its replay that is over, 0 to 1."""
+"""Called with a policy and the share of its replay that is over, 0 to 1."""
 
 POLICIES = ("plan", "plan+feedback", "static_peak", "proportional", "hpa")
 """That are replayed where none is named."""
@@ -40,7 +40,7 @@ SUFFIXES = (".csv", ".html", ".json")
 
 
 def silent(policy: str, share: float) -> None:
-    """A `Progress` that tells nobody."""
+    """A `Progress` that does nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +106,15 @@ class ReplayOptions:
     """Asked now and then: whether to end without a result, by KeyboardInterrupt."""
     progress: Progress = silent
 
-    def heard(self, progress: Progress) -> Progress:
+    def stoppable(self, progress: Progress) -> Progress:
         """`progress`, that ends by KeyboardInterrupt where `stop` says so."""
 
-        def told(policy: str, share: float) -> None:
+        def checked(policy: str, share: float) -> None:
             if self.stop():
                 raise KeyboardInterrupt
             progress(policy, share)
 
-        return told
+        return checked
 
 
 @dataclass(frozen=True)
@@ -225,11 +225,11 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     Keywords are the fields of `ReplayOptions`. Raises UsageError, InputError, NoPlanError, and
     KeyboardInterrupt where `stop` says so.
     """
-    from heteroplan.pipelines.replay_policies import replayed, told
+    from heteroplan.pipelines.replay_policies import named_policies, replayed
 
     check_limits(options, limits.REPLAY)
     asked = names(options.policy)
-    policies = told(asked or POLICIES)
+    policies = named_policies(asked or POLICIES)
     given, planned = source_of(os.fspath(source), options)
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
@@ -238,14 +238,14 @@ def replay(source: Name, options: ReplayOptions) -> ReplayResult:
     plan = planned()
     found = replayed(
         plan, first, stream, policies, settings,
-        jobs=options.jobs, progress=options.heard(options.progress), asked=bool(asked),
+        jobs=options.jobs, progress=options.stoppable(options.progress), asked=bool(asked),
     )  # fmt: skip
     return ReplayResult(replace(found, notes=(*found.notes, *setting_notes(options))), single)
 
 
 def first_of(given: "Scenario", options: ReplayOptions) -> "tuple[int, Scenario]":
     """The interval with which a replay begins, and the scenario from it on. Raises UsageError."""
-    from heteroplan.simulation.begin import from_interval, interval_at
+    from heteroplan.simulation.span.begin import from_interval, interval_at
 
     first = 0 if options.begin is None else interval_at(options.begin, given.horizon)
     return first, from_interval(given, first)
@@ -305,8 +305,8 @@ def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
 def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
     """What holds for all policies. Raises UsageError."""
     from heteroplan.simulation.events.simulator import KV_FULL, ROUTINGS, SimulatorOptions
-    from heteroplan.simulation.failures import failure
-    from heteroplan.simulation.lifecycle import LifecycleOptions
+    from heteroplan.simulation.replicas.failures import failure
+    from heteroplan.simulation.replicas.lifecycle import LifecycleOptions
     from heteroplan.simulation.run import ReplaySettings
 
     for name, known in (

@@ -12,7 +12,6 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
-from heteroplan.simulation.begin import from_interval
 from heteroplan.simulation.hindsight import known
 from heteroplan.simulation.policies.keda_cron import Manifest
 from heteroplan.simulation.policies.registry import (
@@ -33,6 +32,7 @@ from heteroplan.simulation.run import (
     policy_setting,
     run_policies,
 )
+from heteroplan.simulation.span.begin import from_interval
 from heteroplan.simulation.system import ServingSystem, serving_system
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _STATIC_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class ToldPolicy:
+class NamedPolicy:
     """A policy that the user names."""
 
     name: str
@@ -54,16 +54,16 @@ class ToldPolicy:
     options: Options
 
 
-def told(texts: Sequence[str]) -> list[ToldPolicy]:
+def named_policies(texts: Sequence[str]) -> list[NamedPolicy]:
     """`NAME[:OPTION=VALUE,...]` each. Raises UsageError, for the same text twice too."""
-    found: dict[str, ToldPolicy] = {}
+    found: dict[str, NamedPolicy] = {}
     for text in texts:
         name, given = parse_policy(text)
         kind = policy_kind(name)
         shown = text.replace(" ", "") if given else name
         if shown in found:
             raise UsageError(f"policy {shown} is there twice")
-        found[shown] = ToldPolicy(shown, kind, read(kind.options, name, given))
+        found[shown] = NamedPolicy(shown, kind, read(kind.options, name, given))
     if not found:
         raise UsageError("name a policy")
     return list(found.values())
@@ -76,7 +76,7 @@ class Prepared:
     system: ServingSystem
     replicas: NDArray[np.int64]
     """[deployment, interval] of the plan."""
-    policies: tuple[ToldPolicy, ...]
+    policies: tuple[NamedPolicy, ...]
     """Those that are replayed."""
     inputs: PolicyInputs
     """What they are made from."""
@@ -88,7 +88,7 @@ class Prepared:
         """The policies with the options that they were told with."""
         return tuple(self.choice(each, each.options) for each in self.policies)
 
-    def choice(self, policy: ToldPolicy, options: Options) -> PolicyChoice:
+    def choice(self, policy: NamedPolicy, options: Options) -> PolicyChoice:
         """A policy with some options."""
         return PolicyChoice(
             policy.name, asdict(options), partial(policy.kind.make, self.inputs, options)
@@ -98,7 +98,7 @@ class Prepared:
 def prepared(
     plan: PlanDocument,
     first: int,
-    policies: Sequence[ToldPolicy],
+    policies: Sequence[NamedPolicy],
     *,
     asked: bool = True,
     stream: RequestStream | RateStream | None = None,
@@ -137,7 +137,7 @@ def replayed(
     plan: PlanDocument,
     first: int,
     stream: RequestStream | RateStream,
-    policies: Sequence[ToldPolicy],
+    policies: Sequence[NamedPolicy],
     settings: ReplaySettings,
     *,
     jobs: int,

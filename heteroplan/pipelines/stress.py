@@ -84,7 +84,7 @@ def stress(source: Name, options: ReplayOptions) -> StressResult:
     of `ReplayOptions`; `jobs` replays run at a time. Raises UsageError, InputError, NoPlanError,
     and KeyboardInterrupt where `stop` says so.
     """
-    from heteroplan.pipelines.replay_policies import prepared, told
+    from heteroplan.pipelines.replay_policies import named_policies, prepared
     from heteroplan.simulation.stress.stressed import Subject, stressed
 
     check_limits(options, limits.REPLAY)
@@ -92,7 +92,7 @@ def stress(source: Name, options: ReplayOptions) -> StressResult:
         raise UsageError(
             "--stress: a closed loop has no demand to multiply; leave out --concurrency"
         )
-    policies = told(names(options.policy) or POLICIES)[:1]
+    policies = named_policies(names(options.policy) or POLICIES)[:1]
     given, planned = source_of(os.fspath(source), options)
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
@@ -102,7 +102,7 @@ def stress(source: Name, options: ReplayOptions) -> StressResult:
     found = stressed(
         Subject(ready.system, ready.choices[0], settings, requests, plan.plan_id),
         jobs=options.jobs,
-        progress=options.heard(options.progress),
+        progress=options.stoppable(options.progress),
     )
     return StressResult(replace(found, notes=(*found.notes, *setting_notes(options))))
 

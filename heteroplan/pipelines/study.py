@@ -151,6 +151,6 @@ def study(source: Name, options: StudyOptions) -> StudyResult:
         ),
         plan_id=plan.plan_id,
         jobs=options.jobs,
-        progress=of_replay.heard(options.progress),
+        progress=of_replay.stoppable(options.progress),
     )
     return StudyResult(found)

@@ -52,7 +52,7 @@ class IntervalTable:
     itl_p50_ms: Floats
     itl_percentile_ms: Floats
     capacity_rps: Floats
-    """Of the ready replicas at the SLO, as capacity is reckoned for plans: the lesser of prefill
+    """Of the ready replicas at the SLO, computed as for plans: the lesser of prefill
     and decode, and aggregated replicas."""
     prefill_replicas: Floats
     """Mean number ready."""

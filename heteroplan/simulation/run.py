@@ -9,13 +9,12 @@ from time import thread_time
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.simulation import ledger, warming
-from heteroplan.simulation.allocation import Allocator
+from heteroplan.simulation import warming
 from heteroplan.simulation.events.simulator import SimulatorOptions
+from heteroplan.simulation.figures import ledger
+from heteroplan.simulation.figures.metrics import Meter
 from heteroplan.simulation.fluid.level import STEP_S, Fluid
 from heteroplan.simulation.level import Level
-from heteroplan.simulation.lifecycle import Cluster, LifecycleOptions
-from heteroplan.simulation.metrics import Meter
 from heteroplan.simulation.policies.policy import (
     Policy,
     PolicySetting,
@@ -24,6 +23,9 @@ from heteroplan.simulation.policies.policy import (
     linger_s,
 )
 from heteroplan.simulation.rate_stream import RateStream
+from heteroplan.simulation.replicas.allocation import Allocator
+from heteroplan.simulation.replicas.failures import Failure
+from heteroplan.simulation.replicas.lifecycle import Cluster, LifecycleOptions
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.results import PolicyReplay
 from heteroplan.simulation.signals import AGGREGATED, ROLES, ReplicaState
@@ -45,15 +47,6 @@ type Progress = Callable[[str, float], None]
 
 def silent(_policy: str, _share: float) -> None:
     """A `Progress` that does nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Leaves whose replicas die, and which are away for a while."""
-
-    leaves: tuple[int, ...]
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.entities.workload import PrefillQueue
-from heteroplan.simulation import latencies
-from heteroplan.simulation.engine_numbers import kv_bytes_per_token, limits_of, moves_all
 from heteroplan.simulation.events.simulator import (
     GroupFacts,
     Simulator,
@@ -16,7 +14,9 @@ from heteroplan.simulation.events.simulator import (
     WorkloadFacts,
 )
 from heteroplan.simulation.events.world import GONE, SERVING
+from heteroplan.simulation.figures import latencies
 from heteroplan.simulation.level import COUNTS, Counts, Served
+from heteroplan.simulation.replicas.engine_numbers import kv_bytes_per_token, limits_of, moves_all
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import ServingSystem

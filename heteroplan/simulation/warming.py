@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from heteroplan.simulation.engine_numbers import replica_facts
 from heteroplan.simulation.level import Level
 from heteroplan.simulation.rate_stream import Mix, RateStream
+from heteroplan.simulation.replicas.engine_numbers import replica_facts
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.system import ServingSystem
 

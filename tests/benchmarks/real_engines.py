@@ -10,8 +10,8 @@ seen.
 
 from itertools import product
 
-from heteroplan.simulation.engine_fit import ERROR, SPREAD, fitted_engine, replayed
-from heteroplan.simulation.request_log import LatencyErrors, latency_errors
+from heteroplan.simulation.engine_logs.engine_fit import ERROR, SPREAD, fitted_engine, replayed
+from heteroplan.simulation.engine_logs.request_log import LatencyErrors, latency_errors
 from heteroplan.simulation.requests import Floats
 from heteroplan.units import MS_PER_S
 from tests.benchmarks.markdown import header, row

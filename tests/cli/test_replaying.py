@@ -12,11 +12,12 @@ import pytest
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines import replay as pipeline
 from heteroplan.pipelines import replay_policies
-from heteroplan.pipelines.replay_policies import ToldPolicy
+from heteroplan.pipelines.replay_policies import NamedPolicy
 from heteroplan.simulation.policies.registry import POLICIES
+from heteroplan.simulation.replicas.failures import Failure
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
-from heteroplan.simulation.run import Failure, Progress, ReplaySettings
+from heteroplan.simulation.run import Progress, ReplaySettings
 from tests.cli.conftest import Run
 from tests.pages import addresses
 from tests.replays import intervals, policy, replay, requests
@@ -41,7 +42,7 @@ class Asked:
         plan: PlanDocument,
         first: int,
         stream: RequestStream,
-        policies: Sequence[ToldPolicy],
+        policies: Sequence[NamedPolicy],
         settings: ReplaySettings,
         *,
         jobs: int,

@@ -7,7 +7,7 @@ import pytest
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
-from heteroplan.pipelines.replay_policies import replayed, told
+from heteroplan.pipelines.replay_policies import named_policies, replayed
 from heteroplan.planning import make_plan
 from heteroplan.simulation.arrivals.drawn import drawn
 from heteroplan.simulation.arrivals.flows import from_demand
@@ -32,7 +32,7 @@ def run(plan: PlanDocument, *policies: str, duration_s: float = 120.0) -> Replay
         plan,
         0,
         stream,
-        told(policies),
+        named_policies(policies),
         ReplaySettings(),
         jobs=1,
         progress=lambda policy, share: None,
@@ -40,7 +40,7 @@ def run(plan: PlanDocument, *policies: str, duration_s: float = 120.0) -> Replay
 
 
 def test_policies_are_named_as_they_are_written() -> None:
-    plain, with_option = told(["hpa", "hpa:target_share=0.7, tolerance=0"])
+    plain, with_option = named_policies(["hpa", "hpa:target_share=0.7, tolerance=0"])
     assert (plain.name, with_option.name) == ("hpa", "hpa:target_share=0.7,tolerance=0")
     assert plain.options != with_option.options
 
@@ -48,12 +48,12 @@ def test_policies_are_named_as_they_are_written() -> None:
 @pytest.mark.parametrize("texts", [["hpa", "hpa"], ["hpa:tolerance=0", "hpa: tolerance = 0"]])
 def test_a_policy_is_there_once(texts: list[str]) -> None:
     with pytest.raises(UsageError, match="is there twice"):
-        told(texts)
+        named_policies(texts)
 
 
 def test_no_policy_is_told() -> None:
     with pytest.raises(UsageError, match="name a policy"):
-        told([])
+        named_policies([])
 
 
 def test_the_plan_runs_where_it_was_placed_and_saves_against_its_peak(plan: PlanDocument) -> None:
@@ -117,7 +117,7 @@ def test_flows_are_replayed_as_requests_are(plan: PlanDocument) -> None:
         plan,
         0,
         stream,
-        told(["plan"]),
+        named_policies(["plan"]),
         ReplaySettings(),
         jobs=1,
         progress=lambda policy, share: None,

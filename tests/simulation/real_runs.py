@@ -16,7 +16,7 @@ from heteroplan.entities.workload import (
     SourceKind,
 )
 from heteroplan.inputs.gpu_types import built_in
-from heteroplan.simulation.request_log import RequestLog, read_request_log
+from heteroplan.simulation.engine_logs.request_log import RequestLog, read_request_log
 from heteroplan.units import MS_PER_S
 from tests.realdata import DATA
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from heteroplan.simulation.engine_fit import fitted_engine, replayed
-from heteroplan.simulation.request_log import latency_errors
+from heteroplan.simulation.engine_logs.engine_fit import fitted_engine, replayed
+from heteroplan.simulation.engine_logs.request_log import latency_errors
 from tests.realdata import needs_data
 from tests.simulation.real_runs import RUNS, RealRun
 

@@ -46,10 +46,10 @@ def render_replay(replay: Replay, console: Console) -> None:
     if len(replay.workloads) > 1:
         console.print()
         _print_workloads(replay, console)
-    told = [*rejected_sentences(replay), *notes(replay)]
-    if told:
+    lines = [*rejected_sentences(replay), *notes(replay)]
+    if lines:
         console.print()
-    for note in told:
+    for note in lines:
         print_wrapped(Text(note, style="yellow"), console)
     console.print()
     print_wrapped(Text(speed_sentence(replay), style="dim"), console)

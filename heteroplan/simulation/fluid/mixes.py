@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.compiling import compiled
-from heteroplan.simulation.engine_numbers import kv_bytes_per_token, moves_all, replica_facts
 from heteroplan.simulation.fluid.state import ENGINE_FIELDS, MIX, OPTION, QUANTILES, SERVICE
 from heteroplan.simulation.rate_stream import Mix, RateStream
+from heteroplan.simulation.replicas.engine_numbers import (
+    kv_bytes_per_token,
+    moves_all,
+    replica_facts,
+)
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.single import nic_factors, refusals

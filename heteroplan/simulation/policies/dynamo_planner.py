@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.simulation.allocation import ROUNDING
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS, per_target
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
+from heteroplan.simulation.replicas.allocation import ROUNDING
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import DECODE, PREFILL, ReplicaState, Signals
 

@@ -2,7 +2,7 @@
 
 Source: arXiv 2508.19559: +10 % replicas where latency is moderately too high, +20 % where it is
 severely; both roles together. Latency is flat over most loads, so it says little of when to scale
-in: the paper combines it with a proportional policy, as we do unless told otherwise.
+in: the paper combines it with a proportional policy, as we do by default.
 """
 
 from collections.abc import Mapping

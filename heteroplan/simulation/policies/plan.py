@@ -58,8 +58,9 @@ class PlanFeedbackOptions(NegativeFeedbackOptions):
 class PlanFeedback:
     """The plan's pools always, and as many more replicas of a role as a feedback policy wants.
 
-    The feedback policy governs only what stands beyond the plan: it is told that the plan and its
-    own extra replicas are there, so that it neither slows a change of the plan nor repeats it.
+    The feedback policy governs only what stands beyond the plan: it is given the plan and its own
+    extra replicas as what was asked for, so that it neither slows a change of the plan nor repeats
+    it.
     """
 
     name = "plan+feedback"

@@ -240,4 +240,4 @@ _KINDS = (
     ),
 )
 POLICIES: Mapping[str, PolicyKind] = {kind.name: kind for kind in _KINDS}
-"""By name, in the order in which they are told."""
+"""By name, in the order in which they are listed."""

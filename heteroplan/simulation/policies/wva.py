@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heteroplan.simulation.allocation import ROUNDING
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded, in_use
 from heteroplan.simulation.policies.shared.metrics import METRICS
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
+from heteroplan.simulation.replicas.allocation import ROUNDING
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import ReplicaState, Signals
 

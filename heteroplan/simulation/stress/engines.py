@@ -14,7 +14,7 @@ from heteroplan.simulation.system import EngineOption, ServingSystem
 def slower(system: ServingSystem, factor: float) -> ServingSystem:
     """All prefill and step times multiplied by `factor`; capacities stay those of the plan.
 
-    So routing and policies reckon with the profile. Engines that are given a capacity and no
+    So routing and policies use the profile. Engines that are given a capacity and no
     times have it divided by `factor`.
     """
     if factor == 1.0:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from heteroplan.simulation.metrics import SM_FLOOR
+from heteroplan.simulation.figures.metrics import SM_FLOOR
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.study.results import CacheStudy, Finding, SignalCurve, Verdict
 

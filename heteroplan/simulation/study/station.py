@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import UsageError
-from heteroplan.simulation.allocation import Allocator
+from heteroplan.simulation.replicas.allocation import Allocator
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL
 from heteroplan.simulation.system import ServingSystem, serving_system
@@ -28,7 +28,7 @@ class Station:
     replicas: NDArray[np.int64]
     """[deployment]"""
     capacity_rps: float
-    """At the SLO, as capacity is reckoned for plans."""
+    """At the SLO, computed as for plans."""
 
     @property
     def scenario(self) -> Scenario:

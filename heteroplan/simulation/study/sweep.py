@@ -69,7 +69,7 @@ class Sweep:
 
 
 class _Recorder:
-    """A policy that keeps what it has and writes down what it is told."""
+    """A policy that keeps what it has and writes down the signals."""
 
     name = "study"
     period_s = SAMPLE_S
@@ -78,12 +78,12 @@ class _Recorder:
     def __init__(self, station: Station, settling_s: float) -> None:
         self._targets = PoolTargets(station.replicas)
         self._settling_s = settling_s
-        self.told: list[Signals] = []
+        self.seen: list[Signals] = []
 
     def decide(self, signals: Signals, state: ReplicaState) -> PoolTargets:
         """The same replicas always."""
         if signals.at_s - signals.window_s >= self._settling_s:
-            self.told.append(signals)
+            self.seen.append(signals)
         return self._targets
 
 
@@ -133,20 +133,20 @@ def _ran(station: Station, case: Case, sweep: Sweep, progress: Progress) -> Samp
     settings = ReplaySettings(simulator=sweep.simulator, delay_s=0.0)
     found = run_policy(station.system, stream, choice, settings, progress)
     split = np.array([station.system.is_split(0)])
-    told = recorder.told
+    seen = recorder.seen
     return Samples(
-        signals={name: _values(name, told, split) for name in EIGHT_SIGNALS},
-        all_tokens_per_s=np.array([_all_tokens_per_s(each) for each in told]),
+        signals={name: _values(name, seen, split) for name in EIGHT_SIGNALS},
+        all_tokens_per_s=np.array([_all_tokens_per_s(each) for each in seen]),
         in_time=found.attainment.both,
         requests=len(stream),
         seconds=thread_time() - began,
     )
 
 
-def _values(name: str, told: Sequence[Signals], split: NDArray[np.bool_]) -> Floats:
+def _values(name: str, seen: Sequence[Signals], split: NDArray[np.bool_]) -> Floats:
     metric = METRICS[name]
     role = metric.leads if split[0] else AGGREGATED
-    return np.array([metric.read(each, split)[0, role] for each in told])
+    return np.array([metric.read(each, split)[0, role] for each in seen])
 
 
 def _all_tokens_per_s(signals: Signals) -> float:

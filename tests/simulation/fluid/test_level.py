@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from heteroplan.simulation.arrivals.flows import from_demand
 from heteroplan.simulation.arrivals.rates import Planned
-from heteroplan.simulation.engine_numbers import replica_facts
 from heteroplan.simulation.events.simulator import SimulatorOptions
 from heteroplan.simulation.fluid.level import Fluid
 from heteroplan.simulation.rate_stream import Mix, RateStream
+from heteroplan.simulation.replicas.engine_numbers import replica_facts
 from heteroplan.simulation.run import FOLLOWED_S, ReplaySettings
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL
 from heteroplan.simulation.system import ServingSystem

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from heteroplan.entities.workload import Engine, Role
-from heteroplan.simulation.engine_numbers import MOST_RUNNING, UNBOUNDED, coefficients_s
+from heteroplan.simulation.engine_logs.request_log import RequestLog
 from heteroplan.simulation.events.simulator import (
     GroupFacts,
     ReplicaFacts,
@@ -24,7 +24,7 @@ from heteroplan.simulation.events.simulator import (
     SimulatorOptions,
     WorkloadFacts,
 )
-from heteroplan.simulation.request_log import RequestLog
+from heteroplan.simulation.replicas.engine_numbers import MOST_RUNNING, UNBOUNDED, coefficients_s
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.signals import AGGREGATED
 

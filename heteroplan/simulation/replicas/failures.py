@@ -1,6 +1,7 @@
 """`--fail LEVEL:DOMAIN@START+DURATION`: which leaves are away, and when."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,11 +10,19 @@ from heteroplan.entities.scenario import Horizon, Scenario
 from heteroplan.errors import UsageError
 from heteroplan.reading.durations import parse_duration_s
 from heteroplan.reading.local_time import localized
-from heteroplan.simulation.run import Failure
 
 _FAILURE = re.compile(r"(?P<level>[a-z]+):(?P<domain>.+)@(?P<start>[^@]+)\+(?P<lasts>[^+@]+)")
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _SUCH_AS = "write LEVEL:DOMAIN@START+DURATION, such as leaf:a-s1-l2@18:00+30min"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Leaves whose replicas die, and which are away for a while."""
+
+    leaves: tuple[int, ...]
+    start_s: float
+    end_s: float
 
 
 def failure(text: str, scenario: Scenario) -> Failure:

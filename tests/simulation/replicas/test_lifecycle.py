@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.simulation import ledger
 from heteroplan.simulation.arrivals.drawn import drawn
 from heteroplan.simulation.events.simulator import SimulatorOptions
-from heteroplan.simulation.lifecycle import Cluster, LifecycleOptions
+from heteroplan.simulation.figures import ledger
 from heteroplan.simulation.policies.policy import PoolTargets
+from heteroplan.simulation.replicas.failures import Failure
+from heteroplan.simulation.replicas.lifecycle import Cluster, LifecycleOptions
 from heteroplan.simulation.requests import RequestStream
-from heteroplan.simulation.run import Failure, PolicyChoice, ReplaySettings, run_policy
+from heteroplan.simulation.run import PolicyChoice, ReplaySettings, run_policy
 from heteroplan.simulation.signals import ReplicaState, Signals
 from heteroplan.simulation.single import SingleRequests
 from heteroplan.simulation.system import ServingSystem, serving_system
@@ -105,11 +107,12 @@ class _Fixed:
         return self._targets
 
 
-def test_a_leaf_is_away_as_long_as_one_of_two_failures_lasts() -> None:
+@pytest.mark.parametrize("users", [0, 3])
+def test_a_leaf_is_away_as_long_as_one_of_two_failures_lasts(users: int) -> None:
     system = _system(16)
     failures = (Failure((0,), 600.0, 1200.0), Failure((0,), 900.0, 1800.0))
     stream = drawn(system.scenario, seed=0, duration_s=2400.0)
-    settings = ReplaySettings(failures=failures)
+    settings = ReplaySettings(simulator=SimulatorOptions(users=users), failures=failures)
     found = run_policy(system, stream, PolicyChoice("fixed", {}, lambda: _Fixed([1, 1])), settings)
     assert found.gpu_hours * 3600.0 == 2 * 4 * (600.0 + 600.0)
     assert found.finished + sum(found.rejected.values()) + found.unfinished == stream.asked

@@ -6,7 +6,7 @@ import pytest
 
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import UsageError
-from heteroplan.simulation.begin import from_interval, interval_at
+from heteroplan.simulation.span.begin import from_interval, interval_at
 from tests.scenario_files import ScenarioFiles
 
 DEMAND = "interval_start,rps\n2026-11-23T00:00,5\n2026-11-23T01:00,15\n2026-11-23T02:00,10\n"

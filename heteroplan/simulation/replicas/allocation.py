@@ -2,7 +2,8 @@
 
 As HeteroScale's scheduler does: the cheapest engine that finds GPUs, plain hardware before scarce
 hardware, scarce hardware back first. Beyond it, prefill and decode grow in turns, each in the group
-that lacks it most, so that no group has one without the other.
+that lacks it most, and shrink where the group has more of one than of the other, so that no group
+is left with one alone.
 """
 
 from dataclasses import dataclass
@@ -102,19 +103,7 @@ class Allocator:
         for role in range(len(ROLES)):
             mine = [each for each in choices if each.role == role]
             excess = sum(desired[each.number] * each.size for each in mine) - wanted[role]
-            while True:
-                able = [
-                    each
-                    for each in mine
-                    if desired[each.number] > 0 and each.size <= excess + ROUNDING
-                ]
-                if not able:
-                    break
-                surplus = _surplus(choices, desired, role)
-                chosen = max(
-                    able,
-                    key=lambda each: (each.scarcity, each.cost, surplus[each.group]),
-                )
+            while chosen := _first_to_go(choices, mine, desired, excess):
                 desired[chosen.number] -= 1
                 excess -= chosen.size
 
@@ -150,6 +139,58 @@ class Allocator:
             have[role] += chosen.size
             if have[role] >= wanted[role] - ROUNDING:
                 open_roles.remove(role)
+
+
+def _first_to_go(
+    choices: list[_Choice], mine: list[_Choice], desired: _Counts, excess: float
+) -> _Choice | None:
+    """Which of the deployments of a role, `mine`, loses a replica; None where none can.
+
+    Replicas that serve nothing, as their group lacks the other role, go first; then those beyond
+    what the other role of their group serves. The last group that has both roles keeps both.
+    """
+    if not mine or mine[0].role not in (PREFILL, DECODE):
+        able = [each for each in mine if desired[each.number] > 0 and _fits(each, excess)]
+        return max(able, key=lambda each: (each.scarcity, each.cost), default=None)
+    role, other = mine[0].role, DECODE if mine[0].role == PREFILL else PREFILL
+    own, others = _by_group(choices, desired, role), _by_group(choices, desired, other)
+    surplus = _surplus(choices, desired, role)
+    whole = {group for group, count in own.items() if count > 0 and others.get(group, 0) > 0}
+
+    def is_last_pair(each: _Choice) -> bool:
+        return whole == {each.group} and own[each.group] == 1
+
+    able = [
+        each
+        for each in mine
+        if desired[each.number] > 0 and _fits(each, excess) and not is_last_pair(each)
+    ]
+    return max(
+        able,
+        key=lambda each: (
+            others.get(each.group, 0) == 0,
+            surplus[each.group] >= each.capacity_rps - ROUNDING,
+            own[each.group] > 1,
+            each.scarcity,
+            each.cost,
+            surplus[each.group],
+        ),
+        default=None,
+    )
+
+
+def _fits(choice: _Choice, excess: float) -> bool:
+    """Whether a replica is within what is to go [reference replicas]."""
+    return choice.size <= excess + ROUNDING
+
+
+def _by_group(choices: list[_Choice], desired: _Counts, role: int) -> dict[int, int]:
+    """Replicas of a role by group."""
+    found: dict[int, int] = {}
+    for each in choices:
+        if each.role == role:
+            found[each.group] = found.get(each.group, 0) + int(desired[each.number])
+    return found
 
 
 def _surplus(choices: list[_Choice], desired: _Counts, role: int) -> dict[int, float]:

@@ -9,9 +9,9 @@ from math import prod
 
 import numpy as np
 
-from heteroplan.simulation.allocation import Allocator
 from heteroplan.simulation.level import COUNTS, Counts, Level
-from heteroplan.simulation.lifecycle import Cluster
+from heteroplan.simulation.replicas.allocation import Allocator
+from heteroplan.simulation.replicas.lifecycle import Cluster
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import DECODE, ROLES, Signals
 from heteroplan.units import MS_PER_S

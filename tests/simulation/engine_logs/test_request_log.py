@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from heteroplan.errors import InputError
-from heteroplan.simulation.request_log import latency_errors, read_request_log
+from heteroplan.simulation.engine_logs.request_log import latency_errors, read_request_log
 
 EARLY = {
     "request_id": "a",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.simulation.level import Served
-from heteroplan.simulation.lifecycle import Life
+from heteroplan.simulation.replicas.lifecycle import Life
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.results import IntervalTable
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES

@@ -13,8 +13,8 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
 )
-from heteroplan.simulation.engine_fit import fitted_engine, replayed
-from heteroplan.simulation.request_log import RequestLog, latency_errors
+from heteroplan.simulation.engine_logs.engine_fit import fitted_engine, replayed
+from heteroplan.simulation.engine_logs.request_log import RequestLog, latency_errors
 
 ENGINE = Engine(
     name="whole",

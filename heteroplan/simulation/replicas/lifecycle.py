@@ -11,8 +11,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.simulation.engine_numbers import recompute_fields, replica_facts
 from heteroplan.simulation.level import Level
+from heteroplan.simulation.replicas.engine_numbers import recompute_fields, replica_facts
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import EngineOption, ServingSystem
 

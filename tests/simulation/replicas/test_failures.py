@@ -3,8 +3,7 @@ from datetime import datetime
 import pytest
 
 from heteroplan.errors import UsageError
-from heteroplan.simulation.failures import failure
-from heteroplan.simulation.run import Failure
+from heteroplan.simulation.replicas.failures import Failure, failure
 from tests.plans import day_scenario, horizon
 
 DAY = day_scenario(horizon(24, timezone="Asia/Singapore"), leaves=("a-s1-l1", "a-s1-l2", "a-s2-l1"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from heteroplan.entities.scenario import Scenario
-from heteroplan.simulation.busiest import Stretch, busiest, busiest_within
+from heteroplan.simulation.span.busiest import Stretch, busiest, busiest_within
 from tests.scenario_files import ScenarioFiles
 
 
