@@ -294,8 +294,10 @@ class _Run:
             self.desired = self.allocator.replicas(targets.replicas)
             return targets.replicas
         self.desired = targets.replicas
-        floor = np.zeros_like(active) if targets.floor is None else targets.floor.replicas
         free = self.cluster.free_gpus()
+        if targets.floor is None:
+            return self.allocator.deployments(targets.replicas, active, free)
+        floor = targets.floor.replicas
         for number in np.flatnonzero(floor > active):
             at = self.system.deployments[number]
             option = self.system.options[at.option]

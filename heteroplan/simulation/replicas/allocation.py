@@ -91,10 +91,10 @@ class Allocator:
         excess = self.replicas(active) - wanted
         more = (excess + ROUNDING >= self._least).any(axis=1)
         less = (excess < -ROUNDING).any(axis=1)
-        for workload in self._order:
+        for workload in self._order if more.any() else ():
             if more[workload]:
                 self._shrink(self._choices[workload], wanted[workload], desired)
-        for workload in self._order:
+        for workload in self._order if less.any() else ():
             if less[workload]:
                 self._grow(self._choices[workload], wanted[workload], desired, free)
         return desired

@@ -38,5 +38,6 @@ def bounded(setting: PolicySetting, desired: Floats, last: Floats) -> Floats:
     """
     kept = np.where(np.isnan(desired), last, desired)
     kept = np.where(np.isnan(kept), setting.min_replicas, kept)
-    sizes = np.clip(np.ceil(kept - _ROUNDING), setting.min_replicas, setting.max_replicas)
+    sizes = np.maximum(wholes(kept), setting.min_replicas)
+    sizes = np.minimum(sizes, setting.max_replicas)
     return np.where(in_use(setting), sizes, 0.0)
