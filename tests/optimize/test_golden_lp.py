@@ -28,7 +28,7 @@ FAMILIES = {
     "groups": "groups_1: open_1_0 + open_1_1 <= 1",
     "apart": "apart_0: open_0_0 + open_1_0 <= 1",
     "spare": "spare_most_1_3_0: - n_3_0 + spare_1_3_0 <= 0",
-    "lost node": "+ lost_promise_1_0_0_h100x8_0 - n_3_0 >= -3",
+    "lost node": "+ lost_resilience_1_0_0_h100x8_0 - n_3_0 >= -3",
     "promise": "+ 0.5 short_1_0_0 + spare_1_4_0 >= 0.5",
 }
 
