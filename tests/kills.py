@@ -31,7 +31,7 @@ from tests.plans import shown_plan
 
 NAMED = {
     "plan.json": r'"plan_id": "(\w+)"',
-    "schedule.csv": r"(?m),([0-9a-f]+)$",
+    "schedule.csv": r"(?m),([0-9a-f]{16}),[^,]*$",
     "placement.csv": r"(?m),([0-9a-f]+)$",
     "report.html": r'<meta name="heteroplan-plan" content="(\w+)">',
 }
