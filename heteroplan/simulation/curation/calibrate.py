@@ -1,5 +1,5 @@
 """The judge of capacity: what one replica serves at the SLO when it is simulated, and what plans
-reckon with.
+count on.
 
 The replica is loaded through a group in which the other role has room to spare, so that it alone
 breaks the SLO. The reference is the request mix of the busiest interval, then each of its classes
@@ -42,7 +42,7 @@ class Correction:
     requests_of: str
     """A class, or `mix`."""
     promised_rps: float
-    """What plans reckon with."""
+    """What plans count on."""
     drawn_rps: tuple[float, ...]
     """The greatest rates at which simulated requests kept the SLO, one a draw."""
 
@@ -145,7 +145,7 @@ class _Case:
 
 
 class _Promises:
-    """What plans reckon with a replica: the least of all spans."""
+    """What plans count on a replica: the least of all spans."""
 
     def __init__(self, system: ServingSystem, candidates: Sequence[Candidate]) -> None:
         self._rates: dict[tuple[str, str, str], dict[str, float]] = {}

@@ -30,7 +30,7 @@ class SplitTest:
     prefill: int
     decode: int
     promised_rps: float
-    """What plans reckon with: the lesser of both roles."""
+    """What plans count on: the lesser of both roles."""
     rate_rps: float
     """The greatest at which the SLO was kept; 0 where it never was."""
     amount: float
@@ -57,7 +57,7 @@ class PressureTest:
     planned_ratio: float | None
     """Prefill replicas a decode replica at equal capacity; None of an aggregated group."""
     decode_rps: float
-    """What plans reckon with a decode (aggregated) replica."""
+    """What plans count on a decode (aggregated) replica."""
 
     @property
     def best(self) -> SplitTest:
@@ -73,7 +73,7 @@ class PressureTest:
 
     @property
     def target_share(self) -> float:
-        """What a decode replica of the best split bears, over what plans reckon with."""
+        """What a decode replica of the best split bears, over what plans count on."""
         return self.best.rate_rps / self.best.decode / self.decode_rps
 
 

@@ -16,7 +16,7 @@ JUDGING = Judging(seed=0, requests=1500, draws=3)
 
 
 def judged(*, promise: float = 1.0, jobs: int = 1, judging: Judging = JUDGING) -> Calibration:
-    """A prefill and a decode engine of 10 requests/s; plans reckon with `promise` times that of
+    """A prefill and a decode engine of 10 requests/s; plans count on `promise` times that of
     the decode engine."""
     scenario = builders.scenario()
     candidates = [_promising(each, promise) for each in builders.candidates(scenario)]

@@ -22,7 +22,7 @@ class FactorPart(DocumentPart):
     requests_of: Text
     """A request class, or `mix` for those of the busiest interval together."""
     promised_rps: Amount
-    """The greatest rate of a replica that plans reckon with."""
+    """The greatest rate of a replica that plans count on."""
     simulated_rps: Amount
     """The greatest at which simulated requests kept the SLO, mean of the draws."""
     drawn_rps: Amounts

@@ -40,7 +40,7 @@ def render_calibration(document: CalibrationDocument, console: Console) -> None:
     print_trimmed(table, console)
     print_wrapped(
         Text(
-            "promised: what plans reckon with; simulated: mean of the draws; the other role of the "
+            "promised: what plans count on; simulated: mean of the draws; the other role of the "
             "group has room to spare. short, spare: below 1, or above 1.1, by more than "
             f"{_SURE:g} standard errors. Planning does not read these factors yet.",
             style="dim",
@@ -65,10 +65,8 @@ def _verdict(document: CalibrationDocument, short: list[FactorPart]) -> str:
     least, most = (pick(document.factors, key=lambda each: each.factor) for pick in (min, max))
     span = f"factors from {least.factor:.2f} ({_name(least)}) to {most.factor:.2f} ({_name(most)})"
     if not short:
-        return f"No engine falls short of what plans reckon with: {span}."
-    return (
-        f"{len(short):,} of {len(document.factors):,} fall short of what plans reckon with: {span}."
-    )
+        return f"No engine falls short of what plans count on: {span}."
+    return f"{len(short):,} of {len(document.factors):,} fall short of what plans count on: {span}."
 
 
 def _name(part: FactorPart) -> str:

@@ -77,7 +77,7 @@ class SplitPart(DocumentPart):
     """0 of an aggregated group."""
     decode: Count
     promised_rps: Amount
-    """What plans reckon with."""
+    """What plans count on."""
     rate_rps: Amount
     """The greatest at which the SLO was kept."""
     decode_tokens_per_s: Amount

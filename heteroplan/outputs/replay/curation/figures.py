@@ -127,7 +127,7 @@ def pressure_columns(curation: Curation, *, all_splits: bool) -> list[Column]:
         column("P/D\nratio", 0, (_ratio(test, each) for test, each in rows)),
         column("planned\nratio", 1, (_planned(test) for test, _ in rows)),
         column("requests/s", 0, (figure(each.rate_rps) for _, each in rows)),
-        column("of what\nplans\nreckon", 0, (_share(each) for _, each in rows)),
+        column("of what\nplans\ncount on", 0, (_share(each) for _, each in rows)),
         column("tokens/s a\ndecode\nreplica", 0, (figure(s.decode_tokens_per_s) for _, s in rows)),
     ]
 

@@ -1,4 +1,4 @@
-"""When a cron line fires, and whether a window between two lines is open, as KEDA reckons it.
+"""When a cron line fires, and whether a window between two lines is open, as KEDA sees it.
 
 Source: robfig/cron v3 (KEDA's parser: five fields) and kedacore/keda pkg/scalers/cron_scaler.go.
 Times that clocks skip are skipped, times that they show twice fire twice.

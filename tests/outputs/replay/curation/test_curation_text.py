@@ -91,5 +91,5 @@ def test_factors_are_judged_by_their_errors() -> None:
     assert judged["short-prefill"] == "short"
     assert judged["spare-decode"] == "spare"
     assert judged["fair-decode"] not in ("short", "spare")
-    assert "1 of 3 fall short of what plans reckon with" in " ".join(lines)
+    assert "1 of 3 fall short of what plans count on" in " ".join(lines)
     assert any(line.startswith("Not judged: chat, half") for line in lines)
