@@ -7,5 +7,5 @@ the search never saw. To read in this order: `pieces`, the requests before and a
 greatest at which they keep the SLO; `pressure`, the P/D ratio and the load a replica that such
 groups bear; `search`, trials in the box of a policy's options; `results`, what comes of it all;
 `curate`, which does it. `calibrate` compares single replicas with the capacity that plans count
-with.
+on.
 """
