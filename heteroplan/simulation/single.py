@@ -186,10 +186,8 @@ def _groups(system: ServingSystem) -> list[GroupFacts]:
 def nic_factors(system: ServingSystem) -> Floats:
     """[leaf, leaf] share of the NIC's bandwidth between two leaves."""
     fleet = system.scenario.fleet
-    leaves = fleet.network.leaves
-    found = np.full((len(leaves), len(leaves)), fleet.across_spines)
-    for a, one in enumerate(leaves):
-        for b, other in enumerate(leaves):
-            if one.spine == other.spine:
-                found[a, b] = 1.0 if a == b else fleet.across_leaves
+    _, spine = np.unique([leaf.spine for leaf in fleet.network.leaves], return_inverse=True)
+    same = spine[:, None] == spine[None, :]
+    found = np.where(same, fleet.across_leaves, fleet.across_spines)
+    np.fill_diagonal(found, 1.0)
     return found

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
 from functools import cached_property
-from itertools import pairwise
 from math import inf
 
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Workload
+from heteroplan.optimize.program.supply import Places
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES
 from heteroplan.units import gbit_per_s_to_bytes_per_s
@@ -201,18 +200,10 @@ def _option(
 
 
 def _supply(scenario: Scenario) -> NDArray[np.int64]:
-    fleet = scenario.fleet
-    moments = [moment.astimezone(UTC) for moment in scenario.horizon.boundaries()]
-    supply = np.zeros(
-        (len(fleet.network.leaves), len(fleet.node_types), scenario.horizon.intervals), np.int64
-    )
-    away = {(outage.leaf, outage.node_type) for outage in fleet.outages}
+    fleet, nodes = scenario.fleet, Places(scenario).on_leaf
+    shape = (len(fleet.network.leaves), len(fleet.node_types), scenario.horizon.intervals)
+    supply = np.zeros(shape, np.int64)
     for row, leaf in enumerate(fleet.network.leaves):
-        for column, shape in enumerate(fleet.node_types):
-            supply[row, column] = leaf.nodes.get(shape.name, 0) * shape.gpus
-            if (leaf.name, shape.name) in away:
-                supply[row, column] = [
-                    fleet.nodes_available(leaf, shape.name, start, end) * shape.gpus
-                    for start, end in pairwise(moments)
-                ]
+        for column, each in enumerate(fleet.node_types):
+            supply[row, column] = nodes[leaf.name, each.name] * each.gpus
     return supply

@@ -1,5 +1,7 @@
 """Requests chained by `next`, and how many a workload has at its replicas of a kind."""
 
+from typing import Any
+
 from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.world import AGGREGATED, PREFILL, World
 
@@ -24,16 +26,22 @@ def first_kind(world: World, workload: int) -> int:
 
 
 @compiled
+def _append(world: World, queue: Any, request: int) -> None:
+    """The request is the last of the queue of a replica or of a group."""
+    world.requests[request].next = -1
+    if queue.waiting == 0:
+        queue.head = request
+    else:
+        world.requests[queue.tail].next = request
+    queue.tail = request
+    queue.waiting += 1
+
+
+@compiled
 def append_waiting(world: World, replica: int, request: int) -> None:
     """The request waits at the replica, behind the others."""
     record = world.replicas[replica]
-    world.requests[request].next = -1
-    if record.waiting == 0:
-        record.head = request
-    else:
-        world.requests[record.tail].next = request
-    record.tail = request
-    record.waiting += 1
+    _append(world, record, request)
     count(world, record.workload, record.kind, 1, 0)
 
 
@@ -64,13 +72,7 @@ def pop_waiting(world: World, replica: int) -> int:
 def append_shared(world: World, group: int, request: int) -> None:
     """The request waits in the queue that the prefill replicas of a group share."""
     record = world.groups[group]
-    world.requests[request].next = -1
-    if record.waiting == 0:
-        record.head = request
-    else:
-        world.requests[record.tail].next = request
-    record.tail = request
-    record.waiting += 1
+    _append(world, record, request)
     count(world, record.workload, PREFILL, 1, 0)
 
 

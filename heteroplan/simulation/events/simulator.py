@@ -302,7 +302,7 @@ def _requests(stream: RequestStream, refused: NDArray[np.bool_], users: int) -> 
     records["admitted"] = records["group"] = records["replica"] = records["next"] = -1
     records["outcome"] = np.where(refused, REJECTED, UNFINISHED)
     records["following"] = -1
-    for number in range(len(stream.workloads)):
+    for number in range(len(stream.workloads) if users else 0):
         own = np.flatnonzero(stream.workload == number)
         records["following"][own[:-1]] = own[1:]
     return records
@@ -330,6 +330,7 @@ def _workloads(
         record["first_group"], record["groups"] = (own[0] if own else 0), len(own)
         record["kv_bytes"], record["moves_all"] = facts.kv_bytes_per_token, facts.moves_all
         record["shared"], record["due"] = facts.shared, users
-        requests = np.flatnonzero(stream.workload == number)
-        record["following"] = requests[0] if len(requests) else -1
+        if users:
+            requests = np.flatnonzero(stream.workload == number)
+            record["following"] = requests[0] if len(requests) else -1
     return records

@@ -1,6 +1,6 @@
 """Engines that are slower or faster than their profile, which planner and policies do not know."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -30,29 +30,17 @@ def _option(option: EngineOption, factor: float) -> EngineOption:
 
 def slower_engine(engine: Engine, factor: float) -> Engine:
     """With all its times multiplied by `factor`."""
-    prefill, decode, ttft = engine.prefill, engine.decode, engine.ttft
     return replace(
         engine,
-        prefill=prefill
-        and PrefillCoefficients(
-            overhead_ms=prefill.overhead_ms * factor,
-            ms_per_token=prefill.ms_per_token * factor,
-            ms_per_token_squared=prefill.ms_per_token_squared * factor,
-            floor_ms=prefill.floor_ms * factor,
-        ),
-        decode=decode
-        and DecodeCoefficients(
-            base_ms=decode.base_ms * factor,
-            ms_per_sequence=decode.ms_per_sequence * factor,
-            ms_per_context_token=decode.ms_per_context_token * factor,
-            floor_ms=decode.floor_ms * factor,
-            ms_per_root_sequence=decode.ms_per_root_sequence * factor,
-        ),
-        ttft=ttft
-        and TtftCoefficients(
-            base_ms=ttft.base_ms * factor,
-            ms_per_token=ttft.ms_per_token * factor,
-            ms_per_request=ttft.ms_per_request * factor,
-            ms_per_request_token=ttft.ms_per_request_token * factor,
-        ),
+        prefill=engine.prefill and _times(engine.prefill, factor),
+        decode=engine.decode and _times(engine.decode, factor),
+        ttft=engine.ttft and _times(engine.ttft, factor),
     )
+
+
+def _times[C: (PrefillCoefficients, DecodeCoefficients, TtftCoefficients)](
+    coefficients: C, factor: float
+) -> C:
+    """Coefficients multiplied by `factor`; all of them are times."""
+    scaled = {each.name: getattr(coefficients, each.name) * factor for each in fields(coefficients)}
+    return replace(coefficients, **scaled)
