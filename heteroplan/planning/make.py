@@ -6,6 +6,7 @@ from functools import cache, cached_property, partial
 from time import monotonic
 from typing import Self
 
+from heteroplan.baselines.promises import easier_promises
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
@@ -112,7 +113,8 @@ def make_plan(
     )
     if found.separate is not None:
         savings = tuple(favoured(each) for each in savings)
-    return replace(plan, savings=(*savings, *found.gain()))
+    easier = easier_promises(plan, Late(stop, clock.end))
+    return replace(plan, savings=(*savings, *found.gain()), easier=easier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
