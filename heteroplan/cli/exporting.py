@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.arguments import passed, taking
+from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import deliver, emit
+
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,12 @@ class ExportArguments:
     backend_kind: Annotated[
         str, typer.Option(metavar="KIND", help="InferencePool or Service (httproute).")
     ] = "InferencePool"
-    port: Annotated[int, typer.Option(metavar="PORT", help="Of a Service (httproute).")] = 8000
+    port: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(1, MOST_PORT), metavar="PORT", help="Of a Service (httproute)."
+        ),
+    ] = written("8000")
 
 
 @taking(ExportArguments)
