@@ -169,8 +169,8 @@ def _scaled_trace(plan: Path, case: Case, result: PlanResult) -> Callable[[float
     """Options of a replay of the whole trace, so many times as fast."""
     options = next(case.parts(plan.parents[1]))
     table = heteroplan.replay(plan, policy=("plan",), **options).replay.policies[0].intervals
-    seconds = table.requests.shape[1] * result.plan.scenario.horizon.interval_s
-    rate_rps = float(table.requests.sum()) / seconds
+    came = np.count_nonzero(table.requests.sum(axis=0))
+    rate_rps = float(table.requests.sum()) / (came * result.plan.scenario.horizon.interval_s)
 
     def at(factor: float) -> dict[str, Any]:
         return options | {"rate_rps": rate_rps * factor}
