@@ -164,8 +164,8 @@ def _bursts(curve: "Curve") -> list[str]:
         found.append(
             f"so that {share} of the prompts wait {TOLD_WAIT_S:g} s at most, prefill needs "
             f"{figure(needs[TOLD_WAIT_S].prefill)} times the planned rate; where a request decodes "
-            f"for {TOLD_STAY_S:g} s, {share} of the time of its tokens up to "
-            f"{figure(needs[TOLD_STAY_S].decode)} times the planned number decode with it"
+            f"for {TOLD_STAY_S:g} s, {share} of the time at most "
+            f"{figure(needs[TOLD_STAY_S].decode)} times the planned number decode beside it"
         )
     return found
 

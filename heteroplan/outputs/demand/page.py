@@ -143,8 +143,8 @@ def _burst_section(curve: "Curve") -> list[str]:
     told = percent(figures.TOLD_PERCENTILE)
     below = [
         "Dispersions to plan with, 1 for Poisson arrivals, and what they come from: the capacity "
-        f"with which {told} of the prompts wait no longer than the time scale, and the sequences "
-        f"that {told} of the tokens see beside their own where a request decodes for so long."
+        f"with which {told} of the prompts wait no longer than the time scale, and the requests "
+        f"that decode beside one {told} of the time where a request decodes for so long."
     ]
     return [table_section("Bursts", figures.BURST_HEADS, rows, text_columns={0}, below=below)]
 
