@@ -18,8 +18,9 @@ no group fits with all replicas in any state is rejected. All else looks at read
 Routing. Group: of positive weight and fit, in time if any is, of the least (in flight + 1) /
 weight. Replica: fit, in time if any is, then by the rule; they are tried in the order
 of their start. Work of a prefill replica: the rest of
-its batch and the times alone of waiting prompts. An aggregated one is taken as a decode replica is,
-unless by round robin, which takes the next after the last taken. A shared queue is walked from its
+its batch and the times alone of waiting prompts. An aggregated one is taken as a decode replica is.
+Round robin takes the next after the last taken; of decode replicas only among ready ones of the
+group. A shared queue is walked from its
 head by a prefill replica that falls idle or turns ready: what it does not fit is skipped, the first
 that fits it and not the batch ends the batch. Requests that no ready replica takes wait
 in the workload's queue, walked whenever a replica turns ready and when requests go back to it.
@@ -95,6 +96,11 @@ def _least[T](candidates: Iterable[T], score: Callable[[T], float], relative: bo
         if found < (best * (1.0 - SLACK) if relative else best - SLACK):
             chosen, best = other, found
     return chosen
+
+
+def _in_turn[R: Replica](replicas: Sequence[R], taken: int) -> R:
+    """The first after the seat that was taken last, or the first of all."""
+    return ([each for each in replicas if each.seat > taken] or list(replicas))[0]
 
 
 class _Simulation:
@@ -233,11 +239,11 @@ class _Simulation:
         group.in_flight += 1
         aggregated = [each for each in group.eligible(request) if isinstance(each, Aggregated)]
         prefill = [each for each in group.eligible(request) if isinstance(each, Prefill)]
-        routing = self.of(request).routing
+        of = self.of(request)
+        routing = of.aggregated_routing if aggregated else of.routing
         chosen: Prefill | Aggregated
         if routing is Routing.ROUND_ROBIN:
-            replicas = group.eligible(request)
-            chosen = ([each for each in replicas if each.seat > group.taken] or replicas)[0]
+            chosen = _in_turn(group.eligible(request), group.taken)
             group.taken = chosen.seat
         elif aggregated:
             chosen = _least(aggregated, lambda each: each.load(), relative=True)
@@ -260,6 +266,12 @@ class _Simulation:
         sender, own = request.sender, request.group
         assert sender is not None
         assert own is not None
+        ready = [each for each in own.seated() if each.state == "ready" and each.fits(request)]
+        if ready and self.of(request).decode_routing is Routing.ROUND_ROBIN:
+            receiver = _in_turn(ready, own.decode_taken)
+            own.decode_taken = receiver.seat
+            self.send(request, sender, receiver)
+            return True
         elsewhere = [each for group in self.groups_of(request) for each in group.seated()]
         for replicas, states in (
             (own.seated(), ("ready",)),

@@ -118,6 +118,11 @@ type NaiveReplica = NaivePrefill | NaiveDecode | NaiveAggregated
 @dataclass(frozen=True, slots=True)
 class NaiveWorkload:
     routing: Routing = Routing.LEAST_WORK
+    """Of prefill replicas."""
+    decode_routing: Routing = Routing.LEAST_WORK
+    """Not shared."""
+    aggregated_routing: Routing = Routing.LEAST_WORK
+    """Not shared."""
     waits_when_full: bool = False
     """`kv_full: wait`; otherwise `preempt`."""
     kv_bytes_per_token: float = 0.0

@@ -76,7 +76,9 @@ class Group:
     in_flight: int = 0
     seats: int = 0
     taken: int = -1
-    """Seat of the replica that round robin took last."""
+    """Seat of the replica that round robin took last, of those to which requests are routed."""
+    decode_taken: int = -1
+    """Of decode replicas."""
     queue: list[Request] = field(default_factory=list)
     """Shared by the prefill replicas."""
 

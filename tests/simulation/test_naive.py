@@ -157,6 +157,23 @@ def test_round_robin_takes_turns() -> None:
     assert [each.prefill_tokens for each in outcome.replicas[:3]] == [1 + 8, 2 + 16, 4]
 
 
+def test_round_robin_of_decode_replicas() -> None:
+    """Whatever they have: the third request is the first one's again; what is long passes over."""
+    small = NaiveDecode(DECODE.step, kv_tokens=50)
+    requests = asked((0, 1, 40), (1, 1, 1), (50, 1, 3), (60, 1, 5), (70, 1, 60))
+    workload = NaiveWorkload(decode_routing=Routing.ROUND_ROBIN)
+    outcome = simulate(Case((PREFILL, small, DECODE), requests, workloads=(workload,)))
+    assert [each.decode_tokens for each in outcome.replicas[1:]] == [40 + 3, 1 + 5 + 60]
+
+
+def test_round_robin_of_aggregated_replicas() -> None:
+    engine = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0))
+    requests = asked((0, 1, 50), (20, 2, 1), (60, 4, 50), (80, 8, 50))
+    workload = NaiveWorkload(aggregated_routing=Routing.ROUND_ROBIN)
+    outcome = simulate(Case((engine, engine), requests, workloads=(workload,)))
+    assert [each.prefill_tokens for each in outcome.replicas] == [1 + 4, 2 + 8]
+
+
 def test_shared_queue_goes_to_who_is_idle_first() -> None:
     """The first is busy until 100, the second until 30: there the third and the fourth begin."""
     outcome = simulate(
