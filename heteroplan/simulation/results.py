@@ -77,6 +77,12 @@ class RequestTable:
     """Index in `OUTCOMES`."""
     restarts: NDArray[np.int8]
     """Times that it was computed anew: preempted, or its replica was killed."""
+    first_alone_s: Floats
+    """Its TTFT alone on the replicas that served it [s]; of finished requests, as the next two."""
+    step_alone_s: Floats
+    """Mean of its decode steps alone there [s]."""
+    late_gaps: Integers
+    """Gaps between its tokens that were too long, where they are judged one by one."""
 
 
 OUTCOMES = ("finished", "unfinished", "rejected")

@@ -39,6 +39,11 @@ sequences count, those in prefill too; only decoding ones count in the step's ti
 Recomputed are isl + tokens so far, cached ones too. The delay of `ttft` moves the first token (and
 the last one if it were before it), and nothing else.
 
+Alone. A request is compared with itself on the replicas that served it last: prefill of its missed
+tokens (of an aggregated replica in chunks of `max_batch_tokens`, and the delay of `ttft`), its
+transfer, a step with isl tokens of context; its steps with isl + osl / 2. Gaps are between its
+tokens as engines give them, those in which it was evicted included.
+
 Lifecycle. The requests of a killed replica go to the end of the workload's queue, by index, as if
 nothing of them had been computed. Prompts in a shared queue that no ready replica of the group
 fits any more go there before them, without a restart. Turning ready, a replica sees to prefilled
@@ -145,7 +150,14 @@ class _Simulation:
         return Outcome(
             tuple(
                 RequestOutcome(
-                    each.arrived_s, self.first_s(each), each.last_s, each.outcome, each.restarts
+                    each.arrived_s,
+                    self.first_s(each),
+                    each.last_s,
+                    each.outcome,
+                    each.restarts,
+                    each.first_alone_s,
+                    each.step_alone_s,
+                    each.late_gaps,
                 )
                 for each in self.requests
             ),
@@ -351,6 +363,7 @@ class _Simulation:
         for request in left:
             request.restarts += 1
             request.tokens = request.done = 0
+            request.given_s.clear()
             request.recomputes, request.first_s = False, nan
         self.return_requests(sorted(left, key=lambda each: each.index))
 

@@ -3,6 +3,7 @@ events meet by chance."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from random import Random
 
 from tests.simulation.naive_case import (
@@ -47,7 +48,12 @@ def random_case(seed: int, requests: int = 60) -> Case:
         isl = random.randint(1, 60)
         cached = random.choice([0, random.randrange(isl)])
         workload = random.randrange(len(workloads))
-        stream.append(NaiveRequest(at_s, isl, random.randint(1, 20), cached, workload))
+        limits = (
+            random.choice([inf, random.uniform(0.005, 0.2)]),
+            random.choice([inf, random.uniform(1.0, 10.0)]),
+        )
+        osl = random.randint(1, 20)
+        stream.append(NaiveRequest(at_s, isl, osl, cached, workload, *limits))
     return Case(
         replicas,
         tuple(stream),

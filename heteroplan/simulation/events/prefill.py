@@ -107,6 +107,7 @@ def end_batch(world: World, replica: int) -> None:
         record.load -= 1
         asked = world.requests[request]
         asked.source = replica
+        asked.first_alone = prefill_s(record, float(asked.missed), float(asked.missed) ** 2)
         count(world, asked.workload, PREFILL, 0, -1)
         count(world, asked.workload, DECODE, 0, 1)
         send(world, request)

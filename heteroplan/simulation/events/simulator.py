@@ -104,6 +104,16 @@ class ReplicaFacts:
     fields: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class GapLimits:
+    """How long the gaps between tokens may be where each is judged; arrays [request]."""
+
+    gap_s: Floats
+    """Infinite where nothing but `over_alone` limits them [s]."""
+    over_alone: Floats
+    """Over a step of the request alone; both infinite where gaps are not judged."""
+
+
 class Simulator:
     """One simulation from its start on. Replicas are known by the number that `start` gives."""
 
@@ -116,6 +126,7 @@ class Simulator:
         options: int,
         factors: Floats,
         how: SimulatorOptions,
+        gaps: GapLimits | None = None,
     ) -> None:
         """`refused` [request]: it fits no engine. `options` counts engines, `factors` is
 
@@ -144,6 +155,8 @@ class Simulator:
         clock["seats"] = SEATS
         clock["due"] = self.world.workloads["due"].sum()
         clock["random"] = (how.seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64 or 1
+        if gaps is not None:
+            self._judge_gaps(gaps)
         self._free: list[int] = []
         self.events = 0
 
@@ -259,7 +272,16 @@ class Simulator:
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
             restarts=requests["restarts"].copy(),
+            first_alone_s=requests["first_alone"].copy(),
+            step_alone_s=requests["step_alone"].copy(),
+            late_gaps=requests["late"].copy(),
         )
+
+    def _judge_gaps(self, limits: GapLimits) -> None:
+        requests = self.world.requests
+        requests["gap"], requests["gap_over_alone"] = limits.gap_s, limits.over_alone
+        judged = np.isfinite(limits.gap_s) | np.isfinite(limits.over_alone)
+        self.world.workloads["by_gap"][np.unique(requests["workload"][judged])] = True
 
     def _join(self, number: int, group: int, side: int) -> None:
         counts, seats = self.world.member_counts, self.world.members.shape[2]
@@ -316,6 +338,7 @@ def _requests(stream: RequestStream, refused: NDArray[np.bool_], users: int) -> 
     records["admitted"] = records["group"] = records["replica"] = records["next"] = -1
     records["outcome"] = np.where(refused, REJECTED, UNFINISHED)
     records["following"] = -1
+    records["gap"] = records["gap_over_alone"] = inf
     for number in range(len(stream.workloads) if users else 0):
         own = np.flatnonzero(stream.workload == number)
         records["following"][own[:-1]] = own[1:]

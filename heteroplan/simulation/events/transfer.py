@@ -51,6 +51,7 @@ def send(world: World, request: int) -> None:
     sender = world.replicas[asked.source]
     rate = min(sender.bytes_per_s, record.bytes_per_s) * world.factors[sender.leaf, record.leaf]
     sender.nic_free = max(clock.now, sender.nic_free) + size / rate
+    asked.first_alone += clock.latency + size / rate
     push_transfer(world, clock.latency + sender.nic_free, request)
 
 

@@ -31,6 +31,13 @@ REQUEST = np.dtype(
         ("arrival", "f8"),
         ("first", "f8"),  # first token; NaN before
         ("last", "f8"),  # last token; NaN before
+        ("first_alone", "f8"),  # what its TTFT and its mean step would take alone where it is
+        ("step_alone", "f8"),
+        ("gap", "f8"),  # longest time between tokens, and that over `step_alone`; infinite where
+        ("gap_over_alone", "f8"),  # gaps are not counted
+        ("longest_gap", "f8"),  # the lesser of both where it is
+        ("late", "i8"),  # gaps that were longer
+        ("evicted", "f8"),  # when it left the KV cache; 0 where it did not
         ("isl", "i8"),
         ("missed", "i8"),
         ("osl", "i8"),
@@ -146,6 +153,7 @@ WORKLOAD = np.dtype(
         ("prefill_routing", "i1"),
         ("decode_routing", "i1"),
         ("aggregated_routing", "i1"),
+        ("by_gap", "i1"),  # gaps that are too long are counted
         ("following", "i8"),  # closed loop: request that a user sends next
         ("due", "i8"),
         # Counted since the start.

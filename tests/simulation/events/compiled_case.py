@@ -8,6 +8,7 @@ import numpy as np
 from heteroplan.entities import workload
 from heteroplan.entities.workload import Role
 from heteroplan.simulation.events.simulator import (
+    GapLimits,
     GroupFacts,
     ReplicaFacts,
     Simulator,
@@ -87,6 +88,10 @@ class CompiledCase:
                 latency_s=first.latency_s,
                 users=first.users or 0,
             ),
+            GapLimits(
+                np.array([each.gap_s for each in case.requests]),
+                np.array([each.gap_over_alone for each in case.requests]),
+            ),
         )
         for index, each in enumerate(case.replicas):
             if each.at_start:
@@ -111,14 +116,24 @@ class CompiledCase:
         table = self.simulator.table()
         return [
             RequestOutcome(
-                float(arrived), float(first), float(last), OUTCOMES[outcome], int(restarts)
+                float(arrived),
+                float(first),
+                float(last),
+                OUTCOMES[outcome],
+                int(restarts),
+                float(first_alone),
+                float(step_alone),
+                int(late_gaps),
             )
-            for arrived, first, last, outcome, restarts in zip(
+            for arrived, first, last, outcome, restarts, first_alone, step_alone, late_gaps in zip(
                 table.arrived_s,
                 table.first_token_s,
                 table.last_token_s,
                 table.outcome,
                 table.restarts,
+                table.first_alone_s,
+                table.step_alone_s,
+                table.late_gaps,
                 strict=True,
             )
         ]
