@@ -314,12 +314,12 @@ def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings
     routings = {each.value: each for each in Routing} | {"least_work": Routing.LEAST_LOADED}
     for name, known in (
         ("level", ("requests", "fluid")),
-        ("routing", (None, *routings)),
+        ("routing", routings),
         ("kv_full", KV_FULL),
         ("scale_in", ("drain", "kill")),
     ):
-        if (value := getattr(options, name)) not in known:
-            known = [each for each in known if each is not None]
+        value = getattr(options, name)
+        if value is not None and value not in known:
             raise UsageError(f"{name} {value!r}: write one of {', '.join(known)}")
     return ReplaySettings(
         simulator=SimulatorOptions(

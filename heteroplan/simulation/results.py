@@ -27,9 +27,22 @@ class Attainment:
     ttft: float
     """Of finished requests."""
     itl: float
-    """Of finished requests: mean time between their tokens within the target."""
+    """Of finished requests: mean time between their tokens within the target, or of their gaps
+    where these are judged."""
     both: float
     """Of all requests; rejected and unfinished ones missed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAttainment:
+    """How many requests of a class kept the SLO, of a workload with SLOs by class."""
+
+    workload: int
+    name: str
+    percentile: float
+    """Share that is to keep both, of the classes of the workload with this percentile together."""
+    requests: int
+    attained_both: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +128,8 @@ class PolicyReplay:
     intervals: IntervalTable
     requests: RequestTable | None = None
     """None at the fluid level."""
+    classes: tuple[ClassAttainment, ...] = ()
+    """Of workloads in which a class has an SLO of its own; none at the fluid level."""
     notes: tuple[str, ...] = ()
 
 

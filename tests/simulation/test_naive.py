@@ -43,6 +43,23 @@ def test_lone_request() -> None:
     assert of_decode.busy_s == pytest.approx((7.2 + 7.201 + 7.202) / 1000.0)
 
 
+def test_alone_and_late() -> None:
+    """Alone 10 ms of prefill, 1.5 of transfer, a step of 5 ms and one a token of context. The first
+    has its first token at 26.5. The second comes at 21.5 and shares the next two steps, of 5 + 11 +
+    10 and 5 + 12 + 11 ms, which are gaps longer than 1.5 times the mean step alone, 16.5."""
+    prefill = NaivePrefill(PREFILL.time, nic_bytes_per_s=1e7)
+    decode = NaiveDecode(StepTime(base_ms=5.0, ms_per_context_token=1.0), nic_bytes_per_s=1e7)
+    workload = NaiveWorkload(kv_bytes_per_token=1000.0)
+    requests = (NaiveRequest(0.0, 10, 3, gap_over_alone=1.5), NaiveRequest(0.0, 10, 3))
+    outcome = simulate(Case((prefill, decode), requests, workloads=(workload,)))
+    first, second = outcome.requests
+    assert first.first_alone_s == second.first_alone_s == pytest.approx(0.0265)
+    assert first.step_alone_s == pytest.approx(0.0165)
+    assert first_ms(outcome)[0] == pytest.approx(26.5)
+    assert last_ms(outcome)[0] == pytest.approx(26.5 + 26.0 + 28.0)
+    assert (first.late_gaps, second.late_gaps) == (2, 0)
+
+
 def test_what_is_cached_need_not_be_sent() -> None:
     """1000 of 1200 tokens, a microsecond each, and no latency."""
     workload = NaiveWorkload(kv_bytes_per_token=1000.0, transfers_missed=True, latency_s=0.0)

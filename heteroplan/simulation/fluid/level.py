@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 
 from heteroplan.entities.workload import Role, Routing
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.events.simulator import ReplicaFacts, SimulatorOptions
 from heteroplan.simulation.events.world import DRAINING, GONE, LINGERING, SERVING, STARTING
 from heteroplan.simulation.fluid import flow
@@ -67,8 +68,9 @@ class Fluid:
         self._refused = numbers.refused
         intervals = int(np.ceil(stream.duration_s / interval_s))
         workloads = np.zeros(len(loads), WORKLOAD)
-        workloads["ttft"] = [load.slo.ttft_ms / MS_PER_S for load in loads]
-        workloads["itl"] = [load.slo.itl_ms / MS_PER_S for load in loads]
+        slos = [absolute_slo(load) for load in loads]
+        workloads["ttft"] = [slo.ttft_ms / MS_PER_S for slo in slos]
+        workloads["itl"] = [slo.itl_ms / MS_PER_S for slo in slos]
         workloads["burst"] = stream.burstiness**2
         taken = np.take_along_axis(numbers.mixes["taken"], stream.mix, axis=1)
         pools = np.zeros((len(loads), 2), POOL)
