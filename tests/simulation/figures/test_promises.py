@@ -50,7 +50,11 @@ def test_gaps_are_judged_one_by_one() -> None:
     """Of 100 gaps 10 may be late, of one token there are none; means do not count."""
     slo = Slo(1000.0, 20.0, 0.9, itl_of=ItlOf.TOKEN)
     asked = stream([0.0] * 3, osl=[101, 101, 1])
-    late = {"first_s": [0.1] * 3, "last_s": [9.0, 9.0, 0.1], "late_gaps": [10, 11, 0]}
+    late: dict[str, Sequence[float]] = {
+        "first_s": [0.1] * 3,
+        "last_s": [9.0, 9.0, 0.1],
+        "late_gaps": [10, 11, 0],
+    }
     assert kept(load(slo), asked, **late) == ([True] * 3, [True, False, True])
 
 
