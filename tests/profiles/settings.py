@@ -1,5 +1,6 @@
 """Engines and settings for tests of capacity: every argument has a default."""
 
+from heteroplan.entities.arrivals import POISSON, Arrivals
 from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
@@ -7,6 +8,7 @@ from heteroplan.entities.workload import (
     PrefillCoefficients,
     RequestClass,
     Role,
+    Routing,
     Source,
     SourceKind,
     Span,
@@ -43,6 +45,8 @@ def setting(
     ttft: TtftCoefficients | None = None,
     mix: tuple[RequestClass, ...] = (),
     servers: int = 1,
+    routing: Routing = Routing.RANDOM,
+    arrivals: Arrivals = POISSON,
 ) -> Setting:
     engine = Engine(
         name="e",
@@ -68,4 +72,6 @@ def setting(
         kv_bytes_per_token=kv_bytes_per_token,
         allow_extrapolation=allow_extrapolation,
         servers=servers,
+        routing=routing,
+        arrivals=arrivals,
     )
