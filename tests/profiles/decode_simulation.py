@@ -87,7 +87,7 @@ def shares_in_time(
     limits = np.array([ENDLESS if bound is None else bound for bound in bounds], float)
     n = setting.servers
     chosen = np.random.default_rng(seed).integers(n, size=len(requests.isl))
-    return _simulated(  # type: ignore[no-any-return]
+    return _simulated(
         requests.arrival * (1000.0 / (rate_rps * n)),
         requests.isl,
         requests.osl,

@@ -176,8 +176,8 @@ class DecodeSteps:
             itl        base + root sqrt(sequences) + Q(S, S (s1 p + (s2 / s1 - s1) q))
 
         c1, c2 are moments of the context, s1, s2 of the slope; spread contexts count in c2 and s2.
-        That is of moments, as ITL of tokens is. ITL of requests is their mean over a residence: with
-        what the request adds itself, and less variance (`averaged`).
+        That is of moments, as ITL of tokens is. ITL of requests is their mean over a residence:
+        with what the request adds itself, and less variance (`averaged`).
         """
         if load == ENDLESS:
             return Peak(inf, inf, inf)
