@@ -13,11 +13,12 @@ The last but one term of TPOT is what prompts take from decode: r * TPOT * s req
 s = prefill_token * isl fall into a token's time, and r * TPOT = B / (osl - 1). B is not known
 beforehand: B = N * decoding / (TTFT + decoding), a fixed point that `predicted` solves. Engines of
 one GPU type lend each other what a few runs leave open: the coefficients of all of them together,
-as a + b / GPUs, are expected of each (shrinkage; Gelman et al., Bayesian Data Analysis, chapter 5).
+as a + b / GPUs, are expected of those of one variant together, and these of each engine (shrinkage;
+Gelman et al., Bayesian Data Analysis, chapter 5).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, floor, inf, sqrt
 from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING
@@ -40,8 +41,10 @@ FEWEST_RUNS = 3
 """From which an engine gets coefficients of its own."""
 FOLDS = 5
 """Every fifth run is left out, each in turn."""
-TPOT_WEIGHT, TTFT_WEIGHT = 0.17, 0.32
-"""Pull of the other engines; squared 0.03 and 0.1."""
+TPOT_WEIGHT, TTFT_WEIGHT = 0.25, 0.5
+"""Pull of the other engines."""
+VARIANT_WEIGHT = 0.5
+"""Share of that pull which all of the GPU type have on those of a variant."""
 LEAST_SHARE = 0.02
 """Of a latency that a term is expected to have at least."""
 QUEUED = 0.25
@@ -220,14 +223,20 @@ def _limits(runs: Sequence[Run]) -> tuple[float, float]:
 def _values(runs: Sequence[Run]) -> dict[EngineKey, Latencies]:
     """Coefficients of every engine."""
     found: dict[EngineKey, Latencies] = {}
-    groups: dict[tuple[str, bool], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.gpu, run.prefill_gpus is None), []).append(run)
-    for group in groups.values():
+    for group in _grouped(runs, lambda run: (run.gpu, run.prefill_gpus is None)):
         expected = _expected(group)
-        for key, mine in _by_engine(group).items():
-            found[key] = _own(mine, expected)
+        for variant in _grouped(group, lambda run: run.variant):
+            engines = _by_engine(variant)
+            lent = _expected(variant, expected) if len(engines) > 1 else expected
+            found |= {key: _own(mine, lent) for key, mine in engines.items()}
     return found
+
+
+def _grouped(runs: Sequence[Run], kind: Callable[[Run], Hashable]) -> list[list[Run]]:
+    groups: dict[Hashable, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(kind(run), []).append(run)
+    return list(groups.values())
 
 
 type Expected = tuple["_Shared", "_Shared"]
@@ -235,7 +244,7 @@ type Expected = tuple["_Shared", "_Shared"]
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """Coefficients a + b / GPUs of all engines together."""
+    """Coefficients a + b / GPUs of several engines together."""
 
     a: "Floats"
     b: "Floats"
@@ -248,22 +257,43 @@ class _Shared:
 
         return Prior(np.maximum(self.a + self.b / gpus, self.least), self.weight)
 
+    def of_both(self) -> Prior:
+        """Of a and b of a part of the engines."""
+        import numpy as np
 
-def _expected(runs: Sequence[Run]) -> Expected:
+        values = np.maximum(np.concatenate([self.a, self.b]), np.tile(self.least / 2.0, 2))
+        return Prior(values, VARIANT_WEIGHT * self.weight)
+
+
+def _expected(runs: Sequence[Run], of_all: Expected | None = None) -> Expected:
+    """TPOT and TTFT of `runs` together; `of_all` are those of the GPU type."""
     import numpy as np
 
     gpus = np.array([float(run.gpus) for run in runs])
     limits = {key: _limits(mine) for key, mine in _by_engine(runs).items()}
     tpot, ttft = _systems(runs, [limits[_key(run)] for run in runs])
-    return _shared(*tpot, gpus, TPOT_WEIGHT), _shared(*ttft, gpus, TTFT_WEIGHT)
+    of_tpot, of_ttft = of_all or (None, None)
+    return (
+        _shared(*tpot, gpus, TPOT_WEIGHT, of_tpot),
+        _shared(*ttft, gpus, TTFT_WEIGHT, of_ttft),
+    )
 
 
-def _shared(columns: "Floats", latency_ms: "Floats", gpus: "Floats", weight: float) -> _Shared:
+def _shared(
+    columns: "Floats",
+    latency_ms: "Floats",
+    gpus: "Floats",
+    weight: float,
+    of_all: _Shared | None,
+) -> _Shared:
     import numpy as np
 
     terms = columns.shape[1]
     both = np.hstack([columns, columns / gpus[:, None]])
-    values = np.array(least(range(2 * terms), both, latency_ms))
+    prior = None if of_all is None else of_all.of_both()
+    values = np.array(least(range(2 * terms), both, latency_ms, prior))
+    if of_all is not None:
+        return replace(of_all, a=values[:terms], b=values[terms:])
     typical = columns.mean(axis=0)
     share_ms = LEAST_SHARE * float(np.median(latency_ms))
     smallest = np.where(typical > 0.0, share_ms / np.maximum(typical, TINY), TINY)
