@@ -8,6 +8,7 @@ from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon, Objective, Scenario
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     Engine,
     IntervalDemand,
@@ -18,7 +19,6 @@ from heteroplan.entities.workload import (
     RequestClass,
     Resilience,
     Role,
-    Slo,
     Source,
     SourceKind,
     Workload,

@@ -4,13 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from heteroplan.entities.workload import (
-    DecodeCoefficients,
-    PrefillCoefficients,
-    RequestClass,
-    Role,
-    Slo,
-)
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import DecodeCoefficients, PrefillCoefficients, RequestClass, Role
 from heteroplan.simulation.events.simulator import SimulatorOptions
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.results import IntervalTable

@@ -1,12 +1,14 @@
 """A workload: one model served to users, its engines, its demand and its promises."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import sqrt
 from typing import Self
 
+from heteroplan.entities.arrivals import POISSON, Arrivals
 from heteroplan.entities.network import Affinity, Leaf, Network
+from heteroplan.entities.slo import Slo
 
 
 class Role(StrEnum):
@@ -200,6 +202,10 @@ class RequestClass:
     where not known."""
     context_cv: float | None = None
     """Coefficient of variation of that over decode steps; of equal requests where not known."""
+    osl_cv: float | None = None
+    """Coefficient of variation of the output tokens within the class; None where not known."""
+    slo: Slo | None = None
+    """The class's own; the workload's where None."""
 
     @property
     def missed_tokens(self) -> float:
@@ -220,18 +226,6 @@ class RequestClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Slo:
-    """Latency targets of one workload."""
-
-    ttft_ms: float
-    """Time to first token, queueing included [ms]."""
-    itl_ms: float
-    """Inter-token latency [ms]."""
-    percentile: float = 0.99
-    """Share of requests that must meet both, 0 < percentile < 1."""
-
-
-@dataclass(frozen=True, slots=True)
 class IntervalDemand:
     """What one planning interval must serve."""
 
@@ -249,12 +243,20 @@ class KvTransfer(StrEnum):
     """Those not found in the prefix cache: decode has the others."""
 
 
-class PrefillQueue(StrEnum):
-    """Where prompts wait for prefill."""
+class Routing(StrEnum):
+    """Which replica of a pool takes a request."""
 
-    PER_REPLICA = "per_replica"
+    LEAST_LOADED = "least_loaded"
+    """The one with the least work left: of prefill in tokens, of others in requests in flight."""
+    RANDOM = "random"
+    """Any one."""
+    ROUND_ROBIN = "round_robin"
+    """One after the other."""
     SHARED = "shared"
-    """One queue for the prefill replicas of an engine in a group, so that none idles beside it."""
+    """None: requests wait in one queue until a replica is free."""
+
+
+LEAST_LOADED: Mapping[Role, Routing] = dict.fromkeys(Role, Routing.LEAST_LOADED)
 
 
 class Loss(StrEnum):
@@ -306,7 +308,9 @@ class Workload:
     """Workloads none of whose groups overlaps one of this workload's; holds both ways."""
     resilience: Resilience | None = None
     kv_transfer: KvTransfer = KvTransfer.ALL
-    prefill_queue: PrefillQueue = PrefillQueue.PER_REPLICA
+    routing: Mapping[Role, Routing] = field(default_factory=lambda: LEAST_LOADED)
+    """Of each role."""
+    arrivals: Arrivals = POISSON
     demand_notes: tuple[str, ...] = ()
     """What was made of the traces that demand comes from, one sentence each."""
 

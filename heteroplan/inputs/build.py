@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from zoneinfo import ZoneInfo
 
+from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Dispersion
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
@@ -15,13 +18,12 @@ from heteroplan.entities.workload import (
     Loss,
     Part,
     PrefillCoefficients,
-    PrefillQueue,
     Profile,
     RatioBand,
     RequestClass,
     Resilience,
     Role,
-    Slo,
+    Routing,
     Source,
     SourceKind,
     Span,
@@ -34,8 +36,10 @@ from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, PartSpec, SourceSpec
 from heteroplan.inputs.schemas.scenario import (
+    DispersionSpec,
     HorizonSpec,
     ResilienceSpec,
+    SloSpec,
     WorkloadRules,
     WorkloadSpec,
 )
@@ -45,6 +49,9 @@ from heteroplan.reading.local_time import localized
 
 MAX_INTERVALS = 100_000
 _MAX_DAYS = 366
+DEFAULT_PERCENTILE = 0.99
+OLD_QUEUES = {"per_replica": Routing.RANDOM, "shared": Routing.SHARED}
+"""What `prefill_queue` means as a routing of prefill."""
 LEAST_RPS = 1e-6
 """Demand of an interval below this is none [requests/s]: less than one request in 11 days."""
 
@@ -190,13 +197,16 @@ def workload(
     demand: Iterable[AlignedDemand],
     resilience: ResilienceSpec | None,
     demand_notes: tuple[str, ...] = (),
+    arriving: Arrivals = POISSON,
 ) -> Workload:
     """The workload; `demand` has one entry a planning interval, without headroom.
 
     `resilience` is the scenario's, for a workload that says nothing of its own.
     """
     own = spec.resilience if "resilience" in spec.model_fields_set else resilience
-    return planned_workload(spec, of, tuple(_with_shapes(spec, demand)), own, demand_notes)
+    return planned_workload(
+        spec, of, tuple(_with_shapes(spec, demand)), own, demand_notes, arriving
+    )
 
 
 def planned_workload(
@@ -205,13 +215,14 @@ def planned_workload(
     demand: tuple[IntervalDemand, ...],
     resilience: ResilienceSpec | None,
     demand_notes: tuple[str, ...],
+    arriving: Arrivals,
 ) -> Workload:
     """The workload with the demand of every planning interval, headroom applied."""
     return Workload(
         name=spec.name,
         profile=of,
         demand=demand,
-        slo=Slo(spec.slo.ttft_ms, spec.slo.itl_ms, spec.slo.percentile),
+        slo=slo(spec.slo),
         affinity=Affinity(spec.affinity),
         priority=spec.priority,
         headroom=spec.headroom,
@@ -226,9 +237,53 @@ def planned_workload(
         anti_affinity=tuple(spec.anti_affinity),
         resilience=_resilience(resilience),
         kv_transfer=KvTransfer(spec.kv_transfer),
-        prefill_queue=PrefillQueue(spec.prefill_queue),
+        routing=_routing(spec),
+        arrivals=arriving,
         demand_notes=demand_notes,
     )
+
+
+def arrivals(spec: DispersionSpec | str) -> Arrivals:
+    """Arrivals that the scenario states itself; Poisson ones otherwise."""
+    if isinstance(spec, str):
+        return POISSON
+    point = Dispersion(1.0, DEFAULT_PERCENTILE, spec.dispersion, spec.dispersion)
+    return Arrivals((point,), ArrivalsSource.STATED)
+
+
+def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
+    """The targets, of a class with the percentiles of the workload where it has none."""
+    percentiles = [
+        getattr(each, name)
+        for name in ("percentile", "ttft_percentile", "itl_percentile")
+        for each in [spec if of_workload is None or _has_percentile(spec) else of_workload]
+    ]
+    both, ttft, itl = percentiles
+    if both is None:
+        both = DEFAULT_PERCENTILE if ttft is None or itl is None else max(0.0, ttft + itl - 1.0)
+    return Slo(
+        inf if spec.ttft_ms is None else spec.ttft_ms,
+        inf if spec.itl_ms is None else spec.itl_ms,
+        both,
+        ttft,
+        itl,
+        ItlOf(spec.itl_of),
+        inf if spec.ttft_slowdown is None else spec.ttft_slowdown,
+        inf if spec.itl_slowdown is None else spec.itl_slowdown,
+    )
+
+
+def _has_percentile(spec: SloSpec) -> bool:
+    return any(
+        each is not None for each in (spec.percentile, spec.ttft_percentile, spec.itl_percentile)
+    )
+
+
+def _routing(spec: WorkloadRules) -> dict[Role, Routing]:
+    found = {Role(role): Routing(name) for role, name in spec.routing}
+    if spec.prefill_queue is not None:
+        found[Role.PREFILL] = OLD_QUEUES[spec.prefill_queue]
+    return found
 
 
 def _resilience(spec: ResilienceSpec | None) -> Resilience | None:
@@ -269,6 +324,8 @@ def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
         cv,
         shape.context,
         shape.context_cv,
+        None if default is None else default.osl_cv,
+        None if default is None else default.slo,
     )
 
 
@@ -276,4 +333,7 @@ def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
     if spec.requests is not None:
         return (RequestClass("default", 1.0, **dict(spec.requests)),)
     written = spec.classes if isinstance(spec.classes, list) else []
-    return tuple(RequestClass(**dict(each)) for each in written)
+    return tuple(
+        RequestClass(**dict(each) | {"slo": each.slo and slo(each.slo, spec.slo)})
+        for each in written
+    )

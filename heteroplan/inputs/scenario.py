@@ -210,7 +210,12 @@ class _Loading:
             return None
         resilience = _fitting(ResilienceSpec, self._document.value(("resilience",)))
         workload = build.workload(
-            spec, source.profile, aligned(demand, horizon), resilience, demand.notes
+            spec,
+            source.profile,
+            aligned(demand, horizon),
+            resilience,
+            demand.notes,
+            build.arrivals(spec.arrivals),
         )
         case = WorkloadCase(
             self._document,

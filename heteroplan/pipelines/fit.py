@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heteroplan.entities.workload import RequestClass, Role, Slo, Span
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import RequestClass, Role, Span
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.pipelines import limits
 from heteroplan.pipelines.arguments import Name, check_limits, keywords, names

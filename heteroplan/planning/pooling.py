@@ -26,7 +26,7 @@ from heteroplan.entities.plan import (
     Termination,
 )
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import PrefillQueue, RequestClass, Role
+from heteroplan.entities.workload import RequestClass, Role, Routing
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.profiles.capacity.candidates import points_in_pool
@@ -117,7 +117,9 @@ def shares_queues(scenario: Scenario, candidates: Iterable[Candidate]) -> bool:
 
 def _sharing(scenario: Scenario, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     """Candidates of measured prefill engines whose replicas share a queue."""
-    shared = {each.name for each in scenario.workloads if each.prefill_queue is PrefillQueue.SHARED}
+    shared = {
+        each.name for each in scenario.workloads if each.routing[Role.PREFILL] is Routing.SHARED
+    }
     for each in candidates:
         measured = each.engine.role is Role.PREFILL and each.engine.capacity_rps is None
         if measured and each.workload in shared:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.workload import PrefillQueue
+from heteroplan.entities.workload import Role, Routing
 from heteroplan.simulation.events.simulator import (
     GroupFacts,
     Simulator,
@@ -45,7 +45,7 @@ class SingleRequests(Simulator):
                 WorkloadFacts(
                     kv_bytes_per_token(load),
                     moves_all(load),
-                    load.prefill_queue is PrefillQueue.SHARED,
+                    load.routing[Role.PREFILL] is Routing.SHARED,
                 )
                 for load in system.scenario.workloads
             ],

@@ -18,7 +18,8 @@ from math import nan
 
 import numpy as np
 
-from heteroplan.entities.workload import Engine, RequestClass, Role, Slo
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import Engine, RequestClass, Role
 from heteroplan.forecasting.request_classes.class_error import Family
 from heteroplan.forecasting.request_classes.classes import choose, names, shapes
 from tests.benchmarks.classes_cases import (

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
     RequestClass,
     Role,
-    Slo,
     Source,
     SourceKind,
     TtftCoefficients,

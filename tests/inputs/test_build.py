@@ -7,7 +7,9 @@ import pytest
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
+    LEAST_LOADED,
     DecodeCoefficients,
     Engine,
     IntervalDemand,
@@ -15,13 +17,12 @@ from heteroplan.entities.workload import (
     Loss,
     Part,
     PrefillCoefficients,
-    PrefillQueue,
     Profile,
     RatioBand,
     RequestClass,
     Resilience,
     Role,
-    Slo,
+    Routing,
     Source,
     SourceKind,
     Span,
@@ -551,7 +552,7 @@ def test_every_field_of_a_workload_arrives() -> None:
         anti_affinity=("d", "e", "f"),
         resilience=Resilience(Loss.NODE, 0.15),
         kv_transfer=KvTransfer.MISSED,
-        prefill_queue=PrefillQueue.SHARED,
+        routing={**LEAST_LOADED, Role.PREFILL: Routing.SHARED},
         demand_notes=("told",),
     )
 

@@ -115,14 +115,21 @@ def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:
         ),
         (
             {"ttft_ms": 1, "itl_ms": 6, "percentile": 95},
-            "slo.percentile: 95: must be less than 1 (Share of requests that meet the "
-            "TTFT, and of time that meets the ITL; 95 % is 0.95)",
+            "slo.percentile: 95: must be less than 1 (Share of requests that meet "
+            "TTFT and ITL both; 95 % is 0.95. Default: 0.99)",
         ),
         (
             {"ttft_ms": 1, "itl_ms": 1e-300},
             "slo.itl_ms: 1e-300: closer to 0 than 1e-12; check its unit",
         ),
-        ({"ttft_ms": 1}, "slo.itl_ms: missing; add it (Inter-token latency [ms])"),
+        (
+            {"ttft_ms": 1},
+            'slo: {"ttft_ms": 1}: the ITL has no target; give itl_ms or itl_slowdown',
+        ),
+        (
+            {"itl_slowdown": 2},
+            'slo: {"itl_slowdown": 2}: the TTFT has no target; give ttft_ms or ttft_slowdown',
+        ),
         ({"ttft_ms": 1, "tpot_ms": "x"}, f"slo.tpot_ms: x: {NUMBER} (Inter-token latency [ms])"),
         (
             {"ttft_ms": 1, "itl_ms": 6, "tpot_ms": 6},
@@ -311,7 +318,7 @@ def test_the_published_schema_says_what_a_share_may_be() -> None:
     assert [bool(re.search(text["pattern"], each)) for each in ("1000%", "0.5 %", "1", "-1%")] == [
         True, True, False, False,
     ]  # fmt: skip
-    percentile, _ = parts["SloSpec"]["properties"]["percentile"]["anyOf"]
+    percentile, *_ = parts["SloSpec"]["properties"]["percentile"]["anyOf"]
     assert percentile == {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.entities.workload import MAX_ORIGIN, Engine, RequestClass, Role, Slo, Span
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import MAX_ORIGIN, Engine, RequestClass, Role, Span
 from heteroplan.errors import InputError, UsageError
 from heteroplan.inputs import build
 from heteroplan.inputs.checks.schema_problems import checked

@@ -19,13 +19,14 @@ from heteroplan.entities.plan import (
     Termination,
 )
 from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
+    LEAST_LOADED,
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
-    PrefillQueue,
     Role,
-    Slo,
+    Routing,
     Span,
     Workload,
 )
@@ -63,11 +64,15 @@ def measured() -> tuple[Engine, Engine]:
     return prefill, decode
 
 
-def load(rps: list[float], queue: PrefillQueue) -> Workload:
-    return replace(workload("a", rps=rps, engines=measured()), slo=SLO, prefill_queue=queue)
+def load(rps: list[float], queue: Routing) -> Workload:
+    return replace(
+        workload("a", rps=rps, engines=measured()),
+        slo=SLO,
+        routing={**LEAST_LOADED, Role.PREFILL: queue},
+    )
 
 
-def one(rps: list[float], queue: PrefillQueue) -> Scenario:
+def one(rps: list[float], queue: Routing) -> Scenario:
     return scenario([load(rps, queue)], in_fleet=fleet({"l1": {"h100x8": 8}}))
 
 
@@ -90,17 +95,17 @@ def granted(replicas: int) -> float:
 def test_a_shared_queue_needs_as_few_replicas_as_its_size_allows() -> None:
     """Against every size by hand; one alone may be busy 23 % of the time."""
     rates = [3.0, 20.0, 60.0]
-    plan = planned(one(rates, PrefillQueue.SHARED))
+    plan = planned(one(rates, Routing.SHARED))
     assert prefill_of(plan).replicas == tuple(map(least_for, rates))
-    assert prefill_of(planned(one(rates, PrefillQueue.PER_REPLICA))).replicas == tuple(
+    assert prefill_of(planned(one(rates, Routing.RANDOM))).replicas == tuple(
         next(n for n in range(1, 60) if n * granted(1) >= rate) for rate in rates
     )
 
 
 def test_what_sharing_gained_stands_among_the_savings() -> None:
     rates = [3.0, 20.0, 60.0]
-    shared = planned(one(rates, PrefillQueue.SHARED))
-    separate = planned(one(rates, PrefillQueue.PER_REPLICA))
+    shared = planned(one(rates, Routing.SHARED))
+    separate = planned(one(rates, Routing.RANDOM))
     [gain] = [each for each in shared.savings if each.name == "separate_queues"]
     assert gain.cost_usd == pytest.approx(separate.totals.cost_usd)
     assert gain.saved_cost_usd == pytest.approx(separate.totals.cost_usd - shared.totals.cost_usd)
@@ -117,7 +122,7 @@ def test_what_sharing_gained_stands_among_the_savings() -> None:
 def test_no_pool_is_smaller_than_its_flow_needs() -> None:
     """Two leaves that take unequal parts: each group's flow is in time in a pool of its size."""
     nodes = {"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}
-    shared = load([60.0, 85.0], PrefillQueue.SHARED)
+    shared = load([60.0, 85.0], Routing.SHARED)
     plan = planned(scenario([shared], in_fleet=fleet(nodes)))
     assert len({pool.group for pool in plan.pools}) == 2
     for each in plan.pools:
@@ -137,7 +142,9 @@ def test_the_bound_is_that_of_endless_pools() -> None:
 
     def with_engines(*engines: Engine) -> Plan:
         shared = replace(
-            workload("a", rps=[60.0], engines=engines), slo=SLO, prefill_queue=PrefillQueue.SHARED
+            workload("a", rps=[60.0], engines=engines),
+            slo=SLO,
+            routing={**LEAST_LOADED, Role.PREFILL: Routing.SHARED},
         )
         return planned(scenario([shared], in_fleet=both))
 
@@ -149,7 +156,7 @@ def test_the_bound_is_that_of_endless_pools() -> None:
 
 def test_nothing_is_proved_that_the_rounds_did_not_show() -> None:
     """Termination and gap agree, with the bound of endless pools."""
-    plan = planned(one([3.0, 20.0, 60.0], PrefillQueue.SHARED))
+    plan = planned(one([3.0, 20.0, 60.0], Routing.SHARED))
     if plan.report.termination is Termination.OPTIMAL:
         assert plan.report.gap <= OPTIMAL_GAP
     else:
@@ -157,7 +164,7 @@ def test_nothing_is_proved_that_the_rounds_did_not_show() -> None:
 
 
 def test_a_stop_ends_the_rounds() -> None:
-    of = one([3.0, 20.0, 60.0], PrefillQueue.SHARED)
+    of = one([3.0, 20.0, 60.0], Routing.SHARED)
     found = [each for workload in of.workloads for each in candidates(workload, of.fleet)]
     asked = iter([False] * 3)
     plan = make_plan(of, found, gap=0.0, time_limit_s=30.0, stop=lambda: next(asked, True))
@@ -176,7 +183,7 @@ def of_stubs(separate: Plan, endless: Plan) -> Plan:
 
 def short(name: str, rps: float, *, proven: float = 0.0) -> Plan:
     """A plan of nothing for 10 USD that leaves `rps` of one of two workloads unserved."""
-    first = load([10.0], PrefillQueue.SHARED)
+    first = load([10.0], Routing.SHARED)
     of = scenario([first, replace(first, name="late", priority=2)])
     lost = Shortage(workload=name, interval=0, unserved_rps=rps, reasons=())
     report = SolveReport(Termination.TIME_LIMIT, 10.0, 10.0, rps * 3600, proven * 3600, 1.0)
@@ -236,7 +243,7 @@ def test_slow_prefill_shares_a_queue_as_fast_prefill_does() -> None:
     prefill, decode = measured()
     slow = replace(prefill, prefill=PrefillCoefficients(0.0, 2.0, 0.0))
     asked = replace(
-        load([rate / 20 for rate in rates], PrefillQueue.SHARED),
+        load([rate / 20 for rate in rates], Routing.SHARED),
         slo=replace(SLO, ttft_ms=20 * 300.0 + 60.0),
     )
     asked = replace(asked, profile=replace(asked.profile, engines=(slow, decode)))
@@ -269,7 +276,7 @@ class Scripted:
 
 
 TWO_SPINES = scenario(
-    [load([45.0, 60.0], PrefillQueue.SHARED)],
+    [load([45.0, 60.0], Routing.SHARED)],
     in_fleet=fleet({"l1": {"h100x8": 8}, "l2": {"h100x8": 8}}),
 )
 
@@ -511,14 +518,14 @@ def test_urgent_requests_count_first_whatever_the_order_of_the_workloads() -> No
 @pytest.mark.parametrize(
     ("queue", "given_rps", "role", "shares"),
     [
-        (PrefillQueue.SHARED, None, Role.PREFILL, True),
-        (PrefillQueue.PER_REPLICA, None, Role.PREFILL, False),
-        (PrefillQueue.SHARED, 10.0, Role.PREFILL, False),
-        (PrefillQueue.SHARED, None, Role.DECODE, False),
+        (Routing.SHARED, None, Role.PREFILL, True),
+        (Routing.RANDOM, None, Role.PREFILL, False),
+        (Routing.SHARED, 10.0, Role.PREFILL, False),
+        (Routing.SHARED, None, Role.DECODE, False),
     ],
 )
 def test_only_measured_prefill_of_a_shared_queue_is_planned_several_times(
-    queue: PrefillQueue, given_rps: float | None, role: Role, shares: bool
+    queue: Routing, given_rps: float | None, role: Role, shares: bool
 ) -> None:
     of = one([10.0], queue)
     (prefill, *others) = candidates_of(of)
@@ -589,7 +596,7 @@ def test_pools_without_an_end_serve_each_interval_in_its_own_mix() -> None:
 
 def test_pools_without_an_end_serve_groups_of_each_span_as_their_network_allows() -> None:
     """A KV cache of 8 GB a prompt: a NIC of 50 GB/s moves 6.25/s in one leaf, 4/5 across two."""
-    asked = load([10.0], PrefillQueue.SHARED)
+    asked = load([10.0], Routing.SHARED)
     asked = replace(
         asked,
         profile=replace(asked.profile, kv_bytes_per_token=8e6),

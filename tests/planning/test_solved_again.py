@@ -10,7 +10,7 @@ import pytest
 
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import PrefillQueue, Role
+from heteroplan.entities.workload import Role, Routing
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import incumbent
@@ -323,7 +323,7 @@ def test_time_is_kept_for_baselines_for_packing_and_for_verifying(
 
 
 def shared_queue() -> Scenario:
-    return pooling.one([3.0, 20.0], PrefillQueue.SHARED)
+    return pooling.one([3.0, 20.0], Routing.SHARED)
 
 
 def test_plans_of_shared_queues_tell_no_bound_before_the_last_and_take_no_time_of_baselines(

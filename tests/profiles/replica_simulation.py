@@ -5,12 +5,12 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
     RequestClass,
-    Slo,
 )
 from heteroplan.numerics.compiling import compiled
 from heteroplan.profiles.capacity.candidates import RULES

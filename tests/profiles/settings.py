@@ -1,12 +1,12 @@
 """Engines and settings for tests of capacity: every argument has a default."""
 
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
     RequestClass,
     Role,
-    Slo,
     Source,
     SourceKind,
     Span,

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
     RequestClass,
     Role,
-    Slo,
     Source,
     SourceKind,
 )

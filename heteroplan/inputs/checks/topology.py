@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
-from heteroplan.entities.workload import Loss, PrefillQueue, Role
+from heteroplan.entities.workload import Loss, Role, Routing
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.checks.fleet import unknown
 from heteroplan.inputs.checks.workload_case import (
@@ -148,7 +148,7 @@ def check_resilience(case: WorkloadCase) -> Iterator[InputProblem]:
 def check_shared_queue(case: WorkloadCase) -> Iterator[InputProblem]:
     """What is left of a pool after a loss may not be as busy as the whole of it."""
     workload = case.workload
-    if workload.prefill_queue is PrefillQueue.SHARED and workload.resilience is not None:
+    if workload.routing[Role.PREFILL] is Routing.SHARED and workload.resilience is not None:
         remedy = (
             "beside resilience pools are not planned by their size, as a loss makes them smaller; "
             "take per_replica, or resilience: none"

@@ -1,6 +1,6 @@
 """What scenario.yaml may hold."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -10,6 +10,7 @@ from pydantic import (
     Tag,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from heteroplan.inputs.schemas.base import (
@@ -34,6 +35,15 @@ from heteroplan.inputs.schemas.demand import DemandSpec, TraceSpec
 
 def _none_is_null(value: Any) -> Any:
     return None if value == "none" else value
+
+
+def _for_all_roles(value: Any) -> Any:
+    return dict.fromkeys(RoutingSpec.model_fields, value) if isinstance(value, str) else value
+
+
+Percentile = Annotated[float, Field(gt=0, lt=1), OrPercent()]
+Slowdown = Annotated[float, Field(gt=1, le=1000)]
+RoutingName = Literal["least_loaded", "random", "round_robin", "shared"]
 
 
 class HorizonSpec(Strict):
@@ -75,6 +85,8 @@ class RequestSpec(Strict):
     """Mean tokens in the KV cache per sequence and decode step; default: isl + osl / 2."""
     context_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of `context` over decode steps."""
+    osl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Coefficient of variation of the output tokens."""
 
 
 class ClassSpec(RequestSpec):
@@ -84,6 +96,8 @@ class ClassSpec(RequestSpec):
     """Name of the class."""
     share: Share
     """Share of the requests; all shares sum to 1."""
+    slo: "SloSpec | None" = None
+    """Latency targets of its own; `percentile` is that of the workload where it is left out."""
 
 
 def _classes_kind(value: Any) -> str:
@@ -99,14 +113,65 @@ ClassesSpec = Annotated[
 
 
 class SloSpec(Strict):
-    """Latency targets."""
+    """Latency targets; an absolute one or a slowdown of each latency, or both."""
 
-    ttft_ms: Positive
+    ttft_ms: Positive | None = None
     """Time to first token, queueing included [ms]."""
-    itl_ms: Positive = Field(validation_alias=AliasChoices("itl_ms", "tpot_ms"))
+    itl_ms: Positive | None = Field(None, validation_alias=AliasChoices("itl_ms", "tpot_ms"))
     """Inter-token latency [ms]."""
-    percentile: Annotated[float, Field(gt=0, lt=1), OrPercent()] = 0.99
-    """Share of requests that meet the TTFT, and of time that meets the ITL; 95 % is 0.95."""
+    percentile: Percentile | None = None
+    """Share of requests that meet TTFT and ITL both; 95 % is 0.95. Default: 0.99."""
+    ttft_percentile: Percentile | None = None
+    """Share of requests that meet the TTFT, where another share is wanted of each latency."""
+    itl_percentile: Percentile | None = None
+    """Share of requests (or tokens, see `itl_of`) that meet the ITL."""
+    itl_of: Literal["request", "token"] = "request"
+    """Whether the ITL is the mean of a request or each gap between two tokens."""
+    ttft_slowdown: Slowdown | None = None
+    """Greatest TTFT over that of the same request on an idle replica."""
+    itl_slowdown: Slowdown | None = None
+    """Greatest ITL over that of the same request alone on a replica."""
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.ttft_ms is None and self.ttft_slowdown is None:
+            raise ValueError("the TTFT has no target; give ttft_ms or ttft_slowdown")
+        if self.itl_ms is None and self.itl_slowdown is None:
+            raise ValueError("the ITL has no target; give itl_ms or itl_slowdown")
+        return self
+
+
+class RoutingSpec(Strict):
+    """Which replica of a pool takes a request, by role."""
+
+    prefill: RoutingName = "least_loaded"
+    """Of prefill replicas: least_loaded is the one with the least work left."""
+    decode: RoutingName = "least_loaded"
+    """Of decode replicas: least_loaded is the one with the fewest requests."""
+    aggregated: RoutingName = "least_loaded"
+    """Of aggregated replicas: least_loaded is the one with the fewest requests."""
+
+
+class DispersionSpec(Strict):
+    """Arrivals that vary alike in windows of any length."""
+
+    dispersion: Annotated[float, Field(ge=1, le=10_000)]
+    """Variance of the requests in a window over their mean; 1 is Poisson."""
+
+
+def _arrivals_kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "poisson" if value == "poisson" else "<file>"
+    return "<dispersion>"
+
+
+ArrivalsSpec = Annotated[
+    Annotated[Literal["poisson"], Tag("poisson")]
+    | Annotated[DispersionSpec, Tag("<dispersion>")]
+    | Annotated[FilePath, Tag("<file>")],
+    Discriminator(_arrivals_kind),
+]
+"""Poisson arrivals, one dispersion, or an arrivals CSV."""
 
 
 class ResilienceSpec(Strict):
@@ -158,6 +223,11 @@ class WorkloadSources(_NamedWorkload):
     """Lengths of all requests; or give `classes`, or neither if demand is a trace."""
     classes: ClassesSpec | None = None
     """Request classes, or a classes CSV; or give `requests`."""
+    arrivals: ArrivalsSpec = "poisson"
+    """How requests arrive: poisson, `{dispersion: 5}`, or an arrivals CSV of `heteroplan demand`.
+
+    Demand from a trace has the dispersion of the trace, unless this says something else.
+    """
 
     @field_validator("classes")
     @classmethod
@@ -219,8 +289,21 @@ class WorkloadRules(_NamedWorkload):
     """Failures that it survives; the scenario's by default, or `none`."""
     kv_transfer: Literal["all", "missed"] = "all"
     """KV cache sent to decode: that of all input tokens, or of missed tokens only."""
-    prefill_queue: Literal["per_replica", "shared"] = "per_replica"
-    """One prefill queue per replica, or one shared by all replicas of an engine in a group."""
+    routing: Annotated[
+        RoutingSpec,
+        BeforeValidator(_for_all_roles, json_schema_input_type=RoutingSpec | RoutingName),
+    ] = RoutingSpec()
+    """Which replica of a pool takes a request: one word for all roles, or one for each role."""
+    prefill_queue: Literal["per_replica", "shared"] | None = None
+    """Older form of `routing: {prefill: random}` (per_replica) and `{prefill: shared}`."""
+
+    @field_validator("prefill_queue")
+    @classmethod
+    def _one_routing(cls, queue: str | None, info: ValidationInfo) -> str | None:
+        routing = info.data.get("routing")
+        if queue is not None and routing is not None and "prefill" in routing.model_fields_set:
+            raise ValueError("routing says how prefill is routed as well; remove prefill_queue")
+        return queue
 
     @field_validator("max_replicas")
     @classmethod

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, Termination
-from heteroplan.entities.workload import Engine, PrefillQueue, Role
+from heteroplan.entities.workload import Engine, Role, Routing
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import (
     BaselinePart,
@@ -321,7 +321,7 @@ def _shares_queues(plan: PlanDocument) -> bool:
     """Whether prefill replicas of any measured engine take prompts from one queue."""
     given = _given_engines(plan)
     shared = {
-        load.name for load in plan.given.workloads if load.prefill_queue is PrefillQueue.SHARED
+        load.name for load in plan.given.workloads if load.routing[Role.PREFILL] is Routing.SHARED
     }
     return any(
         each.workload in shared

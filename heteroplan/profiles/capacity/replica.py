@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import inf
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.entities.workload import Engine, RequestClass, Slo
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import Engine, RequestClass
 from heteroplan.profiles.capacity.candidates import RULES
 from heteroplan.profiles.capacity.setting import Setting
 

@@ -7,8 +7,10 @@ its capacity for one class is what makes sum(share_k / capacity_k) = 1 / C.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from heteroplan.entities.arrivals import POISSON, Arrivals
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.entities.workload import Engine, KvTransfer, RequestClass, Slo, Span
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import Engine, KvTransfer, RequestClass, Routing, Span
 from heteroplan.units import MS_PER_S
 
 type Points = tuple[OperatingPoint, ...]
@@ -30,7 +32,10 @@ class Setting:
     allow_extrapolation: bool
     kv_transfer: KvTransfer = KvTransfer.ALL
     servers: int = 1
-    """Prefill replicas that take their prompts from one queue."""
+    """Replicas of the pool among which requests are routed."""
+    routing: Routing = Routing.RANDOM
+    arrivals: Arrivals = POISSON
+    """Of the pool's requests."""
 
     def of(self, *mix: RequestClass) -> "Setting":
         """This setting with other request classes."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.workload import Slo
+from heteroplan.entities.slo import Slo
 from heteroplan.simulation.requests import Floats, Integers, RequestStream
 from heteroplan.simulation.results import OUTCOMES, Attainment, Percentiles, RequestTable
 from heteroplan.units import MS_PER_S

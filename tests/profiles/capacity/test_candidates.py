@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.network import Affinity
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     Engine,
     IntervalDemand,
@@ -19,7 +20,6 @@ from heteroplan.entities.workload import (
     Profile,
     RequestClass,
     Role,
-    Slo,
     Workload,
 )
 from heteroplan.profiles.capacity.candidates import RULES, candidates

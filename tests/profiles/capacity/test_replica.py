@@ -5,13 +5,13 @@ from math import exp
 import pytest
 
 from heteroplan.entities.capacity import Limit
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
     RequestClass,
     Role,
-    Slo,
     Source,
     SourceKind,
     Span,

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from itertools import groupby
+from math import inf
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Dispersion
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Objective, Running, Scenario
+from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     MAX_ORIGIN,
     Engine,
@@ -31,7 +34,7 @@ from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
-from heteroplan.inputs.schemas.scenario import WorkloadRules
+from heteroplan.inputs.schemas.scenario import SloSpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
@@ -62,6 +65,32 @@ class ClassPart(DocumentPart):
     """Mean tokens in the KV cache per sequence and decode step."""
     context_cv: AmountOrNone = None
     """Coefficient of variation of `context` over decode steps."""
+    osl_cv: AmountOrNone = None
+    """Coefficient of variation of the output tokens."""
+    slo: SloSpec | None = None
+    """Latency targets of the class, where it has its own."""
+
+
+class DispersionPart(DocumentPart):
+    """How bursty arrivals are at one time scale and percentile; 1 is Poisson."""
+
+    scale_s: Amount
+    """Time that a prompt may wait, or that a request decodes [s]."""
+    percentile: Amount
+    """Share of the requests that is to be in time."""
+    prefill: Amount
+    """Variance over mean of the missed input tokens."""
+    decode: Amount
+    """Variance over mean of the output tokens."""
+
+
+class ArrivalsPart(DocumentPart):
+    """How bursty arrivals are."""
+
+    source: ArrivalsSource
+    """How that is known."""
+    points: tuple[DispersionPart, ...]
+    """Every scale with every percentile."""
 
 
 class WorkloadInputs(WorkloadRules):
@@ -79,6 +108,8 @@ class WorkloadInputs(WorkloadRules):
     """Index in `mixes`, one per interval."""
     demand_notes: list[str] = Field([])
     """How demand was made from traces."""
+    arrivals: ArrivalsPart | None = None
+    """How bursty arrivals are; Poisson if absent."""
 
 
 class RunningPart(DocumentPart):
@@ -148,6 +179,7 @@ class PlanInputs(DocumentPart):
                     _demand(each),
                     each.resilience,
                     tuple(each.demand_notes),
+                    _arrivals(each),
                 )
                 for each in self.workloads
             ),
@@ -163,11 +195,23 @@ def engines_of(profile: ProfileFile) -> tuple[Engine, ...]:
     return tuple(engine for spec in profile.engines for engine in build.engines(spec))
 
 
+def _arrivals(written: WorkloadInputs) -> Arrivals:
+    if written.arrivals is None:
+        return POISSON
+    points = tuple(Dispersion(**dict(each)) for each in written.arrivals.points)
+    return Arrivals(points, written.arrivals.source)
+
+
 def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
     """Equal mixes are one object."""
-    mixes = [tuple(RequestClass(**dict(each)) for each in mix) for mix in written.mixes]
+    mixes = [tuple(_class(each, written.slo) for each in mix) for mix in written.mixes]
     pairs = zip(written.demand_rps, written.mix, strict=True)
     return tuple(IntervalDemand(rps, mixes[i]) for rps, i in pairs)
+
+
+def _class(written: ClassPart, of_workload: SloSpec) -> RequestClass:
+    own = None if written.slo is None else build.slo(written.slo, of_workload)
+    return RequestClass(**dict(written) | {"slo": own})
 
 
 def _fleet(fleet: Fleet) -> FleetFile:
@@ -244,19 +288,30 @@ def _engine(engines: list[Engine]) -> EngineSpec:
 
 def _workload(workload: Workload, profile: str) -> WorkloadInputs:
     written = {
-        classes: tuple(map(ClassPart.model_validate, classes))
+        classes: tuple(ClassPart.from_entity(each, slo=_slo(each.slo)) for each in classes)
         for classes in {each.classes: None for each in workload.demand}
     }
     mixes: dict[tuple[ClassPart, ...], int] = {}
     mix = [mixes.setdefault(written[each.classes], len(mixes)) for each in workload.demand]
     return WorkloadInputs(
-        **{key: _plain(getattr(workload, key)) for key in WorkloadRules.model_fields},
+        **{
+            key: _plain(getattr(workload, key))
+            for key in WorkloadRules.model_fields
+            if key != "prefill_queue"
+        },
         profile=profile,
         demand_rps=tuple(each.rps for each in workload.demand),
         mixes=[list(classes) for classes in mixes],
         mix=mix,
         demand_notes=list(workload.demand_notes),
+        arrivals=ArrivalsPart.model_validate(workload.arrivals)
+        if workload.arrivals.points
+        else None,
     )
+
+
+def _slo(slo: Slo | None) -> SloSpec | None:
+    return None if slo is None else SloSpec.model_validate(_plain(slo))
 
 
 def _plain(value: Any) -> Any:
@@ -266,6 +321,9 @@ def _plain(value: Any) -> Any:
             return {"min": value.low, "max": value.high}
         case Span():
             return [value.low, value.high]
+        case Slo():
+            written = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+            return {key: each for key, each in written.items() if each not in (None, inf)}
         case Enum():
             return value.value
         case _ if is_dataclass(value):
