@@ -29,7 +29,7 @@ from heteroplan.entities.workload import (
     Span,
     TtftCoefficients,
 )
-from heteroplan.profiles.fitting.fit import FitError
+from heteroplan.profiles.fitting.fit import BEYOND, SHAPE, FitError, reach
 from heteroplan.profiles.fitting.regression import Prior, least
 from heteroplan.profiles.measurement import Run
 from heteroplan.units import MS_PER_S
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 FEWEST_RUNS = 3
 """From which an engine gets coefficients of its own."""
 FOLDS = 5
-"""Every fifth run is left out, each in turn."""
-TPOT_WEIGHT, TTFT_WEIGHT = 0.25, 0.5
+"""Every fifth curve is left out, each in turn."""
+FEWEST_CURVES = 3
+"""From which whole ones are left out."""
+TPOT_WEIGHT, TTFT_WEIGHT = 0.2, 0.5
 """Pull of the other engines."""
 VARIANT_WEIGHT = 0.5
 """Share of that pull which all of the GPU type have on those of a variant."""
@@ -96,11 +98,14 @@ class RunFit:
     tpot_seen: FitError
     ttft_seen: FitError
     tpot_held_out: FitError
-    """Of runs left out, predicted from what was asked of the engine alone."""
+    """Of curves left out, predicted from what was asked of the engine alone."""
     ttft_held_out: FitError
     isl_range: Span
     batch_range: Span
     context_range: Span
+    kv_tokens_range: Span
+    beyond: float | None
+    """Mean error of TPOT at the largest batches, of a fit without them; None without smaller."""
     unqueued: PrefillCoefficients
     """What a prompt takes of a prefill replica: TTFT with nobody waiting, but no more than leaves
     room for the requests/s that were measured."""
@@ -119,15 +124,51 @@ def fit_runs(runs: Sequence[Run]) -> tuple[list[RunFit], list[str]]:
     ordered = sorted(runs, key=lambda run: (_key(run)[:3], run.isl, run.osl, run.concurrency))
     whole, places = _values(ordered), _places(ordered)
     seen = np.abs(_errors(ordered, whole))
-    left_out = np.abs(errors_left_out(ordered, lambda place, run: place))
+    curve = curves(ordered)
+    left_out = np.abs(errors_left_out(ordered, lambda place, run: curve[place]))
+    beyond = np.abs(_errors_beyond(ordered))
     large = {key: found for key, found in places.items() if len(found) >= FEWEST_RUNS}
     fits = [
-        _fit(key, [ordered[i] for i in found], whole[key], seen[found], left_out[found])
+        _fit(
+            key,
+            [ordered[i] for i in found],
+            whole[key],
+            seen[found],
+            left_out[found],
+            beyond[found],
+        )
         for key, found in large.items()
     ]
     few = len(places) - len(large)
     notes = [f"{few} engines have fewer than {FEWEST_RUNS} runs and are not fitted"] if few else []
     return fits, notes
+
+
+def curves(runs: Sequence[Run]) -> list[int]:
+    """[run] number of its curve: runs of one engine whose lengths are within `SHAPE` of the first.
+
+    Of an engine with fewer than `FEWEST_CURVES` each run is one: what is left says nothing of
+    lengths in between.
+    """
+    numbers, count = [0] * len(runs), 0
+    for places in _places(runs).values():
+        found: list[list[int]] = []
+        for place in places:
+            mine = next((each for each in found if _alike(runs[each[0]], runs[place])), None)
+            if mine is None:
+                found.append([place])
+            else:
+                mine.append(place)
+        for curve in found if len(found) >= FEWEST_CURVES else [[place] for place in places]:
+            for place in curve:
+                numbers[place] = count
+            count += 1
+    return numbers
+
+
+def _alike(one: Run, other: Run) -> bool:
+    off = (other.isl / one.isl - 1.0, other.osl / one.osl - 1.0)
+    return max(map(abs, off)) <= SHAPE
 
 
 def errors_left_out(runs: Sequence[Run], part: Callable[[int, Run], int]) -> "Floats":
@@ -143,6 +184,23 @@ def errors_left_out(runs: Sequence[Run], part: Callable[[int, Run], int]) -> "Fl
         out = np.flatnonzero(folds == fold)
         values = _values([run for run, at in zip(runs, folds, strict=True) if at != fold])
         off[out] = _errors([runs[int(i)] for i in out], values)
+    return off
+
+
+def _errors_beyond(runs: Sequence[Run]) -> "Floats":
+    """[run] relative errors of TPOT at the largest batches of each engine, of fits without them.
+
+    NaN at the others.
+    """
+    import numpy as np
+
+    off = np.full(len(runs), np.nan)
+    batches = np.array([run.batch for run in runs])
+    large = np.zeros(len(runs), dtype=bool)
+    for found in _places(runs).values():
+        large[found] = batches[found] > BEYOND * batches[found].max()
+    values = _values([run for run, out in zip(runs, large, strict=True) if not out])
+    off[large] = _errors([run for run, out in zip(runs, large, strict=True) if out], values)[:, 0]
     return off
 
 
@@ -348,6 +406,7 @@ def _fit(
     values: Latencies,
     seen: "Floats",
     left_out: "Floats",
+    beyond: "Floats",
 ) -> RunFit:
     import numpy as np
 
@@ -370,6 +429,8 @@ def _fit(
         isl_range=_whole(run.isl for run in runs),
         batch_range=Span.of(run.batch for run in runs),
         context_range=_whole(run.context for run in runs),
+        kv_tokens_range=Span.of(run.batch * run.context for run in runs),
+        beyond=float(np.nanmean(beyond)) if np.isfinite(beyond).any() else None,
         unqueued=_unqueued(runs, values.ttft),
         latencies=values,
     )
@@ -384,6 +445,6 @@ def _unqueued(runs: Sequence[Run], ttft: Values) -> PrefillCoefficients:
 
 
 def _whole(lengths: Iterable[float]) -> Span:
-    """Their range, to whole tokens."""
-    span = Span.of(lengths)
+    """What they hold for, to whole tokens."""
+    span = reach(lengths)
     return Span(floor(span.low), ceil(span.high))
