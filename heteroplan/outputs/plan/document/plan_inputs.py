@@ -33,7 +33,7 @@ from heteroplan.entities.workload import (
 from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
-from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
+from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
 from heteroplan.inputs.schemas.scenario import SloSpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
@@ -281,7 +281,7 @@ def _engine(engines: list[Engine]) -> EngineSpec:
             ],
         }
     else:
-        ranges = {key: first.pop(f"{key}_range") for key in ("batch_tokens", "batch", "context")}
+        ranges = {key: first.pop(f"{key}_range") for key in RangeSpec.model_fields}
         whole = {**first, "range": ranges}
     return EngineSpec.model_validate(nine_digits(whole))
 
