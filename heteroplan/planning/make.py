@@ -6,14 +6,16 @@ from functools import cache, cached_property, partial
 from time import monotonic
 from typing import Self
 
+from heteroplan.baselines.promises import easier_promises
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
@@ -23,7 +25,7 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble
 from heteroplan.planning.minima import refuse_unmet_minima
-from heteroplan.planning.pooling import favoured, plan_with_pools, shares_queues
+from heteroplan.planning.pooling import favoured, plan_with_pools, rank, shares_queues
 from heteroplan.verify.plan import verify
 
 METHODS = ("auto", "mip")
@@ -99,21 +101,20 @@ def make_plan(
     )
     if not compare:
         return plan
-    program = planner.programs[id(found.candidates)]
-    savings = baselines(
-        plan, program.problem, paired=program.greedy(), gap=gap, stop=stop, end=clock.end
+    stages = planner.stages[id(found.candidates)]
+    plan, savings = baselines(
+        plan,
+        stages.problem,
+        paired=stages.greedy(),
+        gap=gap,
+        stop=stop,
+        end=clock.end,
+        better=stages.better if found.separate is None else lambda plan, _: plan,
     )
     if found.separate is not None:
         savings = tuple(favoured(each) for each in savings)
-    return replace(plan, savings=(*savings, *found.gain()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Program:
-    """The program of a scenario with some capacities, and its greedy schedule once asked for."""
-
-    problem: Problem
-    greedy: Callable[[], GreedyDay]
+    easier = easier_promises(plan, Late(stop, clock.end))
+    return replace(plan, savings=(*savings, *found.gain()), easier=easier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,7 @@ class _Planner:
     slowness: float
     comparing_s: float
     """Kept for baselines."""
-    programs: dict[int, _Program] = field(default_factory=dict)
+    stages: dict[int, "_Stages"] = field(default_factory=dict)
     """By id of the capacities."""
 
     def plan(self, candidates: Sequence[Candidate], seconds: float) -> Plan:
@@ -139,14 +140,12 @@ class _Planner:
         problem = build_problem(self.scenario, candidates)
         effort = Effort(deadline=clock.end, stop=self.stop)
         refuse_unmet_minima(self.scenario, problem, effort)
-        program = _Program(problem, self._greedy(problem, clock))
-        self.programs[id(candidates)] = program
         shared = shares_queues(self.scenario, self.candidates)
         stages = _Stages(
             planner=self,
             candidates=candidates,
             problem=problem,
-            greedy=program.greedy,
+            greedy=self._greedy(problem, clock),
             progress=self._one_clock if shared else self.progress,
             times=_Times.of(
                 _gpu_intervals(self.scenario),
@@ -155,10 +154,8 @@ class _Planner:
                 0.0 if shared else self.comparing_s,
             ),
         )
-        outcome, settled = stages.best()
-        made = assemble(self.scenario, candidates, problem, outcome, settled.packing.stays)
-        verify(made, gap=self.gap)
-        return made
+        self.stages[id(candidates)] = stages
+        return stages.checked(*stages.best())
 
     def _greedy(self, problem: Problem, clock: Clock) -> Callable[[], GreedyDay]:
         @cache
@@ -249,6 +246,37 @@ class _Stages:
         assert found is not None
         return found
 
+    def checked(self, outcome: Outcome, settled: Settled) -> Plan:
+        """The plan, verified."""
+        scenario = self.planner.scenario
+        made = assemble(scenario, self.candidates, self.problem, outcome, settled.packing.stays)
+        verify(made, gap=self.planner.gap)
+        return made
+
+    def better(self, plan: Plan, schedules: Sequence[Solution]) -> Plan:
+        """The best of the plan and those of `schedules` that stand on nodes and serve as much.
+
+        What was proved of the plan's program holds for them as well. None is tried that costs
+        more on paper, or for which no time is left.
+        """
+        assert self.proof is not None
+        intervals = _gpu_intervals(self.planner.scenario)
+        needed_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * intervals * self.planner.slowness
+        for schedule in schedules:
+            rival = incumbent(self.problem, schedule)
+            cost = plan.report.objective * (1 - OPTIMAL_GAP)
+            more = sum(rival.unserved.values()) - plan.report.unserved_requests
+            worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
+            if worse or rival.broken or self.planner.clock.left_s() < needed_s:
+                continue
+            try:
+                settled = self._settled(rival, self.planner.clock.end)
+                made = self.checked(self._proven(self.proof, settled), settled)
+            except (NoPlanError, PlanViolationError):
+                continue
+            plan = min(plan, made, key=rank)
+        return plan
+
     @cached_property
     def _greedy_plan(self) -> Incumbent:
         replicas = self.greedy().replicas
@@ -265,17 +293,19 @@ class _Stages:
             starts=todo.starts,
         )
         plan = incumbent(self.problem, outcome.solution)
-        settled = settle(
+        return outcome, plan, self._settled(plan, self.times.settled, self._greedy_plan)
+
+    def _settled(self, plan: Incumbent, deadline: float, *others: Incumbent) -> Settled:
+        return settle(
             self.planner.scenario,
             self.candidates,
             self.problem,
             plan,
-            [self._greedy_plan],
+            others,
             self.planner.gap,
             self.planner.stop,
-            deadline=self.times.settled,
+            deadline=deadline,
         )
-        return outcome, plan, settled
 
     def _told(self, whole: bool, cost: float | None, bound: float, seconds: float) -> None:
         """One clock for all rounds; no bound of a program with less supply."""

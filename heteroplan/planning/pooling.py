@@ -96,7 +96,7 @@ def plan_with_pools(
     try:
         endless = planning(widest, SEPARATE_SHARE * time_limit_s)
         left_s = time_limit_s - (monotonic() - began)
-        best = min(separate, queues.served(endless, planning, left_s, stop), key=_rank)
+        best = min(separate, queues.served(endless, planning, left_s, stop), key=rank)
     except NoPlanError:
         pass
     report = _proved(best, endless, gap, monotonic() - began)
@@ -126,7 +126,8 @@ def _sharing(scenario: Scenario, candidates: Iterable[Candidate]) -> Iterator[Ca
             yield each
 
 
-def _rank(plan: Plan) -> tuple[float, ...]:
+def rank(plan: Plan) -> tuple[float, ...]:
+    """Less is better: requests left unserved, the most urgent first, then what it costs."""
     return (*map(round, _unserved(plan)), plan.report.objective)
 
 
