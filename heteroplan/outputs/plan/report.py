@@ -254,7 +254,8 @@ def _capacity(engine: EnginePart) -> str:
 
 def _source(source: SourcePart) -> str:
     error = "" if source.error_mape is None else f"error {percent(source.error_mape)}"
-    extrapolated = "extrapolated" if source.extrapolated else ""
+    beyond = "" if source.error_beyond is None else f" with error {percent(source.error_beyond)}"
+    extrapolated = f"extrapolated{beyond}" if source.extrapolated else ""
     return ", ".join(
         part for part in (source.kind.value, error, source.origin, extrapolated) if part
     )

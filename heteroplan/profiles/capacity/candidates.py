@@ -143,6 +143,8 @@ def _by_mix(
             allow_extrapolation=workload.allow_extrapolation,
             kv_transfer=workload.kv_transfer,
             servers=servers,
+            routing=workload.routing[engine.role],
+            arrivals=workload.arrivals,
             decoders=decoders if engine.role is Role.PREFILL else (),
         )
         return operating_points(setting, node)

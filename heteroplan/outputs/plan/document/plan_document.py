@@ -83,6 +83,8 @@ class SourcePart(DocumentPart):
     points: Count | None
     error_worst: AmountOrNone = None
     """Greatest relative error of the fit."""
+    error_beyond: AmountOrNone = None
+    """Mean relative error at the largest batches, of a fit without them."""
     spread: AmountOrNone = None
     """Relative standard deviation of repeated measurements."""
     sha256: tuple[Sha256, ...] = ()
