@@ -186,6 +186,7 @@ def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str]
             plain_cost=pool.plain_cost * problem.intervals / intervals,
             run_cost=np.full(intervals, pool.plain_cost * problem.intervals / intervals),
             load=at_peaks(pool.load, pool.workload),
+            by_size=None,
             most=np.full(intervals, pool.most.min() if allowed else 0),
         )
 

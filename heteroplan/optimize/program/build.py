@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil
+from typing import Self
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, PoolPoints
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
@@ -20,6 +22,7 @@ from heteroplan.optimize.program.problem import (
     ProgramResilience,
     ProgramWorkload,
 )
+from heteroplan.optimize.program.sizes import SizedLoad, reference_load
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
 
@@ -47,19 +50,19 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
         mine = [
-            (c, each)
+            _Choice.of(c, workload, each)
             for c, each in enumerate(candidates)
             if each.workload == workload.name and each.usable
         ]
-        stages = _stages(each for _, each in mine)
+        stages = _stages(each.candidate for each in mine)
         for group in workload.domains(scenario.fleet.network):
             span = scenario.fleet.network.span(workload.affinity, group)
             here = [
-                _pool(place, w, c, each, stages, group, level, domain)
-                for c, each in mine
-                if each.span in (None, span)
-                for level, domain in _standing(place, workload, each, group)
-                if place.gpus(level, domain, each.node_type).any()
+                _pool(place, w, each, stages, group, level, domain)
+                for each in mine
+                if each.candidate.span in (None, span)
+                for level, domain in _standing(place, workload, each.candidate, group)
+                if place.gpus(level, domain, each.candidate.node_type).any()
             ]
             pools.extend(_complete(here))
         workloads.append(_work(place, workload, pools, range(first, len(pools)), stages))
@@ -144,18 +147,17 @@ def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
 def _pool(
     place: Places,
     w: int,
-    c: int,
-    candidate: Candidate,
+    choice: _Choice,
     stages: dict[Role, int],
     group: str,
     level: Affinity,
     domain: str,
 ) -> PoolSpec:
-    scenario, engine = place.scenario, candidate.engine
+    scenario, candidate = place.scenario, choice.candidate
+    engine = candidate.engine
     workload, horizon = scenario.workloads[w], scenario.horizon
     shape = scenario.fleet.node_type(candidate.node_type)
     price = _price_per_hour(scenario, engine, candidate.node_type)
-    load = _load(workload, candidate)
     run_cost = np.full(horizon.intervals, price * horizon.interval_hours)
     drain_cost = price * s_to_hours(engine.drain_s)
     if not horizon.cyclic:
@@ -166,7 +168,7 @@ def _pool(
     room = place.gpus(level, domain, candidate.node_type, together)
     return PoolSpec(
         workload=w,
-        candidate=c,
+        candidate=choice.number,
         engine=engine.part.of if engine.part is not None else engine.name,
         part=None if engine.part is None else engine.part.index,
         role=engine.role,
@@ -182,18 +184,53 @@ def _pool(
         start_cost=price * s_to_hours(engine.startup_s + engine.drain_s),
         drain_cost=drain_cost,
         lead=ceil(engine.startup_s / horizon.interval_s),
-        load=load,
-        most=_most_replicas(room // engine.gpus, load, workload, candidate, shape.gpus),
+        load=choice.load,
+        most=_most_replicas(room // engine.gpus, choice.load, workload, candidate, shape.gpus),
+        by_size=choice.by_size,
     )
 
 
-def _load(workload: Workload, candidate: Candidate) -> Floats:
-    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum."""
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A candidate and the demand that it keeps its replicas busy with."""
+
+    number: int
+    candidate: Candidate
+    load: Floats
+    """[K, T] as PoolSpec has it."""
+    by_size: SizedLoad | None
+
+    @classmethod
+    def of(cls, number: int, workload: Workload, candidate: Candidate) -> Self:
+        """The program's load is that of the pool which serves all demand alone."""
+        if candidate.by_size is None or candidate.alone is None:
+            rates = [[each.capacity_rps for each in row] for row in candidate.points]
+            return cls(number, candidate, _busy(workload, rates), None)
+        by_size = _by_size(workload, candidate.by_size)
+        load = reference_load(by_size, np.array(candidate.alone, dtype=np.int64))
+        return cls(number, candidate, load, by_size)
+
+
+def _by_size(workload: Workload, tables: Sequence[PoolPoints]) -> SizedLoad:
+    """Loads by the size of the pool, from a table an interval."""
+    last = max(table.sizes[-1] for table in tables)
+    rates = {
+        id(table): [table.capacity_rps(size) for size in range(1, last + 1)] for table in tables
+    }
+    loads = [_busy(workload, [rates[id(table)][i] for table in tables]) for i in range(last)]
+    return SizedLoad(np.array([loads[0], *loads]))
+
+
+def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats:
+    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum.
+
+    `capacity_rps` [T][K] is that of one replica.
+    """
     load = np.array(
         [
             [
-                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
-                for demand, points in zip(workload.demand, candidate.points, strict=True)
+                _busy_replicas(demand.rps * demand.classes[k].share, mine[k])
+                for demand, mine in zip(workload.demand, capacity_rps, strict=True)
             ]
             for k in range(len(workload.demand[0].classes))
         ]
