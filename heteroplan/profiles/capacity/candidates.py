@@ -171,6 +171,11 @@ def _setting(
     moves_kv = engine.counts and engine.role is not Role.AGGREGATED
     kv_bytes_per_token = (workload.profile.kv_bytes_per_token or 0.0) * moves_kv
     bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
+    decoders = tuple(
+        each.decode
+        for each in workload.profile.engines
+        if each.role is Role.DECODE and each.decode is not None
+    )
     return Setting(
         engine=engine,
         mix=tuple(replace(shape, name="") for shape in mix),
@@ -181,4 +186,5 @@ def _setting(
         kv_transfer=workload.kv_transfer,
         routing=workload.routing[engine.role],
         arrivals=workload.arrivals,
+        decoders=decoders if engine.role is Role.PREFILL else (),
     )
