@@ -150,14 +150,14 @@ def _capacity_rps(
     """
     workload = scenario.workloads[w]
     own: dict[int, Floats] = {}
-    pools = problem.workloads[w].pools
-    for p, sizes in zip(pools, together(problem, pools, replicas[list(pools)]), strict=True):
+    mine = problem.workloads[w].pools
+    for p, sizes in zip(mine, together(problem, mine, replicas[list(mine)]), strict=True):
         candidate = candidates[problem.pools[p].candidate]
         each = np.zeros(problem.intervals)
         for t, demand in enumerate(workload.demand):
-            rates = candidate.capacity_rps(t, int(sizes[t]))
-            if all(rates):
-                busy_s = sum(k.share / r for k, r in zip(demand.classes, rates, strict=True))
+            capacity = candidate.capacity_rps(t, int(sizes[t]))
+            if all(capacity):
+                busy_s = sum(k.share / r for k, r in zip(demand.classes, capacity, strict=True))
                 each[t] = 1.0 / busy_s
         own[p] = replicas[p] * each
     total = np.zeros(problem.intervals)

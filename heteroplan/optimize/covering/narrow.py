@@ -39,7 +39,7 @@ def narrowed(block: Block) -> Block:
 
 
 def _in_smaller_pools(block: Block) -> Block:
-    """The block, where counts matter with the share that a replica serves among a quarter of all."""
+    """Where counts matter, with the share that a replica serves among a quarter of all."""
     if block.by_count is None:
         return block
     counts = np.maximum(1, block.high // 4)

@@ -417,7 +417,10 @@ def _by_count(
     counts = np.arange(last + 1)[:, None]
     found = []
     for pools, most in zip(engines, share, strict=True):
-        by_size, each = problem.pools[pools[0]].by_size, np.broadcast_to(most, (last + 1, len(most)))
+        by_size, each = (
+            problem.pools[pools[0]].by_size,
+            np.broadcast_to(most, (last + 1, len(most))),
+        )
         if by_size is not None:
             rising = np.maximum.accumulate(
                 [cover_share(weights, rps, load) for load in by_size.load], axis=0

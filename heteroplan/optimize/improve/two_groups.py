@@ -19,8 +19,8 @@ from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.program.mix import cover_of, group_cover
-from heteroplan.optimize.program.sizes import reach
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.sizes import reach
 
 REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
 """Replicas up and down from the present size, by how many pools of a role are in use.

@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import ceil
-from typing import Self
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate, PoolPoints
+from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.program.loads import Choice
 from heteroplan.optimize.program.problem import (
     BalanceSpec,
     Floats,
@@ -22,7 +21,6 @@ from heteroplan.optimize.program.problem import (
     ProgramResilience,
     ProgramWorkload,
 )
-from heteroplan.optimize.program.sizes import SizedLoad, reference_load
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
 
@@ -32,8 +30,6 @@ MANY_CELLS = 10_000_000
 """States of all pools' dynamic programs beyond which they are worth compiling."""
 GRID_CELLS = 10_000
 """Counted of the grid of one role in one group at most."""
-LEAST_LOAD = 1e-6
-"""Replicas that any demand keeps busy: a solver that keeps its rows to 1e-6 sees no less."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 
@@ -50,7 +46,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
         mine = [
-            _Choice.of(c, workload, each)
+            Choice.of(c, workload, each)
             for c, each in enumerate(candidates)
             if each.workload == workload.name and each.usable
         ]
@@ -147,7 +143,7 @@ def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
 def _pool(
     place: Places,
     w: int,
-    choice: _Choice,
+    choice: Choice,
     stages: dict[Role, int],
     group: str,
     level: Affinity,
@@ -188,62 +184,6 @@ def _pool(
         most=_most_replicas(room // engine.gpus, choice.load, workload, candidate, shape.gpus),
         by_size=choice.by_size,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A candidate and the demand that it keeps its replicas busy with."""
-
-    number: int
-    candidate: Candidate
-    load: Floats
-    """[K, T] as PoolSpec has it."""
-    by_size: SizedLoad | None
-
-    @classmethod
-    def of(cls, number: int, workload: Workload, candidate: Candidate) -> Self:
-        """The program's load is that of the pool which serves all demand alone."""
-        if candidate.by_size is None or candidate.alone is None:
-            rates = [[each.capacity_rps for each in row] for row in candidate.points]
-            return cls(number, candidate, _busy(workload, rates), None)
-        by_size = _by_size(workload, candidate.by_size)
-        load = reference_load(by_size, np.array(candidate.alone, dtype=np.int64))
-        return cls(number, candidate, load, by_size)
-
-
-def _by_size(workload: Workload, tables: Sequence[PoolPoints]) -> SizedLoad:
-    """Loads by the size of the pool, from a table an interval."""
-    last = max(table.sizes[-1] for table in tables)
-    rates = {
-        id(table): [table.capacity_rps(size) for size in range(1, last + 1)] for table in tables
-    }
-    loads = [_busy(workload, [rates[id(table)][i] for table in tables]) for i in range(last)]
-    return SizedLoad(np.array([loads[0], *loads]))
-
-
-def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats:
-    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum.
-
-    `capacity_rps` [T][K] is that of one replica.
-    """
-    load = np.array(
-        [
-            [
-                _busy_replicas(demand.rps * demand.classes[k].share, mine[k])
-                for demand, mine in zip(workload.demand, capacity_rps, strict=True)
-            ]
-            for k in range(len(workload.demand[0].classes))
-        ]
-    )
-    total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
-    little = (total > 0) & (total < LEAST_LOAD)
-    return np.asarray(load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0))
-
-
-def _busy_replicas(rps: float, capacity_rps: float) -> float:
-    if rps == 0.0:
-        return 0.0
-    return rps / capacity_rps if capacity_rps > 0.0 else float("inf")
 
 
 def _most_replicas(

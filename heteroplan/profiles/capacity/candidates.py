@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache, lru_cache, partial
 from math import inf
 
-from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint, PoolPoints
+from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.fleet import Fleet, NodeType
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
@@ -82,9 +82,7 @@ def _candidate(
         alike = [points(mix, 1) for mix in range(len(mixes))]
         return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))
     room = _room(workload, fleet, engine, node)
-    tables = [
-        pool_points(shapes, partial(points, mix), room) for mix, shapes in enumerate(mixes)
-    ]
+    tables = [pool_points(shapes, partial(points, mix), room) for mix, shapes in enumerate(mixes)]
     if all(len(each.sizes) == 1 for each in tables):
         alike = [each.points[0] for each in tables]
         return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))
