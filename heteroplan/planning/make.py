@@ -60,11 +60,11 @@ def make_plan(
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
     All of it, baselines included, ends within `time_limit_s`; solving ends at the relative `gap` or
-    when `stop()` says so. `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
-    those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
-    `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`). `slowness` is
-    the wall seconds that a CPU second takes here (`clock`). Ten parameters, as callers name the
-    few that they change.
+    when `stop()` says so. `progress(cost of the best plan, bound, seconds)` is called as they
+    improve, and last with those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there
+    to compare with. `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
+    `slowness` is the wall seconds that a CPU second takes here (`clock`). Ten parameters, as
+    callers name the few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
