@@ -170,8 +170,6 @@ class BaselineKind(StrEnum):
     """Algorithm 4, placing prefill and decode replicas together."""
     WITHOUT_RESILIENCE = "without_resilience"
     """The plan that may serve less after a loss."""
-    SEPARATE_QUEUES = "separate_queues"
-    """The plan with a prefill queue for each replica."""
 
 
 REPLAYED = "replayed:"
@@ -192,8 +190,6 @@ class BaselineRemark(StrEnum):
     NO_TIME = "no_time"
     NO_RESILIENCE = "no_resilience"
     """It survives no loss, as the plan does."""
-    ENDLESS_POOLS = "endless_pools"
-    """Its replicas serve what they would in a pool without end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,6 @@ _REMARKS = {
     BaselineRemark.INTERRUPTED: "not computed, interrupted",
     BaselineRemark.NO_TIME: "not computed, no time was left",
     BaselineRemark.NO_RESILIENCE: "not resilient",
-    BaselineRemark.ENDLESS_POOLS: "assuming infinitely large pools",
 }
 
 
@@ -124,6 +123,7 @@ def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
         part=None if engine.part is None else engine.part.name,
         gpus_per_replica=engine.gpus,
         capacity_rps=capacities[0] if len(set(capacities)) == 1 else capacities,
+        pool_sizes=candidate.alone,
         request_class=kind,
         batch=_finite(point.batch),
         utilization=_finite(point.utilization),

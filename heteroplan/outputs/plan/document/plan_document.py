@@ -110,6 +110,10 @@ class EnginePart(DocumentPart):
         Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
     ]
     """Requests/s of one replica at the SLO; a list, one value per interval, if it varies."""
+    pool_sizes: tuple[Count, ...] | None = None
+    """Replicas of the pool that `capacity_rps` is for, one value per interval: the smallest one
+    that serves the workload's whole demand alone. Replicas of smaller pools serve less. None where
+    the size makes no difference."""
     request_class: Name
     """Request class of these figures: the one that keeps a replica busiest."""
     batch: AmountOrNone
