@@ -52,6 +52,7 @@ def test_constant_gaps_and_services_never_wait() -> None:
     of = RoundRobin(Mix([Service(1.0, 9.0, 0.0)]).residual, 2.0, 10**9)
     tail = of.tail(0.5)
     assert of.at(tail, np.array([0.1, 1.0])) == pytest.approx([0.0, 0.0], abs=1e-4)
+    assert of.crossing(tail, 0.05) == 0.0
 
 
 @pytest.mark.parametrize("cv", [0.5, 2.0])
