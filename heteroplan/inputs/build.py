@@ -159,6 +159,7 @@ def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
         batch_tokens_range=_span(spec.range.batch_tokens),
         batch_range=_span(spec.range.batch),
         context_range=_span(spec.range.context),
+        kv_tokens_range=_span(spec.range.kv_tokens),
         capacity_rps=spec.capacity_rps,
     )
 
