@@ -180,7 +180,7 @@ class DecodeSteps:
 
         c1, c2 are moments of the context, s1, s2 of the slope; spread contexts count in c2 and s2.
         That is of moments, as ITL of tokens is. A request finds that and what comes with it
-        (`Swing.mates`), and adds itself; its ITL is a mean over its residence, of less variance
+        (`Swing.met`), and adds itself; its ITL is a mean over its residence, of less variance
         (`averaged`). Memory has room for it at `ROOMY` at least.
         """
         if load == ENDLESS:
@@ -211,8 +211,8 @@ class DecodeSteps:
         return Peak(own + sequences, max(itl_ms, self.lowest_ms), own * self.context + held)
 
     def _seen(self, load: Load) -> Load:
-        """What a request finds, at the mean."""
-        mates = self.swing.mates(load.dispersion)
+        """What a request meets, at the mean."""
+        mates = self.swing.met(load.dispersion)
         return replace(
             load,
             sequences=load.sequences + mates,
