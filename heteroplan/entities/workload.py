@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import sqrt
+from math import ceil, sqrt
 from typing import Self
 
 from heteroplan.entities.arrivals import POISSON, Arrivals
@@ -50,6 +50,8 @@ class Source:
     """Relative standard deviation of repeated measurements."""
     sha256: tuple[str, ...] = ()
     """Hashes of the files behind the fit, in hexadecimal."""
+    error_beyond: float | None = None
+    """Mean absolute relative error at the largest batches, of a fit without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,19 @@ class Engine:
     """Measured decode batch sizes [sequences]."""
     context_range: Span | None = None
     """Measured decode context lengths [tokens]."""
+    kv_tokens_range: Span | None = None
+    """KV cache in use at a time as it was measured, which is no limit of memory [tokens]."""
     capacity_rps: float | None = None
     """Given capacity of one replica at the SLO [requests/s]; coefficients are then not used."""
     part: Part | None = None
     """Where the engine is one part of a divided one."""
+
+    @property
+    def decodes_beyond(self) -> bool:
+        """Whether it is said to decode more sequences at a time than were measured."""
+        if self.max_sequences is None or self.batch_range is None:
+            return False
+        return self.max_sequences > ceil(self.batch_range.high)
 
     @property
     def counts(self) -> bool:

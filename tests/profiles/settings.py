@@ -40,6 +40,7 @@ def setting(
     batch_tokens: Span | None = None,
     batch: Span | None = None,
     context: Span | None = None,
+    kv_in_use: Span | None = None,
     bytes_per_s: float = 1e9,
     kv_bytes_per_token: float = 0.0,
     allow_extrapolation: bool = False,
@@ -66,6 +67,7 @@ def setting(
         batch_tokens_range=batch_tokens,
         batch_range=batch,
         context_range=context,
+        kv_tokens_range=kv_in_use,
     )
     return Setting(
         engine=engine,

@@ -245,11 +245,24 @@ def lowest_batch(setting: Setting) -> float:
     return max(1.0, span.low) if span is not None and not setting.allow_extrapolation else 1.0
 
 
+def beyond(setting: Setting) -> bool:
+    """Whether steps may be larger than measured: it is allowed, or `max_sequences` says so."""
+    return setting.allow_extrapolation or setting.engine.decodes_beyond
+
+
+def measured_kv_tokens(setting: Setting) -> float:
+    """Most KV tokens of a step that was measured; infinite where memory or nothing limits them."""
+    engine = setting.engine
+    if engine.kv_tokens_range is None or engine.kv_tokens is not None or beyond(setting):
+        return inf
+    return engine.kv_tokens_range.high
+
+
 def bounds(setting: Setting) -> dict[Limit, float]:
     """What a step may hold: sequences, and KV tokens."""
     engine = setting.engine
     found = {Limit.RANGE: MOST_SEQUENCES}
-    if engine.batch_range is not None and not setting.allow_extrapolation:
+    if engine.batch_range is not None and not beyond(setting):
         found[Limit.RANGE] = min(MOST_SEQUENCES, engine.batch_range.high)
     if engine.kv_tokens is not None:
         found[Limit.KV_MEMORY] = float(engine.kv_tokens)
@@ -264,6 +277,8 @@ def used(setting: Setting, peak: Peak) -> dict[Limit, float]:
     for limit, bound in bounds(setting).items():
         taken = peak.kv_tokens if limit is Limit.KV_MEMORY else peak.sequences
         found[limit] = taken / bound
+    if (most := measured_kv_tokens(setting)) < inf:
+        found[Limit.RANGE] = max(found[Limit.RANGE], peak.kv_tokens / most)
     return found
 
 
@@ -274,7 +289,7 @@ def steady_batch(setting: Setting, steps: DecodeSteps) -> float:
         bound / steps.context if limit is Limit.KV_MEMORY else bound
         for limit, bound in bounds(setting).items()
     ]
-    return min(within, *held)
+    return min(within, measured_kv_tokens(setting) / steps.context, *held)
 
 
 def uses(setting: Setting, steps: DecodeSteps, limit: Limit, batch: float) -> list[float]:

@@ -26,6 +26,8 @@ class Lengths:
     cached: Integers
     """0 <= cached < isl."""
     osl: Integers
+    kind: Integers
+    """Class that they were drawn from."""
 
 
 def lengths(
@@ -48,7 +50,7 @@ def lengths(
     missed = _drawn(figure("missed"), figure("missed_cv"), of_length)
     osl = _drawn(figure("osl"), figure("osl_cv"), of_length)
     cached = rounded(missed * figure("cached_per_missed"), of_length)
-    return Lengths(missed + cached, cached, osl)
+    return Lengths(missed + cached, cached, osl, classes)
 
 
 _FIGURES: Mapping[str, Callable[[RequestClass], float]] = {
