@@ -110,7 +110,8 @@ def _most_running(engine: Engine, workload: Workload) -> int:
     most = MOST_RUNNING
     if engine.max_sequences is not None:
         most = min(most, engine.max_sequences)
-    if engine.batch_range is not None and not workload.allow_extrapolation:
+    beyond = workload.allow_extrapolation or engine.decodes_beyond
+    if engine.batch_range is not None and not beyond:
         most = min(most, int(engine.batch_range.high))
     return most
 

@@ -105,7 +105,7 @@ def test_spread_lengths_count_with_their_own_prefill() -> None:
     late = prefill_point(waits)
     assert (late.capacity_rps, late.limited_by) == (0.0, Limit.TTFT)
     assert "too long for the TTFT SLO of 260 ms, at isl_cv 0.5" in late.reason
-    looser = replace(waits, slo=replace(waits.slo, percentile=0.9))
+    looser = replace(waits, slo=replace(waits.slo, ttft_percentile=0.9))
     assert 0.0 < prefill_point(looser).capacity_rps < 10.0
 
 
@@ -281,5 +281,5 @@ def test_percentiles_see_the_tail_of_the_lengths() -> None:
         percentile=0.999,
     )
     assert prefill_point(tail).capacity_rps == 0.0
-    looser = replace(tail, slo=replace(tail.slo, percentile=0.998))
+    looser = replace(tail, slo=replace(tail.slo, ttft_percentile=0.998))
     assert prefill_point(looser).capacity_rps > 0.0
