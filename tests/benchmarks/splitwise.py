@@ -148,7 +148,6 @@ def planned(
                     "slo": {"ttft_ms": 10_000, "itl_ms": 1000}
                     | dict.fromkeys(("ttft_percentile", "itl_percentile"), target[0]),
                     "affinity": "cluster",
-                    "routing": {"prefill": "shared"},
                     "allow_extrapolation": True,
                     "min_replicas": least or {},
                 }
