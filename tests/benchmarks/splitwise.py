@@ -74,7 +74,7 @@ CLUSTERS = (
 
 
 def engines(cluster: Cluster) -> list[dict[str, Any]]:
-    """Those of the ready profile, fitted to Splitwise's own measurements."""
+    """Decode of the ready profile, fitted to Splitwise's own measurements, and `prefill`."""
     ready = yaml.safe_load((FOLDER / "llama-2-70b.yaml").read_text())["engines"]
 
     def found(gpu: str, role: str) -> dict[str, Any]:
@@ -82,29 +82,47 @@ def engines(cluster: Cluster) -> list[dict[str, Any]]:
         return next(dict(each) for each in ready if each["name"] == name)
 
     if cluster.aggregated:
-        prefill, decode = (found(cluster.aggregated, role) for role in ("prefill", "decode"))
-        span = prefill["range"] | decode["range"]
-        both = {"name": "both", "role": "aggregated", "prefill": prefill["prefill"], "range": span}
-        return [decode | both | {"max_batch_tokens": 2048}]
-    return [found(cluster.prefill, "prefill"), found(cluster.decode, "decode")]
+        both = {"name": "both", "role": "aggregated", "max_batch_tokens": 2048}
+        return [found(cluster.aggregated, "decode") | both | prefill(cluster.aggregated)]
+    return [
+        found(cluster.prefill, "prefill") | prefill(cluster.prefill),
+        found(cluster.decode, "decode"),
+    ]
 
 
-def alone(column: str) -> tuple[list[int], list[float]]:
-    """Prompt sizes and medians of one prompt alone on a DGX-A100 [ms]."""
+def prefill(gpu: str) -> dict[str, Any]:
+    """The curve nearest to the table, between whose points splitwise-sim interpolates, over the
+
+    prompts of the trace: mean and mean square of its times are those of the table.
+    """
+    prompts, _ = trace()
+    curve = np.polyfit(prompts, np.interp(prompts, *alone("prompt_time", gpu)), 2)
+    names = ("ms_per_token_squared", "ms_per_token", "overhead_ms")
+    return {"prefill": dict(zip(names, map(float, curve), strict=True))}
+
+
+def alone(column: str, gpu: str = A100) -> tuple[list[int], list[float]]:
+    """Prompt sizes and medians of one prompt alone on a DGX [ms]."""
     found: dict[int, list[float]] = {}
     with (DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").open() as file:
         for each in csv.DictReader(file):
             machine = (each["hardware"], each["tensor_parallel"], each["batch_size"])
-            if machine == ("a100-80gb", "8", "1") and each["token_size"] == "128":
+            if machine == (f"{NAMES[gpu]}-80gb", "8", "1") and each["token_size"] == "128":
                 found.setdefault(int(each["prompt_size"]), []).append(float(each[column]))
     return sorted(found), [median(found[size]) for size in sorted(found)]
 
 
-def classes(percentile: float, ttft: float, itl: float) -> list[dict[str, Any]]:
-    """Of the code trace, by prompt length; outputs are independent of it, as upstream draws."""
+def trace() -> tuple[Any, Any]:
+    """Input and output tokens of the requests."""
     with (DATA / "traces" / "azure_llm_2023_code.csv").open() as file:
         rows = [(int(r["ContextTokens"]), int(r["GeneratedTokens"])) for r in csv.DictReader(file)]
     prompts, answers = (np.array(each, float) for each in zip(*rows, strict=True))
+    return prompts, answers
+
+
+def classes(percentile: float, ttft: float, itl: float) -> list[dict[str, Any]]:
+    """Of the code trace, by prompt length; outputs are independent of it, as upstream draws."""
+    prompts, answers = trace()
     made = []
     for number, part in enumerate(np.array_split(np.sort(prompts), CLASSES)):
         isl = float(part.mean())
