@@ -29,6 +29,7 @@ def files(tmp_path: Path) -> ScenarioFiles:
     made = ScenarioFiles(tmp_path)
     made.profile["engines"] = [measured("p", "prefill"), measured("d", "decode")]
     made.profile["kv_bytes_per_token"] = 1e5
+    made.leaf["nodes"] = {"h100x8": 8}
     del made.workload["requests"]
     made.workload["classes"] = [CHAT, PAPER]
     made.workload["slo"] = {"ttft_slowdown": 4, "itl_slowdown": 2, "percentile": 0.9}
