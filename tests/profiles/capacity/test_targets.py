@@ -79,6 +79,16 @@ def test_a_percentile_of_its_own_holds_in_the_class() -> None:
     assert capacity(prefill) == pytest.approx(busy / 0.265, rel=1e-6)
 
 
+def test_a_percentile_that_no_replica_keeps_does_not_stop_the_others() -> None:
+    """Prompts of cv 1 are up to some times longer than 4,000 tokens: 99 % are not in 800 ms."""
+    spread = replace(LONG, isl_cv=1.0, slo=Slo(800.0, 41.0, 0.99))
+    prefill = of(Role.PREFILL, Slo(1000.0, 41.0, 0.9), SHORT, spread)
+    first, second = RULES[Role.PREFILL](prefill)
+    assert first.capacity_rps == capacity(of(Role.PREFILL, prefill.slo, SHORT))
+    assert second.capacity_rps == 0.0
+    assert "too long for the TTFT SLO of 800 ms, at isl_cv 1" in second.reason
+
+
 def test_the_slowest_decoder_leaves_least() -> None:
     slow = replace(DECODE, base_ms=40.0)
     slo = Slo(inf, inf, 0.95, ttft_slowdown=2.0, itl_slowdown=5.0)
