@@ -261,7 +261,7 @@ def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
     ]
     both, ttft, itl = percentiles
     if both is None:
-        both = DEFAULT_PERCENTILE if ttft is None or itl is None else max(0.0, ttft + itl - 1.0)
+        both = DEFAULT_PERCENTILE if ttft is None or itl is None else ttft * itl
     measured = spec
     if of_workload is not None and "itl_of" not in spec.model_fields_set:
         measured = of_workload

@@ -97,7 +97,10 @@ class ClassSpec(RequestSpec):
     share: Share
     """Share of the requests; all shares sum to 1."""
     slo: "SloSpec | None" = None
-    """Latency targets of its own; `percentile` is that of the workload where it is left out."""
+    """Latency targets of its own; percentiles and `itl_of` are those of the workload where left out.
+
+    Another percentile than the workload's holds among the requests of the class.
+    """
 
 
 def _classes_kind(value: Any) -> str:
@@ -128,9 +131,9 @@ class SloSpec(Strict):
     itl_of: Literal["request", "token"] = "request"
     """Whether the ITL is the mean of a request or each gap between two tokens."""
     ttft_slowdown: Slowdown | None = None
-    """Greatest TTFT over that of the same request on an idle replica."""
+    """Greatest TTFT over that of the same request on an idle replica of the same engine."""
     itl_slowdown: Slowdown | None = None
-    """Greatest ITL over that of the same request alone on a replica."""
+    """Greatest ITL over that of the same request alone on a replica of the same engine."""
 
     @model_validator(mode="after")
     def _limited(self) -> Self:
