@@ -220,6 +220,25 @@ class Baseline:
     """As in Totals."""
 
 
+class EasierPromise(StrEnum):
+    """A promise that is easier to keep than the plan's."""
+
+    TWICE_THE_TTFT = "twice_the_ttft"
+    P90 = "p90"
+    """Percentiles above the 90th are that."""
+    POISSON = "poisson_arrivals"
+    """The same targets, if arrivals were Poisson where they are known not to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseCost:
+    """About what a plan for an easier promise takes; an estimate, for the plan's engines."""
+
+    promise: EasierPromise
+    gpu_hours: float
+    cost_usd: float
+
+
 @dataclass(frozen=True, slots=True)
 class SupplyUse:
     """GPUs of one node type over the horizon."""
@@ -271,6 +290,8 @@ class Plan:
     """Every replica on its nodes; `Stay.pool` counts in `pools`."""
     limits: tuple[BindingLimit, ...]
     """Where GPUs run out, in the order of the fleet."""
+    easier: tuple[PromiseCost, ...] = ()
+    """What the promise costs: the plan at easier ones."""
 
     @property
     def covered(self) -> bool:

@@ -54,6 +54,10 @@ class ConstantSizes:
     bound: float
     """No constant sizes cost less."""
 
+    def every_interval(self, intervals: int) -> Ints:
+        """[P, T] the sizes, as a schedule."""
+        return np.repeat(self.replicas[:, None], intervals, axis=1)
+
 
 def cheapest_constant(
     problem: Problem,

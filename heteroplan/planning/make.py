@@ -6,14 +6,16 @@ from functools import cache, cached_property, partial
 from time import monotonic
 from typing import Self
 
+from heteroplan.baselines.promises import easier_promises
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
@@ -91,9 +93,7 @@ def make_plan(
         greedy=greedy,
         times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
     )
-    outcome, settled = stages.best()
-    plan = assemble(scenario, candidates, problem, outcome, settled.packing.stays)
-    verify(plan, gap=gap)
+    plan = stages.checked(*stages.best())
     progress(
         plan.report.objective if plan.covered else None,
         plan.report.bound,
@@ -101,8 +101,26 @@ def make_plan(
     )
     if not compare:
         return plan
-    savings = baselines(plan, problem, paired=greedy(), gap=gap, stop=stop, end=clock.end)
-    return replace(plan, savings=savings)
+    plan, savings = baselines(
+        plan,
+        problem,
+        paired=greedy(),
+        gap=gap,
+        stop=stop,
+        end=clock.end,
+        better=partial(stages.better, end=clock.end, slowness=slowness),
+    )
+    return replace(plan, savings=savings, easier=easier_promises(plan, Late(stop, clock.end)))
+
+
+def _rank(plan: Plan) -> tuple[float, ...]:
+    """Less is better: requests left unserved, the most urgent first, then what it costs."""
+    priority = {each.name: each.priority for each in plan.scenario.workloads}
+    lost = dict.fromkeys(sorted(priority.values()), 0.0)
+    for shortage in plan.shortages:
+        requests = shortage.unserved_rps * plan.scenario.horizon.interval_s
+        lost[priority[shortage.workload]] += requests
+    return (*map(round, lost.values()), plan.report.objective)
 
 
 def _gpu_intervals(scenario: Scenario) -> int:
@@ -184,6 +202,38 @@ class _Stages:
         assert found is not None
         return found
 
+    def checked(self, outcome: Outcome, settled: Settled) -> Plan:
+        """The plan, verified."""
+        stays = settled.packing.stays
+        made = assemble(self.scenario, self.candidates, self.problem, outcome, stays)
+        verify(made, gap=self.gap)
+        return made
+
+    def better(
+        self, plan: Plan, schedules: Sequence[Solution], *, end: float, slowness: float
+    ) -> Plan:
+        """The best of the plan and those of `schedules` that stand on nodes and serve as much.
+
+        What was proved of the plan's program holds for them as well. None is tried that costs
+        more on paper, or for which no time is left before `end`.
+        """
+        assert self.proof is not None
+        cpu_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * _gpu_intervals(self.scenario)
+        for schedule in schedules:
+            rival = incumbent(self.problem, schedule)
+            cost = plan.report.objective * (1 - OPTIMAL_GAP)
+            more = sum(rival.unserved.values()) - plan.report.unserved_requests
+            worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
+            if worse or rival.broken or end - monotonic() < cpu_s * slowness:
+                continue
+            try:
+                settled = self._settled(rival, end)
+                made = self.checked(self._proven(self.proof, settled), settled)
+            except (NoPlanError, PlanViolationError):
+                continue
+            plan = min(plan, made, key=_rank)
+        return plan
+
     @cached_property
     def _greedy_plan(self) -> Incumbent:
         replicas = self.greedy().replicas
@@ -200,17 +250,19 @@ class _Stages:
             starts=todo.starts,
         )
         plan = incumbent(self.problem, outcome.solution)
-        settled = settle(
+        return outcome, plan, self._settled(plan, self.times.settled, self._greedy_plan)
+
+    def _settled(self, plan: Incumbent, deadline: float, *others: Incumbent) -> Settled:
+        return settle(
             self.scenario,
             self.candidates,
             self.problem,
             plan,
-            [self._greedy_plan],
+            others,
             self.gap,
             self.stop,
-            deadline=self.times.settled,
+            deadline=deadline,
         )
-        return outcome, plan, settled
 
     def _told(self, whole: bool, cost: float | None, bound: float, seconds: float) -> None:
         """One clock for all rounds; no bound of a program with less supply."""

@@ -8,7 +8,8 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, Termination
+from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, EasierPromise, Termination
+from heteroplan.entities.scenario import Objective
 from heteroplan.entities.workload import Engine
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import (
@@ -40,6 +41,11 @@ BASELINE_LABELS: Mapping[str, str] = {
 GREEDY_NAMES: Mapping[str, str] = {
     BaselineKind.GREEDY: "greedy",
     BaselineKind.GREEDY_PAIRED: "P/D-paired greedy",
+}
+_PROMISES = {
+    EasierPromise.TWICE_THE_TTFT: "at twice the TTFT",
+    EasierPromise.P90: "at P90",
+    EasierPromise.POISSON: "with Poisson arrivals",
 }
 MOST_LIMITED = 3
 """Pools that a limit names."""
@@ -196,6 +202,21 @@ def saved_text(plan: PlanDocument, name: str, baseline: BaselinePart) -> str:
     if name == BaselineKind.WITHOUT_RESILIENCE:
         return f"price {percent(-baseline.saved_fraction)}"
     return percent(baseline.saved_fraction)
+
+
+def promise_sentence(plan: PlanDocument) -> str:
+    """What the plan would cost at easier promises; empty where that is not known."""
+    unit = amount_unit(plan.objective)
+    by_cost = plan.objective is Objective.COST
+    own = plan.totals.cost_usd if by_cost else plan.totals.gpu_hours
+    parts = []
+    for each in plan.easier:
+        amount = each.cost_usd if by_cost else each.gpu_hours
+        less = percent((own - amount) / own) if own > 0 else percent(0.0)
+        parts.append(f"{amount:,.0f} {unit} {_PROMISES[each.promise]} ({less} less)")
+    if not parts:
+        return ""
+    return f"What the promise costs (estimates, the same engines): {', '.join(parts)}."
 
 
 def greedy_sentences(plan: PlanDocument) -> tuple[str, ...]:
