@@ -1,7 +1,5 @@
 """The whole program with the capacities that pools of each size have, as one MIP."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from heteroplan.optimize.formulation.model import build_model
@@ -42,7 +40,7 @@ def _sizes(model: Model, p: int, t: int) -> None:
             whole = [(each, 1.0) for each in mine]
             model.add([*whole, (flow, -1.0)], "==", 0.0, f"parts_{p}_{k}_{t}")
     for s in sizes:
-        load: Sequence[float] = pool.by_size.load_at(np.full(model.problem.intervals, s))[:, t]
+        load = pool.by_size.load_at(np.full(model.problem.intervals, s))[:, t]
         busy = [
             (mine[s], float(load[k]))
             for k, mine in enumerate(parts)
