@@ -253,7 +253,7 @@ def arrivals(spec: DispersionSpec | str) -> Arrivals:
 
 
 def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
-    """The targets, of a class with the percentiles of the workload where it has none."""
+    """The targets; a class without percentiles or `itl_of` has those of the workload."""
     percentiles = [
         getattr(each, name)
         for name in ("percentile", "ttft_percentile", "itl_percentile")
@@ -262,13 +262,16 @@ def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
     both, ttft, itl = percentiles
     if both is None:
         both = DEFAULT_PERCENTILE if ttft is None or itl is None else max(0.0, ttft + itl - 1.0)
+    measured = spec
+    if of_workload is not None and "itl_of" not in spec.model_fields_set:
+        measured = of_workload
     return Slo(
         inf if spec.ttft_ms is None else spec.ttft_ms,
         inf if spec.itl_ms is None else spec.itl_ms,
         both,
         ttft,
         itl,
-        ItlOf(spec.itl_of),
+        ItlOf(measured.itl_of),
         inf if spec.ttft_slowdown is None else spec.ttft_slowdown,
         inf if spec.itl_slowdown is None else spec.itl_slowdown,
     )
@@ -312,20 +315,21 @@ def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterato
 def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
     """A class as the demand tells it; what that leaves out is as the scenario's `requests` say."""
     default = written[0] if written else None
-    hits, cv = shape.prefix_hit_rate, shape.isl_cv
+    hits, isl_cv, osl_cv = shape.prefix_hit_rate, shape.isl_cv, shape.osl_cv
     if default is not None:
         hits = default.prefix_hit_rate if hits is None else hits
-        cv = default.isl_cv if cv is None else cv
+        isl_cv = default.isl_cv if isl_cv is None else isl_cv
+        osl_cv = default.osl_cv if osl_cv is None else osl_cv
     return RequestClass(
         shape.name,
         shape.share,
         shape.isl,
         shape.osl,
         hits or 0.0,
-        cv,
+        isl_cv,
         shape.context,
         shape.context_cv,
-        None if default is None else default.osl_cv,
+        osl_cv,
         None if default is None else default.slo,
     )
 

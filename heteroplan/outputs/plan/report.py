@@ -15,6 +15,7 @@ from heteroplan.outputs.plan.sentences import (
     limited_pools,
     longest_first,
     policy_rows,
+    promise_sentence,
     replay_sentence,
     saved_text,
     serves_alike,
@@ -122,7 +123,7 @@ def _savings_section(plan: PlanDocument) -> str:
         rows,
         text_columns={0},
         bold_rows={0},
-        below=greedy_sentences(plan),
+        below=[*greedy_sentences(plan), *filter(None, [promise_sentence(plan)])],
     )
 
 

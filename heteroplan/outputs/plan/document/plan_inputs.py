@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from itertools import groupby
 from math import inf
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -87,9 +87,9 @@ class DispersionPart(DocumentPart):
 class ArrivalsPart(DocumentPart):
     """How bursty arrivals are."""
 
-    source: ArrivalsSource
+    source: Literal["assumed", "stated", "measured"]
     """How that is known."""
-    points: tuple[DispersionPart, ...]
+    points: list[DispersionPart]
     """Every scale with every percentile."""
 
 
@@ -199,7 +199,7 @@ def _arrivals(written: WorkloadInputs) -> Arrivals:
     if written.arrivals is None:
         return POISSON
     points = tuple(Dispersion(**dict(each)) for each in written.arrivals.points)
-    return Arrivals(points, written.arrivals.source)
+    return Arrivals(points, ArrivalsSource(written.arrivals.source))
 
 
 def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
@@ -304,9 +304,7 @@ def _workload(workload: Workload, profile: str) -> WorkloadInputs:
         mixes=[list(classes) for classes in mixes],
         mix=mix,
         demand_notes=list(workload.demand_notes),
-        arrivals=ArrivalsPart.model_validate(workload.arrivals)
-        if workload.arrivals.points
-        else None,
+        arrivals=_plain(workload.arrivals) if workload.arrivals.points else None,
     )
 
 
