@@ -80,13 +80,13 @@ class RequestSpec(Strict):
     prefix_hit_rate: Annotated[float, Field(ge=0, lt=1), OrPercent()] = 0.0
     """Share of the input tokens found in the prefix cache, 0 to below 1."""
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of the input tokens; without it service times are exponential."""
+    """Coefficient of variation of the input tokens; 1 is assumed where it is not known."""
     context: Tokens | None = None
-    """Mean tokens in the KV cache per sequence and decode step; default: isl + osl / 2."""
+    """Mean tokens in the KV cache per sequence and decode step; by `isl`, `osl`, `osl_cv` by default."""
     context_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of `context` over decode steps."""
     osl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of the output tokens."""
+    """Coefficient of variation of the output tokens; 1 is assumed where it is not known."""
 
 
 class ClassSpec(RequestSpec):
