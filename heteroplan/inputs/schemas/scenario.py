@@ -82,7 +82,7 @@ class RequestSpec(Strict):
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of the input tokens; 1 is assumed where it is not known."""
     context: Tokens | None = None
-    """Mean tokens in the KV cache per sequence and decode step; by `isl`, `osl`, `osl_cv` by default."""
+    """Mean tokens in the KV cache per sequence and decode step; by the lengths if not given."""
     context_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of `context` over decode steps."""
     osl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
