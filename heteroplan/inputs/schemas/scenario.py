@@ -97,7 +97,7 @@ class ClassSpec(RequestSpec):
     share: Share
     """Share of the requests; all shares sum to 1."""
     slo: "SloSpec | None" = None
-    """Latency targets of its own; percentiles and `itl_of` are those of the workload where left out.
+    """Latency targets of its own; percentiles and `itl_of` left out are those of the workload.
 
     Another percentile than the workload's holds among the requests of the class.
     """
