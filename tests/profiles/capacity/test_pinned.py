@@ -1,7 +1,7 @@
 """Capacities of before pools, bursts and shares of requests came in, to the digit.
 
-Poisson arrivals at random replicas or at a shared queue, stated spreads, and a percentile of TTFT and of each token's
-ITL alone: figures are those of commit ea7049d.
+Poisson arrivals at random replicas or a shared queue, stated spreads, and a percentile of TTFT and
+of each token's ITL alone: figures are those of commit ea7049d.
 """
 
 from typing import Any
