@@ -103,9 +103,14 @@ class Block:
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
         reach = self._reach(counts)
+        parts, after = dict(enumerate(reach)), {}
+        for e, fewer in self.exposed().items():
+            size = np.maximum(1, counts[e] - fewer)
+            one = self._reach_of_one(e, size) / size
+            after[e] = (counts[e] * one, one)
         cover = np.array(
             [
-                self.safe(reach[side].sum(axis=0), dict(enumerate(reach)), side, slice(None))
+                self.safe(reach[side].sum(axis=0), parts, side, slice(None), after)
                 for side in self.all_sides()
             ]
         )
@@ -125,16 +130,35 @@ class Block:
             return np.multiply.outer(self.share[e, times], counts)
         return np.asarray(self.by_count[e][counts][:, times].T)
 
+    def _reach_of_one(self, e: int, counts: Ints) -> Floats:
+        """[T] share of the demand that counts [T] of an engine serve, by `by_count`."""
+        assert self.by_count is not None
+        return np.asarray(self.by_count[e, counts, np.arange(len(counts))])
+
+    def exposed(self) -> dict[int, int]:
+        """Engines that serve less in smaller pools, and how many replicas a node may take away."""
+        if self.node_loss is None or self.by_count is None:
+            return {}
+        gpus = self.node_loss.gpus
+        return {
+            e: max(1, node_gpus // int(gpus[e]))
+            for members, node_gpus in self.node_loss.nodes
+            for e in members
+        }
+
     def safe(
         self,
         cover: Floats,
         reach: Mapping[int, Floats],
         side: NDArray[np.bool_],
         times: slice,
+        after: Mapping[int, tuple[Floats, Floats]],
     ) -> Floats:
         """[t, ...] what may be served of `cover` so that the loss of a node is survived.
 
-        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count.
+        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count. `after`
+        says of those `exposed` what all of their replicas, and each, would add in a pool as small
+        as is left at least.
         """
         if self.node_loss is None:
             return cover
@@ -144,11 +168,14 @@ class Block:
             engines = [e for e in members if side[e] and e in reach]
             if not engines:
                 continue
-            per_gpu = [
-                (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
-            ]
-            lost = most_on_a_node(node_gpus, [reach[e] for e in engines], per_gpu)
-            left = np.maximum(0.0, cover - lost) / self.node_loss.serve
+            whole, mine, each = cover, [], []
+            for e in engines:
+                all_of_it, one = after.get(e, (reach[e], self.share[e, times].reshape(column)))
+                whole = whole - (reach[e] - all_of_it) if e in after else whole
+                mine.append(all_of_it)
+                each.append(one / self.node_loss.gpus[e])
+            lost = most_on_a_node(node_gpus, mine, each)
+            left = np.maximum(0.0, whole - lost) / self.node_loss.serve
             served = np.minimum(served, left)
         return served
 
@@ -411,6 +438,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     sides = block.all_sides()
     covers = [np.zeros(shape) for _ in sides]
     reaches: dict[int, Floats] = {}
+    exposed, after = block.exposed(), dict[int, tuple[Floats, Floats]]()
     allowed = np.ones(shape, dtype=bool)
     for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
 
@@ -422,6 +450,10 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
         reach = over_time(block.reach_of(e, counts, times))
         reaches[e] = reach
+        if e in exposed:
+            size = np.maximum(1, counts - exposed[e])
+            one = over_time(block.reach_of(e, size, times) / size)
+            after[e] = (one * _laid(counts.astype(np.float64), axis, len(ranges)), one)
         for cover, side in zip(covers, sides, strict=True):
             if side[e]:
                 cover += reach
@@ -433,7 +465,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     column = [shape[0], *[1] * len(ranges)]
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
     for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
-        served = block.safe(cover, reaches, side, times)
+        served = block.safe(cover, reaches, side, times, after)
         missing = np.maximum(0.0, block.need[times].reshape(column) - served)
         missing[missing <= COVER_TOLERANCE] = 0.0
         cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))
