@@ -14,7 +14,6 @@ with slope `start` upwards, free downwards; O(cells) an interval, no pairs of st
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from numpy.typing import NDArray
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints, starts_of
-
-if TYPE_CHECKING:
-    from heteroplan.optimize.covering.compiled import Arrays
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
@@ -301,12 +297,12 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
 
     With `fixed` [E] the day begins there and returns there, start costs included.
     """
-    from heteroplan.optimize.covering.compiled import open_path
+    from heteroplan.optimize.covering.compiled import arrays_of, open_path
 
     engines = _engines_of(block)
     no_state = np.zeros(0, dtype=np.int64)
     total, found = open_path(
-        _arrays_of(block, engines),
+        arrays_of(block, engines),
         first,
         no_state if fixed is None else fixed[engines],
         no_state if block.before is None else block.before[engines],
@@ -316,39 +312,6 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
     counts = np.zeros(block.low.shape, dtype=np.int64)
     counts[engines] = found
     return counts, float(total)
-
-
-def _arrays_of(block: Block, engines: list[int]) -> "Arrays":
-    from heteroplan.optimize.covering.compiled import Arrays
-
-    intervals, sides = len(block.need), block.all_sides()
-    return Arrays(
-        price=np.ascontiguousarray(block.price[engines]),
-        start=np.ascontiguousarray(block.start[engines]),
-        reach=_tables(block, engines),
-        low=block.low[engines],
-        high=block.high[engines],
-        need=block.need,
-        penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
-        fewest=block.fewest,
-        most=np.full(intervals, -1) if block.most is None else block.most,
-        sides=np.ascontiguousarray(sides[:, engines]),
-        weight=np.zeros((0, len(engines)))
-        if block.weight is None
-        else np.ascontiguousarray(block.weight[:, engines]),
-        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else block.room,
-        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
-        step=1.0 if block.filling is None else block.filling.step,
-        tolerance=COVER_TOLERANCE,
-    )
-
-
-def _tables(block: Block, engines: list[int]) -> Floats:
-    """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
-    if block.by_count is not None:
-        return np.ascontiguousarray(block.by_count[engines])
-    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 1)
-    return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
 
 
 def _engines_of(block: Block) -> list[int]:
