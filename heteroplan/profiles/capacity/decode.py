@@ -37,8 +37,9 @@ def decode_points(setting: Setting) -> Points:
     """Greatest rate of the mix, shared out to its classes.
 
     By Little's law so many sequences are in flight (`DecodeSteps.load`) that, at the percentile of
-    the time, steps keep to the ITL, to KV memory with the contexts that they hold, and to the
-    sequences that are allowed and were measured (`DecodeSteps.peak`). No more than the NIC moves.
+    the requests (or, of the ITL of tokens, of the time), steps keep to the ITL, to KV memory with
+    the contexts that they hold, and to the sequences that are allowed and were measured
+    (`DecodeSteps.peak`). No more than the NIC moves.
     """
     return serving(setting, refused_decode, holding_itl(_decoded))
 
