@@ -59,7 +59,25 @@ def _short_enough(setting: Setting) -> Points:
     prompts = _prompts(setting)
     if prompts > 1:
         return _batched(setting, prompts)
-    return _one_by_one(setting) or tuple(_too_spread(setting, shape) for shape in setting.mix)
+    found = _one_by_one(setting)
+    if found:
+        return found
+    hopeless = _late_alone(setting) or {slo_of(setting, each).ttft_share for each in setting.mix}
+
+    def refused(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
+        late = slo_of(setting, shape).ttft_share in hopeless
+        return _too_spread(setting, shape) if late else None
+
+    return serving(setting, refused, _short_enough)
+
+
+def _late_alone(setting: Setting) -> set[float]:
+    """Percentiles that not even an idle replica keeps, of which prompts are too spread."""
+    return {
+        share
+        for share, budgets in _budgets(setting).items()
+        if sum(each.share for each in budgets if each.wait_ms < 0.0) > 1.0 - share
+    }
 
 
 def _too_long(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
