@@ -222,7 +222,7 @@ def _saturated(runs: Sequence[Run], max_sequences: int | None) -> float:
     """Requests/s that a replica serves in the median under no target to speak of."""
     [fitted] = of_runs(fit_runs(runs)[0][0], runs)
     engine = replace(fitted.engine, max_sequences=max_sequences)
-    shape = RequestClass("default", 1.0, runs[-1].isl, runs[-1].osl)
+    shape = RequestClass("default", 1.0, runs[-1].isl, runs[-1].osl, isl_cv=0.0, osl_cv=0.0)
     slo = Slo(60_000.0, 1000.0, ttft_percentile=0.5, itl_percentile=0.5)
     return replica_at(engine, Asked(shape, slo)).capacity_rps
 
