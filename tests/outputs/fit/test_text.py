@@ -59,8 +59,8 @@ def test_long_variants_leave_the_other_columns_room() -> None:
     head, *lines = told(Fitted(ENGINE, (LINE,), variant), width=80)
     assert "held out" in head
     row = next(line for line in lines if line.startswith("H100"))
-    wrapped = "".join(line.strip() for line in lines[: lines.index(row)])
-    assert wrapped == variant.replace(" ", "")
+    wrapped = "".join(lines[: lines.index(row)])
+    assert wrapped.replace(" ", "") == variant.replace(" ", "")
 
 
 def test_each_model_has_its_table() -> None:
