@@ -1,14 +1,14 @@
 """Capacities of before pools, bursts and shares of requests came in, to the digit.
 
-Poisson arrivals at random replicas or a shared queue, stated spreads, and a percentile of TTFT and
-of each token's ITL alone: figures are those of commit ea7049d.
+Poisson arrivals at random replicas, stated spreads, and a percentile of TTFT and of each token's
+ITL alone: figures are those of commit ea7049d.
 """
 
 from typing import Any
 
 import pytest
 
-from heteroplan.entities.workload import DecodeCoefficients, RequestClass, Role, Routing
+from heteroplan.entities.workload import DecodeCoefficients, RequestClass, Role
 from heteroplan.profiles.capacity.candidates import RULES
 from tests.profiles.settings import setting
 
@@ -29,7 +29,6 @@ CASES: tuple[tuple[Role, dict[str, Any]], ...] = (
     (Role.PREFILL, {"percentile": 0.95}),
     (Role.PREFILL, {"percentile": 0.99, "isl_cv": 0.8}),
     (Role.PREFILL, {"percentile": 0.9, "mix": MIX}),
-    (Role.PREFILL, {"percentile": 0.95, "isl_cv": 0.0, "servers": 4, "routing": Routing.SHARED}),
     (Role.AGGREGATED, {"percentile": 0.95, "isl_cv": 0.0, "itl_ms": 60.0}),
     (Role.AGGREGATED, {"percentile": 0.9, "mix": MIX, "itl_ms": 60.0, "kv_tokens": 90_000}),
 )
@@ -54,7 +53,6 @@ PINNED: tuple[tuple[float, ...], ...] = (
         18.175972039478424,
         2.693938712994123,
     ),
-    (9.5,),
     (3.91358012928332,),
     (
         8.857587250393447,
