@@ -1,93 +1,249 @@
-"""A replica that prefills several waiting prompts at a time.
+"""A replica that works on several waiting prompts at a time.
 
-Whenever it is free it takes all that wait, so many at most; k of them take `service_ms[k - 1]`.
-The numbers waiting when batches start are a Markov chain (Bailey, J. R. Stat. Soc. B 16, 1954:
-queues with bulk service), solved up to a length that is hardly ever reached. A prompt that comes
-while a batch runs waits for its end and for the full batches ahead; its own is taken to be full,
-which is safe and, where few wait, more than need be.
+Whenever a batch ends, the next takes what waits, at most so much work, and lasts a fixed time and
+its work. A step of an engine that decodes as well is such a batch, and it goes on where nothing
+waits. The work that waits when batches start is a Markov chain (Bailey, J. R. Stat. Soc. B 16,
+1954: queues with bulk service), solved on evenly spaced points. A prompt that comes while a batch
+runs waits for its end and for the full batches ahead; its own has also what comes behind it
+until that starts, on average.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from heteroplan.numerics.root_finding import largest_meeting
+from heteroplan.queueing.compound import Points, Stream
 from heteroplan.queueing.waiting import UTILIZATION_CAP, lateness
 from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from heteroplan.queueing.compound import Spectra
+
     type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-BATCHES_AHEAD = 24
-"""Full batches that may wait at the start of one; more of them count as so many."""
-MOMENTS = 16
+ACCURACY = 1e-4
+"""Of a rate."""
+POINTS = 64
+"""Of the work that can be done within the longest budget."""
+BEYOND = 2
+"""Times that, which may wait."""
+MOMENTS = 8
 """Of a running batch at which a prompt may come, evenly spread."""
 
 
-@lru_cache(maxsize=4096)
-def greatest_rate_rps(service_ms: tuple[float, ...], budget_ms: float, percentile: float) -> float:
-    """Greatest rate at which the percentile of waiting and prefill is within the budget."""
-    return BatchQueue(service_ms).greatest_rate_rps(budget_ms, percentile)
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How long batches last."""
+
+    fixed_ms: float
+    """However much they work on."""
+    most_ms: float
+    """Work of a full batch."""
+    floor_ms: float = 0.0
+    idle_ms: float = 0.0
+    """Of a step that has nothing to work on; 0: the replica rests until a prompt comes."""
+    whole: bool = True
+    """Prompts are not divided: longer ones than a full batch have one of their own."""
+
+    @property
+    def full_ms(self) -> float:
+        """Time of a full batch."""
+        return max(self.floor_ms, self.fixed_ms + self.most_ms)
 
 
 @dataclass(frozen=True, slots=True)
+class Prompts:
+    """Kinds of prompts; arrays [kind]."""
+
+    shares: "Floats"
+    """Sum to 1."""
+    works_ms: "Floats"
+    """What each adds to a batch."""
+    budgets_ms: "Floats"
+    """From arrival to the end of the batch that completes it."""
+
+    @property
+    def mean_ms(self) -> float:
+        """Work of a prompt."""
+        return float(self.shares @ self.works_ms)
+
+
 class BatchQueue:
-    """Prefill times by the number of prompts."""
+    """One replica, and the prompts that come to it."""
 
-    service_ms: tuple[float, ...]
-    """Of 1, 2, ... prompts, not decreasing [ms]."""
+    def __init__(self, prompts: Prompts, batches: Batches, together: float = 1.0) -> None:
+        """`together` prompts come at a time, on average (a geometric number)."""
+        import numpy as np
 
-    def greatest_rate_rps(self, budget_ms: float, percentile: float) -> float:
-        """Greatest rate at which the percentile of waiting and prefill is within the budget."""
-        if self.service_ms[0] > budget_ms:
-            return 0.0
+        self.prompts, self.together = prompts, together
+        longest_ms = max(float(prompts.budgets_ms.max()), batches.fixed_ms + batches.floor_ms)
+        most_ms = min(batches.most_ms, longest_ms)
+        reach_ms = longest_ms * most_ms / (batches.fixed_ms + most_ms)
+        self.each = max(1, round(POINTS * most_ms / reach_ms))
+        scale = max(1.0, reach_ms / POINTS / most_ms)
+        self.batches = Batches(
+            batches.fixed_ms * scale,
+            most_ms * scale,
+            batches.floor_ms * scale,
+            batches.idle_ms * scale,
+            batches.whole,
+        )
+        self.points = Points(self.batches.most_ms / self.each, max(POINTS, self.each) * BEYOND)
+        self.stream = Stream.of(self.points, prompts.shares, prompts.works_ms, together)
+        own_ms, budgets_ms = prompts.works_ms, prompts.budgets_ms
+        if batches.whole:
+            own_ms = np.minimum(own_ms, self.batches.most_ms)
+            budgets_ms = budgets_ms - (prompts.works_ms - own_ms)
+        self._own = Prompts(prompts.shares, own_ms, budgets_ms)
+
+    def greatest_rate_rps(self, percentile: float) -> float:
+        """Greatest rate at which the percentile of the prompts is within its budget."""
         rate_per_ms = largest_meeting(
-            lambda rate: lateness(self.late_share(rate, budget_ms), percentile),
-            UTILIZATION_CAP * len(self.service_ms) / self.service_ms[-1],
+            lambda rate: lateness(self.at(rate).late_share(), percentile),
+            self.most_per_ms,
+            ACCURACY,
         )
         return rate_per_ms * MS_PER_S
 
-    def late_share(self, rate_per_ms: float, budget_ms: float) -> float:
-        """Share of the prompts that wait and are prefilled for longer than the budget."""
+    @property
+    def most_per_ms(self) -> float:
+        """Rate that is not looked beyond: full batches, all the time that may be busy."""
+        busy = UTILIZATION_CAP / self.batches.full_ms
+        return busy * self.batches.most_ms / self.prompts.mean_ms
+
+    def at(self, rate_per_ms: float) -> "BatchesAt":
+        """How it runs at a rate."""
+        return BatchesAt(self, rate_per_ms)
+
+    @cached_property
+    def times_ms(self) -> "Floats":
+        """[work, to that of a full batch] how long batches last."""
         import numpy as np
-        from scipy.stats import poisson
 
-        most, full_ms = len(self.service_ms), self.service_ms[-1]
-        starts, alone = self._starts(rate_per_ms)
-        late, came = 0.0, alone
-        for taken, lasts_ms in enumerate(self.service_ms, start=1):
-            shares = starts[taken - 1 :] if taken == most else starts[taken - 1 : taken]
-            left = np.arange(len(shares))
-            after_ms = lasts_ms * (np.arange(MOMENTS) + 0.5) / MOMENTS
-            batches = np.floor((budget_ms - full_ms - (lasts_ms - after_ms)) / full_ms)
-            ahead = (most * (batches + 1.0) - 1.0)[:, None] - left
-            in_time = np.where(ahead >= 0, poisson.cdf(ahead, rate_per_ms * after_ms[:, None]), 0.0)
-            arrivals = rate_per_ms * lasts_ms
-            late += arrivals * float((1.0 - in_time).mean(axis=0) @ shares)
-            came += arrivals * float(shares.sum())
-        return late / came
+        works_ms = self.points.step * np.arange(self.each + 1)
+        found: Floats = np.maximum(self.batches.floor_ms, self.batches.fixed_ms + works_ms)
+        found[0] = self.batches.idle_ms
+        return found
 
-    def _starts(self, rate_per_ms: float) -> tuple["Floats", float]:
-        """[waiting - 1] shares of the batch starts, and that of prompts which found nobody."""
+
+class BatchesAt:
+    """A replica at a rate."""
+
+    def __init__(self, queue: BatchQueue, rate_per_ms: float) -> None:
+        self.queue, self.rate_per_ms = queue, rate_per_ms
+
+    @cached_property
+    def _while(self) -> "Spectra":
+        """[work of a batch] of the work that comes while it runs."""
+        return self.queue.stream.within(self.rate_per_ms * self.queue.times_ms)
+
+    @cached_property
+    def starts(self) -> "Floats":
+        """[point] shares of the batches by the work that waits when they start.
+
+        Where the replica rests, the first of these is how often, in batches.
+        """
         import numpy as np
-        from scipy.stats import poisson
 
-        most = len(self.service_ms)
-        size = BATCHES_AHEAD * most
+        queue = self.queue
+        size, each = queue.points.size, queue.each
+        after = queue.points.laws(self._while)
+        nobody = np.exp(-self.rate_per_ms * queue.times_ms / queue.together)
+        after[:, 1] += after[:, 0] - nobody
+        after[:, 0] = nobody
         moves = np.zeros((size, size))
-        empty = np.zeros(size)
-        for taken, lasts_ms in enumerate(self.service_ms, start=1):
-            chances = poisson.pmf(np.arange(size + 1), rate_per_ms * lasts_ms)
-            for waiting in range(taken, size + 1) if taken == most else (taken,):
-                left = waiting - taken
-                row = moves[waiting - 1]
-                row[max(left, 1) - 1 :] = chances[max(1 - left, 0) : size + 1 - left]
-                row[-1] += max(0.0, 1.0 - float(chances[: size + 1 - left].sum()))
-                if left == 0:
-                    empty[waiting - 1] = chances[0]
-                    row[0] += chances[0]
-        balance = np.vstack([(moves.T - np.eye(size))[:-1], np.ones(size)])
-        starts = np.maximum(np.linalg.solve(balance, np.eye(size)[-1]), 0.0)
-        return starts, float(starts @ empty)
+        moves[: each + 1] = after
+        for waiting in range(each + 1, size):
+            left = waiting - each
+            moves[waiting, left:] = after[each, : size - left]
+            moves[waiting, -1] += after[each, size - left :].sum()
+        if queue.batches.idle_ms == 0.0:
+            first = queue.points.laws(queue.stream.together)
+            first[1] += first[0]
+            first[0] = 0.0
+            moves[0] = first
+        balance = (moves - np.eye(size)).T
+        balance[-1] = 1.0
+        found: Floats = np.maximum(np.linalg.solve(balance, np.eye(size)[-1]), 0.0)
+        found[-1] += found @ self._beyond(moves)
+        return found
+
+    def _beyond(self, moves: "Floats") -> "Floats":
+        """[point] full batches that work off what comes beyond the points, on average."""
+        import numpy as np
+
+        queue = self.queue
+        works_ms = queue.points.step * np.arange(queue.points.size)
+        times_ms = np.append(queue.times_ms, np.full(len(moves) - len(queue.times_ms), queue.times_ms[-1]))
+        mean_ms = queue.prompts.mean_ms
+        came_ms = np.maximum(0.0, works_ms - queue.batches.most_ms) + self.rate_per_ms * mean_ms * times_ms
+        if queue.batches.idle_ms == 0.0:
+            came_ms[0] = queue.together * mean_ms
+        spare_ms = queue.batches.most_ms - self.rate_per_ms * mean_ms * queue.batches.full_ms
+        found: Floats = np.maximum(0.0, came_ms - moves @ works_ms) / spare_ms
+        return found
+
+    def late_share(self) -> float:
+        """Share of the prompts that are not within their budget."""
+        import numpy as np
+
+        queue, starts = self.queue, self.starts
+        each, points, stream = queue.each, queue.points, queue.stream
+        rows = np.append(starts[:each], starts[each:].sum())
+        moments = (np.arange(MOMENTS) + 0.5) / MOMENTS
+        before_ms = queue.times_ms[:, None] * moments
+        left = np.eye(1, points.size)[0]
+        if rows[-1] > 0.0:
+            left = np.pad(starts[each:] / rows[-1], (0, each))
+        left_over = points.spectrum(left)
+        ahead = stream.within(self.rate_per_ms * before_ms) * stream.ahead
+        ahead[-1] *= left_over
+        next_batch = self._while * stream.ahead**2
+        next_batch[-1] *= left_over
+        came = (self.rate_per_ms * rows * queue.times_ms)[:, None] * np.full(MOMENTS, 1 / MOMENTS)
+        if queue.batches.idle_ms == 0.0:
+            came[0, 0] = rows[0] * queue.together
+        residual_ms = queue.times_ms[:, None] - before_ms
+        late = self._late(points.laws(ahead), points.laws(next_batch), residual_ms)
+        return float((late * came).sum() / came.sum())
+
+    def _late(self, ahead: "Floats", next_batch: "Floats", residual_ms: "Floats") -> "Floats":
+        """[batch, moment] shares of the prompts that are late.
+
+        By the work `ahead` [batch, moment, point], by all of it that the `next_batch`
+        [batch, point] would have, and by when that begins.
+        """
+        import numpy as np
+
+        own, batches = self.queue._own, self.queue.batches
+        left_ms = own.budgets_ms - residual_ms[..., None]
+        full = np.floor(left_ms / batches.full_ms)
+        last_ms = left_ms - full * batches.full_ms
+        last_ms = np.where(
+            last_ms < batches.floor_ms, 0.0, np.maximum(0.0, last_ms - batches.fixed_ms)
+        )
+        until_ms = full * batches.full_ms + residual_ms[..., None]
+        mean_ms = self.queue.prompts.mean_ms
+        behind_ms = (self.rate_per_ms * until_ms + self.queue.together - 1.0) * mean_ms
+        most_ms = full * batches.most_ms + np.maximum(0.0, last_ms - behind_ms) - own.works_ms
+        later = self._within(ahead, most_ms)
+        soon = self._within(next_batch[:, None], last_ms - own.works_ms)
+        early = np.where(full > 0.0, later, np.where(left_ms < 0.0, 0.0, soon))
+        found: Floats = (1.0 - early) @ own.shares
+        return found
+
+    def _within(self, laws: "Floats", most_ms: "Floats") -> "Floats":
+        """P(work <= each of `most_ms`) of laws along the last axis, spread around the points."""
+        import numpy as np
+
+        points = self.queue.points
+        at = most_ms / points.step
+        laws = np.broadcast_to(laws, (*at.shape[:-1], points.size))
+        low = np.clip(np.floor(at + 0.5), 0, points.size - 1).astype(np.int64)
+        up_to = np.take_along_axis(np.cumsum(laws, axis=-1), low, axis=-1)
+        above = 1.0 - np.clip(at + 0.5 - low, 0.0, 1.0)
+        found: Floats = up_to - above * np.take_along_axis(laws, low, axis=-1)
+        return np.where(at < 0.0, 0.0, found)

@@ -1,0 +1,97 @@
+"""Work that arrives: sums of prompts' work over a time, on evenly spaced points.
+
+Requests come in Poisson batches of geometric size, of which each brings its own work. Laws are
+computed by the Fourier transform; what is longer than the points reach stands at the last of them.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    type Spectra = np.ndarray[tuple[int, ...], np.dtype[np.complex128]]
+
+DAMPED = 1e-8
+"""Of what a transform folds back on itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Sums of work at 0, step, ..., (size - 1) * step."""
+
+    step: float
+    size: int
+
+    def law(self, shares: "Floats", works: "Floats") -> "Floats":
+        """[point] probabilities of `works`, each parted between its neighbours: means stay."""
+        import numpy as np
+
+        at = np.minimum(works / self.step, self.size - 1.0)
+        low = np.minimum(at.astype(np.int64), self.size - 2)
+        high = shares * (at - low)
+        found: Floats = np.bincount(low, shares - high, self.size)
+        found += np.bincount(low + 1, high, self.size)
+        return found
+
+    @property
+    def length(self) -> int:
+        """Of a transform, beyond the points."""
+        return 2 * self.size
+
+    def spectrum(self, laws: "Floats") -> "Spectra":
+        """Transforms of laws, along the last axis, damped."""
+        import numpy as np
+
+        found: Spectra = np.fft.rfft(laws * self._damping(), self.length)
+        return found
+
+    def laws(self, spectra: "Spectra") -> "Floats":
+        """Back from `spectrum`."""
+        import numpy as np
+
+        masses = np.fft.irfft(spectra, self.length)[..., : self.size] / self._damping()
+        found: Floats = np.maximum(masses, 0.0)
+        found[..., -1] += np.maximum(0.0, 1.0 - found.sum(axis=-1))
+        return found
+
+    def _damping(self) -> "Floats":
+        import numpy as np
+
+        found: Floats = np.exp(math.log(DAMPED) / self.length * np.arange(self.size))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Requests that come, and the work that each brings."""
+
+    points: Points
+    batch: float
+    """Mean number of requests that come together, 1 or more."""
+    one: "Spectra"
+    """Of the work of a request."""
+
+    @classmethod
+    def of(cls, points: Points, shares: "Floats", works: "Floats", batch: float = 1.0) -> "Stream":
+        """From shares of the requests, which sum to 1, and their work."""
+        return cls(points, batch, points.spectrum(points.law(shares, works)))
+
+    @property
+    def together(self) -> "Spectra":
+        """Of the work of those that come together."""
+        return self.one / (self.batch - (self.batch - 1.0) * self.one)
+
+    @property
+    def ahead(self) -> "Spectra":
+        """Of the work of those that come together with a request and are before it."""
+        return 1.0 / (self.batch - (self.batch - 1.0) * self.one)
+
+    def within(self, requests: "Floats") -> "Spectra":
+        """[time, ...] of the work that comes, by the mean number of requests that do."""
+        import numpy as np
+
+        found: Spectra = np.exp((requests / self.batch)[..., None] * (self.together - 1.0))
+        return found
