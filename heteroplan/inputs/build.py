@@ -252,7 +252,7 @@ def arrivals(spec: DispersionSpec | str) -> Arrivals:
 
 
 def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
-    """The targets, of a class with the percentiles of the workload where it has none."""
+    """The targets; a class without percentiles or `itl_of` has those of the workload."""
     percentiles = [
         getattr(each, name)
         for name in ("percentile", "ttft_percentile", "itl_percentile")
@@ -261,13 +261,16 @@ def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
     both, ttft, itl = percentiles
     if both is None:
         both = DEFAULT_PERCENTILE if ttft is None or itl is None else max(0.0, ttft + itl - 1.0)
+    measured = spec
+    if of_workload is not None and "itl_of" not in spec.model_fields_set:
+        measured = of_workload
     return Slo(
         inf if spec.ttft_ms is None else spec.ttft_ms,
         inf if spec.itl_ms is None else spec.itl_ms,
         both,
         ttft,
         itl,
-        ItlOf(spec.itl_of),
+        ItlOf(measured.itl_of),
         inf if spec.ttft_slowdown is None else spec.ttft_slowdown,
         inf if spec.itl_slowdown is None else spec.itl_slowdown,
     )

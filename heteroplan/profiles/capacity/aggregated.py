@@ -9,7 +9,7 @@ from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import RequestClass
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.decode import excess, is_extrapolated, refused_decode, tightest
-from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms
+from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
 from heteroplan.profiles.capacity.prefill import (
     IDLE,
     coefficients,
@@ -20,7 +20,8 @@ from heteroplan.profiles.capacity.prefill import (
     services,
 )
 from heteroplan.profiles.capacity.setting import Points, Setting, outside, serving, zero
-from heteroplan.profiles.capacity.steps import DecodeSteps, Peak, uses
+from heteroplan.profiles.capacity.steps import DecodeSteps, Peak, decode_coefficients, uses
+from heteroplan.profiles.capacity.targets import holding_itl, slo_of, ttft_target_ms
 from heteroplan.queueing.waiting import UTILIZATION_CAP, ReplicaPool, lateness
 from heteroplan.units import MS_PER_S
 
@@ -56,7 +57,7 @@ def _refused(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
 
 def _together(setting: Setting) -> Points:
     """The whole mix where that can be in time, otherwise without the classes that are too long."""
-    whole = _in_time(setting)
+    whole = _in_time_each(setting)
     if whole:
         return whole
     idle = _Replica(setting).load(0.0)
@@ -64,21 +65,28 @@ def _together(setting: Setting) -> Points:
 
 
 def _rest(idle: "_Load", setting: Setting) -> Points:
-    return _in_time(setting) or tuple(_late(setting, shape, idle) for shape in setting.mix)
+    return _in_time_each(setting) or tuple(_late(setting, shape, idle) for shape in setting.mix)
 
 
 def _too_long(idle: "_Load", setting: Setting, shape: RequestClass) -> OperatingPoint | None:
     first_ms = _alone_ms(setting, shape.missed_tokens, idle.peak.itl_ms)
-    return _late(setting, shape, idle) if first_ms > setting.slo.ttft_ms else None
+    late = first_ms > _target_ms(setting, shape, shape.missed_tokens)
+    return _late(setting, shape, idle) if late else None
 
 
 def _late(setting: Setting, shape: RequestClass, idle: "_Load") -> OperatingPoint:
     first_ms = _alone_ms(setting, shape.missed_tokens, idle.peak.itl_ms)
+    target_ms = _target_ms(setting, shape, shape.missed_tokens)
     return zero(
         Limit.TTFT,
         f"a first token takes {first_ms:.4g} ms with nobody waiting, of which "
-        f"{idle.peak.itl_ms:.4g} ms are a decode step; TTFT SLO {setting.slo.ttft_ms:.4g} ms",
+        f"{idle.peak.itl_ms:.4g} ms are a decode step; TTFT SLO {target_ms:.4g} ms",
     )
+
+
+def _in_time_each(setting: Setting) -> Points:
+    """With the ITL of each class; empty where not even an idle replica is in time."""
+    return holding_itl(_in_time)(setting)
 
 
 def _in_time(setting: Setting) -> Points:
@@ -102,7 +110,6 @@ def _points(replica: "_Replica", rate_rps: float, limit: Limit) -> Points:
     taken = uses(setting, replica.steps, limit, load.batch)
     if limit in (Limit.ITL, Limit.TTFT):
         taken = [sum(each) for each in zip(taken, mean_times_ms(setting), strict=True)]
-    wait_ms = replica.wait_ms(load)
     measured = setting.engine.batch_tokens_range
     return tuple(
         OperatingPoint(
@@ -110,7 +117,8 @@ def _points(replica: "_Replica", rate_rps: float, limit: Limit) -> Points:
             limited_by=limit,
             batch=load.batch,
             utilization=load.prefill_share,
-            ttft_ms=wait_ms + _alone_ms(setting, shape.missed_tokens, load.peak.itl_ms),
+            ttft_ms=replica.wait_ms(load, slo_of(setting, shape).ttft_share)
+            + _alone_ms(setting, shape.missed_tokens, load.peak.itl_ms),
             itl_ms=load.peak.itl_ms,
             extrapolated=is_extrapolated(setting, shape, load.peak)
             or outside(measured, shape.missed_tokens),
@@ -140,7 +148,7 @@ class _Replica:
         self.setting = setting
         self.steps = DecodeSteps.of(setting)
         self.pool = ReplicaPool(services(setting))
-        self._deviations = normal_quantile(setting.slo.percentile)
+        self._deviations = normal_quantile(setting.slo.itl_share)
 
     def load(self, rate_rps: float) -> _Load:
         """At `rate_rps` < 1 / mean prefill time."""
@@ -156,25 +164,27 @@ class _Replica:
         return excess(self.setting, load.peak)
 
     def lateness(self, rate_rps: float) -> float:
-        """Above 0 where more requests are late than the percentile allows."""
-        return lateness(self._late_share(self.load(rate_rps)), self.setting.slo.percentile)
+        """Above 0 where more requests are late than their percentile allows."""
+        load = self.load(rate_rps)
+        return max(lateness(late, share) for share, late in self._late_shares(load).items())
 
-    def _late_share(self, load: _Load) -> float:
-        """Share of the requests that miss their TTFT."""
+    def _late_shares(self, load: _Load) -> dict[float, float]:
+        """By percentile, of the requests that have it the share that miss their TTFT."""
         import numpy as np
 
-        shares, _ = self._prompts
-        left_ms = self.setting.slo.ttft_ms - self._alone(load.peak.itl_ms)
-        queued = float(shares @ self._beyond(load.prefill_share, left_ms))
+        left_ms = self._targets_ms - self._alone(load.peak.itl_ms)
+        found = [self._beyond(load.prefill_share, left_ms)]
         mean_ms = self._measured_wait_ms(load)
-        if mean_ms <= 0.0:
-            return queued
-        waits = np.exp(-np.maximum(left_ms, 0.0) / mean_ms)
-        return max(queued, float(shares @ np.where(left_ms < 0.0, 1.0, waits)))
+        if mean_ms > 0.0:
+            waits = np.exp(-np.maximum(left_ms, 0.0) / mean_ms)
+            found.append(np.where(left_ms < 0.0, 1.0, waits))
+        return {
+            percentile: max(float(shares @ late) for late in found)
+            for percentile, shares in self._alike.items()
+        }
 
-    def wait_ms(self, load: _Load) -> float:
-        """That the percentile of the requests stays within [ms]."""
-        percentile = self.setting.slo.percentile
+    def wait_ms(self, load: _Load, percentile: float) -> float:
+        """That `percentile` of the requests stay within [ms]."""
         queued_ms = self.pool.wait_ms(load.prefill_share, percentile)
         return max(queued_ms, -self._measured_wait_ms(load) * log(1.0 - percentile))
 
@@ -211,6 +221,41 @@ class _Replica:
         return shares / shares.sum(), tokens
 
     @cached_property
+    def _alike(self) -> "dict[float, Floats]":
+        """By percentile the shares of the requests that have it, 0 for all others."""
+        import numpy as np
+
+        percentiles = np.array(
+            [slo_of(self.setting, shape).ttft_share for shape, _ in self._lengths]
+        )
+        found = {}
+        for percentile in dict.fromkeys(percentiles.tolist()):
+            shares = np.where(percentiles == percentile, self._prompts[0], 0.0)
+            found[percentile] = shares / shares.sum()
+        return found
+
+    @cached_property
+    def _lengths(self) -> list[tuple[RequestClass, float]]:
+        """[prompt] its class and its length over that of the class."""
+        return [
+            (shape, length)
+            for shape in self.setting.mix
+            for _, length in lengths(shape.isl_cv or 0.0)
+        ]
+
+    @cached_property
+    def _targets_ms(self) -> "Floats":
+        """[prompt] longest TTFT [ms]."""
+        import numpy as np
+
+        return np.array(
+            [
+                _target_ms(self.setting, shape, shape.missed_tokens * length)
+                for shape, length in self._lengths
+            ]
+        )
+
+    @cached_property
     def _idle_ms(self) -> "Floats":
         """TTFT with nobody waiting but for a decode step [ms]."""
         import numpy as np
@@ -224,7 +269,7 @@ class _Replica:
     @cached_property
     def _beyond(self) -> "Callable[[float, Floats], Floats]":
         """P(wait > each of some waits [ms]) by utilization."""
-        return self.pool.beyond(self.setting.slo.ttft_ms - float(self._idle_ms.min()))
+        return self.pool.beyond(float((self._targets_ms - self._idle_ms).max()))
 
     def _measured_wait_ms(self, load: _Load) -> float:
         """Mean wait as measured end to end, with rate * (TTFT + decoding) requests in flight [ms].
@@ -240,6 +285,12 @@ class _Replica:
         itl_ms = load.peak.itl_ms
         answering_ms = float(shares @ self._alone(itl_ms)) + itl_ms * (self.steps.osl - 1.0)
         return growth * answering_ms / (1.0 - growth) if growth < 1.0 else inf
+
+
+def _target_ms(setting: Setting, shape: RequestClass, tokens: float) -> float:
+    """Longest TTFT of a prompt of so many tokens [ms]."""
+    step_alone_ms = step_ms(decode_coefficients(setting.engine), 1.0, shape.isl)
+    return ttft_target_ms(setting, shape, _alone_ms(setting, tokens, step_alone_ms))
 
 
 def _alone_ms(setting: Setting, tokens: float, itl_ms: float) -> float:

@@ -127,6 +127,11 @@ def _by_mix(
     moves_kv = engine.counts and engine.role is not Role.AGGREGATED
     kv_bytes_per_token = (workload.profile.kv_bytes_per_token or 0.0) * moves_kv
     bytes_per_s = gbit_per_s_to_bytes_per_s(nic_gbit_per_s) * bandwidth_factor
+    decoders = tuple(
+        each.decode
+        for each in workload.profile.engines
+        if each.role is Role.DECODE and each.decode is not None
+    )
 
     def points(mix: tuple[RequestClass, ...]) -> Points:
         setting = Setting(
@@ -138,6 +143,7 @@ def _by_mix(
             allow_extrapolation=workload.allow_extrapolation,
             kv_transfer=workload.kv_transfer,
             servers=servers,
+            decoders=decoders if engine.role is Role.PREFILL else (),
         )
         return operating_points(setting, node)
 

@@ -1,5 +1,6 @@
 """Capacity of a decode replica: ITL, KV memory, KV transfer."""
 
+from dataclasses import replace
 from math import log
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
@@ -24,6 +25,7 @@ from heteroplan.profiles.capacity.steps import (
     used,
     uses,
 )
+from heteroplan.profiles.capacity.targets import holding_itl, itl_target_ms
 from heteroplan.units import MS_PER_S
 
 OVERRUN = 1e6
@@ -37,24 +39,24 @@ def decode_points(setting: Setting) -> Points:
     the time, steps keep to the ITL, to KV memory with the contexts that they hold, and to the
     sequences that are allowed and were measured (`DecodeSteps.peak`). No more than the NIC moves.
     """
-    return serving(setting, refused_decode, _decoded)
+    return serving(setting, refused_decode, holding_itl(_decoded))
 
 
 def refused_decode(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
     """Why not even one sequence of the class can be decoded; None where one can."""
-    engine, slo, context = setting.engine, setting.slo, shape.decode_context
+    engine, itl_ms, context = setting.engine, itl_target_ms(setting, shape), shape.decode_context
     if outside(engine.context_range, context) and not setting.allow_extrapolation:
         return out_of_range("a decode context", context, engine.context_range)
     alone_ms = step_ms(decode_coefficients(engine), 1.0, context)
-    if alone_ms > slo.itl_ms:
-        return zero(Limit.ITL, f"ITL is {alone_ms:.4g} ms at batch 1, SLO {slo.itl_ms:.4g} ms")
+    if alone_ms > itl_ms:
+        return zero(Limit.ITL, f"ITL is {alone_ms:.4g} ms at batch 1, SLO {itl_ms:.4g} ms")
     if engine.kv_tokens is not None and shape.isl + shape.osl > engine.kv_tokens:
         return zero(
             Limit.KV_MEMORY,
             f"a request holds {shape.isl + shape.osl:.4g} KV tokens, the replica "
             f"{engine.kv_tokens}",
         )
-    alone = setting.of(shape)
+    alone = replace(setting.of(shape), slo=replace(setting.slo, itl_ms=itl_ms))
     most = steady_batch(alone, DecodeSteps.of(alone))
     if most < lowest_batch(setting):
         return out_of_range("a decode batch", most, engine.batch_range)

@@ -1,7 +1,8 @@
 """Capacity of a prefill replica: TTFT with queueing, and KV transfer."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from math import sqrt
+from math import inf, sqrt
 
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import PrefillCoefficients, RequestClass
@@ -14,6 +15,7 @@ from heteroplan.profiles.capacity.setting import (
     serving,
     zero,
 )
+from heteroplan.profiles.capacity.targets import first_steps_ms, slo_of, ttft_target_ms
 from heteroplan.queueing import batching
 from heteroplan.queueing.lengths import gamma_parts
 from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
@@ -33,13 +35,16 @@ def prefill_points(setting: Setting) -> Points:
 
     A prompt may wait in the queue for
 
-        W = ttft - its prefill time - KV transfer - first decode step (itl)
+        W = ttft - its prefill time - KV transfer - first decode step (at most itl)
 
     and the replica may be so busy that the percentile of the requests of all classes waits no
     longer, by `queueing`; those with W < 0 are late, which may be as many as are not promised. Only
     where even an idle replica is late for more of them, classes too long for the TTFT are refused
     and the rest goes on. With one busy share for the mix the capacity of a class is that share of
     the time over its mean prefill time; no more than the NIC moves.
+
+    Classes may have targets of their own (`targets`), and those that have another percentile keep
+    it among themselves.
     """
     return serving(setting, refused_prompt, _together)
 
@@ -58,35 +63,42 @@ def _short_enough(setting: Setting) -> Points:
 
 
 def _too_long(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
-    slo, service_ms = setting.slo, prefill_ms(coefficients(setting), shape.missed_tokens)
-    if fixed_ms(setting, shape) + service_ms <= slo.ttft_ms:
+    service_ms = prefill_ms(coefficients(setting), shape.missed_tokens)
+    if _left_ms(setting, shape, 1.0, service_ms) >= 0.0:
         return None
+    target_ms = min(
+        ttft_target_ms(setting, shape, service_ms + setting.transfer_ms(shape) + alone_ms)
+        for alone_ms, _ in first_steps_ms(setting, shape)
+    )
     return zero(
         Limit.TTFT,
         f"prefill takes {service_ms:.4g} ms, KV transfer {setting.transfer_ms(shape):.4g} ms and "
-        f"the first decode step up to {slo.itl_ms:.4g} ms, TTFT SLO {slo.ttft_ms:.4g} ms",
+        f"the first decode step up to {_step_ms(setting, shape):.4g} ms, "
+        f"TTFT SLO {target_ms:.4g} ms",
     )
 
 
 def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
-    slo = setting.slo
+    slo = slo_of(setting, shape)
+    target = f"{slo.ttft_ms:.4g} ms" if slo.ttft_ms < inf else f"{slo.ttft_slowdown:g} times alone"
     return zero(
         Limit.TTFT,
-        f"more than {1 - slo.percentile:.3g} of the requests are too long for the TTFT SLO of "
-        f"{slo.ttft_ms:.4g} ms, at isl_cv {shape.isl_cv or 0:g}",
+        f"more than {1 - slo.ttft_share:.3g} of the requests are too long for the TTFT SLO of "
+        f"{target}, at isl_cv {shape.isl_cv or 0:g}",
     )
 
 
 def _one_by_one(setting: Setting) -> Points:
     """Empty where not even an idle replica is in time."""
-    pool, percentile = ReplicaPool(services(setting), setting.servers), setting.slo.percentile
-    busy = pool.greatest_utilization(_budgets(setting), percentile)
+    pool = ReplicaPool(services(setting), setting.servers)
+    busy = min(
+        pool.greatest_utilization(budgets, share) for share, budgets in _budgets(setting).items()
+    )
     if busy <= IDLE:
         return ()
     queue_rps = busy * MS_PER_S / pool.mean_ms
     rate_rps = min(queue_rps, setting.transfer_rps)
     utilization = min(busy, rate_rps * pool.mean_ms / MS_PER_S)
-    wait_ms = pool.wait_ms(utilization, percentile)
     limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
     uses = mean_times_ms(setting)
     if limit is Limit.KV_TRANSFER:
@@ -98,7 +110,9 @@ def _one_by_one(setting: Setting) -> Points:
             limited_by=limit,
             batch=1.0,
             utilization=utilization,
-            ttft_ms=fixed_ms(setting, shape) + prefill_ms(values, shape.missed_tokens) + wait_ms,
+            ttft_ms=fixed_ms(setting, shape)
+            + prefill_ms(values, shape.missed_tokens)
+            + pool.wait_ms(utilization, slo_of(setting, shape).ttft_share),
             extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens),
         )
         for shape, capacity_rps in zip(setting.mix, setting.shared_out(rate_rps, uses), strict=True)
@@ -106,10 +120,11 @@ def _one_by_one(setting: Setting) -> Points:
 
 
 def _prompts(setting: Setting) -> int:
-    """Prompts that a batch holds, as far as was measured; 1 of unlike classes."""
+    """Prompts that a batch holds, as far as was measured; 1 of unlike classes or targets."""
     engine, first = setting.engine, setting.mix[0]
-    kinds = {(shape.isl, shape.missed_tokens, shape.isl_cv) for shape in setting.mix}
-    if len(kinds) > 1 or setting.servers > 1:
+    kinds = {(shape.isl, shape.missed_tokens, shape.isl_cv, shape.slo) for shape in setting.mix}
+    relative = slo_of(setting, first).ttft_slowdown < inf
+    if len(kinds) > 1 or setting.servers > 1 or relative:
         return 1
     limits = [MOST_PROMPTS, (engine.max_batch_tokens or 0) / first.missed_tokens]
     if engine.batch_tokens_range is not None and not setting.allow_extrapolation:
@@ -119,14 +134,15 @@ def _prompts(setting: Setting) -> int:
 
 def _batched(setting: Setting, prompts: int) -> Points:
     """As `batching` has it, k prompts of spread lengths counted a standard deviation longer."""
-    slo, shape = setting.slo, setting.mix[0]
+    shape = setting.mix[0]
+    slo = slo_of(setting, shape)
     cv = 1.0 if shape.isl_cv is None else shape.isl_cv
     service_ms = tuple(
         prefill_ms(coefficients(setting), shape.missed_tokens * k * (1.0 + cv / sqrt(k)))
         for k in range(1, prompts + 1)
     )
     queue_rps = batching.greatest_rate_rps(
-        service_ms, slo.ttft_ms - fixed_ms(setting, shape), slo.percentile
+        service_ms, slo.ttft_ms - fixed_ms(setting, shape), slo.ttft_share
     )
     capacity_rps = min(queue_rps, setting.transfer_rps)
     point = OperatingPoint(
@@ -143,7 +159,12 @@ def _batched(setting: Setting, prompts: int) -> Points:
 
 def fixed_ms(setting: Setting, shape: RequestClass) -> float:
     """Of a TTFT, what is neither waiting nor prefill [ms]."""
-    return setting.transfer_ms(shape) + setting.slo.itl_ms
+    return setting.transfer_ms(shape) + _step_ms(setting, shape)
+
+
+def _step_ms(setting: Setting, shape: RequestClass) -> float:
+    """The first decode step, at most [ms]."""
+    return max(step_ms for _, step_ms in first_steps_ms(setting, shape))
 
 
 def refused_prompt(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
@@ -187,15 +208,38 @@ def mean_times_ms(setting: Setting) -> list[float]:
     ]
 
 
-def _budgets(setting: Setting) -> list[Budget]:
-    """Shares of the requests and how long each may wait."""
-    whole = sum(shape.share for shape in setting.mix)
+def _budgets(setting: Setting) -> dict[float, list[Budget]]:
+    """By percentile the shares of the requests that have it, and how long each may wait."""
+    found: dict[float, list[RequestClass]] = {}
+    for shape in setting.mix:
+        found.setdefault(slo_of(setting, shape).ttft_share, []).append(shape)
+    return {percentile: _waits(setting, alike) for percentile, alike in found.items()}
+
+
+def _waits(setting: Setting, alike: Sequence[RequestClass]) -> list[Budget]:
+    """Shares among the requests of some classes and how long each may wait."""
+    whole = sum(shape.share for shape in alike)
     return [
-        Budget(shape.share / whole * share, left_ms - own_ms)
-        for shape in setting.mix
-        for left_ms in [setting.slo.ttft_ms - fixed_ms(setting, shape)]
-        for share, own_ms in own_times(setting, shape)
+        Budget(shape.share / whole * share, _left_ms(setting, shape, length, own_ms))
+        for shape in alike
+        for (share, length), (_, own_ms) in zip(
+            lengths(shape.isl_cv or 0.0), own_times(setting, shape), strict=True
+        )
     ]
+
+
+def _left_ms(setting: Setting, shape: RequestClass, length: float, own_ms: float) -> float:
+    """What the TTFT target leaves for waiting [ms], below 0 where not even an idle replica is in
+    time. `length` is the prompt's over the mean, `own_ms` its prefill time."""
+    slo, moved_ms = slo_of(setting, shape), setting.transfer_ms(shape)
+    left_ms = inf
+    for alone_ms, step_ms in first_steps_ms(setting, shape):
+        left_ms = min(left_ms, slo.ttft_ms - (moved_ms + step_ms) - own_ms)
+        if slo.ttft_slowdown < inf:
+            idle_ms = own_ms + moved_ms * length
+            target_ms = slo.ttft_slowdown * (idle_ms + alone_ms)
+            left_ms = min(left_ms, target_ms - idle_ms - step_ms)
+    return left_ms
 
 
 def own_times(setting: Setting, shape: RequestClass) -> Parts:

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from heteroplan.entities.arrivals import POISSON, Arrivals
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.slo import Slo
-from heteroplan.entities.workload import Engine, KvTransfer, RequestClass, Routing, Span
+from heteroplan.entities.workload import (
+    DecodeCoefficients,
+    Engine,
+    KvTransfer,
+    RequestClass,
+    Routing,
+    Span,
+)
 from heteroplan.units import MS_PER_S
 
 type Points = tuple[OperatingPoint, ...]
@@ -36,6 +43,8 @@ class Setting:
     routing: Routing = Routing.RANDOM
     arrivals: Arrivals = POISSON
     """Of the pool's requests."""
+    decoders: tuple[DecodeCoefficients, ...] = ()
+    """Of the engines that may decode what a prefill engine has prefilled, as far as known."""
 
     def of(self, *mix: RequestClass) -> "Setting":
         """This setting with other request classes."""

@@ -67,7 +67,7 @@ class DecodeSteps:
         osl = setting.mean(outputs)
         return cls(
             decode_coefficients(setting.engine),
-            setting.slo.percentile,
+            setting.slo.itl_share,
             lowest_batch(setting),
             osl,
             setting.mean([a * b for a, b in zip(outputs, contexts, strict=True)]) / osl,

@@ -1,0 +1,79 @@
+"""What the SLO of each class of a mix asks of a replica [ms].
+
+A latency has an absolute target, or one relative to the same request alone on an idle replica, or
+both, of which the lesser counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import RequestClass
+from heteroplan.profiles.capacity.latency import step_ms
+from heteroplan.profiles.capacity.setting import Points, Setting
+
+
+def slo_of(setting: Setting, shape: RequestClass) -> Slo:
+    """The class's own, or the workload's."""
+    return setting.slo if shape.slo is None else shape.slo
+
+
+def ttft_target_ms(setting: Setting, shape: RequestClass, alone_ms: float) -> float:
+    """Longest TTFT of a request of the class whose first token takes `alone_ms` alone [ms]."""
+    slo = slo_of(setting, shape)
+    return min(slo.ttft_ms, slo.ttft_slowdown * alone_ms)
+
+
+def itl_target_ms(setting: Setting, shape: RequestClass) -> float:
+    """Longest ITL of the class on an engine that decodes [ms]."""
+    slo, values = slo_of(setting, shape), setting.engine.decode
+    if values is None or slo.itl_slowdown == inf:
+        return slo.itl_ms
+    return min(slo.itl_ms, slo.itl_slowdown * step_ms(values, 1.0, shape.decode_context))
+
+
+def first_steps_ms(setting: Setting, shape: RequestClass) -> list[tuple[float, float]]:
+    """The first decode step after prefill, by each engine that may decode [ms]:
+
+    alone, and as long as the ITL target lets it be.
+    """
+    slo = slo_of(setting, shape)
+    alone = [step_ms(each, 1.0, shape.isl) for each in setting.decoders] or [0.0]
+    if slo.itl_slowdown < inf:
+        return [(each, min(slo.itl_ms, slo.itl_slowdown * each)) for each in alone]
+    return [(each, slo.itl_ms) for each in alone]
+
+
+def holding_itl(rule: Callable[[Setting], Points]) -> Callable[[Setting], Points]:
+    """`rule` with the ITL of all classes of a mix, whose sequences share every decode step.
+
+    Of the classes that have one percentile the tightest target counts, absolute, as the workload's;
+    where there are several percentiles the least rate that `rule` finds.
+    """
+
+    def held(setting: Setting) -> Points:
+        found = [rule(replace(setting, slo=slo)) for slo in _itl_slos(setting)]
+        return min(found, key=lambda points: rate_rps(setting, points))
+
+    return held
+
+
+def _itl_slos(setting: Setting) -> list[Slo]:
+    """The workload's SLO with the tightest ITL target of each percentile in the mix."""
+    found: dict[tuple[float, str], Slo] = {}
+    for shape in setting.mix:
+        own, target_ms = slo_of(setting, shape), itl_target_ms(setting, shape)
+        key = (own.itl_share, own.itl_of)
+        if key not in found or target_ms < found[key].itl_ms:
+            slo = replace(setting.slo, itl_ms=target_ms, itl_slowdown=inf, itl_of=own.itl_of)
+            same = own.itl_share == setting.slo.itl_share
+            found[key] = slo if same else replace(slo, itl_percentile=own.itl_share)
+    return list(found.values())
+
+
+def rate_rps(setting: Setting, points: Points) -> float:
+    """Rate of the whole mix that a replica serves [requests/s]; 0 of no points."""
+    if not points or any(each.capacity_rps <= 0.0 for each in points):
+        return 0.0
+    return 1.0 / setting.mean([1.0 / each.capacity_rps for each in points])

@@ -1,0 +1,147 @@
+"""Targets of a class of its own, and targets relative to the request alone."""
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as checked
+from hypothesis import strategies as st
+
+from heteroplan.entities.capacity import Limit
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import RequestClass, Role
+from heteroplan.profiles.capacity.candidates import RULES
+from heteroplan.profiles.capacity.setting import Setting
+from heteroplan.profiles.capacity.targets import itl_target_ms, rate_rps
+from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
+from tests.profiles.settings import DECODE, setting
+
+SHORT = RequestClass("short", 0.8, 500.0, 200.0, isl_cv=0.0)
+LONG = RequestClass("long", 0.2, 4000.0, 200.0, isl_cv=0.0)
+ROLES = (Role.PREFILL, Role.DECODE, Role.AGGREGATED)
+
+
+def of(role: Role, slo: Slo, *mix: RequestClass) -> Setting:
+    return replace(setting(role, mix=mix), slo=slo, decoders=(DECODE,) * (role is Role.PREFILL))
+
+
+def capacity(found: Setting) -> float:
+    return rate_rps(found, RULES[found.engine.role](found))
+
+
+def test_a_relative_ttft_leaves_a_part_of_the_prompt_for_waiting() -> None:
+    """55 and 370 ms of prefill; the first step alone is 20 + 0.1 + 0.05 or 0.4 ms, and may take
+    41. So three times it alone are 225.45 and 1171.5 ms, of which 129.45 and 760.5 remain."""
+    slo = Slo(inf, 41.0, 0.95, ttft_slowdown=3.0)
+    queue = ReplicaPool([Service(0.8, 55.0, 0.0), Service(0.2, 370.0, 0.0)])
+    budgets = [
+        Budget(0.8, 3.0 * (55.0 + 20.15) - 55.0 - 41.0),
+        Budget(0.2, 3.0 * (370.0 + 20.5) - 370.0 - 41.0),
+    ]
+    busy = queue.greatest_utilization(budgets, 0.95)
+    prefill = of(Role.PREFILL, slo, SHORT, LONG)
+    assert capacity(prefill) == pytest.approx(busy / 0.118, rel=1e-6)
+    assert capacity(prefill) < 0.5 * capacity(
+        replace(prefill, slo=replace(slo, ttft_ms=1000.0, ttft_slowdown=inf))
+    )
+
+
+def test_kv_transfer_is_a_part_of_the_request_alone() -> None:
+    """55 ms and 50 ms of transfer: twice 105 + 20.15 less 105 + 41 are 104.3 ms of waiting."""
+    slo = Slo(inf, 41.0, 0.95, ttft_slowdown=2.0)
+    moved = replace(of(Role.PREFILL, slo, SHORT), kv_bytes_per_token=1e5, bytes_per_s=1e9)
+    busy = ReplicaPool([Service(1.0, 55.0, 0.0)]).greatest_utilization([Budget(1.0, 104.3)], 0.95)
+    assert capacity(moved) == pytest.approx(busy / 0.055, rel=1e-6)
+
+
+def test_a_class_has_a_ttft_of_its_own() -> None:
+    """Long prompts may wait as long as short ones where they have 315 ms more."""
+    own = replace(LONG, slo=Slo(660.0 + 315.0, 41.0, 0.95))
+    queue = ReplicaPool([Service(0.8, 55.0, 0.0), Service(0.2, 370.0, 0.0)])
+    busy = queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 55.0)], 0.95)
+    prefill = of(Role.PREFILL, Slo(660.0, 41.0, 0.95), SHORT, own)
+    assert capacity(prefill) == pytest.approx(busy / 0.118, rel=1e-6)
+
+
+def test_a_percentile_of_its_own_holds_in_the_class() -> None:
+    """1 % of the short ones may wait longer, whatever share of the requests they are."""
+    strict = replace(SHORT, share=0.1, slo=Slo(660.0, 41.0, 0.99))
+    queue = ReplicaPool([Service(0.1, 55.0, 0.0), Service(0.2, 370.0, 0.0)])
+    busy = min(
+        queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 55.0)], 0.99),
+        queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 370.0)], 0.9),
+    )
+    prefill = of(Role.PREFILL, Slo(660.0, 41.0, 0.9), strict, LONG)
+    assert capacity(prefill) == pytest.approx(busy / 0.265, rel=1e-6)
+
+
+def test_the_slowest_decoder_leaves_least() -> None:
+    slow = replace(DECODE, base_ms=40.0)
+    slo = Slo(inf, inf, 0.95, ttft_slowdown=2.0, itl_slowdown=5.0)
+    one, two = (
+        replace(of(Role.PREFILL, slo, LONG), decoders=decoders)
+        for decoders in ((slow,), (DECODE, slow))
+    )
+    assert capacity(one) == capacity(two) < capacity(of(Role.PREFILL, slo, LONG))
+
+
+def test_a_first_step_that_may_take_longer_than_is_left_is_told() -> None:
+    """1.1 times 55 + 20.15 ms are 82.67; the step may take five times 20.15."""
+    slo = Slo(inf, inf, 0.95, ttft_slowdown=1.1, itl_slowdown=5.0)
+    [point] = RULES[Role.PREFILL](of(Role.PREFILL, slo, SHORT))
+    assert (point.capacity_rps, point.limited_by) == (0.0, Limit.TTFT)
+    assert point.reason.endswith("first decode step up to 100.8 ms, TTFT SLO 82.67 ms")
+
+
+def test_sequences_of_a_step_keep_the_tightest_itl() -> None:
+    """Twice a step alone, of 20 + 0.1 + 0.0001 x 600 ms: 40.32."""
+    relative = replace(SHORT, slo=Slo(1000.0, inf, 0.5, itl_slowdown=2.0))
+    decode = of(Role.DECODE, Slo(1000.0, 60.0, 0.5), relative, LONG)
+    assert itl_target_ms(decode, relative) == pytest.approx(40.32)
+    assert capacity(decode) == capacity(of(Role.DECODE, Slo(1000.0, 40.32, 0.5), SHORT, LONG))
+
+
+def test_an_itl_percentile_of_its_own_holds_as_well() -> None:
+    """Either the loose target at P99 or the tight one at P50 bounds the replica."""
+    slos = Slo(1000.0, 41.0, 0.5), Slo(1000.0, 45.0, 0.99)
+    mixed = of(Role.DECODE, slos[0], SHORT, replace(LONG, slo=slos[1]))
+    alone = [capacity(of(Role.DECODE, slo, SHORT, LONG)) for slo in slos]
+    assert capacity(mixed) == min(alone)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_class_with_the_targets_of_the_workload_is_one_without(role: Role) -> None:
+    slo = Slo(1500.0, 41.0, 0.9)
+    with_own = [replace(each, slo=slo) for each in (SHORT, LONG)]
+    assert capacity(of(role, slo, *with_own)) == capacity(of(role, slo, SHORT, LONG))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_slowdown_of_a_thousand_is_none(role: Role) -> None:
+    slo = Slo(1500.0, 41.0, 0.9)
+    slow = replace(slo, ttft_slowdown=1000.0, itl_slowdown=1000.0)
+    assert capacity(of(role, slow, SHORT, LONG)) == capacity(of(role, slo, SHORT, LONG))
+
+
+targets = st.builds(
+    Slo,
+    st.floats(450.0, 3000.0),
+    st.floats(25.0, 80.0),
+    st.floats(0.5, 0.99),
+    ttft_slowdown=st.floats(1.5, 20.0) | st.just(inf),
+    itl_slowdown=st.floats(1.2, 5.0) | st.just(inf),
+)
+
+
+@checked(max_examples=25, deadline=None)
+@given(st.sampled_from(ROLES), targets, targets, st.sampled_from(["ttft_ms", "ttft_slowdown"]))
+def test_a_looser_target_of_a_class_never_lowers_the_capacity(
+    role: Role, slo: Slo, own: Slo, name: str
+) -> None:
+    own = replace(own, percentile=slo.percentile)
+    looser = replace(own, **{name: 1.2 * getattr(own, name)})
+    before, after = (
+        capacity(of(role, slo, SHORT, replace(LONG, slo=each))) for each in (own, looser)
+    )
+    assert after >= before * (1.0 - 1e-6)
