@@ -30,7 +30,9 @@ POINTS = 64
 """Of the work that can be done within the longest budget."""
 BEYOND = 2
 """Times that, which may wait."""
-MOMENTS = 8
+STABLE = 0.999
+"""Busy share from which a queue counts as endless."""
+MOMENTS = 4
 """Of a running batch at which a prompt may come, evenly spread."""
 
 
@@ -93,11 +95,6 @@ class BatchQueue:
         )
         self.points = Points(self.batches.most_ms / self.each, max(POINTS, self.each) * BEYOND)
         self.stream = Stream.of(self.points, prompts.shares, prompts.works_ms, together)
-        own_ms, budgets_ms = prompts.works_ms, prompts.budgets_ms
-        if batches.whole:
-            own_ms = np.minimum(own_ms, self.batches.most_ms)
-            budgets_ms = budgets_ms - (prompts.works_ms - own_ms)
-        self._own = Prompts(prompts.shares, own_ms, budgets_ms)
 
     def greatest_rate_rps(self, percentile: float) -> float:
         """Greatest rate at which the percentile of the prompts is within its budget."""
@@ -107,6 +104,11 @@ class BatchQueue:
             ACCURACY,
         )
         return rate_per_ms * MS_PER_S
+
+    @property
+    def rests(self) -> bool:
+        """Whether the replica rests where nothing waits."""
+        return self.batches.idle_ms == 0.0
 
     @property
     def most_per_ms(self) -> float:
@@ -135,17 +137,19 @@ class BatchesAt:
     def __init__(self, queue: BatchQueue, rate_per_ms: float) -> None:
         self.queue, self.rate_per_ms = queue, rate_per_ms
 
+    @property
+    def stable(self) -> bool:
+        """Whether full batches work off what comes."""
+        return self.rate_per_ms * UTILIZATION_CAP < self.queue.most_per_ms * STABLE
+
     @cached_property
     def _while(self) -> "Spectra":
         """[work of a batch] of the work that comes while it runs."""
         return self.queue.stream.within(self.rate_per_ms * self.queue.times_ms)
 
     @cached_property
-    def starts(self) -> "Floats":
-        """[point] shares of the batches by the work that waits when they start.
-
-        Where the replica rests, the first of these is how often, in batches.
-        """
+    def _moves(self) -> "Floats":
+        """[point, point] from the work that waits at a start to that at the next."""
         import numpy as np
 
         queue = self.queue
@@ -160,34 +164,75 @@ class BatchesAt:
             left = waiting - each
             moves[waiting, left:] = after[each, : size - left]
             moves[waiting, -1] += after[each, size - left :].sum()
-        if queue.batches.idle_ms == 0.0:
+        if queue.rests:
             first = queue.points.laws(queue.stream.together)
             first[1] += first[0]
             first[0] = 0.0
             moves[0] = first
-        balance = (moves - np.eye(size)).T
+        return moves
+
+    @cached_property
+    def starts(self) -> "Floats":
+        """[point] shares of the batches by the work that waits when they start.
+
+        Where the replica rests, the first of these is how often, in batches.
+        """
+        import numpy as np
+
+        balance = (self._moves - np.eye(self.queue.points.size)).T
         balance[-1] = 1.0
-        found: Floats = np.maximum(np.linalg.solve(balance, np.eye(size)[-1]), 0.0)
-        found[-1] += found @ self._beyond(moves)
+        solved = np.linalg.solve(balance, np.eye(self.queue.points.size)[-1])
+        found: Floats = np.maximum(solved, 0.0)
+        found[-1] += found @ self._beyond()
         return found
 
-    def _beyond(self, moves: "Floats") -> "Floats":
+    def _beyond(self) -> "Floats":
         """[point] full batches that work off what comes beyond the points, on average."""
         import numpy as np
 
         queue = self.queue
+        busy = self.rate_per_ms * queue.prompts.mean_ms
         works_ms = queue.points.step * np.arange(queue.points.size)
-        times_ms = np.append(queue.times_ms, np.full(len(moves) - len(queue.times_ms), queue.times_ms[-1]))
-        mean_ms = queue.prompts.mean_ms
-        came_ms = np.maximum(0.0, works_ms - queue.batches.most_ms) + self.rate_per_ms * mean_ms * times_ms
-        if queue.batches.idle_ms == 0.0:
-            came_ms[0] = queue.together * mean_ms
-        spare_ms = queue.batches.most_ms - self.rate_per_ms * mean_ms * queue.batches.full_ms
-        found: Floats = np.maximum(0.0, came_ms - moves @ works_ms) / spare_ms
+        times_ms = np.full(queue.points.size, queue.times_ms[-1])
+        times_ms[: queue.each + 1] = queue.times_ms
+        next_ms = np.maximum(0.0, works_ms - queue.batches.most_ms) + busy * times_ms
+        if queue.rests:
+            next_ms[0] = queue.together * queue.prompts.mean_ms
+        spare_ms = queue.batches.most_ms - busy * queue.times_ms[-1]
+        found: Floats = np.maximum(0.0, next_ms - self._moves @ works_ms) / spare_ms
         return found
 
-    def late_share(self) -> float:
-        """Share of the prompts that are not within their budget."""
+    def left_at_ends(self) -> "Floats":
+        """[point] law of the work that waits when the batch ends that completes a prompt.
+
+        The work up to the prompt's own end is taken in full batches and a last one, which has also
+        what came behind it.
+        """
+        import numpy as np
+
+        queue = self.queue
+        each, points, stream = queue.each, queue.points, queue.stream
+        ahead, _, residual_ms, came = self._found
+        found = np.tensordot(came, ahead, 2)
+        up_to = points.laws(points.spectrum(found) * stream.one)
+        batches = -(-(points.size - 1) // each)
+        last = np.zeros((batches, points.size))
+        padded = np.pad(up_to[1:], (0, batches * each - points.size + 1))
+        last[:, 1 : each + 1] = padded.reshape(batches, each)
+        last[0, 1] += up_to[0]
+        until_ms = float((came * residual_ms).sum()) + queue.times_ms[-1] * np.arange(batches)
+        spectra = points.spectrum(last) * stream.within(self.rate_per_ms * until_ms)
+        at_last = np.maximum(0.0, points.plain(spectra)).sum(axis=0)
+        law: Floats = at_last @ self._moves / at_last.sum()
+        return law
+
+    @cached_property
+    def _found(self) -> "tuple[Floats, Floats, Floats, Floats]":
+        """What a prompt finds that comes in a moment of a batch of some work.
+
+        [batch, moment, point] laws of the work ahead of it, [batch, 1, point] of all work of the
+        next batch but its own, [batch, moment] time until that begins, shares of the prompts.
+        """
         import numpy as np
 
         queue, starts = self.queue, self.starts
@@ -201,39 +246,45 @@ class BatchesAt:
         left_over = points.spectrum(left)
         ahead = stream.within(self.rate_per_ms * before_ms) * stream.ahead
         ahead[-1] *= left_over
-        next_batch = self._while * stream.ahead**2
+        next_batch = (self._while * stream.ahead**2)[:, None]
         next_batch[-1] *= left_over
         came = (self.rate_per_ms * rows * queue.times_ms)[:, None] * np.full(MOMENTS, 1 / MOMENTS)
-        if queue.batches.idle_ms == 0.0:
+        if queue.rests:
             came[0, 0] = rows[0] * queue.together
         residual_ms = queue.times_ms[:, None] - before_ms
-        late = self._late(points.laws(ahead), points.laws(next_batch), residual_ms)
-        return float((late * came).sum() / came.sum())
+        return points.laws(ahead), points.laws(next_batch), residual_ms, came / came.sum()
 
-    def _late(self, ahead: "Floats", next_batch: "Floats", residual_ms: "Floats") -> "Floats":
-        """[batch, moment] shares of the prompts that are late.
-
-        By the work `ahead` [batch, moment, point], by all of it that the `next_batch`
-        [batch, point] would have, and by when that begins.
-        """
+    def late_shares(self, works_ms: "Floats", budgets_ms: "Floats") -> "Floats":
+        """[prompt] P(it is not within its budget)."""
         import numpy as np
 
-        own, batches = self.queue._own, self.queue.batches
-        left_ms = own.budgets_ms - residual_ms[..., None]
+        queue = self.queue
+        batches, mean_ms = queue.batches, queue.prompts.mean_ms
+        ahead, next_batch, residual_ms, came = self._found
+        if batches.whole:
+            surplus_ms = np.maximum(0.0, works_ms - batches.most_ms)
+            works_ms, budgets_ms = works_ms - surplus_ms, budgets_ms - surplus_ms
+        left_ms = budgets_ms - residual_ms[..., None]
         full = np.floor(left_ms / batches.full_ms)
         last_ms = left_ms - full * batches.full_ms
         last_ms = np.where(
             last_ms < batches.floor_ms, 0.0, np.maximum(0.0, last_ms - batches.fixed_ms)
         )
         until_ms = full * batches.full_ms + residual_ms[..., None]
-        mean_ms = self.queue.prompts.mean_ms
-        behind_ms = (self.rate_per_ms * until_ms + self.queue.together - 1.0) * mean_ms
-        most_ms = full * batches.most_ms + np.maximum(0.0, last_ms - behind_ms) - own.works_ms
+        behind_ms = (self.rate_per_ms * until_ms + queue.together - 1.0) * mean_ms
+        most_ms = full * batches.most_ms + np.maximum(0.0, last_ms - behind_ms) - works_ms
         later = self._within(ahead, most_ms)
-        soon = self._within(next_batch[:, None], last_ms - own.works_ms)
+        soon = self._within(next_batch, last_ms - works_ms)
         early = np.where(full > 0.0, later, np.where(left_ms < 0.0, 0.0, soon))
-        found: Floats = (1.0 - early) @ own.shares
+        found: Floats = np.tensordot(came, 1.0 - early, 2)
         return found
+
+    def late_share(self) -> float:
+        """Share of the prompts that are not within their budget."""
+        prompts = self.queue.prompts
+        if not self.stable:
+            return 1.0
+        return float(prompts.shares @ self.late_shares(prompts.works_ms, prompts.budgets_ms))
 
     def _within(self, laws: "Floats", most_ms: "Floats") -> "Floats":
         """P(work <= each of `most_ms`) of laws along the last axis, spread around the points."""

@@ -49,12 +49,18 @@ class Points:
         return found
 
     def laws(self, spectra: "Spectra") -> "Floats":
-        """Back from `spectrum`."""
+        """Back from `spectrum`, what is beyond the points at the last of them."""
         import numpy as np
 
-        masses = np.fft.irfft(spectra, self.length)[..., : self.size] / self._damping()
-        found: Floats = np.maximum(masses, 0.0)
+        found: Floats = np.maximum(self.plain(spectra), 0.0)
         found[..., -1] += np.maximum(0.0, 1.0 - found.sum(axis=-1))
+        return found
+
+    def plain(self, spectra: "Spectra") -> "Floats":
+        """Back from `spectrum`, without what is beyond the points."""
+        import numpy as np
+
+        found: Floats = np.fft.irfft(spectra, self.length)[..., : self.size] / self._damping()
         return found
 
     def _damping(self) -> "Floats":

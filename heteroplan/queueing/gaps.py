@@ -1,0 +1,113 @@
+"""Mean time between the tokens of requests beside whose decoding prompts are prefilled.
+
+A request of m gaps meets its target y a gap while the prefill X that falls into its decoding is no
+longer than m (y - d), d being the mean decode step that it sees. X is what it leaves waiting at its
+first token and what comes before its last step, within (m - 1) y: all of that, but no more than m
+steps hold.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import TYPE_CHECKING
+
+from heteroplan.queueing.compound import Points, Stream
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from heteroplan.queueing.compound import Spectra
+
+    type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+PARTS = 64
+"""Of a target."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """Requests by their numbers of gaps, and what prompts bring; arrays [kind] of each."""
+
+    shares: "Floats"
+    gaps: "Floats"
+    """Between the tokens of a request; requests without any are left out."""
+    prompt_shares: "Floats"
+    """Sum to 1."""
+    works_ms: "Floats"
+    """Prefill time of a prompt alone."""
+    target_ms: float
+    """Longest mean time between tokens that is looked at."""
+    step_ms: float = inf
+    """Most prefill that a step holds; one prompt each where it is infinite."""
+    together: float = 1.0
+    """Mean number of requests that come at a time."""
+
+    @cached_property
+    def times_ms(self) -> "Floats":
+        """[part] prefill a gap, from none to the target."""
+        import numpy as np
+
+        return self.target_ms / PARTS * np.arange(PARTS + 1)
+
+    @cached_property
+    def _one(self) -> "Spectra":
+        """[kind of gaps] of the prefill of a prompt, in parts of the target of all gaps."""
+        import numpy as np
+
+        laws = [
+            Points(each, PARTS + 1).law(self.prompt_shares, self.works_ms)
+            for each in (self.target_ms / PARTS * self.gaps).tolist()
+        ]
+        return self._points.spectrum(np.array(laws))
+
+    @cached_property
+    def _points(self) -> Points:
+        return Points(1.0, PARTS + 1)
+
+    @cached_property
+    def _most(self) -> "Floats":
+        """[kind of gaps, part] P(prefill that as many steps hold > part)."""
+        import numpy as np
+
+        if self.step_ms < inf:
+            return np.broadcast_to(self.times_ms < self.step_ms, (len(self.gaps), PARTS + 1))
+        steps = self.gaps[:, None]
+        return _beyond(self._points.laws(self._one**steps))
+
+    def beside(self, rate_per_ms: float, left: "Callable[[Floats], Floats]") -> "Floats":
+        """[kind of gaps, part] law of the prefill a gap that falls into a request.
+
+        `left(w)`: P(work left waiting at a first token <= w [ms]).
+        """
+        import numpy as np
+
+        edges = (np.arange(PARTS) + 0.5) * (self.target_ms / PARTS)
+        below = left(self.gaps[:, None] * edges)
+        waiting = np.diff(below, prepend=0.0, append=1.0)
+        stream = Stream(self._points, self.together, self._one)
+        window_ms = ((self.gaps - 1.0) * self.target_ms)[:, None]
+        spectra = np.exp(rate_per_ms * window_ms / self.together * (stream.together - 1.0))
+        laws = self._points.laws(self._points.spectrum(waiting) * spectra)
+        tails = np.minimum(_beyond(laws), self._most)
+        found: Floats = -np.diff(tails, prepend=1.0)
+        return found
+
+    def late_share(
+        self, beside: "Floats", step_beyond: "Callable[[Floats], Floats]", target_ms: float
+    ) -> float:
+        """Share of the requests whose mean gap is longer than `target_ms`.
+
+        `step_beyond(y)`: P(mean decode step > y [ms]).
+        """
+        late = beside @ step_beyond(target_ms - self.times_ms)
+        return float(self.shares @ late)
+
+
+def _beyond(laws: "Floats") -> "Floats":
+    """P(more than each part), 0 of the last."""
+    import numpy as np
+
+    found: Floats = np.maximum(0.0, 1.0 - np.cumsum(laws, axis=-1))
+    found[..., -1] = 0.0
+    return found
