@@ -171,6 +171,9 @@ def requests(
         last_token_s=last,
         outcome=np.isnan(last).astype(np.int8),
         restarts=np.zeros(len(last), np.int8),
+        first_alone_s=np.full(len(last), 0.1),
+        step_alone_s=np.full(len(last), 0.02),
+        late_gaps=np.zeros(len(last), np.int64),
     )
 
 

@@ -3,15 +3,13 @@
 Sizes that never change; HeteroScale's greedy scheduler; the plan without its resilience.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
 
-import numpy as np
-
 from heteroplan.baselines.usage import busy_share, hours_by_priority, spent
 from heteroplan.clock import Late, Stop
-from heteroplan.entities.plan import Baseline, BaselineKind, BaselineRemark, Plan
+from heteroplan.entities.plan import Baseline, BaselineKind, BaselineRemark, Coverage, Plan
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import BASELINE_GAP
@@ -30,6 +28,10 @@ STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
 
 
+type Better = Callable[[Plan, Sequence[Solution]], Plan]
+"""The best of a plan and the schedules that baselines are made of, as a plan."""
+
+
 def baselines(
     plan: Plan,
     problem: Problem,
@@ -38,40 +40,52 @@ def baselines(
     gap: float,
     stop: Stop,
     end: float,
-) -> tuple[Baseline, ...]:
+    better: Better = lambda plan, _: plan,
+) -> tuple[Plan, tuple[Baseline, ...]]:
     """Static peaks, greedy schedules, the plan without resilience where it has any, the bound.
 
+    Of the plan, or of the one that takes its place because `better` makes it of a baseline.
     `paired` is the greedy schedule with P/D paired, `gap` the plan's. What is not computed by `end`
-    (on the clock of time.monotonic [s]) has no figure and says so.
+    (on the clock of time.monotonic [s]) has no figure and says so. Seven parameters, each for
+    one of the baselines.
     """
     late = Late(stop, end)
-    return (
-        *_static_peaks(plan, problem, late),
-        *_greedy(plan, problem, paired, late),
-        *_without_resilience(plan, gap, late),
-        _lower_bound(plan),
-    )
+    schedules: list[Solution] = []
+    found = [
+        *_static_peaks(plan, problem, late, schedules),
+        *_greedy(plan, problem, paired, late, schedules),
+    ]
+    best = better(plan, schedules)
+    if best is not plan and not plan.covered:
+        return baselines(best, problem, paired=paired, gap=gap, stop=stop, end=end)
+    if best is not plan:
+        found = [_against(best, each) for each in found]
+    return best, (*found, *_without_resilience(best, gap, late), _lower_bound(best))
 
 
-def _static_peaks(plan: Plan, problem: Problem, late: Late) -> tuple[Baseline, Baseline]:
-    if not plan.covered:
-        proven = plan.report.unserved_requests_bound > 0
-        why = BaselineRemark.NO_SIZE if proven else BaselineRemark.NOT_COMPARED
+def _static_peaks(
+    plan: Plan, problem: Problem, late: Late, schedules: list[Solution]
+) -> tuple[Baseline, Baseline]:
+    """Where the plan leaves demand unserved, only whether sizes that never change would not."""
+    deadline = monotonic() + STATIC_SHARE * late.seconds_left
+    if plan.coverage is Coverage.SHORT:
+        why = BaselineRemark.NO_SIZE
     elif late():
-        why = _not_computed(late)
+        why = _not_computed(late) if plan.covered else BaselineRemark.NOT_COMPARED
     else:
-        deadline = monotonic() + STATIC_SHARE * late.seconds_left
-        return (
-            _static(plan, problem, deadline, late.stop),
-            _one_gpu(plan, problem, deadline, late.stop),
-        )
+        static = _static(plan, problem, deadline, late.stop, schedules)
+        if plan.covered:
+            return static, _one_gpu(plan, problem, deadline, late.stop)
+        why = BaselineRemark.NOT_COMPARED
     return (
         _without_figure(BaselineKind.STATIC_PEAK, why),
         _without_figure(BaselineKind.STATIC_PEAK_ONE_GPU_TYPE, why),
     )
 
 
-def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: Late) -> Iterator[Baseline]:
+def _greedy(
+    plan: Plan, problem: Problem, paired: GreedyDay, late: Late, schedules: list[Solution]
+) -> Iterator[Baseline]:
     """HeteroScale's Algorithm 4, as published, and with P/D paired.
 
     Packed on nodes like the plan; what finds no room there goes unserved.
@@ -101,6 +115,8 @@ def _greedy(plan: Plan, problem: Problem, paired: GreedyDay, late: Late) -> Iter
         if _has_resilience(plan):
             remarks = (BaselineRemark.NO_RESILIENCE,)
             baseline = replace(without_saving(baseline), remarks=remarks)
+        else:
+            schedules.append(kept.plan.solution)
         yield replace(
             baseline,
             unserved_requests=sum(kept.plan.unserved.values()),
@@ -150,12 +166,15 @@ def _without_resilience(plan: Plan, gap: float, late: Late) -> Iterator[Baseline
     )
 
 
-def _static(plan: Plan, problem: Problem, deadline: float, stop: Stop) -> Baseline:
+def _static(
+    plan: Plan, problem: Problem, deadline: float, stop: Stop, schedules: list[Solution]
+) -> Baseline:
     sizes = cheapest_constant(problem, deadline=deadline, stop=stop)
     if isinstance(sizes, Verdict):
         impossible = sizes is Verdict.INFEASIBLE
         why = BaselineRemark.NO_SIZE if impossible else _not_found(stop)
         return _without_figure(BaselineKind.STATIC_PEAK, why)
+    schedules.append(Solution(sizes.every_interval(problem.intervals), sizes.flow))
     return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes)
 
 
@@ -201,10 +220,25 @@ def _baseline(plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantS
     cost_usd = sum(
         used * price[pool.node_type] for pool, used in zip(problem.pools, gpu_hours, strict=True)
     )
-    replicas = np.repeat(sizes.replicas[:, None], problem.intervals, axis=1)
+    replicas = sizes.every_interval(problem.intervals)
     utilization = busy_share(problem, replicas, sizes.flow)
     baseline = compared(plan, name, sum(gpu_hours), cost_usd, utilization)
     return replace(baseline, excess=_excess(sizes))
+
+
+def _against(plan: Plan, baseline: Baseline) -> Baseline:
+    """A baseline of another plan for the same demand, and what `plan` saves against it."""
+    if baseline.saved_gpu_hours is None:
+        return baseline
+    anew = compared(
+        plan, baseline.name, baseline.gpu_hours, baseline.cost_usd, baseline.utilization
+    )
+    return replace(
+        baseline,
+        saved_gpu_hours=anew.saved_gpu_hours,
+        saved_cost_usd=anew.saved_cost_usd,
+        saved_fraction=anew.saved_fraction,
+    )
 
 
 def _lower_bound(plan: Plan) -> Baseline:

@@ -13,6 +13,7 @@ from heteroplan.entities.plan import SupplyUse
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.build import running_now
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.sizes import true_loads
 from heteroplan.optimize.program.supply import domain_supply
 from heteroplan.units import s_to_hours
 
@@ -20,10 +21,12 @@ from heteroplan.units import s_to_hours
 def busy_share(problem: Problem, replicas: Ints, flow: Sequence[Floats]) -> float:
     """Busy GPU-time / GPU-time of replicas [P, T] that serve; 0 where there is none."""
     busy, present = 0.0, 0.0
-    for p, pool in enumerate(problem.pools):
-        load = np.where(flow[p] > 0, pool.load, 0.0)
-        busy += pool.gpus * float((load * flow[p]).sum())
-        present += pool.gpus * float(replicas[p].sum())
+    for work in problem.workloads:
+        loads = true_loads(problem, work.pools, replicas[list(work.pools)])
+        for p, load in zip(work.pools, loads, strict=True):
+            gpus = problem.pools[p].gpus
+            busy += gpus * float((np.where(flow[p] > 0, load, 0.0) * flow[p]).sum())
+            present += gpus * float(replicas[p].sum())
     return busy / present if present else 0.0
 
 

@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from heteroplan.cli import options
-from heteroplan.cli.arguments import passed, taking
+from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import deliver, emit
+
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,8 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
-            help="crontab, csv (replicas that serve), json or keda.",
+            help="Sizes of pools: crontab, csv (replicas that serve), json or keda. Weights for "
+            "routers: router (JSON, the whole time), httproute or envoy (of one moment).",
             show_default=False,
         ),
     ]
@@ -48,6 +51,36 @@ class ExportArguments:
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )
+    at: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Weights that hold then (httproute, envoy), or now."),
+    ] = "now"
+    group_template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Name of a deployment group in a router; default {workload}-{domain}.",
+        ),
+    ] = None
+    served_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Model name in requests for a workload (httproute, envoy); default {workload}.",
+        ),
+    ] = None
+    gateway: Annotated[
+        str, typer.Option(metavar="NAME", help="Gateway of the routes (httproute).")
+    ] = "inference-gateway"
+    backend_kind: Annotated[
+        str, typer.Option(metavar="KIND", help="InferencePool or Service (httproute).")
+    ] = "InferencePool"
+    port: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(1, MOST_PORT), metavar="PORT", help="Of a Service (httproute)."
+        ),
+    ] = written("8000")
 
 
 @taking(ExportArguments)
@@ -56,8 +89,16 @@ def export(given: ExportArguments) -> None:
     from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.pipelines import export as pipeline
 
-    named = {} if given.name_template is None else {"name_template": given.name_template}
-    chosen = ExportOptions(**passed(given, "plan", "format", "out", "name_template"), **named)
+    default = ExportOptions()
+    chosen = ExportOptions(
+        name_template=given.name_template or default.name_template,
+        group_template=given.group_template or default.group_template,
+        served_template=given.served_name or default.served_template,
+        **passed(
+            *(given, "plan", "format", "out"),
+            *("name_template", "group_template", "served_name"),
+        ),
+    )
     deliver(pipeline.export(given.plan, format=given.format, options=chosen), given.out)
 
 

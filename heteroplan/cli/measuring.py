@@ -173,6 +173,10 @@ class DemandArguments:
         str | None,
         typer.Option(metavar="FILE", help="Write the request classes there, as CSV."),
     ] = None
+    arrivals: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write how bursty arrivals are there, as CSV."),
+    ] = None
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")
     ] = False
@@ -185,16 +189,18 @@ def demand(given: DemandArguments) -> None:
     from heteroplan.pipelines import demand as pipeline
 
     names = list(dict.fromkeys(given.out or ()))
-    files = [*names, *([] if given.classes is None else [given.classes])]
+    files = [*names, *(each for each in (given.classes, given.arrivals) if each is not None)]
     _check_names(given.traces, [*files, *([STDOUT] if given.as_json else [])])
     result = pipeline.demand(
         given.traces,
         columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-        **passed(given, "traces", "columns", "out", "classes", "as_json"),
+        **passed(given, "traces", "columns", "out", "classes", "arrivals", "as_json"),
     )
     texts = {name: result.text(name) for name in names}
     if given.classes is not None:
         texts[given.classes] = result.classes_text()
+    if given.arrivals is not None:
+        texts[given.arrivals] = result.arrivals_text()
     with delivering(texts):
         if given.as_json:
             emit(result.text(".json"))

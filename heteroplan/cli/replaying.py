@@ -130,8 +130,13 @@ class ReplayArguments:
         ),
     ] = None
     routing: Annotated[
-        str, typer.Option(metavar="KIND", help="least_work, round_robin or random.")
-    ] = "least_work"
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="least_loaded (or least_work), round_robin, random or shared, of all roles; "
+            "by default as the workloads have it.",
+        ),
+    ] = None
     kv_full: Annotated[
         str,
         typer.Option(

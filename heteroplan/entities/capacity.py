@@ -1,5 +1,6 @@
 """What one replica of an engine serves: the bridge from profiles to the optimiser."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,6 +42,33 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolPoints:
+    """Operating points of a replica by the size of its pool: larger ones never serve less."""
+
+    sizes: tuple[int, ...]
+    """Replicas of the pool, rising from 1."""
+    points: tuple[tuple[OperatingPoint, ...], ...]
+    """[size][class]"""
+
+    def capacity_rps(self, replicas: int) -> tuple[float, ...]:
+        """[class] capacity of each of so many replicas.
+
+        Between two sizes its inverse is a straight line, which capacities that grow ever less lie
+        above; beyond the last it is that of the last.
+        """
+        at = bisect_right(self.sizes, max(1, replicas)) - 1
+        low = [point.capacity_rps for point in self.points[at]]
+        if at + 1 == len(self.sizes) or replicas <= self.sizes[at]:
+            return tuple(low)
+        high = [point.capacity_rps for point in self.points[at + 1]]
+        part = (replicas - self.sizes[at]) / (self.sizes[at + 1] - self.sizes[at])
+        return tuple(
+            1.0 / ((1.0 - part) / one + part / two) if one > 0.0 < two else 0.0
+            for one, two in zip(low, high, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """An engine that a workload could run on a node type of the fleet."""
 
@@ -48,11 +76,23 @@ class Candidate:
     engine: Engine
     node_type: str
     points: tuple[tuple[OperatingPoint, ...], ...]
-    """[interval][class]; equal request shapes share one object."""
+    """[interval][class]; equal request shapes share one object. Where capacity depends on the size
+    of the pool, those of the smallest one that serves the workload's whole demand alone."""
     span: Affinity | None = None
     """How far apart the replicas of the groups stand that the points are for; None for all."""
+    by_size: tuple[PoolPoints, ...] | None = None
+    """[interval] operating points by the size of the pool: the replicas of the candidate in one
+    group. None where it makes no difference."""
+    alone: tuple[int, ...] | None = None
+    """[interval] replicas of the pool that `points` are for."""
 
     @property
     def usable(self) -> bool:
         """Whether any class of any interval can be served."""
         return any(point.capacity_rps > 0 for interval in self.points for point in interval)
+
+    def capacity_rps(self, interval: int, replicas: int) -> tuple[float, ...]:
+        """[class] capacity of each of so many replicas of one group."""
+        if self.by_size is None:
+            return tuple(point.capacity_rps for point in self.points[interval])
+        return self.by_size[interval].capacity_rps(replicas)

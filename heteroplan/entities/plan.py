@@ -170,8 +170,6 @@ class BaselineKind(StrEnum):
     """Algorithm 4, placing prefill and decode replicas together."""
     WITHOUT_RESILIENCE = "without_resilience"
     """The plan that may serve less after a loss."""
-    SEPARATE_QUEUES = "separate_queues"
-    """The plan with a prefill queue for each replica."""
 
 
 REPLAYED = "replayed:"
@@ -192,8 +190,6 @@ class BaselineRemark(StrEnum):
     NO_TIME = "no_time"
     NO_RESILIENCE = "no_resilience"
     """It survives no loss, as the plan does."""
-    ENDLESS_POOLS = "endless_pools"
-    """Its replicas serve what they would in a pool without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +218,25 @@ class Baseline:
     are none by construction."""
     gpu_hours_by_priority: Mapping[SubgroupPriority, float] | None = None
     """As in Totals."""
+
+
+class EasierPromise(StrEnum):
+    """A promise that is easier to keep than the plan's."""
+
+    TWICE_THE_TTFT = "twice_the_ttft"
+    P90 = "p90"
+    """Percentiles above the 90th are that."""
+    POISSON = "poisson_arrivals"
+    """The same targets, if arrivals were Poisson where they are known not to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseCost:
+    """About what a plan for an easier promise takes; an estimate, for the plan's engines."""
+
+    promise: EasierPromise
+    gpu_hours: float
+    cost_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +290,8 @@ class Plan:
     """Every replica on its nodes; `Stay.pool` counts in `pools`."""
     limits: tuple[BindingLimit, ...]
     """Where GPUs run out, in the order of the fleet."""
+    easier: tuple[PromiseCost, ...] = ()
+    """What the promise costs: the plan at easier ones."""
 
     @property
     def covered(self) -> bool:

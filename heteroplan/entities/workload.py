@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import sqrt
+from math import ceil, sqrt
 from typing import Self
 
 from heteroplan.entities.arrivals import POISSON, Arrivals
@@ -50,6 +50,8 @@ class Source:
     """Relative standard deviation of repeated measurements."""
     sha256: tuple[str, ...] = ()
     """Hashes of the files behind the fit, in hexadecimal."""
+    error_beyond: float | None = None
+    """Mean absolute relative error at the largest batches, of a fit without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,19 @@ class Engine:
     """Measured decode batch sizes [sequences]."""
     context_range: Span | None = None
     """Measured decode context lengths [tokens]."""
+    kv_tokens_range: Span | None = None
+    """KV cache in use at a time as it was measured, which is no limit of memory [tokens]."""
     capacity_rps: float | None = None
     """Given capacity of one replica at the SLO [requests/s]; coefficients are then not used."""
     part: Part | None = None
     """Where the engine is one part of a divided one."""
+
+    @property
+    def decodes_beyond(self) -> bool:
+        """Whether it is said to decode more sequences at a time than were measured."""
+        if self.max_sequences is None or self.batch_range is None:
+            return False
+        return self.max_sequences > ceil(self.batch_range.high)
 
     @property
     def counts(self) -> bool:
@@ -198,8 +209,8 @@ class RequestClass:
     isl_cv: float | None = None
     """Coefficient of variation of the missed tokens within the class; None where not known."""
     context: float | None = None
-    """Tokens in the KV cache of a decode step, sum osl (isl + osl / 2) / sum osl; isl + osl / 2
-    where not known."""
+    """Tokens in the KV cache of a decode step, sum osl (isl + osl / 2) / sum osl; by
+    `osl_cv` where not known."""
     context_cv: float | None = None
     """Coefficient of variation of that over decode steps; of equal requests where not known."""
     osl_cv: float | None = None
@@ -213,16 +224,40 @@ class RequestClass:
         return self.isl * (1.0 - self.prefix_hit_rate)
 
     @property
+    def outputs_cv(self) -> float:
+        """`osl_cv`, or what `context` tells of it; 0 where nothing does.
+
+        Of independent input and output tokens the context of a decode step is
+        isl + osl (1 + cv^2) / 2 in the mean.
+        """
+        if self.osl_cv is not None:
+            return self.osl_cv
+        if self.context is None:
+            return 0.0
+        return sqrt(max(0.0, 2.0 * (self.context - self.isl) / self.osl - 1.0))
+
+    @property
     def decode_context(self) -> float:
-        """`context`, or of equal requests isl + osl / 2 [tokens]."""
-        return self.isl + self.osl / 2.0 if self.context is None else self.context
+        """`context`, or isl + osl (1 + osl_cv^2) / 2, of independent lengths [tokens]."""
+        if self.context is not None:
+            return self.context
+        return self.isl + self.osl * (1.0 + self.outputs_cv**2) / 2.0
 
     @property
     def decode_context_cv(self) -> float:
-        """`context_cv`, or of equal requests, whose contexts grow evenly from isl to isl + osl."""
-        if self.context_cv is None:
-            return self.osl / sqrt(12.0) / self.decode_context
-        return self.context_cv
+        """`context_cv`, or of contexts that grow evenly from isl to isl + osl.
+
+        Of independent gamma distributed lengths where `context` is not known either, of equal ones
+        where it is.
+        """
+        if self.context_cv is not None:
+            return self.context_cv
+        if self.context is not None:
+            return self.osl / sqrt(12.0) / self.context
+        of_isl, of_osl = (self.isl_cv or 0.0) ** 2, self.outputs_cv**2
+        variance = self.isl**2 * of_isl
+        variance += self.osl**2 * (1.0 + of_osl) * (1.0 + 5.0 * of_osl) / 12.0
+        return sqrt(variance) / self.decode_context
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
         batch_tokens_range=_span(spec.range.batch_tokens),
         batch_range=_span(spec.range.batch),
         context_range=_span(spec.range.context),
+        kv_tokens_range=_span(spec.range.kv_tokens),
         capacity_rps=spec.capacity_rps,
     )
 
@@ -314,20 +315,21 @@ def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterato
 def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
     """A class as the demand tells it; what that leaves out is as the scenario's `requests` say."""
     default = written[0] if written else None
-    hits, cv = shape.prefix_hit_rate, shape.isl_cv
+    hits, isl_cv, osl_cv = shape.prefix_hit_rate, shape.isl_cv, shape.osl_cv
     if default is not None:
         hits = default.prefix_hit_rate if hits is None else hits
-        cv = default.isl_cv if cv is None else cv
+        isl_cv = default.isl_cv if isl_cv is None else isl_cv
+        osl_cv = default.osl_cv if osl_cv is None else osl_cv
     return RequestClass(
         shape.name,
         shape.share,
         shape.isl,
         shape.osl,
         hits or 0.0,
-        cv,
+        isl_cv,
         shape.context,
         shape.context_cv,
-        None if default is None else default.osl_cv,
+        osl_cv,
         None if default is None else default.slo,
     )
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from heteroplan.entities.arrivals import Arrivals
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
@@ -33,6 +34,7 @@ from heteroplan.inputs.schemas.scenario import (
 )
 from heteroplan.inputs.tables import current
 from heteroplan.inputs.tables.align import aligned
+from heteroplan.inputs.tables.arrivals_csv import read_arrivals
 from heteroplan.inputs.tables.class_csv import with_classes
 from heteroplan.inputs.tables.demand_csv import DemandSeries, read_demand
 from heteroplan.inputs.trace_demand import trace_demand
@@ -197,6 +199,7 @@ class _Loading:
     ) -> WorkloadCase | None:
         source = self._profile((*path, "profile"))
         demand = self._demand(path, spec, zone, horizon)
+        arrivals = None if spec is None else self._arrivals((*path, "arrivals"), spec)
         if source is not None and spec is not None:
             self._problems += checks.check_model(self._document, path, spec, source.spec)
         if (
@@ -204,6 +207,7 @@ class _Loading:
             or source is None
             or source.profile is None
             or demand is None
+            or arrivals is None
             or horizon is None
             or fleet is None
         ):
@@ -215,7 +219,7 @@ class _Loading:
             aligned(demand, horizon),
             resilience,
             demand.notes,
-            build.arrivals(spec.arrivals),
+            arrivals if "arrivals" in spec.model_fields_set else demand.arrivals or arrivals,
         )
         case = WorkloadCase(
             self._document,
@@ -265,6 +269,15 @@ class _Loading:
         file = self._folder / spec.classes
         with self._gathering(self._document, field):
             return with_classes(series, self._files.text(file), shown(file), zone)
+        return None
+
+    def _arrivals(self, field: FieldPath, spec: WorkloadSpec) -> Arrivals | None:
+        """As the scenario or the file that it names has them; None where that cannot be read."""
+        if not isinstance(spec.arrivals, str) or spec.arrivals == "poisson":
+            return build.arrivals(spec.arrivals)
+        file = self._folder / spec.arrivals
+        with self._gathering(self._document, field):
+            return read_arrivals(self._files.text(file), shown(file))
         return None
 
     def _traced(

@@ -74,6 +74,7 @@ def trace_demand(
         tuple(row.rps for row in curve.rows),
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
         curve.notes,
+        curve.bursts.arrivals,
     )
 
 
@@ -154,6 +155,7 @@ def _curve(
         )
     trace = TraceOptions(
         step_s=step_of(interval_s, parse_duration_s(spec.peak)),
+        interval_s=interval_s,
         zone=zone,
         stamp_zone=ZoneInfo(spec.trace_timezone) if spec.trace_timezone else zone,
         format=spec.format,

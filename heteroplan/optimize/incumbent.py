@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
+from heteroplan.optimize.program.mix import mixed_flow_of, safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
     Problem,
@@ -13,10 +14,13 @@ from heteroplan.optimize.program.problem import (
     served_share,
     unserved_requests,
 )
+from heteroplan.optimize.program.sizes import overrun
 from heteroplan.optimize.rules import broken_limits
 
 NOISE, WHOLE = 1e-6, 0.01
 """Relative and absolute [requests] noise in a shortage that no rank depends on."""
+LOST = 1e-6
+"""Share of the demand: what a solver lets a row go."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +54,34 @@ class Incumbent:
 
 
 def incumbent(problem: Problem, solution: Solution) -> Incumbent:
-    """Rank a feasible solution."""
+    """Rank a feasible solution; flow that pools of its sizes cannot handle is changed first."""
+    if problem.sized:
+        solution = _within_sizes(problem, solution)
     return Incumbent(
         solution,
         broken_limits(problem, solution.replicas),
         unserved_requests(problem, solution.flow),
         problem.cost(solution.replicas),
     )
+
+
+def _within_sizes(problem: Problem, solution: Solution) -> Solution:
+    """The solution itself, but in the mix the flow of workloads whose pools would be overrun.
+
+    Or would be after a loss that they should survive.
+    """
+    flow, replicas = list(solution.flow), solution.replicas
+    for w, work in enumerate(problem.workloads):
+        if all(problem.pools[p].by_size is None for p in work.pools):
+            continue
+        served = served_share(problem, work, flow)
+        if overrun(problem, work.pools, replicas, flow) or (
+            work.resilience is not None
+            and (served * (work.rps > 0) > safe_share(problem, w, replicas) + LOST).any()
+        ):
+            for p, mixed in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
+                flow[p] = mixed
+    return Solution(replicas, tuple(flow))
 
 
 def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:

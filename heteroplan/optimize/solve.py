@@ -256,7 +256,7 @@ def _from_constant_sizes(search: Search) -> Iterator[None]:
     found = cheapest_constant(problem, gap=0.01, deadline=search.deadline, stop=search.out_of_time)
     if isinstance(found, Verdict):
         return
-    replicas = np.repeat(found.replicas[:, None], problem.intervals, axis=1)
+    replicas = found.every_interval(problem.intervals)
     search.offer(incumbent(problem, Solution(replicas, found.flow)))
     yield
     yield from _eased(search)

@@ -20,6 +20,7 @@ from heteroplan.numerics.tolerances import BASELINE_GAP, ROUNDING
 from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
 from heteroplan.optimize.program.coarser import one_domain
+from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import (
     Floats,
     Ints,
@@ -27,13 +28,17 @@ from heteroplan.optimize.program.problem import (
     Problem,
     ProgramWorkload,
     Solution,
+    unserved_requests,
 )
+from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 
 MERGED_NODES = 5_000
 SPREAD_NODES = 1_000
 """Branch-and-bound nodes; counted, so that a run does not depend on the clock."""
+SIZED_ROUNDS = 4
+"""Times that sizes are sought before none are found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +54,10 @@ class ConstantSizes:
     bound: float
     """No constant sizes cost less."""
 
+    def every_interval(self, intervals: int) -> Ints:
+        """[P, T] the sizes, as a schedule."""
+        return np.repeat(self.replicas[:, None], intervals, axis=1)
+
 
 def cheapest_constant(
     problem: Problem,
@@ -60,11 +69,32 @@ def cheapest_constant(
 ) -> ConstantSizes | Verdict:
     """The cheapest constant sizes that serve all demand, on `node_types` alone where given.
 
-    Within the relative `gap`, or the best found when nodes, `deadline` (on the clock of
+    Where capacity depends on the size of a pool, again with that of the sizes found until they
+    serve it. Within the relative `gap`, or the best found when nodes, `deadline` (on the clock of
     time.monotonic [s]) or `stop()` ended the search. INFEASIBLE where no sizes serve
     everything, LIMIT where none were found.
     """
     effort = Effort(gap=gap, deadline=deadline, stop=stop)
+    assumed, bound = problem, np.inf
+    for _ in range(SIZED_ROUNDS if problem.sized else 1):
+        found = _sizes(assumed, node_types, effort)
+        if isinstance(found, Verdict):
+            return found if assumed is problem else Verdict.LIMIT
+        if not problem.sized:
+            return found
+        bound = min(bound, found.bound)
+        replicas = np.repeat(found.replicas[:, None], problem.intervals, axis=1)
+        flow = mixed_flow(problem, replicas)
+        if not any(unserved_requests(problem, flow).values()):
+            return replace(found, flow=flow, bound=bound)
+        assumed = at_sizes(problem, replicas)
+    return Verdict.LIMIT
+
+
+def _sizes(
+    problem: Problem, node_types: Collection[str] | None, effort: Effort
+) -> ConstantSizes | Verdict:
+    """The cheapest constant sizes with the capacities of the program."""
     peaks = [_peaks(problem, work) for work in problem.workloads]
     small = _at_peaks(problem, peaks, node_types)
     found, bound = _cheapest(small, effort)
@@ -186,6 +216,7 @@ def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str]
             plain_cost=pool.plain_cost * problem.intervals / intervals,
             run_cost=np.full(intervals, pool.plain_cost * problem.intervals / intervals),
             load=at_peaks(pool.load, pool.workload),
+            by_size=None,
             most=np.full(intervals, pool.most.min() if allowed else 0),
         )
 

@@ -118,8 +118,20 @@ class DemandResult:
             raise UsageError("--classes: the trace has no request lengths")
         return classes_csv(self.curve)
 
+    def arrivals_frame(self) -> "DataFrame":
+        """One row a time scale and percentile: how bursty arrivals are below the interval."""
+        from heteroplan.outputs.demand.frames import arrivals_frame
+
+        return arrivals_frame(self.curve)
+
+    def arrivals_text(self) -> str:
+        """CSV of how bursty arrivals are, by time scale and percentile."""
+        from heteroplan.outputs.demand.files import arrivals_csv
+
+        return arrivals_csv(self.curve)
+
     def write(self, folder: Name) -> None:
-        """Write demand.csv, demand.json and demand.html, and classes.csv where lengths are known.
+        """Write demand.csv, .json and .html, arrivals.csv, and classes.csv where lengths are known.
 
         All or none. The folder is made. Raises UsageError.
         """
@@ -128,6 +140,7 @@ class DemandResult:
         out = Path(folder)
         try_folder(out)
         texts = {name: self.text(name) for name in ("demand.csv", "demand.json", "demand.html")}
+        texts["arrivals.csv"] = self.arrivals_text()
         if self.has_classes:
             texts["classes.csv"] = self.classes_text()
         write_all({out / name: text for name, text in texts.items()})
@@ -180,6 +193,7 @@ def _trace_options(options: DemandOptions, zone: ZoneInfo) -> "TraceOptions":
     stamps = options.trace_timezone
     return TraceOptions(
         step_s=step_of(options.interval_s, options.peak_s),
+        interval_s=options.interval_s,
         zone=zone,
         stamp_zone=zone if stamps is None else zone_of(stamps),
         format=options.format,

@@ -74,8 +74,9 @@ class ReplayOptions:
     """`LEVEL:DOMAIN@START+DURATION` each, such as `leaf:a-s1-l2@18:00+30min`."""
     concurrency: int | None = None
     """Closed loop: so many requests of each workload at a time, whenever they arrive."""
-    routing: str = "least_work"
-    """least_work, round_robin or random."""
+    routing: str | None = None
+    """`least_loaded` (or `least_work`), `round_robin`, `random` or `shared`, of all roles; where
+    not given, as the workloads have it."""
     kv_full: str = "preempt"
     """`preempt` and compute anew, or `wait`, where the KV cache of a replica is full."""
     scale_in: str = "drain"
@@ -304,22 +305,25 @@ def _planned(loaded: "Loaded", effort: SolveEffort) -> "PlanDocument":
 
 def settings_of(scenario: "Scenario", options: ReplayOptions) -> "ReplaySettings":
     """What holds for all policies. Raises UsageError."""
-    from heteroplan.simulation.events.simulator import KV_FULL, ROUTINGS, SimulatorOptions
+    from heteroplan.entities.workload import Routing
+    from heteroplan.simulation.events.simulator import KV_FULL, SimulatorOptions
     from heteroplan.simulation.replicas.failures import failure
     from heteroplan.simulation.replicas.lifecycle import LifecycleOptions
     from heteroplan.simulation.run import ReplaySettings
 
+    routings = {each.value: each for each in Routing} | {"least_work": Routing.LEAST_LOADED}
     for name, known in (
         ("level", ("requests", "fluid")),
-        ("routing", ROUTINGS),
+        ("routing", routings),
         ("kv_full", KV_FULL),
         ("scale_in", ("drain", "kill")),
     ):
-        if (value := getattr(options, name)) not in known:
+        value = getattr(options, name)
+        if value is not None and value not in known:
             raise UsageError(f"{name} {value!r}: write one of {', '.join(known)}")
     return ReplaySettings(
         simulator=SimulatorOptions(
-            routing=options.routing,
+            routing=None if options.routing is None else routings[options.routing],
             kv_full=options.kv_full,
             users=options.concurrency or 0,
             seed=options.seed,

@@ -42,8 +42,9 @@ class StudyOptions:
     seed: int = 0
     duration_s: float = RUN_S
     """Simulated at each load; a quarter of it passes before the first sample [s]."""
-    routing: str = "least_work"
-    """least_work, round_robin or random."""
+    routing: str | None = None
+    """`least_loaded` (or `least_work`), `round_robin`, `random` or `shared`, of all roles; where
+    not given, as the workload has it."""
     kv_full: str = "preempt"
     """`preempt` and compute anew, or `wait`, where the KV cache of a replica is full."""
     jobs: int = 1

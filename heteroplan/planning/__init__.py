@@ -1,8 +1,7 @@
 """Plans one scenario: optimises, places, verifies, and compares with baselines.
 
-`make` runs the stages, several times where replicas share a queue (`pooling`). `flow` and
-`assemble` make the solver's arrays a plan; `limits`, `shortage` and `minima` say what limits it,
-why demand is unserved, and which minima cannot be kept.
+`make` runs the stages. `flow` and `assemble` make the solver's arrays a plan; `limits`, `shortage`
+and `minima` say what limits it, why demand is unserved, and which minima cannot be kept.
 """
 
 from heteroplan.planning.make import make_plan

@@ -19,6 +19,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.mix import part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.sizes import together
 from heteroplan.optimize.solve import Outcome
 from heteroplan.planning.flow import exact_flow, unserved_share
 from heteroplan.planning.limits import binding_limits
@@ -149,13 +150,14 @@ def _capacity_rps(
     """
     workload = scenario.workloads[w]
     own: dict[int, Floats] = {}
-    for p in problem.workloads[w].pools:
-        points = candidates[problem.pools[p].candidate].points
+    mine = problem.workloads[w].pools
+    for p, sizes in zip(mine, together(problem, mine, replicas[list(mine)]), strict=True):
+        candidate = candidates[problem.pools[p].candidate]
         each = np.zeros(problem.intervals)
         for t, demand in enumerate(workload.demand):
-            rates = [point.capacity_rps for point in points[t]]
-            if all(rates):
-                busy_s = sum(k.share / r for k, r in zip(demand.classes, rates, strict=True))
+            capacity = candidate.capacity_rps(t, int(sizes[t]))
+            if all(capacity):
+                busy_s = sum(k.share / r for k, r in zip(demand.classes, capacity, strict=True))
                 each[t] = 1.0 / busy_s
         own[p] = replicas[p] * each
     total = np.zeros(problem.intervals)

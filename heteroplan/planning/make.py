@@ -1,19 +1,21 @@
 """Scenario -> plan: the stages in order."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from time import monotonic
 from typing import Self
 
+from heteroplan.baselines.promises import easier_promises
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
@@ -23,7 +25,6 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble
 from heteroplan.planning.minima import refuse_unmet_minima
-from heteroplan.planning.pooling import favoured, plan_with_pools, shares_queues
 from heteroplan.verify.plan import verify
 
 METHODS = ("auto", "mip")
@@ -60,38 +61,39 @@ def make_plan(
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
-    More than one where prefill replicas share a queue (`pooling`). All of it, baselines included,
-    ends within `time_limit_s`; solving ends at the relative `gap` or when `stop()` says so.
-    `progress(cost of the best plan, bound, seconds)` is called as they improve, and last with
-    those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there to compare with.
-    `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`). `slowness` is
-    the wall seconds that a CPU second takes here (`clock`). Ten parameters, as callers name the
-    few that they change.
+    All of it, baselines included, ends within `time_limit_s`; solving ends at the relative `gap` or
+    when `stop()` says so. `progress(cost of the best plan, bound, seconds)` is called as they
+    improve, and last with those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there
+    to compare with. `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
+    `slowness` is the wall seconds that a CPU second takes here (`clock`). Ten parameters, as
+    callers name the few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     clock = Clock(time_limit_s)
-    planner = _Planner(
+    comparing_s = _comparing_s(scenario, clock, slowness) if compare else 0.0
+    solving = Clock(clock.left_s() - comparing_s)
+    problem = build_problem(scenario, candidates)
+    refuse_unmet_minima(scenario, problem, Effort(deadline=solving.end, stop=stop))
+
+    @cache
+    def greedy() -> GreedyDay:
+        end = max(solving.at(GREEDY_SHARE), solving.began + GREEDY_CPU_S * slowness)
+        return greedy_topology(problem, scenario, pairs=True, stop=Late(stop, end))
+
+    stages = _Stages(
         scenario=scenario,
         candidates=candidates,
         gap=gap,
         stop=stop,
         progress=progress,
         solving=solve_as_one_mip if method == "mip" else partial(solve, without=without),
-        clock=clock,
-        slowness=slowness,
-        comparing_s=_comparing_s(scenario, clock, slowness) if compare else 0.0,
+        problem=problem,
+        greedy=greedy,
+        times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
     )
-    found = plan_with_pools(
-        scenario,
-        candidates,
-        planner.plan,
-        gap=gap,
-        time_limit_s=clock.left_s() - planner.comparing_s,
-        stop=stop,
-    )
-    plan = found.plan
+    plan = stages.checked(*stages.best())
     progress(
         plan.report.objective if plan.covered else None,
         plan.report.bound,
@@ -99,78 +101,26 @@ def make_plan(
     )
     if not compare:
         return plan
-    program = planner.programs[id(found.candidates)]
-    savings = baselines(
-        plan, program.problem, paired=program.greedy(), gap=gap, stop=stop, end=clock.end
+    plan, savings = baselines(
+        plan,
+        problem,
+        paired=greedy(),
+        gap=gap,
+        stop=stop,
+        end=clock.end,
+        better=partial(stages.better, end=clock.end, slowness=slowness),
     )
-    if found.separate is not None:
-        savings = tuple(favoured(each) for each in savings)
-    return replace(plan, savings=(*savings, *found.gain()))
+    return replace(plan, savings=savings, easier=easier_promises(plan, Late(stop, clock.end)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
-    """The program of a scenario with some capacities, and its greedy schedule once asked for."""
-
-    problem: Problem
-    greedy: Callable[[], GreedyDay]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planner:
-    """What all plans of one call of `make_plan` share."""
-
-    scenario: Scenario
-    candidates: Sequence[Candidate]
-    gap: float
-    stop: Stop
-    progress: Progress
-    solving: Solving
-    clock: Clock
-    slowness: float
-    comparing_s: float
-    """Kept for baselines."""
-    programs: dict[int, _Program] = field(default_factory=dict)
-    """By id of the capacities."""
-
-    def plan(self, candidates: Sequence[Candidate], seconds: float) -> Plan:
-        """The best plan found for these capacities within `seconds`, without baselines."""
-        clock = Clock(seconds)
-        problem = build_problem(self.scenario, candidates)
-        effort = Effort(deadline=clock.end, stop=self.stop)
-        refuse_unmet_minima(self.scenario, problem, effort)
-        program = _Program(problem, self._greedy(problem, clock))
-        self.programs[id(candidates)] = program
-        shared = shares_queues(self.scenario, self.candidates)
-        stages = _Stages(
-            planner=self,
-            candidates=candidates,
-            problem=problem,
-            greedy=program.greedy,
-            progress=self._one_clock if shared else self.progress,
-            times=_Times.of(
-                _gpu_intervals(self.scenario),
-                clock,
-                self.slowness,
-                0.0 if shared else self.comparing_s,
-            ),
-        )
-        outcome, settled = stages.best()
-        made = assemble(self.scenario, candidates, problem, outcome, settled.packing.stays)
-        verify(made, gap=self.gap)
-        return made
-
-    def _greedy(self, problem: Problem, clock: Clock) -> Callable[[], GreedyDay]:
-        @cache
-        def greedy() -> GreedyDay:
-            end = max(clock.at(GREEDY_SHARE), clock.began + GREEDY_CPU_S * self.slowness)
-            return greedy_topology(problem, self.scenario, pairs=True, stop=Late(self.stop, end))
-
-        return greedy
-
-    def _one_clock(self, cost: float | None, bound: float, seconds: float) -> None:
-        """No bound of one program is one of the plan that several are for."""
-        self.progress(cost, 0.0, monotonic() - self.clock.began)
+def _rank(plan: Plan) -> tuple[float, ...]:
+    """Less is better: requests left unserved, the most urgent first, then what it costs."""
+    priority = {each.name: each.priority for each in plan.scenario.workloads}
+    lost = dict.fromkeys(sorted(priority.values()), 0.0)
+    for shortage in plan.shortages:
+        requests = shortage.unserved_rps * plan.scenario.horizon.interval_s
+        lost[priority[shortage.workload]] += requests
+    return (*map(round, lost.values()), plan.report.objective)
 
 
 def _gpu_intervals(scenario: Scenario) -> int:
@@ -216,18 +166,21 @@ class _Stages:
     the greedy schedule, computed when it asks for it.
     """
 
-    planner: _Planner
+    scenario: Scenario
     candidates: Sequence[Candidate]
     problem: Problem
     greedy: Callable[[], GreedyDay]
+    gap: float
+    stop: Stop
     progress: Progress
+    solving: Solving
     times: _Times
     proof: Outcome | None = None
     """What was proved of the program with all supply."""
 
     def best(self) -> tuple[Outcome, Settled]:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
-        wanted = self.planner.gap * (1 - PACKING_SHARE) if self.problem.large else self.planner.gap
+        wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
         todo: _Round | None = _Round(
             self.problem, (self.greedy().replicas for _ in range(1)), wanted
         )
@@ -249,6 +202,38 @@ class _Stages:
         assert found is not None
         return found
 
+    def checked(self, outcome: Outcome, settled: Settled) -> Plan:
+        """The plan, verified."""
+        stays = settled.packing.stays
+        made = assemble(self.scenario, self.candidates, self.problem, outcome, stays)
+        verify(made, gap=self.gap)
+        return made
+
+    def better(
+        self, plan: Plan, schedules: Sequence[Solution], *, end: float, slowness: float
+    ) -> Plan:
+        """The best of the plan and those of `schedules` that stand on nodes and serve as much.
+
+        What was proved of the plan's program holds for them as well. None is tried that costs
+        more on paper, or for which no time is left before `end`.
+        """
+        assert self.proof is not None
+        cpu_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * _gpu_intervals(self.scenario)
+        for schedule in schedules:
+            rival = incumbent(self.problem, schedule)
+            cost = plan.report.objective * (1 - OPTIMAL_GAP)
+            more = sum(rival.unserved.values()) - plan.report.unserved_requests
+            worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
+            if worse or rival.broken or end - monotonic() < cpu_s * slowness:
+                continue
+            try:
+                settled = self._settled(rival, end)
+                made = self.checked(self._proven(self.proof, settled), settled)
+            except (NoPlanError, PlanViolationError):
+                continue
+            plan = min(plan, made, key=_rank)
+        return plan
+
     @cached_property
     def _greedy_plan(self) -> Incumbent:
         replicas = self.greedy().replicas
@@ -256,26 +241,28 @@ class _Stages:
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""
-        outcome = self.planner.solving(
+        outcome = self.solving(
             todo.program,
             gap=todo.gap,
             time_limit_s=self.times.solved - monotonic(),
-            stop=self.planner.stop,
+            stop=self.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
         )
         plan = incumbent(self.problem, outcome.solution)
-        settled = settle(
-            self.planner.scenario,
+        return outcome, plan, self._settled(plan, self.times.settled, self._greedy_plan)
+
+    def _settled(self, plan: Incumbent, deadline: float, *others: Incumbent) -> Settled:
+        return settle(
+            self.scenario,
             self.candidates,
             self.problem,
             plan,
-            [self._greedy_plan],
-            self.planner.gap,
-            self.planner.stop,
-            deadline=self.times.settled,
+            others,
+            self.gap,
+            self.stop,
+            deadline=deadline,
         )
-        return outcome, plan, settled
 
     def _told(self, whole: bool, cost: float | None, bound: float, seconds: float) -> None:
         """One clock for all rounds; no bound of a program with less supply."""
@@ -287,15 +274,15 @@ class _Stages:
     def _proven(self, proof: Outcome, settled: Settled) -> Outcome:
         """What is proved of the plan on its nodes."""
         extra, seconds = settled.moves_cost(self.problem), monotonic() - self.times.began
-        effort = Effort(deadline=self.times.settled, stop=self.planner.stop)
-        return proof.of_plan(self.problem, settled.plan, extra, self.planner.gap, seconds, effort)
+        effort = Effort(deadline=self.times.settled, stop=self.stop)
+        return proof.of_plan(self.problem, settled.plan, extra, self.gap, seconds, effort)
 
     def _next(
         self, done: "_Round", plan: Incumbent, settled: Settled, final: Outcome
     ) -> "_Round | None":
         """What to solve next; None where nothing more helps or the time is over."""
         assert self.proof is not None
-        if monotonic() >= self.times.solved or self.planner.stop():
+        if monotonic() >= self.times.solved or self.stop():
             return None
         first, on_nodes = self.greedy().replicas, settled.plan.solution.replicas
         if settled.plan.rank[:-1] > plan.rank[:-1]:

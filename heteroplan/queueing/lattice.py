@@ -1,66 +1,48 @@
-"""Waiting times on evenly spaced points, by the Fourier transform of residual service times.
+"""Waiting times on evenly spaced points, by the Fourier transform of service times.
 
 The wait of an M/G/1 queue is a geometric number of residual service times (Pollaczek-Khinchine), so
-its transform is (1 - u) / (1 - u R) at the utilization u. Sequences are damped before a transform
-and undamped after it, which keeps what folds back on itself below `DAMPED`.
+its transform is (1 - u) / (1 - u R) at the utilization u. Where requests come in batches of b on
+average, b geometric, a share q = 1 - 1 / b of them behind another of the same batch, it is
+
+    (1 - u) (1 - q) / (1 - q S - u (1 - q) R)
+
+with S the transform of a whole service: everyone has either the rest of a service or one of its own
+batch ahead, then again, and nobody with probability (1 - u) / b.
+
+Sequences are damped before a transform and undamped after it, which keeps what folds back on itself
+below `DAMPED`.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from heteroplan.queueing.bursts import POISSON, Bursts
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     type Spectrum = np.ndarray[tuple[int, ...], np.dtype[np.complex128]]
+    type Residual = Callable[[Floats], Floats]
 
 DAMPED = 1e-9
 """Of what a transform folds back on itself."""
+NEGLIGIBLE = 1e-13
+"""Chance that is as good as none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lattice:
-    """Transforms of the residual times, damped, from 0 to a horizon."""
+class Points:
+    """Waits evenly spaced from 0."""
 
-    servers: int
-    step: float
-    """In the unit of the service times."""
-    size: int
-    damping: "Floats"
-    residual: "Spectrum"
-    """Of a service of the whole pool."""
-    least: "Spectrum"
-    """Of the least of the replicas' residual times."""
-
-    @classmethod
-    def of(
-        cls, residual: "Callable[[Floats], Floats]", horizon: float, points: int, servers: int = 1
-    ) -> "Lattice":
-        """Waits up to `horizon` on `points`, from P(residual service time > each of some times)."""
-        import numpy as np
-        from scipy.fft import next_fast_len, rfft
-
-        size = next_fast_len(2 * points + 2, real=True)
-        step = horizon / points
-        damping = np.exp(math.log(DAMPED) / size * np.arange(points + 1))
-        edges = step * np.concatenate([[0.0], np.arange(points + 1) + 0.5])
-        one = least = rfft(-np.diff(residual(servers * edges)) * damping, size)
-        if servers > 1:
-            least = rfft(-np.diff(residual(edges) ** servers) * damping, size)
-        return cls(servers, step, size, damping, one, least)
+    def __init__(self, step: float) -> None:
+        """`step` in the unit of the service times."""
+        self.step = step
 
     def tail(self, utilization: float) -> "Floats":
         """P(wait > i * step)."""
-        import numpy as np
-        from scipy.fft import irfft
-
-        spectrum = (1.0 - utilization) * self.least / (1.0 - utilization * self.residual)
-        mass = irfft(spectrum, self.size)[: len(self.damping)] / self.damping
-        beyond = np.clip(1.0 - np.cumsum(mass) + 0.5 * mass, 0.0, 1.0)
-        tail: Floats = erlang_c(self.servers, utilization) * beyond
-        return tail
+        raise NotImplementedError
 
     def at(self, tail: "Floats", waits: "Floats") -> "Floats":
         """P(wait > each of `waits`), between the points of `tail`."""
@@ -78,25 +60,105 @@ class Lattice:
         return float(self.step * max(0.0, after - 1 + part))
 
 
-def constant_residual(shares: "Floats", services: "Floats", times: "Floats") -> "Floats":
-    """[time] sum over the service times s of share * max(0, s - time).
+class Lattice(Points):
+    """One queue of several replicas."""
 
-    Divided by their mean, this is P(residual service time > time).
-    """
+    def __init__(
+        self,
+        residual: "Residual",
+        horizon: float,
+        points: int,
+        servers: int = 1,
+        bursts: Bursts = POISSON,
+        together: float = 1.0,
+        overlap: float = 0.5,
+    ) -> None:
+        """Waits up to `horizon` on `points`.
+
+        `residual`: P(residual service time > each of some times); with bursts in units of the mean
+        service. `together`: replicas that a burst makes free at a time; the first is that much
+        later. `overlap`: of services, as `services.Mix` says.
+        """
+        import numpy as np
+        from scipy.fft import next_fast_len
+
+        super().__init__(horizon / points)
+        self.servers, self.bursts, self.overlap = servers, bursts, overlap
+        self._size = next_fast_len(2 * points + 2, real=True)
+        self._damping = np.exp(math.log(DAMPED) / self._size * np.arange(points + 1))
+        edges = self.step * np.concatenate([[0.0], np.arange(points + 1) + 0.5])
+        self._residual = self._spectrum(-np.diff(residual(servers * edges)))
+        """Of a service of the whole pool."""
+        self._service: Spectrum | None = None
+        self._least = self._residual
+        """Of the least of the replicas' residual times."""
+        if bursts.joined:
+            self._service = self._spectrum(masses(residual, servers * self.step, points))
+        if servers > 1:
+            self._replicas = servers / together
+            self._first, self._own = residual(edges), np.ones(0)
+            if bursts.joined:
+                self._cut(residual(self.step * np.arange(points + 2.0)))
+            else:
+                self._least = self._soonest(0.0)
+
+    def tail(self, utilization: float) -> "Floats":
+        """P(wait > i * step)."""
+        import numpy as np
+        from scipy.fft import irfft
+
+        joined, spare = self.bursts.joined, self.bursts.spare(utilization)
+        least, ahead = self._least, utilization * (1.0 - joined) * self._residual
+        if self._service is not None:
+            ahead += joined * self._service
+            behind = joined / (1.0 - spare)
+            if self.servers > 1:
+                least = self._soonest(behind)
+            else:
+                least = behind * self._service + (1.0 - behind) * self._residual
+        spectrum = spare * least / (1.0 - ahead)
+        mass = irfft(spectrum, self._size)[: len(self._damping)] / self._damping
+        beyond = np.clip(1.0 - np.cumsum(mass) + 0.5 * mass, 0.0, 1.0)
+        tail: Floats = self.bursts.delayed(self.servers, utilization, self.overlap) * beyond
+        return tail
+
+    def _cut(self, rest: "Floats") -> None:
+        """P(a replica is busy) in a service that was on, or began with the wait, while it matters.
+
+        `rest`: P(residual service time > i * step), whose slope is that of a whole one.
+        """
+        import numpy as np
+
+        own = np.concatenate([[1.0], -np.diff(rest) / self.step])
+        busy = np.maximum(self._first, own) > NEGLIGIBLE ** (1.0 / self._replicas)
+        held = int(np.flatnonzero(busy)[-1]) + 2
+        self._first, self._own = self._first[:held], own[:held]
+
+    def _spectrum(self, mass: "NDArray[np.floating[Any]]") -> "Spectrum":
+        from scipy.fft import rfft
+
+        found: Spectrum = rfft(mass * self._damping[: len(mass)], self._size)
+        return found
+
+    def _soonest(self, behind: float) -> "Spectrum":
+        """Time until a first replica is free, `behind` of whom wait for others of their batch.
+
+        These find replicas that began with them; never taken to be free sooner for it.
+        """
+        import numpy as np
+
+        busy = self._first
+        if behind:
+            busy = np.maximum(busy, behind * self._own + (1.0 - behind) * busy)
+        free = -np.diff(busy**self._replicas)
+        return self._spectrum(free)
+
+
+def masses(residual: "Residual", step: float, points: int) -> "Floats":
+    """[point] shares of the services, spread over the points beside them so that means stay."""
     import numpy as np
 
-    order = np.lexsort((shares, services))
-    shares, services = shares[order], services[order]
-    longer = np.append(np.cumsum((shares * services)[::-1])[::-1], 0.0)
-    count = np.append(np.cumsum(shares[::-1])[::-1], 0.0)
-    at = np.searchsorted(services, times, side="right")
-    tail: Floats = np.maximum(longer[at] - times * count[at], 0.0)
-    return tail
-
-
-def erlang_c(servers: int, utilization: float) -> float:
-    """Probability of waiting in M/M/c (Erlang 1917), by the recursion of Erlang B."""
-    blocked, load = 1.0, servers * utilization
-    for busy in range(1, servers + 1):
-        blocked = load * blocked / (busy + load * blocked)
-    return blocked / (1.0 - utilization * (1.0 - blocked))
+    left = residual(step * np.arange(points + 2.0))
+    ahead = np.concatenate([[1.0 + step], left])
+    found: Floats = (ahead[:-2] - 2.0 * ahead[1:-1] + ahead[2:]) / step
+    return found

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.root_finding import largest_meeting
-from heteroplan.queueing.lattice import Lattice, constant_residual
+from heteroplan.queueing.lattice import Lattice
+from heteroplan.queueing.services import constant_residual
 from heteroplan.queueing.waiting import UTILIZATION_CAP
 
 type Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ class Sojourns:
         """`shares` [kind] sum to 1; `times` [kind] and `horizon` in any one unit."""
         self.shares, self.times, self.horizon = shares, times, horizon
         self.mean = float(shares @ times)
-        self._lattice = Lattice.of(self._residual, horizon, POINTS)
+        self._lattice = Lattice(self._residual, horizon, POINTS)
 
     def _residual(self, at: Floats) -> Floats:
         return constant_residual(self.shares, self.times, at) / self.mean

@@ -1,19 +1,27 @@
 """How busy replicas may be so that requests still start in time. Replaceable as a whole.
 
-c replicas take Poisson arrivals from one queue, first come first served (M/G/c); c = 1 is a queue
-for each replica. With C the probability of waiting in M/M/c (Erlang C),
+Requests arrive as `bursts` has it: Poisson, or in batches of geometric size. What the router does
+with them makes the queues of a pool of n replicas:
+
+- random: one queue for each, of bursts that are n times thinner (exact);
+- round_robin: every n-th request in a queue of its own (exact, `round_robin`);
+- shared, and least_loaded: one queue, first come first served. With the least work left a request
+  goes where it starts first, which is the same (Kiefer, Wolfowitz, Trans. AMS 78, 1955).
+
+One queue of c replicas, with C the probability of waiting for exponential services, has
 
     P(wait > W) = C * P(Y + V > W)
 
-Y: the least of c independent residual service times; V: the wait of an M/G/1 queue whose server is
-c times as fast (Tijms, van Hoorn, Federgruen, Adv. Appl. Prob. 13, 1981: c busy servers behave like
-one of c times the speed). Exact for c = 1 (Pollaczek-Khinchine) and for exponential service. For
-c > 1 waits are lengthened by half a squared coefficient of variation of a service of the whole
-pool, at most doubled: an empirical margin, chosen so that nothing simulated was more than 5 %
-shorter than said, in wait + service as in utilization (`tests/benchmarks/queueing.py`).
+Y: the least of c independent residual service times; V: the wait at one server c times as fast
+(Tijms, van Hoorn, Federgruen, Adv. Appl. Prob. 13, 1981: c busy servers behave like one of c times
+the speed). Exact for c = 1 (Pollaczek-Khinchine) and for exponential service. For c > 1 there are
+margins, chosen so that nothing simulated was more than 5 % shorter than said, in wait + service as
+in utilization (`tests/benchmarks/queueing.py`):
 
-Service times are a mix of gamma distributions, one or many a request class: with a coefficient of
-variation of 0 constant, of 1 exponential.
+- waits are lengthened by half a squared coefficient of variation of a service of the whole pool,
+  at most doubled;
+- the batch of a request that waits may have begun with all replicas at once: Y is then the least of
+  whole services, and of fewer than c where services are even and the batch makes several free.
 """
 
 import math
@@ -21,8 +29,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from heteroplan.entities.workload import Routing
 from heteroplan.numerics.root_finding import largest_meeting
-from heteroplan.queueing.lattice import Lattice, constant_residual, erlang_c
+from heteroplan.queueing.bursts import Bursts
+from heteroplan.queueing.lattice import Lattice, Points
+from heteroplan.queueing.round_robin import RoundRobin
+from heteroplan.queueing.services import Mix
+from heteroplan.queueing.services import Service as Service
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,25 +46,17 @@ UTILIZATION_CAP = 0.95
 """Beyond it every queue is unstable in practice, however long it may wait."""
 ENDLESS = 1 << 20
 """So many replicas are taken to find everyone a free one."""
-ROUNDING = 1e-12
 LEAST_LATE = 1e-3
 """Of what is allowed."""
 MARGIN = 0.5
+EVENNESS = 0.5
+"""Share of a batch that makes replicas free together, where services are constant."""
 FINE, COARSE, LEAST, MOST = 32, 4, 256, 8192
 """Lattice points: wanted and needed a pool service, least and most of a horizon."""
+COARSER = 4
+"""So many fewer are wanted where requests come in batches, behind which waits are smoother."""
 FARTHEST = 2000.0
-"""Longest wait looked at [pool services]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """How long a class of requests holds a replica."""
-
-    share: float
-    """Of the requests; shares of a mix need not sum to 1."""
-    mean_ms: float
-    cv: float
-    """Coefficient of variation, 0 or more."""
+"""Longest wait looked at [pool services of a batch]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +70,36 @@ class Budget:
 
 
 class ReplicaPool:
-    """Replicas that share one queue, and what they serve."""
+    """Replicas, what they serve and how requests come to them."""
 
-    def __init__(self, services: Sequence[Service], servers: int = 1) -> None:
-        weight = sum(service.share for service in services)
+    def __init__(
+        self,
+        services: Sequence[Service],
+        servers: int = 1,
+        *,
+        routing: Routing = Routing.LEAST_LOADED,
+        dispersion: float = 1.0,
+    ) -> None:
+        """`servers` replicas alike.
+
+        `dispersion`: variance over mean of the number of requests in a window, 1 of Poisson; less
+        counts as Poisson.
+        """
+        self._mix = Mix(services)
+        self.mean_ms, self.scv = self._mix.mean_ms, self._mix.scv
+        self._stream = self.bursts = Bursts.of(dispersion)
+        self._turns = servers if routing is Routing.ROUND_ROBIN else 1
         self.servers = servers
-        self.mean_ms = sum(each.share * each.mean_ms for each in services) / weight
-        self._mix = [
-            (each.share / weight, each.mean_ms / self.mean_ms, each.cv) for each in services
-        ]
-        squares = sum(share * mean**2 * (1.0 + cv**2) for share, mean, cv in self._mix)
-        self.scv = max(0.0, squares - 1.0)
-        self._exponential = all(
-            cv == 1.0 and abs(mean - 1.0) < ROUNDING for _, mean, cv in self._mix
-        )
-        self._margin = MARGIN * self.scv * (1.0 - 1.0 / servers) / servers
-        self._widest: Lattice | None = None
+        """That share a queue."""
+        if routing in (Routing.RANDOM, Routing.ROUND_ROBIN):
+            self.servers, self.bursts = 1, self._stream.split(servers)
+        self._exact = self._mix.exponential and self._turns == 1
+        even = EVENNESS * max(0.0, 1.0 - self.scv)
+        self._together = min(float(self.servers), 1.0 + even * (self.bursts.mean - 1.0))
+        alone = self.servers == 1 or self.bursts.joined == 0.0
+        self._overlap = 0.5 if alone or self._exact else self._mix.overlap
+        self._margin = MARGIN * self.scv * (1.0 - 1.0 / self.servers) / self.servers
+        self._widest: Points | None = None
 
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
@@ -94,19 +113,19 @@ class ReplicaPool:
     def wait_ms(self, utilization: float, percentile: float) -> float:
         """Wait that `percentile` of the requests stay within at `utilization` < 1 [ms].
 
-        Infinite where it is longer than `FARTHEST` services of the whole pool.
+        Infinite where it is longer than `FARTHEST` services of the whole pool and a batch.
         """
         late = 1.0 - percentile
-        delayed = 0.0 if self.servers >= ENDLESS else erlang_c(self.servers, utilization)
+        delayed = self._delayed(utilization)
         if delayed <= late:
             return 0.0
-        decay = self.servers * (1.0 - utilization)
-        if self._exponential:
+        decay = self.servers * self.bursts.spare(utilization)
+        if self._exact:
             return self.mean_ms * math.log(delayed / late) / decay
-        for lattice in self._wider((1.0 + self.scv) / decay * math.log(delayed / late)):
-            tail = lattice.tail(utilization)
+        for points in self._wider((1.0 + self.scv) / decay * math.log(delayed / late)):
+            tail = points.tail(utilization)
             if tail[-1] < late:
-                wait = lattice.crossing(tail, late)
+                wait = points.crossing(tail, late)
                 return self.mean_ms * (wait + min(wait, self._margin))
         return math.inf
 
@@ -125,52 +144,57 @@ class ReplicaPool:
         """
         import numpy as np
 
-        lattice = None if self._exponential else self._lattice(max(0.0, longest_ms) / self.mean_ms)
+        points = None if self._exact else self._lattice(max(0.0, longest_ms) / self.mean_ms)
 
         def beyond(utilization: float, waits_ms: "Floats") -> "Floats":
             waits = np.maximum(waits_ms, 0.0) / self.mean_ms
-            if lattice is None:
-                decay = self.servers * (1.0 - utilization)
-                found = erlang_c(self.servers, utilization) * np.exp(-decay * waits)
+            if points is None:
+                decay = self.servers * self.bursts.spare(utilization)
+                found = self._delayed(utilization) * np.exp(-decay * waits)
             else:
                 shorter = np.maximum(waits - self._margin, waits / 2.0)
-                found = lattice.at(lattice.tail(utilization), shorter)
+                found = points.at(points.tail(utilization), shorter)
             late: Floats = np.where(waits_ms < 0.0, 1.0, found)
             return late
 
         return beyond
 
-    def _wider(self, horizon: float) -> "Iterator[Lattice]":
+    def _delayed(self, utilization: float) -> float:
+        """Probability of waiting; 1, as it is not known, where replicas take turns."""
+        if self._turns > 1:
+            return 1.0
+        if self.servers >= ENDLESS:
+            return 0.0
+        return self.bursts.delayed(self.servers, utilization, self._overlap)
+
+    def _wider(self, horizon: float) -> "Iterator[Points]":
         """The widest lattice that there is, then from `horizon` on ever wider ones."""
         if self._widest is not None:
             yield self._widest
-        while horizon <= 2.0 * FARTHEST / self.servers:
+        while horizon <= 2.0 * FARTHEST * self.bursts.mean / self.servers:
             yield self._lattice(horizon)
             horizon *= 2.0
 
-    def _residual(self, times: "Floats") -> "Floats":
-        """P(residual service time > each of `times`) [mean services]."""
-        import numpy as np
-        from scipy.special import gammaincc
-
-        constant = [(share, mean) for share, mean, cv in self._mix if cv == 0.0]
-        shares, means = np.array(constant).reshape(-1, 2).T
-        tail = constant_residual(shares, means, times)
-        for share, mean, cv in self._mix:
-            if cv == 1.0:
-                tail += share * mean * np.exp(-times / mean)
-            elif cv != 0.0:
-                shape, scale = 1.0 / cv**2, mean * cv**2
-                ahead = mean * gammaincc(shape + 1.0, times / scale)
-                tail += share * np.maximum(ahead - times * gammaincc(shape, times / scale), 0.0)
-        return tail
-
-    def _lattice(self, horizon: float) -> Lattice:
+    def _lattice(self, horizon: float) -> Points:
         """Waits up to `horizon` [mean services]."""
-        horizon = min(max(horizon, 1e-6), FARTHEST / self.servers)
+        mean = self.bursts.mean
+        horizon = min(max(horizon, 1e-6), FARTHEST * mean / self.servers)
+        if self._turns > 1:
+            self._widest = RoundRobin(self._mix.residual, horizon, self._turns, self._stream)
+            return self._widest
         services = self.servers * horizon
-        points = int(max(LEAST, min(FINE * services, MOST), COARSE * services))
-        self._widest = Lattice.of(self._residual, horizon, points, self.servers)
+        coarser = COARSER if self.bursts.joined else 1
+        wanted = min(FINE * services, MOST) / coarser
+        points = int(max(LEAST, wanted, COARSE * services / mean))
+        self._widest = Lattice(
+            self._mix.residual,
+            horizon,
+            points,
+            self.servers,
+            self.bursts,
+            together=self._together,
+            overlap=self._overlap,
+        )
         return self._widest
 
 

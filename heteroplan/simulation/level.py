@@ -9,7 +9,7 @@ from typing import Protocol
 
 from heteroplan.simulation.events.simulator import ReplicaFacts
 from heteroplan.simulation.requests import Floats, Integers
-from heteroplan.simulation.results import Attainment, Percentiles, RequestTable
+from heteroplan.simulation.results import Attainment, ClassAttainment, Percentiles, RequestTable
 
 COUNTS = (
     "arrived",
@@ -75,6 +75,7 @@ class Served:
     rejected: Mapping[str, int]
     unfinished: int
     table: RequestTable | None
+    classes: tuple[ClassAttainment, ...] = ()
 
 
 class Level(Protocol):

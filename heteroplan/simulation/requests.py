@@ -32,6 +32,8 @@ class RequestStream:
     """Requests of the trace that are no requests to a replica, by reason; not in the arrays."""
     notes: tuple[str, ...] = ()
     """How they were made, one sentence each."""
+    kind: Integers | None = None
+    """Class of the workload that they were drawn from, -1 where not known."""
 
     def __len__(self) -> int:
         return len(self.arrival_s)

@@ -27,9 +27,22 @@ class Attainment:
     ttft: float
     """Of finished requests."""
     itl: float
-    """Of finished requests: mean time between their tokens within the target."""
+    """Of finished requests: mean time between their tokens within the target, or of their gaps
+    where these are judged."""
     both: float
     """Of all requests; rejected and unfinished ones missed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAttainment:
+    """How many requests of a class kept the SLO, of a workload with SLOs by class."""
+
+    workload: int
+    name: str
+    percentile: float
+    """Share that is to keep both, of the classes of the workload with this percentile together."""
+    requests: int
+    attained_both: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,12 @@ class RequestTable:
     """Index in `OUTCOMES`."""
     restarts: NDArray[np.int8]
     """Times that it was computed anew: preempted, or its replica was killed."""
+    first_alone_s: Floats
+    """Its TTFT alone on the replicas that served it [s]; of finished requests, as the next two."""
+    step_alone_s: Floats
+    """Mean of its decode steps alone there [s]."""
+    late_gaps: Integers
+    """Gaps between its tokens that were too long, where they are judged one by one."""
 
 
 OUTCOMES = ("finished", "unfinished", "rejected")
@@ -109,6 +128,8 @@ class PolicyReplay:
     intervals: IntervalTable
     requests: RequestTable | None = None
     """None at the fluid level."""
+    classes: tuple[ClassAttainment, ...] = ()
+    """Of workloads in which a class has an SLO of its own; none at the fluid level."""
     notes: tuple[str, ...] = ()
 
 

@@ -334,4 +334,5 @@ class _Run:
             e2e_ms=served.e2e_ms,
             intervals=intervals,
             requests=served.table,
+            classes=served.classes,
         )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.workload import Role, Routing
 from heteroplan.simulation.events.simulator import (
     GroupFacts,
     Simulator,
@@ -15,6 +14,7 @@ from heteroplan.simulation.events.simulator import (
 )
 from heteroplan.simulation.events.world import GONE, SERVING
 from heteroplan.simulation.figures import latencies
+from heteroplan.simulation.figures.promises import promises
 from heteroplan.simulation.level import COUNTS, Counts, Served
 from heteroplan.simulation.replicas.engine_numbers import kv_bytes_per_token, limits_of, moves_all
 from heteroplan.simulation.requests import Floats, RequestStream
@@ -38,6 +38,7 @@ class SingleRequests(Simulator):
     ) -> None:
         self._system, self._stream = system, stream
         refused, self._reasons = refusals(system, stream)
+        self._promises = promises(system.scenario.workloads, stream)
         super().__init__(
             stream,
             refused,
@@ -45,7 +46,7 @@ class SingleRequests(Simulator):
                 WorkloadFacts(
                     kv_bytes_per_token(load),
                     moves_all(load),
-                    load.routing[Role.PREFILL] is Routing.SHARED,
+                    options.routings(load.routing),
                 )
                 for load in system.scenario.workloads
             ],
@@ -53,6 +54,7 @@ class SingleRequests(Simulator):
             len(system.options),
             nic_factors(system),
             options,
+            self._promises.gap_limits(),
         )
 
     def finish(self, followed_s: float) -> None:
@@ -100,9 +102,8 @@ class SingleRequests(Simulator):
     def served(self, percentiles: Sequence[float], interval_s: float) -> Served:
         """What became of the requests; `percentiles` [W] are those of the SLOs."""
         stream, table = self._stream, self.table()
-        slos = [load.slo for load in self._system.scenario.workloads]
-        found = latencies.of_requests(slos, stream, table, interval_s)
-        shape = (len(slos), int(np.ceil(stream.duration_s / interval_s)))
+        found = latencies.of_requests(self._promises, stream, table, interval_s)
+        shape = (len(percentiles), int(np.ceil(stream.duration_s / interval_s)))
         sent = np.isfinite(table.arrived_s)
         arrived = latencies.counted(
             stream.workload[sent], (table.arrived_s[sent] // interval_s).astype(np.int64), shape
@@ -110,6 +111,9 @@ class SingleRequests(Simulator):
         cell = found.workload * shape[1] + found.interval
         ttft = latencies.cell_percentiles(cell, found.ttft_ms, percentiles, shape)
         itl = latencies.cell_percentiles(cell, found.itl_ms, percentiles, shape)
+
+        kept_both = table.outcome == latencies.FINISHED
+        kept_both[kept_both] = found.in_ttft & found.in_itl
 
         def kept(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
             return latencies.counted(found.workload[chosen], found.interval[chosen], shape)
@@ -131,6 +135,7 @@ class SingleRequests(Simulator):
             rejected=dict(Counter(stream.rejected) + Counter(self._reasons)),
             unfinished=len(stream) - len(found.workload) - sum(self._reasons.values()),
             table=table,
+            classes=self._promises.classes(sent, kept_both),
         )
 
 

@@ -116,14 +116,17 @@ def check_supply(index: PlanIndex) -> Iterator[str]:
 
 
 def check_capacity(index: PlanIndex) -> Iterator[str]:
-    """Σ_k flow[k] / capacity[k] <= replicas, for each pool and interval."""
-    for pool in index.plan.pools:
+    """Σ_k flow[k] / capacity[k] <= replicas, for each pool and interval.
+
+    Of replicas in a pool of the size that it has.
+    """
+    for pool, sizes in zip(index.plan.pools, index.sizes, strict=True):
         for t in index.steps:
             busy = 0.0
-            points = index.used(pool).points[t]
-            for row, point in zip(pool.flow_rps, points, strict=True):
+            rates = index.used(pool).capacity_rps(t, sizes[t])
+            for row, capacity_rps in zip(pool.flow_rps, rates, strict=True):
                 if row[t] > 0:
-                    busy += row[t] / point.capacity_rps if point.capacity_rps > 0 else inf
+                    busy += row[t] / capacity_rps if capacity_rps > 0 else inf
             if busy > pool.replicas[t] + TOLERANCE * max(1, pool.replicas[t]):
                 n = pool.replicas[t]
                 yield f"capacity: {name_of(pool)}: {busy} of {n} replicas busy at {t}"

@@ -110,6 +110,22 @@ class PlanIndex:
             raise KeyError(name_of(pool))
         return candidate
 
+    @cached_property
+    def sizes(self) -> list[tuple[int, ...]]:
+        """[pool][interval] replicas among which its requests are routed.
+
+        Those of its engine on its node type in its group; of a part of a divided engine, its own.
+        """
+        total: dict[tuple[str, ...], list[int]] = {}
+        kinds = []
+        for pool in self.plan.pools:
+            kind = (pool.group, pool.engine, pool.node_type)
+            divided = self.used(pool).engine.part is not None
+            kinds.append((*kind, pool.domain) if divided else kind)
+            before = total.get(kinds[-1], [0] * len(self.steps))
+            total[kinds[-1]] = [a + b for a, b in zip(before, pool.replicas, strict=True)]
+        return [tuple(total[kind]) for kind in kinds]
+
     def group_domain(self, pool: Pool) -> str:
         """The domain of the pool's deployment group."""
         return pool.group.removeprefix(f"{pool.workload}@")

@@ -137,12 +137,12 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
         for p in members:
             pool = index.plan.pools[p]
             candidate = index.used(pool)
-            points = candidate.points[t]
-            if any(point.capacity_rps <= 0 for point in points):
+            rates = candidate.capacity_rps(t, _size(index, members, replicas, p))
+            if any(capacity_rps <= 0 for capacity_rps in rates):
                 continue
             classes = workload.demand[t].classes
             busy_s = sum(
-                k.share / point.capacity_rps for k, point in zip(classes, points, strict=True)
+                k.share / capacity_rps for k, capacity_rps in zip(classes, rates, strict=True)
             )
             rps = replicas[p] / busy_s
             part = candidate.engine.part
@@ -154,6 +154,16 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
             by_role[role] += min(pair)
         total += min(by_role[Role.PREFILL], by_role[Role.DECODE]) + by_role[Role.AGGREGATED]
     return total
+
+
+def _size(index: PlanIndex, members: Sequence[int], replicas: Mapping[int, int], p: int) -> int:
+    """Replicas that are left among which requests of pool p are routed; `members` of its group."""
+    pool = index.plan.pools[p]
+    if index.used(pool).engine.part is not None:
+        return replicas[p]
+    others = ((index.plan.pools[o], replicas[o]) for o in members)
+    kind = (pool.engine, pool.node_type)
+    return sum(count for other, count in others if (other.engine, other.node_type) == kind)
 
 
 RULES = (check_groups, check_engines, check_apart, check_parts, check_resilience)

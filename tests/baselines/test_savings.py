@@ -1,5 +1,6 @@
 """Baselines against hand arithmetic."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -10,10 +11,17 @@ import pytest
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Baseline, BaselineKind, Plan
+from heteroplan.entities.plan import (
+    Baseline,
+    BaselineKind,
+    Plan,
+    Shortage,
+    ShortageKind,
+    ShortageReason,
+)
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Resilience, Role
-from heteroplan.errors import NoPlanError
+from heteroplan.errors import NoPlanError, PlanViolationError
 from heteroplan.optimize.construct.greedy import greedy_topology
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem, Solution
@@ -22,6 +30,7 @@ from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan
+from heteroplan.verify import verify
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.clocks import stand_still
 
@@ -152,7 +161,7 @@ def test_a_shortage_that_is_not_proven_says_nothing_of_constant_sizes() -> None:
     plan = replace(plan, report=replace(plan.report, unserved_requests_bound=0.0))
     problem = build_problem(plan.scenario, plan.candidates)
     paired = greedy_topology(problem, plan.scenario, pairs=True)
-    static, one_gpu, *_ = baselines(
+    _, (static, one_gpu, *_) = baselines(
         plan, problem, paired=paired, gap=0.01, stop=lambda: False, end=monotonic()
     )
     assert {baseline_note(static), baseline_note(one_gpu)} == {
@@ -351,7 +360,7 @@ def test_baselines_for_which_no_time_was_left_say_so() -> None:
     plan = make_plan(of, candidates(of), compare=False)
     problem = build_problem(of, candidates(of))
     paired = greedy_topology(problem, of, pairs=True)
-    *others, bound = baselines(
+    _, (*others, bound) = baselines(
         plan, problem, paired=paired, gap=0.01, stop=lambda: False, end=monotonic()
     )
     assert len(others) == 5
@@ -373,7 +382,7 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
     seen: set[tuple[float | None, float]] = set()
     for asked in range(30):
         answers = iter([False] * asked)
-        found = baselines(
+        _, found = baselines(
             plan,
             problem,
             paired=paired,
@@ -388,6 +397,76 @@ def test_baselines_that_are_ended_at_any_moment_say_so_and_are_no_worse_than_the
     assert seen == {(None, 0.0), (64.0, 0.0)}
 
 
+def test_sizes_that_never_change_become_the_plan_where_they_are_cheaper() -> None:
+    """Demand 10 and 40 in turn, four times; a start and a drain take an hour each.
+
+    Follow the demand: 4·(1 + 4) replica-hours and 4·3 starts, 4·(5 + 6)·8 = 352 USD; the search
+    ends with that, as any gap will do. 4 replicas all day: 8·4·8 = 256, which is the bound.
+    """
+    both = engine("both", role=Role.AGGREGATED, startup_s=3600.0, drain_s=3600.0)
+    of = scenario(
+        [workload(rps=[10.0, 40.0] * 4, engines=(both,))], in_fleet=fleet({"l1": {"h100x8": 4}})
+    )
+    assert make_plan(of, candidates(of), gap=1.0, compare=False).totals.cost_usd == 352.0
+    plan = make_plan(of, candidates(of), gap=1.0)
+    verify(plan, gap=1.0)
+    assert plan.totals.cost_usd == pytest.approx(256.0)
+    assert plan.report.bound == pytest.approx(256.0)
+    assert [each.replicas for each in plan.pools] == [(4,) * 8]
+    assert baseline(plan, "static_peak").saved_cost_usd == pytest.approx(0.0)
+    greedy = baseline(plan, "greedy_topology")
+    assert (greedy.cost_usd, greedy.saved_cost_usd) == pytest.approx((352.0, 96.0))
+    assert greedy.saved_fraction == pytest.approx(96 / 352)
+
+
+def test_a_baseline_that_the_plan_may_not_be_leaves_it_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rival that breaks a rule is passed over: here every plan but the first does."""
+    both = engine("both", role=Role.AGGREGATED, startup_s=3600.0, drain_s=3600.0)
+    of = scenario([workload(rps=[10.0, 40.0] * 4, engines=(both,))])
+    verified: list[Plan] = []
+
+    def first_alone(plan: Plan, gap: float) -> None:
+        verified.append(plan)
+        if len(verified) > 1:
+            raise PlanViolationError("the plan breaks its own inputs")
+
+    monkeypatch.setattr("heteroplan.planning.make.verify", first_alone)
+    plan = make_plan(of, candidates(of), gap=1.0)
+    assert len(verified) == 2
+    assert plan.totals.cost_usd == pytest.approx(verified[0].totals.cost_usd)
+    saved = baseline(plan, "static_peak").saved_cost_usd
+    assert saved is not None
+    assert saved < 0
+
+
+def test_sizes_that_cover_what_the_plan_does_not_are_offered_and_then_compared() -> None:
+    """The plan of 14 USD taken for one that leaves a request unserved; constant sizes cost 24."""
+    plan = planned([4.0, 24.0])
+    short = Shortage("w", 1, 1.0, (ShortageReason(ShortageKind.UNKNOWN),))
+    undecided = replace(plan, shortages=(short,))
+    problem = build_problem(plan.scenario, plan.candidates)
+    offered: list[Solution] = []
+
+    def covered(_: Plan, schedules: Sequence[Solution]) -> Plan:
+        offered.extend(schedules)
+        return plan
+
+    best, (static, *_) = baselines(
+        undecided,
+        problem,
+        paired=greedy_topology(problem, plan.scenario, pairs=True),
+        gap=0.01,
+        stop=never,
+        end=monotonic() + 60.0,
+        better=covered,
+    )
+    assert best is plan
+    assert problem.cost(offered[0].replicas) == pytest.approx(24.0)
+    assert (static.cost_usd, static.saved_cost_usd) == pytest.approx((24.0, 10.0))
+
+
 def found_by(
     plan: Plan,
     *,
@@ -400,7 +479,7 @@ def found_by(
     problem = build_problem(plan.scenario, plan.candidates)
     paired = greedy_topology(problem, plan.scenario, pairs=True)
     end = (monotonic() if now is None else now) + seconds
-    found = baselines(plan, problem, paired=paired, gap=gap, stop=stop, end=end)
+    _, found = baselines(plan, problem, paired=paired, gap=gap, stop=stop, end=end)
     return {each.name: each for each in found}
 
 
@@ -547,7 +626,7 @@ def test_a_greedy_day_that_was_not_replayed_to_its_end_is_no_baseline() -> None:
     plan = make_plan(of, candidates(of), compare=False)
     problem = build_problem(of, candidates(of))
     paired = replace(greedy_topology(problem, of, pairs=True), whole=False)
-    found = baselines(plan, problem, paired=paired, gap=0.01, stop=never, end=monotonic() + 60.0)
+    _, found = baselines(plan, problem, paired=paired, gap=0.01, stop=never, end=monotonic() + 60.0)
     notes = {each.name: baseline_note(each) for each in found}
     assert notes[BaselineKind.GREEDY] == ""
     assert notes[BaselineKind.GREEDY_PAIRED] == "not computed, no time was left"

@@ -6,6 +6,7 @@ By hand, on the real measurements beside the repository; every table names what 
 import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean, median
@@ -16,10 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from heteroplan.entities.workload import PrefillCoefficients, Role
+from heteroplan.entities.slo import Slo
+from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role
 from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
+from heteroplan.profiles.capacity.replica import Asked, replica_at
 from heteroplan.profiles.fitting.end_to_end import errors_left_out, fit_runs
 from heteroplan.profiles.fitting.fit import fit, settings_of
+from heteroplan.profiles.fitting.fitted import of_runs
 from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.measurement import Measurement, Run
 from heteroplan.profiles.readers.file_measurements import Given
@@ -153,8 +157,9 @@ def knee() -> None:
     """Where inference-perf's engine saturates, from the stages below 60 % of that load."""
     header(
         "Knee of inference-perf",
-        f"Rate at which {MAX_NUM_SEQS} sequences decode at a time, by the fit of the first stages.",
-        ("engine", "stages", "measured [req/s]", "predicted", "off"),
+        f"What a replica of {MAX_NUM_SEQS} sequences serves in the median, by the fit of the first "
+        "stages: unextended, it stops at the largest batch of them.",
+        ("engine", "stages", "measured [req/s]", "within them", "predicted", "off", "error told"),
     )
     for engine in ("vllm", "vllm_quantization"):
         folder = PERF / "inference_perf_kubecon2025" / engine
@@ -166,19 +171,18 @@ def knee() -> None:
         ]
         measured = max(run.rate_rps for run in runs)
         light = [run for run in runs if run.rate_rps < 0.6 * measured]
-        [found], _ = fit_runs(light)
-        values, run = found.latencies.tpot, light[-1]
-        factors = (
-            1.0,
-            MAX_NUM_SEQS,
-            MAX_NUM_SEQS * run.context,
-            MAX_NUM_SEQS * run.isl / (run.osl - 1),
-            MAX_NUM_SEQS**0.5,
-        )
-        tpot_ms = float(np.dot(values, factors))
-        said = MAX_NUM_SEQS / (tpot_ms * (run.osl - 1)) * 1000
-        off = percent(said / measured - 1)
-        row(engine, len(light), f"{measured:.1f}", f"{said:.1f}", off)
+        within, said = _saturated(light, None), _saturated(light, MAX_NUM_SEQS)
+        told = fit_runs(light)[0][0].beyond
+        off, error = percent(said / measured - 1), percent(told or 0.0)
+        row(engine, len(light), *(f"{rps:.1f}" for rps in (measured, within, said)), off, error)
+
+
+def _saturated(runs: Sequence[Run], max_sequences: int | None) -> float:
+    """Requests/s that a replica serves in the median under no target to speak of."""
+    [fitted] = of_runs(fit_runs(runs)[0][0], runs)
+    engine = replace(fitted.engine, max_sequences=max_sequences)
+    shape = RequestClass("default", 1.0, runs[-1].isl, runs[-1].osl)
+    return replica_at(engine, Asked(shape, Slo(60_000.0, 1000.0, 0.5))).capacity_rps
 
 
 def splits() -> None:

@@ -1,17 +1,16 @@
 """Whether plans keep what they promise on requests: `python -m tests.benchmarks.promises`.
 
 By hand; some minutes to an hour, by what is asked for. Each plan is replayed on requests drawn from
-its own demand (Poisson), and plans of recorded traces on the very trace that they were made from.
-Told: the share of intervals with 500 requests and more that reach the promised percentile, and the
-factor on the planned demand, headroom included, at which the busiest hour first misses it.
+its own demand (Poisson), and plans of recorded traces on the very trace that they were made from,
+or on its second half where they were made from the first. Told: the intervals with 500 requests and
+more that reach the promised percentile, and the factor on the planned demand, headroom included, at
+which the busiest part first misses it (of recorded traces: on the rate of the trace).
 """
 
 import argparse
-import gzip
-import json
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,125 +19,125 @@ import numpy as np
 import heteroplan
 from heteroplan.pipelines.plan import PlanResult
 from tests.benchmarks.markdown import header, percent, row
+from tests.benchmarks.recorded import AZURE_CODE, FLEET, MOONCAKE, RAGPULSE, Recorded, scenario
 
 LEAST_REQUESTS = 500
-TRACES = Path("../shared/data/traces")
-FLEET = """
-name: large
-node_types:
-  - {name: h100x8, gpu: H100-SXM-80GB, gpus: 8, nic_gbit_per_s: 3200, usd_per_gpu_hour: 2.50}
-  - {name: a100x8, gpu: A100-SXM-80GB, gpus: 8, nic_gbit_per_s: 1600, usd_per_gpu_hour: 1.20}
-nodes: {h100x8: 200, a100x8: 200}
-"""
-SCENARIO = """
-name: {name}
+DAY = tuple(f"{hour:02}:00" for hour in range(24))
+MEANS_ONLY = """
+name: means-only
 fleet: fleet.yaml
-horizon: {{start: 2026-11-23, intervals: {intervals}, interval: 5min, timezone: UTC, cyclic: false}}
+horizon: {start: 2026-11-23, intervals: 4, interval: 15min, timezone: UTC, cyclic: false}
 objective: cost
 workloads:
   - name: chat
-    model: {model}
-    profile: ready:{model}
+    model: llama-3.1-70b
+    profile: ready:llama-3.1-70b
     demand: demand.csv
-    classes: classes.csv
-    slo: {{ttft_ms: {ttft_ms}, itl_ms: 80, percentile: 0.95}}
-    affinity: cluster
+    requests: {isl: 250, osl: 1500}
+    slo: {ttft_ms: 1000, itl_ms: 80, percentile: 0.95}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A plan, and which parts of its day are replayed."""
+    """A plan, and the parts of its day that are replayed."""
 
     name: str
-    hours: tuple[str, ...]
+    planned: Callable[[Path], PlanResult]
+    hours: tuple[str, ...] = ()
     """With which an hour begins that is replayed."""
-    trace: str = ""
-    """Recorded requests, of which the plan is made and that it is replayed on."""
-    model: str = ""
-    ttft_ms: float = 0.0
-    most_tokens: int = 0
-    """Longer requests are left out, as the profile was not measured there; 0 for all."""
-    options: dict[str, Any] = field(default_factory=dict)
+    replayed: Callable[[Path], dict[str, Any]] | None = None
+    """Options of the one replay of a plan that is not replayed by the hour."""
 
-    def requests(self, folder: Path) -> Path:
-        """Its trace, without the requests that are too long."""
-        source = TRACES / self.trace
-        if not self.most_tokens:
-            return source
-        lines = gzip.decompress(source.read_bytes()).splitlines(keepends=True)
-        records = [json.loads(line) for line in lines]
-        short = [
-            line
-            for line, each in zip(lines, records, strict=True)
-            if each["input_length"] + each["output_length"] <= self.most_tokens
-        ]
-        print(f"{self.name}: {len(lines) - len(short):,} of {len(lines):,} requests are too long")
-        (folder / "trace.jsonl").write_bytes(b"".join(short))
-        return folder / "trace.jsonl"
+    def parts(self, folder: Path) -> Iterator[dict[str, Any]]:
+        """Options of each replay."""
+        if self.replayed is not None:
+            yield self.replayed(folder)
+        for hour in self.hours:
+            yield {"begin": hour, "duration_s": 3600.0}
 
 
-DAY = tuple(f"{hour:02}:00" for hour in range(24))
-CASES = (
-    Case("quickstart", DAY),
-    Case("topology", DAY[::4]),
-    Case("four-type", DAY[::6]),
-    Case("Azure code", (), "azure_llm_2023_code.csv", "llama-2-70b", 2000.0),
-    Case(
-        "Mooncake",
-        (),
-        "mooncake_fast25_conversation.jsonl.gz",
-        "qwen3-32b",
-        8000.0,
-        16_384,
-        {"prefix_cache_tokens": 10_000_000},
-    ),
-)
+def shipped(name: str, hours: tuple[str, ...], *overrides: str) -> Case:
+    """A scenario of this repository."""
+    words = f" {overrides[0].rsplit('=')[-1]}" if overrides else ""
+
+    def planned(_: Path) -> PlanResult:
+        return heteroplan.plan(f"scenarios/{name}", overrides=overrides)
+
+    return Case(f"{name}{words}", planned, hours)
 
 
-def planned(case: Case, folder: Path) -> PlanResult:
-    """The plan of a case; of a trace, from the recorded intervals."""
-    if not case.trace:
-        return heteroplan.plan(f"scenarios/{case.name}")
-    curve = heteroplan.demand(
-        str(case.requests(folder)),
-        interval_s=300,
-        quantile=None,
-        start=np.datetime64("2026-11-23T00:00").item(),
-        **case.options,
-    )
-    rows = len(curve.curve_frame())
-    (folder / "demand.csv").write_text(curve.text("demand.csv"))
-    (folder / "classes.csv").write_text(curve.classes_text())
+def recorded(of: Recorded, *, halves: bool = False, poisson: bool = False) -> Case:
+    """A plan of a recorded trace, replayed on it or, by halves, on what came after."""
+
+    def planned(folder: Path) -> PlanResult:
+        trace = of.written(folder, half=0 if halves else None)
+        intervals = 168 if of is RAGPULSE else 6
+        scenario(of, trace, folder, intervals=intervals if halves else None, poisson=poisson)
+        return heteroplan.plan(folder)
+
+    def replayed(folder: Path) -> dict[str, Any]:
+        cache = of.options.get("prefix_cache_tokens")
+        trace = of.written(folder, half=1 if halves else None)
+        return {"trace": str(trace), "prefix_cache_tokens": cache}
+
+    words = f"{', second half from the first' if halves else ''}{', as Poisson' if poisson else ''}"
+    return Case(f"{of.name}{words}", planned, (), replayed)
+
+
+def means_only(folder: Path) -> PlanResult:
+    """Lengths of which only the means are known."""
+    stamps = np.datetime64("2026-11-23T00:00:00") + np.arange(4) * np.timedelta64(900, "s")
+    rows = [f"{stamp}+00:00,12\n" for stamp in stamps]
+    (folder / "demand.csv").write_text("".join(["interval_start,rps\n", *rows]))
     (folder / "fleet.yaml").write_text(FLEET)
-    (folder / "scenario.yaml").write_text(
-        SCENARIO.format(
-            name=case.name.replace(" ", "-"),
-            intervals=rows,
-            model=case.model,
-            ttft_ms=case.ttft_ms,
-        )
-    )
+    (folder / "scenario.yaml").write_text(MEANS_ONLY)
     return heteroplan.plan(folder)
 
 
-def parts(case: Case, folder: Path) -> Iterator[dict[str, Any]]:
-    """Options of each replay of a case."""
-    if case.trace:
-        yield {
-            "trace": str(folder / "trace.jsonl" if case.most_tokens else TRACES / case.trace),
-            "prefix_cache_tokens": case.options.get("prefix_cache_tokens"),
-        }
-    for hour in case.hours:
-        yield {"begin": hour, "duration_s": 3600.0}
+def lognormal_requests(folder: Path) -> dict[str, Any]:
+    """An hour of Poisson requests at the planned rate with lognormal lengths of cv 1."""
+    draw = np.random.default_rng(18)
+    at = np.sort(draw.uniform(0.0, 3600.0, 12 * 3600))
+    width = np.sqrt(np.log(2.0))
+    isl, osl = (
+        np.maximum(1, np.rint(draw.lognormal(np.log(mean) - width**2 / 2, width, len(at))))
+        for mean in (250, 1500)
+    )
+    lines = [f"{t:.3f},{i:.0f},{o:.0f}\n" for t, i, o in zip(at, isl, osl, strict=True)]
+    (folder / "trace.csv").write_text("".join(["timestamp,isl,osl\n", *lines]))
+    columns = {"timestamp_s": "timestamp", "isl": "isl", "osl": "osl"}
+    return {"trace": str(folder / "trace.csv"), "columns": columns}
 
 
-def kept(plan: Path, case: Case, routing: str) -> tuple[int, int, float]:
+CASES = (
+    shipped("quickstart", DAY),
+    shipped("topology", DAY[::4]),
+    shipped("four-type", DAY[::6]),
+    *(
+        shipped(
+            "quickstart",
+            DAY[::2],
+            *(f"workloads.{load}.routing={routing}" for load in ("chat-70b", "code-70b")),
+        )
+        for routing in ("random", "round_robin", "shared")
+    ),
+    Case("means only", means_only, (), lognormal_requests),
+    recorded(AZURE_CODE),
+    recorded(AZURE_CODE, poisson=True),
+    recorded(MOONCAKE),
+    recorded(AZURE_CODE, halves=True),
+    recorded(MOONCAKE, halves=True),
+    recorded(RAGPULSE, halves=True),
+)
+
+
+def kept(plan: Path, case: Case) -> tuple[int, int, float]:
     """Intervals with enough requests that keep the percentile, all of them, requests in time."""
     met = counted = 0
     in_time = requests = 0.0
-    for part in parts(case, plan.parents[1]):
-        found = heteroplan.replay(plan, policy=("plan",), routing=routing, **part).replay
+    for part in case.parts(plan.parents[1]):
+        found = heteroplan.replay(plan, policy=("plan",), **part).replay
         table = found.policies[0].intervals
         share = table.attained_both / np.maximum(table.requests, 1)
         enough = table.requests >= LEAST_REQUESTS
@@ -149,23 +148,14 @@ def kept(plan: Path, case: Case, routing: str) -> tuple[int, int, float]:
     return met, counted, in_time / requests
 
 
-def breaks_at(plan: Path, result: PlanResult, routing: str) -> float:
-    """Factor on planned demand at which the busiest hour first misses the SLO, to 2 %."""
-    scenario = result.plan.scenario
-    rps = np.array([[each.rps for each in load.demand] for load in scenario.workloads]).sum(axis=0)
-    busiest = scenario.horizon.boundaries()[int(rps.argmax())]
-    headroom = 1.0 + min(load.headroom for load in scenario.workloads)
+def breaks_at(plan: Path, case: Case, result: PlanResult) -> float:
+    """Factor on demand at which the busiest part first misses the SLO, to 2 %."""
+    scaled = _scaled_trace if case.replayed is not None else _scaled_demand
+    at = scaled(plan, case, result)
     low, high = 0.0, 4.0
     while high - low > 0.02:
         middle = (low + high) / 2.0
-        found = heteroplan.replay(
-            plan,
-            policy=("plan",),
-            routing=routing,
-            begin=busiest.isoformat()[:16],
-            duration_s=min(900.0, scenario.horizon.interval_s),
-            demand_factor=middle * headroom,
-        ).replay
+        found = heteroplan.replay(plan, policy=("plan",), **at(middle)).replay
         table = found.policies[0].intervals
         share = table.attained_both.sum(axis=1) / np.maximum(table.requests.sum(axis=1), 1)
         if (share >= np.array(found.percentiles)).all():
@@ -175,35 +165,62 @@ def breaks_at(plan: Path, result: PlanResult, routing: str) -> float:
     return low
 
 
+def _scaled_trace(plan: Path, case: Case, result: PlanResult) -> Callable[[float], dict[str, Any]]:
+    """Options of a replay of the whole trace, so many times as fast."""
+    options = next(case.parts(plan.parents[1]))
+    table = heteroplan.replay(plan, policy=("plan",), **options).replay.policies[0].intervals
+    came = np.count_nonzero(table.requests.sum(axis=0))
+    rate_rps = float(table.requests.sum()) / (came * result.plan.scenario.horizon.interval_s)
+
+    def at(factor: float) -> dict[str, Any]:
+        return options | {"rate_rps": rate_rps * factor}
+
+    return at
+
+
+def _scaled_demand(_: Path, case: Case, result: PlanResult) -> Callable[[float], dict[str, Any]]:
+    """Options of a replay of the busiest part, with so many times the planned demand."""
+    loads, horizon = result.plan.scenario.workloads, result.plan.scenario.horizon
+    rps = np.array([[each.rps for each in load.demand] for load in loads]).sum(axis=0)
+    headroom = 1.0 + min(load.headroom for load in loads)
+    busiest = {
+        "begin": horizon.boundaries()[int(rps.argmax())].isoformat()[:16],
+        "duration_s": min(900.0, horizon.interval_s),
+    }
+
+    def at(factor: float) -> dict[str, Any]:
+        return busiest | {"demand_factor": factor * headroom}
+
+    return at
+
+
 def main() -> None:
-    """All cases, or those that are named."""
+    """All cases, or those whose names begin with what is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=", ".join(case.name for case in CASES))
-    names = parser.parse_args().names
+    names = tuple(parser.parse_args().names)
     header(
         "Promises kept on requests",
         f"Intervals of {LEAST_REQUESTS} requests and more that reach the promised percentile.",
-        ("plan", "routing", "intervals kept", "requests in time", "breaks at", "cost [USD]"),
+        ("plan", "intervals kept", "requests in time", "breaks at", "cost [USD]"),
     )
     for case in CASES:
-        if names and case.name not in names:
+        if names and not case.name.startswith(names):
             continue
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            result = planned(case, folder)
+            result = case.planned(folder)
             result.write(folder / "plan")
             plan = folder / "plan" / "plan.json"
-            for routing in ("least_work", "random"):
-                met, counted, share = kept(plan, case, routing)
-                factor = breaks_at(plan, result, routing)
-                row(
-                    case.name,
-                    routing,
-                    f"{met} of {counted}",
-                    percent(share),
-                    f"{factor:.2f}",
-                    f"{result.plan.totals.cost_usd:,.0f}",
-                )
+            met, counted, share = kept(plan, case)
+            factor = breaks_at(plan, case, result)
+            row(
+                case.name,
+                f"{met} of {counted}",
+                percent(share),
+                f"{factor:.2f}",
+                f"{result.plan.totals.cost_usd:,.0f}",
+            )
 
 
 if __name__ == "__main__":

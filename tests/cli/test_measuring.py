@@ -51,6 +51,7 @@ def test_demand_writes_what_scenarios_read(trace: str, run: Run) -> None:
         "demand", trace, "--interval", "4s", "--start", "2026-11-23T08:00", "--timezone",
         "Asia/Singapore", "--growth", "2", "--max-class-error", "1", "--out", "demand.csv",
         "--out", "demand.html", "--out", "demand.json", "--classes", "classes.csv",
+        "--arrivals", "arrivals.csv",
     )  # fmt: skip
     assert ended.code == 0
     (row,) = rows(Path("demand.csv").read_text())
@@ -58,6 +59,9 @@ def test_demand_writes_what_scenarios_read(trace: str, run: Run) -> None:
     assert (row["rps"], row["isl"], row["osl"], row["isl_cv"]) == ("2", "200", "20", "0.5")
     (of_class,) = rows(Path("classes.csv").read_text())
     assert (of_class["class"], of_class["share"], of_class["isl"]) == ("default", "1", "200")
+    assert (of_class["osl_cv"], row["osl_cv"]) == ("0.5", "0.5")
+    arrivals = rows(Path("arrivals.csv").read_text())
+    assert {each["percentile"] for each in arrivals} == {"0.5", "0.9", "0.95", "0.99"}
     assert "plotly" in Path("demand.html").read_text()
     assert json.loads(Path("demand.json").read_text())["rows"][0]["rps"] == 2
 
@@ -75,10 +79,11 @@ FULL = pytest.param(
     [
         (*ONE_CLASS, "--out", "a.csv", "--out"),
         (*ONE_CLASS, "--out", "a.csv", "--classes"),
+        (*ONE_CLASS, "--out", "a.csv", "--arrivals"),
         (*ONE_CLASS, "--classes", "a.csv", "--out"),
         ("fit", str(MEASUREMENTS), "--model", "m", "--out", "a.html", "--out"),
     ],
-    ids=["curve", "classes", "classes first", "fit"],
+    ids=["curve", "classes", "arrivals", "classes first", "fit"],
 )
 def test_of_several_outputs_all_are_written_or_none(
     trace: str, run: Run, command: tuple[str, ...], other: str

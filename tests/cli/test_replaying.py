@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from heteroplan.entities.workload import Routing
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.pipelines import replay as pipeline
 from heteroplan.pipelines import replay_policies
@@ -120,7 +121,7 @@ def test_options_reach_the_simulation(asked: Asked, run: Run) -> None:
     assert "settings: routing random, kv_full wait, scale_in kill" in ended.out
     how = asked.settings
     simulator = how.simulator
-    assert (simulator.routing, simulator.kv_full, simulator.users) == ("random", "wait", 8)
+    assert (simulator.routing, simulator.kv_full, simulator.users) == (Routing.RANDOM, "wait", 8)
     assert (how.lifecycle.scale_in, how.delay_s, asked.jobs) == ("kill", 30.0, 2)
     assert how.failures == (Failure((0,), 1800.0, 3600.0),)
     assert asked.policies == ["plan", "hpa:target_share=0.7"]
@@ -172,7 +173,7 @@ def test_csv_on_standard_output_is_all_that_is_printed(asked: Asked, run: Run) -
         (["--policy", "hpo"], "there is no policy 'hpo': write one of plan, "),
         (["--policy", "hpa", "--policy", "hpa"], "policy hpa is there twice"),
         (["--policy", "hpa:speed=3"], "policy hpa has no option 'speed'"),
-        (["--routing", "best"], "routing 'best': write one of least_work, round_robin, random"),
+        (["--routing", "best"], "routing 'best': write one of least_loaded, random, "),
         (["--fail", "leaf:zz@18:00+1h"], "no leaf zz; there are l1"),
         (["--jobs", "0"], "Invalid value for '--jobs'"),
         (["--align", "--rate", "3"], "exclude each other"),

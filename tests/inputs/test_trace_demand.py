@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from heteroplan.entities.arrivals import POISSON
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputError
+from heteroplan.forecasting.bursts.counted import UNKNOWN
 from heteroplan.pipelines import demand as pipeline
 from tests.forecasting.made_traces import hourly, steady
 from tests.scenario_files import ScenarioFiles
@@ -361,3 +363,47 @@ def test_a_trace_planned_by_the_scenario_is_as_the_demand_command_plans_it(
     ).curve
     assert found == pytest.approx([row.rps for row in curve.rows])
     assert curve.rows[0].start == datetime.fromisoformat("2026-11-09T00:00+00:00")
+
+
+def test_a_trace_brings_its_arrivals_unless_the_scenario_says_other_ones(
+    files: ScenarioFiles,
+) -> None:
+    """Counts in windows: how requests arrive is assumed."""
+    assert planned(traced(files)).arrivals.prefill(1.0, 0.95) == pytest.approx(UNKNOWN)
+    files.workload["arrivals"] = "poisson"
+    assert planned(files).arrivals == POISSON
+    files.workload["arrivals"] = {"dispersion": 3}
+    assert planned(files).arrivals.prefill(1.0, 0.95) == pytest.approx(3.0)
+    (files.folder / "arrivals.csv").write_text("scale_s,percentile,prefill,decode\n1,0.9,5,2\n")
+    files.workload["arrivals"] = "arrivals.csv"
+    assert planned(files).arrivals.decode(10.0, 0.95) == pytest.approx(2.0)
+
+
+def test_what_is_wrong_with_an_arrivals_file_is_told_with_the_others(files: ScenarioFiles) -> None:
+    files.workload["arrivals"] = "arrivals.csv"
+    (files.folder / "arrivals.csv").write_text("scale_s,percentile,prefill,decode\n1,0.9,0,2\n")
+    with pytest.raises(InputError) as raised:
+        planned(files)
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line, problem.path) == ("arrivals.csv", 2, "prefill")
+    (files.folder / "arrivals.csv").unlink()
+    with pytest.raises(InputError) as raised:
+        planned(files)
+    assert raised.value.problems[0].path == "workloads[0].arrivals"
+
+
+def test_a_scenario_takes_what_demand_wrote(files: ScenarioFiles, tmp_path: Path) -> None:
+    """demand.csv, classes.csv and arrivals.csv of one run: spreads of lengths are not lost."""
+    (tmp_path / "made").mkdir()
+    path = steady(tmp_path, first="2026-11-09T00:00:00", seconds=86_400, every_s=60)
+    pipeline.demand(path, interval_s=3600, quantile=None).write(files.folder / "made")
+    files.workload["demand"] = "made/demand.csv"
+    files.workload["classes"] = "made/classes.csv"
+    files.workload["arrivals"] = "made/arrivals.csv"
+    files.workload.pop("requests", None)
+    files.scenario["horizon"] = {"start": "2026-11-09", "interval": "1h"}
+    workload = planned(files)
+    (shape,) = workload.demand[0].classes
+    assert (shape.isl_cv, shape.osl_cv) == (0.0, 0.0)
+    assert None not in (shape.context, shape.context_cv)
+    assert len(workload.arrivals.points) == 40

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from heteroplan.planning.pooling import Pooled, favoured, plan_with_pools, shares_queues
 
 from heteroplan.clock import never
 from heteroplan.entities.capacity import Candidate
@@ -34,7 +35,6 @@ from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.outputs.plan.document.from_plan import baseline_note
 from heteroplan.planning import make_plan
-from heteroplan.planning.pooling import Pooled, favoured, plan_with_pools, shares_queues
 from heteroplan.profiles.capacity.candidates import candidates
 from heteroplan.queueing.waiting import Budget, Service
 from heteroplan.queueing.waiting import ReplicaPool as Queue

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Fleet, NodeType
-from heteroplan.entities.plan import Plan
+from heteroplan.entities.plan import BaselineKind, Plan
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import IntervalDemand, Role, Workload
 from heteroplan.planning import make_plan
@@ -159,3 +159,30 @@ def test_covered_exactly_when_whole_replicas_fit(nodes: int, rps: float) -> None
     verify(plan)
     wanted = -int(-rps // 5.0) + -int(-rps // 3.0)
     assert plan.covered == (wanted <= 2 * nodes)
+
+
+@given(scenarios())
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_no_baseline_that_serves_as_much_is_cheaper(made: Scenario) -> None:
+    """However early the search ends: here with its first plan, and starts that cost much."""
+    slow = replace(
+        made,
+        workloads=tuple(
+            replace(
+                load,
+                profile=replace(
+                    load.profile,
+                    engines=tuple(
+                        replace(each, startup_s=1800.0, drain_s=3000.0)
+                        for each in load.profile.engines
+                    ),
+                ),
+            )
+            for load in made.workloads
+        ),
+    )
+    plan = make_plan(slow, candidates(slow), gap=1.0, time_limit_s=20.0)
+    for each in plan.savings:
+        as_much = each.unserved_requests <= plan.report.unserved_requests + 1.0
+        if each.name is not BaselineKind.LOWER_BOUND and each.saved_cost_usd is not None:
+            assert not as_much or each.saved_cost_usd >= -1e-6

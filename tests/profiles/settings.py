@@ -1,12 +1,17 @@
-"""Engines and settings for tests of capacity: every argument has a default."""
+"""Engines and settings for tests of capacity: every argument has a default.
 
-from heteroplan.entities.slo import Slo
+The percentile is that of TTFT and of ITL, each alone.
+"""
+
+from heteroplan.entities.arrivals import POISSON, Arrivals
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
     PrefillCoefficients,
     RequestClass,
     Role,
+    Routing,
     Source,
     SourceKind,
     Span,
@@ -35,6 +40,7 @@ def setting(
     batch_tokens: Span | None = None,
     batch: Span | None = None,
     context: Span | None = None,
+    kv_in_use: Span | None = None,
     bytes_per_s: float = 1e9,
     kv_bytes_per_token: float = 0.0,
     allow_extrapolation: bool = False,
@@ -43,6 +49,9 @@ def setting(
     ttft: TtftCoefficients | None = None,
     mix: tuple[RequestClass, ...] = (),
     servers: int = 1,
+    routing: Routing = Routing.RANDOM,
+    arrivals: Arrivals = POISSON,
+    itl_of: ItlOf = ItlOf.TOKEN,
 ) -> Setting:
     engine = Engine(
         name="e",
@@ -58,14 +67,17 @@ def setting(
         batch_tokens_range=batch_tokens,
         batch_range=batch,
         context_range=context,
+        kv_tokens_range=kv_in_use,
     )
     return Setting(
         engine=engine,
         mix=mix
         or (RequestClass("default", 1.0, isl, osl, prefix_hit_rate, isl_cv, context_cv=0.0),),
-        slo=Slo(ttft_ms, itl_ms, percentile),
+        slo=Slo(ttft_ms, itl_ms, percentile, percentile, percentile, itl_of),
         bytes_per_s=bytes_per_s,
         kv_bytes_per_token=kv_bytes_per_token,
         allow_extrapolation=allow_extrapolation,
         servers=servers,
+        routing=routing,
+        arrivals=arrivals,
     )

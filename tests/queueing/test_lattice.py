@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from heteroplan.queueing.lattice import Lattice, constant_residual
+from heteroplan.queueing.lattice import Lattice
+from heteroplan.queueing.services import constant_residual
 
 SHARES, TIMES = np.array([0.75, 0.25]), np.array([0.5, 2.5])
 
@@ -21,7 +22,7 @@ def test_what_is_left_of_constant_services_by_hand() -> None:
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.9])
 def test_mean_waits_are_those_of_pollaczek_and_khinchine(load: float) -> None:
     """load / (1 - load) * second moment / (2 * mean): what lies below the tail."""
-    of = Lattice.of(lambda at: constant_residual(SHARES, TIMES, at), 200.0, 2047)
+    of = Lattice(lambda at: constant_residual(SHARES, TIMES, at), 200.0, 2047)
     second = float(SHARES @ TIMES**2)
     tail = of.tail(load)
     assert tail[0] == pytest.approx(load, abs=0.02)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heteroplan.queueing.lattice import erlang_c
+from heteroplan.queueing.bursts import erlang_c
 from heteroplan.queueing.waiting import (
     ENDLESS,
     UTILIZATION_CAP,

@@ -18,8 +18,9 @@ no group fits with all replicas in any state is rejected. All else looks at read
 Routing. Group: of positive weight and fit, in time if any is, of the least (in flight + 1) /
 weight. Replica: fit, in time if any is, then by the rule; they are tried in the order
 of their start. Work of a prefill replica: the rest of
-its batch and the times alone of waiting prompts. An aggregated one is taken as a decode replica is,
-unless by round robin, which takes the next after the last taken. A shared queue is walked from its
+its batch and the times alone of waiting prompts. An aggregated one is taken as a decode replica is.
+Round robin takes the next after the last taken; of decode replicas only among ready ones of the
+group. A shared queue is walked from its
 head by a prefill replica that falls idle or turns ready: what it does not fit is skipped, the first
 that fits it and not the batch ends the batch. Requests that no ready replica takes wait
 in the workload's queue, walked whenever a replica turns ready and when requests go back to it.
@@ -37,6 +38,11 @@ sequences count, those in prefill too; only decoding ones count in the step's ti
 `max_batch_tokens`; the floor of the prefill time applies to the prefill part of each step.
 Recomputed are isl + tokens so far, cached ones too. The delay of `ttft` moves the first token (and
 the last one if it were before it), and nothing else.
+
+Alone. A request is compared with itself on the replicas that served it last: prefill of its missed
+tokens (of an aggregated replica in chunks of `max_batch_tokens`, and the delay of `ttft`), its
+transfer, a step with isl tokens of context; its steps with isl + osl / 2. Gaps are between its
+tokens as engines give them, those in which it was evicted included.
 
 Lifecycle. The requests of a killed replica go to the end of the workload's queue, by index, as if
 nothing of them had been computed. Prompts in a shared queue that no ready replica of the group
@@ -97,6 +103,11 @@ def _least[T](candidates: Iterable[T], score: Callable[[T], float], relative: bo
     return chosen
 
 
+def _in_turn[R: Replica](replicas: Sequence[R], taken: int) -> R:
+    """The first after the seat that was taken last, or the first of all."""
+    return ([each for each in replicas if each.seat > taken] or list(replicas))[0]
+
+
 class _Simulation:
     def __init__(self, case: Case) -> None:
         self.case, self.now = case, 0.0
@@ -139,7 +150,14 @@ class _Simulation:
         return Outcome(
             tuple(
                 RequestOutcome(
-                    each.arrived_s, self.first_s(each), each.last_s, each.outcome, each.restarts
+                    each.arrived_s,
+                    self.first_s(each),
+                    each.last_s,
+                    each.outcome,
+                    each.restarts,
+                    each.first_alone_s,
+                    each.step_alone_s,
+                    each.late_gaps,
                 )
                 for each in self.requests
             ),
@@ -233,11 +251,11 @@ class _Simulation:
         group.in_flight += 1
         aggregated = [each for each in group.eligible(request) if isinstance(each, Aggregated)]
         prefill = [each for each in group.eligible(request) if isinstance(each, Prefill)]
-        routing = self.of(request).routing
+        of = self.of(request)
+        routing = of.aggregated_routing if aggregated else of.routing
         chosen: Prefill | Aggregated
         if routing is Routing.ROUND_ROBIN:
-            replicas = group.eligible(request)
-            chosen = ([each for each in replicas if each.seat > group.taken] or replicas)[0]
+            chosen = _in_turn(group.eligible(request), group.taken)
             group.taken = chosen.seat
         elif aggregated:
             chosen = _least(aggregated, lambda each: each.load(), relative=True)
@@ -260,6 +278,12 @@ class _Simulation:
         sender, own = request.sender, request.group
         assert sender is not None
         assert own is not None
+        ready = [each for each in own.seated() if each.state == "ready" and each.fits(request)]
+        if ready and self.of(request).decode_routing is Routing.ROUND_ROBIN:
+            receiver = _in_turn(ready, own.decode_taken)
+            own.decode_taken = receiver.seat
+            self.send(request, sender, receiver)
+            return True
         elsewhere = [each for group in self.groups_of(request) for each in group.seated()]
         for replicas, states in (
             (own.seated(), ("ready",)),
@@ -339,6 +363,7 @@ class _Simulation:
         for request in left:
             request.restarts += 1
             request.tokens = request.done = 0
+            request.given_s.clear()
             request.recomputes, request.first_s = False, nan
         self.return_requests(sorted(left, key=lambda each: each.index))
 

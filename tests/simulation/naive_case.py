@@ -7,7 +7,7 @@ groups, workloads and requests are named by their index in `Case`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf, sqrt
+from math import inf, nan, sqrt
 
 LEAST_MS = 0.001
 """No batch and no step is shorter [ms]."""
@@ -50,7 +50,7 @@ class StepTime:
     ms_per_context_token: float = 0.0
     floor_ms: float = 0.0
 
-    def ms(self, sequences: int, context: int) -> float:
+    def ms(self, sequences: int, context: float) -> float:
         """Of so many sequences with so many tokens of context in sum [ms]."""
         at_n = self.base_ms + self.root_ms * sqrt(sequences) + self.ms_per_sequence * sequences
         return max(LEAST_MS, self.floor_ms, at_n + self.ms_per_context_token * context)
@@ -118,6 +118,11 @@ type NaiveReplica = NaivePrefill | NaiveDecode | NaiveAggregated
 @dataclass(frozen=True, slots=True)
 class NaiveWorkload:
     routing: Routing = Routing.LEAST_WORK
+    """Of prefill replicas."""
+    decode_routing: Routing = Routing.LEAST_WORK
+    """Not shared."""
+    aggregated_routing: Routing = Routing.LEAST_WORK
+    """Not shared."""
     waits_when_full: bool = False
     """`kv_full: wait`; otherwise `preempt`."""
     kv_bytes_per_token: float = 0.0
@@ -136,6 +141,10 @@ class NaiveRequest:
     osl: int
     cached: int = 0
     workload: int = 0
+    gap_s: float = inf
+    """Longest time between two of its tokens."""
+    gap_over_alone: float = inf
+    """That over its mean step alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,12 @@ class RequestOutcome:
     outcome: str
     """`finished`, `rejected`, `unfinished`, or `absent`: the replay ended before it arrived."""
     restarts: int
+    first_alone_s: float = nan
+    """Its TTFT where it is alone on the replicas that served it; of finished ones, as the next."""
+    step_alone_s: float = nan
+    """A step of it alone with half its output."""
+    late_gaps: int = 0
+    """Gaps between its tokens that were longer than both limits allow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ events meet by chance."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from random import Random
 
 from tests.simulation.naive_case import (
@@ -47,7 +48,12 @@ def random_case(seed: int, requests: int = 60) -> Case:
         isl = random.randint(1, 60)
         cached = random.choice([0, random.randrange(isl)])
         workload = random.randrange(len(workloads))
-        stream.append(NaiveRequest(at_s, isl, random.randint(1, 20), cached, workload))
+        limits = (
+            random.choice([inf, random.uniform(0.005, 0.2)]),
+            random.choice([inf, random.uniform(1.0, 10.0)]),
+        )
+        osl = random.randint(1, 20)
+        stream.append(NaiveRequest(at_s, isl, osl, cached, workload, *limits))
     return Case(
         replicas,
         tuple(stream),
@@ -60,13 +66,15 @@ def random_case(seed: int, requests: int = 60) -> Case:
 
 
 def _workloads(random: Random) -> tuple[NaiveWorkload, ...]:
-    """One or two; round robin, a full KV cache and closed loops are the same for both."""
-    in_turn, waits = random.random() < 0.3, random.random() < 0.4
+    """One or two; a full KV cache and closed loops are the same for both."""
+    waits = random.random() < 0.4
     users = random.choice([None, None, random.randint(1, 12)])
-    queues = [Routing.ROUND_ROBIN] if in_turn else [Routing.LEAST_WORK, Routing.SHARED]
+    alone = [Routing.LEAST_WORK, Routing.LEAST_WORK, Routing.ROUND_ROBIN]
     return tuple(
         NaiveWorkload(
-            routing=random.choice(queues),
+            routing=random.choice([*alone, Routing.SHARED]),
+            decode_routing=random.choice(alone),
+            aggregated_routing=random.choice(alone),
             waits_when_full=waits,
             kv_bytes_per_token=random.choice([0.0, random.uniform(1e3, 1e5)]),
             transfers_missed=random.random() < 0.5,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import nan
 from typing import Protocol
 
@@ -48,6 +49,10 @@ class Request:
     sender: "Prefill | None" = None
     tokens: int = 0
     """Given so far."""
+    given_s: list[float] = field(default_factory=list)
+    """When each was."""
+    first_alone_s: float = nan
+    step_alone_s: float = nan
     recomputes: bool = False
     todo: int = 0
     """Tokens of the prefill in an aggregated replica."""
@@ -60,6 +65,11 @@ class Request:
     @property
     def held(self) -> int:
         return self.given.isl + self.tokens
+
+    @property
+    def late_gaps(self) -> int:
+        limit_s = min(self.given.gap_s, self.given.gap_over_alone * self.step_alone_s)
+        return sum(after - before > limit_s for before, after in pairwise(self.given_s))
 
     @property
     def length(self) -> int:
@@ -76,7 +86,9 @@ class Group:
     in_flight: int = 0
     seats: int = 0
     taken: int = -1
-    """Seat of the replica that round robin took last."""
+    """Seat of the replica that round robin took last, of those to which requests are routed."""
+    decode_taken: int = -1
+    """Of decode replicas."""
     queue: list[Request] = field(default_factory=list)
     """Shared by the prefill replicas."""
 
@@ -325,13 +337,31 @@ class Decode(Replica):
     def give_token(self, request: Request, delay_s: float) -> None:
         now = self.simulation.now
         request.tokens += 1
+        request.given_s.append(now)
         self.decode_tokens += 1
         if request.tokens == 1:
             request.first_s = now + delay_s
         if request.tokens == request.given.osl:
             request.last_s = max(now, request.first_s)
             self.running.remove(request)
+            request.first_alone_s = self.first_alone_s(request)
+            middle = request.given.isl + request.given.osl / 2
+            request.step_alone_s = self.engine.step.ms(1, middle) / 1000.0
             self.simulation.finish(request)
+
+    def first_alone_s(self, request: Request) -> float:
+        """TTFT of the request were it alone here and where it came from."""
+        sender, alone_s = request.sender, self.engine.step.ms(1, request.given.isl) / 1000.0
+        assert sender is not None
+        assert isinstance(self.engine, NaiveDecode)
+        alone_s += sender.engine.time.alone_s(request.missed)
+        tokens = request.missed if self.workload.transfers_missed else request.given.isl
+        if self.workload.kv_bytes_per_token > 0.0:
+            pair = (sender.engine.leaf, self.engine.leaf)
+            share = self.simulation.case.bandwidth.get(pair, 1.0)
+            rate = min(sender.engine.nic_bytes_per_s, self.engine.nic_bytes_per_s) * share
+            alone_s += self.workload.latency_s + self.workload.kv_bytes_per_token * tokens / rate
+        return alone_s
 
 
 class Aggregated(Decode):
@@ -376,6 +406,14 @@ class Aggregated(Decode):
                 if request.done == request.todo:
                     self.give_token(request, self.delay_s(request))
         self.begin_step()
+
+    def first_alone_s(self, request: Request) -> float:
+        most, done, alone_s = self.both.max_batch_tokens or request.missed, 0, 0.0
+        while done < request.missed:
+            chunk = min(most, request.missed - done)
+            alone_s += max(LEAST_MS, self.both.time.ms({0: (done, chunk)})) / 1000.0
+            done += chunk
+        return alone_s + self.delay_s(request)
 
     def delay_s(self, request: Request) -> float:
         """By which the first token comes later than the step that computed it."""

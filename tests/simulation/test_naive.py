@@ -43,6 +43,23 @@ def test_lone_request() -> None:
     assert of_decode.busy_s == pytest.approx((7.2 + 7.201 + 7.202) / 1000.0)
 
 
+def test_alone_and_late() -> None:
+    """Alone 10 ms of prefill, 1.5 of transfer, a step of 5 ms and one a token of context. The first
+    has its first token at 26.5. The second comes at 21.5 and shares the next two steps, of 5 + 11 +
+    10 and 5 + 12 + 11 ms, which are gaps longer than 1.5 times the mean step alone, 16.5."""
+    prefill = NaivePrefill(PREFILL.time, nic_bytes_per_s=1e7)
+    decode = NaiveDecode(StepTime(base_ms=5.0, ms_per_context_token=1.0), nic_bytes_per_s=1e7)
+    workload = NaiveWorkload(kv_bytes_per_token=1000.0)
+    requests = (NaiveRequest(0.0, 10, 3, gap_over_alone=1.5), NaiveRequest(0.0, 10, 3))
+    outcome = simulate(Case((prefill, decode), requests, workloads=(workload,)))
+    first, second = outcome.requests
+    assert first.first_alone_s == second.first_alone_s == pytest.approx(0.0265)
+    assert first.step_alone_s == pytest.approx(0.0165)
+    assert first_ms(outcome)[0] == pytest.approx(26.5)
+    assert last_ms(outcome)[0] == pytest.approx(26.5 + 26.0 + 28.0)
+    assert (first.late_gaps, second.late_gaps) == (2, 0)
+
+
 def test_what_is_cached_need_not_be_sent() -> None:
     """1000 of 1200 tokens, a microsecond each, and no latency."""
     workload = NaiveWorkload(kv_bytes_per_token=1000.0, transfers_missed=True, latency_s=0.0)
@@ -155,6 +172,23 @@ def test_round_robin_takes_turns() -> None:
         )
     )
     assert [each.prefill_tokens for each in outcome.replicas[:3]] == [1 + 8, 2 + 16, 4]
+
+
+def test_round_robin_of_decode_replicas() -> None:
+    """Whatever they have: the third request is the first one's again; what is long passes over."""
+    small = NaiveDecode(DECODE.step, kv_tokens=50)
+    requests = asked((0, 1, 40), (1, 1, 1), (50, 1, 3), (60, 1, 5), (70, 1, 60))
+    workload = NaiveWorkload(decode_routing=Routing.ROUND_ROBIN)
+    outcome = simulate(Case((PREFILL, small, DECODE), requests, workloads=(workload,)))
+    assert [each.decode_tokens for each in outcome.replicas[1:]] == [40 + 3, 1 + 5 + 60]
+
+
+def test_round_robin_of_aggregated_replicas() -> None:
+    engine = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0))
+    requests = asked((0, 1, 50), (20, 2, 1), (60, 4, 50), (80, 8, 50))
+    workload = NaiveWorkload(aggregated_routing=Routing.ROUND_ROBIN)
+    outcome = simulate(Case((engine, engine), requests, workloads=(workload,)))
+    assert [each.prefill_tokens for each in outcome.replicas] == [1 + 4, 2 + 8]
 
 
 def test_shared_queue_goes_to_who_is_idle_first() -> None:

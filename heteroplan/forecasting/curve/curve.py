@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.errors import UsageError
+from heteroplan.forecasting.bursts.measured import NOTHING_KNOWN, Bursts
 from heteroplan.forecasting.curve.events import Event, multipliers
 from heteroplan.forecasting.curve.forecast import (
     MEAN_RPS,
@@ -33,6 +34,7 @@ from heteroplan.forecasting.curve.history import (
     hours_text,
 )
 from heteroplan.forecasting.curve.mix import Mix, mix_of, shaped
+from heteroplan.forecasting.curve.past_bursts import bursts_of
 from heteroplan.forecasting.curve.record import Record
 from heteroplan.forecasting.curve.weekdays import AUTO, KINDS
 from heteroplan.forecasting.steps.local_days import S_PER_DAY, day_start_us
@@ -84,7 +86,6 @@ class CurveRow:
     """Of the greatest rates in like intervals [requests/s]."""
     classes: tuple[StepShape, ...] = ()
     """Of the requests; empty where the trace has no lengths."""
-    osl_cv: float | None = None
 
     @property
     def shape(self) -> StepShape | None:
@@ -107,6 +108,8 @@ class Curve:
     """Greatest relative error of capacity by telling no more classes apart; None: not known."""
     notes: tuple[str, ...]
     """What was left out, filled in or changed; one sentence each."""
+    bursts: Bursts = NOTHING_KNOWN
+    """How bursty arrivals are below the interval."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -140,20 +143,28 @@ def planned(found: History, options: CurveOptions) -> Curve:
     check(options)
     mix = mix_of(found, options.max_class_error)
     if options.quantile is None:
-        return _recorded(found, options, mix, ())
+        return _with_bursts(_recorded(found, options, mix, ()), found, None, options)
     gap_s = longest_gap_s(found, options.interval_s)
     if gap_s > LONGEST_BRIDGE_S:
         gap = f"the trace has no data for {hours_text(gap_s)} of the day"
         if options.first_day is not None:
             raise UsageError(f"{gap}; give a trace that covers all 24 hours")
-        return _recorded(found, options, mix, (f"{gap}: the intervals are as recorded",))
+        curve = _recorded(found, options, mix, (f"{gap}: the intervals are as recorded",))
+        return _with_bursts(curve, found, None, options)
     if options.interval_s < LEAST_PLANNED_S:
         raise UsageError(
             f"an interval of {options.interval_s} s is too short to plan for, "
             f"{LEAST_PLANNED_S} s is the least; --quantile none gives the recorded ones"
         )
     forecast = Forecast(found, options)
-    return _coming(found, options, mix, forecast)
+    return _with_bursts(_coming(found, options, mix, forecast), found, forecast, options)
+
+
+def _with_bursts(
+    curve: Curve, found: History, forecast: Forecast | None, options: CurveOptions
+) -> Curve:
+    bursts = bursts_of(found, forecast, options.events)
+    return replace(curve, bursts=bursts, notes=(*curve.notes, *bursts.notes))
 
 
 def check(options: CurveOptions) -> None:
@@ -286,9 +297,8 @@ def _rows(
     for i, start in enumerate(starts):
         isl, osl, missed = (float(each) for each in lengths[:, i])
         classes: tuple[StepShape, ...] = ()
-        osl_cv = None
         if not np.isnan(isl):
-            classes, osl_cv = shaped(
+            classes = shaped(
                 mix, like[i], max(1.0, isl), max(1.0, osl), missed if has_cached else None
             )
         found.append(
@@ -298,7 +308,6 @@ def _rows(
                 float(rates[MEAN_RPS, i]),
                 float(rates[MEDIAN_RPS, i]),
                 classes,
-                osl_cv,
             )
         )
     return found

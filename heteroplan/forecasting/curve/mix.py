@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from heteroplan.forecasting.curve.history import History
 from heteroplan.forecasting.request_classes import classes
 from heteroplan.forecasting.request_classes.classes import ONE_CLASS, ClassShape, Grid
-from heteroplan.forecasting.steps.counting import COUNT, OSL, OSL2
+from heteroplan.forecasting.steps.counting import COUNT
 from heteroplan.forecasting.steps.shape import StepShape, together
 
 type Floats = NDArray[np.float64]
@@ -34,19 +33,16 @@ class Mix:
         self._cuts, self.error = classes.choose(self._all, max_error)
         self._names = classes.names(self._cuts, "new tokens" if has_cached else "isl")
         self._whole = [each for each in classes.shapes(self._all, self._cuts) if each is not None]
-        self._found: dict[tuple[int, ...], tuple[tuple[StepShape, ...], float]] = {}
+        self._found: dict[tuple[int, ...], tuple[StepShape, ...]] = {}
 
-    def shapes(self, hours: Sequence[int]) -> tuple[tuple[StepShape, ...], float]:
-        """The classes in some hours of the week, of the whole trace where these hold few requests.
-
-        And the coefficient of variation of all output lengths.
-        """
+    def shapes(self, hours: Sequence[int]) -> tuple[StepShape, ...]:
+        """The classes in some hours of the week; of the whole trace where few came in them."""
         key = tuple(hours)
         if key not in self._found:
             self._found[key] = self._shapes(key)
         return self._found[key]
 
-    def _shapes(self, hours: tuple[int, ...]) -> tuple[tuple[StepShape, ...], float]:
+    def _shapes(self, hours: tuple[int, ...]) -> tuple[StepShape, ...]:
         cells = self._by_hour[list(hours)].sum(axis=0)
         grid = Grid.of(cells) if cells[..., COUNT].sum() >= FEWEST_REQUESTS else self._all
         came = classes.shapes(grid, self._cuts)
@@ -57,12 +53,10 @@ class Mix:
         shares = [0.0 if found is None else found.share for found in came]
         shares = [max(share, LEAST_SHARE) for share in shares]
         total = sum(shares)
-        count, osl, squares = (float(grid.sums[:, each].sum()) for each in (COUNT, OSL, OSL2))
-        osl_cv = sqrt(max(0.0, squares * count / osl**2 - 1.0)) if osl > 0 else 0.0
         return tuple(
             self._step_shape(name, share / total, each)
             for name, share, each in zip(self._names, shares, means, strict=True)
-        ), osl_cv
+        )
 
     def _step_shape(self, name: str, share: float, found: ClassShape) -> StepShape:
         return StepShape(
@@ -74,6 +68,7 @@ class Mix:
             min(_MOST_HITS, max(0.0, found.hit_rate)) if self.has_cached else None,
             max(1.0, found.context),
             found.context_cv,
+            found.osl_cv,
         )
 
 
@@ -87,8 +82,8 @@ def mix_of(found: History, max_error: float) -> Mix | None:
 
 def shaped(
     mix: Mix | None, hours: Sequence[int], isl: float, osl: float, missed: float | None
-) -> tuple[tuple[StepShape, ...], float | None]:
-    """Classes of an interval whose mean lengths are `isl` and `osl`, and the spread of `osl`.
+) -> tuple[StepShape, ...]:
+    """Classes of an interval whose mean lengths are `isl` and `osl`.
 
     Those of like hours: with more of the long ones where the interval has longer prompts, and
     outputs times one factor. `missed` of the input tokens are not found in a prefix cache; None
@@ -96,13 +91,12 @@ def shaped(
     """
     hit_rate = None if missed is None else min(_MOST_HITS, max(0.0, 1.0 - missed / isl))
     if mix is None:
-        return (StepShape(ONE_CLASS, 1.0, isl, osl, None, hit_rate),), None
-    shapes, osl_cv = mix.shapes(hours)
-    shapes = tilted(shapes, isl)
+        return (StepShape(ONE_CLASS, 1.0, isl, osl, None, hit_rate),)
+    shapes = tilted(mix.shapes(hours), isl)
     whole = together(shapes)
     longer = isl / whole.isl, osl / whole.osl
     scaled = tuple(_scaled(each, *longer) for each in shapes)
-    return (scaled if hit_rate is None else _with_hits(scaled, hit_rate)), osl_cv
+    return scaled if hit_rate is None else _with_hits(scaled, hit_rate)
 
 
 def tilted(shapes: Sequence[StepShape], isl: float) -> tuple[StepShape, ...]:

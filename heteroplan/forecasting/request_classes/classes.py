@@ -57,6 +57,8 @@ class ClassShape:
     """Tokens that a decode step finds in the cache: sum osl (isl + osl / 2) / sum osl."""
     context_cv: float
     """Coefficient of variation of `context` over decode steps."""
+    osl_cv: float
+    """Coefficient of variation of the output tokens."""
 
 
 def choose(
@@ -108,6 +110,7 @@ def shape(cells: Floats, requests: float) -> ClassShape:
         cv,
         context,
         spread**0.5 / max(context, NOTHING),
+        max(0.0, oo * n / max(o, NOTHING) ** 2 - 1.0) ** 0.5,
     )
 
 

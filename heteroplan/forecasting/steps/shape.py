@@ -24,6 +24,8 @@ class StepShape:
     """Tokens in the KV cache of a decode step: sum osl (isl + osl / 2) / sum osl."""
     context_cv: float | None = None
     """Coefficient of variation of `context` over decode steps."""
+    osl_cv: float | None = None
+    """Coefficient of variation of the output length."""
 
 
 def together(shapes: Sequence[StepShape], weights: Sequence[float] | None = None) -> StepShape:
@@ -42,10 +44,13 @@ def together(shapes: Sequence[StepShape], weights: Sequence[float] | None = None
     _, isl_cv = _spread(
         [(each, shape.isl_cv) for each, shape in zip(missed, shapes, strict=True)], parts
     )
+    _, osl_cv = _spread([(each.osl, each.osl_cv) for each in shapes], parts)
     hits = None
     if all(each.prefix_hit_rate is not None for each in shapes):
         hits = 1.0 - _mean(missed, parts) / isl
-    return StepShape(shapes[0].name, sum(parts), isl, osl, isl_cv, hits, context, context_cv)
+    return StepShape(
+        shapes[0].name, sum(parts), isl, osl, isl_cv, hits, context, context_cv, osl_cv
+    )
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

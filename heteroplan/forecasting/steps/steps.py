@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.errors import UsageError
+from heteroplan.forecasting.bursts.counted import window_dispersions
+from heteroplan.forecasting.bursts.sample import Sample
 from heteroplan.forecasting.steps import counting
 from heteroplan.forecasting.steps.counting import COUNTS, REQUESTS, WITH_LENGTHS
 from heteroplan.forecasting.steps.local_days import hours_of_week, midnight_us
@@ -22,6 +24,8 @@ from heteroplan.forecasting.steps.stamps import US_PER_S
 from heteroplan.text import percent
 
 if TYPE_CHECKING:
+    from heteroplan.forecasting.bursts.sample import Sampled
+    from heteroplan.forecasting.bursts.variance_time import WindowDispersion
     from heteroplan.forecasting.steps.opened import PlacedRequests
     from heteroplan.forecasting.traces.requests import Windows
 
@@ -42,6 +46,8 @@ class TraceOptions(ReadOptions):
     step_s: int
     zone: ZoneInfo
     """Of the days."""
+    interval_s: int = 900
+    """Of the curve; of some intervals the requests are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,10 @@ class Steps:
     window_s: int
     """What was counted together in the trace [s]; 0 for single requests."""
     notes: tuple[str, ...]
+    sampled: "Sampled | None" = None
+    """Requests of some intervals; None where no single ones are known."""
+    dispersions: "tuple[WindowDispersion, ...]" = ()
+    """Of the windows of a trace without single requests."""
 
 
 def read_steps(paths: Sequence[str], options: TraceOptions) -> Steps:
@@ -100,7 +110,17 @@ def _of_windows(trace: OpenedTrace, options: TraceOptions) -> Steps:
     window_s = int(np.median(windows.end_us - windows.start_us)) // US_PER_S
     notes = (f"{len(windows.start_us):,} windows of {window_s} s", *trace.notes)
     has_cached = windows.cached_tokens is not None
-    return Steps(start_us, options.step_s, counts, known, None, has_cached, window_s, notes)
+    return Steps(
+        start_us,
+        options.step_s,
+        counts,
+        known,
+        None,
+        has_cached,
+        window_s,
+        notes,
+        dispersions=window_dispersions(windows, options.interval_s),
+    )
 
 
 def _spread(windows: "Windows", start_us: int, step_s: int) -> tuple[_Floats, NDArray[np.bool_]]:
@@ -148,6 +168,7 @@ class _Tally:
         )
         self._first_us: int | None = None
         self._last_us = 0
+        self._sample = Sample(options.interval_s)
         self.rows = self.tell_cached = 0
 
     def add(self, requests: "PlacedRequests") -> None:
@@ -155,6 +176,7 @@ class _Tally:
         moments_us, cached_tokens = requests.moments_us, requests.cached_tokens
         first_us, last_us = int(moments_us.min()), int(moments_us.max())
         self._make_room(first_us, last_us)
+        self._sample.add(requests, self._start_us)
         self.rows += len(moments_us)
         self.tell_cached += 0 if cached_tokens is None else int((cached_tokens >= 0).sum())
         columns = counting.Columns(
@@ -227,6 +249,7 @@ class _Tally:
             self.tell_cached > 0,
             0,
             tuple(all_notes),
+            self._sample.kept(),
         )
 
     def _untold(self, counts: _Floats) -> Iterator[str]:

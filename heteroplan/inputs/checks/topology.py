@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
-from heteroplan.entities.workload import Loss, Role, Routing
+from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.checks.fleet import unknown
 from heteroplan.inputs.checks.workload_case import (
@@ -145,17 +145,6 @@ def check_resilience(case: WorkloadCase) -> Iterator[InputProblem]:
     yield case.problem("resilience.lose", remedy)
 
 
-def check_shared_queue(case: WorkloadCase) -> Iterator[InputProblem]:
-    """What is left of a pool after a loss may not be as busy as the whole of it."""
-    workload = case.workload
-    if workload.routing[Role.PREFILL] is Routing.SHARED and workload.resilience is not None:
-        remedy = (
-            "beside resilience pools are not planned by their size, as a loss makes them smaller; "
-            "take per_replica, or resilience: none"
-        )
-        yield case.problem("prefill_queue", remedy)
-
-
 def check_anti_affinity(
     document: Document, specs: Iterable[tuple[FieldPath, WorkloadSpec]]
 ) -> Iterator[InputProblem]:
@@ -206,7 +195,6 @@ RULES = (
     check_common_domain,
     check_min_replicas,
     check_resilience,
-    check_shared_queue,
 )
 """Rules of one workload at a time that look at the network."""
 

@@ -92,6 +92,8 @@ class RangeSpec(Strict):
     """Smallest and largest decode batch [sequences]."""
     context: Range | None = None
     """Smallest and largest decode context [tokens]."""
+    kv_tokens: Range | None = None
+    """Least and most KV cache in use at a time [tokens]."""
 
 
 class SourceSpec(Strict):
@@ -107,6 +109,8 @@ class SourceSpec(Strict):
     """Number of measured points in the fit."""
     error_worst: NotNegative | None = None
     """Greatest absolute relative error of the fit."""
+    error_beyond: NotNegative | None = None
+    """Mean absolute relative error at the largest batches, of a fit without them."""
     spread: NotNegative | None = None
     """Relative standard deviation of repeated measurements."""
     sha256: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(default_factory=list)
@@ -171,7 +175,8 @@ class EngineSpec(Strict):
     kv_tokens: Annotated[int, Field(ge=1, le=10**12)] | None = None
     """Tokens of KV cache that fit in a replica."""
     max_sequences: Annotated[int, Field(ge=1, le=10**6)] | None = None
-    """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs)."""
+    """Sequences that a replica decodes at a time, at most (vLLM: max_num_seqs). More than were
+    measured are extrapolated."""
     max_batch_tokens: Annotated[int, Field(ge=1, le=10**7)] | None = None
     """Most tokens of one prefill batch (vLLM: max_num_batched_tokens)."""
     range: RangeSpec = RangeSpec()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from heteroplan.entities.arrivals import Arrivals
 from heteroplan.entities.scenario import Horizon
 from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.tables import stamped_rows
@@ -20,15 +21,23 @@ LEAST = {
     "prefix_hit_rate": 0.0,
     "context": 1.0,
     "context_cv": 0.0,
+    "osl_cv": 0.0,
     "share": 0.0,
 }
 """Least value of each number of a row."""
-MOST = {"isl_cv": 100.0, "prefix_hit_rate": 1.0 - 1e-9, "context_cv": 100.0, "share": 1.0}
-SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv")
+_MOST_CV = 100.0
+MOST = {
+    "isl_cv": _MOST_CV,
+    "prefix_hit_rate": 1.0 - 1e-9,
+    "context_cv": _MOST_CV,
+    "osl_cv": _MOST_CV,
+    "share": 1.0,
+}
+SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv", "osl_cv")
 """Columns of a shape of requests; the first two go together, the others with them."""
 _NUMBERS = ("rps", *SHAPE)
 _MAX_NUMBER = 1e9
-NOT_PLANNED = ("osl_cv", "mean_rps", "median_rps", "input_tokens_per_s", "output_tokens_per_s")
+NOT_PLANNED = ("mean_rps", "median_rps", "input_tokens_per_s", "output_tokens_per_s")
 """Columns that `heteroplan demand` writes for people; planning does not look at them."""
 _COLUMNS = ("interval_start", *_NUMBERS, *NOT_PLANNED)
 
@@ -47,6 +56,8 @@ class DemandSeries:
     """Classes of each step, the same ones in all; None where the file tells no lengths."""
     notes: tuple[str, ...] = ()
     """What was made of the traces that it comes from."""
+    arrivals: Arrivals | None = None
+    """How bursty arrivals are; None where the file does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,7 @@ def step_shape(numbers: dict[str, float], name: str = "default") -> StepShape:
         numbers.get("prefix_hit_rate"),
         numbers.get("context"),
         numbers.get("context_cv"),
+        numbers.get("osl_cv"),
     )
 
 

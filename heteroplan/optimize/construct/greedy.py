@@ -29,12 +29,14 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.greedy_ledger import Ledger
-from heteroplan.optimize.program.mix import cover_of, mix_share, role_cover
-from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.mix import cover_of, mix_share, mixed_flow, role_cover
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, unserved_requests
+from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
 
 DAYS = 2
 """Replayed of a cyclic day; the last one counts, since it follows one like itself."""
+SIZED_ROUNDS = 2
 PAIR_ROLES = (Role.PREFILL, Role.DECODE)
 type Site = tuple[list[int], ...]
 """Pools that count together: of whole engines, or of both parts of divided ones."""
@@ -60,13 +62,40 @@ def greedy_topology(
     """Replay the scheduler on the problem of `scenario`; `pairs` is the repaired variant.
 
     Where `stop()` ends it, later intervals keep what the replay before left there, or nothing.
+    Where capacity depends on the size of a pool, replayed again with that of the pools found as
+    long as they leave demand unserved, `SIZED_ROUNDS` times at most; the best counts.
+    """
+    best = _replayed(problem, problem, scenario, pairs, stop)
+    least, found = _unserved(problem, best), best
+    for _ in range(SIZED_ROUNDS if problem.sized else 0):
+        if least == 0.0 or not found.whole or stop():
+            break
+        found = _replayed(problem, at_sizes(problem, found.replicas), scenario, pairs, stop)
+        left = _unserved(problem, found)
+        if found.whole and left < least:
+            best, least = found, left
+    return best
+
+
+def _unserved(problem: Problem, day: GreedyDay) -> float:
+    """Requests that the day leaves unserved; not asked where no size matters."""
+    if not problem.sized:
+        return 0.0
+    return sum(unserved_requests(problem, mixed_flow(problem, day.replicas)).values())
+
+
+def _replayed(
+    problem: Problem, assumed: Problem, scenario: Scenario, pairs: bool, stop: Stop
+) -> GreedyDay:
+    """One replay, with the capacities of the program `assumed`.
+
     A day that is not cyclic begins with what its first interval needs, running already. Of
     a cyclic one it is the second day; starts at its turn that find no room the evening before
     wait until they do.
     """
-    ledger = Ledger(problem, DAYS)
+    ledger = Ledger(assumed, DAYS)
     services = [
-        _Service(problem, scenario, w, ledger, pairs)
+        _Service(assumed, scenario, w, ledger, pairs)
         for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority)
     ]
     whole, times = True, range(problem.intervals)

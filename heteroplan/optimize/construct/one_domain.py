@@ -14,6 +14,7 @@ from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.narrow import narrowed
 from heteroplan.optimize.program.mix import group_cover, mix_share, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.sizes import covers
 
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
@@ -201,8 +202,9 @@ def _block(
     start = np.array([task.start_price[p] for p in pools])
     divided = bool(part_pairs(problem, pools))
     most = None if divided else task.most(group[0], replicas)
-    kept = _not_beaten_here(problem, pools, price, start, share, most is None)
-    useful = useful_counts(price, start, share, need, fewest)
+    by_count = covers(problem, pools)
+    kept = _not_beaten_here(problem, pools, price, start, share, most is None, by_count)
+    useful = useful_counts(price, start, share, need, fewest, by_count)
     node_loss = _node_loss(problem, pools)
     if node_loss is not None:
         for members, node_gpus in node_loss.nodes:
@@ -235,6 +237,7 @@ def _block(
             len(rows), problem.intervals
         ),
         compiled=problem.compiled,
+        by_count=by_count,
     )
     return block, useful
 
@@ -281,6 +284,7 @@ def _not_beaten_here(
     start: Floats,
     share: Floats,
     copies_allowed: bool,
+    by_count: Floats | None,
 ) -> NDArray[np.bool_]:
     """[E] engines that copies of no other one for their stages on the same GPUs beat."""
     kept = np.ones(len(pools), dtype=bool)
@@ -290,7 +294,10 @@ def _not_beaten_here(
     for kind in dict.fromkeys(kinds):
         same = [e for e, other in enumerate(kinds) if other == kind]
         new = np.array([problem.before is None or not problem.before[pools[e]] for e in same])
-        kept[same] = not_beaten(price[same], start[same], share[same], new, copies_allowed)
+        together = None if by_count is None else by_count[same]
+        kept[same] = not_beaten(
+            price[same], start[same], share[same], new, copies_allowed, together
+        )
     return kept
 
 

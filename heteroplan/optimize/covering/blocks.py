@@ -92,6 +92,9 @@ class Block:
     """Charged for what is missing where it is more than `penalty`."""
     compiled: bool = False
     """Whether the compiled loops are worth their import."""
+    by_count: Floats | None = None
+    """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve together, where it is more
+    than so many times what one does; then `share` is at least what any of them serves."""
 
     def all_sides(self) -> NDArray[np.bool_]:
         """[S, E] the sides, one where none are named."""
@@ -99,7 +102,7 @@ class Block:
 
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
-        reach = self.share * counts
+        reach = self._reach(counts)
         cover = np.array(
             [
                 self.safe(reach[side].sum(axis=0), dict(enumerate(reach)), side, slice(None))
@@ -108,6 +111,19 @@ class Block:
         )
         left = np.maximum(0.0, self.need - cover)
         return np.where(left <= COVER_TOLERANCE, 0.0, left)
+
+    def _reach(self, counts: Ints) -> Floats:
+        """[E, T] share of the demand that counts [E, T] of each engine serve."""
+        if self.by_count is None:
+            return self.share * counts
+        engines, times = np.indices(counts.shape)
+        return np.asarray(self.by_count[engines, counts, times])
+
+    def reach_of(self, e: int, counts: Ints, times: slice) -> Floats:
+        """[t, *] share of the demand that counts [*] of one engine serve."""
+        if self.by_count is None:
+            return np.multiply.outer(self.share[e, times], counts)
+        return np.asarray(self.by_count[e][counts][:, times].T)
 
     def safe(
         self,
@@ -282,7 +298,7 @@ def _arrays_of(block: Block, engines: list[int]) -> "Arrays":
     return Arrays(
         price=np.ascontiguousarray(block.price[engines]),
         start=np.ascontiguousarray(block.start[engines]),
-        share=np.ascontiguousarray(block.share[engines]),
+        reach=_tables(block, engines),
         low=block.low[engines],
         high=block.high[engines],
         need=block.need,
@@ -298,6 +314,14 @@ def _arrays_of(block: Block, engines: list[int]) -> "Arrays":
         step=1.0 if block.filling is None else block.filling.step,
         tolerance=COVER_TOLERANCE,
     )
+
+
+def _tables(block: Block, engines: list[int]) -> Floats:
+    """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
+    if block.by_count is not None:
+        return np.ascontiguousarray(block.by_count[engines])
+    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 1)
+    return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
 
 
 def _engines_of(block: Block) -> list[int]:
@@ -396,7 +420,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
             )
 
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
-        reach = over_time(np.multiply.outer(block.share[e, times], counts))
+        reach = over_time(block.reach_of(e, counts, times))
         reaches[e] = reach
         for cover, side in zip(covers, sides, strict=True):
             if side[e]:

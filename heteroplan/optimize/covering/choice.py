@@ -10,15 +10,26 @@ from heteroplan.numerics.tolerances import COVER_TOLERANCE, NOTHING
 from heteroplan.optimize.program.problem import Floats, Ints
 
 
-def useful_counts(price: Floats, start: Floats, share: Floats, need: Floats, fewest: Ints) -> Ints:
+def useful_counts(
+    price: Floats,
+    start: Floats,
+    share: Floats,
+    need: Floats,
+    fewest: Ints,
+    by_count: Floats | None = None,
+) -> Ints:
     """[E, T] counts that some cheapest schedule stays within.
 
     A replica that could be spared in an interval is spared where starting it again costs no
     more than running it meanwhile; then nothing beyond what covers the interval alone is of
-    use. Where it costs more, nothing beyond what covers the busiest interval is.
+    use. Where it costs more, nothing beyond what covers the busiest interval is. `by_count` is
+    that of a block: where not even all of those counts cover an interval, one more is of use.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)
+    if by_count is not None:
+        covering = (by_count < need - COVER_TOLERANCE).sum(axis=1)
+        alone = np.where(share > 0, np.maximum(alone, covering), 0.0)
     alone = np.maximum(alone, fewest)
     spared = (np.roll(start, -1, axis=1) <= price).all(axis=1)
     busiest = np.broadcast_to(alone.max(axis=1, initial=0.0)[:, None], alone.shape)
@@ -31,17 +42,21 @@ def not_beaten(
     share: Floats,
     new: NDArray[np.bool_],
     copies_allowed: bool,
+    by_count: Floats | None = None,
 ) -> NDArray[np.bool_]:
     """[E] whether no number of copies of another engine serves as much for less at all times.
 
-    None beats an engine that is not `new` [E]: some of its replicas run without a start.
+    None beats an engine that is not `new` [E]: some of its replicas run without a start. With
+    `by_count`, that of a block, as many copies serve as much at every count: together they serve
+    no less than apart.
     """
     kept = np.ones(len(price), dtype=bool)
+    serves = share if by_count is None else by_count[:, 1:].reshape(len(share), -1)
     for a in np.flatnonzero(new):
         for b in np.flatnonzero(kept):
-            if a == b or (share[b][share[a] > 0] <= 0).any():
+            if a == b or (serves[b][serves[a] > 0] <= 0).any():
                 continue
-            ratio = share[a][share[a] > 0] / share[b][share[a] > 0]
+            ratio = serves[a][serves[a] > 0] / serves[b][serves[a] > 0]
             copies = max(1, ceil(float(ratio.max(initial=0.0)) - NOTHING))
             if copies > 1 and not copies_allowed:
                 continue

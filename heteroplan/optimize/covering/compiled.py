@@ -31,8 +31,8 @@ class Arrays(NamedTuple):
     """[E, T]"""
     start: _Floats
     """[E, T]"""
-    share: _Floats
-    """[E, T]"""
+    reach: _Floats
+    """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve."""
     low: _Ints
     """[E, T]"""
     high: _Ints
@@ -62,7 +62,7 @@ class Arrays(NamedTuple):
 @compiled
 def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
-    price, share, low, sides = of.price, of.share, of.low, of.sides
+    price, reach, low, sides = of.price, of.reach, of.low, of.sides
     weight, filling = of.weight, of.filling
     need, fewest, most = of.need[t], of.fewest[t], of.most[t]
     engines = len(size)
@@ -91,7 +91,7 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
                 cover = 0.0
                 for e in range(engines):
                     if sides[s, e]:
-                        cover += share[e, t] * counts[e]
+                        cover += reach[e, counts[e], t]
                 missing = need - cover
                 if missing > of.tolerance:
                     priced = of.penalty[s, t] * missing

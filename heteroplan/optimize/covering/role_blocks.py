@@ -104,6 +104,8 @@ class _Covering:
     """[E, T] replicas that may be of use."""
     short: Floats
     """[T] cost of leaving all demand unserved; inf where nothing may be."""
+    by_count: Floats | None
+    """[E, N + 1, T] as a block has it, for all counts that may be of use."""
 
 
 def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
@@ -179,7 +181,8 @@ def _joint_block(
         _engine(at, pools, [stages[i] for i in mine])
         for pools, mine in zip(candidates, served, strict=True)
     ]
-    need, share = _need(problem, w), _shares(problem, w, candidates)
+    need = _need(problem, w)
+    share, by_count = _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
     none = np.zeros(problem.intervals, dtype=np.int64)
     high = useful_counts(price, start, share, need, none)
@@ -187,7 +190,8 @@ def _joint_block(
     for kind in sorted(set(served), key=len, reverse=True):
         same = [e for e, other in enumerate(served) if other == kind]
         new = np.array([engines[e].before == 0 for e in same])
-        better = not_beaten(price[same], start[same], share[same], new, True)
+        together = None if by_count is None else by_count[same]
+        better = not_beaten(price[same], start[same], share[same], new, True, together)
         kept += [e for e, keep in zip(same, better, strict=True) if keep]
     several = [e for e in kept if len(served[e]) > 1]
     room = cells / max(1.0, float(np.prod(high[several] + 1.0, axis=0).mean()))
@@ -196,7 +200,7 @@ def _joint_block(
     beside = [e for e in single if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, len(stages))
-    covering = _Covering(engines, need, share, high, short)
+    covering = _Covering(engines, need, share, high, short, by_count)
     fillers = tuple(
         _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps, short)
         for i in range(len(stages))
@@ -222,12 +226,14 @@ def _stage_block(
     """One of `stages` on its own."""
     problem = at.problem
     engines = [_engine(at, pools, [stage]) for pools in candidates]
-    need, share = _need(problem, w), _shares(problem, w, candidates)
+    need = _need(problem, w)
+    share, by_count = _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
     fewest_count, most_count = _limits_of(problem, w, candidates)
     most = None if most_count is None else np.full(problem.intervals, most_count)
     new = np.array([each.before == 0 for each in engines])
-    kept = [int(e) for e in np.flatnonzero(not_beaten(price, start, share, new, most is None))]
+    better = not_beaten(price, start, share, new, most is None, by_count)
+    kept = [int(e) for e in np.flatnonzero(better)]
     fewest = np.full(problem.intervals, fewest_count)
     high = useful_counts(price, start, share, need, fewest)
     if len(kept) == len(engines):
@@ -239,7 +245,7 @@ def _stage_block(
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, stages)
-    covering = _Covering(engines, need, share, high, short)
+    covering = _Covering(engines, need, share, high, short, by_count)
     fillers = _fillers(at, w, engines, share, beside, steps, short)
     fewest = fewest if fillers is None else np.zeros_like(fewest)
     return RoleBlock(
@@ -282,6 +288,7 @@ def _block(
         before=None if problem.before is None else before,
         filling=_filling(fillers),
         compiled=problem.compiled,
+        by_count=None if of.by_count is None else of.by_count[grid],
         sides=None
         if served is None
         else np.array([[i in served[e] for e in grid] for i in range(len(fillers))]),
@@ -379,10 +386,48 @@ def _need(problem: Problem, w: int) -> Floats:
     return np.where(asked, need * (1.0 - SLACK), 0.0)
 
 
-def _shares(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> Floats:
-    """[E, T] share of the demand that one replica of each engine serves."""
-    loads = [problem.pools[pools[0]].load for pools in engines]
-    return cover_shares(problem.workloads[w].rps, loads)
+def _shares(
+    problem: Problem, w: int, engines: Sequence[Sequence[int]]
+) -> tuple[Floats, Floats | None]:
+    """[E, T] share of the demand that one replica of each engine serves at most.
+
+    And [E, N + 1, T] what 0, 1, ..., N replicas serve together where that is less than so many
+    times as much; no more of them are of use.
+    """
+    specs = [problem.pools[pools[0]] for pools in engines]
+    rps = problem.workloads[w].rps
+    weights = cover_weights(rps, [spec.load for spec in specs])
+    share = np.array([cover_share(weights, rps, spec.load) for spec in specs])
+    if all(spec.by_size is None for spec in specs) or problem.intervals == 1:
+        return share, None
+    return share, _by_count(problem, w, engines, share, weights)
+
+
+def _by_count(
+    problem: Problem, w: int, engines: Sequence[Sequence[int]], share: Floats, weights: Floats
+) -> Floats:
+    """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve, by weights [K, T].
+
+    Domains of an engine are added up: one pool serves no less than several of the same size.
+    """
+    rps, need = problem.workloads[w].rps, _need(problem, w)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alone = np.where(share > 0, np.ceil(need / share), 0.0)
+    last = int(alone.max(initial=0.0)) + max(problem.workloads[w].min_replicas.values(), default=0)
+    counts = np.arange(last + 1)[:, None]
+    found = []
+    for pools, most in zip(engines, share, strict=True):
+        by_size, each = (
+            problem.pools[pools[0]].by_size,
+            np.broadcast_to(most, (last + 1, len(most))),
+        )
+        if by_size is not None:
+            rising = np.maximum.accumulate(
+                [cover_share(weights, rps, load) for load in by_size.load], axis=0
+            )
+            each = np.minimum(most, rising[np.minimum(counts[:, 0], by_size.last)])
+        found.append(counts * each)
+    return np.array(found)
 
 
 def _limits_of(
@@ -397,11 +442,10 @@ def _limits_of(
     return work.min_replicas.get(role, 0), work.max_replicas.get(role)
 
 
-def cover_shares(rps: Floats, loads: list[Floats]) -> Floats:
-    """[E, T] greatest share of the (weighted) demand that one replica serves.
+def cover_weights(rps: Floats, loads: Sequence[Floats]) -> Floats:
+    """[K, T] weights with which the demand of the classes is added up; their sum is 1.
 
-    Weights are each class's mean part of the engines' work; with one engine or one class the
-    share is exact.
+    Each class's mean part of the engines' work.
     """
     asked = rps > 0
     parts = []
@@ -411,9 +455,19 @@ def cover_shares(rps: Floats, loads: list[Floats]) -> Floats:
         parts.append(finite / np.where(total > 0, total, 1.0))
     weights = np.mean(parts, axis=0)
     total = weights.sum(axis=0)
-    weights = weights / np.where(total > 0, total, 1.0)
-    shares = []
-    for load in loads:
-        useful = asked & np.isfinite(load) & (load > 0)
-        shares.append(np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0))
-    return np.array(shares)
+    return np.asarray(weights / np.where(total > 0, total, 1.0))
+
+
+def cover_share(weights: Floats, rps: Floats, load: Floats) -> Floats:
+    """[T] greatest share of the weighted demand that one replica of an engine serves.
+
+    With one class, or with weights of one engine, the share is exact.
+    """
+    useful = (rps > 0) & np.isfinite(load) & (load > 0)
+    return np.asarray(np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0))
+
+
+def cover_shares(rps: Floats, loads: Sequence[Floats]) -> Floats:
+    """[E, T] greatest share of the (weighted) demand that one replica of each engine serves."""
+    weights = cover_weights(rps, loads)
+    return np.array([cover_share(weights, rps, load) for load in loads])

@@ -20,6 +20,7 @@ from heteroplan.optimize.formulation.model import (
 )
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
+from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.solvers import solver
@@ -42,13 +43,17 @@ class Neighbourhood:
 
 
 def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Effort) -> Incumbent:
-    """The best plan of the neighbourhood, or `best` where there is no better one."""
+    """The best plan of the neighbourhood, or `best` where there is no better one.
+
+    Where capacity depends on the size of a pool, it is looked for with that of the present sizes.
+    """
     pools = [p for w in around.workloads for p in problem.workloads[w].pools]
     if not pools:
         return best
     others = best.solution.replicas.copy()
     others[pools] = 0
-    sub = problem.restricted(around.workloads, problem.residual(others))
+    near = at_sizes(problem, best.solution.replicas)
+    sub = near.restricted(around.workloads, near.residual(others))
     at = _with_edges(sub, around.times) if around.times is not None else None
     here = best.solution.replicas[pools]
     share = [best.solution.flow[p] for p in pools]

@@ -20,6 +20,7 @@ from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.sizes import reach
 
 REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
 """Replicas up and down from the present size, by how many pools of a role are in use.
@@ -132,8 +133,7 @@ class _Pair:
         counts = np.concatenate([near, *(each.T[:, None, :] for each in around)], axis=1)
         fits = (counts >= 0).all(axis=2)
         fits &= (counts @ self.gpus[at] <= self.left[:, None, :]).all(axis=2)
-        share = np.array([self.task.problem.pools[self.pools[i]].mix_share for i in at])
-        cover = np.where(fits, np.einsum("tmp,pt->tm", counts, share), -1.0)
+        cover = np.where(fits, self._cover(at, counts), -1.0)
         cost = np.where(fits, self._beside_neighbours(at, counts), np.inf)
         order = np.argsort(-cover, axis=1, kind="stable")
         cost = np.take_along_axis(cost, order, axis=1)
@@ -147,6 +147,18 @@ class _Pair:
             cost=least,
             cheapest=np.take_along_axis(order, cheapest, axis=1),
         )
+
+    def _cover(self, at: list[int], counts: Ints) -> Floats:
+        """[T, M] share of the demand that counts [T, M, *] of the pools at some places serve."""
+        specs = [self.task.problem.pools[self.pools[i]] for i in at]
+        if all(spec.by_size is None for spec in specs):
+            return np.asarray(
+                np.einsum("tmp,pt->tm", counts, np.array([spec.mix_share for spec in specs]))
+            )
+        cover = np.zeros(counts.shape[:2])
+        for spec, count in zip(specs, np.moveaxis(counts, 2, 0), strict=True):
+            cover += reach(spec, np.maximum(0, count.T)).T
+        return cover
 
     def _beside_neighbours(self, at: list[int], counts: Ints) -> Floats:
         """[T, M] cost of counts [T, M, *] at a time, the present sizes right before and after."""

@@ -11,6 +11,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.program.loads import Choice
 from heteroplan.optimize.program.problem import (
     BalanceSpec,
     Floats,
@@ -29,8 +30,6 @@ MANY_CELLS = 10_000_000
 """States of all pools' dynamic programs beyond which they are worth compiling."""
 GRID_CELLS = 10_000
 """Counted of the grid of one role in one group at most."""
-LEAST_LOAD = 1e-6
-"""Replicas that any demand keeps busy: a solver that keeps its rows to 1e-6 sees no less."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 
@@ -47,19 +46,19 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
         mine = [
-            (c, each)
+            Choice.of(c, workload, each)
             for c, each in enumerate(candidates)
             if each.workload == workload.name and each.usable
         ]
-        stages = _stages(each for _, each in mine)
+        stages = _stages(each.candidate for each in mine)
         for group in workload.domains(scenario.fleet.network):
             span = scenario.fleet.network.span(workload.affinity, group)
             here = [
-                _pool(place, w, c, each, stages, group, level, domain)
-                for c, each in mine
-                if each.span in (None, span)
-                for level, domain in _standing(place, workload, each, group)
-                if place.gpus(level, domain, each.node_type).any()
+                _pool(place, w, each, stages, group, level, domain)
+                for each in mine
+                if each.candidate.span in (None, span)
+                for level, domain in _standing(place, workload, each.candidate, group)
+                if place.gpus(level, domain, each.candidate.node_type).any()
             ]
             pools.extend(_complete(here))
         workloads.append(_work(place, workload, pools, range(first, len(pools)), stages))
@@ -144,18 +143,17 @@ def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
 def _pool(
     place: Places,
     w: int,
-    c: int,
-    candidate: Candidate,
+    choice: Choice,
     stages: dict[Role, int],
     group: str,
     level: Affinity,
     domain: str,
 ) -> PoolSpec:
-    scenario, engine = place.scenario, candidate.engine
+    scenario, candidate = place.scenario, choice.candidate
+    engine = candidate.engine
     workload, horizon = scenario.workloads[w], scenario.horizon
     shape = scenario.fleet.node_type(candidate.node_type)
     price = _price_per_hour(scenario, engine, candidate.node_type)
-    load = _load(workload, candidate)
     run_cost = np.full(horizon.intervals, price * horizon.interval_hours)
     drain_cost = price * s_to_hours(engine.drain_s)
     if not horizon.cyclic:
@@ -166,7 +164,7 @@ def _pool(
     room = place.gpus(level, domain, candidate.node_type, together)
     return PoolSpec(
         workload=w,
-        candidate=c,
+        candidate=choice.number,
         engine=engine.part.of if engine.part is not None else engine.name,
         part=None if engine.part is None else engine.part.index,
         role=engine.role,
@@ -182,31 +180,10 @@ def _pool(
         start_cost=price * s_to_hours(engine.startup_s + engine.drain_s),
         drain_cost=drain_cost,
         lead=ceil(engine.startup_s / horizon.interval_s),
-        load=load,
-        most=_most_replicas(room // engine.gpus, load, workload, candidate, shape.gpus),
+        load=choice.load,
+        most=_most_replicas(room // engine.gpus, choice.load, workload, candidate, shape.gpus),
+        by_size=choice.by_size,
     )
-
-
-def _load(workload: Workload, candidate: Candidate) -> Floats:
-    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum."""
-    load = np.array(
-        [
-            [
-                _busy_replicas(demand.rps * demand.classes[k].share, points[k].capacity_rps)
-                for demand, points in zip(workload.demand, candidate.points, strict=True)
-            ]
-            for k in range(len(workload.demand[0].classes))
-        ]
-    )
-    total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
-    little = (total > 0) & (total < LEAST_LOAD)
-    return np.asarray(load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0))
-
-
-def _busy_replicas(rps: float, capacity_rps: float) -> float:
-    if rps == 0.0:
-        return 0.0
-    return rps / capacity_rps if capacity_rps > 0.0 else float("inf")
 
 
 def _most_replicas(

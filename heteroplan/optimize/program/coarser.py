@@ -46,6 +46,7 @@ def merged_intervals(problem: Problem, first: Sequence[int]) -> Problem:
                 pool,
                 run_cost=total(pool.run_cost),
                 load=total(pool.load) / length,
+                by_size=None,
                 most=least(pool.most),
                 lead=0,
             )

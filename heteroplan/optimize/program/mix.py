@@ -3,25 +3,29 @@
 Exact for one class; for several a safe choice that `polish` improves on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
+from heteroplan.optimize.program.sizes import kind_of, shares
 
 
 def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
     """[T] share of a workload's demand that counts [*, T] of pools have capacity for."""
     cover = np.zeros(problem.intervals)
-    for p, over_time in zip(pools, counts, strict=True):
-        cover += over_time * mix_share(problem, p)
+    for share, over_time in zip(shares(problem, list(pools), counts), counts, strict=True):
+        cover += over_time * share
     return cover
 
 
 def mix_share(problem: Problem, p: int) -> Floats:
-    """[T] share of its workload's demand, in its mix of classes, that one replica serves."""
+    """[T] share of its workload's demand, in its mix of classes, that one replica serves at most.
+
+    That of a pool which serves all demand alone, where it depends on the size.
+    """
     return problem.pools[p].mix_share
 
 
@@ -84,22 +88,49 @@ def _left_after_loss(
     for name, pools in groups.items():
         for stage in range(problem.workloads[w].stages):
             serving = [p for p in pools if stage in problem.pools[p].stages]
-            capacity = cover_of(problem, serving, replicas[serving])
-            if part_pairs(problem, pools):
-                capacity = covers[name]
+            divided = bool(part_pairs(problem, pools))
             for node_type, node_gpus in resilience.node_gpus.items():
                 exposed = [p for p in serving if problem.pools[p].node_type == node_type]
-                lost = _lost_with_a_node(problem, exposed, replicas, node_gpus)
+                left_of = _after_a_node(problem, serving, exposed, replicas, node_gpus)
+                capacity = sum((replicas[p] * share for p, share in left_of.items()), 0.0 * total)
+                if divided:
+                    slower = cover_of(problem, serving, replicas[serving]) - capacity
+                    capacity = covers[name] - slower
+                lost = _lost_with_a_node(problem, exposed, replicas, node_gpus, left_of)
                 left = np.maximum(0.0, capacity - lost)
                 worst = np.minimum(worst, total - covers[name] + left)
     return worst
 
 
-def _lost_with_a_node(problem: Problem, pools: list[int], replicas: Ints, node_gpus: int) -> Floats:
-    """[T] greatest capacity of some pools, as a share of the demand, that one node may hold."""
+def _after_a_node(
+    problem: Problem, pools: list[int], exposed: list[int], replicas: Ints, node_gpus: int
+) -> dict[int, Floats]:
+    """[T] share of the demand that one replica of each pool serves with any one node lost.
+
+    Where that depends on the size, in pools of those `exposed` of as few as are left at least.
+    """
+    found = dict(zip(pools, shares(problem, pools, replicas[pools]), strict=True))
+    for p in exposed:
+        if problem.pools[p].by_size is not None:
+            alike = [o for o in pools if kind_of(problem.pools[o]) == kind_of(problem.pools[p])]
+            fewer = max(1, node_gpus // problem.pools[p].gpus)
+            found[p] = shares(problem, alike, replicas[alike], fewer)[alike.index(p)]
+    return found
+
+
+def _lost_with_a_node(
+    problem: Problem,
+    pools: list[int],
+    replicas: Ints,
+    node_gpus: int,
+    share: Mapping[int, Floats],
+) -> Floats:
+    """[T] greatest capacity of some pools, as a share of the demand, that one node may hold.
+
+    `share` [T] is what one replica of each serves.
+    """
     if not pools:
         return np.zeros(problem.intervals)
-    share = {p: mix_share(problem, p) for p in pools}
     return most_on_a_node(
         node_gpus,
         [replicas[p] * share[p] for p in pools],
@@ -137,7 +168,8 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
 
 def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:
     """[T] for each pool, the share of the demand that it takes when its role is fully used."""
-    own = {p: replicas[p] * mix_share(problem, p) for p in pools}
+    each = shares(problem, pools, replicas[list(pools)])
+    own = {p: replicas[p] * share for p, share in zip(pools, each, strict=True)}
     for pair in part_pairs(problem, pools):
         covers = [sum(own[p] for p in part) for part in pair]
         used = np.minimum(*covers)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
+from heteroplan.optimize.program.sizes import SizedLoad
 from heteroplan.units import S_PER_HOUR
 
 type Floats = NDArray[np.float64]
@@ -58,6 +59,9 @@ class PoolSpec:
     """[K, T] replicas kept busy by all demand of a class; inf where it cannot be served."""
     most: Ints
     """[T] replicas that supply leaves room for, and that could be of use."""
+    by_size: SizedLoad | None = None
+    """What they keep busy in pools of each size, where that makes a difference; `load` is then of
+    the pool that serves all demand alone (`sizes`)."""
     mix_load: Floats = field(init=False)
     """[T] replicas kept busy by all demand of the workload in its mix of classes."""
     mix_share: Floats = field(init=False)
@@ -186,6 +190,8 @@ class Problem:
     """Whether dynamic programs are worth compiling."""
     drawn: tuple[tuple[int, ...], ...] = field(init=False)
     """For each pool the supply rows that it draws on."""
+    sized: bool = field(init=False)
+    """Whether the capacity of any replica depends on the size of its pool."""
 
     def __post_init__(self) -> None:
         drawn: list[list[int]] = [[] for _ in self.pools]
@@ -193,6 +199,8 @@ class Problem:
             for p in row.pools:
                 drawn[p].append(r)
         object.__setattr__(self, "drawn", tuple(map(tuple, drawn)))
+        sized = any(pool.by_size is not None for pool in self.pools)
+        object.__setattr__(self, "sized", sized)
 
     def groups(self, w: int) -> dict[str, list[int]]:
         """Pools of a workload by domain at its affinity level: its possible groups."""
@@ -370,7 +378,13 @@ class Problem:
             cyclic=False,
             workloads=tuple(replace(work, rps=work.rps[:, at]) for work in self.workloads),
             pools=tuple(
-                replace(pool, run_cost=pool.run_cost[at], load=pool.load[:, at], most=pool.most[at])
+                replace(
+                    pool,
+                    run_cost=pool.run_cost[at],
+                    load=pool.load[:, at],
+                    most=pool.most[at],
+                    by_size=None if pool.by_size is None else pool.by_size.window(at),
+                )
                 for pool in self.pools
             ),
             supplies=tuple(replace(row, gpus=row.gpus[at]) for row in self.supplies),

@@ -19,7 +19,10 @@ TOLERANCE = 0.02
 """Coverage may be as much less than wanted without a warning; it is of few intervals."""
 RATE_HEADS = ("planned", "peak", "at", "mean", "of the peak", "trough", "at")
 CLASS_HEADS = ("class", "share", "isl", "osl", "isl_cv", "prefix hits")
+BURST_HEADS = ("time scale", "prefill", "of the planned rate", "decode", "of the planned number")
 BACKTEST_HEADS = ("", "covered", "wanted", "planned / true", "worst shortfall", "at")
+TOLD_WINDOW_S, TOLD_WAIT_S, TOLD_STAY_S, TOLD_PERCENTILE = 1.0, 2.0, 10.0, 0.95
+"""Of all time scales and percentiles those that sentences tell."""
 _UNKNOWN = "-"
 
 
@@ -79,7 +82,7 @@ def has_median(curve: "Curve") -> bool:
     return any(row.median_rps not in (row.mean_rps, row.rps) for row in curve.rows)
 
 
-def burst(curve: "Curve") -> float | None:
+def planned_over_mean(curve: "Curve") -> float | None:
     """Planned rates over mean ones; None where nothing came."""
     mean = sum(row.mean_rps for row in curve.rows)
     return sum(row.rps for row in curve.rows) / mean if mean > 0 else None
@@ -101,13 +104,14 @@ def shape_of(curve: "Curve") -> "StepShape | None":
 
 
 def sentences(curve: "Curve") -> list[str]:
-    """Burst, mean request and what classes are good for."""
+    """Planned rates, bursts, mean request and what classes are good for."""
     found = []
-    if (ratio := burst(curve)) is not None:
+    if (ratio := planned_over_mean(curve)) is not None:
         busiest = ""
         if curve.step_s < curve.interval_s:
             busiest = f"; the rate of an interval is that of its busiest {curve.step_s / 60:g} min"
-        found.append(f"burst {figure(ratio)}: planned rates divided by mean rates{busiest}")
+        found.append(f"planned rates are {figure(ratio)} times the mean rates{busiest}")
+    found += _bursts(curve)
     if (shape := shape_of(curve)) is not None:
         spread = "" if shape.isl_cv is None else f" (isl_cv {figure(shape.isl_cv)})"
         hits = shape.prefix_hit_rate
@@ -120,6 +124,49 @@ def sentences(curve: "Curve") -> list[str]:
         count = _counted(len(curve.rows[0].classes), "class", "classes")
         error = percent(curve.class_error)
         found.append(f"{count} of requests; more of them would change capacity by at most {error}")
+    return found
+
+
+def dispersion_at(curve: "Curve", window_s: float) -> float | None:
+    """Variance over mean of the requests in windows of that length; None where not measured."""
+    found = (each.requests for each in curve.bursts.windows if each.window_s == window_s)
+    return next(found, None)
+
+
+def burst_rows(curve: "Curve") -> list[tuple[str, ...]]:
+    """Dispersions and needs at `TOLD_PERCENTILE` by time scale; see `BURST_HEADS`."""
+    bursts = curve.bursts
+    return [
+        (
+            f"{point.scale_s:g} s",
+            figure(point.prefill),
+            f"{figure(need.prefill)} times",
+            figure(point.decode),
+            f"{figure(need.decode)} times",
+        )
+        for point, need in zip(bursts.arrivals.points, bursts.needs, strict=bool(bursts.needs))
+        if point.percentile == TOLD_PERCENTILE
+    ]
+
+
+def _bursts(curve: "Curve") -> list[str]:
+    """How bursty arrivals are and what that takes, where single requests tell."""
+    found, share = [], percent(TOLD_PERCENTILE, 0)
+    if curve.bursts.needs and (dispersion := dispersion_at(curve, TOLD_WINDOW_S)) is not None:
+        found.append(
+            f"bursts: in windows of {TOLD_WINDOW_S:g} s the number of requests varies "
+            f"{figure(dispersion)} times as much as that of Poisson arrivals"
+        )
+    needs = {
+        each.scale_s: each for each in curve.bursts.needs if each.percentile == TOLD_PERCENTILE
+    }
+    if needs:
+        found.append(
+            f"so that {share} of the prompts wait {TOLD_WAIT_S:g} s at most, prefill needs "
+            f"{figure(needs[TOLD_WAIT_S].prefill)} times the planned rate; where a request decodes "
+            f"for {TOLD_STAY_S:g} s, {share} of the time at most "
+            f"{figure(needs[TOLD_STAY_S].decode)} times the planned number decode beside it"
+        )
     return found
 
 

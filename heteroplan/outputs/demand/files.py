@@ -4,11 +4,13 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from heteroplan import __version__
+from heteroplan.inputs.tables.arrivals_csv import COLUMNS as ARRIVALS_COLUMNS
 from heteroplan.inputs.tables.demand_csv import SHAPE
 from heteroplan.outputs.demand.figures import input_rate, output_rate
 from heteroplan.outputs.shared.files import csv_text
 
 if TYPE_CHECKING:
+    from heteroplan.forecasting.bursts.measured import Bursts
     from heteroplan.forecasting.curve.backtest import Backtest
     from heteroplan.forecasting.curve.curve import Curve, CurveRow
 
@@ -25,7 +27,6 @@ def demand_csv(curve: "Curve") -> str:
     shapes = [row.shape for row in curve.rows]
     for name in SHAPE:
         columns[name] = [None if shape is None else getattr(shape, name) for shape in shapes]
-    columns["osl_cv"] = [row.osl_cv for row in curve.rows]
     columns["mean_rps"] = [row.mean_rps for row in curve.rows]
     columns["median_rps"] = [row.median_rps for row in curve.rows]
     has_lengths = None not in shapes
@@ -63,6 +64,17 @@ def classes_csv(curve: "Curve") -> str:
     )
 
 
+def arrivals_csv(curve: "Curve") -> str:
+    """One row a time scale and percentile, as `heteroplan.inputs.tables.arrivals_csv` reads it."""
+    return csv_text(
+        ARRIVALS_COLUMNS,
+        (
+            tuple(_number(getattr(point, name)) for name in ARRIVALS_COLUMNS)
+            for point in curve.bursts.arrivals.points
+        ),
+    )
+
+
 def demand_document(curve: "Curve", backtest: "Backtest | None") -> dict[str, Any]:
     """All of the curve for other programs; numbers of 6 digits, None for what is not known."""
     return {
@@ -74,9 +86,34 @@ def demand_document(curve: "Curve", backtest: "Backtest | None") -> dict[str, An
         "quantile": curve.quantile,
         "days": curve.days,
         "class_error": _rounded(curve.class_error),
+        "arrivals": _arrivals_part(curve.bursts),
         "rows": [_row_part(row) for row in curve.rows],
         "backtest": None if backtest is None else _backtest_part(backtest),
         "notes": list(curve.notes),
+    }
+
+
+def _arrivals_part(bursts: "Bursts") -> dict[str, Any]:
+    needs = bursts.needs or [None] * len(bursts.arrivals.points)
+    return {
+        "source": bursts.arrivals.source,
+        "windows": [
+            {
+                "window_s": each.window_s,
+                "requests": _rounded(each.requests),
+                "new_input_tokens": _rounded(each.prompts),
+                "output_tokens": _rounded(each.answers),
+            }
+            for each in bursts.windows
+        ],
+        "points": [
+            {
+                **{name: _rounded(getattr(point, name)) for name in ARRIVALS_COLUMNS},
+                "prefill_capacity": None if need is None else _rounded(need.prefill),
+                "decode_in_flight": None if need is None else _rounded(need.decode),
+            }
+            for point, need in zip(bursts.arrivals.points, needs, strict=True)
+        ],
     }
 
 
@@ -88,7 +125,6 @@ def _row_part(row: "CurveRow") -> dict[str, Any]:
         "mean_rps": _rounded(row.mean_rps),
         "median_rps": _rounded(row.median_rps),
         **{name: None if shape is None else _rounded(getattr(shape, name)) for name in SHAPE},
-        "osl_cv": _rounded(row.osl_cv),
         "input_tokens_per_s": None if shape is None else _rounded(input_rate(row)),
         "output_tokens_per_s": None if shape is None else _rounded(output_rate(row)),
         "classes": [

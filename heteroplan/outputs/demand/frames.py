@@ -16,6 +16,7 @@ _SHAPE = {
     "prefix_hit_rate": "prefix_hit_rate",
     "context_tokens": "context",
     "context_cv": "context_cv",
+    "osl_cv": "osl_cv",
 }
 """Columns of a shape of requests, and what they are called in demand CSVs."""
 
@@ -37,7 +38,24 @@ def curve_frame(curve: "Curve") -> "DataFrame":
                 column: numbers(None if shape is None else getattr(shape, name) for shape in shapes)
                 for column, name in _SHAPE.items()
             },
-            **numbers_of(rows, "osl_cv"),
+        }
+    )
+
+
+def arrivals_frame(curve: "Curve") -> "DataFrame":
+    """One row a time scale and percentile: dispersions to plan with, and what they come from.
+
+    `prefill_capacity` and `decode_in_flight` are multiples of what is planned for, NaN where no
+    single requests are known.
+    """
+    from pandas import DataFrame
+
+    points, needs = curve.bursts.arrivals.points, curve.bursts.needs or None
+    return DataFrame(
+        {
+            **numbers_of(points, "scale_s", "percentile", "prefill", "decode"),
+            "prefill_capacity": numbers(each.prefill for each in needs) if needs else float("nan"),
+            "decode_in_flight": numbers(each.decode for each in needs) if needs else float("nan"),
         }
     )
 

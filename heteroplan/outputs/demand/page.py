@@ -46,6 +46,7 @@ def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
                 text_columns={0},
                 below=[*figures.sentences(curve), *([CHANGES] if _clocks_change(curve) else [])],
             ),
+            *_burst_section(curve),
             *_class_sections(curve),
             *([] if backtest is None else [_backtest_section(backtest)]),
             *_note_section(curve),
@@ -114,8 +115,11 @@ def _cards(curve: "Curve", backtest: "Backtest | None") -> list[tuple[str, str]]
         (peak, f"requests/s at the peak, {at}"),
         (mean, f"on average, {share} of the peak"),
     ]
-    if (ratio := figures.burst(curve)) is not None:
-        found.append((figure(ratio), "planned over mean (figures.burst)"))
+    if (ratio := figures.planned_over_mean(curve)) is not None:
+        found.append((figure(ratio), "planned over mean rates"))
+    if (dispersion := figures.dispersion_at(curve, figures.TOLD_WINDOW_S)) is not None:
+        window = f"{figures.TOLD_WINDOW_S:g} s"
+        found.append((figure(dispersion), f"variance of requests over Poisson in {window}"))
     if (shape := figures.shape_of(curve)) is not None:
         found.append(
             (f"{figure(shape.isl)} / {figure(shape.osl)}", "tokens in / out planned a request")
@@ -130,6 +134,19 @@ def _token_section(curve: "Curve") -> list[str]:
     if not curve.rows[0].classes:
         return []
     return [chart_section("tokens", "Tokens/s to be planned for", token_chart(curve))]
+
+
+def _burst_section(curve: "Curve") -> list[str]:
+    rows = figures.burst_rows(curve)
+    if not rows:
+        return []
+    told = percent(figures.TOLD_PERCENTILE)
+    below = [
+        "Dispersions to plan with, 1 for Poisson arrivals, and what they come from: the capacity "
+        f"with which {told} of the prompts wait no longer than the time scale, and the requests "
+        f"that decode beside one {told} of the time where a request decodes for so long."
+    ]
+    return [table_section("Bursts", figures.BURST_HEADS, rows, text_columns={0}, below=below)]
 
 
 def _class_sections(curve: "Curve") -> list[str]:

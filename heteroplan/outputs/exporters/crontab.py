@@ -4,6 +4,7 @@ import shlex
 
 from heteroplan.outputs.exporters.changes import PoolSchedule, Recurrence, pool_schedule
 from heteroplan.outputs.exporters.options import ExportOptions
+from heteroplan.outputs.exporters.weights import shares_needed
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
 
@@ -19,7 +20,7 @@ def crontab(document: PlanDocument, options: ExportOptions) -> str:
         f"# Schedule of the plan {document.scenario!r} (inputs {document.inputs_sha256[:12]}).",
         "# CRON_TZ works in cronie and fcron; where cron ignores it, run cron in this zone.",
         *(_dated_header(schedules[0]) if dated else []),
-        *(f"# {note}" for note in [extrapolated_in_use(document)] if note),
+        *(f"# {note}" for note in [extrapolated_in_use(document), shares_needed(document)] if note),
         f"CRON_TZ={document.horizon.timezone}",
     ]
     names = options.names(document.pools)

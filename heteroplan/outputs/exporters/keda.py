@@ -10,8 +10,6 @@ for its only size.
 from datetime import datetime
 from typing import Any
 
-import yaml
-
 from heteroplan.errors import UsageError
 from heteroplan.outputs.exporters.changes import (
     PoolSchedule,
@@ -19,12 +17,11 @@ from heteroplan.outputs.exporters.changes import (
     cron_fields,
     pool_schedule,
 )
+from heteroplan.outputs.exporters.manifests import yaml_text
 from heteroplan.outputs.exporters.options import ExportOptions
+from heteroplan.outputs.exporters.weights import shares_needed
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-
-_NEVER_FOLDED = 100_000
-"""Characters a line: no word of a name begins one, where a CI log may take it for a command."""
 
 
 def keda(document: PlanDocument, options: ExportOptions) -> str:
@@ -38,12 +35,7 @@ def keda(document: PlanDocument, options: ExportOptions) -> str:
         _scaled_object(document, name, pool, options)
         for name, pool in zip(options.names(document.pools), document.pools, strict=True)
     ]
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump_all(
-        objects, Dumper=dumper, sort_keys=False, explicit_start=True, width=_NEVER_FOLDED
-    )
-    note = extrapolated_in_use(document)
-    return f"# {note}\n{text}" if note else text
+    return yaml_text(objects, [extrapolated_in_use(document), shares_needed(document)])
 
 
 def _scaled_object(

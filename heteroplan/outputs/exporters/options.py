@@ -11,8 +11,12 @@ from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.plan_document import PoolPart
 
 NAME_FIELDS = ("workload", "role", "engine", "node_type", "domain")
+GROUP_FIELDS = ("workload", "domain")
+SERVED_FIELDS = ("workload", "model")
+BACKEND_KINDS = ("InferencePool", "Service")
 _MOST_CHARACTERS = 63
 """Of an RFC 1123 label."""
+_MOST_PORT = 65_535
 _LABEL = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{_MOST_CHARACTERS - 2}}}[a-z0-9])?")
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
 
@@ -30,6 +34,18 @@ class ExportOptions:
     """Empty for the one that is current when the schedule is applied."""
     context: str = ""
     """kubectl context; empty for the current one."""
+    group_template: str = "{workload}-{domain}"
+    """Name of a deployment group's backend in a router, of `GROUP_FIELDS`."""
+    served_template: str = "{workload}"
+    """Model name that a workload's requests ask for, of `SERVED_FIELDS`."""
+    backend_kind: str = "InferencePool"
+    """Of `BACKEND_KINDS`."""
+    port: int = 8000
+    """Of a backend that is a Service."""
+    gateway: str = "inference-gateway"
+    """Gateway that routes belong to."""
+    at: str = "now"
+    """The moment whose weights a route has: `now`, or ISO 8601 in the plan's zone."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -49,14 +65,17 @@ class ExportOptions:
                 f"--namespace {self.namespace!r}: not an RFC 1123 label; use lower-case letters, "
                 f"digits and -, at most {_MOST_CHARACTERS}"
             )
-        try:
-            used = {name for _, name, _, _ in string.Formatter().parse(self.name_template) if name}
-        except ValueError as error:
-            raise UsageError(f"--name-template {self.name_template!r}: {error}") from error
-        if unknown := used - set(NAME_FIELDS):
+        if not _LABEL.fullmatch(self.gateway):
+            raise UsageError(f"--gateway {self.gateway!r}: not an RFC 1123 label")
+        if self.backend_kind not in BACKEND_KINDS:
             raise UsageError(
-                f"--name-template: no field {{{min(unknown)}}}; fields are {', '.join(NAME_FIELDS)}"
+                f"--backend-kind {self.backend_kind!r}: write {' or '.join(BACKEND_KINDS)}"
             )
+        if not 1 <= self.port <= _MOST_PORT:
+            raise UsageError(f"--port {self.port}: write a number from 1 to {_MOST_PORT}")
+        _check_template("--name-template", self.name_template, NAME_FIELDS)
+        _check_template("--group-template", self.group_template, GROUP_FIELDS)
+        _check_template("--served-name", self.served_template, SERVED_FIELDS)
 
     def names(self, pools: Sequence[PoolPart]) -> tuple[str, ...]:
         """RFC 1123 label of each pool's scale target; a long one is cut and ends in a digest.
@@ -77,14 +96,51 @@ class ExportOptions:
 
     def _name(self, pool: PoolPart) -> str:
         values = {field: str(getattr(pool, field)) for field in NAME_FIELDS}
-        try:
-            raw = self.name_template.format(**values)
-        except (ValueError, IndexError) as error:
-            raise UsageError(f"--name-template {self.name_template!r}: {error}") from error
-        name = re.sub(r"[^a-z0-9-]+", "-", raw.lower()).strip("-")
-        if not name:
-            raise UsageError(f"--name-template {self.name_template!r} gives an empty name")
-        if len(name) > _MOST_CHARACTERS:
-            digest = hashlib.sha256(raw.encode()).hexdigest()[:8]
-            name = f"{name[: _MOST_CHARACTERS - 9].rstrip('-')}-{digest}"
-        return name
+        return _label("--name-template", self.name_template, values)
+
+    def served_name(self, workload: str, model: str) -> str:
+        """The model name that requests of a workload ask for."""
+        return _filled(
+            "--served-name", self.served_template, {"workload": workload, "model": model}
+        )
+
+    def group_name(self, pool: PoolPart) -> str:
+        """RFC 1123 label of the backend of a pool's deployment group."""
+        values = {
+            "workload": pool.workload,
+            "domain": pool.group.removeprefix(f"{pool.workload}@"),
+        }
+        return _label("--group-template", self.group_template, values)
+
+
+def _check_template(option: str, template: str, allowed: Sequence[str]) -> None:
+    try:
+        used = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    except ValueError as error:
+        raise UsageError(f"{option} {template!r}: {error}") from error
+    if unknown := used - set(allowed):
+        raise UsageError(f"{option}: no field {{{min(unknown)}}}; fields are {', '.join(allowed)}")
+
+
+def _filled(option: str, template: str, values: dict[str, str]) -> str:
+    try:
+        return template.format(**values)
+    except (ValueError, IndexError) as error:
+        raise UsageError(f"{option} {template!r}: {error}") from error
+
+
+def _label(option: str, template: str, values: dict[str, str]) -> str:
+    """The template filled in, as an RFC 1123 label. Raises UsageError."""
+    name = rfc_1123_label(_filled(option, template, values))
+    if not name:
+        raise UsageError(f"{option} {template!r} gives an empty name")
+    return name
+
+
+def rfc_1123_label(raw: str) -> str:
+    """In lower case, other characters as -; a long one is cut and ends in a digest."""
+    name = re.sub(r"[^a-z0-9-]+", "-", raw.lower()).strip("-")
+    if len(name) > _MOST_CHARACTERS:
+        digest = hashlib.sha256(raw.encode()).hexdigest()[:8]
+        name = f"{name[: _MOST_CHARACTERS - 9].rstrip('-')}-{digest}"
+    return name

@@ -28,6 +28,7 @@ _RANGES: dict[str, Callable[[Engine], Span | None]] = {
     "batch_tokens": lambda engine: engine.batch_tokens_range,
     "batch_sequences": lambda engine: engine.batch_range,
     "context_tokens": lambda engine: engine.context_range,
+    "kv_tokens_in_use": lambda engine: engine.kv_tokens_range,
 }
 
 
@@ -47,7 +48,9 @@ def engines_frame(
         **labels_of(engines, "role", "gpu", "gpus"),
         "source": [engine.source.kind.value for engine in engines],
         "points": counts(engine.source.points for engine in engines),
-        **numbers_of([each.source for each in engines], "error_mape", "error_worst", "spread"),
+        **numbers_of(
+            [each.source for each in engines], "error_mape", "error_worst", "error_beyond", "spread"
+        ),
         "kv_tokens": counts(engine.kv_tokens for engine in engines),
         "max_sequences": counts(engine.max_sequences for engine in engines),
         "max_batch_tokens": counts(engine.max_batch_tokens for engine in engines),

@@ -92,7 +92,7 @@ def render_replicas(
             Text(engine.name),
             figure(point.capacity_rps),
             "" if point.batch is None else figure(point.batch),
-            Text(point.reason or point.limited_by.value.replace("_", " ")),
+            Text(point.reason or _limited_by(engine, point)),
         )
     console.print()
     console.print(
@@ -102,3 +102,12 @@ def render_replicas(
         )
     )
     print_trimmed(table, console)
+
+
+def _limited_by(engine: Engine, point: OperatingPoint) -> str:
+    """What limits the rate, and whether it was extrapolated, with the error of that."""
+    limit = point.limited_by.value.replace("_", " ")
+    if not point.extrapolated:
+        return limit
+    error = engine.source.error_beyond
+    return f"{limit}, extrapolated" + ("" if error is None else f" (error {percent(error)})")

@@ -17,6 +17,7 @@ from heteroplan.outputs.plan.sentences import (
     greedy_sentences,
     limit_sentences,
     policy_rows,
+    promise_sentence,
     replay_sentence,
     saved_text,
     solver_sentence,
@@ -55,7 +56,10 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
     limits = limit_sentences(plan.limits, plan.horizon, MOST_LIMIT_LINES)
     sections: tuple[tuple[RenderableType | None, Iterable[str]], ...] = (
         (_shortage_section(plan, console), ()),
-        (_savings_table(plan, console), greedy_sentences(plan)),
+        (
+            _savings_table(plan, console),
+            filter(None, [*greedy_sentences(plan), promise_sentence(plan)]),
+        ),
         (_policy_table(plan, console), filter(None, [replay_sentence(plan)])),
         (_pool_table(plan, console), ()),
         (leaf_table(plan, console), ()),

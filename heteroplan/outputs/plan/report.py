@@ -15,6 +15,7 @@ from heteroplan.outputs.plan.sentences import (
     limited_pools,
     longest_first,
     policy_rows,
+    promise_sentence,
     replay_sentence,
     saved_text,
     serves_alike,
@@ -122,7 +123,7 @@ def _savings_section(plan: PlanDocument) -> str:
         rows,
         text_columns={0},
         bold_rows={0},
-        below=greedy_sentences(plan),
+        below=[*greedy_sentences(plan), *filter(None, [promise_sentence(plan)])],
     )
 
 
@@ -253,7 +254,8 @@ def _capacity(engine: EnginePart) -> str:
 
 def _source(source: SourcePart) -> str:
     error = "" if source.error_mape is None else f"error {percent(source.error_mape)}"
-    extrapolated = "extrapolated" if source.extrapolated else ""
+    beyond = "" if source.error_beyond is None else f" with error {percent(source.error_beyond)}"
+    extrapolated = f"extrapolated{beyond}" if source.extrapolated else ""
     return ", ".join(
         part for part in (source.kind.value, error, source.origin, extrapolated) if part
     )

@@ -8,8 +8,9 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.network import SubgroupPriority
-from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, Termination
-from heteroplan.entities.workload import Engine, Role, Routing
+from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, EasierPromise, Termination
+from heteroplan.entities.scenario import Objective
+from heteroplan.entities.workload import Engine
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import (
     BaselinePart,
@@ -36,11 +37,15 @@ BASELINE_LABELS: Mapping[str, str] = {
     BaselineKind.GREEDY: "greedy topology (Algorithm 4)",
     BaselineKind.GREEDY_PAIRED: "P/D-paired greedy",
     BaselineKind.WITHOUT_RESILIENCE: "without resilience",
-    BaselineKind.SEPARATE_QUEUES: "a prefill queue for each replica",
 }
 GREEDY_NAMES: Mapping[str, str] = {
     BaselineKind.GREEDY: "greedy",
     BaselineKind.GREEDY_PAIRED: "P/D-paired greedy",
+}
+_PROMISES = {
+    EasierPromise.TWICE_THE_TTFT: "at twice the TTFT",
+    EasierPromise.P90: "at P90",
+    EasierPromise.POISSON: "with Poisson arrivals",
 }
 MOST_LIMITED = 3
 """Pools that a limit names."""
@@ -123,25 +128,15 @@ def solver_sentence(plan: PlanDocument) -> str:
     report = plan.solver
     unit = amount_unit(plan.objective)
     sentence = (
-        f"Solver: {_ended(plan)}, gap {percent(report.gap)} "
+        f"Solver: {_TERMINATIONS[plan.solver.termination]}, gap {percent(report.gap)} "
         f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
     )
-    if _shares_queues(plan):
-        sentence += "; the bound assumes infinitely large pools where a queue is shared"
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:
         sentence += (
             f"; {report.unserved_requests:,.0f} requests unserved, "
             f"at least {max(0.0, report.unserved_requests_bound):,.0f} in {_any_plan(plan)}"
         )
     return sentence
-
-
-def _ended(plan: PlanDocument) -> str:
-    """Why the solver stopped."""
-    termination = plan.solver.termination
-    if termination is Termination.TIME_LIMIT and _shares_queues(plan):
-        return "not proven to the wanted gap"
-    return _TERMINATIONS[termination]
 
 
 def baseline_label(name: str, baseline: BaselinePart) -> str:
@@ -207,6 +202,21 @@ def saved_text(plan: PlanDocument, name: str, baseline: BaselinePart) -> str:
     if name == BaselineKind.WITHOUT_RESILIENCE:
         return f"price {percent(-baseline.saved_fraction)}"
     return percent(baseline.saved_fraction)
+
+
+def promise_sentence(plan: PlanDocument) -> str:
+    """What the plan would cost at easier promises; empty where that is not known."""
+    unit = amount_unit(plan.objective)
+    by_cost = plan.objective is Objective.COST
+    own = plan.totals.cost_usd if by_cost else plan.totals.gpu_hours
+    parts = []
+    for each in plan.easier:
+        amount = each.cost_usd if by_cost else each.gpu_hours
+        less = percent((own - amount) / own) if own > 0 else percent(0.0)
+        parts.append(f"{amount:,.0f} {unit} {_PROMISES[each.promise]} ({less} less)")
+    if not parts:
+        return ""
+    return f"What the promise costs (estimates, the same engines): {', '.join(parts)}."
 
 
 def greedy_sentences(plan: PlanDocument) -> tuple[str, ...]:
@@ -315,20 +325,6 @@ def _given_engines(plan: PlanDocument) -> dict[tuple[str, str], Engine]:
         for load in plan.given.workloads
         for engine in load.profile.engines
     }
-
-
-def _shares_queues(plan: PlanDocument) -> bool:
-    """Whether prefill replicas of any measured engine take prompts from one queue."""
-    given = _given_engines(plan)
-    shared = {
-        load.name for load in plan.given.workloads if load.routing[Role.PREFILL] is Routing.SHARED
-    }
-    return any(
-        each.workload in shared
-        and each.role is Role.PREFILL
-        and given[each.workload, each.engine].capacity_rps is None
-        for each in plan.engines
-    )
 
 
 def _spell(run: Sequence[ShortagePart], demand_rps: Sequence[float], horizon: HorizonPart) -> Spell:

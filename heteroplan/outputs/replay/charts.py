@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from html import escape
-from math import ceil
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +70,8 @@ def latency_chart(replay: Replay, kind: str) -> "Figure":
             ):
                 values = getattr(policy.intervals, f"{kind}_{name}_ms")[w]
                 chart.steps(row, values, policy.policy, drawn, what=f" ms at {100 * at:g} %")
+        if not isfinite(targets[w]):
+            continue
         target = np.full(len(replay.planned_rps[w]), targets[w])
         chart.steps(row, target, "target", {"color": _TARGET, "width": 1.5, "dash": "dash"})
     chart.figure.update_yaxes(title_text=f"{kind.upper()} [ms]", type="log")
@@ -126,6 +128,8 @@ def distribution_chart(replay: Replay, stream: RequestStream) -> "Figure":
                 chart.line(row, at, _SHARES, policy.policy, line, column)
     for row, w in chart.rows():
         for column, target in ((1, replay.ttft_slo_ms[w]), (2, replay.itl_slo_ms[w])):
+            if not isfinite(target):
+                continue
             line = {"color": _TARGET, "width": 1.5, "dash": "dash"}
             ends = np.array([0.0, 1.0])
             chart.line(row, np.full(2, target), ends, "target", line, column)

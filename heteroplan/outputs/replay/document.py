@@ -45,6 +45,17 @@ class PercentilesPart(DocumentPart):
     p99: AmountOrNone
 
 
+class ClassAttainmentPart(DocumentPart):
+    """How many requests of a class kept the SLO."""
+
+    workload: Name
+    name: Name
+    percentile: Amount
+    """Share that is to keep both, of the classes with this percentile together."""
+    requests: Count
+    attained_both: Count
+
+
 class WorkloadIntervalsPart(DocumentPart):
     """One workload under one policy, one value an interval.
 
@@ -100,6 +111,8 @@ class PolicyPart(DocumentPart):
     itl_ms: PercentilesPart
     e2e_ms: PercentilesPart
     notes: tuple[str, ...]
+    classes: tuple[ClassAttainmentPart, ...]
+    """Of workloads in which a class has an SLO of its own."""
     workloads: tuple[WorkloadIntervalsPart, ...]
 
 
@@ -108,8 +121,10 @@ class ReplayWorkloadPart(DocumentPart):
 
     name: Name
     percentile: Amount
-    ttft_ms: Amount
-    itl_ms: Amount
+    ttft_ms: AmountOrNone
+    """Null where it is relative to the request alone."""
+    itl_ms: AmountOrNone
+    """Null where it is relative to the request alone."""
     planned_rps: Amounts
     """One an interval."""
 
@@ -174,8 +189,8 @@ def document_of(replay: Replay) -> ReplayDocument:
             ReplayWorkloadPart(
                 name=name,
                 percentile=replay.percentiles[w],
-                ttft_ms=replay.ttft_slo_ms[w],
-                itl_ms=replay.itl_slo_ms[w],
+                ttft_ms=or_none(replay.ttft_slo_ms[w]),
+                itl_ms=or_none(replay.itl_slo_ms[w]),
                 planned_rps=_values(replay.planned_rps[w]),
             )
             for w, name in enumerate(replay.workloads)
@@ -203,6 +218,16 @@ def _policy(replay: Replay, policy: PolicyReplay) -> PolicyPart:
         itl_ms=PercentilesPart(**known(policy.itl_ms)),
         e2e_ms=PercentilesPart(**known(policy.e2e_ms)),
         notes=policy.notes,
+        classes=tuple(
+            ClassAttainmentPart(
+                workload=replay.workloads[each.workload],
+                name=each.name,
+                percentile=each.percentile,
+                requests=each.requests,
+                attained_both=each.attained_both,
+            )
+            for each in policy.classes
+        ),
         workloads=tuple(
             WorkloadIntervalsPart(
                 name=name,

@@ -17,7 +17,7 @@ from heteroplan.outputs.replay.rows import (
 )
 from heteroplan.outputs.shared.words import figure
 from heteroplan.simulation.requests import Floats
-from heteroplan.simulation.results import PolicyReplay, Replay
+from heteroplan.simulation.results import ClassAttainment, PolicyReplay, Replay
 from heteroplan.text import percent
 
 PLAN = "plan"
@@ -103,8 +103,28 @@ def workload_shares(policy: PolicyReplay) -> Floats:
 
 
 def keeps_slo(replay: Replay, policy: PolicyReplay) -> bool:
-    """Whether the requests of every workload reach its percentile over the whole replay."""
-    return not bool(np.any(workload_shares(policy) < np.array(replay.percentiles) * (1 - 1e-12)))
+    """Whether the requests of every workload reach its percentile over the whole replay.
+
+    Where classes have SLOs of their own, those of each percentile reach it.
+    """
+    by_class = {each.workload for each in policy.classes}
+    whole = np.array([w not in by_class for w in range(len(replay.workloads))])
+    missed = workload_shares(policy) < np.array(replay.percentiles) * (1 - 1e-12)
+    return not np.any(missed & whole) and not missed_classes(policy)
+
+
+def missed_classes(policy: PolicyReplay) -> list[ClassAttainment]:
+    """Classes with SLOs of their own that miss them, those with one percentile taken together."""
+    alike: dict[tuple[int, float], list[ClassAttainment]] = {}
+    for each in policy.classes:
+        alike.setdefault((each.workload, each.percentile), []).append(each)
+    return [
+        each
+        for (_, percentile), of in alike.items()
+        if sum(one.attained_both for one in of)
+        < percentile * (1 - 1e-12) * sum(one.requests for one in of)
+        for each in of
+    ]
 
 
 def best(replay: Replay) -> PolicyReplay | None:
@@ -266,7 +286,8 @@ def workload_columns(replay: Replay) -> list[Column]:
 def slo_text(replay: Replay, workload: int) -> str:
     """Such as `95 %: 1000/60 ms`, of TTFT and ITL."""
     ttft_ms, itl_ms = replay.ttft_slo_ms[workload], replay.itl_slo_ms[workload]
-    return f"{100 * replay.percentiles[workload]:g} %: {ttft_ms:g}/{itl_ms:g} ms"
+    targets = "/".join(f"{each:g}" if isfinite(each) else "relative" for each in (ttft_ms, itl_ms))
+    return f"{100 * replay.percentiles[workload]:g} %: {targets} ms"
 
 
 def rejected_rows(replay: Replay) -> list[tuple[str, ...]]:
@@ -339,19 +360,31 @@ def _of_workloads(replay: Replay) -> str:
 
 
 def _shares_text(replay: Replay, policy: PolicyReplay) -> str:
-    """The workloads that fall short, the furthest first."""
-    shares = workload_shares(policy)
-    short = sorted(
-        (w for w in range(len(shares)) if shares[w] < replay.percentiles[w]),
-        key=lambda w: float(shares[w]) - replay.percentiles[w],
-    )
+    """The workloads that fall short, the furthest first, and classes with SLOs of their own."""
+    shares, by_class = workload_shares(policy), {each.workload for each in policy.classes}
+    short = [
+        (f"of {name}", float(share), wanted)
+        for w, (name, share, wanted) in enumerate(
+            zip(replay.workloads, shares, replay.percentiles, strict=True)
+        )
+        if share < wanted and w not in by_class
+    ]
+    short += [
+        (
+            f"of class {each.name} of {replay.workloads[each.workload]}",
+            each.attained_both / max(1, each.requests),
+            each.percentile,
+        )
+        for each in missed_classes(policy)
+    ]
+    short.sort(key=lambda each: each[1] - each[2])
     texts = [
-        f"{percent(float(shares[w]))} of the requests of {replay.workloads[w]} in time, "
-        f"{100 * replay.percentiles[w]:g} % wanted"
-        for w in short[:_MOST_NAMED]
+        f"{percent(share)} of the requests {of} in time, {100 * wanted:g} % wanted"
+        for of, share, wanted in short[:_MOST_NAMED]
     ]
     more = len(short) - _MOST_NAMED
-    return "; ".join([*texts, *([f"and {counted(more, 'more workload')}"] if more > 0 else [])])
+    what = "more class" if by_class else "more workload"
+    return "; ".join([*texts, *([f"and {counted(more, what)}"] if more > 0 else [])])
 
 
 def _interval_text(replay: Replay, interval: Interval) -> str:

@@ -96,9 +96,10 @@ def rate(rps: float) -> str:
 
 
 def _kv_is_unlimited(engine: Engine) -> bool:
-    """The second part of a divided engine holds no KV cache."""
+    """Neither by a size nor by what was measured; no second part of a divided engine has one."""
     holds = engine.role is not Role.PREFILL and engine.counts
-    return holds and engine.kv_tokens is None and engine.capacity_rps is None
+    measured = engine.kv_tokens_range is not None and not engine.decodes_beyond
+    return holds and engine.kv_tokens is None and engine.capacity_rps is None and not measured
 
 
 def _note(what: str, engines: Iterable[tuple[str, str]]) -> str:

@@ -3,9 +3,9 @@
 The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one mix of classes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from math import inf
 
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
@@ -14,6 +14,12 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
 from heteroplan.profiles.capacity.aggregated import aggregated_points
 from heteroplan.profiles.capacity.decode import decode_points
+from heteroplan.profiles.capacity.pools import (
+    between,
+    depends_on_size,
+    least_pool,
+    pool_points,
+)
 from heteroplan.profiles.capacity.prefill import prefill_points
 from heteroplan.profiles.capacity.setting import Points, Setting, zero
 from heteroplan.units import gbit_per_s_to_bytes_per_s
@@ -33,8 +39,9 @@ def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
     cluster. Operating points are computed once a mix of classes and shared. Raises ValueError for
     an engine with neither coefficients nor a capacity.
     """
-    mixes: dict[tuple[RequestClass, ...], int] = {}
-    mix_of_interval = [mixes.setdefault(each.classes, len(mixes)) for each in workload.demand]
+    numbers: dict[tuple[RequestClass, ...], int] = {}
+    mix_of = [numbers.setdefault(each.classes, len(numbers)) for each in workload.demand]
+    mixes = tuple(numbers)
     spans = _spans(workload, fleet)
     found = []
     for engine in workload.profile.engines:
@@ -42,33 +49,69 @@ def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
             if node.gpu.name != engine.gpu:
                 continue
             by_span = {
-                span: _by_mix(tuple(mixes), workload, engine, node, fleet.bandwidth_factor(span))
+                span: _candidate(workload, fleet, engine, node, span, mixes, mix_of)
                 for span in spans[node.name]
             }
             first, *others = by_span.values()
             differ = any(each != first for each in others)
-            for span, by_mix in by_span.items() if differ else [(None, first)]:
-                points = tuple(by_mix[mix] for mix in mix_of_interval)
-                found.append(Candidate(workload.name, engine, node.name, points, span))
+            for span, each in by_span.items() if differ else [(None, first)]:
+                found.append(replace(each, span=span))
     return tuple(found)
 
 
-def points_in_pool(
-    candidate: Candidate,
+def _candidate(
     workload: Workload,
     fleet: Fleet,
-    mix: tuple[RequestClass, ...],
-    replicas: int,
-) -> tuple[OperatingPoint, ...]:
-    """[class] operating points of a prefill replica that shares its queue with others.
+    engine: Engine,
+    node: NodeType,
+    span: Affinity,
+    mixes: tuple[tuple[RequestClass, ...], ...],
+    mix_of: Sequence[int],
+) -> Candidate:
+    """An engine in the groups of one span, whose name its field `span` has not yet.
 
-    `replicas` of them take their prompts from it.
+    Points of each of `mixes`; the intervals have those that `mix_of` names.
     """
-    node = next(each for each in fleet.node_types if each.name == candidate.node_type)
-    span = candidate.span or _spans(workload, fleet)[node.name][0]
     factor = fleet.bandwidth_factor(span)
-    [points] = _by_mix((mix,), workload, candidate.engine, node, factor, replicas)
-    return points
+    settings = [_setting(workload, mix, engine, node, factor) for mix in mixes]
+
+    def points(mix: int, servers: int) -> Points:
+        return operating_points(replace(settings[mix], servers=servers), node)
+
+    if not depends_on_size(workload, engine):
+        alike = [points(mix, 1) for mix in range(len(mixes))]
+        return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))
+    room = _room(workload, fleet, engine, node)
+    tables = [pool_points(shapes, partial(points, mix), room) for mix, shapes in enumerate(mixes)]
+    if all(len(each.sizes) == 1 for each in tables):
+        alike = [each.points[0] for each in tables]
+        return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))
+
+    @cache
+    def of_size(mix: int, size: int) -> Points:
+        return between(tables[mix], size)
+
+    alone = tuple(
+        least_pool(demand, tables[mix], most=room)
+        for demand, mix in zip(workload.demand, mix_of, strict=True)
+    )
+    return Candidate(
+        workload=workload.name,
+        engine=engine,
+        node_type=node.name,
+        points=tuple(map(of_size, mix_of, alone)),
+        by_size=tuple(tables[mix] for mix in mix_of),
+        alone=alone,
+    )
+
+
+def _room(workload: Workload, fleet: Fleet, engine: Engine, node: NodeType) -> int:
+    """Replicas that the widest group of the workload has GPUs for, one at least."""
+    nodes = (
+        sum(leaf.nodes.get(node.name, 0) for leaf in leaves)
+        for leaves in workload.domains(fleet.network).values()
+    )
+    return max(1, max(nodes, default=0) * node.gpus // engine.gpus)
 
 
 def _spans(workload: Workload, fleet: Fleet) -> dict[str, list[Affinity]]:
@@ -114,15 +157,14 @@ def _found(setting: Setting) -> Points:
     return RULES[setting.engine.role](setting)
 
 
-def _by_mix(
-    mixes: tuple[tuple[RequestClass, ...], ...],
+def _setting(
     workload: Workload,
+    mix: tuple[RequestClass, ...],
     engine: Engine,
     node: NodeType,
     bandwidth_factor: float,
-    servers: int = 1,
-) -> list[Points]:
-    """[mix][class] operating points; mixes of equal shapes and shares have the same ones."""
+) -> Setting:
+    """What operating points depend on; those of equal shapes and shares are the same."""
     nic_gbit_per_s = engine.gpus * node.nic_gbit_per_s_per_gpu
     moves_kv = engine.counts and engine.role is not Role.AGGREGATED
     kv_bytes_per_token = (workload.profile.kv_bytes_per_token or 0.0) * moves_kv
@@ -132,19 +174,15 @@ def _by_mix(
         for each in workload.profile.engines
         if each.role is Role.DECODE and each.decode is not None
     )
-
-    def points(mix: tuple[RequestClass, ...]) -> Points:
-        setting = Setting(
-            engine=engine,
-            mix=tuple(replace(shape, name="") for shape in mix),
-            slo=workload.slo,
-            bytes_per_s=bytes_per_s if kv_bytes_per_token else inf,
-            kv_bytes_per_token=kv_bytes_per_token,
-            allow_extrapolation=workload.allow_extrapolation,
-            kv_transfer=workload.kv_transfer,
-            servers=servers,
-            decoders=decoders if engine.role is Role.PREFILL else (),
-        )
-        return operating_points(setting, node)
-
-    return [points(mix) for mix in mixes]
+    return Setting(
+        engine=engine,
+        mix=tuple(replace(shape, name="") for shape in mix),
+        slo=workload.slo,
+        bytes_per_s=bytes_per_s if kv_bytes_per_token else inf,
+        kv_bytes_per_token=kv_bytes_per_token,
+        allow_extrapolation=workload.allow_extrapolation,
+        kv_transfer=workload.kv_transfer,
+        routing=workload.routing[engine.role],
+        arrivals=workload.arrivals,
+        decoders=decoders if engine.role is Role.PREFILL else (),
+    )

@@ -19,6 +19,7 @@ from heteroplan.profiles.capacity.setting import (
 from heteroplan.profiles.capacity.steps import (
     DecodeSteps,
     Peak,
+    beyond,
     decode_coefficients,
     lowest_batch,
     steady_batch,
@@ -99,8 +100,8 @@ def tightest(setting: Setting, peak: Peak) -> Limit:
 
 
 def is_extrapolated(setting: Setting, shape: RequestClass, peak: Peak) -> bool:
-    """Whether a step at `peak` was not measured, as the user allows."""
+    """Whether a step at `peak` was not measured, where larger ones are allowed."""
     engine, batch = setting.engine, max(lowest_batch(setting), peak.sequences)
-    return setting.allow_extrapolation and (
+    return beyond(setting) and (
         outside(engine.context_range, shape.decode_context) or outside(engine.batch_range, batch)
     )

@@ -90,15 +90,15 @@ def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
 
 def _one_by_one(setting: Setting) -> Points:
     """Empty where not even an idle replica is in time."""
-    pool = ReplicaPool(services(setting), setting.servers)
-    busy = min(
-        pool.greatest_utilization(budgets, share) for share, budgets in _budgets(setting).items()
-    )
+    budgets = _budgets(setting)
+    pools = {share: _pool(setting, share, each) for share, each in budgets.items()}
+    busy = min(pools[share].greatest_utilization(each, share) for share, each in budgets.items())
     if busy <= IDLE:
         return ()
-    queue_rps = busy * MS_PER_S / pool.mean_ms
+    mean_ms = min(pool.mean_ms for pool in pools.values())
+    queue_rps = busy * MS_PER_S / mean_ms
     rate_rps = min(queue_rps, setting.transfer_rps)
-    utilization = min(busy, rate_rps * pool.mean_ms / MS_PER_S)
+    utilization = min(busy, rate_rps * mean_ms / MS_PER_S)
     limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
     uses = mean_times_ms(setting)
     if limit is Limit.KV_TRANSFER:
@@ -112,10 +112,24 @@ def _one_by_one(setting: Setting) -> Points:
             utilization=utilization,
             ttft_ms=fixed_ms(setting, shape)
             + prefill_ms(values, shape.missed_tokens)
-            + pool.wait_ms(utilization, slo_of(setting, shape).ttft_share),
+            + pools[share].wait_ms(utilization, share),
             extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens),
         )
         for shape, capacity_rps in zip(setting.mix, setting.shared_out(rate_rps, uses), strict=True)
+        for share in [slo_of(setting, shape).ttft_share]
+    )
+
+
+def _pool(setting: Setting, share: float, budgets: Sequence[Budget]) -> ReplicaPool:
+    """The pool, with the bursts that count for requests that may wait so long."""
+    waiting = [each for each in budgets if each.wait_ms > 0.0]
+    dispersion = 1.0
+    if waiting:
+        mean_ms = sum(each.share * each.wait_ms for each in waiting)
+        mean_ms /= sum(each.share for each in waiting)
+        dispersion = setting.arrivals.prefill(mean_ms / MS_PER_S, share)
+    return ReplicaPool(
+        services(setting), setting.servers, routing=setting.routing, dispersion=dispersion
     )
 
 

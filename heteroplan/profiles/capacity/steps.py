@@ -1,9 +1,11 @@
 """Decode steps of a mix of classes: how long they take with a batch that swings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
+from heteroplan.entities.arrivals import POISSON
 from heteroplan.entities.capacity import Limit
+from heteroplan.entities.slo import ItlOf
 from heteroplan.entities.workload import DecodeCoefficients, Engine
 from heteroplan.profiles.capacity.latency import (
     SHORTEST_MS,
@@ -13,6 +15,7 @@ from heteroplan.profiles.capacity.latency import (
     step_ms,
 )
 from heteroplan.profiles.capacity.setting import Setting
+from heteroplan.profiles.capacity.swing import Factors, Swing, averaged
 from heteroplan.units import MS_PER_S
 
 MOST_SEQUENCES = 65536.0
@@ -27,6 +30,8 @@ class Load:
     added_ms: float
     """That they add to a step [ms]."""
     kv_tokens: float
+    dispersion: float = 1.0
+    """Of the pool's arrivals, at the scale at which numbers return to their mean."""
 
 
 ENDLESS = Load(inf, inf, inf)
@@ -46,7 +51,8 @@ class DecodeSteps:
     """Decode of a mix. A sequence of a step is of class k with the weight share_k * osl_k."""
 
     values: DecodeCoefficients
-    percentile: float
+    swing: Swing
+    itl_of: ItlOf
     lowest: float
     """Smallest batch that a step time is taken for."""
     osl: float
@@ -67,7 +73,8 @@ class DecodeSteps:
         osl = setting.mean(outputs)
         return cls(
             decode_coefficients(setting.engine),
-            setting.slo.itl_share,
+            Swing.of(setting),
+            setting.slo.itl_of,
             lowest_batch(setting),
             osl,
             setting.mean([a * b for a, b in zip(outputs, contexts, strict=True)]) / osl,
@@ -91,26 +98,38 @@ class DecodeSteps:
         return step_ms(self.values, self.lowest, self.context)
 
     def load(self, rate_rps: float, stretch: float = 1.0) -> Load:
-        """What is in flight on average at `rate_rps`, each step `stretch` times as long.
+        """What is in flight on average at `rate_rps`, each step `stretch` times as long."""
+        ended = rate_rps * self.osl * stretch / MS_PER_S
+        found = self._load(ended, self.swing.own)
+        if self.swing.arrivals == POISSON or not 0.0 < found.sequences < inf:
+            return found
+        scale_s = self.dispersion(found) * found.sequences / rate_rps
+        dispersion = self.swing.dispersion(scale_s)
+        found = self._load(ended, self.swing.own + self.swing.mates(dispersion))
+        return replace(found, dispersion=dispersion)
 
-        A sequence finds what is in flight on average (PASTA) and adds to that itself, so that by
-        Little's law, with a = rate * osl * stretch sequences that would end in a step of 1 ms,
+    def _load(self, ended: float, more: float) -> Load:
+        """With so many sequences that would end in a step of 1 ms.
 
-            added time  S = a (s1 m + s2)         m = base + root sqrt(B) + S: of a mean step
-            sequences   B = a (m + s1)            s1, s2: moments of the slope
-            KV tokens   K = a (c1 m + E[c s])     c1: mean context
+        A sequence finds what is in flight on average (PASTA) and `more`, with itself: 1, but 1 / n
+        of replicas that share requests evenly, where others would have come instead, and those
+        that come with it (`Swing.mates`). So that by Little's law, with a = `ended`,
+
+            added time  S = a (s1 m + s2)         m = base + root sqrt(B) + S - s1 (1 - more):
+            sequences   B = a (m + s1)                of a step without the sequence
+            KV tokens   K = a (c1 m + E[c s])     s1, s2: moments of the slope; c1: mean context
 
         which is exact of one length. Infinite where steps grow faster than they are worked off.
         """
-        ended = rate_rps * self.osl * stretch / MS_PER_S
         slope, square = self.slope_ms, self.slope_square
         left = 1.0 - ended * slope
         if left <= 0.0:
             return ENDLESS
         root = sqrt(ended) * self.values.ms_per_root_sequence
-        fixed = self.values.base_ms + slope + ended * (square - slope**2)
-        whole_ms = ((root + sqrt(root**2 + 4.0 * left * fixed)) / (2.0 * left)) ** 2
-        mean_ms = max(self.lowest_ms, whole_ms - slope)
+        others_ms = slope * (1.0 - more)
+        fixed = self.values.base_ms - others_ms + slope + ended * (square - slope**2)
+        whole_ms = ((root + sqrt(root**2 + 4.0 * left * max(0.0, fixed))) / (2.0 * left)) ** 2
+        mean_ms = max(self.lowest_ms - others_ms, whole_ms - slope)
         each, token = self.values.ms_per_sequence, self.values.ms_per_context_token
         held = each * self.context + token * self.context_square
         return Load(
@@ -149,25 +168,59 @@ class DecodeSteps:
         """What a load that swings stays below at the percentile.
 
         Sequences, what they add to a step and their contexts are compound Poisson sums, wider by
-        the dispersion f, of each of which a gamma quantile Q(mean, variance) is taken:
+        the factors p of numbers and q of contexts (`Swing`), of each of which a gamma quantile
+        Q(mean, variance) is taken:
 
-            sequences  Q(B, B f)
-            KV tokens  Q(K, K c2 / c1 f)                       c1, c2: moments of the context
-            itl        base + root sqrt(sequences) + Q(S, S s2 / s1 f)    s1, s2: of the slope
+            sequences  Q(B, B p)
+            KV tokens  Q(K, K (c1 p + (c2 / c1 - c1) q))
+            itl        base + root sqrt(sequences) + Q(S, S (s1 p + (s2 / s1 - s1) q))
 
-        c2 and s2 include the spread of contexts.
+        c1, c2 are moments of the context, s1, s2 of the slope; spread contexts count in c2 and s2.
+        That is of moments, as ITL of tokens is. ITL of requests is their mean over a residence:
+        with what the request adds itself, and less variance (`averaged`).
         """
         if load == ENDLESS:
             return Peak(inf, inf, inf)
-        values, wider = self.values, self.dispersion(load)
-        sequences = gamma_quantile(load.sequences, load.sequences * wider, self.percentile)
-        itl_ms = values.base_ms + values.ms_per_root_sequence * sqrt(sequences)
+        wider = self.dispersion(load)
+        moment = self.swing.factors(wider, load.dispersion)
+        sequences = self._quantile(load.sequences, 1.0, 1.0, moment)
+        held = self._quantile(load.kv_tokens, self.context, self.context_square, moment)
+        if self.itl_of is ItlOf.TOKEN:
+            return Peak(sequences, self._itl_ms(load, moment, 0.0), held)
+        mean = replace(
+            moment,
+            numbers=moment.numbers * averaged(wider),
+            contexts=moment.contexts * averaged(moment.contexts),
+            uneven=0.0,
+        )
+        seen = self._seen(load)
+        return Peak(sequences, self._itl_ms(seen, mean, self.swing.own), held)
+
+    def _seen(self, load: Load) -> Load:
+        """What a request finds, at the mean."""
+        mates = self.swing.mates(load.dispersion)
+        return replace(
+            load,
+            sequences=load.sequences + mates,
+            added_ms=load.added_ms + mates * self.slope_ms,
+        )
+
+    def _itl_ms(self, load: Load, factors: Factors, own: float) -> float:
+        """At the percentile, beside `own` sequences more."""
+        itl_ms, root_ms = self.values.base_ms, self.values.ms_per_root_sequence
+        if root_ms > 0.0:
+            itl_ms += root_ms * sqrt(own + self._quantile(load.sequences, 1.0, 1.0, factors))
         if self.slope_ms > 0.0:
-            variance = load.added_ms * self.slope_square / self.slope_ms * wider
-            itl_ms += gamma_quantile(load.added_ms, variance, self.percentile)
-        variance = load.kv_tokens * self.context_square / self.context * wider
-        held = gamma_quantile(load.kv_tokens, variance, self.percentile)
-        return Peak(sequences, max(itl_ms, self.lowest_ms), held)
+            itl_ms += own * self.slope_ms
+            itl_ms += self._quantile(load.added_ms, self.slope_ms, self.slope_square, factors)
+        return max(itl_ms, self.lowest_ms)
+
+    def _quantile(self, mean: float, first: float, second: float, factors: Factors) -> float:
+        """Of a sum over the sequences of something with these moments."""
+        spread = second / first - first
+        variance = mean * (first * factors.numbers + spread * factors.contexts)
+        variance += first**2 * factors.uneven
+        return gamma_quantile(mean, variance, self.swing.percentile)
 
 
 def decode_coefficients(engine: Engine) -> DecodeCoefficients:
@@ -186,11 +239,24 @@ def lowest_batch(setting: Setting) -> float:
     return max(1.0, span.low) if span is not None and not setting.allow_extrapolation else 1.0
 
 
+def beyond(setting: Setting) -> bool:
+    """Whether steps may be larger than measured: it is allowed, or `max_sequences` says so."""
+    return setting.allow_extrapolation or setting.engine.decodes_beyond
+
+
+def measured_kv_tokens(setting: Setting) -> float:
+    """Most KV tokens of a step that was measured; infinite where memory or nothing limits them."""
+    engine = setting.engine
+    if engine.kv_tokens_range is None or engine.kv_tokens is not None or beyond(setting):
+        return inf
+    return engine.kv_tokens_range.high
+
+
 def bounds(setting: Setting) -> dict[Limit, float]:
     """What a step may hold: sequences, and KV tokens."""
     engine = setting.engine
     found = {Limit.RANGE: MOST_SEQUENCES}
-    if engine.batch_range is not None and not setting.allow_extrapolation:
+    if engine.batch_range is not None and not beyond(setting):
         found[Limit.RANGE] = min(MOST_SEQUENCES, engine.batch_range.high)
     if engine.kv_tokens is not None:
         found[Limit.KV_MEMORY] = float(engine.kv_tokens)
@@ -205,6 +271,8 @@ def used(setting: Setting, peak: Peak) -> dict[Limit, float]:
     for limit, bound in bounds(setting).items():
         taken = peak.kv_tokens if limit is Limit.KV_MEMORY else peak.sequences
         found[limit] = taken / bound
+    if (most := measured_kv_tokens(setting)) < inf:
+        found[Limit.RANGE] = max(found[Limit.RANGE], peak.kv_tokens / most)
     return found
 
 
@@ -215,7 +283,7 @@ def steady_batch(setting: Setting, steps: DecodeSteps) -> float:
         bound / steps.context if limit is Limit.KV_MEMORY else bound
         for limit, bound in bounds(setting).items()
     ]
-    return min(within, *held)
+    return min(within, measured_kv_tokens(setting) / steps.context, *held)
 
 
 def uses(setting: Setting, steps: DecodeSteps, limit: Limit, batch: float) -> list[float]:

@@ -9,9 +9,12 @@ from dataclasses import replace
 from math import inf
 
 from heteroplan.entities.slo import Slo
-from heteroplan.entities.workload import RequestClass
-from heteroplan.profiles.capacity.latency import step_ms
+from heteroplan.entities.workload import RequestClass, Workload
+from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
 from heteroplan.profiles.capacity.setting import Points, Setting
+
+LONG_MS = 60_000.0
+"""Longer than what is alone takes."""
 
 
 def slo_of(setting: Setting, shape: RequestClass) -> Slo:
@@ -77,3 +80,34 @@ def rate_rps(setting: Setting, points: Points) -> float:
     if not points or any(each.capacity_rps <= 0.0 for each in points):
         return 0.0
     return 1.0 / setting.mean([1.0 / each.capacity_rps for each in points])
+
+
+def absolute_slo(load: Workload) -> Slo:
+    """The workload's SLO with absolute targets only, for what knows no others.
+
+    Relative ones are taken of the mean request of the busiest interval on the fastest engine;
+    `LONG_MS` where no engine has coefficients.
+    """
+    slo = load.slo
+    if slo.ttft_slowdown == slo.itl_slowdown == inf:
+        return slo
+    mix = max(load.demand, key=lambda each: each.rps).classes
+    whole = sum(shape.share for shape in mix)
+    tokens = sum(shape.share * shape.missed_tokens for shape in mix) / whole
+    context = sum(shape.share * shape.decode_context for shape in mix) / whole
+    engines = load.profile.engines
+    prompt_ms = min(
+        (prefill_ms(each.prefill, tokens) for each in engines if each.prefill is not None),
+        default=LONG_MS,
+    )
+    alone_ms = min(
+        (step_ms(each.decode, 1.0, context) for each in engines if each.decode is not None),
+        default=LONG_MS,
+    )
+    return replace(
+        slo,
+        ttft_ms=min(slo.ttft_ms, slo.ttft_slowdown * (prompt_ms + alone_ms)),
+        itl_ms=min(slo.itl_ms, slo.itl_slowdown * alone_ms),
+        ttft_slowdown=inf,
+        itl_slowdown=inf,
+    )

@@ -13,11 +13,12 @@ The last but one term of TPOT is what prompts take from decode: r * TPOT * s req
 s = prefill_token * isl fall into a token's time, and r * TPOT = B / (osl - 1). B is not known
 beforehand: B = N * decoding / (TTFT + decoding), a fixed point that `predicted` solves. Engines of
 one GPU type lend each other what a few runs leave open: the coefficients of all of them together,
-as a + b / GPUs, are expected of each (shrinkage; Gelman et al., Bayesian Data Analysis, chapter 5).
+as a + b / GPUs, are expected of those of one variant together, and these of each engine (shrinkage;
+Gelman et al., Bayesian Data Analysis, chapter 5).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, floor, inf, sqrt
 from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from heteroplan.entities.workload import (
     Span,
     TtftCoefficients,
 )
-from heteroplan.profiles.fitting.fit import FitError
+from heteroplan.profiles.fitting.fit import BEYOND, SHAPE, FitError, reach
 from heteroplan.profiles.fitting.regression import Prior, least
 from heteroplan.profiles.measurement import Run
 from heteroplan.units import MS_PER_S
@@ -39,9 +40,13 @@ if TYPE_CHECKING:
 FEWEST_RUNS = 3
 """From which an engine gets coefficients of its own."""
 FOLDS = 5
-"""Every fifth run is left out, each in turn."""
-TPOT_WEIGHT, TTFT_WEIGHT = 0.17, 0.32
-"""Pull of the other engines; squared 0.03 and 0.1."""
+"""Every fifth curve is left out, each in turn."""
+FEWEST_CURVES = 3
+"""From which whole ones are left out."""
+TPOT_WEIGHT, TTFT_WEIGHT = 0.2, 0.5
+"""Pull of the other engines."""
+VARIANT_WEIGHT = 0.5
+"""Share of that pull which all of the GPU type have on those of a variant."""
 LEAST_SHARE = 0.02
 """Of a latency that a term is expected to have at least."""
 QUEUED = 0.25
@@ -93,11 +98,14 @@ class RunFit:
     tpot_seen: FitError
     ttft_seen: FitError
     tpot_held_out: FitError
-    """Of runs left out, predicted from what was asked of the engine alone."""
+    """Of curves left out, predicted from what was asked of the engine alone."""
     ttft_held_out: FitError
     isl_range: Span
     batch_range: Span
     context_range: Span
+    kv_tokens_range: Span
+    beyond: float | None
+    """Mean error of TPOT at the largest batches, of a fit without them; None without smaller."""
     unqueued: PrefillCoefficients
     """What a prompt takes of a prefill replica: TTFT with nobody waiting, but no more than leaves
     room for the requests/s that were measured."""
@@ -116,15 +124,51 @@ def fit_runs(runs: Sequence[Run]) -> tuple[list[RunFit], list[str]]:
     ordered = sorted(runs, key=lambda run: (_key(run)[:3], run.isl, run.osl, run.concurrency))
     whole, places = _values(ordered), _places(ordered)
     seen = np.abs(_errors(ordered, whole))
-    left_out = np.abs(errors_left_out(ordered, lambda place, run: place))
+    curve = curves(ordered)
+    left_out = np.abs(errors_left_out(ordered, lambda place, run: curve[place]))
+    beyond = np.abs(_errors_beyond(ordered))
     large = {key: found for key, found in places.items() if len(found) >= FEWEST_RUNS}
     fits = [
-        _fit(key, [ordered[i] for i in found], whole[key], seen[found], left_out[found])
+        _fit(
+            key,
+            [ordered[i] for i in found],
+            whole[key],
+            seen[found],
+            left_out[found],
+            beyond[found],
+        )
         for key, found in large.items()
     ]
     few = len(places) - len(large)
     notes = [f"{few} engines have fewer than {FEWEST_RUNS} runs and are not fitted"] if few else []
     return fits, notes
+
+
+def curves(runs: Sequence[Run]) -> list[int]:
+    """[run] number of its curve: runs of one engine whose lengths are within `SHAPE` of the first.
+
+    Of an engine with fewer than `FEWEST_CURVES` each run is one: what is left says nothing of
+    lengths in between.
+    """
+    numbers, count = [0] * len(runs), 0
+    for places in _places(runs).values():
+        found: list[list[int]] = []
+        for place in places:
+            mine = next((each for each in found if _alike(runs[each[0]], runs[place])), None)
+            if mine is None:
+                found.append([place])
+            else:
+                mine.append(place)
+        for curve in found if len(found) >= FEWEST_CURVES else [[place] for place in places]:
+            for place in curve:
+                numbers[place] = count
+            count += 1
+    return numbers
+
+
+def _alike(one: Run, other: Run) -> bool:
+    off = (other.isl / one.isl - 1.0, other.osl / one.osl - 1.0)
+    return max(map(abs, off)) <= SHAPE
 
 
 def errors_left_out(runs: Sequence[Run], part: Callable[[int, Run], int]) -> "Floats":
@@ -140,6 +184,23 @@ def errors_left_out(runs: Sequence[Run], part: Callable[[int, Run], int]) -> "Fl
         out = np.flatnonzero(folds == fold)
         values = _values([run for run, at in zip(runs, folds, strict=True) if at != fold])
         off[out] = _errors([runs[int(i)] for i in out], values)
+    return off
+
+
+def _errors_beyond(runs: Sequence[Run]) -> "Floats":
+    """[run] relative errors of TPOT at the largest batches of each engine, of fits without them.
+
+    NaN at the others.
+    """
+    import numpy as np
+
+    off = np.full(len(runs), np.nan)
+    batches = np.array([run.batch for run in runs])
+    large = np.zeros(len(runs), dtype=bool)
+    for found in _places(runs).values():
+        large[found] = batches[found] > BEYOND * batches[found].max()
+    values = _values([run for run, out in zip(runs, large, strict=True) if not out])
+    off[large] = _errors([run for run, out in zip(runs, large, strict=True) if out], values)[:, 0]
     return off
 
 
@@ -220,14 +281,20 @@ def _limits(runs: Sequence[Run]) -> tuple[float, float]:
 def _values(runs: Sequence[Run]) -> dict[EngineKey, Latencies]:
     """Coefficients of every engine."""
     found: dict[EngineKey, Latencies] = {}
-    groups: dict[tuple[str, bool], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.gpu, run.prefill_gpus is None), []).append(run)
-    for group in groups.values():
+    for group in _grouped(runs, lambda run: (run.gpu, run.prefill_gpus is None)):
         expected = _expected(group)
-        for key, mine in _by_engine(group).items():
-            found[key] = _own(mine, expected)
+        for variant in _grouped(group, lambda run: run.variant):
+            engines = _by_engine(variant)
+            lent = _expected(variant, expected) if len(engines) > 1 else expected
+            found |= {key: _own(mine, lent) for key, mine in engines.items()}
     return found
+
+
+def _grouped(runs: Sequence[Run], kind: Callable[[Run], Hashable]) -> list[list[Run]]:
+    groups: dict[Hashable, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(kind(run), []).append(run)
+    return list(groups.values())
 
 
 type Expected = tuple["_Shared", "_Shared"]
@@ -235,7 +302,7 @@ type Expected = tuple["_Shared", "_Shared"]
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """Coefficients a + b / GPUs of all engines together."""
+    """Coefficients a + b / GPUs of several engines together."""
 
     a: "Floats"
     b: "Floats"
@@ -248,22 +315,43 @@ class _Shared:
 
         return Prior(np.maximum(self.a + self.b / gpus, self.least), self.weight)
 
+    def of_both(self) -> Prior:
+        """Of a and b of a part of the engines."""
+        import numpy as np
 
-def _expected(runs: Sequence[Run]) -> Expected:
+        values = np.maximum(np.concatenate([self.a, self.b]), np.tile(self.least / 2.0, 2))
+        return Prior(values, VARIANT_WEIGHT * self.weight)
+
+
+def _expected(runs: Sequence[Run], of_all: Expected | None = None) -> Expected:
+    """TPOT and TTFT of `runs` together; `of_all` are those of the GPU type."""
     import numpy as np
 
     gpus = np.array([float(run.gpus) for run in runs])
     limits = {key: _limits(mine) for key, mine in _by_engine(runs).items()}
     tpot, ttft = _systems(runs, [limits[_key(run)] for run in runs])
-    return _shared(*tpot, gpus, TPOT_WEIGHT), _shared(*ttft, gpus, TTFT_WEIGHT)
+    of_tpot, of_ttft = of_all or (None, None)
+    return (
+        _shared(*tpot, gpus, TPOT_WEIGHT, of_tpot),
+        _shared(*ttft, gpus, TTFT_WEIGHT, of_ttft),
+    )
 
 
-def _shared(columns: "Floats", latency_ms: "Floats", gpus: "Floats", weight: float) -> _Shared:
+def _shared(
+    columns: "Floats",
+    latency_ms: "Floats",
+    gpus: "Floats",
+    weight: float,
+    of_all: _Shared | None,
+) -> _Shared:
     import numpy as np
 
     terms = columns.shape[1]
     both = np.hstack([columns, columns / gpus[:, None]])
-    values = np.array(least(range(2 * terms), both, latency_ms))
+    prior = None if of_all is None else of_all.of_both()
+    values = np.array(least(range(2 * terms), both, latency_ms, prior))
+    if of_all is not None:
+        return replace(of_all, a=values[:terms], b=values[terms:])
     typical = columns.mean(axis=0)
     share_ms = LEAST_SHARE * float(np.median(latency_ms))
     smallest = np.where(typical > 0.0, share_ms / np.maximum(typical, TINY), TINY)
@@ -318,6 +406,7 @@ def _fit(
     values: Latencies,
     seen: "Floats",
     left_out: "Floats",
+    beyond: "Floats",
 ) -> RunFit:
     import numpy as np
 
@@ -340,6 +429,8 @@ def _fit(
         isl_range=_whole(run.isl for run in runs),
         batch_range=Span.of(run.batch for run in runs),
         context_range=_whole(run.context for run in runs),
+        kv_tokens_range=Span.of(run.batch * run.context for run in runs),
+        beyond=float(np.nanmean(beyond)) if np.isfinite(beyond).any() else None,
         unqueued=_unqueued(runs, values.ttft),
         latencies=values,
     )
@@ -354,6 +445,6 @@ def _unqueued(runs: Sequence[Run], ttft: Values) -> PrefillCoefficients:
 
 
 def _whole(lengths: Iterable[float]) -> Span:
-    """Their range, to whole tokens."""
-    span = Span.of(lengths)
+    """What they hold for, to whole tokens."""
+    span = reach(lengths)
     return Span(floor(span.low), ceil(span.high))

@@ -1,6 +1,6 @@
 """Measurements -> latency coefficients, their error and the range they hold in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean, median, pstdev
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FEWEST_POINTS = 4
 """Three coefficients need more than three points to show an error."""
+SHAPE = 0.1
+"""Share by which a length may differ from the only one that was measured."""
+BEYOND = 0.6
+"""Share of the largest batch from which batches are left out to tell the error beyond it."""
 PREFILL_FORMS = (Form((0, 1)), Form((0, 1), True), Form((0, 1, 2)), Form((0, 1, 2), True))
 """Terms of the latency models that are tried, from the simplest."""
 DECODE_FORMS = (Form((0, 1, 2)),)
@@ -83,6 +87,8 @@ class Fit:
     """Of a DECODE fit [tokens]."""
     kind: SourceKind
     """FITTED, or MODELLED where any point was."""
+    beyond: float | None = None
+    """Mean error of a DECODE fit at the largest batches, of a fit without them."""
     marks: tuple[Mark, ...] = ()
     """The settings."""
 
@@ -147,10 +153,19 @@ def fit(points: Sequence[Measurement], within: Within = ALL) -> Fit:
         spread=_spread(repeats),
         batch_tokens_range=Span.of(p.batch * p.tokens for p in settings) if prefill else None,
         batch_range=None if prefill else Span.of(p.batch for p in settings),
-        context_range=None if prefill else Span.of(p.context for p in settings),
+        context_range=None if prefill else reach(p.context for p in settings),
         kind=SourceKind.MODELLED if modelled else SourceKind.FITTED,
+        beyond=None if prefill else _error_beyond(form, columns, latency_ms),
         marks=_marks(settings, (off + 1.0) * latency_ms),
     )
+
+
+def reach(lengths: Iterable[float]) -> Span:
+    """The lengths that a fit to some holds for: their range, or `SHAPE` around a single one."""
+    span = Span.of(lengths)
+    if span.high > (1.0 + SHAPE) * span.low:
+        return span
+    return Span((1.0 - SHAPE) * span.low, (1.0 + SHAPE) * span.high)
 
 
 def settings_of(points: Sequence[Measurement]) -> list[Measurement]:
@@ -232,6 +247,16 @@ def _columns(settings: Sequence[Measurement]) -> tuple["Floats", "Floats"]:
         for p in settings
     ]
     return np.array(factors, dtype=float), np.array([p.latency_ms for p in settings], dtype=float)
+
+
+def _error_beyond(form: Form, columns: "Floats", latency_ms: "Floats") -> float | None:
+    """Mean error at decode batches above `BEYOND` of the largest, of a fit without them."""
+    batches = columns[:, 1]
+    large = batches > BEYOND * batches.max()
+    if (~large).sum() < max(FEWEST_POINTS, form.fewest_points):
+        return None
+    curve = fitted(form, columns[~large], latency_ms[~large])
+    return float(abs(curve.errors(columns[large], latency_ms[large])).mean())
 
 
 def _inner(settings: Sequence[Measurement]) -> "Indices":

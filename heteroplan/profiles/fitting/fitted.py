@@ -36,6 +36,8 @@ class Line:
     reach: str
     """What was measured."""
     marks: tuple[Mark, ...]
+    beyond: float | None = None
+    """Mean error at the largest batches, of a fit without them."""
 
     @property
     def error(self) -> FitError:
@@ -81,6 +83,7 @@ def of_points(fit: Fit) -> Fitted:
         if prefill
         else f"{_reach(fit.batch_range)} x {_reach(fit.context_range)}",
         marks=fit.marks,
+        beyond=fit.beyond,
     )
     return _sourced(Fitted(engine, (line,)))
 
@@ -88,8 +91,8 @@ def of_points(fit: Fit) -> Fitted:
 def of_runs(fit: RunFit, runs: Sequence[Run]) -> list[Fitted]:
     """The aggregated engine of a fit, or its prefill and its decode engine.
 
-    No replica decodes more tokens of context at a time than were seen in flight, whatever its
-    memory: shapes and loads that were not measured together are not promised.
+    What was in flight is no limit of memory, but a measured range: shapes and loads that were not
+    measured together are not promised. Where requests waited although they were few, it is both.
     """
     tpot, ttft = _run_lines(fit, runs)
     aggregated = fit.prefill_gpus is None
@@ -105,10 +108,11 @@ def of_runs(fit: RunFit, runs: Sequence[Run]) -> list[Fitted]:
         decode=fit.decode,
         ttft=fit.ttft if aggregated else None,
         batch_tokens_range=fit.isl_range if aggregated else None,
-        kv_tokens=int(min(fit.latencies.kv_tokens, max(run.batch * run.context for run in runs))),
+        kv_tokens=None if fit.latencies.kv_tokens == inf else int(fit.latencies.kv_tokens),
         max_sequences=None if fit.latencies.sequences == inf else ceil(fit.latencies.sequences),
         batch_range=fit.batch_range,
         context_range=fit.context_range,
+        kv_tokens_range=fit.kv_tokens_range,
     )
     if fit.prefill_gpus is None:
         return [_sourced(Fitted(decode, (tpot, ttft), fit.variant))]
@@ -150,6 +154,7 @@ def measured_engine(engine: Engine, reading: FileMeasurements, origin: str) -> E
             batch_tokens_range=_both(engine.batch_tokens_range, made.batch_tokens_range),
             batch_range=_both(engine.batch_range, made.batch_range),
             context_range=_both(engine.context_range, made.context_range),
+            kv_tokens_range=_both(engine.kv_tokens_range, made.kv_tokens_range),
         )
     lines = tuple(line for each in found for line in each.lines)
     modelled = any(each.engine.source.kind is SourceKind.MODELLED for each in found)
@@ -262,6 +267,7 @@ def _source_of(source: Source, lines: Sequence[Line]) -> Source:
         error_mape=max(line.error.mape for line in lines),
         error_worst=max(line.error.worst for line in lines),
         points=max(line.points for line in lines),
+        error_beyond=max((line.beyond for line in lines if line.beyond is not None), default=None),
         spread=max((line.spread for line in lines if line.spread is not None), default=None),
     )
 
@@ -280,7 +286,9 @@ def _run_lines(fit: RunFit, runs: Sequence[Run]) -> tuple[Line, Line]:
     )
     work = "requests in flight"
     return (
-        Line("TPOT", work, fit.runs, fit.tpot_seen, fit.tpot_held_out, None, reach, tpot),
+        Line(
+            "TPOT", work, fit.runs, fit.tpot_seen, fit.tpot_held_out, None, reach, tpot, fit.beyond
+        ),
         Line(
             "TTFT",
             work,

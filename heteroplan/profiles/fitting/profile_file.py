@@ -93,8 +93,8 @@ def _missing(
         every = len(unlimited) == sum(each.decode is not None for each in engines)
         which = "" if every and len(unlimited) > 1 else f" for {', '.join(unlimited)}"
         notes.append(
-            f"no KV memory limit{which}: only the measured range limits the batch (kv_tokens, "
-            "--kv-tokens)"
+            f"no KV memory limit{which}: only the measured range or max_sequences limits the batch "
+            "(kv_tokens, --kv-tokens)"
         )
     if kv_bytes_per_token is None and any(each.role is not Role.AGGREGATED for each in engines):
         notes.append("no KV transfer limit (kv_bytes_per_token, --kv-bytes-per-token)")
@@ -108,6 +108,7 @@ def _figures(engine: Engine) -> dict[str, object]:
         "batch_tokens": engine.batch_tokens_range,
         "batch": engine.batch_range,
         "context": engine.context_range,
+        "kv_tokens": engine.kv_tokens_range,
     }
     ranges = {
         name: [_number(_rounded(span.low)), _number(_rounded(span.high))]
@@ -140,6 +141,7 @@ def _source(source: Source) -> dict[str, object]:
     errors = {
         "error_mape": source.error_mape,
         "error_worst": source.error_worst,
+        "error_beyond": source.error_beyond,
         "spread": source.spread,
     }
     return {

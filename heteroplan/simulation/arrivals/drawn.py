@@ -56,7 +56,7 @@ def drawn_requests(
     mixes = [each.classes for each in workload.demand]
     interval = intervals_at(arrival_s, scenario.horizon)
     tokens = lengths(mixes, interval, of_class, of_length)
-    return WorkloadRequests(arrival_s, tokens.isl, tokens.cached, tokens.osl)
+    return WorkloadRequests(arrival_s, tokens.isl, tokens.cached, tokens.osl, kind=tokens.kind)
 
 
 def random_streams(workload: Workload, seed: int) -> list[np.random.Generator]:

@@ -26,6 +26,8 @@ class Lengths:
     cached: Integers
     """0 <= cached < isl."""
     osl: Integers
+    kind: Integers
+    """Class that they were drawn from."""
 
 
 def lengths(
@@ -48,25 +50,14 @@ def lengths(
     missed = _drawn(figure("missed"), figure("missed_cv"), of_length)
     osl = _drawn(figure("osl"), figure("osl_cv"), of_length)
     cached = rounded(missed * figure("cached_per_missed"), of_length)
-    return Lengths(missed + cached, cached, osl)
-
-
-def osl_cv(of: RequestClass) -> float:
-    """Coefficient of variation of the output tokens.
-
-    Of a class whose input and output tokens are independent, the context of a decode step is
-    isl + osl (1 + cv^2) / 2 in the mean; a class without `context` has equal outputs.
-    """
-    if of.context is None:
-        return 0.0
-    return float(np.sqrt(max(0.0, 2.0 * (of.context - of.isl) / of.osl - 1.0)))
+    return Lengths(missed + cached, cached, osl, classes)
 
 
 _FIGURES: Mapping[str, Callable[[RequestClass], float]] = {
     "missed": lambda of: of.missed_tokens,
     "missed_cv": lambda of: of.isl_cv or 0.0,
     "osl": lambda of: of.osl,
-    "osl_cv": osl_cv,
+    "osl_cv": lambda of: of.outputs_cv,
     "cached_per_missed": lambda of: of.prefix_hit_rate / (1.0 - of.prefix_hit_rate),
 }
 

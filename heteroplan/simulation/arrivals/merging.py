@@ -22,6 +22,8 @@ class WorkloadRequests:
     rejected: Counter[str] = field(default_factory=Counter)
     """Requests that are in no array, by reason."""
     notes: tuple[str, ...] = ()
+    kind: Integers | None = None
+    """Class of the workload; None where not known."""
 
 
 def merged(
@@ -47,4 +49,12 @@ def merged(
         osl=np.concatenate([part.osl for part in parts])[order],
         rejected=dict(sum((part.rejected for part in parts), Counter())),
         notes=(*notes, *(note for part in parts for note in part.notes)),
+        kind=_kinds(parts)[order] if any(part.kind is not None for part in parts) else None,
+    )
+
+
+def _kinds(parts: Sequence[WorkloadRequests]) -> Integers:
+    """-1 where not known."""
+    return np.concatenate(
+        [np.full(len(part.arrival_s), -1) if part.kind is None else part.kind for part in parts]
     )

@@ -13,6 +13,7 @@ from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.forecasting.steps.opened import ReadOptions
 from heteroplan.forecasting.steps.stamps import EPOCH
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.arrivals.completing import completed
 from heteroplan.simulation.arrivals.drawn import (
     check_drawing,
@@ -186,7 +187,7 @@ def _served_s(scenario: Scenario, parts: Mapping[str, WorkloadRequests]) -> floa
     for workload in scenario.workloads:
         part = parts.get(workload.name)
         if part is not None and len(part.arrival_s):
-            slo = workload.slo
+            slo = absolute_slo(workload)
             ends.append(
                 float((part.arrival_s + (slo.ttft_ms + part.osl * slo.itl_ms) / MS_PER_S).max())
             )

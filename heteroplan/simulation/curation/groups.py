@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from heteroplan.entities.workload import RequestClass
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.arrivals.lengths import lengths
 from heteroplan.simulation.arrivals.rates import Rates
 from heteroplan.simulation.arrivals.renewal import arrivals
@@ -93,7 +94,7 @@ class LoadedGroup:
     def share_in_time(self, unit: UnitRequests, rate_rps: float) -> float:
         """Share of the requests that keep the SLO at a rate; those that no engine of the workload
         takes do not count. 0 where none is left."""
-        slo = self._system.scenario.workloads[self.workload].slo
+        slo = absolute_slo(self._system.scenario.workloads[self.workload])
         arrival_s = unit.arrival / rate_rps
         # Who is not done by then has missed the SLO.
         after_s = (slo.ttft_ms + float(unit.osl.max(initial=1)) * slo.itl_ms) / 1e3

@@ -71,7 +71,7 @@ def replayed(log: RequestLog, engine: Engine) -> RequestLog:
     simulator = Simulator(
         stream,
         np.zeros(len(log), np.bool_),
-        [WorkloadFacts(0.0, moves_all=True, shared=False)],
+        [WorkloadFacts(0.0, moves_all=True)],
         [GroupFacts(0, split=False, alike=True)],
         1,
         np.ones((1, 1)),

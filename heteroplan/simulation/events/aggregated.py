@@ -7,6 +7,7 @@ from math import inf
 
 from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.decode import (
+    admitted_alone,
     evict_newest,
     finish_due,
     fits,
@@ -24,7 +25,7 @@ from heteroplan.simulation.events.lists import (
 )
 from heteroplan.simulation.events.prefill import prompt_tokens
 from heteroplan.simulation.events.routing import touch
-from heteroplan.simulation.events.steps import prefill_s, steps_s
+from heteroplan.simulation.events.steps import ROUNDING, prefill_s, prompt_alone_s, steps_s
 from heteroplan.simulation.events.world import AGGREGATED, ANEW, PREEMPT, World
 
 
@@ -74,6 +75,12 @@ def _prefilled(world: World, replica: int, request: int) -> None:
         alone_s = record.first_base + record.first_token * tokens
         late_s = max(0.0, alone_s - prefill_s(record, tokens, tokens * tokens))
     first_token(world, request, now + late_s)
+    if asked.given == 0:
+        asked.first_alone = prompt_alone_s(record, asked.missed) + late_s
+        admitted_alone(world, replica, request)
+    elif asked.evicted > 0.0:
+        asked.late += now - asked.evicted > asked.longest_gap * (1.0 + ROUNDING)
+        asked.evicted = 0.0
     asked.given += 1
     record.held += 1
     world.workloads[record.workload].decoded_tokens += 1

@@ -10,14 +10,54 @@ from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.finishing import finished, first_token, leave_if_empty
 from heteroplan.simulation.events.heaps import push_running, remove_running, set_timer
 from heteroplan.simulation.events.lists import append_waiting, pop_waiting, prepend_waiting
-from heteroplan.simulation.events.steps import prefill_s, steps_s, steps_within
+from heteroplan.simulation.events.steps import (
+    ROUNDING,
+    late_steps,
+    prefill_s,
+    step_alone_s,
+    steps_s,
+    steps_within,
+)
 from heteroplan.simulation.events.world import ANEW, PREEMPT, World
+
+
+@compiled
+def admitted_alone(world: World, replica: int, request: int) -> None:
+    """What a mean step of the request takes alone on the replica, and so how long one may take."""
+    asked = world.requests[request]
+    asked.step_alone = step_alone_s(world.replicas[replica], asked.isl + asked.osl / 2.0)
+    asked.longest_gap = min(asked.gap, asked.gap_over_alone * asked.step_alone)
+
+
+@compiled
+def _count_late(world: World, replica: int, steps: int, ends_s: float) -> None:
+    """Count gaps between tokens that are too long in the next `steps` steps, until `ends_s`.
+
+    The first of them gives a request that is new its first token, which is no gap, and ends the gap
+    of one that was evicted.
+    """
+    record = world.replicas[replica]
+    first_s = ends_s - record.since if record.chunk > 0 else steps_s(record, 1)
+    for place in range(record.running):
+        asked = world.requests[world.running[replica, place].request]
+        if asked.longest_gap == inf:
+            continue
+        asked.late += late_steps(record, steps, asked.longest_gap)
+        gap_s = first_s
+        if asked.evicted > 0.0:
+            gap_s = record.since + first_s - asked.evicted
+            asked.evicted = 0.0
+        is_gap = asked.given + record.step - asked.admitted > 0
+        if is_gap and gap_s > asked.longest_gap * (1.0 + ROUNDING):
+            asked.late += 1
 
 
 @compiled
 def pass_steps(world: World, replica: int, steps: int, ends_s: float) -> None:
     """`steps` decode steps of the batch are over at `ends_s`."""
     record = world.replicas[replica]
+    if steps > 0 and world.workloads[record.workload].by_gap:
+        _count_late(world, replica, steps, ends_s)
     workload, spent_s = world.workloads[record.workload], ends_s - record.since
     tokens = record.running * steps
     record.step += steps
@@ -91,6 +131,7 @@ def evict_newest(world: World, replica: int) -> None:
     record.summed -= context
     record.reserved -= asked.isl + asked.osl
     asked.given = context - asked.isl
+    asked.evicted = world.clock[0].now
     asked.admitted = ANEW
     asked.restarts = min(127, asked.restarts + 1)
     prepend_waiting(world, replica, request)
@@ -107,6 +148,9 @@ def _admit(world: World, replica: int) -> int:
         context = asked.isl + asked.given
         if asked.admitted == ANEW:
             record.extra += prefill_s(record, context, float(context) * context)
+        else:
+            asked.first_alone += step_alone_s(record, float(asked.isl))
+            admitted_alone(world, replica, request)
         asked.admitted = record.step
         record.admissions += 1
         asked.turn = record.admissions

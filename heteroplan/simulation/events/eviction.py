@@ -29,7 +29,8 @@ def _start_anew(world: World, request: int, kind: int) -> None:
     count(world, asked.workload, kind, 0, -1)
     world.groups[asked.group].in_flight -= 1
     asked.restarts = min(127, asked.restarts + 1)
-    asked.given = 0
+    asked.given = asked.late = 0
+    asked.evicted = 0.0
     asked.first = float("nan")
     asked.admitted = -1
     append_unrouted(world, asked.workload, request)

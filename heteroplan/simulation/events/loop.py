@@ -22,6 +22,7 @@ from heteroplan.simulation.events.world import (
     PREFILL,
     REJECTED,
     SERVING,
+    SHARED,
     STARTING,
     World,
 )
@@ -36,11 +37,11 @@ def route(world: World, request: int) -> bool:
         return False
     record = world.groups[group]
     asked.group = group
-    if record.split and world.workloads[asked.workload].shared:
+    if record.split and world.workloads[asked.workload].prefill_routing == SHARED:
         record.in_flight += 1
         enter_shared(world, group, request)
         return True
-    replica = best_replica(world, group, 0, request, True)
+    replica = best_replica(world, group, 0, request)
     if replica < 0:
         return False
     record.in_flight += 1

@@ -15,7 +15,7 @@ from heteroplan.simulation.events.lists import (
 from heteroplan.simulation.events.routing import idle_prefill, suits, touch
 from heteroplan.simulation.events.steps import prefill_s
 from heteroplan.simulation.events.transfer import send
-from heteroplan.simulation.events.world import ANEW, DECODE, PREFILL, SERVING, World
+from heteroplan.simulation.events.world import ANEW, DECODE, PREFILL, SERVING, SHARED, World
 
 
 @compiled
@@ -77,7 +77,8 @@ def start_batch(world: World, replica: int) -> None:
     while record.waiting > 0 and _fits_batch(world, replica, record.head, record.chunk):
         tokens = _join(world, replica, pop_waiting(world, replica))
         record.queued_s -= prefill_s(record, float(tokens), float(tokens) * tokens)
-    if record.state == SERVING and world.workloads[record.workload].shared:
+    shared = world.workloads[record.workload].prefill_routing == SHARED
+    if record.state == SERVING and shared:
         _take_shared(world, replica)
     if record.waiting == 0:
         record.queued_s = 0.0
@@ -106,6 +107,7 @@ def end_batch(world: World, replica: int) -> None:
         record.load -= 1
         asked = world.requests[request]
         asked.source = replica
+        asked.first_alone = prefill_s(record, float(asked.missed), float(asked.missed) ** 2)
         count(world, asked.workload, PREFILL, 0, -1)
         count(world, asked.workload, DECODE, 0, 1)
         send(world, request)

@@ -1,9 +1,9 @@
 """Which group and which replica takes a request.
 
 A workload's requests go to the group with the least requests in flight for what its ready replicas
-serve; in it, to the prefill replica that would be done with them first, and from there to the
-decode replica with the least load. A prompt goes where it is in time alone, if there is such a
-place.
+serve; in it, and from prefill to decode, to a replica by the routing of the role: the one with the
+least load (of prefill that which would be done first), the next one in turn, or any one. A prompt
+goes where it is in time alone, if there is such a place.
 """
 
 from math import inf
@@ -12,11 +12,12 @@ from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.steps import prefill_s
 from heteroplan.simulation.events.world import (
     DECODE,
-    LEAST_WORK,
+    LEAST_LOADED,
     PREFILL,
     RANDOM,
     ROUND_ROBIN,
     SERVING,
+    SHARED,
     STARTING,
     World,
 )
@@ -169,26 +170,46 @@ def _cost(world: World, index: int, missed: int) -> float:
 
 
 @compiled
-def best_replica(world: World, group: int, side: int, request: int, ready: bool) -> int:
-    """The replica of a group for a request; -1 where none takes it.
+def _routing(world: World, group: int, side: int) -> int:
+    """Of the replicas of a side; what shares no queue has the least loaded one take a request."""
+    record = world.groups[group]
+    workload = world.workloads[record.workload]
+    found = workload.aggregated_routing
+    if side == 1:
+        found = workload.decode_routing
+    elif record.split:
+        found = workload.prefill_routing
+    return int(LEAST_LOADED if found == SHARED else found)
 
-    `side` is 1 for decode replicas, 0 for others. Those that are `ready` are asked, or those that
-    are out of routing and run still.
+
+@compiled
+def best_replica(world: World, group: int, side: int, request: int) -> int:
+    """The ready replica of a group for a request by its routing; -1 where none takes it.
+
+    `side` is 1 for decode replicas, 0 for others.
     """
-    record, routing = world.groups[group], world.clock[0].routing
-    missed, amount = world.requests[request].missed, world.member_counts[group, side]
-    if ready and record.alike and (routing == LEAST_WORK or (side == 1 and routing != RANDOM)):
+    routing = _routing(world, group, side)
+    if routing == ROUND_ROBIN:
+        return _next_in_turn(world, group, side, request)
+    if routing == RANDOM:
+        return _any(world, group, side, request)
+    return least_loaded(world, group, side, request, True)
+
+
+@compiled
+def least_loaded(world: World, group: int, side: int, request: int, ready: bool) -> int:
+    """The replica of a group with the least load for a request; -1 where none takes it.
+
+    Those that are `ready` are asked, or those that are out of routing and run still.
+    """
+    record = world.groups[group]
+    if ready and record.alike:
         idle = world.clock[0].now if side == 0 and record.split else 0.0
         index = _least_key(world, group, side, idle)
         return index if index >= 0 and suits(world, index, request) > 0 else -1
-    start, in_turn = 0, False
-    if routing == RANDOM and amount > 0:
-        start, in_turn = random_below(world, amount), True
-    elif routing == ROUND_ROBIN and side == 0:
-        start, in_turn = record.turn, True
-    best, least, best_suits, best_place = -1, inf, 1, 0
-    for offset in range(amount):
-        place = (start + offset) % amount if in_turn else offset
+    missed = world.requests[request].missed
+    best, least, best_suits = -1, inf, 1
+    for place in range(world.member_counts[group, side]):
         index = world.members[group, side, place]
         state = world.replicas[index].state
         if (state == SERVING) != ready or state <= STARTING:
@@ -196,14 +217,58 @@ def best_replica(world: World, group: int, side: int, request: int, ready: bool)
         found = suits(world, index, request)
         if found < best_suits:
             continue
-        cost = 0.0 if in_turn else _cost(world, index, missed)
+        cost = _cost(world, index, missed)
         if found > best_suits or cost < least:
-            best, least, best_suits, best_place = index, cost, found, place
-            if found == 2 and in_turn:
-                break
-    if in_turn and side == 0 and best >= 0:
-        record.turn = best_place + 1
+            best, least, best_suits = index, cost, found
     return int(best)
+
+
+@compiled
+def _from_place(world: World, group: int, side: int, request: int, start: int) -> int:
+    """Place of the first ready member from `start` on that takes the request, in time if any is;
+
+    -1 where none does.
+    """
+    amount, best, best_suits = world.member_counts[group, side], -1, 0
+    for offset in range(amount):
+        place = (start + offset) % amount
+        index = world.members[group, side, place]
+        if world.replicas[index].state != SERVING:
+            continue
+        found = suits(world, index, request)
+        if found > best_suits:
+            best, best_suits = place, found
+            if found == 2:
+                break
+    return int(best)
+
+
+@compiled
+def _next_in_turn(world: World, group: int, side: int, request: int) -> int:
+    record = world.groups[group]
+    turn = record.turn if side == 0 else record.decode_turn
+    place = _from_place(world, group, side, request, turn)
+    if place < 0:
+        return -1
+    if side == 0:
+        record.turn = place + 1
+    else:
+        record.decode_turn = place + 1
+    return int(world.members[group, side, place])
+
+
+@compiled
+def _any(world: World, group: int, side: int, request: int) -> int:
+    """Any ready member, each as likely; the next one from a place where most take it not."""
+    amount = world.member_counts[group, side]
+    if amount == 0:
+        return -1
+    for _ in range(amount):
+        index = world.members[group, side, random_below(world, amount)]
+        if world.replicas[index].state == SERVING and suits(world, index, request) == 2:
+            return int(index)
+    place = _from_place(world, group, side, request, random_below(world, amount))
+    return int(world.members[group, side, place]) if place >= 0 else -1
 
 
 @compiled

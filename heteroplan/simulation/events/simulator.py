@@ -1,13 +1,15 @@
 """The simulator as the rest of the program uses it: replicas come and go, and time passes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.entities.workload import LEAST_LOADED as LEAST_LOADED_EVERYWHERE
+from heteroplan.entities.workload import Role, Routing
 from heteroplan.simulation.events import eviction, heaps, loop, routing
 from heteroplan.simulation.events.world import (
     CLOCK,
@@ -15,7 +17,7 @@ from heteroplan.simulation.events.world import (
     FINISHED,
     GONE,
     GROUP,
-    LEAST_WORK,
+    LEAST_LOADED,
     PREEMPT,
     RANDOM,
     REJECTED,
@@ -24,6 +26,7 @@ from heteroplan.simulation.events.world import (
     ROLE,
     ROUND_ROBIN,
     RUNNING,
+    SHARED,
     STARTING,
     TIMER,
     TRANSFER,
@@ -35,7 +38,12 @@ from heteroplan.simulation.events.world import (
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.results import RequestTable
 
-ROUTINGS = {"least_work": LEAST_WORK, "round_robin": ROUND_ROBIN, "random": RANDOM}
+ROUTINGS = {
+    Routing.LEAST_LOADED: LEAST_LOADED,
+    Routing.RANDOM: RANDOM,
+    Routing.ROUND_ROBIN: ROUND_ROBIN,
+    Routing.SHARED: SHARED,
+}
 KV_FULL = {"preempt": PREEMPT, "wait": WAIT}
 LATENCY_S = 0.0005
 """Of a KV transfer, beside bytes over bandwidth: what small transfers take between nodes with RDMA
@@ -50,13 +58,18 @@ SEATS = 4
 class SimulatorOptions:
     """How requests are routed and what happens when memory is full."""
 
-    routing: str = "least_work"
+    routing: Routing | None = None
+    """Of all roles; as each workload has it where None."""
     kv_full: str = "preempt"
     latency_s: float = LATENCY_S
     users: int = 0
     """Closed loop: so many requests of each workload at a time; 0 for arrivals of their own."""
     seed: int = 0
     """Of random routing."""
+
+    def routings(self, given: Mapping[Role, Routing]) -> Mapping[Role, Routing]:
+        """Of each role of a workload that has `given` ones."""
+        return given if self.routing is None else dict.fromkeys(Role, self.routing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +79,8 @@ class WorkloadFacts:
     kv_bytes_per_token: float
     moves_all: bool
     """The KV cache of all input tokens moves, not of those only that prefill computed."""
-    shared: bool
-    """The prefill replicas of a group share one queue."""
+    routing: Mapping[Role, Routing] = field(default_factory=lambda: LEAST_LOADED_EVERYWHERE)
+    """Of each role; only prefill replicas share a queue, others are routed by their load then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,16 @@ class ReplicaFacts:
     fields: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class GapLimits:
+    """How long the gaps between tokens may be where each is judged; arrays [request]."""
+
+    gap_s: Floats
+    """Infinite where nothing but `over_alone` limits them [s]."""
+    over_alone: Floats
+    """Over a step of the request alone; both infinite where gaps are not judged."""
+
+
 class Simulator:
     """One simulation from its start on. Replicas are known by the number that `start` gives."""
 
@@ -103,6 +126,7 @@ class Simulator:
         options: int,
         factors: Floats,
         how: SimulatorOptions,
+        gaps: GapLimits | None = None,
     ) -> None:
         """`refused` [request]: it fits no engine. `options` counts engines, `factors` is
 
@@ -126,11 +150,13 @@ class Simulator:
             factors=np.ascontiguousarray(factors),
         )
         clock = self.world.clock[0]
-        clock["latency"], clock["routing"] = how.latency_s, ROUTINGS[how.routing]
-        clock["kv_full"], clock["users"] = KV_FULL[how.kv_full], how.users
+        clock["latency"], clock["users"] = how.latency_s, how.users
+        clock["kv_full"] = KV_FULL[how.kv_full]
         clock["seats"] = SEATS
         clock["due"] = self.world.workloads["due"].sum()
         clock["random"] = (how.seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64 or 1
+        if gaps is not None:
+            self._judge_gaps(gaps)
         self._free: list[int] = []
         self.events = 0
 
@@ -216,8 +242,9 @@ class Simulator:
         place = int(np.flatnonzero(members[: counts[group, side]] == number)[0])
         members[place : counts[group, side] - 1] = members[place + 1 : counts[group, side]]
         counts[group, side] -= 1
-        if side == 0 and place < self.world.groups[group]["turn"]:
-            self.world.groups[group]["turn"] -= 1
+        turn = "decode_turn" if side else "turn"
+        if place < self.world.groups[group][turn]:
+            self.world.groups[group][turn] -= 1
         self.world.replicas["seat"][members[place : counts[group, side]]] -= 1
         seats = self.world.members.shape[2]
         keys = self.world.keys[group, side, seats:]
@@ -245,7 +272,16 @@ class Simulator:
             last_token_s=requests["last"].copy(),
             outcome=requests["outcome"].copy(),
             restarts=requests["restarts"].copy(),
+            first_alone_s=requests["first_alone"].copy(),
+            step_alone_s=requests["step_alone"].copy(),
+            late_gaps=requests["late"].copy(),
         )
+
+    def _judge_gaps(self, limits: GapLimits) -> None:
+        requests = self.world.requests
+        requests["gap"], requests["gap_over_alone"] = limits.gap_s, limits.over_alone
+        judged = np.isfinite(limits.gap_s) | np.isfinite(limits.over_alone)
+        self.world.workloads["by_gap"][np.unique(requests["workload"][judged])] = True
 
     def _join(self, number: int, group: int, side: int) -> None:
         counts, seats = self.world.member_counts, self.world.members.shape[2]
@@ -302,6 +338,7 @@ def _requests(stream: RequestStream, refused: NDArray[np.bool_], users: int) -> 
     records["admitted"] = records["group"] = records["replica"] = records["next"] = -1
     records["outcome"] = np.where(refused, REJECTED, UNFINISHED)
     records["following"] = -1
+    records["gap"] = records["gap_over_alone"] = inf
     for number in range(len(stream.workloads) if users else 0):
         own = np.flatnonzero(stream.workload == number)
         records["following"][own[:-1]] = own[1:]
@@ -329,7 +366,9 @@ def _workloads(
         record, own = records[number], [g for g, at in enumerate(groups) if at.workload == number]
         record["first_group"], record["groups"] = (own[0] if own else 0), len(own)
         record["kv_bytes"], record["moves_all"] = facts.kv_bytes_per_token, facts.moves_all
-        record["shared"], record["due"] = facts.shared, users
+        for role in Role:
+            record[f"{role}_routing"] = ROUTINGS[facts.routing[role]]
+        record["due"] = users
         if users:
             requests = np.flatnonzero(stream.workload == number)
             record["following"] = requests[0] if len(requests) else -1

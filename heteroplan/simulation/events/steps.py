@@ -11,6 +11,8 @@ from heteroplan.numerics.compiling import compiled
 
 SHORTEST_S = 1e-6
 """No pass over a model is shorter [s]."""
+ROUNDING = 1e-9
+"""A step that is longer than its limit by this share is not late."""
 
 
 @compiled
@@ -21,28 +23,48 @@ def prefill_s(replica: Any, tokens: float, squares: float) -> float:
 
 
 @compiled
-def _first_and_growth(replica: Any) -> tuple[float, float, float]:
+def prompt_alone_s(replica: Any, tokens: int) -> float:
+    """Time of a prompt that an idle replica prefills, in pieces of what a batch takes [s]."""
+    most = replica.batch_tokens if replica.batch_tokens > 0 else tokens
+    time_s, done = 0.0, 0
+    while done < tokens:
+        after = min(tokens, done + most)
+        squares = float(after) * after - float(done) * done
+        time_s += prefill_s(replica, float(after - done), squares)
+        done = after
+    return time_s
+
+
+@compiled
+def _first_and_growth(replica: Any, n: int, summed: float) -> tuple[float, float, float]:
     """Time of the next step without its floor, what each later one takes more, the floor [s].
 
-    Of a divided engine: of the half that takes longer.
+    Of `n` sequences whose contexts sum to `summed`. Of a divided engine: of the half that takes
+    longer.
     """
-    n = replica.running
     first = replica.base + replica.root * sqrt(n) + replica.sequence * n
-    first += replica.context * replica.summed
+    first += replica.context * summed
     growth = replica.context * n
     if replica.other_ratio > 0.0:
         m = n * replica.other_ratio
         other = replica.other_base + replica.other_root * sqrt(m) + replica.other_sequence * m
-        other += replica.other_context * replica.summed * replica.other_ratio
+        other += replica.other_context * summed * replica.other_ratio
         if other > first:
             first, growth = other, replica.other_context * m
     return first, growth, max(SHORTEST_S, replica.step_floor)
 
 
 @compiled
+def step_alone_s(replica: Any, context: float) -> float:
+    """Time of a decode step of one sequence [s]."""
+    first, _, least = _first_and_growth(replica, 1, context)
+    return max(first, least)
+
+
+@compiled
 def steps_s(replica: Any, steps: int) -> float:
     """Time of the next `steps` decode steps from the boundary at which the replica stands [s]."""
-    first, growth, least = _first_and_growth(replica)
+    first, growth, least = _first_and_growth(replica, replica.running, float(replica.summed))
     flat = 0
     if first < least:
         # The quotient is too large for an integer where contexts cost next to nothing.
@@ -56,7 +78,7 @@ def steps_s(replica: Any, steps: int) -> float:
 @compiled
 def steps_within(replica: Any, time_s: float) -> int:
     """How many steps have ended so long after the boundary, `leap` at most."""
-    first, growth, least = _first_and_growth(replica)
+    first, growth, least = _first_and_growth(replica, replica.running, float(replica.summed))
     left = time_s - replica.extra
     if left <= 0.0:
         return 0
@@ -70,3 +92,15 @@ def steps_within(replica: Any, time_s: float) -> int:
     while steps < replica.leap and steps_s(replica, steps + 1) <= time_s:
         steps += 1
     return steps
+
+
+@compiled
+def late_steps(replica: Any, steps: int, limit_s: float) -> int:
+    """Of the next `steps` decode steps but the first, those that take longer than `limit_s`."""
+    first, growth, least = _first_and_growth(replica, replica.running, float(replica.summed))
+    limit_s *= 1.0 + ROUNDING
+    if least > limit_s or first > limit_s:
+        return steps - 1
+    if growth * (steps - 1) <= limit_s - first:
+        return 0
+    return steps - 1 - floor((limit_s - first) / growth)

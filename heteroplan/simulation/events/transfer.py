@@ -6,7 +6,7 @@ from heteroplan.numerics.compiling import compiled
 from heteroplan.simulation.events.decode import enter_decode
 from heteroplan.simulation.events.heaps import pop_transfer, push_transfer
 from heteroplan.simulation.events.lists import append_prefilled
-from heteroplan.simulation.events.routing import best_replica, load, touch
+from heteroplan.simulation.events.routing import best_replica, least_loaded, load, touch
 from heteroplan.simulation.events.world import World
 
 
@@ -14,15 +14,15 @@ from heteroplan.simulation.events.world import World
 def decode_place(world: World, request: int) -> int:
     """The decode replica for a prefilled request: of its group, else of another; -1 without any."""
     asked = world.requests[request]
-    place = best_replica(world, asked.group, 1, request, True)
+    place = best_replica(world, asked.group, 1, request)
     if place < 0:
-        place = best_replica(world, asked.group, 1, request, False)
+        place = least_loaded(world, asked.group, 1, request, False)
     if place >= 0:
         return place
     workload = world.workloads[asked.workload]
     least = inf
     for group in range(workload.first_group, workload.first_group + workload.groups):
-        other = best_replica(world, group, 1, request, True)
+        other = least_loaded(world, group, 1, request, True)
         if other >= 0 and load(world, other) < least:
             place, least = other, load(world, other)
     if place >= 0:
@@ -51,6 +51,7 @@ def send(world: World, request: int) -> None:
     sender = world.replicas[asked.source]
     rate = min(sender.bytes_per_s, record.bytes_per_s) * world.factors[sender.leaf, record.leaf]
     sender.nic_free = max(clock.now, sender.nic_free) + size / rate
+    asked.first_alone += clock.latency + size / rate
     push_transfer(world, clock.latency + sender.nic_free, request)
 
 

@@ -19,8 +19,8 @@ PREFILL, DECODE, AGGREGATED = range(3)
 """Kind of a replica; as `signals.ROLES`."""
 FINISHED, UNFINISHED, REJECTED = range(3)
 """Outcome of a request; as `results.OUTCOMES`."""
-LEAST_WORK, ROUND_ROBIN, RANDOM = range(3)
-"""Which prefill replica of a group takes a request."""
+LEAST_LOADED, ROUND_ROBIN, RANDOM, SHARED = range(4)
+"""Which replica of a group takes a request; only prefill replicas share a queue."""
 ANEW = -2
 """`admitted` of a request whose context a decode replica has to compute anew."""
 PREEMPT, WAIT = range(2)
@@ -31,6 +31,13 @@ REQUEST = np.dtype(
         ("arrival", "f8"),
         ("first", "f8"),  # first token; NaN before
         ("last", "f8"),  # last token; NaN before
+        ("first_alone", "f8"),  # what its TTFT and its mean step would take alone where it is
+        ("step_alone", "f8"),
+        ("gap", "f8"),  # longest time between tokens, and that over `step_alone`; infinite where
+        ("gap_over_alone", "f8"),  # gaps are not counted
+        ("longest_gap", "f8"),  # the lesser of both where it is
+        ("late", "i8"),  # gaps that were longer
+        ("evicted", "f8"),  # when it left the KV cache; 0 where it did not
         ("isl", "i8"),
         ("missed", "i8"),
         ("osl", "i8"),
@@ -122,7 +129,8 @@ GROUP = np.dtype(
         ("most_held", "i8"),  # KV cache of decode
         ("workload", "i8"),
         ("in_flight", "i8"),
-        ("turn", "i8"),
+        ("turn", "i8"),  # seat that round robin tries first, of side 0
+        ("decode_turn", "i8"),
         ("head", "i8"),  # queue shared by its prefill replicas
         ("tail", "i8"),
         ("waiting", "i8"),
@@ -142,7 +150,10 @@ WORKLOAD = np.dtype(
         ("groups", "i8"),
         ("kv_bytes", "f8"),  # a token
         ("moves_all", "i1"),  # KV of all input tokens moves, not of those missed only
-        ("shared", "i1"),
+        ("prefill_routing", "i1"),
+        ("decode_routing", "i1"),
+        ("aggregated_routing", "i1"),
+        ("by_gap", "i1"),  # gaps that are too long are counted
         ("following", "i8"),  # closed loop: request that a user sends next
         ("due", "i8"),
         # Counted since the start.
@@ -190,7 +201,6 @@ CLOCK = np.dtype(
         ("users", "i8"),  # closed loop: requests at a time; 0 for arrivals of their own
         ("due", "i8"),  # requests that users send now, of all workloads
         ("seats", "i8"),  # members for which each group has room, a power of 2
-        ("routing", "i1"),
         ("kv_full", "i1"),
     ],
     align=True,

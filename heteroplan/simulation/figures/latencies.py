@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.slo import Slo
+from heteroplan.simulation.figures.promises import Promises
 from heteroplan.simulation.requests import Floats, Integers, RequestStream
 from heteroplan.simulation.results import OUTCOMES, Attainment, Percentiles, RequestTable
 from heteroplan.units import MS_PER_S
@@ -27,29 +27,42 @@ class Latencies:
     e2e_ms: Floats
     in_ttft: NDArray[np.bool_]
     in_itl: NDArray[np.bool_]
+    itl_weight: Floats
+    """What a request counts in the share that kept the ITL: 1 of a request of finished ones, and
+    where gaps are judged, its gaps over the mean of its workload."""
+    itl_share: Floats
+    """Share of its gaps in time where they are judged; otherwise whether it kept the ITL."""
 
 
 def of_requests(
-    slos: Sequence[Slo], stream: RequestStream, table: RequestTable, interval_s: float
+    promised: Promises, stream: RequestStream, table: RequestTable, interval_s: float
 ) -> Latencies:
-    """How long the finished requests took, and whether they kept their SLO."""
+    """How long the finished requests took, and whether they kept what was promised."""
     done = table.outcome == FINISHED
     workload, arrival_s = stream.workload[done], table.arrived_s[done]
-    first_s, last_s = table.first_token_s[done], table.last_token_s[done]
-    ttft_ms = (first_s - arrival_s) * MS_PER_S
-    gaps = stream.osl[done] - 1
-    itl_ms = (last_s - first_s) * MS_PER_S / np.maximum(gaps, 1)
-    ttft_slo, itl_slo = (
-        np.array([getattr(slo, name) for slo in slos]) for name in ("ttft_ms", "itl_ms")
-    )
+    ttft_ms = (table.first_token_s - table.arrived_s) * MS_PER_S
+    gaps = stream.osl - 1
+    itl_ms = (table.last_token_s - table.first_token_s) * MS_PER_S / np.maximum(gaps, 1)
+    in_itl = promised.in_itl(itl_ms, table, gaps)
+    by_gap = promised.by_gap[done]
+    weight, share = np.ones(len(workload)), in_itl[done].astype(np.float64)
+    if by_gap.any():
+        amount = np.bincount(workload[by_gap], gaps[done][by_gap], len(stream.workloads))
+        requests = np.bincount(workload[by_gap], minlength=len(stream.workloads))
+        mean = np.maximum(amount, 1.0) / np.maximum(requests, 1)
+        weight = np.where(by_gap, gaps[done] / mean[workload], 1.0)
+        in_time = 1.0 - table.late_gaps[done] / np.maximum(gaps[done], 1)
+        share = np.where(by_gap, in_time, share)
     return Latencies(
         workload=workload,
         interval=(arrival_s // interval_s).astype(np.int64),
-        ttft_ms=ttft_ms,
-        itl_ms=itl_ms,
-        e2e_ms=(last_s - arrival_s) * MS_PER_S,
-        in_ttft=ttft_ms <= ttft_slo[workload],
-        in_itl=itl_ms <= itl_slo[workload],
+        ttft_ms=ttft_ms[done],
+        itl_ms=itl_ms[done],
+        e2e_ms=(table.last_token_s[done] - arrival_s) * MS_PER_S,
+        in_ttft=promised.in_ttft(ttft_ms, table)[done],
+        in_itl=in_itl[done],
+        itl_weight=weight,
+        itl_share=share,
     )
 
 
@@ -67,9 +80,14 @@ def attainment(found: Latencies, requests: int) -> Attainment:
         return Attainment(*[float("nan")] * 3)
     return Attainment(
         ttft=float(found.in_ttft.mean()) if finished else float("nan"),
-        itl=float(found.in_itl.mean()) if finished else float("nan"),
+        itl=_share_in_itl(found),
         both=float((found.in_ttft & found.in_itl).sum() / requests),
     )
+
+
+def _share_in_itl(found: Latencies) -> float:
+    whole = float(found.itl_weight.sum())
+    return float(found.itl_share @ found.itl_weight) / whole if whole > 0.0 else float("nan")
 
 
 def counted(workload: Integers, interval: Integers, shape: tuple[int, int]) -> Integers:

@@ -6,6 +6,8 @@ from math import inf
 
 import numpy as np
 
+from heteroplan.entities.workload import Role, Routing
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.events.simulator import ReplicaFacts, SimulatorOptions
 from heteroplan.simulation.events.world import DRAINING, GONE, LINGERING, SERVING, STARTING
 from heteroplan.simulation.fluid import flow
@@ -66,8 +68,9 @@ class Fluid:
         self._refused = numbers.refused
         intervals = int(np.ceil(stream.duration_s / interval_s))
         workloads = np.zeros(len(loads), WORKLOAD)
-        workloads["ttft"] = [load.slo.ttft_ms / MS_PER_S for load in loads]
-        workloads["itl"] = [load.slo.itl_ms / MS_PER_S for load in loads]
+        slos = [absolute_slo(load) for load in loads]
+        workloads["ttft"] = [slo.ttft_ms / MS_PER_S for slo in slos]
+        workloads["itl"] = [slo.itl_ms / MS_PER_S for slo in slos]
         workloads["burst"] = stream.burstiness**2
         taken = np.take_along_axis(numbers.mixes["taken"], stream.mix, axis=1)
         pools = np.zeros((len(loads), 2), POOL)
@@ -329,7 +332,7 @@ class Fluid:
 
     def _share_out(self, by_role: Floats, of_group: Integers) -> None:
         """Servers of one queue, and the share of the arrivals that a kind of pool takes."""
-        routing, pools = self._options.routing, self.flow.pools
+        pools = self.flow.pools
         options = self.flow.options
         rate = self._by_role(options["ready"] * options["capacity"])
         weight = np.stack([np.minimum(rate[:, PREFILL], rate[:, DECODE]), rate[:, AGGREGATED]], 1)
@@ -347,10 +350,14 @@ class Fluid:
             pools["queues"][:, kind] = np.maximum(1.0, groups)
         pools["queues"][:, WHOLE] *= pools["servers"][:, WHOLE]
         pools["servers"][:, WHOLE] = 1.0
-        if routing != "least_work":
-            pools["servers"] = 1.0
-        if routing == "random":
-            pools["decode_servers"] = 1.0
+        for number, load in enumerate(self._system.scenario.workloads):
+            routing = self._options.routings(load.routing)
+            if routing[Role.PREFILL] in (Routing.RANDOM, Routing.ROUND_ROBIN):
+                pools["servers"][number, SPLIT] = 1.0
+            if routing[Role.DECODE] is Routing.RANDOM:
+                pools["decode_servers"][number, SPLIT] = 1.0
+            if routing[Role.AGGREGATED] is Routing.RANDOM:
+                pools["decode_servers"][number, WHOLE] = 1.0
 
 
 def _ranges(system: ServingSystem) -> Integers:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from heteroplan.entities.workload import Engine, KvTransfer, Workload
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
 from heteroplan.simulation.events.simulator import ReplicaFacts
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL
@@ -109,14 +110,15 @@ def _most_running(engine: Engine, workload: Workload) -> int:
     most = MOST_RUNNING
     if engine.max_sequences is not None:
         most = min(most, engine.max_sequences)
-    if engine.batch_range is not None and not workload.allow_extrapolation:
+    beyond = workload.allow_extrapolation or engine.decodes_beyond
+    if engine.batch_range is not None and not beyond:
         most = min(most, int(engine.batch_range.high))
     return most
 
 
 def _in_time(option: EngineOption, workload: Workload) -> int:
     """Most tokens of a prompt that is in time alone: prefill, KV transfer and a decode step."""
-    values, slo = option.engine.prefill, workload.slo
+    values, slo = option.engine.prefill, absolute_slo(workload)
     if values is None or option.role == DECODE:
         return UNBOUNDED
     moved_ms = 0.0
@@ -135,7 +137,7 @@ def _rated(option: EngineOption, workload: Workload, fields: dict[str, float]) -
     """Constant times with which the given capacity just keeps the SLO; the sequences at a time."""
     from scipy.stats import poisson
 
-    slo, rate_rps = workload.slo, option.capacity_rps
+    slo, rate_rps = absolute_slo(workload), option.capacity_rps
     shapes = workload.demand[0].classes
     if option.role in (PREFILL, AGGREGATED):
         pool = ReplicaPool([Service(1.0, MS_PER_S / rate_rps, 0.0)])

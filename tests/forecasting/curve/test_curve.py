@@ -547,7 +547,7 @@ def test_intervals_without_requests_are_of_the_usual_lengths(tmp_path: Path) -> 
         wanted = ((100, 10), (300, 20), (250, 17.5))[hour % 3]
         assert (row.shape.isl, row.shape.osl) == pytest.approx(wanted)
         assert row.shape.prefix_hit_rate is None
-        assert row.osl_cv is None
+        assert row.shape.osl_cv is None
     assert (curve.class_error, curve.quantile, curve.days) == (None, None, 1)
 
 
@@ -616,7 +616,7 @@ def test_an_hour_has_the_classes_of_its_hour_of_the_week(quantile: float | None)
     options = CurveOptions(3600, quantile, weekdays="each", max_class_error=1.0, **monday)  # type: ignore[arg-type]
     rows = planned(three_days_with_a_mixed_hour(), options).rows
     assert len(rows) == 72
-    spreads = [row.osl_cv for row in rows]
+    spreads = [row.shape and row.shape.osl_cv for row in rows]
     assert spreads == pytest.approx([0.5 if hour == 39 else 0.0 for hour in range(72)], abs=1e-6)
 
 
@@ -625,7 +625,7 @@ def test_days_that_are_alike_share_their_classes() -> None:
     options = CurveOptions(3600, weekdays="alike", max_class_error=1.0)
     rows = planned(three_days_with_a_mixed_hour(), options).rows
     wanted = [(1 / 12) ** 0.5 if hour == 15 else 0.0 for hour in range(24)]
-    assert [row.osl_cv for row in rows] == pytest.approx(wanted, abs=1e-6)
+    assert [row.shape and row.shape.osl_cv for row in rows] == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize(("allowed", "error"), [(0.03, 0.0), (1.0, None)])

@@ -54,11 +54,11 @@ def total(found: tuple[StepShape, ...], of: str) -> float:
 def test_an_hour_with_many_requests_has_its_own_classes() -> None:
     """Hour 3 has 3000 short and 1000 long prompts, hour 4 the reverse."""
     found = mix((3, 3000, 1000), (4, 1000, 3000))
-    assert shares(found.shapes([3])[0]) == pytest.approx([0.75, 0.25])
-    assert shares(found.shapes([4])[0]) == pytest.approx([0.25, 0.75])
-    assert shares(found.shapes([3, 4])[0]) == pytest.approx([0.5, 0.5])
-    assert [each.name for each in found.shapes([3])[0]] == ["isl to 1023", "isl from 1024"]
-    assert [each.isl for each in found.shapes([3])[0]] == [100, 4000]
+    assert shares(found.shapes([3])) == pytest.approx([0.75, 0.25])
+    assert shares(found.shapes([4])) == pytest.approx([0.25, 0.75])
+    assert shares(found.shapes([3, 4])) == pytest.approx([0.5, 0.5])
+    assert [each.name for each in found.shapes([3])] == ["isl to 1023", "isl from 1024"]
+    assert [each.isl for each in found.shapes([3])] == [100, 4000]
 
 
 def test_hours_with_few_requests_take_those_of_the_whole_trace() -> None:
@@ -66,27 +66,27 @@ def test_hours_with_few_requests_take_those_of_the_whole_trace() -> None:
     found = mix((3, 2000, 0), (5, 0, 1999))
     whole = [2000 / 3999, 1999 / 3999]
     for hours in ([5], [9]):
-        assert shares(found.shapes(hours)[0]) == pytest.approx(whole)
-    assert found.shapes([3])[0][0].share > 0.999
+        assert shares(found.shapes(hours)) == pytest.approx(whole)
+    assert found.shapes([3])[0].share > 0.999
 
 
 def test_a_class_that_an_hour_does_not_have_keeps_a_little_share_and_its_usual_shape() -> None:
     """Hour 3 has short prompts only: the long class has 1e-4 beside 1, made to sum to 1."""
-    short, long = mix((3, 3000, 0), (4, 0, 3000)).shapes([3])[0]
+    short, long = mix((3, 3000, 0), (4, 0, 3000)).shapes([3])
     assert (long.share, long.isl, long.osl) == pytest.approx((LEAST_SHARE / 1.0001, 4000, 10))
     assert short.share == pytest.approx(1 / 1.0001)
 
 
 def test_the_spread_of_outputs_is_that_of_all_requests() -> None:
-    assert mix((3, 3000, 1000)).shapes([3])[1] == pytest.approx(0.0, abs=1e-6)
+    assert mix((3, 3000, 1000)).shapes([3])[0].osl_cv == pytest.approx(0.0, abs=1e-6)
 
 
 def test_cached_tokens_give_classes_of_new_tokens() -> None:
     """50 tokens of each prompt are cached: half of 100, an 80th of 4000."""
-    found, _ = mix((3, 3000, 1000), cached=50).shapes([3])
+    found = mix((3, 3000, 1000), cached=50).shapes([3])
     assert [each.name for each in found] == ["new tokens to 1023", "new tokens from 1024"]
     assert [each.prefix_hit_rate for each in found] == pytest.approx([0.5, 1 / 80])
-    assert [each.prefix_hit_rate for each in mix((3, 2, 2)).shapes([3])[0]] == [None, None]
+    assert [each.prefix_hit_rate for each in mix((3, 2, 2)).shapes([3])] == [None, None]
 
 
 @settings(max_examples=50, deadline=None)
@@ -96,7 +96,7 @@ def test_an_interval_keeps_its_planned_tokens(
 ) -> None:
     """rps * isl is the planned rate of input tokens, so classes keep it, and that of outputs."""
     usual = mix((3, 5000 - long, long))
-    found, _ = shaped(usual, [3], isl, osl, isl)
+    found = shaped(usual, [3], isl, osl, isl)
     assume(all(each.isl > 1 and each.osl > 1 for each in found))
     assert sum(shares(found)) == pytest.approx(1.0)
     assert total(found, "isl") == pytest.approx(isl)
@@ -109,7 +109,7 @@ def test_an_interval_keeps_its_planned_tokens(
 def test_an_interval_keeps_its_planned_cache_misses(isl: float, missed: float) -> None:
     """Also where a class would have to miss more than all its tokens: the others miss more then."""
     usual = mix((3, 3000, 1000), cached=50)
-    found, _ = shaped(usual, [3], isl, 10, missed * isl)
+    found = shaped(usual, [3], isl, 10, missed * isl)
     hits = [each.prefix_hit_rate or 0.0 for each in found]
     computed = sum(s.share * s.isl * (1 - h) for s, h in zip(found, hits, strict=True))
     assert computed == pytest.approx(missed * isl)
@@ -120,8 +120,8 @@ def test_an_interval_keeps_its_planned_cache_misses(isl: float, missed: float) -
 def test_an_interval_as_usual_has_the_usual_classes() -> None:
     """Mean isl (3 * 100 + 4000) / 4 = 1075."""
     usual = mix((3, 3000, 1000))
-    found, _ = shaped(usual, [3], 1075, 10, 1075)
-    for one, other in zip(found, usual.shapes([3])[0], strict=True):
+    found = shaped(usual, [3], 1075, 10, 1075)
+    for one, other in zip(found, usual.shapes([3]), strict=True):
         assert one.share == pytest.approx(other.share)
         for name in ("isl", "osl", "isl_cv", "context", "context_cv"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9)
@@ -132,7 +132,7 @@ def test_longer_prompts_on_average_are_more_of_the_long_ones(isl: float, long: f
     """A quarter of 4000 tokens beside 100: a mean of 1075. 2050 is half of each, and so on;
     the lengths themselves stay, and so does what they have in the KV cache.
     """
-    found, _ = shaped(mix((3, 3000, 1000)), [3], isl, 10, isl)
+    found = shaped(mix((3, 3000, 1000)), [3], isl, 10, isl)
     assert shares(found) == pytest.approx([1 - long, long])
     assert [each.isl for each in found] == pytest.approx([100, 4000])
     assert [each.context for each in found] == pytest.approx([105, 4005])
@@ -143,7 +143,7 @@ def test_prompts_beyond_all_classes_stretch_the_nearest(
     isl: float, scarce: int, factor: float
 ) -> None:
     """Longer than the longest class, or shorter than the shortest: nearly all are in that one."""
-    found, _ = shaped(mix((3, 3000, 1000)), [3], isl, 10, isl)
+    found = shaped(mix((3, 3000, 1000)), [3], isl, 10, isl)
     assert found[scarce].share == pytest.approx(LEAST_SHARE, rel=1e-3)
     assert total(found, "isl") == pytest.approx(isl)
     near = found[1 - scarce]
@@ -153,19 +153,16 @@ def test_prompts_beyond_all_classes_stretch_the_nearest(
 def test_longer_outputs_make_the_context_longer_by_half_of_them() -> None:
     """Of 4000 + 10 tokens context is 4005; with outputs of 1010 it is 4000 + 505."""
     usual = mix((3, 3000, 1000))
-    found, _ = shaped(usual, [3], 1075, 1010, 1075)
+    found = shaped(usual, [3], 1075, 1010, 1075)
     assert [each.osl for each in found] == pytest.approx([1010, 1010])
     assert found[1].context == pytest.approx(4000 + 505)
 
 
 def test_without_classes_there_is_one_of_the_mean_lengths() -> None:
     """300 of 400 input tokens are missed: a hit rate of 0.25."""
-    assert shaped(None, [0], 400, 20, 300) == (
-        (StepShape("default", 1.0, 400, 20, None, 0.25),),
-        None,
-    )
-    assert shaped(None, [0], 400, 20, 400)[0][0].prefix_hit_rate == 0.0
-    assert shaped(None, [0], 400, 20, None)[0][0].prefix_hit_rate is None
+    assert shaped(None, [0], 400, 20, 300) == (StepShape("default", 1.0, 400, 20, None, 0.25),)
+    assert shaped(None, [0], 400, 20, 400)[0].prefix_hit_rate == 0.0
+    assert shaped(None, [0], 400, 20, None)[0].prefix_hit_rate is None
 
 
 def steps_with(shapes: NDArray[np.float64] | None, with_lengths: int) -> Steps:
@@ -186,11 +183,11 @@ def test_traces_that_tell_no_requests_or_no_lengths_have_no_mix() -> None:
     one.shapes[0, 2, 2] = [5, 10, 10, 20, 20, 20, 10]
     found = mix_of(history(one, zone), 1.0)
     assert found is not None
-    assert [each.name for each in found.shapes([0])[0]] == ["default"]
-    assert found.shapes([0])[0][0].prefix_hit_rate is None
+    assert [each.name for each in found.shapes([0])] == ["default"]
+    assert found.shapes([0])[0].prefix_hit_rate is None
     cached = mix_of(history(replace(one, has_cached=True), zone), 1.0)
     assert cached is not None
-    assert cached.shapes([0])[0][0].prefix_hit_rate == pytest.approx(0.0)
+    assert cached.shapes([0])[0].prefix_hit_rate == pytest.approx(0.0)
 
 
 def test_outputs_spread_as_in_their_own_hours() -> None:
@@ -215,7 +212,7 @@ def test_outputs_spread_as_in_their_own_hours() -> None:
             shapes,
         )
     found = Mix(shapes, 0.03, has_cached=False)
-    spreads = [found.shapes(hours)[1] for hours in ([3], [4], [3, 4])]
+    spreads = [together(found.shapes(hours)).osl_cv for hours in ([3], [4], [3, 4])]
     assert spreads == pytest.approx([0.0, 0.0, 0.5], abs=1e-6)
 
 
@@ -242,26 +239,25 @@ def test_a_class_tells_how_its_lengths_spread() -> None:
     Decode steps find 110 or 310 tokens on average, and up to 10 more or less: a mean of 210 and a
     variance of 100^2 + 20^2 / 12.
     """
-    found, osl_cv = Mix(counted((1000, 100, 20, 0), (1000, 300, 20, 0)), 1.0, False).shapes([0])
-    (one,) = found
+    (one,) = Mix(counted((1000, 100, 20, 0), (1000, 300, 20, 0)), 1.0, False).shapes([0])
     assert (one.name, one.share, one.prefix_hit_rate) == ("default", 1.0, None)
     assert (one.isl, one.osl, one.isl_cv) == pytest.approx((200, 20, 0.5))
     wanted = (210, (100**2 + 20**2 / 12) ** 0.5 / 210)
     assert (one.context, one.context_cv) == pytest.approx(wanted)
-    assert osl_cv == pytest.approx(0.0, abs=1e-6)
+    assert one.osl_cv == pytest.approx(0.0, abs=1e-6)
 
 
 def test_requests_without_tokens_have_one() -> None:
-    (one,), osl_cv = Mix(counted((10, 0, 0, 0)), 1.0, False).shapes([0])
-    assert (one.isl, one.osl, one.context, osl_cv) == (1.0, 1.0, 1.0, 0.0)
+    (one,) = Mix(counted((10, 0, 0, 0)), 1.0, False).shapes([0])
+    assert (one.isl, one.osl, one.context, one.osl_cv) == (1.0, 1.0, 1.0, 0.0)
 
 
 def test_a_prefix_cache_never_holds_all_tokens() -> None:
     """Of ten million tokens all but one are cached; a millionth at least is held to be missed."""
-    (one,), _ = Mix(counted((10, 10**7, 1, 10**7)), 1.0, True).shapes([0])
+    (one,) = Mix(counted((10, 10**7, 1, 10**7)), 1.0, True).shapes([0])
     assert one.prefix_hit_rate == 1 - 1e-6
-    assert shaped(None, [0], 400, 20, 0)[0][0].prefix_hit_rate == 1 - 1e-6
-    assert shaped(None, [0], 400, 20, 500)[0][0].prefix_hit_rate == 0.0
+    assert shaped(None, [0], 400, 20, 0)[0].prefix_hit_rate == 1 - 1e-6
+    assert shaped(None, [0], 400, 20, 500)[0].prefix_hit_rate == 0.0
 
 
 def test_classes_are_those_of_the_error_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +302,7 @@ def test_stretched_prompts_stretch_what_is_in_the_cache() -> None:
     """One class of 100 + 20 tokens, so of 110; twice and half as long ones, with outputs of 60."""
     usual = Mix(counted((3000, 100, 20, 0)), 1.0, False)
     for isl in (200.0, 50.0):
-        (one,), _ = shaped(usual, [0], isl, 60.0, None)
+        (one,) = shaped(usual, [0], isl, 60.0, None)
         assert (one.isl, one.osl, one.context) == pytest.approx((isl, 60.0, isl + 30.0))
         assert one.prefix_hit_rate is None
 
@@ -314,7 +310,7 @@ def test_stretched_prompts_stretch_what_is_in_the_cache() -> None:
 def test_no_class_is_shorter_than_a_token() -> None:
     """Outputs of 10 and 30 tokens in equal parts, of one on average: a half is held to be one."""
     cells = counted((1500, 100, 10, 0), (1500, 4000, 30, 0))
-    found, _ = shaped(two_classes(cells), [0], 2050.0, 1.0, None)
+    found = shaped(two_classes(cells), [0], 2050.0, 1.0, None)
     assert [each.osl for each in found] == pytest.approx([1.0, 1.5])
 
 
@@ -323,7 +319,7 @@ def test_all_classes_miss_more_by_one_factor(factor: float) -> None:
     """50 tokens of each prompt are cached: misses of 1/2 and 79/80, times the factor; of 3/4 * 100
     and 1/4 * 4000 tokens that is 1025 of 1075 as usual."""
     usual = mix((3, 3000, 1000), cached=50)
-    found, _ = shaped(usual, [3], 1075, 10, 1025 * factor)
+    found = shaped(usual, [3], 1075, 10, 1025 * factor)
     misses = [1 - (each.prefix_hit_rate or 0.0) for each in found]
     assert misses == pytest.approx([factor / 2, factor * 79 / 80])
 
@@ -338,7 +334,7 @@ def two_classes(shapes: NDArray[np.float64]) -> Mix:
 def test_the_whole_trace_is_all_hours_of_the_week() -> None:
     """Ten requests on Monday and thirty on Sunday: each hour has too few of its own."""
     usual = two_classes(counted((10, 100, 20, 0)) + counted((30, 4000, 20, 0), hour=167))
-    assert shares(usual.shapes([0])[0]) == pytest.approx([0.25, 0.75])
+    assert shares(usual.shapes([0])) == pytest.approx([0.25, 0.75])
 
 
 def test_a_class_of_hardly_any_requests_of_an_hour_has_its_usual_shape() -> None:
@@ -349,7 +345,7 @@ def test_a_class_of_hardly_any_requests_of_an_hour_has_its_usual_shape() -> None
         two_classes(elsewhere + counted((short, 100, 20, 0), (1, 2000, 20, 0), hour=3))
         for short in (20_000, 5000)
     )
-    assert few.shapes([3])[0][1].isl == pytest.approx((3000 * 4000 + 2000) / 3001)
-    assert few.shapes([3])[0][1].share == pytest.approx(LEAST_SHARE, rel=1e-3)
-    assert enough.shapes([3])[0][1].isl == pytest.approx(2000)
-    assert enough.shapes([3])[0][1].share == pytest.approx(1 / 5001)
+    assert few.shapes([3])[1].isl == pytest.approx((3000 * 4000 + 2000) / 3001)
+    assert few.shapes([3])[1].share == pytest.approx(LEAST_SHARE, rel=1e-3)
+    assert enough.shapes([3])[1].isl == pytest.approx(2000)
+    assert enough.shapes([3])[1].share == pytest.approx(1 / 5001)

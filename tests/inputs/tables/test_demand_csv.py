@@ -49,12 +49,12 @@ def test_rows_become_a_series() -> None:
     assert read(text) == DemandSeries(20_780 * 86_400, 3600, (5.0, 8.5), shapes)
 
 
-def test_spread_and_cache_hits_of_a_step_are_read_and_what_is_for_people_is_not() -> None:
+def test_spreads_and_cache_hits_of_a_step_are_read_and_what_is_for_people_is_not() -> None:
     header = "interval_start,rps,isl,osl,isl_cv,prefix_hit_rate,osl_cv,mean_rps"
-    rows = ["2026-11-23T00:00,5,1000,200,0.8,0.25,x,", "2026-11-23T01:00,5,1000,200,0,0,,"]
+    rows = ["2026-11-23T00:00,5,1000,200,0.8,0.25,1.5,x", "2026-11-23T01:00,5,1000,200,0,0,0,"]
     shapes = read("\n".join([header, *rows])).shapes
     assert shapes is not None
-    assert shapes[0] == (StepShape("default", 1.0, 1000.0, 200.0, 0.8, 0.25),)
+    assert shapes[0] == (StepShape("default", 1.0, 1000.0, 200.0, 0.8, 0.25, osl_cv=1.5),)
     assert problems("\n".join([header, rows[0].replace("0.25", "1"), rows[1]])) == [
         "d.csv:2: prefix_hit_rate: 1: must be between 0 and 1"
     ]

@@ -7,10 +7,11 @@ import pytest
 
 from heteroplan.forecasting.curve.curve import Curve
 from heteroplan.forecasting.steps.shape import StepShape
+from heteroplan.inputs.tables.arrivals_csv import read_arrivals
 from heteroplan.inputs.tables.class_csv import with_classes
 from heteroplan.inputs.tables.demand_csv import DemandSeries, read_demand
 from heteroplan.outputs.demand.figures import horizon_of
-from heteroplan.outputs.demand.files import classes_csv, demand_csv, demand_document
+from heteroplan.outputs.demand.files import arrivals_csv, classes_csv, demand_csv, demand_document
 from tests.outputs.demand.test_text import BACKTEST, CHAT, DAY, LONGEST_DAY, SHORTEST_DAY, curve_of
 from tests.outputs.demand.test_text import TWO as CLASSES
 
@@ -56,14 +57,14 @@ def test_what_is_not_told_has_no_column() -> None:
         "rps",
         "isl",
         "osl",
-        "osl_cv",
+        "mean_rps",
     ]
 
 
 def test_what_is_told_of_some_rows_only_has_no_column() -> None:
     """An empty cell is not read."""
     first, *others = DAY.rows
-    rows = (replace(first, classes=(replace(CHAT, isl_cv=None),), osl_cv=None), *others)
+    rows = (replace(first, classes=(replace(CHAT, isl_cv=None, osl_cv=None),)), *others)
     curve = replace(DAY, rows=rows)
     assert not {"isl_cv", "osl_cv"} & set(header(curve))
     assert read_back(curve).shapes is not None
@@ -120,6 +121,16 @@ def test_classes_are_read_again(start: str, share: float) -> None:
         )
 
 
+def test_arrivals_are_read_again() -> None:
+    text = arrivals_csv(DAY)
+    assert text.splitlines() == [
+        "scale_s,percentile,prefill,decode",
+        "2,0.95,40,10",
+        "10,0.95,50,12",
+    ]
+    assert read_arrivals(text, "arrivals.csv") == DAY.bursts.arrivals
+
+
 def test_the_document_holds_everything() -> None:
     document = json.loads(json.dumps(demand_document(TWO, BACKTEST), allow_nan=False))
     rows, backtest = document.pop("rows"), document.pop("backtest")
@@ -132,6 +143,35 @@ def test_the_document_holds_everything() -> None:
         "quantile": 0.95,
         "days": 14,
         "class_error": 0.021,
+        "arrivals": {
+            "source": "measured",
+            "windows": [
+                {
+                    "window_s": 1.0,
+                    "requests": 13.0,
+                    "new_input_tokens": 12.5,
+                    "output_tokens": None,
+                }
+            ],
+            "points": [
+                {
+                    "scale_s": 2.0,
+                    "percentile": 0.95,
+                    "prefill": 40.0,
+                    "decode": 10.0,
+                    "prefill_capacity": 3.9,
+                    "decode_in_flight": 3.1,
+                },
+                {
+                    "scale_s": 10.0,
+                    "percentile": 0.95,
+                    "prefill": 50.0,
+                    "decode": 12.0,
+                    "prefill_capacity": 2.5,
+                    "decode_in_flight": 4.2,
+                },
+            ],
+        },
         "notes": ["12 rows left out"],
     }
     assert rows[1]["start"] == "2026-11-23T01:00:00+08:00"
@@ -146,6 +186,7 @@ def test_the_document_holds_everything() -> None:
         "prefix_hit_rate": None,
         "context": None,
         "context_cv": None,
+        "osl_cv": None,
     }
     assert backtest["held_back"] == ["2026-11-21", "2026-11-22"]
     assert backtest["coverage_by_day"] == [0.97, 0.91]

@@ -8,14 +8,26 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
+from heteroplan.entities.arrivals import Arrivals, ArrivalsSource, Dispersion
+from heteroplan.forecasting.bursts.measured import NOTHING_KNOWN, Bursts, Need
+from heteroplan.forecasting.bursts.variance_time import WindowDispersion
 from heteroplan.forecasting.curve.backtest import Backtest, Covered
 from heteroplan.forecasting.curve.curve import Curve, CurveRow
 from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.outputs.demand.text import render_demand
 from heteroplan.outputs.shared.clock_ticks import clock_ticks
 
-CHAT = StepShape("chat", 1.0, 1000.0, 200.0, 1.0, 0.4)
+CHAT = StepShape("chat", 1.0, 1000.0, 200.0, 1.0, 0.4, osl_cv=0.5)
 TWO = (replace(CHAT, share=0.75), StepShape("long", 0.25, 5000.0, 400.0))
+
+BURSTS = Bursts(
+    Arrivals(
+        (Dispersion(2.0, 0.95, 40.0, 10.0), Dispersion(10.0, 0.95, 50.0, 12.0)),
+        ArrivalsSource.MEASURED,
+    ),
+    (WindowDispersion(1.0, 13.0, 12.5, None),),
+    (Need(2.0, 0.95, 3.9, 3.1), Need(10.0, 0.95, 2.5, 4.2)),
+)
 
 
 def curve_of(
@@ -36,12 +48,11 @@ def curve_of(
             mean_rps=rps / 4,
             median_rps=rps / 2,
             classes=classes,
-            osl_cv=0.5 if classes else None,
         )
         for i, rps in enumerate(rates)
     )
     error = 0.021 if classes else None
-    return Curve(interval_s, rows, quantile, 14, 300, error, ("12 rows left out",))
+    return Curve(interval_s, rows, quantile, 14, 300, error, ("12 rows left out",), BURSTS)
 
 
 DAY = curve_of([1.0, 4.0, 4.0, *[3.0] * 21])
@@ -89,19 +100,32 @@ def test_numbers_stand_in_a_row_a_rate() -> None:
     assert ["output", "tokens/s", "800", "01:00", "600", "75.0", "%", "200", "00:00"] in rows
 
 
-def test_burst_shape_and_classes_are_sentences() -> None:
+def test_rates_shape_and_classes_are_sentences() -> None:
     lines = shown(DAY, width=120)
     assert (
-        "burst 4: planned rates divided by mean rates; the rate of an interval is that of its "
+        "planned rates are 4 times the mean rates; the rate of an interval is that of its "
         "busiest 5 min"
     ) in lines
-    assert "burst 4: planned rates divided by mean rates" in shown(replace(DAY, step_s=3600))
+    assert "planned rates are 4 times the mean rates" in shown(replace(DAY, step_s=3600))
     assert any(
         line.startswith("mean request: 1,000 input tokens (isl_cv 1), 200 output tokens, 40.0 %")
         for line in lines
     )
     assert "1 class of requests; more of them would change capacity by at most 2.1 %" in lines
     assert lines[-1] == "12 rows left out"
+
+
+def test_bursts_are_told_with_what_they_take() -> None:
+    """Capacity at 2 s and numbers in flight at 10 s, both at P95."""
+    told = " ".join(line.strip() for line in shown(DAY))
+    assert (
+        "bursts: in windows of 1 s the number of requests varies 13 times as much as that of "
+        "Poisson arrivals so that 95 % of the prompts wait 2 s at most, prefill needs 3.9 times "
+        "the planned rate; where a request decodes for 10 s, 95 % of the time at most 4.2 "
+        "times the planned number decode beside it"
+    ) in told
+    unknown = replace(DAY, bursts=NOTHING_KNOWN)
+    assert not any("burst" in line or "wait" in line for line in shown(unknown))
 
 
 def test_requests_are_weighted_by_their_rate() -> None:

@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 
@@ -66,9 +67,15 @@ def test_one_name_for_two_pools_is_refused() -> None:
             "not an RFC 1123 label; use lower-case letters, digits and -, at most 63",
         ),
         ({"namespace": "a-"}, "not an RFC 1123 label"),
+        ({"gateway": "A"}, "--gateway 'A': not an RFC 1123 label"),
+        ({"backend_kind": "Pod"}, "--backend-kind 'Pod': write InferencePool or Service"),
+        ({"port": 0}, "--port 0: write a number from 1 to 65535"),
+        ({"group_template": "{engine}"}, "--group-template: no field {engine}"),
+        ({"served_template": "{domain}"}, "--served-name: no field {domain}"),
+        ({"served_template": "{"}, "--served-name '{'"),
     ],
 )
-def test_wrong_options_are_usage_errors(options: dict[str, str], message: str) -> None:
+def test_wrong_options_are_usage_errors(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ExportOptions(**options)
 

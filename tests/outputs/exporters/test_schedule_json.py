@@ -96,11 +96,14 @@ def test_each_field_and_each_pool_stands_on_a_line() -> None:
 
 
 def test_formats_are_those_of_their_names() -> None:
-    document = document_of(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+    document = document_of(plan(day_scenario(horizon(24)), [pool([1, 2] * 12)]))
     texts = {name: export(document, ExportOptions()) for name, export in EXPORTERS.items()}
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
         "crontab": "#",
+        "envoy": "#",
+        "httproute": "#",
         "json": "{",
         "keda": "---",
+        "router": "{",
     }
     assert texts["csv"].startswith("interval_start,")

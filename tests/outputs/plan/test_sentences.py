@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Termination
+from heteroplan.entities.plan import EasierPromise, PromiseCost, Termination
+from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.parts import HorizonPart
@@ -14,6 +15,7 @@ from heteroplan.outputs.plan.sentences import (
     greedy_sentences,
     limit_sentence,
     limit_sentences,
+    promise_sentence,
     saved_text,
     serves_alike,
     solver_sentence,
@@ -263,3 +265,26 @@ def test_plan_json_and_schedules_say_so_too() -> None:
     for name in ("crontab", "keda"):
         assert f"# {note}\n" in EXPORTERS[name](document, ExportOptions())
     assert extrapolated_in_use(document_of(short_plan())) == ""
+
+
+@pytest.mark.parametrize(
+    ("objective", "text"),
+    [
+        (Objective.COST, "72 USD at twice the TTFT (25.0 % less), 96 USD at P90 (0.0 % less)"),
+        (
+            Objective.GPU_HOURS,
+            "40 GPU-hours at twice the TTFT (16.7 % less), 48 GPU-hours at P90 (0.0 % less)",
+        ),
+    ],
+)
+def test_what_the_promise_costs(objective: Objective, text: str) -> None:
+    """48 GPU-hours of H100 at 2 USD; nothing is said where nothing was estimated."""
+    made = plan(day_scenario(horizon(4), objective=objective), [pool([3] * 4)])
+    assert promise_sentence(document_of(made)) == ""
+    easier = (
+        PromiseCost(EasierPromise.TWICE_THE_TTFT, 40.0, 72.0),
+        PromiseCost(EasierPromise.P90, 48.0, 96.0),
+    )
+    assert promise_sentence(document_of(replace(made, easier=easier))) == (
+        f"What the promise costs (estimates, the same engines): {text}."
+    )

@@ -9,6 +9,7 @@ from heteroplan.outputs.replay.figures import (
     best_sentence,
     heading,
     keeps_slo,
+    missed_classes,
     most_missed,
     notes,
     policy_columns,
@@ -19,7 +20,7 @@ from heteroplan.outputs.replay.figures import (
     worst_intervals,
 )
 from heteroplan.outputs.replay.rows import came_rps, missed, share_in_time
-from heteroplan.simulation.results import PolicyReplay, Replay
+from heteroplan.simulation.results import ClassAttainment, PolicyReplay, Replay
 from tests.replays import intervals, policy, replay
 
 ALL = intervals([[1000, 2000]], [[990, 1980]])
@@ -51,6 +52,20 @@ def test_a_share_that_is_the_percentile_keeps_it() -> None:
     made = replay([policy("plan", intervals([[20, 60]], [[19, 57]]))])
     assert not missed(made, made.policies[0]).any()
     assert keeps_slo(made, made.policies[0])
+
+
+def test_classes_of_one_percentile_keep_it_together() -> None:
+    """95 of 100 and 85 of 100 are 90 %; the strict class has 99 % of its own; all of them 93 %."""
+    alike = [ClassAttainment(0, "a", 0.9, 100, 95), ClassAttainment(0, "b", 0.9, 100, 85)]
+    strict = ClassAttainment(0, "strict", 0.99, 100, 99)
+    table = intervals([[300]], [[279]])
+    made = replay([replace(policy("plan", table), classes=(*alike, strict))])
+    assert keeps_slo(made, made.policies[0])
+    worse = replace(strict, attained_both=98)
+    made = replay([replace(policy("plan", table), classes=(*alike, worse))])
+    assert not keeps_slo(made, made.policies[0])
+    assert missed_classes(made.policies[0]) == [worse]
+    assert "98.0 % of the requests of class strict of chat in time, 99 % wanted" in verdict(made)[1]
 
 
 def test_rates_of_an_interval_cut_short_are_over_its_own_time() -> None:

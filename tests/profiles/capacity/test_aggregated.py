@@ -59,6 +59,13 @@ def test_measured_batches_bound_the_stretched_batch() -> None:
     assert far.extrapolated
 
 
+def test_sequences_allowed_beyond_the_measured_batch_are_extrapolated() -> None:
+    """15 sequences: 2 r / (1 - 0.1 r) = 15 at r = 30/7."""
+    far = aggregated_point(flat(batch=Span(1.0, 10.0), max_sequences=15))
+    assert far.capacity_rps == pytest.approx(30.0 / 7.0)
+    assert (far.limited_by, far.extrapolated) == (Limit.MAX_SEQUENCES, True)
+
+
 def test_ttft_bounds_the_rate() -> None:
     """At phi = 0.05 (r = 0.5) 95 % do not wait. B = 0.5 * 100 * 20 ms / 0.95 = 1.0526, so that
     prefill takes 0.05 * (1 + 1.64485 / 1.02598) = 0.13016 of the busiest 5 % of the decodings:

@@ -65,6 +65,36 @@ def test_measured_batches_bound_the_batch_unless_extrapolation_is_allowed() -> N
     assert beyond.extrapolated
 
 
+def test_larger_batches_than_measured_are_extrapolated_up_to_the_sequences_allowed() -> None:
+    """50 sequences: itl 30.5 ms; 50 / (200 * 0.03071 s)."""
+    beyond = decode_point(setting(Role.DECODE, batch=Span(1.0, 20.0), max_sequences=50))
+    assert beyond.capacity_rps == pytest.approx(50.0 / 6.142)
+    assert (beyond.limited_by, beyond.extrapolated) == (Limit.MAX_SEQUENCES, True)
+
+
+@pytest.mark.parametrize("max_sequences", [20, 21])
+def test_as_many_sequences_as_were_measured_are_not_extrapolated(max_sequences: int) -> None:
+    """20.5 in the mean are 21 at times."""
+    point = decode_point(setting(Role.DECODE, batch=Span(1.0, 20.5), max_sequences=max_sequences))
+    assert not point.extrapolated
+    assert point.batch == pytest.approx(min(20.5, max_sequences))
+
+
+def test_a_kv_cache_in_use_is_a_measured_range_where_memory_is_not_known() -> None:
+    """22,000 tokens of 1,100 each are 20 sequences."""
+    seen = decode_point(setting(Role.DECODE, kv_in_use=Span(1.0, 22_000.0)))
+    assert seen.capacity_rps == pytest.approx(20.0 / 4.882)
+    assert (seen.limited_by, seen.extrapolated) == (Limit.RANGE, False)
+    known = setting(Role.DECODE, kv_in_use=Span(1.0, 22_000.0), kv_tokens=55_000)
+    assert decode_point(known) == decode_point(setting(Role.DECODE, kv_tokens=55_000))
+
+
+def test_sequences_beyond_what_was_measured_use_more_kv_cache_than_was_measured() -> None:
+    span = Span(1.0, 20.0)
+    beyond = setting(Role.DECODE, batch=span, kv_in_use=Span(1.0, 22_000.0), max_sequences=50)
+    assert decode_point(beyond) == decode_point(setting(Role.DECODE, batch=span, max_sequences=50))
+
+
 def test_mean_batch_below_one_runs_steps_of_one() -> None:
     """A context of 1,100 fits 1,200: at B = 0.21599 f is 20.0454 / 20 and the gamma of the tokens
     held has the shape 0.21599 / 1.00227 = 0.2155 and the scale 1100 * 1.00227, so that 95 % are

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from heteroplan.entities.arrivals import POISSON, Arrivals, Dispersion
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role, Span
+from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role, Routing, Span
 from heteroplan.profiles.capacity.prefill import prefill_points
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.queueing.batching import BatchQueue
@@ -104,7 +105,7 @@ def test_spread_lengths_count_with_their_own_prefill() -> None:
     late = prefill_point(waits)
     assert (late.capacity_rps, late.limited_by) == (0.0, Limit.TTFT)
     assert "too long for the TTFT SLO of 260 ms, at isl_cv 0.5" in late.reason
-    looser = replace(waits, slo=replace(waits.slo, percentile=0.9))
+    looser = replace(waits, slo=replace(waits.slo, ttft_percentile=0.9))
     assert 0.0 < prefill_point(looser).capacity_rps < 10.0
 
 
@@ -187,13 +188,43 @@ def test_the_nic_moves_the_mix() -> None:
     assert 1.0 / sum(0.5 / point.capacity_rps for point in points) == pytest.approx(0.8)
 
 
-def test_replicas_that_share_a_queue_may_be_busier() -> None:
-    rates = [
-        prefill_point(setting(Role.PREFILL, ttft_ms=660.0, percentile=0.95, servers=n)).capacity_rps
-        for n in (1, 2, 8, 64)
+def rates(routing: Routing, arrivals: Arrivals = POISSON) -> list[float]:
+    return [
+        prefill_point(
+            setting(
+                Role.PREFILL,
+                ttft_ms=660.0,
+                percentile=0.95,
+                servers=servers,
+                routing=routing,
+                arrivals=arrivals,
+            )
+        ).capacity_rps
+        for servers in (1, 2, 8, 64)
     ]
-    assert rates == sorted(rates)
-    assert rates[2] > 1.5 * rates[0]
+
+
+@pytest.mark.parametrize("routing", [Routing.SHARED, Routing.LEAST_LOADED])
+def test_replicas_that_share_a_queue_may_be_busier(routing: Routing) -> None:
+    found = rates(routing)
+    assert found == sorted(found)
+    assert found[2] > 1.5 * found[0]
+
+
+def test_replicas_that_are_taken_at_random_have_a_queue_each() -> None:
+    assert len(set(rates(Routing.RANDOM))) == 1
+
+
+def test_bursts_count_at_the_time_that_prompts_may_wait() -> None:
+    """660 - 100 - 41 ms are left to wait: at 519 ms the dispersion is 4, later it is more."""
+    point = (0.519, 0.95, 4.0, 4.0)
+    found = rates(Routing.LEAST_LOADED, Arrivals((Dispersion(*point),)))
+    later = Arrivals((Dispersion(*point), Dispersion(100.0, 0.95, 400.0, 400.0)))
+    assert rates(Routing.LEAST_LOADED, later) == pytest.approx(found, rel=1e-6)
+    pool = ReplicaPool([Service(1.0, 100.0, 1.0)], 8, dispersion=4.0)
+    busy = pool.greatest_utilization([Budget(1.0, 519.0)], 0.95)
+    assert found[2] == pytest.approx(busy / 0.1)
+    assert found[2] < rates(Routing.LEAST_LOADED)[2]
 
 
 def test_short_prompts_are_prefilled_together() -> None:
@@ -250,5 +281,5 @@ def test_percentiles_see_the_tail_of_the_lengths() -> None:
         percentile=0.999,
     )
     assert prefill_point(tail).capacity_rps == 0.0
-    looser = replace(tail, slo=replace(tail.slo, percentile=0.998))
+    looser = replace(tail, slo=replace(tail.slo, ttft_percentile=0.998))
     assert prefill_point(looser).capacity_rps > 0.0

@@ -5,7 +5,7 @@ from math import exp
 import pytest
 
 from heteroplan.entities.capacity import Limit
-from heteroplan.entities.slo import Slo
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
@@ -18,7 +18,9 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.profiles.capacity.replica import Asked, replica_at
 
-ASKED = Asked(RequestClass("all", 1.0, 1000.0, 200.0), Slo(1000.0, 50.0, 0.5))
+ASKED = Asked(
+    RequestClass("all", 1.0, 1000.0, 200.0), Slo(1000.0, 50.0, 0.5, 0.5, 0.5, ItlOf.TOKEN)
+)
 
 
 def found(role: Role, kv_tokens: int | None = None, most: int = 64) -> Engine:

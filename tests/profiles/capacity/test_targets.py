@@ -39,7 +39,7 @@ def test_a_relative_ttft_leaves_a_part_of_the_prompt_for_waiting() -> None:
         Budget(0.8, 3.0 * (55.0 + 20.15) - 55.0 - 41.0),
         Budget(0.2, 3.0 * (370.0 + 20.5) - 370.0 - 41.0),
     ]
-    busy = queue.greatest_utilization(budgets, 0.95)
+    busy = queue.greatest_utilization(budgets, slo.ttft_share)
     prefill = of(Role.PREFILL, slo, SHORT, LONG)
     assert capacity(prefill) == pytest.approx(busy / 0.118, rel=1e-6)
     assert capacity(prefill) < 0.5 * capacity(
@@ -51,28 +51,31 @@ def test_kv_transfer_is_a_part_of_the_request_alone() -> None:
     """55 ms and 50 ms of transfer: twice 105 + 20.15 less 105 + 41 are 104.3 ms of waiting."""
     slo = Slo(inf, 41.0, 0.95, ttft_slowdown=2.0)
     moved = replace(of(Role.PREFILL, slo, SHORT), kv_bytes_per_token=1e5, bytes_per_s=1e9)
-    busy = ReplicaPool([Service(1.0, 55.0, 0.0)]).greatest_utilization([Budget(1.0, 104.3)], 0.95)
+    queue = ReplicaPool([Service(1.0, 55.0, 0.0)])
+    busy = queue.greatest_utilization([Budget(1.0, 104.3)], slo.ttft_share)
     assert capacity(moved) == pytest.approx(busy / 0.055, rel=1e-6)
 
 
 def test_a_class_has_a_ttft_of_its_own() -> None:
     """Long prompts may wait as long as short ones where they have 315 ms more."""
-    own = replace(LONG, slo=Slo(660.0 + 315.0, 41.0, 0.95))
+    slo = Slo(660.0, 41.0, 0.95)
+    own = replace(LONG, slo=replace(slo, ttft_ms=660.0 + 315.0))
     queue = ReplicaPool([Service(0.8, 55.0, 0.0), Service(0.2, 370.0, 0.0)])
-    busy = queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 55.0)], 0.95)
-    prefill = of(Role.PREFILL, Slo(660.0, 41.0, 0.95), SHORT, own)
+    busy = queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 55.0)], slo.ttft_share)
+    prefill = of(Role.PREFILL, slo, SHORT, own)
     assert capacity(prefill) == pytest.approx(busy / 0.118, rel=1e-6)
 
 
 def test_a_percentile_of_its_own_holds_in_the_class() -> None:
     """1 % of the short ones may wait longer, whatever share of the requests they are."""
-    strict = replace(SHORT, share=0.1, slo=Slo(660.0, 41.0, 0.99))
+    slo, stricter = Slo(660.0, 41.0, 0.9), Slo(660.0, 41.0, 0.99)
+    strict = replace(SHORT, share=0.1, slo=stricter)
     queue = ReplicaPool([Service(0.1, 55.0, 0.0), Service(0.2, 370.0, 0.0)])
     busy = min(
-        queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 55.0)], 0.99),
-        queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 370.0)], 0.9),
+        queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 55.0)], stricter.ttft_share),
+        queue.greatest_utilization([Budget(1.0, 660.0 - 41.0 - 370.0)], slo.ttft_share),
     )
-    prefill = of(Role.PREFILL, Slo(660.0, 41.0, 0.9), strict, LONG)
+    prefill = of(Role.PREFILL, slo, strict, LONG)
     assert capacity(prefill) == pytest.approx(busy / 0.265, rel=1e-6)
 
 

@@ -13,6 +13,7 @@ from heteroplan.profiles.capacity.latency import step_ms
 from heteroplan.profiles.fitting.end_to_end import (
     Latencies,
     RunFit,
+    curves,
     errors_left_out,
     fit_runs,
     predicted,
@@ -67,8 +68,51 @@ def test_coefficients_come_back_from_exact_runs() -> None:
     assert found.prefill_ms_per_token == pytest.approx(0.02, rel=0.05)
     assert found.ttft.ms_per_token == pytest.approx(0.05, rel=0.05)
     assert max(found.tpot_seen.mape, found.ttft_seen.mape) < 0.02
-    assert max(found.tpot_held_out.mape, found.ttft_held_out.mape) < 0.03
     assert found.isl_range.low == 500.0
+
+
+def test_whole_curves_are_left_out_to_tell_the_error() -> None:
+    """Two outputs of each of three prompts: the other five tell what the sixth takes."""
+    shapes = product((500.0, 2000.0, 8000.0), (200.0, 1000.0))
+    runs = [run(n, isl, osl) for (isl, osl), n in product(shapes, (1, 4, 16, 64))]
+    [found], _ = fit_runs(runs)
+    assert max(found.tpot_held_out.mape, found.ttft_held_out.mape) < 0.03
+    curve = curves(runs)
+    assert curve == [i // 4 for i in range(24)]
+    off = np.abs(errors_left_out(runs, lambda place, run: curve[place]))
+    assert found.tpot_held_out.mape == pytest.approx(off[:, 0].mean())
+
+
+def test_a_curve_is_an_engine_and_lengths_within_a_tenth() -> None:
+    shapes = [(1000.0, 100.0), (1090.0, 109.0), (1110.0, 100.0), (1000.0, 120.0), (1000.0, 91.0)]
+    runs = [run(4, isl, osl) for isl, osl in shapes]
+    assert curves(runs) == [0, 0, 1, 2, 0]
+    others = [replace(each, variant="vllm") for each in runs]
+    assert curves([*runs, *others]) == [0, 0, 1, 2, 0, 3, 3, 4, 5, 3]
+
+
+def test_each_run_of_one_or_two_curves_is_left_out_alone() -> None:
+    """Of two shapes the second says nothing of lengths between them."""
+    assert curves([run(n, isl) for isl in (500.0, 2000.0) for n in (1, 4, 16)]) == [*range(6)]
+
+
+def test_one_request_shape_is_good_for_a_tenth_around_it() -> None:
+    """Prompts of 1,000, 250 tokens later on: 900 to 1,100 and 1,125 to 1,375."""
+    [found], _ = fit_runs([run(n) for n in (1, 4, 16, 64)])
+    assert found.isl_range == Span(900.0, 1100.0)
+    assert found.context_range == Span(1125.0, 1375.0)
+
+
+def test_the_error_beyond_is_that_of_the_largest_batches_when_they_are_left_out() -> None:
+    """They take a tenth longer than the others say."""
+    runs = [run(n, isl) for isl in (500.0, 2000.0, 8000.0) for n in (1, 2, 4, 8, 16)]
+    last = run(100.0)
+    [exact], _ = fit_runs([*runs, last])
+    [slower], _ = fit_runs([*runs, replace(last, tpot_ms=1.1 * last.tpot_ms)])
+    assert exact.beyond == pytest.approx(0.0, abs=0.03)
+    assert slower.beyond == pytest.approx(1.0 - 1.0 / 1.1, abs=0.03)
+    [alone], _ = fit_runs([run(100.0, isl) for isl in (900.0, 1000.0, 1100.0)])
+    assert alone.beyond is None
 
 
 def test_a_run_is_predicted_without_what_it_showed() -> None:
@@ -145,8 +189,8 @@ def test_an_engine_of_runs_keeps_to_what_is_stated_and_measured(
 def test_what_an_engine_states_that_it_holds_goes_before_what_was_seen_in_flight() -> None:
     bare = engine(role=Role.AGGREGATED)
     seen = measured_engine(bare, FileMeasurements(runs=tuple(RUNS)), "m.json")
-    assert seen.kv_tokens is not None
-    assert seen.kv_tokens != 12_345
+    assert seen.kv_tokens is None
+    assert seen.kv_tokens_range is not None
     stated = replace(bare, kv_tokens=12_345, max_sequences=7)
     made = measured_engine(stated, FileMeasurements(runs=tuple(RUNS)), "m.json")
     assert (made.kv_tokens, made.max_sequences) == (12_345, 7)
@@ -373,7 +417,8 @@ def test_errors_are_means_and_worst_of_what_was_seen_and_of_what_was_not() -> No
     second = [replace(each, variant="vllm", tpot_ms=each.tpot_ms * 1.5) for each in NOISY[::-1]]
     fits, _ = fit_runs([*second, *NOISY])
     runs = [*NOISY, *sorted(second, key=lambda each: (each.isl, each.osl, each.concurrency))]
-    left_out = np.abs(errors_left_out(runs, lambda place, run: place))
+    curve = curves(runs)
+    left_out = np.abs(errors_left_out(runs, lambda place, run: curve[place]))
     assert [fit.variant for fit in fits] == ["", "vllm"]
     for fit, mine in zip(fits, (slice(0, 12), slice(12, 24)), strict=True):
         seen = np.abs([off(each, fit) for each in runs[mine]])

@@ -110,6 +110,27 @@ def test_range_limits_what_is_fitted() -> None:
     assert (found.batch_range, found.context_range) == (Span(1, 16), Span(512, 2048))
 
 
+def test_a_single_context_holds_for_a_tenth_around_it() -> None:
+    found = fit([point for point in STEPS if point.context == 2048]).context_range
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((0.9 * 2048, 1.1 * 2048))
+    assert fit(STEPS).context_range == Span(512, 8192)
+
+
+def test_the_error_beyond_is_that_at_the_largest_batches_of_a_fit_without_them() -> None:
+    """Of 1, 4, 16 and 64 sequences 64 are above 0.6 * 64; steps of 64 that take a tenth longer
+    than the others say are told 1 / 1.1 of what they take.
+    """
+    assert fit(STEPS).beyond == pytest.approx(0.0, abs=1e-9)
+    slower = [
+        replace(point, latency_ms=point.latency_ms * (1.1 if point.batch == 64 else 1.0))
+        for point in STEPS
+    ]
+    assert fit(slower).beyond == pytest.approx(1.0 - 1.0 / 1.1)
+    assert fit([each for each in STEPS if each.batch == 64 or each.context > 4000]).beyond is None
+    assert fit(PROMPTS).beyond is None
+
+
 def test_too_few_points_are_refused_with_a_remedy() -> None:
     message = (
         "3 distinct prefill settings of H100 x4 in range; measure at least 4, or widen the range"

@@ -98,6 +98,7 @@ def test_profile_file_of_the_fits() -> None:
                     "from": "m.csv",
                     "error_mape": 0.0,
                     "error_worst": 0.0,
+                    "error_beyond": 0.0,
                     "points": 12,
                     "sha256": ["ab"],
                 },

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.workload import RequestClass
-from heteroplan.simulation.arrivals.lengths import Lengths, lengths, osl_cv, rounded
+from heteroplan.simulation.arrivals.lengths import Lengths, lengths, rounded
 from tests.builders import SHAPE
 
 MANY = 200_000
@@ -27,12 +27,9 @@ def test_without_variation_all_are_equal() -> None:
     assert found.osl.tolist() == [200] * 10
 
 
-def test_osl_cv_comes_out_of_the_context() -> None:
-    """isl 1000, osl 200 with cv 1.5: context = 1000 + 200 (1 + 2.25) / 2 = 1325. A context below
-    that of equal requests, 1100, has none."""
-    assert osl_cv(replace(SHAPE, context=1325.0)) == pytest.approx(1.5)
-    assert osl_cv(replace(SHAPE, context=1050.0)) == 0.0
-    assert osl_cv(SHAPE) == 0.0
+def test_outputs_spread_as_stated() -> None:
+    found = drawn([replace(SHAPE, osl_cv=0.5)])
+    assert found.osl.std() / found.osl.mean() == pytest.approx(0.5, rel=0.02)
 
 
 def test_means_and_variations_are_those_of_the_class() -> None:

@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from heteroplan.entities import workload
+from heteroplan.entities.workload import Role
 from heteroplan.simulation.events.simulator import (
+    GapLimits,
     GroupFacts,
     ReplicaFacts,
     Simulator,
@@ -34,6 +37,11 @@ from tests.simulation.naive_case import (
     StepTime,
 )
 
+ROUTINGS = {
+    Routing.LEAST_WORK: workload.Routing.LEAST_LOADED,
+    Routing.ROUND_ROBIN: workload.Routing.ROUND_ROBIN,
+    Routing.SHARED: workload.Routing.SHARED,
+}
 UNBOUNDED = 10**12
 MOST_RUNNING = 200
 """More than the requests of a small case."""
@@ -43,7 +51,7 @@ class CompiledCase:
     """One case in the compiled simulator; each replica is an engine of its own."""
 
     def __init__(self, case: Case) -> None:
-        """Full KV caches, closed loops and round robin are taken to be alike for all workloads."""
+        """Full KV caches and closed loops are taken to be alike for all workloads."""
         self.case = case
         first = case.workloads[0]
         # The simulator wants the groups of a workload side by side.
@@ -57,7 +65,6 @@ class CompiledCase:
         for pair, share in case.bandwidth.items():
             if max(pair) < leaves:
                 factors[pair] = share
-        rules = {each.routing for each in case.workloads}
         self.simulator = Simulator(
             self._stream(),
             np.array([not self._fits_some_group(each) for each in case.requests], np.bool_),
@@ -65,7 +72,11 @@ class CompiledCase:
                 WorkloadFacts(
                     each.kv_bytes_per_token,
                     not each.transfers_missed,
-                    each.routing is Routing.SHARED,
+                    {
+                        Role.PREFILL: ROUTINGS[each.routing],
+                        Role.DECODE: ROUTINGS[each.decode_routing],
+                        Role.AGGREGATED: ROUTINGS[each.aggregated_routing],
+                    },
                 )
                 for each in case.workloads
             ],
@@ -73,10 +84,13 @@ class CompiledCase:
             len(case.replicas),
             factors,
             SimulatorOptions(
-                "round_robin" if Routing.ROUND_ROBIN in rules else "least_work",
-                "wait" if first.waits_when_full else "preempt",
-                first.latency_s,
-                first.users or 0,
+                kv_full="wait" if first.waits_when_full else "preempt",
+                latency_s=first.latency_s,
+                users=first.users or 0,
+            ),
+            GapLimits(
+                np.array([each.gap_s for each in case.requests]),
+                np.array([each.gap_over_alone for each in case.requests]),
             ),
         )
         for index, each in enumerate(case.replicas):
@@ -102,14 +116,24 @@ class CompiledCase:
         table = self.simulator.table()
         return [
             RequestOutcome(
-                float(arrived), float(first), float(last), OUTCOMES[outcome], int(restarts)
+                float(arrived),
+                float(first),
+                float(last),
+                OUTCOMES[outcome],
+                int(restarts),
+                float(first_alone),
+                float(step_alone),
+                int(late_gaps),
             )
-            for arrived, first, last, outcome, restarts in zip(
+            for arrived, first, last, outcome, restarts, first_alone, step_alone, late_gaps in zip(
                 table.arrived_s,
                 table.first_token_s,
                 table.last_token_s,
                 table.outcome,
                 table.restarts,
+                table.first_alone_s,
+                table.step_alone_s,
+                table.late_gaps,
                 strict=True,
             )
         ]
@@ -206,7 +230,7 @@ def for_routing(replica: NaiveReplica) -> NaiveReplica:
             return replace(replica, step=StepTime(), at_start=True)
 
 
-def replica_facts(given: NaiveReplica, option: int, workload: int) -> ReplicaFacts:
+def replica_facts(given: NaiveReplica, option: int, of: int) -> ReplicaFacts:
     """Times in seconds."""
     fields: dict[str, float] = {
         "capacity": given.capacity_rps,
@@ -219,15 +243,15 @@ def replica_facts(given: NaiveReplica, option: int, workload: int) -> ReplicaFac
         fields["in_time"] = _bounded(given.tokens_in_time)
         fields["batch_tokens"] = given.max_batch_tokens or 0
     if isinstance(given, NaivePrefill):
-        return ReplicaFacts(PREFILL, option, workload, 1, fields | _prefill(given.time))
+        return ReplicaFacts(PREFILL, option, of, 1, fields | _prefill(given.time))
     fields |= _step(given.step)
     most = int(min(given.max_sequences, MOST_RUNNING))
     if isinstance(given, NaiveDecode):
-        return ReplicaFacts(DECODE, option, workload, most, fields | _prefill(given.recompute))
+        return ReplicaFacts(DECODE, option, of, most, fields | _prefill(given.recompute))
     if given.ttft is not None:
         fields["first_base"] = given.ttft.base_ms / 1000.0
         fields["first_token"] = given.ttft.ms_per_token / 1000.0
-    return ReplicaFacts(AGGREGATED, option, workload, most, fields | _prefill(given.time))
+    return ReplicaFacts(AGGREGATED, option, of, most, fields | _prefill(given.time))
 
 
 def _bounded(tokens: float) -> int:

@@ -5,6 +5,7 @@ from math import inf
 
 import numpy as np
 
+from heteroplan.entities.workload import Role, Routing
 from heteroplan.simulation.events.simulator import (
     GroupFacts,
     ReplicaFacts,
@@ -61,7 +62,7 @@ def simulator(
     engines: Sequence[ReplicaFacts],
     how: SimulatorOptions | None = None,
     *,
-    shared: bool = False,
+    routing: Routing = Routing.LEAST_LOADED,
     kv_bytes: float = 0.0,
 ) -> Simulator:
     """With all replicas ready at the start, their numbers in order."""
@@ -69,7 +70,7 @@ def simulator(
     made = Simulator(
         requests,
         np.zeros(len(requests), np.bool_),
-        [WorkloadFacts(kv_bytes, moves_all=True, shared=shared)],
+        [WorkloadFacts(kv_bytes, moves_all=True, routing=dict.fromkeys(Role, routing))],
         [GroupFacts(0, split, alike=True)],
         1,
         np.ones((1, 1)),

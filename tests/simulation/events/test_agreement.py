@@ -27,6 +27,15 @@ def same(got: RequestOutcome, wanted: RequestOutcome) -> bool:
         and got.restarts == wanted.restarts
         and close(got.first_token_s, wanted.first_token_s)
         and close(got.last_token_s, wanted.last_token_s)
+        and (wanted.outcome != "finished" or same_alone(got, wanted))
+    )
+
+
+def same_alone(got: RequestOutcome, wanted: RequestOutcome) -> bool:
+    return (
+        close(got.first_alone_s, wanted.first_alone_s)
+        and close(got.step_alone_s, wanted.step_alone_s)
+        and got.late_gaps == wanted.late_gaps
     )
 
 

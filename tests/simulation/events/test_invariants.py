@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.simulation.events.simulator import SimulatorOptions
+from heteroplan.entities.workload import Routing
+from heteroplan.simulation.events.simulator import ReplicaFacts, SimulatorOptions
 from heteroplan.simulation.events.world import DECODE, FINISHED, GONE, REJECTED
 from heteroplan.simulation.requests import Floats, Integers
 from tests.simulation.events.compiled_case import CompiledCase
 from tests.simulation.events.small_worlds import (
+    AGGREGATED_ENGINE,
     AT_ONCE,
     PREFILL_ENGINE,
     engine,
@@ -98,14 +100,15 @@ def drawn(amount: int, rate_rps: float, seed: int = 0) -> tuple[Floats, Integers
     return arrival_s, np.maximum(1, random.exponential(1e6, amount).round().astype(np.int64))
 
 
-@pytest.mark.parametrize("routing", ["least_work", "round_robin", "random"])
-def test_the_same_seed_gives_the_same_bytes(routing: str) -> None:
+@pytest.mark.parametrize("routing", list(Routing))
+def test_the_same_seed_gives_the_same_bytes(routing: Routing) -> None:
     tables = []
     for _ in range(2):
         made = simulator(
             stream(*drawn(2000, 3.0), 20),
             [PREFILL_ENGINE] * 4 + [engine(DECODE, 8, base=0.01, context=1e-5)] * 3,
-            SimulatorOptions(routing, seed=3),
+            SimulatorOptions(seed=3),
+            routing=routing,
         )
         made.run(3000.0)
         tables.append(made.table())
@@ -113,19 +116,50 @@ def test_the_same_seed_gives_the_same_bytes(routing: str) -> None:
         assert getattr(tables[0], name).tobytes() == getattr(tables[1], name).tobytes()
 
 
-@pytest.mark.parametrize(("routing", "spread"), [("round_robin", 0), ("random", 4 * 50)])
-def test_requests_are_spread_evenly(routing: str, spread: int) -> None:
+EVENLY = pytest.mark.parametrize(
+    ("routing", "spread"), [(Routing.ROUND_ROBIN, 0), (Routing.RANDOM, 4 * 50)]
+)
+
+
+@EVENLY
+def test_requests_are_spread_evenly(routing: Routing, spread: int) -> None:
     """10,000 requests on 4 replicas: 2,500 each in turn; at random within four times sqrt(2,500)
     and their shares of any two replicas are independent of the request before."""
-    made = simulator(
-        stream(*drawn(10_000, 3.0)), [PREFILL_ENGINE] * 4 + [AT_ONCE], SimulatorOptions(routing)
-    )
+    requests = stream(*drawn(10_000, 3.0))
+    made = simulator(requests, [PREFILL_ENGINE] * 4 + [AT_ONCE], routing=routing)
     made.run(1e6)
     taken = made.world.requests["source"]
     assert np.abs(np.bincount(taken, minlength=4)[:4] - 2500).max() <= spread
-    if routing == "random":
+    if routing is Routing.RANDOM:
         pairs = np.bincount(taken[:-1] * 4 + taken[1:], minlength=16)
         assert np.abs(pairs - 625).max() <= 4 * 25
+
+
+@EVENLY
+@pytest.mark.parametrize(
+    "engines", [[PREFILL_ENGINE] + [AT_ONCE] * 4, [AGGREGATED_ENGINE] * 4], ids=["decode", "whole"]
+)
+def test_requests_are_spread_evenly_by_any_role(
+    routing: Routing, spread: int, engines: list[ReplicaFacts]
+) -> None:
+    requests = stream(*drawn(10_000, 0.3))
+    made = simulator(requests, engines, routing=routing)
+    made.run(1e9)
+    taken = made.world.requests["replica"]
+    assert np.abs(np.bincount(taken, minlength=5)[-4:] - 2500).max() <= spread
+
+
+def test_random_routing_passes_over_replicas_that_leave_evenly() -> None:
+    """Two of four leave: the others take half each, not the next one the share of who left."""
+    made = simulator(
+        stream(*drawn(10_000, 0.3)), [PREFILL_ENGINE] * 4 + [AT_ONCE], routing=Routing.RANDOM
+    )
+    made.linger(1)
+    made.linger(2)
+    made.run(1e9)
+    taken = np.bincount(made.world.requests["source"], minlength=4)[:4]
+    assert taken[1] == taken[2] == 0
+    assert abs(taken[0] - 5000) <= 4 * 50
 
 
 def test_more_replicas_than_the_first_block() -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.random import Generator
 from scipy.stats import poisson
 
-from heteroplan.simulation.events.simulator import SimulatorOptions
+from heteroplan.entities.workload import Routing
 from heteroplan.simulation.requests import Floats, Integers
 from tests.simulation.events.small_worlds import AT_ONCE, PREFILL_ENGINE, simulator, stream
 
@@ -52,13 +52,12 @@ def mean_and_error(waits_s: Floats) -> tuple[float, float]:
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(BATCHES))
 
 
-def waits_s(lengths: Integers, arrival_s: Floats, replicas: int, routing: str) -> Floats:
+def waits_s(lengths: Integers, arrival_s: Floats, replicas: int, routing: Routing) -> Floats:
     """From arrival to the start of prefill [s]."""
     made = simulator(
         stream(arrival_s, lengths),
         [PREFILL_ENGINE] * replicas + [AT_ONCE] * 4,
-        SimulatorOptions("random" if routing == "random" else "least_work"),
-        shared=routing == "shared",
+        routing=routing,
     )
     made.run(1e9)
     waits: Floats = made.table().first_token_s - arrival_s - lengths / SECOND
@@ -68,20 +67,22 @@ def waits_s(lengths: Integers, arrival_s: Floats, replicas: int, routing: str) -
 @pytest.mark.parametrize(
     ("lengths", "replicas", "busy", "routing", "wanted_s"),
     [
-        pytest.param(constant, 1, 0.7, "shared", 0.7 / (2 * 0.3), id="M/D/1"),
-        pytest.param(exponential, 1, 0.7, "least_work", 0.7 / 0.3, id="M/M/1"),
-        pytest.param(long_or_short, 1, 0.6, "shared", 0.6 * 2.0 / (2 * 0.4), id="M/G/1"),
-        pytest.param(exponential, 8, 0.8, "shared", erlang_c_wait_s(8, 0.8), id="M/M/8"),
-        pytest.param(constant, 4, 0.8, "shared", crommelin_wait_s(4, 0.8), id="M/D/4"),
-        pytest.param(constant, 4, 0.8, "least_work", crommelin_wait_s(4, 0.8), id="least work"),
-        pytest.param(exponential, 4, 0.6, "random", 0.6 / 0.4, id="random: four M/M/1"),
+        pytest.param(constant, 1, 0.7, Routing.SHARED, 0.7 / (2 * 0.3), id="M/D/1"),
+        pytest.param(exponential, 1, 0.7, Routing.LEAST_LOADED, 0.7 / 0.3, id="M/M/1"),
+        pytest.param(long_or_short, 1, 0.6, Routing.SHARED, 0.6 * 2.0 / (2 * 0.4), id="M/G/1"),
+        pytest.param(exponential, 8, 0.8, Routing.SHARED, erlang_c_wait_s(8, 0.8), id="M/M/8"),
+        pytest.param(constant, 4, 0.8, Routing.SHARED, crommelin_wait_s(4, 0.8), id="M/D/4"),
+        pytest.param(
+            constant, 4, 0.8, Routing.LEAST_LOADED, crommelin_wait_s(4, 0.8), id="least loaded"
+        ),
+        pytest.param(exponential, 4, 0.6, Routing.RANDOM, 0.6 / 0.4, id="random: four M/M/1"),
     ],
 )
 def test_mean_waits(
     lengths: Callable[[Generator], Integers],
     replicas: int,
     busy: float,
-    routing: str,
+    routing: Routing,
     wanted_s: float,
 ) -> None:
     """Within four standard errors, which are less than a twentieth of the wait."""

@@ -4,7 +4,7 @@ from math import exp
 
 import pytest
 
-from heteroplan.queueing.lattice import erlang_c
+from heteroplan.queueing.bursts import erlang_c
 from heteroplan.simulation.fluid.waiting import delayed, erlang_table, pass_time, within
 
 

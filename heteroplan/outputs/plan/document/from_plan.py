@@ -20,6 +20,7 @@ from heteroplan.outputs.plan.document.plan_document import (
     LimitPart,
     PlanDocument,
     PoolPart,
+    PromiseCostPart,
     ReasonPart,
     ShortagePart,
     SolverPart,
@@ -41,7 +42,6 @@ _REMARKS = {
     BaselineRemark.INTERRUPTED: "not computed, interrupted",
     BaselineRemark.NO_TIME: "not computed, no time was left",
     BaselineRemark.NO_RESILIENCE: "not resilient",
-    BaselineRemark.ENDLESS_POOLS: "assuming infinitely large pools",
 }
 
 
@@ -62,6 +62,7 @@ def document_of(plan: Plan) -> PlanDocument:
         solver=SolverPart.model_validate(plan.report),
         totals=_totals(plan),
         savings={each.name.value: _baseline(each) for each in plan.savings},
+        easier=tuple(map(PromiseCostPart.model_validate, plan.easier)),
         shortages=tuple(_shortage(each, horizon) for each in plan.shortages),
         limits=tuple(map(LimitPart.model_validate, plan.limits)),
         supply=tuple(map(SupplyPart.model_validate, plan.supply)),
@@ -120,6 +121,7 @@ def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
         part=None if engine.part is None else engine.part.name,
         gpus_per_replica=engine.gpus,
         capacity_rps=capacities[0] if len(set(capacities)) == 1 else capacities,
+        pool_sizes=candidate.alone,
         request_class=kind,
         batch=_finite(point.batch),
         utilization=_finite(point.utilization),

@@ -14,7 +14,7 @@ from pydantic import (
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import Coverage, ShortageKind, Termination
+from heteroplan.entities.plan import Coverage, EasierPromise, ShortageKind, Termination
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Loss, Role, SourceKind
 from heteroplan.inputs.schemas.base import Name, Text
@@ -83,6 +83,8 @@ class SourcePart(DocumentPart):
     points: Count | None
     error_worst: AmountOrNone = None
     """Greatest relative error of the fit."""
+    error_beyond: AmountOrNone = None
+    """Mean relative error at the largest batches, of a fit without them."""
     spread: AmountOrNone = None
     """Relative standard deviation of repeated measurements."""
     sha256: tuple[Sha256, ...] = ()
@@ -108,6 +110,10 @@ class EnginePart(DocumentPart):
         Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
     ]
     """Requests/s of one replica at the SLO; a list, one value per interval, if it varies."""
+    pool_sizes: tuple[Count, ...] | None = None
+    """Replicas of the pool that `capacity_rps` is for, one value per interval: the smallest one
+    that serves the workload's whole demand alone. Replicas of smaller pools serve less. None where
+    the size makes no difference."""
     request_class: Name
     """Request class of these figures: the one that keeps a replica busiest."""
     batch: AmountOrNone
@@ -157,6 +163,14 @@ class BaselinePart(DocumentPart):
     replayed: ReplayedPart | None = None
     """Of a policy, `replayed:NAME` (`plan --replay`): its figures are those of the time that was
     replayed, and what is saved is against the plan over the same time. Null for other baselines."""
+
+
+class PromiseCostPart(DocumentPart):
+    """About what a plan for an easier promise takes."""
+
+    promise: EasierPromise
+    gpu_hours: Amount
+    cost_usd: Amount
 
 
 class PoolPart(DocumentPart):
@@ -268,6 +282,9 @@ class PlanDocument(DocumentPart):
     solver: SolverPart
     totals: TotalsPart
     savings: dict[Name, BaselinePart]
+    easier: tuple[PromiseCostPart, ...] = ()
+    """What the promise costs: estimates for the plan's engines at easier ones. Empty where demand
+    is not covered, and in older plans."""
     shortages: tuple[ShortagePart, ...]
     limits: tuple[LimitPart, ...] = ()
     """Where GPUs run out, in the order of the fleet."""

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from itertools import groupby
 from math import inf
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -33,7 +33,7 @@ from heteroplan.entities.workload import (
 from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
-from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
+from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
 from heteroplan.inputs.schemas.scenario import SloSpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
@@ -87,9 +87,9 @@ class DispersionPart(DocumentPart):
 class ArrivalsPart(DocumentPart):
     """How bursty arrivals are."""
 
-    source: ArrivalsSource
+    source: Literal["assumed", "stated", "measured"]
     """How that is known."""
-    points: tuple[DispersionPart, ...]
+    points: list[DispersionPart]
     """Every scale with every percentile."""
 
 
@@ -199,7 +199,7 @@ def _arrivals(written: WorkloadInputs) -> Arrivals:
     if written.arrivals is None:
         return POISSON
     points = tuple(Dispersion(**dict(each)) for each in written.arrivals.points)
-    return Arrivals(points, written.arrivals.source)
+    return Arrivals(points, ArrivalsSource(written.arrivals.source))
 
 
 def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
@@ -281,7 +281,7 @@ def _engine(engines: list[Engine]) -> EngineSpec:
             ],
         }
     else:
-        ranges = {key: first.pop(f"{key}_range") for key in ("batch_tokens", "batch", "context")}
+        ranges = {key: first.pop(f"{key}_range") for key in RangeSpec.model_fields}
         whole = {**first, "range": ranges}
     return EngineSpec.model_validate(nine_digits(whole))
 
@@ -304,9 +304,7 @@ def _workload(workload: Workload, profile: str) -> WorkloadInputs:
         mixes=[list(classes) for classes in mixes],
         mix=mix,
         demand_notes=list(workload.demand_notes),
-        arrivals=ArrivalsPart.model_validate(workload.arrivals)
-        if workload.arrivals.points
-        else None,
+        arrivals=_plain(workload.arrivals) if workload.arrivals.points else None,
     )
 
 

@@ -17,6 +17,7 @@ from heteroplan.outputs.plan.document.parts import (
     Number,
 )
 from heteroplan.outputs.plan.document.plan_document import PlanId
+from heteroplan.outputs.replay.document import or_none
 from heteroplan.simulation.curation.figures import PartFigures
 from heteroplan.simulation.curation.pressure import PressureTest, SplitTest
 from heteroplan.simulation.curation.results import Candidate, Curated, Curation
@@ -103,8 +104,8 @@ class CurationWorkloadPart(DocumentPart):
 
     name: Name
     percentile: Amount
-    ttft_ms: Amount
-    itl_ms: Amount
+    ttft_ms: AmountOrNone
+    itl_ms: AmountOrNone
 
 
 class CurationDocument(DocumentPart):
@@ -149,8 +150,8 @@ def document_of(curation: Curation) -> CurationDocument:
             CurationWorkloadPart(
                 name=name,
                 percentile=curation.percentiles[w],
-                ttft_ms=curation.ttft_slo_ms[w],
-                itl_ms=curation.itl_slo_ms[w],
+                ttft_ms=or_none(curation.ttft_slo_ms[w]),
+                itl_ms=or_none(curation.itl_slo_ms[w]),
             )
             for w, name in enumerate(curation.workloads)
         ),

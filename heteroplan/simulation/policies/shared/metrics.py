@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.policies.policy import PolicySetting
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES, Signals
@@ -75,11 +76,15 @@ def _full(setting: PolicySetting) -> Floats:
 
 
 def _ttft_slo(setting: PolicySetting) -> Floats:
-    return _of_workload(np.array([load.slo.ttft_ms for load in setting.scenario.workloads]))
+    return _of_workload(
+        np.array([absolute_slo(load).ttft_ms for load in setting.scenario.workloads])
+    )
 
 
 def _itl_slo(setting: PolicySetting) -> Floats:
-    return _of_workload(np.array([load.slo.itl_ms for load in setting.scenario.workloads]))
+    return _of_workload(
+        np.array([absolute_slo(load).itl_ms for load in setting.scenario.workloads])
+    )
 
 
 def _concurrency(setting: PolicySetting) -> Floats:

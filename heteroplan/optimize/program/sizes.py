@@ -1,0 +1,180 @@
+"""Pools whose replicas serve more the more of them there are.
+
+A pool is the replicas of one candidate in one group; parts of a divided engine balance on a leaf,
+where theirs are counted alone. The program has for such a pool the load of a replica in the pool
+that serves all demand of the workload alone (`PoolSpec.load`): linear, and a relaxation. What pools
+really serve (`PoolSpec.by_size`) counts in plans (`mix`, `incumbent`) and in covering blocks.
+
+**Why it is a relaxation.** Let l(n) be the load of all demand in a pool of n replicas, falling in
+n, N the least n with l(n) <= n, and L the load in the program: that at N - 1, scaled down to N in
+sum where it is more. A pool of n < N replicas that serves shares x of the classes has
+
+    Σ_k L_k x_k <= Σ_k l_k(N - 1) x_k <= Σ_k l_k(n) x_k <= n
+
+and one of n >= N replicas Σ_k L_k x_k <= Σ_k L_k <= N <= n, since no x_k is above 1. So every plan
+meets the program: also where more replicas run than demand asks for, by a minimum, a ratio or
+because stopping them does not pay. Where a loss is to be survived, what is left serves its share of
+the demand, which is at most all of it, and the same holds for the replicas that are left. And
+where one pool serves all demand of a role, the program needs N replicas (L > N - 1 in sum), as the
+pool does: then the plan is exact.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from heteroplan.optimize.program.problem import PoolSpec, Problem
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
+
+TOLERANCE = 1e-6
+"""Of replicas kept busy: what a solver lets a row go."""
+
+
+@dataclass(frozen=True, eq=False)
+class SizedLoad:
+    """Loads by the size of the pool."""
+
+    load: Floats
+    """[S + 1, K, T] replicas kept busy by all demand of a class in pools of 0, 1, ..., S; the first
+    as the second. Larger pools as the last."""
+
+    @property
+    def last(self) -> int:
+        """Size beyond which nothing changes."""
+        return len(self.load) - 1
+
+    @cached_property
+    def share(self) -> Floats:
+        """[S + 1, T] share of the demand, in its mix, that one replica serves."""
+        total = self.load.sum(axis=1)
+        usable = np.isfinite(total) & (total > 0)
+        return np.where(usable, 1.0 / np.where(usable, total, 1.0), 0.0)
+
+    def load_at(self, sizes: Ints) -> Floats:
+        """[K, T] loads in pools of `sizes` [T]."""
+        return self.load[np.minimum(sizes, self.last), :, np.arange(self.load.shape[2])].T
+
+    def share_at(self, sizes: Ints) -> Floats:
+        """[T] share of the demand that one replica serves in pools of `sizes` [T]."""
+        return self.share[np.minimum(sizes, self.last), np.arange(self.share.shape[1])]
+
+    def window(self, times: Sequence[int]) -> "SizedLoad":
+        """Of some intervals."""
+        return SizedLoad(self.load[:, :, list(times)])
+
+
+def reference_load(sized: SizedLoad, alone: Ints) -> Floats:
+    """[K, T] the load in the program, where a pool of `alone` [T] replicas is the least useful.
+
+    Smaller pools have no larger capacities for any class. Where not even that pool serves all
+    demand there is none larger, and its own load counts.
+    """
+    found = np.empty(sized.load.shape[1:])
+    for t, size in enumerate(alone.tolist()):
+        load = sized.load[: min(size, sized.last) + 1, :, t]
+        served = np.isfinite(load[-1])
+        enough = float(load[-1, served].sum()) <= size + TOLERANCE
+        smaller = load[1:size] if enough and size > 1 else load[1:]
+        least = smaller.min(axis=0)
+        total = float(least[np.isfinite(least)].sum())
+        found[:, t] = least * (size / total) if enough and total > size else least
+    return found
+
+
+def kind_of(pool: "PoolSpec") -> tuple[object, ...]:
+    """Equal for pools whose replicas are one pool: of a candidate in a group, of a part on a leaf.
+
+    Of pools of one workload.
+    """
+    return (pool.candidate, pool.group) if pool.part is None else (pool.candidate, pool.domain)
+
+
+def together(problem: "Problem", pools: Sequence[int], counts: Ints) -> Ints:
+    """[*, T] for each of some pools the replicas [*, T] that it and those of its kind have."""
+    kinds = [kind_of(problem.pools[p]) for p in pools]
+    if len(set(kinds)) == len(kinds):
+        return counts
+    total: dict[tuple[object, ...], Ints] = {}
+    for kind, mine in zip(kinds, counts, strict=True):
+        total[kind] = total[kind] + mine if kind in total else mine
+    return np.array([total[kind] for kind in kinds])
+
+
+def shares(problem: "Problem", pools: Sequence[int], counts: Ints, fewer: int = 0) -> list[Floats]:
+    """[*][T] share of the demand that one replica of each pool serves with counts [*, T] of them.
+
+    In pools of `fewer` replicas less. Those of a kind are all given together.
+    """
+    specs = [problem.pools[p] for p in pools]
+    if all(spec.by_size is None for spec in specs):
+        return [spec.mix_share for spec in specs]
+    sizes = np.maximum(together(problem, pools, counts) - fewer, 1)
+    return [
+        spec.mix_share if spec.by_size is None else spec.by_size.share_at(size)
+        for spec, size in zip(specs, sizes, strict=True)
+    ]
+
+
+def covers(problem: "Problem", pools: Sequence[int]) -> Floats | None:
+    """[*, N + 1, T] share of the demand that 0, 1, ..., N replicas of each pool serve together.
+
+    N is the most that any of them may have. No more than so many times what one serves in the
+    program. None where sizes make no difference.
+    """
+    specs = [problem.pools[p] for p in pools]
+    if all(spec.by_size is None for spec in specs) or problem.intervals == 1:
+        return None
+    counts = np.arange(max(int(spec.most.max(initial=0)) for spec in specs) + 1)
+    return np.array([reach(spec, counts[:, None]) for spec in specs])
+
+
+def reach(pool: "PoolSpec", counts: Ints) -> Floats:
+    """[*, T] share of the demand that counts [*, T] or [*, 1] of replicas serve."""
+    if pool.by_size is None:
+        return np.asarray(counts * pool.mix_share)
+    share = pool.by_size.share_at(np.broadcast_to(counts, (len(counts), len(pool.mix_share))))
+    return np.asarray(counts * np.minimum(share, pool.mix_share))
+
+
+def true_loads(problem: "Problem", pools: Sequence[int], counts: Ints) -> list[Floats]:
+    """[*][K, T] replicas kept busy by all demand of a class in pools of these sizes [*, T]."""
+    sizes = together(problem, pools, counts)
+    return [
+        pool.load if pool.by_size is None else pool.by_size.load_at(size)
+        for pool, size in zip((problem.pools[p] for p in pools), sizes, strict=True)
+    ]
+
+
+def at_sizes(problem: "Problem", replicas: Ints) -> "Problem":
+    """The program with the loads that pools of sizes [P, T] have; unused ones as single replicas.
+
+    No relaxation: good to look for plans near these sizes.
+    """
+    if not problem.sized:
+        return problem
+    pools = list(problem.pools)
+    for work in problem.workloads:
+        mine = list(work.pools)
+        if any(pools[p].by_size is not None for p in mine):
+            for p, load in zip(mine, true_loads(problem, mine, replicas[mine]), strict=True):
+                pools[p] = replace(pools[p], load=load, by_size=None)
+    return replace(problem, pools=tuple(pools))
+
+
+def overrun(
+    problem: "Problem", pools: Iterable[int], replicas: Ints, flow: Sequence[Floats]
+) -> bool:
+    """Whether flow [K, T] of any of a workload's pools is more than replicas [P, T] handle."""
+    mine = [p for p in pools if replicas[p].any()]
+    for p, load in zip(mine, true_loads(problem, mine, replicas[mine]), strict=True):
+        busy = np.where(flow[p] > 0, load * flow[p], 0.0).sum(axis=0)
+        if (busy > replicas[p] * (1.0 + TOLERANCE) + TOLERANCE).any():
+            return True
+    return False

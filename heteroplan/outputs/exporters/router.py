@@ -1,0 +1,75 @@
+"""Router weights as JSON: when the weights of a workload's backends change, and to what.
+
+Any router can be told by it; `httproute` and `envoy` are those of one moment for two of them.
+"""
+
+import json
+from typing import Any
+
+from heteroplan.entities.workload import Role
+from heteroplan.outputs.exporters.changes import recurrence
+from heteroplan.outputs.exporters.options import ExportOptions
+from heteroplan.outputs.exporters.weights import TOTAL, Backend, Router, routers
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+
+
+def router_json(document: PlanDocument, options: ExportOptions) -> str:
+    """Workloads with `changes` of `at` (ISO 8601 with offset) and weights, one change a line.
+
+    `weights` are those of the backends, `within` those of the prefill and the decode pools of
+    groups that run several of a role; each sums to `total_weight`. Raises UsageError as `routers`.
+    """
+    moments = [moment.isoformat() for moment in document.horizon.boundaries()]
+    head = {
+        "scenario": document.scenario,
+        "inputs_sha256": document.inputs_sha256,
+        "plan": document.plan_id,
+        "timezone": document.horizon.timezone,
+        "repeats": recurrence(document.horizon).value,
+        "start": moments[0],
+        "end": moments[-1],
+        "total_weight": TOTAL,
+    }
+    fields = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    workloads = ",\n".join(_workload_text(each, moments) for each in routers(document, options))
+    fields.append(f'  "workloads": [\n{workloads}\n  ]')
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _workload_text(router: Router, moments: list[str]) -> str:
+    rows = ",\n".join(f"      {json.dumps(change)}" for change in _changes(router, moments))
+    head = f'"workload": {json.dumps(router.workload)}, "model": {json.dumps(router.model)}'
+    return f'    {{{head}, "changes": [\n{rows}\n    ]}}'
+
+
+def _changes(router: Router, moments: list[str]) -> list[dict[str, Any]]:
+    """Only where weights differ from those before; none while nothing has run yet."""
+    found: list[dict[str, Any]] = []
+    before: dict[str, Any] | None = None
+    for interval, weights in enumerate(router.weights):
+        if weights is None:
+            continue
+        names = [backend.name for backend in router.backends]
+        within = {
+            backend.name: roles
+            for backend in router.backends
+            if (roles := _within(backend, interval))
+        }
+        now = {
+            "weights": dict(zip(names, weights, strict=True)),
+            **({"within": within} if within else {}),
+        }
+        if now != before:
+            found.append({"at": moments[interval], **now})
+        before = now
+    return found
+
+
+def _within(backend: Backend, interval: int) -> dict[str, dict[str, int]]:
+    """Weights of the pools of each role that has several."""
+    return {
+        role.value: dict(zip(pools.names, weights, strict=True))
+        for role, pools in backend.roles.items()
+        if role is not Role.AGGREGATED and len(pools.names) > 1
+        if (weights := pools.weights(interval)) is not None
+    }
