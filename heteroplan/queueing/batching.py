@@ -9,13 +9,13 @@ until that starts, on average.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.compound import Points, Stream
-from heteroplan.queueing.waiting import UTILIZATION_CAP, lateness
-from heteroplan.units import MS_PER_S
+from heteroplan.queueing.waiting import UTILIZATION_CAP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,9 @@ POINTS = 64
 """Of the work that can be done within the longest budget."""
 BEYOND = 2
 """Times that, which may wait."""
+PACKED = 4096
+"""Prompts that batches are made of to see how full they are."""
+ROUNDING = 1e-12
 STABLE = 0.999
 """Busy share from which a queue counts as endless."""
 MOMENTS = 4
@@ -47,8 +50,8 @@ class Batches:
     floor_ms: float = 0.0
     idle_ms: float = 0.0
     """Of a step that has nothing to work on; 0: the replica rests until a prompt comes."""
-    whole: bool = True
-    """Prompts are not divided: longer ones than a full batch have one of their own."""
+    alone_ms: float = inf
+    """Longer prompts have a batch of their own; where it is infinite, they are divided."""
 
     @property
     def full_ms(self) -> float:
@@ -67,20 +70,20 @@ class Prompts:
     budgets_ms: "Floats"
     """From arrival to the end of the batch that completes it."""
 
-    @property
-    def mean_ms(self) -> float:
-        """Work of a prompt."""
-        return float(self.shares @ self.works_ms)
-
 
 class BatchQueue:
     """One replica, and the prompts that come to it."""
 
-    def __init__(self, prompts: Prompts, batches: Batches, together: float = 1.0) -> None:
-        """`together` prompts come at a time, on average (a geometric number)."""
+    def __init__(
+        self, prompts: Prompts, batches: Batches, together: float = 1.0, servers: int = 1
+    ) -> None:
+        """`together` prompts come at a time, on average (a geometric number).
+
+        Of several `servers` that share a queue, batches start so many times as often.
+        """
         import numpy as np
 
-        self.prompts, self.together = prompts, together
+        self.prompts, self.together, self.servers = prompts, together, servers
         longest_ms = max(float(prompts.budgets_ms.max()), batches.fixed_ms + batches.floor_ms)
         most_ms = min(batches.most_ms, longest_ms)
         reach_ms = longest_ms * most_ms / (batches.fixed_ms + most_ms)
@@ -91,19 +94,22 @@ class BatchQueue:
             most_ms * scale,
             batches.floor_ms * scale,
             batches.idle_ms * scale,
-            batches.whole,
+            batches.alone_ms * scale,
         )
         self.points = Points(self.batches.most_ms / self.each, max(POINTS, self.each) * BEYOND)
-        self.stream = Stream.of(self.points, prompts.shares, prompts.works_ms, together)
+        works_ms = self._taken_ms(prompts.works_ms)
+        self.mean_ms = float(prompts.shares @ works_ms)
+        self.stream = Stream.of(self.points, prompts.shares, works_ms, together)
 
-    def greatest_rate_rps(self, percentile: float) -> float:
-        """Greatest rate at which the percentile of the prompts is within its budget."""
-        rate_per_ms = largest_meeting(
-            lambda rate: lateness(self.at(rate).late_share(), percentile),
-            self.most_per_ms,
-            ACCURACY,
-        )
-        return rate_per_ms * MS_PER_S
+    def _taken_ms(self, works_ms: "Floats") -> "Floats":
+        """[prompt] work, of full batches, that takes as long as a prompt does."""
+        import numpy as np
+
+        batches = self.batches
+        part = batches.most_ms / (batches.fixed_ms + batches.most_ms)
+        alone_ms = (batches.fixed_ms + works_ms) * part
+        found: Floats = np.where(works_ms > batches.alone_ms, alone_ms, works_ms)
+        return found
 
     @property
     def rests(self) -> bool:
@@ -114,7 +120,7 @@ class BatchQueue:
     def most_per_ms(self) -> float:
         """Rate that is not looked beyond: full batches, all the time that may be busy."""
         busy = UTILIZATION_CAP / self.batches.full_ms
-        return busy * self.batches.most_ms / self.prompts.mean_ms
+        return busy * self.batches.most_ms / self.mean_ms
 
     def at(self, rate_per_ms: float) -> "BatchesAt":
         """How it runs at a rate."""
@@ -191,13 +197,13 @@ class BatchesAt:
         import numpy as np
 
         queue = self.queue
-        busy = self.rate_per_ms * queue.prompts.mean_ms
+        busy = self.rate_per_ms * queue.mean_ms
         works_ms = queue.points.step * np.arange(queue.points.size)
         times_ms = np.full(queue.points.size, queue.times_ms[-1])
         times_ms[: queue.each + 1] = queue.times_ms
         next_ms = np.maximum(0.0, works_ms - queue.batches.most_ms) + busy * times_ms
         if queue.rests:
-            next_ms[0] = queue.together * queue.prompts.mean_ms
+            next_ms[0] = queue.together * queue.mean_ms
         spare_ms = queue.batches.most_ms - busy * queue.times_ms[-1]
         found: Floats = np.maximum(0.0, next_ms - self._moves @ works_ms) / spare_ms
         return found
@@ -259,20 +265,24 @@ class BatchesAt:
         import numpy as np
 
         queue = self.queue
-        batches, mean_ms = queue.batches, queue.prompts.mean_ms
+        batches, mean_ms = queue.batches, queue.mean_ms
         ahead, next_batch, residual_ms, came = self._found
-        if batches.whole:
+        if batches.alone_ms < inf:
             surplus_ms = np.maximum(0.0, works_ms - batches.most_ms)
             works_ms, budgets_ms = works_ms - surplus_ms, budgets_ms - surplus_ms
-        left_ms = budgets_ms - residual_ms[..., None]
-        full = np.floor(left_ms / batches.full_ms)
-        last_ms = left_ms - full * batches.full_ms
+        begins_ms = residual_ms[..., None] / queue.servers
+        left_ms, turn_ms = budgets_ms - begins_ms, batches.full_ms / queue.servers
+        full = np.maximum(0.0, np.floor((left_ms - batches.full_ms) / turn_ms) + 1.0)
+        last_ms = left_ms - full * turn_ms
         last_ms = np.where(
             last_ms < batches.floor_ms, 0.0, np.maximum(0.0, last_ms - batches.fixed_ms)
         )
-        until_ms = full * batches.full_ms + residual_ms[..., None]
-        behind_ms = (self.rate_per_ms * until_ms + queue.together - 1.0) * mean_ms
-        most_ms = full * batches.most_ms + np.maximum(0.0, last_ms - behind_ms) - works_ms
+        until_ms = full * turn_ms + begins_ms
+        behind_ms = (
+            self.rate_per_ms * queue.servers * until_ms + queue.together - 1.0
+        ) * mean_ms
+        own_ms = np.clip(last_ms - behind_ms, 0.0, batches.most_ms)
+        most_ms = full * batches.most_ms + own_ms - works_ms
         later = self._within(ahead, most_ms)
         soon = self._within(next_batch, last_ms - works_ms)
         early = np.where(full > 0.0, later, np.where(left_ms < 0.0, 0.0, soon))
@@ -286,6 +296,19 @@ class BatchesAt:
             return 1.0
         return float(prompts.shares @ self.late_shares(prompts.works_ms, prompts.budgets_ms))
 
+    def within_ms(self, work_ms: float, percentile: float) -> float:
+        """Time from arrival to the end of a prompt of such work that `percentile` keep to.
+
+        At most the longest budget.
+        """
+        import numpy as np
+
+        def spare(time_ms: float) -> float:
+            late = self.late_shares(np.array([work_ms]), np.array([time_ms]))
+            return 1.0 - percentile - float(late[0])
+
+        return largest_meeting(spare, float(self.queue.prompts.budgets_ms.max()), ACCURACY)
+
     def _within(self, laws: "Floats", most_ms: "Floats") -> "Floats":
         """P(work <= each of `most_ms`) of laws along the last axis, spread around the points."""
         import numpy as np
@@ -298,3 +321,38 @@ class BatchesAt:
         above = 1.0 - np.clip(at + 0.5 - low, 0.0, 1.0)
         found: Floats = up_to - above * np.take_along_axis(laws, low, axis=-1)
         return np.where(at < 0.0, 0.0, found)
+
+
+def full_batch_ms(
+    shares: "Floats", tokens: "Floats", works_ms: "Floats", most_tokens: float
+) -> tuple[float, float]:
+    """Mean work of a batch that is taken from many prompts that wait [ms], and their number.
+
+    In the order of their arrival, as many as have no more than `most_tokens` together; prompts
+    longer than that, which have batches of their own, are left out. (0, 0) where there are no
+    others.
+    """
+    import numpy as np
+
+    short = tokens <= most_tokens
+    if not short.any():
+        return 0.0, 0.0
+    chosen = np.searchsorted(np.cumsum(shares[short]) / shares[short].sum(), _uniform())
+    held = np.concatenate([[0.0], np.cumsum(tokens[short][chosen])])
+    last = np.searchsorted(held, held[:-1] + most_tokens * (1.0 + ROUNDING), side="right") - 1
+    ends, at = last.tolist(), 0
+    count = 0
+    while at < len(ends) and ends[at] < len(ends):
+        at = ends[at]
+        count += 1
+    if count == 0:
+        at, count = len(ends), 1
+    return float(works_ms[short][chosen[:at]].sum()) / count, at / count
+
+
+@lru_cache(maxsize=1)
+def _uniform() -> "Floats":
+    """Numbers between 0 and 1, by chance, always the same."""
+    import numpy as np
+
+    return np.random.default_rng(0).random(PACKED)

@@ -26,6 +26,14 @@ PARTS = 64
 
 
 @dataclass(frozen=True, eq=False)
+class Joined:
+    """Of a mean decode step, what sequences add that come meanwhile; arrays [kind of gaps]."""
+
+    mean_ms: "Floats"
+    variance_ms2: "Floats"
+
+
+@dataclass(frozen=True, eq=False)
 class Gaps:
     """Requests by their numbers of gaps, and what prompts bring; arrays [kind] of each."""
 
@@ -42,6 +50,8 @@ class Gaps:
     """Most prefill that a step holds; one prompt each where it is infinite."""
     together: float = 1.0
     """Mean number of requests that come at a time."""
+    slope_ms: float = 0.0
+    """What a sequence adds to a decode step."""
 
     @cached_property
     def times_ms(self) -> "Floats":
@@ -56,27 +66,53 @@ class Gaps:
         import numpy as np
 
         laws = [
-            Points(each, PARTS + 1).law(self.prompt_shares, self.works_ms)
-            for each in (self.target_ms / PARTS * self.gaps).tolist()
+            Points(part_ms, PARTS + 1).law(self.prompt_shares, self.works_ms + joined_ms)
+            for part_ms, joined_ms in zip(
+                (self.target_ms / PARTS * self.gaps).tolist(), self._joined_ms.tolist(), strict=True
+            )
         ]
         return self._points.spectrum(np.array(laws))
+
+    @cached_property
+    def _joined_ms(self) -> "Floats":
+        """[kind of gaps] what a request that comes meanwhile adds to the steps, as a sequence.
+
+        It comes at any of the gaps and has as many itself as any request.
+        """
+        import numpy as np
+
+        gaps, other = self.gaps[:, None], self.gaps
+        shared = np.where(other < gaps, other - other**2 / (2.0 * gaps), gaps / 2.0)
+        found: Floats = self.slope_ms * (shared @ self.shares)
+        return found
 
     @cached_property
     def _points(self) -> Points:
         return Points(1.0, PARTS + 1)
 
-    @cached_property
-    def _most(self) -> "Floats":
+    def joined(self, rate_per_ms: float, step_ms: float) -> Joined:
+        """What sequences add that come meanwhile, with steps so long on average."""
+        each_ms = self._joined_ms / self.gaps
+        requests = rate_per_ms * step_ms * (self.gaps - 1.0)
+        return Joined(requests * each_ms, requests * each_ms**2)
+
+    def _most(self, mean_ms: "Floats") -> "Floats":
         """[kind of gaps, part] P(prefill that as many steps hold > part)."""
         import numpy as np
 
         if self.step_ms < inf:
-            return np.broadcast_to(self.times_ms < self.step_ms, (len(self.gaps), PARTS + 1))
-        steps = self.gaps[:, None]
-        return _beyond(self._points.laws(self._one**steps))
+            most_ms = self.step_ms + mean_ms[:, None]
+            return np.where(self.times_ms < most_ms, 1.0, 0.0)
+        return self._prompt_each
 
-    def beside(self, rate_per_ms: float, left: "Callable[[Floats], Floats]") -> "Floats":
-        """[kind of gaps, part] law of the prefill a gap that falls into a request.
+    @cached_property
+    def _prompt_each(self) -> "Floats":
+        return _beyond(self._points.laws(self._one ** self.gaps[:, None]))
+
+    def beside(
+        self, rate_per_ms: float, left: "Callable[[Floats], Floats]", joined: Joined
+    ) -> "Floats":
+        """[kind of gaps, part] law of the time a gap that requests take which come meanwhile.
 
         `left(w)`: P(work left waiting at a first token <= w [ms]).
         """
@@ -89,19 +125,24 @@ class Gaps:
         window_ms = ((self.gaps - 1.0) * self.target_ms)[:, None]
         spectra = np.exp(rate_per_ms * window_ms / self.together * (stream.together - 1.0))
         laws = self._points.laws(self._points.spectrum(waiting) * spectra)
-        tails = np.minimum(_beyond(laws), self._most)
+        tails = np.minimum(_beyond(laws), self._most(joined.mean_ms))
         found: Floats = -np.diff(tails, prepend=1.0)
         return found
 
     def late_share(
-        self, beside: "Floats", step_beyond: "Callable[[Floats], Floats]", target_ms: float
+        self,
+        beside: "Floats",
+        step_beyond: "Callable[[Floats, Floats], Floats]",
+        joined: Joined,
+        target_ms: float,
     ) -> float:
         """Share of the requests whose mean gap is longer than `target_ms`.
 
-        `step_beyond(y)`: P(mean decode step > y [ms]).
+        `step_beyond(y, v)`: P(mean decode step > y [ms]), a variance v [ms^2] of it not counted.
         """
-        late = beside @ step_beyond(target_ms - self.times_ms)
-        return float(self.shares @ late)
+        times_ms = target_ms - self.times_ms + joined.mean_ms[:, None]
+        late = step_beyond(times_ms, joined.variance_ms2[:, None])
+        return float(self.shares @ (beside * late).sum(axis=1))
 
 
 def _beyond(laws: "Floats") -> "Floats":

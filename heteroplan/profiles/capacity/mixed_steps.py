@@ -4,23 +4,24 @@ Such a step is as long as that of its sequences and a prefill of its chunk of pr
 one prompt, or of as many tokens as `max_batch_tokens` leaves beside the sequences.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from math import inf, log, sqrt
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Limit
-from heteroplan.entities.slo import ItlOf
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
-from heteroplan.profiles.capacity.prefill import coefficients, lengths
+from heteroplan.profiles.capacity.prefill import added_ms, coefficients, lengths
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak, decode_coefficients
 from heteroplan.profiles.capacity.targets import slo_of, ttft_target_ms
+from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts
-from heteroplan.queueing.gaps import Gaps
-from heteroplan.queueing.lengths import Resolution, gamma_parts
+from heteroplan.queueing.gaps import Gaps, Joined
+from heteroplan.queueing.lengths import Resolution, gamma_parts, lognormal_parts
 from heteroplan.queueing.waiting import ReplicaPool, Service, lateness
 from heteroplan.units import MS_PER_S
 
@@ -35,6 +36,8 @@ ACCURACY = 1e-4
 """Of a rate, as a share of the greatest."""
 LEAST_RATE = 1e-9
 """Share of the greatest rate that counts as none."""
+LEAST_SCALE_S = 1e-3
+LEAST_SPREAD_MS = 1e-6
 MOMENTS = 4
 """Of a step at which a prompt may come, evenly spread."""
 ROUNDS = 3
@@ -46,6 +49,8 @@ class MixedPrompts:
     """Prompts of a mix and their targets; arrays [prompt]."""
 
     setting: Setting
+    joint: bool
+    """Whether one percentile is of TTFT and ITL both."""
     shares: "Floats"
     """Of the requests; sum to 1."""
     tokens: "Floats"
@@ -63,6 +68,7 @@ class MixedPrompts:
         """Those of the mix of `setting`."""
         import numpy as np
 
+        joint = all(is_joint(each) for each in (setting.slo, *(of.slo for of in setting.mix)))
         rows = [
             (
                 shape.share * share,
@@ -70,13 +76,13 @@ class MixedPrompts:
                 prefill_ms(coefficients(setting), shape.missed_tokens * length),
                 alone_ms(setting, shape.missed_tokens * length, 0.0),
                 target_ms(setting, shape, shape.missed_tokens * length),
-                slo_of(setting, shape).ttft_share,
+                slo_of(setting, shape).percentile if joint else slo_of(setting, shape).ttft_share,
             )
             for shape in setting.mix
             for share, length in lengths(shape.isl_cv or 0.0)
         ]
         shares, *others = np.array(rows).T
-        return cls(setting, shares / shares.sum(), *others)
+        return cls(setting, joint, shares / shares.sum(), *others)
 
     @cached_property
     def mean_ms(self) -> float:
@@ -103,9 +109,10 @@ class Replica:
         self.steps = DecodeSteps.of(setting)
         self.prompts = MixedPrompts.of(setting)
         self.values = coefficients(setting)
-        scale_s = setting.slo.ttft_ms / MS_PER_S if setting.slo.ttft_ms < inf else 1.0
+        left_ms = float(self.prompts.shares @ (self.prompts.targets_ms - self.prompts.first_ms))
+        scale_s = max(LEAST_SCALE_S, left_ms / MS_PER_S)
         dispersion = setting.arrivals.prefill(scale_s, setting.slo.ttft_share)
-        self.together = 1.0 + (dispersion - 1.0) / 2.0 / setting.servers
+        self.bursts = Bursts.of(dispersion).split(setting.servers)
 
     def at(self, rate_rps: float) -> "Running":
         """How it runs at `rate_rps`."""
@@ -147,7 +154,7 @@ class Replica:
             [
                 (shape.share * share, max(0.0, np.rint(shape.osl * length) - 1.0))
                 for shape in mix
-                for share, length in zip(*gamma_parts(shape.osl_cv or 0.0, ANSWERS), strict=True)
+                for share, length in answer_lengths(shape.osl_cv or 0.0)
             ]
         ).T
         held = gaps > 0.0
@@ -158,7 +165,8 @@ class Replica:
             self.added_ms + self.values.overhead_ms * self.chunks,
             self.setting.slo.itl_ms,
             self.chunk_ms(0.0) + self.values.overhead_ms,
-            self.together,
+            self.bursts.mean,
+            self.steps.slope_ms,
         )
 
 
@@ -224,11 +232,10 @@ class Running:
         Where one percentile is of TTFT and ITL both, late by either counts, as if none were by
         both.
         """
-        slo = self.setting.slo
+        slo, together = self.setting.slo, self.replica.prompts.joint
         if self.batch == inf or (self._chunks is not None and not self._chunks.stable):
             return lateness(1.0, slo.percentile)
-        together = slo.ttft_percentile is None and slo.itl_percentile is None
-        found = [lateness(self._itl_late, slo.itl_share)]
+        found = [] if together else [lateness(self._itl_late, slo.itl_share)]
         for percentile, late in self._ttft_late.items():
             both = late + self._itl_late if together else late
             found.append(lateness(both, percentile))
@@ -237,8 +244,9 @@ class Running:
     @property
     def limit(self) -> Limit:
         """The target that more requests miss."""
-        ttft = max(lateness(late, share) for share, late in self._ttft_late.items())
-        itl = lateness(self._itl_late, self.setting.slo.itl_share)
+        share = self.setting.slo.percentile if self.replica.prompts.joint else None
+        ttft = max(lateness(late, share or own) for own, late in self._ttft_late.items())
+        itl = lateness(self._itl_late, share or self.setting.slo.itl_share)
         return Limit.ITL if itl > ttft else Limit.TTFT
 
     @cached_property
@@ -277,10 +285,9 @@ class Running:
             chunk_ms,
             self.step_ms + values.floor_ms,
             self.step_ms,
-            whole=False,
         )
         prompts = Prompts(replica.prompts.shares, replica.added_ms, replica.prompts.targets_ms)
-        return BatchQueue(prompts, batches, replica.together).at(self._rate_per_ms)
+        return BatchQueue(prompts, batches, replica.bursts.mean).at(self._rate_per_ms)
 
     @cached_property
     def _pool(self) -> ReplicaPool:
@@ -294,7 +301,7 @@ class Running:
                 own_ms = prefill_ms(values, shape.missed_tokens * length)
                 cv = own_ms / (own_ms + step_ms) if shape.isl_cv is None else 0.0
                 found.append(Service(shape.share * share, own_ms + step_ms, cv))
-        return ReplicaPool(found)
+        return ReplicaPool(found, dispersion=self.replica.bursts.dispersion)
 
     @cached_property
     def _beyond(self) -> "Callable[[Floats], Floats]":
@@ -340,11 +347,19 @@ class Running:
         """Share of the requests, or of the tokens, whose ITL is longer than `target_ms`."""
         if self.setting.slo.itl_of is ItlOf.TOKEN:
             return self._token_late(target_ms)
-        return self.replica.gaps.late_share(self._beside, self._step_beyond, target_ms)
+        return self.replica.gaps.late_share(
+            self._beside, self._step_beyond, self._joined, target_ms
+        )
+
+    @cached_property
+    def _joined(self) -> "Joined":
+        return self.replica.gaps.joined(
+            self._rate_per_ms, self._seen_ms / (1.0 - self.prefill_share)
+        )
 
     @cached_property
     def _beside(self) -> "Floats":
-        return self.replica.gaps.beside(self._rate_per_ms, self._left)
+        return self.replica.gaps.beside(self._rate_per_ms, self._left, self._joined)
 
     def _left(self, works_ms: "Floats") -> "Floats":
         """P(prefill that waits when a request has its first token <= each of some works)."""
@@ -358,16 +373,33 @@ class Running:
         part = self.replica.prompts.mean_ms / self._pool.mean_ms
         return 1.0 - self._beyond(works_ms / part)
 
-    def _step_beyond(self, times_ms: "Floats") -> "Floats":
-        """P(decode step > each of some times), prefill apart: normal, of that mean and peak."""
+    @cached_property
+    def _seen_ms(self) -> float:
+        """Mean decode step of a request, prefill apart."""
+        steps, held = self.replica.steps, self._balance[1]
+        if self.setting.slo.itl_of is ItlOf.TOKEN:
+            return self.step_ms
+        more = steps.swing.own + steps.swing.mates(held.dispersion)
+        return self._mean_step_ms(
+            replace(
+                held,
+                sequences=held.sequences + more,
+                added_ms=held.added_ms + more * steps.slope_ms,
+            )
+        )
+
+    def _step_beyond(self, times_ms: "Floats", explained_ms2: "Floats | float" = 0.0) -> "Floats":
+        """P(decode step > each of some times), prefill apart: normal, of that mean and peak.
+
+        `explained_ms2` of its variance is not counted.
+        """
         import numpy as np
         from scipy.special import ndtr
 
         deviations = normal_quantile(self.setting.slo.itl_share)
-        spread_ms = (self.peak.itl_ms - self.step_ms) / deviations if deviations > 0.0 else 0.0
-        if spread_ms <= 0.0:
-            return np.where(times_ms < self.step_ms, 1.0, 0.0)
-        found: Floats = ndtr((self.step_ms - times_ms) / spread_ms)
+        spread_ms = (self.peak.itl_ms - self._seen_ms) / deviations if deviations > 0.0 else 0.0
+        left_ms = np.sqrt(np.maximum(spread_ms**2 - explained_ms2, LEAST_SPREAD_MS**2))
+        found: Floats = ndtr((self._seen_ms - times_ms) / left_ms)
         return found
 
     def _token_late(self, target_ms: float) -> float:
@@ -407,6 +439,25 @@ class Running:
             return late - float(self._first_late(added_ms, first_ms, np.array([time_ms]))[0])
 
         return largest_meeting(spare, target_ms(self.setting, shape, tokens), ACCURACY)
+
+
+@lru_cache(maxsize=4096)
+def answer_lengths(cv: float) -> tuple[tuple[float, float], ...]:
+    """Shares of the requests of a class and their output over the mean.
+
+    Half of them by a gamma, half by a lognormal distribution: the one has more short answers than
+    most, the other fewer.
+    """
+    parts = []
+    for family in (gamma_parts, lognormal_parts):
+        shares, means = family(cv, ANSWERS)
+        parts += zip((shares / 2.0).tolist(), means.tolist(), strict=True)
+    return tuple(parts)
+
+
+def is_joint(slo: Slo | None) -> bool:
+    """Whether its percentile is of TTFT and ITL both."""
+    return slo is None or (slo.ttft_percentile is None and slo.itl_percentile is None)
 
 
 def target_ms(setting: Setting, shape: RequestClass, tokens: float) -> float:
