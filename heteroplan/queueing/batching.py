@@ -8,7 +8,7 @@ runs waits for its end and for the full batches ahead; its own has also what com
 until that starts, on average.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import inf
 from typing import TYPE_CHECKING
@@ -85,16 +85,15 @@ class BatchQueue:
 
         self.prompts, self.together, self.servers = prompts, together, servers
         longest_ms = max(float(prompts.budgets_ms.max()), batches.fixed_ms + batches.floor_ms)
-        most_ms = min(batches.most_ms, longest_ms)
-        reach_ms = longest_ms * most_ms / (batches.fixed_ms + most_ms)
-        self.each = max(1, round(POINTS * most_ms / reach_ms))
-        scale = max(1.0, reach_ms / POINTS / most_ms)
+        self.own = replace(batches, most_ms=min(batches.most_ms, longest_ms))
+        reach_ms = servers * longest_ms * self.own.most_ms / self.own.full_ms
+        self.each = max(1, round(POINTS * self.own.most_ms / reach_ms))
+        scale = max(1.0, reach_ms / POINTS / self.own.most_ms)
         self.batches = Batches(
             batches.fixed_ms * scale,
-            most_ms * scale,
+            self.own.most_ms * scale,
             batches.floor_ms * scale,
             batches.idle_ms * scale,
-            batches.alone_ms * scale,
         )
         self.points = Points(self.batches.most_ms / self.each, max(POINTS, self.each) * BEYOND)
         works_ms = self._taken_ms(prompts.works_ms)
@@ -105,7 +104,7 @@ class BatchQueue:
         """[prompt] work, of full batches, that takes as long as a prompt does."""
         import numpy as np
 
-        batches = self.batches
+        batches = self.own
         part = batches.most_ms / (batches.fixed_ms + batches.most_ms)
         alone_ms = (batches.fixed_ms + works_ms) * part
         found: Floats = np.where(works_ms > batches.alone_ms, alone_ms, works_ms)
@@ -161,9 +160,10 @@ class BatchesAt:
         queue = self.queue
         size, each = queue.points.size, queue.each
         after = queue.points.laws(self._while)
-        nobody = np.exp(-self.rate_per_ms * queue.times_ms / queue.together)
-        after[:, 1] += after[:, 0] - nobody
-        after[:, 0] = nobody
+        if queue.servers == 1:
+            nobody = np.exp(-self.rate_per_ms * queue.times_ms / queue.together)
+            after[:, 1] += after[:, 0] - nobody
+            after[:, 0] = nobody
         moves = np.zeros((size, size))
         moves[: each + 1] = after
         for waiting in range(each + 1, size):
@@ -172,8 +172,9 @@ class BatchesAt:
             moves[waiting, -1] += after[each, size - left :].sum()
         if queue.rests:
             first = queue.points.laws(queue.stream.together)
-            first[1] += first[0]
-            first[0] = 0.0
+            if queue.servers == 1:
+                first[1] += first[0]
+                first[0] = 0.0
             moves[0] = first
         return moves
 
@@ -265,13 +266,13 @@ class BatchesAt:
         import numpy as np
 
         queue = self.queue
-        batches, mean_ms = queue.batches, queue.mean_ms
+        batches, mean_ms = queue.own, queue.mean_ms
         ahead, next_batch, residual_ms, came = self._found
         if batches.alone_ms < inf:
             surplus_ms = np.maximum(0.0, works_ms - batches.most_ms)
             works_ms, budgets_ms = works_ms - surplus_ms, budgets_ms - surplus_ms
         begins_ms = residual_ms[..., None] / queue.servers
-        left_ms, turn_ms = budgets_ms - begins_ms, batches.full_ms / queue.servers
+        left_ms, turn_ms = budgets_ms - begins_ms, queue.batches.full_ms / queue.servers
         full = np.maximum(0.0, np.floor((left_ms - batches.full_ms) / turn_ms) + 1.0)
         last_ms = left_ms - full * turn_ms
         last_ms = np.where(
@@ -282,7 +283,7 @@ class BatchesAt:
             self.rate_per_ms * queue.servers * until_ms + queue.together - 1.0
         ) * mean_ms
         own_ms = np.clip(last_ms - behind_ms, 0.0, batches.most_ms)
-        most_ms = full * batches.most_ms + own_ms - works_ms
+        most_ms = full * queue.batches.most_ms + own_ms - works_ms
         later = self._within(ahead, most_ms)
         soon = self._within(next_batch, last_ms - works_ms)
         early = np.where(full > 0.0, later, np.where(left_ms < 0.0, 0.0, soon))
