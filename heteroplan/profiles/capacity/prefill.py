@@ -18,7 +18,7 @@ from heteroplan.profiles.capacity.setting import (
     serving,
     zero,
 )
-from heteroplan.profiles.capacity.targets import first_steps_ms, slo_of, ttft_target_ms
+from heteroplan.profiles.capacity.targets import first_steps_ms, rate_rps, slo_of, ttft_target_ms
 from heteroplan.queueing import batching
 from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.lengths import gamma_parts
@@ -66,9 +66,19 @@ def _short_enough(setting: Setting) -> Points:
 
 
 def _in_time(setting: Setting) -> Points:
-    """Empty where not even an idle replica is in time."""
+    """Empty where not even an idle replica is in time.
+
+    Where requests go to the replica of several that has least to do, or to each in turn, few meet
+    in a batch: then they may be counted one by one as well.
+    """
     prompts = _Prompts.of(setting)
-    return _one_by_one(setting) if prompts is None else _batched(setting, prompts)
+    if prompts is None:
+        return _one_by_one(setting)
+    found = _batched(setting, prompts)
+    if setting.servers == 1 or setting.routing in (Routing.RANDOM, Routing.SHARED):
+        return found
+    alone = _one_by_one(setting)
+    return max(found, alone, key=lambda points: rate_rps(setting, points))
 
 
 def _too_long(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
@@ -106,8 +116,8 @@ def _one_by_one(setting: Setting) -> Points:
         return ()
     mean_ms = min(pool.mean_ms for pool in pools.values())
     queue_rps = busy * MS_PER_S / mean_ms
-    rate_rps = min(queue_rps, setting.transfer_rps)
-    utilization = min(busy, rate_rps * mean_ms / MS_PER_S)
+    served_rps = min(queue_rps, setting.transfer_rps)
+    utilization = min(busy, served_rps * mean_ms / MS_PER_S)
     limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
     uses = mean_times_ms(setting)
     if limit is Limit.KV_TRANSFER:
@@ -124,7 +134,7 @@ def _one_by_one(setting: Setting) -> Points:
             + pools[share].wait_ms(utilization, share),
             extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens),
         )
-        for shape, capacity_rps in zip(setting.mix, setting.shared_out(rate_rps, uses), strict=True)
+        for shape, capacity_rps in zip(setting.mix, setting.shared_out(served_rps, uses), strict=True)
         for share in [slo_of(setting, shape).ttft_share]
     )
 
@@ -225,29 +235,29 @@ def _batched(setting: Setting, prompts: _Prompts) -> Points:
         lambda rate: prompts.lateness(queue.at(rate)), queue.most_per_ms, batching.ACCURACY
     )
     queue_rps = rate_per_ms * MS_PER_S
-    rate_rps = min(queue_rps, setting.transfer_rps)
+    served_rps = min(queue_rps, setting.transfer_rps)
     mean_ms = setting.mean(prompts.use_ms)
-    if rate_rps * mean_ms / MS_PER_S <= IDLE:
+    if served_rps * mean_ms / MS_PER_S <= IDLE:
         return ()
     limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
     uses = list(prompts.use_ms)
     if limit is Limit.KV_TRANSFER:
         uses = [setting.moved_tokens(shape) for shape in setting.mix]
-    running, values = queue.at(rate_rps / MS_PER_S), coefficients(setting)
+    running, values = queue.at(served_rps / MS_PER_S), coefficients(setting)
     tokens = prompts.each * setting.mean([shape.missed_tokens for shape in setting.mix])
     return tuple(
         OperatingPoint(
             capacity_rps=capacity_rps,
             limited_by=limit,
             batch=prompts.each,
-            utilization=rate_rps * mean_ms / MS_PER_S,
+            utilization=served_rps * mean_ms / MS_PER_S,
             ttft_ms=fixed_ms(setting, shape)
             + running.within_ms(
                 added_ms(values, shape.missed_tokens), slo_of(setting, shape).ttft_share
             ),
             extrapolated=outside(setting.engine.batch_tokens_range, tokens),
         )
-        for shape, capacity_rps in zip(setting.mix, setting.shared_out(rate_rps, uses), strict=True)
+        for shape, capacity_rps in zip(setting.mix, setting.shared_out(served_rps, uses), strict=True)
     )
 
 
