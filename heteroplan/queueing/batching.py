@@ -75,11 +75,16 @@ class BatchQueue:
     """One replica, and the prompts that come to it."""
 
     def __init__(
-        self, prompts: Prompts, batches: Batches, together: float = 1.0, servers: int = 1
+        self,
+        prompts: Prompts,
+        batches: Batches,
+        together: float = 1.0,
+        servers: int = 1,
+        turns: int = 1,
     ) -> None:
         """`together` prompts come at a time, on average (a geometric number).
 
-        Of several `servers` that share a queue, batches start so many times as often.
+        With `turns` the replica gets each so-manieth prompt of a Poisson stream. Of several `servers` that share a queue, batches start so many times as often.
         """
         import numpy as np
 
@@ -98,7 +103,7 @@ class BatchQueue:
         self.points = Points(self.batches.most_ms / self.each, max(POINTS, self.each) * BEYOND)
         works_ms = self._taken_ms(prompts.works_ms)
         self.mean_ms = float(prompts.shares @ works_ms)
-        self.stream = Stream.of(self.points, prompts.shares, works_ms, together)
+        self.stream = Stream.of(self.points, prompts.shares, works_ms, together, turns)
 
     def _taken_ms(self, works_ms: "Floats") -> "Floats":
         """[prompt] work, of full batches, that takes as long as a prompt does."""
@@ -161,7 +166,7 @@ class BatchesAt:
         size, each = queue.points.size, queue.each
         after = queue.points.laws(self._while)
         if queue.servers == 1:
-            nobody = np.exp(-self.rate_per_ms * queue.times_ms / queue.together)
+            nobody = queue.stream.nobody(self.rate_per_ms * queue.times_ms)
             after[:, 1] += after[:, 0] - nobody
             after[:, 0] = nobody
         moves = np.zeros((size, size))
@@ -228,7 +233,8 @@ class BatchesAt:
         last[:, 1 : each + 1] = padded.reshape(batches, each)
         last[0, 1] += up_to[0]
         until_ms = float((came * residual_ms).sum()) + queue.times_ms[-1] * np.arange(batches)
-        spectra = points.spectrum(last) * stream.within(self.rate_per_ms * until_ms)
+        behind = stream.ahead * stream.within(self.rate_per_ms * until_ms)
+        spectra = points.spectrum(last) * behind
         at_last = np.maximum(0.0, points.plain(spectra)).sum(axis=0)
         law: Floats = at_last @ self._moves / at_last.sum()
         return law

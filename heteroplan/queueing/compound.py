@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     type Spectra = np.ndarray[tuple[int, ...], np.dtype[np.complex128]]
 
+TINY = 1e-14
+"""Keeps roots apart from 0."""
 DAMPED = 1e-8
 """Of what a transform folds back on itself."""
 
@@ -77,13 +79,22 @@ class Stream:
     points: Points
     batch: float
     """Mean number of requests that come together, 1 or more."""
+    turns: int
+    """Of a Poisson stream, the request that comes here is each so-manieth; 1: all of them."""
     one: "Spectra"
     """Of the work of a request."""
 
     @classmethod
-    def of(cls, points: Points, shares: "Floats", works: "Floats", batch: float = 1.0) -> "Stream":
+    def of(
+        cls,
+        points: Points,
+        shares: "Floats",
+        works: "Floats",
+        batch: float = 1.0,
+        turns: int = 1,
+    ) -> "Stream":
         """From shares of the requests, which sum to 1, and their work."""
-        return cls(points, batch, points.spectrum(points.law(shares, works)))
+        return cls(points, batch, turns, points.spectrum(points.law(shares, works)))
 
     @property
     def together(self) -> "Spectra":
@@ -96,8 +107,32 @@ class Stream:
         return 1.0 / (self.batch - (self.batch - 1.0) * self.one)
 
     def within(self, requests: "Floats") -> "Spectra":
-        """[time, ...] of the work that comes, by the mean number of requests that do."""
+        """[time, ...] of the work that comes, by the mean number of requests that do.
+
+        Of a stream that takes turns c, the number in a time is the whole part of (M + U) / c, with
+        M Poisson and U evenly one of 0 to c - 1. With the c roots x of x^c = z its generating
+        function is the sum of x / (x - 1)^2 exp(c requests (x - 1)), times (z - 1)^2 / (c^2 z).
+        """
         import numpy as np
 
-        found: Spectra = np.exp((requests / self.batch)[..., None] * (self.together - 1.0))
+        mean = (requests / self.batch)[..., None]
+        if self.turns == 1:
+            found: Spectra = np.exp(mean * (self.together - 1.0))
+            return found
+        c, z = self.turns, self.together + TINY
+        root = z ** (1.0 / c)
+        total = np.zeros(np.broadcast_shapes(mean.shape, z.shape), np.complex128)
+        for turn in range(c):
+            x = root * np.exp(2j * np.pi * turn / c)
+            total += x / (x - 1.0) ** 2 * np.exp(c * mean * (x - 1.0))
+        return total * ((z - 1.0) ** 2 / (c**2 * z))
+
+    def nobody(self, requests: "Floats") -> "Floats":
+        """[time] P(no request comes), by the mean number of requests that do."""
+        import numpy as np
+        from scipy.special import pdtr
+
+        mean = requests / self.batch
+        terms = [pdtr(each, self.turns * mean) for each in range(self.turns)]
+        found: Floats = np.mean(terms, axis=0)
         return found

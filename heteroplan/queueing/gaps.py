@@ -50,6 +50,8 @@ class Gaps:
     """Most prefill that a step holds; one prompt each where it is infinite."""
     together: float = 1.0
     """Mean number of requests that come at a time."""
+    turns: int = 1
+    """The replica gets each so-manieth request of a Poisson stream."""
     slope_ms: float = 0.0
     """What a sequence adds to a decode step."""
 
@@ -121,9 +123,8 @@ class Gaps:
         edges = (np.arange(PARTS) + 0.5) * (self.target_ms / PARTS)
         below = left(self.gaps[:, None] * edges)
         waiting = np.diff(below, prepend=0.0, append=1.0)
-        stream = Stream(self._points, self.together, self._one)
-        window_ms = ((self.gaps - 1.0) * self.target_ms)[:, None]
-        spectra = np.exp(rate_per_ms * window_ms / self.together * (stream.together - 1.0))
+        stream = Stream(self._points, self.together, self.turns, self._one)
+        spectra = stream.within(rate_per_ms * (self.gaps - 1.0) * self.target_ms)
         laws = self._points.laws(self._points.spectrum(waiting) * spectra)
         tails = np.minimum(_beyond(laws), self._most(joined.mean_ms))
         found: Floats = -np.diff(tails, prepend=1.0)

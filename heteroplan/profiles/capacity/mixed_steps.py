@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Limit
 from heteroplan.entities.slo import ItlOf, Slo
-from heteroplan.entities.workload import RequestClass
+from heteroplan.entities.workload import RequestClass, Routing
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
 from heteroplan.profiles.capacity.prefill import added_ms, coefficients, lengths
@@ -36,6 +36,9 @@ ACCURACY = 1e-4
 """Of a rate, as a share of the greatest."""
 LEAST_RATE = 1e-9
 """Share of the greatest rate that counts as none."""
+MOST_TURNS = {Routing.ROUND_ROBIN: 4, Routing.LEAST_LOADED: 2, Routing.SHARED: 2}
+"""Replicas that are taken to get requests in turn; of more, each gets them more evenly. Fewer where
+the numbers in flight decide, which follow the ends of answers."""
 LEAST_SCALE_S = 1e-3
 LEAST_SPREAD_MS = 1e-6
 MOMENTS = 4
@@ -113,6 +116,9 @@ class Replica:
         scale_s = max(LEAST_SCALE_S, left_ms / MS_PER_S)
         dispersion = setting.arrivals.prefill(scale_s, setting.slo.ttft_share)
         self.bursts = Bursts.of(dispersion).split(setting.servers)
+        self.turns = 1
+        if setting.routing is not Routing.RANDOM and self.bursts.mean == 1.0:
+            self.turns = min(setting.servers, MOST_TURNS[setting.routing])
 
     def at(self, rate_rps: float) -> "Running":
         """How it runs at `rate_rps`."""
@@ -166,6 +172,7 @@ class Replica:
             self.setting.slo.itl_ms,
             self.chunk_ms(0.0) + self.values.overhead_ms,
             self.bursts.mean,
+            self.turns,
             self.steps.slope_ms,
         )
 
@@ -287,7 +294,8 @@ class Running:
             self.step_ms,
         )
         prompts = Prompts(replica.prompts.shares, replica.added_ms, replica.prompts.targets_ms)
-        return BatchQueue(prompts, batches, replica.bursts.mean).at(self._rate_per_ms)
+        queue = BatchQueue(prompts, batches, replica.bursts.mean, turns=replica.turns)
+        return queue.at(self._rate_per_ms)
 
     @cached_property
     def _pool(self) -> ReplicaPool:
@@ -301,7 +309,12 @@ class Running:
                 own_ms = prefill_ms(values, shape.missed_tokens * length)
                 cv = own_ms / (own_ms + step_ms) if shape.isl_cv is None else 0.0
                 found.append(Service(shape.share * share, own_ms + step_ms, cv))
-        return ReplicaPool(found, dispersion=self.replica.bursts.dispersion)
+        return ReplicaPool(
+            found,
+            self.replica.turns,
+            routing=Routing.ROUND_ROBIN,
+            dispersion=self.replica.bursts.dispersion,
+        )
 
     @cached_property
     def _beyond(self) -> "Callable[[Floats], Floats]":
