@@ -1,6 +1,7 @@
 """Checked schemas -> entities."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from zoneinfo import ZoneInfo
@@ -52,6 +53,13 @@ _MAX_DAYS = 366
 DEFAULT_PERCENTILE = 0.99
 OLD_QUEUES = {"per_replica": Routing.RANDOM, "shared": Routing.SHARED}
 """What `prefill_queue` means as a routing of prefill."""
+ASSUMED_CV = 1.0
+"""Coefficient of variation of input and output tokens where only their means are known, as of one
+application (docs/how-to/demand-from-traces.md has those of public traces)."""
+ASSUMED_LENGTHS = (
+    f"only the mean lengths of requests are known: isl_cv {ASSUMED_CV:g} and osl_cv "
+    f"{ASSUMED_CV:g} are assumed; give them, 0 for constant lengths"
+)
 LEAST_RPS = 1e-6
 """Demand of an interval below this is none [requests/s]: less than one request in 11 days."""
 
@@ -205,8 +213,16 @@ def workload(
     `resilience` is the scenario's, for a workload that says nothing of its own.
     """
     own = spec.resilience if "resilience" in spec.model_fields_set else resilience
+    planned = tuple(_with_shapes(spec, demand))
+    mixes = {each.classes: tuple(map(varied_lengths, each.classes)) for each in planned}
+    assumed = any(mix != told for told, mix in mixes.items())
     return planned_workload(
-        spec, of, tuple(_with_shapes(spec, demand)), own, demand_notes, arriving
+        spec,
+        of,
+        tuple(replace(each, classes=mixes[each.classes]) for each in planned),
+        own,
+        (*demand_notes, ASSUMED_LENGTHS) if assumed else demand_notes,
+        arriving,
     )
 
 
@@ -261,7 +277,7 @@ def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
     ]
     both, ttft, itl = percentiles
     if both is None:
-        both = DEFAULT_PERCENTILE if ttft is None or itl is None else max(0.0, ttft + itl - 1.0)
+        both = DEFAULT_PERCENTILE if ttft is None or itl is None else ttft * itl
     measured = spec
     if of_workload is not None and "itl_of" not in spec.model_fields_set:
         measured = of_workload
@@ -332,6 +348,13 @@ def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
         osl_cv,
         None if default is None else default.slo,
     )
+
+
+def varied_lengths(shape: RequestClass) -> RequestClass:
+    """With the spread of lengths that is assumed where none is known."""
+    isl_cv = ASSUMED_CV if shape.isl_cv is None else shape.isl_cv
+    unknown = shape.osl_cv is None and shape.context is None
+    return replace(shape, isl_cv=isl_cv, osl_cv=ASSUMED_CV if unknown else shape.osl_cv)
 
 
 def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:

@@ -52,6 +52,7 @@ from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.large import search_large
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
@@ -64,6 +65,8 @@ SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 ESCALATIONS = 6
 """Placements with rising prices."""
+SIZED_ROUNDS = 4
+"""Times that the whole program is solved with the capacities of the sizes found before."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
 
@@ -408,6 +411,26 @@ def _whole_program(search: Search) -> Iterator[None]:
         else:
             search.raise_short_bound(value)
     yield
+    if problem.sized and found.solution is not None:
+        yield from _at_its_sizes(search, found.solution.replicas)
+
+
+def _at_its_sizes(search: Search, replicas: Ints) -> Iterator[None]:
+    """The whole program again with the capacities that pools of sizes [P, T] have, in rounds.
+
+    Its optimum is a plan of the program's best capacities, which pools of its sizes may not have.
+    """
+    problem = search.problem
+    for _ in range(SIZED_ROUNDS):
+        near = at_sizes(problem, replicas)
+        found = solve_mip(near, None, None, search.effort(gap=search.gap))
+        if found.solution is None:
+            return
+        search.offer(incumbent(problem, found.solution))
+        yield
+        if (found.solution.replicas == replicas).all():
+            return
+        replicas = found.solution.replicas
 
 
 def _agreed(bound: float, cost: float) -> float:

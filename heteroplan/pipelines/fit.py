@@ -4,7 +4,7 @@ Only light modules are imported at the top; each stage brings its own (start-up 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -237,7 +237,7 @@ def _fitted_files(files: Sequence[str], options: FitOptions) -> "FitReport":
     """Fits of measurement files, all problems of all of them at once."""
     from heteroplan.profiles.fitting.report import Wanted
     from heteroplan.profiles.readers.file_measurements import Given
-    from heteroplan.profiles.readers.read import read_measurements
+    from heteroplan.profiles.readers.read import read_models
 
     if not files:
         raise UsageError("name a file of measurements, or model them with --from aic")
@@ -246,16 +246,47 @@ def _fitted_files(files: Sequence[str], options: FitOptions) -> "FitReport":
     problems: list[InputProblem] = []
     for file in files:
         try:
-            readings.append(
-                (file, read_measurements(Path(file), options.format, given, options.max_bytes))
-            )
+            read = read_models(Path(file), options.format, given, options.max_bytes)
+            readings += [(file, reading) for reading in read]
         except InputError as error:
             problems += error.problems
-    if not problems:
+    if not problems and options.model is not None:
         problems += _mixed(readings)
     if problems:
         raise InputError(problems)
-    return fits_of(readings, Wanted(given.gpu, given.gpus, _within(options), _shape(options)))
+    wanted = Wanted(given.gpu, given.gpus, _within(options), _shape(options))
+    models = dict.fromkeys(each.model for _, each in readings)
+    return fits_of(readings, wanted) if len(models) == 1 else _each_model(readings, models, wanted)
+
+
+def _each_model(
+    readings: "Sequence[tuple[str, FileMeasurements]]",
+    models: "Iterable[str | None]",
+    wanted: "Wanted",
+) -> "FitReport":
+    """Fits of each model by itself, whose name engines then have in theirs.
+
+    Raises InputError where none can be fitted.
+    """
+    from heteroplan.profiles.fitting.fitted import named
+    from heteroplan.profiles.fitting.report import FitReport
+
+    fitted: list[Fitted] = []
+    notes: list[str] = []
+    problems: list[InputProblem] = []
+    for model in models:
+        mine = [(file, each) for file, each in readings if each.model == model]
+        try:
+            report = fits_of(mine, wanted)
+        except InputError as error:
+            problems += [replace(each, path=model or "") for each in error.problems]
+            continue
+        name = model or ""
+        fitted += [replace(each, model=name) for each in report.fitted]
+        notes += [f"{name}: {note}" if name else note for note in report.skipped]
+    if not fitted:
+        raise InputError(problems)
+    return FitReport(tuple(named(fitted)), (*notes, *map(str, problems)))
 
 
 def _mixed(readings: "Sequence[tuple[str, FileMeasurements]]") -> Iterator[InputProblem]:

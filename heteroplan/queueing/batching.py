@@ -84,9 +84,9 @@ class BatchQueue:
     ) -> None:
         """`together` prompts come at a time, on average (a geometric number).
 
-        With `turns` the replica gets each so-manieth prompt of a Poisson stream. Of several `servers` that share a queue, batches start so many times as often.
+        With `turns` the replica gets each so-manieth prompt of a Poisson stream. Of several
+        `servers` that share a queue, batches start so many times as often.
         """
-        import numpy as np
 
         self.prompts, self.together, self.servers = prompts, together, servers
         longest_ms = max(float(prompts.budgets_ms.max()), batches.fixed_ms + batches.floor_ms)
@@ -114,6 +114,14 @@ class BatchQueue:
         alone_ms = (batches.fixed_ms + works_ms) * part
         found: Floats = np.where(works_ms > batches.alone_ms, alone_ms, works_ms)
         return found
+
+    @property
+    def fine(self) -> bool:
+        """Whether a prompt is at least a point's work, so that points tell whether any waits.
+
+        Of a pool, they tell of the batches that begin by and by, not of replicas that are free.
+        """
+        return self.servers == 1 and self.points.step <= self.mean_ms
 
     @property
     def rests(self) -> bool:
@@ -165,7 +173,7 @@ class BatchesAt:
         queue = self.queue
         size, each = queue.points.size, queue.each
         after = queue.points.laws(self._while)
-        if queue.servers == 1:
+        if queue.fine:
             nobody = queue.stream.nobody(self.rate_per_ms * queue.times_ms)
             after[:, 1] += after[:, 0] - nobody
             after[:, 0] = nobody
@@ -177,7 +185,7 @@ class BatchesAt:
             moves[waiting, -1] += after[each, size - left :].sum()
         if queue.rests:
             first = queue.points.laws(queue.stream.together)
-            if queue.servers == 1:
+            if queue.fine:
                 first[1] += first[0]
                 first[0] = 0.0
             moves[0] = first
@@ -285,9 +293,7 @@ class BatchesAt:
             last_ms < batches.floor_ms, 0.0, np.maximum(0.0, last_ms - batches.fixed_ms)
         )
         until_ms = full * turn_ms + begins_ms
-        behind_ms = (
-            self.rate_per_ms * queue.servers * until_ms + queue.together - 1.0
-        ) * mean_ms
+        behind_ms = (self.rate_per_ms * queue.servers * until_ms + queue.together - 1.0) * mean_ms
         own_ms = np.clip(last_ms - behind_ms, 0.0, batches.most_ms)
         most_ms = full * queue.batches.most_ms + own_ms - works_ms
         later = self._within(ahead, most_ms)
@@ -317,7 +323,7 @@ class BatchesAt:
         return largest_meeting(spare, float(self.queue.prompts.budgets_ms.max()), ACCURACY)
 
     def _within(self, laws: "Floats", most_ms: "Floats") -> "Floats":
-        """P(work <= each of `most_ms`) of laws along the last axis, spread around the points."""
+        """P(work <= each of `most_ms`) of laws along the last axis, spread around all points but 0."""
         import numpy as np
 
         points = self.queue.points
@@ -325,7 +331,7 @@ class BatchesAt:
         laws = np.broadcast_to(laws, (*at.shape[:-1], points.size))
         low = np.clip(np.floor(at + 0.5), 0, points.size - 1).astype(np.int64)
         up_to = np.take_along_axis(np.cumsum(laws, axis=-1), low, axis=-1)
-        above = 1.0 - np.clip(at + 0.5 - low, 0.0, 1.0)
+        above = np.where(low == 0, 0.0, 1.0 - np.clip(at + 0.5 - low, 0.0, 1.0))
         found: Floats = up_to - above * np.take_along_axis(laws, low, axis=-1)
         return np.where(at < 0.0, 0.0, found)
 

@@ -60,7 +60,8 @@ class Gaps:
         """[part] prefill a gap, from none to the target."""
         import numpy as np
 
-        return self.target_ms / PARTS * np.arange(PARTS + 1)
+        found: Floats = self.target_ms / PARTS * np.arange(PARTS + 1, dtype=np.float64)
+        return found
 
     @cached_property
     def _one(self) -> "Spectra":

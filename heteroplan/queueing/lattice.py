@@ -14,6 +14,7 @@ below `DAMPED`.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +34,16 @@ NEGLIGIBLE = 1e-13
 """Chance that is as good as none."""
 
 
-class Points:
+class Points(ABC):
     """Waits evenly spaced from 0."""
 
     def __init__(self, step: float) -> None:
         """`step` in the unit of the service times."""
         self.step = step
 
+    @abstractmethod
     def tail(self, utilization: float) -> "Floats":
         """P(wait > i * step)."""
-        raise NotImplementedError
 
     def at(self, tail: "Floats", waits: "Floats") -> "Floats":
         """P(wait > each of `waits`), between the points of `tail`."""
@@ -55,6 +56,8 @@ class Points:
         """Where `tail` falls below `late`, in the unit of the service times."""
         import numpy as np
 
+        if tail[0] < late:
+            return 0.0
         after = max(1, int(np.argmax(tail < late)))
         part = (tail[after - 1] - late) / (tail[after - 1] - tail[after])
         return float(self.step * max(0.0, after - 1 + part))

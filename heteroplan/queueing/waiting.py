@@ -6,9 +6,10 @@ with them makes the queues of a pool of n replicas:
 - random: one queue for each, of bursts that are n times thinner (exact);
 - round_robin: every n-th request in a queue of its own (exact, `round_robin`);
 - shared, and least_loaded: one queue, first come first served. With the least work left a request
-  goes where it starts first, which is the same (Kiefer, Wolfowitz, Trans. AMS 78, 1955).
+  goes where it starts first, which is the same (Kiefer, Wolfowitz, Trans. AMS 78, 1955). Constant
+  services end in the order in which they began, so with bursts replicas then take turns (exact).
 
-One queue of c replicas, with C the probability of waiting for exponential services, has
+Any other queue of c replicas, with C the probability of waiting for exponential services, has
 
     P(wait > W) = C * P(Y + V > W)
 
@@ -34,7 +35,7 @@ from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.lattice import Lattice, Points
 from heteroplan.queueing.round_robin import RoundRobin
-from heteroplan.queueing.services import Mix
+from heteroplan.queueing.services import ROUNDING, Mix
 from heteroplan.queueing.services import Service as Service
 
 if TYPE_CHECKING:
@@ -87,11 +88,14 @@ class ReplicaPool:
         """
         self._mix = Mix(services)
         self.mean_ms, self.scv = self._mix.mean_ms, self._mix.scv
-        self._stream = self.bursts = Bursts.of(dispersion)
-        self._turns = servers if routing is Routing.ROUND_ROBIN else 1
-        self.servers = servers
-        """That share a queue."""
-        if routing in (Routing.RANDOM, Routing.ROUND_ROBIN):
+        self.servers, self.bursts = servers, Bursts.of(dispersion)
+        """Replicas that share a queue, and what comes to them."""
+        self._stream = self.bursts
+        turns = routing is Routing.ROUND_ROBIN or (
+            routing is not Routing.RANDOM and servers < ENDLESS and self._in_order
+        )
+        self._turns = servers if turns else 1
+        if turns or routing is Routing.RANDOM:
             self.servers, self.bursts = 1, self._stream.split(servers)
         self._exact = self._mix.exponential and self._turns == 1
         even = EVENNESS * max(0.0, 1.0 - self.scv)
@@ -100,6 +104,14 @@ class ReplicaPool:
         self._overlap = 0.5 if alone or self._exact else self._mix.overlap
         self._margin = MARGIN * self.scv * (1.0 - 1.0 / self.servers) / self.servers
         self._widest: Points | None = None
+
+    @property
+    def _in_order(self) -> bool:
+        """Whether requests of one queue end as they began, so that replicas take turns.
+
+        They do so for Poisson too, which the approximation serves as it always did.
+        """
+        return self.scv < ROUNDING and self.bursts.joined > 0.0
 
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""

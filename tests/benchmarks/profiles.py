@@ -182,7 +182,8 @@ def _saturated(runs: Sequence[Run], max_sequences: int | None) -> float:
     [fitted] = of_runs(fit_runs(runs)[0][0], runs)
     engine = replace(fitted.engine, max_sequences=max_sequences)
     shape = RequestClass("default", 1.0, runs[-1].isl, runs[-1].osl)
-    return replica_at(engine, Asked(shape, Slo(60_000.0, 1000.0, 0.5))).capacity_rps
+    slo = Slo(60_000.0, 1000.0, ttft_percentile=0.5, itl_percentile=0.5)
+    return replica_at(engine, Asked(shape, slo)).capacity_rps
 
 
 def splits() -> None:

@@ -357,6 +357,44 @@ def test_two_models_are_not_fitted_as_one(run: Run) -> None:
     assert "is of facebook/opt-66b, another file of llama2-70b" in ended.err
 
 
+@needs_data
+def test_without_a_name_every_model_is_fitted_by_itself(run: Run) -> None:
+    files = (
+        "aiconfigurator_modelled_pd_qwen3-32b.csv",
+        "splitwise_sim_perf_model_llama2-70b.csv",
+    )
+    paths = [str(DATA / "perf" / name) for name in files]
+    ended = run("fit", *paths, "--gpu", "H100-SXM-80GB", "--tp", "4")
+    assert ended.code == 0
+    told = ended.out.splitlines()
+    assert told[0] == "Qwen/Qwen3-32B"
+    assert "llama2-70b" in told
+    assert "h100-tp4-prefill-qwen-qwen3-32b" in ended.out
+    assert "Qwen/Qwen3-32B: left out 25 rows" in ended.err
+
+
+def test_a_model_of_which_nothing_can_be_fitted_leaves_the_others(run: Run, tmp_path: Path) -> None:
+    result = {
+        "completed": 10, "total_input_tokens": 10_000, "total_output_tokens": 2_000,
+        "mean_ttft_ms": 50.0, "mean_tpot_ms": 9.0, "gpu": "H100-SXM-80GB",
+        "tensor_parallel_size": 4,
+    }  # fmt: skip
+    lines = [
+        {**result, "model_id": model, "request_throughput": rate}
+        for model, rates in (("many", (1.0, 2.0, 3.0)), ("few", (1.0,)))
+        for rate in rates
+    ]
+    path = tmp_path / "bench.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    ended = run("fit", str(path))
+    assert ended.code == 0
+    assert ended.out.startswith("many\n")
+    assert "bench.jsonl: few: 1 engines have fewer than 3 runs and are not fitted" in ended.err
+    ended = run("fit", str(path), "--model", "fw")
+    assert ended.code == 2
+    assert "fw: holds few, many; name one: --model" in ended.err
+
+
 def test_problems_of_all_measurement_files_come_at_once(run: Run, tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("gpu,gpus,phase\n")

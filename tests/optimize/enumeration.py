@@ -168,9 +168,8 @@ def _stage_key(scenario: Scenario, places: list[Place], state: Keys, t: int) -> 
         for place, n in zip(places, state, strict=True):
             if place.workload == w:
                 roles = rates.setdefault(place.domain, dict.fromkeys(Role, 0.0))
-                roles[place.candidate.engine.role] += (
-                    float(n) * place.candidate.points[t][0].capacity_rps
-                )
+                (capacity_rps,) = place.candidate.capacity_rps(t, int(n))
+                roles[place.candidate.engine.role] += float(n) * capacity_rps
         capacity = sum(
             min(roles[Role.PREFILL], roles[Role.DECODE]) + roles[Role.AGGREGATED]
             for roles in rates.values()

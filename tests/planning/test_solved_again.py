@@ -10,7 +10,7 @@ import pytest
 
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Role, Routing
+from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import incumbent
@@ -20,7 +20,6 @@ from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, scenario, workload
 from tests.clocks import stand_still
-from tests.planning import test_pooling as pooling
 from tests.planning.test_settled import DEAR, H100, on_leaf, on_spine
 
 BOTH = engine("both", role=Role.AGGREGATED)
@@ -320,33 +319,6 @@ def test_time_is_kept_for_baselines_for_packing_and_for_verifying(
     assert options["time_limit_s"] == pytest.approx(solving_s, abs=0.01)
     (deadline,) = noted.deadlines
     assert deadline - now == pytest.approx(settled_s, abs=0.01)
-
-
-def shared_queue() -> Scenario:
-    return pooling.one([3.0, 20.0], Routing.SHARED)
-
-
-def test_plans_of_shared_queues_tell_no_bound_before_the_last_and_take_no_time_of_baselines(
-    noted: Noted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of 85 s the first two have three tenths each."""
-    of = shared_queue()
-    now = stand_still(monkeypatch).now
-    plan = make_plan(
-        of,
-        pooling.candidates_of(of),
-        time_limit_s=100.0,
-        progress=lambda *each: noted.told.append(each),
-    )
-    *others, last = noted.told
-    assert others
-    assert {bound for _, bound, _ in others} == {0.0}
-    assert last[:2] == (plan.report.objective, plan.report.bound)
-    assert last[1] > 0.0
-    assert {seconds for _, _, seconds in noted.told} == {0.0}
-    assert [deadline - now for deadline in noted.deadlines[:2]] == pytest.approx(
-        [25.5] * 2, abs=0.01
-    )
 
 
 @pytest.mark.parametrize(

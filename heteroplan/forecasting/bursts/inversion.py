@@ -20,42 +20,70 @@ from scipy.special import gammaincinv
 
 type Floats = NDArray[np.float64]
 
-POISSON, MOST = 1.0, 1e4
-"""Least and greatest dispersion told."""
-_HALVINGS = 40
+MOST = 1e4
+"""Greatest dispersion told; the least is that of Poisson arrivals, 1."""
+MOST_CAPACITY = 1e6
+"""In multiples of a rate."""
+_HALVINGS = 60
 
 
 def by_capacity(
     capacity: Floats, rps: Floats, wait_s: float, percentile: float, cv: float
 ) -> Floats:
     """Dispersion with which `capacity`, in multiples of `rps`, keeps a percentile of waits."""
-
-    def late(dispersion: Floats) -> Floats:
-        queued = 1.0 - (1.0 - 1.0 / capacity) * 2.0 / (dispersion + 1.0)
-        decay = 2.0 * (capacity - 1.0) * rps * wait_s / (dispersion + cv**2)
-        found: Floats = queued * np.exp(-decay)
-        return found
-
-    return _solved(lambda dispersion: late(dispersion) < 1.0 - percentile, capacity)
+    late = 1.0 - percentile
+    return _solved(
+        lambda dispersion: _late(dispersion, capacity, rps, wait_s, cv) < late,
+        np.full(capacity.shape, MOST),
+    )
 
 
 def by_in_flight(others: Floats, planned: Floats, percentile: float) -> Floats:
     """Dispersion with which a percentile of so many others is seen where so many are planned."""
-
-    def quantile(dispersion: Floats) -> Floats:
-        mean = planned + dispersion - 1.0
-        found: Floats = gammaincinv(mean / dispersion, percentile) * dispersion
-        return found
-
-    return _solved(lambda dispersion: quantile(dispersion) < others, others)
+    return _solved(
+        lambda dispersion: _others(dispersion, planned, percentile) < others,
+        np.full(others.shape, MOST),
+    )
 
 
-def _solved(is_too_low: Callable[[Floats], NDArray[np.bool_]], like: Floats) -> Floats:
-    """The dispersion from which on it is not too low any more, for each entry of `like`."""
-    low, high = np.full(like.shape, np.log(POISSON)), np.full(like.shape, np.log(MOST))
+def capacity_for(
+    dispersion: float, rps: float, wait_s: float, percentile: float, cv: float
+) -> float:
+    """Capacity, in multiples of `rps`, that keeps a percentile of waits; 1 at least."""
+    late = 1.0 - percentile
+    found = _solved(
+        lambda capacity: (
+            _late(np.array([dispersion]), capacity, np.array([rps]), wait_s, cv) > late
+        ),
+        np.array([MOST_CAPACITY]),
+    )
+    return float(found[0])
+
+
+def others_for(dispersion: float, planned: float, percentile: float) -> float:
+    """Others that a sequence sees while it decodes, at a percentile, where so many are planned."""
+    return float(_others(np.array([dispersion]), np.array([planned]), percentile)[0])
+
+
+def _late(dispersion: Floats, capacity: Floats, rps: Floats, wait_s: float, cv: float) -> Floats:
+    queued = 1.0 - (1.0 - 1.0 / capacity) * 2.0 / (dispersion + 1.0)
+    decay = 2.0 * (capacity - 1.0) * rps * wait_s / (dispersion + cv**2)
+    found: Floats = queued * np.exp(-decay)
+    return found
+
+
+def _others(dispersion: Floats, planned: Floats, percentile: float) -> Floats:
+    mean = planned + dispersion - 1.0
+    found: Floats = gammaincinv(mean / dispersion, percentile) * dispersion
+    return found
+
+
+def _solved(is_too_low: Callable[[Floats], NDArray[np.bool_]], most: Floats) -> Floats:
+    """The value from 1 to `most`, an entry each, from which on it is not too low any more."""
+    low, high = np.zeros(most.shape), np.log(most)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         is_low = is_too_low(np.exp(middle))
         low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
-    found: Floats = np.where(is_too_low(np.full(like.shape, POISSON)), np.exp(high), POISSON)
+    found: Floats = np.where(is_too_low(np.ones(most.shape)), np.exp(high), 1.0)
     return found

@@ -80,13 +80,13 @@ class RequestSpec(Strict):
     prefix_hit_rate: Annotated[float, Field(ge=0, lt=1), OrPercent()] = 0.0
     """Share of the input tokens found in the prefix cache, 0 to below 1."""
     isl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of the input tokens; without it service times are exponential."""
+    """Coefficient of variation of the input tokens; 1 is assumed where it is not known."""
     context: Tokens | None = None
-    """Mean tokens in the KV cache per sequence and decode step; default: isl + osl / 2."""
+    """Mean tokens in the KV cache per sequence and decode step; by the lengths if not given."""
     context_cv: Annotated[float, Field(ge=0, le=100)] | None = None
     """Coefficient of variation of `context` over decode steps."""
     osl_cv: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Coefficient of variation of the output tokens."""
+    """Coefficient of variation of the output tokens; 1 is assumed where it is not known."""
 
 
 class ClassSpec(RequestSpec):
@@ -97,7 +97,10 @@ class ClassSpec(RequestSpec):
     share: Share
     """Share of the requests; all shares sum to 1."""
     slo: "SloSpec | None" = None
-    """Latency targets of its own; `percentile` is that of the workload where it is left out."""
+    """Latency targets of its own; percentiles and `itl_of` left out are those of the workload.
+
+    Another percentile than the workload's holds among the requests of the class.
+    """
 
 
 def _classes_kind(value: Any) -> str:
@@ -128,9 +131,9 @@ class SloSpec(Strict):
     itl_of: Literal["request", "token"] = "request"
     """Whether the ITL is the mean of a request or each gap between two tokens."""
     ttft_slowdown: Slowdown | None = None
-    """Greatest TTFT over that of the same request on an idle replica."""
+    """Greatest TTFT over that of the same request on an idle replica of the same engine."""
     itl_slowdown: Slowdown | None = None
-    """Greatest ITL over that of the same request alone on a replica."""
+    """Greatest ITL over that of the same request alone on a replica of the same engine."""
 
     @model_validator(mode="after")
     def _limited(self) -> Self:

@@ -174,7 +174,7 @@ def overrun(
     """Whether flow [K, T] of any of a workload's pools is more than replicas [P, T] handle."""
     mine = [p for p in pools if replicas[p].any()]
     for p, load in zip(mine, true_loads(problem, mine, replicas[mine]), strict=True):
-        busy = np.where(flow[p] > 0, load * flow[p], 0.0).sum(axis=0)
+        busy = (np.where(flow[p] > 0, load, 0.0) * flow[p]).sum(axis=0)
         if (busy > replicas[p] * (1.0 + TOLERANCE) + TOLERANCE).any():
             return True
     return False

@@ -19,7 +19,7 @@ TOLERANCE = 0.02
 """Coverage may be as much less than wanted without a warning; it is of few intervals."""
 RATE_HEADS = ("planned", "peak", "at", "mean", "of the peak", "trough", "at")
 CLASS_HEADS = ("class", "share", "isl", "osl", "isl_cv", "prefix hits")
-BURST_HEADS = ("time scale", "prefill", "of the planned rate", "decode", "of the planned number")
+BURST_HEADS = ("time scale", "prefill", "capacity recorded", "decode", "in flight recorded")
 BACKTEST_HEADS = ("", "covered", "wanted", "planned / true", "worst shortfall", "at")
 TOLD_WINDOW_S, TOLD_WAIT_S, TOLD_STAY_S, TOLD_PERCENTILE = 1.0, 2.0, 10.0, 0.95
 """Of all time scales and percentiles those that sentences tell."""
@@ -134,40 +134,61 @@ def dispersion_at(curve: "Curve", window_s: float) -> float | None:
 
 
 def burst_rows(curve: "Curve") -> list[tuple[str, ...]]:
-    """Dispersions and needs at `TOLD_PERCENTILE` by time scale; see `BURST_HEADS`."""
+    """Dispersions at `TOLD_PERCENTILE`, and what they come from, by time scale; `BURST_HEADS`."""
     bursts = curve.bursts
+    needs = bursts.needs or [None] * len(bursts.arrivals.points)
     return [
         (
             f"{point.scale_s:g} s",
             figure(point.prefill),
-            f"{figure(need.prefill)} times",
+            _UNKNOWN if need is None else figure(need.prefill),
             figure(point.decode),
-            f"{figure(need.decode)} times",
+            _UNKNOWN if need is None else figure(need.decode),
         )
-        for point, need in zip(bursts.arrivals.points, bursts.needs, strict=bool(bursts.needs))
+        for point, need in zip(bursts.arrivals.points, needs, strict=True)
         if point.percentile == TOLD_PERCENTILE
     ]
 
 
 def _bursts(curve: "Curve") -> list[str]:
-    """How bursty arrivals are and what that takes, where single requests tell."""
+    """How bursty arrivals are, as far as it is measured, and what they take at the peak."""
     found, share = [], percent(TOLD_PERCENTILE, 0)
-    if curve.bursts.needs and (dispersion := dispersion_at(curve, TOLD_WINDOW_S)) is not None:
+    if (dispersion := dispersion_at(curve, TOLD_WINDOW_S)) is not None:
         found.append(
-            f"bursts: in windows of {TOLD_WINDOW_S:g} s the number of requests varies "
-            f"{figure(dispersion)} times as much as that of Poisson arrivals"
+            f"bursts: the variance of the number of requests in windows of {TOLD_WINDOW_S:g} s is "
+            f"{figure(dispersion)} times that of Poisson arrivals"
         )
-    needs = {
-        each.scale_s: each for each in curve.bursts.needs if each.percentile == TOLD_PERCENTILE
-    }
-    if needs:
+    if (takes := needed_at_peak(curve)) is not None:
+        capacity, others = takes
         found.append(
             f"so that {share} of the prompts wait {TOLD_WAIT_S:g} s at most, prefill needs "
-            f"{figure(needs[TOLD_WAIT_S].prefill)} times the planned rate; where a request decodes "
-            f"for {TOLD_STAY_S:g} s, {share} of the time at most "
-            f"{figure(needs[TOLD_STAY_S].decode)} times the planned number decode beside it"
+            f"{figure(capacity)} times the planned rate at the peak; where a request decodes for "
+            f"{TOLD_STAY_S:g} s, {share} of the time at most {figure(others)} times the planned "
+            "number decode beside it"
         )
     return found
+
+
+def needed_at_peak(curve: "Curve") -> tuple[float, float] | None:
+    """Capacity of prefill for `TOLD_WAIT_S`, and sequences in flight for `TOLD_STAY_S`.
+
+    Both at `TOLD_PERCENTILE`, in multiples of what is planned at the peak, with the dispersion that
+    is planned with; None where nothing is known or nothing comes.
+    """
+    from heteroplan.forecasting.bursts.inversion import capacity_for, others_for
+
+    arrivals, peak = curve.bursts.arrivals, peak_row(curve)
+    if not arrivals.points or peak.rps <= 0.0:
+        return None
+    shape = peak.shape
+    cv = 1.0 if shape is None or shape.isl_cv is None else shape.isl_cv
+    of_prefill = arrivals.prefill(TOLD_WAIT_S, TOLD_PERCENTILE)
+    of_decode = arrivals.decode(TOLD_STAY_S, TOLD_PERCENTILE)
+    planned = peak.rps * TOLD_STAY_S
+    return (
+        capacity_for(of_prefill, peak.rps, TOLD_WAIT_S, TOLD_PERCENTILE, cv),
+        others_for(of_decode, planned, TOLD_PERCENTILE) / planned,
+    )
 
 
 def class_rows(curve: "Curve") -> list[tuple[str, ...]]:

@@ -142,9 +142,10 @@ def _burst_section(curve: "Curve") -> list[str]:
         return []
     told = percent(figures.TOLD_PERCENTILE)
     below = [
-        "Dispersions to plan with, 1 for Poisson arrivals, and what they come from: the capacity "
-        f"with which {told} of the prompts wait no longer than the time scale, and the requests "
-        f"that decode beside one {told} of the time where a request decodes for so long."
+        "Dispersions to plan with, 1 for Poisson arrivals, and what they come from, in multiples "
+        f"of what the recorded intervals are planned for: the capacity with which {told} of the "
+        "prompts wait no longer than the time scale, and the requests that decode beside one "
+        f"{told} of the time where a request decodes for so long."
     ]
     return [table_section("Bursts", figures.BURST_HEADS, rows, text_columns={0}, below=below)]
 

@@ -37,7 +37,7 @@ def envoy(document: PlanDocument, options: ExportOptions) -> str:
         "name": ROUTE_NAME,
         "virtual_hosts": [{"name": ROUTE_NAME, "domains": ["*"], "routes": routes}],
     }
-    notes = [found.note, extrapolated_in_use(document)]
+    notes = [*found.notes, extrapolated_in_use(document)]
     return yaml_text([{"resources": [configuration]}], notes)
 
 

@@ -39,7 +39,7 @@ def httproute(document: PlanDocument, options: ExportOptions) -> str:
     names = [route["metadata"]["name"] for route in routes]
     if len(set(names)) < len(names):
         raise UsageError(f"two workloads are the same as names of routes: {', '.join(names)}")
-    return yaml_text(routes, [found.note, extrapolated_in_use(document)])
+    return yaml_text(routes, [*found.notes, extrapolated_in_use(document)])
 
 
 def _route(

@@ -4,6 +4,7 @@ Any router can be told by it; `httproute` and `envoy` are those of one moment fo
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from heteroplan.entities.workload import Role
@@ -17,7 +18,8 @@ def router_json(document: PlanDocument, options: ExportOptions) -> str:
     """Workloads with `changes` of `at` (ISO 8601 with offset) and weights, one change a line.
 
     `weights` are those of the backends, `within` those of the prefill and the decode pools of
-    groups that run several of a role; each sums to `total_weight`. Raises UsageError as `routers`.
+    groups that run several of a role, and `classes` both for each class of requests where pools do
+    not take all classes alike; each sums to `total_weight`. Raises UsageError as `routers`.
     """
     moments = [moment.isoformat() for moment in document.horizon.boundaries()]
     head = {
@@ -46,30 +48,39 @@ def _changes(router: Router, moments: list[str]) -> list[dict[str, Any]]:
     """Only where weights differ from those before; none while nothing has run yet."""
     found: list[dict[str, Any]] = []
     before: dict[str, Any] | None = None
-    for interval, weights in enumerate(router.weights):
-        if weights is None:
+    for moment, *each in zip(moments, *_weights(router), strict=False):
+        every, *by_class = each
+        if every is None:
             continue
-        names = [backend.name for backend in router.backends]
-        within = {
-            backend.name: roles
-            for backend in router.backends
-            if (roles := _within(backend, interval))
-        }
-        now = {
-            "weights": dict(zip(names, weights, strict=True)),
-            **({"within": within} if within else {}),
-        }
+        classes = {"classes": dict(zip(router.classes, by_class, strict=True))}
+        now = {**every, **(classes if by_class else {})}
         if now != before:
-            found.append({"at": moments[interval], **now})
+            found.append({"at": moment, **now})
         before = now
     return found
 
 
-def _within(backend: Backend, interval: int) -> dict[str, dict[str, int]]:
+def _weights(router: Router) -> Iterator[list[dict[str, Any] | None]]:
+    """For all requests, then for each class apart: by interval the weights, None before any."""
+    names = [backend.name for backend in router.backends]
+    for kind in (None, *router.classes):
+        found: list[dict[str, Any] | None] = []
+        for interval, weights in enumerate(router.weights_for(kind)):
+            within = {
+                backend.name: roles
+                for backend in router.backends
+                if (roles := _within(backend, interval, kind))
+            }
+            of_backends = {"weights": dict(zip(names, weights or (), strict=bool(weights)))}
+            found.append(of_backends | ({"within": within} if within else {}) if weights else None)
+        yield found
+
+
+def _within(backend: Backend, interval: int, kind: str | None) -> dict[str, dict[str, int]]:
     """Weights of the pools of each role that has several."""
     return {
         role.value: dict(zip(pools.names, weights, strict=True))
         for role, pools in backend.roles.items()
         if role is not Role.AGGREGATED and len(pools.names) > 1
-        if (weights := pools.weights(interval)) is not None
+        if (weights := pools.weights(interval, kind)) is not None
     }

@@ -40,20 +40,23 @@ class Pools:
     names: tuple[str, ...]
     pools: tuple[PoolPart, ...]
 
-    def share(self, interval: int) -> float:
-        """Of the workload's requests, all of these pools together."""
-        return sum(pool.share[interval] for pool in self.pools)
+    def share(self, interval: int, kind: str | None) -> float:
+        """All of these pools together, of the workload's requests or of those of a class."""
+        return sum(
+            (pool.share if kind is None else pool.class_share[kind])[interval]
+            for pool in self.pools
+        )
 
     def gpus(self, interval: int) -> int:
         """That serve in an interval."""
         return sum(pool.replicas[interval] * pool.gpus_per_replica for pool in self.pools)
 
-    def weights(self, interval: int) -> Weights | None:
-        """One a pool; None where none of them runs."""
+    def weights(self, interval: int, kind: str | None) -> Weights | None:
+        """One a pool, for all requests or for a class; None where none of them runs."""
         one_by_one = [
             Pools((name,), (pool,)) for name, pool in zip(self.names, self.pools, strict=True)
         ]
-        return weights_of(one_by_one, interval)
+        return weights_of(one_by_one, interval, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,12 @@ class Backend:
     roles: dict[Role, Pools]
     """Prefill and decode, or aggregated alone."""
 
-    def share(self, interval: int) -> float:
-        """Of the workload's requests; those of a group's prefill and decode pools are alike."""
-        return max(pools.share(interval) for pools in self.roles.values())
+    def share(self, interval: int, kind: str | None) -> float:
+        """Of the workload's requests or of those of a class.
+
+        Those of a group's prefill and decode pools are alike.
+        """
+        return max(pools.share(interval, kind) for pools in self.roles.values())
 
     def gpus(self, interval: int) -> int:
         """That serve in an interval; none where a role is missing."""
@@ -83,16 +89,23 @@ class Router:
     backends: tuple[Backend, ...]
     intervals: int
 
+    classes: tuple[str, ...]
+    """That the backends do not take alike; none where one weight is right for all requests."""
+
     @cached_property
     def weights(self) -> tuple[Weights | None, ...]:
         """[interval][backend], each summing to `TOTAL`.
 
         Where nothing runs those of the interval before; None before anything has run.
         """
+        return self.weights_for(None)
+
+    def weights_for(self, kind: str | None) -> tuple[Weights | None, ...]:
+        """`weights` for the requests of one class."""
         found: list[Weights | None] = []
         for interval in range(self.intervals):
             before = found[-1] if found else None
-            found.append(weights_of(self.backends, interval) or before)
+            found.append(weights_of(self.backends, interval, kind) or before)
         return tuple(found)
 
 
@@ -127,9 +140,15 @@ def routers(document: PlanDocument, options: ExportOptions) -> tuple[Router, ...
             models[workload],
             tuple(_backend(name, pools, names) for name, pools in backends.items()),
             document.horizon.intervals,
+            _unlike_classes(pool for pools in backends.values() for pool in pools),
         )
         for workload, backends in found.items()
     )
+
+
+def _unlike_classes(pools: Iterable[PoolPart]) -> tuple[str, ...]:
+    """Classes of a workload that its pools do not take alike, in the plan's order."""
+    return tuple(dict.fromkeys(kind for pool in pools for kind in pool.class_share))
 
 
 def _backend(name: str, pools: Iterable[PoolPart], names: dict[int, str]) -> Backend:
@@ -151,15 +170,22 @@ def _second_parts(document: PlanDocument) -> set[tuple[str, str]]:
         (load.name, engine.name)
         for load in document.given.workloads
         for engine in load.profile.engines
-        if engine.part is not None and engine.part.index > 0
+        if not engine.counts
     }
 
 
-def weights_of(backends: Sequence[Pools | Backend], interval: int) -> Weights | None:
-    """Weights by share, or by GPUs where no traffic is planned; None where nothing runs."""
-    shares = [each.share(interval) for each in backends]
+def weights_of(
+    backends: Sequence[Pools | Backend], interval: int, kind: str | None
+) -> Weights | None:
+    """Weights by share, for all requests or for those of a class; None where nothing runs.
+
+    By those of all requests where none of the class is planned, by GPUs where none is at all.
+    """
+    shares = [each.share(interval, kind) for each in backends]
     if sum(shares) > NOISE:
         return rounded([share if share > NOISE else 0.0 for share in shares])
+    if kind is not None:
+        return weights_of(backends, interval, None)
     gpus = [float(each.gpus(interval)) for each in backends]
     return rounded(gpus) if any(gpus) else None
 
@@ -217,8 +243,8 @@ class InForce:
     asked_for: dict[str, str]
     """By workload the model name that its requests ask for, in the header `MODEL_HEADER`; empty
     where there is only one workload."""
-    note: str
-    """Of which plan and time they are."""
+    notes: tuple[str, ...]
+    """Of which plan and time they are, and for whom they are not right."""
 
 
 def in_force(document: PlanDocument, options: ExportOptions) -> InForce:
@@ -237,8 +263,17 @@ def in_force(document: PlanDocument, options: ExportOptions) -> InForce:
             if (weights := router.weights[interval]) is not None
         ),
         _asked_for(every, options),
-        f"Weights of the plan {document.scenario!r} (inputs {document.inputs_sha256[:12]}) for "
-        f"{first:%Y-%m-%d %H:%M} to {last:%H:%M}, {recurrence(document.horizon).value}.",
+        (
+            f"Weights of the plan {document.scenario!r} (inputs {document.inputs_sha256[:12]}) for "
+            f"{first:%Y-%m-%d %H:%M} to {last:%H:%M}, {recurrence(document.horizon).value}.",
+            *(
+                f"The plan sends the classes of {router.workload} to different replicas, as "
+                "engines differ in what they can serve: route each by its own weights, which "
+                "heteroplan export --format router has."
+                for router in every
+                if router.classes
+            ),
+        ),
     )
 
 

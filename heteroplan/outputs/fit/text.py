@@ -1,6 +1,8 @@
 """Fits of measurements on a terminal, from 80 columns up."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from textwrap import wrap
 
 from rich.console import Console
 
@@ -15,18 +17,39 @@ from heteroplan.text import percent
 
 DOUBTFUL = 0.2
 """Mean error above which a latency is named."""
+VARIANT_WIDTH = 26
+"""Characters a line, so that the other columns have room."""
 HEADS = ("GPUs", "latency", ">points", ">MAPE", ">held out", ">worst", ">repeats", "measured")
 
 
 def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
-    """One line a latency of an engine: points, errors and what was measured."""
+    """A table of each model: one line a latency of an engine, errors and what was measured."""
     repeated = any(line.spread is not None for each in fitted for line in each.lines)
+    for model, mine in groupby(fitted, key=lambda each: each.model):
+        if model:
+            console.print(Text(model))
+        _print_table(list(mine), repeated, console)
+    console.print(
+        Text(
+            "MAPE: mean error of the fit; held out, worst: mean and largest error at points left "
+            "out of it; "
+            + "repeats: standard deviation of repeated measurements; " * repeated
+            + "measured: tokens of a prompt or prefill batch, sequences x context tokens of a step",
+            style="dim",
+        )
+    )
+    _print_doubtful(fitted, console)
+    _print_sources(fitted, console)
+
+
+def _print_table(fitted: Sequence[Fitted], repeated: bool, console: Console) -> None:
     heads = (head for head in HEADS if repeated or head != ">repeats")
     table = plain_table(console, *heads, last_wraps=True)
     before = ""
     for each in fitted:
         if each.variant != before:
-            table.add_row(Text(each.variant, style="dim"))
+            for words in wrap(each.variant, VARIANT_WIDTH):
+                table.add_row(Text(words, style="dim"))
         before = each.variant
         for line in each.lines:
             table.add_row(
@@ -40,17 +63,6 @@ def render_fits(fitted: Sequence[Fitted], console: Console) -> None:
                 Text(line.reach),
             )
     print_trimmed(table, console)
-    console.print(
-        Text(
-            "MAPE: mean error of the fit; held out, worst: mean and largest error at points left "
-            "out of it; "
-            + "repeats: standard deviation of repeated measurements; " * repeated
-            + "measured: tokens of a prompt or prefill batch, sequences x context tokens of a step",
-            style="dim",
-        )
-    )
-    _print_doubtful(fitted, console)
-    _print_sources(fitted, console)
 
 
 def _print_doubtful(fitted: Sequence[Fitted], console: Console) -> None:

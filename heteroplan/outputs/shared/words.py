@@ -38,7 +38,7 @@ def horizon_text(horizon: "Horizon | HorizonPart") -> str:
 def demand_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
     """What was made of traces, a sentence a workload that takes its demand from them."""
     return tuple(
-        f"Demand of {each.name} from traces: {'; '.join(each.demand_notes)}."
+        f"Demand of {each.name}: {'; '.join(each.demand_notes)}."
         for each in workloads
         if each.demand_notes
     )

@@ -6,7 +6,7 @@ one prompt, or of as many tokens as `max_batch_tokens` leaves beside the sequenc
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from math import inf, log, sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Limit
@@ -14,12 +14,12 @@ from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass, Routing
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
-from heteroplan.profiles.capacity.prefill import added_ms, coefficients, lengths
+from heteroplan.profiles.capacity.prefill import coefficients, lengths
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak, decode_coefficients
 from heteroplan.profiles.capacity.targets import slo_of, ttft_target_ms
-from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts
+from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.gaps import Gaps, Joined
 from heteroplan.queueing.lengths import Resolution, gamma_parts, lognormal_parts
 from heteroplan.queueing.waiting import ReplicaPool, Service, lateness
@@ -263,9 +263,7 @@ class Running:
         late = self._first_late(self.replica.added_ms, prompts.first_ms, prompts.targets_ms)
         return {percentile: float(shares @ late) for percentile, shares in prompts.alike.items()}
 
-    def _first_late(
-        self, added_ms: "Floats", first_ms: "Floats", targets_ms: "Floats"
-    ) -> "Floats":
+    def _first_late(self, added_ms: "Floats", first_ms: "Floats", targets_ms: "Floats") -> "Floats":
         """[prompt] P(TTFT > target)."""
         import numpy as np
 
@@ -339,7 +337,7 @@ class Running:
         if measured is None:
             return queued
         tokens = float(prompts.shares @ prompts.tokens)
-        growth = (measured.ms_per_request + measured.ms_per_request_token * tokens)
+        growth = measured.ms_per_request + measured.ms_per_request_token * tokens
         growth *= self._rate_per_ms
         if growth >= 1.0:
             return np.ones(len(left_ms))
@@ -429,9 +427,9 @@ class Running:
         prompts = replica.prompts
         steps_per_ms = (1.0 - self.prefill_share) / self.step_ms
         mixed = min(1.0, self._rate_per_ms / steps_per_ms)
-        late = float(prompts.shares @ self._step_beyond(target_ms - prompts.own_ms))
+        mixed_late = float(prompts.shares @ self._step_beyond(target_ms - prompts.own_ms))
         alone = float(self._step_beyond(np.array([target_ms]))[0])
-        return mixed * late + (1.0 - mixed) * alone
+        return mixed * mixed_late + (1.0 - mixed) * alone
 
     def itl_ms(self) -> float:
         """That the percentile stays within, at most the target [ms]."""
@@ -461,7 +459,7 @@ def answer_lengths(cv: float) -> tuple[tuple[float, float], ...]:
     Half of them by a gamma, half by a lognormal distribution: the one has more short answers than
     most, the other fewer.
     """
-    parts = []
+    parts: list[tuple[float, float]] = []
     for family in (gamma_parts, lognormal_parts):
         shares, means = family(cv, ANSWERS)
         parts += zip((shares / 2.0).tolist(), means.tolist(), strict=True)

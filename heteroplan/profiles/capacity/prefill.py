@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING
 
+from heteroplan.entities.arrivals import POISSON
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Routing
 from heteroplan.numerics.root_finding import largest_meeting
@@ -62,20 +63,39 @@ def _together(setting: Setting) -> Points:
 
 
 def _short_enough(setting: Setting) -> Points:
-    return _in_time(setting) or tuple(_too_spread(setting, shape) for shape in setting.mix)
+    found = _in_time(setting)
+    if found:
+        return found
+    hopeless = _late_alone(setting) or {slo_of(setting, each).ttft_share for each in setting.mix}
+
+    def refused(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
+        late = slo_of(setting, shape).ttft_share in hopeless
+        return _too_spread(setting, shape) if late else None
+
+    return serving(setting, refused, _short_enough)
+
+
+def _late_alone(setting: Setting) -> set[float]:
+    """Percentiles that not even an idle replica keeps, of which prompts are too spread."""
+    return {
+        share
+        for share, budgets in _budgets(setting).items()
+        if sum(each.share for each in budgets if each.wait_ms < 0.0) > 1.0 - share
+    }
 
 
 def _in_time(setting: Setting) -> Points:
     """Empty where not even an idle replica is in time.
 
-    Where requests go to the replica of several that has least to do, or to each in turn, few meet
-    in a batch: then they may be counted one by one as well.
+    Where single requests go to the replica of several that has least to do, or to each in turn, few
+    meet in a batch: then they may be counted one by one as well.
     """
     prompts = _Prompts.of(setting)
     if prompts is None:
         return _one_by_one(setting)
     found = _batched(setting, prompts)
-    if setting.servers == 1 or setting.routing in (Routing.RANDOM, Routing.SHARED):
+    meets = setting.arrivals != POISSON or setting.routing in (Routing.RANDOM, Routing.SHARED)
+    if setting.servers == 1 or meets:
         return found
     alone = _one_by_one(setting)
     return max(found, alone, key=lambda points: rate_rps(setting, points))
@@ -134,7 +154,9 @@ def _one_by_one(setting: Setting) -> Points:
             + pools[share].wait_ms(utilization, share),
             extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens),
         )
-        for shape, capacity_rps in zip(setting.mix, setting.shared_out(served_rps, uses), strict=True)
+        for shape, capacity_rps in zip(
+            setting.mix, setting.shared_out(served_rps, uses), strict=True
+        )
         for share in [slo_of(setting, shape).ttft_share]
     )
 
@@ -257,7 +279,9 @@ def _batched(setting: Setting, prompts: _Prompts) -> Points:
             ),
             extrapolated=outside(setting.engine.batch_tokens_range, tokens),
         )
-        for shape, capacity_rps in zip(setting.mix, setting.shared_out(served_rps, uses), strict=True)
+        for shape, capacity_rps in zip(
+            setting.mix, setting.shared_out(served_rps, uses), strict=True
+        )
     )
 
 

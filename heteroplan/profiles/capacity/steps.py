@@ -18,6 +18,9 @@ from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.swing import Factors, Swing, averaged
 from heteroplan.units import MS_PER_S
 
+ROOMY = 0.99
+"""Share of the requests, at least, that find room for their KV cache. Where fewer do, sequences
+that are evicted and computed anew keep the memory full."""
 MOST_SEQUENCES = 65536.0
 """Bound of a batch that neither ITL nor memory nor a measured range bounds."""
 
@@ -176,51 +179,54 @@ class DecodeSteps:
             itl        base + root sqrt(sequences) + Q(S, S (s1 p + (s2 / s1 - s1) q))
 
         c1, c2 are moments of the context, s1, s2 of the slope; spread contexts count in c2 and s2.
-        That is of moments, as ITL of tokens is. ITL of requests is their mean over a residence:
-        with what the request adds itself, and less variance (`averaged`).
+        That is of moments, as ITL of tokens is. A request finds that and what comes with it
+        (`Swing.met`), and adds itself; its ITL is a mean over its residence, of less variance
+        (`averaged`). Memory has room for it at `ROOMY` at least.
         """
         if load == ENDLESS:
             return Peak(inf, inf, inf)
         wider = self.dispersion(load)
         moment = self.swing.factors(wider, load.dispersion)
-        sequences = self._quantile(load.sequences, 1.0, 1.0, moment)
-        held = self._quantile(load.kv_tokens, self.context, self.context_square, moment)
         if self.itl_of is ItlOf.TOKEN:
-            return Peak(sequences, self._itl_ms(load, moment, 0.0), held)
+            return self._peak(load, moment, moment, 0.0, self.swing.percentile)
         mean = replace(
             moment,
             numbers=moment.numbers * averaged(wider),
             contexts=moment.contexts * averaged(moment.contexts),
             uneven=0.0,
         )
-        seen = self._seen(load)
-        return Peak(sequences, self._itl_ms(seen, mean, self.swing.own), held)
+        roomy = max(ROOMY, self.swing.percentile)
+        return self._peak(self._seen(load), moment, mean, self.swing.own, roomy)
+
+    def _peak(self, load: Load, moment: Factors, itl: Factors, own: float, roomy: float) -> Peak:
+        """Beside `own` sequences more; `roomy` is the percentile of the KV tokens."""
+        sequences = self._quantile(load.sequences, 1.0, 1.0, moment)
+        held = self._quantile(load.kv_tokens, self.context, self.context_square, moment, roomy)
+        itl_ms, root_ms = self.values.base_ms, self.values.ms_per_root_sequence
+        if root_ms > 0.0:
+            itl_ms += root_ms * sqrt(own + self._quantile(load.sequences, 1.0, 1.0, itl))
+        if self.slope_ms > 0.0:
+            itl_ms += own * self.slope_ms
+            itl_ms += self._quantile(load.added_ms, self.slope_ms, self.slope_square, itl)
+        return Peak(own + sequences, max(itl_ms, self.lowest_ms), own * self.context + held)
 
     def _seen(self, load: Load) -> Load:
-        """What a request finds, at the mean."""
-        mates = self.swing.mates(load.dispersion)
+        """What a request meets, at the mean."""
+        mates = self.swing.met(load.dispersion)
         return replace(
             load,
             sequences=load.sequences + mates,
             added_ms=load.added_ms + mates * self.slope_ms,
+            kv_tokens=load.kv_tokens + mates * self.context,
         )
 
-    def _itl_ms(self, load: Load, factors: Factors, own: float) -> float:
-        """At the percentile, beside `own` sequences more."""
-        itl_ms, root_ms = self.values.base_ms, self.values.ms_per_root_sequence
-        if root_ms > 0.0:
-            itl_ms += root_ms * sqrt(own + self._quantile(load.sequences, 1.0, 1.0, factors))
-        if self.slope_ms > 0.0:
-            itl_ms += own * self.slope_ms
-            itl_ms += self._quantile(load.added_ms, self.slope_ms, self.slope_square, factors)
-        return max(itl_ms, self.lowest_ms)
-
-    def _quantile(self, mean: float, first: float, second: float, factors: Factors) -> float:
+    def _quantile(
+        self, mean: float, first: float, second: float, of: Factors, percentile: float | None = None
+    ) -> float:
         """Of a sum over the sequences of something with these moments."""
         spread = second / first - first
-        variance = mean * (first * factors.numbers + spread * factors.contexts)
-        variance += first**2 * factors.uneven
-        return gamma_quantile(mean, variance, self.swing.percentile)
+        variance = mean * (first * of.numbers + spread * of.contexts) + first**2 * of.uneven
+        return gamma_quantile(mean, variance, percentile or self.swing.percentile)
 
 
 def decode_coefficients(engine: Engine) -> DecodeCoefficients:

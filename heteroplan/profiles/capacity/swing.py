@@ -71,11 +71,20 @@ class Swing:
         return self.arrivals.decode(scale_s, self.percentile)
 
     def mates(self, dispersion: float) -> float:
-        """Sequences on its replica that a request finds above the mean over time.
+        """Sequences on its replica that a sequence meets above the mean over time.
 
         Requests come when others do: of arrivals of dispersion I there are I - 1 more in the pool.
         """
         return (dispersion - 1.0) / self.servers
+
+    def met(self, dispersion: float) -> float:
+        """Sequences on its replica that a request meets above the mean over time.
+
+        More than a sequence of a step does (`mates`), as short answers leave before those that
+        came with them; by 1 / sqrt(k) (`shorter_of_two`), which of exponential answers that come
+        in batches is 1.41 for 2 ln 2 = 1.39.
+        """
+        return self.mates(dispersion) / sqrt(shorter_of_two(self.outputs_cv))
 
     def factors(self, stretch: float, dispersion: float) -> Factors:
         """`stretch` is that of the numbers of a lone replica with Poisson arrivals.

@@ -4,15 +4,17 @@ A latency has an absolute target, or one relative to the same request alone on a
 both, of which the lesser counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
 
-from heteroplan.entities.slo import Slo
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass, Workload
 from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
 from heteroplan.profiles.capacity.setting import Points, Setting
 
+LARGEST_SHARE = 0.999
+"""More is not asked of some classes so that others may be late."""
 LONG_MS = 60_000.0
 """Longer than what is alone takes."""
 
@@ -51,28 +53,68 @@ def first_steps_ms(setting: Setting, shape: RequestClass) -> list[tuple[float, f
 def holding_itl(rule: Callable[[Setting], Points]) -> Callable[[Setting], Points]:
     """`rule` with the ITL of all classes of a mix, whose sequences share every decode step.
 
-    Of the classes that have one percentile the tightest target counts, absolute, as the workload's;
-    where there are several percentiles the least rate that `rule` finds.
+    Of the classes that have one percentile p those with the tightest targets, a share s of them,
+    may be late where p / (1 - s) of the others keep theirs: the greatest rate of all such s. Where
+    there are several percentiles, the least rate of them.
     """
 
     def held(setting: Setting) -> Points:
-        found = [rule(replace(setting, slo=slo)) for slo in _itl_slos(setting)]
-        return min(found, key=lambda points: rate_rps(setting, points))
+        def rate(points: Points) -> float:
+            return rate_rps(setting, points)
+
+        by_percentile = [
+            max((rule(replace(setting, slo=slo)) for slo in slos), key=rate)
+            for slos in _itl_slos(setting)
+        ]
+        return min(by_percentile, key=rate)
 
     return held
 
 
-def _itl_slos(setting: Setting) -> list[Slo]:
-    """The workload's SLO with the tightest ITL target of each percentile in the mix."""
-    found: dict[tuple[float, str], Slo] = {}
+def _itl_slos(setting: Setting) -> list[list[Slo]]:
+    """By percentile, the workload's SLO with the ITL targets of which one has to hold."""
+    alike: dict[tuple[float, str], list[tuple[float, float]]] = {}
     for shape in setting.mix:
-        own, target_ms = slo_of(setting, shape), itl_target_ms(setting, shape)
-        key = (own.itl_share, own.itl_of)
-        if key not in found or target_ms < found[key].itl_ms:
-            slo = replace(setting.slo, itl_ms=target_ms, itl_slowdown=inf, itl_of=own.itl_of)
-            same = own.itl_share == setting.slo.itl_share
-            found[key] = slo if same else replace(slo, itl_percentile=own.itl_share)
-    return list(found.values())
+        own = slo_of(setting, shape)
+        targets = alike.setdefault((own.itl_share, own.itl_of), [])
+        targets.append((itl_target_ms(setting, shape), shape.share))
+    return [
+        [
+            replace(
+                setting.slo,
+                itl_ms=target_ms,
+                itl_slowdown=inf,
+                itl_of=ItlOf(itl_of),
+                **_percentiles(setting, share),
+            )
+            for target_ms, share in _alternatives(targets, percentile)
+        ]
+        for (percentile, itl_of), targets in alike.items()
+    ]
+
+
+def _percentiles(setting: Setting, itl_share: float) -> dict[str, float]:
+    """The ITL's, and that of the TTFT as it was; none where they are as they were."""
+    if itl_share == setting.slo.itl_share:
+        return {}
+    return {"itl_percentile": itl_share, "ttft_percentile": setting.slo.ttft_share}
+
+
+def _alternatives(
+    targets: Sequence[tuple[float, float]], percentile: float
+) -> list[tuple[float, float]]:
+    """From (target, share of the requests): targets, and the share that has to keep each."""
+    whole, before, found = sum(share for _, share in targets), 0.0, []
+    by_target: dict[float, float] = {}
+    for target_ms, share in sorted(targets):
+        by_target[target_ms] = by_target.get(target_ms, 0.0) + share
+    for target_ms, share in by_target.items():
+        wanted = percentile if before == 0.0 else percentile / (1.0 - before / whole)
+        if before and wanted >= LARGEST_SHARE:
+            break
+        found.append((target_ms, wanted))
+        before += share
+    return found
 
 
 def rate_rps(setting: Setting, points: Points) -> float:

@@ -141,6 +141,15 @@ def fit_runs(runs: Sequence[Run]) -> tuple[list[RunFit], list[str]]:
     ]
     few = len(places) - len(large)
     notes = [f"{few} engines have fewer than {FEWEST_RUNS} runs and are not fitted"] if few else []
+    single = sum(
+        all(_alike(ordered[found[0]], ordered[place]) for place in found)
+        for found in large.values()
+    )
+    if single:
+        notes.append(
+            f"of {single} engines one request shape was measured: they are used within "
+            f"{SHAPE:.0%} of it; measure shorter and longer prompts and answers"
+        )
     return fits, notes
 
 

@@ -54,6 +54,8 @@ class Fitted:
     """None where the file states a capacity."""
     variant: str = ""
     """What tells the engine from others of its role, GPU type and size."""
+    model: str = ""
+    """Where several were measured."""
 
 
 def of_points(fit: Fit) -> Fitted:
@@ -244,11 +246,11 @@ def named(fitted: Iterable[Fitted]) -> list[Fitted]:
     for each in found:
         engine = each.engine
         first = f"{short[engine.gpu]}-tp{engine.gpus}-{engine.role.value}"
-        name = _label(f"{first}-{each.variant}" if each.variant else first)
-        number = 2
+        whole = _label("-".join(part for part in (first, each.model, each.variant) if part))
+        name, number = whole, 2
         while name in taken:
             ending = f"-{number}"
-            name = _label(f"{first}-{each.variant}")[: MAX_NAME - len(ending)] + ending
+            name = whole[: MAX_NAME - len(ending)] + ending
             number += 1
         taken.add(name)
         result.append(replace(each, engine=replace(engine, name=name)))

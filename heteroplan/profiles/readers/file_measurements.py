@@ -4,10 +4,23 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from heteroplan.entities.workload import Role
+from heteroplan.errors import InputError, InputProblem
 from heteroplan.profiles.measurement import Measurement, Rated, Run
 from heteroplan.profiles.readers.measurement_file import MeasurementFile, listed
 from heteroplan.profiles.readers.table import MeasurementTable
 from heteroplan.reading.csv_rows import Row
+
+
+class SeveralModelsError(InputError):
+    """A file holds measurements of more than one model, and none was named."""
+
+    def __init__(self, file: str, models: Collection[str]) -> None:
+        self.models = sorted(models)
+        super().__init__([InputProblem(file, 0, "", "", _one_of(models))])
+
+
+def _one_of(models: Collection[str]) -> str:
+    return f"holds {listed(models)}; name one: --model, or model: of the profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +80,18 @@ class Given:
         return self.context or 1.0
 
     def model_of(self, found: MeasurementFile, models: Collection[str]) -> str:
-        """The only model of a file, or the one given."""
+        """The only model of a file, or the one given.
+
+        Raises SeveralModelsError where there are several and none is given.
+        """
         if len(models) == 1:
             return next(iter(models))
         if not models:
             found.problem(0, "", "", "holds no model")
-        elif self.model is None or self.model not in models:
-            remedy = f"holds {listed(models)}; name one: --model, or model: of the profile"
-            found.problem(0, "", self.model or "", remedy)
+        elif self.model is None:
+            raise SeveralModelsError(found.file, models)
+        elif self.model not in models:
+            found.problem(0, "", self.model, _one_of(models))
         return self.model or ""
 
     def rows_of(self, table: MeasurementTable, column: str = "model") -> tuple[str, list[Row]]:

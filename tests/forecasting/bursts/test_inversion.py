@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.forecasting.bursts.inversion import by_capacity, by_in_flight
+from heteroplan.forecasting.bursts.inversion import (
+    by_capacity,
+    by_in_flight,
+    capacity_for,
+    others_for,
+)
 from heteroplan.profiles.capacity.latency import gamma_quantile
 
 
@@ -41,6 +46,14 @@ def test_numbers_in_flight_give_the_dispersion_back(
     if others > mean:
         (found,) = by_in_flight(one(others), one(planned), percentile)
         assert found == pytest.approx(dispersion, rel=1e-3)
+
+
+def test_what_a_dispersion_takes_is_what_it_was_found_by() -> None:
+    capacity = capacity_for(13.0, 4.0, 2.0, 0.95, 0.7)
+    assert by_capacity(one(capacity), one(4.0), 2.0, 0.95, 0.7) == pytest.approx([13.0])
+    others = others_for(13.0, 8.0, 0.95)
+    assert by_in_flight(one(others), one(8.0), 0.95) == pytest.approx([13.0])
+    assert capacity_for(1.0, 1e9, 2.0, 0.95, 1.0) == pytest.approx(1.0)
 
 
 def test_what_varies_less_is_planned_as_poisson() -> None:

@@ -116,13 +116,15 @@ def test_rates_shape_and_classes_are_sentences() -> None:
 
 
 def test_bursts_are_told_with_what_they_take() -> None:
-    """Capacity at 2 s and numbers in flight at 10 s, both at P95."""
+    """At the peak of 4 requests/s: the capacity K with (1 - 2 (1 - 1/K) / 41) exp(-16 (K - 1) / 41)
+    = 0.05, and a gamma number of mean 51 and variance 51 * 12 over 40.
+    """
     told = " ".join(line.strip() for line in shown(DAY))
     assert (
-        "bursts: in windows of 1 s the number of requests varies 13 times as much as that of "
-        "Poisson arrivals so that 95 % of the prompts wait 2 s at most, prefill needs 3.9 times "
-        "the planned rate; where a request decodes for 10 s, 95 % of the time at most 4.2 "
-        "times the planned number decode beside it"
+        "bursts: the variance of the number of requests in windows of 1 s is 13 times that of "
+        "Poisson arrivals so that 95 % of the prompts wait 2 s at most, prefill needs 8.56 times "
+        "the planned rate at the peak; where a request decodes for 10 s, 95 % of the time at most "
+        "2.43 times the planned number decode beside it"
     ) in told
     unknown = replace(DAY, bursts=NOTHING_KNOWN)
     assert not any("burst" in line or "wait" in line for line in shown(unknown))

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +17,7 @@ from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.planning import make_plan
-from tests.builders import candidates, engine, scenario, workload
+from tests.builders import SHAPE, candidates, engine, scenario, workload
 from tests.planning.test_properties import scenarios
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -84,8 +85,8 @@ def test_a_group_gets_its_share_and_its_engines_theirs() -> None:
         "chat-1-decode-h100-tp4-decode-b-s1",
         "chat-1-decode-l40s-tp8-decode-b-s1",
     )
-    assert decode.weights(0) == (7500, 2500)
-    assert decode.weights(1) is None
+    assert decode.weights(0, None) == (7500, 2500)
+    assert decode.weights(1, None) is None
 
 
 def test_an_aggregated_pool_is_a_backend_of_its_own() -> None:
@@ -164,6 +165,65 @@ def test_no_backend_is_given_more_than_its_replicas_serve(made: Scenario) -> Non
                     )
                     asked = served[router.workload][t] * weight / TOTAL
                     assert asked <= most + served[router.workload][t] / TOTAL + 1e-6
+
+
+def two_classes() -> PlanDocument:
+    """Long prompts go to the large engine alone, as no small one serves them; 8 short, 2 long.
+
+    A small replica serves 4 requests/s on a GPU, a large one 2 on 8.
+    """
+    classes = [
+        replace(SHAPE, name="short", share=0.8),
+        replace(SHAPE, name="long", share=0.2),
+    ]
+    engines = [
+        engine("small", role=Role.AGGREGATED, gpus=1, capacity_rps=4.0),
+        engine("large", role=Role.AGGREGATED, gpus=8, capacity_rps=2.0),
+    ]
+    of = scenario(
+        [workload(rps=(10.0, 0.0), classes=classes, engines=engines)],
+    )
+    found = candidates(of, by_class={("small", "long"): 0.0})
+    return document_of(make_plan(of, found, gap=0.0, compare=False))
+
+
+def test_classes_that_pools_do_not_take_alike_have_weights_of_their_own() -> None:
+    """The large engine gets a fifth of all, which are all of the long ones and none of the short.
+
+    Where nothing is asked for, the weights before stay.
+    """
+    of = two_classes()
+    (router,) = routers(of, ExportOptions(name_template="{engine}"))
+    order = [backend.name for backend in router.backends]
+    assert order == ["small", "large"]
+    assert router.classes == ("short", "long")
+    assert router.weights == ((8000, 2000),) * 2
+    assert router.weights_for("short") == ((10000, 0),) * 2
+    assert router.weights_for("long") == ((0, 10000),) * 2
+    options = ExportOptions(name_template="{engine}", at="2026-11-23T00:30")
+    assert json.loads(EXPORTERS["router"](of, options))["workloads"][0]["changes"] == [
+        {
+            "at": "2026-11-23T00:00:00+00:00",
+            "weights": {"small": 8000, "large": 2000},
+            "classes": {
+                "short": {"weights": {"small": 10000, "large": 0}},
+                "long": {"weights": {"small": 0, "large": 10000}},
+            },
+        }
+    ]
+    for name in ("httproute", "envoy"):
+        told = "# The plan sends the classes of w to different replicas, as engines differ"
+        assert told in EXPORTERS[name](of, options)
+
+
+def test_classes_that_pools_take_alike_have_none() -> None:
+    """One engine serves both, and their shares are those of all requests."""
+    classes = [replace(SHAPE, name=name, share=0.5) for name in ("short", "long")]
+    of = scenario([workload(classes=classes, rps=(10.0, 4.0))])
+    made = document_of(make_plan(of, candidates(of), gap=0.0, compare=False))
+    assert {tuple(each.class_share) for each in made.pools} == {()}
+    (router,) = routers(made, ExportOptions())
+    assert router.classes == ()
 
 
 def day(**when: object) -> HorizonPart:

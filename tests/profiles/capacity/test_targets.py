@@ -79,6 +79,16 @@ def test_a_percentile_of_its_own_holds_in_the_class() -> None:
     assert capacity(prefill) == pytest.approx(busy / 0.265, rel=1e-6)
 
 
+def test_a_percentile_that_no_replica_keeps_does_not_stop_the_others() -> None:
+    """Prompts of cv 1 are up to some times longer than 4,000 tokens: 99 % are not in 800 ms."""
+    spread = replace(LONG, isl_cv=1.0, slo=Slo(800.0, 41.0, 0.99))
+    prefill = of(Role.PREFILL, Slo(1000.0, 41.0, 0.9), SHORT, spread)
+    first, second = RULES[Role.PREFILL](prefill)
+    assert first.capacity_rps == capacity(of(Role.PREFILL, prefill.slo, SHORT))
+    assert second.capacity_rps == 0.0
+    assert "too long for the TTFT SLO of 800 ms, at isl_cv 1" in second.reason
+
+
 def test_the_slowest_decoder_leaves_least() -> None:
     slow = replace(DECODE, base_ms=40.0)
     slo = Slo(inf, inf, 0.95, ttft_slowdown=2.0, itl_slowdown=5.0)
@@ -103,6 +113,19 @@ def test_sequences_of_a_step_keep_the_tightest_itl() -> None:
     decode = of(Role.DECODE, Slo(1000.0, 60.0, 0.5), relative, LONG)
     assert itl_target_ms(decode, relative) == pytest.approx(40.32)
     assert capacity(decode) == capacity(of(Role.DECODE, Slo(1000.0, 40.32, 0.5), SHORT, LONG))
+
+
+def test_the_tightest_itl_may_be_missed_where_the_others_make_up_for_it() -> None:
+    """A fifth may be late if 0.5 / 0.8 of the others are not: 62.5 % within 60 ms, not 50 within
+    30; of 90 % it may not."""
+    tight = Slo(1000.0, 30.0, ttft_percentile=0.5, itl_percentile=0.5)
+    loose = Slo(1000.0, 60.0, ttft_percentile=0.5, itl_percentile=0.5)
+    mixed = of(Role.DECODE, loose, SHORT, replace(LONG, slo=tight))
+    strict = replace(loose, itl_percentile=0.625)
+    assert capacity(mixed) == capacity(of(Role.DECODE, strict, SHORT, LONG))
+    at_90 = [replace(each, itl_percentile=0.9) for each in (loose, tight)]
+    mixed = of(Role.DECODE, at_90[0], SHORT, replace(LONG, slo=at_90[1]))
+    assert capacity(mixed) == capacity(of(Role.DECODE, at_90[1], SHORT, LONG))
 
 
 def test_an_itl_percentile_of_its_own_holds_as_well() -> None:
@@ -137,11 +160,20 @@ targets = st.builds(
 )
 
 
-@checked(max_examples=25, deadline=None)
-@given(st.sampled_from(ROLES), targets, targets, st.sampled_from(["ttft_ms", "ttft_slowdown"]))
+TTFT = ["ttft_ms", "ttft_slowdown"]
+LOOSENED = [
+    *((role, name) for role in ROLES for name in TTFT),
+    *((role, name) for role in ROLES[1:] for name in ("itl_ms", "itl_slowdown")),
+]
+"""A longer first decode step is taken from what prefill leaves of the TTFT."""
+
+
+@checked(max_examples=40, deadline=None)
+@given(st.sampled_from(LOOSENED), targets, targets)
 def test_a_looser_target_of_a_class_never_lowers_the_capacity(
-    role: Role, slo: Slo, own: Slo, name: str
+    loosened: tuple[Role, str], slo: Slo, own: Slo
 ) -> None:
+    role, name = loosened
     own = replace(own, percentile=slo.percentile)
     looser = replace(own, **{name: 1.2 * getattr(own, name)})
     before, after = (

@@ -8,7 +8,7 @@ from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Pool, Shortage
-from heteroplan.entities.workload import IntervalDemand, Workload
+from heteroplan.entities.workload import IntervalDemand, Role, Workload
 from heteroplan.inputs.plan_ids import content_id
 from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
 from heteroplan.outputs.plan.document.parts import HorizonPart, nine_digits
@@ -34,6 +34,8 @@ from heteroplan.outputs.plan.document.reasons import reasons_text
 from heteroplan.outputs.shared.words import candidate_notes
 from heteroplan.text import percent
 
+_ALIKE = 1e-5
+"""What the shares of two classes may differ in by the tolerance of a solver."""
 _REMARKS = {
     BaselineRemark.NO_SIZE: "no constant size covers the demand",
     BaselineRemark.NO_GPU_TYPE: "no GPU type alone covers the demand",
@@ -138,24 +140,60 @@ def _engine(workload: Workload, candidate: Candidate) -> EnginePart:
 
 def _pools(plan: Plan) -> tuple[PoolPart, ...]:
     served = {load.name: load.served_rps for load in plan.workloads}
+    by_class = {load.name: _class_shares(plan, load) for load in plan.scenario.workloads}
     return tuple(
         PoolPart.from_entity(
             pool,
             leaves=placed.serving,
             starting=placed.starting,
             share=_share(pool, served[pool.workload]),
+            class_share=by_class[pool.workload].get(id(pool), {}),
         )
         for pool, placed in zip(plan.pools, leaf_replicas(plan), strict=True)
     )
 
 
+def _class_shares(plan: Plan, workload: Workload) -> dict[int, dict[str, tuple[float, ...]]]:
+    """By id of the pool and class, of the class's served requests, by interval.
+
+    Empty where every pool serves the same part of all classes.
+    """
+    names = [kind.name for kind in workload.demand[0].classes]
+    pools = [pool for pool in plan.pools if pool.workload == workload.name]
+    if len(names) == 1 or not pools:
+        return {}
+    counted = {engine.name for engine in workload.profile.engines if engine.counts}
+    finishing = [p for p in pools if p.role is not Role.PREFILL and p.engine in counted]
+    served = [
+        tuple(map(sum, zip(*(pool.flow_rps[k] for pool in finishing), strict=True)))
+        for k in range(len(names))
+    ]
+    found = {
+        id(pool): {
+            name: tuple(map(_of_served, flow, total))
+            for name, flow, total in zip(names, pool.flow_rps, served, strict=True)
+        }
+        for pool in pools
+    }
+    taken_alike = all(
+        max(taken) - min(taken) <= _ALIKE
+        for shares in found.values()
+        for each, rates in zip(
+            zip(*shares.values(), strict=True), zip(*served, strict=True), strict=True
+        )
+        if (taken := [share for share, rps in zip(each, rates, strict=True) if rps > 0])
+    )
+    return {} if taken_alike else found
+
+
+def _of_served(rps: float, served_rps: float) -> float:
+    return min(1.0, rps / served_rps) if served_rps > 0 else 0.0
+
+
 def _share(pool: Pool, served_rps: Iterable[float]) -> tuple[float, ...]:
     """Of the workload's served requests, by interval."""
     flows = map(sum, zip(*pool.flow_rps, strict=True))
-    return tuple(
-        min(1.0, flow / served) if served > 0 else 0.0
-        for flow, served in zip(flows, served_rps, strict=True)
-    )
+    return tuple(_of_served(flow, served) for flow, served in zip(flows, served_rps, strict=True))
 
 
 def _by_priority(hours: Mapping[SubgroupPriority, float]) -> HoursByPriority:

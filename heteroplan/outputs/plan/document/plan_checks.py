@@ -37,6 +37,8 @@ def _rows(document: PlanDocument) -> Iterator[tuple[FieldPath, Sized]]:
         yield ("pools", i, "replicas"), pool.replicas
         if pool.share:
             yield ("pools", i, "share"), pool.share
+        for kind, share in pool.class_share.items():
+            yield ("pools", i, "class_share", kind), share
         for name, by_leaf in (("leaves", pool.leaves), ("starting", pool.starting)):
             for leaf, row in by_leaf.items():
                 yield ("pools", i, name, leaf), row

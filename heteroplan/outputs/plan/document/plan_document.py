@@ -193,6 +193,9 @@ class PoolPart(DocumentPart):
     """Share of the workload's served requests that the pool serves, 0 where none are served. The
     shares of prefill pools and of decode pools sum to 1 each, aggregated ones counted in both.
     Empty in older plans."""
+    class_share: dict[Name, Amounts] = Field({})
+    """`share` by request class, of the class's served requests. Empty where the pools of the
+    workload take every class alike, and in older plans."""
 
 
 class WorkloadPart(DocumentPart):

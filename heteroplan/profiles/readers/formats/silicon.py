@@ -21,7 +21,8 @@ from heteroplan.profiles.readers.formats.aiconfigurator import SYSTEMS
 from heteroplan.profiles.readers.measurement_format import MeasurementFormat
 from heteroplan.profiles.readers.table import MeasurementTable
 
-SIZES = ("tp_size", "pp_size", "attention_dp_size")
+ATTENTION = "attention_dp_size"
+SIZES = ("tp_size", "pp_size", ATTENTION)
 COLUMNS = (
     "id",
     "silicon_data_source",
@@ -112,10 +113,15 @@ def _run(table: MeasurementTable, line: int, row: Mapping[str, str]) -> Run:
 
 
 def _gpus(table: MeasurementTable, line: int, row: Mapping[str, str], prefix: str) -> int:
-    gpus = 1
-    for name in SIZES:
-        gpus *= _count(table, line, row, prefix + name)
-    return gpus
+    attention = table.whole(line, prefix + ATTENTION, _data_parallel(row, prefix))
+    tensor, pipeline = (_count(table, line, row, prefix + name) for name in ("tp_size", "pp_size"))
+    return tensor * pipeline * attention
+
+
+def _data_parallel(row: Mapping[str, str], prefix: str) -> str:
+    """Size of attention's data parallelism; 0 and blank are none, which is 1."""
+    size = row[prefix + ATTENTION].removesuffix(".0")
+    return "1" if size in ("", "0") else size
 
 
 def _experts(table: MeasurementTable, line: int, row: Mapping[str, str]) -> int:
@@ -135,7 +141,7 @@ def _variant(row: Mapping[str, str], prefix: str) -> str:
     """What tells the engine from others on the same GPUs."""
     source = row["silicon_data_source"]
     image, date = IMAGE.search(source), DATE.search(source)
-    parallel = row[f"{prefix}attention_dp_size"].removesuffix(".0") or "1"
+    parallel = _data_parallel(row, prefix)
     experts = row[f"{prefix}moe_ep_size"].removesuffix(".0") or "1"
     parts = (
         row["backend"],

@@ -138,6 +138,8 @@ def test_rows_called_v3_are_of_r1(tmp_path: Path) -> None:
         (("2.0", "4.0", "1.0", "8.0"), 8),
         (("1.0", "", "4.0", "1.0"), 4),
         (("4.0", "", "0.0", "0.0"), 4),
+        (("4.0", "0.0", "1.0", "4.0"), 4),
+        (("8.0", "0", "", ""), 8),
         (("16.0", "1.0", "4.0", "4.0"), 4),
         (("1.0", "16.0", "4.0", "4.0"), 4),
         (("4.0", "4.0", "1.0", "16.0"), 4),
@@ -148,7 +150,9 @@ def test_rows_called_v3_are_of_r1(tmp_path: Path) -> None:
 def test_gpus_of_an_aggregated_row(
     tmp_path: Path, sizes: tuple[str, str, str, str], gpus: int
 ) -> None:
-    """tp, attention dp, moe tp and ep: blank is 1, and 16 and 64 are products of 4 and 8."""
+    """tp, attention dp, moe tp and ep: blank is 1, as are no dp, moe tp or ep (0), and 16 and 64
+    are products of 4 and 8.
+    """
     tp, dp, moe_tp, moe_ep = sizes
     path = written(
         tmp_path, row(tp_size=tp, attention_dp_size=dp, moe_tp_size=moe_tp, moe_ep_size=moe_ep)
@@ -269,3 +273,8 @@ def test_copies_agree_on_the_gpus() -> None:
     assert {"4.0", "16.0"} in copied
     assert {"8.0", "64.0"} in copied
     assert all(found - {"16.0", "64.0"} in ({"4.0"}, {"8.0"}, set()) for found in copied)
+
+
+def test_no_data_parallelism_is_told_as_0_or_1_of_one_engine(tmp_path: Path) -> None:
+    path = written(tmp_path, ROW, other("60.0", attention_dp_size="0.0"))
+    assert len({run.variant for run in read_measurements(path).runs}) == 1

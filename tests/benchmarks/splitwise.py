@@ -1,0 +1,281 @@
+"""Splitwise's clusters planned anew: `python -m tests.benchmarks.splitwise`.
+
+By hand, with the real data beside the repository; about a minute, `--replay` some more. The
+question is that of splitwise-sim (Patel et al., ISCA 2024): the fewest machines of each cluster
+that keep nine SLOs at 70 requests/s of the Azure code trace. Each SLO is a multiple of what a
+request takes alone on an idle DGX-A100, whatever serves it, so classes of like lengths have
+absolute targets of their own here: TTFT the multiple of the prefill (with a decode step on top,
+which Splitwise does not count), ITL the multiple of a step. Three plans, one for the targets at
+P50, P90 and P99 each; the cluster has the most machines that one of them asks for of each role.
+
+splitwise-sim's own runs judge the result: it passes where a run with no more machines passed, it
+fails where one with no fewer failed, and was not run in between.
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import yaml
+
+import heteroplan
+from heteroplan.inputs.ready import FOLDER
+from tests.benchmarks.markdown import header, percent, row
+from tests.realdata import DATA
+
+RPS, CLASSES = 70.0, 32
+A100, H100 = "A100-SXM-80GB", "H100-SXM-80GB"
+COST = {A100: 2.21, H100: 4.76}
+"""Relative, of a machine, as upstream has it."""
+NAMES = {A100: "a100", H100: "h100"}
+TARGETS = ((0.5, 2.0, 1.25), (0.9, 3.0, 1.5), (0.99, 6.0, 5.0))
+"""Percentile, slowdown of TTFT and of TBT."""
+FLEET = {
+    "name": "large",
+    "node_types": [
+        {
+            "name": NAMES[gpu],
+            "gpu": gpu,
+            "gpus": 8,
+            "nic_gbit_per_s": 3200,
+            "usd_per_gpu_hour": cost / 8,
+        }
+        for gpu, cost in COST.items()
+    ],
+    "nodes": dict.fromkeys(NAMES.values(), 400),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """GPUs of the machines of each role; of a baseline one machine has both."""
+
+    name: str
+    prefill: str = ""
+    decode: str = ""
+    aggregated: str = ""
+
+
+CLUSTERS = (
+    Cluster("Splitwise-AA", A100, A100),
+    Cluster("Splitwise-HH", H100, H100),
+    Cluster("Splitwise-HA", H100, A100),
+    Cluster("Baseline-H100", aggregated=H100),
+    Cluster("Baseline-A100", aggregated=A100),
+)
+
+
+def engines(cluster: Cluster) -> list[dict[str, Any]]:
+    """Decode of the ready profile, fitted to Splitwise's own measurements, and `prefill`."""
+    ready = yaml.safe_load((FOLDER / "llama-2-70b.yaml").read_text())["engines"]
+
+    def found(gpu: str, role: str) -> dict[str, Any]:
+        name = f"{NAMES[gpu]}-tp8-{role}"
+        return next(dict(each) for each in ready if each["name"] == name)
+
+    if cluster.aggregated:
+        both = {"name": "both", "role": "aggregated", "max_batch_tokens": 2048}
+        return [found(cluster.aggregated, "decode") | both | prefill(cluster.aggregated)]
+    return [
+        found(cluster.prefill, "prefill") | prefill(cluster.prefill),
+        found(cluster.decode, "decode"),
+    ]
+
+
+def prefill(gpu: str) -> dict[str, Any]:
+    """The curve nearest to the table, between whose points splitwise-sim interpolates, over the
+
+    prompts of the trace: mean and mean square of its times are those of the table.
+    """
+    prompts, _ = trace()
+    curve = np.polyfit(prompts, np.interp(prompts, *alone("prompt_time", gpu)), 2)
+    names = ("ms_per_token_squared", "ms_per_token", "overhead_ms")
+    return {"prefill": dict(zip(names, map(float, curve), strict=True))}
+
+
+def alone(column: str, gpu: str = A100) -> tuple[list[int], list[float]]:
+    """Prompt sizes and medians of one prompt alone on a DGX [ms]."""
+    found: dict[int, list[float]] = {}
+    with (DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").open() as file:
+        for each in csv.DictReader(file):
+            machine = (each["hardware"], each["tensor_parallel"], each["batch_size"])
+            if machine == (f"{NAMES[gpu]}-80gb", "8", "1") and each["token_size"] == "128":
+                found.setdefault(int(each["prompt_size"]), []).append(float(each[column]))
+    return sorted(found), [median(found[size]) for size in sorted(found)]
+
+
+def trace() -> tuple[Any, Any]:
+    """Input and output tokens of the requests."""
+    with (DATA / "traces" / "azure_llm_2023_code.csv").open() as file:
+        rows = [(int(r["ContextTokens"]), int(r["GeneratedTokens"])) for r in csv.DictReader(file)]
+    prompts, answers = (np.array(each, float) for each in zip(*rows, strict=True))
+    return prompts, answers
+
+
+def classes(percentile: float, ttft: float, itl: float) -> list[dict[str, Any]]:
+    """Of the code trace, by prompt length; outputs are independent of it, as upstream draws."""
+    prompts, answers = trace()
+    made = []
+    for number, part in enumerate(np.array_split(np.sort(prompts), CLASSES)):
+        isl = float(part.mean())
+        prompt_ms, step_ms = (
+            float(np.interp(isl, *alone(c))) for c in ("prompt_time", "token_time")
+        )
+        itl_ms = itl * step_ms
+        made.append(
+            {
+                "name": f"c{number}",
+                "share": 1 / CLASSES,
+                "isl": isl,
+                "osl": float(answers.mean()),
+                "isl_cv": float(part.std() / isl),
+                "osl_cv": float(answers.std() / answers.mean()),
+                "slo": {"ttft_ms": ttft * prompt_ms + itl_ms, "itl_ms": itl_ms}
+                | dict.fromkeys(("ttft_percentile", "itl_percentile"), percentile),
+            }
+        )
+    return made
+
+
+def planned(
+    cluster: Cluster, target: Sequence[float], folder: Path, least: dict[str, int] | None = None
+) -> heteroplan.PlanResult:
+    """The plan for the targets at one percentile, with so many machines of each role at least."""
+    files = {
+        "fleet.yaml": FLEET,
+        "profile.yaml": {"model": "llama-2-70b", "engines": engines(cluster)},
+        "scenario.yaml": {
+            "name": "splitwise",
+            "fleet": "fleet.yaml",
+            "horizon": {"start": "2026-11-23", "intervals": 2, "interval": "10min"},
+            "workloads": [
+                {
+                    "name": "code",
+                    "model": "llama-2-70b",
+                    "profile": "profile.yaml",
+                    "demand": "demand.csv",
+                    "classes": classes(*target),
+                    "slo": {"ttft_ms": 10_000, "itl_ms": 1000}
+                    | dict.fromkeys(("ttft_percentile", "itl_percentile"), target[0]),
+                    "affinity": "cluster",
+                    "allow_extrapolation": True,
+                    "min_replicas": least or {},
+                }
+            ],
+        },
+    }
+    for name, content in files.items():
+        (folder / name).write_text(yaml.safe_dump(content))
+    rows = [f"2026-11-23T00:{minute},{RPS}" for minute in ("00", "10")]
+    (folder / "demand.csv").write_text("\n".join(["interval_start,rps", *rows, ""]))
+    return heteroplan.plan(folder)
+
+
+def machines(result: heteroplan.PlanResult) -> Counter[str]:
+    """Replicas by role, of 8 GPUs each."""
+    found: Counter[str] = Counter()
+    for pool in result.plan.pools:
+        found[pool.role.value] += max(pool.replicas)
+    return found
+
+
+def runs(cluster: Cluster) -> Iterator[tuple[int, int, bool]]:
+    """Machines of splitwise-sim's runs and whether they kept all nine SLOs."""
+    for each in published()["runs"]:
+        if (each["trace"], each["system"]) == ("code", cluster.name):
+            yield each["prompt"], each["token"] or 0, each["ok"]
+
+
+def published() -> dict[str, Any]:
+    """Runs of splitwise-sim at 70 requests/s."""
+    found: dict[str, Any] = json.loads((DATA / "peers" / "splitwise_sim_70rps.json").read_text())
+    return found
+
+
+def verdict(cluster: Cluster, first: int, token: int) -> str:
+    """What splitwise-sim says of so many machines."""
+    found = list(runs(cluster))
+    if any(ok and p <= first and t <= token for p, t, ok in found):
+        return "passes"
+    if any(not ok and p >= first and t >= token for p, t, ok in found):
+        return "fails"
+    return "not run"
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    return " + ".join(
+        str(counts[role]) for role in ("prefill", "decode", "aggregated") if role in counts
+    )
+
+
+def main() -> None:
+    """All clusters, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=", ".join(each.name for each in CLUSTERS))
+    parser.add_argument(
+        "--replay", action="store_true", help="Replay the cluster at each percentile."
+    )
+    asked = parser.parse_args()
+    header(
+        f"Splitwise's clusters at {RPS:g} requests/s, code trace",
+        "Machines (prompt + token, or mixed) that each percentile asks for, those that keep all, "
+        "and splitwise-sim's cheapest.",
+        (
+            "cluster",
+            *(f"P{100 * p:g}" for p, *_ in TARGETS),
+            "planned",
+            "cost",
+            "splitwise-sim",
+            "cost",
+            "splitwise-sim of the plan",
+            *(["TTFT, ITL in time by replay"] * asked.replay),
+        ),
+    )
+    for cluster in CLUSTERS:
+        if asked.names and cluster.name not in asked.names:
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            show(cluster, Path(name), replays=asked.replay)
+
+
+def show(cluster: Cluster, folder: Path, *, replays: bool) -> None:
+    """A row of the table."""
+    each = [machines(planned(cluster, target, folder)) for target in TARGETS]
+    most = {role: max(counts[role] for counts in each) for role in each[0]}
+    gpus = {"prefill": cluster.prefill, "decode": cluster.decode, "aggregated": cluster.aggregated}
+    cost = sum(count * COST[gpus[role]] for role, count in most.items())
+    cheapest = next(
+        found
+        for found in published()["cheapest"]
+        if (found["trace"], found["system"]) == ("code", cluster.name)
+    )
+    first, token = most.get("prefill", most.get("aggregated", 0)), most.get("decode", 0)
+    judged = []
+    if replays:
+        for target in TARGETS:
+            planned(cluster, target, folder, most).write(folder / "plan")
+            found = heteroplan.replay(folder / "plan" / "plan.json", policy="plan").replay
+            shares = found.policies[0].attainment
+            judged.append(f"P{100 * target[0]:g}: {percent(shares.ttft)}, {percent(shares.itl)}")
+    row(
+        cluster.name,
+        *map(counts_text, each),
+        counts_text(most),
+        f"{cost:.2f}",
+        " + ".join(str(n) for n in (cheapest["prompt"], cheapest["token"]) if n is not None),
+        f"{cheapest['cost']:.2f}",
+        verdict(cluster, first, token),
+        *(["; ".join(judged)] * replays),
+    )
+
+
+if __name__ == "__main__":
+    main()
