@@ -27,7 +27,9 @@ def greatest_rps(queue: BatchQueue, percentile: float) -> float:
     return 1000.0 * largest_meeting(late, queue.most_per_ms, 1e-4)
 
 
-def drawn(rate_rps: float, cv: float, together: float, count: int) -> tuple[list[float], list[float]]:
+def drawn(
+    rate_rps: float, cv: float, together: float, count: int
+) -> tuple[list[float], list[float]]:
     """Arrivals [ms] in geometric batches, and their work [ms]."""
     random = np.random.default_rng(3)
     sizes = random.geometric(1.0 / together, count)
@@ -144,7 +146,12 @@ def test_pools_wait_less() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.sampled_from([0.0, 0.5, 1.0, 1.5]), st.floats(1.0, 4.0), st.floats(0.05, 0.9), st.integers(1, 4))
+@given(
+    st.sampled_from([0.0, 0.5, 1.0, 1.5]),
+    st.floats(1.0, 4.0),
+    st.floats(0.05, 0.9),
+    st.integers(1, 4),
+)
 def test_more_load_bursts_and_less_time_make_more_late(
     cv: float, together: float, load: float, servers: int
 ) -> None:
