@@ -37,8 +37,9 @@ def decode_points(setting: Setting) -> Points:
     """Greatest rate of the mix, shared out to its classes.
 
     By Little's law so many sequences are in flight (`DecodeSteps.load`) that, at the percentile of
-    the time, steps keep to the ITL, to KV memory with the contexts that they hold, and to the
-    sequences that are allowed and were measured (`DecodeSteps.peak`). No more than the NIC moves.
+    the requests (or, of the ITL of tokens, of the time), steps keep to the ITL, to KV memory with
+    the contexts that they hold, and to the sequences that are allowed and were measured
+    (`DecodeSteps.peak`). No more than the NIC moves.
     """
     return serving(setting, refused_decode, holding_itl(_decoded))
 
@@ -70,6 +71,8 @@ def _decoded(setting: Setting) -> Points:
     most_rps = steady * MS_PER_S / (steps.osl * step_ms(steps.values, steady, steps.context))
     rate_rps = largest_meeting(lambda rate: excess(setting, steps.peak(steps.load(rate))), most_rps)
     limit = tightest(setting, steps.peak(steps.load(rate_rps)))
+    if rate_rps <= 0.0:
+        return (_too_bursty(steps, limit),) * len(setting.mix)
     if rate_rps > setting.transfer_rps:
         rate_rps, limit = setting.transfer_rps, Limit.KV_TRANSFER
     load = steps.load(rate_rps)
@@ -85,6 +88,16 @@ def _decoded(setting: Setting) -> Points:
             extrapolated=is_extrapolated(setting, shape, peak),
         )
         for shape, capacity_rps in zip(setting.mix, capacities, strict=True)
+    )
+
+
+def _too_bursty(steps: DecodeSteps, limit: Limit) -> OperatingPoint:
+    dispersion = steps.load(0.0).dispersion
+    met = steps.swing.own + steps.swing.met(dispersion)
+    return zero(
+        limit,
+        f"of requests in bursts (dispersion {dispersion:.4g}, {steps.swing.servers} replicas) "
+        f"{met:.4g} at a time come to a replica, more than it decodes within its limits",
     )
 
 

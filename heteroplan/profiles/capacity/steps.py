@@ -104,10 +104,11 @@ class DecodeSteps:
         """What is in flight on average at `rate_rps`, each step `stretch` times as long."""
         ended = rate_rps * self.osl * stretch / MS_PER_S
         found = self._load(ended, self.swing.own)
-        if self.swing.arrivals == POISSON or not 0.0 < found.sequences < inf:
+        if self.swing.arrivals == POISSON or found == ENDLESS:
             return found
-        scale_s = self.dispersion(found) * found.sequences / rate_rps
-        dispersion = self.swing.dispersion(scale_s)
+        step_ms = found.sequences / ended if ended > 0.0 else self.lowest_ms
+        decoding_s = self.osl * stretch * step_ms / MS_PER_S
+        dispersion = self.swing.dispersion(self.dispersion(found) * decoding_s)
         found = self._load(ended, self.swing.own + self.swing.mates(dispersion))
         return replace(found, dispersion=dispersion)
 

@@ -29,7 +29,6 @@ CASES: tuple[tuple[Role, dict[str, Any]], ...] = (
     (Role.PREFILL, {"percentile": 0.95}),
     (Role.PREFILL, {"percentile": 0.99, "isl_cv": 0.8}),
     (Role.PREFILL, {"percentile": 0.9, "mix": MIX}),
-    (Role.PREFILL, {"percentile": 0.95, "isl_cv": 0.0, "servers": 4}),
     (Role.AGGREGATED, {"percentile": 0.95, "isl_cv": 0.0, "itl_ms": 60.0}),
     (Role.AGGREGATED, {"percentile": 0.9, "mix": MIX, "itl_ms": 60.0, "kv_tokens": 90_000}),
 )
@@ -54,7 +53,6 @@ PINNED: tuple[tuple[float, ...], ...] = (
         18.175972039478424,
         2.693938712994123,
     ),
-    (9.5,),
     (3.91358012928332,),
     (
         8.857587250393447,

@@ -10,6 +10,7 @@ from hypothesis import settings as checked
 from hypothesis import strategies as st
 
 from heteroplan.entities.arrivals import Arrivals, Dispersion
+from heteroplan.entities.capacity import Limit
 from heteroplan.entities.slo import ItlOf
 from heteroplan.entities.workload import RequestClass, Role, Routing
 from heteroplan.profiles.capacity.decode import decode_points
@@ -100,6 +101,16 @@ def test_what_comes_in_batches_meets_more() -> None:
     found = bursty.load(at_rps)
     assert found.sequences == pytest.approx(even.load(at_rps).sequences + more)
     assert found.dispersion == pytest.approx(5.0)
+
+
+def test_bursts_larger_than_the_engine_are_told() -> None:
+    """Of dispersion 13 a request meets 12 others on the only replica, which takes 8 sequences; on
+    each of eight replicas 1.5."""
+    bursty = {"arrivals": arrivals(13.0), "max_sequences": 8}
+    [point] = decode_points(decoding(**bursty))
+    assert (point.capacity_rps, point.limited_by) == (0.0, Limit.MAX_SEQUENCES)
+    assert "dispersion 13, 1 replicas) 13 at a time" in point.reason
+    assert capacity(servers=8, routing=Routing.LEAST_LOADED, **bursty) > 0.0
 
 
 pools = st.fixed_dictionaries(
