@@ -323,7 +323,7 @@ class BatchesAt:
         return largest_meeting(spare, float(self.queue.prompts.budgets_ms.max()), ACCURACY)
 
     def _within(self, laws: "Floats", most_ms: "Floats") -> "Floats":
-        """P(work <= each of `most_ms`) of laws along the last axis, spread around all points but 0."""
+        """P(work <= each of `most_ms`) of laws [..., point], spread around all points but 0."""
         import numpy as np
 
         points = self.queue.points

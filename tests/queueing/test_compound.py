@@ -27,7 +27,7 @@ def test_requests_that_come_one_by_one_are_poisson() -> None:
 
 
 def test_requests_that_come_together_are_geometric() -> None:
-    """In half a batch on average of 2: none with exp(-0.5), two with exp(-0.5) (0.25 + 0.5^2 / 8)."""
+    """In half a batch of 2 on average: none come with probability exp(-0.5)."""
     stream = Stream.of(POINTS, *ONE, batch=2.0)
     law = POINTS.laws(stream.within(np.array([1.0])))[0]
     assert law[:2] == pytest.approx([exp(-0.5), exp(-0.5) * 0.5 * 0.5])
