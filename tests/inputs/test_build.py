@@ -533,7 +533,7 @@ def test_every_field_of_a_workload_arrives() -> None:
     demand = [AlignedDemand(2.0, None), AlignedDemand(4.0, None)]
     scenarios = ResilienceSpec(lose="spine", serve=0.9)
     short = RequestClass("short", 0.25, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6)
-    classes = (short, RequestClass("long", 0.75, 7, 8))
+    classes = (short, RequestClass("long", 0.75, 7, 8, isl_cv=1.0, osl_cv=1.0))
     assert build.workload(spec, PROFILE, demand, scenarios, ("told",)) == Workload(
         name="chat",
         profile=PROFILE,
@@ -553,7 +553,7 @@ def test_every_field_of_a_workload_arrives() -> None:
         resilience=Resilience(Loss.NODE, 0.15),
         kv_transfer=KvTransfer.MISSED,
         routing={**LEAST_LOADED, Role.PREFILL: Routing.SHARED},
-        demand_notes=("told",),
+        demand_notes=("told", build.ASSUMED_LENGTHS),
     )
 
 
