@@ -399,7 +399,13 @@ def _whole_program(search: Search) -> Iterator[None]:
         value = bound_at_shortage(problem, search.plan.unserved, search.effort())
         search.raise_short_bound(value if value is not None else 0.0)
         yield
-    found = solve_mip(problem, None, search.plan.solution, search.effort(gap=search.gap))
+    effort = search.effort(gap=search.gap)
+    if problem.sized:
+        third_s = (search.deadline - monotonic()) / 3
+        early = replace(effort, deadline=monotonic() + third_s)
+        yield from _at_sizes_found(search, 0 * search.plan.solution.replicas, early)
+        effort = replace(effort, deadline=search.deadline - third_s)
+    found = solve_mip(problem, None, search.plan.solution, effort)
     if found.solution is not None:
         search.offer(incumbent(problem, found.solution))
     if found.unserved_bound:
@@ -412,25 +418,28 @@ def _whole_program(search: Search) -> Iterator[None]:
             search.raise_short_bound(value)
     yield
     if problem.sized and found.solution is not None:
-        yield from _at_its_sizes(search, found.solution.replicas)
+        last = search.effort(gap=search.gap)
+        yield from _at_sizes_found(search, found.solution.replicas, last)
 
 
-def _at_its_sizes(search: Search, replicas: Ints) -> Iterator[None]:
-    """The whole program again with the capacities that pools of sizes [P, T] have, in rounds.
+def _at_sizes_found(search: Search, replicas: Ints, effort: Effort) -> Iterator[None]:
+    """The whole program with the capacities that pools of sizes [P, T] have, in rounds.
 
-    Its optimum is a plan of the program's best capacities, which pools of its sizes may not have.
+    From no replicas each has the capacity that it has alone, and any plan can be kept; from sizes
+    that come out the same or larger as well.
     """
     problem = search.problem
     for _ in range(SIZED_ROUNDS):
-        near = at_sizes(problem, replicas)
-        found = solve_mip(near, None, None, search.effort(gap=search.gap))
-        if found.solution is None:
+        if effort.over():
             return
-        search.offer(incumbent(problem, found.solution))
+        found = solve_mip(at_sizes(problem, replicas), None, None, effort).solution
+        if found is None:
+            return
+        search.offer(incumbent(problem, found))
         yield
-        if (found.solution.replicas == replicas).all():
+        if (found.replicas == replicas).all():
             return
-        replicas = found.solution.replicas
+        replicas = found.replicas
 
 
 def _agreed(bound: float, cost: float) -> float:

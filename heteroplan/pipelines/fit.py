@@ -189,6 +189,7 @@ def _shape(options: FitOptions) -> tuple[float, float] | None:
 
 def _asked(options: FitOptions) -> "Asked | None":
     """What a replica is asked for; None where no SLO is given. Raises UsageError for half of it."""
+    from heteroplan.inputs.build import ASSUMED_CV
     from heteroplan.profiles.capacity.replica import Asked
 
     shape, ttft_ms, itl_ms = _shape(options), options.ttft_ms, options.itl_ms
@@ -202,7 +203,8 @@ def _asked(options: FitOptions) -> "Asked | None":
     missing = [option for option, value in given.items() if value is None]
     if shape is None or ttft_ms is None or itl_ms is None:
         raise UsageError(f"what a replica serves also needs {', '.join(missing)}")
-    return Asked(RequestClass("all", 1.0, *shape), Slo(ttft_ms, itl_ms, options.percentile))
+    requests = RequestClass("all", 1.0, *shape, isl_cv=ASSUMED_CV, osl_cv=ASSUMED_CV)
+    return Asked(requests, Slo(ttft_ms, itl_ms, options.percentile))
 
 
 def _within(options: FitOptions) -> "Within":

@@ -20,7 +20,7 @@ margins, chosen so that nothing simulated was more than 5 % shorter than said, i
 in utilization (`tests/benchmarks/queueing.py`):
 
 - waits are lengthened by half a squared coefficient of variation of a service of the whole pool,
-  at most doubled;
+  over the requests of a batch, at most doubled;
 - the batch of a request that waits may have begun with all replicas at once: Y is then the least of
   whole services, and of fewer than c where services are even and the batch makes several free.
 """
@@ -103,6 +103,7 @@ class ReplicaPool:
         alone = self.servers == 1 or self.bursts.joined == 0.0
         self._overlap = 0.5 if alone or self._exact else self._mix.overlap
         self._margin = MARGIN * self.scv * (1.0 - 1.0 / self.servers) / self.servers
+        self._margin /= self.bursts.mean
         self._widest: Points | None = None
 
     @property

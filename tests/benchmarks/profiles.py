@@ -1,9 +1,10 @@
-"""Figures on profiles: `python -m tests.benchmarks.profiles [left-out|silicon|knee|splits|rows]`.
+"""Figures on profiles: `python -m tests.benchmarks.profiles [TABLE...]`, all of them without any.
 
 By hand, on the real measurements beside the repository; every table names what it is about.
 """
 
 import argparse
+import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role
 from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
 from heteroplan.profiles.capacity.replica import Asked, replica_at
 from heteroplan.profiles.fitting.end_to_end import errors_left_out, fit_runs
-from heteroplan.profiles.fitting.fit import fit, settings_of
+from heteroplan.profiles.fitting.fit import Fit, fit, settings_of
 from heteroplan.profiles.fitting.fitted import of_runs
 from heteroplan.profiles.fitting.report import fit_all
 from heteroplan.profiles.measurement import Measurement, Run
@@ -32,6 +33,10 @@ from tests.benchmarks.markdown import header, percent, row
 from tests.realdata import DATA
 
 PERF = DATA / "perf"
+PREFILLS = (
+    "splitwise_sim_perf_model_llama2-70b.csv",
+    "dynamo_H200_TP1P_TP1D_prefill_raw_data.npz",
+)
 EVERY, OFFSETS = 5, 3
 SILICON = PERF / "aiconfigurator_silicon_sample_shared.csv"
 MODELS = (
@@ -99,6 +104,42 @@ def _left_out(settings: Sequence[Measurement], *, inner: bool) -> Iterator[float
                 else step_ms(values, point.batch, point.context)
             )
             yield abs(said_ms / point.latency_ms - 1.0)
+
+
+def mixes() -> None:
+    """Mean prefill time of Azure's prompts by fits, against interpolation between the points."""
+    header(
+        "Mean prefill time of Azure's code trace",
+        "Prompts within the measured range. Interpolated linearly between the measured points.",
+        ("engine", "interpolated [ms]", "fitted", "off", "fitted with --isl", "off"),
+    )
+    with (DATA / "traces" / "azure_llm_2023_code.csv").open() as trace:
+        prompts = np.array([float(line["ContextTokens"]) for line in csv.DictReader(trace)])
+    splitwise, dynamo = (PERF / name for name in PREFILLS)
+    files = [(splitwise, Given()), (dynamo, Given("H200-SXM-141GB", 1))]
+    off: list[tuple[float, float]] = []
+    for path, given in files:
+        points = read_measurements(path, given=given).points
+        points = tuple(point for point in points if point.phase is Role.PREFILL)
+        for gpu, gpus in sorted({(point.gpu, point.gpus) for point in points}):
+            mine = [point for point in points if (point.gpu, point.gpus) == (gpu, gpus)]
+            settings = settings_of(mine)
+            tokens = [point.tokens for point in settings]
+            inside = prompts[(tokens[0] <= prompts) & (prompts <= tokens[-1])]
+            wanted = np.interp(inside, tokens, [point.latency_ms for point in settings]).mean()
+            both = [_mean_ms(fit(mine, isl=isl), inside) for isl in (None, float(prompts.mean()))]
+            off.append((both[0] / wanted - 1, both[1] / wanted - 1))
+            told = [text for ms, o in zip(both, off[-1], strict=True) for text in (ms, percent(o))]
+            figures = [each if isinstance(each, str) else f"{each:.0f}" for each in told]
+            row(f"{gpu} x{gpus}", f"{wanted:.0f}", *figures)
+    each = [percent(fmean(map(abs, column))) for column in zip(*off, strict=True)]
+    row("**mean of all, absolute**", "", "", each[0], "", each[1])
+
+
+def _mean_ms(fitted: Fit, prompts: NDArray[np.float64]) -> float:
+    values = fitted.coefficients
+    assert isinstance(values, PrefillCoefficients)
+    return fmean(prefill_ms(values, tokens) for tokens in prompts.tolist())
 
 
 def silicon() -> None:
@@ -181,7 +222,7 @@ def _saturated(runs: Sequence[Run], max_sequences: int | None) -> float:
     """Requests/s that a replica serves in the median under no target to speak of."""
     [fitted] = of_runs(fit_runs(runs)[0][0], runs)
     engine = replace(fitted.engine, max_sequences=max_sequences)
-    shape = RequestClass("default", 1.0, runs[-1].isl, runs[-1].osl)
+    shape = RequestClass("default", 1.0, runs[-1].isl, runs[-1].osl, isl_cv=0.0, osl_cv=0.0)
     slo = Slo(60_000.0, 1000.0, ttft_percentile=0.5, itl_percentile=0.5)
     return replica_at(engine, Asked(shape, slo)).capacity_rps
 
@@ -256,6 +297,7 @@ def rows() -> None:
 
 TABLES = {
     "left-out": left_out,
+    "mixes": mixes,
     "silicon": silicon,
     "knee": knee,
     "splits": splits,

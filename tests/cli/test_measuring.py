@@ -411,7 +411,8 @@ def test_fit_tells_what_one_replica_serves(run: Run) -> None:
     ended = run("fit", str(MEASUREMENTS), *engine, *asked)
     assert ended.code == 0
     told = ended.out.splitlines()
-    assert "one replica, 1000 tokens in, 200 out, P99 of TTFT 1000 ms and ITL 60 ms:" in told
+    served = "one replica, 1000 tokens in, 200 out, cv 1"
+    assert f"{served}, P99 of TTFT 1000 ms and ITL 60 ms:" in told
     assert [line.split()[-1] for line in told[-2:]] == ["ttft", "range"]
     median = run("fit", str(MEASUREMENTS), *engine, *asked, "--percentile", "0.5").out.splitlines()
     assert float(median[-1].split()[1]) > float(told[-1].split()[1])

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.entities.arrivals import Arrivals, ArrivalsSource, Dispersion
 from heteroplan.forecasting.bursts.measured import PERCENTILES, Bursts
@@ -11,6 +12,9 @@ from heteroplan.forecasting.steps.stamps import US_PER_S
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.requests import Windows
+
+type Floats = NDArray[np.float64]
+type Ints = NDArray[np.int64]
 
 UNKNOWN = 8.0
 """Dispersion that is planned with where nothing tells: that of two in three public traces, and of
@@ -32,8 +36,8 @@ def window_dispersions(windows: "Windows", most_s: int) -> tuple[WindowDispersio
         window_s = many * usual_us / US_PER_S
         if many > 1 and window_s > most_s:
             break
-        counts = _joined(windows, usual_us, many)
-        pairs = np.isfinite(counts[:-1]) & np.isfinite(counts[1:])
+        places, counts = _joined(windows, usual_us, many)
+        pairs = np.diff(places) == 1
         total = float((counts[:-1] + counts[1:])[pairs].sum())
         if total > 0:
             squares = float((np.diff(counts)[pairs] ** 2).sum())
@@ -54,12 +58,11 @@ def counted(windows: tuple[WindowDispersion, ...], window_s: float) -> Bursts:
     return Bursts(Arrivals(points, ArrivalsSource.ASSUMED), windows, (), (note,))
 
 
-def _joined(
-    windows: "Windows", usual_us: int, many: int
-) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Counts of so many windows in a row, of the usual length each; NaN where one is not known."""
-    places = (windows.start_us - windows.start_us[0]) // usual_us
-    is_usual = windows.end_us - windows.start_us == usual_us
-    counts = np.full(int(places[-1]) + 1, np.nan)
-    counts[places[is_usual]] = windows.requests[is_usual]
-    return counts[: len(counts) // many * many].reshape(-1, many).sum(axis=1)
+def _joined(windows: "Windows", usual_us: int, many: int) -> tuple[Ints, Floats]:
+    """Places in time and counts of so many windows in a row, of the usual length and known each."""
+    usable = (windows.end_us - windows.start_us == usual_us) & np.isfinite(windows.requests)
+    places = (windows.start_us[usable] - windows.start_us[0]) // usual_us // many
+    joined, which, sizes = np.unique(places, return_inverse=True, return_counts=True)
+    counts = np.bincount(which, windows.requests[usable], minlength=len(joined))
+    whole = sizes == many
+    return joined[whole], counts[whole]

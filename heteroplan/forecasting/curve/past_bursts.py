@@ -84,19 +84,25 @@ def planned_rates(
     own = peaks_of(rates.reshape(4, -1), pieces, ANY)
     wanted = own
     if forecast is not None:
-        wanted = np.stack(
-            [_of_day(forecast, found, each, interval_s) for each in starts_us.tolist()], axis=1
-        )
-        wanted *= [multipliers(events, each, interval_s, 1)[0] for each in starts_us.tolist()]
+        first = of_steps[:, 0]
+        wanted = _of_days(forecast, found, first, interval_s)
+        wanted *= multipliers(events, steps.start_us, steps.step_s, len(steps.known))[first]
         wanted = np.where(wanted > 0, wanted, own)
-    rps = wanted[RPS]
-    tokens = [
-        np.where(np.isnan(wanted[kind]), rps, wanted[kind]) for kind in (MISSED_RATE, OUTPUT_RATE)
-    ]
-    return Planned(starts_us, rps, *tokens)
+    rps = np.where(wanted[RPS] > 0, wanted[RPS], 1.0 / interval_s)
+    prompts, answers = (
+        np.where(wanted[kind] > 0, wanted[kind], rps) for kind in (MISSED_RATE, OUTPUT_RATE)
+    )
+    return Planned(starts_us, rps, prompts, answers)
 
 
-def _of_day(forecast: "Forecast", found: History, start_us: int, interval_s: int) -> Floats:
-    ordinal, second = divmod(int(wall_seconds(start_us, interval_s, 1, found.zone)[0]), S_PER_DAY)
-    rates: Floats = forecast.day_rates(date(1970, 1, 1) + timedelta(days=ordinal))
-    return rates[:4, second // interval_s]
+def _of_days(forecast: "Forecast", found: History, first: Ints, interval_s: int) -> Floats:
+    """[kind, interval] as planned for the days and times at which the steps `first` begin."""
+    steps = found.steps
+    wall_s = wall_seconds(steps.start_us, steps.step_s, len(steps.known), found.zone)[first]
+    ordinals, seconds = np.divmod(wall_s, S_PER_DAY)
+    rates = np.empty((4, len(first)))
+    for ordinal in np.unique(ordinals).tolist():
+        of_day = forecast.day_rates(date(1970, 1, 1) + timedelta(days=ordinal))
+        here = ordinals == ordinal
+        rates[:, here] = of_day[:4, seconds[here] // interval_s]
+    return rates

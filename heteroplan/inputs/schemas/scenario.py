@@ -150,9 +150,9 @@ class RoutingSpec(Strict):
     prefill: RoutingName = "least_loaded"
     """Of prefill replicas: least_loaded is the one with the least work left."""
     decode: RoutingName = "least_loaded"
-    """Of decode replicas: least_loaded is the one with the fewest requests."""
+    """Of decode replicas: least_loaded is the one with the fewest requests, and so is shared."""
     aggregated: RoutingName = "least_loaded"
-    """Of aggregated replicas: least_loaded is the one with the fewest requests."""
+    """Of aggregated replicas: least_loaded is the one with the fewest requests, so is shared."""
 
 
 class DispersionSpec(Strict):

@@ -30,6 +30,9 @@ is at most the cost of every plan that serves all demand:
    cost of every plan that leaves at most R unserved. No prices of balances then.
 8. Several classes are added up with weights of sum 1, so that a replica covers at most
    max_k weight[k] / load[k] of the sum.
+9. Where capacity depends on the size of a pool, n replicas cover what a pool of n does. Each covers
+   more the more there are, so one pool covers no less than several with as many replicas together:
+   step 3 holds. Fillers, and the LPs behind prices, have the capacity of the program (`sizes`).
 
 Lagrangian relaxation after Geoffrion (1974).
 """

@@ -14,7 +14,6 @@ with slope `start` upwards, free downwards; O(cells) an interval, no pairs of st
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from numpy.typing import NDArray
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints, starts_of
-
-if TYPE_CHECKING:
-    from heteroplan.optimize.covering.compiled import Arrays
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
@@ -103,9 +99,14 @@ class Block:
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
         reach = self._reach(counts)
+        parts, after = dict(enumerate(reach)), {}
+        for e, fewer in self.exposed().items():
+            size = np.maximum(1, counts[e] - fewer)
+            one = self._reach_of_one(e, size) / size
+            after[e] = (counts[e] * one, one)
         cover = np.array(
             [
-                self.safe(reach[side].sum(axis=0), dict(enumerate(reach)), side, slice(None))
+                self.safe(reach[side].sum(axis=0), parts, side, slice(None), after)
                 for side in self.all_sides()
             ]
         )
@@ -125,16 +126,35 @@ class Block:
             return np.multiply.outer(self.share[e, times], counts)
         return np.asarray(self.by_count[e][counts][:, times].T)
 
+    def _reach_of_one(self, e: int, counts: Ints) -> Floats:
+        """[T] share of the demand that counts [T] of an engine serve, by `by_count`."""
+        assert self.by_count is not None
+        return np.asarray(self.by_count[e, counts, np.arange(len(counts))])
+
+    def exposed(self) -> dict[int, int]:
+        """Engines that serve less in smaller pools, and how many replicas a node may take away."""
+        if self.node_loss is None or self.by_count is None:
+            return {}
+        gpus = self.node_loss.gpus
+        return {
+            e: max(1, node_gpus // int(gpus[e]))
+            for members, node_gpus in self.node_loss.nodes
+            for e in members
+        }
+
     def safe(
         self,
         cover: Floats,
         reach: Mapping[int, Floats],
         side: NDArray[np.bool_],
         times: slice,
+        after: Mapping[int, tuple[Floats, Floats]],
     ) -> Floats:
         """[t, ...] what may be served of `cover` so that the loss of a node is survived.
 
-        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count.
+        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count. `after`
+        says of those `exposed` what all of their replicas, and each, would add in a pool as small
+        as is left at least.
         """
         if self.node_loss is None:
             return cover
@@ -144,11 +164,14 @@ class Block:
             engines = [e for e in members if side[e] and e in reach]
             if not engines:
                 continue
-            per_gpu = [
-                (self.share[e, times] / self.node_loss.gpus[e]).reshape(column) for e in engines
-            ]
-            lost = most_on_a_node(node_gpus, [reach[e] for e in engines], per_gpu)
-            left = np.maximum(0.0, cover - lost) / self.node_loss.serve
+            whole, mine, each = cover, [], []
+            for e in engines:
+                all_of_it, one = after.get(e, (reach[e], self.share[e, times].reshape(column)))
+                whole = whole - (reach[e] - all_of_it) if e in after else whole
+                mine.append(all_of_it)
+                each.append(one / self.node_loss.gpus[e])
+            lost = most_on_a_node(node_gpus, mine, each)
+            left = np.maximum(0.0, whole - lost) / self.node_loss.serve
             served = np.minimum(served, left)
         return served
 
@@ -274,12 +297,12 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
 
     With `fixed` [E] the day begins there and returns there, start costs included.
     """
-    from heteroplan.optimize.covering.compiled import open_path
+    from heteroplan.optimize.covering.compiled import arrays_of, open_path
 
     engines = _engines_of(block)
     no_state = np.zeros(0, dtype=np.int64)
     total, found = open_path(
-        _arrays_of(block, engines),
+        arrays_of(block, engines),
         first,
         no_state if fixed is None else fixed[engines],
         no_state if block.before is None else block.before[engines],
@@ -289,39 +312,6 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
     counts = np.zeros(block.low.shape, dtype=np.int64)
     counts[engines] = found
     return counts, float(total)
-
-
-def _arrays_of(block: Block, engines: list[int]) -> "Arrays":
-    from heteroplan.optimize.covering.compiled import Arrays
-
-    intervals, sides = len(block.need), block.all_sides()
-    return Arrays(
-        price=np.ascontiguousarray(block.price[engines]),
-        start=np.ascontiguousarray(block.start[engines]),
-        reach=_tables(block, engines),
-        low=block.low[engines],
-        high=block.high[engines],
-        need=block.need,
-        penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
-        fewest=block.fewest,
-        most=np.full(intervals, -1) if block.most is None else block.most,
-        sides=np.ascontiguousarray(sides[:, engines]),
-        weight=np.zeros((0, len(engines)))
-        if block.weight is None
-        else np.ascontiguousarray(block.weight[:, engines]),
-        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else block.room,
-        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
-        step=1.0 if block.filling is None else block.filling.step,
-        tolerance=COVER_TOLERANCE,
-    )
-
-
-def _tables(block: Block, engines: list[int]) -> Floats:
-    """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
-    if block.by_count is not None:
-        return np.ascontiguousarray(block.by_count[engines])
-    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 1)
-    return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
 
 
 def _engines_of(block: Block) -> list[int]:
@@ -411,6 +401,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     sides = block.all_sides()
     covers = [np.zeros(shape) for _ in sides]
     reaches: dict[int, Floats] = {}
+    exposed, after = block.exposed(), dict[int, tuple[Floats, Floats]]()
     allowed = np.ones(shape, dtype=bool)
     for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
 
@@ -422,6 +413,10 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
         reach = over_time(block.reach_of(e, counts, times))
         reaches[e] = reach
+        if e in exposed:
+            size = np.maximum(1, counts - exposed[e])
+            one = over_time(block.reach_of(e, size, times) / size)
+            after[e] = (one * _laid(counts.astype(np.float64), axis, len(ranges)), one)
         for cover, side in zip(covers, sides, strict=True):
             if side[e]:
                 cover += reach
@@ -433,7 +428,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     column = [shape[0], *[1] * len(ranges)]
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
     for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
-        served = block.safe(cover, reaches, side, times)
+        served = block.safe(cover, reaches, side, times, after)
         missing = np.maximum(0.0, block.need[times].reshape(column) - served)
         missing[missing <= COVER_TOLERANCE] = 0.0
         cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))

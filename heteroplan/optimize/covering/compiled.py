@@ -11,13 +11,16 @@ loads them for 1.1 s. So they are imported only where a program is large (`Probl
 they know no loss of a node (`Block.node_loss`).
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.compiling import compiled
-from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
+
+if TYPE_CHECKING:
+    from heteroplan.optimize.covering.blocks import Block
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
@@ -57,6 +60,38 @@ class Arrays(NamedTuple):
     """Of the filling."""
     tolerance: float
     """Share of the demand that may be missing for nothing."""
+
+
+def arrays_of(block: "Block", engines: list[int]) -> Arrays:
+    """Some engines of a block."""
+    intervals, sides = len(block.need), block.all_sides()
+    return Arrays(
+        price=np.ascontiguousarray(block.price[engines]),
+        start=np.ascontiguousarray(block.start[engines]),
+        reach=_tables(block, engines),
+        low=block.low[engines],
+        high=block.high[engines],
+        need=block.need,
+        penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        fewest=block.fewest,
+        most=np.full(intervals, -1) if block.most is None else block.most,
+        sides=np.ascontiguousarray(sides[:, engines]),
+        weight=np.zeros((0, len(engines)))
+        if block.weight is None
+        else np.ascontiguousarray(block.weight[:, engines]),
+        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else block.room,
+        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
+        step=1.0 if block.filling is None else block.filling.step,
+        tolerance=COVER_TOLERANCE,
+    )
+
+
+def _tables(block: "Block", engines: list[int]) -> _Floats:
+    """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
+    if block.by_count is not None:
+        return np.ascontiguousarray(block.by_count[engines])
+    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 1)
+    return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
 
 
 @compiled

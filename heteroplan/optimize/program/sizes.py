@@ -74,17 +74,28 @@ def reference_load(sized: SizedLoad, alone: Ints) -> Floats:
     """[K, T] the load in the program, where a pool of `alone` [T] replicas is the least useful.
 
     Smaller pools have no larger capacities for any class. Where not even that pool serves all
-    demand there is none larger, and its own load counts.
+    demand there is none larger, and its own load counts. A class that no smaller pool serves takes
+    what the other classes leave of the pool.
     """
     found = np.empty(sized.load.shape[1:])
     for t, size in enumerate(alone.tolist()):
         load = sized.load[: min(size, sized.last) + 1, :, t]
         served = np.isfinite(load[-1])
         enough = float(load[-1, served].sum()) <= size + TOLERANCE
-        smaller = load[1:size] if enough and size > 1 else load[1:]
-        least = smaller.min(axis=0)
-        total = float(least[np.isfinite(least)].sum())
-        found[:, t] = least * (size / total) if enough and total > size else least
+        if not enough or size == 1:
+            found[:, t] = load[1:].min(axis=0)
+            continue
+        least = load[1:size].min(axis=0)
+        only_whole = served & ~np.isfinite(least)
+        least[only_whole] = load[-1, only_whole]
+        rest = np.isfinite(least) & ~only_whole
+        left = size - float(least[rest].sum())
+        whole = float(least[only_whole].sum())
+        if 0.0 < whole < left:
+            least[only_whole] *= left / whole
+        elif whole > left:
+            least[rest | only_whole] *= size / (size - left + whole)
+        found[:, t] = least
     return found
 
 

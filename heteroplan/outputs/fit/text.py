@@ -97,6 +97,7 @@ def render_replicas(
 ) -> None:
     """What one replica of each engine serves, and what limits it."""
     shape, slo = asked.shape, asked.slo
+    varying = f", cv {shape.isl_cv:g}" if shape.isl_cv else ""
     heads = ("engine", ">requests/s", ">batch", "limited by")
     table = plain_table(console, *heads, last_wraps=True)
     for engine, point in replicas:
@@ -109,7 +110,7 @@ def render_replicas(
     console.print()
     console.print(
         Text(
-            f"one replica, {shape.isl:g} tokens in, {shape.osl:g} out, "
+            f"one replica, {shape.isl:g} tokens in, {shape.osl:g} out{varying}, "
             f"P{100 * slo.percentile:g} of TTFT {slo.ttft_ms:g} ms and ITL {slo.itl_ms:g} ms:"
         )
     )

@@ -82,7 +82,13 @@ def _candidate(
         alike = [points(mix, 1) for mix in range(len(mixes))]
         return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))
     room = _room(workload, fleet, engine, node)
-    tables = [pool_points(shapes, partial(points, mix), room) for mix, shapes in enumerate(mixes)]
+    wanted = [0.0] * len(mixes)
+    for demand, mix in zip(workload.demand, mix_of, strict=True):
+        wanted[mix] = max(wanted[mix], demand.rps)
+    tables = [
+        pool_points(shapes, partial(points, mix), room, wanted[mix])
+        for mix, shapes in enumerate(mixes)
+    ]
     if all(len(each.sizes) == 1 for each in tables):
         alike = [each.points[0] for each in tables]
         return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))

@@ -31,12 +31,12 @@ def depends_on_size(workload: Workload, engine: Engine) -> bool:
 
 
 def pool_points(
-    mix: tuple[RequestClass, ...], points: Callable[[int], Points], room: int
+    mix: tuple[RequestClass, ...], points: Callable[[int], Points], room: int, wanted_rps: float
 ) -> PoolPoints:
     """Operating points by size, from `points(size)`; no pool has more than `room` replicas.
 
     A size that serves less of the mix than a smaller one has the points of that one. The last size
-    is the first that serves as much as the largest.
+    is the first whose replicas serve as much as those of the largest, or all that is ever wanted.
     """
     last = points(min(room, MOST_SIZE))
     most = _rate_rps(mix, last, last)
@@ -51,7 +51,7 @@ def pool_points(
         sizes.append(size)
         found.append(here)
         best = rate
-        if rate >= most * (1.0 - SAME):
+        if rate >= most * (1.0 - SAME) or size * rate >= wanted_rps > 0.0:
             break
     return PoolPoints(tuple(sizes), tuple(found))
 

@@ -17,7 +17,7 @@ as a + b / GPUs, are expected of those of one variant together, and these of eac
 Gelman et al., Bayesian Data Analysis, chapter 5).
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor, inf, sqrt
 from statistics import fmean, median, pstdev
@@ -435,9 +435,9 @@ def _fit(
         ttft_seen=FitError.of(seen[:, 1]),
         tpot_held_out=FitError.of(left_out[:, 0]),
         ttft_held_out=FitError.of(left_out[:, 1]),
-        isl_range=_whole(run.isl for run in runs),
+        isl_range=_whole(reach(run.isl for run in runs)),
         batch_range=Span.of(run.batch for run in runs),
-        context_range=_whole(run.context for run in runs),
+        context_range=_contexts(runs),
         kv_tokens_range=Span.of(run.batch * run.context for run in runs),
         beyond=float(np.nanmean(beyond)) if np.isfinite(beyond).any() else None,
         unqueued=_unqueued(runs, values.ttft),
@@ -453,7 +453,13 @@ def _unqueued(runs: Sequence[Run], ttft: Values) -> PrefillCoefficients:
     return PrefillCoefficients(base / max(1.0, load), token / max(1.0, load), 0.0)
 
 
-def _whole(lengths: Iterable[float]) -> Span:
-    """What they hold for, to whole tokens."""
-    span = reach(lengths)
+def _contexts(runs: Sequence[Run]) -> Span:
+    """That sequences had, from their prompts to their last tokens; of one shape `SHAPE` beyond."""
+    reached = max(run.isl + run.osl for run in runs)
+    more = SHAPE if all(_alike(runs[0], run) for run in runs) else 0.0
+    return _whole(Span((1.0 - more) * min(run.isl for run in runs), (1.0 + more) * reached))
+
+
+def _whole(span: Span) -> Span:
+    """To whole tokens outwards."""
     return Span(floor(span.low), ceil(span.high))

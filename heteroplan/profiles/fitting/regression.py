@@ -75,27 +75,41 @@ class Prior:
     """Of a coefficient that is off by all of its value, in relative errors of a point."""
 
 
-def fitted(form: Form, columns: "Floats", latency_ms: "Floats") -> LatencyCurve:
+def fitted(
+    form: Form, columns: "Floats", latency_ms: "Floats", importance: "Floats | None" = None
+) -> LatencyCurve:
     """The curve of `form` through [point, column] factors and [point] latencies.
+
+    Squared errors count by [point] `importance`, equally without.
 
     Of a floored form the one of least summed absolute error over floors on which the first few,
     many, most of the points lie, in order of latency; one without a floor where none is flat.
     """
-    if not form.floored:
-        return LatencyCurve(least(form.terms, columns, latency_ms))
     import numpy as np
 
+    if importance is None:
+        importance = np.ones(len(latency_ms))
+    straight = LatencyCurve(least(form.terms, columns, latency_ms, importance=importance))
+    if not form.floored:
+        return straight
     tried = [
-        LatencyCurve(least(form.terms, columns[above], latency_ms[above]), floor_ms)
+        LatencyCurve(
+            least(form.terms, columns[above], latency_ms[above], importance=importance[above]),
+            floor_ms,
+        )
         for floor_ms, above in _floors(latency_ms, len(latency_ms) - len(form.terms))
     ]
     if not tried:
-        return LatencyCurve(least(form.terms, columns, latency_ms))
+        return straight
     return min(tried, key=lambda curve: float(np.abs(curve.errors(columns, latency_ms)).sum()))
 
 
 def chosen(
-    forms: Sequence[Form], columns: "Floats", latency_ms: "Floats", inner: "Indices"
+    forms: Sequence[Form],
+    columns: "Floats",
+    latency_ms: "Floats",
+    inner: "Indices",
+    importance: "Floats | None" = None,
 ) -> tuple[Form, "Floats"]:
     """The form that the points ask for, and its relative errors at `inner` points left out.
 
@@ -105,9 +119,9 @@ def chosen(
     """
     import numpy as np
 
-    best, errors = forms[0], held_out(forms[0], columns, latency_ms, inner)
+    best, errors = forms[0], held_out(forms[0], columns, latency_ms, inner, importance)
     for form in forms[1:]:
-        others = held_out(form, columns, latency_ms, inner)
+        others = held_out(form, columns, latency_ms, inner, importance)
         if len(others) == 0:
             continue
         if np.abs(others).mean() < (1.0 - GAIN) * np.abs(errors).mean() - SMALLEST_ERROR:
@@ -115,7 +129,13 @@ def chosen(
     return best, errors
 
 
-def held_out(form: Form, columns: "Floats", latency_ms: "Floats", inner: "Indices") -> "Floats":
+def held_out(
+    form: Form,
+    columns: "Floats",
+    latency_ms: "Floats",
+    inner: "Indices",
+    importance: "Floats | None" = None,
+) -> "Floats":
     """[inner point] relative errors of fits that do not see the point; none of too few points."""
     import numpy as np
 
@@ -125,7 +145,8 @@ def held_out(form: Form, columns: "Floats", latency_ms: "Floats", inner: "Indice
         kept = np.delete(np.arange(len(latency_ms)), out)
         if len(kept) < form.fewest_points:
             return np.empty(0)
-        curve = fitted(form, columns[kept], latency_ms[kept])
+        weights = None if importance is None else importance[kept]
+        curve = fitted(form, columns[kept], latency_ms[kept], weights)
         errors[fold::FOLDS] = curve.errors(columns[out], latency_ms[out])
     return errors
 
@@ -144,13 +165,17 @@ def _floors(latency_ms: "Floats", most: int) -> Iterator[tuple[float, "Indices"]
 
 
 def least(
-    terms: Sequence[int], columns: "Floats", latency_ms: "Floats", prior: "Prior | None" = None
+    terms: Sequence[int],
+    columns: "Floats",
+    latency_ms: "Floats",
+    prior: "Prior | None" = None,
+    importance: "Floats | None" = None,
 ) -> tuple[float, ...]:
     """Coefficients of least relative error, none negative, outliers counted linearly (Huber).
 
     Non-negative least squares over columns scaled to length 1, weighted anew a few times. With a
     `prior`, a coefficient that is off by all of its expected value counts like a point whose error
-    is `prior.weight`.
+    is `prior.weight`. Squared errors of points count by `importance`, equally without.
     """
     import numpy as np
     from scipy.optimize import nnls
@@ -163,8 +188,12 @@ def least(
     lengths = np.linalg.norm(relative, axis=0)
     lengths[lengths == 0] = 1.0
     scaled, weights = relative / lengths, np.ones(len(relative))
+    roots = np.ones(len(relative))
+    if importance is not None:
+        roots[:points] = np.sqrt(importance)
     for _ in range(REWEIGHTINGS):
-        found, _ = nnls(scaled * weights[:, None], wanted * weights)
+        rows = roots * weights
+        found, _ = nnls(scaled * rows[:, None], wanted * rows)
         off = np.abs(scaled[:points] @ found - 1.0)
         deviation = max(MAD_TO_DEVIATION * float(np.median(off)), SMALLEST_ERROR)
         weights[:points] = np.sqrt(np.minimum(1.0, HUBER * deviation / np.maximum(off, deviation)))

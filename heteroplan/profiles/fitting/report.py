@@ -25,7 +25,8 @@ class Wanted:
     gpus: int | None = None
     within: Within = ALL
     shape: tuple[float, float] | None = None
-    """Input and output tokens of a request, for rated capacities."""
+    """Input and output tokens of a request: what rated capacities are taken of, and the prompts
+    that prefill is fitted to most closely."""
 
     def has(self, measured: Measurement | Run | Rated) -> bool:
         """Whether it is of the GPU type and size."""
@@ -51,7 +52,7 @@ def fit_all(
     """A fit of every engine in the files, each file with its name."""
     every = [reading for _, reading in readings]
     parts = (
-        _of_points([p for each in every for p in each.points if wanted.has(p)], wanted.within),
+        _of_points([p for each in every for p in each.points if wanted.has(p)], wanted),
         _of_runs([run for each in every for run in each.runs if wanted.has(run)]),
         _of_rated([cell for each in every for cell in each.rated if wanted.has(cell)], wanted),
     )
@@ -63,15 +64,16 @@ def fit_all(
     )
 
 
-def _of_points(points: Iterable[Measurement], within: Within) -> tuple[list[Fitted], list[str]]:
+def _of_points(points: Iterable[Measurement], wanted: Wanted) -> tuple[list[Fitted], list[str]]:
     groups: dict[tuple[bool, str, int], list[Measurement]] = {}
     for point in points:
         key = (point.phase is Role.DECODE, point.gpu, point.gpus)
         groups.setdefault(key, []).append(point)
+    isl = wanted.shape[0] if wanted.shape else None
     fitted, skipped = [], []
     for key in sorted(groups):
         try:
-            fitted.append(of_points(fit(groups[key], within)))
+            fitted.append(of_points(fit(groups[key], wanted.within, isl)))
         except ValueError as error:
             skipped.append(str(error))
     return fitted, skipped

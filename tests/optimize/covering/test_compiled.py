@@ -22,7 +22,10 @@ sys.exit("numba" in sys.modules)
 
 
 def random_block(seed: int) -> Block:
-    """1 to 3 engines on 1 or 2 sides over 1 to 5 intervals, each limit at times."""
+    """1 to 3 engines on 1 or 2 sides over 1 to 5 intervals, each limit at times.
+
+    In one of three blocks replicas serve more the more there are.
+    """
     draw = np.random.default_rng(seed)
     engines, intervals = int(draw.integers(1, 4)), int(draw.integers(1, 6))
     sides = int(draw.integers(1, 3))
@@ -31,10 +34,14 @@ def random_block(seed: int) -> Block:
     limited, fillable = draw.random() < 0.3, draw.random() < 0.4
     must = draw.random((sides, intervals)) < 0.5
     penalty = np.where(must & (not fillable), np.inf, draw.uniform(1.0, 20.0, must.shape))
+    share = draw.uniform(0.1, 0.6, shape) * (draw.random(shape) < 0.9)
+    counts = np.arange(7)[:, None]
+    growing = share[:, None, :] * (counts * (1.0 - 0.5 / np.sqrt(np.maximum(1, counts))))
     return Block(
         price=draw.uniform(0.5, 3.0, shape),
         start=draw.uniform(0.0, 3.0, shape),
-        share=draw.uniform(0.1, 0.6, shape) * (draw.random(shape) < 0.9),
+        share=share,
+        by_count=growing if seed % 3 == 0 else None,
         low=low.astype(np.int64),
         high=low + draw.integers(0, 5, shape),
         need=draw.uniform(0.0, 1.2, intervals) * (draw.random(intervals) < 0.9),
@@ -92,3 +99,27 @@ def test_both_fill_for_the_same(seed: int) -> None:
 def test_a_program_that_is_not_compiled_never_imports_numba() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_replicas_together_count_for_what_they_serve_together(compiled: bool) -> None:
+    """Three of the first serve 0.9, of which one alone serves 0.1: so does one of the second.
+
+    Two of the first and one of the second serve 0.4 + 0.5.
+    """
+    made = Block(
+        price=np.array([[1.0], [2.5]]),
+        start=np.zeros((2, 1)),
+        share=np.array([[0.3], [0.5]]),
+        low=np.zeros((2, 1), dtype=np.int64),
+        high=np.array([[3], [1]]),
+        need=np.array([0.9]),
+        penalty=np.array([np.inf]),
+        fewest=np.zeros(1, dtype=np.int64),
+        by_count=np.array([[0.0, 0.1, 0.4, 0.9], [0.0, 0.5, 1.0, 1.5]])[:, :, None],
+        compiled=compiled,
+    )
+    for room, cost, counts in ((3, 3.0, [[3], [0]]), (2, 4.5, [[2], [1]])):
+        found = cheapest_path(replace(made, high=np.array([[room], [1]])), cyclic=True)
+        assert found is not None
+        assert (found.cost, found.counts.tolist()) == (cost, counts)

@@ -135,6 +135,20 @@ def test_page_notes_what_is_extrapolated() -> None:
     assert '<p class="note">extrapolated: engine h100-tp4-decode (chat-1)</p>' in text
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(None, "extrapolated"), (0.12, "extrapolated with error 12.0 %")],
+)
+def test_page_says_the_error_of_what_is_extrapolated(error: float | None, words: str) -> None:
+    made = plan(day_scenario(horizon(2)), [pool([1, 2])])
+    decode = made.candidates[1]
+    engine = replace(decode.engine, source=replace(decode.engine.source, error_beyond=error))
+    points = ((replace(decode.points[0][0], extrapolated=True),),) * 2
+    candidates = (made.candidates[0], replace(decode, engine=engine, points=points))
+    text = report_html(document_of(replace(made, candidates=candidates)))
+    assert f"{words}</td>" in text
+
+
 def test_demand_is_a_dotted_line_above_the_rest() -> None:
     last = demand_chart(document_of(shown_plan())).data[-1]
     assert (last.name, last.line.dash) == ("demand", "dot")

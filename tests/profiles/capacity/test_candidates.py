@@ -20,6 +20,7 @@ from heteroplan.entities.workload import (
     Profile,
     RequestClass,
     Role,
+    Routing,
     Workload,
 )
 from heteroplan.profiles.capacity.candidates import RULES, candidates
@@ -242,6 +243,7 @@ def test_what_is_alike_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None
     engines = [replace(measured(role), name=f"{role}-{i}") for role in Role for i in "ab"]
     shapes = [replace(SHAPE, name=f"c{i}", share=1 / 8, isl=501.5 + 100 * i) for i in range(8)]
     load = with_kv(workload(rps=[1.0] * 288, engines=engines, classes=shapes), 1e5)
+    load = replace(load, routing=dict.fromkeys(Role, Routing.RANDOM))
     for _ in range(10):
         candidates(load, fleet())
     assert len(settings) == 6
@@ -258,7 +260,8 @@ def test_the_greatest_rate_of_a_mix_takes_few_looks(monkeypatch: pytest.MonkeyPa
         for at in range(96)
     )
     load = workload(engines=[replace(measured(role), name=str(role)) for role in Role])
-    load = replace(load, demand=day, slo=Slo(10_000.0, 50.0, 0.95))
+    at_random = dict.fromkeys(Role, Routing.RANDOM)
+    load = replace(load, demand=day, slo=Slo(10_000.0, 50.0, 0.95), routing=at_random)
     candidates(load, fleet())
     queues, steps = 2 * 96, 2 * 96
     assert len(lattices) == queues

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 
 from heteroplan.entities.workload import (
@@ -17,6 +18,7 @@ from heteroplan.profiles.fitting.report import Wanted, fit_all
 from heteroplan.profiles.measurement import Measurement
 from heteroplan.profiles.readers.file_measurements import FileMeasurements
 from heteroplan.profiles.readers.read import read_measurements
+from heteroplan.queueing.lengths import gamma_parts
 from tests.builders import engine
 from tests.realdata import DATA, needs_data
 
@@ -108,6 +110,32 @@ def test_range_limits_what_is_fitted() -> None:
     assert (found.batch_tokens_range, found.points) == (Span(256, 2048), 4)
     found = fit(STEPS, Within(batch=Span(1, 16), context=Span(512, 2048)))
     assert (found.batch_range, found.context_range) == (Span(1, 16), Span(512, 2048))
+
+
+def test_prefill_is_fitted_most_closely_where_prompts_of_the_length_take_their_time() -> None:
+    """Prompts above 2,048 tokens take a quarter longer than shorter ones say, as chunks do."""
+    kinked = [
+        replace(point, latency_ms=point.latency_ms * (1.25 if point.tokens > 2048 else 1.0))
+        for point in PROMPTS
+    ]
+
+    def off(mean: float, isl: float | None) -> float:
+        """Of the mean time of prompts that are exponential between 128 and 8,192 tokens."""
+        values = fit(kinked, isl=isl).coefficients
+        assert isinstance(values, PrefillCoefficients)
+        shares, parts = gamma_parts(1.0)
+        lengths = np.clip(parts * mean, 128, 8192)
+        told = [prefill_ms(values, tokens) for tokens in lengths.tolist()]
+        wanted = np.interp(lengths, LENGTHS, [point.latency_ms for point in kinked])
+        return abs(float(shares @ told) / float(shares @ wanted) - 1.0)
+
+    for mean in (300.0, 2000.0, 4000.0):
+        assert off(mean, mean) < 0.7 * off(mean, None)
+
+
+def test_prompts_beyond_all_that_was_measured_weigh_nothing_differently() -> None:
+    assert fit(PROMPTS, isl=1e9) == fit(PROMPTS)
+    assert fit(STEPS, isl=100.0) == fit(STEPS)
 
 
 def test_a_single_context_holds_for_a_tenth_around_it() -> None:

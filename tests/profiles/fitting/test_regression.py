@@ -66,3 +66,17 @@ def test_too_few_points_leave_none_out() -> None:
     form, errors = chosen(FORMS, COLUMNS[few], LENGTHS[few], np.array([1]))
     assert form == LINE
     assert len(errors) == 1
+
+
+def test_points_count_by_their_importance() -> None:
+    """Two lengths that count a million times as much as the others have the line to themselves."""
+    latency_ms = 5.0 + 0.1 * LENGTHS + 3.0 * np.sqrt(LENGTHS)
+    importance = np.where((LENGTHS == 512) | (LENGTHS == 2048), 1e6, 1.0)
+    off = fitted(LINE, COLUMNS, latency_ms, importance).errors(COLUMNS, latency_ms)
+    assert np.abs(off[importance > 1.0]).max() < 1e-3 < np.abs(off).max()
+    same = fitted(LINE, COLUMNS, latency_ms, np.full(len(LENGTHS), 1.0))
+    assert same == fitted(LINE, COLUMNS, latency_ms)
+    told = held_out(LINE, COLUMNS, latency_ms, np.array([1]), importance)
+    kept = np.delete(np.arange(len(LENGTHS)), 1)
+    line = fitted(LINE, COLUMNS[kept], latency_ms[kept], importance[kept])
+    assert told == pytest.approx(line.errors(COLUMNS[1:2], latency_ms[1:2]))
