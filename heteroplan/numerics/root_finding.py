@@ -15,11 +15,12 @@ MOST_STEPS, BISECTED = 100, 4
 """Every so many steps the middle is taken, however the line falls."""
 
 
-def largest_meeting(excess: Callable[[float], float], most: float) -> float:
+def largest_meeting(excess: Callable[[float], float], most: float, accuracy: float = 0.0) -> float:
     """Largest value in 0..`most` whose `excess`, which grows with it, is not above 0; 0 if none.
 
-    Regula falsi with the weights of Illinois (Dowell, Jarratt, BIT 11, 1971). The value returned
-    meets the limit also where `excess` jumps.
+    Within a share `accuracy` of the value where that is wider than `ACCURACY`. Regula falsi with
+    the weights of Illinois (Dowell, Jarratt, BIT 11, 1971). The value returned meets the limit also
+    where `excess` jumps.
     """
     above = excess(most)
     if above <= 0.0:
@@ -29,7 +30,7 @@ def largest_meeting(excess: Callable[[float], float], most: float) -> float:
         return 0.0
     low, high, last = 0.0, most, 0
     for step in range(1, MOST_STEPS + 1):
-        if high - low <= ACCURACY * most:
+        if high - low <= max(ACCURACY * most, accuracy * low):
             break
         part = 0.5 if step % BISECTED == 0 else below / (below - above)
         value = low + min(max(part, LEAST_PART), 1.0 - LEAST_PART) * (high - low)

@@ -1,5 +1,7 @@
-"""Lengths of requests of which only the mean and the spread are known: a gamma in parts."""
+"""Lengths of requests of which only the mean and the spread are known: a gamma, or a
+lognormal, in parts."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -33,11 +35,32 @@ def gamma_parts(cv: float, cut: Resolution = Resolution()) -> "tuple[Floats, Flo
 
     if cv == 0.0:
         return np.ones(1), np.ones(1)
-    body = np.linspace(0.0, 1.0 - TAIL, cut.body + 1)
-    tail = 1.0 - TAIL * np.geomspace(1.0, cut.finest / TAIL, cut.tail)[1:]
     shape = 1.0 / cv**2
-    ends = gammaincinv(shape, np.concatenate([body, tail, [1.0]]))
+    ends = gammaincinv(shape, _ends(cut))
     shares = np.diff(gammainc(shape, ends))
     means = np.diff(gammainc(shape + 1.0, ends))
     held = shares > 0.0
     return shares[held], means[held] / shares[held]
+
+
+@lru_cache(maxsize=65536)
+def lognormal_parts(cv: float, cut: Resolution = Resolution()) -> "tuple[Floats, Floats]":
+    """[part] shares of a lognormal of mean 1, and the mean length of each; one part at 0."""
+    import numpy as np
+    from scipy.special import ndtr, ndtri
+
+    if cv == 0.0:
+        return np.ones(1), np.ones(1)
+    ends = _ends(cut)
+    shares = np.diff(ends)
+    return shares, -np.diff(ndtr(math.sqrt(math.log1p(cv**2)) - ndtri(ends))) / shares
+
+
+def _ends(cut: Resolution) -> "Floats":
+    """Quantiles at which parts end, 0 and 1 included."""
+    import numpy as np
+
+    body = np.linspace(0.0, 1.0 - TAIL, cut.body + 1)
+    tail = 1.0 - TAIL * np.geomspace(1.0, cut.finest / TAIL, cut.tail)[1:]
+    found: Floats = np.concatenate([body, tail, [1.0]])
+    return found

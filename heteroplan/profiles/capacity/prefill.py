@@ -1,11 +1,15 @@
 """Capacity of a prefill replica: TTFT with queueing, and KV transfer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from math import inf, sqrt
+from math import inf
+from typing import TYPE_CHECKING
 
+from heteroplan.entities.arrivals import POISSON
 from heteroplan.entities.capacity import Limit, OperatingPoint
-from heteroplan.entities.workload import PrefillCoefficients, RequestClass
+from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Routing
+from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import prefill_ms
 from heteroplan.profiles.capacity.setting import (
     Points,
@@ -15,14 +19,18 @@ from heteroplan.profiles.capacity.setting import (
     serving,
     zero,
 )
-from heteroplan.profiles.capacity.targets import first_steps_ms, slo_of, ttft_target_ms
+from heteroplan.profiles.capacity.targets import first_steps_ms, rate_rps, slo_of, ttft_target_ms
 from heteroplan.queueing import batching
+from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.lengths import gamma_parts
-from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
+from heteroplan.queueing.waiting import Budget, ReplicaPool, Service, lateness
 from heteroplan.units import MS_PER_S
 
-MOST_PROMPTS = 32
-"""Of a batch; larger ones gain nothing."""
+if TYPE_CHECKING:
+    from heteroplan.queueing.batching import Floats
+
+LEAST_TOGETHER = 1.01
+"""Prompts of a full batch from which it counts as one of several."""
 IDLE = 1e-6
 """A replica that may be no busier than this serves nothing."""
 
@@ -31,7 +39,7 @@ type Parts = tuple[tuple[float, float], ...]
 
 
 def prefill_points(setting: Setting) -> Points:
-    """Greatest rate of the mix, one prompt at a time or, of equal classes, in batches (`batching`).
+    """Greatest rate of the mix, one prompt at a time or in batches (`batching`).
 
     A prompt may wait in the queue for
 
@@ -51,15 +59,11 @@ def prefill_points(setting: Setting) -> Points:
 
 def _together(setting: Setting) -> Points:
     """The whole mix where that can be in time, otherwise without the classes that are too long."""
-    whole = _one_by_one(setting) if _prompts(setting) == 1 else ()
-    return whole or serving(setting, _too_long, _short_enough)
+    return _in_time(setting) or serving(setting, _too_long, _short_enough)
 
 
 def _short_enough(setting: Setting) -> Points:
-    prompts = _prompts(setting)
-    if prompts > 1:
-        return _batched(setting, prompts)
-    found = _one_by_one(setting)
+    found = _in_time(setting)
     if found:
         return found
     hopeless = _late_alone(setting) or {slo_of(setting, each).ttft_share for each in setting.mix}
@@ -78,6 +82,23 @@ def _late_alone(setting: Setting) -> set[float]:
         for share, budgets in _budgets(setting).items()
         if sum(each.share for each in budgets if each.wait_ms < 0.0) > 1.0 - share
     }
+
+
+def _in_time(setting: Setting) -> Points:
+    """Empty where not even an idle replica is in time.
+
+    Where single requests go to the replica of several that has least to do, or to each in turn, few
+    meet in a batch: then they may be counted one by one as well.
+    """
+    prompts = _Prompts.of(setting)
+    if prompts is None:
+        return _one_by_one(setting)
+    found = _batched(setting, prompts)
+    meets = setting.arrivals != POISSON or setting.routing in (Routing.RANDOM, Routing.SHARED)
+    if setting.servers == 1 or meets:
+        return found
+    alone = _one_by_one(setting)
+    return max(found, alone, key=lambda points: rate_rps(setting, points))
 
 
 def _too_long(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
@@ -115,8 +136,8 @@ def _one_by_one(setting: Setting) -> Points:
         return ()
     mean_ms = min(pool.mean_ms for pool in pools.values())
     queue_rps = busy * MS_PER_S / mean_ms
-    rate_rps = min(queue_rps, setting.transfer_rps)
-    utilization = min(busy, rate_rps * mean_ms / MS_PER_S)
+    served_rps = min(queue_rps, setting.transfer_rps)
+    utilization = min(busy, served_rps * mean_ms / MS_PER_S)
     limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
     uses = mean_times_ms(setting)
     if limit is Limit.KV_TRANSFER:
@@ -133,7 +154,9 @@ def _one_by_one(setting: Setting) -> Points:
             + pools[share].wait_ms(utilization, share),
             extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens),
         )
-        for shape, capacity_rps in zip(setting.mix, setting.shared_out(rate_rps, uses), strict=True)
+        for shape, capacity_rps in zip(
+            setting.mix, setting.shared_out(served_rps, uses), strict=True
+        )
         for share in [slo_of(setting, shape).ttft_share]
     )
 
@@ -151,42 +174,126 @@ def _pool(setting: Setting, share: float, budgets: Sequence[Budget]) -> ReplicaP
     )
 
 
-def _prompts(setting: Setting) -> int:
-    """Prompts that a batch holds, as far as was measured; 1 of unlike classes or targets."""
-    engine, first = setting.engine, setting.mix[0]
-    kinds = {(shape.isl, shape.missed_tokens, shape.isl_cv, shape.slo) for shape in setting.mix}
-    relative = slo_of(setting, first).ttft_slowdown < inf
-    if len(kinds) > 1 or setting.servers > 1 or relative:
-        return 1
-    limits = [MOST_PROMPTS, (engine.max_batch_tokens or 0) / first.missed_tokens]
-    if engine.batch_tokens_range is not None and not setting.allow_extrapolation:
-        limits.append(engine.batch_tokens_range.high / first.missed_tokens)
-    return max(1, int(min(limits)))
+@dataclass(frozen=True, eq=False)
+class _Prompts:
+    """Prompts of a mix that are prefilled in batches; arrays [prompt]."""
+
+    kinds: batching.Prompts
+    percentiles: "Floats"
+    """Of the requests of a class that are to be in time."""
+    batches: batching.Batches
+    each: float
+    """In a full batch."""
+    use_ms: tuple[float, ...]
+    """[class] what a prompt takes of full batches."""
+
+    @classmethod
+    def of(cls, setting: Setting) -> "_Prompts | None":
+        """None where a batch holds one prompt."""
+        import numpy as np
+
+        most_tokens, values = _most_tokens(setting), coefficients(setting)
+        if most_tokens is None:
+            return None
+        rows, means_ms = [], []
+        for shape in setting.mix:
+            cv = 1.0 if shape.isl_cv is None else shape.isl_cv
+            mean_ms = 0.0
+            for share, length in lengths(cv):
+                tokens = shape.missed_tokens * length
+                own_ms = prefill_ms(values, tokens)
+                budget_ms = own_ms + _left_ms(setting, shape, length, own_ms)
+                work_ms = added_ms(values, tokens)
+                mean_ms += share * work_ms
+                percentile = slo_of(setting, shape).ttft_share
+                rows.append((shape.share * share, tokens, work_ms, budget_ms, percentile))
+            means_ms.append(mean_ms)
+        shares, tokens, works_ms, budgets_ms, percentiles = np.array(rows).T
+        shares = shares / shares.sum()
+        full_ms, each = batching.full_batch_ms(shares, tokens, works_ms, most_tokens)
+        if each < LEAST_TOGETHER or full_ms <= 0.0:
+            return None
+        batches = batching.Batches(
+            values.overhead_ms,
+            full_ms,
+            values.floor_ms,
+            alone_ms=added_ms(values, most_tokens),
+        )
+        part = (values.overhead_ms + full_ms) / full_ms
+        use_ms = tuple(mean_ms * part for mean_ms in means_ms)
+        kinds = batching.Prompts(shares, works_ms, budgets_ms)
+        return cls(kinds, percentiles, batches, each, use_ms)
+
+    def lateness(self, running: batching.BatchesAt) -> float:
+        """Above 0 where more prompts are late than their percentile allows."""
+        if not running.stable:
+            return lateness(1.0, float(self.percentiles.max()))
+        late = running.late_shares(self.kinds.works_ms, self.kinds.budgets_ms)
+        found = []
+        for percentile in dict.fromkeys(self.percentiles.tolist()):
+            shares = self.kinds.shares * (self.percentiles == percentile)
+            found.append(lateness(float(shares @ late / shares.sum()), percentile))
+        return max(found)
 
 
-def _batched(setting: Setting, prompts: int) -> Points:
-    """As `batching` has it, k prompts of spread lengths counted a standard deviation longer."""
-    shape = setting.mix[0]
-    slo = slo_of(setting, shape)
-    cv = 1.0 if shape.isl_cv is None else shape.isl_cv
-    service_ms = tuple(
-        prefill_ms(coefficients(setting), shape.missed_tokens * k * (1.0 + cv / sqrt(k)))
-        for k in range(1, prompts + 1)
+def _most_tokens(setting: Setting) -> float | None:
+    """Of a batch, as far as was measured; None where prompts are prefilled one by one."""
+    engine = setting.engine
+    if engine.max_batch_tokens is None:
+        return None
+    if engine.batch_tokens_range is None or setting.allow_extrapolation:
+        return float(engine.max_batch_tokens)
+    return min(float(engine.max_batch_tokens), engine.batch_tokens_range.high)
+
+
+def _batched(setting: Setting, prompts: _Prompts) -> Points:
+    """As `batching` has it; empty where not even an idle replica is in time.
+
+    Replicas that share a queue, or have it shared out by work, start so many batches more; those
+    that requests come to by chance have a queue each, as have those that take turns, which is safe.
+    """
+    queue = _queue(setting, prompts)
+    rate_per_ms = largest_meeting(
+        lambda rate: prompts.lateness(queue.at(rate)), queue.most_per_ms, batching.ACCURACY
     )
-    queue_rps = batching.greatest_rate_rps(
-        service_ms, slo.ttft_ms - fixed_ms(setting, shape), slo.ttft_share
+    queue_rps = rate_per_ms * MS_PER_S
+    served_rps = min(queue_rps, setting.transfer_rps)
+    mean_ms = setting.mean(prompts.use_ms)
+    if served_rps * mean_ms / MS_PER_S <= IDLE:
+        return ()
+    limit = Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER
+    uses = list(prompts.use_ms)
+    if limit is Limit.KV_TRANSFER:
+        uses = [setting.moved_tokens(shape) for shape in setting.mix]
+    running, values = queue.at(served_rps / MS_PER_S), coefficients(setting)
+    tokens = prompts.each * setting.mean([shape.missed_tokens for shape in setting.mix])
+    return tuple(
+        OperatingPoint(
+            capacity_rps=capacity_rps,
+            limited_by=limit,
+            batch=prompts.each,
+            utilization=served_rps * mean_ms / MS_PER_S,
+            ttft_ms=fixed_ms(setting, shape)
+            + running.within_ms(
+                added_ms(values, shape.missed_tokens), slo_of(setting, shape).ttft_share
+            ),
+            extrapolated=outside(setting.engine.batch_tokens_range, tokens),
+        )
+        for shape, capacity_rps in zip(
+            setting.mix, setting.shared_out(served_rps, uses), strict=True
+        )
     )
-    capacity_rps = min(queue_rps, setting.transfer_rps)
-    point = OperatingPoint(
-        capacity_rps=capacity_rps,
-        limited_by=Limit.TTFT if queue_rps <= setting.transfer_rps else Limit.KV_TRANSFER,
-        reason="" if capacity_rps > 0 else "a full batch takes longer than the TTFT SLO allows",
-        batch=float(prompts),
-        utilization=capacity_rps * service_ms[-1] / prompts / MS_PER_S,
-        ttft_ms=slo.ttft_ms,
-        extrapolated=outside(setting.engine.batch_tokens_range, shape.missed_tokens * prompts),
-    )
-    return (point,) * len(setting.mix)
+
+
+def _queue(setting: Setting, prompts: _Prompts) -> batching.BatchQueue:
+    """A replica, with the bursts that count for requests that have so much time."""
+    kinds = prompts.kinds
+    mean_ms = float(kinds.shares @ kinds.budgets_ms.clip(0.0))
+    dispersion = setting.arrivals.prefill(mean_ms / MS_PER_S, float(prompts.percentiles.max()))
+    bursts, servers = Bursts.of(dispersion), setting.servers
+    if setting.routing in (Routing.RANDOM, Routing.ROUND_ROBIN):
+        bursts, servers = bursts.split(servers), 1
+    return batching.BatchQueue(kinds, prompts.batches, bursts.mean, servers)
 
 
 def fixed_ms(setting: Setting, shape: RequestClass) -> float:
@@ -272,6 +379,11 @@ def _left_ms(setting: Setting, shape: RequestClass, length: float, own_ms: float
             target_ms = slo.ttft_slowdown * (idle_ms + alone_ms)
             left_ms = min(left_ms, target_ms - idle_ms - step_ms)
     return left_ms
+
+
+def added_ms(values: PrefillCoefficients, tokens: float) -> float:
+    """What a prompt adds to a batch [ms]."""
+    return max(0.0, values.ms_per_token * tokens + values.ms_per_token_squared * tokens**2)
 
 
 def own_times(setting: Setting, shape: RequestClass) -> Parts:

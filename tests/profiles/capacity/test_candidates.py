@@ -250,7 +250,9 @@ def test_what_is_alike_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_greatest_rate_of_a_mix_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """96 mixes x 4 classes x 3 engines: one lattice of waits each, and a dozen loads tried."""
+    """96 mixes x 4 classes x 3 engines: a dozen loads tried each, and one lattice of waits for them
+    or, of aggregated engines, whose steps are part of a service, one for each load.
+    """
     lattices = calls(monkeypatch, ReplicaPool, "_lattice")
     tails = calls(monkeypatch, Lattice, "tail")
     peaks = calls(monkeypatch, DecodeSteps, "peak")
@@ -264,8 +266,8 @@ def test_the_greatest_rate_of_a_mix_takes_few_looks(monkeypatch: pytest.MonkeyPa
     load = replace(load, demand=day, slo=Slo(10_000.0, 50.0, 0.95), routing=at_random)
     candidates(load, fleet())
     queues, steps = 2 * 96, 2 * 96
-    assert len(lattices) == queues
-    assert queues < len(tails) < 12 * queues
+    assert queues < len(lattices) < 10 * queues
+    assert queues < len(tails) < 20 * queues
     assert steps < len(peaks) < 30 * steps
 
 

@@ -7,7 +7,6 @@ from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import PrefillCoefficients, RequestClass, Role, Routing, Span
 from heteroplan.profiles.capacity.prefill import prefill_points
 from heteroplan.profiles.capacity.setting import Setting
-from heteroplan.queueing.batching import BatchQueue
 from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
 from tests.profiles.settings import setting
 
@@ -227,39 +226,54 @@ def test_bursts_count_at_the_time_that_prompts_may_wait() -> None:
     assert found[2] < rates(Routing.LEAST_LOADED)[2]
 
 
+def batched(most: int, **changes: object) -> Setting:
+    found = setting(Role.PREFILL, **({"percentile": 0.95, "isl_cv": 0.0} | changes))  # type: ignore[arg-type]
+    return replace(found, engine=replace(found.engine, max_batch_tokens=most))
+
+
 def test_short_prompts_are_prefilled_together() -> None:
     """Four of 500 tokens fit 2,000: 10 + 0.09 * 2000 = 190 ms, not 4 x 55; nothing fits twice."""
-    prompts = setting(Role.PREFILL, isl=500.0, ttft_ms=1000.0, percentile=0.95, isl_cv=0.0)
-    four = replace(prompts, engine=replace(prompts.engine, max_batch_tokens=2000))
-    service_ms = tuple(10.0 + 45.0 * k for k in (1, 2, 3, 4))
-    together = prefill_point(four)
-    assert together.batch == 4.0
-    assert together.capacity_rps == BatchQueue(service_ms).greatest_rate_rps(1000.0 - 41.0, 0.95)
-    assert together.capacity_rps > prefill_point(prompts).capacity_rps
-    one = replace(prompts, engine=replace(prompts.engine, max_batch_tokens=999))
-    assert prefill_point(one) == prefill_point(prompts)
+    prompts = setting(Role.PREFILL, isl=500.0, percentile=0.95, isl_cv=0.0)
+    together = prefill_point(batched(2000, isl=500.0))
+    assert together.batch == pytest.approx(4.0)
+    assert prefill_point(prompts).capacity_rps < together.capacity_rps < 4.0 / 0.19
+    assert prefill_point(batched(999, isl=500.0)) == prefill_point(prompts)
 
 
 def test_no_batch_is_larger_than_what_was_measured() -> None:
-    prompts = setting(Role.PREFILL, isl=500.0, percentile=0.95, batch_tokens=Span(100.0, 1000.0))
-    engine = replace(prompts.engine, max_batch_tokens=8000)
-    assert prefill_point(replace(prompts, engine=engine)).batch == 2.0
+    point = prefill_point(batched(8000, isl=500.0, batch_tokens=Span(100.0, 1000.0)))
+    assert point.batch == pytest.approx(2.0)
 
 
-def test_several_classes_are_counted_one_by_one() -> None:
-    """Safe: batches of unlike prompts are not modelled."""
-    short = RequestClass("short", 0.9, 500.0, 200.0)
-    long = RequestClass("long", 0.1, 600.0, 200.0)
-    mixed = setting(Role.PREFILL, percentile=0.95, mix=(short, long))
-    engine = replace(mixed.engine, max_batch_tokens=8000)
-    assert prefill_points(replace(mixed, engine=engine)) == prefill_points(mixed)
+def test_classes_are_prefilled_together() -> None:
+    """As of one class where they are alike; of others a prompt takes what it adds to a batch."""
+    half = RequestClass("half", 0.5, 500.0, 200.0, isl_cv=0.0)
+    four = batched(2000, isl=500.0)
+    [one] = prefill_points(four)
+    alike = prefill_points(four.of(half, half))
+    assert [each.capacity_rps for each in alike] == pytest.approx([one.capacity_rps] * 2)
+    short, long = prefill_points(four.of(half, replace(half, isl=1000.0)))
+    assert short.capacity_rps == pytest.approx(2.0 * long.capacity_rps)
 
 
-def test_equal_classes_are_prefilled_together() -> None:
-    half = RequestClass("half", 0.5, 500.0, 200.0)
-    prompts = setting(Role.PREFILL, isl=500.0, percentile=0.95)
-    four = replace(prompts, engine=replace(prompts.engine, max_batch_tokens=2000))
-    assert prefill_points(four.of(half, half)) == prefill_points(four) * 2
+def test_pools_prefill_more_in_batches() -> None:
+    """Of a queue that is shared, and of replicas chosen by chance as alone."""
+    alone = prefill_point(batched(2000, isl=500.0, ttft_ms=500.0))
+    shared = prefill_point(
+        batched(2000, isl=500.0, ttft_ms=500.0, servers=4, routing=Routing.SHARED)
+    )
+    by_chance = prefill_point(batched(2000, isl=500.0, ttft_ms=500.0, servers=4))
+    assert shared.capacity_rps > 1.05 * alone.capacity_rps
+    assert by_chance.capacity_rps == pytest.approx(alone.capacity_rps)
+
+
+def test_bursts_leave_less_to_batches() -> None:
+    bursts = Arrivals((Dispersion(1.0, 0.95, 5.0, 5.0),))
+    calm, burst = (
+        prefill_point(batched(2000, isl=500.0, arrivals=each)).capacity_rps
+        for each in (Arrivals(), bursts)
+    )
+    assert 0.3 * calm < burst < 0.9 * calm
 
 
 def test_a_floor_counts_for_each_length() -> None:

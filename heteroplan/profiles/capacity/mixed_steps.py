@@ -1,0 +1,485 @@
+"""How an aggregated replica runs at a rate: decode steps, some of which prefill prompts as well.
+
+Such a step is as long as that of its sequences and a prefill of its chunk of prompts together: of
+one prompt, or of as many tokens as `max_batch_tokens` leaves beside the sequences.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from math import inf, sqrt
+from typing import TYPE_CHECKING
+
+from heteroplan.entities.capacity import Limit
+from heteroplan.entities.slo import ItlOf, Slo
+from heteroplan.entities.workload import RequestClass, Routing
+from heteroplan.numerics.root_finding import largest_meeting
+from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
+from heteroplan.profiles.capacity.prefill import coefficients, lengths
+from heteroplan.profiles.capacity.setting import Setting
+from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak, decode_coefficients
+from heteroplan.profiles.capacity.targets import slo_of, ttft_target_ms
+from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts
+from heteroplan.queueing.bursts import Bursts
+from heteroplan.queueing.gaps import Gaps, Joined
+from heteroplan.queueing.lengths import Resolution, gamma_parts, lognormal_parts
+from heteroplan.queueing.waiting import ReplicaPool, Service, lateness
+from heteroplan.units import MS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heteroplan.queueing.waiting import Floats
+
+ANSWERS = Resolution(body=12, tail=4, finest=1e-3)
+"""Parts of the lengths of answers."""
+ACCURACY = 1e-4
+"""Of a rate, as a share of the greatest."""
+LEAST_RATE = 1e-9
+"""Share of the greatest rate that counts as none."""
+MOST_TURNS = {Routing.ROUND_ROBIN: 4, Routing.LEAST_LOADED: 2, Routing.SHARED: 2}
+"""Replicas that are taken to get requests in turn; of more, each gets them more evenly. Fewer where
+the numbers in flight decide, which follow the ends of answers."""
+LEAST_SCALE_S = 1e-3
+LEAST_SPREAD_MS = 1e-6
+MOMENTS = 4
+"""Of a step at which a prompt may come, evenly spread."""
+ROUNDS = 3
+"""Of the time that prefill takes and the batch that it leads to, one from the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class MixedPrompts:
+    """Prompts of a mix and their targets; arrays [prompt]."""
+
+    setting: Setting
+    joint: bool
+    """Whether one percentile is of TTFT and ITL both."""
+    shares: "Floats"
+    """Of the requests; sum to 1."""
+    tokens: "Floats"
+    """To compute."""
+    own_ms: "Floats"
+    """Prefill time of one alone."""
+    first_ms: "Floats"
+    """TTFT with nobody waiting but for a decode step."""
+    targets_ms: "Floats"
+    percentiles: "Floats"
+    """Share of the requests of a class that are to be in time."""
+
+    @classmethod
+    def of(cls, setting: Setting) -> "MixedPrompts":
+        """Those of the mix of `setting`."""
+        import numpy as np
+
+        joint = all(is_joint(each) for each in (setting.slo, *(of.slo for of in setting.mix)))
+        rows = [
+            (
+                shape.share * share,
+                shape.missed_tokens * length,
+                prefill_ms(coefficients(setting), shape.missed_tokens * length),
+                alone_ms(setting, shape.missed_tokens * length, 0.0),
+                target_ms(setting, shape, shape.missed_tokens * length),
+                slo_of(setting, shape).percentile if joint else slo_of(setting, shape).ttft_share,
+            )
+            for shape in setting.mix
+            for share, length in lengths(shape.isl_cv or 0.0)
+        ]
+        shares, *others = np.array(rows).T
+        return cls(setting, joint, shares / shares.sum(), *others)
+
+    @cached_property
+    def mean_ms(self) -> float:
+        """Prefill time of one alone."""
+        return float(self.shares @ self.own_ms)
+
+    @cached_property
+    def alike(self) -> "dict[float, Floats]":
+        """By percentile the shares of the requests that have it, 0 for all others."""
+        import numpy as np
+
+        found = {}
+        for percentile in dict.fromkeys(self.percentiles.tolist()):
+            shares = np.where(self.percentiles == percentile, self.shares, 0.0)
+            found[percentile] = shares / shares.sum()
+        return found
+
+
+class Replica:
+    """One that serves a mix at whatever rate."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.steps = DecodeSteps.of(setting)
+        self.prompts = MixedPrompts.of(setting)
+        self.values = coefficients(setting)
+        left_ms = float(self.prompts.shares @ (self.prompts.targets_ms - self.prompts.first_ms))
+        scale_s = max(LEAST_SCALE_S, left_ms / MS_PER_S)
+        dispersion = setting.arrivals.prefill(scale_s, setting.slo.ttft_share)
+        self.bursts = Bursts.of(dispersion).split(setting.servers)
+        self.turns = 1
+        if setting.routing is not Routing.RANDOM and self.bursts.mean == 1.0:
+            self.turns = min(setting.servers, MOST_TURNS[setting.routing])
+
+    def at(self, rate_rps: float) -> "Running":
+        """How it runs at `rate_rps`."""
+        return Running(self, rate_rps)
+
+    @cached_property
+    def added_ms(self) -> "Floats":
+        """[prompt] prefill time without what each batch takes."""
+        import numpy as np
+
+        return np.maximum(0.0, self.prompts.own_ms - self.values.overhead_ms)
+
+    def chunk_ms(self, batch: float) -> float:
+        """Prefill time of a full chunk beside so many sequences, without what each takes.
+
+        Infinite where a step prefills one prompt.
+        """
+        most = self.setting.engine.max_batch_tokens
+        if most is None:
+            return inf
+        shares = self.prompts.shares
+        each_ms = float(shares @ self.added_ms) / float(shares @ self.prompts.tokens)
+        return each_ms * max(1.0, most - batch)
+
+    @cached_property
+    def chunks(self) -> "Floats":
+        """[prompt] how many steps its prefill is spread over."""
+        import numpy as np
+
+        return np.maximum(1.0, np.ceil(self.added_ms / self.chunk_ms(0.0)))
+
+    @cached_property
+    def gaps(self) -> Gaps:
+        """Requests and the prefill that falls between their tokens."""
+        import numpy as np
+
+        mix = self.setting.mix
+        shares, gaps = np.array(
+            [
+                (shape.share * share, max(0.0, np.rint(shape.osl * length) - 1.0))
+                for shape in mix
+                for share, length in answer_lengths(shape.osl_cv or 0.0)
+            ]
+        ).T
+        held = gaps > 0.0
+        return Gaps(
+            shares[held] / shares.sum(),
+            gaps[held],
+            self.prompts.shares,
+            self.added_ms + self.values.overhead_ms * self.chunks,
+            self.setting.slo.itl_ms,
+            self.chunk_ms(0.0) + self.values.overhead_ms,
+            self.bursts.mean,
+            self.turns,
+            self.steps.slope_ms,
+        )
+
+
+class Running:
+    """A replica at a rate."""
+
+    def __init__(self, replica: Replica, rate_rps: float) -> None:
+        self.replica, self.rate_rps = replica, rate_rps
+        self.setting = replica.setting
+        self._late = 1.0 - self.setting.slo.itl_share
+        most = 1.0 / replica.prompts.mean_ms
+        self._rate_per_ms = max(rate_rps / MS_PER_S, LEAST_RATE * most)
+
+    @cached_property
+    def _balance(self) -> tuple[float, Load]:
+        """Share of the time that prefill takes, and what is in flight with it."""
+        replica, rate = self.replica, self._rate_per_ms
+        overhead_ms = replica.values.overhead_ms
+        added = rate * float(replica.prompts.shares @ replica.added_ms)
+        share = added + rate * overhead_ms * float(replica.prompts.shares @ replica.chunks)
+        if replica.chunk_ms(0.0) == inf:
+            share = rate * replica.prompts.mean_ms
+        held, most = ENDLESS, share
+        for _ in range(ROUNDS):
+            if share >= 1.0:
+                return 1.0, ENDLESS
+            held = replica.steps.load(self.rate_rps, stretch=1.0 / (1.0 - share))
+            if held == ENDLESS or replica.chunk_ms(0.0) == inf:
+                break
+            each_ms = self._mean_step_ms(held)
+            share = min(most, 1.0 - (1.0 - added) * each_ms / (each_ms + overhead_ms))
+        return share, held
+
+    def _mean_step_ms(self, held: Load) -> float:
+        values = self.replica.steps.values
+        root_ms = values.ms_per_root_sequence * sqrt(held.sequences)
+        return max(self.replica.steps.lowest_ms, values.base_ms + root_ms + held.added_ms)
+
+    @property
+    def prefill_share(self) -> float:
+        """Of the time."""
+        return self._balance[0]
+
+    @property
+    def batch(self) -> float:
+        """Mean number of sequences in flight."""
+        return self._balance[1].sequences
+
+    @cached_property
+    def peak(self) -> Peak:
+        """What decode steps hold at the percentile, prefill apart."""
+        return self.replica.steps.peak(self._balance[1])
+
+    @cached_property
+    def step_ms(self) -> float:
+        """Mean decode step, prefill apart."""
+        return self._mean_step_ms(self._balance[1])
+
+    @cached_property
+    def lateness(self) -> float:
+        """Above 0 where more requests are late than their percentile allows.
+
+        Where one percentile is of TTFT and ITL both, late by either counts, as if none were by
+        both.
+        """
+        slo, together = self.setting.slo, self.replica.prompts.joint
+        if self.batch == inf or (self._chunks is not None and not self._chunks.stable):
+            return lateness(1.0, slo.percentile)
+        found = [] if together else [lateness(self._itl_late, slo.itl_share)]
+        for percentile, late in self._ttft_late.items():
+            both = late + self._itl_late if together else late
+            found.append(lateness(both, percentile))
+        return max(found)
+
+    @property
+    def limit(self) -> Limit:
+        """The target that more requests miss."""
+        share = self.setting.slo.percentile if self.replica.prompts.joint else None
+        ttft = max(lateness(late, share or own) for own, late in self._ttft_late.items())
+        itl = lateness(self._itl_late, share or self.setting.slo.itl_share)
+        return Limit.ITL if itl > ttft else Limit.TTFT
+
+    @cached_property
+    def _ttft_late(self) -> dict[float, float]:
+        """By percentile, of the requests that have it the share that miss their TTFT."""
+        prompts = self.replica.prompts
+        late = self._first_late(self.replica.added_ms, prompts.first_ms, prompts.targets_ms)
+        return {percentile: float(shares @ late) for percentile, shares in prompts.alike.items()}
+
+    def _first_late(self, added_ms: "Floats", first_ms: "Floats", targets_ms: "Floats") -> "Floats":
+        """[prompt] P(TTFT > target)."""
+        import numpy as np
+
+        if self.setting.engine.ttft is not None:
+            return self._measured_late(targets_ms - first_ms)
+        if self._chunks is not None:
+            if not self._chunks.stable:
+                return np.ones(len(targets_ms))
+            return self._chunks.late_shares(added_ms, targets_ms)
+        left_ms = targets_ms - first_ms - self.step_ms
+        moments_ms = (np.arange(MOMENTS) + 0.5) / MOMENTS * self.step_ms
+        found: Floats = self._beyond(left_ms - moments_ms[:, None]).mean(axis=0)
+        return found
+
+    @cached_property
+    def _chunks(self) -> BatchesAt | None:
+        """Steps as batches of prompts; None where each prefills one prompt."""
+        replica, values = self.replica, self.replica.values
+        chunk_ms = replica.chunk_ms(self.batch)
+        if chunk_ms == inf:
+            return None
+        batches = Batches(
+            self.step_ms + values.overhead_ms,
+            chunk_ms,
+            self.step_ms + values.floor_ms,
+            self.step_ms,
+        )
+        prompts = Prompts(replica.prompts.shares, replica.added_ms, replica.prompts.targets_ms)
+        queue = BatchQueue(prompts, batches, replica.bursts.mean, turns=replica.turns)
+        return queue.at(self._rate_per_ms)
+
+    @cached_property
+    def _pool(self) -> ReplicaPool:
+        """One prompt a step."""
+        mix = self.setting.mix
+        step_ms = self.step_ms if self.setting.engine.ttft is None else 0.0
+        values = self.replica.values
+        found = []
+        for shape in mix:
+            for share, length in lengths(shape.isl_cv or 0.0):
+                own_ms = prefill_ms(values, shape.missed_tokens * length)
+                cv = own_ms / (own_ms + step_ms) if shape.isl_cv is None else 0.0
+                found.append(Service(shape.share * share, own_ms + step_ms, cv))
+        return ReplicaPool(
+            found,
+            self.replica.turns,
+            routing=Routing.ROUND_ROBIN,
+            dispersion=self.replica.bursts.dispersion,
+        )
+
+    @cached_property
+    def _beyond(self) -> "Callable[[Floats], Floats]":
+        """P(wait > each of some waits [ms])."""
+        prompts, pool = self.replica.prompts, self._pool
+        utilization = self._rate_per_ms * pool.mean_ms
+        if utilization >= 1.0:
+            return lambda waits_ms: 0.0 * waits_ms + 1.0
+        beyond = pool.beyond(float((prompts.targets_ms - prompts.first_ms).max()))
+        return lambda waits_ms: beyond(utilization, waits_ms)
+
+    def _measured_late(self, left_ms: "Floats") -> "Floats":
+        """[prompt] P(wait > what is left for it) where TTFT was measured end to end.
+
+        With rate * (TTFT + decoding) requests in flight it was so long on average (infinite where
+        they grow faster than they are answered), and is taken to be exponential.
+        """
+        import numpy as np
+
+        measured, prompts = self.setting.engine.ttft, self.replica.prompts
+        queued = self._beyond(left_ms)
+        if measured is None:
+            return queued
+        tokens = float(prompts.shares @ prompts.tokens)
+        growth = measured.ms_per_request + measured.ms_per_request_token * tokens
+        growth *= self._rate_per_ms
+        if growth >= 1.0:
+            return np.ones(len(left_ms))
+        itl_ms = self.step_ms / (1.0 - self.prefill_share)
+        answering_ms = float(prompts.shares @ prompts.first_ms)
+        answering_ms += itl_ms * (self.replica.steps.osl - 1.0)
+        mean_ms = growth * answering_ms / (1.0 - growth)
+        if mean_ms <= 0.0:
+            return queued
+        waits = np.exp(-np.maximum(left_ms, 0.0) / mean_ms)
+        return np.maximum(queued, np.where(left_ms < 0.0, 1.0, waits))
+
+    @property
+    def _itl_late(self) -> float:
+        return self._gaps_late(self.setting.slo.itl_ms)
+
+    def _gaps_late(self, target_ms: float) -> float:
+        """Share of the requests, or of the tokens, whose ITL is longer than `target_ms`."""
+        if self.setting.slo.itl_of is ItlOf.TOKEN:
+            return self._token_late(target_ms)
+        return self.replica.gaps.late_share(
+            self._beside, self._step_beyond, self._joined, target_ms
+        )
+
+    @cached_property
+    def _joined(self) -> "Joined":
+        return self.replica.gaps.joined(
+            self._rate_per_ms, self._seen_ms / (1.0 - self.prefill_share)
+        )
+
+    @cached_property
+    def _beside(self) -> "Floats":
+        return self.replica.gaps.beside(self._rate_per_ms, self._left, self._joined)
+
+    def _left(self, works_ms: "Floats") -> "Floats":
+        """P(prefill that waits when a request has its first token <= each of some works)."""
+        import numpy as np
+
+        if self._chunks is not None:
+            points = self._chunks.queue.points
+            up_to = np.cumsum(self._chunks.left_at_ends())
+            found: Floats = np.interp(works_ms, points.step * np.arange(points.size), up_to)
+            return found
+        part = self.replica.prompts.mean_ms / self._pool.mean_ms
+        return 1.0 - self._beyond(works_ms / part)
+
+    @cached_property
+    def _seen_ms(self) -> float:
+        """Mean decode step of a request, prefill apart."""
+        steps, held = self.replica.steps, self._balance[1]
+        if self.setting.slo.itl_of is ItlOf.TOKEN:
+            return self.step_ms
+        more = steps.swing.own + steps.swing.mates(held.dispersion)
+        return self._mean_step_ms(
+            replace(
+                held,
+                sequences=held.sequences + more,
+                added_ms=held.added_ms + more * steps.slope_ms,
+            )
+        )
+
+    def _step_beyond(self, times_ms: "Floats", explained_ms2: "Floats | float" = 0.0) -> "Floats":
+        """P(decode step > each of some times), prefill apart: normal, of that mean and peak.
+
+        `explained_ms2` of its variance is not counted.
+        """
+        import numpy as np
+        from scipy.special import ndtr
+
+        deviations = normal_quantile(self.setting.slo.itl_share)
+        spread_ms = (self.peak.itl_ms - self._seen_ms) / deviations if deviations > 0.0 else 0.0
+        left_ms = np.sqrt(np.maximum(spread_ms**2 - explained_ms2, LEAST_SPREAD_MS**2))
+        found: Floats = ndtr((self._seen_ms - times_ms) / left_ms)
+        return found
+
+    def _token_late(self, target_ms: float) -> float:
+        """Share of the steps that are longer."""
+        import numpy as np
+
+        replica = self.replica
+        if self._chunks is not None:
+            queue, starts = self._chunks.queue, self._chunks.starts
+            works_ms = queue.times_ms - self.step_ms
+            weights = np.append(starts[: queue.each], starts[queue.each :].sum())
+            late = self._step_beyond(target_ms - works_ms)
+            return float(weights @ late / weights.sum())
+        prompts = replica.prompts
+        steps_per_ms = (1.0 - self.prefill_share) / self.step_ms
+        mixed = min(1.0, self._rate_per_ms / steps_per_ms)
+        mixed_late = float(prompts.shares @ self._step_beyond(target_ms - prompts.own_ms))
+        alone = float(self._step_beyond(np.array([target_ms]))[0])
+        return mixed * mixed_late + (1.0 - mixed) * alone
+
+    def itl_ms(self) -> float:
+        """That the percentile stays within, at most the target [ms]."""
+        return largest_meeting(
+            lambda itl_ms: self._late - self._gaps_late(itl_ms), self.setting.slo.itl_ms, ACCURACY
+        )
+
+    def ttft_ms(self, shape: RequestClass) -> float:
+        """That prompts of the mean length of a class stay within at its percentile [ms]."""
+        import numpy as np
+
+        tokens, late = shape.missed_tokens, 1.0 - slo_of(self.setting, shape).ttft_share
+        added_ms = np.array([prefill_ms(self.replica.values, tokens)])
+        added_ms -= self.replica.values.overhead_ms
+        first_ms = np.array([alone_ms(self.setting, tokens, 0.0)])
+
+        def spare(time_ms: float) -> float:
+            return late - float(self._first_late(added_ms, first_ms, np.array([time_ms]))[0])
+
+        return largest_meeting(spare, target_ms(self.setting, shape, tokens), ACCURACY)
+
+
+@lru_cache(maxsize=4096)
+def answer_lengths(cv: float) -> tuple[tuple[float, float], ...]:
+    """Shares of the requests of a class and their output over the mean.
+
+    Half of them by a gamma, half by a lognormal distribution: the one has more short answers than
+    most, the other fewer.
+    """
+    parts: list[tuple[float, float]] = []
+    for family in (gamma_parts, lognormal_parts):
+        shares, means = family(cv, ANSWERS)
+        parts += zip((shares / 2.0).tolist(), means.tolist(), strict=True)
+    return tuple(parts)
+
+
+def is_joint(slo: Slo | None) -> bool:
+    """Whether its percentile is of TTFT and ITL both."""
+    return slo is None or (slo.ttft_percentile is None and slo.itl_percentile is None)
+
+
+def target_ms(setting: Setting, shape: RequestClass, tokens: float) -> float:
+    """Longest TTFT of a prompt of so many tokens [ms]."""
+    step_alone_ms = step_ms(decode_coefficients(setting.engine), 1.0, shape.isl)
+    return ttft_target_ms(setting, shape, alone_ms(setting, tokens, step_alone_ms))
+
+
+def alone_ms(setting: Setting, tokens: float, itl_ms: float) -> float:
+    """TTFT of a prompt of so many tokens with nobody waiting [ms]."""
+    measured = setting.engine.ttft
+    if measured is None:
+        return prefill_ms(coefficients(setting), tokens) + itl_ms
+    return measured.base_ms + measured.ms_per_token * tokens
