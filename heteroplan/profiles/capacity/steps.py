@@ -18,7 +18,7 @@ from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.swing import Factors, Swing, averaged
 from heteroplan.units import MS_PER_S
 
-ROOMY = 0.99
+ROOMY = 0.975
 """Share of the requests, at least, that find room for their KV cache. Where fewer do, sequences
 that are evicted and computed anew keep the memory full."""
 MOST_SEQUENCES = 65536.0
