@@ -32,6 +32,7 @@ from heteroplan.simulation.run import (
     policy_setting,
     run_policies,
 )
+from heteroplan.simulation.single import beyond_measured
 from heteroplan.simulation.span.begin import from_interval
 from heteroplan.simulation.system import ServingSystem, serving_system
 
@@ -157,6 +158,7 @@ def replayed(
     )
     scenario = system.scenario
     loads, horizon = scenario.workloads, scenario.horizon
+    long = () if isinstance(stream, RateStream) else beyond_measured(system, stream)
     return Replay(
         scenario=scenario.name,
         objective=scenario.objective.value,
@@ -174,7 +176,7 @@ def replayed(
         requests=stream.asked,
         seconds=seconds,
         policies=_with_savings(found, scenario.objective.value),
-        notes=(*stream.notes, *ready.notes),
+        notes=(*stream.notes, *ready.notes, *long),
     )
 
 

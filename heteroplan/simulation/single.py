@@ -1,11 +1,13 @@
 """The level of single requests: `events` on one stream of requests."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.entities.workload import Engine, Span
 from heteroplan.simulation.events.simulator import (
     GroupFacts,
     Simulator,
@@ -16,15 +18,13 @@ from heteroplan.simulation.events.world import GONE, SERVING
 from heteroplan.simulation.figures import latencies
 from heteroplan.simulation.figures.promises import promises
 from heteroplan.simulation.level import COUNTS, Counts, Served
-from heteroplan.simulation.replicas.engine_numbers import kv_bytes_per_token, limits_of, moves_all
+from heteroplan.simulation.replicas.engine_numbers import kv_bytes_per_token, most_held, moves_all
 from heteroplan.simulation.requests import Floats, RequestStream
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import ServingSystem
 
 REFUSALS = (
     "no engine serves the workload",
-    "prompt longer than any engine was measured for",
-    "context longer than any engine was measured for",
     "longer than the KV cache of any engine",
 )
 """Why no engine takes a request."""
@@ -145,25 +145,13 @@ def refusals(
     """[request] whether no engine of its workload takes it, and how many by reason."""
     refused = np.zeros(len(stream), np.bool_)
     reasons: Counter[str] = Counter()
-    missed, held = stream.isl - stream.cached, stream.isl + stream.osl
-    context = stream.isl + stream.osl // 2
-    for number, load in enumerate(system.scenario.workloads):
+    held = stream.isl + stream.osl
+    for number in range(len(system.scenario.workloads)):
         own = stream.workload == number
-        first = [
-            limits_of(each.engine, load)
-            for each in system.options
-            if each.workload == number and each.role != DECODE
-        ]
-        last = [
-            limits_of(each.engine, load)
-            for each in system.options
-            if each.workload == number and each.role != PREFILL
-        ]
+        first, last = _by_end(system, number)
         tests = (
             np.full(len(stream), not first or not last),
-            missed > max((each.missed for each in first), default=0),
-            context > max((each.context for each in last), default=0),
-            held > max((each.held for each in last), default=0),
+            held > max((most_held(each) for each in last), default=0),
         )
         for reason, found in zip(REFUSALS, tests, strict=True):
             new = own & found & ~refused
@@ -171,6 +159,36 @@ def refusals(
                 reasons[reason] += int(new.sum())
                 refused |= new
     return refused, reasons
+
+
+def beyond_measured(system: ServingSystem, stream: RequestStream) -> tuple[str, ...]:
+    """A note a workload with requests longer than any of its engines was measured for."""
+    found = []
+    for number, load in enumerate(system.scenario.workloads):
+        own = stream.workload == number
+        first, last = _by_end(system, number)
+        isl, cached, osl = stream.isl[own], stream.cached[own], stream.osl[own]
+        long = isl - cached > _most(each.batch_tokens_range for each in first)
+        long |= isl + osl // 2 > _most(each.context_range for each in last)
+        if long.any():
+            found.append(
+                f"{load.name}: {int(long.sum()):,} of {len(long):,} requests are longer than any "
+                "engine was measured for; their times are extrapolated"
+            )
+    return tuple(found)
+
+
+def _by_end(system: ServingSystem, workload: int) -> tuple[list[Engine], list[Engine]]:
+    """Engines of a workload that begin requests, and those that end them."""
+    mine = [each for each in system.options if each.workload == workload]
+    return (
+        [each.engine for each in mine if each.role != DECODE],
+        [each.engine for each in mine if each.role != PREFILL],
+    )
+
+
+def _most(ranges: Iterable[Span | None]) -> float:
+    return max((inf if each is None else each.high for each in ranges), default=inf)
 
 
 def _groups(system: ServingSystem) -> list[GroupFacts]:

@@ -171,7 +171,7 @@ def test_lengths_of_the_demand_file_replace_those_of_requests(files: ScenarioFil
     files.workload["requests"] = {"isl": 9, "osl": 9, "prefix_hit_rate": 0.3}
     files.demand = "interval_start,rps,isl,osl\n2026-11-23T00,5,800,90\n2026-11-23T01,8,800,90\n"
     first, second = files.load().scenario.workloads[0].demand
-    assert first.classes == (RequestClass("default", 1.0, 800, 90, 0.3),)
+    assert first.classes == (RequestClass("default", 1.0, 800, 90, 0.3, isl_cv=1.0, osl_cv=1.0),)
     assert second.classes is first.classes
 
 
@@ -533,7 +533,7 @@ def test_every_field_of_a_workload_arrives() -> None:
     demand = [AlignedDemand(2.0, None), AlignedDemand(4.0, None)]
     scenarios = ResilienceSpec(lose="spine", serve=0.9)
     short = RequestClass("short", 0.25, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6)
-    classes = (short, RequestClass("long", 0.75, 7, 8))
+    classes = (short, RequestClass("long", 0.75, 7, 8, isl_cv=1.0, osl_cv=1.0))
     assert build.workload(spec, PROFILE, demand, scenarios, ("told",)) == Workload(
         name="chat",
         profile=PROFILE,
@@ -553,7 +553,7 @@ def test_every_field_of_a_workload_arrives() -> None:
         resilience=Resilience(Loss.NODE, 0.15),
         kv_transfer=KvTransfer.MISSED,
         routing={**LEAST_LOADED, Role.PREFILL: Routing.SHARED},
-        demand_notes=("told",),
+        demand_notes=("told", build.ASSUMED_LENGTHS),
     )
 
 
@@ -579,10 +579,10 @@ def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
     first, second, third = build.workload(
         workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, None
     ).demand
-    assert first.classes == (RequestClass("a", 0.25, 10, 20, 0.3, isl_cv=4), told)
+    assert first.classes == (RequestClass("a", 0.25, 10, 20, 0.3, isl_cv=4, osl_cv=1.0), told)
     assert second.classes is first.classes
     assert [each.name for each in third.classes] == ["default"]
     assert [each.rps for each in (first, second, third)] == [1.5, 3.0, 4.5]
     trace = workload_spec(demand={"trace": "t.csv"})
     (alone,) = build.workload(trace, PROFILE, demand[:1], None).demand
-    assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0), told)
+    assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0, isl_cv=1.0, osl_cv=1.0), told)

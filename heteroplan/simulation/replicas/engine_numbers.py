@@ -5,7 +5,6 @@ rate: prefill takes a constant time with which one replica's queue keeps the TTF
 ITL target a step, with as many sequences at a time as the percentile of a Poisson number.
 """
 
-from dataclasses import dataclass
 from math import sqrt
 
 from heteroplan.entities.workload import Engine, KvTransfer, Workload
@@ -25,40 +24,20 @@ BELOW = 0.999
 """Of the ITL target that a step of an engine without coefficients takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Longest requests that an engine takes [tokens]."""
-
-    missed: int
-    """Of a prompt that prefill computes."""
-    held: int
-    """In the KV cache."""
-    context: int
-    """Mean context of decode steps."""
-
-
-def limits_of(engine: Engine, workload: Workload) -> Limits:
-    """What the engine takes: its memory, and what was measured unless the user allows more."""
-    held = UNBOUNDED if engine.kv_tokens is None else engine.kv_tokens
-    missed = context = UNBOUNDED
-    if not workload.allow_extrapolation and engine.capacity_rps is None:
-        if engine.batch_tokens_range is not None:
-            missed = int(engine.batch_tokens_range.high)
-        if engine.context_range is not None:
-            context = int(engine.context_range.high)
-    return Limits(missed, held, context)
+def most_held(engine: Engine) -> int:
+    """Longest request that the KV cache of a replica holds [tokens]."""
+    return UNBOUNDED if engine.kv_tokens is None else engine.kv_tokens
 
 
 def replica_facts(option: EngineOption, number: int, workload: Workload) -> ReplicaFacts:
     """One replica of an option, which is `number` in the list of options."""
     engine = option.engine
-    limits = limits_of(engine, workload)
     fields: dict[str, float] = {
         "capacity": option.capacity_rps,
         "bytes_per_s": option.bytes_per_s,
-        "most_missed": limits.missed,
+        "most_missed": UNBOUNDED,
         "in_time": _in_time(option, workload),
-        "kv_tokens": limits.held,
+        "kv_tokens": most_held(engine),
         "batch_tokens": engine.max_batch_tokens or 0,
     }
     most_running = _most_running(engine, workload)

@@ -84,10 +84,10 @@ def test_an_aggregated_engine_stands_in_for_a_pair(files: ScenarioFiles) -> None
 
 
 def test_a_profile_outside_its_range_is_refused_unless_allowed(files: ScenarioFiles) -> None:
-    """The mean context of a decode step is 1000 + 200 / 2 = 1100 tokens."""
+    """The mean context of a decode step is 1000 + 200 (1 + 1) / 2 = 1200 tokens at osl_cv 1."""
     files.profile["engines"][1] = measured(range={"context": [1, 100]})
     assert files.problems() == [
-        "scenario.yaml: workloads[0].profile: profile.yaml: d: a decode context of 1100 is outside "
+        "scenario.yaml: workloads[0].profile: profile.yaml: d: a decode context of 1200 is outside "
         "the measured 1 to 100 (2026-11-23T00:00+00:00); measure there, leave the engine out, "
         "or set allow_extrapolation: true"
     ]

@@ -144,7 +144,7 @@ def test_nothing_is_saved_against_a_bound_or_without_a_figure() -> None:
     assert saved(made, baseline(made, "lower_bound", 0.5)) == ""
     document = document_of(replace(made, savings=(baseline(made, "lower_bound", 0.5),)))
     assert not serves_alike(document, "lower_bound", document.savings["lower_bound"])
-    without = replace(baseline(made, "separate_queues", 2.0), saved_fraction=None)
+    without = replace(baseline(made, "without_resilience", 2.0), saved_fraction=None)
     assert saved(made, without) == ""
 
 

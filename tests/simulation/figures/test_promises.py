@@ -48,7 +48,7 @@ def test_targets_relative_to_the_request_alone() -> None:
 
 def test_gaps_are_judged_one_by_one() -> None:
     """Of 100 gaps 10 may be late, of one token there are none; means do not count."""
-    slo = Slo(1000.0, 20.0, 0.9, itl_of=ItlOf.TOKEN)
+    slo = Slo(1000.0, 20.0, 0.9, itl_percentile=0.9, itl_of=ItlOf.TOKEN)
     asked = stream([0.0] * 3, osl=[101, 101, 1])
     late: dict[str, Sequence[float]] = {
         "first_s": [0.1] * 3,
