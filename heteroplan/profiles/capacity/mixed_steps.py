@@ -14,7 +14,7 @@ from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass, Routing
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
-from heteroplan.profiles.capacity.prefill import coefficients, lengths
+from heteroplan.profiles.capacity.prefill import added_ms, coefficients, lengths
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak, decode_coefficients
 from heteroplan.profiles.capacity.targets import slo_of, ttft_target_ms
@@ -39,6 +39,8 @@ LEAST_RATE = 1e-9
 MOST_TURNS = {Routing.ROUND_ROBIN: 4, Routing.LEAST_LOADED: 2, Routing.SHARED: 2}
 """Replicas that are taken to get requests in turn; of more, each gets them more evenly. Fewer where
 the numbers in flight decide, which follow the ends of answers."""
+TIMES = 256
+"""At which a TTFT is looked at, up to its target."""
 LEAST_SCALE_S = 1e-3
 LEAST_SPREAD_MS = 1e-6
 MOMENTS = 4
@@ -442,14 +444,11 @@ class Running:
         import numpy as np
 
         tokens, late = shape.missed_tokens, 1.0 - slo_of(self.setting, shape).ttft_share
-        added_ms = np.array([prefill_ms(self.replica.values, tokens)])
-        added_ms -= self.replica.values.overhead_ms
-        first_ms = np.array([alone_ms(self.setting, tokens, 0.0)])
-
-        def spare(time_ms: float) -> float:
-            return late - float(self._first_late(added_ms, first_ms, np.array([time_ms]))[0])
-
-        return largest_meeting(spare, target_ms(self.setting, shape, tokens), ACCURACY)
+        each = np.ones(TIMES + 1)
+        times_ms = target_ms(self.setting, shape, tokens) * np.linspace(0.0, 1.0, TIMES + 1)
+        work_ms = added_ms(self.replica.values, tokens) * each
+        found = self._first_late(work_ms, alone_ms(self.setting, tokens, 0.0) * each, times_ms)
+        return float(np.interp(-late, -found, times_ms))
 
 
 @lru_cache(maxsize=4096)
