@@ -185,7 +185,7 @@ def _joint_block(
     share, by_count = _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
     none = np.zeros(problem.intervals, dtype=np.int64)
-    high = useful_counts(price, start, share, need, none)
+    high = useful_counts(price, start, share, need, none, by_count)
     kept: list[int] = []
     for kind in sorted(set(served), key=len, reverse=True):
         same = [e for e, other in enumerate(served) if other == kind]
@@ -235,7 +235,7 @@ def _stage_block(
     better = not_beaten(price, start, share, new, most is None, by_count)
     kept = [int(e) for e in np.flatnonzero(better)]
     fewest = np.full(problem.intervals, fewest_count)
-    high = useful_counts(price, start, share, need, fewest)
+    high = useful_counts(price, start, share, need, fewest, by_count)
     if len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
         high = np.minimum(high, np.array(supply)[:, None])
@@ -411,23 +411,27 @@ def _by_count(
     Domains of an engine are added up: one pool serves no less than several of the same size.
     """
     rps, need = problem.workloads[w].rps, _need(problem, w)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(share > 0, np.ceil(need / share), 0.0)
-    last = int(alone.max(initial=0.0)) + max(problem.workloads[w].min_replicas.values(), default=0)
-    counts = np.arange(last + 1)[:, None]
-    found = []
+    each = []
     for pools, most in zip(engines, share, strict=True):
-        by_size, each = (
-            problem.pools[pools[0]].by_size,
-            np.broadcast_to(most, (last + 1, len(most))),
-        )
-        if by_size is not None:
-            rising = np.maximum.accumulate(
-                [cover_share(weights, rps, load) for load in by_size.load], axis=0
-            )
-            each = np.minimum(most, rising[np.minimum(counts[:, 0], by_size.last)])
-        found.append(counts * each)
-    return np.array(found)
+        by_size = problem.pools[pools[0]].by_size
+        loads = () if by_size is None else by_size.load
+        rising = [np.minimum(most, cover_share(weights, rps, load)) for load in loads]
+        each.append(np.maximum.accumulate(rising or [most], axis=0))
+    fewest = max(problem.workloads[w].min_replicas.values(), default=0)
+    last = max(_alone(one, need) for one in each) + fewest
+    counts = np.arange(last + 1)
+    return np.array([counts[:, None] * one[np.minimum(counts, len(one) - 1)] for one in each])
+
+
+def _alone(share: Floats, need: Floats) -> int:
+    """Replicas that serve `need` [T] alone; each serves a share [S + 1, T] by their number.
+
+    The most of all intervals in which any number does.
+    """
+    enough = np.arange(len(share))[:, None] * share >= need
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = np.where(share[-1] > 0, np.ceil(need / share[-1]), 0.0)
+    return int(np.where(enough.any(axis=0), enough.argmax(axis=0), beyond).max(initial=0.0))
 
 
 def _limits_of(
