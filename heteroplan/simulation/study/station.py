@@ -71,7 +71,7 @@ def station(
         current=None,
     )
     own = [
-        replace(each, points=(each.points[busiest],))
+        replace(each, points=(each.points[busiest],), by_size=None, alone=None)
         for each in candidates
         if each.workload == load.name and each.usable
     ]
