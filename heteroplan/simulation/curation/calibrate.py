@@ -237,20 +237,21 @@ def _case(
 def _partner(
     system: ServingSystem, promises: _Promises, number: int, mix: Sequence[RequestClass]
 ) -> int | None:
-    """The cheapest whole engine of the other role in a group with this one."""
+    """A whole engine of the other role in a group with this one: the cheapest that decodes, or the
+    fastest for prefill, so that it is decode that breaks the SLO."""
     option = system.options[number]
     groups = {at.group for at in system.deployments if at.option == number}
     near = {at.option for at in system.deployments if at.group in groups}
     role = PREFILL if option.role == DECODE else DECODE
-    for other, each in enumerate(system.options):
-        if (
-            other in near
-            and each.role == role
-            and each.engine.part is None
-            and promises.of(each, mix, None) > 0.0
-        ):
-            return other
-    return None
+    rates = {
+        other: promises.of(each, mix, None)
+        for other, each in enumerate(system.options)
+        if other in near and each.role == role and each.engine.part is None
+    }
+    able = [other for other, rate_rps in rates.items() if rate_rps > 0.0]
+    if role == PREFILL:
+        able.sort(key=lambda other: -rates[other])
+    return able[0] if able else None
 
 
 def _greatest(

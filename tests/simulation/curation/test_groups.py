@@ -65,12 +65,12 @@ def test_a_role_is_judged_by_its_own_latency(system: ServingSystem) -> None:
     """Far too many requests for two prefill replicas, few for forty decode replicas: first tokens
     are late, the others in time. TTFT has 0.9625 to keep and ITL 0.9875, for 0.95 of both."""
     by_role = {option.role: n for n, option in enumerate(system.options)}
-    slo = builders.SLO
+    slo, unit = builders.SLO, requests()
 
     def kept(role: Role) -> list[Kept]:
         replicas = {by_role[0]: 2, by_role[1]: 40}
         loaded = LoadedGroup(system, 0, replicas, ReplaySettings(), role)
-        return loaded.kept(requests(), 60.0)
+        return loaded.kept(unit, 60.0)
 
     [ttft] = kept(Role.PREFILL)
     itl, first = kept(Role.DECODE)
