@@ -107,7 +107,7 @@ def _scenarios() -> Iterator[tuple[str, dict[str, bytes], dict[str, str]]]:
     del classed.workload["requests"]
     classes = b"class,share,isl,osl\nchat,0.75,1000,200\ncode,0.25,8000,100\n"
     yield "classed", files_of(classed) | {"classes.csv": classes}, _FORMS | {"classes.csv": "csv"}
-    yield "promised", files_of(_promised()) | {"arrivals.csv": _ARRIVALS}, _FORMS | {
+    yield "promised", files_of(promised()) | {"arrivals.csv": ARRIVALS}, _FORMS | {
         "arrivals.csv": "csv"}  # fmt: skip
     relative = ScenarioFiles(Path())
     relative.workload |= {
@@ -120,7 +120,7 @@ def _scenarios() -> Iterator[tuple[str, dict[str, bytes], dict[str, str]]]:
     yield "relative", files_of(relative), _FORMS
 
 
-_ARRIVALS = b"scale_s,percentile,prefill,decode\n" + b"".join(
+ARRIVALS = b"scale_s,percentile,prefill,decode\n" + b"".join(
     f"{scale},{percentile},{2 + index},{3 + index}\n".encode()
     for index, scale in enumerate((0.1, 1, 10))
     for percentile in (0.9, 0.99)
@@ -202,7 +202,7 @@ def _rich() -> ScenarioFiles:
     return made
 
 
-def _promised() -> ScenarioFiles:
+def promised() -> ScenarioFiles:
     """Classes with targets of their own, a routing by role, and measured arrivals."""
     made = ScenarioFiles(Path())
     del made.workload["requests"]
