@@ -5,9 +5,10 @@ then serves more; the cost follows. Against plans made anew that is right to wit
 scenarios of this repository; another choice of engines would only make it less.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, inf, isfinite
 
 from heteroplan.clock import Stop
 from heteroplan.entities.arrivals import POISSON
@@ -118,9 +119,11 @@ def _cost_share(plan: Plan, intervals: range, before: Rates, after: Rates) -> tu
     for pool in plan.pools:
         rates = [_of(plan, pool, each) for each in (before, after)]
         for i, t in enumerate(intervals):
-            busy = [_busy(pool, t, rate, i) for rate in rates]
+            needed = [_needed(pool, t, rate, i) for rate in rates]
             gpus = float(pool.replicas[t] * pool.gpus_per_replica)
-            for at, factor in enumerate((1.0, busy[1] / busy[0] if busy[0] > 0 else 1.0)):
+            for at, factor in enumerate(
+                (1.0, needed[1] / needed[0] if 0.0 < needed[0] < inf else 1.0)
+            ):
                 hours[at] += gpus * factor
                 cost[at] += gpus * factor * price[pool.node_type]
     return _ratio(hours), _ratio(cost)
@@ -135,12 +138,31 @@ def _of(plan: Plan, pool: Pool, rates: Rates) -> Candidate:
     return rates.get((*key, span)) or rates[(*key, None)]
 
 
-def _busy(pool: Pool, t: int, rate: Candidate, i: int) -> float:
-    """Replicas that are busy with the pool's flow of interval `t`, rated as the i-th."""
+def _needed(pool: Pool, t: int, rate: Candidate, i: int) -> float:
+    """Replicas that serve the pool's flow of interval `t`, rated as the i-th.
+
+    What each serves may depend on how many there are: between the most whole replicas that do not
+    suffice and the fewest that do it is a straight line.
+    """
+    flows = [flow[t] for flow in pool.flow_rps]
+
+    def missing(replicas: int) -> float:
+        return _busy(flows, rate.capacity_rps(i, replicas)) - replicas
+
+    most = 1 if rate.by_size is None else rate.by_size[i].sizes[-1]
+    fewest = 1 + bisect_left(range(1, most + 1), 0.0, key=lambda count: -missing(count))
+    if fewest > most or rate.by_size is None:
+        return _busy(flows, rate.capacity_rps(i, most))
+    before, after = missing(fewest - 1), missing(fewest)
+    return fewest - 1 + (before / (before - after) if isfinite(before) else 1.0)
+
+
+def _busy(flows: Sequence[float], capacities: Sequence[float]) -> float:
+    """Busy replicas of such capacities, by class; infinitely many where a class has none."""
     return sum(
-        flow[t] / point.capacity_rps
-        for flow, point in zip(pool.flow_rps, rate.points[i], strict=True)
-        if flow[t] > 0 and point.capacity_rps > 0
+        flow / capacity if capacity > 0 else inf
+        for flow, capacity in zip(flows, capacities, strict=True)
+        if flow > 0
     )
 
 

@@ -125,7 +125,7 @@ class FitArguments:
         typer.Option(
             parser=options.share,
             metavar="SHARE",
-            help="Share of requests that meet the TTFT, and of time that meets the ITL.",
+            help="Share of requests that meet the TTFT and the ITL both.",
         ),
     ] = written("0.99")
     kv_tokens: Annotated[

@@ -1,5 +1,6 @@
 """What a promise costs, against hand arithmetic and against plans made anew."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from heteroplan.baselines import promises
 from heteroplan.baselines.promises import easier_promises
 from heteroplan.clock import never
 from heteroplan.entities.arrivals import Arrivals, Dispersion
-from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
+from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint, PoolPoints
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.plan import EasierPromise, Plan, PromiseCost
 from heteroplan.entities.slo import Slo
@@ -118,6 +119,29 @@ def test_targets_of_a_class_are_eased_too() -> None:
     )
     of = replace(made, scenario=replace(made.scenario, workloads=(replace(one, demand=own),)))
     assert costs(of)[EasierPromise.TWICE_THE_TTFT].cost_usd == pytest.approx(14.4)
+
+
+def test_capacity_that_depends_on_the_pool_counts_by_its_size() -> None:
+    """12 requests/s. At first 1, 2 and 3 replicas serve 0, 5 and 6 each, then 3, 6 and 12.
+
+    So 3 replicas have 2 to spare for 10 to miss: 2 + (12 / 5 - 2) / (12 / 5 - 2 + 3 - 12 / 6);
+    then 2 just suffice.
+    """
+    first, then = ((0.0, 5.0, 6.0), (3.0, 6.0, 12.0))
+    served = replace(pool([3]), flow_rps=((12.0,),))
+    assert promises._needed(served, 0, sized(first), 0) == pytest.approx(2 + 0.4 / 1.4)
+    assert promises._needed(served, 0, sized(then), 0) == pytest.approx(2.0)
+    assert promises._needed(
+        replace(served, flow_rps=((30.0,),)), 0, sized(first), 0
+    ) == pytest.approx(5.0)
+
+
+def sized(capacities: Sequence[float]) -> Candidate:
+    """A replica of a pool of 1, 2, 3 and so on, in one interval."""
+    points = tuple((OperatingPoint(each, Limit.TTFT),) for each in capacities)
+    (engine,) = day_scenario(horizon(1)).workloads[0].profile.engines[:1]
+    sizes = PoolPoints(tuple(range(1, len(points) + 1)), points)
+    return Candidate("chat-1", engine, "h100x8", (points[-1],), by_size=(sizes,))
 
 
 @pytest.mark.usefixtures("by_hand")

@@ -137,12 +137,17 @@ def _spoiled(content: bytes, form: str, bombs: packed.Bombs, draw: Random) -> tu
 
 
 def _from_stdin(of: Case) -> Case:
-    """The first file that is named on the command line, or the scenario, comes as `-`."""
+    """The first file that is named on the command line, or the scenario, comes as `-`.
+
+    `fit` reads files only.
+    """
     named = {".": "scenario.yaml"}
     for at, word in enumerate(of.args[1:], 1):
         name = named.get(word, word)
         if name in of.files and of.faults.stdin != CLOSED and name not in of.faults.instead:
             args = (*of.args[:at], "-", *of.args[at + 1 :])
             harm = replace(of.faults, stdin=name)
-            return replace(of, args=args, faults=harm, changes=(*of.changes, f"stdin {name}"))
+            codes = of.codes | {2} if of.start.command == "fit" else of.codes
+            changes = (*of.changes, f"stdin {name}")
+            return replace(of, args=args, faults=harm, codes=codes, changes=changes)
     return of

@@ -107,7 +107,24 @@ def _scenarios() -> Iterator[tuple[str, dict[str, bytes], dict[str, str]]]:
     del classed.workload["requests"]
     classes = b"class,share,isl,osl\nchat,0.75,1000,200\ncode,0.25,8000,100\n"
     yield "classed", files_of(classed) | {"classes.csv": classes}, _FORMS | {"classes.csv": "csv"}
+    yield "promised", files_of(promised()) | {"arrivals.csv": ARRIVALS}, _FORMS | {
+        "arrivals.csv": "csv"}  # fmt: skip
+    relative = ScenarioFiles(Path())
+    relative.workload |= {
+        "routing": "round_robin", "arrivals": {"dispersion": 5},
+        "requests": {"isl": 1000, "osl": 100, "isl_cv": 0.5, "osl_cv": 0.5},
+        "slo": {"ttft_slowdown": 5, "itl_slowdown": 3, "ttft_percentile": 0.95,
+                "itl_percentile": 0.9, "itl_of": "token"},
+    }  # fmt: skip
+    relative.profile["engines"] = _with_formulas()
+    yield "relative", files_of(relative), _FORMS
 
+
+ARRIVALS = b"scale_s,percentile,prefill,decode\n" + b"".join(
+    f"{scale},{percentile},{2 + index},{3 + index}\n".encode()
+    for index, scale in enumerate((0.1, 1, 10))
+    for percentile in (0.9, 0.99)
+)
 
 _FORMS = {
     "scenario.yaml": "yaml",
@@ -185,6 +202,38 @@ def _rich() -> ScenarioFiles:
     return made
 
 
+def promised() -> ScenarioFiles:
+    """Classes with targets of their own, a routing by role, and measured arrivals."""
+    made = ScenarioFiles(Path())
+    del made.workload["requests"]
+    own = {"ttft_slowdown": 4, "itl_ms": 80, "itl_slowdown": 3, "percentile": 0.9}
+    made.workload |= {
+        "classes": [
+            {"name": "a", "share": 0.6, "isl": 800, "osl": 100, "isl_cv": 1, "osl_cv": 1},
+            {"name": "b", "share": 0.4, "isl": 2000, "osl": 200, "osl_cv": 0.5, "slo": own},
+        ],
+        "slo": {"ttft_ms": 2000, "itl_ms": 60, "percentile": 0.95, "ttft_percentile": 0.96},
+        "routing": {"prefill": "random", "decode": "least_loaded", "aggregated": "shared"},
+        "arrivals": "arrivals.csv",
+    }  # fmt: skip
+    made.profile["engines"] = _with_formulas()
+    made.leaf["nodes"]["h100x8"] = 4
+    return made
+
+
+def _with_formulas() -> list[dict[str, Any]]:
+    """A prefill and a decode engine without `capacity_rps`, the latter good beyond its range."""
+    return [
+        engine("p", "prefill", capacity_rps=None,
+               prefill={"overhead_ms": 10, "ms_per_token": 0.05, "ms_per_token_squared": 1e-6},
+               range={"batch_tokens": [1, 65536]}),
+        engine("d", "decode", capacity_rps=None, max_sequences=128,
+               decode={"base_ms": 15, "ms_per_sequence": 0.1, "ms_per_context_token": 2e-5},
+               range={"batch": [1, 64], "context": [1, 65536], "kv_tokens": [1, 300_000]},
+               source={"kind": "fitted", "error_mape": 0.02, "error_beyond": 0.1}),
+    ]  # fmt: skip
+
+
 _MOE = {
     "model": "moe",
     "engines": [
@@ -233,8 +282,9 @@ def _on_plans(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
         args: tuple[str, ...]
         for args in (("explain", "plan.json"), ("explain", "plan.json", "--json")):
             yield Start(f"{' '.join(args)} {name}", args, plan, forms, odds=8)
-        for form in ("crontab", "csv", "json", "keda"):
+        for form in ("crontab", "csv", "json", "keda", "router", "httproute", "envoy"):
             args = ("export", "plan.json", "--format", form)
+            args += ("--at", "2026-11-23T01:00") if form in ("httproute", "envoy") else ()
             yield Start(f"export {form} {name}", args, plan, forms, odds=7)
         args = ("export", "plan.json", "--format", "csv", "--out", "s.csv")
         yield Start(f"export --out {name}", args, plan, forms, outputs=("s.csv",))
@@ -257,6 +307,8 @@ def _on_traces(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
         yield replace(plain, name=f"demand --out - {name}", args=(*plain.args, "--out", "-"))
         yield replace(plain, name=f"demand --out {name}", args=(*plain.args, *written),
                       outputs=outputs, odds=1)  # fmt: skip
+        yield replace(plain, name=f"demand --arrivals {name}", outputs=("f.csv", "r.csv"),
+                      args=(*plain.args, "--out", "f.csv", "--arrivals", "r.csv"))  # fmt: skip
     own = {"own.csv": recorded.own_trace(days=5).encode(), "events.yaml": events}
     yield Start("demand --events", ("demand", "own.csv", "--events", "events.yaml"), own,
                 {"events.yaml": "yaml"}, odds=6)  # fmt: skip

@@ -251,3 +251,25 @@ def test_after_many_problems_no_other_workload_is_looked_at(
         for i in range(50)
     ]
     assert len(files.problems()) == 10
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "routing=fastest",
+            "routing: fastest: must be one of least_loaded, random, round_robin, shared, or one "
+            "of them for each role",
+        ),
+        ("arrivals.dispersion=0.5", "arrivals.dispersion: 0.5: must be at least 1"),
+        (
+            "arrivals=3",
+            "arrivals: 3: not a mapping; write {key: value} or `key: value` lines (How requests "
+            "arrive: poisson, `{dispersion: 5}`, or an arrivals CSV of `heteroplan demand`)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_routing_and_arrivals_is_said_once(
+    files: ScenarioFiles, override: str, message: str
+) -> None:
+    assert files.problems(f"workloads.chat.{override}") == [f"--set: workloads[0].{message}"]

@@ -24,7 +24,7 @@ _SIGNS = {
     "profile": {"engines", "model"},
 }
 """Keys by which a kind of file is known."""
-_NO_STEPS = ("[key]", "<file>", "<trace>", "<list>", "<number>")
+_NO_STEPS = ("[key]", "<file>", "<trace>", "<list>", "<number>", "<dispersion>")
 """Steps of pydantic's paths that are none of the document's: which of several schemas was taken."""
 _TYPES = {
     "int_type": "not a whole number; write one without quotes",
@@ -104,7 +104,8 @@ def _follows(
 def _remedy(model: type[BaseModel], path: FieldPath, detail: _Detail) -> str:
     kind, context = str(detail["type"]), detail.get("ctx", {})
     field = _field(model, path)
-    about = f" ({field.description.rstrip('.')})" if field and field.description else ""
+    first = (field.description or "").partition("\n\n")[0].rstrip(".") if field else ""
+    about = f" ({first})" if first else ""
     match kind:
         case "missing":
             return f"missing; add it{about}"

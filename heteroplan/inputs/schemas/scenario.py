@@ -1,6 +1,6 @@
 """What scenario.yaml may hold."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -38,7 +38,11 @@ def _none_is_null(value: Any) -> Any:
 
 
 def _for_all_roles(value: Any) -> Any:
-    return dict.fromkeys(RoutingSpec.model_fields, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if value not in (known := get_args(RoutingName)):
+        raise ValueError(f"must be one of {', '.join(known)}, or one of them for each role")
+    return dict.fromkeys(RoutingSpec.model_fields, value)
 
 
 Percentile = Annotated[float, Field(gt=0, lt=1), OrPercent()]

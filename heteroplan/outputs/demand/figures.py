@@ -113,12 +113,13 @@ def sentences(curve: "Curve") -> list[str]:
         found.append(f"planned rates are {figure(ratio)} times the mean rates{busiest}")
     found += _bursts(curve)
     if (shape := shape_of(curve)) is not None:
-        spread = "" if shape.isl_cv is None else f" (isl_cv {figure(shape.isl_cv)})"
+        of_isl = "" if shape.isl_cv is None else f" (isl_cv {figure(shape.isl_cv)})"
+        of_osl = "" if shape.osl_cv is None else f" (osl_cv {figure(shape.osl_cv)})"
         hits = shape.prefix_hit_rate
         cached = "" if hits is None else f", {percent(hits)} of the input in a prefix cache"
         found.append(
-            f"mean request: {figure(shape.isl)} input tokens{spread}, "
-            f"{figure(shape.osl)} output tokens{cached}"
+            f"mean request: {figure(shape.isl)} input tokens{of_isl}, "
+            f"{figure(shape.osl)} output tokens{of_osl}{cached}"
         )
     if curve.class_error is not None:
         count = _counted(len(curve.rows[0].classes), "class", "classes")
@@ -161,10 +162,10 @@ def _bursts(curve: "Curve") -> list[str]:
     if (takes := needed_at_peak(curve)) is not None:
         capacity, others = takes
         found.append(
-            f"so that {share} of the prompts wait {TOLD_WAIT_S:g} s at most, prefill needs "
-            f"{figure(capacity)} times the planned rate at the peak; where a request decodes for "
-            f"{TOLD_STAY_S:g} s, {share} of the time at most {figure(others)} times the planned "
-            "number decode beside it"
+            f"so that {share} of the prompts wait {TOLD_WAIT_S:g} s at most, prefill needs a "
+            f"capacity of {figure(capacity)} times the planned rate at the peak; where a request "
+            f"decodes for {TOLD_STAY_S:g} s, {share} of the time at most {figure(others)} times "
+            "the planned number decode beside it"
         )
     return found
 

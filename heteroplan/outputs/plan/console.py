@@ -108,7 +108,8 @@ def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Consol
             Text(spell.limited_by),
         )
     if len(found) > MOST_SHORTAGE_LINES:
-        table.add_row(more_line(len(found) - MOST_SHORTAGE_LINES, "plan.json", console))
+        table.caption = more_line(len(found) - MOST_SHORTAGE_LINES, "plan.json", console)
+        table.caption_justify = "left"
     return table
 
 

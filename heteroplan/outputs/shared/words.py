@@ -36,12 +36,18 @@ def horizon_text(horizon: "Horizon | HorizonPart") -> str:
 
 
 def demand_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
-    """What was made of traces, a sentence a workload that takes its demand from them."""
-    return tuple(
-        f"Demand of {each.name}: {'; '.join(each.demand_notes)}."
-        for each in workloads
-        if each.demand_notes
-    )
+    """What was made of traces and assumed of requests.
+
+    A sentence for all workloads of which the same is told, and one for what each has of its own.
+    """
+    by_note: dict[str, list[str]] = defaultdict(list)
+    for each in workloads:
+        for note in each.demand_notes:
+            by_note[note].append(each.name)
+    by_names: dict[str, list[str]] = defaultdict(list)
+    for note, names in by_note.items():
+        by_names[", ".join(names)].append(note)
+    return tuple(f"Demand of {names}: {'; '.join(notes)}." for names, notes in by_names.items())
 
 
 def candidate_notes(candidates: Iterable[Candidate]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from heteroplan.entities.workload import Part, Source, SourceKind
-from heteroplan.outputs.shared.words import candidate_notes, figure, horizon_text
+from heteroplan.outputs.shared.words import candidate_notes, demand_sentences, figure, horizon_text
 from heteroplan.text import percent
 from tests.builders import candidates
 from tests.plans import day_scenario, horizon
@@ -59,3 +59,13 @@ def test_a_note_names_engines_once_with_their_workloads() -> None:
         "KV memory is not limited (no kv_tokens): engines h100-tp4-decode (chat-1, chat-2), "
         "l40s-tp8-decode (chat-1, chat-2)",
     )
+
+
+def test_what_is_told_of_several_workloads_is_told_once() -> None:
+    """Notes of the same workloads stand in one sentence."""
+    scenario = day_scenario(horizon(1))
+    one = scenario.workloads[0]
+    notes = {"a": ("from a trace", "assumed"), "b": ("assumed",), "c": ()}
+    loads = [replace(one, name=name, demand_notes=told) for name, told in notes.items()]
+    assert demand_sentences(loads) == ("Demand of a: from a trace.", "Demand of a, b: assumed.")
+    assert demand_sentences(loads[:1]) == ("Demand of a: from a trace; assumed.",)

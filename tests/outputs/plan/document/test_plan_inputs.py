@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import heteroplan
 from heteroplan import inputs
+from heteroplan.entities.arrivals import Arrivals, ArrivalsSource, Dispersion
 from heteroplan.entities.fleet import GpuType, Outage
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running, Scenario
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Loss,
@@ -23,6 +27,7 @@ from heteroplan.entities.workload import (
     RequestClass,
     Resilience,
     Role,
+    Routing,
     Source,
     SourceKind,
     Span,
@@ -30,12 +35,15 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.errors import InputError
 from heteroplan.inputs.ready import read_ready, ready_profiles
+from heteroplan.outputs.exporters.options import ExportOptions
+from heteroplan.outputs.exporters.router import router_json
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates as capacities
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.fuzz import seeds
 from tests.optimize.random_cases import FEATURES, random_case
 from tests.plans import shown_plan, version_1, written
 
@@ -50,7 +58,7 @@ def again(of: Scenario) -> Scenario:
 
 def rich() -> Scenario:
     """Something of all that a scenario may hold."""
-    source = Source(SourceKind.FITTED, "a paper", 0.02, 5, 0.04, 0.01, ("0" * 64,))
+    source = Source(SourceKind.FITTED, "a paper", 0.02, 5, 0.04, 0.01, ("0" * 64,), 0.125)
     engines = (
         replace(
             engine("p", role=Role.PREFILL, startup_s=180.0, drain_s=30.0),
@@ -68,6 +76,7 @@ def rich() -> Scenario:
             max_sequences=64,
             batch_range=Span(1.0, 64.0),
             context_range=Span(512.0, 8192.0),
+            kv_tokens_range=Span(1000.0, 300_000.0),
         ),
         replace(
             engine("both", role=Role.AGGREGATED),
@@ -85,9 +94,12 @@ def rich() -> Scenario:
         (RequestClass("short", 1.0, 100.0, 10.0), RequestClass("long", 0.0, 0.5, 0.0)),
         (
             RequestClass("short", 0.25, 100.0, 10.0, 0.3, 1.5, 90.0, 0.4),
-            RequestClass("long", 0.75, 9000.0, 400.0),
+            RequestClass(
+                "long", 0.75, 9000.0, 400.0, osl_cv=1.25,
+                slo=Slo(9000.0, inf, 0.9, itl_percentile=0.95, itl_slowdown=3.0),
+            ),
         ),
-    )
+    )  # fmt: skip
     first = workload(
         "first",
         rps=[1.0, 2.0, 3.0],
@@ -113,6 +125,20 @@ def rich() -> Scenario:
         allow_extrapolation=True,
         max_engines=3,
         demand_notes=("a", "b"),
+        slo=Slo(inf, 80.0, 0.95, 0.97, 0.96, ItlOf.TOKEN, ttft_slowdown=4.0),
+        routing={
+            Role.PREFILL: Routing.RANDOM,
+            Role.DECODE: Routing.ROUND_ROBIN,
+            Role.AGGREGATED: Routing.SHARED,
+        },
+        arrivals=Arrivals(
+            tuple(
+                Dispersion(scale_s, percentile, 2.5 * scale_s, 1.5)
+                for scale_s in (1.0, 10.0)
+                for percentile in (0.9, 0.99)
+            ),
+            ArrivalsSource.MEASURED,
+        ),
     )
     second = workload("second", rps=[1.0] * 3)
     second = replace(second, profile=replace(second.profile, model=first.profile.model))
@@ -143,6 +169,30 @@ def test_a_fleet_without_a_network_is_one_domain_of_its_name() -> None:
     of = replace(of, fleet=replace(of.fleet, network=replace(of.fleet.network, leaves=(whole,))))
     assert PlanInputs.of(of).fleet.network is None
     assert again(of) == of
+
+
+def test_a_plan_that_is_read_back_promises_the_same(tmp_path: Path) -> None:
+    """Routing, arrivals, SLOs of classes and slowdowns of scenario files: planned, written, read.
+
+    `replay` and the router's weights take them from plan.json alone.
+    """
+    files = seeds.files_of(seeds.promised()) | {"arrivals.csv": seeds.ARRIVALS}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    loaded = inputs.load(str(tmp_path))
+    (load,) = loaded.scenario.workloads
+    assert load.arrivals.points
+    assert load.routing[Role.PREFILL] is Routing.RANDOM
+    assert [each.slo is None for each in load.demand[0].classes] == [True, False]
+    made = make_plan(loaded.scenario, loaded.candidates, time_limit_s=10, compare=False)
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(document_of(made)), encoding="utf-8")
+    document = read_plan(str(path), with_inputs=True)
+    assert document.given.workloads == loaded.scenario.workloads
+    options = ExportOptions()
+    assert router_json(document, options) == router_json(document_of(made), options)
+    replayed = heteroplan.replay(path, policy=["plan"], duration_s=60.0)
+    assert replayed.replay.policies[0].finished > 0
 
 
 @settings(max_examples=30, deadline=None)
