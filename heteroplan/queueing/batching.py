@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.compound import Points, Stream
-from heteroplan.queueing.waiting import UTILIZATION_CAP
+from heteroplan.queueing.waiting import UTILIZATION_CAP, lateness
 
 if TYPE_CHECKING:
     import numpy as np
@@ -315,7 +315,7 @@ class BatchesAt:
 
         def spare(time_ms: float) -> float:
             late = self.late_shares(np.array([work_ms]), np.array([time_ms]))
-            return 1.0 - percentile - float(late[0])
+            return -lateness(float(late[0]), percentile)
 
         return largest_meeting(spare, float(self.queue.prompts.budgets_ms.max()), ACCURACY)
 
