@@ -175,6 +175,7 @@ def test_demand_has_frames_and_files(tmp_path: Path) -> None:
     assert (result.classes_frame()["share"] == 1).all()
     result.write(tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "arrivals.csv",
         "classes.csv",
         "demand.csv",
         "demand.html",

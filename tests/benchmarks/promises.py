@@ -48,6 +48,8 @@ class Case:
     """With which an hour begins that is replayed."""
     replayed: Callable[[Path], dict[str, Any]] | None = None
     """Options of the one replay of a plan that is not replayed by the hour."""
+    judged_from: int = 0
+    """First interval of a replay that counts."""
 
     def parts(self, folder: Path) -> Iterator[dict[str, Any]]:
         """Options of each replay."""
@@ -68,21 +70,24 @@ def shipped(name: str, hours: tuple[str, ...], *overrides: str) -> Case:
 
 
 def recorded(of: Recorded, *, halves: bool = False, poisson: bool = False) -> Case:
-    """A plan of a recorded trace, replayed on it or, by halves, on what came after."""
+    """A plan of a recorded trace, replayed on it; by halves, made of the first and judged on the
+    second, which finds the prefix cache that the first left unless its clock starts again."""
+
+    apart = halves and of.second_half is not None
 
     def planned(folder: Path) -> PlanResult:
         trace = of.written(folder, half=0 if halves else None)
-        intervals = 168 if of is RAGPULSE else 6
+        intervals = 168 if apart else 12
         scenario(of, trace, folder, intervals=intervals if halves else None, poisson=poisson)
         return heteroplan.plan(folder)
 
     def replayed(folder: Path) -> dict[str, Any]:
         cache = of.options.get("prefix_cache_tokens")
-        trace = of.written(folder, half=1 if halves else None)
+        trace = of.written(folder, half=1 if apart else None)
         return {"trace": str(trace), "prefix_cache_tokens": cache}
 
     words = f"{', second half from the first' if halves else ''}{', as Poisson' if poisson else ''}"
-    return Case(f"{of.name}{words}", planned, (), replayed)
+    return Case(f"{of.name}{words}", planned, (), replayed, 6 if halves and not apart else 0)
 
 
 def means_only(folder: Path) -> PlanResult:
@@ -139,12 +144,16 @@ def kept(plan: Path, case: Case) -> tuple[int, int, float]:
     for part in case.parts(plan.parents[1]):
         found = heteroplan.replay(plan, policy=("plan",), **part).replay
         table = found.policies[0].intervals
-        share = table.attained_both / np.maximum(table.requests, 1)
-        enough = table.requests >= LEAST_REQUESTS
+        came, both = (
+            table.requests[:, case.judged_from :],
+            table.attained_both[:, case.judged_from :],
+        )
+        share = both / np.maximum(came, 1)
+        enough = came >= LEAST_REQUESTS
         met += int((share >= np.array(found.percentiles)[:, None])[enough].sum())
         counted += int(enough.sum())
-        in_time += float(table.attained_both.sum())
-        requests += float(table.requests.sum()) + sum(found.policies[0].rejected.values())
+        in_time += float(both.sum())
+        requests += float(came.sum()) + sum(found.policies[0].rejected.values())
     return met, counted, in_time / requests
 
 
@@ -156,8 +165,9 @@ def breaks_at(plan: Path, case: Case, result: PlanResult) -> float:
     while high - low > 0.02:
         middle = (low + high) / 2.0
         found = heteroplan.replay(plan, policy=("plan",), **at(middle)).replay
-        table = found.policies[0].intervals
-        share = table.attained_both.sum(axis=1) / np.maximum(table.requests.sum(axis=1), 1)
+        table, first = found.policies[0].intervals, int(case.judged_from / max(1.0, middle))
+        came = table.requests[:, first:].sum(axis=1)
+        share = table.attained_both[:, first:].sum(axis=1) / np.maximum(came, 1)
         if (share >= np.array(found.percentiles)).all():
             low = middle
         else:

@@ -153,7 +153,9 @@ class _Lift:
         return self.excess + self.share * count
 
     def count(self, extra: float) -> int:
-        """Replicas to add for `extra` more."""
+        """Replicas to add for `extra` more; none where they serve nothing."""
+        if self.share <= 0.0:
+            return 0
         return max(0, ceil((extra - self.excess - COVER_TOLERANCE) / self.share))
 
 

@@ -147,7 +147,7 @@ def _pools(plan: Plan) -> tuple[PoolPart, ...]:
             leaves=placed.serving,
             starting=placed.starting,
             share=_share(pool, served[pool.workload]),
-            class_share=by_class[pool.workload].get(id(pool), {}),
+            class_share=by_class.get(pool.workload, {}).get(id(pool), {}),
         )
         for pool, placed in zip(plan.pools, leaf_replicas(plan), strict=True)
     )
