@@ -53,7 +53,6 @@ ROUNDS = 3
 class MixedPrompts:
     """Prompts of a mix and their targets; arrays [prompt]."""
 
-    setting: Setting
     joint: bool
     """Whether one percentile is of TTFT and ITL both."""
     shares: "Floats"
@@ -87,7 +86,7 @@ class MixedPrompts:
             for share, length in lengths(shape.isl_cv or 0.0)
         ]
         shares, *others = np.array(rows).T
-        return cls(setting, joint, shares / shares.sum(), *others)
+        return cls(joint, shares / shares.sum(), *others)
 
     @cached_property
     def mean_ms(self) -> float:
@@ -106,13 +105,19 @@ class MixedPrompts:
         return found
 
 
+@lru_cache(maxsize=256)
+def _prompts(setting: Setting) -> MixedPrompts:
+    """Those of a replica alone, which are those of any."""
+    return MixedPrompts.of(setting)
+
+
 class Replica:
     """One that serves a mix at whatever rate."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.steps = DecodeSteps.of(setting)
-        self.prompts = MixedPrompts.of(setting)
+        self.prompts = _prompts(setting.alone)
         self.values = coefficients(setting)
         left_ms = float(self.prompts.shares @ (self.prompts.targets_ms - self.prompts.first_ms))
         scale_s = max(LEAST_SCALE_S, left_ms / MS_PER_S)
