@@ -12,9 +12,13 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Role, Workload
 from heteroplan.optimize.program.supply import Places
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES
-from heteroplan.units import gbit_per_s_to_bytes_per_s
+from heteroplan.units import MS_PER_S, gbit_per_s_to_bytes_per_s
+
+LEAST_IN_FLIGHT = 1e-6
+"""So that loads of replicas that serve nothing can be compared."""
 
 type PoolKey = tuple[str, str, str]
 """Workload, engine and node type."""
@@ -38,6 +42,8 @@ class EngineOption:
     runs none of it. Policies, routers and figures count on it at any size: pools that are smaller,
     at night, serve less a replica. Without a plan, in a pool that serves all demand alone.
     """
+    in_flight: float
+    """Requests that one replica decodes at that rate on average: what routers weigh loads by."""
     bytes_per_s: float
     """Share of the NIC that a replica has [bytes/s]."""
     reference_replicas: float
@@ -222,17 +228,29 @@ def _mix_rps(load: Workload, candidate: Candidate, size: int) -> float:
     return sum(share for share, _ in served) / busy_s if served else 0.0
 
 
+def _in_flight(load: Workload, candidate: Candidate, capacity_rps: float) -> float:
+    """Mean batch at the SLO in the busiest interval; by Little's law where it is not known."""
+    batches = [each.batch for each in candidate.points[busiest(load)] if each.batch is not None]
+    if batches:
+        return max(batches)
+    kinds, itl_ms = load.demand[busiest(load)].classes, absolute_slo(load).itl_ms
+    osl = sum(kind.share * kind.osl for kind in kinds) / sum(kind.share for kind in kinds)
+    return max(LEAST_IN_FLIGHT, capacity_rps * osl * itl_ms / MS_PER_S)
+
+
 def _option(
     scenario: Scenario, workload: Workload, number: int, candidate: Candidate, size: int
 ) -> EngineOption:
     node, engine = scenario.fleet.node_type(candidate.node_type), candidate.engine
+    capacity_rps = _mix_rps(workload, candidate, size)
     return EngineOption(
         workload=number,
         role=ROLES.index(engine.role),
         engine=engine,
         node_type=node.name,
         usd_per_hour=engine.gpus * node.usd_per_gpu_hour,
-        capacity_rps=_mix_rps(workload, candidate, size),
+        capacity_rps=capacity_rps,
+        in_flight=_in_flight(workload, candidate, capacity_rps),
         bytes_per_s=gbit_per_s_to_bytes_per_s(engine.gpus * node.nic_gbit_per_s_per_gpu) or inf,
         reference_replicas=1.0,
     )

@@ -26,7 +26,7 @@ that fits it and not the batch ends the batch. Requests that no ready replica ta
 in the workload's queue, walked whenever a replica turns ready and when requests go back to it.
 
 Transfer. To a decode replica that fits: ready in the group, else draining in it, else ready in any
-group of the workload, each by the least (requests there or on the way + 1) / capacity; else the
+group of the workload, each by the least (requests there or on the way + 1) / in_flight; else the
 request waits until one turns ready. It counts as in flight in the group where it is decoded. From
 the end of its batch on it no longer depends on its prefill replica.
 

@@ -69,6 +69,7 @@ class NaivePrefill:
     time: PrefillTime
     group: int = 0
     capacity_rps: float = 1.0
+    in_flight: float = 1.0
     max_batch_tokens: int | None = None
     """None: one prompt at a time."""
     most_tokens: float = inf
@@ -89,6 +90,7 @@ class NaiveDecode:
     """Of preempted sequences: that of the group's prefill engine."""
     group: int = 0
     capacity_rps: float = 1.0
+    in_flight: float = 1.0
     max_sequences: float = inf
     kv_tokens: float = inf
     leaf: int = 0
@@ -103,6 +105,7 @@ class NaiveAggregated:
     ttft: FirstTokenTime | None = None
     group: int = 0
     capacity_rps: float = 1.0
+    in_flight: float = 1.0
     max_batch_tokens: int | None = None
     """Tokens of a step, prompt tokens and decoding sequences; None: one whole prompt a step."""
     max_sequences: float = inf

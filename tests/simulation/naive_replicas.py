@@ -281,7 +281,7 @@ class Decode(Replica):
         return request.length <= self.engine.kv_tokens
 
     def load(self, _: object = None) -> float:
-        return (len(self.requests()) + 1) / self.engine.capacity_rps
+        return (len(self.requests()) + 1) / self.engine.in_flight
 
     def requests(self) -> list[Request]:
         return [*self.running, *self.waiting, *self.coming]

@@ -253,8 +253,8 @@ def test_aggregated_replicas_by_their_load() -> None:
 
 def test_decode_replicas_by_their_load() -> None:
     """Two requests for each of the bigger one, and only there what is long."""
-    small = NaiveDecode(DECODE.step, capacity_rps=1.0, kv_tokens=50)
-    big = NaiveDecode(DECODE.step, capacity_rps=2.0)
+    small = NaiveDecode(DECODE.step, in_flight=1.0, kv_tokens=50)
+    big = NaiveDecode(DECODE.step, in_flight=2.0)
     requests = asked(*((i, 1, 40) for i in range(6)), (6, 1, 100))
     outcome = simulate(Case((PREFILL, small, big), requests))
     assert [each.decode_tokens for each in outcome.replicas[1:]] == [2 * 40, 4 * 40 + 100]

@@ -176,6 +176,7 @@ def _facts(engine: Engine) -> ReplicaFacts:
         )
     fields = coefficients_s(engine) | {
         "capacity": 1.0,
+        "in_flight": 1.0,
         "most_missed": UNBOUNDED,
         "in_time": UNBOUNDED,
         "kv_tokens": UNBOUNDED if engine.kv_tokens is None else engine.kv_tokens,

@@ -37,9 +37,9 @@ def random_below(world: World, bound: int) -> int:
 
 @compiled
 def load(world: World, replica: int) -> float:
-    """Requests on the replica and one more, for what it serves [s]."""
+    """Requests on the replica and one more, for those that it has at its capacity."""
     record = world.replicas[replica]
-    return float((record.load + 1) / record.capacity)
+    return float((record.load + 1) / record.in_flight)
 
 
 @compiled

@@ -87,6 +87,7 @@ REPLICA = np.dtype(
         ("first_base", "f8"),  # measured TTFT of an aggregated engine: base + token * missed
         ("first_token", "f8"),
         ("capacity", "f8"),  # requests/s at the SLO
+        ("in_flight", "f8"),  # requests that it has at that rate on average
         ("bytes_per_s", "f8"),
         ("most_missed", "i8"),  # longest prompt that it takes
         ("in_time", "i8"),  # longest prompt that is in time alone

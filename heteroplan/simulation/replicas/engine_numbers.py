@@ -34,6 +34,7 @@ def replica_facts(option: EngineOption, number: int, workload: Workload) -> Repl
     engine = option.engine
     fields: dict[str, float] = {
         "capacity": option.capacity_rps,
+        "in_flight": option.in_flight,
         "bytes_per_s": option.bytes_per_s,
         "most_missed": UNBOUNDED,
         "in_time": _in_time(option, workload),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heteroplan.simulation.level import Level
 from heteroplan.simulation.replicas.engine_numbers import recompute_fields, replica_facts
 from heteroplan.simulation.signals import DECODE, PREFILL
-from heteroplan.simulation.system import EngineOption, ServingSystem
+from heteroplan.simulation.system import LEAST_IN_FLIGHT, EngineOption, ServingSystem
 
 LEAST_CAPACITY_RPS = 1e-9
 """Of a replica whose other part is missing: it takes requests where no other replica does."""
@@ -310,7 +310,10 @@ class Cluster:
     ) -> None:
         """`share` of what the first parts could serve is what the second parts can."""
         option = self._option(life)
-        fields = {"capacity": max(LEAST_CAPACITY_RPS, option.capacity_rps * share)}
+        fields = {
+            "capacity": max(LEAST_CAPACITY_RPS, option.capacity_rps * share),
+            "in_flight": max(LEAST_IN_FLIGHT, option.in_flight * share),
+        }
         if second:
             other = self._facts[self.system.deployments[second[0].deployment].option].fields
             fields |= {

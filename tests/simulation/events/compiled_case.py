@@ -234,6 +234,7 @@ def replica_facts(given: NaiveReplica, option: int, of: int) -> ReplicaFacts:
     """Times in seconds."""
     fields: dict[str, float] = {
         "capacity": given.capacity_rps,
+        "in_flight": given.in_flight,
         "kv_tokens": _bounded(given.kv_tokens),
     }
     if not isinstance(given, NaiveAggregated):

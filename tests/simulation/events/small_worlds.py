@@ -21,6 +21,7 @@ TOKEN_S = 1e-6
 """Of prefill."""
 BOUNDS: dict[str, float] = {
     "capacity": 1.0,
+    "in_flight": 1.0,
     "kv_tokens": UNBOUNDED,
     "most_missed": UNBOUNDED,
     "in_time": UNBOUNDED,

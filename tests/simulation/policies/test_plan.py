@@ -81,6 +81,7 @@ class TestFromSystem:
             node_type="h100x8",
             usd_per_hour=8.0,
             capacity_rps=2.5,
+            in_flight=20.0,
             bytes_per_s=1e9,
             reference_replicas=0.5,
         )
