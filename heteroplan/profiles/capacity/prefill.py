@@ -370,12 +370,12 @@ def _waits(setting: Setting, alike: Sequence[RequestClass]) -> list[Budget]:
 def _left_ms(setting: Setting, shape: RequestClass, length: float, own_ms: float) -> float:
     """What the TTFT target leaves for waiting [ms], below 0 where not even an idle replica is in
     time. `length` is the prompt's over the mean, `own_ms` its prefill time."""
-    slo, moved_ms = slo_of(setting, shape), setting.transfer_ms(shape)
+    slo, moved_ms = slo_of(setting, shape), setting.transfer_ms(shape) * length
     left_ms = inf
     for alone_ms, step_ms in first_steps_ms(setting, shape):
         left_ms = min(left_ms, slo.ttft_ms - (moved_ms + step_ms) - own_ms)
         if slo.ttft_slowdown < inf:
-            idle_ms = own_ms + moved_ms * length
+            idle_ms = own_ms + moved_ms
             target_ms = slo.ttft_slowdown * (idle_ms + alone_ms)
             left_ms = min(left_ms, target_ms - idle_ms - step_ms)
     return left_ms
