@@ -378,14 +378,14 @@ def _left_ms(setting: Setting, shape: RequestClass) -> Callable[[float, float], 
     replica is in time, by the length of a prompt over the mean and its prefill time."""
     slo, moved_ms = slo_of(setting, shape), setting.transfer_ms(shape)
     steps, slowdown = first_steps_ms(setting, shape), slo.ttft_slowdown
-    most_ms = slo.ttft_ms - (moved_ms + max(step_ms for _, step_ms in steps))
+    most_ms = slo.ttft_ms - max(step_ms for _, step_ms in steps)
     if slowdown == inf:
-        return lambda _, own_ms: most_ms - own_ms
+        return lambda length, own_ms: most_ms - moved_ms * length - own_ms
     alone_ms = min(slowdown * alone_ms - step_ms for alone_ms, step_ms in steps)
 
     def left_ms(length: float, own_ms: float) -> float:
         idle_ms = own_ms + moved_ms * length
-        return min(most_ms - own_ms, (slowdown - 1.0) * idle_ms + alone_ms)
+        return min(most_ms - idle_ms, (slowdown - 1.0) * idle_ms + alone_ms)
 
     return left_ms
 

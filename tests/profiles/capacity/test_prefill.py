@@ -50,6 +50,24 @@ def test_kv_transfer_takes_its_time_out_of_the_wait() -> None:
     assert point.limited_by is Limit.TTFT
 
 
+def test_long_prompts_move_as_much_longer() -> None:
+    """Exponential lengths of 1,000 tokens that take 10 + 0.09 m of prefill and 0.1 m to move [ms]:
+    with a first step of 41 ms those of up to (251 - 51) / 0.19 = 1,053 tokens are in time when
+    nobody waits, 1 - e^-1.053 = 65 % of them. With the mean transfer for all it would be
+    1 - e^-(100 / 0.09 / 1000) = 67 %."""
+    moved = setting(
+        Role.PREFILL,
+        ttft_ms=251.0,
+        itl_ms=41.0,
+        isl_cv=1.0,
+        kv_bytes_per_token=1e6,
+        bytes_per_s=1e10,
+    )
+    for share, served in ((0.62, True), (0.66, False)):
+        slo = replace(moved.slo, ttft_percentile=share, itl_percentile=share)
+        assert (prefill_point(replace(moved, slo=slo)).capacity_rps > 0.0) is served
+
+
 def test_nic_bounds_the_rate() -> None:
     """1 MB a token at 1 GB/s: one request a second; the queue would allow more in 10 s."""
     point = prefill_point(setting(Role.PREFILL, ttft_ms=10_000.0, kv_bytes_per_token=1e6))
