@@ -24,6 +24,7 @@ from heteroplan.queueing import batching
 from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.lengths import gamma_parts
 from heteroplan.queueing.waiting import Budget, ReplicaPool, Service, lateness
+from heteroplan.text import percent
 from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
     target = f"{slo.ttft_ms:.4g} ms" if slo.ttft_ms < inf else f"{slo.ttft_slowdown:g} times alone"
     return zero(
         Limit.TTFT,
-        f"more than {1 - slo.ttft_share:.3g} of the requests are too long for the TTFT SLO of "
+        f"more than {percent(1 - slo.ttft_share)} of the requests are too long for the TTFT SLO of "
         f"{target}, at isl_cv {shape.isl_cv or 0:g}",
     )
 
