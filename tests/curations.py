@@ -59,11 +59,11 @@ def curation(*policies: Curated) -> Curation:
 
 CALIBRATION = Calibration(
     corrections=tuple(
-        Correction("chat", engine, role, "h100x8", "mix", 10.0, rates)
-        for engine, role, rates in (
-            ("short-prefill", Role.PREFILL, (7.9, 8.0, 8.1)),
-            ("fair-decode", Role.DECODE, (10.4, 10.5, 10.6)),
-            ("spare-decode", Role.DECODE, (19.9, 20.0, 20.1)),
+        Correction("chat", engine, role, "h100x8", "mix", size, percentile, 10.0, rates)
+        for engine, role, size, percentile, rates in (
+            ("short-prefill", Role.PREFILL, 4, 0.9625, (7.9, 8.0, 8.1)),
+            ("fair-decode", Role.DECODE, 8, 0.9875, (10.4, 10.5, 10.6)),
+            ("spare-decode", Role.DECODE, 1, 0.9875, (19.9, 20.0, 20.1)),
         )
     ),
     skipped=(Skipped("chat", "half", "h100x8", "mix", "a half of a divided engine"),),

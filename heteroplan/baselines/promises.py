@@ -104,10 +104,14 @@ _EASED: dict[EasierPromise, Callable[[Workload], Workload]] = {
 
 
 def _rates(plan: Plan, workloads: tuple[Workload, ...]) -> Rates:
+    """Of the engines that the plan has, on its node types."""
+    engines: dict[str, set[tuple[str, str]]] = {}
+    for pool in plan.pools:
+        engines.setdefault(pool.workload, set()).add((pool.engine, pool.node_type))
     return {
         (each.workload, each.engine.name, each.node_type, each.span): each
         for load in workloads
-        for each in candidates(load, plan.scenario.fleet)
+        for each in candidates(load, plan.scenario.fleet, engines.get(load.name, ()))
     }
 
 

@@ -11,16 +11,19 @@ ACCURACY = 1e-10
 """Width of the bracket that is narrow enough, as a share of the largest value allowed."""
 LEAST_PART = 1e-6
 """Of the bracket, that a step stays away from its ends."""
-MOST_STEPS, BISECTED = 100, 4
-"""Every so many steps the middle is taken, however the line falls."""
+BEYOND = 0.4
+"""Of the width that is narrow enough, by which a step goes on from the last value."""
+MOST_STEPS, SLOW = 100, 3
+"""The middle is taken after so many steps that did not halve the bracket."""
 
 
 def largest_meeting(excess: Callable[[float], float], most: float, accuracy: float = 0.0) -> float:
     """Largest value in 0..`most` whose `excess`, which grows with it, is not above 0; 0 if none.
 
     Within a share `accuracy` of the value where that is wider than `ACCURACY`. Regula falsi with
-    the weights of Illinois (Dowell, Jarratt, BIT 11, 1971). The value returned meets the limit also
-    where `excess` jumps.
+    the weights of Illinois (Dowell, Jarratt, BIT 11, 1971), each time a little beyond the root that
+    it expects, so that the bracket closes there. The value returned meets the limit also where
+    `excess` jumps.
     """
     above = excess(most)
     if above <= 0.0:
@@ -29,11 +32,18 @@ def largest_meeting(excess: Callable[[float], float], most: float, accuracy: flo
     if below > 0.0:
         return 0.0
     low, high, last = 0.0, most, 0
-    for step in range(1, MOST_STEPS + 1):
-        if high - low <= max(ACCURACY * most, accuracy * low):
+    slow, half = 0, most / 2.0
+    for _ in range(MOST_STEPS):
+        width, enough = high - low, max(ACCURACY * most, accuracy * low)
+        if width <= enough:
             break
-        part = 0.5 if step % BISECTED == 0 else below / (below - above)
-        value = low + min(max(part, LEAST_PART), 1.0 - LEAST_PART) * (high - low)
+        slow, half = (0, width / 2.0) if width <= half else (slow + 1, half)
+        part = below / (below - above)
+        if slow >= SLOW:
+            part, slow, half = 0.5, 0, width / 2.0
+        elif last:
+            part -= last * BEYOND * enough / width
+        value = low + min(max(part, LEAST_PART), 1.0 - LEAST_PART) * width
         found = excess(value)
         if found <= 0.0:
             low, below = value, found

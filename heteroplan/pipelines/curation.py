@@ -193,31 +193,33 @@ def _subject(ready: "Prepared", policy: "NamedPolicy") -> "Subject":
 
 @keywords(ReplayOptions)
 def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
-    """What one replica of each engine serves at the SLO when it is simulated.
+    """What the pools of a plan serve at the SLO when they are simulated.
 
-    `source` is a plan.json (or `-`) or a scenario. Keywords are those of `replay`, of which those
-    on policies, time and demand do not matter. Requests are drawn from the classes of each
-    workload; the gaps between them are those of its trace in its busiest interval, or drawn with
-    `burstiness`. Raises UsageError, InputError, and KeyboardInterrupt where `stop` says so.
+    `source` is a plan.json (or `-`), or a scenario that is planned first. Keywords are those of
+    `replay`, of which those on policies, time and demand do not matter. Requests are drawn from
+    the classes of each workload; the gaps between them are those of its trace in its busiest
+    interval, or drawn with `burstiness`. Raises UsageError, InputError, NoPlanError, and
+    KeyboardInterrupt where `stop` says so.
     """
     from heteroplan.outputs.replay.calibration.document import document_of
-    from heteroplan.pipelines.replay_policies import candidates_of
+    from heteroplan.pipelines.replay_policies import candidates_of, pool_sizes
     from heteroplan.simulation.curation.calibrate import calibrate as calibrated
     from heteroplan.simulation.system import serving_system
 
     check_limits(options, limits.REPLAY)
-    given, _ = source_of(os.fspath(source), options)
-    _, scenario = first_of(given, options)
+    given, planned = source_of(os.fspath(source), options)
+    first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
     judging = _judging(scenario, options)
+    sizes = pool_sizes(planned(), scenario, first)
     found = candidates_of(scenario)
     progress = options.stoppable(options.progress)
     with ThreadPoolExecutor(options.jobs) as pool:
         judged = calibrated(
-            serving_system(scenario, found),
+            serving_system(scenario, found, sizes),
             found,
             settings,
-            judging,
+            replace(judging, sizes=sizes),
             pool=pool,
             tell=lambda share: progress(CALIBRATING, share),
         )

@@ -34,7 +34,7 @@ from heteroplan.simulation.run import (
 )
 from heteroplan.simulation.single import beyond_measured
 from heteroplan.simulation.span.begin import from_interval
-from heteroplan.simulation.system import ServingSystem, serving_system
+from heteroplan.simulation.system import PoolKey, ServingSystem, busiest, serving_system
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
@@ -111,7 +111,7 @@ def prepared(
     has not `asked` for these policies.
     """
     scenario = from_interval(plan.given, first)
-    system = serving_system(scenario, candidates_of(scenario))
+    system = serving_system(scenario, candidates_of(scenario), pool_sizes(plan, scenario, first))
     names = {each.kind.name for each in policies}
     replicas = deployed(system, plan.pools, plan.horizon.intervals)
     later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
@@ -185,6 +185,19 @@ def candidates_of(scenario: Scenario) -> list[Candidate]:
     from heteroplan.profiles.capacity.candidates import candidates
 
     return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
+
+
+def pool_sizes(plan: PlanDocument, scenario: Scenario, first: int) -> dict[PoolKey, int]:
+    """Replicas of the largest pool of each engine, in the interval in which most is demanded of
+    its workload; `scenario` is that of the plan from its interval `first` on."""
+    at = {
+        load.name: (first + busiest(load)) % plan.horizon.intervals for load in scenario.workloads
+    }
+    found: dict[PoolKey, int] = {}
+    for pool in plan.pools:
+        key = (pool.workload, pool.engine, pool.node_type)
+        found[key] = max(found.get(key, 0), pool.replicas[at[pool.workload]])
+    return found
 
 
 def deployed(system: ServingSystem, pools: Sequence[PoolPart], intervals: int) -> NDArray[np.int64]:

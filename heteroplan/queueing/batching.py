@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.queueing.compound import Points, Stream
-from heteroplan.queueing.waiting import UTILIZATION_CAP
+from heteroplan.queueing.waiting import UTILIZATION_CAP, lateness
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,8 @@ BEYOND = 2
 PACKED = 4096
 """Prompts that batches are made of to see how full they are."""
 ROUNDING = 1e-12
+BLOCK = 64
+"""States of a Markov chain that are left out at a time."""
 STABLE = 0.999
 """Busy share from which a queue counts as endless."""
 MOMENTS = 4
@@ -197,12 +199,7 @@ class BatchesAt:
 
         Where the replica rests, the first of these is how often, in batches.
         """
-        import numpy as np
-
-        balance = (self._moves - np.eye(self.queue.points.size)).T
-        balance[-1] = 1.0
-        solved = np.linalg.solve(balance, np.eye(self.queue.points.size)[-1])
-        found: Floats = np.maximum(solved, 0.0)
+        found = steady(self._moves)
         found[-1] += found @ self._beyond()
         return found
 
@@ -318,7 +315,7 @@ class BatchesAt:
 
         def spare(time_ms: float) -> float:
             late = self.late_shares(np.array([work_ms]), np.array([time_ms]))
-            return 1.0 - percentile - float(late[0])
+            return -lateness(float(late[0]), percentile)
 
         return largest_meeting(spare, float(self.queue.prompts.budgets_ms.max()), ACCURACY)
 
@@ -334,6 +331,29 @@ class BatchesAt:
         above = np.where(low == 0, 0.0, 1.0 - np.clip(at + 0.5 - low, 0.0, 1.0))
         found: Floats = up_to - above * np.take_along_axis(laws, low, axis=-1)
         return np.where(at < 0.0, 0.0, found)
+
+
+def steady(moves: "Floats") -> "Floats":
+    """[state] law of a Markov chain that a move does not change, from [state, state] `moves`.
+
+    The last states are left out first: moves by way of them are added to those between the others
+    (Stewart, Introduction to the Numerical Solution of Markov Chains, 1994, 1.10). No more than
+    `BLOCK` at a time, as BLAS has threads for larger matrices, which wait longer than they work.
+    """
+    import numpy as np
+
+    size = len(moves)
+    if size <= BLOCK:
+        balance = moves.T - np.eye(size)
+        balance[-1] = 1.0
+        return np.maximum(np.linalg.solve(balance, np.eye(size)[-1]), 0.0)
+    kept = size - BLOCK
+    leaving = np.eye(BLOCK) - moves[kept:, kept:]
+    by_way = moves[:kept, kept:] @ np.linalg.solve(leaving, moves[kept:, :kept])
+    first = steady(moves[:kept, :kept] + by_way)
+    last = np.maximum(np.linalg.solve(leaving.T, first @ moves[:kept, kept:]), 0.0)
+    found: Floats = np.concatenate([first, last])
+    return found / found.sum()
 
 
 def full_batch_ms(

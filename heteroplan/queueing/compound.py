@@ -6,6 +6,7 @@ computed by the Fourier transform; what is longer than the points reach stands a
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Points:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """Requests that come, and the work that each brings."""
 
@@ -96,12 +97,12 @@ class Stream:
         """From shares of the requests, which sum to 1, and their work."""
         return cls(points, batch, turns, points.spectrum(points.law(shares, works)))
 
-    @property
+    @cached_property
     def together(self) -> "Spectra":
         """Of the work of those that come together."""
         return self.one / (self.batch - (self.batch - 1.0) * self.one)
 
-    @property
+    @cached_property
     def ahead(self) -> "Spectra":
         """Of the work of those that come together with a request and are before it."""
         return 1.0 / (self.batch - (self.batch - 1.0) * self.one)
@@ -119,13 +120,20 @@ class Stream:
         if self.turns == 1:
             found: Spectra = np.exp(mean * (self.together - 1.0))
             return found
+        weights, exponents = self._roots
+        total: Spectra = weights[0] * np.exp(mean * exponents[0])
+        for weight, exponent in zip(weights[1:], exponents[1:], strict=True):
+            total += weight * np.exp(mean * exponent)
+        return total
+
+    @cached_property
+    def _roots(self) -> "tuple[Spectra, Spectra]":
+        """[root, ...] what each counts in `within`, and what `requests` are multiplied by."""
+        import numpy as np
+
         c, z = self.turns, self.together + TINY
-        root = z ** (1.0 / c)
-        total = np.zeros(np.broadcast_shapes(mean.shape, z.shape), np.complex128)
-        for turn in range(c):
-            x = root * np.exp(2j * np.pi * turn / c)
-            total += x / (x - 1.0) ** 2 * np.exp(c * mean * (x - 1.0))
-        return total * ((z - 1.0) ** 2 / (c**2 * z))
+        x = z ** (1.0 / c) * np.exp(2j * np.pi * np.arange(c) / c).reshape(-1, *[1] * z.ndim)
+        return x / (x - 1.0) ** 2 * ((z - 1.0) ** 2 / (c**2 * z)), c * (x - 1.0)
 
     def nobody(self, requests: "Floats") -> "Floats":
         """[time] P(no request comes), by the mean number of requests that do."""

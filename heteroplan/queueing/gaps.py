@@ -90,6 +90,10 @@ class Gaps:
         return found
 
     @cached_property
+    def _stream(self) -> Stream:
+        return Stream(self._points, self.together, self.turns, self._one)
+
+    @cached_property
     def _points(self) -> Points:
         return Points(1.0, PARTS + 1)
 
@@ -124,8 +128,7 @@ class Gaps:
         edges = (np.arange(PARTS) + 0.5) * (self.target_ms / PARTS)
         below = left(self.gaps[:, None] * edges)
         waiting = np.diff(below, prepend=0.0, append=1.0)
-        stream = Stream(self._points, self.together, self.turns, self._one)
-        spectra = stream.within(rate_per_ms * (self.gaps - 1.0) * self.target_ms)
+        spectra = self._stream.within(rate_per_ms * (self.gaps - 1.0) * self.target_ms)
         laws = self._points.laws(self._points.spectrum(waiting) * spectra)
         tails = np.minimum(_beyond(laws), self._most(joined.mean_ms))
         found: Floats = -np.diff(tails, prepend=1.0)

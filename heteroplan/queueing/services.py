@@ -5,6 +5,7 @@ A coefficient of variation of 0 is a constant time, of 1 an exponential one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,28 +41,36 @@ class Mix:
         squares = sum(share * mean**2 * (1.0 + cv**2) for share, mean, cv in self._parts)
         self.scv = max(0.0, squares - 1.0)
         """Squared coefficient of variation."""
+        self._spread = [part for part in self._parts if part[2] != 0.0]
         self.exponential = all(
             cv == 1.0 and abs(mean - 1.0) < ROUNDING for _, mean, cv in self._parts
         )
+
+    @cached_property
+    def _constant(self) -> "tuple[Floats, Floats]":
+        """Shares and times of the parts that do not vary."""
+        import numpy as np
+
+        constant = [(share, mean) for share, mean, cv in self._parts if cv == 0.0]
+        shares, means = np.array(constant).reshape(-1, 2).T
+        return shares, means
 
     def residual(self, times: "Floats") -> "Floats":
         """P(residual service time > each of `times`) [mean services]."""
         import numpy as np
         from scipy.special import gammaincc
 
-        constant = [(share, mean) for share, mean, cv in self._parts if cv == 0.0]
-        shares, means = np.array(constant).reshape(-1, 2).T
-        tail = constant_residual(shares, means, times)
-        for share, mean, cv in self._parts:
+        tail = constant_residual(*self._constant, times)
+        for share, mean, cv in self._spread:
             if cv == 1.0:
                 tail += share * mean * np.exp(-times / mean)
-            elif cv != 0.0:
+            else:
                 shape, scale = 1.0 / cv**2, mean * cv**2
                 ahead = mean * gammaincc(shape + 1.0, times / scale)
                 tail += share * np.maximum(ahead - times * gammaincc(shape, times / scale), 0.0)
         return tail
 
-    @property
+    @cached_property
     def overlap(self) -> float:
         """Mean of the shorter of two services, as a share of the mean: 1 constant, 0.5 exponential.
 

@@ -75,7 +75,7 @@ class ReplicaPool:
 
     def __init__(
         self,
-        services: Sequence[Service],
+        services: Sequence[Service] | Mix,
         servers: int = 1,
         *,
         routing: Routing = Routing.LEAST_LOADED,
@@ -86,7 +86,7 @@ class ReplicaPool:
         `dispersion`: variance over mean of the number of requests in a window, 1 of Poisson; less
         counts as Poisson.
         """
-        self._mix = Mix(services)
+        self._mix = services if isinstance(services, Mix) else Mix(services)
         self.mean_ms, self.scv = self._mix.mean_ms, self._mix.scv
         self.servers, self.bursts = servers, Bursts.of(dispersion)
         """Replicas that share a queue, and what comes to them."""

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Engine, Workload
+from heteroplan.entities.workload import Engine, Role, Workload
 from heteroplan.optimize.program.supply import Places
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL, ROLES
 from heteroplan.units import gbit_per_s_to_bytes_per_s
+
+type PoolKey = tuple[str, str, str]
+"""Workload, engine and node type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,12 @@ class EngineOption:
     usd_per_hour: float
     """Of one replica."""
     capacity_rps: float
-    """Of one replica at the SLO with the request mix of the busiest interval [requests/s]."""
+    """Of one replica at the SLO with the request mix of the busiest interval [requests/s].
+
+    In a pool as large as the largest of the engine in the plan then, or of its role where the plan
+    runs none of it. Policies, routers and figures count on it at any size: pools that are smaller,
+    at night, serve less a replica. Without a plan, in a pool that serves all demand alone.
+    """
     bytes_per_s: float
     """Share of the NIC that a replica has [bytes/s]."""
     reference_replicas: float
@@ -112,9 +120,15 @@ class ServingSystem:
         return whole is None or prefill.cost + decode.cost <= whole.cost
 
 
-def serving_system(scenario: Scenario, candidates: Sequence[Candidate]) -> ServingSystem:
-    """What the engines of a scenario can do on its fleet; `candidates` as in its plan."""
-    options = _options(scenario, candidates)
+def serving_system(
+    scenario: Scenario, candidates: Sequence[Candidate], sizes: Mapping[PoolKey, int] | None = None
+) -> ServingSystem:
+    """What the engines of a scenario can do on its fleet; `candidates` as in its plan.
+
+    `sizes` are replicas of the largest pool of each engine in the plan's busiest interval of the
+    workload.
+    """
+    options = _options(scenario, candidates, sizes or {})
     groups: list[ServingGroup] = []
     deployments: list[Deployment] = []
     leaves = {leaf.name: n for n, leaf in enumerate(scenario.fleet.network.leaves)}
@@ -144,15 +158,21 @@ def serving_system(scenario: Scenario, candidates: Sequence[Candidate]) -> Servi
     )
 
 
-def _options(scenario: Scenario, candidates: Sequence[Candidate]) -> tuple[EngineOption, ...]:
+def _options(
+    scenario: Scenario, candidates: Sequence[Candidate], sizes: Mapping[PoolKey, int]
+) -> tuple[EngineOption, ...]:
     """One for each engine and node type, with the least of its capacities by span."""
+    largest: dict[tuple[str, Role], int] = {}
+    for each in candidates:
+        of_role = (each.workload, each.engine.role)
+        largest[of_role] = max(largest.get(of_role, 0), sizes.get(pool_key(each), 0))
     found: dict[tuple[int, str, str], EngineOption] = {}
     for number, workload in enumerate(scenario.workloads):
-        busiest = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
         for candidate in candidates:
             if candidate.workload != workload.name or not candidate.usable:
                 continue
-            option = _option(scenario, workload, number, candidate, busiest)
+            size = sizes.get(pool_key(candidate)) or largest[workload.name, candidate.engine.role]
+            option = _option(scenario, workload, number, candidate, size)
             key = (number, candidate.engine.name, candidate.node_type)
             if option.capacity_rps > 0.0 and (
                 key not in found or option.capacity_rps < found[key].capacity_rps
@@ -173,19 +193,38 @@ def _options(scenario: Scenario, candidates: Sequence[Candidate]) -> tuple[Engin
     )
 
 
-def _option(
-    scenario: Scenario, workload: Workload, number: int, candidate: Candidate, interval: int
-) -> EngineOption:
-    """At the request mix of an interval; classes that the engine cannot serve are left out."""
+def pool_key(candidate: Candidate) -> PoolKey:
+    """What the pools of a candidate are of."""
+    return candidate.workload, candidate.engine.name, candidate.node_type
+
+
+def busiest(load: Workload) -> int:
+    """Interval with the greatest demand, the first of several."""
+    return max(range(len(load.demand)), key=lambda t: load.demand[t].rps)
+
+
+def _mix_rps(load: Workload, candidate: Candidate, size: int) -> float:
+    """Of the mix of the busiest interval that each of `size` replicas of a group serves.
+
+    With 0 in a pool that serves all demand alone. Classes that the engine cannot serve are left
+    out; those that only a larger pool serves are served as in that one [requests/s].
+    """
+    interval = busiest(load)
+    alone = tuple(point.capacity_rps for point in candidate.points[interval])
+    sized = candidate.capacity_rps(interval, size) if size else alone
+    shares = [kind.share for kind in load.demand[interval].classes]
     served = [
-        (kind.share, point.capacity_rps)
-        for kind, point in zip(
-            workload.demand[interval].classes, candidate.points[interval], strict=True
-        )
-        if point.capacity_rps > 0.0
+        (share, rate or most)
+        for share, rate, most in zip(shares, sized, alone, strict=True)
+        if most > 0.0
     ]
     busy_s = sum(share / rate for share, rate in served)
-    whole = sum(share for share, _ in served)
+    return sum(share for share, _ in served) / busy_s if served else 0.0
+
+
+def _option(
+    scenario: Scenario, workload: Workload, number: int, candidate: Candidate, size: int
+) -> EngineOption:
     node, engine = scenario.fleet.node_type(candidate.node_type), candidate.engine
     return EngineOption(
         workload=number,
@@ -193,7 +232,7 @@ def _option(
         engine=engine,
         node_type=node.name,
         usd_per_hour=engine.gpus * node.usd_per_gpu_hour,
-        capacity_rps=whole / busy_s if busy_s > 0.0 else 0.0,
+        capacity_rps=_mix_rps(workload, candidate, size),
         bytes_per_s=gbit_per_s_to_bytes_per_s(engine.gpus * node.nic_gbit_per_s_per_gpu) or inf,
         reference_replicas=1.0,
     )

@@ -30,7 +30,7 @@ def capacity_rps(slo: Slo, kind: Slo | None, *, bursty: bool) -> float:
     return targets.ttft_ms / 1000.0 * (1.25 if slo.percentile < 0.95 else 1.0) / (1 + bursty)
 
 
-def rated(of: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
+def rated(of: Workload, fleet: Fleet, _among: object) -> tuple[Candidate, ...]:
     """Every engine of a workload alike, as the targets of each class say."""
     shapes = {shape.gpu.name: shape.name for shape in fleet.node_types}
     points = tuple(
@@ -149,9 +149,9 @@ def test_a_long_horizon_is_rated_in_few_intervals(monkeypatch: pytest.MonkeyPatc
     """100 intervals by every fifth; all are alike, so the cost is that of all."""
     asked: list[int] = []
 
-    def counted(of: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
+    def counted(of: Workload, fleet: Fleet, among: object) -> tuple[Candidate, ...]:
         asked.append(len(of.demand))
-        return rated(of, fleet)
+        return rated(of, fleet, among)
 
     monkeypatch.setattr(promises, "candidates", counted)
     made = two_pools(100)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.numerics.root_finding import largest_meeting
-from heteroplan.queueing.batching import Batches, BatchQueue, Prompts, full_batch_ms
+from heteroplan.queueing.batching import Batches, BatchQueue, Prompts, full_batch_ms, steady
 from heteroplan.queueing.lengths import gamma_parts
 from heteroplan.queueing.waiting import Budget, ReplicaPool, Service, lateness
 
@@ -178,3 +178,15 @@ def test_long_prompts_have_a_batch_of_their_own() -> None:
     given = replace(prompts(451.0), works_ms=np.array([400.0]))
     queue = BatchQueue(given, Batches(FIXED_MS, 4 * EACH_MS, alone_ms=45.0))
     assert queue.at(1e-9).late_share() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 64, 65, 200])
+def test_the_law_of_a_chain_is_the_same_after_a_move(size: int) -> None:
+    """Left out in blocks or not; the last state is never entered."""
+    moves = np.random.default_rng(size).random((size, size)) ** 4
+    moves[:, -1] = 0.0
+    moves /= moves.sum(axis=1, keepdims=True)
+    law = steady(moves)
+    assert law.sum() == pytest.approx(1.0)
+    assert law @ moves == pytest.approx(law, abs=1e-14)
+    assert law[-1] == 0.0

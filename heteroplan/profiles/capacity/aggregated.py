@@ -82,12 +82,12 @@ def _in_time_each(setting: Setting) -> Points:
 def _in_time(setting: Setting) -> Points:
     """Empty where not even an idle replica is in time."""
     replica = Replica(setting)
-    if replica.at(0.0).lateness > 0.0:
-        return ()
     most = UTILIZATION_CAP * MS_PER_S / replica.prompts.mean_ms
     rate_rps = largest_meeting(lambda rate: excess(setting, replica.at(rate).peak), most, ACCURACY)
     limit = tightest(setting, replica.at(rate_rps).peak) if rate_rps < most else Limit.TTFT
     in_time_rps = largest_meeting(lambda rate: replica.at(rate).lateness, rate_rps, ACCURACY)
+    if in_time_rps <= 0.0 and replica.at(0.0).lateness > 0.0:
+        return ()
     if in_time_rps < rate_rps:
         rate_rps, limit = in_time_rps, replica.at(in_time_rps).limit
     if limit is Limit.TTFT and replica.at(rate_rps).prefill_share <= IDLE:

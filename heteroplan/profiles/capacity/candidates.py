@@ -3,7 +3,7 @@
 The rules are in `prefill`, `decode` and `aggregated`, each arithmetic on one mix of classes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from math import inf
@@ -31,13 +31,16 @@ RULES: dict[Role, Callable[[Setting], Points]] = {
 }
 
 
-def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
+def candidates(
+    workload: Workload, fleet: Fleet, among: Container[tuple[str, str]] | None = None
+) -> tuple[Candidate, ...]:
     """Each engine of `workload` on each node type of `fleet` that has its GPU.
 
     One for all groups, or one for each span of those that could have the node type where KV
     transfer makes a difference. In the order of the profile, then of the fleet, then from leaf to
-    cluster. Operating points are computed once a mix of classes and shared. Raises ValueError for
-    an engine with neither coefficients nor a capacity.
+    cluster. Operating points are computed once a mix of classes and shared. `among` names engines
+    and their node types, where not all are wanted. Raises ValueError for an engine with neither
+    coefficients nor a capacity.
     """
     numbers: dict[tuple[RequestClass, ...], int] = {}
     mix_of = [numbers.setdefault(each.classes, len(numbers)) for each in workload.demand]
@@ -46,7 +49,8 @@ def candidates(workload: Workload, fleet: Fleet) -> tuple[Candidate, ...]:
     found = []
     for engine in workload.profile.engines:
         for node in fleet.node_types:
-            if node.gpu.name != engine.gpu:
+            unwanted = among is not None and (engine.name, node.name) not in among
+            if unwanted or node.gpu.name != engine.gpu:
                 continue
             by_span = {
                 span: _candidate(workload, fleet, engine, node, span, mixes, mix_of)

@@ -53,7 +53,6 @@ ROUNDS = 3
 class MixedPrompts:
     """Prompts of a mix and their targets; arrays [prompt]."""
 
-    setting: Setting
     joint: bool
     """Whether one percentile is of TTFT and ITL both."""
     shares: "Floats"
@@ -87,7 +86,7 @@ class MixedPrompts:
             for share, length in lengths(shape.isl_cv or 0.0)
         ]
         shares, *others = np.array(rows).T
-        return cls(setting, joint, shares / shares.sum(), *others)
+        return cls(joint, shares / shares.sum(), *others)
 
     @cached_property
     def mean_ms(self) -> float:
@@ -106,25 +105,34 @@ class MixedPrompts:
         return found
 
 
+@lru_cache(maxsize=256)
+def _prompts(setting: Setting) -> MixedPrompts:
+    """Those of a replica alone, which are those of any."""
+    return MixedPrompts.of(setting)
+
+
 class Replica:
     """One that serves a mix at whatever rate."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.steps = DecodeSteps.of(setting)
-        self.prompts = MixedPrompts.of(setting)
+        self.prompts = _prompts(setting.alone)
         self.values = coefficients(setting)
         left_ms = float(self.prompts.shares @ (self.prompts.targets_ms - self.prompts.first_ms))
         scale_s = max(LEAST_SCALE_S, left_ms / MS_PER_S)
         dispersion = setting.arrivals.prefill(scale_s, setting.slo.ttft_share)
         self.bursts = Bursts.of(dispersion).split(setting.servers)
+        self._known: dict[float, Running] = {}
         self.turns = 1
         if setting.routing is not Routing.RANDOM and self.bursts.mean == 1.0:
             self.turns = min(setting.servers, MOST_TURNS[setting.routing])
 
     def at(self, rate_rps: float) -> "Running":
         """How it runs at `rate_rps`."""
-        return Running(self, rate_rps)
+        if rate_rps not in self._known:
+            self._known[rate_rps] = Running(self, rate_rps)
+        return self._known[rate_rps]
 
     @cached_property
     def added_ms(self) -> "Floats":
@@ -185,7 +193,6 @@ class Running:
     def __init__(self, replica: Replica, rate_rps: float) -> None:
         self.replica, self.rate_rps = replica, rate_rps
         self.setting = replica.setting
-        self._late = 1.0 - self.setting.slo.itl_share
         most = 1.0 / replica.prompts.mean_ms
         self._rate_per_ms = max(rate_rps / MS_PER_S, LEAST_RATE * most)
 
@@ -435,8 +442,9 @@ class Running:
 
     def itl_ms(self) -> float:
         """That the percentile stays within, at most the target [ms]."""
+        slo = self.setting.slo
         return largest_meeting(
-            lambda itl_ms: self._late - self._gaps_late(itl_ms), self.setting.slo.itl_ms, ACCURACY
+            lambda itl_ms: -lateness(self._gaps_late(itl_ms), slo.itl_share), slo.itl_ms, ACCURACY
         )
 
     def ttft_ms(self, shape: RequestClass) -> float:

@@ -7,6 +7,7 @@ by half, as far as they make a difference; `PoolPoints` has what lies between.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import ceil
 
 from heteroplan.entities.capacity import OperatingPoint, PoolPoints
 from heteroplan.entities.workload import Engine, IntervalDemand, RequestClass, Routing, Workload
@@ -36,8 +37,12 @@ def pool_points(
     """Operating points by size, from `points(size)`; no pool has more than `room` replicas.
 
     A size that serves less of the mix than a smaller one has the points of that one. The last size
-    is the first whose replicas serve as much as those of the largest, or all that is ever wanted.
+    is the first whose replicas serve as much as those of the largest, or all that is ever wanted;
+    no more are looked at than serve that if each is alone.
     """
+    alone = points(1)
+    if wanted_rps > 0.0 and all(each.capacity_rps > 0.0 for each in alone):
+        room = min(room, ceil(wanted_rps / _rate_rps(mix, alone, alone)))
     last = points(min(room, MOST_SIZE))
     most = _rate_rps(mix, last, last)
     sizes: list[int] = []

@@ -1,6 +1,6 @@
 """Capacity of a prefill replica: TTFT with queueing, and KV transfer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -23,7 +23,8 @@ from heteroplan.profiles.capacity.targets import first_steps_ms, rate_rps, slo_o
 from heteroplan.queueing import batching
 from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.lengths import gamma_parts
-from heteroplan.queueing.waiting import Budget, ReplicaPool, Service, lateness
+from heteroplan.queueing.services import Mix, Service
+from heteroplan.queueing.waiting import Budget, ReplicaPool, lateness
 from heteroplan.text import percent
 from heteroplan.units import MS_PER_S
 
@@ -80,7 +81,7 @@ def _late_alone(setting: Setting) -> set[float]:
     """Percentiles that not even an idle replica keeps, of which prompts are too spread."""
     return {
         share
-        for share, budgets in _budgets(setting).items()
+        for share, budgets in _budgets(setting.alone).items()
         if sum(each.share for each in budgets if each.wait_ms < 0.0) > 1.0 - share
     }
 
@@ -104,7 +105,7 @@ def _in_time(setting: Setting) -> Points:
 
 def _too_long(setting: Setting, shape: RequestClass) -> OperatingPoint | None:
     service_ms = prefill_ms(coefficients(setting), shape.missed_tokens)
-    if _left_ms(setting, shape, 1.0, service_ms) >= 0.0:
+    if _left_ms(setting, shape)(1.0, service_ms) >= 0.0:
         return None
     target_ms = min(
         ttft_target_ms(setting, shape, service_ms + setting.transfer_ms(shape) + alone_ms)
@@ -130,7 +131,7 @@ def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
 
 def _one_by_one(setting: Setting) -> Points:
     """Empty where not even an idle replica is in time."""
-    budgets = _budgets(setting)
+    budgets = _budgets(setting.alone)
     pools = {share: _pool(setting, share, each) for share, each in budgets.items()}
     busy = min(pools[share].greatest_utilization(each, share) for share, each in budgets.items())
     if busy <= IDLE:
@@ -171,7 +172,7 @@ def _pool(setting: Setting, share: float, budgets: Sequence[Budget]) -> ReplicaP
         mean_ms /= sum(each.share for each in waiting)
         dispersion = setting.arrivals.prefill(mean_ms / MS_PER_S, share)
     return ReplicaPool(
-        services(setting), setting.servers, routing=setting.routing, dispersion=dispersion
+        _services(setting.alone), setting.servers, routing=setting.routing, dispersion=dispersion
     )
 
 
@@ -199,11 +200,11 @@ class _Prompts:
         rows, means_ms = [], []
         for shape in setting.mix:
             cv = 1.0 if shape.isl_cv is None else shape.isl_cv
-            mean_ms = 0.0
+            mean_ms, left_ms = 0.0, _left_ms(setting, shape)
             for share, length in lengths(cv):
                 tokens = shape.missed_tokens * length
                 own_ms = prefill_ms(values, tokens)
-                budget_ms = own_ms + _left_ms(setting, shape, length, own_ms)
+                budget_ms = own_ms + left_ms(length, own_ms)
                 work_ms = added_ms(values, tokens)
                 mean_ms += share * work_ms
                 percentile = slo_of(setting, shape).ttft_share
@@ -328,16 +329,19 @@ def coefficients(setting: Setting) -> PrefillCoefficients:
     return engine.prefill
 
 
-def services(setting: Setting) -> list[Service]:
+@lru_cache(maxsize=512)
+def _services(setting: Setting) -> Mix:
     """How long the prompts of the mix hold a replica, one by one of their `own_times`.
 
     Where the spread of lengths is not stated, a queue behind exponential times is taken.
     """
-    return [
-        Service(shape.share * share, time_ms, 1.0 if shape.isl_cv is None else 0.0)
-        for shape in setting.mix
-        for share, time_ms in own_times(setting, shape)
-    ]
+    return Mix(
+        [
+            Service(shape.share * share, time_ms, 1.0 if shape.isl_cv is None else 0.0)
+            for shape in setting.mix
+            for share, time_ms in own_times(setting, shape)
+        ]
+    )
 
 
 def mean_times_ms(setting: Setting) -> list[float]:
@@ -348,6 +352,7 @@ def mean_times_ms(setting: Setting) -> list[float]:
     ]
 
 
+@lru_cache(maxsize=512)
 def _budgets(setting: Setting) -> dict[float, list[Budget]]:
     """By percentile the shares of the requests that have it, and how long each may wait."""
     found: dict[float, list[RequestClass]] = {}
@@ -360,25 +365,29 @@ def _waits(setting: Setting, alike: Sequence[RequestClass]) -> list[Budget]:
     """Shares among the requests of some classes and how long each may wait."""
     whole = sum(shape.share for shape in alike)
     return [
-        Budget(shape.share / whole * share, _left_ms(setting, shape, length, own_ms))
+        Budget(shape.share / whole * share, left_ms(length, own_ms))
         for shape in alike
+        for left_ms in [_left_ms(setting, shape)]
         for (share, length), (_, own_ms) in zip(
             lengths(shape.isl_cv or 0.0), own_times(setting, shape), strict=True
         )
     ]
 
 
-def _left_ms(setting: Setting, shape: RequestClass, length: float, own_ms: float) -> float:
-    """What the TTFT target leaves for waiting [ms], below 0 where not even an idle replica is in
-    time. `length` is the prompt's over the mean, `own_ms` its prefill time."""
+def _left_ms(setting: Setting, shape: RequestClass) -> Callable[[float, float], float]:
+    """What the TTFT target of a class leaves for waiting [ms], below 0 where not even an idle
+    replica is in time, by the length of a prompt over the mean and its prefill time."""
     slo, moved_ms = slo_of(setting, shape), setting.transfer_ms(shape)
-    left_ms = inf
-    for alone_ms, step_ms in first_steps_ms(setting, shape):
-        left_ms = min(left_ms, slo.ttft_ms - (moved_ms + step_ms) - own_ms)
-        if slo.ttft_slowdown < inf:
-            idle_ms = own_ms + moved_ms * length
-            target_ms = slo.ttft_slowdown * (idle_ms + alone_ms)
-            left_ms = min(left_ms, target_ms - idle_ms - step_ms)
+    steps, slowdown = first_steps_ms(setting, shape), slo.ttft_slowdown
+    most_ms = slo.ttft_ms - (moved_ms + max(step_ms for _, step_ms in steps))
+    if slowdown == inf:
+        return lambda _, own_ms: most_ms - own_ms
+    alone_ms = min(slowdown * alone_ms - step_ms for alone_ms, step_ms in steps)
+
+    def left_ms(length: float, own_ms: float) -> float:
+        idle_ms = own_ms + moved_ms * length
+        return min(most_ms - own_ms, (slowdown - 1.0) * idle_ms + alone_ms)
+
     return left_ms
 
 

@@ -50,6 +50,11 @@ class Setting:
         """This setting with other request classes."""
         return replace(self, mix=mix)
 
+    @property
+    def alone(self) -> "Setting":
+        """This setting without a pool and its arrivals, on which much does not depend."""
+        return replace(self, servers=1, routing=Routing.RANDOM, arrivals=POISSON)
+
     def mean(self, values: Sequence[float]) -> float:
         """Of the requests, from one value a class."""
         whole = sum(shape.share for shape in self.mix)

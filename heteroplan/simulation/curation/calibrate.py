@@ -1,32 +1,43 @@
-"""The judge of capacity: what one replica serves at the SLO when it is simulated, and what plans
-count on.
+"""The judge of capacity: what a pool of an engine serves at the SLO when it is simulated, and what
+plans count on for replicas of such a pool.
 
-The replica is loaded through a group in which the other role has room to spare, so that it alone
-breaks the SLO. The reference is the request mix of the busiest interval, then each of its classes
-by itself. Requests are drawn anew several times, which gives the standard error.
+The pool is as large as the plan's in the busiest interval, up to a limit. It is loaded through a
+group in which the other role has room to spare, so that it alone breaks the SLO: the percentile of
+the latency that its role is planned for. The reference is the request mix of the busiest interval,
+then each of its classes by itself. Requests are drawn anew several times, which gives the standard
+error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from math import ceil, sqrt
+from itertools import count
+from math import sqrt
 
 import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.workload import RequestClass, Role, Workload
-from heteroplan.simulation.curation.groups import LoadedGroup, unit_requests
+from heteroplan.simulation.curation.groups import LoadedGroup, planned_share, unit_requests
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.run import ReplaySettings
 from heteroplan.simulation.signals import AGGREGATED, DECODE, PREFILL
-from heteroplan.simulation.system import EngineOption, ServingSystem
+from heteroplan.simulation.system import (
+    EngineOption,
+    PoolKey,
+    ServingSystem,
+    busiest,
+    pool_key,
+)
 
 REQUESTS = 10_000
 """Of each run."""
 DRAWS = 5
 """Of the requests."""
+MOST_REPLICAS = 8
+"""Of a pool that is judged."""
 ROOM = 4.0
-"""Capacity of the other role, over that of the replica."""
+"""Capacity of the other role, over that of the pool."""
 MIX = "mix"
 """All classes together."""
 
@@ -41,10 +52,15 @@ class Correction:
     node_type: str
     requests_of: str
     """A class, or `mix`."""
+    replicas: int
+    """Of the pool."""
+    percentile: float
+    """That the role is planned for: of TTFT for prefill, of ITL for decode, of both together for
+    aggregated engines."""
     promised_rps: float
-    """What plans count on."""
+    """What plans count on for one replica of such a pool."""
     drawn_rps: tuple[float, ...]
-    """The greatest rates at which simulated requests kept the SLO, one a draw."""
+    """The greatest rates of a replica at which simulated requests kept the SLO, one a draw."""
 
     @property
     def simulated_rps(self) -> float:
@@ -94,6 +110,8 @@ class Judging:
     """2 or more."""
     gaps: Mapping[str, Floats] = field(default_factory=dict)
     """Workload -> gaps between the arrivals of its trace; others have those of `burstiness`."""
+    sizes: Mapping[PoolKey, int] = field(default_factory=dict)
+    """Replicas of the pools that are judged; 1 of others, and `MOST_REPLICAS` of larger ones."""
 
 
 def calibrate(
@@ -107,8 +125,14 @@ def calibrate(
 ) -> Calibration:
     """Every whole engine of every workload on every node type; `tell` is told the share done."""
     promises = _Promises(system, candidates)
+
+    def size(option: EngineOption) -> int:
+        load = system.scenario.workloads[option.workload]
+        planned = judging.sizes.get((load.name, option.engine.name, option.node_type), 1)
+        return min(MOST_REPLICAS, max(1, planned))
+
     found: list[_Case | Skipped] = [
-        _case(system, promises, number, name, mix)
+        _case(system, promises, (number, size(option)), name, mix)
         for number, option in enumerate(system.options)
         for name, mix in _mixes(system.scenario.workloads[option.workload])
     ]
@@ -134,49 +158,59 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A replica and those that it is loaded through."""
+    """A pool and those replicas that it is loaded through."""
 
     option: int
     requests_of: str
     mix: tuple[RequestClass, ...]
+    """All classes of the workload; those that do not come have a share of 0."""
     promised_rps: float
+    """Of one replica."""
     replicas: Mapping[int, int]
     """By option, its own first."""
 
+    @property
+    def pool(self) -> int:
+        """Replicas that are judged."""
+        return self.replicas[self.option]
+
 
 class _Promises:
-    """What plans count on a replica: the least of all spans."""
+    """What plans count on for a replica: the least of all spans."""
 
     def __init__(self, system: ServingSystem, candidates: Sequence[Candidate]) -> None:
-        self._rates: dict[tuple[str, str, str], dict[str, float]] = {}
-        for load in system.scenario.workloads:
-            busiest = _busiest(load)
-            for each in candidates:
-                if each.workload != load.name:
-                    continue
-                rates = self._rates.setdefault((load.name, each.engine.name, each.node_type), {})
-                kinds = load.demand[busiest].classes
-                for kind, point in zip(kinds, each.points[busiest], strict=True):
-                    known = rates.get(kind.name, point.capacity_rps)
-                    rates[kind.name] = min(known, point.capacity_rps)
         self._system = system
+        self._candidates: dict[PoolKey, list[Candidate]] = {}
+        for each in candidates:
+            self._candidates.setdefault(pool_key(each), []).append(each)
 
-    def of(self, option: EngineOption, requests_of: str) -> float:
-        """For a class or the mix [requests/s]; 0 where it cannot be served."""
+    def of(self, option: EngineOption, mix: Sequence[RequestClass], replicas: int | None) -> float:
+        """Of a mix, in a pool of so many replicas, or of one that serves all demand alone
+        [requests/s]; 0 where a class of it cannot be served."""
         load = self._system.scenario.workloads[option.workload]
-        rates = self._rates[load.name, option.engine.name, option.node_type]
-        if requests_of != MIX:
-            return rates[requests_of]
-        return option.capacity_rps if min(rates.values()) > 0.0 else 0.0
+        at = busiest(load)
+        found = []
+        for each in self._candidates[load.name, option.engine.name, option.node_type]:
+            points = tuple(point.capacity_rps for point in each.points[at])
+            rates = points if replicas is None else each.capacity_rps(at, replicas)
+            asked = [
+                (kind.share, rate) for kind, rate in zip(mix, rates, strict=True) if kind.share
+            ]
+            if min(rate for _, rate in asked) <= 0.0:
+                return 0.0
+            found.append(sum(s for s, _ in asked) / sum(share / rate for share, rate in asked))
+        return min(found)
 
 
 def _case(
     system: ServingSystem,
     promises: _Promises,
-    number: int,
+    pool: tuple[int, int],
     requests_of: str,
     mix: tuple[RequestClass, ...],
 ) -> _Case | Skipped:
+    """Of a `pool`, an option and its replicas."""
+    number, size = pool
     option = system.options[number]
     load = system.scenario.workloads[option.workload]
 
@@ -185,36 +219,39 @@ def _case(
 
     if option.engine.part is not None:
         return skipped("a half of a divided engine is not loaded by itself")
-    promised_rps = promises.of(option, requests_of)
+    promised_rps = promises.of(option, mix, size)
     if promised_rps <= 0.0:
-        return skipped("it cannot serve these requests within the SLO")
-    replicas = {number: 1}
+        return skipped(f"a pool of {size} cannot serve these requests within the SLO")
+    replicas = {number: size}
     if option.role != AGGREGATED:
-        other = _partner(system, promises, number, requests_of)
+        other = _partner(system, promises, number, mix)
         if other is None:
             return skipped("no engine of the other role in its groups serves these requests")
-        rate_rps = promises.of(system.options[other], requests_of)
-        replicas[other] = max(1, ceil(ROOM * promised_rps / rate_rps))
+        wanted_rps = ROOM * size * promised_rps
+        replicas[other] = next(
+            n for n in count(1) if n * promises.of(system.options[other], mix, n) >= wanted_rps
+        )
     return _Case(number, requests_of, mix, promised_rps, replicas)
 
 
 def _partner(
-    system: ServingSystem, promises: _Promises, number: int, requests_of: str
+    system: ServingSystem, promises: _Promises, number: int, mix: Sequence[RequestClass]
 ) -> int | None:
-    """The cheapest whole engine of the other role in a group with this one."""
+    """A whole engine of the other role in a group with this one: the cheapest that decodes, or the
+    fastest for prefill, so that it is decode that breaks the SLO."""
     option = system.options[number]
     groups = {at.group for at in system.deployments if at.option == number}
     near = {at.option for at in system.deployments if at.group in groups}
     role = PREFILL if option.role == DECODE else DECODE
-    for other, each in enumerate(system.options):
-        if (
-            other in near
-            and each.role == role
-            and each.engine.part is None
-            and promises.of(each, requests_of) > 0.0
-        ):
-            return other
-    return None
+    rates = {
+        other: promises.of(each, mix, None)
+        for other, each in enumerate(system.options)
+        if other in near and each.role == role and each.engine.part is None
+    }
+    able = [other for other, rate_rps in rates.items() if rate_rps > 0.0]
+    if role == PREFILL:
+        able.sort(key=lambda other: -rates[other])
+    return able[0] if able else None
 
 
 def _greatest(
@@ -229,18 +266,23 @@ def _greatest(
         burstiness=judging.burstiness,
         gaps=judging.gaps.get(load.name),
     )
-    group = LoadedGroup(system, option.workload, case.replicas, settings)
-    return group.greatest_rate(unit, case.promised_rps)
+    group = LoadedGroup(system, option.workload, case.replicas, settings, option.engine.role)
+    return group.greatest_rate(unit, case.pool * case.promised_rps) / case.pool
 
 
 def _correction(system: ServingSystem, case: _Case, rates: Sequence[float]) -> Correction:
     option = system.options[case.option]
+    load = system.scenario.workloads[option.workload]
+    slos = {load.slo if kind.slo is None else kind.slo for kind in case.mix if kind.share}
+    slo = slos.pop() if len(slos) == 1 else load.slo
     return Correction(
-        workload=system.scenario.workloads[option.workload].name,
+        workload=load.name,
         engine=option.engine.name,
         role=option.engine.role,
         node_type=option.node_type,
         requests_of=case.requests_of,
+        replicas=case.pool,
+        percentile=planned_share(slo, option.engine.role),
         promised_rps=case.promised_rps,
         drawn_rps=tuple(rates),
     )
@@ -248,10 +290,9 @@ def _correction(system: ServingSystem, case: _Case, rates: Sequence[float]) -> C
 
 def _mixes(load: Workload) -> list[tuple[str, tuple[RequestClass, ...]]]:
     """The mix of the busiest interval, then each of its classes where there are several."""
-    kinds = load.demand[_busiest(load)].classes
-    alone = [(kind.name, (replace(kind, share=1.0),)) for kind in kinds]
+    kinds = load.demand[busiest(load)].classes
+    alone = [
+        (kind.name, tuple(replace(each, share=float(each is kind)) for each in kinds))
+        for kind in kinds
+    ]
     return [(MIX, kinds), *(alone if len(kinds) > 1 else [])]
-
-
-def _busiest(load: Workload) -> int:
-    return max(range(len(load.demand)), key=lambda t: load.demand[t].rps)

@@ -1,18 +1,21 @@
 """A few replicas of one workload that are always ready, at a constant rate of requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
-from heteroplan.entities.workload import RequestClass
+from heteroplan.entities.slo import ItlOf, Slo
+from heteroplan.entities.workload import RequestClass, Role, Workload
 from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.arrivals.lengths import lengths
 from heteroplan.simulation.arrivals.rates import Rates
 from heteroplan.simulation.arrivals.renewal import arrivals
+from heteroplan.simulation.figures.latencies import FINISHED, of_requests
+from heteroplan.simulation.figures.promises import classes_of, promises
 from heteroplan.simulation.policies.static_peak import StaticPeak
 from heteroplan.simulation.requests import Floats, Integers, RequestStream
+from heteroplan.simulation.results import OUTCOMES
 from heteroplan.simulation.run import PolicyChoice, ReplaySettings, run_policy
 from heteroplan.simulation.system import Deployment, ServingGroup, ServingSystem
 
@@ -35,6 +38,21 @@ class UnitRequests:
     isl: Integers
     cached: Integers
     osl: Integers
+    kind: Integers
+    """Place of its class in the mix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A share of the requests (of the tokens, where the ITL is of tokens) in time."""
+
+    wanted: float
+    share: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is what the SLO wants."""
+        return self.share >= self.wanted * (1.0 - 1e-12)
 
 
 def unit_requests(
@@ -58,7 +76,13 @@ def unit_requests(
         chosen = (int(of_arrival.integers(len(gaps))) + np.arange(count)) % len(gaps)
         arrival = np.cumsum(gaps[chosen] / gaps.mean())
     tokens = lengths([mix], np.zeros(len(arrival), np.int64), of_class, of_length)
-    return UnitRequests(arrival, tokens.isl, tokens.cached, tokens.osl)
+    return UnitRequests(arrival, tokens.isl, tokens.cached, tokens.osl, tokens.kind)
+
+
+def planned_share(slo: Slo, role: Role) -> float:
+    """Share in time that replicas of a role are planned for: of TTFT, of ITL, or of both."""
+    shares = {Role.PREFILL: slo.ttft_share, Role.DECODE: slo.itl_share}
+    return shares.get(role, slo.percentile)
 
 
 class LoadedGroup:
@@ -70,10 +94,15 @@ class LoadedGroup:
         workload: int,
         replicas: Mapping[int, int],
         settings: ReplaySettings,
+        role: Role | None = None,
     ) -> None:
         """`replicas` by option of the system. Those of different roles stand as far apart as a
-        group of the system lets them. The replicas never fail."""
-        self.workload = workload
+        group of the system lets them. The replicas never fail.
+
+        With a `role` they have to keep what its replicas are planned for, otherwise both latencies
+        at the percentile of the SLO.
+        """
+        self.workload, self.role = workload, role
         leaves, domain = _leaves(system, tuple(replicas))
         split = len(replicas) > 1
         self._system = replace(
@@ -86,19 +115,45 @@ class LoadedGroup:
         self._choice = PolicyChoice("group", {}, lambda: StaticPeak(sizes))
         self._settings = replace(settings, failures=())
 
-    @cached_property
-    def percentile(self) -> float:
-        """Of the workload's SLO."""
-        return self._system.scenario.workloads[self.workload].slo.percentile
+    def keeps_slo(self, unit: UnitRequests, rate_rps: float) -> bool:
+        """Whether enough requests are in time; not where no engine takes any."""
+        found = self.kept(unit, rate_rps)
+        return bool(found) and all(each.enough for each in found)
 
-    def share_in_time(self, unit: UnitRequests, rate_rps: float) -> float:
-        """Share of the requests that keep the SLO at a rate; those that no engine of the workload
-        takes do not count. 0 where none is left."""
+    def kept(self, unit: UnitRequests, rate_rps: float) -> list[Kept]:
+        """Shares in time at a rate, of the classes with equal percentiles together.
+
+        Requests that no engine of the workload takes do not count; nothing where none is left.
+        """
+        stream = self._stream(unit, rate_rps)
+        table = run_policy(self._system, stream, self._choice, self._settings).requests
+        if table is None:
+            raise ValueError("a stream of single requests has a table of them")
+        loads = self._system.scenario.workloads
+        times = of_requests(promises(loads, stream), stream, table, stream.duration_s)
+        taken, done = table.outcome != OUTCOMES.index("rejected"), table.outcome == FINISHED
+        in_ttft, in_both = np.zeros(len(stream), np.bool_), np.zeros(len(stream), np.bool_)
+        in_ttft[done], in_both[done] = times.in_ttft, times.in_ttft & times.in_itl
+        found: list[Kept] = []
+        for slo, kinds in _by_percentiles(loads[self.workload]):
+            own = np.isin(unit.kind, kinds)
+            if not (own & taken).any():
+                continue
+            of, weight = own[done], times.itl_weight[own[done]]
+            shares = _Shares(
+                ttft=float(in_ttft[own & taken].mean()),
+                itl=float(times.itl_share[of] @ weight / weight.sum()) if of.any() else 0.0,
+                both=float(in_both[own & taken].mean()),
+            )
+            found.extend(_judged(slo, self.role, shares))
+        return found
+
+    def _stream(self, unit: UnitRequests, rate_rps: float) -> RequestStream:
         slo = absolute_slo(self._system.scenario.workloads[self.workload])
         arrival_s = unit.arrival / rate_rps
         # Who is not done by then has missed the SLO.
         after_s = (slo.ttft_ms + float(unit.osl.max(initial=1)) * slo.itl_ms) / 1e3
-        stream = RequestStream(
+        return RequestStream(
             workloads=tuple(each.name for each in self._system.scenario.workloads),
             duration_s=float(arrival_s[-1]) + after_s + 1.0,
             workload=np.full(len(arrival_s), self.workload, np.int64),
@@ -106,37 +161,66 @@ class LoadedGroup:
             isl=unit.isl,
             cached=unit.cached,
             osl=unit.osl,
+            kind=unit.kind,
         )
-        found = run_policy(self._system, stream, self._choice, self._settings)
-        served = found.finished + found.unfinished
-        return int(found.intervals.attained_both.sum()) / served if served else 0.0
 
     def greatest_rate(self, unit: UnitRequests, expected_rps: float) -> float:
-        """The greatest rate at which the SLO is kept at its percentile [requests/s].
+        """The greatest rate at which the SLO is kept [requests/s].
 
         0 where it is not kept at any rate within a factor of 64 of the expected one. The same
         requests come at every rate, only faster, so that the answer is a threshold of them.
         """
 
-        def keeps(rate_rps: float) -> bool:
-            return self.share_in_time(unit, rate_rps) >= self.percentile * (1 - 1e-12)
-
         low = high = expected_rps
-        if keeps(expected_rps):
+        if self.keeps_slo(unit, expected_rps):
             while high < expected_rps * _FARTHEST:
                 high *= _STEP
-                if not keeps(high):
+                if not self.keeps_slo(unit, high):
                     break
                 low = high
         else:
-            while not keeps(low):
+            while not self.keeps_slo(unit, low):
                 low, high = low / _STEP, low
                 if low < expected_rps / _FARTHEST:
                     return 0.0
         while high > low * (1.0 + PRECISION):
             middle = float(np.sqrt(low * high))
-            low, high = (middle, high) if keeps(middle) else (low, middle)
+            low, high = (middle, high) if self.keeps_slo(unit, middle) else (low, middle)
         return low
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """In time of each latency, and of both."""
+
+    ttft: float
+    itl: float
+    both: float
+
+
+def _judged(slo: Slo, role: Role | None, found: _Shares) -> Iterator[Kept]:
+    """What has to be kept: of decode replicas also that they do not hold up first tokens."""
+    match role:
+        case Role.PREFILL:
+            yield Kept(slo.ttft_share, found.ttft)
+        case Role.DECODE:
+            yield Kept(slo.itl_share, found.itl)
+            yield Kept(slo.percentile, found.ttft)
+        case Role.AGGREGATED if slo.itl_of is ItlOf.TOKEN:
+            yield Kept(slo.ttft_share, found.ttft)
+            yield Kept(slo.itl_share, found.itl)
+        case _:
+            yield Kept(slo.percentile, found.both)
+
+
+def _by_percentiles(load: Workload) -> Iterator[tuple[Slo, list[int]]]:
+    """SLOs that differ in their percentiles, with the places of their classes."""
+    found: dict[tuple[float, float, ItlOf], tuple[Slo, list[int]]] = {}
+    for number, kind in enumerate(classes_of(load)):
+        slo = load.slo if kind.slo is None else kind.slo
+        key = (slo.ttft_share, slo.itl_share, slo.itl_of)
+        found.setdefault(key, (slo, []))[1].append(number)
+    yield from found.values()
 
 
 def _leaves(system: ServingSystem, options: tuple[int, ...]) -> tuple[dict[int, int], str]:

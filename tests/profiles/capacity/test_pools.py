@@ -44,6 +44,18 @@ def test_sizes_end_where_all_demand_is_served() -> None:
     assert pool_points(MIX, points, 100, 5.4).sizes == (1, 2, 3)
 
 
+def test_no_larger_pool_is_looked_at_than_serves_all_demand_if_each_is_alone() -> None:
+    """5.4 requests/s take 4 replicas at 1.5 each."""
+    asked = []
+
+    def counted(size: int) -> Points:
+        asked.append(size)
+        return points(size)
+
+    pool_points(MIX, counted, 100, 5.4)
+    assert max(asked) == 4
+
+
 def test_no_size_serves_less_than_a_smaller_one() -> None:
     found = pool_points(MIX, lambda size: (point(1.0 if size == 2 else 1.0 + 0.1 * size),), 4, 0.0)
     assert [row[0].capacity_rps for row in found.points] == pytest.approx([1.1, 1.1, 1.3, 1.4])

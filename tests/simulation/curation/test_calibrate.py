@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, OperatingPoint, PoolPoints
 from heteroplan.entities.workload import RequestClass, Role
 from heteroplan.simulation.curation.calibrate import Calibration, Correction, Judging, calibrate
 from heteroplan.simulation.run import ReplaySettings
-from heteroplan.simulation.system import serving_system
+from heteroplan.simulation.system import pool_key, serving_system
 from tests import builders
 
 JUDGING = Judging(seed=0, requests=1500, draws=3)
@@ -42,7 +42,7 @@ def _promising(candidate: Candidate, factor: float) -> Candidate:
 
 def test_the_factor_is_what_was_simulated_over_what_was_promised() -> None:
     correction = Correction(
-        "w", "e", Role.DECODE, "n", "mix", promised_rps=10.0, drawn_rps=(11.0, 12.0, 13.0)
+        "w", "e", Role.DECODE, "n", "mix", 1, 0.99, promised_rps=10.0, drawn_rps=(11.0, 12.0, 13.0)
     )
     assert correction.simulated_rps == 12.0
     assert correction.factor == pytest.approx(1.2)
@@ -62,6 +62,49 @@ def test_engines_that_keep_their_promise_have_factors_near_1() -> None:
         assert each.factor == pytest.approx(1.0, abs=0.2)
         assert 0.0 < each.standard_error < 0.1
     assert not found.skipped
+
+
+def test_pools_are_as_large_as_told_and_judged_by_what_their_role_is_planned_for() -> None:
+    """Ten decode replicas are judged as eight, each of which waits less than one alone."""
+    sizes = {("w", "prefill", "h100x8"): 3, ("w", "decode", "h100x8"): 10}
+    alone = judged().corrections
+    found = judged(judging=replace(JUDGING, sizes=sizes)).corrections
+    assert [each.replicas for each in alone] == [1, 1]
+    assert [each.replicas for each in found] == [3, 8]
+    slo = builders.SLO
+    assert [each.percentile for each in found] == [slo.ttft_share, slo.itl_share]
+    for one, many in zip(alone, found, strict=True):
+        assert many.promised_rps == one.promised_rps == 10.0
+        assert many.simulated_rps > one.simulated_rps
+
+
+def test_what_is_promised_is_that_of_a_pool_of_the_size() -> None:
+    """Twice as much a replica in pools of two."""
+    scenario = builders.scenario()
+    points = [
+        replace(
+            each,
+            by_size=(PoolPoints((1, 2), (each.points[0], twice(each.points[0]))),),
+            alone=(1,),
+        )
+        for each in builders.candidates(scenario)
+    ]
+    sizes = {pool_key(each): size for each, size in zip(points, (1, 2), strict=True)}
+    with ThreadPoolExecutor(1) as pool:
+        found = calibrate(
+            serving_system(scenario, points, sizes),
+            points,
+            ReplaySettings(),
+            replace(JUDGING, requests=200, sizes=sizes),
+            pool=pool,
+            tell=lambda share: None,
+        )
+    promised = {each.engine: each.promised_rps for each in found.corrections}
+    assert promised == {"prefill": 10.0, "decode": 20.0}
+
+
+def twice(points: tuple[OperatingPoint, ...]) -> tuple[OperatingPoint, ...]:
+    return tuple(replace(each, capacity_rps=2.0 * each.capacity_rps) for each in points)
 
 
 def test_the_result_does_not_depend_on_the_jobs_but_on_the_seed() -> None:

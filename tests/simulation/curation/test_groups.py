@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import RequestClass, Role
-from heteroplan.simulation.curation.groups import LoadedGroup, UnitRequests, unit_requests
+from heteroplan.simulation.curation.groups import (
+    Kept,
+    LoadedGroup,
+    UnitRequests,
+    planned_share,
+    unit_requests,
+)
 from heteroplan.simulation.run import ReplaySettings
 from heteroplan.simulation.system import ServingSystem, serving_system
 from tests import builders
@@ -47,16 +53,61 @@ def test_gaps_of_a_trace_keep_their_order_and_lose_their_mean() -> None:
 
 def test_few_requests_are_in_time_and_many_are_not(system: ServingSystem) -> None:
     pair = group(system, 1, 1)
-    assert pair.share_in_time(requests(), 0.5) == 1.0
-    assert pair.share_in_time(requests(), 100.0) < 0.1
+    [few] = pair.kept(requests(), 0.5)
+    [many] = pair.kept(requests(), 100.0)
+    assert (few.wanted, few.share) == (builders.SLO.percentile, 1.0)
+    assert many.share < 0.1
+    assert few.enough
+    assert not many.enough
+
+
+def test_a_role_is_judged_by_its_own_latency(system: ServingSystem) -> None:
+    """Far too many requests for two prefill replicas, few for forty decode replicas: first tokens
+    are late, the others in time. TTFT has 0.9625 to keep and ITL 0.9875, for 0.95 of both."""
+    by_role = {option.role: n for n, option in enumerate(system.options)}
+    slo, unit = builders.SLO, requests()
+
+    def kept(role: Role) -> list[Kept]:
+        replicas = {by_role[0]: 2, by_role[1]: 40}
+        loaded = LoadedGroup(system, 0, replicas, ReplaySettings(), role)
+        return loaded.kept(unit, 60.0)
+
+    [ttft] = kept(Role.PREFILL)
+    itl, first = kept(Role.DECODE)
+    assert (
+        (ttft.wanted, itl.wanted)
+        == (slo.ttft_share, slo.itl_share)
+        == (
+            pytest.approx(0.95 / 0.9875),
+            0.9875,
+        )
+    )
+    assert itl.share == 1.0
+    assert first == replace(ttft, wanted=0.95)
+    assert not ttft.enough
+    assert itl.enough
+    assert planned_share(slo, Role.AGGREGATED) == 0.95
+
+
+def test_classes_with_other_percentiles_are_judged_by_themselves(system: ServingSystem) -> None:
+    strict = replace(builders.SLO, ttft_ms=1e-3, percentile=0.5)
+    kinds = (
+        replace(builders.SHAPE, name="own", share=0.25, slo=strict),
+        replace(builders.SHAPE, name="other", share=0.75),
+    )
+    made = builders.scenario([builders.workload(classes=kinds)])
+    of = serving_system(made, builders.candidates(made))
+    own, other = group(of, 1, 1).kept(unit_requests(kinds, 500, SEED), 0.5)
+    assert (own.wanted, own.share) == (0.5, 0.0)
+    assert (other.wanted, other.share) == (0.95, 1.0)
 
 
 def test_the_greatest_rate_is_a_threshold(system: ServingSystem) -> None:
     """Close to the given capacity, for which the engine's times were chosen."""
     pair, unit = group(system, 1, 4), requests()
     rate_rps = pair.greatest_rate(unit, 3.0)
-    assert pair.share_in_time(unit, rate_rps) >= builders.SLO.percentile
-    assert pair.share_in_time(unit, 1.01 * rate_rps) < builders.SLO.percentile
+    assert pair.keeps_slo(unit, rate_rps)
+    assert not pair.keeps_slo(unit, 1.01 * rate_rps)
     assert rate_rps == pytest.approx(10.0, rel=0.15)
 
 
@@ -86,4 +137,6 @@ def test_what_no_engine_takes_does_not_count() -> None:
     made = builders.scenario([builders.workload(engines=engines)])
     system = serving_system(made, builders.candidates(made))
     unit = unit_requests([short, long], 500, SEED)
-    assert group(system, 1, 1).share_in_time(unit, 0.5) == 1.0
+    [short_ones] = group(system, 1, 1).kept(unit, 0.5)
+    assert short_ones.share == 1.0
+    assert not group(system, 1, 1).keeps_slo(unit_requests([long], 50, SEED), 0.5)

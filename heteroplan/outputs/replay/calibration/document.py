@@ -21,10 +21,15 @@ class FactorPart(DocumentPart):
     node_type: Name
     requests_of: Text
     """A request class, or `mix` for those of the busiest interval together."""
+    replicas: Count
+    """Of the pool that is judged: those of the plan in the busiest interval, at most 8, or 1."""
+    percentile: Amount
+    """Share of the requests that the role is planned to serve in time: of TTFT for prefill, of ITL
+    for decode, of both for aggregated engines; of the workload's SLO for a mix of several."""
     promised_rps: Amount
-    """The greatest rate of a replica that plans count on."""
+    """The greatest rate of a replica of such a pool that plans count on."""
     simulated_rps: Amount
-    """The greatest at which simulated requests kept the SLO, mean of the draws."""
+    """The greatest of a replica at which simulated requests kept the SLO, mean of the draws."""
     drawn_rps: Amounts
     """One a draw."""
     factor: Amount
@@ -82,6 +87,8 @@ def document_of(
                 role=each.role,
                 node_type=each.node_type,
                 requests_of=each.requests_of,
+                replicas=each.replicas,
+                percentile=each.percentile,
                 promised_rps=each.promised_rps,
                 simulated_rps=each.simulated_rps,
                 drawn_rps=each.drawn_rps,

@@ -22,7 +22,7 @@ def render_calibration(document: CalibrationDocument, console: Console) -> None:
     print_wrapped(
         Text.assemble(
             (document.scenario, "bold"),
-            "  judge of capacity: greatest rate of one replica at the SLO, "
+            "  judge of capacity: greatest rate of a replica at the SLO, "
             f"{document.draws:,} draws of about {document.requests:,} requests, "
             f"seed {document.seed}",
         ),
@@ -40,9 +40,11 @@ def render_calibration(document: CalibrationDocument, console: Console) -> None:
     print_trimmed(table, console)
     print_wrapped(
         Text(
-            "promised: what plans count on; simulated: mean of the draws; the other role of the "
-            "group has room to spare. short, spare: below 1, or above 1.1, by more than "
-            f"{_SURE:g} standard errors. Planning does not read these factors yet.",
+            "promised: what plans count on for a replica of a pool of so many; simulated: mean of "
+            "the draws; the other role of the group has room to spare. percentile: of TTFT for "
+            "prefill, of ITL for decode, of both for aggregated engines. short, spare: below 1, or "
+            f"above 1.1, by more than {_SURE:g} standard errors. Planning does not read these "
+            "factors yet.",
             style="dim",
         ),
         console,
@@ -90,6 +92,8 @@ def _columns(document: CalibrationDocument) -> list[Column]:
         Column(
             "requests of", tuple(each.requests_of for each in factors), 0 if len(names) > 1 else 4
         ),
+        Column("pool", tuple(f"{each.replicas:,}" for each in factors), 1),
+        Column("percentile", tuple(f"{100.0 * each.percentile:.4g} %" for each in factors), 2),
         Column("promised\nrps", tuple(figure(each.promised_rps) for each in factors), 1),
         Column("simulated\nrps", tuple(figure(each.simulated_rps) for each in factors), 1),
         Column("factor", tuple(f"{each.factor:.3f}" for each in factors), 0),

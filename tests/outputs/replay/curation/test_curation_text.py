@@ -91,5 +91,7 @@ def test_factors_are_judged_by_their_errors() -> None:
     assert judged["short-prefill"] == "short"
     assert judged["spare-decode"] == "spare"
     assert judged["fair-decode"] not in ("short", "spare")
+    [spare] = [row.split() for row in lines if row.split()[:2] == ["chat", "spare-decode"]]
+    assert spare[4:7] == ["1", "98.75", "%"]
     assert "1 of 3 fall short of what plans count on" in " ".join(lines)
     assert any(line.startswith("Not judged: chat, half") for line in lines)
