@@ -25,6 +25,7 @@ from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.lengths import gamma_parts
 from heteroplan.queueing.services import Mix, Service
 from heteroplan.queueing.waiting import Budget, ReplicaPool, lateness
+from heteroplan.text import percent
 from heteroplan.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _too_spread(setting: Setting, shape: RequestClass) -> OperatingPoint:
     target = f"{slo.ttft_ms:.4g} ms" if slo.ttft_ms < inf else f"{slo.ttft_slowdown:g} times alone"
     return zero(
         Limit.TTFT,
-        f"more than {1 - slo.ttft_share:.3g} of the requests are too long for the TTFT SLO of "
+        f"more than {percent(1 - slo.ttft_share)} of the requests are too long for the TTFT SLO of "
         f"{target}, at isl_cv {shape.isl_cv or 0:g}",
     )
 

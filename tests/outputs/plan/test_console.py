@@ -10,8 +10,9 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit, Coverage
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.plan.check_report import CheckRow
-from heteroplan.outputs.plan.console import render_check, render_plan
+from heteroplan.outputs.plan.console import render_check, render_plan, shortage_table
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.sentences import Spell
 from tests.plans import day_scenario, horizon, measured, plan, pool, shown_plan, stays
 
 
@@ -210,3 +211,16 @@ def test_check_table_has_a_line_a_scenario() -> None:
     assert lines[-1] == "peak GPUs: for the demand of the scenario, without --min-headroom 10.0 %"
     assert "40 / 64" in lines[1]
     assert "at least 5.0 %" in lines[2]
+
+
+def test_the_line_below_many_shortages_does_not_widen_the_table() -> None:
+    """Of 40 spells of `chat` the last are left out; `when` begins two columns behind `unserved`."""
+    spell = Spell("chat", 0, 0, 1.0, 0.1, "h100x8 full in a-s1")
+    of = document_of(plan(day_scenario(horizon(1)), [pool([1])])).horizon
+    out = io.StringIO()
+    console = Console(file=out, width=80)
+    console.print(shortage_table([spell] * 40, of, console))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert lines[0].startswith("unserved  when")
+    assert lines[1].endswith("h100x8 full in a-s1")
+    assert re.fullmatch(r"(…|\.\.\.) and \d+ more \(in plan\.json\)", lines[-1])
