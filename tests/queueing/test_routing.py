@@ -90,8 +90,8 @@ def test_poisson_requests_in_one_queue_are_those_of_before(
     """Figures from before there were routings and batches, of one queue and of one each."""
     pool = ReplicaPool(services, servers)
     found = pool.greatest_utilization([Budget(1.0, wait_ms)], percentile)
-    assert found == pytest.approx(utilization, rel=1e-12)
-    assert pool.wait_ms(0.85, percentile) == pytest.approx(at_ms, rel=1e-12)
+    assert found == pytest.approx(utilization, rel=1e-9)
+    assert pool.wait_ms(0.85, percentile) == pytest.approx(at_ms, rel=1e-9)
     if servers == 1:
         assert busy(services, 9, Routing.RANDOM, 1.0, wait_ms, percentile) == found
 

@@ -124,6 +124,7 @@ def test_an_slo_that_fails_across_switches_names_the_level_that_would_do(
     files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, prefill=prefill)
     files.profile["kv_bytes_per_token"] = kv_bytes_per_token
     files.workload["affinity"] = affinity
+    files.workload["requests"]["isl_cv"] = 0
     files.add_leaf("l2", {"h100x8": 1})
     files.add_leaf("l3", {"h100x8": 1}, spine="s2")
     files.add_leaf("l4", {"h100x8": 1}, spine="s2")

@@ -75,6 +75,7 @@ def test_a_domain_holds_only_engines_that_meet_the_slo_across_it(files: Scenario
     prefill = {"overhead_ms": 100, "ms_per_token": 0}
     files.profile["engines"][0] = engine("p", "prefill", capacity_rps=None, prefill=prefill)
     files.profile["kv_bytes_per_token"] = 160e6
+    files.workload["requests"]["isl_cv"] = 0
     files.add_leaf("l2", {"h100x8": 1}, spine="s2")
     files.add_leaf("l3", {"l40sx8": 1}, spine="s2")
     assert files.problems() == [
