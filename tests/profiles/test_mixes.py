@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heteroplan.entities.slo import Slo
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
@@ -122,6 +122,11 @@ def test_percentiles_from_the_median_to_one_in_ten_thousand() -> None:
         assert all(loose * (1.0 + 1e-9) >= strict > 0.0 for loose, strict in pairwise(rates))
 
 
+def each_alone(ttft_ms: float, itl_ms: float, percentile: float) -> Slo:
+    """TTFT and ITL of tokens, each at the percentile."""
+    return Slo(ttft_ms, itl_ms, percentile, percentile, percentile, ItlOf.TOKEN)
+
+
 def drawn(least_osl: float = 1.0) -> tuple[Floats, Floats, Ints]:
     """Four short prompts with long answers for each long one; outputs from a least on."""
     random, count = np.random.default_rng(5), 100_000
@@ -137,7 +142,7 @@ def drawn(least_osl: float = 1.0) -> tuple[Floats, Floats, Ints]:
 def test_prefill_of_a_mix_is_in_time(percentile: float, ttft_ms: float) -> None:
     """Within 1 % of a simulation either way, where the replica is busy for a third of the time."""
     isl, osl, which = drawn()
-    mix, slo = classes_of(isl, osl, which), Slo(ttft_ms, 50.0, percentile)
+    mix, slo = classes_of(isl, osl, which), each_alone(ttft_ms, 50.0, percentile)
     promised = promised_rps(mix, points_of(engine(Role.PREFILL), mix, slo))
     assert promised == pytest.approx(prefill_rps(engine(Role.PREFILL), isl, slo), rel=0.01)
 
@@ -162,7 +167,7 @@ def test_decode_of_a_mix_keeps_to_its_limits(
     12 on, of batches from 4 on 4 %; on the safe side no more than 15 % below.
     """
     isl, osl, which = drawn()
-    mix, slo = classes_of(isl, osl, which), Slo(1e6, itl_ms, percentile)
+    mix, slo = classes_of(isl, osl, which), each_alone(1e6, itl_ms, percentile)
     of = replace(engine(Role.DECODE, kv_tokens), decode=values)
     points = points_of(of, mix, slo)
     batch, promised = points[0].batch or 0.0, promised_rps(mix, points)
