@@ -98,16 +98,23 @@ def _supply(scenario: Scenario, t: int) -> dict[tuple[frozenset[str], str], int]
 def _fits(
     places: list[Place], gpus: Keys, supply: dict[tuple[frozenset[str], str], int]
 ) -> NDArray[np.bool_]:
-    """[...] whether `gpus` [..., place] fit: in each domain what stands in or below it."""
+    """[...] whether `gpus` [..., place] fit: in each domain what stands in or below it.
+
+    A replica stands on one leaf: those of 2 GPUs find no room on what is left over of several.
+    """
     fits = np.ones(gpus.shape[:-1], dtype=bool)
-    for (leaves, shape), present in supply.items():
-        inside = [
-            i
-            for i, place in enumerate(places)
-            if place.leaves <= leaves and place.candidate.node_type == shape
-        ]
-        if inside:
-            fits &= gpus[..., inside].sum(axis=-1) <= present
+    for leaves, shape in supply:
+        for unit in {place.candidate.engine.gpus for place in places}:
+            room = sum(supply[frozenset({leaf}), shape] // unit * unit for leaf in leaves)
+            inside = [
+                i
+                for i, place in enumerate(places)
+                if place.leaves <= leaves
+                and place.candidate.node_type == shape
+                and place.candidate.engine.gpus >= unit
+            ]
+            if inside:
+                fits &= gpus[..., inside].sum(axis=-1) <= room
     return fits
 
 
