@@ -12,7 +12,7 @@ from math import ceil, inf, isfinite
 
 from heteroplan.clock import Stop
 from heteroplan.entities.arrivals import POISSON
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, busy
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import EasierPromise, Plan, Pool, PromiseCost
 from heteroplan.entities.slo import Slo
@@ -163,11 +163,7 @@ def _needed(pool: Pool, t: int, rate: Candidate, i: int) -> float:
 
 def _busy(flows: Sequence[float], capacities: Sequence[float]) -> float:
     """Busy replicas of such capacities, by class; infinitely many where a class has none."""
-    return sum(
-        flow / capacity if capacity > 0 else inf
-        for flow, capacity in zip(flows, capacities, strict=True)
-        if flow > 0
-    )
+    return sum(busy(max(0.0, flow), each) for flow, each in zip(flows, capacities, strict=True))
 
 
 def _ratio(before_and_after: list[float]) -> float:

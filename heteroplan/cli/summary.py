@@ -95,7 +95,7 @@ def _engines(loaded: "Loaded") -> Table:
 
 def _at_peak(workload: Workload, candidate: Candidate) -> tuple[float, str]:
     """Rate of a replica with the request mix of the busiest interval, and its limits."""
-    peak = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
+    peak = workload.busiest
     points = candidate.points[peak]
     limits = ", ".join(dict.fromkeys(_limit(point) for point in points))
     if any(point.capacity_rps <= 0 for point in points):

@@ -10,7 +10,7 @@ class ArrivalsSource(StrEnum):
     """Where a dispersion comes from."""
 
     ASSUMED = "assumed"
-    """Nothing is known: Poisson."""
+    """Nothing is known below the windows of a trace, or nothing at all: then Poisson."""
     STATED = "stated"
     MEASURED = "measured"
 

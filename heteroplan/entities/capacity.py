@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine
@@ -39,6 +40,13 @@ class OperatingPoint:
     itl_ms: float | None = None
     extrapolated: bool = False
     """Outside the measured range, as the user allowed."""
+
+
+def busy(rps: float, capacity_rps: float) -> float:
+    """Replicas that a rate keeps busy; infinitely many where one of them serves nothing."""
+    if rps == 0.0:
+        return 0.0
+    return rps / capacity_rps if capacity_rps > 0.0 else inf
 
 
 @dataclass(frozen=True, slots=True)

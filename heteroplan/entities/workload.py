@@ -349,6 +349,11 @@ class Workload:
     demand_notes: tuple[str, ...] = ()
     """What was made of the traces that demand comes from, one sentence each."""
 
+    @property
+    def busiest(self) -> int:
+        """Interval with the greatest demand, the first of several."""
+        return max(range(len(self.demand)), key=lambda t: self.demand[t].rps)
+
     def domains(self, network: Network) -> dict[str, tuple[Leaf, ...]]:
         """Domains at its affinity level that its groups may live in, with their leaves."""
         found = {}

@@ -34,7 +34,7 @@ from heteroplan.simulation.run import (
 )
 from heteroplan.simulation.single import beyond_measured
 from heteroplan.simulation.span.begin import from_interval
-from heteroplan.simulation.system import PoolKey, ServingSystem, busiest, serving_system
+from heteroplan.simulation.system import PoolKey, ServingSystem, serving_system
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
@@ -190,9 +190,7 @@ def candidates_of(scenario: Scenario) -> list[Candidate]:
 def pool_sizes(plan: PlanDocument, scenario: Scenario, first: int) -> dict[PoolKey, int]:
     """Replicas of the largest pool of each engine, in the interval in which most is demanded of
     its workload; `scenario` is that of the plan from its interval `first` on."""
-    at = {
-        load.name: (first + busiest(load)) % plan.horizon.intervals for load in scenario.workloads
-    }
+    at = {load.name: (first + load.busiest) % plan.horizon.intervals for load in scenario.workloads}
     found: dict[PoolKey, int] = {}
     for pool in plan.pools:
         key = (pool.workload, pool.engine, pool.node_type)
@@ -219,8 +217,7 @@ def _static_peak(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64]
         scenario,
         horizon=replace(scenario.horizon, intervals=1, cyclic=True),
         workloads=tuple(
-            replace(load, demand=(max(load.demand, key=lambda each: each.rps),))
-            for load in scenario.workloads
+            replace(load, demand=(load.demand[load.busiest],)) for load in scenario.workloads
         ),
         current=None,
     )

@@ -204,18 +204,13 @@ def pool_key(candidate: Candidate) -> PoolKey:
     return candidate.workload, candidate.engine.name, candidate.node_type
 
 
-def busiest(load: Workload) -> int:
-    """Interval with the greatest demand, the first of several."""
-    return max(range(len(load.demand)), key=lambda t: load.demand[t].rps)
-
-
 def _mix_rps(load: Workload, candidate: Candidate, size: int) -> float:
     """Of the mix of the busiest interval that each of `size` replicas of a group serves.
 
     With 0 in a pool that serves all demand alone. Classes that the engine cannot serve are left
     out; those that only a larger pool serves are served as in that one [requests/s].
     """
-    interval = busiest(load)
+    interval = load.busiest
     alone = tuple(point.capacity_rps for point in candidate.points[interval])
     sized = candidate.capacity_rps(interval, size) if size else alone
     shares = [kind.share for kind in load.demand[interval].classes]
@@ -230,10 +225,10 @@ def _mix_rps(load: Workload, candidate: Candidate, size: int) -> float:
 
 def _in_flight(load: Workload, candidate: Candidate, capacity_rps: float) -> float:
     """Mean batch at the SLO in the busiest interval; by Little's law where it is not known."""
-    batches = [each.batch for each in candidate.points[busiest(load)] if each.batch is not None]
+    batches = [each.batch for each in candidate.points[load.busiest] if each.batch is not None]
     if batches:
         return max(batches)
-    kinds, itl_ms = load.demand[busiest(load)].classes, absolute_slo(load).itl_ms
+    kinds, itl_ms = load.demand[load.busiest].classes, absolute_slo(load).itl_ms
     osl = sum(kind.share * kind.osl for kind in kinds) / sum(kind.share for kind in kinds)
     return max(LEAST_IN_FLIGHT, capacity_rps * osl * itl_ms / MS_PER_S)
 

@@ -19,7 +19,7 @@ FIRST_PARTS, FIRST_SHARE = 2, 0.25
 """Of the trace, with which later pieces are compared at the least."""
 TOLERANCE = 1.5
 """That a piece may need over all before it. In 60 random hours of 0.5, 1, 3 and 10 requests/s each
-none needs as much with a dispersion of 1, and 5 of 240 do with a dispersion of 5."""
+none needs as much with a dispersion of 1, and 7 of 240 do with a dispersion of 5."""
 
 
 def steadiness(sampled: "Sampled", forecast: Planned | None, piece_s: int) -> list[str]:

@@ -396,11 +396,11 @@ def _shares(
     """
     specs = [problem.pools[pools[0]] for pools in engines]
     rps = problem.workloads[w].rps
-    weights = cover_weights(rps, [spec.load for spec in specs])
-    share = np.array([cover_share(weights, rps, spec.load) for spec in specs])
+    loads = [spec.load for spec in specs]
+    share = cover_shares(rps, loads)
     if all(spec.by_size is None for spec in specs) or problem.intervals == 1:
         return share, None
-    return share, _by_count(problem, w, engines, share, weights)
+    return share, _by_count(problem, w, engines, share, cover_weights(rps, loads))
 
 
 def _by_count(

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate, PoolPoints
+from heteroplan.entities.capacity import Candidate, PoolPoints, busy
 from heteroplan.entities.workload import Workload
 from heteroplan.optimize.program.sizes import Floats, SizedLoad, reference_load
 
@@ -53,7 +53,7 @@ def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats
     load = np.array(
         [
             [
-                _busy_replicas(demand.rps * demand.classes[k].share, mine[k])
+                busy(demand.rps * demand.classes[k].share, mine[k])
                 for demand, mine in zip(workload.demand, capacity_rps, strict=True)
             ]
             for k in range(len(workload.demand[0].classes))
@@ -62,9 +62,3 @@ def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats
     total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
     little = (total > 0) & (total < LEAST_LOAD)
     return np.asarray(load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0))
-
-
-def _busy_replicas(rps: float, capacity_rps: float) -> float:
-    if rps == 0.0:
-        return 0.0
-    return rps / capacity_rps if capacity_rps > 0.0 else float("inf")

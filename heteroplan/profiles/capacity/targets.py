@@ -73,7 +73,7 @@ def holding_itl(rule: Callable[[Setting], Points]) -> Callable[[Setting], Points
 
 def _itl_slos(setting: Setting) -> list[list[Slo]]:
     """By percentile, the workload's SLO with the ITL targets of which one has to hold."""
-    alike: dict[tuple[float, str], list[tuple[float, float]]] = {}
+    alike: dict[tuple[float, ItlOf], list[tuple[float, float]]] = {}
     for shape in setting.mix:
         own = slo_of(setting, shape)
         targets = alike.setdefault((own.itl_share, own.itl_of), [])
@@ -84,7 +84,7 @@ def _itl_slos(setting: Setting) -> list[list[Slo]]:
                 setting.slo,
                 itl_ms=target_ms,
                 itl_slowdown=inf,
-                itl_of=ItlOf(itl_of),
+                itl_of=itl_of,
                 **_percentiles(setting, share),
             )
             for target_ms, share in _alternatives(targets, percentile)
@@ -133,7 +133,7 @@ def absolute_slo(load: Workload) -> Slo:
     slo = load.slo
     if slo.ttft_slowdown == slo.itl_slowdown == inf:
         return slo
-    mix = max(load.demand, key=lambda each: each.rps).classes
+    mix = load.demand[load.busiest].classes
     whole = sum(shape.share for shape in mix)
     tokens = sum(shape.share * shape.missed_tokens for shape in mix) / whole
     context = sum(shape.share * shape.decode_context for shape in mix) / whole

@@ -26,7 +26,6 @@ from heteroplan.simulation.system import (
     EngineOption,
     PoolKey,
     ServingSystem,
-    busiest,
     pool_key,
 )
 
@@ -188,7 +187,7 @@ class _Promises:
         """Of a mix, in a pool of so many replicas, or of one that serves all demand alone
         [requests/s]; 0 where a class of it cannot be served."""
         load = self._system.scenario.workloads[option.workload]
-        at = busiest(load)
+        at = load.busiest
         found = []
         for each in self._candidates[load.name, option.engine.name, option.node_type]:
             points = tuple(point.capacity_rps for point in each.points[at])
@@ -290,7 +289,7 @@ def _correction(system: ServingSystem, case: _Case, rates: Sequence[float]) -> C
 
 def _mixes(load: Workload) -> list[tuple[str, tuple[RequestClass, ...]]]:
     """The mix of the busiest interval, then each of its classes where there are several."""
-    kinds = load.demand[busiest(load)].classes
+    kinds = load.demand[load.busiest].classes
     alone = [
         (kind.name, tuple(replace(each, share=float(each is kind)) for each in kinds))
         for kind in kinds

@@ -104,7 +104,7 @@ def pressure_tests(
         number, prefill, decode = planned[run[0]]
         load = system.scenario.workloads[number]
         unit = unit_requests(
-            max(load.demand, key=lambda each: each.rps).classes,
+            load.demand[load.busiest].classes,
             requests,
             np.random.SeedSequence(seed, spawn_key=tuple(load.name.encode())),
             burstiness=burstiness,

@@ -62,16 +62,15 @@ def station(
     as in the busiest interval. Raises UsageError where there is nothing to study.
     """
     load = scenario.workloads[workload]
-    busiest = max(range(len(load.demand)), key=lambda t: load.demand[t].rps)
     alone = replace(
         scenario,
         fleet=replace(scenario.fleet, outages=()),
         horizon=replace(scenario.horizon, intervals=1, interval_s=DAY_S, cyclic=True),
-        workloads=(replace(load, demand=(load.demand[busiest],), headroom=0.0),),
+        workloads=(replace(load, demand=(load.demand[load.busiest],), headroom=0.0),),
         current=None,
     )
     own = [
-        replace(each, points=(each.points[busiest],), by_size=None, alone=None)
+        replace(each, points=(each.points[load.busiest],), by_size=None, alone=None)
         for each in candidates
         if each.workload == load.name and each.usable
     ]
@@ -82,7 +81,7 @@ def station(
     capacity_rps = _capacity_rps(system, replicas)
     if not capacity_rps > 0.0:
         raise UsageError(f"--study: no replicas of {load.name} serve requests together")
-    demand = (replace(load.demand[busiest], rps=capacity_rps),)
+    demand = (replace(load.demand[load.busiest], rps=capacity_rps),)
     scenario = replace(alone, workloads=(replace(alone.workloads[0], demand=demand),))
     return Station(replace(system, scenario=scenario), replicas, capacity_rps)
 

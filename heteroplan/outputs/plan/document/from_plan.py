@@ -212,7 +212,7 @@ def _mix_capacity_rps(demand: IntervalDemand, points: Iterable[OperatingPoint]) 
 
 def _operating_point(workload: Workload, candidate: Candidate) -> tuple[str, OperatingPoint]:
     """Class name and point of the class that keeps a replica busiest, at the greatest demand."""
-    busiest = max(range(len(workload.demand)), key=lambda t: workload.demand[t].rps)
+    busiest = workload.busiest
     kind, point = max(
         zip(workload.demand[busiest].classes, candidate.points[busiest], strict=True),
         key=lambda pair: _busy_s(pair[0].share, pair[1]),
