@@ -66,12 +66,12 @@ def _with_slo(workload: Workload, ease: Callable[[Slo], Slo]) -> Workload:
     """The workload with other targets, of its classes as well."""
     return replace(
         workload,
-        slo=ease(workload.slo),
+        slo=workload.slo.each(ease),
         demand=tuple(
             replace(
                 demand,
                 classes=tuple(
-                    kind if kind.slo is None else replace(kind, slo=ease(kind.slo))
+                    kind if kind.slo is None else replace(kind, slo=kind.slo.each(ease))
                     for kind in demand.classes
                 ),
             )

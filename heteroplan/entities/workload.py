@@ -350,6 +350,17 @@ class Workload:
     """What was made of the traces that demand comes from, one sentence each."""
 
     @property
+    def slo_items(self) -> int:
+        """Most SLOs that the workload or one of its classes has at once, one at least.
+
+        The item of a number holds for all of its requests: each class has the one of that number
+        of its own, or its last one.
+        """
+        own = {id(each.classes): each.classes for each in self.demand}.values()
+        slos = [self.slo, *(kind.slo for mix in own for kind in mix if kind.slo is not None)]
+        return max(len(each.items) for each in slos)
+
+    @property
     def busiest(self) -> int:
         """Interval with the greatest demand, the first of several."""
         return max(range(len(self.demand)), key=lambda t: self.demand[t].rps)

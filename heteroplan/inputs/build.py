@@ -239,7 +239,7 @@ def planned_workload(
         name=spec.name,
         profile=of,
         demand=demand,
-        slo=slo(spec.slo),
+        slo=slos(spec.slo),
         affinity=Affinity(spec.affinity),
         priority=spec.priority,
         headroom=spec.headroom,
@@ -268,6 +268,26 @@ def arrivals(spec: DispersionSpec | str) -> Arrivals:
     return Arrivals((point,), ArrivalsSource.STATED)
 
 
+type Slos = SloSpec | list[SloSpec]
+"""One SLO, or several that hold at once."""
+
+
+def slos(spec: Slos, of_workload: Slos | None = None) -> Slo:
+    """All SLOs of a workload or of one of its classes.
+
+    Items of a class leave out what the workload's item of their number has, or its last one. Where
+    there are several the ITL is that of a request.
+    """
+    written = spec if isinstance(spec, list) else [spec]
+    above: list[SloSpec | None] = [None]
+    if of_workload is not None:
+        above = [*of_workload] if isinstance(of_workload, list) else [of_workload]
+    found = [slo(each, above[min(k, len(above) - 1)]) for k, each in enumerate(written)]
+    if len(found) > 1:
+        found = [replace(each, itl_of=ItlOf.REQUEST) for each in found]
+    return replace(found[0], also=tuple(found[1:]))
+
+
 def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
     """The targets; a class without percentiles or `itl_of` has those of the workload."""
     percentiles = [
@@ -290,6 +310,7 @@ def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
         ItlOf(measured.itl_of),
         inf if spec.ttft_slowdown is None else spec.ttft_slowdown,
         inf if spec.itl_slowdown is None else spec.itl_slowdown,
+        inf if spec.e2e_slowdown is None else spec.e2e_slowdown,
     )
 
 
@@ -362,6 +383,6 @@ def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
         return (RequestClass("default", 1.0, **dict(spec.requests)),)
     written = spec.classes if isinstance(spec.classes, list) else []
     return tuple(
-        RequestClass(**dict(each) | {"slo": each.slo and slo(each.slo, spec.slo)})
+        RequestClass(**dict(each) | {"slo": each.slo and slos(each.slo, spec.slo)})
         for each in written
     )

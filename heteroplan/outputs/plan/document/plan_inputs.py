@@ -34,7 +34,7 @@ from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
-from heteroplan.inputs.schemas.scenario import SloSpec, WorkloadRules
+from heteroplan.inputs.schemas.scenario import SloSpec, SlosSpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
@@ -67,7 +67,7 @@ class ClassPart(DocumentPart):
     """Coefficient of variation of `context` over decode steps."""
     osl_cv: AmountOrNone = None
     """Coefficient of variation of the output tokens."""
-    slo: SloSpec | None = None
+    slo: SlosSpec | None = None
     """Latency targets of the class, where it has its own."""
 
 
@@ -209,8 +209,8 @@ def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
     return tuple(IntervalDemand(rps, mixes[i]) for rps, i in pairs)
 
 
-def _class(written: ClassPart, of_workload: SloSpec) -> RequestClass:
-    own = None if written.slo is None else build.slo(written.slo, of_workload)
+def _class(written: ClassPart, of_workload: build.Slos) -> RequestClass:
+    own = None if written.slo is None else build.slos(written.slo, of_workload)
     return RequestClass(**dict(written) | {"slo": own})
 
 
@@ -308,8 +308,11 @@ def _workload(workload: Workload, profile: str) -> WorkloadInputs:
     )
 
 
-def _slo(slo: Slo | None) -> SloSpec | None:
-    return None if slo is None else SloSpec.model_validate(_plain(slo))
+def _slo(slo: Slo | None) -> build.Slos | None:
+    if slo is None:
+        return None
+    found = [SloSpec.model_validate(_plain(each)) for each in slo.items]
+    return found if slo.also else found[0]
 
 
 def _plain(value: Any) -> Any:
@@ -319,9 +322,11 @@ def _plain(value: Any) -> Any:
             return {"min": value.low, "max": value.high}
         case Span():
             return [value.low, value.high]
+        case Slo() if value.also:
+            return [_plain(each) for each in value.items]
         case Slo():
             written = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-            return {key: each for key, each in written.items() if each not in (None, inf)}
+            return {key: each for key, each in written.items() if each not in (None, inf, [])}
         case Enum():
             return value.value
         case _ if is_dataclass(value):
