@@ -268,7 +268,7 @@ def arrivals(spec: DispersionSpec | str) -> Arrivals:
     return Arrivals((point,), ArrivalsSource.STATED)
 
 
-type Slos = SloSpec | list[SloSpec]
+type Slos = SloSpec | tuple[SloSpec, ...]
 """One SLO, or several that hold at once."""
 
 
@@ -278,10 +278,8 @@ def slos(spec: Slos, of_workload: Slos | None = None) -> Slo:
     Items of a class leave out what the workload's item of their number has, or its last one. Where
     there are several the ITL is that of a request.
     """
-    written = spec if isinstance(spec, list) else [spec]
-    above: list[SloSpec | None] = [None]
-    if of_workload is not None:
-        above = [*of_workload] if isinstance(of_workload, list) else [of_workload]
+    written = spec if isinstance(spec, tuple) else (spec,)
+    above = of_workload if isinstance(of_workload, tuple) else (of_workload,)
     found = [slo(each, above[min(k, len(above) - 1)]) for k, each in enumerate(written)]
     if len(found) > 1:
         found = [replace(each, itl_of=ItlOf.REQUEST) for each in found]

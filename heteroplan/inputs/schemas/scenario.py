@@ -161,7 +161,7 @@ def _slos_kind(value: Any) -> str:
     return "<list>" if isinstance(value, list | tuple) else "<one>"
 
 
-def _by_request(slos: list[SloSpec]) -> list[SloSpec]:
+def _by_request(slos: tuple[SloSpec, ...]) -> tuple[SloSpec, ...]:
     if len(slos) > 1 and any(each.itl_of == "token" for each in slos):
         raise ValueError("itl_of: token is for a single SLO; leave it out, or give one SLO")
     return slos
@@ -170,8 +170,8 @@ def _by_request(slos: list[SloSpec]) -> list[SloSpec]:
 SlosSpec = Annotated[
     Annotated[SloSpec, Tag("<one>")]
     | Annotated[
-        list[SloSpec],
-        Field(min_length=1, max_length=16),
+        tuple[SloSpec, ...],
+        Field(min_length=1, max_length=16, strict=False),
         AfterValidator(_by_request),
         Tag("<list>"),
     ],

@@ -311,7 +311,7 @@ def _workload(workload: Workload, profile: str) -> WorkloadInputs:
 def _slo(slo: Slo | None) -> build.Slos | None:
     if slo is None:
         return None
-    found = [SloSpec.model_validate(_plain(each)) for each in slo.items]
+    found = tuple(SloSpec.model_validate(_plain(each)) for each in slo.items)
     return found if slo.also else found[0]
 
 

@@ -162,6 +162,20 @@ def test_everything_that_a_scenario_holds_comes_back() -> None:
     assert list(PlanInputs.of(of).profiles) == ["model-first", "model-first (2)"]
 
 
+def test_several_slos_come_back() -> None:
+    """Of the workload and of a class; one of them is written as it always was."""
+    slo = Slo(1000.0, 60.0, 0.5, also=(Slo(inf, inf, 0.99, e2e_slowdown=3.0),))
+    load = workload()
+    (kind,) = load.demand[0].classes
+    demand = tuple(replace(each, classes=(replace(kind, slo=slo),)) for each in load.demand)
+    of = scenario([replace(load, slo=slo, demand=demand)])
+    assert again(of) == of
+    [written] = PlanInputs.of(of).written()["workloads"]
+    assert [each["percentile"] for each in written["slo"]] == [0.5, 0.99]
+    [single] = PlanInputs.of(scenario()).written()["workloads"]
+    assert isinstance(single["slo"], dict)
+
+
 def test_a_fleet_without_a_network_is_one_domain_of_its_name() -> None:
     of = scenario(in_fleet=replace(fleet({"x": {"h100x8": 2}}), name="My fleet"))
     (leaf,) = of.fleet.network.leaves
