@@ -1,7 +1,7 @@
 """A workload: one model served to users, its engines, its demand and its promises."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import ceil, sqrt
 from typing import Self
@@ -364,6 +364,30 @@ class Workload:
     def busiest(self) -> int:
         """Interval with the greatest demand, the first of several."""
         return max(range(len(self.demand)), key=lambda t: self.demand[t].rps)
+
+    @property
+    def with_first_slo(self) -> Self:
+        """Without the other SLOs of several, for what judges by one; classes alike."""
+        if self.slo_items == 1:
+            return self
+        return self.with_slo(lambda slo: slo.item(0))
+
+    def with_slo(self, change: Callable[[Slo], Slo]) -> Self:
+        """With a change of its SLO and of those of its classes."""
+        return replace(
+            self,
+            slo=change(self.slo),
+            demand=tuple(
+                replace(
+                    demand,
+                    classes=tuple(
+                        kind if kind.slo is None else replace(kind, slo=change(kind.slo))
+                        for kind in demand.classes
+                    ),
+                )
+                for demand in self.demand
+            ),
+        )
 
     def domains(self, network: Network) -> dict[str, tuple[Leaf, ...]]:
         """Domains at its affinity level that its groups may live in, with their leaves."""

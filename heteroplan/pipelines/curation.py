@@ -155,7 +155,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
         jobs=options.jobs,
     )
     plan = planned()
-    ready = prepared(plan, first, policies, asked=bool(asked))
+    ready = prepared(plan, first, policies, asked=bool(asked), one_slo=True)
     return CurationResult(
         curated(
             ready.system,
