@@ -141,7 +141,8 @@ class LoadedGroup:
     ) -> list[Kept]:
         """Of the SLO of one number."""
         loads = self._system.scenario.workloads
-        times = of_requests(promises(loads, stream, item), stream, table, stream.duration_s)
+        promised = promises(loads, stream, item).by_token
+        times = of_requests(promised, stream, table, stream.duration_s)
         taken, done = table.outcome != OUTCOMES.index("rejected"), table.outcome == FINISHED
         in_ttft, in_both = np.zeros(len(stream), np.bool_), np.zeros(len(stream), np.bool_)
         in_ttft[done], in_both[done] = times.in_ttft, times.kept

@@ -1,7 +1,8 @@
 """What each request was promised, by its class, and whether it was kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,15 @@ class Promises:
     """Which of several SLOs that hold at once."""
     told: frozenset[int] = frozenset()
     """Workloads that have the SLO of that number, and several or some by class."""
+
+    @property
+    def by_token(self) -> Self:
+        """With what plans make of a limit of the last token: one of TTFT and of ITL."""
+        return replace(
+            self,
+            ttft_slowdown=np.minimum(self.ttft_slowdown, self.e2e_slowdown),
+            itl_slowdown=np.minimum(self.itl_slowdown, self.e2e_slowdown),
+        )
 
     def gap_limits(self) -> GapLimits | None:
         """What counts gaps that are too long; None where none is judged."""

@@ -209,6 +209,33 @@ def test_a_plan_that_is_read_back_promises_the_same(tmp_path: Path) -> None:
     assert replayed.replay.policies[0].finished > 0
 
 
+def test_a_plan_with_several_slos_is_judged_by_each(tmp_path: Path) -> None:
+    """Its figures are of the one with the least margin."""
+    given = seeds.promised()
+    given.workload["slo"] = [
+        {"ttft_ms": 2000, "itl_ms": 60, "percentile": 0.5},
+        {"e2e_slowdown": 20, "percentile": 0.9},
+    ]
+    for name, content in (seeds.files_of(given) | {"arrivals.csv": seeds.ARRIVALS}).items():
+        (tmp_path / name).write_bytes(content)
+    loaded = inputs.load(str(tmp_path))
+    made = make_plan(loaded.scenario, loaded.candidates, time_limit_s=10, compare=False)
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(document_of(made)), encoding="utf-8")
+    [found] = heteroplan.replay(path, policy=["plan"], duration_s=600.0).replay.policies
+    items = {each.item for each in found.classes}
+    assert items == {0, 1}
+    margins = []
+    for item in items:
+        of = [each for each in found.classes if each.item == item]
+        share = sum(each.attained_both for each in of) / sum(each.requests for each in of)
+        margins.append(share - loaded.scenario.workloads[0].slo.item(item).percentile)
+    requests = int(found.intervals.requests.sum())
+    assert found.intervals.attained_both.sum() / requests - found.percentiles[0] == pytest.approx(
+        min(margins)
+    )
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), feature=st.sampled_from([None, *FEATURES]))
 def test_random_scenarios_come_back_with_nine_digits(seed: int, feature: str | None) -> None:
