@@ -151,7 +151,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
         cut=cut_interval(stream.duration_s, float(scenario.horizon.interval_s), options.share),
         trials=options.trials,
         seed=options.seed,
-        burstiness=options.burstiness,
+        burstiness=options.gaps_cv,
         jobs=options.jobs,
     )
     plan = planned()
@@ -236,4 +236,4 @@ def _judging(scenario: "Scenario", options: ReplayOptions) -> "Judging":
     if traced:
         interval_s = float(scenario.horizon.interval_s)
         gaps = busiest_gaps(requests_of(scenario, options), interval_s, traced)
-    return Judging(seed=options.seed, burstiness=options.burstiness, gaps=gaps)
+    return Judging(seed=options.seed, burstiness=options.gaps_cv, gaps=gaps)
