@@ -88,11 +88,11 @@ def _kept(rows: list[tuple[int, int]]) -> Lengths:
 
 
 def classes(lengths: Lengths, cuts: tuple[int, ...], few: bool) -> tuple[RequestClass, ...]:
-    """As `demand` has them, with classes that begin at `cuts` and, if `few`, one of osl to 9."""
+    """As `demand` has them, with classes that begin at `cuts` and, if `few`, one of osl to 15."""
     found = []
     of = np.searchsorted(np.array(cuts), lengths[0], side="right")
     if few:
-        of[lengths[1] < 10] = len(cuts) + 1
+        of[lengths[1] < 16] = len(cuts) + 1
     for number in range(len(cuts) + 1 + few):
         isl, osl = (each[of == number].astype(float) for each in lengths)
         own = isl + osl / 2

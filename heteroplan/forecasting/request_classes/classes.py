@@ -25,8 +25,8 @@ type Ints = NDArray[np.int64]
 
 MOST_CLASSES, TOLERANCE = 8, 0.03
 ONE_CLASS = "default"
-FEW_CELLS = 13
-"""Of output tokens, that hold answers of a few: of 9 at most."""
+FEW_CELLS = 16
+"""Of output tokens, that hold answers of a few: of 15 at most."""
 LEAST_FEW = 0.005
 """Share of the requests that has such an answer beyond those that the spread tells; of fewer they
 are no class."""
@@ -167,7 +167,7 @@ def shape(cells: Floats, requests: float) -> ClassShape:
 
 
 def names(cuts: Cuts, of: str, apart: bool = False) -> list[str]:
-    """The classes in words: `isl to 1447`, `isl 1448 to 5792`, `isl from 5793`, `osl to 9`."""
+    """The classes in words: `isl to 1447`, `isl 1448 to 5792`, `isl from 5793`, `osl to 15`."""
     if apart:
         return [*names(cuts, of), f"osl to {cell_begin(FEW_CELLS) - 1}"]
     if not cuts:

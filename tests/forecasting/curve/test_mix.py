@@ -365,7 +365,7 @@ def test_answers_of_a_few_tokens_are_the_last_class() -> None:
         shapes,
     )
     found = Mix(shapes, 0.03, False).shapes([0])
-    assert [each.name for each in found] == ["default", "osl to 9"]
+    assert [each.name for each in found] == ["default", "osl to 15"]
     assert shares(found) == pytest.approx([0.95, 0.05])
     assert [(each.isl, each.osl) for each in found] == [(100, 300), (4000, 3)]
     assert len(Mix(shapes, 1.0, False).shapes([0])) == 1
