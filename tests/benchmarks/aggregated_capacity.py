@@ -134,7 +134,8 @@ def met(setting: Setting, lengths: Lengths, rps: float, requests: int) -> float:
         stream, nothing > 0, [facts], [GroupFacts(0, False, True)], 1, np.ones((1, 1)),
         SimulatorOptions(seed=1),
     )  # fmt: skip
-    fields = {"capacity": 1.0, "bytes_per_s": inf, "batch_tokens": engine.max_batch_tokens or 0}
+    fields = {"capacity": 1.0, "in_flight": 1.0, "bytes_per_s": inf}
+    fields |= {"batch_tokens": engine.max_batch_tokens or 0}
     fields |= dict.fromkeys(("most_missed", "in_time", "kv_tokens"), UNBOUNDED)
     fields |= coefficients_s(engine)
     for _ in range(setting.servers):
