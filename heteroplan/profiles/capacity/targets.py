@@ -46,6 +46,11 @@ def single_slos(setting: Setting) -> list[Setting]:
     ]
 
 
+def is_joint(slo: Slo | None) -> bool:
+    """Whether its percentile is of TTFT and ITL both."""
+    return slo is None or (slo.ttft_percentile is None and slo.itl_percentile is None)
+
+
 def ttft_target_ms(setting: Setting, shape: RequestClass, alone_ms: float) -> float:
     """Longest TTFT of a request of the class whose first token takes `alone_ms` alone [ms]."""
     slo = slo_of(setting, shape)
