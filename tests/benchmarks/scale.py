@@ -96,10 +96,9 @@ def how(asked: Asked) -> str:
 
 
 def costs(run: Run) -> tuple[str, str, str]:
-    """Cost, bound and gap; without the latter two where nothing is proven."""
-    if run.bound <= 0:
-        return f"{run.cost:,.0f}", "none", ""
-    return f"{run.cost:,.0f}", f"{run.bound:,.0f}", percent(run.gap)
+    """Cost, bound and gap."""
+    bound = f"{run.bound:,.0f}" if run.bound > 0 else NONE
+    return f"{run.cost:,.0f}", bound, percent(run.gap)
 
 
 def summary(kept: Kept) -> None:

@@ -63,8 +63,8 @@ class Moment:
 
     @property
     def gap(self) -> float:
-        """Relative to the cost; infinite where there is none."""
-        if self.cost is None:
+        """Relative to the cost; infinite where there is none, or no bound."""
+        if self.cost is None or self.bound <= 0 < self.cost:
             return inf
         return (self.cost - self.bound) / self.cost if self.cost else 0.0
 
