@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -9,6 +10,7 @@ from heteroplan.entities.workload import (
     PrefillCoefficients,
     RequestClass,
     Role,
+    Routing,
     Span,
     TtftCoefficients,
 )
@@ -148,6 +150,49 @@ def test_as_many_are_in_time_as_promised(most: int | None, changes: dict[str, ob
     rate_rps = aggregated_point(asked).capacity_rps
     assert in_time(asked, rate_rps, requests=6000) >= 0.9 - 0.01
     assert in_time(asked, 1.35 * rate_rps, requests=6000) < 0.9
+
+
+def pooled(servers: int, most: int = 1024, **changes: object) -> Setting:
+    """P90 of both together; each request goes to a replica with the fewest in flight."""
+    defaults: dict[str, object] = {"percentile": 0.9, "ttft_ms": 1500.0, "decode": DECODE}
+    defaults |= {"isl_cv": 0.7, "osl": 40.0, "itl_ms": 60.0}
+    found = chunked(most, **(defaults | changes))
+    return replace(
+        found,
+        servers=servers,
+        routing=Routing.LEAST_LOADED,
+        slo=replace(found.slo, ttft_percentile=None, itl_percentile=None),
+    )
+
+
+def test_a_replica_alone_gets_requests_with_time_whoever_routes_them() -> None:
+    one = pooled(1)
+    by_chance = replace(one, routing=Routing.RANDOM)
+    assert aggregated_point(one) == aggregated_point(by_chance)
+
+
+def test_replicas_of_larger_pools_serve_more() -> None:
+    """As fewest in flight lets requests come as others end, more so of more replicas."""
+    rates = [aggregated_point(pooled(servers)).capacity_rps for servers in (1, 2, 4, 8, 32)]
+    assert all(more > less for less, more in pairwise(rates))
+    assert rates[-1] < 1.5 * rates[0]
+
+
+@pytest.mark.parametrize(
+    ("servers", "most", "changes"),
+    [
+        (2, 1024, {}),
+        (8, 1024, {}),
+        (4, 512, {"osl": 150.0, "itl_ms": 45.0}),
+        (4, 2048, {"osl": 12.0, "itl_ms": 80.0}),
+    ],
+)
+def test_as_many_are_in_time_in_a_pool(servers: int, most: int, changes: dict[str, object]) -> None:
+    """By a simulation of single steps; nearly all that could be is granted."""
+    asked = pooled(servers, most, **changes)
+    rate_rps = aggregated_point(asked).capacity_rps
+    assert in_time(asked, 0.95 * rate_rps, requests=6000) >= 0.9
+    assert in_time(asked, 1.2 * rate_rps, requests=6000) < 0.9
 
 
 def test_no_kv_cache_moves() -> None:
