@@ -282,7 +282,7 @@ def slowdowns(cluster: Cluster, folder: Path, counts: dict[str, int]) -> tuple[s
         began_ms += 1000.0 * table.step_alone_s[ended]
     found_by_name = {
         "TTFT": (first_ms - began_ms) / prompt_ms,
-        "TBT": ((last_ms - first_ms) / np.maximum(gaps, 1) / step_ms)[gaps > 0],
+        "TBT": ((last_ms - first_ms) / (gaps + 1) / step_ms)[gaps > 0],
         "E2E": (last_ms - began_ms) / (prompt_ms + step_ms * gaps),
     }
     texts, held = [], True
