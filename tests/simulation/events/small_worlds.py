@@ -23,7 +23,6 @@ BOUNDS: dict[str, float] = {
     "capacity": 1.0,
     "in_flight": 1.0,
     "kv_tokens": UNBOUNDED,
-    "most_missed": UNBOUNDED,
     "in_time": UNBOUNDED,
     "bytes_per_s": inf,
 }
