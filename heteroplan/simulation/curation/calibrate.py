@@ -16,7 +16,7 @@ from math import sqrt
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, mix_rps
 from heteroplan.entities.workload import RequestClass, Role, Workload
 from heteroplan.simulation.arrivals.bursts import clusters_of
 from heteroplan.simulation.curation.groups import LoadedGroup, planned_share, unit_requests
@@ -199,12 +199,8 @@ class _Promises:
         for each in self._candidates[load.name, option.engine.name, option.node_type]:
             points = tuple(point.capacity_rps for point in each.points[at])
             rates = points if replicas is None else each.capacity_rps(at, replicas)
-            asked = [
-                (kind.share, rate) for kind, rate in zip(mix, rates, strict=True) if kind.share
-            ]
-            if min(rate for _, rate in asked) <= 0.0:
-                return 0.0
-            found.append(sum(s for s, _ in asked) / sum(share / rate for share, rate in asked))
+            asked = zip((kind.share for kind in mix), rates, strict=True)
+            found.append(mix_rps((share, rate) for share, rate in asked if share))
         return min(found)
 
 
