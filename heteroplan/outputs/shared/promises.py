@@ -1,11 +1,13 @@
 """What a workload promises, and the routing and arrivals that its capacity counts on, in words."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from heteroplan.entities.slo import ItlOf, Slo
-from heteroplan.entities.workload import Workload
+from heteroplan.entities.workload import Routing, Workload
+
+MOST_SENTENCES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,31 @@ def promises(workloads: Iterable[Workload]) -> Iterator[Promise]:
         }
         for name, text in own:
             yield Promise(f"{load.name} ({name})", text, *counted_on)
+
+
+def special_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
+    """Of workloads with another routing than the default, bursts, several SLOs or those of classes:
+    one sentence for all of which the same is told, `MOST_SENTENCES` at most."""
+    alike: dict[Promise, list[str]] = {}
+    for each in promises(filter(_is_special, workloads)):
+        alike.setdefault(replace(each, to=""), []).append(each.to)
+    found = [
+        f"Promise of {', '.join(names)}: {each.slo}; {each.routing} routing; "
+        f"arrivals {each.arrivals}."
+        for each, names in alike.items()
+    ]
+    more = len(found) - MOST_SENTENCES
+    return (
+        *found[:MOST_SENTENCES],
+        *([f"and {more:,} more promises (report.html)"] if more > 0 else []),
+    )
+
+
+def _is_special(load: Workload) -> bool:
+    routed = {load.routing[engine.role] for engine in load.profile.engines}
+    classed = any(kind.slo is not None for kind in load.demand[0].classes)
+    unlike = routed != {Routing.LEAST_LOADED} or load.slo_items > 1
+    return unlike or classed or bool(load.arrivals.points)
 
 
 def slo_text(slo: Slo) -> str:

@@ -8,7 +8,14 @@ import pytest
 from heteroplan.entities.arrivals import Arrivals, ArrivalsSource, Dispersion
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import IntervalDemand, Role, Routing
-from heteroplan.outputs.shared.promises import arrivals_text, promises, routing_text, slo_text
+from heteroplan.outputs.shared.promises import (
+    MOST_SENTENCES,
+    arrivals_text,
+    promises,
+    routing_text,
+    slo_text,
+    special_sentences,
+)
 from tests.builders import SHAPE, workload
 
 PLAIN = Slo(2000.0, 50.0, 0.99)
@@ -70,3 +77,26 @@ def test_classes_with_their_own_slo_follow_their_workload() -> None:
     found = list(promises(loads))
     assert [each.to for each in found] == ["w", "w (short)", "other"]
     assert found[1].slo == "99 %: TTFT 500 ms, ITL 50 ms"
+
+
+def test_only_what_is_special_is_told_in_sentences_and_alike_together() -> None:
+    plain = replace(workload("plain"), slo=PLAIN)
+    random = {**plain.routing, Role.PREFILL: Routing.RANDOM, Role.DECODE: Routing.RANDOM}
+    loads = [plain, *(replace(plain, name=name, routing=random) for name in ("a", "b"))]
+    assert special_sentences(loads) == (
+        "Promise of a, b: 99 %: TTFT 2,000 ms, ITL 50 ms; random routing; arrivals Poisson.",
+    )
+    bursty = [
+        replace(
+            plain,
+            arrivals=Arrivals((Dispersion(1.0, 0.99, float(n), 1.0),), ArrivalsSource.STATED),
+        )
+        for n in range(2, MOST_SENTENCES + 4)
+    ]
+    *_, last = found = special_sentences(bursty)
+    assert len(found) == MOST_SENTENCES + 1
+    assert last == "and 2 more promises (report.html)"
+    listed = replace(plain, slo=replace(PLAIN, also=(PLAIN,)))
+    classes = (replace(SHAPE, slo=replace(PLAIN, ttft_ms=500.0)),)
+    classed = replace(plain, demand=(IntervalDemand(1.0, classes),))
+    assert (len(special_sentences([listed])), len(special_sentences([classed]))) == (1, 2)
