@@ -1,12 +1,14 @@
 """Splitwise's clusters planned anew: `python -m tests.benchmarks.splitwise`.
 
-By hand, with the real data beside the repository; about a minute, `--replay` some more. The
+By hand, with the real data beside the repository; a minute, baselines three to five each. The
 question is that of splitwise-sim (Patel et al., ISCA 2024): the fewest machines of each cluster
 that keep nine SLOs at 70 requests/s of the Azure code trace. Each SLO is a multiple of what a
 request takes alone on an idle DGX-A100, whatever serves it, so classes of like lengths have
-absolute targets of their own here: TTFT the multiple of the prefill (with a decode step on top,
-which Splitwise does not count), ITL the multiple of a step. Three plans, one for the targets at
-P50, P90 and P99 each; the cluster has the most machines that one of them asks for of each role.
+absolute targets of their own here: TTFT the multiple of the prefill (with a decode step on top
+where prefill is apart, which Splitwise does not count), ITL the multiple of a step. Three plans,
+one for the targets at P50, P90 and P99 each; the cluster has the most machines that one of them
+asks for of each role. A decode step grows with its sequences here, as it was measured; there it
+lasts as long as alone, and machines of either role do the other's work when theirs are full.
 
 splitwise-sim's own runs judge the result: it passes where a run with no more machines passed, it
 fails where one with no fewer failed, and was not run in between. With `--replay` our own simulator
