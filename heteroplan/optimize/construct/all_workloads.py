@@ -3,12 +3,13 @@
 Prices on supply steer workloads away from what others need more.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
@@ -18,8 +19,9 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
-PRICE_STEP = 0.1
-"""Step of a supply price, as a share of what the GPU costs."""
+ESCALATIONS, PRICE_STEP = 6, 0.1
+"""Placements near an LP, and the step of a supply price before each, as a share of what the GPU
+costs."""
 
 
 def place_all(
@@ -46,22 +48,17 @@ def place_all(
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-type Placer = Callable[[Floats, Sequence[int]], Incumbent]
-"""(supply prices [R, T], order of the workloads) -> plan"""
-
-
-def raise_prices(
-    problem: Problem, placer: Placer, prices: Floats, rounds: int
-) -> Iterator[Incumbent]:
-    """Plans at prices that rise where demand is left unserved and GPUs are out.
+def near_lp(problem: Problem, relaxed: Relaxation, stop: Stop) -> Iterator[Incumbent]:
+    """Plans near the LP's, at prices that rise where demand is left unserved and GPUs are out.
 
     A workload that went short is placed earlier within its priority class next time.
     """
     rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
     lost = np.zeros(len(problem.workloads))
-    for _ in range(rounds):
+    prices = relaxed.prices.supply
+    for _ in range(ESCALATIONS):
         order = sorted(rank, key=lambda w: (problem.workloads[w].priority, -lost[w], rank[w]))
-        found = placer(prices, order)
+        found = place_all(problem, prices, order, stop, (relaxed.flow, relaxed.sizes))
         yield found
         if found.covered:
             return
@@ -152,17 +149,6 @@ def _changed(
         ):
             flow[p] = share
     return incumbent(problem, Solution(replicas, tuple(flow)))
-
-
-def sweep(
-    problem: Problem, best: Incumbent, prices: Floats, workloads: Iterable[int], stop: Stop = never
-) -> Incumbent:
-    """Each workload again beside the others, until `stop()`."""
-    for w in workloads:
-        if stop():
-            break
-        best = reinsert(problem, best, prices, (w,), stop)
-    return best
 
 
 def by_size(problem: Problem) -> list[int]:

@@ -1,0 +1,143 @@
+"""Plans begun anew turn by turn, and improved while the prices of the bound get better.
+
+1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
+2. *A plan.* Of a small program near its LP, repaired where it goes short. Of a large one by a dive:
+   workloads are placed one after another, the small ones first, as they suffer most from a second
+   domain; the LP of those not placed yet is solved in between (`dive`), in the candidate groups
+   that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
+   rise, and others make room.
+3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
+   (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
+4. *Again*, with dives of other steps at the next prices, until gap, time or patience end it.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+
+import numpy as np
+
+from heteroplan.numerics.tolerances import LEAST_GAIN
+from heteroplan.optimize.bound.bounding import Round, Rounds
+from heteroplan.optimize.bound.relaxation import relax
+from heteroplan.optimize.construct.all_workloads import by_size, near_lp, place_all
+from heteroplan.optimize.construct.dive import dive
+from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
+from heteroplan.optimize.improve.repair import repair
+from heteroplan.optimize.improve.sweeps import Sweeps
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.search import Search, ShortageBound
+
+SHARES = (0.4, 0.3, 0.5)
+"""Of the workloads left that a dive places before its next LP, turn by turn."""
+MEANWHILE = 2
+"""Rounds of the bound that are about as long as a plan takes."""
+FADING = (0.4, 0.0, 0.0)
+"""Parts of a round's supply prices at which sweeps follow."""
+TOO_EXPENSIVE = 1.005
+"""Multiple of the best plan's cost from which no sweeps follow."""
+TURNS = 4
+"""Times that plans are begun anew."""
+
+
+def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
+    """The method in order; the caller may stop at each yield."""
+    problem = search.problem
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    search.offer(place_all(problem, no_prices, by_size(problem), search.out_of_time))
+    yield
+    order = by_size(problem)[::-1]
+    order.sort(key=lambda w: problem.workloads[w].priority)
+    candidates = candidate_groups(problem, search.effort()) if problem.large else None
+    found = prove_round(search, rounds)
+    sweeps = Sweeps(search)
+    yield
+    for turn in range(TURNS if candidates else 1):
+        if candidates:
+            share = SHARES[turn % len(SHARES)]
+            plan = yield from _dived(search, sweeps, found, order, candidates, share)
+        else:
+            plan = yield from _near_lp(search)
+        for _ in range(MEANWHILE):
+            found = prove_round(search, rounds) or found
+            yield
+        if found is not None and search.uses("sweeps"):
+            yield from _swept(search, sweeps, plan, found, order)
+        found = prove_round(search, rounds) or found
+        yield
+
+
+def _near_lp(search: Search) -> Generator[None, None, Incumbent]:
+    """Plans near the LP of the whole program; the best is repaired where it goes short."""
+    problem = search.problem
+    relaxed = relax(problem, search.effort())
+    if relaxed is None:
+        return search.plan
+    search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
+    if not any(relaxed.unserved.values()):
+        search.raise_covering_bound(relaxed.bound)
+        yield
+    best: Incumbent | None = None
+    for found in near_lp(problem, relaxed, search.out_of_time):
+        if best is None or found.rank < best.rank:
+            best = found
+        search.offer(found)
+        yield
+        if search.plan.covered and found.cost > search.plan.cost:
+            return search.plan
+    assert best is not None
+    if not best.covered:
+        yield from repair(search, best)
+    return search.plan
+
+
+def _swept(
+    search: Search, sweeps: Sweeps, plan: Incumbent, found: Round, order: Sequence[int]
+) -> Iterator[None]:
+    """Sweeps from `plan` while the prices of a round fade, as long as that may help."""
+    for part in FADING:
+        expensive = plan.cost > TOO_EXPENSIVE * search.plan.cost
+        if expensive or plan.rank[:-1] > search.plan.rank[:-1]:
+            return
+        before = plan
+        plan = sweeps.swept(plan, part * found.prices.supply, order)
+        search.offer(plan)
+        yield
+        if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
+            return
+
+
+def _dived(
+    search: Search,
+    sweeps: Sweeps,
+    found: Round | None,
+    order: Sequence[int],
+    candidate_groups: CandidateGroups,
+    share: float,
+) -> Generator[None, None, Incumbent]:
+    """A plan by diving; prices rise where it goes short, until it serves everything."""
+    problem = search.problem
+    plan = dive(search, order, candidate_groups, share)
+    search.offer(plan)
+    yield
+    prices = np.zeros((len(problem.supplies), problem.intervals))
+    if found is not None:
+        prices = found.prices.supply
+    for repaired in sweeps.repaired(plan, prices, order):
+        plan = repaired
+        search.offer(plan)
+        yield
+    return plan
+
+
+def prove_round(search: Search, rounds: Rounds) -> Round | None:
+    """The next round of the bound, kept with the prices that it holds at; None after the last."""
+    found = rounds.take()
+    if found is not None:
+        keep_round(search, found)
+    return found
+
+
+def keep_round(search: Search, found: Round) -> None:
+    """Keep a round's bound, and the prices that it holds at."""
+    if found.value > search.covering_bound:
+        search.prices = found.prices
+    search.raise_covering_bound(found.value)
