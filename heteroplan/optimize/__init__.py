@@ -3,7 +3,8 @@
 **Packages**, each importing only those before it: `program` (sets, coefficients), `solvers`,
 `rules` (what plans keep), `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`,
 `construct` (first plans), `improve` (better plans from a plan). `incumbent` ranks plans, `search`
-is the state of one solve, `turns` and `solve` the method; `static_peak` plans sizes that never change.
+is the state of one solve, `turns` and `solve` the method; `static_peak` plans sizes that never
+change.
 
 **Problem.** Replicas n[p,t] of each pool (an engine of a workload in a domain) at each time: flow
 balances prefill and decode in every group, pools cover demand, supply bounds the GPUs that running

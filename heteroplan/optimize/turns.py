@@ -42,9 +42,10 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     problem = search.problem
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    search.offer(place_all(problem, no_prices, by_size(problem), search.out_of_time))
+    largest_first, whole = by_size(problem), search.best is not None
+    search.offer(place_all(problem, no_prices, largest_first, search.out_of_time, whole=whole))
     yield
-    order = by_size(problem)[::-1]
+    order = largest_first[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     candidates = candidate_groups(problem, search.effort()) if problem.large else None
     found = prove_round(search, rounds)

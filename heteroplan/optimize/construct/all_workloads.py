@@ -10,7 +10,7 @@ import numpy as np
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.bound.relaxation import Relaxation
-from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
@@ -30,11 +30,13 @@ def place_all(
     order: Sequence[int],
     stop: Stop = never,
     near: tuple[Sequence[Floats], Floats] | None = None,
+    *,
+    whole: bool = False,
 ) -> Incumbent:
     """A first plan: workloads in `order`, each beside those before it, until `stop()`.
 
     `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
-    sizes [P, T].
+    sizes [P, T]. Ends at the first workload that goes short where the plan is to be `whole`.
     """
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = steered(problem, prices)
@@ -44,7 +46,10 @@ def place_all(
         parts, limit, floor = None, None, None
         if near is not None:
             parts, limit, floor = near_sizes(problem, w, *near, slack=1)
-        place(task_of(problem, w, replicas, held_price, limit, floor, stop=stop), replicas, parts)
+        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+        place(task, replicas, parts)
+        if whole and rank_of(task, replicas)[0] > 0.0:
+            break
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
