@@ -23,8 +23,11 @@ from heteroplan.optimize.construct.dive import dive
 from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
 from heteroplan.optimize.improve.repair import repair
 from heteroplan.optimize.improve.sweeps import Sweeps
-from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.problem import Solution
 from heteroplan.optimize.search import Search, ShortageBound
+from heteroplan.optimize.solvers.solver import Verdict
+from heteroplan.optimize.static_peak import cheapest_constant
 
 SHARES = (0.4, 0.3, 0.5)
 """Of the workloads left that a dive places before its next LP, turn by turn."""
@@ -34,6 +37,8 @@ FADING = (0.4, 0.0, 0.0)
 """Parts of a round's supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no sweeps follow."""
+STATIC_GAP = 0.01
+"""To which sizes that never change are solved."""
 TURNS = 4
 """Times that plans are begun anew."""
 
@@ -45,6 +50,9 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     largest_first, whole = by_size(problem), search.best is not None
     search.offer(place_all(problem, no_prices, largest_first, search.out_of_time, whole=whole))
     yield
+    if not (problem.large or search.plan.covered):
+        _offer_constant_sizes(search)
+        yield
     order = largest_first[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     candidates = candidate_groups(problem, search.effort()) if problem.large else None
@@ -64,6 +72,15 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             yield from _swept(search, sweeps, plan, found, order)
         found = prove_round(search, rounds) or found
         yield
+
+
+def _offer_constant_sizes(search: Search) -> None:
+    """The cheapest sizes that never change, if any cover the day: a plan that serves everything."""
+    stop, deadline = search.out_of_time, search.deadline
+    found = cheapest_constant(search.problem, gap=STATIC_GAP, deadline=deadline, stop=stop)
+    if not isinstance(found, Verdict):
+        replicas = found.every_interval(search.problem.intervals)
+        search.offer(incumbent(search.problem, Solution(replicas, found.flow)))
 
 
 def _near_lp(search: Search) -> Generator[None, None, Incumbent]:
