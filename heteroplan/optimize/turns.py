@@ -12,13 +12,14 @@
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bounding import Round, Rounds
 from heteroplan.optimize.bound.relaxation import relax
-from heteroplan.optimize.construct.all_workloads import by_size, near_lp, place_all
+from heteroplan.optimize.construct.all_workloads import by_size, fits_one_group, near_lp, place_all
 from heteroplan.optimize.construct.dive import dive
 from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
 from heteroplan.optimize.improve.repair import repair
@@ -29,6 +30,9 @@ from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
+STEERED_CELLS, STEERING = 50_000, 1.5
+"""Pools times intervals from which workloads are placed first at supply prices, and at which part
+of them."""
 SHARES = (0.4, 0.3, 0.5)
 """Of the workloads left that a dive places before its next LP, turn by turn."""
 MEANWHILE = 2
@@ -46,19 +50,27 @@ TURNS = 4
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     problem = search.problem
-    no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    largest_first, whole = by_size(problem), search.best is not None
-    search.offer(place_all(problem, no_prices, largest_first, search.out_of_time, whole=whole))
-    yield
+    order = by_size(problem)
+    whole = search.best is not None
+    many = len(problem.pools) * problem.intervals > STEERED_CELLS
+    prices = np.zeros((len(problem.supplies), problem.intervals))
+    if not many and (not whole or all(map(partial(fits_one_group, problem), order))):
+        search.offer(place_all(problem, prices, order, search.out_of_time, whole=whole))
+        yield
     if not (problem.large or search.plan.covered):
         _offer_constant_sizes(search)
         yield
-    order = largest_first[::-1]
+    order = order[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     candidates = candidate_groups(problem, search.effort()) if problem.large else None
     found = prove_round(search, rounds)
-    sweeps = Sweeps(search)
     yield
+    if many:
+        steered = prices if found is None else STEERING * found.prices.supply
+        search.offer(place_all(problem, steered, order, search.out_of_time, whole=whole))
+        yield
+    sweeps = Sweeps(search)
+    swept: Incumbent | None = None
     for turn in range(TURNS if candidates else 1):
         if candidates:
             share = SHARES[turn % len(SHARES)]
@@ -68,8 +80,11 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         for _ in range(MEANWHILE):
             found = prove_round(search, rounds) or found
             yield
+        if search.plan is not swept and search.plan.rank < plan.rank:
+            plan = search.plan
         if found is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, found, order)
+        swept = search.plan
         found = prove_round(search, rounds) or found
         yield
 

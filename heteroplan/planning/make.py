@@ -42,6 +42,8 @@ PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 1e-6, 2e-7
 write it down and verify it."""
 MOST_PACKING = 0.4
 """Share of the time of a plan that is kept for the quickest packing at most."""
+AGAIN_SHARE = 0.15
+"""Of the time to solve, kept to solve again where replicas find no room on nodes."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -182,7 +184,7 @@ class _Stages:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
         wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
         todo: _Round | None = _Round(
-            self.problem, (self.greedy().replicas for _ in range(1)), wanted
+            self.problem, (self.greedy().replicas for _ in range(1)), wanted, AGAIN_SHARE
         )
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:
@@ -244,7 +246,7 @@ class _Stages:
         outcome = self.solving(
             todo.program,
             gap=todo.gap,
-            time_limit_s=self.times.solved - monotonic(),
+            time_limit_s=(self.times.solved - monotonic()) * (1.0 - todo.kept),
             stop=self.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
@@ -304,3 +306,5 @@ class _Round:
     program: Problem
     starts: Iterable[Ints]
     gap: float
+    kept: float = 0.0
+    """Share of the time left that is kept for another round."""

@@ -10,6 +10,7 @@ import numpy as np
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.bound.relaxation import Relaxation
+from heteroplan.optimize.construct.one_domain import has_room
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
@@ -154,6 +155,13 @@ def _changed(
         ):
             flow[p] = share
     return incumbent(problem, Solution(replicas, tuple(flow)))
+
+
+def fits_one_group(problem: Problem, w: int) -> bool:
+    """Whether some group alone might serve all of workload w, were no other workload there."""
+    nobody = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    task = task_of(problem, w, nobody, np.zeros(nobody.shape))
+    return any(has_room(task, pools, nobody, task.need()) for pools in problem.groups(w).values())
 
 
 def by_size(problem: Problem) -> list[int]:
