@@ -26,6 +26,7 @@ from heteroplan.outputs.plan.sentences import (
     verdict,
 )
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
+from heteroplan.outputs.shared.promises import promises
 from heteroplan.outputs.shared.words import (
     amount_unit,
     clock,
@@ -62,6 +63,7 @@ def report_html(plan: PlanDocument) -> str:
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
+            _promise_section(plan),
             *_policy_section(plan),
             _limit_section(plan),
             *(chart_section(name, head, chart) for name, head, chart in charts),
@@ -124,6 +126,18 @@ def _savings_section(plan: PlanDocument) -> str:
         text_columns={0},
         bold_rows={0},
         below=[*greedy_sentences(plan), *filter(None, [promise_sentence(plan)])],
+    )
+
+
+def _promise_section(plan: PlanDocument) -> str:
+    """What is promised, and what capacities count on."""
+    found = list(promises(plan.given.workloads))
+    return table_section(
+        "What is promised",
+        ("workload", "SLO", "routing", "arrivals"),
+        [(each.to, each.slo, each.routing, each.arrivals) for each in found[:_MOST_ROWS]],
+        text_columns={0, 1, 2, 3},
+        below=_more(len(found) - _MOST_ROWS),
     )
 
 
