@@ -19,13 +19,19 @@ import numpy as np
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bounding import Round, Rounds
 from heteroplan.optimize.bound.relaxation import relax
-from heteroplan.optimize.construct.all_workloads import by_size, fits_one_group, near_lp, place_all
+from heteroplan.optimize.construct.all_workloads import (
+    by_size,
+    fits_one_group,
+    near_lp,
+    place_all,
+    reinsert,
+)
 from heteroplan.optimize.construct.dive import dive
 from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
 from heteroplan.optimize.improve.repair import repair
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
-from heteroplan.optimize.program.problem import Solution
+from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
@@ -41,6 +47,8 @@ FADING = (0.4, 0.0, 0.0)
 """Parts of a round's supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no sweeps follow."""
+SWAPPED = 4
+"""Workloads that are tried to be taken out with every other."""
 STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
 TURNS = 4
@@ -85,6 +93,8 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         if found is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, found, order)
         swept = search.plan
+        if found is not None and not problem.large and search.uses("swaps"):
+            yield from _swap(search, found.by_work)
         found = prove_round(search, rounds) or found
         yield
 
@@ -136,6 +146,32 @@ def _swept(
         yield
         if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
             return
+
+
+def _swap(search: Search, least: Floats) -> Iterator[None]:
+    """Workloads that cost most above their own bound first: out with another, and back before it.
+
+    `least` [W] is that bound.
+    """
+    problem = search.problem
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    workloads = range(len(problem.workloads))
+    excess = np.array([_cost_of(problem, w, search.plan) for w in workloads]) - least
+    most_expensive = np.argsort(-excess, kind="stable").tolist()
+    for w in most_expensive[:SWAPPED]:
+        for other in most_expensive:
+            if other != w:
+                two = (w, other)
+                search.offer(reinsert(problem, search.plan, no_prices, two, search.out_of_time))
+                yield
+
+
+def _cost_of(problem: Problem, w: int, plan: Incumbent) -> float:
+    """Cost of one workload's pools."""
+    alone = np.zeros_like(plan.solution.replicas)
+    pools = list(problem.workloads[w].pools)
+    alone[pools] = plan.solution.replicas[pools]
+    return problem.cost(alone)
 
 
 def _dived(
