@@ -137,6 +137,7 @@ class Spent(TypedDict):
     cost_usd: float
     starts: int
     moves: int
+    changes: int
 
 
 def spent(
@@ -146,7 +147,10 @@ def spent(
     replicas: Ints,
     stays: Sequence[Stay] = (),
 ) -> Spent:
-    """What replicas [P, T] take, and the moves among `stays` (pools of the problem)."""
+    """What replicas [P, T] take, and the moves among `stays` (pools of the problem).
+
+    What changes of sizes cost is part of the cost.
+    """
     starts = problem.starts(replicas).sum(axis=1)
     moves = Counter(stay.pool for stay in stays if stay.moved)
     used = []
@@ -171,7 +175,9 @@ def spent(
     price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
     return Spent(
         gpu_hours=sum(hours for _, hours in used),
-        cost_usd=sum(hours * price[node_type] for node_type, hours in used),
+        cost_usd=sum(hours * price[node_type] for node_type, hours in used)
+        + problem.changing_cost(replicas),
         starts=int(starts.sum()) + sum(moves.values()),
         moves=sum(moves.values()),
+        changes=int(problem.changes(replicas).sum()),
     )

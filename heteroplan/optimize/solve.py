@@ -31,7 +31,7 @@ from time import monotonic
 import numpy as np
 
 from heteroplan.clock import Late, Progress, Stop, never, silent
-from heteroplan.entities.plan import Termination
+from heteroplan.entities.plan import Calming, Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.ascent import improve_prices
@@ -45,6 +45,7 @@ from heteroplan.optimize.construct.all_workloads import (
     reinsert,
     sweep,
 )
+from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.improve.repair import WINDOW, repair, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
@@ -89,6 +90,8 @@ class Outcome:
     seconds: float
     prices: Prices | None = None
     """At which the bound of a large program holds."""
+    calming: Calming | None = None
+    """What the last pass gave up for fewer changes."""
 
     def of_plan(
         self,
@@ -139,20 +142,20 @@ def solve(
     starts: Iterable[Ints] = (),
     without: frozenset[str] = frozenset(),
     beside: bool | None = None,
+    frontier: bool = False,
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
     Starts may be computed when they are asked for; on large programs bounds are, meanwhile.
     `without` leaves ingredients of the method out (`search.INGREDIENTS`). Bounds of large programs
     are computed in a process beside, where there are two cores or as `beside` says; the outcome
-    is the same.
+    is the same. With `frontier` the last pass goes on to plans that cost more than the gap allows.
 
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    search = Search.within(
-        time_limit_s, problem, gap, stop=stop, progress=progress, without=without
-    )
+    free = problem.without_stability()
+    search = Search.within(time_limit_s, free, gap, stop=stop, progress=progress, without=without)
     for _ in _stages(search, starts, beside):
         if search.done() or search.closed(OPTIMAL_GAP):
             break
@@ -164,7 +167,8 @@ def solve(
             f"{' or raise --time-limit' if late else ''}"
         )
     _finish(search)
-    return outcome(search)
+    calming = last_pass(search, problem, frontier=frontier)
+    return replace(outcome(search), calming=calming)
 
 
 def _finish(search: Search) -> None:

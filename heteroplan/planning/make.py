@@ -58,6 +58,7 @@ def make_plan(
     method: str = "auto",
     without: frozenset[str] = frozenset(),
     slowness: float = 1.0,
+    frontier: bool = False,
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
@@ -65,8 +66,8 @@ def make_plan(
     when `stop()` says so. `progress(cost of the best plan, bound, seconds)` is called as they
     improve, and last with those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there
     to compare with. `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
-    `slowness` is the wall seconds that a CPU second takes here (`clock`). Ten parameters, as
-    callers name the few that they change.
+    `slowness` is the wall seconds that a CPU second takes here (`clock`). `frontier` asks for what
+    fewer changes cost. Eleven parameters, as callers name the few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
@@ -88,7 +89,9 @@ def make_plan(
         gap=gap,
         stop=stop,
         progress=progress,
-        solving=solve_as_one_mip if method == "mip" else partial(solve, without=without),
+        solving=solve_as_one_mip
+        if method == "mip"
+        else partial(solve, without=without, frontier=frontier),
         problem=problem,
         greedy=greedy,
         times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
@@ -121,6 +124,13 @@ def _rank(plan: Plan) -> tuple[float, ...]:
         requests = shortage.unserved_rps * plan.scenario.horizon.interval_s
         lost[priority[shortage.workload]] += requests
     return (*map(round, lost.values()), plan.report.objective)
+
+
+def _found(plan: Plan) -> float:
+    """Cost of the plan before some of it was given up for fewer changes."""
+    calming = plan.report.calming
+    given_up = 0.0 if calming is None else calming.after.objective - calming.before.objective
+    return plan.report.objective - max(0.0, given_up)
 
 
 def _gpu_intervals(scenario: Scenario) -> int:
@@ -221,7 +231,7 @@ class _Stages:
         cpu_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * _gpu_intervals(self.scenario)
         for schedule in schedules:
             rival = incumbent(self.problem, schedule)
-            cost = plan.report.objective * (1 - OPTIMAL_GAP)
+            cost = _found(plan) * (1 - OPTIMAL_GAP)
             more = sum(rival.unserved.values()) - plan.report.unserved_requests
             worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
             if worse or rival.broken or end - monotonic() < cpu_s * slowness:

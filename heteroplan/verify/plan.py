@@ -6,7 +6,7 @@ One function a rule; every violation of every rule is found before anything is r
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import Plan, Termination
@@ -17,6 +17,7 @@ from heteroplan.verify import topology
 from heteroplan.verify.placement import placement_faults
 from heteroplan.verify.plan_index import TOLERANCE, PlanIndex, class_demand, close, grouped, name_of
 
+SECONDS_A_DAY = 86_400
 LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
 """From narrow to wide."""
 
@@ -205,6 +206,34 @@ def check_replica_limits(index: PlanIndex) -> Iterator[str]:
                     yield f"replicas: {workload.name} has {n} of {role} at {t}"
 
 
+def check_stability(index: PlanIndex) -> Iterator[str]:
+    """A pool that has grown does not shrink for min_run, and changes max_changes times a day.
+
+    Days are equal parts of the horizon of about 24 h.
+    """
+    horizon = index.plan.scenario.horizon
+    days = max(1, round(horizon.intervals * horizon.interval_s / SECONDS_A_DAY))
+    for p, pool in enumerate(index.plan.pools):
+        rules = index.workloads[pool.workload].stability
+        changes = {t: change for t, change in index.changes(p) if change}
+        for t, change in changes.items():
+            run = ceil(rules.min_run_s / horizon.interval_s)
+            since = min(run, len(index.steps)) if change < 0 else 0
+            earlier = [
+                (t - j) % len(index.steps) for j in range(1, since) if _is_there(index, t - j)
+            ]
+            if any(changes.get(each, 0) > 0 for each in earlier):
+                yield f"min_run: {name_of(pool)} shrinks at {t}, too soon after it grew"
+        for day, times in Counter(t * days // len(index.steps) for t in changes).items():
+            if rules.max_changes is not None and times > rules.max_changes:
+                yield f"max_changes: {name_of(pool)} changes {times} times on day {day + 1}"
+
+
+def _is_there(index: PlanIndex, t: int) -> bool:
+    """Whether interval t is one of the horizon, or comes before a cyclic one."""
+    return t >= 0 or index.plan.scenario.horizon.cyclic
+
+
 def check_totals(index: PlanIndex) -> Iterator[str]:
     """GPU-hours, cost, starts, the greatest number of GPUs held and what is served."""
     totals = index.plan.totals
@@ -217,6 +246,7 @@ def check_totals(index: PlanIndex) -> Iterator[str]:
         ("cost_usd", totals.cost_usd, cost_usd),
         ("starts", totals.starts, starts),
         ("moves", totals.moves, sum(index.moves)),
+        ("changes", totals.changes, sum(index.times_changed)),
         ("peak_gpus", totals.peak_gpus, max(held, default=0)),
         ("served_fraction", totals.served_fraction, 1 - lost / asked if asked else 1.0),
     ):
@@ -281,6 +311,7 @@ RULES = (
     check_demand,
     check_ratio_band,
     check_replica_limits,
+    check_stability,
     *topology.RULES,
     check_totals,
     check_supply_use,

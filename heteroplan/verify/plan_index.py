@@ -9,7 +9,7 @@ from functools import cached_property
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.plan import Plan, Pool
-from heteroplan.entities.scenario import Running
+from heteroplan.entities.scenario import Objective, Running
 from heteroplan.entities.workload import Engine, Role, Workload
 from heteroplan.units import s_to_hours
 
@@ -141,8 +141,17 @@ class PlanIndex:
             yield t, replicas[t] - replicas[t - 1]
 
     @cached_property
+    def times_changed(self) -> list[int]:
+        """[pool] times that it has another size than in the interval before."""
+        pools = range(len(self.plan.pools))
+        return [sum(change != 0 for _, change in self.changes(p)) for p in pools]
+
+    @cached_property
     def usage(self) -> tuple[float, float, int]:
-        """(GPU-hours, USD, starts) of running, starting and draining; a move is a start."""
+        """(GPU-hours, USD, starts) of running, starting and draining; a move is a start.
+
+        With what changes of pool sizes cost where cost is minimised.
+        """
         gpu_hours, cost_usd, starts = 0.0, 0.0, 0
         for p, pool in enumerate(self.plan.pools):
             engine = self.used(pool).engine
@@ -155,6 +164,9 @@ class PlanIndex:
             )
             gpu_hours += replica_hours * pool.gpus_per_replica
             cost_usd += replica_hours * pool.gpus_per_replica * self.price(pool.node_type)
+            if self.plan.scenario.objective is Objective.COST:
+                change_cost_usd = self.workloads[pool.workload].stability.change_cost_usd
+                cost_usd += self.times_changed[p] * change_cost_usd
             starts += up
         for each, engine in self._given_up():
             drained = engine.gpus * s_to_hours(engine.drain_s)

@@ -64,9 +64,11 @@ def define_starts(model: Model, constant: bool) -> None:
 
 
 def define_changes(model: Model, constant: bool) -> None:
-    """changed[p,t] binary where a change of a pool's size costs something."""
+    """changed[p,t] binary where a change of a pool's size costs something, or is limited."""
     for p, cost in enumerate(model.problem.change_costs):
-        times = range(model.problem.intervals if cost > 0 and not constant else 0)
+        work = model.problem.workloads[model.problem.pools[p].workload]
+        counts = cost > 0 or work.max_changes is not None
+        times = range(model.problem.intervals if counts and not constant else 0)
         model.changed.append(
             [model.lp.add_variable(f"changed_{p}_{t}", 0, 1, INTEGER) for t in times]
         )

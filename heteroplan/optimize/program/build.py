@@ -183,7 +183,13 @@ def _pool(
         load=choice.load,
         most=_most_replicas(room // engine.gpus, choice.load, workload, candidate, shape.gpus),
         by_size=choice.by_size,
+        change_cost=_change_cost(scenario, workload),
     )
+
+
+def _change_cost(scenario: Scenario, workload: Workload) -> float:
+    """Of a change of a pool's size, objective units: nothing where GPU-hours are minimised."""
+    return workload.stability.change_cost_usd if scenario.objective is Objective.COST else 0.0
 
 
 def _most_replicas(
@@ -219,6 +225,8 @@ def _work(
         resilience=_resilience(place, workload, pools, mine),
         pools=tuple(mine),
         source=workload,
+        min_run=max(1, ceil(workload.stability.min_run_s / place.scenario.horizon.interval_s)),
+        max_changes=workload.stability.max_changes,
     )
 
 

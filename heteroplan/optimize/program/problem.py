@@ -15,7 +15,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.sizes import SizedLoad
-from heteroplan.units import S_PER_HOUR
+from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -122,6 +122,15 @@ class ProgramWorkload:
     """Indices of its pools, grouped by domain."""
     source: Workload
     """The workload as the scenario has it, for rules that need no more of it than a field."""
+    min_run: int = 1
+    """Intervals that a pool keeps what it has grown to."""
+    max_changes: int | None = None
+    """Of the size of one pool a day."""
+
+    @property
+    def has_stability(self) -> bool:
+        """Whether its pools may not change as they like."""
+        return self.min_run > 1 or self.max_changes is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +219,23 @@ class Problem:
         object.__setattr__(self, "sized", sized)
         change_costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
         object.__setattr__(self, "change_costs", change_costs + self.change_price)
+
+    @property
+    def has_stability(self) -> bool:
+        """Whether pools of any workload may not change as they like."""
+        return any(work.has_stability for work in self.workloads)
+
+    def without_stability(self) -> "Problem":
+        """The program whose pools change as they like, at what changes cost."""
+        if not self.has_stability:
+            return self
+        free = (replace(work, min_run=1, max_changes=None) for work in self.workloads)
+        return replace(self, workloads=tuple(free))
+
+    def days_of(self) -> Ints:
+        """[T] number of the day: the horizon in equal parts of about 24 h."""
+        days = max(1, round(self.intervals * self.hours / HOURS_PER_DAY))
+        return np.arange(self.intervals) * days // max(1, self.intervals)
 
     def groups(self, w: int) -> dict[str, list[int]]:
         """Pools of a workload by domain at its affinity level: its possible groups."""

@@ -26,7 +26,7 @@ class ChangesRule(Rule):
                     ran = int(problem.before[p])
                 elif before[0] is now:
                     continue
-                most = float(max(problem.pools[p].most.max(), ran))
+                most = float(max(int(problem.pools[p].most.max()), ran))
                 for sign, name in ((1.0, "grows"), (-1.0, "shrinks")):
                     terms: Terms = [(now, sign), (change, -most)]
                     terms += [(each, -sign) for each in before]
