@@ -94,7 +94,7 @@ class Block:
     """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve together, where it is more
     than so many times what one does; then `share` is at least what any of them serves."""
     change: Floats | None = None
-    """[E] of a change of an engine's count from one interval to the next; None where all are free."""
+    """[E] of a change of an engine's count between two intervals; None where all are free."""
 
     def all_sides(self) -> NDArray[np.bool_]:
         """[S, E] the sides, one where none are named."""

@@ -108,7 +108,9 @@ def define_shortage(model: Model, allow_short: bool) -> None:
 
 
 def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
-    """Σ run[p,t]·n[p,t] + start[p]·up[p,t] + change[p]·changed[p,t], scaled so that the most expensive replica costs 1.
+    """Σ run[p,t]·n[p,t] + start[p]·up[p,t] + change[p]·changed[p,t].
+
+    Scaled so that the most expensive replica costs 1.
 
     With `unserved_price` [W, T] also what it costs to serve nothing of a workload, by its classes.
     """

@@ -7,7 +7,6 @@ a shortest run (`stability`), each plan on the way is made to keep that (`kept_s
 """
 
 from collections.abc import Iterator
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -136,21 +135,21 @@ class _Pass:
     def take_parts(self, plan: Incumbent, over: Incumbent) -> None:
         """Put parts of a plan that costs too much into another, the cheapest for a change first."""
         problem = self.problem.without_stability()
-        steps = []
+        steps: list[tuple[float, int, _Part]] = []
         for part in _parts(problem, plan.solution.replicas, over.solution.replicas):
             spared, cost = self._spared(problem, plan, part)
             if spared > 0:
                 steps.append((cost / spared, len(steps), part))
-        for _, _, (w, part) in sorted(steps, key=lambda step: step[:2]):
+        for _, _, (w, there) in sorted(steps, key=lambda step: step[:2]):
             if self.stop():
                 return
-            spared, cost = self._spared(problem, plan, (w, part))
+            spared, cost = self._spared(problem, plan, (w, there))
             if spared <= 0 or problem.cost(plan.solution.replicas) + cost > self.most_cost:
                 continue
-            replicas = _put(plan.solution.replicas, part)
+            replicas = _put(plan.solution.replicas, there)
             tried = _with_sizes(problem, plan, replicas, w)
             fits = all(
-                (left >= 0).all() for left in problem.residual_of(sorted(part), replicas).values()
+                (left >= 0).all() for left in problem.residual_of(sorted(there), replicas).values()
             )
             if fits and tried.rank[:-1] <= plan.rank[:-1]:
                 plan = tried
@@ -239,7 +238,7 @@ def _replica_cost(problem: Problem, plan: Incumbent) -> float:
 
 
 def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
-    """Workload w again in its groups, each pool within the sizes it has some time before or after."""
+    """Workload w again in its groups, each pool within the sizes that it has about that time."""
     replicas, pools = plan.solution.replicas, list(problem.workloads[w].pools)
     parts, limit, floor = near_sizes(problem, w, plan.solution.flow, replicas.astype(np.float64), 0)
     around = [np.roll(replicas[pools], i, axis=1) for i in range(-REACH, REACH + 1)]

@@ -177,7 +177,8 @@ class _Sizes:
             return value
         if opening.number is None:
             value[0, 0] = 0.0
-            return value + self.cost[0]
+            begun: Floats = value + self.cost[0]
+            return begun
         value[0, 0, opening.number] = 0.0
         return self._next(value, 0, new_day=False)[0]
 

@@ -179,6 +179,10 @@ class BaselinePart(DocumentPart):
     utilization: AmountOrNone
     note: str
     unserved_requests: Amount = 0.0
+    changes: Count | None = None
+    """Times that a pool changes its size; null where the baseline does not say."""
+    starts: Count | None = None
+    """Replicas started; null where the baseline does not say."""
     stranded_replica_hours: AmountOrNone = None
     """Replica-hours that are idle: too little prefill or decode in their group."""
     gpu_hours_by_priority: HoursByPriority | None = None
