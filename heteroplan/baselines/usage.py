@@ -10,7 +10,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import SupplyUse
-from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.build import running_now
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import true_loads
@@ -176,8 +176,10 @@ def spent(
     return Spent(
         gpu_hours=sum(hours for _, hours in used),
         cost_usd=sum(hours * price[node_type] for node_type, hours in used)
-        + problem.changing_cost(replicas),
+        + problem.changing_cost(replicas)
+        + sum(scenario.workloads[w].stability.change_cost_usd for w in problem.lost_pools)
+        * (scenario.objective is Objective.COST),
         starts=int(starts.sum()) + sum(moves.values()),
         moves=sum(moves.values()),
-        changes=int(problem.changes(replicas).sum()),
+        changes=int(problem.changes(replicas).sum()) + len(problem.lost_pools),
     )

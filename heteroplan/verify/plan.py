@@ -8,18 +8,25 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import ceil, inf, isfinite
 
-from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective
-from heteroplan.entities.workload import Loss, Role
+from heteroplan.entities.workload import Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.verify import topology
 from heteroplan.verify.placement import placement_faults
-from heteroplan.verify.plan_index import TOLERANCE, PlanIndex, class_demand, close, grouped, name_of
+from heteroplan.verify.plan_index import (
+    LEVELS,
+    TOLERANCE,
+    PlanIndex,
+    class_demand,
+    close,
+    grouped,
+    level_of,
+    name_of,
+)
 
 SECONDS_A_DAY = 86_400
-LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
-"""From narrow to wide."""
 
 
 def verify(plan: Plan, *, gap: float = 1.0) -> None:
@@ -56,12 +63,7 @@ def check_pools(index: PlanIndex) -> Iterator[str]:
             continue
         if (pool.role, pool.gpus_per_replica) != (candidate.engine.role, candidate.engine.gpus):
             yield f"{name}: role or GPUs a replica are not those of engine {pool.engine}"
-        levels = [workload.affinity]
-        if candidate.engine.part is not None:
-            levels.append(Affinity.LEAF)
-        if workload.resilience is not None and workload.resilience.lose is not Loss.NODE:
-            levels.append(Affinity(workload.resilience.lose.value))
-        level = min(levels, key=LEVELS.index)
+        level = level_of(workload, candidate.engine)
         if pool.level is not level:
             yield f"{name}: stands in a {pool.level}, should in a {level}"
         inside = {leaf.domain(level) for leaf in groups[index.group_domain(pool)]}
@@ -246,7 +248,7 @@ def check_totals(index: PlanIndex) -> Iterator[str]:
         ("cost_usd", totals.cost_usd, cost_usd),
         ("starts", totals.starts, starts),
         ("moves", totals.moves, sum(index.moves)),
-        ("changes", totals.changes, sum(index.times_changed)),
+        ("changes", totals.changes, sum(index.times_changed) + len(index.pools_given_up)),
         ("peak_gpus", totals.peak_gpus, max(held, default=0)),
         ("served_fraction", totals.served_fraction, 1 - lost / asked if asked else 1.0),
     ):

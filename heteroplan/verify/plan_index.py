@@ -10,9 +10,11 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Running
-from heteroplan.entities.workload import Engine, Role, Workload
+from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.units import s_to_hours
 
+LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
+"""From narrow to wide."""
 TOLERANCE = 2e-6
 """Relative, for sums of floats and what a solver's tolerances leave."""
 
@@ -147,6 +149,19 @@ class PlanIndex:
         return [sum(change != 0 for _, change in self.changes(p)) for p in pools]
 
     @cached_property
+    def pools_given_up(self) -> set[tuple[str, str, str, str]]:
+        """(workload, engine, node type, domain) of pools that ran before and are given up."""
+        return {
+            (
+                each.workload,
+                each.engine,
+                each.node_type,
+                self.leaves[each.leaf].domain(level_of(self.workloads[each.workload], engine)),
+            )
+            for each, engine in self._given_up()
+        }
+
+    @cached_property
     def usage(self) -> tuple[float, float, int]:
         """(GPU-hours, USD, starts) of running, starting and draining; a move is a start.
 
@@ -172,6 +187,9 @@ class PlanIndex:
             drained = engine.gpus * s_to_hours(engine.drain_s)
             gpu_hours += drained
             cost_usd += drained * self.price(each.node_type)
+        if self.plan.scenario.objective is Objective.COST:
+            for workload, *_ in self.pools_given_up:
+                cost_usd += self.workloads[workload].stability.change_cost_usd
         return gpu_hours, cost_usd, starts
 
     @cached_property
@@ -246,6 +264,16 @@ class PlanIndex:
     def replicas(self, pools: Iterable[Pool], role: Role, t: int) -> int:
         """Replicas of a role among pools."""
         return sum(pool.replicas[t] for pool in pools if pool.role is role and self.counts(pool))
+
+
+def level_of(workload: Workload, engine: Engine) -> Affinity:
+    """Of the domains that pools of an engine stand in."""
+    levels = [workload.affinity]
+    if engine.part is not None:
+        levels.append(Affinity.LEAF)
+    if workload.resilience is not None and workload.resilience.lose is not Loss.NODE:
+        levels.append(Affinity(workload.resilience.lose.value))
+    return min(levels, key=LEVELS.index)
 
 
 def name_of(pool: Pool) -> str:

@@ -534,7 +534,7 @@ def test_every_field_of_a_workload_arrives() -> None:
     scenarios = ResilienceSpec(lose="spine", serve=0.9)
     short = RequestClass("short", 0.25, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6)
     classes = (short, RequestClass("long", 0.75, 7, 8, isl_cv=1.0, osl_cv=1.0))
-    assert build.workload(spec, PROFILE, demand, scenarios, ("told",)) == Workload(
+    assert build.workload(spec, PROFILE, demand, build.Defaults(scenarios), ("told",)) == Workload(
         name="chat",
         profile=PROFILE,
         demand=(IntervalDemand(3.0, classes), IntervalDemand(6.0, classes)),
@@ -559,7 +559,7 @@ def test_every_field_of_a_workload_arrives() -> None:
 
 def test_the_shape_of_all_requests_is_one_class() -> None:
     spec = workload_spec(requests=WRITTEN)
-    (only,) = build.workload(spec, PROFILE, [AlignedDemand(1.0, None)], None).demand
+    (only,) = build.workload(spec, PROFILE, [AlignedDemand(1.0, None)], build.Defaults()).demand
     assert only.classes == (
         RequestClass("default", 1.0, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6),
     )
@@ -577,12 +577,12 @@ def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
     told = RequestClass("b", 0.75, 30, 40, 0.0, isl_cv=0.0, context=50, context_cv=60)
     demand = [AlignedDemand(1.0, shapes), AlignedDemand(2.0, shapes), AlignedDemand(3.0, None)]
     first, second, third = build.workload(
-        workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, None
+        workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, build.Defaults()
     ).demand
     assert first.classes == (RequestClass("a", 0.25, 10, 20, 0.3, isl_cv=4, osl_cv=1.0), told)
     assert second.classes is first.classes
     assert [each.name for each in third.classes] == ["default"]
     assert [each.rps for each in (first, second, third)] == [1.5, 3.0, 4.5]
     trace = workload_spec(demand={"trace": "t.csv"})
-    (alone,) = build.workload(trace, PROFILE, demand[:1], None).demand
+    (alone,) = build.workload(trace, PROFILE, demand[:1], build.Defaults()).demand
     assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0, isl_cv=1.0, osl_cv=1.0), told)

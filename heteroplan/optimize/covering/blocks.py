@@ -202,7 +202,8 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
 
     A cyclic day is opened where its demand is least, and starts and changes into that interval
     are free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
-    agree unless the best closed day avoids that state.
+    agree unless the best closed day avoids that state. Where changes cost, it is closed at the
+    state before as well.
     """
     from heteroplan.optimize.covering.cover import cheapest_cover, is_cover
 
@@ -213,6 +214,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
             return found
     if not cyclic:
         counts, value = _open_path(block, 0, None)
+        value += _given_up(block)
         return None if counts is None else Path(counts, value, value)
     required = _required(block)
     join = int(np.argmin(required)) if intervals else 0
@@ -221,9 +223,11 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
         return None
     cost = block_cost(block, counts, cyclic=True)
     if cost > bound + ROUNDING * abs(bound):
-        closed, closed_cost = _open_path(block, join, counts[:, join])
-        if closed is not None and closed_cost < cost:
-            counts, cost = closed, closed_cost
+        closings = [counts[:, join]] + ([] if block.change is None else [counts[:, join - 1]])
+        for state in closings:
+            closed, closed_cost = _open_path(block, join, state)
+            if closed is not None and closed_cost < cost:
+                counts, cost = closed, closed_cost
     return Path(counts, cost, min(bound, cost))
 
 
@@ -319,6 +323,15 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
     counts = np.zeros(block.low.shape, dtype=np.int64)
     counts[engines] = found
     return counts, float(total)
+
+
+def _given_up(block: Block) -> float:
+    """What changes cost of engines that ran before and may not run."""
+    if block.change is None or block.before is None:
+        return 0.0
+    beside = np.ones(len(block.low), dtype=bool)
+    beside[_engines_of(block)] = False
+    return float(block.change[beside & (block.before > 0)].sum())
 
 
 def _engines_of(block: Block) -> list[int]:

@@ -14,13 +14,15 @@ SPARE_GAP = 0.05
 """Share of the gap that is left for moves between nodes."""
 
 
-def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Calming:
+def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Calming | None:
     """Put the plan with the fewest changes in the place of the best one of a search.
 
     It costs no more than the gap that was asked for allows, or than the best plan where that is
     above. `problem` is the program with its rules of stability, which the search left out: they
     are kept whatever it costs, and all the time is taken where there are any, or for a `frontier`.
     """
+    if not search.uses("fewer changes") and not problem.has_stability:
+        return None
     now, best = monotonic(), search.plan
     until = now + max(LEAST_PASS_S, PASS_SHARE * (now - search.started))
     if frontier or problem.has_stability:

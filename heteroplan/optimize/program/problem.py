@@ -196,6 +196,8 @@ class Problem:
     """[P] replicas that run when the horizon starts; None where that is not known."""
     fixed_cost: float = 0.0
     """Of draining those, were none of them kept: what every plan pays, objective units."""
+    lost_pools: tuple[int, ...] = ()
+    """Workloads of those that no pool may keep, one for each pool that they made up."""
     large: bool = False
     """Too large for LPs of the whole program."""
     compiled: bool = False
