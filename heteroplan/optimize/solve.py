@@ -168,6 +168,11 @@ def solve(
         )
     _finish(search)
     calming = last_pass(search, problem, frontier=frontier)
+    if search.plan.broken:
+        raise NoPlanError(
+            "no plan was found that keeps min_run and max_changes from what runs when the horizon "
+            "starts; relax them"
+        )
     return replace(outcome(search), calming=calming)
 
 

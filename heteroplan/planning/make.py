@@ -231,7 +231,8 @@ class _Stages:
         cpu_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * _gpu_intervals(self.scenario)
         for schedule in schedules:
             rival = incumbent(self.problem, schedule)
-            cost = _found(plan) * (1 - OPTIMAL_GAP)
+            kept = self.problem.has_stability
+            cost = (plan.report.objective if kept else _found(plan)) * (1 - OPTIMAL_GAP)
             more = sum(rival.unserved.values()) - plan.report.unserved_requests
             worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
             if worse or rival.broken or end - monotonic() < cpu_s * slowness:

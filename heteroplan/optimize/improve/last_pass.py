@@ -1,6 +1,7 @@
 """The last pass of a search: fewer changes within the gap, and rules of stability kept."""
 
-from time import monotonic
+from math import inf
+from time import monotonic, process_time
 
 from heteroplan.clock import Late
 from heteroplan.entities.plan import Calming
@@ -8,8 +9,8 @@ from heteroplan.optimize.improve.fewer_changes import calmness, fewer_changes
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import Search
 
-PASS_SHARE, LEAST_PASS_S = 0.1, 2.0
-"""Of the time that a search had, and seconds at least, for the last pass."""
+PASS_SHARE, LEAST_PASS_CPU_S = 0.1, 2.0
+"""Of the time that a search took, and CPU seconds at least, for the last pass."""
 SPARE_GAP = 0.05
 """Share of the gap that is left for moves between nodes."""
 
@@ -23,11 +24,15 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     """
     if not search.uses("fewer changes") and not problem.has_stability:
         return None
-    now, best = monotonic(), search.plan
-    until = now + max(LEAST_PASS_S, PASS_SHARE * (now - search.started))
+    best, began_cpu = search.plan, process_time()
+    cpu_s = max(LEAST_PASS_CPU_S, PASS_SHARE * (monotonic() - search.started))
     if frontier or problem.has_stability:
-        until = search.end
-    late = Late(lambda: search.interrupted or search.stop(), min(until, search.end))
+        cpu_s = inf
+
+    def over() -> bool:
+        return search.interrupted or search.stop() or process_time() - began_cpu >= cpu_s
+
+    late = Late(over, search.end)
     gap = search.gap * (1 - SPARE_GAP)
     most = max(best.cost, search.bound / (1 - gap) if gap < 1 else 0.0)
     found = fewer_changes(problem, best, most, late, whole=frontier)
