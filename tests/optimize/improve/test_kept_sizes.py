@@ -52,7 +52,7 @@ def test_replicas_stop_later_or_start_earlier(
 
 
 def test_without_room_a_pool_is_smaller_and_the_rest_unserved() -> None:
-    """2 nodes hold 4 replicas, in the third hour 2 of them are not there: all day 2, or 4 in two."""
+    """2 nodes hold 4 replicas, in the third hour 2 of them are away: the pool has 2 all day."""
     problem = one_pool([10.0, 40.0, 10.0, 10.0], Stability(max_changes=0), nodes=2)
     row = problem.supplies[0]
     tight = replace(problem, supplies=(replace(row, gpus=np.array([16, 16, 8, 16])),))
