@@ -62,24 +62,6 @@ def _at(workload: Workload, intervals: range) -> Workload:
     return replace(workload, demand=tuple(workload.demand[t] for t in intervals))
 
 
-def _with_slo(workload: Workload, ease: Callable[[Slo], Slo]) -> Workload:
-    """The workload with other targets, of its classes as well."""
-    return replace(
-        workload,
-        slo=ease(workload.slo),
-        demand=tuple(
-            replace(
-                demand,
-                classes=tuple(
-                    kind if kind.slo is None else replace(kind, slo=ease(kind.slo))
-                    for kind in demand.classes
-                ),
-            )
-            for demand in workload.demand
-        ),
-    )
-
-
 def _twice_the_ttft(slo: Slo) -> Slo:
     return replace(slo, ttft_ms=2.0 * slo.ttft_ms, ttft_slowdown=2.0 * slo.ttft_slowdown)
 
@@ -97,8 +79,8 @@ def _at_p90(slo: Slo) -> Slo:
 
 
 _EASED: dict[EasierPromise, Callable[[Workload], Workload]] = {
-    EasierPromise.TWICE_THE_TTFT: lambda load: _with_slo(load, _twice_the_ttft),
-    EasierPromise.P90: lambda load: _with_slo(load, _at_p90),
+    EasierPromise.TWICE_THE_TTFT: lambda load: load.with_slo(lambda slo: slo.each(_twice_the_ttft)),
+    EasierPromise.P90: lambda load: load.with_slo(lambda slo: slo.each(_at_p90)),
     EasierPromise.POISSON: lambda load: replace(load, arrivals=POISSON),
 }
 

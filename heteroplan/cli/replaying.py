@@ -91,13 +91,14 @@ class ReplayArguments:
         ),
     ] = written("1")
     burstiness: Annotated[
-        float,
+        float | None,
         typer.Option(
             parser=options.numbers(0.0, 1e3),
             metavar="CV",
-            help="Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson.",
+            help="Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson. "
+            "Default: with the dispersion that is planned for.",
         ),
-    ] = written("1")
+    ] = None
     begin: Annotated[
         str | None,
         typer.Option(

@@ -1,6 +1,7 @@
 """What requests are promised."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
@@ -41,6 +42,40 @@ class Slo:
     """Greatest TTFT over that of the same request on an idle replica of the same engine."""
     itl_slowdown: float = inf
     """Greatest ITL over that of the same request alone on a replica of the same engine."""
+    e2e_slowdown: float = inf
+    """Greatest time to the last token over that of the same request alone on the same engines."""
+    also: tuple["Slo", ...] = ()
+    """What the same requests are promised besides; these have none of their own."""
+
+    @property
+    def items(self) -> tuple["Slo", ...]:
+        """Every SLO that has to hold, this one first, each alone."""
+        return (replace(self, also=()), *self.also) if self.also else (self,)
+
+    def item(self, number: int) -> "Slo":
+        """The SLO with that number among `items`; the last one where there are fewer."""
+        return self.items[min(number, len(self.also))]
+
+    def each(self, change: Callable[["Slo"], "Slo"]) -> "Slo":
+        """With a change of every item."""
+        first, *rest = map(change, self.items)
+        return replace(first, also=tuple(rest))
+
+    @property
+    def by_token(self) -> "Slo":
+        """Limits of TTFT and ITL that keep the time to the last token as well.
+
+        A request whose TTFT and mean ITL are at most s times those alone takes at most s times as
+        long as alone, whatever its lengths.
+        """
+        if self.e2e_slowdown == inf:
+            return self
+        return replace(
+            self,
+            ttft_slowdown=min(self.ttft_slowdown, self.e2e_slowdown),
+            itl_slowdown=min(self.itl_slowdown, self.e2e_slowdown),
+            e2e_slowdown=inf,
+        )
 
     @property
     def ttft_share(self) -> float:

@@ -1,7 +1,7 @@
 """A workload: one model served to users, its engines, its demand and its promises."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import ceil, sqrt
 from typing import Self
@@ -363,9 +363,44 @@ class Workload:
     """What was made of the traces that demand comes from, one sentence each."""
 
     @property
+    def slo_items(self) -> int:
+        """Most SLOs that the workload or one of its classes has at once, one at least.
+
+        The item of a number holds for all of its requests: each class has the one of that number
+        of its own, or its last one.
+        """
+        own = {id(each.classes): each.classes for each in self.demand}.values()
+        slos = [self.slo, *(kind.slo for mix in own for kind in mix if kind.slo is not None)]
+        return max(len(each.items) for each in slos)
+
+    @property
     def busiest(self) -> int:
         """Interval with the greatest demand, the first of several."""
         return max(range(len(self.demand)), key=lambda t: self.demand[t].rps)
+
+    @property
+    def with_first_slo(self) -> Self:
+        """Without the other SLOs of several, for what judges by one; classes alike."""
+        if self.slo_items == 1:
+            return self
+        return self.with_slo(lambda slo: slo.item(0))
+
+    def with_slo(self, change: Callable[[Slo], Slo]) -> Self:
+        """With a change of its SLO and of those of its classes."""
+        return replace(
+            self,
+            slo=change(self.slo),
+            demand=tuple(
+                replace(
+                    demand,
+                    classes=tuple(
+                        kind if kind.slo is None else replace(kind, slo=change(kind.slo))
+                        for kind in demand.classes
+                    ),
+                )
+                for demand in self.demand
+            ),
+        )
 
     def domains(self, network: Network) -> dict[str, tuple[Leaf, ...]]:
         """Domains at its affinity level that its groups may live in, with their leaves."""

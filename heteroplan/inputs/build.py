@@ -255,7 +255,7 @@ def planned_workload(
         name=spec.name,
         profile=of,
         demand=demand,
-        slo=slo(spec.slo),
+        slo=slos(spec.slo),
         affinity=Affinity(spec.affinity),
         priority=spec.priority,
         headroom=spec.headroom,
@@ -285,6 +285,24 @@ def arrivals(spec: DispersionSpec | str) -> Arrivals:
     return Arrivals((point,), ArrivalsSource.STATED)
 
 
+type Slos = SloSpec | tuple[SloSpec, ...]
+"""One SLO, or several that hold at once."""
+
+
+def slos(spec: Slos, of_workload: Slos | None = None) -> Slo:
+    """All SLOs of a workload or of one of its classes.
+
+    Items of a class leave out what the workload's item of their number has, or its last one. Where
+    there are several the ITL is that of a request.
+    """
+    written = spec if isinstance(spec, tuple) else (spec,)
+    above = of_workload if isinstance(of_workload, tuple) else (of_workload,)
+    found = [slo(each, above[min(k, len(above) - 1)]) for k, each in enumerate(written)]
+    if len(found) > 1:
+        found = [replace(each, itl_of=ItlOf.REQUEST) for each in found]
+    return replace(found[0], also=tuple(found[1:]))
+
+
 def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
     """The targets; a class without percentiles or `itl_of` has those of the workload."""
     percentiles = [
@@ -307,6 +325,7 @@ def slo(spec: SloSpec, of_workload: SloSpec | None = None) -> Slo:
         ItlOf(measured.itl_of),
         inf if spec.ttft_slowdown is None else spec.ttft_slowdown,
         inf if spec.itl_slowdown is None else spec.itl_slowdown,
+        inf if spec.e2e_slowdown is None else spec.e2e_slowdown,
     )
 
 
@@ -389,6 +408,6 @@ def _shapes(spec: WorkloadSpec) -> tuple[RequestClass, ...]:
         return (RequestClass("default", 1.0, **dict(spec.requests)),)
     written = spec.classes if isinstance(spec.classes, list) else []
     return tuple(
-        RequestClass(**dict(each) | {"slo": each.slo and slo(each.slo, spec.slo)})
+        RequestClass(**dict(each) | {"slo": each.slo and slos(each.slo, spec.slo)})
         for each in written
     )

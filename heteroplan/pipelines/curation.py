@@ -151,11 +151,11 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
         cut=cut_interval(stream.duration_s, float(scenario.horizon.interval_s), options.share),
         trials=options.trials,
         seed=options.seed,
-        burstiness=options.burstiness,
+        burstiness=options.gaps_cv,
         jobs=options.jobs,
     )
     plan = planned()
-    ready = prepared(plan, first, policies, asked=bool(asked))
+    ready = prepared(plan, first, policies, asked=bool(asked), one_slo=True)
     return CurationResult(
         curated(
             ready.system,
@@ -236,4 +236,4 @@ def _judging(scenario: "Scenario", options: ReplayOptions) -> "Judging":
     if traced:
         interval_s = float(scenario.horizon.interval_s)
         gaps = busiest_gaps(requests_of(scenario, options), interval_s, traced)
-    return Judging(seed=options.seed, burstiness=options.burstiness, gaps=gaps)
+    return Judging(seed=options.seed, burstiness=options.gaps_cv, gaps=gaps)

@@ -7,6 +7,9 @@ from heteroplan.errors import UsageError
 if TYPE_CHECKING:
     from heteroplan.outputs.exporters import ExportOptions
 
+OF_ONE_MOMENT = ("httproute", "envoy")
+"""Formats that have the weights of one moment, which `--at` picks."""
+
 
 def export(source: str, *, format: str, options: "ExportOptions | None" = None) -> str:  # noqa: A002
     """The schedule of the plan.json at `source` (or `-`) for another system.
@@ -18,4 +21,10 @@ def export(source: str, *, format: str, options: "ExportOptions | None" = None) 
 
     if format not in EXPORTERS:
         raise UsageError(f"unknown export format {format!r}; known are {', '.join(EXPORTERS)}")
-    return EXPORTERS[format](read_plan(source), options or ExportOptions())
+    chosen = options or ExportOptions()
+    if chosen.at != "now" and format not in OF_ONE_MOMENT:
+        raise UsageError(
+            f"--at {chosen.at}: {format} has the whole time; leave out --at, or write --format "
+            f"{' or '.join(OF_ONE_MOMENT)}"
+        )
+    return EXPORTERS[format](read_plan(source), chosen)

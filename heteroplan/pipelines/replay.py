@@ -64,8 +64,11 @@ class ReplayOptions:
     demand_factor: float = 1.0
     """Multiplies the demand that requests are drawn from, and at the fluid level the rates of
     windows of traces."""
-    burstiness: float = 1.0
-    """Coefficient of variation of the gaps between drawn arrivals; 1 is Poisson."""
+    burstiness: float | None = None
+    """Coefficient of variation of the gaps between drawn arrivals, 1 is Poisson; with the
+    dispersion that each workload is planned for where not given (at the fluid level, and to
+    curate and calibrate, Poisson)."""
+
     begin: str | None = None
     """Clock time, or date and time, of the interval with which the replay begins (`--from`)."""
     duration_s: float | None = None
@@ -106,6 +109,11 @@ class ReplayOptions:
     stop: Stop = never
     """Asked now and then: whether to end without a result, by KeyboardInterrupt."""
     progress: Progress = silent
+
+    @property
+    def gaps_cv(self) -> float:
+        """`burstiness`, of Poisson arrivals where it is not given."""
+        return 1.0 if self.burstiness is None else self.burstiness
 
     def stoppable(self, progress: Progress) -> Progress:
         """`progress`, that ends by KeyboardInterrupt where `stop` says so."""
@@ -353,7 +361,7 @@ def _arrivals(
         scenario,
         seed=options.seed,
         planned=Planned(factor=options.demand_factor),
-        burstiness=options.burstiness,
+        burstiness=options.gaps_cv,
         duration_s=options.duration_s,
     )
 
@@ -400,7 +408,7 @@ def _window_rates(scenario: "Scenario", options: ReplayOptions) -> "RateStream |
         found,
         seed=options.seed,
         scaling=_scaling(options),
-        burstiness=options.burstiness,
+        burstiness=options.gaps_cv,
     )
 
 

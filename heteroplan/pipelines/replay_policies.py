@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
 
 STATIC_PEAK, KEDA, HINDSIGHT = "static_peak", "keda_cron", "hindsight"
+ONE_SLO = "of several SLOs of a workload requests are judged by the first one"
 NO_STATIC_PEAK = "static_peak is left out: the fleet cannot serve all peaks of demand at once"
 _STATIC_S = 20.0
 """Most time for a plan that policies are made from [s]."""
@@ -103,12 +104,14 @@ def prepared(
     *,
     asked: bool = True,
     stream: RequestStream | RateStream | None = None,
+    one_slo: bool = False,
 ) -> Prepared:
     """The plan from interval `first` on, and what the policies are made from.
 
     `stream` is what comes, for the policy that knows it. Raises UsageError for a policy that lacks
     what it is made from; a static peak that there is none of is left out with a note where the user
-    has not `asked` for these policies.
+    has not `asked` for these policies. With `one_slo` requests are judged by the first of several
+    SLOs, which a note says.
     """
     scenario = from_interval(plan.given, first)
     system = serving_system(scenario, candidates_of(scenario), pool_sizes(plan, scenario, first))
@@ -125,9 +128,13 @@ def prepared(
         manifest=_manifest(system, plan) if KEDA in names else None,
     )
     notes: tuple[str, ...] = ()
+    if one_slo and any(load.slo_items > 1 for load in scenario.workloads):
+        judged = tuple(load.with_first_slo for load in scenario.workloads)
+        system = replace(system, scenario=replace(scenario, workloads=judged))
+        notes = (ONE_SLO,)
     if not asked and STATIC_PEAK in names and inputs.static_peak is None:
         policies = [each for each in policies if each.kind.name != STATIC_PEAK]
-        notes = (NO_STATIC_PEAK,)
+        notes = (*notes, NO_STATIC_PEAK)
     found = Prepared(system, later, tuple(policies), inputs, notes)
     for choice in found.choices:
         choice.make()
@@ -151,7 +158,8 @@ def replayed(
     what it is made from; a static peak that there is none of is left out with a note where the
     user has not `asked` for these policies.
     """
-    ready = prepared(plan, first, policies, asked=asked, stream=stream)
+    flows = isinstance(stream, RateStream)
+    ready = prepared(plan, first, policies, asked=asked, stream=stream, one_slo=flows)
     system = ready.system
     found, seconds = run_policies(
         system, stream, ready.choices, settings, jobs=jobs, progress=progress
@@ -163,7 +171,7 @@ def replayed(
         scenario=scenario.name,
         objective=scenario.objective.value,
         plan_id=plan.plan_id,
-        level="fluid" if isinstance(stream, RateStream) else "requests",
+        level="fluid" if flows else "requests",
         seed=settings.simulator.seed,
         workloads=tuple(load.name for load in loads),
         start=horizon.boundaries()[0],

@@ -98,13 +98,13 @@ def stress(source: Name, options: ReplayOptions) -> StressResult:
     settings = settings_of(scenario, options)
     requests = _requests(scenario, options)
     plan = planned()
-    ready = prepared(plan, first, policies)
+    ready = prepared(plan, first, policies, one_slo=True)
     found = stressed(
         Subject(ready.system, ready.choices[0], settings, requests, plan.plan_id),
         jobs=options.jobs,
         progress=options.stoppable(options.progress),
     )
-    return StressResult(replace(found, notes=(*found.notes, *setting_notes(options))))
+    return StressResult(replace(found, notes=(*found.notes, *ready.notes, *setting_notes(options))))
 
 
 def _requests(scenario: "Scenario", options: ReplayOptions) -> "Callable[[float], RequestStream]":

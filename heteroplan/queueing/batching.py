@@ -83,14 +83,17 @@ class BatchQueue:
         together: float = 1.0,
         servers: int = 1,
         turns: int = 1,
+        paced: float = 0.0,
     ) -> None:
         """`together` prompts come at a time, on average (a geometric number).
 
         With `turns` the replica gets each so-manieth prompt of a Poisson stream. Of several
-        `servers` that share a queue, batches start so many times as often.
+        `servers` that share a queue, batches start so many times as often. A share `paced` of the
+        prompts comes with batches, to each as many however long it is, not with time.
         """
 
         self.prompts, self.together, self.servers = prompts, together, servers
+        self.paced = paced
         longest_ms = max(float(prompts.budgets_ms.max()), batches.fixed_ms + batches.floor_ms)
         self.own = replace(batches, most_ms=min(batches.most_ms, longest_ms))
         reach_ms = servers * longest_ms * self.own.most_ms / self.own.full_ms
@@ -136,9 +139,9 @@ class BatchQueue:
         busy = UTILIZATION_CAP / self.batches.full_ms
         return busy * self.batches.most_ms / self.mean_ms
 
-    def at(self, rate_per_ms: float) -> "BatchesAt":
-        """How it runs at a rate."""
-        return BatchesAt(self, rate_per_ms)
+    def at(self, rate_per_ms: float, batch_ms: float = 0.0) -> "BatchesAt":
+        """How it runs at a rate; `batch_ms` is the mean of its batches, for prompts `paced`."""
+        return BatchesAt(self, rate_per_ms, batch_ms)
 
     @cached_property
     def times_ms(self) -> "Floats":
@@ -154,8 +157,19 @@ class BatchQueue:
 class BatchesAt:
     """A replica at a rate."""
 
-    def __init__(self, queue: BatchQueue, rate_per_ms: float) -> None:
+    def __init__(self, queue: BatchQueue, rate_per_ms: float, batch_ms: float = 0.0) -> None:
         self.queue, self.rate_per_ms = queue, rate_per_ms
+        scale = queue.batches.full_ms / queue.own.full_ms
+        self._paced_ms = queue.paced * scale * min(batch_ms, queue.own.full_ms)
+
+    def _drawn_ms(self, time_ms: "Floats", batches: "Floats | float") -> "Floats":
+        """Time in which as many prompts come as in `time_ms`, which holds so many batches."""
+        return (1.0 - self.queue.paced) * time_ms + self._paced_ms * batches
+
+    @cached_property
+    def _coming_ms(self) -> "Floats":
+        """[work] time in which as many prompts come as while the batch runs."""
+        return self._drawn_ms(self.queue.times_ms, 1.0)
 
     @property
     def stable(self) -> bool:
@@ -165,7 +179,7 @@ class BatchesAt:
     @cached_property
     def _while(self) -> "Spectra":
         """[work of a batch] of the work that comes while it runs."""
-        return self.queue.stream.within(self.rate_per_ms * self.queue.times_ms)
+        return self.queue.stream.within(self.rate_per_ms * self._coming_ms)
 
     @cached_property
     def _moves(self) -> "Floats":
@@ -176,7 +190,7 @@ class BatchesAt:
         size, each = queue.points.size, queue.each
         after = queue.points.laws(self._while)
         if queue.fine:
-            nobody = queue.stream.nobody(self.rate_per_ms * queue.times_ms)
+            nobody = queue.stream.nobody(self.rate_per_ms * self._coming_ms)
             after[:, 1] += after[:, 0] - nobody
             after[:, 0] = nobody
         moves = np.zeros((size, size))
@@ -210,12 +224,12 @@ class BatchesAt:
         queue = self.queue
         busy = self.rate_per_ms * queue.mean_ms
         works_ms = queue.points.step * np.arange(queue.points.size)
-        times_ms = np.full(queue.points.size, queue.times_ms[-1])
-        times_ms[: queue.each + 1] = queue.times_ms
+        times_ms = np.full(queue.points.size, self._coming_ms[-1])
+        times_ms[: queue.each + 1] = self._coming_ms
         next_ms = np.maximum(0.0, works_ms - queue.batches.most_ms) + busy * times_ms
         if queue.rests:
             next_ms[0] = queue.together * queue.mean_ms
-        spare_ms = queue.batches.most_ms - busy * queue.times_ms[-1]
+        spare_ms = queue.batches.most_ms - busy * self._coming_ms[-1]
         found: Floats = np.maximum(0.0, next_ms - self._moves @ works_ms) / spare_ms
         return found
 
@@ -229,7 +243,7 @@ class BatchesAt:
 
         queue = self.queue
         each, points, stream = queue.each, queue.points, queue.stream
-        ahead, _, residual_ms, came = self._found
+        ahead, _, _, came = self._found
         found = np.tensordot(came, ahead, 2)
         up_to = points.laws(points.spectrum(found) * stream.one)
         batches = -(-(points.size - 1) // each)
@@ -237,7 +251,8 @@ class BatchesAt:
         padded = np.pad(up_to[1:], (0, batches * each - points.size + 1))
         last[:, 1 : each + 1] = padded.reshape(batches, each)
         last[0, 1] += up_to[0]
-        until_ms = float((came * residual_ms).sum()) + queue.times_ms[-1] * np.arange(batches)
+        rest_ms = float((came * self._coming_ms[:, None] * (1.0 - moments())).sum())
+        until_ms = rest_ms + self._coming_ms[-1] * np.arange(batches)
         behind = stream.ahead * stream.within(self.rate_per_ms * until_ms)
         spectra = points.spectrum(last) * behind
         at_last = np.maximum(0.0, points.plain(spectra)).sum(axis=0)
@@ -256,8 +271,7 @@ class BatchesAt:
         queue, starts = self.queue, self.starts
         each, points, stream = queue.each, queue.points, queue.stream
         rows = np.append(starts[:each], starts[each:].sum())
-        moments = (np.arange(MOMENTS) + 0.5) / MOMENTS
-        before_ms = queue.times_ms[:, None] * moments
+        before_ms = self._coming_ms[:, None] * moments()
         left = np.eye(1, points.size)[0]
         if rows[-1] > 0.0:
             left = np.pad(starts[each:] / rows[-1], (0, each))
@@ -266,10 +280,10 @@ class BatchesAt:
         ahead[-1] *= left_over
         next_batch = (self._while * stream.ahead**2)[:, None]
         next_batch[-1] *= left_over
-        came = (self.rate_per_ms * rows * queue.times_ms)[:, None] * np.full(MOMENTS, 1 / MOMENTS)
+        came = (self.rate_per_ms * rows * self._coming_ms)[:, None] * np.full(MOMENTS, 1 / MOMENTS)
         if queue.rests:
             came[0, 0] = rows[0] * queue.together
-        residual_ms = queue.times_ms[:, None] - before_ms
+        residual_ms = queue.times_ms[:, None] * (1.0 - moments())
         return points.laws(ahead), points.laws(next_batch), residual_ms, came / came.sum()
 
     def late_shares(self, works_ms: "Floats", budgets_ms: "Floats") -> "Floats":
@@ -290,6 +304,8 @@ class BatchesAt:
             last_ms < batches.floor_ms, 0.0, np.maximum(0.0, last_ms - batches.fixed_ms)
         )
         until_ms = full * turn_ms + begins_ms
+        if queue.paced:
+            until_ms = self._drawn_ms(until_ms, full + 1.0 - moments()[:, None])
         behind_ms = (self.rate_per_ms * queue.servers * until_ms + queue.together - 1.0) * mean_ms
         own_ms = np.clip(last_ms - behind_ms, 0.0, batches.most_ms)
         most_ms = full * queue.batches.most_ms + own_ms - works_ms
@@ -331,6 +347,14 @@ class BatchesAt:
         above = np.where(low == 0, 0.0, 1.0 - np.clip(at + 0.5 - low, 0.0, 1.0))
         found: Floats = up_to - above * np.take_along_axis(laws, low, axis=-1)
         return np.where(at < 0.0, 0.0, found)
+
+
+def moments() -> "Floats":
+    """Shares of a batch that have passed, evenly spread."""
+    import numpy as np
+
+    found: Floats = (np.arange(MOMENTS) + 0.5) / MOMENTS
+    return found
 
 
 def steady(moves: "Floats") -> "Floats":

@@ -54,6 +54,8 @@ class Gaps:
     """The replica gets each so-manieth request of a Poisson stream."""
     slope_ms: float = 0.0
     """What a sequence adds to a decode step."""
+    paced: float = 0.0
+    """Share of the requests that come with steps, to each as many, not with time."""
 
     @cached_property
     def times_ms(self) -> "Floats":
@@ -117,18 +119,24 @@ class Gaps:
         return _beyond(self._points.laws(self._one ** self.gaps[:, None]))
 
     def beside(
-        self, rate_per_ms: float, left: "Callable[[Floats], Floats]", joined: Joined
+        self,
+        rate_per_ms: float,
+        left: "Callable[[Floats], Floats]",
+        joined: Joined,
+        step_ms: float = 0.0,
     ) -> "Floats":
         """[kind of gaps, part] law of the time a gap that requests take which come meanwhile.
 
-        `left(w)`: P(work left waiting at a first token <= w [ms]).
+        `left(w)`: P(work left waiting at a first token <= w [ms]). `step_ms` is the mean step, for
+        requests that are `paced`.
         """
         import numpy as np
 
         edges = (np.arange(PARTS) + 0.5) * (self.target_ms / PARTS)
         below = left(self.gaps[:, None] * edges)
         waiting = np.diff(below, prepend=0.0, append=1.0)
-        spectra = self._stream.within(rate_per_ms * (self.gaps - 1.0) * self.target_ms)
+        each_ms = self.target_ms + self.paced * (step_ms - self.target_ms)
+        spectra = self._stream.within(rate_per_ms * (self.gaps - 1.0) * each_ms)
         laws = self._points.laws(self._points.spectrum(waiting) * spectra)
         tails = np.minimum(_beyond(laws), self._most(joined.mean_ms))
         found: Floats = -np.diff(tails, prepend=1.0)

@@ -76,6 +76,8 @@ class Served:
     unfinished: int
     table: RequestTable | None
     classes: tuple[ClassAttainment, ...] = ()
+    percentiles: tuple[float, ...] = ()
+    """[W] of the SLOs that the figures are of; those that were asked for where empty."""
 
 
 class Level(Protocol):

@@ -35,14 +35,17 @@ class Attainment:
 
 @dataclass(frozen=True, slots=True)
 class ClassAttainment:
-    """How many requests of a class kept the SLO, of a workload with SLOs by class."""
+    """How many requests of a class kept an SLO, of a workload with SLOs by class or several."""
 
     workload: int
     name: str
+    """Empty: of all classes."""
     percentile: float
-    """Share that is to keep both, of the classes of the workload with this percentile together."""
+    """Share that is to be in time, of the classes of the workload with this percentile together."""
     requests: int
     attained_both: int
+    item: int = 0
+    """Which of several SLOs that hold at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,10 @@ class PolicyReplay:
     requests: RequestTable | None = None
     """None at the fluid level."""
     classes: tuple[ClassAttainment, ...] = ()
-    """Of workloads in which a class has an SLO of its own; none at the fluid level."""
+    """Of workloads with several SLOs or some by class; none at the fluid level."""
+    percentiles: tuple[float, ...] = ()
+    """[W] of the SLO that the figures are of, the one of several with the least margin; those of
+    the replay where empty."""
     notes: tuple[str, ...] = ()
 
 

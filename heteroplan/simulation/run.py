@@ -323,7 +323,7 @@ class _Run:
             cost_usd=used.cost_usd,
             saved_fraction=None,
             attainment=served.attainment,
-            intervals_met=ledger.intervals_met(intervals, shares),
+            intervals_met=ledger.intervals_met(intervals, served.percentiles or shares),
             finished=int(served.finished.sum()),
             rejected=served.rejected,
             unfinished=served.unfinished,
@@ -335,4 +335,5 @@ class _Run:
             intervals=intervals,
             requests=served.table,
             classes=served.classes,
+            percentiles=served.percentiles,
         )

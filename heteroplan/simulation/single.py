@@ -20,6 +20,7 @@ from heteroplan.simulation.figures.promises import promises
 from heteroplan.simulation.level import COUNTS, Counts, Served
 from heteroplan.simulation.replicas.engine_numbers import kv_bytes_per_token, most_held, moves_all
 from heteroplan.simulation.requests import Floats, RequestStream
+from heteroplan.simulation.results import ClassAttainment
 from heteroplan.simulation.signals import DECODE, PREFILL
 from heteroplan.simulation.system import ServingSystem
 
@@ -38,7 +39,11 @@ class SingleRequests(Simulator):
     ) -> None:
         self._system, self._stream = system, stream
         refused, self._reasons = refusals(system, stream)
-        self._promises = promises(system.scenario.workloads, stream)
+        loads = system.scenario.workloads
+        self._promises = [
+            promises(loads, stream, item)
+            for item in range(max((load.slo_items for load in loads), default=1))
+        ]
         super().__init__(
             stream,
             refused,
@@ -54,7 +59,7 @@ class SingleRequests(Simulator):
             len(system.options),
             nic_factors(system),
             options,
-            self._promises.gap_limits(),
+            self._promises[0].gap_limits(),
         )
 
     def finish(self, followed_s: float) -> None:
@@ -100,20 +105,36 @@ class SingleRequests(Simulator):
         )
 
     def served(self, percentiles: Sequence[float], interval_s: float) -> Served:
-        """What became of the requests; `percentiles` [W] are those of the SLOs."""
+        """What became of the requests; `percentiles` [W] are those of the SLOs.
+
+        Where a workload has several, its figures are of the one with the least margin.
+        """
         stream, table = self._stream, self.table()
-        found = latencies.of_requests(self._promises, stream, table, interval_s)
+        by_item = [
+            latencies.of_requests(each, stream, table, interval_s) for each in self._promises
+        ]
         shape = (len(percentiles), int(np.ceil(stream.duration_s / interval_s)))
         sent = np.isfinite(table.arrived_s)
         arrived = latencies.counted(
             stream.workload[sent], (table.arrived_s[sent] // interval_s).astype(np.int64), shape
         )
+        found = by_item[0]
+        if len(by_item) > 1:
+            item = self._least_margin(by_item, arrived.sum(axis=1))
+            found = latencies.of_items(by_item, item)
+            loads = self._system.scenario.workloads
+            percentiles = [
+                load.slo.item(int(k)).percentile for load, k in zip(loads, item, strict=True)
+            ]
         cell = found.workload * shape[1] + found.interval
         ttft = latencies.cell_percentiles(cell, found.ttft_ms, percentiles, shape)
         itl = latencies.cell_percentiles(cell, found.itl_ms, percentiles, shape)
 
-        kept_both = table.outcome == latencies.FINISHED
-        kept_both[kept_both] = found.in_ttft & found.in_itl
+        classes: list[ClassAttainment] = []
+        for promised, each in zip(self._promises, by_item, strict=True):
+            in_time = table.outcome == latencies.FINISHED
+            in_time[in_time] = each.kept
+            classes += promised.classes(sent, in_time)
 
         def kept(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
             return latencies.counted(found.workload[chosen], found.interval[chosen], shape)
@@ -123,7 +144,7 @@ class SingleRequests(Simulator):
             finished=latencies.counted(found.workload, found.interval, shape),
             attained_ttft=kept(found.in_ttft),
             attained_itl=kept(found.in_itl),
-            attained_both=kept(found.in_ttft & found.in_itl),
+            attained_both=kept(found.kept),
             ttft_p50_ms=ttft[0],
             ttft_percentile_ms=ttft[1],
             itl_p50_ms=itl[0],
@@ -135,8 +156,22 @@ class SingleRequests(Simulator):
             rejected=dict(Counter(stream.rejected) + Counter(self._reasons)),
             unfinished=len(stream) - len(found.workload) - sum(self._reasons.values()),
             table=table,
-            classes=self._promises.classes(sent, kept_both),
+            classes=tuple(classes),
+            percentiles=tuple(percentiles) if len(by_item) > 1 else (),
         )
+
+    def _least_margin(
+        self, by_item: Sequence[latencies.Latencies], requests: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """[W] which SLO of a workload falls short the most, or has the least to spare."""
+        margins = np.full((len(by_item), len(requests)), np.inf)
+        for item, found in enumerate(by_item):
+            kept = np.bincount(found.workload[found.kept], minlength=len(requests))
+            for w, load in enumerate(self._system.scenario.workloads):
+                if item < load.slo_items:
+                    share = kept[w] / max(1, int(requests[w]))
+                    margins[item, w] = share - load.slo.item(item).percentile
+        return margins.argmin(axis=0)
 
 
 def refusals(

@@ -87,11 +87,13 @@ def _kept(rows: list[tuple[int, int]]) -> Lengths:
     return isl[short], osl[short]
 
 
-def classes(lengths: Lengths, cuts: tuple[int, ...]) -> tuple[RequestClass, ...]:
-    """As `demand` has them, with classes that begin at `cuts`."""
+def classes(lengths: Lengths, cuts: tuple[int, ...], few: bool) -> tuple[RequestClass, ...]:
+    """As `demand` has them, with classes that begin at `cuts` and, if `few`, one of osl to 15."""
     found = []
     of = np.searchsorted(np.array(cuts), lengths[0], side="right")
-    for number in range(len(cuts) + 1):
+    if few:
+        of[lengths[1] < 16] = len(cuts) + 1
+    for number in range(len(cuts) + 1 + few):
         isl, osl = (each[of == number].astype(float) for each in lengths)
         own = isl + osl / 2
         context = float(osl @ own / osl.sum())
@@ -112,12 +114,12 @@ def classes(lengths: Lengths, cuts: tuple[int, ...]) -> tuple[RequestClass, ...]
 
 
 CASES = {
-    "Azure code": (azure, (1447, 2500, 4096)),
-    "Mooncake": (mooncake, (2048, 5800)),
-    "chat": (lambda: drawn(1000, 200, 0.7, 0.7), ()),
-    "conversation": (lambda: drawn(1155, 211, 0.96, 0.77), ()),
-    "short answers": (lambda: drawn(2000, 10, 1.0, 1.0), ()),
-    "long answers": (lambda: drawn(250, 1500, 1.0, 1.0), ()),
+    "Azure code": (azure, (1447, 2500, 4096), False),
+    "Mooncake": (mooncake, (2048, 5800), True),
+    "chat": (lambda: drawn(1000, 200, 0.7, 0.7), (), False),
+    "conversation": (lambda: drawn(1155, 211, 0.96, 0.77), (), False),
+    "short answers": (lambda: drawn(2000, 10, 1.0, 1.0), (), False),
+    "long answers": (lambda: drawn(250, 1500, 1.0, 1.0), (), False),
 }
 
 
@@ -134,7 +136,8 @@ def met(setting: Setting, lengths: Lengths, rps: float, requests: int) -> float:
         stream, nothing > 0, [facts], [GroupFacts(0, False, True)], 1, np.ones((1, 1)),
         SimulatorOptions(seed=1),
     )  # fmt: skip
-    fields = {"capacity": 1.0, "bytes_per_s": inf, "batch_tokens": engine.max_batch_tokens or 0}
+    fields = {"capacity": 1.0, "in_flight": 1.0, "bytes_per_s": inf}
+    fields |= {"batch_tokens": engine.max_batch_tokens or 0}
     fields |= dict.fromkeys(("most_missed", "in_time", "kv_tokens"), UNBOUNDED)
     fields |= coefficients_s(engine)
     for _ in range(setting.servers):
@@ -175,7 +178,7 @@ def main() -> None:
         ("lengths", "engine", "chunk", "TTFT, ITL [ms], share", "said", "simulated", "ratio"),
     )
     ratios = []
-    for name, (of, cuts) in CASES.items():
+    for name, (of, cuts, few) in CASES.items():
         if options.names and name not in options.names:
             continue
         lengths = of()
@@ -184,7 +187,7 @@ def main() -> None:
                 kind, Role.AGGREGATED, "H100", 1, Source(SourceKind.GIVEN),
                 prefill=prefill, decode=decode, max_batch_tokens=chunk,
             )  # fmt: skip
-            setting = Setting(engine, classes(lengths, cuts), slo, inf, 0.0, True)
+            setting = Setting(engine, classes(lengths, cuts, few), slo, inf, 0.0, True)
             setting = replace(setting, servers=options.servers, routing=options.routing)
             said = rate_rps(setting, aggregated_points(setting))
             seen = simulated_rps(setting, lengths, said, options.requests)

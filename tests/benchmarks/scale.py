@@ -1,201 +1,153 @@
 """Figures of scale, as Markdown tables: how soon plans are proven, how well, and in what memory.
 
-    uv run --no-sync python -m tests.benchmarks.scale [--only small,A,B,C,seeds,ablation] [--mip]
-        [--gap 0.01] [--time-limit 60] [--report FILE.html]
+    uv run --no-sync python -m tests.benchmarks.scale [--only quickstart,A51,tight] [--limits 20,60]
+        [--cpu] [--gap 0.001] [--mip] [--repeats 1] [--keep FILE.csv]
+    ... --only ablation [--instances A1,small2] [--without sweeps,guide+swaps]
 
-small: quickstart, small1, small2. A, B, C: the instances of that letter, or one by its name (A2).
-seeds: ten more of A's family, made by `scale_cases`. ablation: A1 and small2 with each ingredient
-of the method switched off. `--mip` adds the whole program as one MIP for the same time. Every plan
-is made in a process of its own, one after the other, its baselines left out.
+`scale_instances` says what the instances and their groups are called. Every plan is made in a
+process of its own, one after the other, its baselines left out. `--cpu` counts CPU seconds of one
+core, bounds included, so that other work on the machine does not decide; the first run after a
+change compiles, which counts as well. `--mip` adds the whole program as one MIP. Runs that the file
+of `--keep` has are read from there, new ones are appended: it is of one state of the code.
+
+ablation: the instances with each ingredient of `heteroplan.optimize.search.INGREDIENTS` left out,
+or those of `--without` (+ joins some that are left out at once, `none` is the whole method alone),
+then a summary of all runs in the file.
 """
 
 import argparse
-import importlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heteroplan.optimize.search import INGREDIENTS
 from tests.benchmarks.markdown import header, row
-from tests.benchmarks.scale_cases import Shape, make, write
-from tests.benchmarks.scale_run import Run, Setting, measured
-from tests.realdata import DATA
+from tests.benchmarks.scale_instances import GROUPS, folder, named
+from tests.benchmarks.scale_kept import Asked, Change, Kept, changes, noise
+from tests.benchmarks.scale_run import AFTER_S, Run, Setting, measured
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-QUICKSTART = Path(__file__).resolve().parents[2] / "scenarios" / "quickstart"
-SMALL = ("quickstart", "small1", "small2")
-LARGE = {"A": ("A1", "A2", "A3"), "B": ("B1",), "C": ("C1",)}
 TIME_LIMITS_S = {"B1": 120.0, "C1": 300.0}
 """Of the others `Setting`'s."""
-SMALL_GAP = 0.001
-SMALL_GAPS = (0.01, 0.005, 0.003, 0.001)
-AFTER_S = (10, 30, 60)
-SEEDS = range(11, 21)
-FAMILY = Shape(workloads=50, spines=8, types=4, gpus=20000, seed=0)
-"""Of A1 to A3."""
-ABLATED = ("A1", "small2")
-DRAWN = "A1"
-ENDINGS = ("USD", "bound", "gap", "unserved", "ended", "seconds", "total seconds", "peak GiB")
-
-
-@dataclass(frozen=True)
-class Named:
-    """A run of the benchmark."""
-
-    instance: str
-    setting: Setting
-    run: Run
-
-    @property
-    def how(self) -> str:
-        if self.setting.without:
-            return "without " + ", ".join(self.setting.without)
-        return "one MIP" if self.setting.method == "mip" else "plan"
+DEFAULT = "small,A,B,C,seeds"
+ABLATED = "A1,A51,A31,small2,quickstart,topology,tight_81,classes-3x4"
+ABLATION_LIMITS = "20,60"
+NONE = "none"
 
 
 @dataclass(frozen=True)
 class Options:
     """What the command line asks for."""
 
-    gap: float | None
-    time_limit_s: float | None
-    mip: bool
+    gap: float
+    limits: tuple[float, ...]
+    """In place of each instance's own, if any."""
+    cpu: bool
+    repeats: int
 
-    def settings(self, instance: str, gap: float = Setting.gap) -> Iterator[Setting]:
-        """The product's way, and one MIP beside it where asked for."""
-        setting = Setting(
-            gap=gap if self.gap is None else self.gap,
-            time_limit_s=self.time_limit_s or TIME_LIMITS_S.get(instance, Setting.time_limit_s),
+    def asked(
+        self, instances: Sequence[str], ways: Sequence[tuple[str, tuple[str, ...]]]
+    ) -> Iterator[Asked]:
+        """Each instance at each limit in each of some ways: a method, and what is left out."""
+        for instance in instances:
+            own = (TIME_LIMITS_S.get(instance, Setting.time_limit_s),)
+            for limit_s, (method, without) in product(self.limits or own, ways):
+                setting = Setting(self.gap, limit_s, method, without, self.cpu)
+                for repeat in range(1, self.repeats + 1):
+                    yield Asked(instance, setting, repeat)
+
+
+def table(asked: Sequence[Asked], measure: Callable[[Asked], Run]) -> None:
+    """A row for each run."""
+    clock = "CPU seconds of one core" if asked[0].setting.cpu else "seconds"
+    header(
+        "Scale",
+        f"Until a gap of {percent(asked[0].setting.gap)} or the time limit, in {clock} from the "
+        "loaded scenario. Gaps after some seconds are those of the sizes known by then, at the end "
+        "of the plan on its nodes. Changes: times a day that a pool has another size than before.",
+        (
+            *("instance", "method", "limit s", "cost USD", "bound USD", "gap"),
+            *(f"after {after} s" for after in AFTER_S),
+            *("first plan s", "unserved requests", "changes", "starts"),
+            *("ended", "seconds", "peak GiB"),
+        ),
+    )
+    for each in asked:
+        run = measure(each)
+        gaps = (run.gap_2, run.gap_5, run.gap_10, run.gap_20)
+        row(
+            *(each.instance, how(each), f"{each.setting.time_limit_s:g}"),
+            *((run.error, "", "") if run.error else costs(run)),
+            *map(percent, gaps),
+            *(seconds(run.first_s), f"{run.unserved:,.0f}"),
+            *(f"{run.changes:,.0f}", f"{run.starts:,.0f}"),
+            *(run.ended, seconds(run.seconds), f"{run.peak_gib:.2f}"),
         )
-        yield setting
-        if self.mip:
-            yield replace(setting, method="mip")
 
 
-def folder(instance: str) -> Path:
-    return QUICKSTART if instance == "quickstart" else DATA / "scale" / instance
+def how(asked: Asked) -> str:
+    if asked.setting.without:
+        return "without " + ", ".join(asked.setting.without)
+    return "one MIP" if asked.setting.method == "mip" else "plan"
 
 
-def small(options: Options) -> list[Named]:
-    """Seconds to a gap."""
-    header(
-        "Small scenarios",
-        f"Until a gap of {percent(options.gap or SMALL_GAP)} or the time limit. Seconds from the "
-        "loaded scenario until that gap was proven, of the sizes; USD, bound and gap at the end "
-        "are the plan's, on its nodes.",
-        (
-            *("instance", "method", "first plan"),
-            *(f"s to {percent(gap)}" for gap in SMALL_GAPS),
-            *ENDINGS,
-        ),
-    )
-    found = []
-    for instance in SMALL:
-        for setting in options.settings(instance, SMALL_GAP):
-            named = made(instance, folder(instance), setting, compare=False)
-            reached = [seconds(named.run.seconds_to(gap)) for gap in SMALL_GAPS]
-            print_run(named, *reached)
-            found.append(named)
-    return found
+def costs(run: Run) -> tuple[str, str, str]:
+    """Cost, bound and gap."""
+    bound = f"{run.bound:,.0f}" if run.bound > 0 else NONE
+    return f"{run.cost:,.0f}", bound, percent(run.gap)
 
 
-def large(instances: Sequence[str], options: Options) -> list[Named]:
-    """Gap after some seconds."""
-    large_header("Large scenarios", "Time limits: 60 s; B1 120 s, C1 300 s.")
-    return [
-        print_large(made(instance, folder(instance), setting, compare=False))
-        for instance in instances
-        for setting in options.settings(instance)
-    ]
-
-
-def seeds(options: Options) -> list[Named]:
-    """Gap after some seconds, of instances that nobody has tuned for."""
-    large_header(
-        "Ten more seeds of A's family",
-        f"`scale_cases` with {FAMILY.workloads} workloads, {FAMILY.spines} spines, {FAMILY.types} "
-        f"types, {FAMILY.gpus:,} GPUs.",
-    )
-    found = []
-    for seed in SEEDS:
-        with tempfile.TemporaryDirectory() as name:
-            at = write(make(replace(FAMILY, seed=seed)), Path(name))
-            found += [
-                print_large(made(f"seed {seed}", at, setting, compare=False))
-                for setting in options.settings(f"seed {seed}")
-            ]
-    return found
-
-
-def large_header(title: str, how: str) -> None:
-    header(
-        title,
-        f"{how} Gaps after some seconds, counted from the loaded scenario, are those of the sizes "
-        "known by then; at the end they are the plan's, on its nodes. Total seconds: with loading "
-        "and baselines.",
-        (
-            *("instance", "method", "first plan"),
-            *(f"gap after {after} s" for after in AFTER_S),
-            *ENDINGS,
-        ),
-    )
-
-
-def print_large(named: Named) -> Named:
-    print_run(named, *(percent(named.run.gap_after(after)) for after in AFTER_S))
-    return named
-
-
-def ablation(options: Options) -> list[Named]:
-    """Each ingredient of the method removed."""
-    search = importlib.import_module("heteroplan.optimize.search")
-    ingredients: tuple[str, ...] = getattr(search, "INGREDIENTS", ())
+def summary(kept: Kept) -> None:
+    """What each ingredient is worth, beside what a run differs from the next."""
     header(
         "Ablation",
-        "Each ingredient of `heteroplan.optimize.search.INGREDIENTS` switched off, at a gap of "
-        f"{percent(options.gap or SMALL_GAP)} or until the time limit.",
-        ("instance", "method", "first plan", "USD against plan", "bound against plan", *ENDINGS),
+        "Against the median of runs that leave nothing out: median over instances, and worst. "
+        "`none`: median and greatest difference of those runs from their median. Costs do not "
+        "count where other demand is left unserved; how many requests more are, is told.",
+        (
+            *("without", "limit s", "instances", "cost", "worst", "bound", "worst"),
+            "more unserved",
+        ),
     )
-    found: list[Named] = []
-    for instance in ABLATED:
-        setting = next(replace(options, mip=False).settings(instance, SMALL_GAP))
-        whole = made(instance, folder(instance), setting, compare=False)
-        print_run(whole, "", "")
-        found.append(whole)
-        for name in ingredients:
-            less = replace(setting, without=(name,))
-            named = made(instance, folder(instance), less, compare=False)
-            print_run(
-                named,
-                against(named.run.cost, whole.run.cost),
-                against(named.run.bound, whole.run.bound),
-            )
-            found.append(named)
-    return found
+    for (way, limit_s), found in sorted(changes(kept.runs).items()):
+        instances = len({change.case for change in found})
+        cells = differences(found) if way else repeats(found)
+        row(way or NONE, f"{limit_s:g}", instances, *cells)
 
 
-def made(instance: str, at: Path, setting: Setting, *, compare: bool = True) -> Named:
-    """One run; where `make_plan` cannot do it yet, one that says so."""
-    if missing := setting.missing():
-        return Named(instance, setting, Run(error=f"make_plan has no {', '.join(missing)}"))
-    return Named(instance, setting, measured(at, setting, compare=compare))
+def repeats(found: Sequence[Change]) -> tuple[str, ...]:
+    sizes = (*noise(each.cost for each in found), *noise(each.bound for each in found))
+    return (*(f"±{percent(size)}" for size in sizes), shortages(found))
 
 
-def print_run(named: Named, *figures: str) -> None:
-    """One row: name, method, first plan, `figures`, `ENDINGS`."""
-    run = named.run
-    if run.error:
-        endings = [*[""] * (len(ENDINGS) - 1), run.error]
-    else:
-        endings = [
-            *(f"{run.cost:,.0f}", f"{run.bound:,.0f}", percent(run.gap), percent(run.unserved)),
-            *(run.ended, seconds(run.seconds), seconds(run.total_s), f"{run.peak_gib:.2f}"),
-        ]
-    row(named.instance, named.how, seconds(run.first_s), *figures, *endings)
+def differences(found: Sequence[Change]) -> tuple[str, ...]:
+    return (
+        *differences_of([(each.cost, each) for each in found], most=True),
+        *differences_of([(each.bound, each) for each in found], most=False),
+        shortages(found),
+    )
+
+
+def differences_of(values: Sequence[tuple[float | None, Change]], *, most: bool) -> tuple[str, str]:
+    """Median, and the worst with its instance: the greatest, or the least."""
+    known = sorted(
+        ((value, each.case.instance) for value, each in values if value is not None), reverse=most
+    )
+    if not known:
+        return "", ""
+    worst, instance = known[0]
+    middle = known[len(known) // 2][0]
+    return signed(middle), f"{signed(worst)} {instance}"
+
+
+def shortages(found: Sequence[Change]) -> str:
+    return ", ".join(
+        f"{each.case.instance} {each.unserved:+,.0f}" for each in found if abs(each.unserved) >= 1
+    )
 
 
 def percent(share: float) -> str:
@@ -203,83 +155,59 @@ def percent(share: float) -> str:
     return f"{share * 100:.3g} %" if isfinite(share) else ""
 
 
+def signed(share: float) -> str:
+    return f"{share * 100:+.3f} %"
+
+
 def seconds(value: float) -> str:
     return f"{value:.1f}" if isfinite(value) else ""
 
 
-def against(value: float, whole: float) -> str:
-    """Relative difference, signed."""
-    return f"{(value / whole - 1) * 100:+.3f} %" if whole and isfinite(value / whole) else ""
-
-
-def gap_chart(runs: Sequence[Named]) -> "Figure":
-    """Gap against seconds, one line a run."""
-    from plotly.graph_objects import Figure, Scatter
-
-    figure = Figure()
-    for named in runs:
-        run = named.run
-        steps = [(m.seconds, m.gap) for m in run.moments if isfinite(m.gap)]
-        if not run.error:
-            steps.append((run.seconds, run.gap))
-        figure.add_trace(
-            Scatter(
-                x=[at for at, _ in steps],
-                y=[100 * gap for _, gap in steps],
-                name=f"{named.instance}, {named.how}",
-                mode="lines",
-                line={"shape": "hv", "width": 2},
-            )
-        )
-    figure.update_layout(
-        template="plotly_white",
-        height=480,
-        font={"family": "system-ui, sans-serif", "size": 12},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        hovermode="x unified",
-    )
-    figure.update_xaxes(title_text="seconds from the loaded scenario", rangemode="tozero")
-    figure.update_yaxes(title_text="proven gap [%]", type="log")
-    return figure
-
-
-def tables(wanted: Sequence[str], options: Options) -> list[Named]:
-    """Every table asked for, in a fixed order."""
-    found: list[Named] = []
-    if "small" in wanted:
-        found += small(options)
-    instances = [
-        name for letter, names in LARGE.items() for name in names if {letter, name} & {*wanted}
-    ]
-    if instances:
-        found += large(instances, options)
-    if "seeds" in wanted:
-        found += seeds(options)
-    if "ablation" in wanted:
-        found += ablation(options)
-    return found
+def ways(without: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    """The whole method, then without each ingredient. Raises ValueError for an unknown one."""
+    words = list(INGREDIENTS) if without is None else without.split(",")
+    left_out = [tuple(word.split("+")) for word in words if word != NONE]
+    if unknown := {name for names in left_out for name in names} - {*INGREDIENTS}:
+        known = ", ".join((NONE, *INGREDIENTS))
+        raise ValueError(f"--without {', '.join(sorted(unknown))}: known are {known}")
+    return [("auto", ()), *(("auto", names) for names in left_out)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    known = ["small", *LARGE, *(name for names in LARGE.values() for name in names)]
-    known += ["seeds", "ablation"]
     parser = argparse.ArgumentParser(description="Figures of scale.")
-    parser.add_argument("--only", default="small,A,B,C,seeds", help=f"of {','.join(known)}")
+    groups = ", ".join(GROUPS)
+    parser.add_argument("--only", default=DEFAULT, help=f"ablation, instances, or of: {groups}")
+    parser.add_argument("--instances", default=ABLATED, help="of the ablation")
+    parser.add_argument("--without", help="ingredients that the ablation leaves out; all")
+    parser.add_argument("--limits", help="in place of each instance's own [s]")
+    parser.add_argument("--gap", type=float, default=Setting.gap, help="at which a run ends")
+    parser.add_argument("--cpu", action="store_true", help="count CPU seconds of one core")
     parser.add_argument("--mip", action="store_true", help="one MIP beside each plan")
-    parser.add_argument("--gap", type=float, help="in place of each table's own")
-    parser.add_argument("--time-limit", type=float, help="in place of each instance's own [s]")
-    parser.add_argument("--report", type=Path, help=f"draw {DRAWN}'s gap against seconds there")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each")
+    parser.add_argument("--keep", type=Path, help="CSV file of runs", metavar="FILE.csv")
     given: dict[str, Any] = vars(parser.parse_args(arguments))
-    wanted = given["only"].split(",")
-    if unknown := [name for name in wanted if name not in known]:
-        parser.error(f"--only {','.join(unknown)}: known are {','.join(known)}")
-    if given["report"] and not {DRAWN, DRAWN[0], "ablation"} & {*wanted}:
-        parser.error(f"--report draws {DRAWN}; add it to --only")
-    found = tables(wanted, Options(given["gap"], given["time_limit"], given["mip"]))
-    if given["report"]:
-        drawn = [named for named in found if named.instance == DRAWN]
-        gap_chart(drawn).write_html(given["report"], include_plotlyjs=True)
-        print(f"\n{given['report']} shows {len(drawn)} runs of {DRAWN}")
+    ablation = given["only"] == "ablation"
+    limits = given["limits"] or (ABLATION_LIMITS if ablation else "")
+    numbers = tuple(float(word) for word in limits.split(",") if word)
+    options = Options(given["gap"], numbers, given["cpu"], given["repeats"])
+    instances = named(given["instances" if ablation else "only"].split(","))
+    kept = Kept(given["keep"])
+    with tempfile.TemporaryDirectory() as name:
+        into = Path(name)
+        try:
+            plain = [("auto", ()), *([("mip", ())] if given["mip"] else [])]
+            asked = list(options.asked(instances, ways(given["without"]) if ablation else plain))
+            for instance in instances:
+                folder(instance, into)
+        except ValueError as error:
+            parser.error(str(error))
+
+        def measure(each: Asked) -> Run:
+            return kept.run(each, partial(measured, folder(each.instance, into)))
+
+        table(asked, measure)
+    if ablation:
+        summary(kept)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class Shape:
     gpus: int
     seed: int
     intervals: int = 96
+    fill: float = FILL
 
     @property
     def name(self) -> str:
@@ -103,7 +104,7 @@ def make(shape: Shape) -> Case:
     size = np.exp(draw.normal(0.0, spread, shape.workloads))
     lean = np.exp(np.outer(draw.uniform(-ROLE_LEAN, ROLE_LEAN, shape.workloads), (-0.5, 0.5)))
     gpu_rps = speed * (rps.mean(axis=1) / size)[:, None, None] * lean[:, :, None]
-    return _filled(Case(shape.name, usd, nodes, rps, gpus, gpu_rps))
+    return _filled(Case(shape.name, usd, nodes, rps, gpus, gpu_rps), shape.fill)
 
 
 def _nodes(draw: np.random.Generator, shape: Shape) -> Ints:
@@ -156,8 +157,8 @@ def _speeds(draw: np.random.Generator, usd: Floats) -> Floats:
     return np.asarray(usd * np.exp(np.stack([lean, -lean]) + noise))
 
 
-def _filled(case: Case) -> Case:
-    """The case with capacities for which its busiest interval takes `FILL` of the fleet.
+def _filled(case: Case, fill: float) -> Case:
+    """The case with capacities for which its busiest interval takes `fill` of the fleet.
 
     Less where the fleet could then not serve `ROOM` times the demand.
     """
@@ -165,7 +166,7 @@ def _filled(case: Case) -> Case:
     low = 0.0
     scale = high = peak.most() / ROOM
     for _ in range(HALVINGS):
-        over = peak.taken(scale) - FILL
+        over = peak.taken(scale) - fill
         if over < 0 and scale == high:
             break
         low, high = (low, scale) if over > 0 else (scale, high)

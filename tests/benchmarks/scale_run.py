@@ -1,49 +1,55 @@
-"""One scenario planned in a process of its own: the progress stream, memory, and the verdict.
+"""One scenario planned in a process of its own: progress, memory, and what came out.
 
 `measured` starts this module as a program; it prints a JSON line an event and one for the result.
 """
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from inspect import signature
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+if TYPE_CHECKING:
+    import pulp
+
+    from heteroplan.entities.plan import Plan
+    from heteroplan.optimize.solvers.solver import Answer, Effort
+
+DAY_S = 86400.0
 SAMPLE_S = 0.25
 """Between looks at the memory."""
 MODULE = "tests.benchmarks.scale_run"
 ROOT = Path(__file__).resolve().parents[2]
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is asked of `make_plan`; what it has no parameter for stays at its default."""
+    """What is asked of `make_plan`, and of the clock."""
 
-    gap: float = 0.01
+    gap: float = 0.001
     time_limit_s: float = 60.0
     method: str = "auto"
     without: tuple[str, ...] = ()
+    cpu: bool = False
+    """Whether seconds are those of one core that works for nobody else (`count_cpu_seconds`)."""
 
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `make_plan`."""
+        """Keyword arguments of `make_plan`; what is as by default is not named."""
         given: dict[str, Any] = {"gap": self.gap, "time_limit_s": self.time_limit_s}
         if self.method != "auto":
             given["method"] = self.method
         if self.without:
             given["without"] = frozenset(self.without)
         return given
-
-    def missing(self) -> list[str]:
-        """Parameters that `make_plan` does not have (yet)."""
-        from heteroplan.planning import make_plan
-
-        return [name for name in self.arguments() if name not in signature(make_plan).parameters]
 
 
 @dataclass(frozen=True)
@@ -57,59 +63,68 @@ class Moment:
 
     @property
     def gap(self) -> float:
-        """Relative to the cost; infinite where there is none."""
-        if self.cost is None:
+        """Relative to the cost; infinite where there is none, or no bound."""
+        if self.cost is None or self.bound <= 0 < self.cost:
             return inf
         return (self.cost - self.bound) / self.cost if self.cost else 0.0
 
 
+AFTER_S = (2, 5, 10, 20)
+"""When the gap is looked at."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """A scenario planned once. The plan stands on nodes; the moments before it are of sizes."""
+    """A scenario planned once. The plan stands on nodes; what was known before it is of sizes."""
 
-    moments: tuple[Moment, ...] = ()
     error: str = ""
-    """Why there is no plan; the rest is then empty."""
+    """Why there is no plan; most of the rest is then empty."""
     cost: float = inf
     bound: float = 0.0
     unserved: float = 0.0
-    """Share of the requests."""
+    """Requests."""
+    changes: float = 0.0
+    """Of the size of a pool, a day."""
+    starts: float = 0.0
     ended: str = ""
-    load_s: float = 0.0
+    """Empty where the process crashed."""
     seconds: float = 0.0
     """Of solving and placing."""
-    total_s: float = 0.0
-    """Of all that the command does but writing files: load, plan, baselines, checks."""
-    peak_gib: float = field(default=0.0, compare=False)
+    first_s: float = inf
+    """When there was a plan that serves everything."""
+    gap_2: float = inf
+    gap_5: float = inf
+    gap_10: float = inf
+    gap_20: float = inf
+    """Gaps after `AFTER_S`."""
+    peak_gib: float = 0.0
     """Greatest memory of the process and its children together."""
 
     @property
     def gap(self) -> float:
-        return Moment(self.seconds, self.cost, self.bound).gap if not self.error else inf
+        return Moment(self.seconds, None if self.error else self.cost, self.bound).gap
 
-    def gap_after(self, seconds: float) -> float:
-        """Gap of what was known by then; of the plan where it had ended."""
-        if not self.error and self.seconds <= seconds:
-            return self.gap
-        return next((m.gap for m in reversed(self.moments) if m.seconds <= seconds), inf)
-
-    def seconds_to(self, gap: float) -> float:
-        """When the gap was first within `gap`; infinite where it never was."""
-        last = self.seconds if self.gap <= gap else inf
-        return next((m.seconds for m in self.moments if m.gap <= gap), last)
-
-    @property
-    def first_s(self) -> float:
-        """When there was a plan that serves everything."""
-        return next((m.seconds for m in self.moments if m.cost is not None), inf)
+    def after(self, moments: Sequence[Moment]) -> "Run":
+        """With when there was a plan, and the gaps: the run's own from its end on."""
+        gaps: dict[str, Any] = {
+            f"gap_{after}": self.gap
+            if self.ended and not self.error and self.seconds <= after
+            else next((m.gap for m in reversed(moments) if m.seconds <= after), inf)
+            for after in AFTER_S
+        }
+        first_s = next((m.seconds for m in moments if m.cost is not None), inf)
+        return replace(self, first_s=first_s, **gaps)
 
 
-def measured(folder: Path, setting: Setting, *, compare: bool = True) -> Run:
-    """Plan the scenario in a fresh process; with its baselines where `compare`."""
-    order = json.dumps({"folder": str(folder.resolve()), "compare": compare, **asdict(setting)})
+def measured(folder: Path, setting: Setting) -> Run:
+    """Plan the scenario in a fresh process, its baselines left out."""
+    order = json.dumps({"folder": str(folder.resolve()), **asdict(setting)})
     command = [sys.executable, "-m", MODULE, order]
+    threads = os.environ | (ONE_THREAD if setting.cpu else {})
     peak, ended = [0.0], Event()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=threads, stdout=subprocess.PIPE, text=True
+    ) as child:
         sampler = Thread(target=_watch, args=(child.pid, peak, ended))
         sampler.start()
         assert child.stdout is not None
@@ -118,11 +133,11 @@ def measured(folder: Path, setting: Setting, *, compare: bool = True) -> Run:
         finally:
             ended.set()
             sampler.join()
-    moments = tuple(Moment(**line) for line in lines if "ended" not in line)
     crashed: dict[str, Any] = {"error": f"exit code {child.returncode}"}
     result = next((line for line in lines if "ended" in line), crashed)
-    own_gib = result.pop("own_gib", 0.0)
-    return Run(moments, **result, peak_gib=max(peak[0], own_gib))
+    peak_gib = max(peak[0], result.pop("own_gib", 0.0))
+    moments = [Moment(**line) for line in lines if "ended" not in line]
+    return Run(**result, peak_gib=peak_gib).after(moments)
 
 
 def _watch(pid: int, peak: list[float], ended: Event) -> None:
@@ -151,11 +166,32 @@ def _gib(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 2**20
 
 
+def count_cpu_seconds() -> None:
+    """From now on a clock of this process shows its CPU seconds, and it has one core.
+
+    To be called before heteroplan is imported. HiGHS has a clock of its own, of the wall: its
+    calls have no time limit, and are interrupted where the clock of this process says so.
+    """
+    patch("time.monotonic", time.process_time).start()
+    patch("os.cpu_count", lambda: 1).start()
+    from heteroplan.optimize.solvers import solver
+
+    run_highs = solver._run_highs
+
+    def interrupted(
+        problem: "pulp.LpProblem", effort: "Effort", integer: bool, warm: bool
+    ) -> "Answer":
+        return run_highs(problem, replace(effort, stop=effort.over), integer, warm)
+
+    patch.object(solver, "_run_highs", interrupted).start()
+    patch.object(solver.Effort, "seconds_left", lambda effort: None).start()
+
+
 class _Stream:
     """Prints what the solve tells, on one clock; bounds of later rounds are of other programs."""
 
     def __init__(self) -> None:
-        self._began = monotonic()
+        self._began = time.monotonic()
         self._solving_s, self._later, self._bound = 0.0, False, 0.0
 
     def tell(self, cost: float | None, bound: float, seconds: float) -> None:
@@ -163,27 +199,25 @@ class _Stream:
         self._solving_s = seconds
         if not self._later:
             self._bound = bound
-        moment = Moment(monotonic() - self._began, cost, self._bound)
+        moment = Moment(time.monotonic() - self._began, cost, self._bound)
         print(json.dumps(asdict(moment)), flush=True)
 
 
-def _plan(order: dict[str, Any]) -> dict[str, Any]:
+def _plan(folder: str, setting: Setting) -> dict[str, Any]:
+    if setting.cpu:
+        count_cpu_seconds()
     from heteroplan.errors import HeteroplanError
     from heteroplan.pipelines.solving import load
     from heteroplan.planning import make_plan
 
-    began = monotonic()
-    folder, compare = order.pop("folder"), order.pop("compare")
-    arguments = Setting(**{**order, "without": tuple(order["without"])}).arguments()
     try:
         loaded = load(folder)
-        load_s = monotonic() - began
         plan = make_plan(
             loaded.scenario,
             loaded.candidates,
             progress=_Stream().tell,
-            compare=compare,
-            **arguments,
+            compare=False,
+            **setting.arguments(),
         )
     except HeteroplanError as error:
         return {"error": str(error).splitlines()[0], "ended": "no plan"}
@@ -191,13 +225,23 @@ def _plan(order: dict[str, Any]) -> dict[str, Any]:
     return {
         "cost": report.objective,
         "bound": report.bound,
-        "unserved": 1.0 - plan.totals.served_fraction,
+        "unserved": report.unserved_requests,
+        "changes": changes(plan),
+        "starts": plan.totals.starts,
         "ended": report.termination.value,
-        "load_s": load_s,
         "seconds": report.seconds,
-        "total_s": monotonic() - began,
         "own_gib": _own_gib(),
     }
+
+
+def changes(plan: "Plan") -> float:
+    """Times a day that a pool has another size than the interval before, summed over pools."""
+    horizon = plan.scenario.horizon
+    count = 0
+    for pool in plan.pools:
+        sizes = (*pool.replicas, pool.replicas[0]) if horizon.cyclic else pool.replicas
+        count += sum(one != other for one, other in pairwise(sizes))
+    return count * DAY_S / (horizon.intervals * horizon.interval_s)
 
 
 def _own_gib() -> float:
@@ -211,7 +255,9 @@ def _own_gib() -> float:
 
 
 def main(arguments: Sequence[str]) -> None:
-    print(json.dumps(_plan(json.loads(arguments[0]))), flush=True)
+    order = json.loads(arguments[0])
+    folder, without = order.pop("folder"), tuple(order.pop("without"))
+    print(json.dumps(_plan(folder, Setting(**order, without=without))), flush=True)
 
 
 if __name__ == "__main__":

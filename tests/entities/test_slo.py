@@ -1,5 +1,8 @@
 """Shares of the requests that plans let meet each latency."""
 
+from dataclasses import replace
+from math import inf
+
 import pytest
 
 from heteroplan.entities.slo import Slo
@@ -25,3 +28,21 @@ def test_a_percentile_that_both_cannot_reach_leaves_the_other_at_that_of_both() 
 def test_two_percentiles_stand_as_they_are() -> None:
     slo = Slo(1000.0, 50.0, 0.99, 0.9, 0.95)
     assert (slo.ttft_share, slo.itl_share) == (0.9, 0.95)
+
+
+LIST = Slo(1000.0, 50.0, 0.9, also=(Slo(2000.0, 80.0, 0.99),))
+
+
+def test_items_are_all_that_has_to_hold() -> None:
+    assert LIST.items == (Slo(1000.0, 50.0, 0.9), Slo(2000.0, 80.0, 0.99))
+    assert [LIST.item(number).percentile for number in range(3)] == [0.9, 0.99, 0.99]
+    assert LIST.each(lambda slo: replace(slo, itl_ms=1.0)).items == (
+        Slo(1000.0, 1.0, 0.9),
+        Slo(2000.0, 1.0, 0.99),
+    )
+
+
+def test_the_last_token_is_in_time_where_the_first_one_and_the_mean_gap_are() -> None:
+    """Twice as long as alone at most: TTFT and ITL too, where they are not limited to less."""
+    slo = Slo(inf, inf, 0.9, ttft_slowdown=3.0, itl_slowdown=1.5, e2e_slowdown=2.0).by_token
+    assert slo == Slo(inf, inf, 0.9, ttft_slowdown=2.0, itl_slowdown=1.5)

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ import pytest
 from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
-from heteroplan.entities.slo import Slo
+from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import (
     LEAST_LOADED,
     DecodeCoefficients,
@@ -33,7 +34,7 @@ from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs import build
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec
-from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, WorkloadSpec
+from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, SloSpec, WorkloadSpec
 from heteroplan.inputs.tables.align import AlignedDemand
 from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 
@@ -586,3 +587,36 @@ def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
     trace = workload_spec(demand={"trace": "t.csv"})
     (alone,) = build.workload(trace, PROFILE, demand[:1], build.Defaults()).demand
     assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0, isl_cv=1.0, osl_cv=1.0), told)
+
+
+def test_several_slos_arrive() -> None:
+    """Items of a class leave out what the workload's of the same number, or its last one, has."""
+    spec = workload_spec(
+        slo=[{"ttft_ms": 9, "itl_ms": 10, "percentile": 0.5}, {"e2e_slowdown": 3}],
+        classes=[
+            {"name": "a", "share": 0.5, "isl": 1, "osl": 1},
+            {
+                "name": "b",
+                "share": 0.5,
+                "isl": 1,
+                "osl": 1,
+                "slo": [{"e2e_slowdown": 2}, {"e2e_slowdown": 4}, {"e2e_slowdown": 5}],
+            },
+        ],
+    )
+    last = Slo(inf, inf, 0.99, e2e_slowdown=3)
+    found = build.slos(spec.slo)
+    assert found == Slo(9, 10, 0.5, also=(last,))
+    assert isinstance(spec.classes, list)
+    own = spec.classes[1].slo
+    assert own is not None
+    assert [(each.percentile, each.e2e_slowdown) for each in build.slos(own, spec.slo).items] == [
+        (0.5, 2),
+        (0.99, 4),
+        (0.99, 5),
+    ]
+
+
+def test_a_list_of_one_slo_is_that_slo() -> None:
+    slo = {"ttft_ms": 9, "itl_ms": 10, "itl_of": "token"}
+    assert build.slos((SloSpec.model_validate(slo),)) == Slo(9, 10, 0.99, itl_of=ItlOf.TOKEN)

@@ -135,11 +135,31 @@ def test_a_misspelt_key_is_one_problem(files: ScenarioFiles) -> None:
             {"ttft_ms": 1, "itl_ms": 6, "tpot_ms": 6},
             "slo.tpot_ms: 6: the same as 'itl_ms', which is given as well; keep one of them",
         ),
+        (
+            [{"ttft_ms": 1, "itl_ms": 6}, {"ttft_ms": 0, "itl_ms": 6}],
+            "slo[1].ttft_ms: 0: must be greater than 0 (Time to first token, queueing included "
+            "[ms])",
+        ),
+        (
+            {"e2e_slowdown": 1},
+            "slo.e2e_slowdown: 1: must be greater than 1 (Greatest time to the last token over "
+            "that of the same request alone on the same engines)",
+        ),
     ],
 )
-def test_an_slo_says_what_is_wrong(slo: dict[str, Any], message: str, files: ScenarioFiles) -> None:
+def test_an_slo_says_what_is_wrong(slo: Any, message: str, files: ScenarioFiles) -> None:
     files.workload["slo"] = slo
     assert files.problems() == [f"scenario.yaml: workloads[0].{message}"]
+
+
+def test_several_slos_judge_requests(files: ScenarioFiles) -> None:
+    """One at least; gaps one by one are judged by one SLO only."""
+    slo = {"ttft_ms": 1000, "itl_ms": 60}
+    files.workload["slo"] = []
+    assert len(files.problems()) == 1
+    files.workload["slo"] = [slo, slo | {"itl_of": "token"}]
+    [problem] = files.problems()
+    assert problem.endswith("itl_of: token is for a single SLO; leave it out, or give one SLO")
 
 
 def test_class_shares_sum_to_1_and_names_differ(files: ScenarioFiles) -> None:

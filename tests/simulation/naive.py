@@ -72,6 +72,7 @@ from tests.simulation.naive_case import (
     Restore,
     Routing,
     Start,
+    for_routing,
 )
 from tests.simulation.naive_replicas import (
     ANY_STATE,
@@ -106,6 +107,18 @@ def _least[T](candidates: Iterable[T], score: Callable[[T], float], relative: bo
 def _in_turn[R: Replica](replicas: Sequence[R], taken: int) -> R:
     """The first after the seat that was taken last, or the first of all."""
     return ([each for each in replicas if each.seat > taken] or list(replicas))[0]
+
+
+def _by_credit[R: Replica](replicas: Sequence[R]) -> R:
+    """Smooth weighted round robin: all gain their capacity, the first of the most pays for all."""
+    for each in replicas:
+        each.credit += each.given.capacity_rps
+    chosen = max(replicas, key=lambda each: each.credit)
+    total = 0.0
+    for each in replicas:
+        total += each.given.capacity_rps
+    chosen.credit -= total
+    return chosen
 
 
 class _Simulation:
@@ -255,7 +268,7 @@ class _Simulation:
         routing = of.aggregated_routing if aggregated else of.routing
         chosen: Prefill | Aggregated
         if routing is Routing.ROUND_ROBIN:
-            chosen = _in_turn(group.eligible(request), group.taken)
+            chosen = self.next_of(group, group.eligible(request), group.taken)
             group.taken = chosen.seat
         elif aggregated:
             chosen = _least(aggregated, lambda each: each.load(), relative=True)
@@ -269,6 +282,14 @@ class _Simulation:
         chosen.accept(request)
         return True
 
+    def next_of[R: Replica](self, group: Group, replicas: Sequence[R], taken: int) -> R:
+        """By turns; by capacity where the group has unlike replicas of a kind, running or not."""
+        given = [each for each in self.case.replicas if each.group == group.index]
+        unlike = {(type(each), repr(for_routing(each))) for each in given}
+        if len(unlike) > len({type(each) for each in given}):
+            return _by_credit(replicas)
+        return _in_turn(replicas, taken)
+
     def prefill_ended(self, request: Request) -> None:
         if not self.transfer(request):
             self.prefilled[request.given.workload].append(request)
@@ -280,7 +301,7 @@ class _Simulation:
         assert own is not None
         ready = [each for each in own.seated() if each.state == "ready" and each.fits(request)]
         if ready and self.of(request).decode_routing is Routing.ROUND_ROBIN:
-            receiver = _in_turn(ready, own.decode_taken)
+            receiver = self.next_of(own, ready, own.decode_taken)
             own.decode_taken = receiver.seat
             self.send(request, sender, receiver)
             return True

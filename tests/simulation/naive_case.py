@@ -5,7 +5,7 @@ groups, workloads and requests are named by their index in `Case`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf, nan, sqrt
 
@@ -240,3 +240,14 @@ class ReplicaOutcome:
 class Outcome:
     requests: tuple[RequestOutcome, ...]
     replicas: tuple[ReplicaOutcome, ...]
+
+
+def for_routing(replica: NaiveReplica) -> NaiveReplica:
+    """The replica without what routing does not look at."""
+    match replica:
+        case NaivePrefill():
+            return replace(replica, leaf=0, at_start=True)
+        case NaiveDecode():
+            return replace(replica, step=StepTime(), leaf=0, at_start=True)
+        case NaiveAggregated():
+            return replace(replica, step=StepTime(), at_start=True)

@@ -142,6 +142,8 @@ class Replica:
         self.state = "absent"
         self.number = self.seat = -1
         """In the order of first starts of all, of starts in the group."""
+        self.credit = 0.0
+        """Its turn by weighted round robin."""
         self.life = 0
         """Times that it was gone: events of an earlier life are void."""
         self.since = self.stays_until = 0.0
@@ -152,7 +154,7 @@ class Replica:
 
     def takes_seat(self) -> None:
         """It holds GPUs from now on; of its group it is the last to be tried."""
-        self.since, self.seat = self.simulation.now, self.group.seats
+        self.since, self.seat, self.credit = self.simulation.now, self.group.seats, 0.0
         self.group.seats += 1
         if self.number < 0:
             self.number = self.simulation.started

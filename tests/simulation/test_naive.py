@@ -1,5 +1,7 @@
 """The naive simulator against hand arithmetic: engines, routing, transfers, arrivals."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.simulation.naive import simulate
@@ -172,6 +174,19 @@ def test_round_robin_takes_turns() -> None:
         )
     )
     assert [each.prefill_tokens for each in outcome.replicas[:3]] == [1 + 8, 2 + 16, 4]
+
+
+def test_round_robin_by_capacity() -> None:
+    """Credits (2, 1) -> first, (1, 2) -> second, (3, 0) -> first, and so on."""
+    twice = replace(PREFILL, capacity_rps=2.0)
+    outcome = simulate(
+        Case(
+            (twice, PREFILL, DECODE),
+            asked(*((50.0 * n, 2**n, 1) for n in range(6))),
+            workloads=(NaiveWorkload(Routing.ROUND_ROBIN),),
+        )
+    )
+    assert [each.prefill_tokens for each in outcome.replicas[:2]] == [1 + 4 + 8 + 32, 2 + 16]
 
 
 def test_round_robin_of_decode_replicas() -> None:

@@ -30,9 +30,15 @@ class Mix:
         self._by_hour = shapes
         self._all = Grid.of(shapes.sum(axis=0))
         self.has_cached = has_cached
-        self._cuts, self.error = classes.choose(self._all, max_error)
-        self._names = classes.names(self._cuts, "new tokens" if has_cached else "isl")
-        self._whole = [each for each in classes.shapes(self._all, self._cuts) if each is not None]
+        self._apart = max_error < 1.0 and classes.has_few(self._all)
+        prompts = self._all.others if self._apart else self._all
+        self._cuts, self.error = classes.choose(prompts, max_error)
+        if self.error is not None and self._apart:
+            self.error += classes.few_error(self._all)
+        of = "new tokens" if has_cached else "isl"
+        self._names = classes.names(self._cuts, of, self._apart)
+        found = classes.shapes(self._all, self._cuts, self._apart)
+        self._whole = [each for each in found if each is not None]
         self._found: dict[tuple[int, ...], tuple[StepShape, ...]] = {}
 
     def shapes(self, hours: Sequence[int]) -> tuple[StepShape, ...]:
@@ -45,7 +51,7 @@ class Mix:
     def _shapes(self, hours: tuple[int, ...]) -> tuple[StepShape, ...]:
         cells = self._by_hour[list(hours)].sum(axis=0)
         grid = Grid.of(cells) if cells[..., COUNT].sum() >= FEWEST_REQUESTS else self._all
-        came = classes.shapes(grid, self._cuts)
+        came = classes.shapes(grid, self._cuts, self._apart)
         means = [
             usual if found is None or found.share < LEAST_SHARE else found
             for found, usual in zip(came, self._whole, strict=True)

@@ -10,6 +10,7 @@ within the tolerance is taken.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import log, log1p, sqrt
 from typing import Self
 
 import numpy as np
@@ -24,6 +25,11 @@ type Ints = NDArray[np.int64]
 
 MOST_CLASSES, TOLERANCE = 8, 0.03
 ONE_CLASS = "default"
+FEW_CELLS = 16
+"""Of output tokens, that hold answers of a few: of 15 at most."""
+LEAST_FEW = 0.005
+"""Share of the requests that has such an answer beyond those that the spread tells; of fewer they
+are no class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,29 @@ class Grid:
 
     steps: Ints
     """[cell] of the computed tokens, floor(PER_OCTAVE * log2(tokens))."""
+    outputs: Ints
+    """[cell] of the output tokens, in the same way."""
     sums: Floats
     """[cell, column]."""
 
     @classmethod
     def of(cls, cells: Floats) -> Self:
         """From [computed cell, osl cell, column]."""
-        steps, others = np.nonzero(cells[..., COUNT])
-        return cls(steps, cells[steps, others])
+        steps, outputs = np.nonzero(cells[..., COUNT])
+        return cls(steps, outputs, cells[steps, outputs])
+
+    @property
+    def few(self) -> Self:
+        """The part with answers of a few tokens."""
+        return self._part(self.outputs < FEW_CELLS)
+
+    @property
+    def others(self) -> Self:
+        """The part with longer answers."""
+        return self._part(self.outputs >= FEW_CELLS)
+
+    def _part(self, held: NDArray[np.bool_]) -> Self:
+        return type(self)(self.steps[held], self.outputs[held], self.sums[held])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +106,42 @@ def choose(
     return cuts, bound
 
 
-def shapes(grid: Grid, cuts: Cuts) -> list[ClassShape | None]:
-    """The classes of `grid`, of all of a trace or of an interval of it; None of no requests."""
+def has_few(grid: Grid) -> bool:
+    """Whether answers of a few tokens are to be a class.
+
+    They are where there are others, and more than twice as many, by `LEAST_FEW` of the requests at
+    least, as either a gamma or a lognormal of the mean and spread of all answers tells.
+    """
+    from scipy.special import gammainc, ndtr
+
+    requests, count = grid.sums[:, COUNT].sum(), grid.few.sums[:, COUNT].sum()
+    of = shape(grid.sums, requests)
+    if count == requests or of.osl_cv == 0.0:
+        return False
+    most, square = cell_begin(FEW_CELLS) / max(of.osl, NOTHING), of.osl_cv**2
+    deviation = sqrt(log1p(square))
+    lognormal = ndtr(log(most) / deviation + deviation / 2.0)
+    told = max(gammainc(1.0 / square, most / square), lognormal)
+    return bool(count / requests - told > max(LEAST_FEW, told))
+
+
+def few_error(grid: Grid) -> float:
+    """What the class of answers of a few tokens adds to the error, by its share of the requests."""
+    few = grid.few
+    share = float(few.sums[:, COUNT].sum() / grid.sums[:, COUNT].sum())
+    return share * Family(few.steps, few.sums).bound(())
+
+
+def shapes(grid: Grid, cuts: Cuts, apart: bool = False) -> list[ClassShape | None]:
+    """The classes of `grid`, of all of a trace or of an interval of it; None of no requests.
+
+    With `apart` answers of a few tokens are the last class, and in no other.
+    """
     which = np.searchsorted(np.array(cuts), grid.steps, side="right")
+    if apart:
+        which[grid.outputs < FEW_CELLS] = len(cuts) + 1
     requests = float(grid.sums[:, COUNT].sum())
-    parts = [grid.sums[which == each] for each in range(len(cuts) + 1)]
+    parts = [grid.sums[which == each] for each in range(len(cuts) + 1 + apart)]
     return [shape(part, requests) if len(part) else None for part in parts]
 
 
@@ -114,8 +166,10 @@ def shape(cells: Floats, requests: float) -> ClassShape:
     )
 
 
-def names(cuts: Cuts, of: str) -> list[str]:
-    """The classes in words: `isl to 1447`, `isl 1448 to 5792`, `isl from 5793`."""
+def names(cuts: Cuts, of: str, apart: bool = False) -> list[str]:
+    """The classes in words: `isl to 1447`, `isl 1448 to 5792`, `isl from 5793`, `osl to 15`."""
+    if apart:
+        return [*names(cuts, of), f"osl to {cell_begin(FEW_CELLS) - 1}"]
     if not cuts:
         return [ONE_CLASS]
     begins = [cell_begin(each) for each in cuts]

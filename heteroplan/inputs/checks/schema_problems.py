@@ -24,7 +24,7 @@ _SIGNS = {
     "profile": {"engines", "model"},
 }
 """Keys by which a kind of file is known."""
-_NO_STEPS = ("[key]", "<file>", "<trace>", "<list>", "<number>", "<dispersion>")
+_NO_STEPS = ("[key]", "<one>", "<file>", "<trace>", "<list>", "<number>", "<dispersion>")
 """Steps of pydantic's paths that are none of the document's: which of several schemas was taken."""
 _TYPES = {
     "int_type": "not a whole number; write one without quotes",
@@ -188,7 +188,8 @@ def _model(model: type[BaseModel], path: FieldPath) -> type[BaseModel] | None:
     found: Any = model
     for step in path:
         if isinstance(step, int):
-            found = next(iter(get_args(found)), None)
+            # Of one or a list of them the items are like the one.
+            found = next(iter(get_args(found)), found)
         elif isinstance(found, type) and issubclass(found, BaseModel):
             field = _field(found, (step,))
             found = _without_none(field.annotation) if field else None

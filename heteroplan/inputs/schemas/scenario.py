@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Discriminator,
@@ -101,10 +102,11 @@ class ClassSpec(RequestSpec):
     """Name of the class."""
     share: Share
     """Share of the requests; all shares sum to 1."""
-    slo: "SloSpec | None" = None
-    """Latency targets of its own; percentiles and `itl_of` left out are those of the workload.
+    slo: "SlosSpec | None" = None
+    """Latency targets of its own, or a list of them that hold at once.
 
-    Another percentile than the workload's holds among the requests of the class.
+    Percentiles and `itl_of` left out are those of the workload, in a list of its SLO of the same
+    number. Another percentile than the workload's holds among the requests of the class.
     """
 
 
@@ -139,14 +141,44 @@ class SloSpec(Strict):
     """Greatest TTFT over that of the same request on an idle replica of the same engine."""
     itl_slowdown: Slowdown | None = None
     """Greatest ITL over that of the same request alone on a replica of the same engine."""
+    e2e_slowdown: Slowdown | None = None
+    """Greatest time to the last token over that of the same request alone on the same engines.
+
+    A limit of TTFT and ITL as well, in place of those that are not given.
+    """
 
     @model_validator(mode="after")
     def _limited(self) -> Self:
+        if self.e2e_slowdown is not None:
+            return self
         if self.ttft_ms is None and self.ttft_slowdown is None:
             raise ValueError("the TTFT has no target; give ttft_ms or ttft_slowdown")
         if self.itl_ms is None and self.itl_slowdown is None:
             raise ValueError("the ITL has no target; give itl_ms or itl_slowdown")
         return self
+
+
+def _slos_kind(value: Any) -> str:
+    return "<list>" if isinstance(value, list | tuple) else "<one>"
+
+
+def _by_request(slos: tuple[SloSpec, ...]) -> tuple[SloSpec, ...]:
+    if len(slos) > 1 and any(each.itl_of == "token" for each in slos):
+        raise ValueError("itl_of: token is for a single SLO; leave it out, or give one SLO")
+    return slos
+
+
+SlosSpec = Annotated[
+    Annotated[SloSpec, Tag("<one>")]
+    | Annotated[
+        tuple[SloSpec, ...],
+        Field(min_length=1, max_length=16, strict=False),
+        AfterValidator(_by_request),
+        Tag("<list>"),
+    ],
+    Discriminator(_slos_kind),
+]
+"""Latency targets, or a list of them that hold at once."""
 
 
 class RoutingSpec(Strict):
@@ -273,8 +305,11 @@ class WorkloadSources(_NamedWorkload):
 class WorkloadRules(_NamedWorkload):
     """What a workload asks for beside its demand: targets, limits, where it may run."""
 
-    slo: SloSpec
-    """Latency targets."""
+    slo: SlosSpec
+    """Latency targets.
+
+    Or a list of them that hold at once, each at its percentile.
+    """
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
     """How far apart the prefill and decode replicas of a group may be."""
     priority: Annotated[int, Field(ge=1, le=1000)] = 1

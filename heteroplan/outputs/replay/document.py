@@ -46,10 +46,13 @@ class PercentilesPart(DocumentPart):
 
 
 class ClassAttainmentPart(DocumentPart):
-    """How many requests of a class kept the SLO."""
+    """How many requests of a class kept the SLO, or one of several."""
 
     workload: Name
     name: Name
+    """`all` where no class has an SLO of its own."""
+    slo: Count | None = Field(None, exclude_if=lambda value: value is None)
+    """Number of the SLO, from 1, where several hold at once."""
     percentile: Amount
     """Share that is to keep both, of the classes with this percentile together."""
     requests: Count
@@ -112,7 +115,7 @@ class PolicyPart(DocumentPart):
     e2e_ms: PercentilesPart
     notes: tuple[str, ...]
     classes: tuple[ClassAttainmentPart, ...]
-    """Of workloads in which a class has an SLO of its own."""
+    """Of workloads with several SLOs or some by class."""
     workloads: tuple[WorkloadIntervalsPart, ...]
 
 
@@ -201,6 +204,10 @@ def document_of(replay: Replay) -> ReplayDocument:
 
 
 def _policy(replay: Replay, policy: PolicyReplay) -> PolicyPart:
+    several = [
+        any(each.workload == w and each.item for each in policy.classes)
+        for w in range(len(replay.workloads))
+    ]
     return PolicyPart(
         policy=policy.policy,
         options=dict(policy.options),
@@ -221,7 +228,8 @@ def _policy(replay: Replay, policy: PolicyReplay) -> PolicyPart:
         classes=tuple(
             ClassAttainmentPart(
                 workload=replay.workloads[each.workload],
-                name=each.name,
+                name=each.name or "all",
+                slo=each.item + 1 if several[each.workload] else None,
                 percentile=each.percentile,
                 requests=each.requests,
                 attained_both=each.attained_both,

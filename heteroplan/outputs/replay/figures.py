@@ -14,6 +14,7 @@ from heteroplan.outputs.replay.rows import (
     interval_count,
     missed,
     share_in_time,
+    wanted,
 )
 from heteroplan.outputs.shared.words import figure
 from heteroplan.simulation.requests import Floats
@@ -109,18 +110,21 @@ def keeps_slo(replay: Replay, policy: PolicyReplay) -> bool:
     """
     by_class = {each.workload for each in policy.classes}
     whole = np.array([w not in by_class for w in range(len(replay.workloads))])
-    missed = workload_shares(policy) < np.array(replay.percentiles) * (1 - 1e-12)
+    missed = workload_shares(policy) < wanted(replay, policy) * (1 - 1e-12)
     return not np.any(missed & whole) and not missed_classes(policy)
 
 
 def missed_classes(policy: PolicyReplay) -> list[ClassAttainment]:
-    """Classes with SLOs of their own that miss them, those with one percentile taken together."""
-    alike: dict[tuple[int, float], list[ClassAttainment]] = {}
+    """Classes, or workloads with several SLOs, that miss one of theirs.
+
+    Those with one percentile are taken together.
+    """
+    alike: dict[tuple[int, int, float], list[ClassAttainment]] = {}
     for each in policy.classes:
-        alike.setdefault((each.workload, each.percentile), []).append(each)
+        alike.setdefault((each.workload, each.item, each.percentile), []).append(each)
     return [
         each
-        for (_, percentile), of in alike.items()
+        for (*_, percentile), of in alike.items()
         if sum(one.attained_both for one in of)
         < percentile * (1 - 1e-12) * sum(one.requests for one in of)
         for each in of
@@ -141,7 +145,7 @@ def amount(replay: Replay, policy: PolicyReplay) -> float:
 def worst_intervals(replay: Replay, policy: PolicyReplay, count: int) -> list[Interval]:
     """The `count` workload-intervals that fall short the most, those with most requests first."""
     shares, requests = share_in_time(policy), policy.intervals.requests
-    shortfall = np.array(replay.percentiles)[:, None] - shares
+    shortfall = wanted(replay, policy)[:, None] - shares
     cells = np.flatnonzero(requests > 0)
     order = np.lexsort((-requests.flat[cells], -shortfall.flat[cells]))[:count]
     found = []
@@ -359,19 +363,27 @@ def _of_workloads(replay: Replay) -> str:
     return " with requests" if n == 1 else f" with requests ({n:,} workloads)"
 
 
+def _whose(replay: Replay, policy: PolicyReplay, of: ClassAttainment) -> str:
+    """Such as `of class short of chat by SLO 2`; the number where there are several."""
+    name = replay.workloads[of.workload]
+    several = any(each.workload == of.workload and each.item for each in policy.classes)
+    item = f" by SLO {of.item + 1}" if several else ""
+    return f"of class {of.name} of {name}{item}" if of.name else f"of {name}{item}"
+
+
 def _shares_text(replay: Replay, policy: PolicyReplay) -> str:
     """The workloads that fall short, the furthest first, and classes with SLOs of their own."""
     shares, by_class = workload_shares(policy), {each.workload for each in policy.classes}
     short = [
-        (f"of {name}", float(share), wanted)
-        for w, (name, share, wanted) in enumerate(
+        (f"of {name}", float(share), percentile)
+        for w, (name, share, percentile) in enumerate(
             zip(replay.workloads, shares, replay.percentiles, strict=True)
         )
-        if share < wanted and w not in by_class
+        if share < percentile and w not in by_class
     ]
     short += [
         (
-            f"of class {each.name} of {replay.workloads[each.workload]}",
+            _whose(replay, policy, each),
             each.attained_both / max(1, each.requests),
             each.percentile,
         )
@@ -379,8 +391,8 @@ def _shares_text(replay: Replay, policy: PolicyReplay) -> str:
     ]
     short.sort(key=lambda each: each[1] - each[2])
     texts = [
-        f"{percent(share)} of the requests {of} in time, {100 * wanted:g} % wanted"
-        for of, share, wanted in short[:_MOST_NAMED]
+        f"{percent(share)} of the requests {of} in time, {100 * percentile:g} % wanted"
+        for of, share, percentile in short[:_MOST_NAMED]
     ]
     more = len(short) - _MOST_NAMED
     what = "more class" if by_class else "more workload"

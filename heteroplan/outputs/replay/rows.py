@@ -68,9 +68,13 @@ def share_in_time(policy: PolicyReplay) -> Floats:
 
 def missed(replay: Replay, policy: PolicyReplay) -> NDArray[np.bool_]:
     """[W, interval] whether requests arrived and too few of them kept both targets."""
-    wanted = np.array(replay.percentiles)[:, None]
     # A share that is the percentile but for rounding reaches it.
-    return np.less(share_in_time(policy), wanted * (1 - 1e-12))
+    return np.less(share_in_time(policy), wanted(replay, policy)[:, None] * (1 - 1e-12))
+
+
+def wanted(replay: Replay, policy: PolicyReplay) -> Floats:
+    """[W] share of the requests that the figures of a policy should reach."""
+    return np.array(policy.percentiles or replay.percentiles)
 
 
 def interval_columns(replay: Replay, policy: PolicyReplay) -> Columns:

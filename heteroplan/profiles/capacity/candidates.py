@@ -21,7 +21,8 @@ from heteroplan.profiles.capacity.pools import (
     pool_points,
 )
 from heteroplan.profiles.capacity.prefill import prefill_points
-from heteroplan.profiles.capacity.setting import Points, Setting, zero
+from heteroplan.profiles.capacity.setting import Points, Setting, serving, zero
+from heteroplan.profiles.capacity.targets import rate_rps, single_slos
 from heteroplan.units import gbit_per_s_to_bytes_per_s
 
 RULES: dict[Role, Callable[[Setting], Points]] = {
@@ -163,8 +164,21 @@ def _given(setting: Setting, capacity_rps: float) -> OperatingPoint:
 
 @lru_cache(maxsize=8192)
 def _found(setting: Setting) -> Points:
-    """By the rule of the engine's role."""
-    return RULES[setting.engine.role](setting)
+    """By the rule of the engine's role: the least of several SLOs.
+
+    A class that one of them lets no replica serve is not served, as if it did not come.
+    """
+    items = single_slos(setting)
+    if items == [setting]:
+        return RULES[setting.engine.role](setting)
+    by_item = [_found(each) for each in items]
+    refusals = {
+        shape: next((point for point in points if point.capacity_rps <= 0.0), None)
+        for shape, *points in zip(setting.mix, *by_item, strict=True)
+    }
+    if not any(refusals.values()):
+        return min(by_item, key=partial(rate_rps, setting))
+    return serving(setting, lambda _, shape: refusals[shape], _found)
 
 
 def _setting(

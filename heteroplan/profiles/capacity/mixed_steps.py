@@ -10,15 +10,15 @@ from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Limit
-from heteroplan.entities.slo import ItlOf, Slo
+from heteroplan.entities.slo import ItlOf
 from heteroplan.entities.workload import RequestClass, Routing
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
 from heteroplan.profiles.capacity.prefill import added_ms, coefficients, lengths
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak, decode_coefficients
-from heteroplan.profiles.capacity.targets import slo_of, ttft_target_ms
-from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts
+from heteroplan.profiles.capacity.targets import is_joint, slo_of, ttft_target_ms
+from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts, moments
 from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.gaps import Gaps, Joined
 from heteroplan.queueing.lengths import Resolution, gamma_parts, lognormal_parts
@@ -39,12 +39,13 @@ LEAST_RATE = 1e-9
 MOST_TURNS = {Routing.ROUND_ROBIN: 4, Routing.LEAST_LOADED: 2, Routing.SHARED: 2}
 """Replicas that are taken to get requests in turn; of more, each gets them more evenly. Fewer where
 the numbers in flight decide, which follow the ends of answers."""
+PACED = 0.9
+"""Share of the requests that a replica of an endless pool gets as its own end, which they do with
+its steps: the number in flight decides who gets one. By simulation of pools of 2 to 32."""
 TIMES = 256
 """At which a TTFT is looked at, up to its target."""
 LEAST_SCALE_S = 1e-3
 LEAST_SPREAD_MS = 1e-6
-MOMENTS = 4
-"""Of a step at which a prompt may come, evenly spread."""
 ROUNDS = 3
 """Of the time that prefill takes and the batch that it leads to, one from the other."""
 
@@ -127,6 +128,11 @@ class Replica:
         self.turns = 1
         if setting.routing is not Routing.RANDOM and self.bursts.mean == 1.0:
             self.turns = min(setting.servers, MOST_TURNS[setting.routing])
+        self.paced = 0.0
+        chunked = setting.engine.max_batch_tokens is not None
+        if chunked and setting.routing in (Routing.LEAST_LOADED, Routing.SHARED):
+            self.turns = 1
+            self.paced = PACED * (setting.servers - 1.0) / (setting.servers + 1.0)
 
     def at(self, rate_rps: float) -> "Running":
         """How it runs at `rate_rps`."""
@@ -184,6 +190,7 @@ class Replica:
             self.bursts.mean,
             self.turns,
             self.steps.slope_ms,
+            self.paced,
         )
 
 
@@ -283,7 +290,7 @@ class Running:
                 return np.ones(len(targets_ms))
             return self._chunks.late_shares(added_ms, targets_ms)
         left_ms = targets_ms - first_ms - self.step_ms
-        moments_ms = (np.arange(MOMENTS) + 0.5) / MOMENTS * self.step_ms
+        moments_ms = moments() * self.step_ms
         found: Floats = self._beyond(left_ms - moments_ms[:, None]).mean(axis=0)
         return found
 
@@ -301,8 +308,14 @@ class Running:
             self.step_ms,
         )
         prompts = Prompts(replica.prompts.shares, replica.added_ms, replica.prompts.targets_ms)
-        queue = BatchQueue(prompts, batches, replica.bursts.mean, turns=replica.turns)
-        return queue.at(self._rate_per_ms)
+        queue = BatchQueue(
+            prompts, batches, replica.bursts.mean, turns=replica.turns, paced=replica.paced
+        )
+        return queue.at(self._rate_per_ms, self._stretched(self.step_ms))
+
+    def _stretched(self, step_ms: float) -> float:
+        """A step of so long, with the prefill that falls into it on average."""
+        return step_ms / max(LEAST_RATE, 1.0 - self.prefill_share)
 
     @cached_property
     def _pool(self) -> ReplicaPool:
@@ -373,13 +386,13 @@ class Running:
 
     @cached_property
     def _joined(self) -> "Joined":
-        return self.replica.gaps.joined(
-            self._rate_per_ms, self._seen_ms / (1.0 - self.prefill_share)
-        )
+        return self.replica.gaps.joined(self._rate_per_ms, self._stretched(self._seen_ms))
 
     @cached_property
     def _beside(self) -> "Floats":
-        return self.replica.gaps.beside(self._rate_per_ms, self._left, self._joined)
+        return self.replica.gaps.beside(
+            self._rate_per_ms, self._left, self._joined, self._stretched(self._seen_ms)
+        )
 
     def _left(self, works_ms: "Floats") -> "Floats":
         """P(prefill that waits when a request has its first token <= each of some works)."""
@@ -471,11 +484,6 @@ def answer_lengths(cv: float) -> tuple[tuple[float, float], ...]:
         shares, means = family(cv, ANSWERS)
         parts += zip((shares / 2.0).tolist(), means.tolist(), strict=True)
     return tuple(parts)
-
-
-def is_joint(slo: Slo | None) -> bool:
-    """Whether its percentile is of TTFT and ITL both."""
-    return slo is None or (slo.ttft_percentile is None and slo.itl_percentile is None)
 
 
 def target_ms(setting: Setting, shape: RequestClass, tokens: float) -> float:

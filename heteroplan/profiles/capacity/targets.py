@@ -7,6 +7,7 @@ both, of which the lesser counts.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass, Workload
@@ -22,6 +23,32 @@ LONG_MS = 60_000.0
 def slo_of(setting: Setting, shape: RequestClass) -> Slo:
     """The class's own, or the workload's."""
     return setting.slo if shape.slo is None else shape.slo
+
+
+def single_slos(setting: Setting) -> list[Setting]:
+    """The setting once for each SLO that has to hold, with limits of TTFT and ITL only.
+
+    Item k of the workload's SLOs stands beside item k of each class, or the last one there is.
+    """
+    slos = [setting.slo, *(each.slo for each in setting.mix if each.slo is not None)]
+    if not any(each.also or each.e2e_slowdown < inf for each in slos):
+        return [setting]
+    return [
+        replace(
+            setting,
+            slo=setting.slo.item(k).by_token,
+            mix=tuple(
+                shape if shape.slo is None else replace(shape, slo=shape.slo.item(k).by_token)
+                for shape in setting.mix
+            ),
+        )
+        for k in range(max(len(each.items) for each in slos))
+    ]
+
+
+def is_joint(slo: Slo | None) -> bool:
+    """Whether its percentile is of TTFT and ITL both."""
+    return slo is None or (slo.ttft_percentile is None and slo.itl_percentile is None)
 
 
 def ttft_target_ms(setting: Setting, shape: RequestClass, alone_ms: float) -> float:
@@ -93,7 +120,7 @@ def _itl_slos(setting: Setting) -> list[list[Slo]]:
     ]
 
 
-def _percentiles(setting: Setting, itl_share: float) -> dict[str, float]:
+def _percentiles(setting: Setting, itl_share: float) -> dict[str, Any]:
     """The ITL's, and that of the TTFT as it was; none where they are as they were."""
     if itl_share == setting.slo.itl_share:
         return {}
@@ -125,12 +152,12 @@ def rate_rps(setting: Setting, points: Points) -> float:
 
 
 def absolute_slo(load: Workload) -> Slo:
-    """The workload's SLO with absolute targets only, for what knows no others.
+    """The workload's SLO, the first of several, with absolute targets only.
 
-    Relative ones are taken of the mean request of the busiest interval on the fastest engine;
-    `LONG_MS` where no engine has coefficients.
+    For what knows no others. Relative ones are taken of the mean request of the busiest interval on
+    the fastest engine; `LONG_MS` where no engine has coefficients.
     """
-    slo = load.slo
+    slo = load.slo.by_token.item(0)
     if slo.ttft_slowdown == slo.itl_slowdown == inf:
         return slo
     mix = load.demand[load.busiest].classes

@@ -1,5 +1,6 @@
-"""Requests drawn from the planned demand: renewal arrivals, lengths by class."""
+"""Requests drawn from the planned demand: bursts or renewal arrivals, lengths by class."""
 
+from collections.abc import Sequence
 from math import isfinite
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import UsageError
+from heteroplan.simulation.arrivals.bursts import clustered, clusters_of
 from heteroplan.simulation.arrivals.lengths import lengths
 from heteroplan.simulation.arrivals.merging import WorkloadRequests, merged
 from heteroplan.simulation.arrivals.rates import Planned, intervals_at
@@ -21,15 +23,16 @@ def drawn(
     scenario: Scenario,
     *,
     seed: int,
-    burstiness: float = 1.0,
+    burstiness: float | None = None,
     factor: float = 1.0,
     duration_s: float | None = None,
     with_headroom: bool = False,
 ) -> RequestStream:
     """Requests of all workloads, as many a second as planned without headroom, times `factor`.
 
-    `burstiness` is the coefficient of variation of the gaps between the arrivals of a workload, 1
-    for Poisson arrivals. The replay lasts `duration_s`, or the horizon. Raises UsageError.
+    They arrive with the dispersion that the workload is planned for (`bursts`), or as a renewal
+    process if `burstiness` is given: the coefficient of variation of the gaps between arrivals, 1
+    for Poisson ones. The replay lasts `duration_s`, or the horizon. Raises UsageError.
     """
     length_s = float(horizon_s(scenario) if duration_s is None else duration_s)
     check_drawing(burstiness, factor, length_s)
@@ -38,21 +41,26 @@ def drawn(
         drawn_requests(scenario, workload, planned, burstiness, seed, length_s)
         for workload in scenario.workloads
     ]
-    return merged(scenario, parts, length_s, [drawing_note(planned, burstiness)])
+    return merged(
+        scenario, parts, length_s, [drawing_note(planned, burstiness, scenario.workloads)]
+    )
 
 
 def drawn_requests(
     scenario: Scenario,
     workload: Workload,
     planned: Planned,
-    burstiness: float,
+    burstiness: float | None,
     seed: int,
     duration_s: float,
 ) -> WorkloadRequests:
     """Requests of one workload, from random streams of its own."""
     of_arrival, of_class, of_length = random_streams(workload, seed)
     rates = planned.rates(workload, scenario.horizon, duration_s)
-    arrival_s = arrivals(rates, burstiness, of_arrival)
+    if burstiness is None and workload.arrivals.points:
+        arrival_s = clustered(rates, clusters_of(workload), of_arrival)
+    else:
+        arrival_s = arrivals(rates, 1.0 if burstiness is None else burstiness, of_arrival)
     mixes = [each.classes for each in workload.demand]
     interval = intervals_at(arrival_s, scenario.horizon)
     tokens = lengths(mixes, interval, of_class, of_length)
@@ -70,9 +78,9 @@ def horizon_s(scenario: Scenario) -> int:
     return scenario.horizon.intervals * scenario.horizon.interval_s
 
 
-def check_drawing(burstiness: float, factor: float, duration_s: float | None) -> None:
+def check_drawing(burstiness: float | None, factor: float, duration_s: float | None) -> None:
     """Raise UsageError for what nothing can be drawn from."""
-    if not 0.0 <= burstiness <= MOST_BURSTINESS:
+    if burstiness is not None and not 0.0 <= burstiness <= MOST_BURSTINESS:
         raise UsageError(
             f"burstiness {burstiness:g}: write 0 to {MOST_BURSTINESS:g}, 1 for Poisson arrivals"
         )
@@ -81,9 +89,14 @@ def check_drawing(burstiness: float, factor: float, duration_s: float | None) ->
             raise UsageError(f"{name} {value:g}: write a number above 0")
 
 
-def drawing_note(planned: Planned, burstiness: float) -> str:
+def drawing_note(planned: Planned, burstiness: float | None, workloads: Sequence[Workload]) -> str:
     """How requests are drawn, in a sentence."""
-    if burstiness == 1.0:
+    bursty = [each.name for each in workloads if each.arrivals.points]
+    if burstiness is None and bursty:
+        kind = f"bursts of the dispersion planned for ({', '.join(bursty)})"
+        if len(bursty) < len(workloads):
+            kind += ", Poisson arrivals of others"
+    elif burstiness is None or burstiness == 1.0:
         kind = "Poisson arrivals"
     else:
         kind = f"arrivals with gamma gaps of coefficient of variation {burstiness:g}"

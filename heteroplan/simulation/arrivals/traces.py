@@ -58,7 +58,7 @@ def from_traces(
     seed: int,
     scaling: Scaling = Scaling(),
     reading: ReadOptions | None = None,
-    burstiness: float = 1.0,
+    burstiness: float | None = None,
 ) -> RequestStream:
     """The requests of `traces`, files by workload, in any format that demand is made from.
 
@@ -89,14 +89,14 @@ def from_traces(
     for workload in scenario.workloads:
         if workload.name not in parts:
             part = drawn_requests(scenario, workload, scaling.planned, burstiness, seed, duration_s)
-            note = f"there is no trace: {drawing_note(scaling.planned, burstiness)}"
+            note = f"there is no trace: {drawing_note(scaling.planned, burstiness, [workload])}"
             parts[workload.name] = replace(part, notes=(note,))
     return merged(
         scenario, [_with_name(each.name, parts) for each in scenario.workloads], duration_s
     )
 
 
-def check_scaling(scaling: Scaling, burstiness: float) -> None:
+def check_scaling(scaling: Scaling, burstiness: float | None) -> None:
     """Raise UsageError for options that exclude each other and for numbers that cannot be."""
     asked = {
         "--align": scaling.align,

@@ -15,7 +15,7 @@ from heteroplan.simulation.figures.latencies import FINISHED, of_requests
 from heteroplan.simulation.figures.promises import classes_of, promises
 from heteroplan.simulation.policies.static_peak import StaticPeak
 from heteroplan.simulation.requests import Floats, Integers, RequestStream
-from heteroplan.simulation.results import OUTCOMES
+from heteroplan.simulation.results import OUTCOMES, RequestTable
 from heteroplan.simulation.run import PolicyChoice, ReplaySettings, run_policy
 from heteroplan.simulation.system import Deployment, ServingGroup, ServingSystem
 
@@ -130,12 +130,24 @@ class LoadedGroup:
         if table is None:
             raise ValueError("a stream of single requests has a table of them")
         loads = self._system.scenario.workloads
-        times = of_requests(promises(loads, stream), stream, table, stream.duration_s)
+        return [
+            kept
+            for item in range(loads[self.workload].slo_items)
+            for kept in self._kept(unit, stream, table, item)
+        ]
+
+    def _kept(
+        self, unit: UnitRequests, stream: RequestStream, table: RequestTable, item: int
+    ) -> list[Kept]:
+        """Of the SLO of one number."""
+        loads = self._system.scenario.workloads
+        promised = promises(loads, stream, item).by_token
+        times = of_requests(promised, stream, table, stream.duration_s)
         taken, done = table.outcome != OUTCOMES.index("rejected"), table.outcome == FINISHED
         in_ttft, in_both = np.zeros(len(stream), np.bool_), np.zeros(len(stream), np.bool_)
-        in_ttft[done], in_both[done] = times.in_ttft, times.in_ttft & times.in_itl
+        in_ttft[done], in_both[done] = times.in_ttft, times.kept
         found: list[Kept] = []
-        for slo, kinds in _by_percentiles(loads[self.workload]):
+        for slo, kinds in _by_percentiles(loads[self.workload], item):
             own = np.isin(unit.kind, kinds)
             if not (own & taken).any():
                 continue
@@ -213,11 +225,11 @@ def _judged(slo: Slo, role: Role | None, found: _Shares) -> Iterator[Kept]:
             yield Kept(slo.percentile, found.both)
 
 
-def _by_percentiles(load: Workload) -> Iterator[tuple[Slo, list[int]]]:
+def _by_percentiles(load: Workload, item: int) -> Iterator[tuple[Slo, list[int]]]:
     """SLOs that differ in their percentiles, with the places of their classes."""
     found: dict[tuple[float, float, ItlOf], tuple[Slo, list[int]]] = {}
     for number, kind in enumerate(classes_of(load)):
-        slo = load.slo if kind.slo is None else kind.slo
+        slo = (load.slo if kind.slo is None else kind.slo).item(item)
         key = (slo.ttft_share, slo.itl_share, slo.itl_of)
         found.setdefault(key, (slo, []))[1].append(number)
     yield from found.values()

@@ -2,8 +2,9 @@
 
 A workload's requests go to the group with the least requests in flight for what its ready replicas
 serve; in it, and from prefill to decode, to a replica by the routing of the role: the one with the
-least load (of prefill that which would be done first), the next one in turn, or any one. A prompt
-goes where it is in time alone, if there is such a place.
+least load (of prefill that which would be done first), the next one in turn, or any one. Unlike
+replicas have turns and chances by their capacity, as the weights that `export` gives to routers. A
+prompt goes where it is in time alone, if there is such a place.
 """
 
 from math import inf
@@ -189,6 +190,8 @@ def best_replica(world: World, group: int, side: int, request: int) -> int:
     `side` is 1 for decode replicas, 0 for others.
     """
     routing = _routing(world, group, side)
+    if routing in (ROUND_ROBIN, RANDOM) and not world.groups[group].alike:
+        return _by_capacity(world, group, side, request, routing == ROUND_ROBIN)
     if routing == ROUND_ROBIN:
         return _next_in_turn(world, group, side, request)
     if routing == RANDOM:
@@ -269,6 +272,43 @@ def _any(world: World, group: int, side: int, request: int) -> int:
             return int(index)
     place = _from_place(world, group, side, request, random_below(world, amount))
     return int(world.members[group, side, place]) if place >= 0 else -1
+
+
+@compiled
+def _by_capacity(world: World, group: int, side: int, request: int, in_turn: bool) -> int:
+    """A ready member that takes the request, in time if any is; -1 where none does.
+
+    Any one with a chance by its capacity, or by smooth weighted round robin as of nginx and Envoy:
+    each gets its capacity as credit, and the one with the most pays for all.
+    """
+    amount, best_suits, total = world.member_counts[group, side], 0, 0.0
+    for place in range(amount):
+        index = world.members[group, side, place]
+        if world.replicas[index].state == SERVING:
+            found = suits(world, index, request)
+            if found > best_suits:
+                best_suits, total = found, 0.0
+            if found > 0 and found == best_suits:
+                total += world.replicas[index].capacity
+    if best_suits == 0:
+        return -1
+    best, most = -1, -inf
+    left = 0.0 if in_turn else total * random_below(world, 1 << 30) / (1 << 30)
+    for place in range(amount):
+        index = world.members[group, side, place]
+        replica = world.replicas[index]
+        if replica.state != SERVING or suits(world, index, request) != best_suits:
+            continue
+        if in_turn:
+            replica.credit += replica.capacity
+            if replica.credit > most:
+                best, most = index, replica.credit
+        elif left >= 0.0:
+            best = index
+            left -= replica.capacity
+    if in_turn:
+        world.replicas[best].credit -= total
+    return int(best)
 
 
 @compiled

@@ -88,6 +88,7 @@ REPLICA = np.dtype(
         ("first_token", "f8"),
         ("capacity", "f8"),  # requests/s at the SLO
         ("in_flight", "f8"),  # requests that it has at that rate on average
+        ("credit", "f8"),  # its turn by round robin: served less than its capacity's part by this
         ("bytes_per_s", "f8"),
         ("most_missed", "i8"),  # longest prompt that it takes
         ("in_time", "i8"),  # longest prompt that is in time alone

@@ -1,7 +1,7 @@
 """How long requests took, one by one -> shares that kept the SLO, and percentiles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class Latencies:
     e2e_ms: Floats
     in_ttft: NDArray[np.bool_]
     in_itl: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+    """In time in all that is promised."""
     itl_weight: Floats
     """What a request counts in the share that kept the ITL: 1 of a request of finished ones, and
     where gaps are judged, its gaps over the mean of its workload."""
@@ -43,7 +45,9 @@ def of_requests(
     ttft_ms = (table.first_token_s - table.arrived_s) * MS_PER_S
     gaps = stream.osl - 1
     itl_ms = (table.last_token_s - table.first_token_s) * MS_PER_S / np.maximum(gaps, 1)
-    in_itl = promised.in_itl(itl_ms, table, gaps)
+    in_ttft, in_itl = promised.in_ttft(ttft_ms, table), promised.in_itl(itl_ms, table, gaps)
+    e2e_ms = (table.last_token_s - table.arrived_s) * MS_PER_S
+    kept = in_ttft & in_itl & promised.in_e2e(e2e_ms, table, gaps)
     by_gap = promised.by_gap[done]
     weight, share = np.ones(len(workload)), in_itl[done].astype(np.float64)
     if by_gap.any():
@@ -58,11 +62,26 @@ def of_requests(
         interval=(arrival_s // interval_s).astype(np.int64),
         ttft_ms=ttft_ms[done],
         itl_ms=itl_ms[done],
-        e2e_ms=(table.last_token_s[done] - arrival_s) * MS_PER_S,
-        in_ttft=promised.in_ttft(ttft_ms, table)[done],
+        e2e_ms=e2e_ms[done],
+        in_ttft=in_ttft[done],
         in_itl=in_itl[done],
+        kept=kept[done],
         itl_weight=weight,
         itl_share=share,
+    )
+
+
+def of_items(found: Sequence[Latencies], item: Integers) -> Latencies:
+    """Of latencies judged by several SLOs: each workload's by the one that `item` [W] says."""
+    first = found[0]
+    chosen = (item[first.workload], np.arange(len(first.workload)))
+    return replace(
+        first,
+        in_ttft=np.stack([each.in_ttft for each in found])[chosen],
+        in_itl=np.stack([each.in_itl for each in found])[chosen],
+        kept=np.stack([each.kept for each in found])[chosen],
+        itl_weight=np.stack([each.itl_weight for each in found])[chosen],
+        itl_share=np.stack([each.itl_share for each in found])[chosen],
     )
 
 
@@ -81,7 +100,7 @@ def attainment(found: Latencies, requests: int) -> Attainment:
     return Attainment(
         ttft=float(found.in_ttft.mean()) if finished else float("nan"),
         itl=_share_in_itl(found),
-        both=float((found.in_ttft & found.in_itl).sum() / requests),
+        both=float(found.kept.sum() / requests),
     )
 
 

@@ -1,7 +1,8 @@
 """What each request was promised, by its class, and whether it was kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class Promises:
     ttft_slowdown: Floats
     itl_ms: Floats
     itl_slowdown: Floats
+    e2e_slowdown: Floats
     by_gap: NDArray[np.bool_]
     """Each gap between tokens is judged, and so many of them are in time:"""
     itl_share: Floats
@@ -32,6 +34,19 @@ class Promises:
     """Whose targets these are:"""
     whose: tuple[tuple[int, str, float], ...]
     """Workload, class (empty: all of them) and percentile."""
+    item: int = 0
+    """Which of several SLOs that hold at once."""
+    told: frozenset[int] = frozenset()
+    """Workloads that have the SLO of that number, and several or some by class."""
+
+    @property
+    def by_token(self) -> Self:
+        """With what plans make of a limit of the last token: one of TTFT and of ITL."""
+        return replace(
+            self,
+            ttft_slowdown=np.minimum(self.ttft_slowdown, self.e2e_slowdown),
+            itl_slowdown=np.minimum(self.itl_slowdown, self.e2e_slowdown),
+        )
 
     def gap_limits(self) -> GapLimits | None:
         """What counts gaps that are too long; None where none is judged."""
@@ -46,14 +61,14 @@ class Promises:
     def classes(
         self, sent: NDArray[np.bool_], kept: NDArray[np.bool_]
     ) -> tuple[ClassAttainment, ...]:
-        """Those of workloads in which a class has an SLO of its own; `kept` [request] both."""
+        """Those of `told`; `kept` [request] who was in time."""
         requests, attained = (
             np.bincount(self.number[each], minlength=len(self.whose)) for each in (sent, kept)
         )
         return tuple(
-            ClassAttainment(*whose, int(requests[n]), int(attained[n]))
+            ClassAttainment(*whose, int(requests[n]), int(attained[n]), self.item)
             for n, whose in enumerate(self.whose)
-            if whose[1]
+            if whose[0] in self.told
         )
 
     def in_ttft(self, ttft_ms: Floats, table: RequestTable) -> NDArray[np.bool_]:
@@ -68,6 +83,11 @@ class Promises:
         late = table.late_gaps <= (1.0 - self.itl_share) * gaps + ROUNDING
         return np.where(self.by_gap, late, by_mean)
 
+    def in_e2e(self, e2e_ms: Floats, table: RequestTable, gaps: Integers) -> NDArray[np.bool_]:
+        """Which requests had their last token in time."""
+        alone_s = table.first_alone_s + gaps * table.step_alone_s
+        return e2e_ms <= _times(self.e2e_slowdown, alone_s * MS_PER_S * (1.0 + ROUNDING))
+
 
 def _times(slowdown: Floats, alone_ms: Floats) -> Floats:
     """Infinite where the slowdown is, however short the time alone."""
@@ -76,28 +96,32 @@ def _times(slowdown: Floats, alone_ms: Floats) -> Floats:
     )
 
 
-def promises(workloads: Sequence[Workload], stream: RequestStream) -> Promises:
-    """By the class that each request was drawn from.
+def promises(workloads: Sequence[Workload], stream: RequestStream, item: int = 0) -> Promises:
+    """By the class that each request was drawn from; of several SLOs that of a number.
 
     A request of a trace is of the class whose mean lengths are nearest to its own, in log scale.
     """
     slos: list[Slo] = []
     whose: list[tuple[int, str, float]] = []
+    told = set()
     number = np.zeros(len(stream), np.int64)
     for w, load in enumerate(workloads):
         classes = classes_of(load)
         own = stream.workload == w
         number[own] = len(slos)
-        if any(each.slo is not None for each in classes):
+        by_class = any(each.slo is not None for each in classes)
+        if item < load.slo_items and (by_class or load.slo_items > 1):
+            told.add(w)
+        if by_class:
             number[own] += _kinds(classes, stream, own)
-            found = [load.slo if each.slo is None else each.slo for each in classes]
+            found = [(load.slo if each.slo is None else each.slo).item(item) for each in classes]
             slos += found
             whose += [
                 (w, each.name, slo.percentile) for each, slo in zip(classes, found, strict=True)
             ]
         else:
-            slos.append(load.slo)
-            whose.append((w, "", load.slo.percentile))
+            slos.append(load.slo.item(item))
+            whose.append((w, "", slos[-1].percentile))
 
     def of(values: Sequence[float]) -> Floats:
         found: Floats = np.array(values, np.float64)[number]
@@ -108,10 +132,13 @@ def promises(workloads: Sequence[Workload], stream: RequestStream) -> Promises:
         ttft_slowdown=of([each.ttft_slowdown for each in slos]),
         itl_ms=of([each.itl_ms for each in slos]),
         itl_slowdown=of([each.itl_slowdown for each in slos]),
+        e2e_slowdown=of([each.e2e_slowdown for each in slos]),
         by_gap=np.array([each.itl_of is ItlOf.TOKEN for each in slos], np.bool_)[number],
         itl_share=of([each.itl_share for each in slos]),
         number=number,
         whose=tuple(whose),
+        item=item,
+        told=frozenset(told),
     )
 
 

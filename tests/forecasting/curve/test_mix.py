@@ -349,3 +349,23 @@ def test_a_class_of_hardly_any_requests_of_an_hour_has_its_usual_shape() -> None
     assert few.shapes([3])[1].share == pytest.approx(LEAST_SHARE, rel=1e-3)
     assert enough.shapes([3])[1].isl == pytest.approx(2000)
     assert enough.shapes([3])[1].share == pytest.approx(1 / 5001)
+
+
+def test_answers_of_a_few_tokens_are_the_last_class() -> None:
+    """All prompts of 4,000 tokens, and no others, have answers of 3."""
+    shapes = np.zeros((counting.HOURS, 60, 60, counting.SUMS))
+    isl, osl = np.repeat([[100, 4000], [300, 3]], [950, 50], axis=1)
+    counting.count(
+        counting.Columns(np.zeros(1000, np.int64), isl, osl, np.empty(0, np.int64)),
+        0,
+        1,
+        np.zeros(1, np.int64),
+        counting.cell_table(),
+        np.zeros((1, 5)),
+        shapes,
+    )
+    found = Mix(shapes, 0.03, False).shapes([0])
+    assert [each.name for each in found] == ["default", "osl to 15"]
+    assert shares(found) == pytest.approx([0.95, 0.05])
+    assert [(each.isl, each.osl) for each in found] == [(100, 300), (4000, 3)]
+    assert len(Mix(shapes, 1.0, False).shapes([0])) == 1

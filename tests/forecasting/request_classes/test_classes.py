@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from heteroplan.forecasting.request_classes import classes as classes_module
 from heteroplan.forecasting.request_classes.class_error import Family
-from heteroplan.forecasting.request_classes.classes import ClassShape, Grid, choose, names, shapes
+from heteroplan.forecasting.request_classes.classes import (
+    ClassShape,
+    Grid,
+    choose,
+    few_error,
+    has_few,
+    names,
+    shapes,
+)
 from heteroplan.forecasting.steps import counting
 from heteroplan.forecasting.steps.steps import TraceOptions, read_steps
 from tests.realdata import DATA, needs_data
@@ -79,6 +87,51 @@ def test_two_lengths_far_apart_are_two_classes() -> None:
         (0.5, 100, pytest.approx(0.0, abs=1e-6)),
         (0.5, 10_000, pytest.approx(0.0, abs=1e-6)),
     ]
+
+
+def answers(*of: tuple[int, int]) -> Grid:
+    """Requests of 1,000 tokens: (output tokens, how many)."""
+    return grid_of([each for osl, times in of for each in plain(1000, times, osl)])
+
+
+def test_more_answers_of_a_few_tokens_than_the_spread_tells_are_a_class() -> None:
+    """Answers of 200 and 400 tokens, 4 % of 3: half of a percent more is enough, 16 tokens many."""
+    others = (200, 480), (400, 480)
+    assert has_few(answers((3, 40), *others))
+    assert has_few(answers((15, 40), *others))
+    assert not has_few(answers((16, 40), *others))
+    assert not has_few(answers((3, 4), *others))
+    assert not has_few(answers(*others))
+
+
+def test_few_tokens_that_the_spread_tells_are_no_class() -> None:
+    """All of 5 tokens; all of a few; exponential of mean 30, 41 % of which are below 16."""
+    assert not has_few(answers((5, 100)))
+    assert not has_few(answers((1, 50), (15, 50)))
+    random = np.random.default_rng(0)
+    drawn = np.maximum(1, random.exponential(30.0, 5000).astype(int)).tolist()
+    assert not has_few(answers(*((each, 1) for each in drawn)))
+
+
+@given(REQUESTS, CUTS)
+def test_answers_of_a_few_tokens_are_in_no_other_class(
+    requests: Sequence[Request], cuts: tuple[int, ...]
+) -> None:
+    *others, last = shapes(grid_of(requests), cuts, apart=True)
+    few = [osl for _, osl, _ in requests if osl < 16]
+    assert (0.0 if last is None else last.share) == pytest.approx(len(few) / len(requests))
+    assert last is None or last.osl == pytest.approx(np.mean(few))
+    assert all(each is None or each.osl >= 16 for each in others)
+    assert len(names(cuts, "isl", apart=True)) == len(others) + 1
+
+
+def test_prompts_of_short_answers_add_their_share_of_the_error() -> None:
+    """Prompts of 100 and of 10,000 tokens in one class, for all requests and for a quarter."""
+    both = plain(100, 10, 3) + plain(10_000, 10, 3)
+    few = grid_of(both)
+    error = Family(few.steps, few.sums).bound(())
+    assert error > 0.05
+    assert few_error(grid_of(both + plain(500, 60, 100))) == pytest.approx(error / 4)
 
 
 def test_any_error_allowed_is_one_class() -> None:

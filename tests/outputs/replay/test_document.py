@@ -7,7 +7,7 @@ import pytest
 from heteroplan.outputs.plan.document.parts import document_text
 from heteroplan.outputs.replay.document import ReplayDocument, document_of
 from heteroplan.pipelines.schema import schema
-from heteroplan.simulation.results import Attainment, Replay
+from heteroplan.simulation.results import Attainment, ClassAttainment, Replay
 from tests.replays import NOTHING, day, intervals, policy, replay
 
 TABLE = intervals([[1000, 0]], [[900, 0]], capacity_rps=10 / 3)
@@ -89,3 +89,14 @@ def test_the_same_replay_is_the_same_text_and_reads_back() -> None:
 @pytest.mark.parametrize("field", ["policies", "workloads", "requests_per_s"])
 def test_the_schema_has_the_fields(field: str) -> None:
     assert field in json.loads(schema("replay"))["required"]
+
+
+def test_several_slos_are_numbered_and_one_is_not() -> None:
+    several = (ClassAttainment(0, "", 0.5, 10, 9), ClassAttainment(0, "", 0.9, 10, 9, item=1))
+    by_class = (ClassAttainment(0, "a", 0.5, 10, 9),)
+    found = written(
+        replay([replace(policy("plan", TABLE), classes=of) for of in (several, by_class)])
+    )
+    first, second = (each["classes"] for each in found["policies"])
+    assert [(each["name"], each["slo"]) for each in first] == [("all", 1), ("all", 2)]
+    assert [(each["name"], "slo" in each) for each in second] == [("a", False)]

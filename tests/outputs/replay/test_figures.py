@@ -68,6 +68,19 @@ def test_classes_of_one_percentile_keep_it_together() -> None:
     assert "98.0 % of the requests of class strict of chat in time, 99 % wanted" in verdict(made)[1]
 
 
+def test_each_of_several_slos_is_kept() -> None:
+    """Figures are of the second, P50, which 60 of 100 keep; P90 of the first is missed by one."""
+    table = intervals([[100]], [[60]])
+    slos = (ClassAttainment(0, "", 0.9, 100, 90), ClassAttainment(0, "", 0.5, 100, 60, item=1))
+    made = replay([replace(policy("plan", table), classes=slos, percentiles=(0.5,))])
+    assert keeps_slo(made, made.policies[0])
+    assert not missed(made, made.policies[0]).any()
+    worse = (replace(slos[0], attained_both=89), slos[1])
+    made = replay([replace(made.policies[0], classes=worse, percentiles=(0.9,))])
+    assert not keeps_slo(made, made.policies[0])
+    assert "89.0 % of the requests of chat by SLO 1 in time, 90 % wanted" in verdict(made)[1]
+
+
 def test_rates_of_an_interval_cut_short_are_over_its_own_time() -> None:
     """Intervals of 3600 s of which the second ends after 1800 s."""
     made = replay([policy("plan", HALF)], duration_s=5400.0)

@@ -9,9 +9,10 @@ from hypothesis import settings as checked
 from hypothesis import strategies as st
 
 from heteroplan.entities.capacity import Limit
+from heteroplan.entities.fleet import GpuType, NodeType
 from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import RequestClass, Role
-from heteroplan.profiles.capacity.candidates import RULES
+from heteroplan.profiles.capacity.candidates import RULES, operating_points
 from heteroplan.profiles.capacity.setting import Setting
 from heteroplan.profiles.capacity.targets import itl_target_ms, rate_rps
 from heteroplan.queueing.waiting import Budget, ReplicaPool, Service
@@ -180,3 +181,48 @@ def test_a_looser_target_of_a_class_never_lowers_the_capacity(
         capacity(of(role, slo, SHORT, replace(LONG, slo=each))) for each in (own, looser)
     )
     assert after >= before * (1.0 - 1e-6)
+
+
+LIMITS = st.tuples(
+    st.floats(300.0, 5000.0), st.floats(25.0, 80.0), st.sampled_from((0.5, 0.9, 0.99))
+)
+NODE = NodeType("h100", GpuType("H100", 80.0), 8, 400.0, 1.0)
+
+
+def rate(found: Setting) -> float:
+    return rate_rps(found, operating_points(found, NODE))
+
+
+@checked(max_examples=30, deadline=None)
+@given(st.sampled_from(ROLES), st.lists(LIMITS, min_size=2, max_size=3))
+def test_several_slos_leave_the_least_rate(
+    role: Role, limits: list[tuple[float, float, float]]
+) -> None:
+    slos = [Slo(*each) for each in limits]
+    together = of(role, replace(slos[0], also=tuple(slos[1:])), SHORT, LONG)
+    assert rate(together) == min(rate(of(role, each, SHORT, LONG)) for each in slos)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_class_may_have_several_slos(role: Role) -> None:
+    strict, loose = Slo(400.0, 30.0, 0.5), Slo(4000.0, 60.0, 0.99)
+    own = replace(SHORT, slo=replace(strict, also=(loose,)))
+    both = [of(role, loose, replace(SHORT, slo=each), LONG) for each in (strict, loose)]
+    assert rate(of(role, loose, own, LONG)) == min(map(rate, both))
+
+
+def test_a_class_that_one_of_several_slos_leaves_out_does_not_come() -> None:
+    """Long prompts take 370 ms alone, more than the 300 ms of the second SLO."""
+    slo = Slo(2000.0, 41.0, 0.9, also=(Slo(300.0, 41.0, 0.9),))
+    short, long = operating_points(of(Role.PREFILL, slo, SHORT, LONG), NODE)
+    assert long.limited_by is Limit.TTFT
+    assert long.capacity_rps == 0.0
+    [alone] = operating_points(of(Role.PREFILL, slo, SHORT), NODE)
+    assert short == alone
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_limit_of_the_last_token_is_one_of_the_first_and_of_the_gaps(role: Role) -> None:
+    last = of(role, Slo(inf, inf, 0.9, e2e_slowdown=3.0), SHORT, LONG)
+    each = of(role, Slo(inf, inf, 0.9, ttft_slowdown=3.0, itl_slowdown=3.0), SHORT, LONG)
+    assert rate(last) == rate(each) > 0.0

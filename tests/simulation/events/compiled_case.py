@@ -1,7 +1,6 @@
 """The compiled simulator run on a case of the naive one: the same words in, the same words out."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from tests.simulation.naive_case import (
     Routing,
     Start,
     StepTime,
+    for_routing,
 )
 
 ROUTINGS = {
@@ -217,17 +217,6 @@ class CompiledCase:
             for group in range(len(self.case.groups))
             if self.case.groups[group] == request.workload
         )
-
-
-def for_routing(replica: NaiveReplica) -> NaiveReplica:
-    """The replica without what routing does not look at."""
-    match replica:
-        case NaivePrefill():
-            return replace(replica, leaf=0, at_start=True)
-        case NaiveDecode():
-            return replace(replica, step=StepTime(), leaf=0, at_start=True)
-        case NaiveAggregated():
-            return replace(replica, step=StepTime(), at_start=True)
 
 
 def replica_facts(given: NaiveReplica, option: int, of: int) -> ReplicaFacts:

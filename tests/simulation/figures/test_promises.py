@@ -9,7 +9,7 @@ import pytest
 
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import IntervalDemand, RequestClass, Workload
-from heteroplan.simulation.figures.latencies import attainment, of_requests
+from heteroplan.simulation.figures.latencies import attainment, of_items, of_requests
 from heteroplan.simulation.figures.promises import promises
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import ClassAttainment
@@ -103,3 +103,43 @@ def test_gaps_have_limits_only_where_they_are_judged() -> None:
     assert limits is not None
     assert (limits.gap_s.tolist(), limits.over_alone.tolist()) == ([0.06, inf], [2.0, inf])
     assert promises([BY_CLASS], asked).gap_limits() is None
+
+
+def test_the_last_token_is_judged_against_the_request_alone() -> None:
+    """100 ms and 100 gaps of 20 ms alone: 2.1 s; twice that is 4.2 s, however it is made up."""
+    slo = Slo(inf, inf, 0.9, e2e_slowdown=2.0)
+    asked = stream([0.0] * 3, osl=101)
+    made = replace(
+        requests([0.0] * 3, [0.1, 1.0, 0.1], [4.2, 4.2, 4.21]),
+        first_alone_s=np.full(3, 0.1),
+        step_alone_s=np.full(3, 0.02),
+    )
+    found = of_requests(promises([load(slo)], asked), asked, made, 3600.0)
+    assert found.kept.tolist() == [True, True, False]
+    assert attainment(found, 3).both == pytest.approx(2 / 3)
+
+
+TWO = Slo(100.0, 60.0, 0.5, also=(Slo(1000.0, 60.0, 0.9),))
+
+
+def test_each_of_several_slos_is_judged() -> None:
+    asked = stream([0.0] * 2)
+    table = requests([0.0] * 2, [0.1, 0.5], [1.0] * 2)
+    by_item = [promises([load(TWO)], asked, item) for item in (0, 1)]
+    found = [of_requests(each, asked, table, 3600.0) for each in by_item]
+    assert [each.kept.tolist() for each in found] == [[True, False], [True, True]]
+    assert of_items(found, np.array([0])).kept.tolist() == [True, False]
+    assert of_items(found, np.array([1])).in_ttft.tolist() == [True, True]
+    sent = np.array([True, True])
+    counted = [each.classes(sent, of.kept) for each, of in zip(by_item, found, strict=True)]
+    assert counted == [
+        (ClassAttainment(0, "", 0.5, 2, 1),),
+        (ClassAttainment(0, "", 0.9, 2, 2, item=1),),
+    ]
+
+
+def test_a_class_keeps_its_last_slo_beside_more_of_the_workload() -> None:
+    asked = replace(stream([0.0] * 2), kind=np.array([0, 1]))
+    made = promises([load(TWO, SHORT, LONG)], asked, 1)
+    assert made.ttft_ms.tolist() == [100.0, 1000.0]
+    assert made.whose == ((0, "short", 0.99), (0, "long", 0.9))

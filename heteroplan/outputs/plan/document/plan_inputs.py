@@ -35,7 +35,7 @@ from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
-from heteroplan.inputs.schemas.scenario import SloSpec, StabilitySpec, WorkloadRules
+from heteroplan.inputs.schemas.scenario import SloSpec, SlosSpec, StabilitySpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
@@ -68,7 +68,7 @@ class ClassPart(DocumentPart):
     """Coefficient of variation of `context` over decode steps."""
     osl_cv: AmountOrNone = None
     """Coefficient of variation of the output tokens."""
-    slo: SloSpec | None = None
+    slo: SlosSpec | None = None
     """Latency targets of the class, where it has its own."""
 
 
@@ -210,8 +210,8 @@ def _demand(written: WorkloadInputs) -> tuple[IntervalDemand, ...]:
     return tuple(IntervalDemand(rps, mixes[i]) for rps, i in pairs)
 
 
-def _class(written: ClassPart, of_workload: SloSpec) -> RequestClass:
-    own = None if written.slo is None else build.slo(written.slo, of_workload)
+def _class(written: ClassPart, of_workload: build.Slos) -> RequestClass:
+    own = None if written.slo is None else build.slos(written.slo, of_workload)
     return RequestClass(**dict(written) | {"slo": own})
 
 
@@ -320,8 +320,11 @@ def _stability(stability: Stability) -> StabilitySpec | None:
     )
 
 
-def _slo(slo: Slo | None) -> SloSpec | None:
-    return None if slo is None else SloSpec.model_validate(_plain(slo))
+def _slo(slo: Slo | None) -> build.Slos | None:
+    if slo is None:
+        return None
+    found = tuple(SloSpec.model_validate(_plain(each)) for each in slo.items)
+    return found if slo.also else found[0]
 
 
 def _plain(value: Any) -> Any:
@@ -331,9 +334,11 @@ def _plain(value: Any) -> Any:
             return {"min": value.low, "max": value.high}
         case Span():
             return [value.low, value.high]
+        case Slo() if value.also:
+            return [_plain(each) for each in value.items]
         case Slo():
             written = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-            return {key: each for key, each in written.items() if each not in (None, inf)}
+            return {key: each for key, each in written.items() if each not in (None, inf, [])}
         case Enum():
             return value.value
         case _ if is_dataclass(value):

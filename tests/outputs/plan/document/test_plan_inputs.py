@@ -162,6 +162,20 @@ def test_everything_that_a_scenario_holds_comes_back() -> None:
     assert list(PlanInputs.of(of).profiles) == ["model-first", "model-first (2)"]
 
 
+def test_several_slos_come_back() -> None:
+    """Of the workload and of a class; one of them is written as it always was."""
+    slo = Slo(1000.0, 60.0, 0.5, also=(Slo(inf, inf, 0.99, e2e_slowdown=3.0),))
+    load = workload()
+    (kind,) = load.demand[0].classes
+    demand = tuple(replace(each, classes=(replace(kind, slo=slo),)) for each in load.demand)
+    of = scenario([replace(load, slo=slo, demand=demand)])
+    assert again(of) == of
+    [written] = PlanInputs.of(of).written()["workloads"]
+    assert [each["percentile"] for each in written["slo"]] == [0.5, 0.99]
+    [single] = PlanInputs.of(scenario()).written()["workloads"]
+    assert isinstance(single["slo"], dict)
+
+
 def test_a_fleet_without_a_network_is_one_domain_of_its_name() -> None:
     of = scenario(in_fleet=replace(fleet({"x": {"h100x8": 2}}), name="My fleet"))
     (leaf,) = of.fleet.network.leaves
@@ -193,6 +207,33 @@ def test_a_plan_that_is_read_back_promises_the_same(tmp_path: Path) -> None:
     assert router_json(document, options) == router_json(document_of(made), options)
     replayed = heteroplan.replay(path, policy=["plan"], duration_s=60.0)
     assert replayed.replay.policies[0].finished > 0
+
+
+def test_a_plan_with_several_slos_is_judged_by_each(tmp_path: Path) -> None:
+    """Its figures are of the one with the least margin."""
+    given = seeds.promised()
+    given.workload["slo"] = [
+        {"ttft_ms": 2000, "itl_ms": 60, "percentile": 0.5},
+        {"e2e_slowdown": 20, "percentile": 0.9},
+    ]
+    for name, content in (seeds.files_of(given) | {"arrivals.csv": seeds.ARRIVALS}).items():
+        (tmp_path / name).write_bytes(content)
+    loaded = inputs.load(str(tmp_path))
+    made = make_plan(loaded.scenario, loaded.candidates, time_limit_s=10, compare=False)
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(document_of(made)), encoding="utf-8")
+    [found] = heteroplan.replay(path, policy=["plan"], duration_s=600.0).replay.policies
+    items = {each.item for each in found.classes}
+    assert items == {0, 1}
+    margins = []
+    for item in items:
+        of = [each for each in found.classes if each.item == item]
+        share = sum(each.attained_both for each in of) / sum(each.requests for each in of)
+        margins.append(share - loaded.scenario.workloads[0].slo.item(item).percentile)
+    requests = int(found.intervals.requests.sum())
+    assert found.intervals.attained_both.sum() / requests - found.percentiles[0] == pytest.approx(
+        min(margins)
+    )
 
 
 @settings(max_examples=30, deadline=None)
