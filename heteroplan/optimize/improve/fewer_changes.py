@@ -2,7 +2,8 @@
 
 Changes get a price that rises step by step. At each price every workload is placed again in its
 groups near the sizes it has (`one_workload`, exact in each block), and every pool alone may stay
-larger where that spares changes. Service stays as it is. Where workloads limit changes or ask for
+larger where that spares changes; at the first, a workload of several groups may gather in fewer, or
+stay where it ran before. Service stays as it is. Where workloads limit changes or ask for
 a shortest run (`stability`), each plan on the way is made to keep that (`kept_sizes`).
 """
 
@@ -116,6 +117,8 @@ class _Pass:
     key: tuple[float, ...] | None = None
     """Rank of the best plan in this pass."""
     seen: list[Calmness] = field(default_factory=list)
+    gathered: bool = False
+    """Whether workloads have been tried in fewer groups."""
 
     def __post_init__(self) -> None:
         self.best = self.start
@@ -186,13 +189,15 @@ class _Pass:
         priced = replace(self.problem.without_stability(), change_price=price)
         plan = incumbent(priced, plan.solution)
         for w in range(len(priced.workloads)):
-            for move in (_placed_again, _kept_larger):
+            moves = (_placed_again, _kept_larger)
+            for move in moves if self.gathered else (_gathered, *moves):
                 if self.stop():
                     return plan
                 tried = move(priced, plan, w, self.stop)
                 if tried.rank < plan.rank:
                     plan = tried
                     self.offer(plan)
+        self.gathered = True
         return plan
 
 
@@ -235,6 +240,23 @@ def _replica_cost(problem: Problem, plan: Incumbent) -> float:
     used = plan.solution.replicas.sum(axis=1)
     cost = sum(pool.plain_cost * float(n) for pool, n in zip(problem.pools, used, strict=True))
     return cost / max(1.0, float(used.sum()))
+
+
+def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
+    """Workload w anew in the groups that it uses or ran in before, where there are several."""
+    replicas, pools = plan.solution.replicas, list(problem.workloads[w].pools)
+    in_use = replicas.any(axis=1)
+    if problem.before is not None:
+        in_use |= problem.before > 0
+    used = [members for members in problem.groups(w).values() if in_use[members].any()]
+    if len(used) < 2:
+        return plan
+    trial = replicas.copy()
+    trial[pools] = 0
+    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
+    task = task_of(problem, w, trial, no_price, stop=stop).within(p for each in used for p in each)
+    place(task, trial)
+    return _with_sizes(problem, plan, trial, w)
 
 
 def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
