@@ -27,6 +27,7 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
     Span,
+    Stability,
     TtftCoefficients,
     Workload,
 )
@@ -271,6 +272,49 @@ def test_a_workload_may_do_without_the_promise_of_the_scenario(files: ScenarioFi
         None,
         Resilience(Loss.LEAF, 0.5),
     ]
+
+
+def test_a_workload_may_do_without_the_stability_of_the_scenario(files: ScenarioFiles) -> None:
+    """One says nothing and takes it, one says none, one has its own, which is whole."""
+    own = {"without": "none", "own": {"max_changes": 3}}
+    files.scenario["stability"] = {"min_run": "1h", "change_cost_usd": 0.5}
+    files.scenario["workloads"] += [
+        files.workload | {"name": name, "stability": rules} for name, rules in own.items()
+    ]
+    assert [each.stability for each in files.load().scenario.workloads] == [
+        Stability(min_run_s=3600, change_cost_usd=0.5),
+        Stability(),
+        Stability(max_changes=3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stability", "message"),
+    [
+        (
+            {"change_cost_usd": 1},
+            "stability.change_cost_usd: 1: objective is gpu_hours, which has no USD; limit changes "
+            "by max_changes, or minimise cost",
+        ),
+        (
+            {"max_changes": -1},
+            "stability.max_changes: -1: must be at least 0 (Most changes of one pool's size a day)",
+        ),
+        ({"min_run": "soon"}, "stability.min_run: soon: "),
+        ({"min_runs": "1h"}, "stability.min_runs: 1h: unknown key; did you mean 'min_run'?"),
+    ],
+)
+def test_stability_says_what_is_wrong(
+    stability: dict[str, object], message: str, files: ScenarioFiles
+) -> None:
+    """In the scenario and in a workload."""
+    files.scenario |= {"objective": "gpu_hours", "stability": stability}
+    (problem,) = files.problems()
+    assert problem.startswith(f"scenario.yaml: {message}")
+    del files.scenario["stability"]
+    files.workload["stability"] = stability
+    (problem,) = files.problems()
+    assert problem.startswith(f"scenario.yaml: workloads[0].{message}")
 
 
 def test_a_part_that_starts_at_once_does_not_take_the_engines_start(files: ScenarioFiles) -> None:

@@ -8,27 +8,29 @@ from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, scenario, workload
 from tests.optimize.case import Case, problem_of
 
+FREE = Stability()
 
-def steady(rps: Sequence[float], **rules: float) -> Problem:
+
+def steady(rps: Sequence[float], rules: Stability = FREE) -> Problem:
     """Intervals of an hour, round the day; starts are free."""
     both = engine("both", role=Role.AGGREGATED)
-    load = replace(workload(rps=rps, engines=(both,)), stability=Stability(**rules))
+    load = replace(workload(rps=rps, engines=(both,)), stability=rules)
     return problem_of(scenario([load]))
 
 
 def change_cost() -> Problem:
     """2, 1, 2 replicas and two changes of 5 USD: 50 USD; 2 all day: 48 USD."""
-    return steady([20.0, 10.0, 20.0], change_cost_usd=5.0)
+    return steady([20.0, 10.0, 20.0], Stability(change_cost_usd=5.0))
 
 
 def min_run() -> Problem:
     """1, 2, 1, 1 replicas, but the second runs two hours: 6 replica-hours, 48 USD instead of 40."""
-    return steady([10.0, 20.0, 10.0, 10.0], min_run_s=7200)
+    return steady([10.0, 20.0, 10.0, 10.0], Stability(min_run_s=7200))
 
 
 def max_changes() -> Problem:
     """1, 2, 1, 2 replicas are four changes; with two, 2 are kept in between: 56 USD, not 48."""
-    return steady([10.0, 20.0, 10.0, 20.0], max_changes=2)
+    return steady([10.0, 20.0, 10.0, 20.0], Stability(max_changes=2))
 
 
 STABILITY_CASES = {
