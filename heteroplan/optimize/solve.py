@@ -173,6 +173,7 @@ def solve(
             "no plan was found that keeps min_run and max_changes from what runs when the horizon "
             "starts; relax them"
         )
+    _bound_cost(search, Late(lambda: search.interrupted or search.stop(), search.end))
     return replace(outcome(search), calming=calming)
 
 
@@ -186,16 +187,22 @@ def _finish(search: Search) -> None:
     if not search.plan.covered and search.unproven_shortage():
         half = monotonic() + (end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))
-    if search.bound <= 0:
-        if search.plan.covered:
-            no_prices = supply_prices(search.problem)
-            search.raise_covering_bound(priced_bound(search.problem, no_prices, over).value)
-        else:
-            unserved = search.plan.unserved
-            effort = Effort(deadline=end, stop=over)
-            bound = _bound_of_short(search.problem, unserved, search.prices, effort)
-            search.raise_short_bound(bound)
+    _bound_cost(search, over)
     search.best = spare_scarce(search.problem, search.plan, over)
+
+
+def _bound_cost(search: Search, over: Late) -> None:
+    """A bound on cost where there is none yet."""
+    if search.bound > 0:
+        return
+    if search.plan.covered:
+        no_prices = supply_prices(search.problem)
+        search.raise_covering_bound(priced_bound(search.problem, no_prices, over).value)
+    else:
+        unserved = search.plan.unserved
+        effort = Effort(deadline=over.end, stop=over)
+        bound = _bound_of_short(search.problem, unserved, search.prices, effort)
+        search.raise_short_bound(bound)
 
 
 def _bound_of_short(

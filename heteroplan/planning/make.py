@@ -206,7 +206,7 @@ class _Stages:
                 self.proof = outcome
             if found is not None and settled.plan.rank >= found[1].plan.rank:
                 return found
-            final = self._proven(self.proof, settled)
+            final = replace(self._proven(self.proof, settled), calming=outcome.calming)
             found = (final, settled)
             todo = self._next(todo, plan, settled, final)
         assert found is not None
@@ -239,7 +239,8 @@ class _Stages:
                 continue
             try:
                 settled = self._settled(rival, end)
-                made = self.checked(self._proven(self.proof, settled), settled)
+                proven = replace(self._proven(self.proof, settled), calming=None)
+                made = self.checked(proven, settled)
             except (NoPlanError, PlanViolationError):
                 continue
             plan = min(plan, made, key=_rank)

@@ -223,8 +223,10 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
         return None
     cost = block_cost(block, counts, cyclic=True)
     if cost > bound + ROUNDING * abs(bound):
-        closings = [counts[:, join]] + ([] if block.change is None else [counts[:, join - 1]])
-        for state in closings:
+        before = counts[:, join - 1]
+        inside = (block.low[:, join] <= before) & (before <= block.high[:, join])
+        again = block.change is not None and inside.all()
+        for state in (counts[:, join], before) if again else (counts[:, join],):
             closed, closed_cost = _open_path(block, join, state)
             if closed is not None and closed_cost < cost:
                 counts, cost = closed, closed_cost

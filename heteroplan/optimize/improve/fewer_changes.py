@@ -21,7 +21,7 @@ from heteroplan.optimize.construct.one_domain import room_of
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.covering.blocks import Block, cheapest_path
-from heteroplan.optimize.improve.kept_sizes import keep_sizes
+from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow_of
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
@@ -172,9 +172,11 @@ class _Pass:
         if not self.problem.has_stability:
             return replace(plan, cost=self.problem.cost(plan.solution.replicas))
         kept = keep_sizes(self.problem, plan)
-        if not kept.broken:
-            return kept
-        return min(kept, keep_sizes(self.problem, plan, grow=False), key=lambda each: each.rank)
+        if kept.broken:
+            kept = min(kept, keep_sizes(self.problem, plan, grow=False), key=lambda each: each.rank)
+        if kept.rank[:-1] > plan.rank[:-1]:
+            kept = min(kept, keep_urgent_sizes(self.problem, plan), key=lambda each: each.rank)
+        return kept
 
     def frontier(self) -> tuple[Calmness, ...]:
         """Those seen that none beats, the most changes first."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from heteroplan.optimize.construct.one_domain import room_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent
-from heteroplan.optimize.program.mix import mixed_flow_of
+from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload, Solution
 from heteroplan.optimize.rules.stability import breaks_stability
 
@@ -43,6 +43,32 @@ def keep_sizes(problem: Problem, plan: Incumbent, *, grow: bool = True) -> Incum
     return incumbent(problem, Solution(replicas, tuple(flow)))
 
 
+def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
+    """The plan with sizes that keep the stability of every workload, the most urgent first.
+
+    A workload may grow into what less urgent ones have, which then have what is left.
+    """
+    replicas = np.zeros_like(plan.solution.replicas)
+    for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority):
+        work = problem.workloads[w]
+        for p in work.pools:
+            replicas[p] = plan.solution.replicas[p]
+            if (replicas[p] == 0).all():
+                continue
+            if _overdrawn(problem, p, replicas):
+                others = replicas.copy()
+                others[p] = 0
+                room = room_of(problem, p, problem.residual_of([p], others), others[p])
+                replicas[p] = np.minimum(replicas[p], room)
+            if work.has_stability and breaks_stability(problem, work, p, replicas[p]):
+                _keep(problem, work, p, replicas, grow=True)
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def _overdrawn(problem: Problem, p: int, replicas: Ints) -> bool:
+    return any((left < 0).any() for left in problem.residual_of([p], replicas).values())
+
+
 def _keep(problem: Problem, work: ProgramWorkload, p: int, replicas: Ints, *, grow: bool) -> None:
     """Write sizes of pool p that keep its stability into `replicas` [P, T]."""
     wanted = replicas[p].copy()
@@ -51,7 +77,7 @@ def _keep(problem: Problem, work: ProgramWorkload, p: int, replicas: Ints, *, gr
     room = room_of(problem, p, problem.residual_of([p], others), others[p])
     for most in (np.maximum(wanted, room), wanted) if grow else (wanted,):
         replicas[p] = _Sizes.of(problem, work, p, wanted, most).cheapest()
-        if all((left >= 0).all() for left in problem.residual_of([p], replicas).values()):
+        if not _overdrawn(problem, p, replicas):
             return
 
 
@@ -147,7 +173,8 @@ class _Sizes:
             value, pointer = self._next(value, t, new_day=bool(self.days[b] != self.days[t]))
             pointers.append(pointer)
         if self.cyclic and opening.number is not None:
-            value = value - self.cost[order[0]][opening.number]
+            again = self.cost[order[0], opening.number]
+            value = value - (again if np.isfinite(again) else 0.0)
             several = bool((self.days != self.days[0]).any())
             rows = value[: opening.count + 1] if several else value
             row = int(rows[:, 0, opening.number].argmin())
