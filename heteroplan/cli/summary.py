@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.capacity import Candidate, OperatingPoint, mix_rps
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.workload import Workload
@@ -98,13 +98,9 @@ def _at_peak(workload: Workload, candidate: Candidate) -> tuple[float, str]:
     peak = workload.busiest
     points = candidate.points[peak]
     limits = ", ".join(dict.fromkeys(_limit(point) for point in points))
-    if any(point.capacity_rps <= 0 for point in points):
-        return 0.0, limits
-    busy_s = sum(
-        kind.share / point.capacity_rps
-        for kind, point in zip(workload.demand[peak].classes, points, strict=True)
-    )
-    return 1.0 / busy_s, limits
+    shares = (kind.share for kind in workload.demand[peak].classes)
+    rates = (point.capacity_rps for point in points)
+    return mix_rps(zip(shares, rates, strict=True)), limits
 
 
 def _limit(point: OperatingPoint) -> str:

@@ -1,6 +1,7 @@
 """What one replica of an engine serves: the bridge from profiles to the optimiser."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
@@ -74,6 +75,20 @@ class PoolPoints:
             1.0 / ((1.0 - part) / one + part / two) if one > 0.0 < two else 0.0
             for one, two in zip(low, high, strict=True)
         )
+
+
+def mix_rps(classes: Iterable[tuple[float, float]]) -> float:
+    """Rate of a mix that a replica serves, from the share of each class and the rate of it alone.
+
+    0 where one of them is not served, or there are none [requests/s].
+    """
+    shares, busy_s = 0.0, 0.0
+    for share, rate_rps in classes:
+        if rate_rps <= 0.0:
+            return 0.0
+        shares += share
+        busy_s += share / rate_rps
+    return shares / busy_s if busy_s > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,11 +370,11 @@ def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterato
             yield IntervalDemand(rps, shapes)
             continue
         if interval.shapes not in seen:
-            seen[interval.shapes] = tuple(_told(each, shapes) for each in interval.shapes)
+            seen[interval.shapes] = tuple(_told(each, shapes, spec) for each in interval.shapes)
         yield IntervalDemand(rps, seen[interval.shapes])
 
 
-def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
+def _told(shape: StepShape, written: Sequence[RequestClass], spec: WorkloadSpec) -> RequestClass:
     """A class as the demand tells it; what that leaves out is as the scenario's `requests` say."""
     default = written[0] if written else None
     hits, isl_cv, osl_cv = shape.prefix_hit_rate, shape.isl_cv, shape.osl_cv
@@ -382,6 +382,9 @@ def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
         hits = default.prefix_hit_rate if hits is None else hits
         isl_cv = default.isl_cv if isl_cv is None else isl_cv
         osl_cv = default.osl_cv if osl_cv is None else osl_cv
+    own = None if default is None else default.slo
+    if shape.targets:
+        own = slos(SloSpec.model_validate(dict(shape.targets)), spec.slo)
     return RequestClass(
         shape.name,
         shape.share,
@@ -392,7 +395,7 @@ def _told(shape: StepShape, written: Sequence[RequestClass]) -> RequestClass:
         shape.context,
         shape.context_cv,
         osl_cv,
-        None if default is None else default.slo,
+        own,
     )
 
 

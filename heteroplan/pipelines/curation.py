@@ -129,7 +129,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
     of `CurateOptions`. Raises UsageError, InputError, NoPlanError, and KeyboardInterrupt where
     `stop` says so.
     """
-    from heteroplan.pipelines.replay_policies import named_policies, prepared
+    from heteroplan.pipelines.replay_policies import named_policies, poisson_note, prepared
     from heteroplan.simulation.curation.curate import Effort
     from heteroplan.simulation.curation.curate import curate as curated
     from heteroplan.simulation.curation.pieces import cut_interval
@@ -156,6 +156,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
     )
     plan = planned()
     ready = prepared(plan, first, policies, asked=bool(asked), one_slo=True)
+    poisson = poisson_note(scenario, "pressure tests are") if options.burstiness is None else ()
     return CurationResult(
         curated(
             ready.system,
@@ -165,7 +166,7 @@ def curate(source: Name, options: CurateOptions) -> CurationResult:
             effort,
             options.stoppable(options.progress),
             plan_id=plan.plan_id,
-            notes=(*stream.notes, *ready.notes, *setting_notes(options)),
+            notes=(*stream.notes, *ready.notes, *poisson, *setting_notes(options)),
         )
     )
 
@@ -198,7 +199,7 @@ def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
     `source` is a plan.json (or `-`), or a scenario that is planned first. Keywords are those of
     `replay`, of which those on policies, time and demand do not matter. Requests are drawn from
     the classes of each workload; the gaps between them are those of its trace in its busiest
-    interval, or drawn with `burstiness`. Raises UsageError, InputError, NoPlanError, and
+    interval, or drawn as in a replay. Raises UsageError, InputError, NoPlanError, and
     KeyboardInterrupt where `stop` says so.
     """
     from heteroplan.outputs.replay.calibration.document import document_of
@@ -236,4 +237,4 @@ def _judging(scenario: "Scenario", options: ReplayOptions) -> "Judging":
     if traced:
         interval_s = float(scenario.horizon.interval_s)
         gaps = busiest_gaps(requests_of(scenario, options), interval_s, traced)
-    return Judging(seed=options.seed, burstiness=options.gaps_cv, gaps=gaps)
+    return Judging(seed=options.seed, burstiness=options.burstiness, gaps=gaps)

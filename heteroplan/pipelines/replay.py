@@ -66,8 +66,8 @@ class ReplayOptions:
     windows of traces."""
     burstiness: float | None = None
     """Coefficient of variation of the gaps between drawn arrivals, 1 is Poisson; with the
-    dispersion that each workload is planned for where not given (at the fluid level, and to
-    curate and calibrate, Poisson)."""
+    dispersion that each workload is planned for where not given (at the fluid level, and in the
+    pressure tests of curate, Poisson)."""
 
     begin: str | None = None
     """Clock time, or date and time, of the interval with which the replay begins (`--from`)."""

@@ -141,6 +141,14 @@ def prepared(
     return found
 
 
+def poisson_note(scenario: Scenario, what: str) -> tuple[str, ...]:
+    """That something counts on Poisson arrivals where workloads are planned for bursts."""
+    bursty = [load.name for load in scenario.workloads if load.arrivals.points]
+    if not bursty:
+        return ()
+    return (f"{what} of Poisson arrivals, not of the bursts planned for ({', '.join(bursty)})",)
+
+
 def replayed(
     plan: PlanDocument,
     first: int,
@@ -166,7 +174,10 @@ def replayed(
     )
     scenario = system.scenario
     loads, horizon = scenario.workloads, scenario.horizon
-    long = () if isinstance(stream, RateStream) else beyond_measured(system, stream)
+    if isinstance(stream, RateStream):
+        more = poisson_note(scenario, "queues are those") if stream.burstiness == 1.0 else ()
+    else:
+        more = beyond_measured(system, stream)
     return Replay(
         scenario=scenario.name,
         objective=scenario.objective.value,
@@ -184,7 +195,7 @@ def replayed(
         requests=stream.asked,
         seconds=seconds,
         policies=_with_savings(found, scenario.objective.value),
-        notes=(*stream.notes, *ready.notes, *long),
+        notes=(*stream.notes, *ready.notes, *more),
     )
 
 

@@ -78,8 +78,8 @@ class Stream:
     """Requests that come, and the work that each brings."""
 
     points: Points
-    batch: float
-    """Mean number of requests that come together, 1 or more."""
+    batch: "float | Floats"
+    """Mean number of requests that come together, 1 or more; or [time] of them."""
     turns: int
     """Of a Poisson stream, the request that comes here is each so-manieth; 1: all of them."""
     one: "Spectra"
@@ -100,12 +100,16 @@ class Stream:
     @cached_property
     def together(self) -> "Spectra":
         """Of the work of those that come together."""
-        return self.one / (self.batch - (self.batch - 1.0) * self.one)
+        return self.one * self.ahead
 
     @cached_property
     def ahead(self) -> "Spectra":
         """Of the work of those that come together with a request and are before it."""
-        return 1.0 / (self.batch - (self.batch - 1.0) * self.one)
+        import numpy as np
+
+        batch = np.asarray(self.batch)[..., None]
+        found: Spectra = 1.0 / (batch - (batch - 1.0) * self.one)
+        return found
 
     def within(self, requests: "Floats") -> "Spectra":
         """[time, ...] of the work that comes, by the mean number of requests that do.

@@ -48,8 +48,8 @@ class Gaps:
     """Longest mean time between tokens that is looked at."""
     step_ms: float = inf
     """Most prefill that a step holds; one prompt each where it is infinite."""
-    together: float = 1.0
-    """Mean number of requests that come at a time."""
+    together: "float | Floats" = 1.0
+    """Mean number of requests that come at a time; or [kind of gaps], as each sees them."""
     turns: int = 1
     """The replica gets each so-manieth request of a Poisson stream."""
     slope_ms: float = 0.0

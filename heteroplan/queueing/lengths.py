@@ -56,6 +56,18 @@ def lognormal_parts(cv: float, cut: Resolution = Resolution()) -> "tuple[Floats,
     return shares, -np.diff(ndtr(math.sqrt(math.log1p(cv**2)) - ndtri(ends))) / shares
 
 
+@lru_cache(maxsize=4096)
+def either_parts(cv: float, cut: Resolution) -> "tuple[Floats, Floats]":
+    """[part] shares and mean lengths: half by a gamma, half by a lognormal of mean 1.
+
+    The one has more short answers than most, the other fewer.
+    """
+    import numpy as np
+
+    (shares, means), (others, their_means) = gamma_parts(cv, cut), lognormal_parts(cv, cut)
+    return np.concatenate([shares, others]) / 2.0, np.concatenate([means, their_means])
+
+
 def _ends(cut: Resolution) -> "Floats":
     """Quantiles at which parts end, 0 and 1 included."""
     import numpy as np

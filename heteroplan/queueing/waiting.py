@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 UTILIZATION_CAP = 0.95
 """Beyond it every queue is unstable in practice, however long it may wait."""
-ENDLESS = 1 << 20
-"""So many replicas are taken to find everyone a free one."""
 LEAST_LATE = 1e-3
 """Of what is allowed."""
 MARGIN = 0.5
@@ -91,9 +89,8 @@ class ReplicaPool:
         self.servers, self.bursts = servers, Bursts.of(dispersion)
         """Replicas that share a queue, and what comes to them."""
         self._stream = self.bursts
-        turns = routing is Routing.ROUND_ROBIN or (
-            routing is not Routing.RANDOM and servers < ENDLESS and self._in_order
-        )
+        in_order = routing is not Routing.RANDOM and self._in_order
+        turns = in_order or routing is Routing.ROUND_ROBIN
         self._turns = servers if turns else 1
         if turns or routing is Routing.RANDOM:
             self.servers, self.bursts = 1, self._stream.split(servers)
@@ -116,10 +113,6 @@ class ReplicaPool:
 
     def greatest_utilization(self, budgets: Sequence[Budget], percentile: float) -> float:
         """Busy share <= UTILIZATION_CAP at which `percentile` of the requests are in time."""
-        late = 1.0 - percentile
-        if self.servers >= ENDLESS:
-            always = sum(each.share for each in budgets if each.wait_ms < 0.0)
-            return UTILIZATION_CAP if always <= late else 0.0
         late_share = self.late_share(budgets)
         return largest_meeting(lambda load: lateness(late_share(load), percentile), UTILIZATION_CAP)
 
@@ -176,8 +169,6 @@ class ReplicaPool:
         """Probability of waiting; 1, as it is not known, where replicas take turns."""
         if self._turns > 1:
             return 1.0
-        if self.servers >= ENDLESS:
-            return 0.0
         return self.bursts.delayed(self.servers, utilization, self._overlap)
 
     def _wider(self, horizon: float) -> "Iterator[Points]":

@@ -8,7 +8,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, mix_rps
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Role, Workload
 from heteroplan.optimize.program.supply import Places
@@ -214,13 +214,11 @@ def _mix_rps(load: Workload, candidate: Candidate, size: int) -> float:
     alone = tuple(point.capacity_rps for point in candidate.points[interval])
     sized = candidate.capacity_rps(interval, size) if size else alone
     shares = [kind.share for kind in load.demand[interval].classes]
-    served = [
+    return mix_rps(
         (share, rate or most)
         for share, rate, most in zip(shares, sized, alone, strict=True)
         if most > 0.0
-    ]
-    busy_s = sum(share / rate for share, rate in served)
-    return sum(share for share, _ in served) / busy_s if served else 0.0
+    )
 
 
 def _in_flight(load: Workload, candidate: Candidate, capacity_rps: float) -> float:

@@ -138,7 +138,7 @@ def met(setting: Setting, lengths: Lengths, rps: float, requests: int) -> float:
     )  # fmt: skip
     fields = {"capacity": 1.0, "in_flight": 1.0, "bytes_per_s": inf}
     fields |= {"batch_tokens": engine.max_batch_tokens or 0}
-    fields |= dict.fromkeys(("most_missed", "in_time", "kv_tokens"), UNBOUNDED)
+    fields |= dict.fromkeys(("in_time", "kv_tokens"), UNBOUNDED)
     fields |= coefficients_s(engine)
     for _ in range(setting.servers):
         simulator.start(ReplicaFacts(AGGREGATED, 0, 0, 4096, fields), 0, 0, 0.0)

@@ -1,12 +1,14 @@
 """Splitwise's clusters planned anew: `python -m tests.benchmarks.splitwise`.
 
-By hand, with the real data beside the repository; about a minute, `--replay` some more. The
+By hand, with the real data beside the repository; a minute, baselines three to five each. The
 question is that of splitwise-sim (Patel et al., ISCA 2024): the fewest machines of each cluster
 that keep nine SLOs at 70 requests/s of the Azure code trace. Each SLO is a multiple of what a
 request takes alone on an idle DGX-A100, whatever serves it, so classes of like lengths have
-absolute targets of their own here: TTFT the multiple of the prefill (with a decode step on top,
-which Splitwise does not count), ITL the multiple of a step. Three plans, one for the targets at
-P50, P90 and P99 each; the cluster has the most machines that one of them asks for of each role.
+absolute targets of their own here: TTFT the multiple of the prefill (with a decode step on top
+where prefill is apart, which Splitwise does not count), ITL the multiple of a step. Three plans,
+one for the targets at P50, P90 and P99 each; the cluster has the most machines that one of them
+asks for of each role. A decode step grows with its sequences here, as it was measured; there it
+lasts as long as alone, and machines of either role do the other's work when theirs are full.
 
 splitwise-sim's own runs judge the result: it passes where a run with no more machines passed, it
 fails where one with no fewer failed, and was not run in between. With `--replay` our own simulator
@@ -21,19 +23,26 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import yaml
+from scipy.optimize import nnls
 
 import heteroplan
 from heteroplan.inputs.ready import FOLDER
 from tests.benchmarks.markdown import header, row
 from tests.realdata import DATA
 
-RPS, CLASSES = 70.0, 32
+RPS, CLASSES = 70.0, 16
+ANSWERS = (0.25, 0.5, 0.9)
+"""Shares of the requests up to which their answers are a class."""
+MIXED = 1.1
+"""Of its prefill alone, what a step takes that decodes as well."""
 MOST_MORE = 6
 """Machines that are added to a plan so that all SLOs hold."""
 REPLAYED = (
@@ -92,33 +101,47 @@ def engines(cluster: Cluster) -> list[dict[str, Any]]:
         return next(dict(each) for each in ready if each["name"] == name)
 
     if cluster.aggregated:
-        both = {"name": "both", "role": "aggregated", "max_batch_tokens": 2048}
-        return [found(cluster.aggregated, "decode") | both | prefill(cluster.aggregated)]
+        both = {"name": "both", "role": "aggregated"} | prefill(cluster.aggregated, mixed=True)
+        return [found(cluster.aggregated, "decode") | both]
     return [
         found(cluster.prefill, "prefill") | prefill(cluster.prefill),
         found(cluster.decode, "decode"),
     ]
 
 
-def prefill(gpu: str) -> dict[str, Any]:
+def prefill(gpu: str, *, mixed: bool = False) -> dict[str, Any]:
     """The curve nearest to the table, between whose points splitwise-sim interpolates, over the
 
-    prompts of the trace: mean and mean square of its times are those of the table.
+    prompts of the trace. A `mixed` step is a decode step and prefill here, but `MIXED` times the
+    prefill alone there.
     """
     prompts, _ = trace()
-    curve = np.polyfit(prompts, np.interp(prompts, *alone("prompt_time", gpu)), 2)
+    times_ms = np.interp(prompts, *alone("prompt_time", gpu))
+    if mixed:
+        times_ms = np.maximum(0.0, MIXED * times_ms - step_alone_ms(gpu))
+    curve, _ = nnls(np.vander(prompts, 3), times_ms)
     names = ("ms_per_token_squared", "ms_per_token", "overhead_ms")
     return {"prefill": dict(zip(names, map(float, curve), strict=True))}
 
 
+def step_alone_ms(gpu: str) -> float:
+    """A decode step of few sequences."""
+    return alone("token_time", gpu)[1][0]
+
+
+@cache
 def alone(column: str, gpu: str = A100) -> tuple[list[int], list[float]]:
-    """Prompt sizes and medians of one prompt alone on a DGX [ms]."""
+    """Tokens of a batch, and the median of all batches of as many on a DGX [ms].
+
+    Whether they are one prompt or several: so splitwise-sim groups them, also for what a request
+    takes alone.
+    """
     found: dict[int, list[float]] = {}
     with (DATA / "perf" / "splitwise_sim_perf_model_llama2-70b.csv").open() as file:
         for each in csv.DictReader(file):
-            machine = (each["hardware"], each["tensor_parallel"], each["batch_size"])
-            if machine == (f"{NAMES[gpu]}-80gb", "8", "1") and each["token_size"] == "128":
-                found.setdefault(int(each["prompt_size"]), []).append(float(each[column]))
+            if (each["hardware"], each["tensor_parallel"]) == (f"{NAMES[gpu]}-80gb", "8"):
+                tokens = int(each["prompt_size"]) * int(each["batch_size"])
+                found.setdefault(tokens, []).append(float(each[column]))
     return sorted(found), [median(found[size]) for size in sorted(found)]
 
 
@@ -130,25 +153,33 @@ def trace() -> tuple[Any, Any]:
     return prompts, answers
 
 
-def classes(percentile: float, ttft: float, itl: float) -> list[dict[str, Any]]:
-    """Of the code trace, by prompt length; outputs are independent of it, as upstream draws."""
-    prompts, answers = trace()
+def classes(
+    percentile: float, ttft: float, itl: float, *, aggregated: bool
+) -> list[dict[str, Any]]:
+    """Of the code trace, by lengths of prompts and answers, independent as upstream draws them.
+
+    splitwise-sim divides the time of T - 1 gaps by T tokens. An aggregated replica has the first
+    token at the end of prefill, as all have there.
+    """
+    prompts, answers = (np.sort(each) for each in trace())
+    answered = np.split(answers, [round(at * len(answers)) for at in ANSWERS])
+    step_ms = float(np.interp(prompts.mean(), *alone("token_time")))
     made = []
-    for number, part in enumerate(np.array_split(np.sort(prompts), CLASSES)):
-        isl = float(part.mean())
-        prompt_ms, step_ms = (
-            float(np.interp(isl, *alone(c))) for c in ("prompt_time", "token_time")
-        )
-        itl_ms = itl * step_ms
+    for (number, part), answer in product(enumerate(np.array_split(prompts, CLASSES)), answered):
+        isl, osl = float(part.mean()), float(answer.mean())
+        itl_ms = itl * step_ms * osl / (osl - 1.0)
+        ttft_ms = ttft * float(np.interp(isl, *alone("prompt_time")))
+        if not aggregated:
+            ttft_ms += itl_ms
         made.append(
             {
-                "name": f"c{number}",
-                "share": 1 / CLASSES,
+                "name": f"c{number}, answers of {osl:.0f}",
+                "share": len(answer) / len(answers) / CLASSES,
                 "isl": isl,
-                "osl": float(answers.mean()),
+                "osl": osl,
                 "isl_cv": float(part.std() / isl),
-                "osl_cv": float(answers.std() / answers.mean()),
-                "slo": {"ttft_ms": ttft * prompt_ms + itl_ms, "itl_ms": itl_ms}
+                "osl_cv": float(answer.std() / osl),
+                "slo": {"ttft_ms": ttft_ms, "itl_ms": itl_ms}
                 | dict.fromkeys(("ttft_percentile", "itl_percentile"), percentile),
             }
         )
@@ -172,7 +203,7 @@ def planned(
                     "model": "llama-2-70b",
                     "profile": "profile.yaml",
                     "demand": "demand.csv",
-                    "classes": classes(*target),
+                    "classes": classes(*target, aggregated=bool(cluster.aggregated)),
                     "slo": {"ttft_ms": 10_000, "itl_ms": 1000}
                     | dict.fromkeys(("ttft_percentile", "itl_percentile"), target[0]),
                     "affinity": "cluster",
@@ -253,7 +284,7 @@ def slowdowns(cluster: Cluster, folder: Path, counts: dict[str, int]) -> tuple[s
         began_ms += 1000.0 * table.step_alone_s[ended]
     found_by_name = {
         "TTFT": (first_ms - began_ms) / prompt_ms,
-        "TBT": ((last_ms - first_ms) / np.maximum(gaps, 1) / step_ms)[gaps > 0],
+        "TBT": ((last_ms - first_ms) / (gaps + 1) / step_ms)[gaps > 0],
         "E2E": (last_ms - began_ms) / (prompt_ms + step_ms * gaps),
     }
     texts, held = [], True

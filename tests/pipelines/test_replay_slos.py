@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import heteroplan
+from heteroplan.pipelines.curation import curate
 from tests.scenario_files import ScenarioFiles
 
 CHAT = {"name": "chat", "share": 0.8, "isl": 500, "osl": 100, "isl_cv": 0.5, "osl_cv": 0.5}
@@ -58,6 +60,60 @@ def test_relative_targets_are_planned_and_kept(files: ScenarioFiles, role: str) 
 def test_relative_targets_on_flows(files: ScenarioFiles) -> None:
     """Of the mean request; so flows are in time about as requests are."""
     assert replayed(files, policy="plan", level="fluid").replay.policies[0].attainment.both > 0.9
+
+
+FIRST = "of several SLOs of a workload requests are judged by the first one"
+STRICT = {"ttft_ms": 1500, "itl_ms": 60, "percentile": 0.9}
+LATER = {"e2e_slowdown": 20, "percentile": 0.99}
+
+
+def test_what_judges_by_the_first_of_several_slos_says_so(files: ScenarioFiles) -> None:
+    """Flows, stress and curation; single requests are judged by each."""
+    files.workload["slo"] = [STRICT, LATER]
+    by_request = replayed(files, policy="plan")
+    assert FIRST not in by_request.replay.notes
+    plan = files.folder / "plan" / "plan.json"
+    short: dict[str, Any] = {"policy": "plan", "duration_s": 60.0}
+    flows = heteroplan.replay(plan, level="fluid", **short)
+    assert FIRST in flows.replay.notes
+    assert FIRST in heteroplan.stress(plan, **short).stress.notes
+    curated = curate(plan, trials=2, policy="plan", duration_s=7200.0)
+    assert FIRST in curated.curation.notes
+    files.workload["slo"] = STRICT
+    assert FIRST not in replayed(files, policy="plan", level="fluid").replay.notes
+
+
+def test_what_is_of_poisson_arrivals_in_spite_of_bursts_says_so(files: ScenarioFiles) -> None:
+    files.workload["slo"] = STRICT
+    files.workload["arrivals"] = {"dispersion": 3}
+    told = "of Poisson arrivals, not of the bursts planned for (chat)"
+    assert f"queues are those {told}" in replayed(files, policy="plan", level="fluid").replay.notes
+    plan = files.folder / "plan" / "plan.json"
+    uneven = heteroplan.replay(plan, policy="plan", level="fluid", duration_s=60.0, burstiness=2.0)
+    assert not any(told in each for each in uneven.replay.notes)
+    curated = curate(plan, trials=2, policy="plan", duration_s=7200.0)
+    assert f"pressure tests are {told}" in curated.curation.notes
+
+
+@pytest.mark.parametrize(("burstiness", "wanted"), [(None, 13.0), (1.0, 1.0)])
+def test_requests_have_the_dispersion_that_is_planned_for(
+    files: ScenarioFiles, burstiness: float | None, wanted: float
+) -> None:
+    """From a scenario to the requests of a replay, in windows of 5 s, of 5 and 8 requests/s."""
+    files.workload["slo"] = {"ttft_ms": 4000, "itl_ms": 100, "percentile": 0.9}
+    files.workload["arrivals"] = {"dispersion": 13}
+    plan = heteroplan.plan(files.write(), gap=0.05, time_limit_s=10.0)
+    plan.write(files.folder / "plan")
+    found = heteroplan.replay(
+        files.folder / "plan" / "plan.json", policy="plan", burstiness=burstiness
+    )
+    assert found.stream is not None
+    edges_s = np.arange(0.0, 7200.1, 5.0)
+    counts = np.histogram(found.stream.arrival_s, edges_s)[0].reshape(2, -1)
+    assert counts.mean(axis=1) / 5.0 == pytest.approx([5.0, 8.0], rel=0.2)
+    assert (counts.var(axis=1) / counts.mean(axis=1)).mean() == pytest.approx(wanted, rel=0.15)
+    bursts = any("bursts of the dispersion planned for" in each for each in found.replay.notes)
+    assert bursts == (burstiness is None)
 
 
 def test_each_percentile_is_kept_by_its_classes(files: ScenarioFiles) -> None:

@@ -122,6 +122,21 @@ def test_a_step_that_goes_on_without_prompts_is_waited_for() -> None:
     assert late == pytest.approx([1.0, 0.5, 0.0], abs=0.01)
 
 
+def test_as_many_prompts_come_with_each_batch_where_they_are_paced() -> None:
+    """0.01 a ms in batches of 80 ms on average: none with exp(-0.8) of them, however long each is.
+
+    With time, fewer come while a batch without prompts runs, which takes 50 ms.
+    """
+    paced, timed = (
+        BatchQueue(prompts(400.0), Batches(FIXED_MS, 64 * EACH_MS, idle_ms=50.0), paced=share)
+        .at(0.01, 80.0)
+        .starts[0]
+        for share in (1.0, 0.0)
+    )
+    assert paced == pytest.approx(np.exp(-0.8), rel=1e-6)
+    assert timed > paced
+
+
 def test_what_waits_when_a_prompt_is_done() -> None:
     """Nothing where hardly any come; else what came while it waited and was worked on."""
     queue = BatchQueue(prompts(400.0), Batches(FIXED_MS, EACH_MS))

@@ -5,7 +5,7 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from heteroplan.queueing.lengths import TAIL, Resolution, gamma_parts
+from heteroplan.queueing.lengths import TAIL, Resolution, either_parts, gamma_parts
 
 BODY = Resolution().body
 
@@ -34,3 +34,12 @@ def test_parts_of_an_exponential_by_hand() -> None:
 
 def test_one_length_is_one_part() -> None:
     assert [each.tolist() for each in gamma_parts(0.0)] == [[1.0], [1.0]]
+
+
+def test_parts_of_either_are_half_of_each() -> None:
+    """Below a fifth of the mean a gamma of cv 1 has more requests than a lognormal."""
+    shares, means = either_parts(1.0, Resolution(body=12, tail=4, finest=1e-3))
+    half = len(shares) // 2
+    assert shares[:half].sum() == pytest.approx(0.5)
+    assert shares @ means == pytest.approx(1.0, rel=0.01)
+    assert shares[:half][means[:half] < 0.2].sum() > shares[half:][means[half:] < 0.2].sum()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.workload import Routing
-from heteroplan.queueing.waiting import ENDLESS, UTILIZATION_CAP, Budget, ReplicaPool, Service
+from heteroplan.queueing.waiting import UTILIZATION_CAP, Budget, ReplicaPool, Service
 from tests.queueing.pools import PARTS, Router, Stream, greatest
 
 EXPONENTIAL = [Service(1.0, 100.0, 1.0)]
@@ -177,16 +177,6 @@ def test_a_dispersion_below_one_counts_as_poisson() -> None:
     for routing in Routing:
         regular = busy(MIXED, 4, routing, 0.1, 300.0)
         assert regular == busy(MIXED, 4, routing, 1.0, 300.0)
-
-
-def test_replicas_that_never_fill_delay_nobody_in_one_queue() -> None:
-    """Each of its own still has its requests one after another, hardly any at a time."""
-    for services in (CONSTANT, MIXED):
-        assert busy(services, ENDLESS, Routing.LEAST_LOADED, 40.0, 0.0) == UTILIZATION_CAP
-        single = busy(services, 1, Routing.RANDOM, 1.0, 300.0)
-        many = busy(services, ENDLESS, Routing.RANDOM, 40.0, 300.0)
-        assert many == pytest.approx(single, rel=1e-3)
-        assert busy(services, ENDLESS, Routing.ROUND_ROBIN, 40.0, 300.0) >= many
 
 
 def test_turns_serve_constant_services_as_one_queue_does() -> None:

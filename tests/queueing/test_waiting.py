@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from heteroplan.queueing.bursts import erlang_c
 from heteroplan.queueing.waiting import (
-    ENDLESS,
     UTILIZATION_CAP,
     Budget,
     ReplicaPool,
@@ -190,22 +189,6 @@ def test_no_wait_is_longer_than_said(
 
 def test_a_wait_beyond_any_horizon_is_infinite() -> None:
     assert ReplicaPool([Service(1.0, 100.0, 80.0)]).wait_ms(0.95, 0.99) == math.inf
-
-
-def test_who_may_not_wait_is_in_time_where_a_replica_is_always_free() -> None:
-    """Without end of replicas nobody waits; who is late by the service alone stays late."""
-    pool = ReplicaPool([Service(1.0, 100.0, 1.0)], ENDLESS)
-    assert pool.greatest_utilization([Budget(1.0, 0.0)], 0.95) == UTILIZATION_CAP
-    assert pool.greatest_utilization([Budget(1.0, -1.0)], 0.95) == 0.0
-
-
-def test_only_who_may_not_wait_at_all_is_late_where_a_replica_is_always_free() -> None:
-    """A quarter may be late, and just as many are in any case; then a little more."""
-    pool = exponential(servers=ENDLESS)
-    assert pool.wait_ms(0.99, 0.999) == 0.0
-    for share, most in ((0.25, UTILIZATION_CAP), (0.26, 0.0)):
-        budgets = [Budget(share, -1.0), Budget(1.0 - share, 0.0)]
-        assert pool.greatest_utilization(budgets, 0.75) == most
 
 
 def moments(services: list[Service]) -> tuple[float, float, float]:

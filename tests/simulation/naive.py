@@ -11,9 +11,9 @@ So two prompts that come to an idle replica at one time are two batches, and a r
 to a decode replica exactly at a step's end waits a step. Of candidates whose scores differ by less
 than 1e-9 the first is taken. Events at `duration_s` happen, arrivals only before it.
 
-Fit. A prompt fits a prefill replica of enough `most_tokens` (for missed tokens) and `kv_tokens`
-(for isl), a decode replica of `kv_tokens` for isl + osl, an aggregated one by both. A request that
-no group fits with all replicas in any state is rejected. All else looks at ready replicas.
+Fit. A prompt fits a prefill replica of enough `kv_tokens` for isl, a decode or aggregated replica
+of enough for isl + osl. A request that no group fits with all replicas in any state is rejected.
+All else looks at ready replicas.
 
 Routing. Group: of positive weight and fit, in time if any is, of the least (in flight + 1) /
 weight. Replica: fit, in time if any is, then by the rule; they are tried in the order

@@ -72,8 +72,6 @@ class NaivePrefill:
     in_flight: float = 1.0
     max_batch_tokens: int | None = None
     """None: one prompt at a time."""
-    most_tokens: float = inf
-    """Missed tokens of the longest prompt that the engine takes."""
     kv_tokens: float = inf
     tokens_in_time: float = inf
     """The most missed tokens that alone are in time for the TTFT target."""
@@ -109,7 +107,6 @@ class NaiveAggregated:
     max_batch_tokens: int | None = None
     """Tokens of a step, prompt tokens and decoding sequences; None: one whole prompt a step."""
     max_sequences: float = inf
-    most_tokens: float = inf
     kv_tokens: float = inf
     tokens_in_time: float = inf
     at_start: bool = True

@@ -214,8 +214,7 @@ class Prefill(Replica):
         self.nic_free_s = self.ends_s = 0.0
 
     def fits(self, request: Request) -> bool:
-        engine = self.engine
-        return request.missed <= engine.most_tokens and request.given.isl <= engine.kv_tokens
+        return request.given.isl <= self.engine.kv_tokens
 
     def in_time(self, request: Request) -> bool:
         return request.missed <= self.engine.tokens_in_time
@@ -372,9 +371,6 @@ class Aggregated(Decode):
         self.both = given
         self.chunks: dict[int, tuple[int, int]] = {}
         """Of the step by request: tokens done before, tokens of the chunk."""
-
-    def fits(self, request: Request) -> bool:
-        return request.missed <= self.both.most_tokens and super().fits(request)
 
     def in_time(self, request: Request) -> bool:
         return request.missed <= self.both.tokens_in_time

@@ -230,8 +230,8 @@ def test_requests_share_groups_by_weight() -> None:
 
 def test_prompts_go_where_they_fit_and_are_in_time() -> None:
     """The first replica is in time to 10 tokens, the second to 50; none takes 101."""
-    first = NaivePrefill(PREFILL.time, tokens_in_time=10, most_tokens=100)
-    second = NaivePrefill(PREFILL.time, tokens_in_time=50, most_tokens=60)
+    first = NaivePrefill(PREFILL.time, tokens_in_time=10, kv_tokens=100)
+    second = NaivePrefill(PREFILL.time, tokens_in_time=50, kv_tokens=60)
     requests = asked((0, 10, 1), (100, 11, 1), (200, 55, 1), (300, 70, 1), (400, 101, 1))
     outcome = simulate(Case((first, second, DECODE), requests))
     assert [each.prefill_tokens for each in outcome.replicas[:2]] == [10 + 55 + 70, 11]
@@ -249,7 +249,7 @@ def test_groups_in_time_come_first() -> None:
 
 def test_shared_queue_passes_over_what_a_replica_cannot_take() -> None:
     """From 1 on the first works on 100 tokens. At 10 the small one leaves 60 in the queue."""
-    small = NaivePrefill(PREFILL.time, most_tokens=50)
+    small = NaivePrefill(PREFILL.time, kv_tokens=50)
     requests = asked((0, 10, 1), (0, 101, 1), (1, 60, 1), (2, 20, 1))
     outcome = simulate(
         Case((small, PREFILL, DECODE), requests, workloads=(NaiveWorkload(Routing.SHARED),))
@@ -260,7 +260,7 @@ def test_shared_queue_passes_over_what_a_replica_cannot_take() -> None:
 def test_aggregated_replicas_by_their_load() -> None:
     """Not by their prompts, which are done when the next one comes; nor what they cannot take."""
     engine = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0))
-    small = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0), most_tokens=5)
+    small = NaiveAggregated(PREFILL.time, StepTime(base_ms=10.0), kv_tokens=52)
     requests = asked((0, 1, 50), (20, 2, 50), (40, 4, 50), (60, 8, 50))
     outcome = simulate(Case((engine, small), requests))
     assert [each.prefill_tokens for each in outcome.replicas] == [1 + 4 + 8, 2]

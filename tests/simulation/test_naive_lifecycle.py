@@ -111,7 +111,7 @@ def test_prefilled_requests_go_to_another_group() -> None:
     again = NaiveDecode(DECODE.step, group=1, at_start=False)
     outcome = simulate(
         Case(
-            (NaivePrefill(PREFILL.time, most_tokens=50), DECODE, *own, again),
+            (NaivePrefill(PREFILL.time, kv_tokens=50), DECODE, *own, again),
             asked((0, 100, 50), (200, 7, 1)),
             duration_s=2.0,
             groups=(0, 0),

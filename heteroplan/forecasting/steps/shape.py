@@ -26,6 +26,8 @@ class StepShape:
     """Coefficient of variation of `context` over decode steps."""
     osl_cv: float | None = None
     """Coefficient of variation of the output length."""
+    targets: tuple[tuple[str, float], ...] = ()
+    """Fields of an SLO of its own, and their values; none where that of the workload holds."""
 
 
 def together(shapes: Sequence[StepShape], weights: Sequence[float] | None = None) -> StepShape:
@@ -48,9 +50,8 @@ def together(shapes: Sequence[StepShape], weights: Sequence[float] | None = None
     hits = None
     if all(each.prefix_hit_rate is not None for each in shapes):
         hits = 1.0 - _mean(missed, parts) / isl
-    return StepShape(
-        shapes[0].name, sum(parts), isl, osl, isl_cv, hits, context, context_cv, osl_cv
-    )
+    name, targets = shapes[0].name, shapes[0].targets
+    return StepShape(name, sum(parts), isl, osl, isl_cv, hits, context, context_cv, osl_cv, targets)
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

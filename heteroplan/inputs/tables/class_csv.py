@@ -1,6 +1,7 @@
-"""Classes CSV (`[interval_start,]class,share,isl,osl[,isl_cv,...]`).
+"""Classes CSV (`[interval_start,]class,share,isl,osl[,isl_cv,...][,ttft_ms,...]`).
 
-The classes of the requests that a demand CSV counts: one row a class, or one a step and class.
+The classes of the requests that a demand CSV counts: one row a class, or one a step and class. A
+class may have an SLO of its own, the same in all steps.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from heteroplan.forecasting.steps.shape import StepShape
+from heteroplan.inputs.schemas.scenario import SloSpec
 from heteroplan.inputs.tables import stamped_rows
 from heteroplan.inputs.tables.demand_csv import SHAPE, DemandSeries, numbers_of, step_shape
 from heteroplan.inputs.tables.stamped_rows import StampedRow
@@ -17,7 +21,9 @@ from heteroplan.reading.file_problems import FileProblems
 from heteroplan.text import wrong_name
 
 _NUMBERS = ("share", *SHAPE)
-_COLUMNS = ("interval_start", "class", *_NUMBERS)
+_TARGETS = ("ttft_ms", "itl_ms", "percentile", "ttft_slowdown", "itl_slowdown", "e2e_slowdown")
+"""Columns of an SLO; empty where the class has none."""
+_COLUMNS = ("interval_start", "class", *_NUMBERS, *_TARGETS)
 _SUM_TOLERANCE = 1e-3
 """Written shares are rounded."""
 
@@ -65,8 +71,23 @@ def _row(cells: dict[str, str], line: int, found: FileProblems) -> _ClassRow:
     if "interval_start" in cells and not stamp:
         remedy = "empty; write a moment, or leave the column out"
         found.problem(line, "interval_start", "", remedy)
-    shape = step_shape(numbers, name)
+    shape = replace(step_shape(numbers, name), targets=_targets(cells, line, found))
     return _ClassRow(line, stamp, shape)
+
+
+def _targets(
+    cells: dict[str, str], line: int, found: FileProblems
+) -> tuple[tuple[str, float], ...]:
+    """Fields of the class's SLO, and their values; a latency without a target is a problem."""
+    written = {name: cells[name] for name in _TARGETS if cells.get(name)}
+    numbers = numbers_of(written, _TARGETS, line, found)
+    if written and len(numbers) == len(written):
+        try:
+            SloSpec.model_validate(numbers)
+        except ValidationError as error:
+            for each in error.errors():
+                found.problem(line, "", "", each["msg"].removeprefix("Value error, "))
+    return tuple(numbers.items())
 
 
 def _check_step(step: Sequence[_ClassRow], first: Sequence[_ClassRow], found: FileProblems) -> None:
@@ -80,6 +101,11 @@ def _check_step(step: Sequence[_ClassRow], first: Sequence[_ClassRow], found: Fi
     elif names != wanted:
         remedy = f"classes are {', '.join(names)}; in the first step {', '.join(wanted)}"
         found.problem(line, "class", stamp, remedy)
+    else:
+        for row, before in zip(step, first, strict=True):
+            if row.shape.targets != before.shape.targets:
+                remedy = "the latency targets are not those of the first step; write the same ones"
+                found.problem(row.line, "class", row.shape.name, remedy)
     if abs(total - 1.0) > _SUM_TOLERANCE:
         remedy = f"shares sum to {total:.6g}; make them sum to 1"
         found.problem(line, "share", stamp, remedy)

@@ -23,6 +23,12 @@ LEAST = {
     "context_cv": 0.0,
     "osl_cv": 0.0,
     "share": 0.0,
+    "ttft_ms": 1e-6,
+    "itl_ms": 1e-6,
+    "percentile": 1e-9,
+    "ttft_slowdown": 1.0 + 1e-9,
+    "itl_slowdown": 1.0 + 1e-9,
+    "e2e_slowdown": 1.0 + 1e-9,
 }
 """Least value of each number of a row."""
 _MOST_CV = 100.0
@@ -32,6 +38,10 @@ MOST = {
     "context_cv": _MOST_CV,
     "osl_cv": _MOST_CV,
     "share": 1.0,
+    "percentile": 1.0 - 1e-9,
+    "ttft_slowdown": 1000.0,
+    "itl_slowdown": 1000.0,
+    "e2e_slowdown": 1000.0,
 }
 SHAPE = ("isl", "osl", "isl_cv", "prefix_hit_rate", "context", "context_cv", "osl_cv")
 """Columns of a shape of requests; the first two go together, the others with them."""

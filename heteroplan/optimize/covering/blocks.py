@@ -9,9 +9,8 @@ There is one side a stage of the requests: prefill and decode, and their parts w
 is divided. An aggregated engine counts on all sides.
 
 A dynamic program over the grid of counts solves it exactly. Costs of starts and of changes are
-separable by engine, so the step from one interval to the next is, engine by engine, to stay, or
-`change` and a running minimum: with slope `start` upwards, free downwards; O(cells) an interval,
-no pairs of states.
+separable by engine, so a step in time is, engine by engine, to stay, or `change` and a running
+minimum: with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
 from collections.abc import Mapping
@@ -202,8 +201,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
 
     A cyclic day is opened where its demand is least, and starts and changes into that interval
     are free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
-    agree unless the best closed day avoids that state. Where changes cost, it is closed at the
-    state before as well.
+    agree unless the best closed day avoids that state (and, where changes cost, the one before).
     """
     from heteroplan.optimize.covering.cover import cheapest_cover, is_cover
 
@@ -225,8 +223,8 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     if cost > bound + ROUNDING * abs(bound):
         before = counts[:, join - 1]
         inside = (block.low[:, join] <= before) & (before <= block.high[:, join])
-        again = block.change is not None and inside.all()
-        for state in (counts[:, join], before) if again else (counts[:, join],):
+        steady = block.change is not None and inside.all()
+        for state in (counts[:, join], before) if steady else (counts[:, join],):
             closed, closed_cost = _open_path(block, join, state)
             if closed is not None and closed_cost < cost:
                 counts, cost = closed, closed_cost
@@ -331,9 +329,7 @@ def _given_up(block: Block) -> float:
     """What changes cost of engines that ran before and may not run."""
     if block.change is None or block.before is None:
         return 0.0
-    beside = np.ones(len(block.low), dtype=bool)
-    beside[_engines_of(block)] = False
-    return float(block.change[beside & (block.before > 0)].sum())
+    return float(np.delete(block.change * (block.before > 0), _engines_of(block)).sum())
 
 
 def _engines_of(block: Block) -> list[int]:
@@ -378,7 +374,7 @@ class _Grid:
         for axis, e in enumerate(self.engines):
             counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
             cost = self.block.start[e, later] * np.maximum(0, target[e] - counts)
-            cost = cost + self._change_cost(e) * (target[e] != counts)
+            cost += self._change_cost(e) * (target[e] != counts)
             total = total + _laid(cost, axis, len(self.engines))
         return total
 
@@ -388,7 +384,7 @@ class _Grid:
         for axis, e in enumerate(self.engines):
             counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
             cost = self.block.start[e, t] * np.maximum(0, counts - before[e])
-            cost = cost + self._change_cost(e) * (counts != before[e])
+            cost += self._change_cost(e) * (counts != before[e])
             total = total + _laid(cost, axis, len(self.engines))
         return total
 

@@ -30,6 +30,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engine_notes,
     verdict,
 )
+from heteroplan.outputs.shared.promises import special_sentences
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import (
     Text,
@@ -80,7 +81,8 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
         console.print()
         print_trimmed(frontier, console)
     console.print()
-    for sentence in demand_sentences(plan.given.workloads):
+    loads = plan.given.workloads
+    for sentence in (*special_sentences(loads), *demand_sentences(loads)):
         print_wrapped(Text(sentence, style="dim"), console)
     for sentence in change_sentences(plan):
         print_wrapped(Text(sentence), console)

@@ -32,6 +32,7 @@ from heteroplan.outputs.plan.sentences import (
     verdict,
 )
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
+from heteroplan.outputs.shared.promises import promises
 from heteroplan.outputs.shared.words import (
     amount_unit,
     clock,
@@ -69,6 +70,7 @@ def report_html(plan: PlanDocument) -> str:
             _shortage_section(plan),
             _savings_section(plan),
             *_frontier_section(plan),
+            _promise_section(plan),
             *_policy_section(plan),
             _limit_section(plan),
             *(chart_section(name, head, chart) for name, head, chart in charts),
@@ -154,6 +156,18 @@ def _frontier_section(plan: PlanDocument) -> list[str]:
 
 def _a_day(plan: PlanDocument, times: int | None) -> str:
     return "" if times is None else a_day(plan, times)
+
+
+def _promise_section(plan: PlanDocument) -> str:
+    """What is promised, and what capacities count on."""
+    found = list(promises(plan.given.workloads))
+    return table_section(
+        "What is promised",
+        ("workload", "SLO", "routing", "arrivals"),
+        [(each.to, each.slo, each.routing, each.arrivals) for each in found[:_MOST_ROWS]],
+        text_columns={0, 1, 2, 3},
+        below=_more(len(found) - _MOST_ROWS),
+    )
 
 
 def _policy_section(plan: PlanDocument) -> list[str]:

@@ -21,7 +21,7 @@ from heteroplan.profiles.capacity.targets import is_joint, slo_of, ttft_target_m
 from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts, moments
 from heteroplan.queueing.bursts import Bursts
 from heteroplan.queueing.gaps import Gaps, Joined
-from heteroplan.queueing.lengths import Resolution, gamma_parts, lognormal_parts
+from heteroplan.queueing.lengths import Resolution, either_parts
 from heteroplan.queueing.waiting import ReplicaPool, Service, lateness
 from heteroplan.units import MS_PER_S
 
@@ -39,7 +39,7 @@ LEAST_RATE = 1e-9
 MOST_TURNS = {Routing.ROUND_ROBIN: 4, Routing.LEAST_LOADED: 2, Routing.SHARED: 2}
 """Replicas that are taken to get requests in turn; of more, each gets them more evenly. Fewer where
 the numbers in flight decide, which follow the ends of answers."""
-PACED = 0.9
+PACED = 0.85
 """Share of the requests that a replica of an endless pool gets as its own end, which they do with
 its steps: the number in flight decides who gets one. By simulation of pools of 2 to 32."""
 TIMES = 256
@@ -121,9 +121,7 @@ class Replica:
         self.prompts = _prompts(setting.alone)
         self.values = coefficients(setting)
         left_ms = float(self.prompts.shares @ (self.prompts.targets_ms - self.prompts.first_ms))
-        scale_s = max(LEAST_SCALE_S, left_ms / MS_PER_S)
-        dispersion = setting.arrivals.prefill(scale_s, setting.slo.ttft_share)
-        self.bursts = Bursts.of(dispersion).split(setting.servers)
+        self.bursts = self._bursts(left_ms, setting.slo.ttft_share)
         self._known: dict[float, Running] = {}
         self.turns = 1
         if setting.routing is not Routing.RANDOM and self.bursts.mean == 1.0:
@@ -133,6 +131,17 @@ class Replica:
         if chunked and setting.routing in (Routing.LEAST_LOADED, Routing.SHARED):
             self.turns = 1
             self.paced = PACED * (setting.servers - 1.0) / (setting.servers + 1.0)
+
+    def _bursts(self, scale_ms: float, share: float) -> Bursts:
+        """That come to it, as they matter for a share of the requests at a time scale."""
+        scale_s = max(LEAST_SCALE_S, scale_ms / MS_PER_S)
+        dispersion = self.setting.arrivals.prefill(scale_s, share)
+        return Bursts.of(dispersion).split(self.setting.servers)
+
+    @cached_property
+    def stalls(self) -> Bursts:
+        """That come together with a request and are behind it: all of the ITL of a short answer."""
+        return self._bursts(self.setting.slo.itl_ms, self.setting.slo.itl_share)
 
     def at(self, rate_rps: float) -> "Running":
         """How it runs at `rate_rps`."""
@@ -171,23 +180,21 @@ class Replica:
         """Requests and the prefill that falls between their tokens."""
         import numpy as np
 
-        mix = self.setting.mix
-        shares, gaps = np.array(
-            [
-                (shape.share * share, max(0.0, np.rint(shape.osl * length) - 1.0))
-                for shape in mix
-                for share, length in answer_lengths(shape.osl_cv or 0.0)
-            ]
-        ).T
+        slo, parts = self.setting.slo, []
+        for shape in self.setting.mix:
+            shares, means = either_parts(shape.osl_cv or 0.0, ANSWERS)
+            parts.append((shape.share * shares, np.rint(shape.osl * means) - 1.0))
+        shares, gaps = np.concatenate(parts, axis=1)
         held = gaps > 0.0
+        times_ms = (slo.itl_ms * gaps[held]).tolist()
         return Gaps(
             shares[held] / shares.sum(),
             gaps[held],
             self.prompts.shares,
             self.added_ms + self.values.overhead_ms * self.chunks,
-            self.setting.slo.itl_ms,
+            slo.itl_ms,
             self.chunk_ms(0.0) + self.values.overhead_ms,
-            self.bursts.mean,
+            np.array([self._bursts(each_ms, slo.itl_share).mean for each_ms in times_ms]),
             self.turns,
             self.steps.slope_ms,
             self.paced,
@@ -297,6 +304,15 @@ class Running:
     @cached_property
     def _chunks(self) -> BatchesAt | None:
         """Steps as batches of prompts; None where each prefills one prompt."""
+        return self._batches(self.replica.bursts)
+
+    @cached_property
+    def _stalled(self) -> BatchesAt | None:
+        """The same steps, with the prompts that come together as short answers see them."""
+        stalls = self.replica.stalls
+        return self._chunks if stalls == self.replica.bursts else self._batches(stalls)
+
+    def _batches(self, bursts: Bursts) -> BatchesAt | None:
         replica, values = self.replica, self.replica.values
         chunk_ms = replica.chunk_ms(self.batch)
         if chunk_ms == inf:
@@ -308,9 +324,7 @@ class Running:
             self.step_ms,
         )
         prompts = Prompts(replica.prompts.shares, replica.added_ms, replica.prompts.targets_ms)
-        queue = BatchQueue(
-            prompts, batches, replica.bursts.mean, turns=replica.turns, paced=replica.paced
-        )
+        queue = BatchQueue(prompts, batches, bursts.mean, turns=replica.turns, paced=replica.paced)
         return queue.at(self._rate_per_ms, self._stretched(self.step_ms))
 
     def _stretched(self, step_ms: float) -> float:
@@ -398,9 +412,9 @@ class Running:
         """P(prefill that waits when a request has its first token <= each of some works)."""
         import numpy as np
 
-        if self._chunks is not None:
-            points = self._chunks.queue.points
-            up_to = np.cumsum(self._chunks.left_at_ends())
+        if self._stalled is not None:
+            points = self._stalled.queue.points
+            up_to = np.cumsum(self._stalled.left_at_ends())
             found: Floats = np.interp(works_ms, points.step * np.arange(points.size), up_to)
             return found
         part = self.replica.prompts.mean_ms / self._pool.mean_ms
@@ -470,20 +484,6 @@ class Running:
         work_ms = added_ms(self.replica.values, tokens) * each
         found = self._first_late(work_ms, alone_ms(self.setting, tokens, 0.0) * each, times_ms)
         return float(np.interp(-late, -found, times_ms))
-
-
-@lru_cache(maxsize=4096)
-def answer_lengths(cv: float) -> tuple[tuple[float, float], ...]:
-    """Shares of the requests of a class and their output over the mean.
-
-    Half of them by a gamma, half by a lognormal distribution: the one has more short answers than
-    most, the other fewer.
-    """
-    parts: list[tuple[float, float]] = []
-    for family in (gamma_parts, lognormal_parts):
-        shares, means = family(cv, ANSWERS)
-        parts += zip((shares / 2.0).tolist(), means.tolist(), strict=True)
-    return tuple(parts)
 
 
 def target_ms(setting: Setting, shape: RequestClass, tokens: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import ceil
 
-from heteroplan.entities.capacity import OperatingPoint, PoolPoints
+from heteroplan.entities.capacity import OperatingPoint, PoolPoints, mix_rps
 from heteroplan.entities.workload import Engine, IntervalDemand, RequestClass, Routing, Workload
 from heteroplan.profiles.capacity.setting import Points
 
@@ -71,14 +71,15 @@ def _sizes(most: int) -> Iterator[int]:
 
 
 def _rate_rps(mix: tuple[RequestClass, ...], points: Points, last: Points) -> float:
-    """Greatest rate of the classes that the largest pool serves, in their mix; 0 without any."""
-    busy_s = 0.0
-    for shape, point, largest in zip(mix, points, last, strict=True):
-        if largest.capacity_rps > 0.0:
-            if point.capacity_rps <= 0.0:
-                return 0.0
-            busy_s += shape.share / point.capacity_rps
-    return 1.0 / busy_s if busy_s > 0.0 else 0.0
+    """Greatest rate of the mix of which the classes come that the largest pool serves; 0 without
+    any."""
+    served = [
+        (shape.share, point.capacity_rps)
+        for shape, point, largest in zip(mix, points, last, strict=True)
+        if largest.capacity_rps > 0.0
+    ]
+    share = sum(share for share, _ in served)
+    return mix_rps(served) / share if share > 0.0 else 0.0
 
 
 def least_pool(demand: IntervalDemand, table: PoolPoints, *, most: int) -> int:

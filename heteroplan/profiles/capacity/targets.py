@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+from heteroplan.entities.capacity import mix_rps
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass, Workload
 from heteroplan.profiles.capacity.latency import prefill_ms, step_ms
@@ -146,9 +147,11 @@ def _alternatives(
 
 def rate_rps(setting: Setting, points: Points) -> float:
     """Rate of the whole mix that a replica serves [requests/s]; 0 of no points."""
-    if not points or any(each.capacity_rps <= 0.0 for each in points):
+    if not points:
         return 0.0
-    return 1.0 / setting.mean([1.0 / each.capacity_rps for each in points])
+    return mix_rps(
+        (shape.share, point.capacity_rps) for shape, point in zip(setting.mix, points, strict=True)
+    )
 
 
 def absolute_slo(load: Workload) -> Slo:

@@ -8,11 +8,12 @@ spread evenly over that scale. A cluster ends in the piece of time of constant r
 begins (what would come later comes at the start of the piece), so that rates stay exact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from heteroplan.entities.workload import Workload
+from heteroplan.profiles.capacity.targets import absolute_slo
 from heteroplan.simulation.arrivals.rates import Rates
 from heteroplan.simulation.arrivals.renewal import placed
 from heteroplan.simulation.requests import Floats
@@ -47,6 +48,10 @@ class Clusters:
         batch = 1.0 + (at_long - 1.0 - spread * whole) / 2.0
         return cls(batch, 1.0 + spread / (2.0 * batch), long_s)
 
+    def at(self, rps: float) -> "Clusters":
+        """As they are at a rate of 1 request/s when all is as much slower."""
+        return replace(self, spread_s=self.spread_s * rps)
+
     def dispersion(self, window_s: float) -> float:
         """Variance over mean of the arrivals in a window."""
         spread = 2.0 * (self.batches - 1.0) * self.batch
@@ -64,10 +69,11 @@ def together(window_s: float, spread_s: float) -> float:
 def clusters_of(workload: Workload) -> Clusters:
     """By the dispersion at the TTFT target and at the time that a mean request decodes.
 
-    At the percentile of the SLO. A workload whose SLO has a slowdown alone has infinite targets;
-    then the nearest scales that are known count.
+    At the percentile of the SLO, the first of several. Relative targets are those of the mean
+    request (`absolute_slo`); beyond the scales that are known the longest one counts.
     """
-    slo, known = workload.slo, [each.scale_s for each in workload.arrivals.points]
+    slo = absolute_slo(workload)
+    known = [each.scale_s for each in workload.arrivals.points]
     shapes = [each for demand in workload.demand for each in demand.classes]
     osl = sum(each.share * each.osl for each in shapes) / sum(each.share for each in shapes)
     most_s = max(known)

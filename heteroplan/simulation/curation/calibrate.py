@@ -16,8 +16,9 @@ from math import sqrt
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, mix_rps
 from heteroplan.entities.workload import RequestClass, Role, Workload
+from heteroplan.simulation.arrivals.bursts import clusters_of
 from heteroplan.simulation.curation.groups import LoadedGroup, planned_share, unit_requests
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.run import ReplaySettings
@@ -103,14 +104,20 @@ class Judging:
     """How engines are judged."""
 
     seed: int
-    burstiness: float = 1.0
+    burstiness: float | None = None
+    """Coefficient of variation of the gaps; None: the dispersion that each workload is planned for,
+    Poisson without one."""
     requests: int = REQUESTS
     draws: int = DRAWS
     """2 or more."""
     gaps: Mapping[str, Floats] = field(default_factory=dict)
-    """Workload -> gaps between the arrivals of its trace; others have those of `burstiness`."""
+    """Workload -> gaps between the arrivals of its trace; others are by `burstiness`."""
     sizes: Mapping[PoolKey, int] = field(default_factory=dict)
     """Replicas of the pools that are judged; 1 of others, and `MOST_REPLICAS` of larger ones."""
+
+    def draws_bursts(self, load: Workload) -> bool:
+        """Whether its requests have the dispersion that it is planned for."""
+        return self.burstiness is None and bool(load.arrivals.points) and load.name not in self.gaps
 
 
 def calibrate(
@@ -192,12 +199,8 @@ class _Promises:
         for each in self._candidates[load.name, option.engine.name, option.node_type]:
             points = tuple(point.capacity_rps for point in each.points[at])
             rates = points if replicas is None else each.capacity_rps(at, replicas)
-            asked = [
-                (kind.share, rate) for kind, rate in zip(mix, rates, strict=True) if kind.share
-            ]
-            if min(rate for _, rate in asked) <= 0.0:
-                return 0.0
-            found.append(sum(s for s, _ in asked) / sum(share / rate for share, rate in asked))
+            asked = zip((kind.share for kind in mix), rates, strict=True)
+            found.append(mix_rps((share, rate) for share, rate in asked if share))
         return min(found)
 
 
@@ -258,15 +261,17 @@ def _greatest(
 ) -> float:
     option = system.options[case.option]
     load = system.scenario.workloads[option.workload]
+    expected_rps = case.pool * case.promised_rps
     unit = unit_requests(
         case.mix,
         judging.requests,
         np.random.SeedSequence([judging.seed, draw], spawn_key=tuple(load.name.encode())),
-        burstiness=judging.burstiness,
+        burstiness=1.0 if judging.burstiness is None else judging.burstiness,
         gaps=judging.gaps.get(load.name),
+        clusters=clusters_of(load).at(expected_rps) if judging.draws_bursts(load) else None,
     )
     group = LoadedGroup(system, option.workload, case.replicas, settings, option.engine.role)
-    return group.greatest_rate(unit, case.pool * case.promised_rps) / case.pool
+    return group.greatest_rate(unit, expected_rps) / case.pool
 
 
 def _correction(system: ServingSystem, case: _Case, rates: Sequence[float]) -> Correction:

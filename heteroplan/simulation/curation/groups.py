@@ -8,6 +8,7 @@ import numpy as np
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.workload import RequestClass, Role, Workload
 from heteroplan.profiles.capacity.targets import absolute_slo
+from heteroplan.simulation.arrivals.bursts import Clusters, clustered
 from heteroplan.simulation.arrivals.lengths import lengths
 from heteroplan.simulation.arrivals.rates import Rates
 from heteroplan.simulation.arrivals.renewal import arrivals
@@ -62,19 +63,25 @@ def unit_requests(
     *,
     burstiness: float = 1.0,
     gaps: Floats | None = None,
+    clusters: Clusters | None = None,
 ) -> UnitRequests:
-    """About `count` requests of a mix of classes; a renewal process, or with the given gaps.
+    """About `count` requests of a mix of classes, one at least: a renewal process, in clusters, or
+    with given gaps.
 
     `gaps` are those of a trace, in any unit: as many in a row as needed from a random one on, the
-    first ones again after the last. Their mean is taken out.
+    first ones again after the last. Their mean is taken out. `clusters` are spread over mean gaps.
     """
     of_arrival, of_class, of_length = (np.random.default_rng(each) for each in seed.spawn(3))
-    if gaps is None:
-        edges = np.array([0.0, float(count)])
-        arrival = arrivals(Rates(edges, np.ones(1)), burstiness, of_arrival)
-    else:
+    rates = Rates(np.array([0.0, float(count)]), np.ones(1))
+    if gaps is not None:
         chosen = (int(of_arrival.integers(len(gaps))) + np.arange(count)) % len(gaps)
         arrival = np.cumsum(gaps[chosen] / gaps.mean())
+    elif clusters is not None:
+        arrival = clustered(rates, clusters, of_arrival)
+    else:
+        arrival = arrivals(rates, burstiness, of_arrival)
+    if not len(arrival):
+        arrival = rates.edges_s[1:]
     tokens = lengths([mix], np.zeros(len(arrival), np.int64), of_class, of_length)
     return UnitRequests(arrival, tokens.isl, tokens.cached, tokens.osl, tokens.kind)
 

@@ -177,7 +177,6 @@ def _facts(engine: Engine) -> ReplicaFacts:
     fields = coefficients_s(engine) | {
         "capacity": 1.0,
         "in_flight": 1.0,
-        "most_missed": UNBOUNDED,
         "in_time": UNBOUNDED,
         "kv_tokens": UNBOUNDED if engine.kv_tokens is None else engine.kv_tokens,
         "batch_tokens": engine.max_batch_tokens or 0,

@@ -79,7 +79,7 @@ def reweigh(world: World, group: int) -> None:
     """Count again what the ready replicas of a group serve, and how long requests may be."""
     record = world.groups[group]
     first_rps, decode_rps = 0.0, 0.0
-    record.most_missed = record.in_time = record.most_isl = record.most_held = 0
+    record.in_time = record.most_isl = record.most_held = 0
     for side in range(2):
         for place in range(world.member_counts[group, side]):
             replica = world.replicas[world.members[group, side, place]]
@@ -88,7 +88,6 @@ def reweigh(world: World, group: int) -> None:
                 continue
             if side == 0:
                 first_rps += replica.capacity
-                record.most_missed = max(record.most_missed, replica.most_missed)
                 record.in_time = max(record.in_time, replica.in_time)
                 record.most_isl = max(record.most_isl, replica.kv_tokens)
             else:
@@ -104,11 +103,10 @@ def suits(world: World, index: int, request: int) -> int:
     asked, replica = world.requests[request], world.replicas[index]
     if replica.kind == DECODE:
         return 2 if asked.isl + asked.osl <= replica.kv_tokens else 0
-    missed = asked.missed + asked.given
     held = asked.isl if replica.kind == PREFILL else asked.isl + asked.osl
-    if missed > replica.most_missed or held > replica.kv_tokens:
+    if held > replica.kv_tokens:
         return 0
-    return 2 if missed <= replica.in_time else 1
+    return 2 if asked.missed + asked.given <= replica.in_time else 1
 
 
 @compiled
@@ -117,14 +115,9 @@ def group_suits(world: World, group: int, request: int) -> int:
     record = world.groups[group]
     if record.alike:
         asked = world.requests[request]
-        missed = asked.missed + asked.given
-        if (
-            missed > record.most_missed
-            or asked.isl > record.most_isl
-            or asked.isl + asked.osl > record.most_held
-        ):
+        if asked.isl > record.most_isl or asked.isl + asked.osl > record.most_held:
             return 0
-        return 2 if missed <= record.in_time else 1
+        return 2 if asked.missed + asked.given <= record.in_time else 1
     best = 0
     for side in range(2 if record.split else 1):
         found = 0

@@ -90,7 +90,6 @@ REPLICA = np.dtype(
         ("in_flight", "f8"),  # requests that it has at that rate on average
         ("credit", "f8"),  # its turn by round robin: served less than its capacity's part by this
         ("bytes_per_s", "f8"),
-        ("most_missed", "i8"),  # longest prompt that it takes
         ("in_time", "i8"),  # longest prompt that is in time alone
         ("kv_tokens", "i8"),
         ("batch_tokens", "i8"),  # 0: one prompt at a time
@@ -125,7 +124,6 @@ REPLICA = np.dtype(
 GROUP = np.dtype(
     [
         ("weight", "f8"),  # requests/s of its ready replicas
-        ("most_missed", "i8"),  # longest prompt that a ready replica takes
         ("in_time", "i8"),  # longest prompt that is in time alone
         ("most_isl", "i8"),  # KV cache of prefill
         ("most_held", "i8"),  # KV cache of decode

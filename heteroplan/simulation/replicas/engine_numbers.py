@@ -36,7 +36,6 @@ def replica_facts(option: EngineOption, number: int, workload: Workload) -> Repl
         "capacity": option.capacity_rps,
         "in_flight": option.in_flight,
         "bytes_per_s": option.bytes_per_s,
-        "most_missed": UNBOUNDED,
         "in_time": _in_time(option, workload),
         "kv_tokens": most_held(engine),
         "batch_tokens": engine.max_batch_tokens or 0,

@@ -62,6 +62,50 @@ def test_moments_may_have_an_offset_or_be_local() -> None:
     assert len(shapes(read(*rows, header=STAMPED, zone=ZoneInfo("Asia/Singapore")))) == 2
 
 
+TARGETS = f"{HEADER},ttft_ms,itl_ms,percentile,e2e_slowdown"
+
+
+def test_a_class_may_have_an_slo_of_its_own() -> None:
+    step, _ = shapes(read("chat,0.5,10,10,500,40,0.9,", "code,0.5,10,10,,,,", header=TARGETS))
+    assert dict(step[0].targets) == {"ttft_ms": 500.0, "itl_ms": 40.0, "percentile": 0.9}
+    assert step[1].targets == ()
+    assert read("a,1,10,10,,,,3", header=TARGETS).shapes
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("500,,,", "c.csv:2: the ITL has no target; give itl_ms or itl_slowdown"),
+        (",,0.9,", "c.csv:2: the TTFT has no target; give ttft_ms or ttft_slowdown"),
+        ("0,40,,", "c.csv:2: ttft_ms: 0: must be between 1e-06 and 1e+09"),
+        ("500,40,1.5,", "c.csv:2: percentile: 1.5: must be between 1e-09 and 1"),
+    ],
+)
+def test_what_is_wrong_with_an_slo(row: str, expected: str) -> None:
+    assert problems(f"a,1,10,10,{row}", header=TARGETS) == [expected]
+
+
+def test_an_slo_is_the_same_in_all_steps() -> None:
+    rows = [f"{FIRST},a,1,10,10,500,40,,", f"{SECOND},a,1,10,10,600,40,,"]
+    assert problems(*rows, header=f"interval_start,{TARGETS}") == [
+        "c.csv:3: class: a: the latency targets are not those of the first step; "
+        "write the same ones"
+    ]
+
+
+def test_a_scenario_has_the_slos_of_its_classes_file(files: ScenarioFiles) -> None:
+    """Without a percentile of its own that of the workload holds; also over a whole interval."""
+    files.workload["slo"] = {"ttft_ms": 1000, "itl_ms": 60, "percentile": 0.9}
+    del files.workload["requests"]
+    files.workload["classes"] = "classes.csv"
+    rows = [f"{TARGETS}", "chat,0.5,1000,200,500,40,,", "code,0.5,8000,100,,,,"]
+    (files.folder / "classes.csv").write_text("\n".join(rows))
+    (load,) = files.load("horizon.intervals=1", interval="2h").scenario.workloads
+    chat, code = load.demand[0].classes
+    assert chat.slo == replace(load.slo, ttft_ms=500.0, itl_ms=40.0)
+    assert code.slo is None
+
+
 def test_rounded_shares_are_made_to_sum_to_one() -> None:
     """Three thirds of 0.333 sum to 0.999, within 0.001."""
     step, _ = shapes(read(*(f"{name},0.333,10,10" for name in "abc")))

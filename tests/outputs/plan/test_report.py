@@ -117,8 +117,9 @@ def test_layers_add_up_to_what_is_held() -> None:
 
 def test_page_lists_the_engines_and_marks_those_in_use() -> None:
     text = report_html(document_of(plan(day_scenario(horizon(2)), [pool([1, 2])])))
+    engines = text.split("<h2>Engines considered")[1]
     rows = re.findall(
-        r"<tr( class=bold)?><td class=text>chat-1</td><td class=text>(.*?)</td>", text
+        r"<tr( class=bold)?><td class=text>chat-1</td><td class=text>(.*?)</td>", engines
     )
     assert rows == [
         ("", "h100-tp4-prefill"),
@@ -159,3 +160,11 @@ def test_every_row_of_a_chart_has_a_labelled_time_axis(page: Any) -> None:
     assert (figure.layout.xaxis.showticklabels, figure.layout.xaxis2.showticklabels) == (True, True)
     assert figure.layout.xaxis2.title.text == "Asia/Singapore"
     assert '"displayModeBar": false' in page
+
+
+def test_page_says_what_is_promised_and_what_capacity_counts_on() -> None:
+    found = section(report_html(document_of(shown_plan())), "What is promised")
+    assert found[0] == ["workload", "SLO", "routing", "arrivals"]
+    slo, routing, arrivals = found[1][1:]
+    assert slo == "95 %: TTFT 1,000 ms, ITL 60 ms"
+    assert (routing, arrivals) == ("least loaded", "Poisson")

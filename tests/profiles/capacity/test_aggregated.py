@@ -1,7 +1,9 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
+from heteroplan.entities.arrivals import Arrivals, Dispersion
 from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.slo import ItlOf
 from heteroplan.entities.workload import (
@@ -9,6 +11,7 @@ from heteroplan.entities.workload import (
     PrefillCoefficients,
     RequestClass,
     Role,
+    Routing,
     Span,
     TtftCoefficients,
 )
@@ -148,6 +151,63 @@ def test_as_many_are_in_time_as_promised(most: int | None, changes: dict[str, ob
     rate_rps = aggregated_point(asked).capacity_rps
     assert in_time(asked, rate_rps, requests=6000) >= 0.9 - 0.01
     assert in_time(asked, 1.35 * rate_rps, requests=6000) < 0.9
+
+
+def pooled(servers: int, most: int = 1024, **changes: object) -> Setting:
+    """P90 of both together; each request goes to a replica with the fewest in flight."""
+    defaults: dict[str, object] = {"percentile": 0.9, "ttft_ms": 1500.0, "decode": DECODE}
+    defaults |= {"isl_cv": 0.7, "osl": 40.0, "itl_ms": 60.0}
+    found = chunked(most, **(defaults | changes))
+    return replace(
+        found,
+        servers=servers,
+        routing=Routing.LEAST_LOADED,
+        slo=replace(found.slo, ttft_percentile=None, itl_percentile=None),
+    )
+
+
+def test_a_replica_alone_gets_requests_with_time_whoever_routes_them() -> None:
+    one = pooled(1)
+    by_chance = replace(one, routing=Routing.RANDOM)
+    assert aggregated_point(one) == aggregated_point(by_chance)
+
+
+def test_replicas_of_larger_pools_serve_more() -> None:
+    """As fewest in flight lets requests come as others end, more so of more replicas."""
+    rates = [aggregated_point(pooled(servers)).capacity_rps for servers in (1, 2, 4, 8, 32)]
+    assert all(more > less for less, more in pairwise(rates))
+    assert rates[-1] < 1.5 * rates[0]
+
+
+@pytest.mark.parametrize(
+    ("servers", "most", "changes"),
+    [
+        (2, 1024, {}),
+        (8, 1024, {}),
+        (4, 512, {"osl": 150.0, "itl_ms": 45.0}),
+        (4, 2048, {"osl": 12.0, "itl_ms": 80.0}),
+    ],
+)
+def test_as_many_are_in_time_in_a_pool(servers: int, most: int, changes: dict[str, object]) -> None:
+    """By a simulation of single steps; nearly all that could be is granted."""
+    asked = pooled(servers, most, **changes)
+    rate_rps = aggregated_point(asked).capacity_rps
+    assert in_time(asked, 0.95 * rate_rps, requests=6000) >= 0.9
+    assert in_time(asked, 1.25 * rate_rps, requests=6000) < 0.9
+
+
+def test_short_answers_are_stalled_by_those_that_come_together_with_them() -> None:
+    """Bursts of half a second that even out within the TTFT: stamps that were rounded, say. Answers
+    of 4 tokens are late by the ITL more often, those of 400 hardly."""
+
+    def held(osl: float) -> float:
+        even = pooled(4, osl=osl, itl_ms=60.0, ttft_ms=4000.0)
+        rounded = (Dispersion(0.5, 0.9, 9.0, 1.0), Dispersion(2.0, 0.9, 1.0, 1.0))
+        bursts = replace(even, arrivals=Arrivals(rounded))
+        return aggregated_point(bursts).capacity_rps / aggregated_point(even).capacity_rps
+
+    assert held(4.0) < 0.8
+    assert 0.9 < held(400.0) <= 1.0
 
 
 def test_no_kv_cache_moves() -> None:

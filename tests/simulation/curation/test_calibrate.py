@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Dispersion
 from heteroplan.entities.capacity import Candidate, OperatingPoint, PoolPoints
 from heteroplan.entities.workload import RequestClass, Role
 from heteroplan.simulation.curation.calibrate import Calibration, Correction, Judging, calibrate
@@ -15,10 +16,16 @@ from tests import builders
 JUDGING = Judging(seed=0, requests=1500, draws=3)
 
 
-def judged(*, promise: float = 1.0, jobs: int = 1, judging: Judging = JUDGING) -> Calibration:
+def judged(
+    *,
+    promise: float = 1.0,
+    jobs: int = 1,
+    judging: Judging = JUDGING,
+    arrivals: Arrivals = POISSON,
+) -> Calibration:
     """A prefill and a decode engine of 10 requests/s; plans count on `promise` times that of
     the decode engine."""
-    scenario = builders.scenario()
+    scenario = builders.scenario(workloads=[replace(builders.workload(), arrivals=arrivals)])
     candidates = [_promising(each, promise) for each in builders.candidates(scenario)]
     system = serving_system(scenario, builders.candidates(scenario))
     with ThreadPoolExecutor(jobs) as pool:
@@ -62,6 +69,17 @@ def test_engines_that_keep_their_promise_have_factors_near_1() -> None:
         assert each.factor == pytest.approx(1.0, abs=0.2)
         assert 0.0 < each.standard_error < 0.1
     assert not found.skipped
+
+
+def test_bursts_are_drawn_as_planned_for_unless_gaps_are_asked_for() -> None:
+    """A replica that is sized for Poisson arrivals serves less of bursts."""
+    arrivals = Arrivals((Dispersion(1.0, 0.99, 9.0, 9.0),), ArrivalsSource.STATED)
+    plain = judged().corrections
+    bursty = judged(arrivals=arrivals).corrections
+    asked = judged(arrivals=arrivals, judging=replace(JUDGING, burstiness=1.0)).corrections
+    assert [each.drawn_rps for each in asked] == [each.drawn_rps for each in plain]
+    for one, other in zip(bursty, plain, strict=True):
+        assert one.factor < 0.9 * other.factor
 
 
 def test_pools_are_as_large_as_told_and_judged_by_what_their_role_is_planned_for() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import RequestClass, Role
+from heteroplan.simulation.arrivals.bursts import Clusters
 from heteroplan.simulation.curation.groups import (
     Kept,
     LoadedGroup,
@@ -49,6 +50,21 @@ def test_gaps_of_a_trace_keep_their_order_and_lose_their_mean() -> None:
     made = unit_requests([builders.SHAPE], 100, SEED, gaps=np.array([1.0, 5.0]))
     assert sorted(set(np.diff(made.arrival).round(6).tolist())) == [0.333333, 1.666667]
     assert made.arrival[-1] == pytest.approx(100.0)
+
+
+def test_clusters_are_spread_over_mean_gaps() -> None:
+    """Batches of 7 have dispersion 13; what takes 4 s at 50 a second takes 200 mean gaps."""
+    clusters = Clusters(7.0, 1.0, 0.0)
+    made = unit_requests([builders.SHAPE], 50_000, SEED, clusters=clusters)
+    counts = np.histogram(made.arrival, np.arange(0.0, 50_001.0, 50.0))[0]
+    assert counts.mean() == pytest.approx(50.0, rel=0.05)
+    assert counts.var() / counts.mean() == pytest.approx(13.0, rel=0.15)
+    assert Clusters(7.0, 2.0, 4.0).at(50.0) == Clusters(7.0, 2.0, 200.0)
+
+
+def test_there_is_one_request_at_least() -> None:
+    rare = Clusters(1e9, 1.0, 0.0)
+    assert len(unit_requests([builders.SHAPE], 1, SEED, clusters=rare).arrival) == 1
 
 
 def test_few_requests_are_in_time_and_many_are_not(system: ServingSystem) -> None:

@@ -201,13 +201,10 @@ class CompiledCase:
         return len(facts) == len({kind for kind, _ in facts})
 
     def _fits_some_group(self, request: NaiveRequest) -> bool:
-        missed, length = request.isl - request.cached, request.isl + request.osl
 
         def takes(each: NaiveReplica) -> bool:
-            if isinstance(each, NaivePrefill):
-                return missed <= each.most_tokens and request.isl <= each.kv_tokens
-            short = isinstance(each, NaiveDecode) or missed <= each.most_tokens
-            return short and length <= each.kv_tokens
+            ends = 0 if isinstance(each, NaivePrefill) else request.osl
+            return request.isl + ends <= each.kv_tokens
 
         return any(
             all(
@@ -229,7 +226,6 @@ def replica_facts(given: NaiveReplica, option: int, of: int) -> ReplicaFacts:
     if not isinstance(given, NaiveAggregated):
         fields["bytes_per_s"] = given.nic_bytes_per_s
     if not isinstance(given, NaiveDecode):
-        fields["most_missed"] = _bounded(given.most_tokens)
         fields["in_time"] = _bounded(given.tokens_in_time)
         fields["batch_tokens"] = given.max_batch_tokens or 0
     if isinstance(given, NaivePrefill):

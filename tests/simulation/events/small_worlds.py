@@ -23,7 +23,6 @@ BOUNDS: dict[str, float] = {
     "capacity": 1.0,
     "in_flight": 1.0,
     "kv_tokens": UNBOUNDED,
-    "most_missed": UNBOUNDED,
     "in_time": UNBOUNDED,
     "bytes_per_s": inf,
 }
@@ -65,6 +64,7 @@ def simulator(
     *,
     routing: Routing = Routing.LEAST_LOADED,
     kv_bytes: float = 0.0,
+    alike: bool = True,
 ) -> Simulator:
     """With all replicas ready at the start, their numbers in order."""
     split = all(each.kind != AGGREGATED for each in engines)
@@ -72,7 +72,7 @@ def simulator(
         requests,
         np.zeros(len(requests), np.bool_),
         [WorkloadFacts(kv_bytes, moves_all=True, routing=dict.fromkeys(Role, routing))],
-        [GroupFacts(0, split, alike=True)],
+        [GroupFacts(0, split, alike)],
         1,
         np.ones((1, 1)),
         how or SimulatorOptions(),

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.workload import Routing
 from heteroplan.simulation.events.simulator import ReplicaFacts, SimulatorOptions
-from heteroplan.simulation.events.world import DECODE, FINISHED, GONE, REJECTED
+from heteroplan.simulation.events.world import (
+    AGGREGATED,
+    DECODE,
+    FINISHED,
+    GONE,
+    PREFILL,
+    REJECTED,
+)
 from heteroplan.simulation.requests import Floats, Integers
 from tests.simulation.events.compiled_case import CompiledCase
 from tests.simulation.events.small_worlds import (
     AGGREGATED_ENGINE,
     AT_ONCE,
     PREFILL_ENGINE,
+    TOKEN_S,
     engine,
     simulator,
     stream,
@@ -147,6 +155,37 @@ def test_requests_are_spread_evenly_by_any_role(
     made.run(1e9)
     taken = made.world.requests["replica"]
     assert np.abs(np.bincount(taken)[-4:] - 2500).max() <= spread
+
+
+CAPACITIES = np.array([1.0, 2.0, 5.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("routing", "deviations"), [(Routing.ROUND_ROBIN, 0.0), (Routing.RANDOM, 4.0)]
+)
+@pytest.mark.parametrize("role", ["prefill", "decode", "whole"])
+def test_unlike_replicas_have_shares_by_capacity(
+    role: str, routing: Routing, deviations: float
+) -> None:
+    """1, 2, 5 and 2 of ten each: in turn exactly; at random within four standard deviations of a
+    binomial number, and whatever the request before had."""
+    kind = {"prefill": PREFILL, "decode": DECODE, "whole": AGGREGATED}[role]
+    most = 1 if kind == PREFILL else 1000
+    unlike = [engine(kind, most, token=TOKEN_S, capacity=each) for each in CAPACITIES]
+    engines = {
+        "prefill": [*unlike, AT_ONCE], "decode": [PREFILL_ENGINE, *unlike], "whole": unlike
+    }[role]  # fmt: skip
+    made = simulator(stream(*drawn(10_000, 0.3)), engines, routing=routing, alike=False)
+    made.run(1e9)
+    taken = made.world.requests["source" if role == "prefill" else "replica"]
+    taken = taken - (role == "decode")
+    shares = CAPACITIES / 10.0
+    allowed = deviations * np.sqrt(10_000 * shares * (1.0 - shares))
+    assert (np.abs(np.bincount(taken, minlength=4) - 10_000 * shares) <= allowed).all()
+    if routing is Routing.RANDOM:
+        pairs = np.bincount(taken[:-1] * 4 + taken[1:], minlength=16)
+        both = np.outer(shares, shares).ravel()
+        assert (np.abs(pairs - 9_999 * both) <= 4.0 * np.sqrt(9_999 * both)).all()
 
 
 def test_random_routing_passes_over_replicas_that_leave_evenly() -> None:

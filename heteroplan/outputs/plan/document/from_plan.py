@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from heteroplan import __version__
-from heteroplan.entities.capacity import Candidate, OperatingPoint
+from heteroplan.entities.capacity import Candidate, OperatingPoint, busy, mix_rps
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Pool, Shortage
 from heteroplan.entities.workload import IntervalDemand, Role, Workload
@@ -202,11 +202,10 @@ def _by_priority(hours: Mapping[SubgroupPriority, float]) -> HoursByPriority:
 
 
 def _mix_capacity_rps(demand: IntervalDemand, points: Iterable[OperatingPoint]) -> float:
-    """1 / sum(share / capacity): a replica's rate with the interval's mix [requests/s]."""
-    busy_s = sum(
-        _busy_s(kind.share, point) for kind, point in zip(demand.classes, points, strict=True)
-    )
-    rate_rps: float = nine_digits(1.0 / busy_s)
+    """A replica's rate with the interval's mix [requests/s]."""
+    shares = (kind.share for kind in demand.classes)
+    rates = (point.capacity_rps for point in points)
+    rate_rps: float = nine_digits(mix_rps(zip(shares, rates, strict=True)))
     return rate_rps
 
 
@@ -215,14 +214,9 @@ def _operating_point(workload: Workload, candidate: Candidate) -> tuple[str, Ope
     busiest = workload.busiest
     kind, point = max(
         zip(workload.demand[busiest].classes, candidate.points[busiest], strict=True),
-        key=lambda pair: _busy_s(pair[0].share, pair[1]),
+        key=lambda pair: busy(pair[0].share, pair[1].capacity_rps),
     )
     return kind.name, point
-
-
-def _busy_s(share: float, point: OperatingPoint) -> float:
-    """Replica-seconds that a class takes of a mean request; infinite where it cannot be served."""
-    return share / point.capacity_rps if point.capacity_rps > 0 else math.inf
 
 
 def _finite(value: float | None) -> float | None:

@@ -60,7 +60,10 @@ class CalibrationDocument(DocumentPart):
     draws: Count
     """Of the requests, from which the standard errors are."""
     burstiness: Amount
-    """Coefficient of variation of the gaps between arrivals, where no trace gave them."""
+    """Coefficient of variation of the gaps between arrivals of workloads neither `traced` nor
+    `bursty`."""
+    bursty: tuple[Name, ...] = ()
+    """Workloads whose requests were drawn with the dispersion that they are planned for."""
     traced: tuple[Name, ...]
     """Workloads whose arrivals follow one another as in their trace."""
     factors: tuple[FactorPart, ...]
@@ -78,7 +81,8 @@ def document_of(
         seed=judging.seed,
         requests=judging.requests,
         draws=judging.draws,
-        burstiness=judging.burstiness,
+        burstiness=1.0 if judging.burstiness is None else judging.burstiness,
+        bursty=tuple(each.name for each in scenario.workloads if judging.draws_bursts(each)),
         traced=tuple(judging.gaps),
         factors=tuple(
             FactorPart(
