@@ -76,10 +76,12 @@ def settle(
             best = kept
     best = _stable(scenario, candidates, problem, best, late)
     if best.plan.broken:
+        limits = "min_replicas, pd_ratio and part_ratio"
+        if problem.has_stability:
+            limits = "min_replicas, pd_ratio, part_ratio, min_run and max_changes"
         raise NoPlanError(
-            "no plan that keeps min_replicas, pd_ratio, part_ratio, min_run and max_changes was "
-            "found whose replicas fit on the nodes; relax them, or use replica sizes that fill "
-            "nodes"
+            f"no plan that keeps {limits} was found whose replicas fit on the nodes; relax them, or "
+            "use replica sizes that fill nodes"
         )
     return replace(best, tighter=tighter)
 
