@@ -80,8 +80,8 @@ def settle(
         if problem.has_stability:
             limits = "min_replicas, pd_ratio, part_ratio, min_run and max_changes"
         raise NoPlanError(
-            f"no plan that keeps {limits} was found whose replicas fit on the nodes; relax them, or "
-            "use replica sizes that fill nodes"
+            f"no plan that keeps {limits} was found whose replicas fit on the nodes; relax them, "
+            "or use replica sizes that fill nodes"
         )
     return replace(best, tighter=tighter)
 
