@@ -51,6 +51,11 @@ serve several stages share one grid or are split. Each costs the bound what it c
 Where large plans leave demand unserved, the bound pays for it at a price a request: the more is
 left, the weaker.
 
+**Changes of sizes** may cost something; blocks, bound and MIP know it. `last_pass` takes, of the
+plans within the gap, one with few of them (`fewer_changes`: a rising price on changes), and makes
+plans keep `min_run` and `max_changes` (`kept_sizes`), which the search before knows nothing of: the
+rule (`rules.stability`) would break every plan on the way.
+
 **What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; cost of the
 plan on its nodes after 60 s on two cores; * leaves a little unserved):
 

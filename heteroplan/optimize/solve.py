@@ -17,12 +17,13 @@ from itertools import combinations
 from time import monotonic
 
 from heteroplan.clock import Late, Progress, Stop, never, silent
-from heteroplan.entities.plan import Termination
+from heteroplan.entities.plan import Calming, Termination
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
+from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.improve.repair import WINDOW, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
@@ -58,6 +59,8 @@ class Outcome:
     seconds: float
     prices: Prices | None = None
     """At which the bound of a large program holds."""
+    calming: Calming | None = None
+    """What the last pass gave up for fewer changes."""
 
     def of_plan(
         self,
@@ -108,20 +111,20 @@ def solve(
     starts: Iterable[Ints] = (),
     without: frozenset[str] = frozenset(),
     beside: bool | None = None,
+    frontier: bool = False,
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
     Starts may be computed when they are asked for; on large programs bounds are, meanwhile.
     `without` leaves ingredients of the method out (`search.INGREDIENTS`). Bounds of large programs
     are computed in a process beside, where there are two cores or as `beside` says; the outcome
-    is the same.
+    is the same. With `frontier` the last pass goes on to plans that cost more than the gap allows.
 
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    search = Search.within(
-        time_limit_s, problem, gap, stop=stop, progress=progress, without=without
-    )
+    free = problem.without_stability()
+    search = Search.within(time_limit_s, free, gap, stop=stop, progress=progress, without=without)
     for _ in _stages(search, starts, beside):
         if search.done() or search.closed(OPTIMAL_GAP):
             break
@@ -133,7 +136,14 @@ def solve(
             f"{' or raise --time-limit' if late else ''}"
         )
     _finish(search)
-    return outcome(search)
+    calming = last_pass(search, problem, frontier=frontier)
+    if search.plan.broken:
+        raise NoPlanError(
+            "no plan was found that keeps min_run and max_changes from what runs when the horizon "
+            "starts; relax them"
+        )
+    _bound_cost(search, Late(lambda: search.interrupted or search.stop(), search.end))
+    return replace(outcome(search), calming=calming)
 
 
 def _finish(search: Search) -> None:
@@ -146,16 +156,22 @@ def _finish(search: Search) -> None:
     if not search.plan.covered and search.unproven_shortage():
         half = monotonic() + (end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))
-    if search.bound <= 0:
-        if search.plan.covered:
-            no_prices = supply_prices(search.problem)
-            search.raise_covering_bound(priced_bound(search.problem, no_prices, over).value)
-        else:
-            unserved = search.plan.unserved
-            effort = Effort(deadline=end, stop=over)
-            bound = _bound_of_short(search.problem, unserved, search.prices, effort)
-            search.raise_short_bound(bound)
+    _bound_cost(search, over)
     search.best = spare_scarce(search.problem, search.plan, over)
+
+
+def _bound_cost(search: Search, over: Late) -> None:
+    """A bound on cost where there is none yet."""
+    if search.bound > 0:
+        return
+    if search.plan.covered:
+        no_prices = supply_prices(search.problem)
+        search.raise_covering_bound(priced_bound(search.problem, no_prices, over).value)
+    else:
+        unserved = search.plan.unserved
+        effort = Effort(deadline=over.end, stop=over)
+        bound = _bound_of_short(search.problem, unserved, search.prices, effort)
+        search.raise_short_bound(bound)
 
 
 def _bound_of_short(

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from heteroplan.numerics.tolerances import LEAST_GAIN
+from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.bounding import Round, Rounds
 from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.construct.all_workloads import (
@@ -31,6 +32,7 @@ from heteroplan.optimize.construct.guide import CandidateGroups, candidate_group
 from heteroplan.optimize.improve.repair import repair
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
@@ -65,9 +67,13 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     if not many and (not whole or all(map(partial(fits_one_group, problem), order))):
         search.offer(place_all(problem, prices, order, search.out_of_time, whole=whole))
         yield
-    if not (problem.large or search.plan.covered):
-        _offer_constant_sizes(search)
+    if not problem.large:
+        blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
+        search.raise_covering_bound(blocks.value)
         yield
+        if not search.plan.covered:
+            _offer_constant_sizes(search)
+            yield
     order = order[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     candidates = candidate_groups(problem, search.effort()) if problem.large else None

@@ -60,6 +60,7 @@ def make_plan(
     method: str = "auto",
     without: frozenset[str] = frozenset(),
     slowness: float = 1.0,
+    frontier: bool = False,
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
@@ -67,8 +68,8 @@ def make_plan(
     when `stop()` says so. `progress(cost of the best plan, bound, seconds)` is called as they
     improve, and last with those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there
     to compare with. `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
-    `slowness` is the wall seconds that a CPU second takes here (`clock`). Ten parameters, as
-    callers name the few that they change.
+    `slowness` is the wall seconds that a CPU second takes here (`clock`). `frontier` asks for what
+    fewer changes cost. Eleven parameters, as callers name the few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
@@ -90,7 +91,9 @@ def make_plan(
         gap=gap,
         stop=stop,
         progress=progress,
-        solving=solve_as_one_mip if method == "mip" else partial(solve, without=without),
+        solving=solve_as_one_mip
+        if method == "mip"
+        else partial(solve, without=without, frontier=frontier),
         problem=problem,
         greedy=greedy,
         times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
@@ -123,6 +126,13 @@ def _rank(plan: Plan) -> tuple[float, ...]:
         requests = shortage.unserved_rps * plan.scenario.horizon.interval_s
         lost[priority[shortage.workload]] += requests
     return (*map(round, lost.values()), plan.report.objective)
+
+
+def _found(plan: Plan) -> float:
+    """Cost of the plan before some of it was given up for fewer changes."""
+    calming = plan.report.calming
+    given_up = 0.0 if calming is None else calming.after.objective - calming.before.objective
+    return plan.report.objective - max(0.0, given_up)
 
 
 def _gpu_intervals(scenario: Scenario) -> int:
@@ -198,7 +208,7 @@ class _Stages:
                 self.proof = outcome
             if found is not None and settled.plan.rank >= found[1].plan.rank:
                 return found
-            final = self._proven(self.proof, settled)
+            final = replace(self._proven(self.proof, settled), calming=outcome.calming)
             found = (final, settled)
             todo = self._next(todo, plan, settled, final)
         assert found is not None
@@ -223,14 +233,16 @@ class _Stages:
         cpu_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * _gpu_intervals(self.scenario)
         for schedule in schedules:
             rival = incumbent(self.problem, schedule)
-            cost = plan.report.objective * (1 - OPTIMAL_GAP)
+            kept = self.problem.has_stability
+            cost = (plan.report.objective if kept else _found(plan)) * (1 - OPTIMAL_GAP)
             more = sum(rival.unserved.values()) - plan.report.unserved_requests
             worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
             if worse or rival.broken or end - monotonic() < cpu_s * slowness:
                 continue
             try:
                 settled = self._settled(rival, end)
-                made = self.checked(self._proven(self.proof, settled), settled)
+                proven = replace(self._proven(self.proof, settled), calming=None)
+                made = self.checked(proven, settled)
             except (NoPlanError, PlanViolationError):
                 continue
             plan = min(plan, made, key=_rank)
