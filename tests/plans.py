@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -266,6 +266,7 @@ def plan(
                 for a, b in zip(p.replicas, p.replicas[1:], strict=False)
             ),
             moves=sum(each.moved for each in placed),
+            changes=sum(a != b for p in pools for a, b in pairwise(p.replicas)),
             gpu_hours_by_priority=gpu_hours_by_priority or {SubgroupPriority.HIGH: gpu_hours},
         ),
         utilization=0.81,

@@ -91,7 +91,10 @@ def _greedy(
     Packed on nodes like the plan; what finds no room there goes unserved.
     """
     free = replace(
-        problem, workloads=tuple(replace(work, resilience=None) for work in problem.workloads)
+        problem,
+        workloads=tuple(
+            replace(work, resilience=None) for work in problem.without_stability().workloads
+        ),
     )
     for name, pairs in ((BaselineKind.GREEDY, False), (BaselineKind.GREEDY_PAIRED, True)):
         day = paired
@@ -119,6 +122,8 @@ def _greedy(
             schedules.append(kept.plan.solution)
         yield replace(
             baseline,
+            changes=use["changes"],
+            starts=use["starts"],
             unserved_requests=sum(kept.plan.unserved.values()),
             stranded_replica_hours=day.stranded_replica_hours,
             gpu_hours_by_priority=hours_by_priority(plan.scenario, plan.candidates, free, stays),
@@ -223,7 +228,9 @@ def _baseline(plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantS
     replicas = sizes.every_interval(problem.intervals)
     utilization = busy_share(problem, replicas, sizes.flow)
     baseline = compared(plan, name, sum(gpu_hours), cost_usd, utilization)
-    return replace(baseline, excess=_excess(sizes))
+    use = problem.changes(replicas), problem.starts(replicas)
+    changes, starts = (int(each.sum()) for each in use)
+    return replace(baseline, excess=_excess(sizes), changes=changes, starts=starts)
 
 
 def _against(plan: Plan, baseline: Baseline) -> Baseline:

@@ -10,7 +10,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import SupplyUse
-from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.build import running_now
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import true_loads
@@ -137,6 +137,7 @@ class Spent(TypedDict):
     cost_usd: float
     starts: int
     moves: int
+    changes: int
 
 
 def spent(
@@ -146,7 +147,10 @@ def spent(
     replicas: Ints,
     stays: Sequence[Stay] = (),
 ) -> Spent:
-    """What replicas [P, T] take, and the moves among `stays` (pools of the problem)."""
+    """What replicas [P, T] take, and the moves among `stays` (pools of the problem).
+
+    What changes of sizes cost is part of the cost.
+    """
     starts = problem.starts(replicas).sum(axis=1)
     moves = Counter(stay.pool for stay in stays if stay.moved)
     used = []
@@ -171,7 +175,11 @@ def spent(
     price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
     return Spent(
         gpu_hours=sum(hours for _, hours in used),
-        cost_usd=sum(hours * price[node_type] for node_type, hours in used),
+        cost_usd=sum(hours * price[node_type] for node_type, hours in used)
+        + problem.changing_cost(replicas)
+        + sum(scenario.workloads[w].stability.change_cost_usd for w in problem.lost_pools)
+        * (scenario.objective is Objective.COST),
         starts=int(starts.sum()) + sum(moves.values()),
         moves=sum(moves.values()),
+        changes=int(problem.changes(replicas).sum()) + len(problem.lost_pools),
     )

@@ -77,6 +77,13 @@ class PlanArguments:
             "has 300,000 requests.",
         ),
     ] = None
+    fewest_changes: Annotated[
+        bool,
+        typer.Option(
+            "--fewest-changes",
+            help="Also show what plans with fewer changes of pool sizes cost.",
+        ),
+    ] = False
     trace_solve: options.TraceSolve = None
     solver: options.Solver = "HiGHS"
     method: Annotated[str, typer.Option("--method", hidden=True)] = "auto"
@@ -130,6 +137,7 @@ def _result(
             time_limit_s=options.seconds_left(given.time_limit),
             folder=given.out,
             method=given.method,
+            fewest_changes=given.fewest_changes,
             solver=given.solver,
             trace=trace,
             stop=interrupted,

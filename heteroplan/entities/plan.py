@@ -32,6 +32,27 @@ class Coverage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Calmness:
+    """How often pools of a plan change their sizes, and what the plan costs on paper."""
+
+    changes: int
+    starts: int
+    objective: float
+    """Before replicas stand on nodes, which may add moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calming:
+    """What the last pass gave up for fewer changes."""
+
+    before: Calmness
+    after: Calmness
+    frontier: tuple[Calmness, ...] = ()
+    """Plans on the way that none beats in changes and cost, the most changes first; empty unless
+    it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class SolveReport:
     """The solver's verdict. Objective and bound are USD or GPU-hours, as the scenario asks."""
 
@@ -45,6 +66,8 @@ class SolveReport:
     """No plan leaves fewer that serves each more urgent priority as well; above 0 it is proven that
     demand cannot be covered."""
     seconds: float
+    calming: Calming | None = None
+    """None where the last pass did not run."""
 
     @property
     def gap(self) -> float:
@@ -151,6 +174,8 @@ class Totals:
     """Replicas started over the horizon, moves included."""
     moves: int
     """Replicas that are replaced on other nodes."""
+    changes: int
+    """Times that a pool has another size than in the interval before."""
     gpu_hours_by_priority: Mapping[SubgroupPriority, float]
     """`gpu_hours` by the priority of the leaf where they are held; their sum."""
 
@@ -213,6 +238,10 @@ class Baseline:
     """Share of its cost by which it may be above the cheapest of its kind; 0 where proven."""
     unserved_requests: float = 0.0
     """Requests that it leaves unserved."""
+    changes: int | None = None
+    """Times that a pool changes its size; None where the baseline does not say."""
+    starts: int | None = None
+    """Replicas started; None where the baseline does not say."""
     stranded_replica_hours: float | None = None
     """Replica-hours that are idle: too little prefill or decode in their group. None where there
     are none by construction."""

@@ -312,6 +312,18 @@ class Resilience:
 
 
 @dataclass(frozen=True, slots=True)
+class Stability:
+    """How often pools of a workload may change their sizes, and what a change costs."""
+
+    min_run_s: int = 0
+    """A pool that has grown does not shrink for so long [s], so every replica stays as long."""
+    max_changes: int | None = None
+    """Most changes of one pool's size a day."""
+    change_cost_usd: float = 0.0
+    """Of one change of a pool's size; part of the cost of a plan where cost is minimised."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """One model served to users."""
 
@@ -342,6 +354,7 @@ class Workload:
     anti_affinity: tuple[str, ...] = ()
     """Workloads none of whose groups overlaps one of this workload's; holds both ways."""
     resilience: Resilience | None = None
+    stability: Stability = Stability()
     kv_transfer: KvTransfer = KvTransfer.ALL
     routing: Mapping[Role, Routing] = field(default_factory=lambda: LEAST_LOADED)
     """Of each role."""

@@ -1,9 +1,10 @@
 """Checked schemas -> entities."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Dispersion
@@ -28,6 +29,7 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
     Span,
+    Stability,
     TtftCoefficients,
     Workload,
 )
@@ -41,6 +43,7 @@ from heteroplan.inputs.schemas.scenario import (
     HorizonSpec,
     ResilienceSpec,
     SloSpec,
+    StabilitySpec,
     WorkloadRules,
     WorkloadSpec,
 )
@@ -200,19 +203,32 @@ def _span(ends: list[float] | None) -> Span | None:
     return None if ends is None else Span(*ends)
 
 
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a scenario says for workloads that do not say so themselves."""
+
+    resilience: ResilienceSpec | None = None
+    stability: StabilitySpec | None = None
+
+    def of(self, spec: WorkloadRules) -> Self:
+        """What holds for a workload."""
+        own = {
+            each.name: getattr(spec, each.name)
+            for each in fields(self)
+            if each.name in spec.model_fields_set
+        }
+        return replace(self, **own)
+
+
 def workload(
     spec: WorkloadSpec,
     of: Profile,
     demand: Iterable[AlignedDemand],
-    resilience: ResilienceSpec | None,
+    defaults: Defaults,
     demand_notes: tuple[str, ...] = (),
     arriving: Arrivals = POISSON,
 ) -> Workload:
-    """The workload; `demand` has one entry a planning interval, without headroom.
-
-    `resilience` is the scenario's, for a workload that says nothing of its own.
-    """
-    own = spec.resilience if "resilience" in spec.model_fields_set else resilience
+    """The workload; `demand` has one entry a planning interval, without headroom."""
     planned = tuple(_with_shapes(spec, demand))
     mixes = {each.classes: tuple(map(varied_lengths, each.classes)) for each in planned}
     assumed = any(mix != told for told, mix in mixes.items())
@@ -220,7 +236,7 @@ def workload(
         spec,
         of,
         tuple(replace(each, classes=mixes[each.classes]) for each in planned),
-        own,
+        defaults.of(spec),
         (*demand_notes, ASSUMED_LENGTHS) if assumed else demand_notes,
         arriving,
     )
@@ -230,7 +246,7 @@ def planned_workload(
     spec: WorkloadRules,
     of: Profile,
     demand: tuple[IntervalDemand, ...],
-    resilience: ResilienceSpec | None,
+    rules: Defaults,
     demand_notes: tuple[str, ...],
     arriving: Arrivals,
 ) -> Workload:
@@ -252,7 +268,8 @@ def planned_workload(
         pin=tuple(spec.pin),
         exclude=tuple(spec.exclude),
         anti_affinity=tuple(spec.anti_affinity),
-        resilience=_resilience(resilience),
+        resilience=_resilience(rules.resilience),
+        stability=_stability(rules.stability),
         kv_transfer=KvTransfer(spec.kv_transfer),
         routing=_routing(spec),
         arrivals=arriving,
@@ -323,6 +340,16 @@ def _routing(spec: WorkloadRules) -> dict[Role, Routing]:
     if spec.prefill_queue is not None:
         found[Role.PREFILL] = OLD_QUEUES[spec.prefill_queue]
     return found
+
+
+def _stability(spec: StabilitySpec | None) -> Stability:
+    if spec is None:
+        return Stability()
+    return Stability(
+        min_run_s=0 if spec.min_run is None else parse_duration_s(spec.min_run),
+        max_changes=spec.max_changes,
+        change_cost_usd=spec.change_cost_usd,
+    )
 
 
 def _resilience(spec: ResilienceSpec | None) -> Resilience | None:

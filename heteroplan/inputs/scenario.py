@@ -30,6 +30,7 @@ from heteroplan.inputs.schemas.scenario import (
     HorizonSpec,
     ResilienceSpec,
     ScenarioFile,
+    StabilitySpec,
     WorkloadSpec,
 )
 from heteroplan.inputs.tables import current
@@ -107,6 +108,8 @@ class _Loading:
     def loaded(self) -> Loaded:
         """All stages in order."""
         spec = checked(self._document, ScenarioFile, self._problems)
+        if spec is not None:
+            self._problems += checks.check_change_costs(self._document, spec)
         zone, horizon = self._horizon()
         fleet = self._fleet(zone or ZoneInfo("UTC"))
         cases = [case for case in self._cases(zone, horizon, fleet) if case is not None]
@@ -212,12 +215,15 @@ class _Loading:
             or fleet is None
         ):
             return None
-        resilience = _fitting(ResilienceSpec, self._document.value(("resilience",)))
+        defaults = build.Defaults(
+            _fitting(ResilienceSpec, self._document.value(("resilience",))),
+            _fitting(StabilitySpec, self._document.value(("stability",))),
+        )
         workload = build.workload(
             spec,
             source.profile,
             aligned(demand, horizon),
-            resilience,
+            defaults,
             demand.notes,
             arrivals if "arrivals" in spec.model_fields_set else demand.arrivals or arrivals,
         )

@@ -3,7 +3,8 @@
 **Packages**, each importing only those before it: `program` (sets, coefficients), `solvers`,
 `rules` (what plans keep), `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`,
 `construct` (first plans), `improve` (better plans from a plan). `incumbent` ranks plans, `search`
-is the state of one solve, `solve` the method; `static_peak` plans sizes that never change.
+is the state of one solve, `turns` and `solve` the method; `static_peak` plans sizes that never
+change.
 
 **Problem.** Replicas n[p,t] of each pool (an engine of a workload in a domain) at each time: flow
 balances prefill and decode in every group, pools cover demand, supply bounds the GPUs that running
@@ -27,15 +28,14 @@ large programs that runs in a process beside (`bounding`), in rounds that depend
 alone: the outcome is the same with one core and with two, and until the time limit the clock plays
 no part.
 
-**Plans.** A workload goes where it costs least (`one_workload`, `one_domain`, `mix`), at prices
-that steer it off what others need more (`all_workloads`); `one_group` fits its groups to each
-other one by one, `two_groups` two at a time, along the cheapest path through ways to divide what
-the others leave. Small programs: near the LP, repaired by rising prices, small moves and small
-MIPs (`repaired`), then swaps of two workloads and large-neighbourhood search by MIPs of a few
-workloads or hours (`polish`; Shaw 1998). Large programs, and those whose LP takes too many
-iterations (`large`): a dive, small workloads first, the LP of the rest (`guide`) solved again in
-between (`dive`), then `sweeps` while prices fade. Shortage counts first, by priority class; last,
-free moves spare mixed hardware (`scarce`).
+**Plans.** A workload goes where it costs least (`one_workload`, `one_domain`, `mix`), beside what
+stands there (`all_workloads`); `one_group` fits its groups to each other one by one, `two_groups`
+two at a time, along the cheapest path through ways to divide what the others leave. Plans are begun
+anew in `turns`: of a small program near its LP, at prices that rise where demand is short, repaired
+by small moves and small MIPs (`repair`); of a large one by a dive, small workloads first, the LP of
+the rest (`guide`) solved again in between (`dive`). `sweeps` improve them while prices fade, and
+large-neighbourhood search does by MIPs of a few workloads or hours (`polish`; Shaw 1998). Shortage
+counts first, by priority class; last, free moves spare mixed hardware (`scarce`).
 
 **Shortage.** Where the best plan leaves demand unserved, programs of single intervals say what no
 plan serves (`least_short`): early, so that a short search can tell too, and at the end. Minima of
@@ -50,6 +50,11 @@ dropped but for what they add to capacity; several classes are added up with wei
 serve several stages share one grid or are split. Each costs the bound what it costs the plan.
 Where large plans leave demand unserved, the bound pays for it at a price a request: the more is
 left, the weaker.
+
+**Changes of sizes** may cost something; blocks, bound and MIP know it. `last_pass` takes, of the
+plans within the gap, one with few of them (`fewer_changes`: a rising price on changes), and makes
+plans keep `min_run` and `max_changes` (`kept_sizes`), which the search before knows nothing of: the
+rule (`rules.stability`) would break every plan on the way.
 
 **What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; cost of the
 plan on its nodes after 60 s on two cores; * leaves a little unserved):

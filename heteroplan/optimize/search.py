@@ -35,6 +35,7 @@ INGREDIENTS = (
     "look ahead",
     "swaps",
     "polish",
+    "fewer changes",
 )
 """What the method can do without, to see what each is worth: see `optimize`."""
 

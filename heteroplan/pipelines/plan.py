@@ -51,6 +51,8 @@ class PlanOptions:
     """One of `planning.make.METHODS`."""
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
+    fewest_changes: bool = False
+    """Whether the plan says what others with fewer changes of pool sizes cost."""
     trace: "SolveTrace | None" = None
     """Hears of the solve beside `progress`."""
     replay: bool = False
@@ -180,6 +182,7 @@ def plan(scenario: Name, options: PlanOptions) -> PlanResult:
                 progress=progress if trace is None else _both(progress, trace.update),
                 compare=True,
                 method=options.method,
+                frontier=options.fewest_changes,
             )
             made = solved(loaded, effort)
     if not options.replay:

@@ -31,6 +31,8 @@ class SolveEffort:
     """Whether baselines are computed as well."""
     method: str = "auto"
     """One of `planning.make.METHODS`."""
+    frontier: bool = False
+    """Whether the plan says what others with fewer changes of pool sizes cost."""
 
 
 def check_effort(gap: float, time_limit_s: float) -> None:
@@ -75,6 +77,7 @@ def solved(loaded: "Loaded", effort: SolveEffort) -> "Plan":
             compare=effort.compare,
             method=effort.method,
             slowness=slowness,
+            frontier=effort.frontier,
         )
     except NoPlanError:
         if effort.stop():

@@ -10,6 +10,7 @@ from heteroplan.clock import Late, Stop
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
+from heteroplan.optimize.improve.kept_sizes import keep_sizes
 from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow_of
@@ -73,12 +74,33 @@ def settle(
         kept = standing(problem, other, packing, 0)
         if kept.plan.rank < best.plan.rank:
             best = kept
+    best = _stable(scenario, candidates, problem, best, late)
     if best.plan.broken:
+        limits = "min_replicas, pd_ratio and part_ratio"
+        if problem.has_stability:
+            limits = "min_replicas, pd_ratio, part_ratio, min_run and max_changes"
         raise NoPlanError(
-            "no plan that keeps min_replicas, pd_ratio and part_ratio was found whose replicas fit "
-            "on the nodes; relax them, or use replica sizes that fill nodes"
+            f"no plan that keeps {limits} was found whose replicas fit on the nodes; relax them, "
+            "or use replica sizes that fill nodes"
         )
     return replace(best, tighter=tighter)
+
+
+def _stable(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    found: Settled,
+    late: Late,
+) -> Settled:
+    """Smaller where what found no room broke rules of stability, which then hold again."""
+    for _ in range(ROUNDS if problem.has_stability else 0):
+        if not found.plan.broken:
+            break
+        plan = keep_sizes(problem, found.plan, grow=False)
+        packing = pack(scenario, candidates, problem, plan.solution.replicas, late)
+        found = standing(problem, plan, packing, found.rounds)
+    return found
 
 
 def _in_rounds(

@@ -56,6 +56,7 @@ def assemble(
             unserved_requests=lost,
             unserved_requests_bound=min(lost, outcome.least_unserved),
             seconds=outcome.seconds,
+            calming=outcome.calming,
         ),
         totals=Totals(
             **spent(scenario, candidates, problem, replicas, stays),

@@ -42,6 +42,8 @@ PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 1e-6, 2e-7
 write it down and verify it."""
 MOST_PACKING = 0.4
 """Share of the time of a plan that is kept for the quickest packing at most."""
+AGAIN_SHARE = 0.15
+"""Of the time to solve, kept to solve again where replicas find no room on nodes."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -58,6 +60,7 @@ def make_plan(
     method: str = "auto",
     without: frozenset[str] = frozenset(),
     slowness: float = 1.0,
+    frontier: bool = False,
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
@@ -65,8 +68,8 @@ def make_plan(
     when `stop()` says so. `progress(cost of the best plan, bound, seconds)` is called as they
     improve, and last with those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there
     to compare with. `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
-    `slowness` is the wall seconds that a CPU second takes here (`clock`). Ten parameters, as
-    callers name the few that they change.
+    `slowness` is the wall seconds that a CPU second takes here (`clock`). `frontier` asks for what
+    fewer changes cost. Eleven parameters, as callers name the few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
@@ -88,7 +91,9 @@ def make_plan(
         gap=gap,
         stop=stop,
         progress=progress,
-        solving=solve_as_one_mip if method == "mip" else partial(solve, without=without),
+        solving=solve_as_one_mip
+        if method == "mip"
+        else partial(solve, without=without, frontier=frontier),
         problem=problem,
         greedy=greedy,
         times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
@@ -121,6 +126,13 @@ def _rank(plan: Plan) -> tuple[float, ...]:
         requests = shortage.unserved_rps * plan.scenario.horizon.interval_s
         lost[priority[shortage.workload]] += requests
     return (*map(round, lost.values()), plan.report.objective)
+
+
+def _found(plan: Plan) -> float:
+    """Cost of the plan before some of it was given up for fewer changes."""
+    calming = plan.report.calming
+    given_up = 0.0 if calming is None else calming.after.objective - calming.before.objective
+    return plan.report.objective - max(0.0, given_up)
 
 
 def _gpu_intervals(scenario: Scenario) -> int:
@@ -182,7 +194,7 @@ class _Stages:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
         wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
         todo: _Round | None = _Round(
-            self.problem, (self.greedy().replicas for _ in range(1)), wanted
+            self.problem, (self.greedy().replicas for _ in range(1)), wanted, AGAIN_SHARE
         )
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:
@@ -196,7 +208,7 @@ class _Stages:
                 self.proof = outcome
             if found is not None and settled.plan.rank >= found[1].plan.rank:
                 return found
-            final = self._proven(self.proof, settled)
+            final = replace(self._proven(self.proof, settled), calming=outcome.calming)
             found = (final, settled)
             todo = self._next(todo, plan, settled, final)
         assert found is not None
@@ -221,14 +233,16 @@ class _Stages:
         cpu_s = (LEAST_PACK_CPU_S + VERIFY_CPU_S) * _gpu_intervals(self.scenario)
         for schedule in schedules:
             rival = incumbent(self.problem, schedule)
-            cost = plan.report.objective * (1 - OPTIMAL_GAP)
+            kept = self.problem.has_stability
+            cost = (plan.report.objective if kept else _found(plan)) * (1 - OPTIMAL_GAP)
             more = sum(rival.unserved.values()) - plan.report.unserved_requests
             worse = more > WHOLE or (more >= -WHOLE and rival.cost >= cost)
             if worse or rival.broken or end - monotonic() < cpu_s * slowness:
                 continue
             try:
                 settled = self._settled(rival, end)
-                made = self.checked(self._proven(self.proof, settled), settled)
+                proven = replace(self._proven(self.proof, settled), calming=None)
+                made = self.checked(proven, settled)
             except (NoPlanError, PlanViolationError):
                 continue
             plan = min(plan, made, key=_rank)
@@ -244,7 +258,7 @@ class _Stages:
         outcome = self.solving(
             todo.program,
             gap=todo.gap,
-            time_limit_s=self.times.solved - monotonic(),
+            time_limit_s=(self.times.solved - monotonic()) * (1.0 - todo.kept),
             stop=self.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
@@ -304,3 +318,5 @@ class _Round:
     program: Problem
     starts: Iterable[Ints]
     gap: float
+    kept: float = 0.0
+    """Share of the time left that is kept for another round."""

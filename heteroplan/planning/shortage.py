@@ -14,6 +14,7 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import closing_fields, open_pools
 
 RATIO_FIELDS = "pd_ratio or part_ratio"
+STABILITY_FIELDS = "min_run or max_changes"
 
 
 def reasons(
@@ -56,6 +57,8 @@ def reasons(
         return (ShortageReason(ShortageKind.RULE, detail=RATIO_FIELDS),)
     if workload.resilience is not None:
         return (ShortageReason(ShortageKind.RESILIENCE, lose=workload.resilience.lose),)
+    if problem.workloads[w].has_stability:
+        return (ShortageReason(ShortageKind.RULE, detail=STABILITY_FIELDS),)
     return (ShortageReason(ShortageKind.UNKNOWN),)
 
 

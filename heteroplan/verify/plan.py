@@ -6,19 +6,27 @@ One function a rule; every violation of every rule is found before anything is r
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 
-from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective
-from heteroplan.entities.workload import Loss, Role
+from heteroplan.entities.workload import Role
 from heteroplan.errors import PlanViolationError
 from heteroplan.verify import topology
 from heteroplan.verify.placement import placement_faults
-from heteroplan.verify.plan_index import TOLERANCE, PlanIndex, class_demand, close, grouped, name_of
+from heteroplan.verify.plan_index import (
+    LEVELS,
+    TOLERANCE,
+    PlanIndex,
+    class_demand,
+    close,
+    grouped,
+    level_of,
+    name_of,
+)
 
-LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
-"""From narrow to wide."""
+SECONDS_A_DAY = 86_400
 
 
 def verify(plan: Plan, *, gap: float = 1.0) -> None:
@@ -55,12 +63,7 @@ def check_pools(index: PlanIndex) -> Iterator[str]:
             continue
         if (pool.role, pool.gpus_per_replica) != (candidate.engine.role, candidate.engine.gpus):
             yield f"{name}: role or GPUs a replica are not those of engine {pool.engine}"
-        levels = [workload.affinity]
-        if candidate.engine.part is not None:
-            levels.append(Affinity.LEAF)
-        if workload.resilience is not None and workload.resilience.lose is not Loss.NODE:
-            levels.append(Affinity(workload.resilience.lose.value))
-        level = min(levels, key=LEVELS.index)
+        level = level_of(workload, candidate.engine)
         if pool.level is not level:
             yield f"{name}: stands in a {pool.level}, should in a {level}"
         inside = {leaf.domain(level) for leaf in groups[index.group_domain(pool)]}
@@ -205,6 +208,34 @@ def check_replica_limits(index: PlanIndex) -> Iterator[str]:
                     yield f"replicas: {workload.name} has {n} of {role} at {t}"
 
 
+def check_stability(index: PlanIndex) -> Iterator[str]:
+    """A pool that has grown does not shrink for min_run, and changes max_changes times a day.
+
+    Days are equal parts of the horizon of about 24 h.
+    """
+    horizon = index.plan.scenario.horizon
+    days = max(1, round(horizon.intervals * horizon.interval_s / SECONDS_A_DAY))
+    for p, pool in enumerate(index.plan.pools):
+        rules = index.workloads[pool.workload].stability
+        changes = {t: change for t, change in index.changes(p) if change}
+        for t, change in changes.items():
+            run = ceil(rules.min_run_s / horizon.interval_s)
+            since = min(run, len(index.steps)) if change < 0 else 0
+            earlier = [
+                (t - j) % len(index.steps) for j in range(1, since) if _is_there(index, t - j)
+            ]
+            if any(changes.get(each, 0) > 0 for each in earlier):
+                yield f"min_run: {name_of(pool)} shrinks at {t}, too soon after it grew"
+        for day, times in Counter(t * days // len(index.steps) for t in changes).items():
+            if rules.max_changes is not None and times > rules.max_changes:
+                yield f"max_changes: {name_of(pool)} changes {times} times on day {day + 1}"
+
+
+def _is_there(index: PlanIndex, t: int) -> bool:
+    """Whether interval t is one of the horizon, or comes before a cyclic one."""
+    return t >= 0 or index.plan.scenario.horizon.cyclic
+
+
 def check_totals(index: PlanIndex) -> Iterator[str]:
     """GPU-hours, cost, starts, the greatest number of GPUs held and what is served."""
     totals = index.plan.totals
@@ -217,6 +248,7 @@ def check_totals(index: PlanIndex) -> Iterator[str]:
         ("cost_usd", totals.cost_usd, cost_usd),
         ("starts", totals.starts, starts),
         ("moves", totals.moves, sum(index.moves)),
+        ("changes", totals.changes, sum(index.times_changed) + len(index.pools_given_up)),
         ("peak_gpus", totals.peak_gpus, max(held, default=0)),
         ("served_fraction", totals.served_fraction, 1 - lost / asked if asked else 1.0),
     ):
@@ -281,6 +313,7 @@ RULES = (
     check_demand,
     check_ratio_band,
     check_replica_limits,
+    check_stability,
     *topology.RULES,
     check_totals,
     check_supply_use,

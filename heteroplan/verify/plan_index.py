@@ -9,10 +9,12 @@ from functools import cached_property
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.plan import Plan, Pool
-from heteroplan.entities.scenario import Running
-from heteroplan.entities.workload import Engine, Role, Workload
+from heteroplan.entities.scenario import Objective, Running
+from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.units import s_to_hours
 
+LEVELS = (Affinity.LEAF, Affinity.SPINE, Affinity.CLUSTER)
+"""From narrow to wide."""
 TOLERANCE = 2e-6
 """Relative, for sums of floats and what a solver's tolerances leave."""
 
@@ -141,8 +143,30 @@ class PlanIndex:
             yield t, replicas[t] - replicas[t - 1]
 
     @cached_property
+    def times_changed(self) -> list[int]:
+        """[pool] times that it has another size than in the interval before."""
+        pools = range(len(self.plan.pools))
+        return [sum(change != 0 for _, change in self.changes(p)) for p in pools]
+
+    @cached_property
+    def pools_given_up(self) -> set[tuple[str, str, str, str]]:
+        """(workload, engine, node type, domain) of pools that ran before and are given up."""
+        return {
+            (
+                each.workload,
+                each.engine,
+                each.node_type,
+                self.leaves[each.leaf].domain(level_of(self.workloads[each.workload], engine)),
+            )
+            for each, engine in self._given_up()
+        }
+
+    @cached_property
     def usage(self) -> tuple[float, float, int]:
-        """(GPU-hours, USD, starts) of running, starting and draining; a move is a start."""
+        """(GPU-hours, USD, starts) of running, starting and draining; a move is a start.
+
+        With what changes of pool sizes cost where cost is minimised.
+        """
         gpu_hours, cost_usd, starts = 0.0, 0.0, 0
         for p, pool in enumerate(self.plan.pools):
             engine = self.used(pool).engine
@@ -155,11 +179,17 @@ class PlanIndex:
             )
             gpu_hours += replica_hours * pool.gpus_per_replica
             cost_usd += replica_hours * pool.gpus_per_replica * self.price(pool.node_type)
+            if self.plan.scenario.objective is Objective.COST:
+                change_cost_usd = self.workloads[pool.workload].stability.change_cost_usd
+                cost_usd += self.times_changed[p] * change_cost_usd
             starts += up
         for each, engine in self._given_up():
             drained = engine.gpus * s_to_hours(engine.drain_s)
             gpu_hours += drained
             cost_usd += drained * self.price(each.node_type)
+        if self.plan.scenario.objective is Objective.COST:
+            for workload, *_ in self.pools_given_up:
+                cost_usd += self.workloads[workload].stability.change_cost_usd
         return gpu_hours, cost_usd, starts
 
     @cached_property
@@ -234,6 +264,16 @@ class PlanIndex:
     def replicas(self, pools: Iterable[Pool], role: Role, t: int) -> int:
         """Replicas of a role among pools."""
         return sum(pool.replicas[t] for pool in pools if pool.role is role and self.counts(pool))
+
+
+def level_of(workload: Workload, engine: Engine) -> Affinity:
+    """Of the domains that pools of an engine stand in."""
+    levels = [workload.affinity]
+    if engine.part is not None:
+        levels.append(Affinity.LEAF)
+    if workload.resilience is not None and workload.resilience.lose is not Loss.NODE:
+        levels.append(Affinity(workload.resilience.lose.value))
+    return min(levels, key=LEVELS.index)
 
 
 def name_of(pool: Pool) -> str:

@@ -62,6 +62,7 @@ def test_a_move_starts_and_drains() -> None:
         "cost_usd": 22.0,
         "starts": 1,
         "moves": 1,
+        "changes": 0,
     }
 
 
@@ -126,17 +127,18 @@ def test_what_starts_and_serves_holds_its_gpus_round_the_end_of_a_cyclic_day_alo
 
 
 @pytest.mark.parametrize(
-    ("cyclic", "low", "high", "usd", "starts"),
-    [(False, 10.0, 19.5, 55.5, 2), (True, 14.0, 20.5, 65.5, 4)],
+    ("cyclic", "low", "high", "usd", "starts", "changes"),
+    [(False, 10.0, 19.5, 55.5, 2, 5), (True, 14.0, 20.5, 65.5, 4, 7)],
 )
 def test_hours_are_of_serving_and_of_the_starts_and_drains_inside_the_day(
-    cyclic: bool, low: float, high: float, usd: float, starts: int
+    cyclic: bool, low: float, high: float, usd: float, starts: int, changes: int
 ) -> None:
     """A start and a drain of `big` take 3/4 of an hour, of `small` 5/4; 4 and 2 GPUs, 2 and 1 USD.
 
     On l1 `big` 2, 1, 1, 0: 2 hours and 2 drains, 4 x 2.5; round the day 2 starts besides, 4 x 3.5.
     On l2 `big` 1, 2, 2, 2: 3.5 hours and a start, 4 x 4; round the day a drain too, 4 x 4.25.
-    There `small` 0, 0, 1, 0: half an hour, a start and a drain, 2 x 1.75.
+    There `small` 0, 0, 1, 0: half an hour, a start and a drain, 2 x 1.75. They change 2, 1 and 2
+    times; two of them once more round the day.
     """
     of = half_hours(cyclic=cyclic)
     problem = problem_of(of)
@@ -158,6 +160,7 @@ def test_hours_are_of_serving_and_of_the_starts_and_drains_inside_the_day(
         "cost_usd": usd,
         "starts": starts,
         "moves": 0,
+        "changes": changes,
     }
     hours = hours_by_priority(of, candidates(of), problem, stays)
     assert hours == {LOW: low, MEDIUM: 0.0, HIGH: high}
@@ -168,7 +171,7 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
 
     l1: 4 x 2 hours and 2 drains of a quarter, 4 x 2.5. l2: 4 x 2 x 2 hours and 2 starts of half an
     hour, 4 x 5. The `small` on l2 drains for an hour, as does that on l3, where none may be: 2
-    each. There a `big` drains for a quarter, 4 x 0.25.
+    each. There a `big` drains for a quarter, 4 x 0.25. Five pools change: two in size, three go.
     """
     of = half_hours(cyclic=False)
     ran = [("big", "l1")] * 3 + [("small", "l2"), ("small", "l3"), ("big", "l3")]
@@ -189,6 +192,7 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
         "cost_usd": 20.0 + 40.0 + 4.0 + 2.0,
         "starts": 2,
         "moves": 0,
+        "changes": 5,
     }
     hours = hours_by_priority(of, candidates(of), problem, stays)
     assert hours == {LOW: 10.0, MEDIUM: 0.0, HIGH: 20.0 + 4.0 + 1.0}

@@ -27,6 +27,7 @@ from heteroplan.entities.workload import (
     Source,
     SourceKind,
     Span,
+    Stability,
     TtftCoefficients,
     Workload,
 )
@@ -271,6 +272,49 @@ def test_a_workload_may_do_without_the_promise_of_the_scenario(files: ScenarioFi
         None,
         Resilience(Loss.LEAF, 0.5),
     ]
+
+
+def test_a_workload_may_do_without_the_stability_of_the_scenario(files: ScenarioFiles) -> None:
+    """One says nothing and takes it, one says none, one has its own, which is whole."""
+    own = {"without": "none", "own": {"max_changes": 3}}
+    files.scenario["stability"] = {"min_run": "1h", "change_cost_usd": 0.5}
+    files.scenario["workloads"] += [
+        files.workload | {"name": name, "stability": rules} for name, rules in own.items()
+    ]
+    assert [each.stability for each in files.load().scenario.workloads] == [
+        Stability(min_run_s=3600, change_cost_usd=0.5),
+        Stability(),
+        Stability(max_changes=3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stability", "message"),
+    [
+        (
+            {"change_cost_usd": 1},
+            "stability.change_cost_usd: 1: objective is gpu_hours, which has no USD; limit changes "
+            "by max_changes, or minimise cost",
+        ),
+        (
+            {"max_changes": -1},
+            "stability.max_changes: -1: must be at least 0 (Most changes of one pool's size a day)",
+        ),
+        ({"min_run": "soon"}, "stability.min_run: soon: "),
+        ({"min_runs": "1h"}, "stability.min_runs: 1h: unknown key; did you mean 'min_run'?"),
+    ],
+)
+def test_stability_says_what_is_wrong(
+    stability: dict[str, object], message: str, files: ScenarioFiles
+) -> None:
+    """In the scenario and in a workload."""
+    files.scenario |= {"objective": "gpu_hours", "stability": stability}
+    (problem,) = files.problems()
+    assert problem.startswith(f"scenario.yaml: {message}")
+    del files.scenario["stability"]
+    files.workload["stability"] = stability
+    (problem,) = files.problems()
+    assert problem.startswith(f"scenario.yaml: workloads[0].{message}")
 
 
 def test_a_part_that_starts_at_once_does_not_take_the_engines_start(files: ScenarioFiles) -> None:
@@ -535,7 +579,7 @@ def test_every_field_of_a_workload_arrives() -> None:
     scenarios = ResilienceSpec(lose="spine", serve=0.9)
     short = RequestClass("short", 0.25, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6)
     classes = (short, RequestClass("long", 0.75, 7, 8, isl_cv=1.0, osl_cv=1.0))
-    assert build.workload(spec, PROFILE, demand, scenarios, ("told",)) == Workload(
+    assert build.workload(spec, PROFILE, demand, build.Defaults(scenarios), ("told",)) == Workload(
         name="chat",
         profile=PROFILE,
         demand=(IntervalDemand(3.0, classes), IntervalDemand(6.0, classes)),
@@ -560,7 +604,7 @@ def test_every_field_of_a_workload_arrives() -> None:
 
 def test_the_shape_of_all_requests_is_one_class() -> None:
     spec = workload_spec(requests=WRITTEN)
-    (only,) = build.workload(spec, PROFILE, [AlignedDemand(1.0, None)], None).demand
+    (only,) = build.workload(spec, PROFILE, [AlignedDemand(1.0, None)], build.Defaults()).demand
     assert only.classes == (
         RequestClass("default", 1.0, 1, 2, 0.3, isl_cv=4, context=5, context_cv=6),
     )
@@ -578,14 +622,14 @@ def test_what_the_demand_does_not_tell_is_as_the_requests_say() -> None:
     told = RequestClass("b", 0.75, 30, 40, 0.0, isl_cv=0.0, context=50, context_cv=60)
     demand = [AlignedDemand(1.0, shapes), AlignedDemand(2.0, shapes), AlignedDemand(3.0, None)]
     first, second, third = build.workload(
-        workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, None
+        workload_spec(requests=WRITTEN, headroom=0.5), PROFILE, demand, build.Defaults()
     ).demand
     assert first.classes == (RequestClass("a", 0.25, 10, 20, 0.3, isl_cv=4, osl_cv=1.0), told)
     assert second.classes is first.classes
     assert [each.name for each in third.classes] == ["default"]
     assert [each.rps for each in (first, second, third)] == [1.5, 3.0, 4.5]
     trace = workload_spec(demand={"trace": "t.csv"})
-    (alone,) = build.workload(trace, PROFILE, demand[:1], None).demand
+    (alone,) = build.workload(trace, PROFILE, demand[:1], build.Defaults()).demand
     assert alone.classes == (RequestClass("a", 0.25, 10, 20, 0.0, isl_cv=1.0, osl_cv=1.0), told)
 
 

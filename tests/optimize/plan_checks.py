@@ -1,6 +1,7 @@
 """A plan of the program against its rows, in plain loops, and against the reference model."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,6 +42,14 @@ def _sizes(problem: Problem, plan: Incumbent) -> Iterator[str]:
             used = sum(held[p][t] for p in row.pools)
             if used > row.gpus[t]:
                 yield f"{used} of {row.gpus[t]} GPUs of {row.node_type} in {row.domain} at {t}"
+
+
+def _changes(problem: Problem, p: int, counts: list[int]) -> int:
+    """Times that pool p has another size than before."""
+    inside = sum(a != b for a, b in pairwise(counts))
+    if problem.cyclic:
+        return inside + (counts[0] != counts[-1])
+    return inside + (problem.before is not None and counts[0] != problem.before[p])
 
 
 def _starts(problem: Problem, p: int, counts: Sequence[int]) -> list[int]:
@@ -89,6 +98,7 @@ def _figures(problem: Problem, plan: Incumbent) -> Iterator[str]:
         counts = plan.solution.replicas[p].tolist()
         cost += sum(n * run for n, run in zip(counts, pool.run_cost.tolist(), strict=True))
         cost += pool.start_cost * sum(_starts(problem, p, counts))
+        cost += pool.change_cost * _changes(problem, p, counts)
     if plan.cost != pytest.approx(cost, rel=1e-9, abs=1e-9):
         yield f"costs {cost} and says {plan.cost}"
 

@@ -18,6 +18,7 @@ from heteroplan.entities.workload import (
     RequestClass,
     Resilience,
     Role,
+    Stability,
     Workload,
 )
 from heteroplan.optimize.program.build import build_problem
@@ -378,6 +379,14 @@ def already_running(draw: Draw, made: Scenario) -> Scenario:
     return replace(made, horizon=horizon, current=tuple(running))
 
 
+def change_cost(draw: Draw, made: Scenario) -> Scenario:
+    """Changes of pool sizes cost something; at times it is known what ran before."""
+    stability = Stability(change_cost_usd=float(draw.choice((0.5, 2.0, 10.0))))
+    with_cost = (replace(each, stability=stability) for each in made.workloads)
+    made = replace(made, workloads=tuple(with_cost))
+    return already_running(draw, made) if draw.random() < 0.3 else made
+
+
 FEATURES: Mapping[str, Feature] = {
     made.__name__: made
     for made in (
@@ -395,5 +404,6 @@ FEATURES: Mapping[str, Feature] = {
         already_running,
         replica_minima,
         max_engines,
+        change_cost,
     )
 }

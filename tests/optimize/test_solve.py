@@ -62,7 +62,7 @@ def test_bound_rises_and_cost_falls_while_solving() -> None:
     solve(
         day(),
         gap=1e-4,
-        time_limit_s=1.5,
+        time_limit_s=5.0,
         progress=lambda cost, bound, seconds: seen.append((cost, bound)),
     )
     costs = [cost for cost, _ in seen if cost is not None]

@@ -17,7 +17,7 @@ from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.placement import node_name
 from heteroplan.entities.plan import Plan, Shortage, Termination
 from heteroplan.entities.scenario import Objective
-from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
+from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role, Stability
 from heteroplan.errors import PlanViolationError
 from heteroplan.planning import make_plan
 from heteroplan.verify import verify
@@ -160,6 +160,37 @@ def test_pool_listed_twice(good: Plan) -> None:
 def test_demand_that_is_not_the_scenarios(good: Plan) -> None:
     shown = replace(good.workloads[0], demand_rps=(9.0, 20.0, 10.0))
     assert "demand are not the scenario's" in caught(replace(good, workloads=(shown,)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (Stability(min_run_s=3600, max_changes=2, change_cost_usd=0.0), ""),
+        (Stability(min_run_s=3601), "min_run: pool prefill on h100x8 in l1-spine of w@l1-spine "),
+        (Stability(max_changes=1), "changes 2 times on day 1"),
+        (Stability(change_cost_usd=1.0), "totals: cost_usd is 76.0, should be 80.0"),
+    ],
+)
+def test_pools_that_change_too_often_or_for_nothing(
+    good: Plan, rules: Stability, message: str
+) -> None:
+    """Each pool has 1, 2, 1 replicas: it grows at 1 and shrinks an hour later."""
+    ruled = with_workload(good, stability=rules)
+    if message:
+        assert message in caught(ruled)
+    else:
+        verify(ruled)
+
+
+def test_round_the_day_a_pool_may_shrink_too_soon_as_well() -> None:
+    """2, 1, 1, 1 replicas, grown at midnight: with a rule of two hours there are 2 until 2."""
+    both = engine("both", role=Role.AGGREGATED)
+    of = scenario([workload(rps=(20.0, 10.0, 10.0, 10.0), engines=[both])])
+    plan = make_plan(of, candidates(of), compare=False)
+    ruled = with_workload(plan, stability=Stability(min_run_s=7200))
+    assert "shrinks at 1, too soon after it grew" in caught(ruled)
+    kept = make_plan(ruled.scenario, candidates(ruled.scenario), compare=False)
+    assert sorted(kept.pools[0].replicas) == [1, 1, 2, 2]
 
 
 @pytest.mark.parametrize("changes", [{"name": "v"}, {"priority": 2}])

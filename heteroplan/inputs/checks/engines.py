@@ -18,7 +18,7 @@ from heteroplan.inputs.checks.workload_case import (
 )
 from heteroplan.inputs.ready import PREFIX
 from heteroplan.inputs.schemas.profile import ProfileFile
-from heteroplan.inputs.schemas.scenario import WorkloadSpec
+from heteroplan.inputs.schemas.scenario import ScenarioFile, StabilitySpec, WorkloadSpec
 from heteroplan.profiles.capacity.candidates import candidates
 from heteroplan.reading.yaml_source import Document, FieldPath
 
@@ -38,6 +38,19 @@ def check_workload_names_unique(
     """No two workloads share a name."""
     names = [(spec.name, (*path, "name")) for path, spec in specs]
     yield from doubled(document, names, "workload")
+
+
+def check_change_costs(document: Document, spec: ScenarioFile) -> Iterator[InputProblem]:
+    """Changes cost USD, which count only where cost is minimised."""
+    if spec.objective == "cost":
+        return
+    stabilities: list[tuple[FieldPath, StabilitySpec | None]] = [((), spec.stability)]
+    stabilities += [(("workloads", i), each.stability) for i, each in enumerate(spec.workloads)]
+    for path, stability in stabilities:
+        if stability is not None and stability.change_cost_usd > 0:
+            remedy = f"objective is {spec.objective}, which has no USD; limit changes by "
+            remedy += "max_changes, or minimise cost"
+            yield document.problem((*path, "stability", "change_cost_usd"), remedy)
 
 
 def check_engine_names_unique(document: Document, spec: ProfileFile) -> Iterator[InputProblem]:

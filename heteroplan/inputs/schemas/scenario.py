@@ -21,6 +21,7 @@ from heteroplan.inputs.schemas.base import (
     FilePath,
     Label,
     Name,
+    NotNegative,
     OrPercent,
     Positive,
     RatioSpec,
@@ -222,6 +223,17 @@ class ResilienceSpec(Strict):
     """Share of the served demand that the rest still serves; 90 % is 0.9."""
 
 
+class StabilitySpec(Strict):
+    """How often pools may change their sizes, and what a change costs."""
+
+    min_run: Duration | None = None
+    """A pool that has grown does not shrink for so long, so every replica stays as long: 1h."""
+    max_changes: Count | None = None
+    """Most changes of one pool's size a day."""
+    change_cost_usd: NotNegative = 0.0
+    """Cost of one change of a pool's size, which counts in the cost of a plan [USD]."""
+
+
 class MinReplicas(Strict):
     """Minimum number of replicas per role, all domains together."""
 
@@ -329,6 +341,13 @@ class WorkloadRules(_NamedWorkload):
         ),
     ] = None
     """Failures that it survives; the scenario's by default, or `none`."""
+    stability: Annotated[
+        StabilitySpec | None,
+        BeforeValidator(
+            _none_is_null, json_schema_input_type=StabilitySpec | Literal["none"] | None
+        ),
+    ] = None
+    """How often its pools may change; as the scenario says by default, or `none`."""
     kv_transfer: Literal["all", "missed"] = "all"
     """KV cache sent to decode: that of all input tokens, or of missed tokens only."""
     routing: Annotated[
@@ -375,5 +394,7 @@ class ScenarioFile(Strict):
     """What is minimised after unserved demand."""
     resilience: ResilienceSpec | None = None
     """Failures that every workload survives, unless it has its own `resilience`."""
+    stability: StabilitySpec | None = None
+    """How often pools may change, of every workload without its own `stability`."""
     workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
     """The models to serve."""

@@ -3,13 +3,15 @@
 Prices on supply steer workloads away from what others need more.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.bound.relaxation import Relaxation
+from heteroplan.optimize.construct.one_domain import has_room
+from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
@@ -18,8 +20,9 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
-PRICE_STEP = 0.1
-"""Step of a supply price, as a share of what the GPU costs."""
+ESCALATIONS, PRICE_STEP = 6, 0.1
+"""Placements near an LP, and the step of a supply price before each, as a share of what the GPU
+costs."""
 
 
 def place_all(
@@ -28,11 +31,13 @@ def place_all(
     order: Sequence[int],
     stop: Stop = never,
     near: tuple[Sequence[Floats], Floats] | None = None,
+    *,
+    whole: bool = False,
 ) -> Incumbent:
     """A first plan: workloads in `order`, each beside those before it, until `stop()`.
 
     `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
-    sizes [P, T].
+    sizes [P, T]. Ends at the first workload that goes short where the plan is to be `whole`.
     """
     replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
     held_price = steered(problem, prices)
@@ -42,26 +47,24 @@ def place_all(
         parts, limit, floor = None, None, None
         if near is not None:
             parts, limit, floor = near_sizes(problem, w, *near, slack=1)
-        place(task_of(problem, w, replicas, held_price, limit, floor, stop=stop), replicas, parts)
+        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+        place(task, replicas, parts)
+        if whole and rank_of(task, replicas)[0] > 0.0:
+            break
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-type Placer = Callable[[Floats, Sequence[int]], Incumbent]
-"""(supply prices [R, T], order of the workloads) -> plan"""
-
-
-def raise_prices(
-    problem: Problem, placer: Placer, prices: Floats, rounds: int
-) -> Iterator[Incumbent]:
-    """Plans at prices that rise where demand is left unserved and GPUs are out.
+def near_lp(problem: Problem, relaxed: Relaxation, stop: Stop) -> Iterator[Incumbent]:
+    """Plans near the LP's, at prices that rise where demand is left unserved and GPUs are out.
 
     A workload that went short is placed earlier within its priority class next time.
     """
     rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
     lost = np.zeros(len(problem.workloads))
-    for _ in range(rounds):
+    prices = relaxed.prices.supply
+    for _ in range(ESCALATIONS):
         order = sorted(rank, key=lambda w: (problem.workloads[w].priority, -lost[w], rank[w]))
-        found = placer(prices, order)
+        found = place_all(problem, prices, order, stop, (relaxed.flow, relaxed.sizes))
         yield found
         if found.covered:
             return
@@ -154,15 +157,11 @@ def _changed(
     return incumbent(problem, Solution(replicas, tuple(flow)))
 
 
-def sweep(
-    problem: Problem, best: Incumbent, prices: Floats, workloads: Iterable[int], stop: Stop = never
-) -> Incumbent:
-    """Each workload again beside the others, until `stop()`."""
-    for w in workloads:
-        if stop():
-            break
-        best = reinsert(problem, best, prices, (w,), stop)
-    return best
+def fits_one_group(problem: Problem, w: int) -> bool:
+    """Whether some group alone might serve all of workload w, were no other workload there."""
+    nobody = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    task = task_of(problem, w, nobody, np.zeros(nobody.shape))
+    return any(has_room(task, pools, nobody, task.need()) for pools in problem.groups(w).values())
 
 
 def by_size(problem: Problem) -> list[int]:

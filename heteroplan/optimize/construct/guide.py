@@ -93,13 +93,17 @@ def guide(
 
 
 def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
-    """The program of some pools, of the demand of their workloads and the GPUs that are left."""
+    """The program of some pools, of the demand of their workloads and the GPUs that are left.
+
+    Without minima of replicas: beside what stands there may be no room for them.
+    """
     program = problem.keeping(kept)
     left = problem.residual(replicas)
     return replace(
         program,
         workloads=tuple(
-            work if work.pools else replace(work, rps=0.0 * work.rps) for work in program.workloads
+            replace(work, rps=work.rps if work.pools else 0.0 * work.rps, min_replicas={})
+            for work in program.workloads
         ),
         supplies=tuple(
             replace(row, gpus=np.maximum(0, gpus))

@@ -204,7 +204,9 @@ def _block(
     most = None if divided else task.most(group[0], replicas)
     by_count = covers(problem, pools)
     kept = _not_beaten_here(problem, pools, price, start, share, most is None, by_count)
-    useful = useful_counts(price, start, share, need, fewest, by_count)
+    change = problem.change_costs[pools]
+    steady = bool(change.any())
+    useful = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
     node_loss = _node_loss(problem, pools)
     if node_loss is not None:
         for members, node_gpus in node_loss.nodes:
@@ -238,6 +240,7 @@ def _block(
         ),
         compiled=problem.compiled,
         by_count=by_count,
+        change=change if steady else None,
     )
     return block, useful
 

@@ -51,11 +51,15 @@ class Task:
 
     def cost(self, pools: Sequence[int], replicas: Ints) -> float:
         """Steered cost of some pools of a whole plan [P, T]."""
-        return sum(
+        total = sum(
             float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
             + float(self.start_price[p] @ self.problem.starts_in([p], replicas[[p]])[0])
             for p in pools
         )
+        change = self.problem.change_costs[list(pools)]
+        if change.any():
+            total += float(change @ self.problem.changes_in(pools, replicas[list(pools)]).sum(1))
+        return total
 
     def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
         """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""

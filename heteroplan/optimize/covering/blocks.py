@@ -1,15 +1,16 @@
 """The covering block: one workload, one role, one domain, over the whole day.
 
     min  Σ_t [ Σ_e price[e,t]·n[e,t] + start[e,t]·max(0, n[e,t] - n[e,t-1])
+               + Σ_e change[e]·[n[e,t] != n[e,t-1]]
                + Σ_s penalty[s,t]·max(0, need[t] - Σ_{e on side s} share[e,t]·n[e,t]) ]
     over integers low[e,t] <= n[e,t] <= high[e,t]
 
 There is one side a stage of the requests: prefill and decode, and their parts where an engine
 is divided. An aggregated engine counts on all sides.
 
-A dynamic program over the grid of counts solves it exactly. Start costs are separable by
-engine, so the step from one interval to the next is, engine by engine, a running minimum:
-with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
+A dynamic program over the grid of counts solves it exactly. Costs of starts and of changes are
+separable by engine, so a step in time is, engine by engine, to stay, or `change` and a running
+minimum: with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 from heteroplan.optimize.program.node_loss import most_on_a_node
-from heteroplan.optimize.program.problem import Floats, Ints, starts_of
+from heteroplan.optimize.program.problem import Floats, Ints, changes_of, starts_of
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
@@ -91,6 +92,8 @@ class Block:
     by_count: Floats | None = None
     """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve together, where it is more
     than so many times what one does; then `share` is at least what any of them serves."""
+    change: Floats | None = None
+    """[E] of a change of an engine's count between two intervals; None where all are free."""
 
     def all_sides(self) -> NDArray[np.bool_]:
         """[S, E] the sides, one where none are named."""
@@ -196,9 +199,9 @@ class Path:
 def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     """The cheapest schedule, or None where none meets `need`.
 
-    A cyclic day is opened where its demand is least, and the start into that interval is
-    free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
-    agree unless the best closed day avoids that state.
+    A cyclic day is opened where its demand is least, and starts and changes into that interval
+    are free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
+    agree unless the best closed day avoids that state (and, where changes cost, the one before).
     """
     from heteroplan.optimize.covering.cover import cheapest_cover, is_cover
 
@@ -209,6 +212,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
             return found
     if not cyclic:
         counts, value = _open_path(block, 0, None)
+        value += _given_up(block)
         return None if counts is None else Path(counts, value, value)
     required = _required(block)
     join = int(np.argmin(required)) if intervals else 0
@@ -217,9 +221,13 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
         return None
     cost = block_cost(block, counts, cyclic=True)
     if cost > bound + ROUNDING * abs(bound):
-        closed, closed_cost = _open_path(block, join, counts[:, join])
-        if closed is not None and closed_cost < cost:
-            counts, cost = closed, closed_cost
+        before = counts[:, join - 1]
+        inside = (block.low[:, join] <= before) & (before <= block.high[:, join])
+        steady = block.change is not None and inside.all()
+        for state in (counts[:, join], before) if steady else (counts[:, join],):
+            closed, closed_cost = _open_path(block, join, state)
+            if closed is not None and closed_cost < cost:
+                counts, cost = closed, closed_cost
     return Path(counts, cost, min(bound, cost))
 
 
@@ -232,7 +240,10 @@ def block_cost(block: Block, counts: Ints, *, cyclic: bool) -> float:
         float(_price_of_missing(block, s, slice(None), left, penalty).sum())
         for s, (left, penalty) in enumerate(zip(missing, penalties, strict=True))
     )
-    return float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
+    cost = float((block.price * counts).sum() + (block.start * starts).sum()) + unserved
+    if block.change is not None:
+        cost += float(block.change @ changes_of(counts, block.before, cyclic).sum(axis=1))
+    return cost
 
 
 def _price_of_missing(
@@ -256,9 +267,9 @@ def _required(block: Block) -> Floats:
 
 
 def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
-    """Cheapest schedule from `first` once around, its first start free.
+    """Cheapest schedule from `first` once around, what changes into it free.
 
-    With `fixed` [E] the day begins there and returns there, start costs included.
+    With `fixed` [E] the day begins there and returns there, starts and changes paid.
     """
     if block.compiled and block.node_loss is None:
         return _compiled_path(block, first, fixed)
@@ -273,11 +284,11 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
         elif fixed is not None:
             value = grid.only(value, t, fixed)
         elif block.before is not None:
-            value = value + grid.start_cost_from(block.before, t)
+            value = value + grid.cost_from(block.before, t)
         values.append(value)
     last = values[-1]
     if fixed is not None:
-        last = last + grid.start_cost_to(order[-1], first, fixed)
+        last = last + grid.cost_to(order[-1], first, fixed)
     cell = np.unravel_index(int(np.argmin(last)), last.shape)
     total = float(last[cell])
     if not np.isfinite(total):
@@ -286,16 +297,16 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
     counts[grid.engines, order[-1]] = np.array(cell, dtype=np.int64) + grid.low[:, order[-1]]
     for i in range(intervals - 2, -1, -1):
         t, later = order[i], order[i + 1]
-        reach = values[i] + grid.start_cost_to(t, later, counts[:, later])
+        reach = values[i] + grid.cost_to(t, later, counts[:, later])
         cell = np.unravel_index(int(np.argmin(reach)), reach.shape)
         counts[grid.engines, t] = np.array(cell, dtype=np.int64) + grid.low[:, t]
     return counts, total
 
 
 def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
-    """Cheapest schedule from `first` once around, its first start free, by compiled loops.
+    """Cheapest schedule from `first` once around, what changes into it free, by compiled loops.
 
-    With `fixed` [E] the day begins there and returns there, start costs included.
+    With `fixed` [E] the day begins there and returns there, starts and changes paid.
     """
     from heteroplan.optimize.covering.compiled import arrays_of, open_path
 
@@ -312,6 +323,13 @@ def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints |
     counts = np.zeros(block.low.shape, dtype=np.int64)
     counts[engines] = found
     return counts, float(total)
+
+
+def _given_up(block: Block) -> float:
+    """What changes cost of engines that ran before and may not run."""
+    if block.change is None or block.before is None:
+        return 0.0
+    return float(np.delete(block.change * (block.before > 0), _engines_of(block)).sum())
 
 
 def _engines_of(block: Block) -> list[int]:
@@ -342,30 +360,36 @@ class _Grid:
         return alone
 
     def step(self, value: Floats, before: int, now: int) -> Floats:
-        """Least cost of arriving at each state of `now`, starts paid, stops free."""
+        """Least cost of arriving at each state of `now`, starts and changes paid, stops free."""
         for axis, e in enumerate(self.engines):
             lows = (int(self.low[axis, before]), int(self.low[axis, now]))
             highs = (int(self.high[axis, before]), int(self.high[axis, now]))
-            value = _along(value, axis, float(self.block.start[e, now]), lows, highs)
+            start = float(self.block.start[e, now])
+            value = _along(value, axis, start, self._change_cost(e), lows, highs)
         return value
 
-    def start_cost_to(self, t: int, later: int, target: Ints) -> Floats:
-        """Start cost from every state of t to `target` [E] at `later`."""
+    def cost_to(self, t: int, later: int, target: Ints) -> Floats:
+        """Cost of starts and changes from every state of t to `target` [E] at `later`."""
         total = np.zeros([1] * len(self.engines))
         for axis, e in enumerate(self.engines):
             counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
             cost = self.block.start[e, later] * np.maximum(0, target[e] - counts)
+            cost += self._change_cost(e) * (target[e] != counts)
             total = total + _laid(cost, axis, len(self.engines))
         return total
 
-    def start_cost_from(self, before: Ints, t: int) -> Floats:
-        """Start cost from counts `before` [E] to every state of t."""
+    def cost_from(self, before: Ints, t: int) -> Floats:
+        """Cost of starts and changes from counts `before` [E] to every state of t."""
         total = np.zeros([1] * len(self.engines))
         for axis, e in enumerate(self.engines):
             counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
             cost = self.block.start[e, t] * np.maximum(0, counts - before[e])
+            cost += self._change_cost(e) * (counts != before[e])
             total = total + _laid(cost, axis, len(self.engines))
         return total
+
+    def _change_cost(self, e: int) -> float:
+        return 0.0 if self.block.change is None else float(self.block.change[e])
 
     def only(self, value: Floats, t: int, state: Ints) -> Floats:
         """`value` with every other state than `state` [E] ruled out."""
@@ -450,9 +474,14 @@ def _laid(values: Floats, axis: int, axes: int) -> Floats:
 
 
 def _along(
-    value: Floats, axis: int, start: float, lows: tuple[int, int], highs: tuple[int, int]
+    value: Floats,
+    axis: int,
+    start: float,
+    change: float,
+    lows: tuple[int, int],
+    highs: tuple[int, int],
 ) -> Floats:
-    """The step of one engine: min over n of value(n) + start·max(0, n' - n)."""
+    """The step of one engine: min over n of value(n) + start·max(0, n' - n) + change·[n' != n]."""
     if lows[0] != lows[1] or highs[0] != highs[1]:
         padding = [(0, 0)] * value.ndim
         padding[axis] = (max(0, lows[0] - lows[1]), max(0, highs[1] - highs[0]))
@@ -463,7 +492,8 @@ def _along(
     backwards[axis] = slice(None, None, -1)
     reverse = tuple(backwards)
     downwards = np.minimum.accumulate(value[reverse], axis=axis)[reverse]
-    value = np.minimum(upwards, downwards)
+    moved = np.minimum(upwards, downwards)
+    value = np.minimum(value, moved + change) if change else moved
     keep = [slice(None)] * value.ndim
     offset = lows[1] - min(lows)
     keep[axis] = slice(offset, offset + highs[1] - lows[1] + 1)

@@ -17,13 +17,16 @@ def useful_counts(
     need: Floats,
     fewest: Ints,
     by_count: Floats | None = None,
+    *,
+    steady: bool = False,
 ) -> Ints:
     """[E, T] counts that some cheapest schedule stays within.
 
     A replica that could be spared in an interval is spared where starting it again costs no
     more than running it meanwhile; then nothing beyond what covers the interval alone is of
     use. Where it costs more, nothing beyond what covers the busiest interval is. `by_count` is
-    that of a block: where not even all of those counts cover an interval, one more is of use.
+    that of a block: where not even all of those counts cover an interval, one more is of use. Where
+    changes of counts cost something (`steady`), replicas may also stay to spare one.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)
@@ -31,7 +34,7 @@ def useful_counts(
         covering = (by_count < need - COVER_TOLERANCE).sum(axis=1)
         alone = np.where(share > 0, np.maximum(alone, covering), 0.0)
     alone = np.maximum(alone, fewest)
-    spared = (np.roll(start, -1, axis=1) <= price).all(axis=1)
+    spared = (np.roll(start, -1, axis=1) <= price).all(axis=1) & (not steady)
     busiest = np.broadcast_to(alone.max(axis=1, initial=0.0)[:, None], alone.shape)
     return np.where(spared[:, None], alone, busiest).astype(np.int64)
 

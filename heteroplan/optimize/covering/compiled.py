@@ -34,6 +34,8 @@ class Arrays(NamedTuple):
     """[E, T]"""
     start: _Floats
     """[E, T]"""
+    change: _Floats
+    """[E]"""
     reach: _Floats
     """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve."""
     low: _Ints
@@ -68,6 +70,7 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
     return Arrays(
         price=np.ascontiguousarray(block.price[engines]),
         start=np.ascontiguousarray(block.start[engines]),
+        change=np.zeros(len(engines)) if block.change is None else block.change[engines],
         reach=_tables(block, engines),
         low=block.low[engines],
         high=block.high[engines],
@@ -145,9 +148,19 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
 
 @compiled
 def _step(
-    value: _Floats, axis_size: int, inner: int, low: int, new_low: int, new_size: int, start: float
+    value: _Floats,
+    axis_size: int,
+    inner: int,
+    low: int,
+    new_low: int,
+    new_size: int,
+    start: float,
+    change: float,
 ) -> _Floats:
-    """Along one engine: min over n of value(n) + start·max(0, n' - n), for each n' of a new box."""
+    """Along one engine, for each n' of a new box the least cost of arriving there.
+
+    It is min over n of value(n) + start·max(0, n' - n) + change·[n' != n].
+    """
     outer = value.shape[0] // (axis_size * inner)
     out = np.empty(outer * new_size * inner)
     line = np.empty(axis_size)
@@ -174,6 +187,13 @@ def _step(
                     if down < up:
                         up = down
                 out[target + m * inner] = up
+            if change > 0.0:
+                for m in range(new_size):
+                    at = new_low + m - low
+                    moved = out[target + m * inner] + change
+                    if 0 <= at < axis_size and value[first + at * inner] < moved:
+                        moved = value[first + at * inner]
+                    out[target + m * inner] = moved
     return out
 
 
@@ -188,8 +208,9 @@ def _arrive(of: Arrays, b: int, t: int, size: _Ints, left: _Floats, value: _Floa
         for other in range(e + 1, engines):
             inner *= shape[other]
         arrived = _step(
-            arrived, shape[e], inner, of.low[e, b], of.low[e, t], size[e, t], of.start[e, t]
-        )
+            arrived, shape[e], inner, of.low[e, b], of.low[e, t], size[e, t], of.start[e, t],
+            of.change[e],
+        )  # fmt: skip
         shape[e] = size[e, t]
     for cell in range(value.shape[0]):
         value[cell] += arrived[cell]
@@ -197,7 +218,7 @@ def _arrive(of: Arrays, b: int, t: int, size: _Ints, left: _Floats, value: _Floa
 
 @compiled
 def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: _Floats) -> None:
-    """Rule out all cells but `fixed`, or where that is empty add starts from `before`."""
+    """Rule out all cells but `fixed`, or where that is empty add what `before` costs to change."""
     low = of.low[:, t]
     here = low.copy()
     for cell in range(value.shape[0]):
@@ -205,8 +226,8 @@ def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: 
             if len(fixed) > 0:
                 if here[e] != fixed[e]:
                     value[cell] = np.inf
-            elif here[e] > before[e]:
-                value[cell] += of.start[e, t] * (here[e] - before[e])
+            elif here[e] != before[e]:
+                value[cell] += of.start[e, t] * max(0, here[e] - before[e]) + of.change[e]
         for e in range(len(size) - 1, -1, -1):
             here[e] += 1
             if here[e] < low[e] + size[e]:
@@ -216,7 +237,13 @@ def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: 
 
 @compiled
 def _cheapest_before(
-    value: _Floats, low: _Ints, size: _Ints, start: _Floats, target: _Ints, counts: _Ints
+    value: _Floats,
+    low: _Ints,
+    size: _Ints,
+    start: _Floats,
+    change: _Floats,
+    target: _Ints,
+    counts: _Ints,
 ) -> float:
     """The cell from which `target` is reached at least cost, written into `counts`; its cost."""
     engines = len(size)
@@ -226,8 +253,8 @@ def _cheapest_before(
         cost = value[cell]
         if cost < best:
             for e in range(engines):
-                if target[e] > here[e]:
-                    cost += start[e] * (target[e] - here[e])
+                if target[e] != here[e]:
+                    cost += start[e] * max(0, target[e] - here[e]) + change[e]
             if cost < best:
                 best = cost
                 counts[:] = here
@@ -247,7 +274,7 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
     free. Each is empty where there is none.
     """
     engines, intervals = of.price.shape
-    low, start = of.low, of.start
+    low, start, free = of.low, of.start, np.zeros(engines)
     has_fixed = len(fixed) > 0
     size = np.maximum(low, of.high) - low + 1
     offset = np.zeros(intervals + 1, dtype=np.int64)
@@ -270,10 +297,10 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
             _begin(of, t, size[:, t], fixed, before, value)
     last = (first + intervals - 1) % intervals
     target = fixed if has_fixed else np.zeros(engines, dtype=np.int64)
-    closing = start[:, first] if has_fixed else np.zeros(engines)
+    closing, change = (start[:, first], of.change) if has_fixed else (free, free)
     at = np.zeros(engines, dtype=np.int64)
     total = _cheapest_before(
-        values[offset[intervals - 1] :], low[:, last], size[:, last], closing, target, at
+        values[offset[intervals - 1] :], low[:, last], size[:, last], closing, change, target, at
     )
     if not np.isfinite(total):
         return np.inf, counts
@@ -282,7 +309,7 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
         t, later = (first + i) % intervals, (first + i + 1) % intervals
         _cheapest_before(
             values[offset[i] : offset[i + 1]], low[:, t], size[:, t], start[:, later],
-            counts[:, later], at,
+            of.change, counts[:, later], at,
         )  # fmt: skip
         counts[:, t] = at
     return total, counts

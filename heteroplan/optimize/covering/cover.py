@@ -66,6 +66,8 @@ def is_cover(block: Block) -> bool:
         return False
     if block.node_loss is not None or block.filling is not None or (block.start < 0).any():
         return False
+    if block.change is not None and block.before is not None:
+        return False
     most, weight, room = block.most, block.weight, block.room
     may_bind = (most is not None and block.high.sum() > most[0]) or (
         weight is not None and room is not None and (weight @ block.high > room).any()

@@ -12,6 +12,8 @@ from heteroplan.optimize.program.problem import Floats
 
 HOME_CELLS, QUICK_CELLS = 4_000, 2_000
 """Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
+WINDOWS, STEADY_WINDOWS = (3, 1), (24, 12, 6)
+"""Intervals before and after whose guide counts as well; more of them where changes cost."""
 
 
 def narrowed(block: Block) -> Block:
@@ -31,7 +33,7 @@ def narrowed(block: Block) -> Block:
         if narrow.cells() <= most and _reaches_as_far(narrow, block):
             return narrow
     least, largest = _guide(block, spare=False), _guide(_in_smaller_pools(block), spare=True)
-    for window in (3, 1):
+    for window in WINDOWS if block.change is None else (*STEADY_WINDOWS, *WINDOWS):
         narrow = _around(block, least, largest, window)
         if narrow.cells() <= most:
             return narrow

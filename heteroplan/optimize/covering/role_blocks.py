@@ -62,6 +62,9 @@ class BlockEngine:
     """[D, T] of a start."""
     before: int
     """Replicas that ran before the horizon began."""
+    change: float
+    """Of another number of replicas than in the interval before, in this block; at least one of
+    its pools changes then."""
 
     @property
     def price(self) -> Floats:
@@ -150,6 +153,7 @@ def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> BlockEng
         running=np.maximum(0.0, part * at.running[list(pools)] - rebate),
         starting=part * at.starting[list(pools)],
         before=0 if before is None else int(before[list(pools)].sum()),
+        change=part * float(at.problem.change_costs[list(pools)].min()),
     )
 
 
@@ -185,7 +189,8 @@ def _joint_block(
     share, by_count = _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
     none = np.zeros(problem.intervals, dtype=np.int64)
-    high = useful_counts(price, start, share, need, none, by_count)
+    steady = any(each.change > 0 for each in engines)
+    high = useful_counts(price, start, share, need, none, by_count, steady=steady)
     kept: list[int] = []
     for kind in sorted(set(served), key=len, reverse=True):
         same = [e for e, other in enumerate(served) if other == kind]
@@ -235,7 +240,8 @@ def _stage_block(
     better = not_beaten(price, start, share, new, most is None, by_count)
     kept = [int(e) for e in np.flatnonzero(better)]
     fewest = np.full(problem.intervals, fewest_count)
-    high = useful_counts(price, start, share, need, fewest, by_count)
+    steady = any(each.change > 0 for each in engines)
+    high = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
     if len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
         high = np.minimum(high, np.array(supply)[:, None])
@@ -273,6 +279,7 @@ def _block(
     """
     engines, short = of.engines, of.short
     before = np.array([engines[e].before for e in grid], dtype=np.int64)
+    change = np.array([engines[e].change for e in grid])
     return Block(
         price=np.array([engines[e].price for e in grid]),
         start=np.array([engines[e].start for e in grid]),
@@ -289,6 +296,7 @@ def _block(
         filling=_filling(fillers),
         compiled=problem.compiled,
         by_count=None if of.by_count is None else of.by_count[grid],
+        change=change if change.any() else None,
         sides=None
         if served is None
         else np.array([[i in served[e] for e in grid] for i in range(len(fillers))]),

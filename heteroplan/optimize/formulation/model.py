@@ -30,6 +30,7 @@ def build_model(
     model = Model(problem, pulp.LpProblem("heteroplan", pulp.LpMinimize))
     define_replicas(model, box, constant)
     define_starts(model, constant)
+    define_changes(model, constant)
     define_flow(model)
     define_shortage(model, allow_short)
     define_rules(model, box)
@@ -60,6 +61,17 @@ def define_starts(model: Model, constant: bool) -> None:
         matters = (pool.start_cost > 0 or pool.lead > 0) and not constant
         times = range(model.problem.intervals) if matters else range(0)
         model.up.append([model.lp.add_variable(f"up_{p}_{t}", 0) for t in times])
+
+
+def define_changes(model: Model, constant: bool) -> None:
+    """changed[p,t] binary where a change of a pool's size costs something, or is limited."""
+    for p, cost in enumerate(model.problem.change_costs):
+        work = model.problem.workloads[model.problem.pools[p].workload]
+        counts = cost > 0 or work.max_changes is not None
+        times = range(model.problem.intervals if counts and not constant else 0)
+        model.changed.append(
+            [model.lp.add_variable(f"changed_{p}_{t}", 0, 1, INTEGER) for t in times]
+        )
 
 
 def define_flow(model: Model) -> None:
@@ -96,7 +108,9 @@ def define_shortage(model: Model, allow_short: bool) -> None:
 
 
 def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
-    """Σ run[p,t]·n[p,t] + start[p]·up[p,t], scaled so that the most expensive replica costs 1.
+    """Σ run[p,t]·n[p,t] + start[p]·up[p,t] + change[p]·changed[p,t].
+
+    Scaled so that the most expensive replica costs 1.
 
     With `unserved_price` [W, T] also what it costs to serve nothing of a workload, by its classes.
     """
@@ -185,6 +199,8 @@ def _cost_terms(model: Model, factor: float) -> Terms:
             terms[variable.id] = (variable, known + float(cost) * factor)
         for variable in model.up[p]:
             terms[variable.id] = (variable, pool.start_cost * factor)
+        for variable in model.changed[p]:
+            terms[variable.id] = (variable, float(model.problem.change_costs[p]) * factor)
     return list(terms.values())
 
 

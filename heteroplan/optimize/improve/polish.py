@@ -185,11 +185,14 @@ def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
 
 def _warm_start(model: Model, start: Solution) -> None:
     starts = model.problem.starts(start.replicas)
+    changes = model.problem.changes(start.replicas)
     for p in range(len(model.problem.pools)):
         for t, variable in enumerate(model.n[p]):
             variable.varValue = float(start.replicas[p, t])
         for t, variable in enumerate(model.up[p]):
             variable.varValue = float(starts[p, t])
+        for t, variable in enumerate(model.changed[p]):
+            variable.varValue = float(changes[p, t])
         for k, over_time in enumerate(model.x[p]):
             for t, flow in enumerate(over_time):
                 if flow is not None:

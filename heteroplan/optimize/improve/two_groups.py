@@ -98,6 +98,8 @@ class _Pair:
     """[P, T] of a running replica."""
     start: Floats
     """[P, T] of one that starts to serve then."""
+    change: Floats
+    """[P] of a change of a size."""
     gpus: Ints
     """[P, R] of a replica on each supply row."""
     left: Ints
@@ -116,6 +118,7 @@ class _Pair:
             sizes=replicas[pools],
             run=np.array([spec.run_cost for spec in specs]) + task.held_price[pools],
             start=np.array([task.start_price[p] for p in pools]),
+            change=problem.change_costs[pools],
             gpus=np.array(
                 [[problem.pools[p].gpus * (r in problem.drawn[p]) for r in left] for p in pools]
             ),
@@ -167,7 +170,10 @@ class _Pair:
         begun = np.maximum(0, counts - before) * start.T[:, None, :]
         resumed = np.maximum(0, after - counts) * np.roll(start, -1, axis=1).T[:, None, :]
         running = np.einsum("tmp,pt->tm", counts, self.run[at])
-        return np.asarray(running + (begun + resumed).sum(axis=2))
+        cost = running + (begun + resumed).sum(axis=2)
+        if self.change[at].any():
+            cost += ((counts != before) * 1.0 + (counts != after)) @ self.change[at]
+        return np.asarray(cost)
 
     def cheapest_path(self, candidates: Ints, first: int) -> Ints | None:
         """[P, T] through candidates [T, K, P], from those in `first` that are there at present."""
@@ -199,6 +205,7 @@ class _Pair:
         before = self.task.problem.before
         if before is not None:
             cost = cost + np.maximum(0, candidates - before[self.pools]) @ self.start[:, 0]
+            cost = cost + (candidates != before[self.pools]) @ self.change
         return np.asarray(cost)
 
     def _passing(self, candidates: Ints, first: int) -> Floats:
@@ -213,6 +220,8 @@ class _Pair:
         grown = np.maximum(0, after[:, None, :, :] - candidates[:, :, None, :])
         cost = np.einsum("tjkp,pt->tjk", grown, start)
         cost += np.einsum("tkp,pt->tk", after, run)[:, None, :]
+        if self.change.any():
+            cost += (after[:, None, :, :] != candidates[:, :, None, :]) @ self.change
         starts_early = np.array([self.task.problem.pools[p].lead > 0 for p in self.pools])
         held = candidates[:, :, None, :] + grown * starts_early
         overdrawn = (held @ self.gpus > left[:, None, None, :]).any(axis=3)

@@ -24,7 +24,7 @@ from heteroplan.optimize.program.problem import (
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
 
-LARGE = 50_000
+LARGE = 10_000
 """Pools times intervals beyond which a program is large."""
 MANY_CELLS = 10_000_000
 """States of all pools' dynamic programs beyond which they are worth compiling."""
@@ -63,6 +63,8 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
             pools.extend(_complete(here))
         workloads.append(_work(place, workload, pools, range(first, len(pools)), stages))
     before = _running(scenario, candidates, pools)
+    lost = _lost_pools(scenario, candidates, pools)
+    changing = sum(_change_cost(scenario, scenario.workloads[w]) for w in lost)
     cells = len(pools) * scenario.horizon.intervals
     return Problem(
         intervals=scenario.horizon.intervals,
@@ -75,7 +77,8 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         conflicts=tuple(_conflicts(scenario, workloads, pools)),
         hardware=tuple(hardware_tree(place, pools)),
         before=before,
-        fixed_cost=_draining_cost(scenario),
+        fixed_cost=_draining_cost(scenario) + changing,
+        lost_pools=lost,
         large=cells > LARGE,
         compiled=cells > LARGE or _grid_cells(workloads, pools) > MANY_CELLS,
     )
@@ -116,15 +119,36 @@ def _standing(
     The group itself; its leaves for parts of a divided engine, which balance there; the
     domains that may be lost where they are narrower.
     """
-    levels = [workload.affinity]
-    if candidate.engine.part is not None:
-        levels.append(Affinity.LEAF)
-    if workload.resilience is not None and workload.resilience.lose in LOST_LEVELS:
-        levels.append(LOST_LEVELS[workload.resilience.lose])
-    level = min(levels, key=list(Affinity).index)
+    level = _level(workload, candidate.engine)
     leaves = place.leaves[workload.affinity, group]
     for domain in dict.fromkeys(leaf.domain(level) for leaf in leaves):
         yield level, domain
+
+
+def _level(workload: Workload, engine: Engine) -> Affinity:
+    """Of the domains that pools of an engine stand in."""
+    levels = [workload.affinity]
+    if engine.part is not None:
+        levels.append(Affinity.LEAF)
+    if workload.resilience is not None and workload.resilience.lose in LOST_LEVELS:
+        levels.append(LOST_LEVELS[workload.resilience.lose])
+    return min(levels, key=list(Affinity).index)
+
+
+def _lost_pools(
+    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+) -> tuple[int, ...]:
+    """Workloads of pools that run when the horizon starts and that no plan may keep."""
+    number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    lost = {}
+    for running, engine, p in running_now(scenario, candidates, pools):
+        if p is None:
+            w = number[running.workload]
+            level = _level(scenario.workloads[w], engine)
+            domain = leaves[running.leaf].domain(level)
+            lost[running.workload, running.engine, running.node_type, domain] = w
+    return tuple(lost.values())
 
 
 def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
@@ -183,7 +207,13 @@ def _pool(
         load=choice.load,
         most=_most_replicas(room // engine.gpus, choice.load, workload, candidate, shape.gpus),
         by_size=choice.by_size,
+        change_cost=_change_cost(scenario, workload),
     )
+
+
+def _change_cost(scenario: Scenario, workload: Workload) -> float:
+    """Of a change of a pool's size, objective units: nothing where GPU-hours are minimised."""
+    return workload.stability.change_cost_usd if scenario.objective is Objective.COST else 0.0
 
 
 def _most_replicas(
@@ -219,6 +249,8 @@ def _work(
         resilience=_resilience(place, workload, pools, mine),
         pools=tuple(mine),
         source=workload,
+        min_run=max(1, ceil(workload.stability.min_run_s / place.scenario.horizon.interval_s)),
+        max_changes=workload.stability.max_changes,
     )
 
 

@@ -15,7 +15,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.sizes import SizedLoad
-from heteroplan.units import S_PER_HOUR
+from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
@@ -62,6 +62,9 @@ class PoolSpec:
     by_size: SizedLoad | None = None
     """What they keep busy in pools of each size, where that makes a difference; `load` is then of
     the pool that serves all demand alone (`sizes`)."""
+    change_cost: float = 0.0
+    """Of another size than in the interval before, objective units; one for all pools of a
+    workload."""
     mix_load: Floats = field(init=False)
     """[T] replicas kept busy by all demand of the workload in its mix of classes."""
     mix_share: Floats = field(init=False)
@@ -119,6 +122,15 @@ class ProgramWorkload:
     """Indices of its pools, grouped by domain."""
     source: Workload
     """The workload as the scenario has it, for rules that need no more of it than a field."""
+    min_run: int = 1
+    """Intervals that a pool keeps what it has grown to."""
+    max_changes: int | None = None
+    """Of the size of one pool a day."""
+
+    @property
+    def has_stability(self) -> bool:
+        """Whether its pools may not change as they like."""
+        return self.min_run > 1 or self.max_changes is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,14 +196,20 @@ class Problem:
     """[P] replicas that run when the horizon starts; None where that is not known."""
     fixed_cost: float = 0.0
     """Of draining those, were none of them kept: what every plan pays, objective units."""
+    lost_pools: tuple[int, ...] = ()
+    """Workloads of those that no pool may keep, one for each pool that they made up."""
     large: bool = False
     """Too large for LPs of the whole program."""
     compiled: bool = False
     """Whether dynamic programs are worth compiling."""
+    change_price: float = 0.0
+    """Of every change of a pool's size beside what it costs, for searches of fewer changes."""
     drawn: tuple[tuple[int, ...], ...] = field(init=False)
     """For each pool the supply rows that it draws on."""
     sized: bool = field(init=False)
     """Whether the capacity of any replica depends on the size of its pool."""
+    change_costs: Floats = field(init=False)
+    """[P] of a change of each pool's size."""
 
     def __post_init__(self) -> None:
         drawn: list[list[int]] = [[] for _ in self.pools]
@@ -201,6 +219,25 @@ class Problem:
         object.__setattr__(self, "drawn", tuple(map(tuple, drawn)))
         sized = any(pool.by_size is not None for pool in self.pools)
         object.__setattr__(self, "sized", sized)
+        change_costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
+        object.__setattr__(self, "change_costs", change_costs + self.change_price)
+
+    @property
+    def has_stability(self) -> bool:
+        """Whether pools of any workload may not change as they like."""
+        return any(work.has_stability for work in self.workloads)
+
+    def without_stability(self) -> "Problem":
+        """The program whose pools change as they like, at what changes cost."""
+        if not self.has_stability:
+            return self
+        free = (replace(work, min_run=1, max_changes=None) for work in self.workloads)
+        return replace(self, workloads=tuple(free))
+
+    def days_of(self) -> Ints:
+        """[T] number of the day: the horizon in equal parts of about 24 h."""
+        days = max(1, round(self.intervals * self.hours / HOURS_PER_DAY))
+        return np.arange(self.intervals) * days // max(1, self.intervals)
 
     def groups(self, w: int) -> dict[str, list[int]]:
         """Pools of a workload by domain at its affinity level: its possible groups."""
@@ -255,6 +292,15 @@ class Problem:
         before = None if self.before is None else self.before[list(pools)]
         return starts_of(counts, before, self.cyclic)
 
+    def changes(self, replicas: Ints) -> NDArray[np.bool_]:
+        """[P, T] whether a pool has another size than in the interval before."""
+        return self.changes_in(range(len(self.pools)), replicas)
+
+    def changes_in(self, pools: Sequence[int], counts: Ints) -> NDArray[np.bool_]:
+        """[*, T] whether some pools, counts [*, T], differ from the interval before."""
+        before = None if self.before is None else self.before[list(pools)]
+        return changes_of(counts, before, self.cyclic)
+
     def held(self, replicas: Ints) -> Ints:
         """[P, T] GPUs of running and of starting replicas."""
         return self.held_by(range(len(self.pools)), replicas)
@@ -283,7 +329,7 @@ class Problem:
         return moved
 
     def cost(self, replicas: Ints) -> float:
-        """Objective of integer pool sizes [P, T]: running, starting and draining."""
+        """Objective of integer pool sizes [P, T]: running, starting, draining and changes."""
         if not self.pools:
             return self.fixed_cost
         running = sum(float(pool.run_cost @ replicas[p]) for p, pool in enumerate(self.pools))
@@ -292,7 +338,14 @@ class Problem:
             self.fixed_cost
             + running
             + sum(pool.start_cost * float(started[p]) for p, pool in enumerate(self.pools))
+            + self.changing_cost(replicas)
         )
+
+    def changing_cost(self, replicas: Ints) -> float:
+        """What changes of pool sizes [P, T] cost."""
+        if not self.change_costs.any():
+            return 0.0
+        return float(self.change_costs @ self.changes(replicas).sum(axis=1))
 
     def residual(self, replicas: Ints) -> list[Ints]:
         """GPUs left on each supply row [T] when `replicas` [P, T] run and start."""
@@ -408,13 +461,27 @@ def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
     Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
     serves in the first interval did.
     """
+    return np.asarray(np.maximum(0, counts - _earlier(counts, before, cyclic)))
+
+
+def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bool_]:
+    """[*, T] whether counts [*, T] differ from those of the interval before.
+
+    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, nothing
+    changes into the first interval.
+    """
+    return np.asarray(counts != _earlier(counts, before, cyclic))
+
+
+def _earlier(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+    """[*, T] counts one interval before; at the beginning `before`, or what serves then."""
     earlier = np.empty_like(counts)
     earlier[..., 1:] = counts[..., :-1]
     if cyclic:
         earlier[..., :1] = counts[..., -1:]
     else:
         earlier[..., 0] = counts[..., 0] if before is None else before
-    return np.asarray(np.maximum(0, counts - earlier))
+    return earlier
 
 
 def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:

@@ -6,7 +6,8 @@ where a workload must decide before it is placed), and whether the lower bound k
 (`kept_by_bound`). `verify` checks the same rules from outside, with code of its own.
 
 `demand`, `capacity` and `balance` are about requests, `supply` about GPUs, `replica_limits`,
-`groups` and `engine_limit` about what users limit, `resilience` about losses. To add a rule: a
+`groups` and `engine_limit` about what users limit, `changes` and `stability` about sizes from one
+interval to the next, `resilience` about losses. To add a rule: a
 module with a subclass of `Rule` (in `rule`), and a line in `RULES`. `mip` has the variables that
 rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
 """
@@ -17,6 +18,7 @@ from collections.abc import Set as AbstractSet
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.balance import BalanceRule, RatioBandRule
 from heteroplan.optimize.rules.capacity import CapacityRule
+from heteroplan.optimize.rules.changes import ChangesRule
 from heteroplan.optimize.rules.demand import DemandRule
 from heteroplan.optimize.rules.engine_limit import EngineLimitRule
 from heteroplan.optimize.rules.groups import GroupsRule
@@ -24,6 +26,7 @@ from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.rules.replica_limits import ReplicaLimitsRule
 from heteroplan.optimize.rules.resilience import ResilienceRule
 from heteroplan.optimize.rules.rule import Rule
+from heteroplan.optimize.rules.stability import StabilityRule
 from heteroplan.optimize.rules.supply import SupplyRule, TransitionRule
 
 RULES: tuple[Rule, ...] = (
@@ -32,11 +35,13 @@ RULES: tuple[Rule, ...] = (
     DemandRule(),
     SupplyRule(),
     TransitionRule(),
+    ChangesRule(),
     RatioBandRule(),
     ReplicaLimitsRule(),
     GroupsRule(),
     EngineLimitRule(),
     ResilienceRule(),
+    StabilityRule(),
 )
 """In the order of their rows in the MIP."""
 

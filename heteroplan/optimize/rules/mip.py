@@ -4,6 +4,7 @@ For pool p, class k, interval t and workload w:
 
     n[p,t]       replicas that serve                       integer
     up[p,t]      replicas started to serve from t on       >= 0
+    changed[p,t] whether the size differs from t-1         0 or 1
     x[p,k,t]     share of class k's demand handled         0..1
     short[w,k,t] share of class k's demand unserved        0..1
     open[w,g]    whether group g is used                   0 or 1
@@ -38,6 +39,8 @@ class Model:
     n: list[list[pulp.LpVariable]] = field(default_factory=list)
     up: list[list[pulp.LpVariable]] = field(default_factory=list)
     """Empty for a pool whose starts cost nothing and hold nothing."""
+    changed: list[list[pulp.LpVariable]] = field(default_factory=list)
+    """Empty for a pool whose changes are free."""
     x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
     """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
     short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)

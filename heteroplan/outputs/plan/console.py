@@ -5,6 +5,11 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
+from heteroplan.outputs.plan.change_lines import (
+    FRONTIER_HEADS,
+    change_sentences,
+    frontier_rows,
+)
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
@@ -72,10 +77,15 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
             print_trimmed(table, console)
         for sentence in sentences:
             print_wrapped(Text(sentence), console)
+    if frontier := _frontier_table(plan, console):
+        console.print()
+        print_trimmed(frontier, console)
     console.print()
     loads = plan.given.workloads
     for sentence in (*special_sentences(loads), *demand_sentences(loads)):
         print_wrapped(Text(sentence, style="dim"), console)
+    for sentence in change_sentences(plan):
+        print_wrapped(Text(sentence), console)
     print_wrapped(Text(solver_sentence(plan)), console)
 
 
@@ -153,6 +163,17 @@ def _policy_table(plan: PlanDocument, console: Console) -> Table | None:
     for name, slo, *figures in rows:
         style = "green" if slo == "kept" else "red"
         table.add_row(Text(name), Text(slo, style=style), *map(Text, figures))
+    return table
+
+
+def _frontier_table(plan: PlanDocument, console: Console) -> Table | None:
+    """What fewer changes cost; None where that was not asked for."""
+    rows = frontier_rows(plan)
+    if not rows:
+        return None
+    table = plain_table(console, *(f">{head}" for head in FRONTIER_HEADS))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -4,6 +4,12 @@ from collections.abc import Sequence
 
 from heteroplan.entities.plan import BaselineKind
 from heteroplan.inputs.plan_ids import META
+from heteroplan.outputs.plan.change_lines import (
+    FRONTIER_HEADS,
+    a_day,
+    change_sentences,
+    frontier_rows,
+)
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, SourcePart
 from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
@@ -63,6 +69,7 @@ def report_html(plan: PlanDocument) -> str:
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
+            *_frontier_section(plan),
             _promise_section(plan),
             *_policy_section(plan),
             _limit_section(plan),
@@ -105,6 +112,8 @@ def _savings_section(plan: PlanDocument) -> str:
             "",
             "",
             percent(plan.totals.utilization),
+            _a_day(plan, plan.totals.changes),
+            _a_day(plan, plan.totals.starts),
         )
     ]
     rows += [
@@ -115,18 +124,38 @@ def _savings_section(plan: PlanDocument) -> str:
             _number(baseline.saved_gpu_hours, 1) if serves_alike(plan, name, baseline) else "",
             saved_text(plan, name, baseline),
             "" if baseline.utilization is None else percent(baseline.utilization),
+            _a_day(plan, baseline.changes),
+            _a_day(plan, baseline.starts),
         )
         for name, baseline in baselines(plan).items()
     ]
-    heads = ("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization")
+    heads = (
+        *("", "GPU-hours", "cost USD", "GPU-hours saved", f"{unit} saved", "utilization"),
+        *("changes a day", "starts a day"),
+    )
     return table_section(
         "What the plan saves",
         heads,
         rows,
         text_columns={0},
         bold_rows={0},
-        below=[*greedy_sentences(plan), *filter(None, [promise_sentence(plan)])],
+        below=[
+            *greedy_sentences(plan),
+            *filter(None, [promise_sentence(plan)]),
+            *change_sentences(plan),
+        ],
     )
+
+
+def _frontier_section(plan: PlanDocument) -> list[str]:
+    """What fewer changes cost; nothing where that was not asked for."""
+    rows = frontier_rows(plan)
+    title = "What fewer changes cost"
+    return [table_section(title, FRONTIER_HEADS, rows, text_columns=set())] if rows else []
+
+
+def _a_day(plan: PlanDocument, times: int | None) -> str:
+    return "" if times is None else a_day(plan, times)
 
 
 def _promise_section(plan: PlanDocument) -> str:

@@ -123,12 +123,25 @@ def _any_plan(plan: PlanDocument) -> str:
     return "any plan that serves higher priorities as much" if len(priorities) > 1 else "any plan"
 
 
+def _rules_cost(plan: PlanDocument) -> bool:
+    """Whether keeping rules of stability made the plan cost more."""
+    calming = plan.solver.calming
+    ruled = any(
+        load.stability.min_run_s or load.stability.max_changes is not None
+        for load in plan.given.workloads
+    )
+    return ruled and calming is not None and calming.after.objective > calming.before.objective
+
+
 def solver_sentence(plan: PlanDocument) -> str:
     """How the solve ended, its gap, bound and time."""
     report = plan.solver
     unit = amount_unit(plan.objective)
+    ended = _TERMINATIONS[plan.solver.termination]
+    if report.termination is Termination.TIME_LIMIT and _rules_cost(plan):
+        ended = "min_run and max_changes kept, which the bound does not know"
     sentence = (
-        f"Solver: {_TERMINATIONS[plan.solver.termination]}, gap {percent(report.gap)} "
+        f"Solver: {ended}, gap {percent(report.gap)} "
         f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"
     )
     if report.unserved_requests > report.unserved_requests_bound * (1 + 1e-6) + 1e-6:

@@ -76,6 +76,19 @@ def test_a_round_day_is_opened_at_night_where_nothing_serves_or_is_asked_for() -
     assert found.bound == found.cost == 4.0
 
 
+def test_a_change_is_spared_where_holding_a_replica_costs_less() -> None:
+    """Needs 2, 1, 2, 2 replicas at 1 each: two changes of 0.6 cost more than one replica more.
+
+    At 0.4 they cost less: 7 + 0.8.
+    """
+    made = block(price=[1.0], start=[0.0], share=[0.5], need=[1.0, 0.5, 1.0, 1.0])
+    for change, counts, cost in ((0.6, [2, 2, 2, 2], 8.0), (0.4, [2, 1, 2, 2], 7.8)):
+        found = cheapest_path(replace(made, change=np.array([change])), cyclic=True)
+        assert found is not None
+        assert found.counts.tolist() == [counts]
+        assert found.cost == pytest.approx(cost)
+
+
 def test_uncovered_demand_costs_its_penalty() -> None:
     """One replica at most serves 0.4 of 1.0: 1 + 0.6 x 10 = 7."""
     found = cheapest_path(
@@ -139,6 +152,7 @@ def random_block(seed: int) -> Block:
         most=draw.integers(3, 6, intervals) if draw.random() < 0.3 else None,
         weight=None if free_capacity is None else np.full((1, engines), 2.0),
         room=None if free_capacity is None else free_capacity[None, :],
+        change=draw.uniform(0.0, 2.0, engines) if seed % 3 == 0 else None,
     )
 
 
@@ -193,7 +207,8 @@ def test_paths_agree_with_enumeration(
 def test_useful_counts_hold_a_cheapest_schedule(seed: int) -> None:
     """Widening the box beyond the useful counts never lowers the cost."""
     made = random_block(seed)
-    high = useful_counts(made.price, made.start, made.share, made.need, made.fewest)
+    steady = made.change is not None
+    high = useful_counts(made.price, made.start, made.share, made.need, made.fewest, steady=steady)
     free = {
         "low": np.zeros_like(made.low),
         "penalty": np.full_like(made.penalty, np.inf),

@@ -43,6 +43,24 @@ HoursByPriority = dict[SubgroupPriority, Amount]
 """GPU-hours by the priority of the leaf where they are held; empty where none were placed."""
 
 
+class CalmnessPart(DocumentPart):
+    """How often pools change their sizes, and what a plan costs before it stands on nodes."""
+
+    changes: Count
+    starts: Count
+    objective: Amount
+
+
+class CalmingPart(DocumentPart):
+    """What the last pass gave up for fewer changes."""
+
+    before: CalmnessPart
+    after: CalmnessPart
+    frontier: tuple[CalmnessPart, ...] = ()
+    """Plans that none beats in changes and cost, the most changes first; empty unless it was asked
+    for (`--fewest-changes`)."""
+
+
 class SolverPart(DocumentPart):
     """Cost, bound and gap, in USD or GPU-hours as the plan's objective says."""
 
@@ -54,6 +72,8 @@ class SolverPart(DocumentPart):
     unserved_requests_bound: Number
     seconds: Amount
     """The only field that differs between two runs of the same inputs."""
+    calming: CalmingPart | None = None
+    """What the last pass gave up for fewer changes; None where it did not run."""
 
 
 class TotalsPart(DocumentPart):
@@ -70,6 +90,8 @@ class TotalsPart(DocumentPart):
     """Starts of replicas, moves included."""
     moves: Count = 0
     """Replicas that are replaced on other nodes."""
+    changes: Count | None = None
+    """Times that a pool has another size than in the interval before; None in older plans."""
     gpu_hours_by_priority: HoursByPriority = Field({})
     """`gpu_hours` by the priority of the leaf."""
 
@@ -157,6 +179,10 @@ class BaselinePart(DocumentPart):
     utilization: AmountOrNone
     note: str
     unserved_requests: Amount = 0.0
+    changes: Count | None = None
+    """Times that a pool changes its size; null where the baseline does not say."""
+    starts: Count | None = None
+    """Replicas started; null where the baseline does not say."""
     stranded_replica_hours: AmountOrNone = None
     """Replica-hours that are idle: too little prefill or decode in their group."""
     gpu_hours_by_priority: HoursByPriority | None = None

@@ -28,13 +28,14 @@ from heteroplan.entities.workload import (
     RatioBand,
     RequestClass,
     Span,
+    Stability,
     Workload,
 )
 from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
-from heteroplan.inputs.schemas.scenario import SloSpec, SlosSpec, WorkloadRules
+from heteroplan.inputs.schemas.scenario import SloSpec, SlosSpec, StabilitySpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
@@ -177,7 +178,7 @@ class PlanInputs(DocumentPart):
                     each,
                     profiles[each.profile],
                     _demand(each),
-                    each.resilience,
+                    build.Defaults(each.resilience, each.stability),
                     tuple(each.demand_notes),
                     _arrivals(each),
                 )
@@ -297,14 +298,25 @@ def _workload(workload: Workload, profile: str) -> WorkloadInputs:
         **{
             key: _plain(getattr(workload, key))
             for key in WorkloadRules.model_fields
-            if key != "prefill_queue"
+            if key not in ("prefill_queue", "stability")
         },
+        stability=_stability(workload.stability),
         profile=profile,
         demand_rps=tuple(each.rps for each in workload.demand),
         mixes=[list(classes) for classes in mixes],
         mix=mix,
         demand_notes=list(workload.demand_notes),
         arrivals=_plain(workload.arrivals) if workload.arrivals.points else None,
+    )
+
+
+def _stability(stability: Stability) -> StabilitySpec | None:
+    if stability == Stability():
+        return None
+    return StabilitySpec(
+        min_run=f"{stability.min_run_s}s" if stability.min_run_s else None,
+        max_changes=stability.max_changes,
+        change_cost_usd=stability.change_cost_usd,
     )
 
 

@@ -1,0 +1,332 @@
+"""The last pass: of plans that cost about the same, one whose pools change their sizes less often.
+
+Changes get a price that rises step by step. At each price every workload is placed again in its
+groups near the sizes it has (`one_workload`, exact in each block), and every pool alone may stay
+larger where that spares changes; at the first, a workload of several groups may gather in fewer, or
+stay where it ran before. Service stays as it is. Where workloads limit changes or ask for
+a shortest run (`stability`), each plan on the way is made to keep that (`kept_sizes`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from heteroplan.clock import Stop
+from heteroplan.entities.plan import Calmness
+from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.optimize.construct.all_workloads import near_sizes, steered
+from heteroplan.optimize.construct.one_domain import room_of
+from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.covering.blocks import Block, cheapest_path
+from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.mix import mixed_flow_of
+from heteroplan.optimize.program.problem import Ints, Problem, Solution
+
+REACH = 6
+"""Intervals before and after whose sizes a pool may have."""
+FIRST_PRICE, LAST_PRICE = 1 / 128, 256
+"""Of a change, in what a replica costs to run for an interval: next to nothing, and the last one
+of a whole frontier."""
+SECOND_PRICE = 1 / 4
+"""After which the price doubles."""
+LARGE_PRICE = 1 / 2
+"""The first one of large programs, where there may be time for no other: of 50 workloads on 20,000
+GPUs a sweep takes 5 CPU seconds."""
+HALVINGS = 3
+"""Prices that are tried between the last at which a plan costs little enough and the next."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calmed:
+    """The plan with the fewest changes, and what it was before."""
+
+    plan: Incumbent
+    before: Calmness
+    frontier: tuple[Calmness, ...]
+    """Of all plans on the way that serve as much, those that none beats in changes and cost; the
+    most changes first."""
+
+
+def calmness(problem: Problem, replicas: Ints) -> Calmness:
+    """Changes, starts and cost of pool sizes [P, T]."""
+    return Calmness(
+        changes=int(problem.changes(replicas).sum()),
+        starts=int(problem.starts(replicas).sum()),
+        objective=problem.cost(replicas),
+    )
+
+
+def fewer_changes(
+    problem: Problem, plan: Incumbent, most_cost: float, stop: Stop, *, whole: bool = False
+) -> Calmed:
+    """The plan with the fewest changes that serves as much and costs `most_cost` at most.
+
+    A plan that costs more only where none keeps the rules of stability for less. With `whole` the
+    price rises on beyond that cost, for the frontier; and where there are such rules.
+    """
+    found = _Pass(problem, plan, most_cost, stop)
+    found.offer(plan)
+    unit = _replica_cost(problem, plan)
+    whole = whole or problem.has_stability
+    within = plan
+    low, price = 0.0, LARGE_PRICE if problem.large else FIRST_PRICE
+    while price <= LAST_PRICE and not stop():
+        tried = found.swept(within, price * unit)
+        over = problem.cost(tried.solution.replicas) > most_cost
+        if over:
+            _between(found, within, tried, (low * unit, price * unit))
+        if over and not whole:
+            break
+        if not problem.changes(tried.solution.replicas).any():
+            break
+        within, low = tried, price
+        price = max(SECOND_PRICE, 2 * price)
+    return Calmed(found.best, calmness(problem, plan.solution.replicas), found.frontier())
+
+
+def _between(
+    found: "_Pass", within: Incumbent, over: Incumbent, prices: tuple[float, float]
+) -> None:
+    """Plans between one that costs little enough and one that does not, at `prices` of changes.
+
+    At prices between the two; then parts of the last plan that costs too much, as many as fit.
+    """
+    low, high = prices
+    for _ in range(0 if found.problem.large else HALVINGS):
+        if found.stop():
+            return
+        price = (low + high) / 2
+        tried = found.swept(within, price)
+        if found.problem.cost(tried.solution.replicas) <= found.most_cost:
+            within, low = tried, price
+        else:
+            over, high = tried, price
+    found.take_parts(within, over)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The best plan so far, and the frontier of all that were seen."""
+
+    problem: Problem
+    start: Incumbent
+    most_cost: float
+    stop: Stop
+    best: Incumbent = field(init=False)
+    key: tuple[float, ...] | None = None
+    """Rank of the best plan in this pass."""
+    seen: list[Calmness] = field(default_factory=list)
+    gathered: bool = field(init=False)
+    """Whether workloads have been tried in fewer groups; of large programs they are not."""
+
+    def __post_init__(self) -> None:
+        self.best, self.gathered = self.start, self.problem.large
+
+    def offer(self, tried: Incumbent) -> None:
+        """Keep a plan that has fewer changes at a cost that is low enough, rules kept."""
+        kept = self._kept(tried)
+        calm = calmness(self.problem, kept.solution.replicas)
+        lost = kept.rank[:-1]
+        if lost <= self.start.rank[:-1] or not self.seen:
+            self.seen.append(calm)
+        too_much = max(0.0, calm.objective - self.most_cost * (1 + ROUNDING))
+        key = (*lost, too_much, calm.changes, calm.starts, calm.objective)
+        if self.key is None or key < self.key:
+            self.best, self.key = kept, key
+
+    def take_parts(self, plan: Incumbent, over: Incumbent) -> None:
+        """Put parts of a plan that costs too much into another, the cheapest for a change first."""
+        problem = self.problem.without_stability()
+        steps: list[tuple[float, int, _Part]] = []
+        for part in _parts(problem, plan.solution.replicas, over.solution.replicas):
+            spared, cost = self._spared(problem, plan, part)
+            if spared > 0:
+                steps.append((cost / spared, len(steps), part))
+        for _, _, (w, there) in sorted(steps, key=lambda step: step[:2]):
+            if self.stop():
+                return
+            spared, cost = self._spared(problem, plan, (w, there))
+            if spared <= 0 or problem.cost(plan.solution.replicas) + cost > self.most_cost:
+                continue
+            replicas = _put(plan.solution.replicas, there)
+            tried = _with_sizes(problem, plan, replicas, w)
+            fits = all(
+                (left >= 0).all() for left in problem.residual_of(sorted(there), replicas).values()
+            )
+            if fits and tried.rank[:-1] <= plan.rank[:-1]:
+                plan = tried
+                self.offer(plan)
+
+    @staticmethod
+    def _spared(problem: Problem, plan: Incumbent, part: "_Part") -> tuple[int, float]:
+        """Changes that a part spares, and what it costs more."""
+        pools = sorted(part[1])
+        before = plan.solution.replicas[pools]
+        after = _put(plan.solution.replicas, part[1])[pools]
+        spared = problem.changes_in(pools, before).sum() - problem.changes_in(pools, after).sum()
+        return int(spared), _cost_of(problem, pools, after) - _cost_of(problem, pools, before)
+
+    def _kept(self, plan: Incumbent) -> Incumbent:
+        """The plan in the program with all rules, made to keep those of stability."""
+        if not self.problem.has_stability:
+            return replace(plan, cost=self.problem.cost(plan.solution.replicas))
+        kept = keep_sizes(self.problem, plan)
+        if kept.broken:
+            kept = min(kept, keep_sizes(self.problem, plan, grow=False), key=lambda each: each.rank)
+        if kept.rank[:-1] > plan.rank[:-1]:
+            kept = min(kept, keep_urgent_sizes(self.problem, plan), key=lambda each: each.rank)
+        return kept
+
+    def frontier(self) -> tuple[Calmness, ...]:
+        """Those seen that none beats, the most changes first."""
+        left: list[Calmness] = []
+        for each in sorted(self.seen, key=lambda calm: (calm.objective, calm.changes)):
+            if not left or each.changes < left[-1].changes:
+                left.append(each)
+        return tuple(left)
+
+    def swept(self, plan: Incumbent, price: float) -> Incumbent:
+        """Each workload again at a price of changes, each plan on the way offered."""
+        priced = replace(self.problem.without_stability(), change_price=price)
+        plan = incumbent(priced, plan.solution)
+        for w in range(len(priced.workloads)):
+            moves = (_placed_again, _kept_larger)
+            for move in moves if self.gathered else (_gathered, *moves):
+                if self.stop():
+                    return plan
+                tried = move(priced, plan, w, self.stop)
+                if tried.rank < plan.rank:
+                    plan = tried
+                    self.offer(plan)
+        self.gathered = True
+        return plan
+
+
+type _Part = tuple[int, dict[int, tuple[Ints, Ints]]]
+"""(workload, by pool the intervals and the sizes there)"""
+
+
+def _parts(problem: Problem, one: Ints, other: Ints) -> Iterator[_Part]:
+    """What differs in plan `other` [P, T]: pools of a role in a group, over intervals in a row."""
+    for w in range(len(problem.workloads)):
+        for members in problem.groups(w).values():
+            for role in Role:
+                pools = [p for p in members if problem.pools[p].role is role]
+                differs = (one[pools] != other[pools]).any(axis=0)
+                ends = np.flatnonzero(np.diff(differs)) + 1
+                for times in np.split(np.arange(len(differs)), ends):
+                    if differs[times[0]]:
+                        yield w, {p: (times, other[p, times]) for p in pools}
+
+
+def _put(replicas: Ints, part: dict[int, tuple[Ints, Ints]]) -> Ints:
+    changed = replicas.copy()
+    for p, (times, sizes) in part.items():
+        changed[p, times] = sizes
+    return changed
+
+
+def _cost_of(problem: Problem, pools: list[int], counts: Ints) -> float:
+    """Of some pools of counts [*, T], changes included."""
+    specs = [problem.pools[p] for p in pools]
+    running = sum(float(spec.run_cost @ count) for spec, count in zip(specs, counts, strict=True))
+    starts = problem.starts_in(pools, counts).sum(axis=1)
+    starting = sum(spec.start_cost * float(n) for spec, n in zip(specs, starts, strict=True))
+    changes = problem.changes_in(pools, counts).sum(axis=1)
+    return running + starting + float(problem.change_costs[pools] @ changes)
+
+
+def _replica_cost(problem: Problem, plan: Incumbent) -> float:
+    """Mean running cost of a replica for an interval."""
+    used = plan.solution.replicas.sum(axis=1)
+    cost = sum(pool.plain_cost * float(n) for pool, n in zip(problem.pools, used, strict=True))
+    return cost / max(1.0, float(used.sum()))
+
+
+def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
+    """Workload w anew in the groups that it uses or ran in before, where there are several."""
+    replicas, pools = plan.solution.replicas, list(problem.workloads[w].pools)
+    in_use = replicas.any(axis=1)
+    if problem.before is not None:
+        in_use |= problem.before > 0
+    used = [members for members in problem.groups(w).values() if in_use[members].any()]
+    if len(used) < 2:
+        return plan
+    trial = replicas.copy()
+    trial[pools] = 0
+    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
+    task = task_of(problem, w, trial, no_price, stop=stop).within(p for each in used for p in each)
+    place(task, trial)
+    return _with_sizes(problem, plan, trial, w)
+
+
+def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
+    """Workload w again in its groups, each pool within the sizes that it has about that time."""
+    replicas, pools = plan.solution.replicas, list(problem.workloads[w].pools)
+    parts, limit, floor = near_sizes(problem, w, plan.solution.flow, replicas.astype(np.float64), 0)
+    around = [np.roll(replicas[pools], i, axis=1) for i in range(-REACH, REACH + 1)]
+    limit[pools], floor[pools] = np.max(around, axis=0), np.min(around, axis=0)
+    trial = replicas.copy()
+    trial[pools] = 0
+    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
+    place(task_of(problem, w, trial, no_price, limit, floor, stop=stop), trial, parts)
+    return _with_sizes(problem, plan, trial, w)
+
+
+def _kept_larger(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
+    """Each pool of workload w alone, no smaller than it is at any time."""
+    replicas = plan.solution.replicas.copy()
+    changing = problem.changes_in(
+        problem.workloads[w].pools, replicas[list(problem.workloads[w].pools)]
+    )
+    for p, changes in zip(problem.workloads[w].pools, changing.any(axis=1), strict=True):
+        if not changes or stop():
+            continue
+        most = np.minimum(room_beside(problem, p, replicas), replicas[p].max())
+        path = cheapest_path(_larger(problem, p, replicas[p], most), cyclic=problem.cyclic)
+        if path is None:
+            continue
+        before, replicas[p] = replicas[p].copy(), path.counts[0]
+        if any((left < 0).any() for left in problem.residual_of([p], replicas).values()):
+            replicas[p] = before
+    return _with_sizes(problem, plan, replicas, w)
+
+
+def room_beside(problem: Problem, p: int, replicas: Ints) -> Ints:
+    """[T] replicas of pool p that fit beside all others of a plan [P, T]."""
+    others = replicas.copy()
+    others[p] = 0
+    return room_of(problem, p, problem.residual_of([p], others), others[p])
+
+
+def _larger(problem: Problem, p: int, sizes: Ints, most: Ints) -> Block:
+    """The block of one pool that is no smaller than `sizes` [T], and no larger than `most` [T]."""
+    pool, intervals = problem.pools[p], problem.intervals
+    return Block(
+        price=pool.run_cost[None, :],
+        start=np.full((1, intervals), pool.start_cost),
+        share=np.zeros((1, intervals)),
+        low=sizes[None, :],
+        high=np.maximum(sizes, most)[None, :],
+        need=np.zeros(intervals),
+        penalty=np.zeros(intervals),
+        fewest=np.zeros(intervals, dtype=np.int64),
+        before=None if problem.before is None else problem.before[[p]],
+        compiled=problem.compiled,
+        change=problem.change_costs[[p]],
+    )
+
+
+def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints, w: int) -> Incumbent:
+    """The plan with other sizes [P, T] of workload w, whose flow is then in the mix."""
+    pools = list(problem.workloads[w].pools)
+    if (replicas[pools] == plan.solution.replicas[pools]).all():
+        return plan
+    flow = list(plan.solution.flow)
+    for p, mixed in zip(pools, mixed_flow_of(problem, w, replicas), strict=True):
+        flow[p] = mixed
+    return incumbent(problem, Solution(replicas, tuple(flow)))

@@ -1,0 +1,68 @@
+"""The last pass of a search: fewer changes within the gap, and rules of stability kept."""
+
+from math import inf
+from time import monotonic, process_time
+
+from heteroplan.clock import Late
+from heteroplan.entities.plan import Calming
+from heteroplan.optimize.improve.fewer_changes import calmness, fewer_changes
+from heteroplan.optimize.improve.polish import solve_mip
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.search import Search, ShortageBound
+
+PASS_SHARE, LEAST_PASS_CPU_S = 0.1, 2.0
+"""Of the time that a search took, and CPU seconds at least, for the last pass."""
+SMALL = 1_000
+"""Pools times intervals up to which one MIP knows the rules of stability from the beginning."""
+SPARE_GAP = 0.05
+"""Share of the gap that is left for moves between nodes."""
+
+
+def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Calming | None:
+    """Put the plan with the fewest changes in the place of the best one of a search.
+
+    It costs no more than the gap that was asked for allows, or than the best plan where that is
+    above. `problem` is the program with its rules of stability, which the search left out: they
+    are kept whatever it costs, and all the time is taken where there are any, or for a `frontier`.
+    """
+    if not search.uses("fewer changes") and not problem.has_stability:
+        return None
+    best, began_cpu = search.plan, process_time()
+    cpu_s = max(LEAST_PASS_CPU_S, PASS_SHARE * (monotonic() - search.started))
+    if frontier or problem.has_stability:
+        cpu_s = inf
+
+    def over() -> bool:
+        return search.interrupted or search.stop() or process_time() - began_cpu >= cpu_s
+
+    late = Late(over, search.end)
+    gap = search.gap * (1 - SPARE_GAP)
+    most = max(best.cost, search.bound / (1 - gap) if gap < 1 else 0.0)
+    found = fewer_changes(problem, best, most, late, whole=frontier)
+    after, bound = found.plan, None
+    if problem.has_stability and len(problem.pools) * problem.intervals <= SMALL:
+        after, bound = _by_mip(search, problem, after)
+    if after.unserved != best.unserved:
+        search.short_bound = 0.0
+    search.best = after
+    if bound is not None and after.covered:
+        search.raise_covering_bound(min(bound, after.cost))
+    elif bound is not None:
+        search.raise_short_bound(min(bound, after.cost))
+    return Calming(
+        before=found.before,
+        after=calmness(problem, after.solution.replicas),
+        frontier=found.frontier if frontier else (),
+    )
+
+
+def _by_mip(search: Search, problem: Problem, plan: Incumbent) -> tuple[Incumbent, float | None]:
+    """The best plan of one MIP that knows all rules, if that is better, and its bound on cost."""
+    start = None if plan.broken else plan.solution
+    found = solve_mip(problem, None, start, search.effort(gap=search.gap))
+    if found.solution is not None:
+        plan = min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
+    if found.unserved_bound:
+        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
+    return plan, found.bound

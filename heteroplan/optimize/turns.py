@@ -1,0 +1,218 @@
+"""Plans begun anew turn by turn, and improved while the prices of the bound get better.
+
+1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
+2. *A plan.* Of a small program near its LP, repaired where it goes short. Of a large one by a dive:
+   workloads are placed one after another, the small ones first, as they suffer most from a second
+   domain; the LP of those not placed yet is solved in between (`dive`), in the candidate groups
+   that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
+   rise, and others make room.
+3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
+   (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
+4. *Again*, with dives of other steps at the next prices, until gap, time or patience end it.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from heteroplan.numerics.tolerances import LEAST_GAIN
+from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.bound.bounding import Round, Rounds
+from heteroplan.optimize.bound.relaxation import relax
+from heteroplan.optimize.construct.all_workloads import (
+    by_size,
+    fits_one_group,
+    near_lp,
+    place_all,
+    reinsert,
+)
+from heteroplan.optimize.construct.dive import dive
+from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
+from heteroplan.optimize.improve.repair import repair
+from heteroplan.optimize.improve.sweeps import Sweeps
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.prices import supply_prices
+from heteroplan.optimize.program.problem import Floats, Problem, Solution
+from heteroplan.optimize.search import Search, ShortageBound
+from heteroplan.optimize.solvers.solver import Verdict
+from heteroplan.optimize.static_peak import cheapest_constant
+
+STEERED_CELLS, STEERING = 50_000, 1.5
+"""Pools times intervals from which workloads are placed first at supply prices, and at which part
+of them."""
+SHARES = (0.4, 0.3, 0.5)
+"""Of the workloads left that a dive places before its next LP, turn by turn."""
+MEANWHILE = 2
+"""Rounds of the bound that are about as long as a plan takes."""
+FADING = (0.4, 0.0, 0.0)
+"""Parts of a round's supply prices at which sweeps follow."""
+TOO_EXPENSIVE = 1.005
+"""Multiple of the best plan's cost from which no sweeps follow."""
+SWAPPED = 4
+"""Workloads that are tried to be taken out with every other."""
+STATIC_GAP = 0.01
+"""To which sizes that never change are solved."""
+TURNS = 4
+"""Times that plans are begun anew."""
+
+
+def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
+    """The method in order; the caller may stop at each yield."""
+    problem = search.problem
+    order = by_size(problem)
+    whole = search.best is not None
+    many = len(problem.pools) * problem.intervals > STEERED_CELLS
+    prices = np.zeros((len(problem.supplies), problem.intervals))
+    if not many and (not whole or all(map(partial(fits_one_group, problem), order))):
+        search.offer(place_all(problem, prices, order, search.out_of_time, whole=whole))
+        yield
+    if not problem.large:
+        blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
+        search.raise_covering_bound(blocks.value)
+        yield
+        if not search.plan.covered:
+            _offer_constant_sizes(search)
+            yield
+    order = order[::-1]
+    order.sort(key=lambda w: problem.workloads[w].priority)
+    candidates = candidate_groups(problem, search.effort()) if problem.large else None
+    found = prove_round(search, rounds)
+    yield
+    if many:
+        steered = prices if found is None else STEERING * found.prices.supply
+        search.offer(place_all(problem, steered, order, search.out_of_time, whole=whole))
+        yield
+    sweeps = Sweeps(search)
+    swept: Incumbent | None = None
+    for turn in range(TURNS if candidates else 1):
+        if candidates:
+            share = SHARES[turn % len(SHARES)]
+            plan = yield from _dived(search, sweeps, found, order, candidates, share)
+        else:
+            plan = yield from _near_lp(search)
+        for _ in range(MEANWHILE):
+            found = prove_round(search, rounds) or found
+            yield
+        if search.plan is not swept and search.plan.rank < plan.rank:
+            plan = search.plan
+        if found is not None and search.uses("sweeps"):
+            yield from _swept(search, sweeps, plan, found, order)
+        swept = search.plan
+        if found is not None and not problem.large and search.uses("swaps"):
+            yield from _swap(search, found.by_work)
+        found = prove_round(search, rounds) or found
+        yield
+
+
+def _offer_constant_sizes(search: Search) -> None:
+    """The cheapest sizes that never change, if any cover the day: a plan that serves everything."""
+    stop, deadline = search.out_of_time, search.deadline
+    found = cheapest_constant(search.problem, gap=STATIC_GAP, deadline=deadline, stop=stop)
+    if not isinstance(found, Verdict):
+        replicas = found.every_interval(search.problem.intervals)
+        search.offer(incumbent(search.problem, Solution(replicas, found.flow)))
+
+
+def _near_lp(search: Search) -> Generator[None, None, Incumbent]:
+    """Plans near the LP of the whole program; the best is repaired where it goes short."""
+    problem = search.problem
+    relaxed = relax(problem, search.effort())
+    if relaxed is None:
+        return search.plan
+    search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
+    if not any(relaxed.unserved.values()):
+        search.raise_covering_bound(relaxed.bound)
+        yield
+    best: Incumbent | None = None
+    for found in near_lp(problem, relaxed, search.out_of_time):
+        if best is None or found.rank < best.rank:
+            best = found
+        search.offer(found)
+        yield
+        if search.plan.covered and found.cost > search.plan.cost:
+            return search.plan
+    assert best is not None
+    if not best.covered:
+        yield from repair(search, best)
+    return search.plan
+
+
+def _swept(
+    search: Search, sweeps: Sweeps, plan: Incumbent, found: Round, order: Sequence[int]
+) -> Iterator[None]:
+    """Sweeps from `plan` while the prices of a round fade, as long as that may help."""
+    for part in FADING:
+        expensive = plan.cost > TOO_EXPENSIVE * search.plan.cost
+        if expensive or plan.rank[:-1] > search.plan.rank[:-1]:
+            return
+        before = plan
+        plan = sweeps.swept(plan, part * found.prices.supply, order)
+        search.offer(plan)
+        yield
+        if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
+            return
+
+
+def _swap(search: Search, least: Floats) -> Iterator[None]:
+    """Workloads that cost most above their own bound first: out with another, and back before it.
+
+    `least` [W] is that bound.
+    """
+    problem = search.problem
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    workloads = range(len(problem.workloads))
+    excess = np.array([_cost_of(problem, w, search.plan) for w in workloads]) - least
+    most_expensive = np.argsort(-excess, kind="stable").tolist()
+    for w in most_expensive[:SWAPPED]:
+        for other in most_expensive:
+            if other != w:
+                two = (w, other)
+                search.offer(reinsert(problem, search.plan, no_prices, two, search.out_of_time))
+                yield
+
+
+def _cost_of(problem: Problem, w: int, plan: Incumbent) -> float:
+    """Cost of one workload's pools."""
+    alone = np.zeros_like(plan.solution.replicas)
+    pools = list(problem.workloads[w].pools)
+    alone[pools] = plan.solution.replicas[pools]
+    return problem.cost(alone)
+
+
+def _dived(
+    search: Search,
+    sweeps: Sweeps,
+    found: Round | None,
+    order: Sequence[int],
+    candidate_groups: CandidateGroups,
+    share: float,
+) -> Generator[None, None, Incumbent]:
+    """A plan by diving; prices rise where it goes short, until it serves everything."""
+    problem = search.problem
+    plan = dive(search, order, candidate_groups, share)
+    search.offer(plan)
+    yield
+    prices = np.zeros((len(problem.supplies), problem.intervals))
+    if found is not None:
+        prices = found.prices.supply
+    for repaired in sweeps.repaired(plan, prices, order):
+        plan = repaired
+        search.offer(plan)
+        yield
+    return plan
+
+
+def prove_round(search: Search, rounds: Rounds) -> Round | None:
+    """The next round of the bound, kept with the prices that it holds at; None after the last."""
+    found = rounds.take()
+    if found is not None:
+        keep_round(search, found)
+    return found
+
+
+def keep_round(search: Search, found: Round) -> None:
+    """Keep a round's bound, and the prices that it holds at."""
+    if found.value > search.covering_bound:
+        search.prices = found.prices
+    search.raise_covering_bound(found.value)

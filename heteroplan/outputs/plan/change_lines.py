@@ -1,0 +1,86 @@
+"""How often pools change their sizes, in sentences and rows: the terminal and the report alike."""
+
+from collections.abc import Iterator
+
+from heteroplan.entities.plan import BaselineKind
+from heteroplan.outputs.plan.document.plan_document import CalmnessPart, PlanDocument
+from heteroplan.outputs.plan.sentences import BASELINE_LABELS
+from heteroplan.outputs.shared.words import amount_unit, figure
+from heteroplan.text import percent
+
+SECONDS_A_DAY = 86_400
+FRONTIER_HEADS = ("changes a day", "starts a day", "objective", "above the bound")
+LEAST_STEP = 0.85
+"""Of the changes of a plan that is shown, those of the next at most."""
+COMPARED = (BaselineKind.GREEDY, BaselineKind.GREEDY_PAIRED)
+
+
+def a_day(plan: PlanDocument, times: int) -> str:
+    """So many times over the horizon, a day."""
+    days = plan.horizon.intervals * plan.horizon.interval_s / SECONDS_A_DAY
+    return figure(times / days)
+
+
+def change_sentences(plan: PlanDocument) -> Iterator[str]:
+    """Changes of pool sizes and starts a day, beside baselines, and what the last pass gave up."""
+    totals = plan.totals
+    if totals.changes is None:
+        return
+    beside = [
+        f"{BASELINE_LABELS[name]} {a_day(plan, baseline.changes)}"
+        for name in COMPARED
+        if (baseline := plan.savings.get(name)) is not None and baseline.changes is not None
+    ]
+    yield (
+        f"Pool sizes change {a_day(plan, totals.changes)} times a day"
+        f"{f' ({", ".join(beside)})' if beside else ''}; "
+        f"{a_day(plan, totals.starts)} replicas start a day."
+    )
+    if plan.solver.calming is not None:
+        yield _given_up(plan)
+
+
+def _given_up(plan: PlanDocument) -> str:
+    calming = plan.solver.calming
+    assert calming is not None
+    before, after = calming.before, calming.after
+    spared, given_up = before.changes - after.changes, after.objective - before.objective
+    if spared == 0 and given_up == 0:
+        return "No plan with fewer changes was found within the gap."
+    unit = amount_unit(plan.objective)
+    more = f"{given_up:,.2f} {unit} more" if given_up >= 0 else f"{-given_up:,.2f} {unit} less"
+    fewer = f"{abs(spared):,} {'fewer' if spared >= 0 else 'more'} changes"
+    return (
+        f"The last pass: {fewer} for {more}; "
+        f"gap {percent(_gap(plan, before))} before, {percent(_gap(plan, after))} after."
+    )
+
+
+def _gap(plan: PlanDocument, calm: CalmnessPart) -> float:
+    if calm.objective <= 0:
+        return 0.0
+    return max(0.0, (calm.objective - plan.solver.bound) / calm.objective)
+
+
+def frontier_rows(plan: PlanDocument) -> list[tuple[str, str, str, str]]:
+    """Plans that none beats in changes and cost, as `FRONTIER_HEADS` says; none unless asked for.
+
+    Where there are many, those that differ most.
+    """
+    calming = plan.solver.calming
+    if calming is None:
+        return []
+    bound = plan.solver.bound
+    shown: list[CalmnessPart] = []
+    for each in calming.frontier:
+        if not shown or each.changes <= LEAST_STEP * shown[-1].changes:
+            shown.append(each)
+    return [
+        (
+            a_day(plan, each.changes),
+            a_day(plan, each.starts),
+            f"{each.objective:,.2f}",
+            percent(max(0.0, each.objective / bound - 1)) if bound > 0 else "",
+        )
+        for each in shown
+    ]

@@ -1,0 +1,54 @@
+"""Changes of pool sizes in sentences and rows."""
+
+from dataclasses import replace
+
+from heteroplan.entities.plan import Baseline, BaselineKind, Calming, Calmness, Plan
+from heteroplan.outputs.plan.change_lines import change_sentences, frontier_rows
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.report import report_html
+from tests.plans import day_scenario, horizon, plan, pool
+
+GREEDY = Baseline(BaselineKind.GREEDY, 1.0, 1.0, None, None, None, None, changes=9, starts=4)
+
+
+def half_a_day(calming: Calming | None) -> Plan:
+    """2 intervals of 6 hours; one pool of 1 and 3 replicas: one change and two starts."""
+    of = day_scenario(horizon(2, interval_s=6 * 3600))
+    made = plan(of, [pool([1, 3])], savings=[GREEDY])
+    report = replace(made.report, objective=101.0, bound=99.0, calming=calming)
+    return replace(made, report=report)
+
+
+def told(made: Plan) -> list[str]:
+    return list(change_sentences(document_of(made)))
+
+
+def test_times_a_day_beside_the_greedy_schedule() -> None:
+    assert told(half_a_day(None)) == [
+        "Pool sizes change 2 times a day (greedy topology (Algorithm 4) 18); "
+        "4 replicas start a day."
+    ]
+
+
+def test_what_the_last_pass_gave_up() -> None:
+    """99 of 100 and 99 of 101 are proven."""
+    calming = Calming(Calmness(5, 3, 100.0), Calmness(1, 2, 101.0))
+    assert told(half_a_day(calming))[1] == (
+        "The last pass: 4 fewer changes for 1.00 USD more; gap 1.0 % before, 2.0 % after."
+    )
+    none = Calming(calming.before, calming.before)
+    assert told(half_a_day(none))[1] == "No plan with fewer changes was found within the gap."
+
+
+def test_the_frontier_shows_plans_that_differ() -> None:
+    """A day has twice the changes; 49 are too near to 50 to be shown."""
+    steps = [(50, 20, 99.0), (49, 20, 99.1), (25, 10, 108.9), (0, 0, 198.0)]
+    frontier = tuple(Calmness(*each) for each in steps)
+    made = half_a_day(Calming(frontier[0], frontier[0], frontier))
+    assert frontier_rows(document_of(made)) == [
+        ("100", "40", "99.00", "0.0 %"),
+        ("50", "20", "108.90", "10.0 %"),
+        ("0", "0", "198.00", "100.0 %"),
+    ]
+    assert "What fewer changes cost" in report_html(document_of(made))
+    assert frontier_rows(document_of(half_a_day(None))) == []
