@@ -60,31 +60,22 @@ TURNS = 4
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     problem = search.problem
-    order = by_size(problem)
-    whole = search.best is not None
-    many = len(problem.pools) * problem.intervals > STEERED_CELLS
-    prices = np.zeros((len(problem.supplies), problem.intervals))
-    if not many and (not whole or all(map(partial(fits_one_group, problem), order))):
-        search.offer(place_all(problem, prices, order, search.out_of_time, whole=whole))
-        yield
-    if not problem.large:
-        blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
-        search.raise_covering_bound(blocks.value)
-        yield
-        if not search.plan.covered:
-            _offer_constant_sizes(search)
-            yield
-    order = order[::-1]
+    yield from _first_plans(search)
+    order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
-    candidates = candidate_groups(problem, search.effort()) if problem.large else None
+    candidates = None
+    if problem.large and search.uses("dive"):
+        candidates = candidate_groups(problem, search.effort())
     found = prove_round(search, rounds)
     yield
-    if many:
-        steered = prices if found is None else STEERING * found.prices.supply
-        search.offer(place_all(problem, steered, order, search.out_of_time, whole=whole))
+    if _has_many(problem):
+        prices = np.zeros((len(problem.supplies), problem.intervals))
+        if found is not None:
+            prices = STEERING * found.prices.supply
+        begun = search.best is not None
+        search.offer(place_all(problem, prices, order, search.out_of_time, whole=begun))
         yield
-    sweeps = Sweeps(search)
-    swept: Incumbent | None = None
+    sweeps, swept = Sweeps(search), search.best
     for turn in range(TURNS if candidates else 1):
         if candidates:
             share = SHARES[turn % len(SHARES)]
@@ -94,8 +85,8 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         for _ in range(MEANWHILE):
             found = prove_round(search, rounds) or found
             yield
-        if search.plan is not swept and search.plan.rank < plan.rank:
-            plan = search.plan
+        if turn == 0 or (search.plan is not swept and search.plan.rank < plan.rank):
+            plan = min(plan, search.plan, key=lambda each: each.rank)
         if found is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, found, order)
         swept = search.plan
@@ -103,6 +94,32 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             yield from _swap(search, found.by_work)
         found = prove_round(search, rounds) or found
         yield
+
+
+def _has_many(problem: Problem) -> bool:
+    """Whether workloads crowd each other so that they are placed first at supply prices."""
+    return len(problem.pools) * problem.intervals > STEERED_CELLS
+
+
+def _first_plans(search: Search) -> Iterator[None]:
+    """Workloads one after another where they cost least, the largest first, where they may fit.
+
+    Of small programs also a first bound, and a plan that serves everything where there is one.
+    """
+    problem = search.problem
+    order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
+    begun = search.best is not None
+    fit = not begun or all(map(partial(fits_one_group, problem), order))
+    if not _has_many(problem) and fit:
+        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=begun))
+        yield
+    if not problem.large:
+        blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
+        search.raise_covering_bound(blocks.value)
+        yield
+        if search.best is not None and not search.best.covered:
+            _offer_constant_sizes(search)
+            yield
 
 
 def _offer_constant_sizes(search: Search) -> None:
@@ -117,7 +134,7 @@ def _offer_constant_sizes(search: Search) -> None:
 def _near_lp(search: Search) -> Generator[None, None, Incumbent]:
     """Plans near the LP of the whole program; the best is repaired where it goes short."""
     problem = search.problem
-    relaxed = relax(problem, search.effort())
+    relaxed = relax(problem, search.effort()) if search.uses("near LP") else None
     if relaxed is None:
         return search.plan
     search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))

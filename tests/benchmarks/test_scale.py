@@ -124,12 +124,12 @@ def test_ablation_leaves_out_what_is_asked_for(
     ran: list[Setting], capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["--only", "ablation", "--instances", "quickstart", "--limits", "5", "--repeats", "2"]
-    scale.main([*asked, "--without", "sweeps,guide+swaps"])
+    scale.main([*asked, "--without", "sweeps,dive+swaps"])
     left_out = [setting.without for setting in ran]
-    assert left_out == [(), (), ("sweeps",), ("sweeps",), ("guide", "swaps"), ("guide", "swaps")]
+    assert left_out == [(), (), ("sweeps",), ("sweeps",), ("dive", "swaps"), ("dive", "swaps")]
     rows = rows_of(capsys.readouterr().out)
     assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without guide, swaps"]
-    assert [row[0] for row in rows[6:]] == ["none", "guide+swaps", "sweeps"]
+    assert [row[0] for row in rows[6:]] == ["none", "dive+swaps", "sweeps"]
 
 
 def test_ablation_leaves_out_each_ingredient_by_default() -> None:
