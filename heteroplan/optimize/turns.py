@@ -1,7 +1,8 @@
 """Plans begun anew turn by turn, and improved while the prices of the bound get better.
 
 1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
-2. *A plan.* Of a small program near its LP, repaired where it goes short. Of a large one by a dive:
+2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
+   where that does not serve everything, by a dive:
    workloads are placed one after another, the small ones first, as they suffer most from a second
    domain; the LP of those not placed yet is solved in between (`dive`), in the candidate groups
    that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
@@ -23,13 +24,13 @@ from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
     fits_one_group,
+    local_move,
     near_lp,
     place_all,
     reinsert,
 )
 from heteroplan.optimize.construct.dive import dive
 from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
-from heteroplan.optimize.improve.repair import repair
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -76,12 +77,17 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         search.offer(place_all(problem, prices, order, search.out_of_time, whole=begun))
         yield
     sweeps, swept = Sweeps(search), search.best
-    for turn in range(TURNS if candidates else 1):
+    for turn in range(TURNS):
         if candidates:
             share = SHARES[turn % len(SHARES)]
             plan = yield from _dived(search, sweeps, found, order, candidates, share)
+        elif turn == 0:
+            plan = yield from _near_lp(search, sweeps, order)
+            if not plan.covered and search.uses("dive"):
+                candidates = candidate_groups(problem, search.effort())
+                continue
         else:
-            plan = yield from _near_lp(search)
+            return
         for _ in range(MEANWHILE):
             found = prove_round(search, rounds) or found
             yield
@@ -120,6 +126,9 @@ def _first_plans(search: Search) -> Iterator[None]:
         if search.best is not None and not search.best.covered:
             _offer_constant_sizes(search)
             yield
+            for w in order:
+                search.offer(local_move(problem, search.plan, w, 0, search.out_of_time))
+                yield
 
 
 def _offer_constant_sizes(search: Search) -> None:
@@ -131,8 +140,10 @@ def _offer_constant_sizes(search: Search) -> None:
         search.offer(incumbent(search.problem, Solution(replicas, found.flow)))
 
 
-def _near_lp(search: Search) -> Generator[None, None, Incumbent]:
-    """Plans near the LP of the whole program; the best is repaired where it goes short."""
+def _near_lp(
+    search: Search, sweeps: Sweeps, order: Sequence[int]
+) -> Generator[None, None, Incumbent]:
+    """The best of some plans near the LP of the whole program, swept once where it goes short."""
     problem = search.problem
     relaxed = relax(problem, search.effort()) if search.uses("near LP") else None
     if relaxed is None:
@@ -151,8 +162,10 @@ def _near_lp(search: Search) -> Generator[None, None, Incumbent]:
             return search.plan
     assert best is not None
     if not best.covered:
-        yield from repair(search, best)
-    return search.plan
+        best = next(sweeps.repaired(best, 0.0 * relaxed.prices.supply, order), best)
+        search.offer(best)
+        yield
+    return best
 
 
 def _swept(

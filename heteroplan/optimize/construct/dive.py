@@ -76,7 +76,11 @@ def follow(
     """
     problem = search.problem
     best: tuple[float, Ints, Guide | None] | None = None
+    tried: list[Ints] = []
     for way in ways if search.uses("look ahead") else [min(ways, key=lambda way: way.left)]:
+        if any((way.replicas == other).all() for other in tried):
+            continue
+        tried.append(way.replicas)
         near = (
             guide(problem, rest, way.replicas, candidate_groups, search.effort()) if rest else None
         )
@@ -118,8 +122,12 @@ def _ways_of_one(
     problem, w = search.problem, rest[0]
     task = task_of(problem, w, replicas, steered(problem, near.prices))
     tried = [_anywhere(task, replicas, cheapest_engines=True), _near(task, replicas, near)]
+    before = candidate_groups
     for least in FEWER:
         fewer = candidate_groups - _hardly_used(problem, w, near, least)
+        if fewer == before:
+            continue
+        before = fewer
         again = guide(problem, rest, replicas, fewer, search.effort())
         if again is not None:
             priced = task_of(problem, w, replicas, steered(problem, again.prices))
