@@ -128,7 +128,7 @@ def test_ablation_leaves_out_what_is_asked_for(
     left_out = [setting.without for setting in ran]
     assert left_out == [(), (), ("sweeps",), ("sweeps",), ("dive", "swaps"), ("dive", "swaps")]
     rows = rows_of(capsys.readouterr().out)
-    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without guide, swaps"]
+    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without dive, swaps"]
     assert [row[0] for row in rows[6:]] == ["none", "dive+swaps", "sweeps"]
 
 

@@ -76,11 +76,13 @@ def follow(
     """
     problem = search.problem
     best: tuple[float, Ints, Guide | None] | None = None
-    tried: list[Ints] = []
+    tried: list[Alternative] = []
     for way in ways if search.uses("look ahead") else [min(ways, key=lambda way: way.left)]:
-        if any((way.replicas == other).all() for other in tried):
+        if any(
+            other.left <= way.left and (other.replicas == way.replicas).all() for other in tried
+        ):
             continue
-        tried.append(way.replicas)
+        tried.append(way)
         near = (
             guide(problem, rest, way.replicas, candidate_groups, search.effort()) if rest else None
         )
