@@ -31,11 +31,12 @@ no part.
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`, `mix`), beside what
 stands there (`all_workloads`); `one_group` fits its groups to each other one by one, `two_groups`
 two at a time, along the cheapest path through ways to divide what the others leave. Plans are begun
-anew in `turns`: of a small program near its LP, at prices that rise where demand is short, repaired
-by small moves and small MIPs (`repair`); of a large one by a dive, small workloads first, the LP of
-the rest (`guide`) solved again in between (`dive`). `sweeps` improve them while prices fade, and
-large-neighbourhood search does by MIPs of a few workloads or hours (`polish`; Shaw 1998). Shortage
-counts first, by priority class; last, free moves spare mixed hardware (`scarce`).
+anew in `turns`: of a small program near its LP, at prices that rise where demand is short; of a
+large one, and where that goes short, by a dive, small workloads first, the LP of the rest (`guide`)
+solved again in between (`dive`). `sweeps` improve them while prices fade, two workloads of small
+programs are swapped, and large-neighbourhood search does by MIPs of a few workloads or hours
+(`polish`; Shaw 1998). Plans that find no room on nodes are repaired (`repair`). Shortage counts
+first, by priority class; last, free moves spare mixed hardware (`scarce`).
 
 **Shortage.** Where the best plan leaves demand unserved, programs of single intervals say what no
 plan serves (`least_short`): early, so that a short search can tell too, and at the end. Minima of
@@ -56,23 +57,9 @@ plans within the gap, one with few of them (`fewer_changes`: a rising price on c
 plans keep `min_run` and `max_changes` (`kept_sizes`), which the search before knows nothing of: the
 rule (`rules.stability`) would break every plan on the way.
 
-**What each ingredient is worth** (`python -m tests.benchmarks.scale --only ablation`; cost of the
-plan on its nodes after 60 s on two cores; * leaves a little unserved):
-
-    without              A1, USD      its bound     small2, USD    its bound
-    -                    1,033,976    1,021,199     674,681        673,611
-    one domain           1,033,886    1,020,777     674,681        673,611
-    balance prices       1,033,976    1,021,327     674,700        673,068
-    price steps          1,033,976    1,021,199     674,681        673,611
-    workload prices      1,033,976    1,021,199     674,677 *      673,028
-    steering             1,033,976    1,021,199     674,667 *      673,003
-    sweeps               1,038,029    1,021,199     674,681        673,611
-    regroup              1,036,909    1,021,199     674,681        673,611
-    guide (no dive)      1,042,732    1,021,199     695,248        673,611
-    look ahead           1,035,514    1,021,199     674,681        673,611
-    swaps                1,033,976    1,021,199     674,629        673,611
-    polish               1,033,976    1,021,199     674,867        673,611
-
-A1 is 50 workloads on 20,000 GPUs, small2 is 5 workloads. Prices of balances and their steps pay
-where domains differ in hardware; without steering A1's first plan takes 13 s instead of 10.
+**What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:
+it leaves them out one at a time (`search.INGREDIENTS`), on a clock of CPU seconds. Prices of
+balances and their steps pay where domains differ in hardware; without dives, tight programs keep
+demand unserved or cost up to a quarter more; swaps of two workloads pay where workloads have
+several classes.
 """
