@@ -83,7 +83,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             plan = yield from _dived(search, sweeps, found, order, candidates, share)
         elif turn == 0:
             plan = yield from _near_lp(search, sweeps, order)
-            if not plan.covered and search.uses("dive"):
+            if not plan.covered and search.unproven_shortage() and search.uses("dive"):
                 candidates = candidate_groups(problem, search.effort())
                 continue
         else:
@@ -161,7 +161,7 @@ def _near_lp(
         if search.plan.covered and found.cost > search.plan.cost:
             return search.plan
     assert best is not None
-    if not best.covered:
+    if not best.covered and search.unproven_shortage():
         best = next(sweeps.repaired(best, 0.0 * relaxed.prices.supply, order), best)
         search.offer(best)
         yield

@@ -195,9 +195,7 @@ def test_scarce_use_is_near_the_least_there_is() -> None:
         problem = problem_of(of)
         least = least_scarce(of) if problem.hardware and problem.pools else None
         if least is not None:
-            found = solve(
-                problem, gap=0.0, time_limit_s=20, without=frozenset({"fewer changes"})
-            )
+            found = solve(problem, gap=0.0, time_limit_s=20, without=frozenset({"fewer changes"}))
             uses.append((scarce_use(problem, found.solution.replicas), least))
     equal = [found == pytest.approx(least, abs=1e-3) for found, least in uses]
     assert len(uses) >= 30
