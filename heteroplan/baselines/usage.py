@@ -176,7 +176,7 @@ def spent(
     return Spent(
         gpu_hours=sum(hours for _, hours in used),
         cost_usd=sum(hours * price[node_type] for node_type, hours in used)
-        + problem.changing_cost(replicas)
+        + problem.changing_cost(range(len(problem.pools)), replicas)
         + sum(scenario.workloads[w].stability.change_cost_usd for w in problem.lost_pools)
         * (scenario.objective is Objective.COST),
         starts=int(starts.sum()) + sum(moves.values()),

@@ -1,5 +1,6 @@
 """A plan of the program and its rank: what every search compares."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,6 +10,7 @@ from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.mix import mixed_flow_of, safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
+    Ints,
     Problem,
     Solution,
     served_share,
@@ -65,6 +67,24 @@ def incumbent(problem: Problem, solution: Solution) -> Incumbent:
     )
 
 
+def resized(
+    problem: Problem, plan: Incumbent, replicas: Ints, workloads: Iterable[int]
+) -> Incumbent:
+    """The plan with other sizes [P, T] of some workloads, whose flow is then in the mix."""
+    flow = list(plan.solution.flow)
+    for w in workloads:
+        _mix(problem, w, replicas, flow)
+    return incumbent(problem, Solution(replicas, tuple(flow)))
+
+
+def _mix(problem: Problem, w: int, replicas: Ints, flow: list[Floats]) -> None:
+    """Write the flow of workload w in the mix."""
+    for p, mixed in zip(
+        problem.workloads[w].pools, mixed_flow_of(problem, w, replicas), strict=True
+    ):
+        flow[p] = mixed
+
+
 def _within_sizes(problem: Problem, solution: Solution) -> Solution:
     """The solution itself, but in the mix the flow of workloads whose pools would be overrun.
 
@@ -79,8 +99,7 @@ def _within_sizes(problem: Problem, solution: Solution) -> Solution:
             work.resilience is not None
             and (served * (work.rps > 0) > safe_share(problem, w, replicas) + LOST).any()
         ):
-            for p, mixed in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
-                flow[p] = mixed
+            _mix(problem, w, replicas, flow)
     return Solution(replicas, tuple(flow))
 
 

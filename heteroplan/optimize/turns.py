@@ -2,11 +2,10 @@
 
 1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
 2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
-   where that does not serve everything, by a dive:
-   workloads are placed one after another, the small ones first, as they suffer most from a second
-   domain; the LP of those not placed yet is solved in between (`dive`), in the candidate groups
-   that LPs of single intervals find for each workload (`guide`). Where that goes short, prices
-   rise, and others make room.
+   where that does not serve everything, by a dive: workloads are placed one after another, the
+   small ones first, as they suffer most from a second domain; the LP of those not placed yet is
+   solved in between (`dive`), in the candidate groups that LPs of single intervals find for each
+   workload (`guide`). Where that goes short, prices rise, and others make room.
 3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
 4. *Again*, with dives of other steps at the next prices, until gap, time or patience end it.
@@ -191,8 +190,9 @@ def _swap(search: Search, least: Floats) -> Iterator[None]:
     """
     problem = search.problem
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    workloads = range(len(problem.workloads))
-    excess = np.array([_cost_of(problem, w, search.plan) for w in workloads]) - least
+    replicas = search.plan.solution.replicas
+    cost = [problem.cost_of(work.pools, replicas[list(work.pools)]) for work in problem.workloads]
+    excess = np.array(cost) - least
     most_expensive = np.argsort(-excess, kind="stable").tolist()
     for w in most_expensive[:SWAPPED]:
         for other in most_expensive:
@@ -200,14 +200,6 @@ def _swap(search: Search, least: Floats) -> Iterator[None]:
                 two = (w, other)
                 search.offer(reinsert(problem, search.plan, no_prices, two, search.out_of_time))
                 yield
-
-
-def _cost_of(problem: Problem, w: int, plan: Incumbent) -> float:
-    """Cost of one workload's pools."""
-    alone = np.zeros_like(plan.solution.replicas)
-    pools = list(problem.workloads[w].pools)
-    alone[pools] = plan.solution.replicas[pools]
-    return problem.cost(alone)
 
 
 def _dived(

@@ -12,9 +12,9 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.improve.kept_sizes import keep_sizes
 from heteroplan.optimize.improve.repair import repaired
-from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.program.mix import mixed_flow_of
-from heteroplan.optimize.program.problem import Ints, Problem, Solution, starts_of
+from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
 from heteroplan.placement.substitution.rejoin import rejoined
 from heteroplan.placement.substitution.substitute import substituted
@@ -184,13 +184,8 @@ def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool
 
 def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
     """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix."""
-    flow = list(plan.solution.flow)
     changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
-    for w in {problem.pools[p].workload for p in changed}:
-        mixed = mixed_flow_of(problem, w, replicas)
-        for p, mine in zip(problem.workloads[w].pools, mixed, strict=True):
-            flow[p] = mine
-    return incumbent(problem, Solution(replicas, tuple(flow)))
+    return resized(problem, plan, replicas, {problem.pools[p].workload for p in changed})
 
 
 def _times(problem: Problem, first: int, count: int) -> list[int]:

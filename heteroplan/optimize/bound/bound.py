@@ -48,7 +48,8 @@ from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, rol
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import Prices, highest_service_cost
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, starts_of
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000

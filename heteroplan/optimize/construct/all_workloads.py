@@ -13,8 +13,8 @@ from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_domain import has_room
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
+from heteroplan.optimize.incumbent import Incumbent, incumbent, resized, unserved_share
+from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 
@@ -123,7 +123,7 @@ def replaced(
     replicas = plan.solution.replicas.copy()
     no_price = np.zeros((len(problem.supplies), problem.intervals))
     _place_in_turn(problem, replicas, workloads, steered(problem, no_price, steer), stop)
-    return _changed(problem, plan, replicas, workloads)
+    return resized(problem, plan, replicas, workloads)
 
 
 def _place_in_turn(
@@ -140,21 +140,8 @@ def _better_of(
     problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
 ) -> Incumbent:
     """`best`, or the plan with `replicas` in which the pools of `changed` are new."""
-    tried = _changed(problem, best, replicas, changed)
+    tried = resized(problem, best, replicas, changed)
     return tried if tried.rank < best.rank else best
-
-
-def _changed(
-    problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
-) -> Incumbent:
-    """The plan with `replicas` in which the pools of `changed` are new."""
-    flow = list(best.solution.flow)
-    for w in changed:
-        for p, share in zip(
-            problem.workloads[w].pools, mixed_flow_of(problem, w, replicas), strict=True
-        ):
-            flow[p] = share
-    return incumbent(problem, Solution(replicas, tuple(flow)))
 
 
 def fits_one_group(problem: Problem, w: int) -> bool:

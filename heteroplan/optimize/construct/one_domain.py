@@ -319,6 +319,13 @@ def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> 
     return room
 
 
+def room_beside(problem: Problem, p: int, replicas: Ints) -> Ints:
+    """[T] replicas of pool p that fit beside all others of a plan [P, T]."""
+    others = replicas.copy()
+    others[p] = 0
+    return room_of(problem, p, problem.residual_of([p], others), others[p])
+
+
 def _fitting_path(
     problem: Problem, pools: list[int], replicas: Ints, block: Block, left: Mapping[int, Ints]
 ) -> Path | None:

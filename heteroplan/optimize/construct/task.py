@@ -56,10 +56,7 @@ class Task:
             + float(self.start_price[p] @ self.problem.starts_in([p], replicas[[p]])[0])
             for p in pools
         )
-        change = self.problem.change_costs[list(pools)]
-        if change.any():
-            total += float(change @ self.problem.changes_in(pools, replicas[list(pools)]).sum(1))
-        return total
+        return total + self.problem.changing_cost(pools, replicas[list(pools)])
 
     def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
         """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 from heteroplan.optimize.program.node_loss import most_on_a_node
-from heteroplan.optimize.program.problem import Floats, Ints, changes_of, starts_of
+from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.optimize.program.transitions import changes_of, starts_of
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""

@@ -17,14 +17,13 @@ from heteroplan.entities.plan import Calmness
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.construct.all_workloads import near_sizes, steered
-from heteroplan.optimize.construct.one_domain import room_of
+from heteroplan.optimize.construct.one_domain import room_beside
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.covering.blocks import Block, cheapest_path
 from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
-from heteroplan.optimize.incumbent import Incumbent, incumbent
-from heteroplan.optimize.program.mix import mixed_flow_of
-from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
+from heteroplan.optimize.program.problem import Ints, Problem
 
 REACH = 6
 """Intervals before and after whose sizes a pool may have."""
@@ -154,10 +153,7 @@ class _Pass:
                 continue
             replicas = _put(plan.solution.replicas, there)
             tried = _with_sizes(problem, plan, replicas, w)
-            fits = all(
-                (left >= 0).all() for left in problem.residual_of(sorted(there), replicas).values()
-            )
-            if fits and tried.rank[:-1] <= plan.rank[:-1]:
+            if problem.fits(sorted(there), replicas) and tried.rank[:-1] <= plan.rank[:-1]:
                 plan = tried
                 self.offer(plan)
 
@@ -168,7 +164,7 @@ class _Pass:
         before = plan.solution.replicas[pools]
         after = _put(plan.solution.replicas, part[1])[pools]
         spared = problem.changes_in(pools, before).sum() - problem.changes_in(pools, after).sum()
-        return int(spared), _cost_of(problem, pools, after) - _cost_of(problem, pools, before)
+        return int(spared), problem.cost_of(pools, after) - problem.cost_of(pools, before)
 
     def _kept(self, plan: Incumbent) -> Incumbent:
         """The plan in the program with all rules, made to keep those of stability."""
@@ -230,16 +226,6 @@ def _put(replicas: Ints, part: dict[int, tuple[Ints, Ints]]) -> Ints:
     return changed
 
 
-def _cost_of(problem: Problem, pools: list[int], counts: Ints) -> float:
-    """Of some pools of counts [*, T], changes included."""
-    specs = [problem.pools[p] for p in pools]
-    running = sum(float(spec.run_cost @ count) for spec, count in zip(specs, counts, strict=True))
-    starts = problem.starts_in(pools, counts).sum(axis=1)
-    starting = sum(spec.start_cost * float(n) for spec, n in zip(specs, starts, strict=True))
-    changes = problem.changes_in(pools, counts).sum(axis=1)
-    return running + starting + float(problem.change_costs[pools] @ changes)
-
-
 def _replica_cost(problem: Problem, plan: Incumbent) -> float:
     """Mean running cost of a replica for an interval."""
     used = plan.solution.replicas.sum(axis=1)
@@ -291,16 +277,9 @@ def _kept_larger(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incum
         if path is None:
             continue
         before, replicas[p] = replicas[p].copy(), path.counts[0]
-        if any((left < 0).any() for left in problem.residual_of([p], replicas).values()):
+        if not problem.fits([p], replicas):
             replicas[p] = before
     return _with_sizes(problem, plan, replicas, w)
-
-
-def room_beside(problem: Problem, p: int, replicas: Ints) -> Ints:
-    """[T] replicas of pool p that fit beside all others of a plan [P, T]."""
-    others = replicas.copy()
-    others[p] = 0
-    return room_of(problem, p, problem.residual_of([p], others), others[p])
 
 
 def _larger(problem: Problem, p: int, sizes: Ints, most: Ints) -> Block:
@@ -326,7 +305,4 @@ def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints, w: int) -> In
     pools = list(problem.workloads[w].pools)
     if (replicas[pools] == plan.solution.replicas[pools]).all():
         return plan
-    flow = list(plan.solution.flow)
-    for p, mixed in zip(pools, mixed_flow_of(problem, w, replicas), strict=True):
-        flow[p] = mixed
-    return incumbent(problem, Solution(replicas, tuple(flow)))
+    return resized(problem, plan, replicas, (w,))

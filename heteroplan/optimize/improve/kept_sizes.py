@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from heteroplan.optimize.construct.one_domain import room_of
-from heteroplan.optimize.incumbent import Incumbent, incumbent
-from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of
+from heteroplan.optimize.construct.one_domain import room_beside
+from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
+from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload, Solution
 from heteroplan.optimize.rules.stability import breaks_stability
 
@@ -29,18 +29,15 @@ def keep_sizes(problem: Problem, plan: Incumbent, *, grow: bool = True) -> Incum
 
     Without `grow` no pool is larger than it is, so that it fits wherever it fitted.
     """
-    replicas, flow = plan.solution.replicas.copy(), list(plan.solution.flow)
+    replicas, changed = plan.solution.replicas.copy(), set()
     for w, work in enumerate(problem.workloads):
         if not work.has_stability:
             continue
-        pools = list(work.pools)
-        changed = [p for p in pools if breaks_stability(problem, work, p, replicas[p])]
-        for p in changed:
+        broken = [p for p in work.pools if breaks_stability(problem, work, p, replicas[p])]
+        for p in broken:
             _keep(problem, work, p, replicas, grow=grow)
-        if changed:
-            for p, mixed in zip(pools, mixed_flow_of(problem, w, replicas), strict=True):
-                flow[p] = mixed
-    return incumbent(problem, Solution(replicas, tuple(flow)))
+            changed.add(w)
+    return resized(problem, plan, replicas, changed)
 
 
 def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
@@ -55,29 +52,20 @@ def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
             replicas[p] = plan.solution.replicas[p]
             if (replicas[p] == 0).all():
                 continue
-            if _overdrawn(problem, p, replicas):
-                others = replicas.copy()
-                others[p] = 0
-                room = room_of(problem, p, problem.residual_of([p], others), others[p])
-                replicas[p] = np.minimum(replicas[p], room)
+            if not problem.fits([p], replicas):
+                replicas[p] = np.minimum(replicas[p], room_beside(problem, p, replicas))
             if work.has_stability and breaks_stability(problem, work, p, replicas[p]):
                 _keep(problem, work, p, replicas, grow=True)
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-def _overdrawn(problem: Problem, p: int, replicas: Ints) -> bool:
-    return any((left < 0).any() for left in problem.residual_of([p], replicas).values())
-
-
 def _keep(problem: Problem, work: ProgramWorkload, p: int, replicas: Ints, *, grow: bool) -> None:
     """Write sizes of pool p that keep its stability into `replicas` [P, T]."""
     wanted = replicas[p].copy()
-    others = replicas.copy()
-    others[p] = 0
-    room = room_of(problem, p, problem.residual_of([p], others), others[p])
+    room = room_beside(problem, p, replicas)
     for most in (np.maximum(wanted, room), wanted) if grow else (wanted,):
         replicas[p] = _Sizes.of(problem, work, p, wanted, most).cheapest()
-        if not _overdrawn(problem, p, replicas):
+        if problem.fits([p], replicas):
             return
 
 

@@ -15,6 +15,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.sizes import SizedLoad
+from heteroplan.optimize.program.transitions import changes_of, starts_of
 from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
 type Floats = NDArray[np.float64]
@@ -330,22 +331,22 @@ class Problem:
 
     def cost(self, replicas: Ints) -> float:
         """Objective of integer pool sizes [P, T]: running, starting, draining and changes."""
-        if not self.pools:
-            return self.fixed_cost
-        running = sum(float(pool.run_cost @ replicas[p]) for p, pool in enumerate(self.pools))
-        started = self.starts(replicas).sum(axis=1)
-        return (
-            self.fixed_cost
-            + running
-            + sum(pool.start_cost * float(started[p]) for p, pool in enumerate(self.pools))
-            + self.changing_cost(replicas)
-        )
+        return self.cost_of(range(len(self.pools)), replicas, self.fixed_cost)
 
-    def changing_cost(self, replicas: Ints) -> float:
-        """What changes of pool sizes [P, T] cost."""
-        if not self.change_costs.any():
-            return 0.0
-        return float(self.change_costs @ self.changes(replicas).sum(axis=1))
+    def cost_of(self, pools: Sequence[int], counts: Ints, fixed: float = 0.0) -> float:
+        """What some pools of counts [*, T] cost, beside what is `fixed`."""
+        if not len(pools):
+            return fixed
+        specs = [self.pools[p] for p in pools]
+        running = sum(float(each.run_cost @ n) for each, n in zip(specs, counts, strict=True))
+        started = self.starts_in(pools, counts).sum(axis=1)
+        starting = sum(each.start_cost * float(n) for each, n in zip(specs, started, strict=True))
+        return fixed + running + starting + self.changing_cost(pools, counts)
+
+    def changing_cost(self, pools: Sequence[int], counts: Ints) -> float:
+        """What changes of the sizes of some pools, counts [*, T], cost."""
+        costs = self.change_costs[list(pools)]
+        return float(costs @ self.changes_in(pools, counts).sum(axis=1)) if costs.any() else 0.0
 
     def residual(self, replicas: Ints) -> list[Ints]:
         """GPUs left on each supply row [T] when `replicas` [P, T] run and start."""
@@ -367,6 +368,10 @@ class Problem:
                 if r in left:
                     left[r] -= held
         return left
+
+    def fits(self, pools: Sequence[int], replicas: Ints) -> bool:
+        """Whether the supply rows of some pools hold all that draws on them of a plan [P, T]."""
+        return all((left >= 0).all() for left in self.residual_of(pools, replicas).values())
 
     def restricted(self, workloads: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
         """The program of some workloads alone, with `supplies` GPUs left on each row."""
@@ -453,35 +458,6 @@ class Solution:
     """[P, T]"""
     flow: tuple[Floats, ...]
     """For each pool [K, T]: share of the class's demand that it handles."""
-
-
-def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
-    """[*, T] replicas started to serve from t on, of counts [*, T].
-
-    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
-    serves in the first interval did.
-    """
-    return np.asarray(np.maximum(0, counts - _earlier(counts, before, cyclic)))
-
-
-def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bool_]:
-    """[*, T] whether counts [*, T] differ from those of the interval before.
-
-    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, nothing
-    changes into the first interval.
-    """
-    return np.asarray(counts != _earlier(counts, before, cyclic))
-
-
-def _earlier(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
-    """[*, T] counts one interval before; at the beginning `before`, or what serves then."""
-    earlier = np.empty_like(counts)
-    earlier[..., 1:] = counts[..., :-1]
-    if cyclic:
-        earlier[..., :1] = counts[..., -1:]
-    else:
-        earlier[..., 0] = counts[..., 0] if before is None else before
-    return earlier
 
 
 def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:

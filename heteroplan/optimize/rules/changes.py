@@ -12,22 +12,17 @@ class ChangesRule(Rule):
     def define(self, model: Model, box: Box | None) -> None:
         """|n[p,t] - n[p,t-1]| <= most[p]·changed[p,t] [replicas] for pools whose changes count.
 
-        t-1 is the last interval for t = 0 of a cyclic day; elsewhere n[p,-1] is what ran before,
-        and t = 0 changes nothing where that is not known.
+        Nothing changes into an interval where it is not known what ran before.
         """
-        problem = model.problem
         for p, changed in enumerate(model.changed):
             for t, change in enumerate(changed):
-                now, ran = model.n[p][t], 0
-                before = [] if t == 0 and not problem.cyclic else [model.n[p][t - 1]]
-                if not before:
-                    if problem.before is None:
-                        continue
-                    ran = int(problem.before[p])
-                elif before[0] is now:
+                now, known = model.n[p][t], model.earlier(p, t)
+                if known is None or known[0] is now:
                     continue
-                most = float(max(int(problem.pools[p].most.max()), ran))
+                before, ran = known
+                most = float(max(int(model.problem.pools[p].most.max()), ran))
                 for sign, name in ((1.0, "grows"), (-1.0, "shrinks")):
                     terms: Terms = [(now, sign), (change, -most)]
-                    terms += [(each, -sign) for each in before]
+                    if before is not None:
+                        terms.append((before, -sign))
                     model.add(terms, "<=", sign * ran, f"{name}_{p}_{t}")

@@ -55,6 +55,17 @@ class Model:
     start_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
     """(pool, t) -> constraint."""
 
+    def earlier(self, p: int, t: int) -> tuple[pulp.LpVariable | None, int] | None:
+        """The size of pool p before interval t: a variable, or none and the number that ran.
+
+        t-1 is the last interval for t = 0 of a cyclic day; elsewhere it is before the horizon. None
+        where it is not known what ran then.
+        """
+        if t > 0 or self.problem.cyclic:
+            return self.n[p][t - 1], 0
+        before = self.problem.before
+        return None if before is None else (None, int(before[p]))
+
     def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
         """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
         expression = pulp.LpAffineExpression.from_list(terms)

@@ -1,15 +1,9 @@
 """`min_run` and `max_changes`: how long a pool keeps what it has grown to, how often it changes."""
 
 import numpy as np
-import pulp
 
-from heteroplan.optimize.program.problem import (
-    Ints,
-    Problem,
-    ProgramWorkload,
-    changes_of,
-    starts_of,
-)
+from heteroplan.optimize.program.problem import Ints, Problem, ProgramWorkload
+from heteroplan.optimize.program.transitions import changes_of, starts_of
 from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
@@ -73,9 +67,10 @@ def _define_run(model: Model, p: int, min_run: int) -> None:
     problem, sizes = model.problem, model.n[p]
     most = float(problem.pools[p].most.max(initial=0))
     for t, now in enumerate(sizes):
-        before, ran = _earlier(model, p, t)
-        if before is now or (before is None and problem.before is None):
+        known = model.earlier(p, t)
+        if known is None or known[0] is now:
             continue
+        before, ran = known
         grown = model.lp.add_variable(f"grown_{p}_{t}", 0, 1, INTEGER)
         terms: Terms = [(now, 1.0), (grown, -most)]
         terms += [] if before is None else [(before, -1.0)]
@@ -97,11 +92,3 @@ def _define_count(model: Model, p: int, max_changes: int) -> None:
         )
         if terms:
             model.add(terms, "<=", float(max_changes), f"changes_{p}_{day}")
-
-
-def _earlier(model: Model, p: int, t: int) -> tuple[pulp.LpVariable | None, int]:
-    """The size before interval t: a variable, or the number that ran where there is none."""
-    problem = model.problem
-    if t > 0 or problem.cyclic:
-        return model.n[p][t - 1], 0
-    return None, 0 if problem.before is None else int(problem.before[p])

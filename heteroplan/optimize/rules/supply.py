@@ -39,21 +39,19 @@ class TransitionRule(Rule):
     def define(self, model: Model, box: Box | None) -> None:
         """up[p,t] >= n[p,t] - n[p,t-1] [replicas] for each pool with start variables.
 
-        t-1 is the last interval for t = 0 of a cyclic day; elsewhere n[p,-1] is what ran before,
-        and t = 0 starts nothing where that is not known.
+        Nothing starts into an interval where it is not known what ran before.
         """
-        problem = model.problem
         for p, starts in enumerate(model.up):
             for t, start in enumerate(starts):
+                known = model.earlier(p, t)
+                if known is None:
+                    continue
                 terms: Terms = [(start, 1.0)]
-                ran = 0
-                if t == 0 and not problem.cyclic:
-                    if problem.before is None:
-                        continue
-                    terms.append((model.n[p][t], -1.0))
-                    ran = int(problem.before[p])
-                elif (now := model.n[p][t]) is not (before := model.n[p][t - 1]):
-                    terms += [(now, -1.0), (before, 1.0)]
+                now, (before, ran) = model.n[p][t], known
+                if before is not now:
+                    terms.append((now, -1.0))
+                    if before is not None:
+                        terms.append((before, 1.0))
                 row = model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
                 model.start_rows[p, t] = row
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from heteroplan.clock import Stop
-from heteroplan.optimize.program.problem import Ints, starts_of
+from heteroplan.optimize.program.problem import Ints
+from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep

@@ -1,0 +1,35 @@
+"""What changes from one interval to the next: replicas that start, pools of another size."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Ints = NDArray[np.int64]
+
+
+def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+    """[*, T] replicas started to serve from t on, of counts [*, T].
+
+    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
+    serves in the first interval did.
+    """
+    return np.asarray(np.maximum(0, counts - _earlier(counts, before, cyclic)))
+
+
+def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bool_]:
+    """[*, T] whether counts [*, T] differ from those of the interval before.
+
+    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, nothing
+    changes into the first interval.
+    """
+    return np.asarray(counts != _earlier(counts, before, cyclic))
+
+
+def _earlier(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+    """[*, T] counts one interval before; at the beginning `before`, or what serves then."""
+    earlier = np.empty_like(counts)
+    earlier[..., 1:] = counts[..., :-1]
+    if cyclic:
+        earlier[..., :1] = counts[..., -1:]
+    else:
+        earlier[..., 0] = counts[..., 0] if before is None else before
+    return earlier
