@@ -12,7 +12,8 @@ from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import Search, ShortageBound
 
 PASS_SHARE, LEAST_PASS_CPU_S = 0.1, 2.0
-"""Of the time that a search took, and CPU seconds at least, for the last pass."""
+"""Of the time that a search took, and CPU seconds at least, for the last pass of a large program;
+that of a small one ends by itself soon, the same however fast the machine is."""
 SMALL = 1_000
 """Pools times intervals up to which one MIP knows the rules of stability from the beginning."""
 SPARE_GAP = 0.05
@@ -24,13 +25,14 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
 
     It costs no more than the gap that was asked for allows, or than the best plan where that is
     above. `problem` is the program with its rules of stability, which the search left out: they
-    are kept whatever it costs, and all the time is taken where there are any, or for a `frontier`.
+    are kept whatever it costs. All the time may be taken where there are any, for a `frontier`, and
+    of small programs.
     """
     if not search.uses("fewer changes") and not problem.has_stability:
         return None
     best, began_cpu = search.plan, process_time()
     cpu_s = max(LEAST_PASS_CPU_S, PASS_SHARE * (monotonic() - search.started))
-    if frontier or problem.has_stability:
+    if frontier or problem.has_stability or not problem.large:
         cpu_s = inf
 
     def over() -> bool:
