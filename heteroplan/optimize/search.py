@@ -23,7 +23,12 @@ FINISH_SHARE, MOST_FINISH_S = 0.1, 5.0
 PROVEN_SHARE = 0.2
 """Of that, kept where there is a proof."""
 
+ONE_MIP_CELLS = 1_000
+"""Pools times intervals up to which one MIP of the whole program comes first, and knows the rules
+of stability at last."""
+
 INGREDIENTS = (
+    "whole first",
     "one domain",
     "balance prices",
     "price steps",

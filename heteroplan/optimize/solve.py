@@ -24,19 +24,19 @@ from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.last_pass import last_pass
-from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
+from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.improve.repair import WINDOW, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
-from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
+from heteroplan.optimize.incumbent import WHOLE, Incumbent
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.program.sizes import at_sizes
-from heteroplan.optimize.search import Search, ShortageBound
+from heteroplan.optimize.search import ONE_MIP_CELLS, Search
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.optimize.turns import in_turns, keep_round, prove_round
+from heteroplan.optimize.whole_program import whole_program
 
-SIZED_ROUNDS = 4
-"""Times that the whole program is solved with the capacities of the sizes found before."""
+FIRST_NODES = 200
+"""Branch-and-bound nodes of the whole program before anything else, where it is small."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
 
@@ -200,6 +200,8 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     try:
         search.begin_with(starts)
         yield
+        if problem.cells <= ONE_MIP_CELLS and search.uses("whole first"):
+            yield from whole_program(search, FIRST_NODES)
         yield from in_turns(search, rounds)
         if search.uses("polish"):
             yield from _polish_stage(search, rounds)
@@ -209,7 +211,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
                 keep_round(search, found)
         rounds.close()
     if not problem.large:
-        yield from _whole_program(search)
+        yield from whole_program(search)
 
 
 def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
@@ -252,56 +254,6 @@ def _windows(problem: Problem, length: int) -> list[tuple[int, ...]]:
         tuple((first + i) % problem.intervals for i in range(length))
         for first in range(0, last, max(1, length // 2))
     ]
-
-
-def _whole_program(search: Search) -> Iterator[None]:
-    """The whole program from the best plan, for as long as there is time."""
-    problem = search.problem
-    if not search.plan.covered:
-        value = bound_at_shortage(problem, search.plan.unserved, search.effort())
-        search.raise_short_bound(value if value is not None else 0.0)
-        yield
-    effort = search.effort(gap=search.gap)
-    if problem.sized:
-        third_s = (search.deadline - monotonic()) / 3
-        early = replace(effort, deadline=monotonic() + third_s)
-        yield from _at_sizes_found(search, 0 * search.plan.solution.replicas, early)
-        effort = replace(effort, deadline=search.deadline - third_s)
-    found = solve_mip(problem, None, search.plan.solution, effort)
-    if found.solution is not None:
-        search.offer(incumbent(problem, found.solution))
-    if found.unserved_bound:
-        search.shortage_bounds.append(ShortageBound(found.unserved_bound, search.plan.unserved))
-    if found.bound is not None:
-        value = min(found.bound, search.plan.cost)
-        if search.plan.covered:
-            search.raise_covering_bound(value)
-        else:
-            search.raise_short_bound(value)
-    yield
-    if problem.sized and found.solution is not None:
-        last = search.effort(gap=search.gap)
-        yield from _at_sizes_found(search, found.solution.replicas, last)
-
-
-def _at_sizes_found(search: Search, replicas: Ints, effort: Effort) -> Iterator[None]:
-    """The whole program with the capacities that pools of sizes [P, T] have, in rounds.
-
-    From no replicas each has the capacity that it has alone, and any plan can be kept; from sizes
-    that come out the same or larger as well.
-    """
-    problem = search.problem
-    for _ in range(SIZED_ROUNDS):
-        if effort.over():
-            return
-        found = solve_mip(at_sizes(problem, replicas), None, None, effort).solution
-        if found is None:
-            return
-        search.offer(incumbent(problem, found))
-        yield
-        if (found.replicas == replicas).all():
-            return
-        replicas = found.replicas
 
 
 def _agreed(bound: float, cost: float) -> float:

@@ -103,7 +103,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
 
 def _has_many(problem: Problem) -> bool:
     """Whether workloads crowd each other so that they are placed first at supply prices."""
-    return len(problem.pools) * problem.intervals > STEERED_CELLS
+    return problem.cells > STEERED_CELLS
 
 
 def _first_plans(search: Search) -> Iterator[None]:

@@ -52,7 +52,7 @@ def sized_problem(seed: int, feature: str | None) -> Problem:
     return build_problem(of, sized(of, found))
 
 
-@pytest.mark.parametrize("first", batches(120, 20, 10))
+@pytest.mark.parametrize("first", batches(120, 10, 10))
 def test_plans_and_bounds_enclose_the_optimum(first: int) -> None:
     assert not [each for seed in range(first, first + 10) for each in faults(seed, None)]
 

@@ -47,10 +47,12 @@ def test_plan_and_bounds_enclose_the_optimum_with_a_feature(
 
 
 def faults(seed: int, feature: str | None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of every fifth program without the MIP that comes first, as of programs that are larger."""
     problem = random_problem(seed, feature)
     best = optimum_or_none(problem)
+    without = frozenset({"whole first"} if seed % 5 == 1 else ())
     try:
-        found = solve(problem, gap=GAP, time_limit_s=20.0)
+        found = solve(problem, gap=GAP, time_limit_s=20.0, without=without)
     except NoPlanError:
         found = None
     if best is None or found is None:

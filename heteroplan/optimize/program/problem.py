@@ -224,6 +224,11 @@ class Problem:
         object.__setattr__(self, "change_costs", change_costs + self.change_price)
 
     @property
+    def cells(self) -> int:
+        """Pools times intervals."""
+        return len(self.pools) * self.intervals
+
+    @property
     def has_stability(self) -> bool:
         """Whether pools of any workload may not change as they like."""
         return any(work.has_stability for work in self.workloads)
