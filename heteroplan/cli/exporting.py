@@ -86,8 +86,8 @@ class ExportArguments:
 @taking(ExportArguments)
 def export(given: ExportArguments) -> None:
     """Write the schedule of a plan for another system."""
-    from heteroplan.outputs.exporters import ExportOptions
     from heteroplan.pipelines import export as pipeline
+    from heteroplan.schedules.formats import ExportOptions
 
     default = ExportOptions()
     chosen = ExportOptions(

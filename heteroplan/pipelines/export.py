@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from heteroplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from heteroplan.outputs.exporters import ExportOptions
+    from heteroplan.schedules.formats import ExportOptions
 
 OF_ONE_MOMENT = ("httproute", "envoy")
 """Formats that have the weights of one moment, which `--at` picks."""
@@ -16,15 +16,15 @@ def export(source: str, *, format: str, options: "ExportOptions | None" = None) 
 
     Raises InputError for the plan and UsageError for the format and its options.
     """
-    from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
     from heteroplan.outputs.plan.document.plan_json import read_plan
+    from heteroplan.schedules.formats import FORMATS, ExportOptions, exported
 
-    if format not in EXPORTERS:
-        raise UsageError(f"unknown export format {format!r}; known are {', '.join(EXPORTERS)}")
+    if format not in FORMATS:
+        raise UsageError(f"unknown export format {format!r}; known are {', '.join(FORMATS)}")
     chosen = options or ExportOptions()
     if chosen.at != "now" and format not in OF_ONE_MOMENT:
         raise UsageError(
             f"--at {chosen.at}: {format} has the whole time; leave out --at, or write --format "
             f"{' or '.join(OF_ONE_MOMENT)}"
         )
-    return EXPORTERS[format](read_plan(source), chosen)
+    return exported(read_plan(source), format, chosen)

@@ -271,8 +271,7 @@ def _plan(scenario: Scenario) -> "Plan":
 
 def _manifest(system: ServingSystem, plan: PlanDocument) -> Manifest:
     """What `export --format keda` writes, with the deployments of each of its pools."""
-    from heteroplan.outputs.exporters import ExportOptions
-    from heteroplan.outputs.exporters.keda import keda
+    from heteroplan.schedules.formats import ExportOptions, exported
 
     options = ExportOptions()
     pools = {
@@ -281,7 +280,7 @@ def _manifest(system: ServingSystem, plan: PlanDocument) -> Manifest:
         ]
         for name, pool in zip(options.names(plan.pools), plan.pools, strict=True)
     }
-    return Manifest(keda(plan, options), pools)
+    return Manifest(exported(plan, "keda", options), pools)
 
 
 def _planned_rps(system: ServingSystem, intervals: int) -> Floats:

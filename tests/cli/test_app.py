@@ -8,7 +8,7 @@ import pytest
 
 from heteroplan import __version__
 from heteroplan.cli.app import app
-from heteroplan.outputs.exporters import EXPORTERS
+from heteroplan.schedules.formats import FORMATS
 from tests.cli.conftest import Run
 from tests.scenario_files import ScenarioFiles
 
@@ -53,7 +53,7 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 
 def test_help_of_export_names_every_format(run: Run) -> None:
     words = run("export", "--help").out.replace(",", " ").replace(".", " ").split()
-    assert set(EXPORTERS) <= set(words)
+    assert set(FORMATS) <= set(words)
 
 
 def test_an_unknown_command_ends_with_2(run: Run) -> None:

@@ -9,8 +9,8 @@ import typer
 
 from heteroplan.cli.app import app
 from heteroplan.forecasting.traces.formats import FORMATS as TRACES
-from heteroplan.outputs.exporters import EXPORTERS
 from heteroplan.profiles.readers.formats import FORMATS as MEASUREMENTS
+from heteroplan.schedules.formats import FORMATS
 from tests.docs.generated import slug
 from tests.docs.pages import (
     PAGES,
@@ -113,7 +113,7 @@ def test_every_format_is_named_where_one_looks_for_it() -> None:
     for names, page in (
         (TRACES, how_to / "demand-from-traces-and-prometheus.md"),
         (MEASUREMENTS, how_to / "profiles-from-measurements.md"),
-        (EXPORTERS, how_to / "nightly-schedule.md"),
+        (FORMATS, how_to / "nightly-schedule.md"),
     ):
         text = shown(page).lower()
         assert [name for name in names if name not in own and name not in text] == []

@@ -6,7 +6,6 @@ import pytest
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.plan import EasierPromise, PromiseCost, Termination
 from heteroplan.entities.scenario import Objective
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import LimitPart
@@ -24,6 +23,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engines,
     verdict,
 )
+from heteroplan.schedules.formats import ExportOptions, exported
 from tests.plans import baseline, day_scenario, horizon, measured, plan, pool, shortage
 
 
@@ -263,7 +263,7 @@ def test_plan_json_and_schedules_say_so_too() -> None:
     assert extrapolated_in_use(document) == note
     assert [engine.notes[0][:12] for engine in document.engines] == ["extrapolated"] * 3
     for name in ("crontab", "keda"):
-        assert f"# {note}\n" in EXPORTERS[name](document, ExportOptions())
+        assert f"# {note}\n" in exported(document, name, ExportOptions())
     assert extrapolated_in_use(document_of(short_plan())) == ""
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.schedules.formats import ExportOptions, exported
 from heteroplan.simulation.policies.keda_cron import KedaCron, KedaOptions, Manifest
 from heteroplan.simulation.policies.policy import PoolTargets
 from heteroplan.simulation.signals import DECODE
@@ -212,7 +212,7 @@ class TestExported:
     ) -> None:
         during = horizon(24)
         made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
-        text = EXPORTERS["keda"](document_of(made), ExportOptions(name_template="p"))
+        text = exported(document_of(made), "keda", ExportOptions(name_template="p"))
         over = list(minutes(during.boundaries()[0], during.boundaries()[-1]))
         on_and_off = keda_sizes(text, "p", over * 2)[len(over) :]
         keda = policy(text, on_and_off[0].replicas)

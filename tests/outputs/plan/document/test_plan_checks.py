@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import HeteroplanError, InputError
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
+from heteroplan.schedules.formats import FORMATS, ExportOptions, exported
 from heteroplan.text import wrong_name
 from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, written
 
@@ -162,13 +162,13 @@ def test_no_line_of_an_export_begins_with_what_a_name_holds(tmp_path: Path) -> N
 def harmless(document: PlanDocument, name: str, domain: str | None = None) -> None:
     """Each export has the lines it would have with plain names, and the name in its cells."""
     options = ExportOptions(name_template="p")
-    for line in EXPORTERS["crontab"](document, options).split("\n"):
+    for line in exported(document, "crontab", options).split("\n"):
         assert re.match(r"#|CRON_TZ=UTC$|[0-9]+ [0-9]+( [0-9*]+){3} kubectl |$", line), line
-    text = EXPORTERS["keda"](document, options)
+    text = exported(document, "keda", options)
     assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
     (scaled,) = yaml.safe_load_all(text)
     assert scaled["metadata"]["annotations"]["heteroplan/scenario"] == name
-    rows = list(csv.DictReader(EXPORTERS["csv"](document, options).splitlines()))
+    rows = list(csv.DictReader(exported(document, "csv", options).splitlines()))
     assert [row["domain"] for row in rows] == [domain or name] * 2
     assert name[0] not in "=+-@\t\r"
 
@@ -218,8 +218,8 @@ def test_whatever_is_changed_is_told_in_our_words_or_does_no_harm(
     told = ""
     try:
         read = read_plan(str(path))
-        for export in EXPORTERS.values():
-            text = export(read, ExportOptions())
+        for name in FORMATS:
+            text = exported(read, name, ExportOptions())
             assert not [line for line in text.split("\n") if line.startswith("::")]
     except HeteroplanError as error:
         told = str(error)

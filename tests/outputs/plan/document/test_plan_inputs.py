@@ -35,13 +35,13 @@ from heteroplan.entities.workload import (
 )
 from heteroplan.errors import InputError
 from heteroplan.inputs.ready import read_ready, ready_profiles
-from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.exporters.router import router_json
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates as capacities
+from heteroplan.schedules.routing.router import router_json
+from heteroplan.schedules.targets.options import ExportOptions
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.fuzz import seeds
 from tests.optimize.random_cases import FEATURES, random_case

@@ -11,12 +11,12 @@ from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Part, Role
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
-from heteroplan.outputs.exporters.weights import TOTAL, interval_at, rounded, routers, uneven
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.planning import make_plan
+from heteroplan.schedules.formats import ExportOptions, exported
+from heteroplan.schedules.routing.weights import TOTAL, interval_at, rounded, routers, uneven
 from tests.builders import SHAPE, candidates, engine, scenario, workload
 from tests.planning.test_properties import scenarios
 from tests.plans import day_scenario, horizon, plan, pool
@@ -201,7 +201,7 @@ def test_classes_that_pools_do_not_take_alike_have_weights_of_their_own() -> Non
     assert router.weights_for("short") == ((10000, 0),) * 2
     assert router.weights_for("long") == ((0, 10000),) * 2
     options = ExportOptions(name_template="{engine}", at="2026-11-23T00:30")
-    assert json.loads(EXPORTERS["router"](of, options))["workloads"][0]["changes"] == [
+    assert json.loads(exported(of, "router", options))["workloads"][0]["changes"] == [
         {
             "at": "2026-11-23T00:00:00+00:00",
             "weights": {"small": 8000, "large": 2000},
@@ -213,7 +213,7 @@ def test_classes_that_pools_do_not_take_alike_have_weights_of_their_own() -> Non
     ]
     for name in ("httproute", "envoy"):
         told = "# The plan sends the classes of w to different replicas, as engines differ"
-        assert told in EXPORTERS[name](of, options)
+        assert told in exported(of, name, options)
 
 
 def test_classes_that_pools_take_alike_have_none() -> None:
@@ -281,7 +281,7 @@ def test_one_name_for_two_groups_is_refused() -> None:
 def test_schedules_say_where_replicas_are_not_loaded_alike(format: str) -> None:  # noqa: A002
     """Pools of one role with as much traffic a replica need no router to be told."""
     told = "# The replicas of chat-1 do not get the same traffic each: give the router the weights"
-    assert told in EXPORTERS[format](two_groups(), ExportOptions())
+    assert told in exported(two_groups(), format, ExportOptions())
     even = [carrying(pool([2, 2]), 4.0, 4.0), carrying(pool([3, 3], domain="b-s1"), 6.0, 6.0)]
     of = document(even, (10.0, 10.0), day_scenario(horizon(HOURS), rps=(10.0, 10.0)))
-    assert "same traffic" not in EXPORTERS[format](of, ExportOptions())
+    assert "same traffic" not in exported(of, format, ExportOptions())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.plan_document import PoolPart
+from heteroplan.schedules.targets.target import Target
 
 NAME_FIELDS = ("workload", "role", "engine", "node_type", "domain")
 GROUP_FIELDS = ("workload", "domain")
@@ -76,6 +77,13 @@ class ExportOptions:
         _check_template("--name-template", self.name_template, NAME_FIELDS)
         _check_template("--group-template", self.group_template, GROUP_FIELDS)
         _check_template("--served-name", self.served_template, SERVED_FIELDS)
+
+    def targets(self, pools: Sequence[PoolPart]) -> tuple[Target, ...]:
+        """What stands for each pool. Raises UsageError as `names` does."""
+        return tuple(
+            Target(self.target_api_version, self.target_kind, name, self.namespace, self.context)
+            for name in self.names(pools)
+        )
 
     def names(self, pools: Sequence[PoolPart]) -> tuple[str, ...]:
         """RFC 1123 label of each pool's scale target; a long one is cut and ends in a digest.

@@ -7,16 +7,16 @@ weights. It looks at the file when it is moved into place, which is how files ar
 
 from typing import Any
 
-from heteroplan.outputs.exporters.manifests import yaml_text
-from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.exporters.weights import (
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.sentences import extrapolated_in_use
+from heteroplan.schedules.formats.manifests import yaml_text
+from heteroplan.schedules.routing.weights import (
     MODEL_HEADER,
     Router,
     Weights,
     in_force,
 )
-from heteroplan.outputs.plan.document.plan_document import PlanDocument
-from heteroplan.outputs.plan.sentences import extrapolated_in_use
+from heteroplan.schedules.targets.options import ExportOptions
 
 ROUTE_NAME = "heteroplan"
 """What `route_config_name` of the connection manager asks for."""

@@ -7,16 +7,16 @@ import pytest
 import yaml
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
-from tests.outputs.exporters.test_weights import carrying, document, two_groups
+from heteroplan.schedules.formats import ExportOptions, exported
 from tests.plans import day_scenario, horizon, plan, pool
+from tests.schedules.routing.test_weights import carrying, document, two_groups
 
 FIRST = ExportOptions(at="2026-11-23T00:30")
 
 
 def test_an_httproute_has_the_weights_of_its_moment() -> None:
-    text = EXPORTERS["httproute"](two_groups(), replace(FIRST, namespace="llm", gateway="g"))
+    text = exported(two_groups(), "httproute", replace(FIRST, namespace="llm", gateway="g"))
     assert text.startswith(
         "# Weights of the plan 'day' (inputs 000000000000) for 2026-11-23 00:00 to 01:00, once.\n"
     )
@@ -46,7 +46,7 @@ def test_an_httproute_has_the_weights_of_its_moment() -> None:
 
 def test_a_service_needs_its_port() -> None:
     options = ExportOptions(at="2026-11-23T01:30", backend_kind="Service", port=8080)
-    (route,) = yaml.safe_load_all(EXPORTERS["httproute"](two_groups(), options))
+    (route,) = yaml.safe_load_all(exported(two_groups(), "httproute", options))
     assert route["spec"]["rules"][0]["backendRefs"] == [
         {"kind": "Service", "name": "chat-1-a-s1", "port": 8080, "weight": 10000},
         {"kind": "Service", "name": "chat-1-b-s1", "port": 8080, "weight": 0},
@@ -58,7 +58,7 @@ def two_workloads(served: str = "{workload}") -> dict[str, str]:
     pools = [carrying(pool([1, 1], of=name), 10.0, 10.0) for name in ("chat-1", "chat-2")]
     made = plan(day_scenario(horizon(2), workloads=2), pools)
     options = replace(FIRST, served_template=served)
-    return {name: EXPORTERS[name](document_of(made), options) for name in ("httproute", "envoy")}
+    return {name: exported(document_of(made), name, options) for name in ("httproute", "envoy")}
 
 
 def test_workloads_are_told_apart_by_the_model_that_is_asked_for() -> None:
@@ -82,7 +82,7 @@ def test_workloads_are_told_apart_by_the_model_that_is_asked_for() -> None:
 
 
 def test_envoy_reads_a_discovery_response_with_weighted_clusters() -> None:
-    (file,) = yaml.safe_load_all(EXPORTERS["envoy"](two_groups(), FIRST))
+    (file,) = yaml.safe_load_all(exported(two_groups(), "envoy", FIRST))
     clusters = [
         {"name": "chat-1-a-s1", "weight": 4000},
         {"name": "chat-1-b-s1", "weight": 6000},
@@ -114,13 +114,13 @@ def test_more_backends_than_a_rule_takes_are_refused() -> None:
     pools = [carrying(pool([1], domain=f"s{i}"), 1.0) for i in range(17)]
     of = document(pools, (17.0,), day_scenario(horizon(1), rps=(17.0,)))
     with pytest.raises(UsageError, match="17 backends and a rule of an HTTPRoute at most 16"):
-        EXPORTERS["httproute"](of, FIRST)
-    assert EXPORTERS["envoy"](of, FIRST).count("weight: ") == 17
+        exported(of, "httproute", FIRST)
+    assert exported(of, "envoy", FIRST).count("weight: ") == 17
 
 
 def test_json_has_every_change_and_what_holds_inside_groups() -> None:
     found = json.loads(
-        EXPORTERS["router"](two_groups(), ExportOptions(name_template="{engine}-{domain}"))
+        exported(two_groups(), "router", ExportOptions(name_template="{engine}-{domain}"))
     )
     assert {key: found[key] for key in ("repeats", "timezone", "total_weight", "end")} == {
         "repeats": "once",
@@ -153,5 +153,5 @@ def test_json_has_every_change_and_what_holds_inside_groups() -> None:
 def test_json_leaves_out_what_does_not_change() -> None:
     pools = [carrying(pool([1, 2, 1]), 5.0, 5.0, 5.0)]
     of = document(pools, (5.0, 5.0, 5.0), day_scenario(horizon(3), rps=(5.0, 5.0, 5.0)))
-    (chat,) = json.loads(EXPORTERS["router"](of, ExportOptions()))["workloads"]
+    (chat,) = json.loads(exported(of, "router", ExportOptions()))["workloads"]
     assert [change["weights"] for change in chat["changes"]] == [{"chat-1-a-s1": 10000}]

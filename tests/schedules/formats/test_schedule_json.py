@@ -6,20 +6,20 @@ import pytest
 
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Role
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.schedules.formats import FORMATS, ExportOptions, exported
 from tests.plans import day_scenario, horizon, plan, pool
 
 
-def exported(made: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(EXPORTERS["json"](document_of(made), ExportOptions()))
+def schedule(made: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(exported(document_of(made), "json", ExportOptions()))
     return found
 
 
 def changes(replicas: list[int]) -> dict[int, int]:
     """Hour of the day and replicas of the changes of a pool."""
     made = plan(day_scenario(horizon(len(replicas))), [pool(replicas)])
-    (only,) = exported(made)["pools"]
+    (only,) = schedule(made)["pools"]
     return {datetime.fromisoformat(each["at"]).hour: each["replicas"] for each in only["changes"]}
 
 
@@ -28,7 +28,7 @@ def test_the_schedule_says_all_that_a_deployment_needs() -> None:
     of = day_scenario(horizon(3, timezone="Asia/Singapore"), startup_s=60)
     prefill = pool([1, 1, 3], role=Role.PREFILL, engine_name="h100-tp4-prefill")
     decode = pool([2, 2, 2], engine_name="l40s-tp8-decode", node="l40sx8", gpus=8)
-    assert exported(plan(of, [prefill, decode])) == {
+    assert schedule(plan(of, [prefill, decode])) == {
         "scenario": "day",
         "inputs_sha256": "0" * 64,
         "timezone": "Asia/Singapore",
@@ -81,13 +81,13 @@ def test_what_the_first_interval_needs_and_only_changes_after_it(
 
 
 def test_no_pools_is_still_json() -> None:
-    assert exported(plan(day_scenario(horizon(3)), []))["pools"] == []
+    assert schedule(plan(day_scenario(horizon(3)), []))["pools"] == []
 
 
 def test_each_field_and_each_pool_stands_on_a_line() -> None:
     """So that a schedule is compared line by line."""
     made = plan(day_scenario(horizon(2)), [pool([1, 2]), pool([3, 3], domain="b-s2")])
-    first, *lines, last = EXPORTERS["json"](document_of(made), ExportOptions()).split("\n")[:-1]
+    first, *lines, last = exported(document_of(made), "json", ExportOptions()).split("\n")[:-1]
     assert (first, last) == ("{", "}")
     assert lines[:2] == ['  "scenario": "day",', f'  "inputs_sha256": "{"0" * 64}",']
     assert lines[6] == '  "pools": ['
@@ -97,7 +97,7 @@ def test_each_field_and_each_pool_stands_on_a_line() -> None:
 
 def test_formats_are_those_of_their_names() -> None:
     document = document_of(plan(day_scenario(horizon(24)), [pool([1, 2] * 12)]))
-    texts = {name: export(document, ExportOptions()) for name, export in EXPORTERS.items()}
+    texts = {name: exported(document, name, ExportOptions()) for name in FORMATS}
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
         "crontab": "#",
         "envoy": "#",

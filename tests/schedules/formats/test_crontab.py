@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.schedules.formats import ExportOptions, exported
 from tests.cron import crontab_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -27,7 +27,7 @@ def crontab_of(
     interval_s = when.pop("interval_s", 3600)
     during = horizon(len(replicas), interval_s=interval_s, **when)
     made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
-    return EXPORTERS["crontab"](document_of(made), options), during.boundaries()
+    return exported(document_of(made), "crontab", options), during.boundaries()
 
 
 def lines_of(text: str) -> list[str]:
@@ -169,7 +169,7 @@ def test_every_pool_has_its_lines_under_what_it_is() -> None:
     prefill = pool([2] * 8 + [5] * 12 + [2] * 4, role=Role.PREFILL, engine_name="h100-tp4-prefill")
     decode = pool([1] * 24, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8, domain="b-s2")
     options = ExportOptions(name_template="{role}", namespace="llm")
-    assert EXPORTERS["crontab"](document_of(plan(of, [prefill, decode])), options) == (
+    assert exported(document_of(plan(of, [prefill, decode])), "crontab", options) == (
         "# Schedule of the plan 'day' (inputs 000000000000).\n"
         "# CRON_TZ works in cronie and fcron; where cron ignores it, run cron in this zone.\n"
         "CRON_TZ=Asia/Singapore\n"
@@ -196,7 +196,7 @@ def test_a_dated_plan_says_so_and_what_is_extrapolated() -> None:
         made,
         candidates=(made.candidates[0], replace(made.candidates[1], points=points)),
     )
-    assert EXPORTERS["crontab"](document_of(made), OPTIONS) == (
+    assert exported(document_of(made), "crontab", OPTIONS) == (
         "# Schedule of the plan 'day' (inputs 000000000000).\n"
         "# CRON_TZ works in cronie and fcron; where cron ignores it, run cron in this zone.\n"
         "# Nothing changes back after 2026-11-23 02:00: pools keep their last size.\n"
@@ -246,7 +246,7 @@ def test_a_start_that_takes_longer_than_the_day_is_a_day_early() -> None:
     """Two days of start-up, more than a scenario takes: the greatest size stays."""
     document = document_of(plan(day_scenario(horizon(24)), [pool([1] * 23 + [4])]))
     slow = tuple(each.model_copy(update={"startup_s": 2.0 * 86_400}) for each in document.engines)
-    text = EXPORTERS["crontab"](document.model_copy(update={"engines": slow}), OPTIONS)
+    text = exported(document.model_copy(update={"engines": slow}), "crontab", OPTIONS)
     assert "grows 1440 min early" in text
     assert lines_of(text)[1:] == ["0 0 * * * kubectl scale deployment/p --replicas=4"]
 

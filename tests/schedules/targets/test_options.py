@@ -5,9 +5,9 @@ import pytest
 
 from heteroplan.entities.plan import Pool
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters import ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.schedules.formats import ExportOptions
 from tests.plans import day_scenario, horizon, plan, pool
 
 

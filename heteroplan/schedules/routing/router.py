@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from heteroplan.entities.workload import Role
-from heteroplan.outputs.exporters.changes import recurrence
-from heteroplan.outputs.exporters.options import ExportOptions
-from heteroplan.outputs.exporters.weights import TOTAL, Backend, Router, routers
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.schedules.routing.weights import TOTAL, Backend, Router, routers
+from heteroplan.schedules.targets.options import ExportOptions
+from heteroplan.schedules.timetable.recurrence import recurrence
 
 
 def router_json(document: PlanDocument, options: ExportOptions) -> str:

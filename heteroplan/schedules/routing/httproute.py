@@ -9,17 +9,17 @@ X-Gateway-Model-Name, which its body-based router sets).
 from typing import Any
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters.manifests import yaml_text
-from heteroplan.outputs.exporters.options import ExportOptions, rfc_1123_label
-from heteroplan.outputs.exporters.weights import (
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.sentences import extrapolated_in_use
+from heteroplan.schedules.formats.manifests import yaml_text
+from heteroplan.schedules.routing.weights import (
     MODEL_HEADER,
     InForce,
     Router,
     Weights,
     in_force,
 )
-from heteroplan.outputs.plan.document.plan_document import PlanDocument
-from heteroplan.outputs.plan.sentences import extrapolated_in_use
+from heteroplan.schedules.targets.options import ExportOptions, rfc_1123_label
 
 MOST_BACKENDS = 16
 """Of a rule."""

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters.changes import Recurrence, recurrence
-from heteroplan.outputs.exporters.options import ExportOptions
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.reading.local_time import localized
+from heteroplan.schedules.targets.options import ExportOptions
+from heteroplan.schedules.timetable.recurrence import Recurrence, recurrence
 
 TOTAL = 10_000
 """What weights sum to: one is 0.01 % of the traffic."""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
-from heteroplan.outputs.exporters import EXPORTERS, ExportOptions
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.schedules.formats import ExportOptions, exported
 from tests.cron import keda_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -27,7 +27,7 @@ def keda_of(
     interval_s = when.pop("interval_s", 3600)
     during = horizon(len(replicas), interval_s=interval_s, **when)
     made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
-    return EXPORTERS["keda"](document_of(made), options), during.boundaries()
+    return exported(document_of(made), "keda", options), during.boundaries()
 
 
 def triggers_of(text: str) -> list[tuple[str, ...]]:
@@ -83,7 +83,7 @@ def test_target_is_what_the_options_say() -> None:
 def test_no_pools_is_a_usage_error() -> None:
     empty = document_of(plan(day_scenario(horizon(24)), []))
     with pytest.raises(UsageError, match="no pools"):
-        EXPORTERS["keda"](empty, OPTIONS)
+        exported(empty, "keda", OPTIONS)
 
 
 @settings(max_examples=20, deadline=None)
@@ -132,7 +132,7 @@ def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
     of = day_scenario(horizon(24, timezone="Asia/Singapore"), name="two")
     small = pool([0] * 6 + [2] * 18, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8)
     made = plan(of, [pool([3] * 24, domain="b-s2"), small])
-    text = EXPORTERS["keda"](document_of(made), ExportOptions(name_template="{engine}"))
+    text = exported(document_of(made), "keda", ExportOptions(name_template="{engine}"))
     assert text.startswith("---\napiVersion: keda.sh/v1alpha1\nkind: ScaledObject\n")
     first, second = yaml.safe_load_all(text)
     assert first["metadata"]["name"] == "h100-tp4-decode"
@@ -197,5 +197,5 @@ def test_what_is_extrapolated_stands_above_the_documents() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))
-    text = EXPORTERS["keda"](document_of(replace(made, candidates=candidates)), OPTIONS)
+    text = exported(document_of(replace(made, candidates=candidates)), "keda", OPTIONS)
     assert text.startswith("# extrapolated: engine h100-tp4-decode (chat-1)\n---\n")

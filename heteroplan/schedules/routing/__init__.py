@@ -1,0 +1,1 @@
+"""How traffic is divided among the groups of a plan."""

@@ -1,0 +1,1 @@
+"""When a target has which size, by the minute."""
