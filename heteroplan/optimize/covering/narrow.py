@@ -99,7 +99,7 @@ def _guide(block: Block, *, spare: bool) -> Floats:
 
 
 def _rows(block: Block) -> tuple[Floats, Floats]:
-    """[R, E] what engines draw on supply rows and on the limit of all, and [R, T] the room there."""
+    """[R, E] what engines draw on supply rows and on the limit of all; [R, T] the room there."""
     rows, room = np.zeros((0, len(block.high))), np.zeros((0, len(block.need)))
     if block.weight is not None and block.room is not None:
         rows, room = block.weight.astype(np.float64), block.room.astype(np.float64)
