@@ -23,8 +23,9 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
-            help="Sizes of pools: crontab, csv (replicas that serve), json or keda. Weights for "
-            "routers: router (JSON, the whole time), httproute or envoy (of one moment).",
+            help="Sizes of pools: aibrix, crontab, csv (replicas that serve), hpa, json, keda, "
+            "kserve or kubernetes-cronjob. Weights for routers: router (JSON, the whole time), "
+            "httproute or envoy (of one moment).",
             show_default=False,
         ),
     ]
@@ -48,6 +49,21 @@ class ExportArguments:
     namespace: Annotated[
         str, typer.Option(metavar="NAME", help="Default: the current namespace.")
     ] = ""
+    hpa_tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Change that an HPA ignores (keda, kserve). With 0 it is written into objects: "
+            "only where the cluster has configurable tolerance.",
+        ),
+    ] = 0.1
+    kubectl_image: Annotated[
+        str,
+        typer.Option(
+            metavar="IMAGE",
+            help="Image whose entry point is kubectl (hpa, kubernetes-cronjob).",
+        ),
+    ] = "rancher/kubectl:v1.34.1"
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )

@@ -7,8 +7,12 @@ from collections.abc import Callable
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
+from heteroplan.schedules.formats.aibrix import aibrix
 from heteroplan.schedules.formats.crontab import crontab
+from heteroplan.schedules.formats.hpa import hpa
 from heteroplan.schedules.formats.keda import keda
+from heteroplan.schedules.formats.kserve import kserve
+from heteroplan.schedules.formats.kubernetes_cronjob import kubernetes_cronjob
 from heteroplan.schedules.formats.schedule_json import schedule_json
 from heteroplan.schedules.routing.envoy import envoy
 from heteroplan.schedules.routing.httproute import httproute
@@ -19,7 +23,14 @@ from heteroplan.schedules.timetable.schedule import Schedule, schedule_of
 type ScheduleFormat = Callable[[Schedule, ExportOptions], str]
 type PlanFormat = Callable[[PlanDocument, ExportOptions], str]
 
-SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {"crontab": crontab, "keda": keda}
+SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {
+    "aibrix": aibrix,
+    "crontab": crontab,
+    "hpa": hpa,
+    "keda": keda,
+    "kserve": kserve,
+    "kubernetes-cronjob": kubernetes_cronjob,
+}
 """Of the sizes of targets; UsageError where a format cannot say them."""
 
 PLAN_FORMATS: dict[str, PlanFormat] = {
