@@ -13,6 +13,7 @@ from heteroplan.schedules.formats.hpa import hpa
 from heteroplan.schedules.formats.keda import keda
 from heteroplan.schedules.formats.kserve import kserve
 from heteroplan.schedules.formats.kubernetes_cronjob import kubernetes_cronjob
+from heteroplan.schedules.formats.prepared import prepared
 from heteroplan.schedules.formats.schedule_json import schedule_json
 from heteroplan.schedules.routing.envoy import envoy
 from heteroplan.schedules.routing.httproute import httproute
@@ -50,7 +51,8 @@ def exported(document: PlanDocument, format: str, options: ExportOptions) -> str
     """Text of a plan in one of `FORMATS`; raises UsageError where the format cannot say it."""
     if format in PLAN_FORMATS:
         return PLAN_FORMATS[format](document, options)
-    return SCHEDULE_FORMATS[format](schedule_of(document, options), options)
+    schedule = prepared(schedule_of(document, options), format, options.hpa_tolerance)
+    return SCHEDULE_FORMATS[format](schedule, options)
 
 
 __all__ = ["FORMATS", "ExportOptions", "exported"]
