@@ -65,7 +65,10 @@ class HeteroplanError(Exception):
 
 
 class UsageError(HeteroplanError):
-    """A wrong option or argument."""
+    """A wrong option or argument, or several: one message each."""
+
+    def __str__(self) -> str:
+        return "\n".join(visible(str(each)) for each in self.args)
 
 
 class InputError(HeteroplanError):

@@ -1,0 +1,27 @@
+"""A file of targets for `heteroplan export --targets`."""
+
+from pathlib import Path
+
+from heteroplan.entities.targets import TargetRule
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs.build import target_rule
+from heteroplan.inputs.checks.schema_problems import checked
+from heteroplan.inputs.checks.targets import check_targets_reached
+from heteroplan.inputs.schemas.targets import TargetsFile
+from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
+from heteroplan.reading.yaml_source import parse_document
+
+
+def load_targets(source: str) -> tuple[TargetRule, ...]:
+    """The rules in the file `source`; `-` reads standard input. Raises InputError."""
+    path = STDIN if source == "-" else Path(source)
+    try:
+        document, problems = parse_document(Files().text(path), shown(path))
+    except UnreadableError as error:
+        raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
+    spec = checked(document, TargetsFile, problems)
+    rules = () if spec is None else tuple(map(target_rule, spec.targets))
+    problems += check_targets_reached(document, rules)
+    if problems:
+        raise InputError(problems)
+    return rules
