@@ -124,7 +124,7 @@ class TargetSpec(Strict):
             raise ValueError(f"a {of_kind.kind} has one size; leave component out")
         known = sorted(set(of_kind.parts.values()))
         if known and "{" not in component and component not in known:
-            raise ValueError(f"{of_kind.kind} has {" and ".join(known)}; write one of them")
+            raise ValueError(f"{of_kind.kind} has {' and '.join(known)}; write one of them")
         return component
 
     @model_validator(mode="after")
