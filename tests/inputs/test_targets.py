@@ -163,7 +163,7 @@ def test_wrong_files_of_targets_are_told(
 
 
 def test_no_such_file_of_targets_is_told() -> None:
-    with pytest.raises(InputError, match="^absent.yaml: no such file$"):
+    with pytest.raises(InputError, match=r"^absent\.yaml: no such file$"):
         load_targets("absent.yaml")
 
 

@@ -357,5 +357,5 @@ def test_options_alone_name_parts_of_an_llm_inference_service() -> None:
 
 
 def test_options_alone_name_no_kind_that_the_format_cannot_scale() -> None:
-    with pytest.raises(UsageError, match="^--target-kind DaemonSet: a DaemonSet has no size"):
+    with pytest.raises(UsageError, match=r"^--target-kind DaemonSet: a DaemonSet has no size"):
         ExportOptions(target_kind="DaemonSet", format="keda").targets(pools(DECODE))
