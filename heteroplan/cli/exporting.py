@@ -106,6 +106,13 @@ class ExportArguments:
     namespace: Annotated[
         str, typer.Option(metavar="NAME", help="Default: the current namespace.")
     ] = ""
+    kubectl_image: Annotated[
+        str,
+        typer.Option(
+            metavar="IMAGE",
+            help="Image whose entry point is kubectl (hpa, kubernetes-cronjob).",
+        ),
+    ] = "rancher/kubectl:v1.34.1"
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )

@@ -22,9 +22,10 @@ from heteroplan.schedules.targets.target import Target
 
 GROUP_FIELDS = ("workload", "domain")
 SERVED_FIELDS = ("workload", "model")
+KUBECTL_IMAGE = "rancher/kubectl:v1.34.1"
 BACKEND_KINDS = ("InferencePool", "Service")
 _MOST_PORT = 65_535
-_MOST_TOLERANCE = 1.0
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _LABEL = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{MOST_LABEL - 2}}}[a-z0-9])?")
 
 
@@ -53,11 +54,14 @@ class ExportOptions:
     """Gateway that routes belong to."""
     at: str = "now"
     """The moment whose weights a route has: `now`, or ISO 8601 in the plan's zone."""
+    hpa_tolerance: float = 0.1
+    """Relative change that a HorizontalPodAutoscaler ignores: 0.1 unless the cluster sets another.
+    With 0 it is written into objects, which need Kubernetes with configurable tolerance."""
+    kubectl_image: str = KUBECTL_IMAGE
+    """Container image of jobs that run kubectl, which must be its entry point."""
     rules: TargetRules | None = None
     """Which objects stand for pools, in place of `name_template`, `target_kind` and
     `target_api_version`."""
-    hpa_tolerance: float = 0.1
-    """Relative change that the cluster's horizontal pod autoscalers ignore: 0.1 is 10 %."""
     format: str = ""
     """That the schedule is written in, which must be able to scale the targets; empty for any."""
 
@@ -79,6 +83,14 @@ class ExportOptions:
                 f"--namespace {self.namespace!r}: not an RFC 1123 label; use lower-case letters, "
                 f"digits and -, at most {MOST_LABEL}"
             )
+        if not 0 <= self.hpa_tolerance < 1:
+            raise UsageError(
+                f"--hpa-tolerance {self.hpa_tolerance}: write a number from 0 to below 1"
+            )
+        if not _IMAGE.fullmatch(self.kubectl_image):
+            raise UsageError(
+                f"--kubectl-image {self.kubectl_image!r}: write an image such as {KUBECTL_IMAGE}"
+            )
         if not _LABEL.fullmatch(self.gateway):
             raise UsageError(f"--gateway {self.gateway!r}: not an RFC 1123 label")
         if self.backend_kind not in BACKEND_KINDS:
@@ -87,10 +99,6 @@ class ExportOptions:
             )
         if not 1 <= self.port <= _MOST_PORT:
             raise UsageError(f"--port {self.port}: write a number from 1 to {_MOST_PORT}")
-        if not 0 <= self.hpa_tolerance <= _MOST_TOLERANCE:
-            raise UsageError(
-                f"--hpa-tolerance {self.hpa_tolerance:g}: write a share from 0 to 1, such as 0.1"
-            )
         _check_template("--name-template", self.name_template, NAME_FIELDS)
         _check_template("--group-template", self.group_template, GROUP_FIELDS)
         _check_template("--served-name", self.served_template, SERVED_FIELDS)
