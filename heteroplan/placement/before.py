@@ -37,11 +37,18 @@ def nodes_from_before(
     scenario: Scenario, nodes: Nodes, node_type: str, strangers: Sequence[Running]
 ) -> Nodes:
     """The nodes with one interval more, in which `strangers` stand that no pool may keep."""
-    free = _there_before(scenario, nodes, node_type)
-    gpus = _gpus(scenario)
-    for each in strangers:
+    free, gpus = _there_before(scenario, nodes, node_type), _gpus(scenario)
+    kept = Counter(scenario.current or ())
+    kept.subtract(strangers)
+    others = np.zeros_like(free)
+    for each in kept.elements():
+        if each.node_type == node_type and each.nodes:
+            _take(nodes, others, each, gpus[each.workload, each.engine])
+    free += others
+    for each in sorted(strangers, key=lambda each: not each.nodes):
         if each.node_type == node_type:
             _take(nodes, free, each, gpus[each.workload, each.engine])
+    free -= others
     return replace(nodes, free=np.vstack([np.maximum(0, free), nodes.free]).astype(np.int32))
 
 

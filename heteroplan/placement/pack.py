@@ -240,6 +240,7 @@ def _ordered(
         waiting,
         key=lambda life: (
             life.begins is None,
+            life.begins is not None and not life.begins.nodes,
             -failures.get(life, 0),
             *order(footprints[life.pool], life),
         ),
