@@ -13,7 +13,7 @@ from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.search import ONE_MIP_CELLS, Search
+from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort
 
 FIRST_WINDOW = 4
@@ -35,15 +35,22 @@ def hand_over(search: Search, problem: Problem) -> None:
         return
     until = max(search.end, monotonic() + LATE_S)
     effort = Effort(gap=search.gap / 10, nodes=NODES, deadline=until, stop=search.stop)
-    kept = handed_over(problem, plan, effort)
+    kept, bound = handed_over(problem, plan, effort), None
     if problem.cells <= ONE_MIP_CELLS:
         start = None if kept.broken else kept.solution
-        found = solve_mip(problem, None, start, replace(effort, gap=search.gap)).solution
-        if found is not None:
-            kept = min(kept, incumbent(problem, found), key=lambda each: each.rank)
+        found = solve_mip(problem, None, start, replace(effort, gap=search.gap, nodes=None))
+        bound = found.bound
+        if found.solution is not None:
+            kept = min(kept, incumbent(problem, found.solution), key=lambda each: each.rank)
+        if found.unserved_bound:
+            search.shortage_bounds.append(ShortageBound(found.unserved_bound, kept.unserved))
     if kept.unserved != search.plan.unserved:
         search.short_bound = 0.0
     search.best = kept
+    if bound is not None and kept.covered:
+        search.raise_covering_bound(min(bound, kept.cost))
+    elif bound is not None:
+        search.raise_short_bound(min(bound, kept.cost))
     if any(kept.unserved.values()) and search.unproven_shortage():
         search.prove_shortage(Effort(deadline=until, stop=search.stop), of=problem)
 
