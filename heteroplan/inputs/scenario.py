@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from heteroplan.clock import now
 from heteroplan.entities.arrivals import Arrivals
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
@@ -23,6 +24,7 @@ from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import override
 from heteroplan.inputs.ready import PREFIX, ready_profile
+from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
@@ -69,7 +71,8 @@ def load(
     in a profile to the profile's. `overrides` are `PATH=VALUE` on fields of the scenario file,
     `interval` one on `horizon.interval`. `current` is the path of a CSV of what runs when the
     horizon starts (`-` for standard input); with it the horizon is not cyclic, whatever the file
-    says. Raises InputError with every problem of every file.
+    says. A start of today or tomorrow is that date: the same as with it as an override. Raises
+    InputError with every problem of every file.
     """
     return _Loading(scenario, overrides, interval, current).loaded()
 
@@ -95,7 +98,6 @@ class _Loading:
         self._files = Files()
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
-        self._options = (*overrides, *([] if interval is None else [f"--interval={interval}"]))
         self._current = None if running is None else STDIN if running == "-" else Path(running)
         path = located(scenario)
         self._folder = Path() if path == STDIN else path.parent
@@ -104,6 +106,11 @@ class _Loading:
         except UnreadableError as error:
             raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
         self._problems += found + override(self._document, overrides, interval)
+        day = resolve_start(self._document, now())
+        self._options = (
+            *(overrides if day is None else [*without_start(overrides), day]),
+            *([] if interval is None else [f"--interval={interval}"]),
+        )
 
     def loaded(self) -> Loaded:
         """All stages in order."""
@@ -231,7 +238,7 @@ class _Loading:
             self._document,
             path,
             source.document,
-            workload,
+            replace(workload, trace_end=demand.trace_end),
             fleet,
             horizon,
             candidates(workload, fleet),
