@@ -3,7 +3,8 @@
 HeteroplanError                 anything a user can correct; one message, no traceback
 ├── UsageError          exit 2  a wrong option or argument
 ├── InputError          exit 2  problems in input files, all of them at once
-└── NoPlanError         exit 3  there is no plan
+├── NoPlanError         exit 3  there is no plan
+└── LockedError         exit 75 another run is at work in the same folder
 
 PlanViolationError (a bug, exit 70) is no member: it must end in a traceback.
 """
@@ -25,6 +26,8 @@ class ExitCode(IntEnum):
     UNDECIDED = 3
     """Neither covered nor proven short, or no plan at all."""
     BUG = 70
+    LOCKED = 75
+    """Another run is at work; try again later (EX_TEMPFAIL of sysexits.h)."""
     INTERRUPTED = 130
 
 
@@ -97,6 +100,12 @@ class NoPlanError(HeteroplanError):
     """There is no plan, or none was found."""
 
     exit_code = ExitCode.UNDECIDED
+
+
+class LockedError(HeteroplanError):
+    """Another run is at work in the same folder."""
+
+    exit_code = ExitCode.LOCKED
 
 
 class PlanViolationError(AssertionError):

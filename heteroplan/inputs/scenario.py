@@ -1,6 +1,6 @@
 """Scenario, fleet, profiles, demand and measurements: files -> entities, every problem at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -58,6 +58,25 @@ class Loaded:
     """By workload, engine, node type (in file order) and span."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a scenario before its demand is read."""
+
+    horizon: Horizon
+    overrides: tuple[str, ...]
+    """With the date in the place of a start of today or tomorrow."""
+    fleet: Fleet
+    engines: Mapping[str, Mapping[str, Engine]]
+    """Of each workload, by name."""
+
+
+def read_outline(
+    scenario: str, *, overrides: Sequence[str] = (), interval: str | None = None
+) -> Outline | None:
+    """The outline of the scenario at a path; None where `load` has problems to report."""
+    return _Loading(scenario, overrides, interval, None).outline()
+
+
 def load(
     scenario: str,
     *,
@@ -107,8 +126,9 @@ class _Loading:
             raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
         self._problems += found + override(self._document, overrides, interval)
         day = resolve_start(self._document, now())
+        self._overrides = tuple(overrides if day is None else [*without_start(overrides), day])
         self._options = (
-            *(overrides if day is None else [*without_start(overrides), day]),
+            *self._overrides,
             *([] if interval is None else [f"--interval={interval}"]),
         )
 
@@ -138,6 +158,26 @@ class _Loading:
             replace(made, current=running, inputs_sha256=self._files.sha256(self._options)),
             tuple(candidate for case in cases for candidate in case.candidates),
         )
+
+    def outline(self) -> Outline | None:
+        """Without demand, and without the checks that need it."""
+        spec = checked(self._document, ScenarioFile, self._problems)
+        zone, horizon = self._horizon()
+        fleet = self._fleet(zone or ZoneInfo("UTC"))
+        if spec is None or horizon is None or fleet is None:
+            return None
+        sources = {
+            each.name: self._profile(("workloads", i, "profile"))
+            for i, each in enumerate(spec.workloads)
+        }
+        engines = {
+            name: {engine.name: engine for engine in source.profile.engines}
+            for name, source in sources.items()
+            if source is not None and source.profile is not None
+        }
+        if self._problems or len(engines) < len(spec.workloads):
+            return None
+        return Outline(horizon, self._overrides, fleet, engines)
 
     def _running(self, scenario: Scenario) -> tuple[Running, ...] | None:
         if self._current is None:
