@@ -1,15 +1,21 @@
 """`export` and `schema`: what other programs read. Heavy imports happen inside."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.arguments import passed, taking, written
-from heteroplan.cli.streams import deliver, emit
+from heteroplan.cli.streams import STDOUT, deliver, emit, say
+from heteroplan.schedules.formats import PLAN_FORMATS, SCHEDULE_FORMATS
+
+if TYPE_CHECKING:
+    from heteroplan.schedules.formats import ExportOptions
 
 MOST_PORT = 65_535
+MOST_REPLICAS = 1_000_000
+MOST_MINUTES = 1_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +29,8 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
-            help="Sizes of pools: crontab, csv (replicas that serve), json or keda. Weights for "
-            "routers: router (JSON, the whole time), httproute or envoy (of one moment).",
+            help=f"Sizes of the objects that stand for pools: {', '.join(SCHEDULE_FORMATS)}. "
+            f"The plan, or weights for routers: {', '.join(PLAN_FORMATS)}.",
             show_default=False,
         ),
     ]
@@ -32,6 +38,58 @@ class ExportArguments:
         str | None,
         typer.Option(parser=options.named_file, metavar="FILE", help="Default: standard output."),
     ] = None
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="YAML file of the objects that stand for pools; default: targets of the scenario, "
+            "or else the next three options.",
+        ),
+    ] = None
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="PLAN",
+            help="The plan.json that is in force before: the schedule goes on from it.",
+        ),
+    ] = None
+    current: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="CSV of the replicas that run now and stay until the plan begins, instead of "
+            "--previous.",
+        ),
+    ] = None
+    least_given_up: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(0, MOST_REPLICAS),
+            metavar="N",
+            help="Replicas that objects keep which only --previous or --current has.",
+        ),
+    ] = written("0")
+    hpa_tolerance: Annotated[
+        float,
+        typer.Option(
+            parser=options.share,
+            metavar="SHARE",
+            help="Change of size that the cluster's autoscalers ignore (keda, kserve, hpa); with 0 "
+            "the objects say so themselves, which Kubernetes must know.",
+        ),
+    ] = written("0.1")
+    max_short_minutes: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(0, MOST_MINUTES),
+            metavar="N",
+            help="Minutes of all pools together that may have fewer replicas than planned when "
+            "the schedule is carried out; with more nothing is written (exit code 1).",
+        ),
+    ] = written("0")
     name_template: Annotated[
         str | None,
         typer.Option(
@@ -48,6 +106,13 @@ class ExportArguments:
     namespace: Annotated[
         str, typer.Option(metavar="NAME", help="Default: the current namespace.")
     ] = ""
+    kubectl_image: Annotated[
+        str,
+        typer.Option(
+            metavar="IMAGE",
+            help="Image whose entry point is kubectl (hpa, kubernetes-cronjob).",
+        ),
+    ] = "rancher/kubectl:v1.34.1"
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )
@@ -85,21 +150,47 @@ class ExportArguments:
 
 @taking(ExportArguments)
 def export(given: ExportArguments) -> None:
-    """Write the schedule of a plan for another system."""
+    """Write the schedule of a plan for another system.
+
+    Then do with it as that system does, and say where pools would have fewer replicas than planned
+    or more. Exit code 1: they would have fewer for longer than --max-short-minutes.
+    """
     from heteroplan.pipelines import export as pipeline
+
+    made = pipeline.made(
+        given.plan,
+        format=given.format,
+        options=_options(given),
+        targets=given.targets,
+        before=pipeline.Before(given.previous, given.current, given.least_given_up),
+        max_short_minutes=given.max_short_minutes,
+    )
+    if made.summary is not None:
+        from heteroplan.outputs.plan.export_summary import render_export
+        from heteroplan.outputs.shared.terminal import make_console
+
+        render_export(made.summary, make_console(stderr=True))
+    made.check()
+    say(made.notes)
+    deliver(made.text, given.out)
+    if given.out not in (None, STDOUT):
+        lines = made.text.count("\n")
+        say([f"Wrote {given.out}: {given.format}, {lines:,} {'line' if lines == 1 else 'lines'}."])
+
+
+def _options(given: ExportArguments) -> "ExportOptions":
     from heteroplan.schedules.formats import ExportOptions
 
     default = ExportOptions()
-    chosen = ExportOptions(
+    return ExportOptions(
         name_template=given.name_template or default.name_template,
         group_template=given.group_template or default.group_template,
         served_template=given.served_name or default.served_template,
         **passed(
-            *(given, "plan", "format", "out"),
-            *("name_template", "group_template", "served_name"),
+            *(given, "plan", "format", "out", "targets", "previous", "current", "least_given_up"),
+            *("max_short_minutes", "name_template", "group_template", "served_name"),
         ),
     )
-    deliver(pipeline.export(given.plan, format=given.format, options=chosen), given.out)
 
 
 def schema(
@@ -107,7 +198,8 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="scenario, fleet, profile, plan, replay, study, stress, curation or calibration.",
+            help="scenario, fleet, profile, targets, plan, replay, study, stress, curation or "
+            "calibration.",
         ),
     ],
 ) -> None:

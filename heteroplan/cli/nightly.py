@@ -9,6 +9,7 @@ import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.arguments import passed, taking, written
+from heteroplan.cli.exporting import MOST_MINUTES, MOST_REPLICAS
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import emit, say
 from heteroplan.errors import ExitCode, UsageError
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.nightly import NightlyResult
 
 MOST_KEPT = 100_000
-_EXPORTED = ("name_template", "target_kind", "target_api_version", "namespace", "context")
+_EXPORTED = (
+    "name_template", "target_kind", "target_api_version", "namespace", "context", "hpa_tolerance",
+)  # fmt: skip
 """Arguments that are options of `export`."""
 
 
@@ -70,27 +73,51 @@ class NightlyArguments:
     time_limit: options.TimeLimit = written("600")
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
-    name_template: Annotated[
+    targets: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT",
-            help="Name of a pool's scale target; default {workload}-{role}-{engine}-{domain}.",
+            parser=options.named_file, metavar="FILE", help="Objects that stand for pools (export)."
         ),
+    ] = None
+    name_template: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Name of a pool's object (export).")
     ] = None
     target_kind: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND", help="Kubernetes kind of the scale targets; default Deployment."
-        ),
+        str | None, typer.Option(metavar="KIND", help="Kind of the objects (export).")
     ] = None
     target_api_version: Annotated[
-        str | None,
-        typer.Option(metavar="VERSION", help="API version of the scale targets; default apps/v1."),
+        str | None, typer.Option(metavar="VERSION", help="API version of the objects (export).")
     ] = None
     namespace: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Default: the current namespace.")
+        str | None, typer.Option(metavar="NAME", help="Namespace of the objects (export).")
     ] = None
-    context: Annotated[str | None, typer.Option(metavar="NAME", help="Context for kubectl.")] = None
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Context for kubectl (export).")
+    ] = None
+    hpa_tolerance: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.share,
+            metavar="SHARE",
+            help="Change of size that autoscalers ignore (export).",
+        ),
+    ] = None
+    least_given_up: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(0, MOST_REPLICAS),
+            metavar="N",
+            help="Replicas that objects keep which are no longer planned (export).",
+        ),
+    ] = written("0")
+    max_short_minutes: Annotated[
+        int,
+        typer.Option(
+            parser=options.wholes(0, MOST_MINUTES),
+            metavar="N",
+            help="Minutes of all pools that may have too few replicas in a format (export).",
+        ),
+    ] = written("0")
     max_unserved: Annotated[
         float,
         typer.Option(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.nightly.shelf import Shelf
     from heteroplan.outputs.nightly.summary import Story, Written
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
+    from heteroplan.pipelines.export import Before
     from heteroplan.pipelines.plan import PlanResult
     from heteroplan.schedules.formats import ExportOptions
 
@@ -55,6 +56,12 @@ class NightlyOptions:
     """MIP and LP solver, as for `plan`."""
     export: "ExportOptions | None" = None
     """What the objects of the cluster are called, as for `export`."""
+    targets: Name | None = None
+    """YAML file of the objects that stand for pools, as for `export`."""
+    least_given_up: int = 0
+    """Replicas that objects keep which the plan no longer uses."""
+    max_short_minutes: int = 0
+    """Pool-minutes of a format that may have fewer replicas than planned."""
     max_unserved: float = 0.0
     """Share of requests that a schedule in force may leave unserved; 1 % is 0.01."""
     keep: int = KEEP
@@ -144,10 +151,10 @@ def rollback(out: Name) -> RollbackResult:
         shelf.switch(night)
         record = read_record(night)
     notes = [f"Apply {night.name} to the cluster: its files are in {shelf.folder / 'current'}."]
-    if record.end <= now():
+    if record.end is not None and record.end <= now():
         notes.append(
-            f"Its day was over at {record.end.isoformat(timespec='minutes')}: unless its schedule "
-            "repeats, plan the rest of today instead (--set horizon.start=today)."
+            f"It ended at {record.end.isoformat(timespec='minutes')}: plan today anew instead "
+            "(--set horizon.start=today)."
         )
     return RollbackResult(night, current.name, tuple(notes))
 
@@ -157,25 +164,28 @@ def _check(scenario: Name, options: NightlyOptions) -> None:
     from heteroplan.pipelines.export import OF_ONE_MOMENT
     from heteroplan.schedules.formats import FORMATS
 
+    problems = []
     if os.fspath(scenario) == "-":
-        raise UsageError("a nightly job needs its scenario every night: name a file or a folder")
+        problems.append("a nightly job needs its scenario every night: name a file or a folder")
     if not 1 <= options.keep <= MOST_KEPT:
-        raise UsageError(f"--keep {options.keep}: write a number from 1 to {MOST_KEPT:,}")
+        problems.append(f"--keep {options.keep}: write a number from 1 to {MOST_KEPT:,}")
     if not 0 <= options.max_unserved <= 1:
-        raise UsageError(f"--max-unserved {options.max_unserved:g}: write a share from 0 to 1")
+        problems.append(f"--max-unserved {options.max_unserved:g}: write a share from 0 to 1")
     formats = names(options.formats)
     if not formats:
-        raise UsageError("--format: name one at least, such as keda")
+        problems.append("--format: name one at least, such as keda")
     for each in formats:
         if each not in FORMATS:
-            raise UsageError(f"unknown export format {each!r}; known are {', '.join(FORMATS)}")
+            problems.append(f"unknown export format {each!r}; known are {', '.join(FORMATS)}")
         if each in OF_ONE_MOMENT:
-            raise UsageError(
+            problems.append(
                 f"--format {each}: has the weights of one moment; write --format router, or "
                 "export it from current/plan.json when it is applied"
             )
         if each == "csv":
-            raise UsageError("--format csv: schedule.csv is written anyway; leave it out")
+            problems.append("--format csv: schedule.csv is written anyway; leave it out")
+    if problems:
+        raise UsageError(*problems)
 
 
 def _exit_code_of(error: BaseException) -> int:
@@ -207,8 +217,8 @@ class _Run:
                 outline = self._outline()
                 self._find_last(in_force, outline)
                 plan = self._planned(outline, work)
-                problem, code = self._judged(plan.document)
                 written = self._exported(work)
+                problem, code = self._judged(plan.document, written)
             except HeteroplanError as error:
                 self._put_aside(work, str(error), last_night)
                 raise
@@ -277,29 +287,66 @@ class _Run:
         write_all({work / "current.csv": start.csv})
         return work / "current.csv"
 
-    def _judged(self, document: "PlanDocument") -> tuple[str, ExitCode]:
-        """Why the plan may not come into force, or nothing, and the exit code."""
+    def _judged(
+        self, document: "PlanDocument", written: "tuple[Written, ...]"
+    ) -> tuple[str, ExitCode]:
+        """Why the schedule may not come into force, or nothing, and the exit code."""
+        from heteroplan.outputs.plan.export_summary import verdict as carried_out
         from heteroplan.outputs.plan.sentences import verdict
 
         unserved = 1 - document.totals.served_fraction
-        if document.covered or unserved <= self.options.max_unserved:
-            return "", ExitCode.OK
-        assert document.coverage is not None
-        return verdict(document), _NOT_GOOD[document.coverage]
+        if not document.covered and unserved > self.options.max_unserved:
+            assert document.coverage is not None
+            return verdict(document), _NOT_GOOD[document.coverage]
+        for each in written:
+            if each.carried_out is not None and each.carried_out.is_too_short:
+                most = self.options.max_short_minutes
+                problem = f"{carried_out(each.carried_out)} --max-short-minutes allows {most:,}."
+                return problem, ExitCode.NOT_COVERED
+        return "", ExitCode.OK
 
     def _exported(self, work: Path) -> "tuple[Written, ...]":
-        """Each format, written and checked."""
+        """Each format, written and carried out. Raises InputError and UsageError."""
         from heteroplan.outputs.nightly.summary import Written
         from heteroplan.outputs.shared.files import write_all
-        from heteroplan.pipelines.export import export
+        from heteroplan.pipelines.export import made
 
         found = []
         for name in dict.fromkeys(names(self.options.formats)):
-            text = export(str(work / "plan.json"), format=name, options=self.options.export)
+            exported = made(
+                str(work / "plan.json"),
+                format=name,
+                options=self.options.export,
+                targets=None if self.options.targets is None else os.fspath(self.options.targets),
+                before=self._before(name),
+                max_short_minutes=self.options.max_short_minutes,
+            )
             file = f"{name}{SUFFIXES.get(name, '.yaml')}"
-            write_all({work / file: text})
-            found.append(Written(name, file, ""))
+            write_all({work / file: exported.text})
+            found.append(Written(file, exported.summary, exported.notes))
+        self.metrics.labelled["short_minutes"] = (
+            "format",
+            {
+                each.carried_out.format: each.carried_out.short_minutes
+                for each in found
+                if each.carried_out is not None
+            },
+        )
         return tuple(found)
+
+    def _before(self, name: str) -> "Before":
+        """What ran before, for formats of schedules."""
+        from heteroplan.pipelines.export import Before
+        from heteroplan.schedules.formats import PLAN_FORMATS
+
+        least = self.options.least_given_up
+        if name in PLAN_FORMATS or self.options.current == NOTHING:
+            return Before()
+        if self.options.current is not None:
+            return Before(current=os.fspath(self.options.current), least_given_up=least)
+        if self.last_folder is None:
+            return Before()
+        return Before(previous=str(self.last_folder / "plan.json"), least_given_up=least)
 
     def _put_aside(self, work: Path, problem: str, last_night: str | None) -> None:
         """The files of a run that failed, with a summary."""
@@ -319,6 +366,7 @@ class _Run:
         from heteroplan.outputs.nightly.record import RECORD, NightRecord
         from heteroplan.outputs.nightly.summary import summary_md
         from heteroplan.outputs.shared.files import write_all
+        from heteroplan.schedules.timetable.recurrence import Recurrence, recurrence
 
         horizon = plan.document.horizon
         summary = summary_md(story, self.scenario)
@@ -329,7 +377,7 @@ class _Run:
             finished=now(),
             previous=story.last_night,
             start=horizon.start,
-            end=horizon.boundaries()[-1],
+            end=horizon.boundaries()[-1] if recurrence(horizon) is Recurrence.DATED else None,
             formats=tuple(each.file for each in story.written),
         )
         write_all({work / "summary.md": summary, work / RECORD: record.text()})
@@ -376,8 +424,8 @@ class _Run:
         with contextlib.suppress(UsageError):
             if (current := self.shelf.current()) is not None:
                 record = read_record(current)
-                self.metrics.values |= {
-                    "schedule_start_timestamp_seconds": record.start.timestamp(),
-                    "schedule_end_timestamp_seconds": record.end.timestamp(),
-                }
+                values = self.metrics.values
+                values["schedule_start_timestamp_seconds"] = record.start.timestamp()
+                if record.end is not None:
+                    values["schedule_end_timestamp_seconds"] = record.end.timestamp()
         write_all({Path(self.options.metrics): self.metrics.text()})

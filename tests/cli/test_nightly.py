@@ -173,20 +173,27 @@ def test_all_problems_are_told_at_once_also_those_of_demand(
 def test_a_second_plan_of_a_day_goes_on_from_the_day_before_and_can_be_rolled_back(
     nights: ScenarioFiles, run: Run, at: At
 ) -> None:
+    """The first night repeats every day, for nothing is known of what ran before; others end."""
     out = nights.folder / "out"
-    for moment in ("2026-11-22T20:00", "2026-11-23T20:00", "2026-11-23T22:00"):
+    for moment in ("2026-11-22T20:00", "2026-11-23T20:00", "2026-11-24T20:00", "2026-11-24T22:00"):
         at(moment)
         assert run("nightly", ".", "--out", "out").code == 0
-    assert in_force(out) == "2026-11-24-2"
-    assert plan_of(out / "2026-11-24-2")["pools"] == plan_of(out / "2026-11-24")["pools"]
+    assert in_force(out) == "2026-11-25-2"
+    assert plan_of(out / "2026-11-25-2")["pools"] == plan_of(out / "2026-11-25")["pools"]
 
-    ended = run("nightly", "--rollback", "--out", "out")
-    assert (ended.code, ended.out) == (0, "In force: 2026-11-24, instead of 2026-11-24-2.\n")
-    assert ended.err == "Apply 2026-11-24 to the cluster: its files are in out/current.\n"
-    at("2026-11-24T09:00")
-    ended = run("nightly", "--rollback", "--out", "out")
-    assert (ended.code, in_force(out)) == (0, "2026-11-23")
-    assert "Its day was over at 2026-11-24T00:00+00:00" in ended.err
+    for moment, again, instead, told in (
+        ("2026-11-24T23:00", "2026-11-25", "2026-11-25-2", ""),
+        ("2026-11-25T09:00", "2026-11-24", "2026-11-25",
+         "It ended at 2026-11-25T00:00+00:00: plan today anew instead (--set horizon.start=today)."
+         "\n"),
+        ("2026-11-25T09:00", "2026-11-23", "2026-11-24", ""),
+    ):  # fmt: skip
+        at(moment)
+        ended = run("nightly", "--rollback", "--out", "out")
+        assert (ended.code, in_force(out)) == (0, again)
+        assert ended.out == f"In force: {again}, instead of {instead}.\n"
+        applied = f"Apply {again} to the cluster: its files are in out/current.\n"
+        assert ended.err == applied + told
     ended = run("nightly", "--rollback", "--out", "out")
     assert (ended.code, in_force(out)) == (2, "2026-11-23")
     assert "there was none" in ended.err
@@ -321,7 +328,7 @@ def test_workloads_and_nodes_that_are_gone_are_left_out_of_what_runs(
     assert "- 2 of the replicas before are left out: there is no workload code any more" in (
         ended.out
     )
-    assert "pools removed: `code decode d on h100x8 in s1` (up to 1), `code prefill p" in ended.out
+    assert "pools removed: `code prefill p on h100x8 in s1` (up to 1), `code decode d" in ended.out
     assert len(plan_of(nights.folder / "out/2026-11-24")["inputs"]["current"]) == 2
 
 

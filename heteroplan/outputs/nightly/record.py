@@ -24,8 +24,8 @@ class NightRecord(BaseModel):
     """The night that was in force before; None in the first one."""
     start: AwareDatetime
     """When the schedule begins."""
-    end: AwareDatetime
-    """When it ends, unless it repeats."""
+    end: AwareDatetime | None
+    """When it ends; None where it repeats."""
     formats: tuple[str, ...]
     """Files of the schedule, for other systems."""
 

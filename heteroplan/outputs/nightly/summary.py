@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heteroplan.outputs.plan import export_summary
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.plan.export_summary import ExportSummary, tolerance_sentence
 from heteroplan.outputs.plan.sentences import (
     promise_sentence,
     solver_sentence,
@@ -22,12 +24,11 @@ MOST_LISTED = 8
 class Written:
     """A schedule that was written for another system."""
 
-    format: str
     file: str
-    told: str
-    """What a replay of the file says, such as `0 minutes short`; empty where none was made."""
-    short_minutes: int | None = None
-    """Pool-minutes with fewer replicas than planned; None where no replay was made."""
+    carried_out: ExportSummary | None = None
+    """What comes of it there; None for formats that nothing carries out."""
+    notes: tuple[str, ...] = ()
+    """When to apply it, and which objects are no longer planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def _items(document: PlanDocument, story: Story) -> Iterator[str]:
     yield from _shortages(document)
     yield from _promises(document, story.last)
     for each in story.written:
-        yield f"{each.file}: {each.told}" if each.told else each.file
+        yield _written(each)
+    yield from dict.fromkeys(_line(note) for each in story.written for note in each.notes)
     if document.inputs is not None:
         yield from (_line(each) for each in demand_sentences(document.given.workloads))
 
@@ -153,6 +155,13 @@ def _promises(document: PlanDocument, last: PlanDocument | None) -> Iterator[str
             yield f"promises changed: {_listed(changed, '; ')}"
     if easier := promise_sentence(document):
         yield easier
+
+
+def _written(each: Written) -> str:
+    if each.carried_out is None:
+        return each.file
+    told = (export_summary.verdict(each.carried_out), tolerance_sentence(each.carried_out))
+    return f"{each.file}: {' '.join(filter(None, told))}"
 
 
 def _listed(names: Sequence[str], between: str = ", ") -> str:

@@ -17,3 +17,11 @@ class Target:
     """kubectl context; empty for the current one."""
     component: str = ""
     """Part of the object that is meant, where one object has several sizes; else empty."""
+
+    @property
+    def shown(self) -> str:
+        """In a message, such as `Deployment chat-decode in llm`."""
+        part = f"{self.component} of " if self.component else ""
+        namespace = f" in {self.namespace}" if self.namespace else ""
+        context = f" (context {self.context})" if self.context else ""
+        return f"{part}{self.kind} {self.name}{namespace}{context}"
