@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
+import heteroplan
+from heteroplan.cli.interrupts import Interrupt
+from heteroplan.errors import PlanViolationError, UsageError
+from heteroplan.outputs.plan.export_summary import ExportSummary, TargetDeviation
+from heteroplan.pipelines.export import Exported
 from tests.cli.conftest import COMMAND, Run
 from tests.scenario_files import ScenarioFiles
 
@@ -242,7 +248,7 @@ def test_another_run_holds_the_lock_as_long_as_it_lives(
 
 
 def test_a_killed_run_leaves_what_the_next_one_removes(
-    nights: ScenarioFiles, run: Run, at: At, monkeypatch: pytest.MonkeyPatch
+    nights: ScenarioFiles, run: Run, at: At
 ) -> None:
     """As if it had died with everything written but `current` not switched."""
     out = nights.folder / "out"
@@ -342,6 +348,139 @@ def test_after_nights_without_a_plan_the_last_one_is_taken_to_go_on(
     assert ended.code == 0
     assert "the plan before ended at 2026-11-24 00:00, before this one starts" in ended.out
     assert len(plan_of(nights.folder / "out/2026-11-26")["inputs"]["current"]) == 2
+
+
+def metrics(path: Path) -> dict[str, float]:
+    """Values by name, without the prefix and the folder."""
+    found = {}
+    for family in text_string_to_metric_families(path.read_text()):
+        for each in family.samples:
+            labels = [value for name, value in each.labels.items() if name != "dir"]
+            assert each.labels["dir"] == str(path.parent / "out")
+            found["/".join([each.name.removeprefix("heteroplan_nightly_"), *labels])] = each.value
+    return found
+
+
+def test_metrics_of_runs_that_went_well_and_that_did_not(
+    nights: ScenarioFiles, run: Run, at: At
+) -> None:
+    """The trace ends on Friday 20th at 23:00: 49 h before Monday begins, 73 h before Tuesday."""
+    rows = [
+        f"2026-11-{day}T{hour:02}:{minute:02}:00,1000,200\n"
+        for day in range(16, 21)
+        for hour in range(24)
+        for minute in ((0,) if (day, hour) == (20, 23) else (0, 20, 40))
+    ]
+    (nights.folder / "log.csv").write_text("ts,isl,osl\nhalf a li\n" + "".join(rows))
+    nights.workload["demand"] = {
+        "trace": "log.csv",
+        "map": {"timestamp": "ts", "isl": "isl", "osl": "osl"},
+        "max_trace_age": "3d",
+        "max_bad_rows": "1%",
+    }
+    del nights.workload["requests"]
+    nights.write()
+    file = nights.folder / "nightly.prom"
+    at("2026-11-22T20:00")
+    ended = run("nightly", ".", "--out", "out", "--metrics", "nightly.prom")
+    assert (ended.code, ended.err) == (0, "")
+    assert "1 of 359 rows are bad and left out, the first one in log.csv:2: ts: half a li" in (
+        ended.out
+    )
+    monday = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
+    first = metrics(file)
+    assert first.pop("duration_seconds") > 0
+    assert first == {
+        "last_run_timestamp_seconds": monday - 4 * 3600,
+        "last_success_timestamp_seconds": monday - 4 * 3600,
+        "exit_code": 0,
+        "schedule_start_timestamp_seconds": monday,
+        "cost_usd": 480,
+        "gpu_hours": 192,
+        "peak_gpus": 8,
+        "gap_ratio": pytest.approx(0, abs=1e-6),
+        "unserved_requests": 0,
+        "trace_age_seconds/chat": 49 * 3600,
+    }
+
+    at("2026-11-23T20:00")
+    ended = run("nightly", ".", "--out", "out", "--metrics", "nightly.prom")
+    assert ended.code == 2
+    assert "max_trace_age: 3d: the last request came at 2026-11-20T23:00:00+00:00, 3 d 1 h" in (
+        ended.err
+    )
+    assert in_force(nights.folder / "out") == "2026-11-23"
+    second = metrics(file)
+    assert second.pop("duration_seconds") > 0
+    assert second == {
+        "last_run_timestamp_seconds": monday + 20 * 3600,
+        "last_success_timestamp_seconds": monday - 4 * 3600,
+        "exit_code": 2,
+        "schedule_start_timestamp_seconds": monday,
+    }
+
+
+def test_a_bug_is_counted_and_leaves_the_last_schedule(
+    nights: ScenarioFiles, run: Run, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("2026-11-22T20:00")
+    assert run("nightly", ".", "--out", "out").code == 0
+
+    def wrong(*args: Any, **kwargs: Any) -> None:
+        raise PlanViolationError("supply exceeded")
+
+    monkeypatch.setattr("heteroplan.planning.make_plan", wrong)
+    at("2026-11-23T20:00")
+    ended = run("nightly", ".", "--out", "out", "--metrics", "nightly.prom")
+    assert ended.code == 70
+    assert "supply exceeded" in ended.err
+    assert metrics(nights.folder / "nightly.prom")["exit_code"] == 70
+    assert names(nights.folder / "out") == {".lock", "2026-11-23", "current"}
+
+
+def test_ctrl_c_leaves_the_last_schedule(
+    nights: ScenarioFiles, run: Run, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("2026-11-22T20:00")
+    assert run("nightly", ".", "--out", "out").code == 0
+    monkeypatch.setattr(Interrupt, "__call__", lambda self: True)
+    at("2026-11-23T20:00")
+    ended = run("nightly", ".", "--out", "out")
+    assert ended.code == 130
+    assert "The last schedule stays in force." in ended.err
+    assert names(nights.folder / "out") == {".lock", "2026-11-23", "current"}
+
+
+def test_a_format_that_leaves_pools_short_does_not_come_into_force(
+    nights: ScenarioFiles, run: Run, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if KEDA left one pool a replica short for two minutes."""
+    deviation = TargetDeviation("chat-decode", 1440, 2, 0, 1, 0)
+
+    def short(*args: Any, **options: Any) -> Exported:
+        most = options["max_short_minutes"]
+        return Exported("text\n", ExportSummary("keda", (deviation,), most))
+
+    monkeypatch.setattr("heteroplan.pipelines.export.made", short)
+    at("2026-11-22T20:00")
+    ended = run("nightly", ".", "--out", "out", "--metrics", "nightly.prom")
+    assert ended.code == 1
+    assert "Not in force, no schedule is in force: keda, carried out for 1 pool: 2 of" in ended.out
+    assert names(nights.folder / "out") == {".lock", "failed"}
+    assert metrics(nights.folder / "nightly.prom")["short_minutes/keda"] == 2
+    assert run("nightly", ".", "--out", "out", "--max-short-minutes", "2").code == 0
+
+
+def test_from_python_with_keywords(nights: ScenarioFiles, at: At) -> None:
+    at("2026-11-22T20:00")
+    made = heteroplan.nightly(".", out="out", formats="crontab", max_unserved=0.01)
+    assert made.exit_code == 0
+    assert made.folder == Path("out/2026-11-23")
+    assert made.plan.plan.covered
+    assert made.summary.startswith("**small: 2026-11-23 00:00 to")
+    with pytest.raises(UsageError, match="--keep 0") as caught:
+        heteroplan.nightly("-", out="out", keep=0)
+    assert "name a file or a folder" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _totals(document: PlanDocument, last: PlanDocument | None) -> str:
     return (
         f"{now.cost_usd:,.2f} USD ({_change(was.cost_usd, now.cost_usd)}), "
         f"{now.gpu_hours:,.1f} GPU-hours ({_change(was.gpu_hours, now.gpu_hours)}), "
-        f"peak {now.peak_gpus:,} GPUs ({now.peak_gpus - was.peak_gpus:+,}) against the plan "
+        f"peak {now.peak_gpus:,} GPUs ({_more(was.peak_gpus, now.peak_gpus)}) against the plan "
         f"before, from {last.horizon.boundaries()[0]:%Y-%m-%d %H:%M} on"
     )
 
@@ -107,6 +107,10 @@ def _change(was: float, now: float) -> str:
         return "0 before"
     share = now / was - 1
     return f"{'+' if share > 0 else '-'}{percent(abs(share))}"
+
+
+def _more(was: int, now: int) -> str:
+    return "as before" if was == now else f"{now - was:+,}"
 
 
 def _pool_changes(document: PlanDocument, last: PlanDocument) -> Iterator[str]:
