@@ -20,8 +20,12 @@ type PlanFormat = Callable[[PlanDocument, ExportOptions], str]
 SCHEDULE_FORMATS: "Registry[ScheduleFormat]" = Registry(
     __name__,
     {
+        "aibrix": ".aibrix:aibrix",
         "crontab": ".crontab:crontab",
+        "hpa": ".hpa:hpa",
         "keda": ".keda:keda",
+        "kserve": ".kserve:kserve",
+        "kubernetes-cronjob": ".kubernetes_cronjob:kubernetes_cronjob",
     },
 )
 """Of the sizes of targets; UsageError where a format cannot say them."""
@@ -46,12 +50,14 @@ def exported(document: "PlanDocument", format: str, options: "ExportOptions") ->
     """Text of a plan in one of `FORMATS`; raises UsageError where the format cannot say it."""
     from dataclasses import replace
 
+    from heteroplan.schedules.formats.prepared import prepared
     from heteroplan.schedules.timetable.schedule import schedule_of
 
     if format in PLAN_FORMATS:
         return PLAN_FORMATS[format](document, options)
     chosen = replace(options, format=format)
-    return SCHEDULE_FORMATS[format](schedule_of(document, chosen), chosen)
+    schedule = prepared(schedule_of(document, chosen), format, options.hpa_tolerance)
+    return SCHEDULE_FORMATS[format](schedule, chosen)
 
 
 def __getattr__(name: str) -> Any:

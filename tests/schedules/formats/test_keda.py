@@ -106,7 +106,10 @@ def test_simulated_day_has_exactly_the_planned_sizes(
 @settings(max_examples=10, deadline=None)
 @given(replicas=st.lists(st.integers(0, 5), min_size=25, max_size=25))
 def test_dated_plan_on_a_day_with_25_hours(replicas: list[int]) -> None:
-    """Berlin, 2026-10-25: exact outside the doubled hour, never too few inside it."""
+    """Berlin, 2026-10-25: exact outside the doubled hour, never too few inside it.
+
+    A window that begins there begins a minute before it, as a start that comes twice counts late.
+    """
     text, moments = keda_of(
         replicas,
         startup_s=600,
@@ -119,7 +122,8 @@ def test_dated_plan_on_a_day_with_25_hours(replicas: list[int]) -> None:
     for at, got, want in zip(
         over[10:], scaled, planned_sizes(replicas, 60, 10, cyclic=False), strict=True
     ):
-        assert got.replicas >= want if at.hour == 2 else got.replicas == want
+        loose = at.hour == 2 or (at.hour, at.minute) == (1, 59)
+        assert got.replicas >= want if loose else got.replicas == want
 
 
 def test_last_window_of_a_dated_plan_ends_with_the_plan() -> None:
@@ -144,6 +148,10 @@ def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
         "kind": "ScaledObject",
         "metadata": {
             "name": "l40s-tp8-decode",
+            "labels": {
+                "app.kubernetes.io/managed-by": "heteroplan",
+                "heteroplan/schedule": "two",
+            },
             "annotations": {
                 "heteroplan/scenario": "two",
                 "heteroplan/inputs-sha256": "0" * 64,
@@ -159,10 +167,17 @@ def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
             },
             "minReplicaCount": 0,
             "maxReplicaCount": 2,
+            "pollingInterval": 10,
             "cooldownPeriod": 0,
             "advanced": {
                 "horizontalPodAutoscalerConfig": {
-                    "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}
+                    "behavior": {
+                        "scaleUp": {
+                            "stabilizationWindowSeconds": 0,
+                            "policies": [{"type": "Pods", "value": 2, "periodSeconds": 15}],
+                        },
+                        "scaleDown": {"stabilizationWindowSeconds": 0},
+                    }
                 }
             },
             "triggers": [
@@ -181,10 +196,10 @@ def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
 
 
 def test_a_pool_that_never_runs_may_have_one_replica_at_most() -> None:
-    """KEDA takes no greatest size of 0."""
+    """KEDA takes no greatest size of 0 and no trigger for 0: this one is on in leap years only."""
     (document,) = yaml.safe_load_all(keda_of([0] * 24)[0])
     assert (document["spec"]["minReplicaCount"], document["spec"]["maxReplicaCount"]) == (0, 1)
-    assert [each["metadata"]["desiredReplicas"] for each in document["spec"]["triggers"]] == ["0"]
+    assert triggers_of(keda_of([0] * 24)[0]) == [("0 0 29 2 *", "1 0 29 2 *", "1")]
 
 
 def test_a_week_has_windows_by_weekday() -> None:
