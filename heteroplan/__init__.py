@@ -8,11 +8,11 @@ From Python, one call a command, with its options as keywords:
     result.schedule_frame()         # a pandas DataFrame, units in the column names
     result.write("plans/today")     # the files that the command writes
 
-`plan` and `check` take scenarios, `replay`, `stress` (`replay --stress`) and `study` (`replay
---study signals`) a plan or a scenario, `demand` request traces, `fit` measurements. What they
-return is a `PlanResult`, `CheckResult`, `ReplayResult`, `StressResult`, `StudyResult`,
-`DemandResult` or `FitResult`; what they raise is in `heteroplan.errors`. Nothing is printed. All
-else is internal and may change.
+`plan`, `check` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and `study`
+(`replay --study signals`) a plan or a scenario, `demand` request traces, `fit` measurements. What
+they return is a `PlanResult`, `CheckResult`, `NightlyResult`, `ReplayResult`, `StressResult`,
+`StudyResult`, `DemandResult` or `FitResult`; what they raise is in `heteroplan.errors`. Nothing is
+printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.check import CheckResult, check
     from heteroplan.pipelines.demand import DemandResult, demand
     from heteroplan.pipelines.fit import FitResult, fit
+    from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
     from heteroplan.pipelines.stress import StressResult, stress
@@ -40,6 +41,7 @@ __all__ = [
     "CheckResult",
     "DemandResult",
     "FitResult",
+    "NightlyResult",
     "PlanResult",
     "ReplayResult",
     "StressResult",
@@ -48,6 +50,7 @@ __all__ = [
     "demand",
     "errors",
     "fit",
+    "nightly",
     "plan",
     "replay",
     "stress",
@@ -63,6 +66,8 @@ _PIPELINES = {
     "DemandResult": "demand",
     "fit": "fit",
     "FitResult": "fit",
+    "nightly": "nightly",
+    "NightlyResult": "nightly",
     "replay": "replay",
     "ReplayResult": "replay",
     "stress": "stress",

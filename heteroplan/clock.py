@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic, process_time
 
 MOST_SLOWED = 8.0
@@ -26,6 +27,11 @@ def never() -> bool:
 
 def silent(objective: float | None, bound: float, seconds: float) -> None:
     """A `Progress` that tells nobody."""
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

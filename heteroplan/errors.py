@@ -4,7 +4,8 @@ HeteroplanError                 anything a user can correct; one message, no tra
 ├── UsageError          exit 2  a wrong option or argument
 ├── InputError          exit 2  problems in input files, all of them at once
 ├── ShortScheduleError  exit 1  a schedule that would not be carried out as planned
-└── NoPlanError         exit 3  there is no plan
+├── NoPlanError         exit 3  there is no plan
+└── LockedError         exit 75 another run is at work in the same folder
 
 PlanViolationError (a bug, exit 70) is no member: it must end in a traceback.
 """
@@ -26,6 +27,8 @@ class ExitCode(IntEnum):
     UNDECIDED = 3
     """Neither covered nor proven short, or no plan at all."""
     BUG = 70
+    LOCKED = 75
+    """Another run is at work; try again later (EX_TEMPFAIL of sysexits.h)."""
     INTERRUPTED = 130
 
 
@@ -107,6 +110,12 @@ class NoPlanError(HeteroplanError):
     """There is no plan, or none was found."""
 
     exit_code = ExitCode.UNDECIDED
+
+
+class LockedError(HeteroplanError):
+    """Another run is at work in the same folder."""
+
+    exit_code = ExitCode.LOCKED
 
 
 class PlanViolationError(AssertionError):

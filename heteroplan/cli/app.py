@@ -14,6 +14,7 @@ from heteroplan.cli import (
     fitting,
     listing,
     measuring,
+    nightly,
     planning,
     replaying,
 )
@@ -81,6 +82,7 @@ for command in (
     planning.validate,
     explaining.explain,
     exporting.export,
+    nightly.nightly,
     measuring.demand,
     fitting.fit,
     listing.profiles,

@@ -180,6 +180,13 @@ class DemandArguments:
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")
     ] = False
+    max_bad_rows: Annotated[
+        str,
+        typer.Option(
+            metavar="N",
+            help="Leave out so many bad rows of a trace of requests, such as 100 or 0.1%.",
+        ),
+    ] = "0"
     max_bytes: options.MaxBytes = written(options.HELD)
 
 

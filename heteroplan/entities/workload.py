@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from math import ceil, sqrt
 from typing import Self
@@ -361,6 +362,9 @@ class Workload:
     arrivals: Arrivals = POISSON
     demand_notes: tuple[str, ...] = ()
     """What was made of the traces that demand comes from, one sentence each."""
+    trace_end: datetime | None = None
+    """When the last request of these traces came, or their last window ended; None where demand
+    comes from elsewhere."""
 
     @property
     def slo_items(self) -> int:

@@ -7,6 +7,6 @@ makes entities of what passed. `tables` reads CSV files, `trace_demand` the trac
 which plan a file belongs to.
 """
 
-from heteroplan.inputs.scenario import Loaded, load
+from heteroplan.inputs.scenario import Loaded, Outline, load, read_outline
 
-__all__ = ["Loaded", "load"]
+__all__ = ["Loaded", "Outline", "load", "read_outline"]

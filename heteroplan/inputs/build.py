@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from math import inf
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -51,7 +51,7 @@ from heteroplan.inputs.schemas.scenario import (
 from heteroplan.inputs.schemas.targets import TargetSpec
 from heteroplan.inputs.tables.align import AlignedDemand
 from heteroplan.reading.durations import parse_duration_s
-from heteroplan.reading.local_time import localized
+from heteroplan.reading.local_time import first_moment, localized
 
 MAX_INTERVALS = 100_000
 _MAX_DAYS = 366
@@ -85,17 +85,22 @@ def horizon(spec: HorizonSpec) -> Horizon:
     except ValueError as error:
         raise FieldError("start", str(error)) from None
     interval_s = parse_duration_s(spec.interval)
-    intervals = spec.intervals or _intervals(start, spec.days or 1, interval_s)
+    intervals = spec.intervals or _intervals(start, zone, spec.days or 1, interval_s)
     if intervals > MAX_INTERVALS or intervals * interval_s > (_MAX_DAYS + 1) * 86_400:
         remedy = f"the horizon has more than {MAX_INTERVALS} intervals or {_MAX_DAYS} days"
         raise FieldError("interval", f"{remedy}; shorten it")
     return Horizon(start, intervals, interval_s, spec.timezone, spec.cyclic)
 
 
-def _intervals(start: datetime, days: int, interval_s: int) -> int:
-    """Intervals in `days` local calendar days, of which a clock change makes one 23 or 25 h."""
-    wall = start.replace(tzinfo=None) + timedelta(days=days)
-    end = wall.replace(tzinfo=start.tzinfo).astimezone(UTC)
+def _intervals(start: datetime, zone: ZoneInfo, days: int, interval_s: int) -> int:
+    """Intervals in `days` local calendar days, of which a clock change makes one 23 or 25 h.
+
+    A day whose midnight the clocks skip is whole from its first moment on.
+    """
+    wall = start.replace(tzinfo=None)
+    if start == first_moment(wall.date(), zone):
+        wall = datetime.combine(wall.date(), time())
+    end = (wall + timedelta(days=days)).replace(tzinfo=zone).astimezone(UTC)
     total_s = int((end - start).total_seconds())
     if total_s % interval_s:
         raise FieldError("interval", f"does not divide the horizon of {total_s / 3600:g} h")

@@ -1,6 +1,6 @@
 """Scenario, fleet, profiles, demand and measurements: files -> entities, every problem at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from heteroplan.clock import now
 from heteroplan.entities.arrivals import Arrivals
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
@@ -24,6 +25,7 @@ from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import override
 from heteroplan.inputs.ready import PREFIX, ready_profile
+from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
@@ -57,6 +59,25 @@ class Loaded:
     """By workload, engine, node type (in file order) and span."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a scenario before its demand is read."""
+
+    horizon: Horizon
+    overrides: tuple[str, ...]
+    """With the date in the place of a start of today or tomorrow."""
+    fleet: Fleet
+    engines: Mapping[str, Mapping[str, Engine]]
+    """Of each workload, by name."""
+
+
+def read_outline(
+    scenario: str, *, overrides: Sequence[str] = (), interval: str | None = None
+) -> Outline | None:
+    """The outline of the scenario at a path; None where `load` has problems to report."""
+    return _Loading(scenario, overrides, interval, None).outline()
+
+
 def load(
     scenario: str,
     *,
@@ -70,7 +91,8 @@ def load(
     in a profile to the profile's. `overrides` are `PATH=VALUE` on fields of the scenario file,
     `interval` one on `horizon.interval`. `current` is the path of a CSV of what runs when the
     horizon starts (`-` for standard input); with it the horizon is not cyclic, whatever the file
-    says. Raises InputError with every problem of every file.
+    says. A start of today or tomorrow is that date: the same as with it as an override. Raises
+    InputError with every problem of every file.
     """
     return _Loading(scenario, overrides, interval, current).loaded()
 
@@ -96,7 +118,6 @@ class _Loading:
         self._files = Files()
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
-        self._options = (*overrides, *([] if interval is None else [f"--interval={interval}"]))
         self._current = None if running is None else STDIN if running == "-" else Path(running)
         path = located(scenario)
         self._folder = Path() if path == STDIN else path.parent
@@ -105,6 +126,12 @@ class _Loading:
         except UnreadableError as error:
             raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
         self._problems += found + override(self._document, overrides, interval)
+        day = resolve_start(self._document, now())
+        self._overrides = tuple(overrides if day is None else [*without_start(overrides), day])
+        self._options = (
+            *self._overrides,
+            *([] if interval is None else [f"--interval={interval}"]),
+        )
 
     def loaded(self) -> Loaded:
         """All stages in order."""
@@ -135,6 +162,26 @@ class _Loading:
             replace(made, current=running, inputs_sha256=self._files.sha256(self._options)),
             tuple(candidate for case in cases for candidate in case.candidates),
         )
+
+    def outline(self) -> Outline | None:
+        """Without demand, and without the checks that need it."""
+        spec = checked(self._document, ScenarioFile, self._problems)
+        zone, horizon = self._horizon()
+        fleet = self._fleet(zone or ZoneInfo("UTC"))
+        if spec is None or horizon is None or fleet is None:
+            return None
+        sources = {
+            each.name: self._profile(("workloads", i, "profile"))
+            for i, each in enumerate(spec.workloads)
+        }
+        engines = {
+            name: {engine.name: engine for engine in source.profile.engines}
+            for name, source in sources.items()
+            if source is not None and source.profile is not None
+        }
+        if self._problems or len(engines) < len(spec.workloads):
+            return None
+        return Outline(horizon, self._overrides, fleet, engines)
 
     def _running(self, scenario: Scenario) -> tuple[Running, ...] | None:
         if self._current is None:
@@ -235,7 +282,7 @@ class _Loading:
             self._document,
             path,
             source.document,
-            workload,
+            replace(workload, trace_end=demand.trace_end),
             fleet,
             horizon,
             candidates(workload, fleet),

@@ -10,19 +10,22 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.forecasting.traces.bad_rows import parse_limit
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.schemas.demand import EventsFile, EventSpec, TraceSpec
 from heteroplan.inputs.tables.demand_csv import DemandSeries
-from heteroplan.reading.durations import parse_duration_s
+from heteroplan.reading.durations import parse_duration_s, shown_duration
 from heteroplan.reading.input_files import Files, UnreadableError, shown
 from heteroplan.reading.input_size import MOST_BYTES, parse_size
 from heteroplan.reading.local_time import localized
 from heteroplan.reading.yaml_source import Document, FieldPath, parse_document
 
 if TYPE_CHECKING:
-    from heteroplan.forecasting.curve.curve import Curve
+    from heteroplan.forecasting.curve.curve import CurveOptions
     from heteroplan.forecasting.curve.events import Event
+    from heteroplan.forecasting.curve.history import History
 
+US_PER_S = 1_000_000
 S_PER_DAY = 86_400
 _OPTION = re.compile(r"--([a-z-]+)")
 """An option of `heteroplan demand`, which the scenario writes as a field."""
@@ -40,6 +43,7 @@ def trace_demand(
 
     Raises InputError: of the trace, or of the field where its options do not fit the trace.
     """
+    from heteroplan.forecasting.curve.curve import planned
     from heteroplan.forecasting.traces.source import expanded
 
     zone = ZoneInfo(horizon.timezone)
@@ -58,7 +62,8 @@ def trace_demand(
     except ValueError as error:
         raise InputError([document.problem((*field, "start"), str(error))]) from None
     try:
-        curve = _curve(spec, found, start, horizon, occurrences)
+        history = _past(spec, found, start, horizon, occurrences)
+        curve = planned(history, _curve_options(spec, horizon, occurrences))
     except InputError as error:
         named = [
             replace(each, file=shown(Path(each.file)), remedy=_with_fields(each.remedy))
@@ -68,6 +73,9 @@ def trace_demand(
     except UsageError as error:
         remedy = _with_fields(str(error))
         raise InputError([document.problem((*field, "trace"), remedy)]) from None
+    end = _trace_end(history, zone)
+    if end is not None and spec.max_trace_age is not None:
+        _check_age(spec.max_trace_age, end, horizon, document, field)
     return DemandSeries(
         int(curve.rows[0].start.timestamp()),
         curve.interval_s,
@@ -75,7 +83,29 @@ def trace_demand(
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
         curve.notes,
         curve.bursts.arrivals,
+        end,
     )
+
+
+def _trace_end(history: "History", zone: ZoneInfo) -> datetime | None:
+    """When the last request of a trace came."""
+    last_us = history.steps.last_us
+    return None if last_us is None else datetime.fromtimestamp(last_us // US_PER_S, zone)
+
+
+def _check_age(
+    most: str, end: datetime, horizon: Horizon, document: Document, field: FieldPath
+) -> None:
+    """Raises InputError: the trace ends too long before the horizon starts."""
+    age_s = horizon.start.timestamp() - end.timestamp()
+    if age_s <= parse_duration_s(most):
+        return
+    remedy = (
+        f"the last request came at {end.isoformat()}, {shown_duration(age_s)} before the horizon "
+        f"starts at {horizon.start.isoformat()}; add the logs since then, plan a day that is "
+        "nearer, or allow a greater age"
+    )
+    raise InputError([document.problem((*field, "max_trace_age"), remedy)])
 
 
 def _with_fields(remedy: str) -> str:
@@ -136,18 +166,17 @@ def read_events(path: str, zone: ZoneInfo) -> tuple["Event", ...]:
     return events(spec.events, zone, document, ("events",))
 
 
-def _curve(
+def _past(
     spec: TraceSpec,
     paths: list[str],
     start: datetime | None,
     horizon: Horizon,
     occurrences: tuple["Event", ...],
-) -> "Curve":
-    from heteroplan.forecasting.curve.curve import CurveOptions, past, planned, step_of
+) -> "History":
+    from heteroplan.forecasting.curve.curve import past, step_of
     from heteroplan.forecasting.steps.steps import TraceOptions
 
     zone = ZoneInfo(horizon.timezone)
-    first, days = _days(horizon)
     interval_s = horizon.interval_s
     if S_PER_DAY % interval_s:
         raise UsageError(
@@ -163,9 +192,19 @@ def _curve(
         start=start,
         cache_tokens=spec.prefix_cache,
         max_bytes=MOST_BYTES if spec.max_bytes is None else parse_size(spec.max_bytes),
+        bad_rows=parse_limit(spec.max_bad_rows),
     )
-    options = CurveOptions(
-        interval_s=interval_s,
+    return past(paths, trace, occurrences)
+
+
+def _curve_options(
+    spec: TraceSpec, horizon: Horizon, occurrences: tuple["Event", ...]
+) -> "CurveOptions":
+    from heteroplan.forecasting.curve.curve import CurveOptions
+
+    first, days = _days(horizon)
+    return CurveOptions(
+        interval_s=horizon.interval_s,
         quantile=spec.quantile,
         growth=spec.growth,
         weekdays=spec.weekdays,
@@ -175,7 +214,6 @@ def _curve(
         days=days,
         max_class_error=spec.max_class_error,
     )
-    return planned(past(paths, trace, occurrences), options)
 
 
 def _days(horizon: Horizon) -> tuple[date, int]:

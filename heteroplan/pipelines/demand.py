@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heteroplan.forecasting.curve.backtest import Backtest
     from heteroplan.forecasting.curve.curve import Curve, CurveOptions
     from heteroplan.forecasting.steps.steps import TraceOptions
+    from heteroplan.forecasting.traces.bad_rows import BadRowLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class DemandOptions:
     """Forecast the last days from the days before, and compare."""
     held_back_days: int | None = None
     """Days to hold back (`--holdback`); a third where not given."""
+    max_bad_rows: int | str = 0
+    """Bad rows of a trace of requests that are left out: a number, or a share such as `0.1%`."""
     max_bytes: int = MOST_BYTES
     """Held of a file at a time."""
 
@@ -201,7 +204,17 @@ def _trace_options(options: DemandOptions, zone: ZoneInfo) -> "TraceOptions":
         start=None if options.start is None else _moment(options.start, zone),
         cache_tokens=options.prefix_cache_tokens,
         max_bytes=options.max_bytes,
+        bad_rows=_bad_row_limit(options.max_bad_rows),
     )
+
+
+def _bad_row_limit(text: int | str) -> "BadRowLimit":
+    from heteroplan.forecasting.traces.bad_rows import parse_limit
+
+    try:
+        return parse_limit(text)
+    except ValueError as error:
+        raise UsageError(f"--max-bad-rows {text}: {error}") from None
 
 
 def _moment(start: datetime, zone: ZoneInfo) -> datetime:

@@ -1,6 +1,7 @@
 """Durations as users write them: `15min`, `1h`, `300s`, `1d`."""
 
 import re
+from math import ceil
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,7})\s*(s|m|min|h|d)")
@@ -12,3 +13,12 @@ def parse_duration_s(text: str) -> int:
     if match is None or int(match[1]) == 0:
         raise ValueError("not a duration; write a whole number and s, min, h or d, such as 15min")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def shown_duration(seconds: float) -> str:
+    """In whole minutes rounded up, the two largest units that it has: `3 d 4 h`, `1 h 30 min`."""
+    minutes = ceil(round(seconds, 3) / 60)
+    sizes = {"d": minutes // 1440, "h": minutes // 60 % 24, "min": minutes % 60}
+    parts = [(count, unit) for unit, count in sizes.items()]
+    first = next((i for i, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{n} {unit}" for n, unit in parts[first : first + 2] if n or first == 2)

@@ -1,6 +1,6 @@
 """Wall-clock stamps in a zone -> moments, where clocks may jump."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 
@@ -43,6 +43,11 @@ def localized(text: str, zone: ZoneInfo, after: datetime | None = None) -> datet
     if after is not None and moment <= after:
         wall = wall.replace(fold=1)
     return wall.astimezone(UTC).astimezone(zone)
+
+
+def first_moment(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins in `zone`: at midnight, or later where clocks are set forward over it."""
+    return datetime.combine(day, time(), zone).astimezone(UTC).astimezone(zone)
 
 
 def row_start(text: str, zone: ZoneInfo, after: datetime | None) -> datetime:

@@ -16,6 +16,7 @@ import heteroplan
 from heteroplan.cli.app import app
 from heteroplan.entities.targets import PRESETS
 from heteroplan.optimize.rules import RULES
+from heteroplan.outputs.nightly.metrics import HELP, PREFIX
 from heteroplan.pipelines.schema import schema
 from heteroplan.schedules.formats import SCHEDULE_FORMATS
 from heteroplan.schedules.targets.scaling import refusal
@@ -311,6 +312,12 @@ def presets() -> str:
     return "\n".join(_table(("preset", "kind", "API version", "default name", "formats"), rows))
 
 
+def nightly_metrics() -> str:
+    """Metrics of `heteroplan nightly`."""
+    rows = [(f"`{PREFIX}{name}`", text) for name, text in HELP.items()]
+    return "\n".join(_table(("metric", "meaning"), rows))
+
+
 SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibration")
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
@@ -319,6 +326,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "packages": packages,
     "rules": rules,
     "presets": presets,
+    "nightly-metrics": nightly_metrics,
     "policy-list": policy_list,
     "policies": policy_options,
     **{kind: fields(kind) for kind in SCHEMAS},

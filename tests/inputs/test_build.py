@@ -238,7 +238,8 @@ def test_a_start_with_an_offset_is_moved_to_the_zone(files: ScenarioFiles) -> No
         ),
         (
             {"start": "2026-02-30"},
-            "start: 2026-02-30: not a date or time; write 2026-11-23 or 2026-11-23T06:00",
+            "start: 2026-02-30: not a date or time; write 2026-11-23 or 2026-11-23T06:00, or today "
+            "or tomorrow",
         ),
         (
             {"timezone": "Mars/Phobos"},

@@ -407,3 +407,84 @@ def test_a_scenario_takes_what_demand_wrote(files: ScenarioFiles, tmp_path: Path
     assert (shape.isl_cv, shape.osl_cv) == (0.0, 0.0)
     assert None not in (shape.context, shape.context_cv)
     assert len(workload.arrivals.points) == 40
+
+
+def requests_of(files: ScenarioFiles, rows: Iterable[str], **options: Any) -> ScenarioFiles:
+    """Demand of requests.csv, whose rows a test writes."""
+    text = "ts,isl,osl\n" + "".join(f"{row}\n" for row in rows)
+    (files.folder / "requests.csv").write_text(text, encoding="utf-8")
+    columns = {"timestamp": "ts", "isl": "isl", "osl": "osl"}
+    return with_demand(files, trace="requests.csv", map=columns, **options)
+
+
+def stamped(days: Iterable[int]) -> list[str]:
+    """A request every ten minutes of days of November 2026, the last one at 23:50."""
+    return [
+        f"2026-11-{day:02}T{hour:02}:{minute:02}:00,100,10"
+        for day in days
+        for hour in range(24)
+        for minute in range(0, 60, 10)
+    ]
+
+
+def test_a_trace_may_end_no_earlier_than_its_greatest_age_allows(files: ScenarioFiles) -> None:
+    """Monday 9th is planned; the last request came at 23:50 on Friday 6th: 2 d 10 min before."""
+    requests_of(files, stamped(range(2, 7)), max_trace_age="49h")
+    assert planned(files).trace_end == datetime.fromisoformat("2026-11-06T23:50+00:00")
+    requests_of(files, stamped(range(2, 7)), max_trace_age="2d")
+    assert files.problems() == [
+        f"{DEMAND}.max_trace_age: 2d: the last request came at 2026-11-06T23:50:00+00:00, 2 d "
+        "before the horizon starts at 2026-11-09T00:00:00+00:00; add the logs since then, plan a "
+        "day that is nearer, or allow a greater age"
+    ]
+
+
+def test_the_age_of_windows_is_that_of_the_end_of_the_last_one(files: ScenarioFiles) -> None:
+    """Three whole days from Monday 2nd on: they end with Wednesday, 4 days before the 9th."""
+    assert rates(traced(files, max_trace_age="4d")) == pytest.approx([4] * 24)
+    (problem,) = traced(files, max_trace_age="95h").problems()
+    assert "came at 2026-11-05T00:00:00+00:00, 4 d before the horizon starts" in problem
+
+
+def test_the_age_is_by_elapsed_time_where_clocks_change(files: ScenarioFiles) -> None:
+    """From 23:50 on 24 October to midnight of the 26th are 25 h 10 min in Berlin, not 24."""
+    rows = [row.replace("2026-11-", "2026-10-") for row in stamped(range(20, 25))]
+    requests_of(files, rows, max_trace_age="25h")
+    files.scenario["horizon"] |= {"start": "2026-10-26", "timezone": "Europe/Berlin"}
+    (problem,) = files.problems()
+    assert ", 1 d 1 h before the horizon starts at 2026-10-26T00:00:00+01:00" in problem
+
+
+def test_bad_rows_within_the_budget_are_left_out_and_told(files: ScenarioFiles) -> None:
+    """Of 720 rows two are bad: a time that is none, and half a token."""
+    rows = stamped(range(2, 7))
+    whole = rates(requests_of(files, rows))
+    rows = [*rows[:9], "yesterday,100,10", *rows[9:], "2026-11-06T23:55:00,0.5,10"]
+    for budget in (2, "0.3%"):
+        workload = planned(requests_of(files, rows, max_bad_rows=budget))
+        assert [interval.rps for interval in workload.demand] == pytest.approx(whole)
+        assert (
+            "2 of 722 rows are bad and left out, the first one in "
+            "requests.csv:11: ts: yesterday: not a time that exists"
+        ) in workload.demand_notes
+
+
+def test_more_bad_rows_than_the_budget_are_an_error_with_the_first_ones(
+    files: ScenarioFiles,
+) -> None:
+    rows = [*stamped(range(2, 7)), *["2026-11-07T00:00:00,many,10"] * 8, "x,y,z,z"]
+    found = [
+        "requests.csv: 9 of 729 rows are bad (1.2 %), and max_bad_rows allows 1.0 %; correct "
+        "them (the first ones are listed), or allow more",
+        *["requests.csv: isl: many: not a count of tokens"] * 5,
+    ]
+    assert sorted(requests_of(files, rows, max_bad_rows="1%").problems()) == sorted(found)
+    of_count = requests_of(files, rows, max_bad_rows=8).problems()
+    assert of_count[0].startswith("requests.csv: 9 of 729 rows are bad so far, and max_bad_rows")
+    assert len(requests_of(files, rows).problems()) == 9
+
+
+@pytest.mark.parametrize("budget", ["100%", -1, "some", "0.5"])
+def test_a_budget_of_bad_rows_that_is_none(files: ScenarioFiles, budget: Any) -> None:
+    (problem,) = requests_of(files, stamped([2, 3]), max_bad_rows=budget).problems()
+    assert problem.startswith(f"{DEMAND}.max_bad_rows: ")

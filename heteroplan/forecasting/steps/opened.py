@@ -17,6 +17,7 @@ from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.forecasting.steps.spans import Spans
 from heteroplan.forecasting.steps.stamps import TraceClock
 from heteroplan.forecasting.traces.ahead import ahead
+from heteroplan.forecasting.traces.bad_rows import NONE_BAD, BadRowLimit, BadRows
 from heteroplan.forecasting.traces.recognition import format_of
 from heteroplan.forecasting.traces.requests import Requests, Windows
 from heteroplan.forecasting.traces.source import TraceSource, expanded, open_trace
@@ -45,6 +46,8 @@ class ReadOptions:
     """Size of a prefix cache, where the trace tells blocks and not what was cached."""
     max_bytes: int = MOST_BYTES
     """Held of a file at a time; see `input_size`."""
+    bad_rows: BadRowLimit = NONE_BAD
+    """Of a trace of requests: bad rows that are left out, if there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,9 @@ class OpenedTrace:
         self._first = first
         self._stack = stack
         self._options = options
-        self._asked = AskedOfTrace(options.stamp_zone, options.columns, [])
+        self._asked = AskedOfTrace(
+            options.stamp_zone, options.columns, [], BadRows(options.bad_rows)
+        )
         self._reader = self._format(first)
         self._clock = TraceClock(self._reader.dated, options.start, self._asked.notes)
         self._cache: PrefixCache | None = None
@@ -117,8 +122,10 @@ class OpenedTrace:
             self.spans.add(number, moments_us)
             cached = self._cached_tokens(requests)
             yield PlacedRequests(moments_us, requests.input_tokens, requests.output_tokens, cached)
+        self._asked.bad_rows.done(self._files[-1])
         if rows == 0:
             raise self.problem("holds no requests")
+        self.notes.extend(self._asked.bad_rows.notes())
         self.spans.jumps += self._clock.jumps
 
     def problem(self, remedy: str) -> InputError:

@@ -72,6 +72,9 @@ class Steps:
     """Requests of some intervals; None where no single ones are known."""
     dispersions: "tuple[WindowDispersion, ...]" = ()
     """Of the windows of a trace without single requests."""
+    last_us: int | None = None
+    """When the last request came or the last window ended [microseconds since 1970 UTC]; None
+    where the steps are no trace's."""
 
 
 def read_steps(paths: Sequence[str], options: TraceOptions) -> Steps:
@@ -120,6 +123,7 @@ def _of_windows(trace: OpenedTrace, options: TraceOptions) -> Steps:
         window_s,
         notes,
         dispersions=window_dispersions(windows, options.interval_s),
+        last_us=int(windows.end_us[-1]),
     )
 
 
@@ -250,6 +254,7 @@ class _Tally:
             0,
             tuple(all_notes),
             self._sample.kept(),
+            last_us=self._last_us,
         )
 
     def _untold(self, counts: _Floats) -> Iterator[str]:

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.forecasting.traces.bad_rows import MOST_PROBLEMS
 from heteroplan.forecasting.traces.lines import QUOTE, Attempts, TextBlock, blocks, longest_line
-from heteroplan.forecasting.traces.rows import MOST_PROBLEMS, SLOW_ROWS, Batch, Rows, Type
+from heteroplan.forecasting.traces.rows import SLOW_ROWS, Batch, Rows, Type
 from heteroplan.forecasting.traces.source import SEEN_BYTES, TraceSource
 from heteroplan.reading.csv_rows import header_of, records
 from heteroplan.reading.file_problems import FileProblems
@@ -105,8 +106,10 @@ class _Table:
         texts: dict[str, list[str]] = {name: [] for name in places}
         lines: list[int] = []
         problems: list[InputProblem] = []
+        left_out = 0
         for line, row in numbered:
             if any(row[width:]):
+                left_out += 1
                 if len(problems) < MOST_PROBLEMS:
                     problems.append(self._source.problem(line, "", "", TOO_WIDE))
             elif any(row):
@@ -119,7 +122,7 @@ class _Table:
             remedy = f"holds more than {MOST_EMPTY_ROWS:,} empty rows; remove them"
             raise InputError([self._source.problem(numbered[-1][0], "", "", remedy)])
         columns = {name: _texts(values, pa) for name, values in texts.items()}
-        return Rows(columns, lines, problems=tuple(problems))
+        return Rows(columns, lines, problems=tuple(problems), left_out=left_out)
 
     def _records(self, block: TextBlock) -> Iterator[tuple[int, list[str]]]:
         """The line on which each row begins, and its fields."""

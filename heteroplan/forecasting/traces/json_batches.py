@@ -6,9 +6,9 @@ from itertools import islice
 from typing import Any
 
 from heteroplan.errors import InputProblem
+from heteroplan.forecasting.traces.bad_rows import MOST_PROBLEMS
 from heteroplan.forecasting.traces.lines import Attempts, TextBlock, blocks
 from heteroplan.forecasting.traces.rows import (
-    MOST_PROBLEMS,
     NO_BLOCKS,
     SLOW_ROWS,
     Batch,
@@ -89,40 +89,39 @@ class _Lines:
         records: list[Mapping[str, Any]] = []
         lines: list[int] = []
         problems: list[InputProblem] = []
+        left_out = 0
         for line, text in numbered:
             if not text.strip():
                 continue
             record = _record(text)
-            if record is None:
-                if len(problems) < MOST_PROBLEMS:
-                    problems.append(self._source.problem(line, "", text.strip(), NO_OBJECT))
+            bad = self._bad(record, line, text)
+            if record is None or bad:
+                left_out += 1
+                problems += bad if len(problems) < MOST_PROBLEMS else ()
             else:
                 lines.append(line)
                 records.append(record)
-        columns = {
-            name: self._values(name, kind, records, lines, problems)
-            for name, kind in self._wanted.items()
-        }
-        return Rows(columns, lines, problems=tuple(problems[:MOST_PROBLEMS]))
+        columns = {name: self._values(name, kind, records) for name, kind in self._wanted.items()}
+        return Rows(columns, lines, problems=tuple(problems), left_out=left_out)
 
-    def _values(
-        self,
-        name: str,
-        kind: Type,
-        records: list[Mapping[str, Any]],
-        lines: list[int],
-        problems: list[InputProblem],
-    ) -> Any:
+    def _bad(self, record: Mapping[str, Any] | None, line: int, text: str) -> list[InputProblem]:
+        """What makes a line no row."""
+        if record is None:
+            return [self._source.problem(line, "", text.strip(), NO_OBJECT)]
+        lists = (name for name, kind in self._wanted.items() if kind is Type.IDS)
+        found = {name: _value(record, self._paths[name]) for name in lists}
+        return [
+            self._source.problem(line, name, str(value), NO_BLOCKS)
+            for name, value in found.items()
+            if not _is_ids(value)
+        ]
+
+    def _values(self, name: str, kind: Type, records: list[Mapping[str, Any]]) -> Any:
         import pyarrow as pa
 
         values = [_value(record, self._paths[name]) for record in records]
         if kind is not Type.IDS:
             return pa.array([_text(value) for value in values], pa.string())
-        bad = [row for row, value in enumerate(values) if not _is_ids(value)]
-        for row in bad:
-            shown = str(values[row])
-            problems.append(self._source.problem(lines[row], name, shown, NO_BLOCKS))
-            values[row] = None
         ids = [None if value is None else [_signed(each) for each in value] for value in values]
         return pa.array(ids, pa.list_(pa.int64()))
 

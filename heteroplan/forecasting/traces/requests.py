@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     type Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
     type Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+    type Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 UNKNOWN = -1
 """A length that the trace does not tell."""
@@ -25,6 +26,14 @@ class Blocks:
     tokens: int
     """Tokens of each block; the last one of a request may hold fewer."""
 
+    def where(self, wanted: "Booleans") -> "Blocks":
+        """Those of some of the requests."""
+        import numpy as np
+
+        lengths = np.diff(self.offsets)
+        offsets = np.concatenate([[0], np.cumsum(lengths[wanted], dtype=np.int64)])
+        return Blocks(offsets, self.ids[np.repeat(wanted, lengths)], self.tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class Requests:
@@ -39,6 +48,16 @@ class Requests:
     cached_tokens: "Integers | None" = None
     """Input tokens found in a prefix cache; None where the trace does not tell."""
     blocks: Blocks | None = None
+
+    def where(self, wanted: "Booleans") -> "Requests":
+        """Some of the requests."""
+        return Requests(
+            self.arrival_us[wanted],
+            self.input_tokens[wanted],
+            self.output_tokens[wanted],
+            None if self.cached_tokens is None else self.cached_tokens[wanted],
+            None if self.blocks is None else self.blocks.where(wanted),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import InputProblem
+from heteroplan.forecasting.traces.bad_rows import MOST_PROBLEMS, BadRows
 from heteroplan.forecasting.traces.requests import UNKNOWN, Blocks, Requests
 from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.forecasting.traces.values import StampUnit, arrivals, id_lists, tokens
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from heteroplan.forecasting.traces.requests import Integers
     from heteroplan.forecasting.traces.wall_clock import Mask
 
-MOST_PROBLEMS = 20
 SLOW_ROWS = 20_000
 """Rows of a block that are read slowly at a time; those after the first bad ones are left."""
 NO_TIME = "not a time that exists"
@@ -75,7 +75,9 @@ class Rows:
     counted: str = "line"
     """What `lines` count: lines of a text, or rows where there are none."""
     problems: tuple[InputProblem, ...] = ()
-    """What is wrong with rows that are left out."""
+    """What is wrong with rows that are left out, of the first ones."""
+    left_out: int = 0
+    """Rows that are left out for what is wrong with them."""
 
     def problem(self, source: TraceSource, row: int, column: str, remedy: str) -> InputProblem:
         """The problem of one value that is wrong."""
@@ -104,34 +106,51 @@ class Batch:
 
 
 def requests_of(
-    source: TraceSource, batches: Iterator[Batch], layout: Layout, zone: ZoneInfo
+    source: TraceSource,
+    batches: Iterator[Batch],
+    layout: Layout,
+    zone: ZoneInfo,
+    bad_rows: BadRows | None = None,
 ) -> Iterator[Requests]:
     """What `batches` hold, empty ones left out.
 
-    Raises InputError with the first `MOST_PROBLEMS` bad rows of the first batch that has any.
+    Raises InputError for more bad rows than `bad_rows` allows (none where it is not given), with
+    the first `MOST_PROBLEMS` of the first batch that has any.
     """
+    counted = bad_rows or BadRows()
     for batch in batches:
         if batch.rows is not None:
-            requests, problems = _converted(source, batch.rows, layout, zone)
-            if not problems:
-                if len(requests.arrival_us):
-                    yield requests
+            found = _converted(source, batch.rows, layout, zone)
+            if not found.problems:
+                counted.add(source, 0, len(found.bad), ())
+                if len(found.bad):
+                    yield found.requests
                 continue
         for rows in batch.again():
-            requests, problems = _converted(source, rows, layout, zone)
-            if problems:
-                raise InputError(sorted(problems)[:MOST_PROBLEMS])
+            found = _converted(source, rows, layout, zone)
+            bad = int(found.bad.sum()) + rows.left_out
+            counted.add(source, bad, len(found.bad) + rows.left_out, found.problems)
+            requests = found.requests.where(~found.bad) if bad else found.requests
             if len(requests.arrival_us):
                 yield requests
 
 
-def _converted(
-    source: TraceSource, rows: Rows, layout: Layout, zone: ZoneInfo
-) -> tuple[Requests, list[InputProblem]]:
+@dataclass(frozen=True, slots=True)
+class _Converted:
+    """Rows as requests, and which of them are none."""
+
+    requests: Requests
+    bad: "Mask"
+    problems: list[InputProblem]
+
+
+def _converted(source: TraceSource, rows: Rows, layout: Layout, zone: ZoneInfo) -> _Converted:
+    import numpy as np
+
     if layout.prepared is not None:
         rows, layout = layout.prepared(source, rows)
     problems = list(rows.problems)
-    checked = _Checks(source, rows, problems)
+    checked = _Checks(source, rows, problems, np.zeros(len(rows.lines), bool))
     arrival_us = checked.of(layout.stamp, NO_TIME, *_arrivals(rows, layout, zone))
     isl, osl, cached = (
         _count(checked, name, layout.may_lack)
@@ -141,7 +160,8 @@ def _converted(
     if cached is not None and layout.cached_tokens is not None:
         checked.of(layout.cached_tokens, TOO_MUCH_CACHED, cached, (isl >= 0) & (cached > isl))
         cached = cached if (cached >= 0).any() else None
-    return Requests(arrival_us, isl, osl, cached, _blocks(checked, layout)), problems
+    requests = Requests(arrival_us, isl, osl, cached, _blocks(checked, layout))
+    return _Converted(requests, checked.bad, problems)
 
 
 def _arrivals(rows: Rows, layout: Layout, zone: ZoneInfo) -> "tuple[Integers, Mask]":
@@ -178,10 +198,13 @@ class _Checks:
     source: TraceSource
     rows: Rows
     problems: list[InputProblem]
+    bad: "Mask"
+    """Rows with a bad value."""
 
     def of(self, column: str, remedy: str, numbers: "Integers", bad: "Mask") -> "Integers":
         """`numbers`, after noting the first of the bad ones."""
         if bad.any():
+            self.bad[bad] = True
             self.problems.extend(
                 self.rows.problem(self.source, int(row), column, remedy)
                 for row in bad.nonzero()[0][:MOST_PROBLEMS]

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces import csv_batches, json_batches, parquet_batches
+from heteroplan.forecasting.traces.bad_rows import BadRows
 from heteroplan.forecasting.traces.head import Head, Kind, head_of
 from heteroplan.forecasting.traces.requests import Requests, Windows
 from heteroplan.forecasting.traces.rows import Batch, Layout, requests_of
@@ -22,6 +23,8 @@ class AskedOfTrace:
     """Columns of a file of no known format: our name -> theirs."""
     notes: list[str] = field(default_factory=list)
     """Readers append one sentence for what they left out or took for granted."""
+    bad_rows: BadRows = field(default_factory=BadRows)
+    """Of the requests in all files of the trace."""
 
     def note(self, sentence: str) -> None:
         """Append `sentence` if it is not there."""
@@ -65,7 +68,7 @@ def read_requests(source: TraceSource, layout: Layout, asked: AskedOfTrace) -> I
     head = head_of(source)
     if not head.is_json:
         _check_columns(source, head, layout)
-    return requests_of(source, _batches(source, head, layout), layout, asked.zone)
+    return requests_of(source, _batches(source, head, layout), layout, asked.zone, asked.bad_rows)
 
 
 def path_of(column: str, head: Head) -> tuple[str, ...]:

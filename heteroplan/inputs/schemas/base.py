@@ -36,7 +36,7 @@ MAX_NUMBER = 1e12
 _MIN_NUMBER = 1e-12
 
 
-def _text_checked(check: Callable[[str], object]) -> AfterValidator:
+def text_checked(check: Callable[[str], object]) -> AfterValidator:
     """Runs a parser for its ValueError and keeps the text."""
 
     def checked(text: str) -> str:
@@ -46,7 +46,8 @@ def _text_checked(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(checked)
 
 
-def _iso(text: str) -> None:
+def check_stamp(text: str) -> None:
+    """Raise ValueError for what is no ISO 8601 date or time of a whole second."""
     stamp = parse_stamp(text)
     check_year(stamp)
     if stamp.microsecond:
@@ -125,10 +126,10 @@ Label = Annotated[str, StringConstraints(pattern=LABEL)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=LINE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS, pattern=NAME)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-Duration = Annotated[str, BeforeValidator(_with_unit), _text_checked(parse_duration_s)]
+Duration = Annotated[str, BeforeValidator(_with_unit), text_checked(parse_duration_s)]
 Size = Annotated[int | str, AfterValidator(_sized)]
-Stamp = Annotated[str, _text_checked(_iso)]
-Zone = Annotated[str, _text_checked(_zone)]
+Stamp = Annotated[str, text_checked(check_stamp)]
+Zone = Annotated[str, text_checked(_zone)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER), AfterValidator(_not_tiny)]
 NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]

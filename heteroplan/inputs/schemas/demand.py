@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
+from heteroplan.forecasting.traces.bad_rows import parse_limit
 from heteroplan.inputs.schemas.base import (
     Duration,
     Factor,
@@ -22,6 +23,11 @@ from heteroplan.inputs.schemas.base import (
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _bad_rows(value: int | str) -> int | str:
+    parse_limit(value)
+    return value
 
 
 class EventSpec(Strict):
@@ -77,6 +83,10 @@ class TraceSpec(Strict):
     """Size of a simulated prefix cache [tokens]; the trace must list block hashes."""
     max_class_error: Share = 0.03
     """Largest error of capacity from dividing requests into classes; 1 for one class."""
+    max_trace_age: Duration | None = None
+    """Longest time from the last request of the trace to the start of the horizon, such as 3d."""
+    max_bad_rows: Annotated[int | str, AfterValidator(_bad_rows)] = 0
+    """Bad rows of a trace of requests that are left out: a number, or a share such as 0.1%."""
     max_bytes: Size | None = None
     """Memory limit for one trace file, such as 2GiB; see `heteroplan demand --max-bytes`."""
 

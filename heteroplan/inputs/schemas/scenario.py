@@ -26,11 +26,12 @@ from heteroplan.inputs.schemas.base import (
     Positive,
     RatioSpec,
     Share,
-    Stamp,
     Strict,
     Text,
     Tokens,
     Zone,
+    check_stamp,
+    text_checked,
 )
 from heteroplan.inputs.schemas.demand import DemandSpec, TraceSpec
 from heteroplan.inputs.schemas.targets import MOST_TARGETS, TargetSpec
@@ -53,11 +54,30 @@ Slowdown = Annotated[float, Field(gt=1, le=1000)]
 RoutingName = Literal["least_loaded", "random", "round_robin", "shared"]
 
 
+DAYS_AHEAD = {"today": 0, "tomorrow": 1}
+"""Words for the start of the horizon; they are dates when a scenario is loaded."""
+
+
+def _or_word(text: str) -> None:
+    if text in DAYS_AHEAD:
+        return
+    try:
+        check_stamp(text)
+    except ValueError as error:
+        remedy = str(error)
+        raise ValueError(
+            f"{remedy}, or today or tomorrow" if "; write " in remedy else remedy
+        ) from None
+
+
 class HorizonSpec(Strict):
     """The time to plan, in equal intervals."""
 
-    start: Stamp
-    """Start, in the time zone `timezone`: 2026-11-23 or 2026-11-23T06:00."""
+    start: Annotated[str, text_checked(_or_word)]
+    """Start, in the time zone `timezone`: 2026-11-23, 2026-11-23T06:00, today or tomorrow.
+
+    Words mean days of that zone when the scenario is loaded.
+    """
     days: Annotated[int, Field(ge=1, le=366)] | None = None
     """Number of local calendar days; 1 if neither `days` nor `intervals` is given."""
     intervals: Annotated[int, Field(ge=1, le=100_000)] | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.arrivals import Arrivals
@@ -68,6 +69,8 @@ class DemandSeries:
     """What was made of the traces that it comes from."""
     arrivals: Arrivals | None = None
     """How bursty arrivals are; None where the file does not tell."""
+    trace_end: datetime | None = None
+    """When the last request of the trace came; None where it comes from no trace."""
 
 
 @dataclass(frozen=True, slots=True)
