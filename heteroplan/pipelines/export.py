@@ -3,20 +3,27 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from heteroplan.errors import ShortScheduleError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.plan.export_summary import ExportSummary
     from heteroplan.schedules.formats import ExportOptions
     from heteroplan.schedules.targets.rules import TargetRules
     from heteroplan.schedules.timetable.handover import Previous
+    from heteroplan.schedules.timetable.schedule import Schedule
 
 OF_ONE_MOMENT = ("httproute", "envoy")
 """Formats that have the weights of one moment, which `--at` picks."""
 ROUTERS = (*OF_ONE_MOMENT, "router")
 """Formats of weights, which name the targets of pools and do not scale them."""
+
+NOT_CARRIED_OUT = ("prometheus",)
+"""Formats of schedules that only show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +178,83 @@ def _rules(
 def _schedule(
     document: "PlanDocument", options: "ExportOptions", before: Before, most_short_minutes: int
 ) -> Exported:
+    from heteroplan.schedules.executors import EXECUTORS
     from heteroplan.schedules.formats import SCHEDULE_FORMATS
+    from heteroplan.schedules.formats.prepared import prepared
     from heteroplan.schedules.timetable.schedule import schedule_of
 
-    schedule = schedule_of(
+    planned = schedule_of(
         document, options, _ran_before(document, before), least_given_up=before.least_given_up
     )
+    schedule = prepared(planned, options.format, options.hpa_tolerance)
     text = SCHEDULE_FORMATS[options.format](schedule, options)
-    return Exported(text, None, schedule.notes)
+    summary = _carried_out(text, schedule, options, most_short_minutes)
+    if summary is not None:
+        summary = _with_price(summary, planned, options)
+    unknown = options.format not in (*EXECUTORS, *NOT_CARRIED_OUT)
+    notes = [f"{options.format}: not carried out and compared with the plan."] if unknown else []
+    return Exported(text, summary, (*notes, *schedule.notes))
+
+
+def _carried_out(
+    text: str, schedule: "Schedule", options: "ExportOptions", most_short_minutes: int
+) -> "ExportSummary | None":
+    """What the format's system does with the text; None where that is not known."""
+    from heteroplan.outputs.plan.export_summary import ExportSummary, TargetDeviation
+    from heteroplan.schedules.executors import EXECUTORS
+    from heteroplan.schedules.executors.deviation import deviation, spans
+
+    if options.format not in EXECUTORS:
+        return None
+    executor, times = EXECUTORS[options.format], spans(schedule)
+    found = [deviation(text, executor, schedule, span) for span in times]
+    zone = ZoneInfo(schedule.document.horizon.timezone)
+    pools = []
+    for entry, each in zip(
+        schedule.entries, zip(*(one.entries for one in found), strict=True), strict=True
+    ):
+        first = min((one.first_short for one in each if one.first_short), default=None)
+        pools.append(
+            TargetDeviation(
+                kind=entry.target.kind,
+                name=entry.target.full_name,
+                minutes=sum(one.minutes for one in each),
+                short_minutes=sum(one.short_minutes for one in each),
+                over_minutes=sum(one.over_minutes for one in each),
+                worst_short=max(one.most_short for one in each),
+                worst_over=max(one.most_over for one in each),
+                first_short=first.astimezone(zone) if first else None,
+            )
+        )
+    names = [span.name for span in times]
+    return ExportSummary(options.format, tuple(pools), most_short_minutes, _in_words(names))
+
+
+def _in_words(names: "Sequence[str]") -> str:
+    """The times that were carried out, by the names of their spans."""
+    first, *others = names or ["plan"]
+    whole = {"plan": "the whole schedule", "day": "a day", "week": "a week"}[first]
+    if not others:
+        return whole
+    days = "a day" if len(others) == 1 else f"{len(others)} days"
+    return f"{whole}, and around {days} on which clocks change"
+
+
+def _with_price(
+    summary: "ExportSummary", planned: "Schedule", options: "ExportOptions"
+) -> "ExportSummary":
+    """With what the tolerance of autoscalers costs, where the format goes through them."""
+    from heteroplan.schedules.formats.prepared import BY_METRIC, tolerance_cost
+
+    if options.format not in BY_METRIC:
+        return summary
+    cost = tolerance_cost(planned, options.format, options.hpa_tolerance)
+    return replace(
+        summary,
+        tolerance=options.hpa_tolerance,
+        extra_gpu_hours=cost.gpu_hours,
+        extra_usd=cost.usd,
+    )
 
 
 def _ran_before(document: "PlanDocument", before: Before) -> "Previous | None":
