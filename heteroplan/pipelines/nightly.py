@@ -28,8 +28,14 @@ KEEP = 30
 MOST_KEPT = 100_000
 NOTHING = "none"
 """As `current`: nothing runs."""
-SUFFIXES = {"crontab": "", "csv": ".csv", "json": ".json", "router": ".json", "prometheus": ".prom"}
-"""Of the files of formats; `.yaml` where not given."""
+FILES = {
+    "crontab": "crontab",
+    "json": "schedule.json",
+    "prometheus": "prometheus.prom",
+    "router": "router.json",
+    "systemd": "systemd.txt",
+}
+"""Names of the files of formats; that of the format and `.yaml` where not given."""
 _NOT_GOOD = {Coverage.SHORT: ExitCode.NOT_COVERED, Coverage.UNDECIDED: ExitCode.UNDECIDED}
 
 
@@ -317,11 +323,11 @@ class _Run:
                 str(work / "plan.json"),
                 format=name,
                 options=self.options.export,
-                targets=None if self.options.targets is None else os.fspath(self.options.targets),
+                targets=self._targets(name),
                 before=self._before(name),
                 max_short_minutes=self.options.max_short_minutes,
             )
-            file = f"{name}{SUFFIXES.get(name, '.yaml')}"
+            file = FILES.get(name, f"{name}.yaml")
             write_all({work / file: exported.text})
             found.append(Written(file, exported.summary, exported.notes))
         self.metrics.labelled["short_minutes"] = (
@@ -333,6 +339,15 @@ class _Run:
             },
         )
         return tuple(found)
+
+    def _targets(self, name: str) -> str | None:
+        """The file of targets, for formats that name objects."""
+        from heteroplan.pipelines.export import ROUTERS
+        from heteroplan.schedules.formats import SCHEDULE_FORMATS
+
+        if self.options.targets is None or name not in (*SCHEDULE_FORMATS, *ROUTERS):
+            return None
+        return os.fspath(self.options.targets)
 
     def _before(self, name: str) -> "Before":
         """What ran before, for formats of schedules."""

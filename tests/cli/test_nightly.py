@@ -176,6 +176,7 @@ def test_all_problems_are_told_at_once_also_those_of_demand(
     assert "demand.csv:14: rps: many" in err
 
 
+@pytest.mark.slow
 def test_a_second_plan_of_a_day_goes_on_from_the_day_before_and_can_be_rolled_back(
     nights: ScenarioFiles, run: Run, at: At
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_second_plan_of_a_day_goes_on_from_the_day_before_and_can_be_rolled_ba
     assert "there was none" in ended.err
 
 
+@pytest.mark.slow
 def test_old_nights_go_but_not_the_one_before(nights: ScenarioFiles, run: Run, at: At) -> None:
     out = nights.folder / "out"
     for day in (22, 23, 24, 25):
@@ -325,11 +327,11 @@ def test_workloads_and_nodes_that_are_gone_are_left_out_of_what_runs(
     nights.scenario["workloads"] = [nights.workload, code]
     nights.write()
     at("2026-11-22T20:00")
-    assert run("nightly", ".", "--out", "out").code == 0
+    assert run("nightly", ".", "--out", "out", "--format", "json").code == 0
     nights.scenario["workloads"] = [nights.workload]
     nights.write()
     at("2026-11-23T20:00")
-    ended = run("nightly", ".", "--out", "out")
+    ended = run("nightly", ".", "--out", "out", "--format", "json")
     assert (ended.code, ended.err) == (0, "")
     assert "- 2 of the replicas before are left out: there is no workload code any more" in (
         ended.out
@@ -348,6 +350,27 @@ def test_after_nights_without_a_plan_the_last_one_is_taken_to_go_on(
     assert ended.code == 0
     assert "the plan before ended at 2026-11-24 00:00, before this one starts" in ended.out
     assert len(plan_of(nights.folder / "out/2026-11-26")["inputs"]["current"]) == 2
+
+
+def test_formats_side_by_side_with_targets_of_a_file(
+    nights: ScenarioFiles, run: Run, at: At
+) -> None:
+    """Those of schedules name the objects of the file and are carried out; others need none."""
+    rule = "{preset: leaderworkerset, name: '{workload}-{role}', namespace: serving}"
+    (nights.folder / "targets.yaml").write_text(f"targets: [{rule}]\n")
+    formats = [f"--format={each}" for each in ("keda", "json", "router")]
+    for day in (22, 23):
+        at(f"2026-11-{day}T20:00")
+        ended = run("nightly", ".", "--out", "out", "--targets", "targets.yaml", *formats)
+        assert (ended.code, ended.err) == (0, "")
+    assert names(nights.folder / "out/current") == WRITTEN | {
+        "current.csv", "schedule.json", "router.json"
+    }  # fmt: skip
+    objects = list(yaml.safe_load_all((nights.folder / "out/current/keda.yaml").read_text()))
+    assert {each["spec"]["scaleTargetRef"]["kind"] for each in objects} == {"LeaderWorkerSet"}
+    assert {each["metadata"]["namespace"] for each in objects} == {"serving"}
+    assert "pool-minutes short, 0 over." in ended.out
+    assert "- Goes on from what ran before and changes over at 2026-11-24 00:00." in ended.out
 
 
 def metrics(path: Path) -> dict[str, float]:
@@ -400,6 +423,7 @@ def test_metrics_of_runs_that_went_well_and_that_did_not(
         "peak_gpus": 8,
         "gap_ratio": pytest.approx(0, abs=1e-6),
         "unserved_requests": 0,
+        "short_minutes/keda": 0,
         "trace_age_seconds/chat": 49 * 3600,
     }
 
@@ -455,7 +479,7 @@ def test_a_format_that_leaves_pools_short_does_not_come_into_force(
     nights: ScenarioFiles, run: Run, at: At, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if KEDA left one pool a replica short for two minutes."""
-    deviation = TargetDeviation("chat-decode", 1440, 2, 0, 1, 0)
+    deviation = TargetDeviation("Deployment", "chat-decode", 1440, 2, 0, 1, 0)
 
     def short(*args: Any, **options: Any) -> Exported:
         most = options["max_short_minutes"]
@@ -465,7 +489,8 @@ def test_a_format_that_leaves_pools_short_does_not_come_into_force(
     at("2026-11-22T20:00")
     ended = run("nightly", ".", "--out", "out", "--metrics", "nightly.prom")
     assert ended.code == 1
-    assert "Not in force, no schedule is in force: keda, carried out for 1 pool: 2 of" in ended.out
+    assert "Not in force, no schedule is in force: keda, carried out for 1 pool" in ended.out
+    assert "2 of 1,440 pool-minutes short, 0 over. --max-short-minutes allows 0." in ended.out
     assert names(nights.folder / "out") == {".lock", "failed"}
     assert metrics(nights.folder / "nightly.prom")["short_minutes/keda"] == 2
     assert run("nightly", ".", "--out", "out", "--max-short-minutes", "2").code == 0
