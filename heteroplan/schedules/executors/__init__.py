@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from heteroplan.schedules.executors import crontab
+from heteroplan.schedules.executors import cronhpa, crontab
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Ints
 
@@ -12,6 +12,7 @@ type Executor = Callable[[str, Entry, datetime, int, int], Ints]
 [M] replicas that the system asks for at each minute."""
 
 EXECUTORS: dict[str, Executor] = {
+    "cronhpa": cronhpa.sizes,
     "crontab": crontab.sizes,
 }
 """By the name of the format."""

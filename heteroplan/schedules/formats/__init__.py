@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
+from heteroplan.schedules.formats.cronhpa import cronhpa
 from heteroplan.schedules.formats.crontab import crontab
 from heteroplan.schedules.formats.keda import keda
 from heteroplan.schedules.formats.schedule_json import schedule_json
@@ -19,7 +20,11 @@ from heteroplan.schedules.timetable.schedule import Schedule, schedule_of
 type ScheduleFormat = Callable[[Schedule, ExportOptions], str]
 type PlanFormat = Callable[[PlanDocument, ExportOptions], str]
 
-SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {"crontab": crontab, "keda": keda}
+SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {
+    "cronhpa": cronhpa,
+    "crontab": crontab,
+    "keda": keda,
+}
 """Of the sizes of targets; UsageError where a format cannot say them."""
 
 PLAN_FORMATS: dict[str, PlanFormat] = {

@@ -14,6 +14,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from heteroplan.schedules.timetable.changes import Change
+from heteroplan.schedules.timetable.hour_blocks import day_end, in_blocks
 from heteroplan.schedules.timetable.recurrence import Recurrence
 from heteroplan.schedules.timetable.timetable import Ints, Timetable, early
 
@@ -39,13 +40,32 @@ class Window:
         return self.first <= at <= self.last
 
 
-def windows(table: Timetable) -> tuple[Window, ...]:
-    """Of all clock changes within `COVERED` at which the schedule would not be right by itself."""
+def windows(table: Timetable, *, hourly: bool = False) -> tuple[Window, ...]:
+    """Of all clock changes within `COVERED` at which the schedule would not be right by itself.
+
+    `hourly` is for systems whose search goes in whole hours (`hour_blocks`).
+    """
     if table.recurrence is Recurrence.DATED:
         return ()
-    moments = _clock_changes(table.start, table.zone)
-    found = (_window(table, moment) for moment in moments)
-    return tuple(window for window in found if window is not None)
+    found = []
+    for moment in clock_changes(table.start, table.zone):
+        window = _window(table, moment)
+        if hourly and odd_minutes(moment, table.zone):
+            window = _until_midnight(table, moment, window)
+        if window is not None:
+            found.append(window)
+    return tuple(found)
+
+
+def odd_minutes(moment: datetime, zone: str) -> int:
+    """Minutes beyond whole hours by which clocks change at `moment`."""
+    shift = wall_clock(moment, zone) - wall_clock(moment - _MINUTE, zone) - _MINUTE
+    return int(abs(shift) / _MINUTE) % 60
+
+
+def clock_end(moment: datetime, zone: str) -> datetime:
+    """Wall clock after the times that are skipped or come twice because of a change of clocks."""
+    return max(wall_clock(moment, zone), wall_clock(moment - _MINUTE, zone) + _MINUTE)
 
 
 def silent_dates(at: datetime, recurrence: Recurrence, around: Sequence[Window]) -> set[date]:
@@ -77,7 +97,7 @@ def by_wall_clock(table: Timetable, sizes: Ints, at: datetime) -> int:
 
 
 @lru_cache(maxsize=64)
-def _clock_changes(start: datetime, zone: str) -> tuple[datetime, ...]:
+def clock_changes(start: datetime, zone: str) -> tuple[datetime, ...]:
     """UTC, the first minutes at which the offset of `zone` is another, within `COVERED`."""
     info = ZoneInfo(zone)
     found = []
@@ -131,3 +151,20 @@ def _window(table: Timetable, moment: datetime) -> Window | None:
         Change(at, before, size) for (_, before), (at, size) in pairwise(sizes) if size != before
     ]
     return Window(sizes[1][0], sizes[-1][0], tuple(found))
+
+
+def _until_midnight(table: Timetable, moment: datetime, inner: Window | None) -> Window | None:
+    """Of a clock change by half an hour; `inner` is what a search by minutes would need."""
+    after = clock_end(moment, table.zone)
+    odd = odd_minutes(moment, table.zone) * _MINUTE
+    first, last = inner.first if inner else after, day_end(after) + odd - _MINUTE
+    before = by_wall_clock(table, table.asked, first - _MINUTE)
+    steps = [] if inner is None else list(inner.changes)
+    at = inner.last if inner else first
+    size = steps[-1].replicas if steps else before
+    while at <= last:
+        now = by_wall_clock(table, table.asked, at)
+        if now != size:
+            steps.append(Change(at, size, now))
+        at, size = at + _MINUTE, now
+    return Window(first, last, in_blocks(steps, after, odd)) if steps else inner

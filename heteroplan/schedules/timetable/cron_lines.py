@@ -8,10 +8,14 @@ from datetime import date, timedelta
 from heteroplan.schedules.timetable.changes import Change, changes
 from heteroplan.schedules.timetable.clock_windows import (
     COVERED,
+    clock_changes,
+    clock_end,
+    odd_minutes,
     silent_dates,
     wall_clock,
     windows,
 )
+from heteroplan.schedules.timetable.hour_blocks import in_blocks
 from heteroplan.schedules.timetable.recurrence import Recurrence, cron_fields
 from heteroplan.schedules.timetable.timetable import Timetable
 
@@ -31,16 +35,21 @@ class CronLine:
     """DATED for a line of a day on which clocks change, whatever the timetable is."""
 
 
-def cron_lines(table: Timetable) -> tuple[CronLine, ...]:
+def cron_lines(table: Timetable, *, hourly: bool = False) -> tuple[CronLine, ...]:
     """A line or more for each change, then those of days on which clocks change.
+
+    `hourly` is for systems whose search for the next time goes in whole hours (`hour_blocks`).
 
     Cron reads a day of month and a day of week as either of them. So a weekly line that is silent
     on a date names the dates of a year on which it runs.
     """
-    around = windows(table)
+    around = windows(table, hourly=hourly)
+    usual = changes(table)
+    if hourly and table.recurrence is Recurrence.DATED:
+        usual = _said_by_hours(table, usual)
     repeated = [
         CronLine(fields, change, table.recurrence)
-        for change in changes(table)
+        for change in usual
         for fields in _fields(table, change, silent_dates(change.at, table.recurrence, around))
     ]
     dated = [
@@ -49,6 +58,15 @@ def cron_lines(table: Timetable) -> tuple[CronLine, ...]:
         for change in window.changes
     ]
     return (*repeated, *dated)
+
+
+def _said_by_hours(table: Timetable, found: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The changes of a dated timetable."""
+    for moment in clock_changes(table.start, table.zone):
+        if odd := odd_minutes(moment, table.zone):
+            after = clock_end(moment, table.zone)
+            found = in_blocks(found, after, timedelta(minutes=odd))
+    return found
 
 
 def covered_until(table: Timetable) -> date | None:
