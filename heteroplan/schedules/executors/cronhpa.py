@@ -25,7 +25,7 @@ _MINUTE = timedelta(minutes=1)
 def sizes(text: str, entry: Entry, start: datetime, minutes: int, before: int) -> Ints:
     """[M] replicas of the target at each minute, with the controller in the schedule's zone."""
     set_at: dict[int, int] = {}
-    for item in yaml.safe_load_all(text):
+    for item in yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if item["kind"] == KIND and _scales(item, entry.target):
             zone = ZoneInfo(item["metadata"]["annotations"][ZONE])
             for job in item["spec"]["jobs"]:

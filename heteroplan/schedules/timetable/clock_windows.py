@@ -154,16 +154,25 @@ def _window(table: Timetable, moment: datetime) -> Window | None:
 
 
 def _until_midnight(table: Timetable, moment: datetime, inner: Window | None) -> Window | None:
-    """Of a clock change by half an hour; `inner` is what a search by minutes would need."""
-    after = clock_end(moment, table.zone)
+    """Of a clock change by half an hour; `inner` is what a search by minutes would need.
+
+    Where clocks go forward, the search after a time late in the hour before runs on by minutes, and
+    finds the same minute of the next hour too. So those times are replaced as well.
+    """
     odd = odd_minutes(moment, table.zone) * _MINUTE
-    first, last = inner.first if inner else after, day_end(after) + odd - _MINUTE
-    before = by_wall_clock(table, table.asked, first - _MINUTE)
-    steps = [] if inner is None else list(inner.changes)
-    at = inner.last if inner else first
-    size = steps[-1].replicas if steps else before
+    after, old = clock_end(moment, table.zone), wall_clock(moment - _MINUTE, table.zone) + _MINUTE
+    first = inner.first if inner else after
+    if old < after:
+        first = min(first, old - timedelta(hours=1) + odd)
+    at, last = first, day_end(after) + odd - _MINUTE
+    size = by_wall_clock(table, table.asked, first - _MINUTE)
+    replaced = {change.at: change.replicas for change in inner.changes} if inner else {}
+    steps = []
     while at <= last:
-        now = by_wall_clock(table, table.asked, at)
+        if inner and inner.first <= at < inner.last:
+            now = replaced.get(at, size)
+        else:
+            now = by_wall_clock(table, table.asked, at)
         if now != size:
             steps.append(Change(at, size, now))
         at, size = at + _MINUTE, now

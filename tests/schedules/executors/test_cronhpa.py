@@ -11,9 +11,7 @@ from tests.clock_days import CHANGES, ORDINARY, RECURRENCES, case
 @pytest.mark.parametrize("recurrence", RECURRENCES)
 @pytest.mark.parametrize(("zone", "day"), [*CHANGES, *ORDINARY])
 @pytest.mark.parametrize("lead", [0, 7])
-def test_no_minute_is_short(
-    zone: str, day: datetime, recurrence: Recurrence, lead: int
-) -> None:
+def test_no_minute_is_short(zone: str, day: datetime, recurrence: Recurrence, lead: int) -> None:
     played = case(zone, day, recurrence, lead=lead).played("cronhpa", sizes)
     assert played.short == []
     assert played.over() == 0 or (zone, day) in CHANGES
