@@ -110,9 +110,9 @@ class Played:
 
 
 def case(zone: str, day: datetime, recurrence: Recurrence, *, lead: int = 7, seed: int = 0) -> Case:
-    """A schedule of random sizes by the quarter hour, made four months before `day` if it repeats.
+    """A schedule of random sizes by the quarter hour; if it repeats, made months before `day`.
 
-    A dated one is of the day alone.
+    A weekly one has sizes by the half hour, a dated one is of the day alone.
     """
     draw = random.Random(f"{zone} {day} {recurrence} {lead} {seed}")
     if recurrence is Recurrence.DATED:
@@ -123,8 +123,13 @@ def case(zone: str, day: datetime, recurrence: Recurrence, *, lead: int = 7, see
         during = horizon(quarters, interval_s=900, start=day, timezone=zone, cyclic=False)
     else:
         start = datetime(2026, 11, 25) if day.month < 6 else datetime(2027, 6, 20)
-        intervals = 96 * (7 if recurrence is Recurrence.WEEKLY else 1)
-        during = horizon(intervals, interval_s=900, start=start, timezone=zone)
+        weekly = recurrence is Recurrence.WEEKLY
+        during = horizon(
+            7 * 48 if weekly else 96,
+            interval_s=1800 if weekly else 900,
+            start=start,
+            timezone=zone,
+        )
     replicas = [draw.randint(0, 5) for _ in range(during.intervals)]
     made = plan(day_scenario(during, startup_s=60.0 * lead), [pool(replicas)])
     options = ExportOptions(name_template="p", namespace="llm")

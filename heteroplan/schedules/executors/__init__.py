@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from heteroplan.schedules.executors import cronhpa, crontab
+from heteroplan.schedules.executors import cronhpa, crontab, gpustack
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Ints
 
@@ -14,5 +14,6 @@ type Executor = Callable[[str, Entry, datetime, int, int], Ints]
 EXECUTORS: dict[str, Executor] = {
     "cronhpa": cronhpa.sizes,
     "crontab": crontab.sizes,
+    "gpustack": gpustack.sizes,
 }
 """By the name of the format."""

@@ -40,7 +40,7 @@ def sizes(text: str, entry: Entry, start: datetime, minutes: int, before: int) -
 def _scales(item: dict[str, Any], target: Target) -> bool:
     wanted = {"apiVersion": target.api_version, "kind": target.kind, "name": target.name}
     same_place = item["metadata"].get("namespace", "") == target.namespace
-    return same_place and item["spec"]["scaleTargetRef"] == wanted
+    return bool(same_place and item["spec"]["scaleTargetRef"] == wanted)
 
 
 def _run(

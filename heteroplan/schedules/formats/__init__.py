@@ -9,6 +9,7 @@ from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
 from heteroplan.schedules.formats.cronhpa import cronhpa
 from heteroplan.schedules.formats.crontab import crontab
+from heteroplan.schedules.formats.gpustack import gpustack
 from heteroplan.schedules.formats.keda import keda
 from heteroplan.schedules.formats.schedule_json import schedule_json
 from heteroplan.schedules.routing.envoy import envoy
@@ -23,6 +24,7 @@ type PlanFormat = Callable[[PlanDocument, ExportOptions], str]
 SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {
     "cronhpa": cronhpa,
     "crontab": crontab,
+    "gpustack": gpustack,
     "keda": keda,
 }
 """Of the sizes of targets; UsageError where a format cannot say them."""
