@@ -7,7 +7,7 @@ import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.arguments import passed, taking, written
-from heteroplan.cli.streams import deliver, emit
+from heteroplan.cli.streams import deliver, delivering, emit
 
 MOST_PORT = 65_535
 
@@ -23,14 +23,19 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
-            help="Sizes of pools: crontab, csv (replicas that serve), json or keda. Weights for "
-            "routers: router (JSON, the whole time), httproute or envoy (of one moment).",
+            help="Sizes of pools: cronhpa, crontab, csv (replicas that serve), gpustack, json, keda "
+            "or systemd; for a dashboard: prometheus or prometheus-text. Weights for routers: router (JSON, the whole time), httproute or envoy (of one moment).",
             show_default=False,
         ),
     ]
     out: Annotated[
         str | None,
-        typer.Option(parser=options.named_file, metavar="FILE", help="Default: standard output."),
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Default: standard output. A folder, with a / at the end, for the files of "
+            "systemd.",
+        ),
     ] = None
     name_template: Annotated[
         str | None,
@@ -99,7 +104,11 @@ def export(given: ExportArguments) -> None:
             *("name_template", "group_template", "served_name"),
         ),
     )
-    deliver(pipeline.export(given.plan, format=given.format, options=chosen), given.out)
+    text = pipeline.export(given.plan, format=given.format, options=chosen)
+    if given.out is not None and given.out.endswith("/"):
+        with delivering(pipeline.files(text, format=given.format, folder=given.out)):
+            return
+    deliver(text, given.out)
 
 
 def schema(

@@ -1,5 +1,6 @@
 """`export`: the schedule of a plan for another system."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.errors import UsageError
@@ -28,3 +29,14 @@ def export(source: str, *, format: str, options: "ExportOptions | None" = None) 
             f"{' or '.join(OF_ONE_MOMENT)}"
         )
     return exported(read_plan(source), format, chosen)
+
+
+def files(text: str, *, format: str, folder: str) -> dict[str, str]:  # noqa: A002
+    """The files of an export, by their paths in a folder. Raises UsageError for other formats."""
+    from heteroplan.outputs.shared.files import try_folder
+    from heteroplan.schedules.formats.systemd import unit_files
+
+    if format != "systemd":
+        raise UsageError(f"--out {folder} is a folder, and {format} is one file; name a file")
+    try_folder(Path(folder))
+    return {f"{folder}{name}": content for name, content in unit_files(text).items()}

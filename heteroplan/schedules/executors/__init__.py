@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from heteroplan.schedules.executors import cronhpa, crontab, gpustack
+from heteroplan.schedules.executors import cronhpa, crontab, gpustack, systemd
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Ints
 
@@ -15,5 +15,6 @@ EXECUTORS: dict[str, Executor] = {
     "cronhpa": cronhpa.sizes,
     "crontab": crontab.sizes,
     "gpustack": gpustack.sizes,
+    "systemd": systemd.sizes,
 }
 """By the name of the format."""

@@ -12,6 +12,7 @@ from heteroplan.schedules.formats.crontab import crontab
 from heteroplan.schedules.formats.gpustack import gpustack
 from heteroplan.schedules.formats.keda import keda
 from heteroplan.schedules.formats.schedule_json import schedule_json
+from heteroplan.schedules.formats.systemd import systemd
 from heteroplan.schedules.routing.envoy import envoy
 from heteroplan.schedules.routing.httproute import httproute
 from heteroplan.schedules.routing.router import router_json
@@ -26,6 +27,7 @@ SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {
     "crontab": crontab,
     "gpustack": gpustack,
     "keda": keda,
+    "systemd": systemd,
 }
 """Of the sizes of targets; UsageError where a format cannot say them."""
 

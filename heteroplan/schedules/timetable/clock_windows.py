@@ -32,6 +32,8 @@ class Window:
     last: datetime
     """Wall clock of the minute from which the schedule that repeats is right again. Its own
     changes of this minute are left out too."""
+    before: int
+    """Size in the minute before."""
     changes: tuple[Change, ...]
     """In the order of the wall clock, none inside a skipped or doubled hour but at its start."""
 
@@ -150,7 +152,7 @@ def _window(table: Timetable, moment: datetime) -> Window | None:
     found = [
         Change(at, before, size) for (_, before), (at, size) in pairwise(sizes) if size != before
     ]
-    return Window(sizes[1][0], sizes[-1][0], tuple(found))
+    return Window(sizes[1][0], sizes[-1][0], sizes[0][1], tuple(found))
 
 
 def _until_midnight(table: Timetable, moment: datetime, inner: Window | None) -> Window | None:
@@ -176,4 +178,6 @@ def _until_midnight(table: Timetable, moment: datetime, inner: Window | None) ->
         if now != size:
             steps.append(Change(at, size, now))
         at, size = at + _MINUTE, now
-    return Window(first, last, in_blocks(steps, after, odd)) if steps else inner
+    return (
+        Window(first, last, steps[0].before or 0, in_blocks(steps, after, odd)) if steps else inner
+    )

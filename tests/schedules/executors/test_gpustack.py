@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_windows_are_those_of_croniter(zone: str, day: datetime) -> None:
     info = ZoneInfo(zone)
     some = case(zone, day, Recurrence.DAILY)
     (model,) = yaml.safe_load_all(some.text("gpustack"))
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"start_cron": f"{m} {h} * * *", "duration_seconds": 1800 + 60 * h + m, "replicas": m + h}
         for h in (0, 1, 2, 3)
         for m in (0, 15, 30, 45)
@@ -55,7 +56,7 @@ def test_windows_are_those_of_croniter(zone: str, day: datetime) -> None:
             end = last.astimezone(UTC) + timedelta(seconds=int(rule["duration_seconds"]))
             if not last <= now < end:
                 continue
-            size = int(str(rule["replicas"]))
+            size = int(rule["replicas"])
             if best is None or last > best or (last == best and size > replicas):
                 best, replicas = last, size
         wanted.append(replicas)
