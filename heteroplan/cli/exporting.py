@@ -23,8 +23,9 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
-            help="Sizes of pools: cronhpa, crontab, csv (replicas that serve), gpustack, json, keda "
-            "or systemd; for a dashboard: prometheus or prometheus-text. Weights for routers: router (JSON, the whole time), httproute or envoy (of one moment).",
+            help="Sizes of pools: cronhpa, crontab, csv (replicas that serve), gpustack, json, "
+            "keda, systemd; for a dashboard prometheus (rules) or prometheus-text. Weights for "
+            "routers: router (JSON, the whole time), httproute or envoy (of one moment).",
             show_default=False,
         ),
     ]
@@ -58,7 +59,10 @@ class ExportArguments:
     )
     at: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Weights that hold then (httproute, envoy), or now."),
+        typer.Option(
+            metavar="TIME",
+            help="Weights or sizes that hold then, or now (httproute, envoy, prometheus-text).",
+        ),
     ] = "now"
     group_template: Annotated[
         str | None,

@@ -8,8 +8,8 @@ from heteroplan.errors import UsageError
 if TYPE_CHECKING:
     from heteroplan.schedules.formats import ExportOptions
 
-OF_ONE_MOMENT = ("httproute", "envoy")
-"""Formats that have the weights of one moment, which `--at` picks."""
+OF_ONE_MOMENT = ("httproute", "envoy", "prometheus-text")
+"""Formats that have the weights or sizes of one moment, which `--at` picks."""
 
 
 def export(source: str, *, format: str, options: "ExportOptions | None" = None) -> str:  # noqa: A002

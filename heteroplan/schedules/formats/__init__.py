@@ -11,6 +11,7 @@ from heteroplan.schedules.formats.cronhpa import cronhpa
 from heteroplan.schedules.formats.crontab import crontab
 from heteroplan.schedules.formats.gpustack import gpustack
 from heteroplan.schedules.formats.keda import keda
+from heteroplan.schedules.formats.prometheus import prometheus, prometheus_text
 from heteroplan.schedules.formats.schedule_json import schedule_json
 from heteroplan.schedules.formats.systemd import systemd
 from heteroplan.schedules.routing.envoy import envoy
@@ -27,6 +28,8 @@ SCHEDULE_FORMATS: dict[str, ScheduleFormat] = {
     "crontab": crontab,
     "gpustack": gpustack,
     "keda": keda,
+    "prometheus": prometheus,
+    "prometheus-text": prometheus_text,
     "systemd": systemd,
 }
 """Of the sizes of targets; UsageError where a format cannot say them."""

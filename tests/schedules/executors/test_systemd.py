@@ -88,7 +88,7 @@ def test_times_come_when_systemd_says(zone: str, day: datetime, clock: str) -> N
         r"(OnCalendar=.*\n)+", f"OnCalendar=*-*-* {clock}:00 {zone}\n", some.text("systemd")
     )
     text = re.sub(r'"UTC=[^"]*"', '"UTC="', re.sub(r'"CLOCK=[^"]*"', '"CLOCK=0000=1"', text))
-    found = []
+    found: list[datetime] = []
     for _ in range(3):
         begin = found[-1] + timedelta(minutes=1) if found else start
         asked = sizes(text, some.entry, begin, 2 * 1440, 0).tolist()
