@@ -283,3 +283,14 @@ def _ran_before(document: "PlanDocument", before: Before) -> "Previous | None":
         raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
     folder = None if path == STDIN else path.parent
     return read_current(text, shown(path), document.given, folder)
+
+
+def files(text: str, *, format: str, folder: str) -> dict[str, str]:  # noqa: A002
+    """The files of an export, by their paths in a folder. Raises UsageError for other formats."""
+    from heteroplan.outputs.shared.files import try_folder
+    from heteroplan.schedules.formats.systemd import unit_files
+
+    if format != "systemd":
+        raise UsageError(f"--out {folder} is a folder, and {format} is one file; name a file")
+    try_folder(Path(folder))
+    return {f"{folder}{name}": content for name, content in unit_files(text).items()}
