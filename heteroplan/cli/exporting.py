@@ -7,7 +7,7 @@ import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.arguments import passed, taking, written
-from heteroplan.cli.streams import STDOUT, deliver, emit, say
+from heteroplan.cli.streams import STDOUT, delivering, emit, say
 from heteroplan.schedules.formats import PLAN_FORMATS, SCHEDULE_FORMATS
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ class ExportArguments:
     ]
     out: Annotated[
         str | None,
-        typer.Option(parser=options.named_file, metavar="FILE", help="Default: standard output."),
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Default: standard output. A folder, with a / at the end, for the files of "
+            "systemd.",
+        ),
     ] = None
     targets: Annotated[
         str | None,
@@ -172,10 +177,16 @@ def export(given: ExportArguments) -> None:
         render_export(made.summary, make_console(stderr=True))
     made.check()
     say(made.notes)
-    deliver(made.text, given.out)
-    if given.out not in (None, STDOUT):
-        lines = made.text.count("\n")
-        say([f"Wrote {given.out}: {given.format}, {lines:,} {'line' if lines == 1 else 'lines'}."])
+    contents = {STDOUT if given.out is None else given.out: made.text}
+    if given.out is not None and given.out.endswith("/"):
+        contents = pipeline.files(made.text, format=given.format, folder=given.out)
+    with delivering(contents):
+        pass
+    say(
+        f"Wrote {name}: {given.format}, {len(text.splitlines()):,} lines."
+        for name, text in contents.items()
+        if name != STDOUT
+    )
 
 
 def _options(given: ExportArguments) -> "ExportOptions":

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.plan.export_summary import ExportSummary
+    from heteroplan.schedules.executors.deviation import Span
     from heteroplan.schedules.formats import ExportOptions
     from heteroplan.schedules.targets.rules import TargetRules
     from heteroplan.schedules.timetable.handover import Previous
@@ -179,6 +180,7 @@ def _schedule(
     document: "PlanDocument", options: "ExportOptions", before: Before, most_short_minutes: int
 ) -> Exported:
     from heteroplan.schedules.executors import EXECUTORS
+    from heteroplan.schedules.executors.deviation import spans
     from heteroplan.schedules.formats import SCHEDULE_FORMATS
     from heteroplan.schedules.formats.prepared import prepared
     from heteroplan.schedules.timetable.schedule import schedule_of
@@ -188,25 +190,31 @@ def _schedule(
     )
     schedule = prepared(planned, options.format, options.hpa_tolerance)
     text = SCHEDULE_FORMATS[options.format](schedule, options)
-    summary = _carried_out(text, schedule, options, most_short_minutes)
-    if summary is not None:
-        summary = _with_price(summary, planned, options)
+    summary = None
+    if options.format in EXECUTORS:
+        # What is asked for early begins before the schedule may be applied.
+        times = spans(planned)
+        summary = _with_price(
+            _carried_out(text, schedule, times, options, most_short_minutes), planned, options
+        )
     unknown = options.format not in (*EXECUTORS, *NOT_CARRIED_OUT)
     notes = [f"{options.format}: not carried out and compared with the plan."] if unknown else []
     return Exported(text, summary, (*notes, *schedule.notes))
 
 
 def _carried_out(
-    text: str, schedule: "Schedule", options: "ExportOptions", most_short_minutes: int
-) -> "ExportSummary | None":
-    """What the format's system does with the text; None where that is not known."""
+    text: str,
+    schedule: "Schedule",
+    times: "Sequence[Span]",
+    options: "ExportOptions",
+    most_short_minutes: int,
+) -> "ExportSummary":
+    """What the format's system does with the text at these times."""
     from heteroplan.outputs.plan.export_summary import ExportSummary, TargetDeviation
     from heteroplan.schedules.executors import EXECUTORS
-    from heteroplan.schedules.executors.deviation import deviation, spans
+    from heteroplan.schedules.executors.deviation import deviation
 
-    if options.format not in EXECUTORS:
-        return None
-    executor, times = EXECUTORS[options.format], spans(schedule)
+    executor = EXECUTORS[options.format]
     found = [deviation(text, executor, schedule, span) for span in times]
     zone = ZoneInfo(schedule.document.horizon.timezone)
     pools = []
@@ -275,3 +283,14 @@ def _ran_before(document: "PlanDocument", before: Before) -> "Previous | None":
         raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
     folder = None if path == STDIN else path.parent
     return read_current(text, shown(path), document.given, folder)
+
+
+def files(text: str, *, format: str, folder: str) -> dict[str, str]:  # noqa: A002
+    """The files of an export, by their paths in a folder. Raises UsageError for other formats."""
+    from heteroplan.outputs.shared.files import try_folder
+    from heteroplan.schedules.formats.systemd import unit_files
+
+    if format != "systemd":
+        raise UsageError(f"--out {folder} is a folder, and {format} is one file; name a file")
+    try_folder(Path(folder))
+    return {f"{folder}{name}": content for name, content in unit_files(text).items()}

@@ -6,12 +6,16 @@ from datetime import datetime
 
 from rich.console import Console
 
-from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.text import percent
 
 MOST_ROWS = 10
 """Pools that are listed."""
+_STAMP = "2026-11-23 00:00"
+_WIDTH = len("short") + len("[min]") + len("[replicas]") + 4 * GUTTER
+"""Columns of numbers, with what is between and behind all columns."""
+_LATE_WIDTH = _WIDTH + len(_STAMP) + GUTTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,7 @@ def _print_table(rows: Sequence[TargetDeviation], console: Console) -> None:
         *numbers,
         *(["first short"] if late else []),
     )
-    for column, head in zip(table.columns[1:], [*numbers, "2026-11-23 00:00"], strict=False):
-        column.min_width = max(map(len, head.removeprefix(">").split("\n")))
+    table.columns[0].max_width = console.width - (_LATE_WIDTH if late else _WIDTH)
     for each in rows:
         name = each.name if len(kinds) == 1 else f"{each.kind} {each.name}"
         cells = [

@@ -90,6 +90,8 @@ def _carried_out(scaled: ScaledObject, start: datetime, minutes: int, before: in
         if m - since > memory and wake > m:
             found[m - 1 : wake - 1] = round(scaled.replicas)
             m = wake
+            last_s = start_s + _MINUTE_S * (m - 1) + _LOOKS_S[-1]
+            scaled.decide(last_s, values[m - 1], active=bool(active[m - 1]))
     return found
 
 

@@ -2,7 +2,8 @@
 
 Systems that look at the clock from time to time act up to a minute late, so they are asked a minute
 earlier. Those that go through the metric of an HPA are asked for sizes that its tolerance lets it
-make.
+make. Schedules with dates are on the clock of UTC, on which every time comes once, where objects
+have a zone of their own.
 """
 
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ REACTION_MINUTES = {
     "kubernetes-cronjob": 1,
 }
 """From the time in a schedule to the new size; formats that are not named act at once."""
+ON_UTC = ("hpa", "keda", "kserve", "kubernetes-cronjob")
+"""Formats whose dates are in UTC."""
 BY_METRIC = ("keda", "kserve")
 """Formats whose sizes are metrics of an HPA."""
 
@@ -41,10 +44,8 @@ def prepared(schedule: Schedule, format: str, hpa_tolerance: float) -> Schedule:
     """What to write in a format of schedules; `planned` stays as it is."""
     minutes = REACTION_MINUTES.get(format, 0)
     tolerance = hpa_tolerance if format in BY_METRIC else 0.0
-    return replace(
-        schedule,
-        entries=tuple(_prepared(entry, minutes, tolerance) for entry in schedule.entries),
-    )
+    entries = (_prepared(entry, minutes, tolerance) for entry in schedule.entries)
+    return replace(schedule, entries=tuple(_on_utc(entry, format) for entry in entries))
 
 
 def tolerance_cost(schedule: Schedule, format: str, hpa_tolerance: float) -> ToleranceCost:  # noqa: A002
@@ -68,6 +69,13 @@ def _prepared(entry: Entry, minutes: int, tolerance: float) -> Entry:
         table = _earlier(table, minutes)
     asked = followed(table.asked, tolerance, cyclic=table.recurrence is not Recurrence.DATED)
     return replace(entry, timetable=replace(table, asked=asked))
+
+
+def _on_utc(entry: Entry, format: str) -> Entry:  # noqa: A002
+    table = entry.timetable
+    if table.recurrence is Recurrence.DATED and format in ON_UTC:
+        return replace(entry, timetable=replace(table, zone="Etc/UTC"))
+    return entry
 
 
 def _earlier(table: Timetable, minutes: int) -> Timetable:
