@@ -31,11 +31,10 @@ NOTHING = "none"
 FILES = {
     "crontab": "crontab",
     "json": "schedule.json",
-    "prometheus": "prometheus.prom",
     "router": "router.json",
-    "systemd": "systemd.txt",
+    "systemd": "systemd/",
 }
-"""Names of the files of formats; that of the format and `.yaml` where not given."""
+"""Files of formats, or the folder of several; the format's name and `.yaml` where not given."""
 _NOT_GOOD = {Coverage.SHORT: ExitCode.NOT_COVERED, Coverage.UNDECIDED: ExitCode.UNDECIDED}
 
 
@@ -315,7 +314,7 @@ class _Run:
         """Each format, written and carried out. Raises InputError and UsageError."""
         from heteroplan.outputs.nightly.summary import Written
         from heteroplan.outputs.shared.files import write_all
-        from heteroplan.pipelines.export import made
+        from heteroplan.pipelines.export import files, made
 
         found = []
         for name in dict.fromkeys(names(self.options.formats)):
@@ -328,7 +327,10 @@ class _Run:
                 max_short_minutes=self.options.max_short_minutes,
             )
             file = FILES.get(name, f"{name}.yaml")
-            write_all({work / file: exported.text})
+            contents = {str(work / file): exported.text}
+            if file.endswith("/"):
+                contents = files(exported.text, format=name, folder=f"{work / file}/")
+            write_all({Path(path): text for path, text in contents.items()})
             found.append(Written(file, exported.summary, exported.notes))
         self.metrics.labelled["short_minutes"] = (
             "format",

@@ -327,16 +327,18 @@ def test_workloads_and_nodes_that_are_gone_are_left_out_of_what_runs(
     nights.scenario["workloads"] = [nights.workload, code]
     nights.write()
     at("2026-11-22T20:00")
-    assert run("nightly", ".", "--out", "out", "--format", "json").code == 0
+    assert run("nightly", ".", "--out", "out").code == 0
     nights.scenario["workloads"] = [nights.workload]
     nights.write()
     at("2026-11-23T20:00")
-    ended = run("nightly", ".", "--out", "out", "--format", "json")
+    ended = run("nightly", ".", "--out", "out")
     assert (ended.code, ended.err) == (0, "")
     assert "- 2 of the replicas before are left out: there is no workload code any more" in (
         ended.out
     )
     assert "pools removed: `code prefill p on h100x8 in s1` (up to 1), `code decode d" in ended.out
+    assert "0 of " in ended.out.partition("keda.yaml: ")[2].partition(" pool-minutes short")[0]
+    assert "No longer planned: Deployment code-prefill-p-s1, 0 replicas from" in ended.out
     assert len(plan_of(nights.folder / "out/2026-11-24")["inputs"]["current"]) == 2
 
 
@@ -358,14 +360,16 @@ def test_formats_side_by_side_with_targets_of_a_file(
     """Those of schedules name the objects of the file and are carried out; others need none."""
     rule = "{preset: leaderworkerset, name: '{workload}-{role}', namespace: serving}"
     (nights.folder / "targets.yaml").write_text(f"targets: [{rule}]\n")
-    formats = [f"--format={each}" for each in ("keda", "json", "router")]
+    formats = [f"--format={each}" for each in ("keda", "json", "router", "systemd")]
     for day in (22, 23):
         at(f"2026-11-{day}T20:00")
         ended = run("nightly", ".", "--out", "out", "--targets", "targets.yaml", *formats)
         assert (ended.code, ended.err) == (0, "")
     assert names(nights.folder / "out/current") == WRITTEN | {
-        "current.csv", "schedule.json", "router.json"
+        "current.csv", "schedule.json", "router.json", "systemd"
     }  # fmt: skip
+    units = names(nights.folder / "out/current/systemd")
+    assert {name.rpartition(".")[2] for name in units} == {"timer", "service"}
     objects = list(yaml.safe_load_all((nights.folder / "out/current/keda.yaml").read_text()))
     assert {each["spec"]["scaleTargetRef"]["kind"] for each in objects} == {"LeaderWorkerSet"}
     assert {each["metadata"]["namespace"] for each in objects} == {"serving"}
