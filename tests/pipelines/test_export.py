@@ -1,6 +1,7 @@
 """What `export` carries out, and when it refuses to write."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heteroplan.errors import ShortScheduleError
+from heteroplan.errors import ShortScheduleError, UsageError
 from heteroplan.pipelines.export import Before, export, made
 from heteroplan.schedules.executors import EXECUTORS
 from heteroplan.schedules.formats import SCHEDULE_FORMATS, ExportOptions
@@ -129,3 +130,41 @@ def test_a_format_that_nothing_is_known_of_says_so(
     found = made(plan_json(tmp_path), format="crontab")
     assert found.summary is None
     assert found.notes == ("crontab: not carried out and compared with the plan.",)
+
+
+def in_scenario(source: str, rules: list[dict[str, str]], of: str = "chat-1") -> None:
+    """Give the plan these targets; its workload is `of`."""
+    path = Path(source)
+    fields = json.loads(path.read_text().replace("chat-1", of))
+    fields["inputs"]["targets"] = rules
+    fields.pop("plan_id", None)
+    path.write_text(json.dumps(fields))
+
+
+def test_pools_of_the_plan_before_have_the_targets_of_its_scenario(tmp_path: Path) -> None:
+    """The pool moves from one object to another: the old one ends when the new one serves."""
+    old, new = plan_json(tmp_path), plan_json(tmp_path, start=datetime(2026, 11, 24))
+    in_scenario(old, [{"preset": "deployment", "name": "old"}])
+    in_scenario(new, [{"preset": "dynamo", "name": "new"}])
+    found = made(new, format="kubernetes-cronjob", before=Before(previous=old))
+    assert found.summary is not None
+    assert [(each.kind, each.name, each.short_minutes) for each in found.summary.pools] == [
+        ("DynamoGraphDeploymentScalingAdapter", "new", 0),
+        ("Deployment", "old", 0),
+    ]
+    assert "No longer planned: Deployment old, 0 replicas" in found.notes[1]
+    kept = Before(previous=old, least_given_up=1)
+    assert "old, 1 replicas" in made(new, format="crontab", before=kept).notes[1]
+
+
+def test_a_file_of_targets_is_for_the_plan_before_as_well(tmp_path: Path) -> None:
+    old, new = plan_json(tmp_path), plan_json(tmp_path, start=datetime(2026, 11, 24))
+    in_scenario(old, [{"preset": "deployment", "name": "old"}], of="gone")
+    targets = tmp_path / "targets.yaml"
+    targets.write_text("targets: [{workload: chat-1, preset: rbg}]")
+    with pytest.raises(UsageError, match=re.escape(f"{targets} for {old}: targets: no rule fits")):
+        made(new, format="crontab", targets=str(targets), before=Before(previous=old))
+    targets.write_text("targets: [{preset: rbg}]")
+    found = made(new, format="crontab", targets=str(targets), before=Before(previous=old))
+    assert found.summary is not None
+    assert [each.name for each in found.summary.pools] == ["chat-1-decode", "gone-decode"]
