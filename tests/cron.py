@@ -13,6 +13,7 @@ import yaml
 
 from heteroplan.simulation.policies.shared.cron import Cron, Window
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LINE = re.compile(r"^(\S+ \S+ \S+ \S+ \S+) kubectl .*scale (\S+) --replicas=(\d+)$")
 
 
@@ -136,22 +137,29 @@ def cronjob_sizes(
 
 def aibrix_sizes(spec: dict[str, Any], over: Sequence[datetime]) -> list[int]:
     """The least size that a PodAutoscaler's bounds allow at each minute; its base starts no 0."""
+    rules = []
+    for each in spec["schedules"]:
+        days = each.get("daysOfWeek", _WEEKDAYS)
+        span = range(*(_minute_of_day(each[key]) for key in ("startTime", "endTime")))
+        rules.append(({_WEEKDAYS.index(day) for day in days}, span, each["minReplicas"]))
+    (zone,) = {ZoneInfo(each["timezone"]) for each in spec["schedules"]}
     size, sizes = spec["minReplicas"], []
     for at in over:
-        active = [each for each in spec["schedules"] if _in_schedule(each, at)]
+        local = at.astimezone(zone)
+        day, minute = local.weekday(), 60 * local.hour + local.minute
+        active = [least for days, span, least in rules if day in days and minute in span]
         assert len(active) <= 1
-        for each in active:
-            size = each["minReplicas"]
-        if not active and size:
+        if active:
+            (size,) = active
+        elif size:
             size = spec["minReplicas"]
         sizes.append(size)
     return sizes
 
 
-def _in_schedule(schedule: dict[str, Any], at: datetime) -> bool:
-    local = at.astimezone(ZoneInfo(schedule["timezone"]))
-    days = schedule.get("daysOfWeek", [f"{local:%a}"])
-    return f"{local:%a}" in days and schedule["startTime"] <= f"{local:%H:%M}" < schedule["endTime"]
+def _minute_of_day(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return 60 * int(hour) + int(minute)
 
 
 def planned_sizes(

@@ -4,20 +4,21 @@ Read in KEDA's pkg/scalers/cron_scaler.go and robfig/cron/v3's spec.go. A trigge
 next end is not later than its next start. Clock times that are skipped never come, so a window
 whose end is skipped is off from its start on; clock times that come twice count twice, so one
 whose start comes twice is off until the second time. The search for the next time goes in whole
-hours from midnight: where clocks change by half an hour, it passes by the first minutes of each
-hour until the change is over. Further windows with a date ask for what these would lose.
+hours: where clocks change by half an hour, a search from before passes by the first minutes of
+each hour until 01:00 of the next day, and on the same day of the next week. Further windows with a
+date ask for what these would lose.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from heteroplan.schedules.timetable.changes import changes, wall_clock_end
 from heteroplan.schedules.timetable.clock_changes import ClockChange, clock_changes
 from heteroplan.schedules.timetable.recurrence import PERIODS, Recurrence, cron_fields
 from heteroplan.schedules.timetable.timetable import Timetable
 
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def cron_windows(table: Timetable) -> tuple[CronWindow, ...]:
 
 def _lost(spans: Sequence[_Span], change: ClockChange, period: timedelta | None) -> Iterator[_Span]:
     """What must be asked for again because of a change of clocks, with times that come once."""
-    end = change.end + change.odd_minutes * _MINUTE
+    end = change.end
+    if change.odd_minutes:
+        end += _HOUR if change.forward else change.odd_minutes * _MINUTE
     begun_twice = []
     for span in spans:
         for start, stop in _occurrences(span, change, period):
@@ -103,5 +106,7 @@ def _missed(clock: datetime, change: ClockChange) -> bool:
     """Whether the search for a clock time, from before the change, finds it on a later day only."""
     if change.forward and change.has(clock):
         return True
-    same_day = clock.date() == change.end.date() and clock >= change.end
-    return same_day and clock.minute < change.odd_minutes
+    midnight = datetime.combine(change.end.date() + _DAY, time())
+    same_day = change.end <= clock < midnight + _HOUR
+    same_weekday = clock.date() == change.end.date() + 7 * _DAY
+    return (same_day or same_weekday) and clock.minute < change.odd_minutes

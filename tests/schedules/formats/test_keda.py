@@ -12,9 +12,11 @@ from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.schedules.formats import ExportOptions, exported
 from heteroplan.schedules.formats.keda import keda
+from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.schedule import schedule_of
 from tests.cron import keda_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
+from tests.schedule_cases import DEPLOYMENT, objects_of, schedule, text_of
 
 OPTIONS = ExportOptions(name_template="p")
 
@@ -214,6 +216,43 @@ def test_what_is_extrapolated_stands_above_the_documents() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))
-    schedule = schedule_of(document_of(replace(made, candidates=candidates)), OPTIONS)
-    text = keda(schedule, OPTIONS)
+    text = exported(document_of(replace(made, candidates=candidates)), "keda", OPTIONS)
     assert text.startswith("# extrapolated: engine h100-tp4-decode (chat-1)\n---\n")
+
+
+def test_tolerance_is_written_where_the_cluster_is_said_to_take_it() -> None:
+    """With 0 alone: older clusters refuse or ignore the field."""
+    for tolerance in (0.1, 0.05, 0.0):
+        options = ExportOptions(name_template="p", hpa_tolerance=tolerance)
+        (document,) = yaml.safe_load_all(keda_of([1, 20] * 12, options=options)[0])
+        behavior = document["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+        written = {"tolerance": "0"} if tolerance == 0 else {}
+        at_once = {"type": "Pods", "value": 20, "periodSeconds": 15}
+        up = {"stabilizationWindowSeconds": 0, "policies": [at_once]}
+        assert behavior["scaleUp"] == {**up, **written}
+        assert behavior["scaleDown"] == {"stabilizationWindowSeconds": 0, **written}
+
+
+def test_a_window_of_two_days_in_a_week_is_one() -> None:
+    """5 replicas on Tuesday and Wednesday, 1 on other days."""
+    text, moments = keda_of([1, 5, 5, 1, 1, 1, 1], interval_s=86_400)
+    assert triggers_of(text) == [("0 0 * * 2", "0 0 * * 4", "5")]
+    over = [moment + timedelta(hours=h) for moment in moments[:-1] for h in range(0, 24, 3)]
+    sizes = [each.replicas for each in keda_sizes(text, "p", over)]
+    assert sizes == [1] * 8 + [5] * 16 + [1] * 32
+
+
+def test_a_pool_at_zero_has_no_trigger_on() -> None:
+    """At night, and all day: KEDA then scales to 0 by itself, as the least size is 0."""
+    for replicas in ([0] * 24, [0] * 8 + [2] * 16):
+        text, moments = keda_of(replicas)
+        sizes = keda_sizes(text, "p", list(minutes(moments[0], moments[8])))
+        assert {(each.replicas, each.active) for each in sizes} == {(0, 0)}
+
+
+def test_objects_of_one_name_and_two_kinds_have_two_names() -> None:
+    other = Target("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "p", "llm")
+    made = schedule([(DEPLOYMENT, pool([1] * 24)), (other, pool([1] * 24, domain="b-s1"))])
+    found = objects_of(text_of(made, "keda"), "ScaledObject")
+    assert [item["metadata"]["name"] for item in found] == ["p-deployment", "p-leaderworkerset"]
+    assert [item["spec"]["scaleTargetRef"]["name"] for item in found] == ["p", "p"]
