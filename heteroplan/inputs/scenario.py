@@ -123,7 +123,9 @@ class _Loading:
             objective=Objective(spec.objective),
             workloads=tuple(case.workload for case in cases),
             inputs_sha256="",
+            surge=tuple(spec.surge.items()),
         )
+        self._problems += topology_checks.check_surge(self._document, made)
         running = self._running(made)
         if self._problems:
             raise InputError(self._sorted())

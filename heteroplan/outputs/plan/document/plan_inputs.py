@@ -138,6 +138,8 @@ class PlanInputs(DocumentPart):
     workloads: tuple[WorkloadInputs, ...]
     current: tuple[RunningPart, ...] | None = None
     """Replicas that run when the horizon starts, if known."""
+    surge: dict[Name, Count] = Field({})
+    """GPUs of each node type that stay free in every spine, for rolling updates."""
 
     @classmethod
     def of(cls, scenario: Scenario) -> Self:
@@ -156,6 +158,7 @@ class PlanInputs(DocumentPart):
             profiles={key: _profile(each) for each, key in keys.items()},
             workloads=tuple(_workload(each, keys[each.profile]) for each in scenario.workloads),
             current=None if current is None else tuple(map(RunningPart.model_validate, current)),
+            **({"surge": dict(scenario.surge)} if scenario.surge else {}),
         )
 
     def written(self) -> dict[str, Any]:
@@ -188,6 +191,7 @@ class PlanInputs(DocumentPart):
             current=None
             if self.current is None
             else tuple(Running(**dict(each)) for each in self.current),
+            surge=tuple(self.surge.items()),
         )
 
 
