@@ -182,11 +182,10 @@ def export(given: ExportArguments) -> None:
         contents = pipeline.files(made.text, format=given.format, folder=given.out)
     with delivering(contents):
         pass
-    say(
-        f"Wrote {name}: {given.format}, {len(text.splitlines()):,} lines."
-        for name, text in contents.items()
-        if name != STDOUT
-    )
+    if STDOUT not in contents:
+        lines = len(made.text.splitlines())
+        much = f"{len(contents):,} files" if given.out not in contents else f"{lines:,} lines"
+        say([f"Wrote {given.out}: {given.format}, {much}."])
 
 
 def _options(given: ExportArguments) -> "ExportOptions":
