@@ -27,7 +27,7 @@ OF_ONE_MOMENT = ("httproute", "envoy")
 ROUTERS = (*OF_ONE_MOMENT, "router")
 """Formats of weights, which name the targets of pools and do not scale them."""
 
-NOT_CARRIED_OUT = ("prometheus",)
+NOT_CARRIED_OUT = ("prometheus", "prometheus-text")
 """Formats of schedules that only show them."""
 
 
