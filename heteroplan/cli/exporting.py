@@ -123,7 +123,10 @@ class ExportArguments:
     )
     at: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Weights that hold then (httproute, envoy), or now."),
+        typer.Option(
+            metavar="TIME",
+            help="Weights or sizes that hold then, or now (httproute, envoy, prometheus-text).",
+        ),
     ] = "now"
     group_template: Annotated[
         str | None,

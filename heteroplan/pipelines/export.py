@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 type TargetsFile = tuple[str, tuple[TargetRule, ...]]
 """A file of targets, by its name, and its rules."""
 
-OF_ONE_MOMENT = ("httproute", "envoy")
-"""Formats that have the weights of one moment, which `--at` picks."""
-ROUTERS = (*OF_ONE_MOMENT, "router")
+OF_ONE_MOMENT = ("httproute", "envoy", "prometheus-text")
+"""Formats that have the weights or sizes of one moment, which `--at` picks."""
+ROUTERS = ("httproute", "envoy", "router")
 """Formats of weights, which name the targets of pools and do not scale them."""
 
 NOT_CARRIED_OUT = ("prometheus", "prometheus-text")
