@@ -3,7 +3,9 @@
 from heteroplan.entities.targets import PRESETS, WITHOUT_SIZE, kind_of
 from heteroplan.schedules.targets.target import Target
 
-_ANYTHING = frozenset({"", "csv", "envoy", "httproute", "json", "prometheus", "prometheus-text", "router"})
+_ANYTHING = frozenset(
+    {"", "csv", "envoy", "httproute", "json", "prometheus", "prometheus-text", "router"}
+)
 """Formats that scale nothing: planned sizes and weights."""
 _OF_MODELS = "format gpustack scales a model of GPUStack by its name, as a whole and not its"
 _ONE_EACH = "; give each role a name of its own, such as {preset: deployment}"
