@@ -121,6 +121,10 @@ class ExportArguments:
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )
+    only_context: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Write the objects of this kubectl context alone."),
+    ] = ""
     at: Annotated[
         str,
         typer.Option(
