@@ -121,9 +121,16 @@ class ExportArguments:
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )
+    only_context: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Write the objects of this kubectl context alone."),
+    ] = ""
     at: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Weights that hold then (httproute, envoy), or now."),
+        typer.Option(
+            metavar="TIME",
+            help="Weights or sizes that hold then, or now (httproute, envoy, prometheus-text).",
+        ),
     ] = "now"
     group_template: Annotated[
         str | None,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from heteroplan.errors import ShortScheduleError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from heteroplan.entities.targets import TargetRule
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 type TargetsFile = tuple[str, tuple[TargetRule, ...]]
 """A file of targets, by its name, and its rules."""
 
-OF_ONE_MOMENT = ("httproute", "envoy")
-"""Formats that have the weights of one moment, which `--at` picks."""
-ROUTERS = (*OF_ONE_MOMENT, "router")
+OF_ONE_MOMENT = ("httproute", "envoy", "prometheus-text")
+"""Formats that have the weights or sizes of one moment, which `--at` picks."""
+ROUTERS = ("httproute", "envoy", "router")
 """Formats of weights, which name the targets of pools and do not scale them."""
 
-NOT_CARRIED_OUT = ("prometheus",)
+OF_SEVERAL_CLUSTERS = ("crontab", "gpustack", "prometheus", "prometheus-text", "systemd")
+"""Formats of schedules that name the context of each object, or need none."""
+NOT_CARRIED_OUT = ("prometheus", "prometheus-text")
 """Formats of schedules that only show them."""
 
 
@@ -126,7 +128,8 @@ def made(
     if format in PLAN_FORMATS:
         return Exported(PLAN_FORMATS[format](document, chosen), None)
     planned = schedule_of(document, chosen, previous, least_given_up=ran.least_given_up)
-    return _schedule(planned, chosen, max_short_minutes)
+    found = _schedule(_in_one_cluster(planned, chosen), chosen, max_short_minutes)
+    return replace(found, notes=(*_unknown_notes(file, document), *found.notes))
 
 
 def _check_options(
@@ -202,6 +205,37 @@ def _rules_before(
 
 def _shown(source: str) -> str:
     return "<stdin>" if source == "-" else source
+
+
+def _in_one_cluster(schedule: "Schedule", options: "ExportOptions") -> "Schedule":
+    """The objects of `only_context`. Raises UsageError where a file of several has no contexts."""
+    only = options.only_context
+    contexts = list(dict.fromkeys(entry.target.context for entry in schedule.entries))
+    if only:
+        if only not in contexts:
+            known = ", ".join(filter(None, contexts)) or "none"
+            raise UsageError(
+                f"--only-context {only}: no object is in that context; there are {known}"
+            )
+        entries = tuple(entry for entry in schedule.entries if entry.target.context == only)
+        return replace(schedule, entries=entries)
+    if len(contexts) > 1 and options.format not in OF_SEVERAL_CLUSTERS:
+        named = " and ".join(each or "the current one" for each in contexts)
+        raise UsageError(
+            f"{options.format}: the objects are in several contexts, {named}, and one file is "
+            "applied in one; export one file for each, with --only-context NAME"
+        )
+    return schedule
+
+
+def _unknown_notes(file: "TargetsFile | None", document: "PlanDocument") -> "Iterator[str]":
+    """Names in a file of targets, which may be for several scenarios, that this plan lacks."""
+    from heteroplan.inputs.checks.targets import unknown_names
+
+    if file is not None and document.inputs is not None:
+        for i, field, name, _ in unknown_names(file[1], document.given):
+            what = field.replace("_", " ")
+            yield f"{_shown(file[0])}: targets[{i}].{field}: the plan has no {what} {name}."
 
 
 def _schedule(planned: "Schedule", options: "ExportOptions", most_short_minutes: int) -> Exported:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from heteroplan.entities.workload import Role
 from heteroplan.errors import ShortScheduleError, UsageError
 from heteroplan.pipelines.export import Before, export, made
 from heteroplan.schedules.executors import EXECUTORS
@@ -168,3 +169,39 @@ def test_a_file_of_targets_is_for_the_plan_before_as_well(tmp_path: Path) -> Non
     found = made(new, format="crontab", targets=str(targets), before=Before(previous=old))
     assert found.summary is not None
     assert [each.name for each in found.summary.pools] == ["chat-1-decode", "gone-decode"]
+
+
+def two_clusters(folder: Path) -> str:
+    """A plan with one pool in each of two contexts."""
+    during = horizon(24)
+    made_plan = plan(day_scenario(during), [pool(DAY), pool(DAY, role=Role.PREFILL)])
+    path = folder / "two.json"
+    path.write_text(json.dumps(written(made_plan)))
+    one = {"preset": "deployment", "name": "{workload}"}
+    in_scenario(
+        str(path), [{**one, "role": "decode", "context": "east"}, {**one, "context": "west"}]
+    )
+    return str(path)
+
+
+def test_a_file_is_for_one_cluster(tmp_path: Path) -> None:
+    source = two_clusters(tmp_path)
+    with pytest.raises(UsageError, match="keda: the objects are in several contexts, east and wes"):
+        made(source, format="keda")
+    with pytest.raises(UsageError, match=r"--only-context x: no object .*; there are east, west"):
+        made(source, format="keda", options=ExportOptions(only_context="x"))
+    found = made(source, format="keda", options=ExportOptions(only_context="east"))
+    assert found.summary is not None
+    assert [each.name for each in found.summary.pools] == ["east/chat-1"]
+    both = made(source, format="crontab")
+    assert both.summary is not None
+    assert [each.name for each in both.summary.pools] == ["east/chat-1", "west/chat-1"]
+    assert (both.summary.short_minutes, both.summary.over_minutes) == (0, 0)
+
+
+def test_names_in_a_file_that_the_plan_lacks_are_noted(tmp_path: Path) -> None:
+    """The file may be for several scenarios; but a name may also be misspelt."""
+    targets = tmp_path / "targets.yaml"
+    targets.write_text("targets: [{workload: chatt, preset: rbg}, {preset: dynamo}]")
+    found = made(plan_json(tmp_path), format="crontab", targets=str(targets))
+    assert found.notes == (f"{targets}: targets[0].workload: the plan has no workload chatt.",)

@@ -59,6 +59,8 @@ class ExportOptions:
     With 0 it is written into objects, which need Kubernetes with configurable tolerance."""
     kubectl_image: str = KUBECTL_IMAGE
     """Container image of jobs that run kubectl, which must be its entry point."""
+    only_context: str = ""
+    """kubectl context whose objects alone are written; empty for all."""
     rules: TargetRules | None = None
     """Which objects stand for pools, in place of `name_template`, `target_kind` and
     `target_api_version`."""
