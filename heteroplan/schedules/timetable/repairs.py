@@ -50,7 +50,7 @@ def repairs(table: Timetable, times: Sequence[Change]) -> tuple[Repair, ...]:
 
 
 def _around(table: Timetable, times: Sequence[Change], clocks: ClockChange) -> Iterator[Repair]:
-    lead = table.lead_minutes + 1
+    lead = _lead_minutes(table)
     moment = _moment(clocks, table.zone)
     start = moment - (lead + 1) * _MINUTE
     minutes = lead + 1 + _AFTER_MINUTES
@@ -69,6 +69,15 @@ def _around(table: Timetable, times: Sequence[Change], clocks: ClockChange) -> I
         if size != wanted[m] and m not in runs:
             size = int(wanted[m])
             yield Repair((start + m * _MINUTE).replace(tzinfo=None), size)
+
+
+def _lead_minutes(table: Timetable) -> int:
+    """How much earlier than planned sizes are asked for: by a minute more than replicas need, or
+    not.
+    """
+    longer = table.lead_minutes + 1
+    same = np.array_equal(early(table.planned, longer, cyclic=True), table.asked)
+    return longer if same else table.lead_minutes
 
 
 def _moment(clocks: ClockChange, zone: str) -> datetime:
