@@ -52,11 +52,12 @@ class ExportArguments:
     hpa_tolerance: Annotated[
         float,
         typer.Option(
+            parser=options.share,
             metavar="SHARE",
             help="Change that an HPA ignores (keda, kserve). With 0 it is written into objects: "
             "only where the cluster has configurable tolerance.",
         ),
-    ] = 0.1
+    ] = written("0.1")
     kubectl_image: Annotated[
         str,
         typer.Option(
