@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 100_000
 _EXPORTED = (
     "name_template", "target_kind", "target_api_version", "namespace", "context", "hpa_tolerance",
+    "kubectl_image",
 )  # fmt: skip
 """Arguments that are options of `export`."""
 
@@ -93,6 +94,9 @@ class NightlyArguments:
     ] = None
     context: Annotated[
         str | None, typer.Option(metavar="NAME", help="Context for kubectl (export).")
+    ] = None
+    kubectl_image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Image with kubectl (export).")
     ] = None
     hpa_tolerance: Annotated[
         float | None,
