@@ -71,7 +71,14 @@ class NightlyArguments:
             help="Gap at which the search ends; 1 % is 0.01.",
         ),
     ] = written("0.01")
-    time_limit: options.TimeLimit = written("600")
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            parser=options.seconds,
+            metavar="SECONDS",
+            help="Limit for the plan [s]; its files and their check come after it.",
+        ),
+    ] = written("600")
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
     targets: Annotated[
