@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import yaml
 
 from heteroplan.simulation.policies.shared.cron import Cron, Window
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LINE = re.compile(r"^(\S+ \S+ \S+ \S+ \S+) kubectl .*scale (\S+) --replicas=(\d+)$")
 
 
@@ -26,6 +28,11 @@ def fires(fields: str, at: datetime) -> bool:
         and month in (None, at.month)
         and weekday in (None, at.isoweekday() % 7)
     )
+
+
+def documents(text: str) -> Iterator[dict[str, Any]]:
+    """Those of a YAML file."""
+    yield from yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @lru_cache(maxsize=1000)
@@ -72,7 +79,7 @@ class Scaled:
 def keda_sizes(text: str, name: str, over: Sequence[datetime]) -> list[Scaled]:
     """What the ScaledObject `name` makes of its pool at each minute of `over`."""
     found: list[dict[str, Any]] = [
-        item for item in yaml.safe_load_all(text) if item["metadata"]["name"] == name
+        item for item in documents(text) if item["metadata"]["name"] == name
     ]
     (spec,) = (item["spec"] for item in found)
     return trigger_sizes(spec["minReplicaCount"], spec["triggers"], over)
@@ -98,7 +105,7 @@ def kubectl_lines(text: str) -> list[tuple[str, ZoneInfo, list[str]]]:
     """Cron fields, zone and words after kubectl of each container of each CronJob."""
     return [
         (item["spec"]["schedule"], ZoneInfo(item["spec"]["timeZone"]), container["args"])
-        for item in yaml.safe_load_all(text)
+        for item in documents(text)
         if item["kind"] == "CronJob"
         for container in item["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     ]
@@ -112,16 +119,19 @@ def cronjob_sizes(
     `kubectl scale` sets them. An HPA named `hpa` keeps them within the bounds that were patched,
     but for 0.
     """
-    lines = [
-        (fields, zone, words)
-        for fields, zone, words in kubectl_lines(text)
-        if target in words or f"horizontalpodautoscaler.autoscaling/{hpa}" in words
-    ]
+    lines: dict[tuple[str, ...], list[tuple[str, list[str]]]] = defaultdict(list)
+    zones = set()
+    for fields, zone, words in kubectl_lines(text):
+        if target in words or f"horizontalpodautoscaler.autoscaling/{hpa}" in words:
+            lines[tuple(fields.split()[:2])].append((fields, words))
+            zones.add(zone)
+    (zone,) = zones
     bounds: tuple[int, int] | None = None
     size, sizes = before, []
     for at in over:
-        for fields, zone, words in lines:
-            if not fires(fields, at.astimezone(zone)):
+        local = at.astimezone(zone)
+        for fields, words in lines.get((str(local.minute), str(local.hour)), ()):
+            if not fires(fields, local):
                 continue
             if words[0] == "scale":
                 size = int(words[1].removeprefix("--replicas="))
@@ -136,22 +146,29 @@ def cronjob_sizes(
 
 def aibrix_sizes(spec: dict[str, Any], over: Sequence[datetime]) -> list[int]:
     """The least size that a PodAutoscaler's bounds allow at each minute; its base starts no 0."""
+    rules = []
+    for each in spec["schedules"]:
+        days = each.get("daysOfWeek", _WEEKDAYS)
+        span = range(*(_minute_of_day(each[key]) for key in ("startTime", "endTime")))
+        rules.append(({_WEEKDAYS.index(day) for day in days}, span, each["minReplicas"]))
+    (zone,) = {ZoneInfo(each["timezone"]) for each in spec["schedules"]}
     size, sizes = spec["minReplicas"], []
     for at in over:
-        active = [each for each in spec["schedules"] if _in_schedule(each, at)]
+        local = at.astimezone(zone)
+        day, minute = local.weekday(), 60 * local.hour + local.minute
+        active = [least for days, span, least in rules if day in days and minute in span]
         assert len(active) <= 1
-        for each in active:
-            size = each["minReplicas"]
-        if not active and size:
+        if active:
+            (size,) = active
+        elif size:
             size = spec["minReplicas"]
         sizes.append(size)
     return sizes
 
 
-def _in_schedule(schedule: dict[str, Any], at: datetime) -> bool:
-    local = at.astimezone(ZoneInfo(schedule["timezone"]))
-    days = schedule.get("daysOfWeek", [f"{local:%a}"])
-    return f"{local:%a}" in days and schedule["startTime"] <= f"{local:%H:%M}" < schedule["endTime"]
+def _minute_of_day(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return 60 * int(hour) + int(minute)
 
 
 def planned_sizes(

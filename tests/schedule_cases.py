@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import yaml
-
 from heteroplan.entities.plan import Pool
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.schedules.formats import SCHEDULE_FORMATS, ExportOptions
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.schedule import Entry, Schedule
 from heteroplan.schedules.timetable.timetable import timetable
+from tests.cron import documents
 from tests.plans import day_scenario, horizon, plan, pool
 
 DEPLOYMENT = Target("apps/v1", "Deployment", "p", "llm")
@@ -48,7 +47,7 @@ def one(replicas: Sequence[int], target: Target = DEPLOYMENT, **when: Any) -> Sc
 
 
 def objects_of(text: str, kind: str) -> list[dict[str, Any]]:
-    return [item for item in yaml.safe_load_all(text) if item["kind"] == kind]
+    return [item for item in documents(text) if item["kind"] == kind]
 
 
 CASES: dict[str, tuple[list[int], dict[str, Any]]] = {

@@ -71,7 +71,8 @@ def _global(
     """Offline capacity planner for LLM inference split into prefill and decode on mixed GPUs.
 
     Exit codes: 0 done, and demand is covered; 1 demand is proven not to be covered; 2 wrong usage
-    or input; 3 undecided in the time allowed, or no plan; 130 interrupted; 70 a bug.
+    or input; 3 undecided in the time allowed, or no plan; 75 another nightly run is at work; 130
+    interrupted; 70 a bug.
     """
 
 

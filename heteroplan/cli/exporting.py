@@ -7,7 +7,7 @@ import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.arguments import passed, taking, written
-from heteroplan.cli.streams import STDOUT, deliver, emit, say
+from heteroplan.cli.streams import STDOUT, delivering, emit, say
 from heteroplan.schedules.formats import PLAN_FORMATS, SCHEDULE_FORMATS
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ class ExportArguments:
     ]
     out: Annotated[
         str | None,
-        typer.Option(parser=options.named_file, metavar="FILE", help="Default: standard output."),
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Default: standard output. A folder, with a / at the end, for the files of "
+            "systemd.",
+        ),
     ] = None
     targets: Annotated[
         str | None,
@@ -116,9 +121,16 @@ class ExportArguments:
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )
+    only_context: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Write the objects of this kubectl context alone."),
+    ] = ""
     at: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Weights that hold then (httproute, envoy), or now."),
+        typer.Option(
+            metavar="TIME",
+            help="Weights or sizes that hold then, or now (httproute, envoy, prometheus-text).",
+        ),
     ] = "now"
     group_template: Annotated[
         str | None,
@@ -172,10 +184,15 @@ def export(given: ExportArguments) -> None:
         render_export(made.summary, make_console(stderr=True))
     made.check()
     say(made.notes)
-    deliver(made.text, given.out)
-    if given.out not in (None, STDOUT):
-        lines = made.text.count("\n")
-        say([f"Wrote {given.out}: {given.format}, {lines:,} {'line' if lines == 1 else 'lines'}."])
+    contents = {STDOUT if given.out is None else given.out: made.text}
+    if given.out is not None and given.out.endswith("/"):
+        contents = pipeline.files(made.text, format=given.format, folder=given.out)
+    with delivering(contents):
+        pass
+    if STDOUT not in contents:
+        lines = len(made.text.splitlines())
+        much = f"{len(contents):,} files" if given.out not in contents else f"{lines:,} lines"
+        say([f"Wrote {given.out}: {given.format}, {much}."])
 
 
 def _options(given: ExportArguments) -> "ExportOptions":

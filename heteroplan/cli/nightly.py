@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 100_000
 _EXPORTED = (
     "name_template", "target_kind", "target_api_version", "namespace", "context", "hpa_tolerance",
+    "kubectl_image",
 )  # fmt: skip
 """Arguments that are options of `export`."""
 
@@ -70,7 +71,14 @@ class NightlyArguments:
             help="Gap at which the search ends; 1 % is 0.01.",
         ),
     ] = written("0.01")
-    time_limit: options.TimeLimit = written("600")
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            parser=options.seconds,
+            metavar="SECONDS",
+            help="Limit for the plan [s]; its files and their check come after it.",
+        ),
+    ] = written("600")
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
     targets: Annotated[
@@ -93,6 +101,9 @@ class NightlyArguments:
     ] = None
     context: Annotated[
         str | None, typer.Option(metavar="NAME", help="Context for kubectl (export).")
+    ] = None
+    kubectl_image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Image with kubectl (export).")
     ] = None
     hpa_tolerance: Annotated[
         float | None,

@@ -28,8 +28,13 @@ KEEP = 30
 MOST_KEPT = 100_000
 NOTHING = "none"
 """As `current`: nothing runs."""
-SUFFIXES = {"crontab": "", "csv": ".csv", "json": ".json", "router": ".json", "prometheus": ".prom"}
-"""Of the files of formats; `.yaml` where not given."""
+FILES = {
+    "crontab": "crontab",
+    "json": "schedule.json",
+    "router": "router.json",
+    "systemd": "systemd/",
+}
+"""Files of formats, or the folder of several; the format's name and `.yaml` where not given."""
 _NOT_GOOD = {Coverage.SHORT: ExitCode.NOT_COVERED, Coverage.UNDECIDED: ExitCode.UNDECIDED}
 
 
@@ -309,7 +314,7 @@ class _Run:
         """Each format, written and carried out. Raises InputError and UsageError."""
         from heteroplan.outputs.nightly.summary import Written
         from heteroplan.outputs.shared.files import write_all
-        from heteroplan.pipelines.export import made
+        from heteroplan.pipelines.export import files, made
 
         found = []
         for name in dict.fromkeys(names(self.options.formats)):
@@ -317,12 +322,15 @@ class _Run:
                 str(work / "plan.json"),
                 format=name,
                 options=self.options.export,
-                targets=None if self.options.targets is None else os.fspath(self.options.targets),
+                targets=self._targets(name),
                 before=self._before(name),
                 max_short_minutes=self.options.max_short_minutes,
             )
-            file = f"{name}{SUFFIXES.get(name, '.yaml')}"
-            write_all({work / file: exported.text})
+            file = FILES.get(name, f"{name}.yaml")
+            contents = {str(work / file): exported.text}
+            if file.endswith("/"):
+                contents = files(exported.text, format=name, folder=f"{work / file}/")
+            write_all({Path(path): text for path, text in contents.items()})
             found.append(Written(file, exported.summary, exported.notes))
         self.metrics.labelled["short_minutes"] = (
             "format",
@@ -333,6 +341,15 @@ class _Run:
             },
         )
         return tuple(found)
+
+    def _targets(self, name: str) -> str | None:
+        """The file of targets, for formats that name objects."""
+        from heteroplan.pipelines.export import ROUTERS
+        from heteroplan.schedules.formats import SCHEDULE_FORMATS
+
+        if self.options.targets is None or name not in (*SCHEDULE_FORMATS, *ROUTERS):
+            return None
+        return os.fspath(self.options.targets)
 
     def _before(self, name: str) -> "Before":
         """What ran before, for formats of schedules."""

@@ -9,8 +9,9 @@ does not repeat. Minutes are those of all pools together.
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import heteroplan
@@ -32,7 +33,12 @@ CHANGES = {
     "Australia/Lord_Howe": (datetime(2027, 4, 4), datetime(2027, 10, 3)),
 }
 PLAN_S = 60.0
-KSERVE = {"target_kind": "LLMInferenceService", "target_api_version": "serving.kserve.io/v1alpha2"}
+ANY = ExportOptions(namespace="llm")
+KSERVE = ExportOptions(
+    namespace="llm",
+    target_kind="LLMInferenceService",
+    target_api_version="serving.kserve.io/v1alpha2",
+)
 CASES = ("ordinary day", "days with a clock change", "plans of such a day")
 
 
@@ -66,7 +72,7 @@ def in_zone(document: PlanDocument, zone: str, start: datetime, *, alone: bool) 
     horizon = old.model_copy(
         update={"start": begin, "timezone": zone, "intervals": count, "cyclic": not alone}
     )
-    no_shares = {"share": (), "class_share": {}, "leaves": {}, "starting": {}}
+    no_shares: dict[str, Any] = {"share": (), "class_share": {}, "leaves": {}, "starting": {}}
     pools = tuple(
         pool.model_copy(update={"replicas": (pool.replicas * 2)[:count], **no_shares})
         for pool in document.pools
@@ -76,9 +82,7 @@ def in_zone(document: PlanDocument, zone: str, start: datetime, *, alone: bool) 
 
 def deviations(document: PlanDocument, form: str, tolerance: float) -> Iterator[Deviation]:
     """Of each span. Raises UsageError where the format cannot say the plan."""
-    options = ExportOptions(
-        namespace="llm", hpa_tolerance=tolerance, **(KSERVE if form == "kserve" else {})
-    )
+    options = replace(KSERVE if form == "kserve" else ANY, hpa_tolerance=tolerance)
     schedule = prepared(schedule_of(document, options), form, tolerance)
     text = SCHEDULE_FORMATS[form](schedule, options)
     for span in spans(schedule):

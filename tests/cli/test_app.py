@@ -19,6 +19,7 @@ COMMANDS = [
     "validate",
     "explain",
     "export",
+    "nightly",
     "demand",
     "fit",
     "profiles",

@@ -176,6 +176,7 @@ def test_all_problems_are_told_at_once_also_those_of_demand(
     assert "demand.csv:14: rps: many" in err
 
 
+@pytest.mark.slow
 def test_a_second_plan_of_a_day_goes_on_from_the_day_before_and_can_be_rolled_back(
     nights: ScenarioFiles, run: Run, at: At
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_second_plan_of_a_day_goes_on_from_the_day_before_and_can_be_rolled_ba
     assert "there was none" in ended.err
 
 
+@pytest.mark.slow
 def test_old_nights_go_but_not_the_one_before(nights: ScenarioFiles, run: Run, at: At) -> None:
     out = nights.folder / "out"
     for day in (22, 23, 24, 25):
@@ -335,6 +337,8 @@ def test_workloads_and_nodes_that_are_gone_are_left_out_of_what_runs(
         ended.out
     )
     assert "pools removed: `code prefill p on h100x8 in s1` (up to 1), `code decode d" in ended.out
+    assert "0 of " in ended.out.partition("keda.yaml: ")[2].partition(" pool-minutes short")[0]
+    assert "No longer planned: Deployment code-prefill-p-s1, 0 replicas from" in ended.out
     assert len(plan_of(nights.folder / "out/2026-11-24")["inputs"]["current"]) == 2
 
 
@@ -348,6 +352,29 @@ def test_after_nights_without_a_plan_the_last_one_is_taken_to_go_on(
     assert ended.code == 0
     assert "the plan before ended at 2026-11-24 00:00, before this one starts" in ended.out
     assert len(plan_of(nights.folder / "out/2026-11-26")["inputs"]["current"]) == 2
+
+
+def test_formats_side_by_side_with_targets_of_a_file(
+    nights: ScenarioFiles, run: Run, at: At
+) -> None:
+    """Those of schedules name the objects of the file and are carried out; others need none."""
+    rule = "{preset: leaderworkerset, name: '{workload}-{role}', namespace: serving}"
+    (nights.folder / "targets.yaml").write_text(f"targets: [{rule}]\n")
+    formats = [f"--format={each}" for each in ("keda", "json", "router", "systemd")]
+    for day in (22, 23):
+        at(f"2026-11-{day}T20:00")
+        ended = run("nightly", ".", "--out", "out", "--targets", "targets.yaml", *formats)
+        assert (ended.code, ended.err) == (0, "")
+    assert names(nights.folder / "out/current") == WRITTEN | {
+        "current.csv", "schedule.json", "router.json", "systemd"
+    }  # fmt: skip
+    units = names(nights.folder / "out/current/systemd")
+    assert {name.rpartition(".")[2] for name in units} == {"timer", "service"}
+    objects = list(yaml.safe_load_all((nights.folder / "out/current/keda.yaml").read_text()))
+    assert {each["spec"]["scaleTargetRef"]["kind"] for each in objects} == {"LeaderWorkerSet"}
+    assert {each["metadata"]["namespace"] for each in objects} == {"serving"}
+    assert "pool-minutes short, 0 over." in ended.out
+    assert "- Goes on from what ran before and changes over at 2026-11-24 00:00." in ended.out
 
 
 def metrics(path: Path) -> dict[str, float]:
@@ -400,6 +427,7 @@ def test_metrics_of_runs_that_went_well_and_that_did_not(
         "peak_gpus": 8,
         "gap_ratio": pytest.approx(0, abs=1e-6),
         "unserved_requests": 0,
+        "short_minutes/keda": 0,
         "trace_age_seconds/chat": 49 * 3600,
     }
 
@@ -455,7 +483,7 @@ def test_a_format_that_leaves_pools_short_does_not_come_into_force(
     nights: ScenarioFiles, run: Run, at: At, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if KEDA left one pool a replica short for two minutes."""
-    deviation = TargetDeviation("chat-decode", 1440, 2, 0, 1, 0)
+    deviation = TargetDeviation("Deployment", "chat-decode", 1440, 2, 0, 1, 0)
 
     def short(*args: Any, **options: Any) -> Exported:
         most = options["max_short_minutes"]
@@ -465,7 +493,8 @@ def test_a_format_that_leaves_pools_short_does_not_come_into_force(
     at("2026-11-22T20:00")
     ended = run("nightly", ".", "--out", "out", "--metrics", "nightly.prom")
     assert ended.code == 1
-    assert "Not in force, no schedule is in force: keda, carried out for 1 pool: 2 of" in ended.out
+    assert "Not in force, no schedule is in force: keda, carried out for 1 pool" in ended.out
+    assert "2 of 1,440 pool-minutes short, 0 over. --max-short-minutes allows 0." in ended.out
     assert names(nights.folder / "out") == {".lock", "failed"}
     assert metrics(nights.folder / "nightly.prom")["short_minutes/keda"] == 2
     assert run("nightly", ".", "--out", "out", "--max-short-minutes", "2").code == 0

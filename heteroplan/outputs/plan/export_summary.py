@@ -2,23 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.console import Console
 
-from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.text import percent
 
 MOST_ROWS = 10
 """Pools that are listed."""
+_STAMP = "2026-11-23 00:00"
+_WIDTH = len("short") + len("[min]") + len("[replicas]") + 4 * GUTTER
+"""Columns of numbers, with what is between and behind all columns."""
+_LATE_WIDTH = _WIDTH + len(_STAMP) + GUTTER
 
 
 @dataclass(frozen=True, slots=True)
 class TargetDeviation:
     """One pool, as the system carries out what was written for it."""
 
-    target: str
-    """The object that stands for it."""
+    kind: str
+    """Of the object that stands for it."""
+    name: str
+    """Of the object, with all that tells it from others of its kind."""
     minutes: int
     """That were replayed."""
     short_minutes: int
@@ -29,10 +36,8 @@ class TargetDeviation:
     """Most replicas that are missing at once."""
     worst_over: int
     """Most replicas that are too many at once."""
-    extra_gpu_hours: float = 0.0
-    """Asked for beyond the plan because autoscalers ignore small changes."""
-    extra_usd: float | None = 0.0
-    """None where the plan does not know prices."""
+    first_short: datetime | None = None
+    """When replicas are missing first, in the zone of the plan."""
 
     @property
     def deviates(self) -> bool:
@@ -53,8 +58,14 @@ class ExportSummary:
     pools: tuple[TargetDeviation, ...]
     most_short_minutes: int
     """That the user allows, of all pools together."""
+    over: str = "the whole plan"
+    """The time that was carried out, in words."""
     tolerance: float | None = None
     """Relative change that the autoscaler ignores; None where none is at work."""
+    extra_gpu_hours: float = 0.0
+    """Of sizes that are rounded up for the tolerance."""
+    extra_usd: float | None = 0.0
+    """None where the plan does not know prices."""
 
     @property
     def minutes(self) -> int:
@@ -97,11 +108,11 @@ def render_export(summary: ExportSummary, console: Console) -> None:
 
 
 def verdict(summary: ExportSummary) -> str:
-    """Such as `keda: 6 pools as it carries them out: 0 of 8,640 pool-minutes short, 12 over.`"""
+    """Such as `keda, carried out for 6 pools over a day: 0 of 8,640 pool-minutes short, 3 over.`"""
     count = len(summary.pools)
     return (
-        f"{summary.format}, carried out for {count:,} {'pool' if count == 1 else 'pools'}: "
-        f"{summary.short_minutes:,} of {summary.minutes:,} pool-minutes short, "
+        f"{summary.format}, carried out for {count:,} {'pool' if count == 1 else 'pools'} over "
+        f"{summary.over}: {summary.short_minutes:,} of {summary.minutes:,} pool-minutes short, "
         f"{summary.over_minutes:,} over."
     )
 
@@ -112,25 +123,32 @@ def tolerance_sentence(summary: ExportSummary) -> str:
         return ""
     if summary.tolerance == 0:
         return "The autoscalers are told to ignore no change (tolerance 0)."
-    hours = sum(each.extra_gpu_hours for each in summary.pools)
-    prices = [each.extra_usd for each in summary.pools]
-    usd = "" if None in prices else f" ({sum(filter(None, prices)):,.2f} USD)"
+    usd = "" if summary.extra_usd is None else f" ({summary.extra_usd:,.2f} USD)"
     return (
-        f"Autoscalers ignore changes of up to {percent(summary.tolerance, 0)}: sizes are rounded "
-        f"up where they would, for {hours:,.1f} GPU-hours more{usd}."
+        f"Autoscalers ignore changes of up to {percent(summary.tolerance, 0)}; the sizes that are "
+        f"rounded up for that cost {summary.extra_gpu_hours:,.1f} GPU-hours{usd}."
     )
 
 
 def _print_table(rows: Sequence[TargetDeviation], console: Console) -> None:
-    costs = any(each.extra_gpu_hours for each in rows)
-    heads = ["pool", ">short\n[min]", ">over\n[min]", ">worst\n[replicas]"]
-    table = plain_table(console, *heads, *([">extra\nGPU-hours"] if costs else []))
+    kinds = {each.kind for each in rows}
+    late = any(each.first_short for each in rows)
+    numbers = (">short\n[min]", ">over\n[min]", ">worst\n[replicas]")
+    table = plain_table(
+        console,
+        rows[0].kind if len(kinds) == 1 else "object",
+        *numbers,
+        *(["first short"] if late else []),
+    )
+    table.columns[0].max_width = console.width - (_LATE_WIDTH if late else _WIDTH)
     for each in rows:
+        name = each.name if len(kinds) == 1 else f"{each.kind} {each.name}"
         cells = [
-            Text(each.target, style="bold"),
+            Text(name, style="bold"),
             Text(f"{each.short_minutes:,}", style="red" if each.short_minutes else ""),
             Text(f"{each.over_minutes:,}"),
             Text(f"{each.worst:+,}"),
         ]
-        table.add_row(*cells, *([Text(f"{each.extra_gpu_hours:,.1f}")] if costs else []))
+        first = f"{each.first_short:%Y-%m-%d %H:%M}" if each.first_short else ""
+        table.add_row(*cells, *([Text(first)] if late else []))
     print_trimmed(table, console)

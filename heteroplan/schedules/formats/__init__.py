@@ -21,11 +21,16 @@ SCHEDULE_FORMATS: "Registry[ScheduleFormat]" = Registry(
     __name__,
     {
         "aibrix": ".aibrix:aibrix",
+        "cronhpa": ".cronhpa:cronhpa",
         "crontab": ".crontab:crontab",
+        "gpustack": ".gpustack:gpustack",
         "hpa": ".hpa:hpa",
         "keda": ".keda:keda",
         "kserve": ".kserve:kserve",
         "kubernetes-cronjob": ".kubernetes_cronjob:kubernetes_cronjob",
+        "prometheus": ".prometheus:prometheus",
+        "prometheus-text": ".prometheus:prometheus_text",
+        "systemd": ".systemd:systemd",
     },
 )
 """Of the sizes of targets; UsageError where a format cannot say them."""

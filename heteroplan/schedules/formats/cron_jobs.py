@@ -7,7 +7,7 @@ that fails is tried again alone. No job can run when the next change of its targ
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,14 +18,16 @@ from heteroplan.schedules.formats.manifests import labels, metadata
 from heteroplan.schedules.targets.options import ExportOptions, rfc_1123_label
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.changes import Change, changes, wall_clock_end
-from heteroplan.schedules.timetable.clock_changes import clock_changes
 from heteroplan.schedules.timetable.recurrence import PERIODS, Recurrence
+from heteroplan.schedules.timetable.repairs import repairs
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Timetable
 
 _MOST_CHARACTERS = 52
 """Of a CronJob's name: its Jobs add eleven."""
 _DAY = timedelta(days=1)
+_REPAIR_GAP = timedelta(minutes=2)
+"""The least until the next change after a repair."""
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NOBODY = 65_534
 _RETRIES = 20
@@ -94,48 +96,37 @@ def _plural(kind: str) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
-def clock_times(table: Timetable) -> tuple[Change, ...]:
-    """The changes, and the sizes that are said again because clocks change.
-
-    A time that is skipped comes on no other, so what holds then is said after the times that are
-    skipped. Times that come twice repeat what was done, so the size before is said at their first.
-    """
-    found = changes(table)
-    period = PERIODS.get(table.recurrence)
-    if period is None:
-        return found
-    base = found[0].at
-    by_clock = {change.at: change for change in found}
-    for clocks in clock_changes(table.zone, table.start):
-        say = base + ((clocks.end if clocks.forward else clocks.first) - base) % period
-        first = base + (clocks.first - base) % period
-        lost = [c for c in found if (c.at - first) % period < clocks.end - clocks.first]
-        if say not in by_clock and lost:
-            size = ([c for c in found if c.at <= say] or found)[-1].replicas
-            by_clock[say] = Change(say, size, size)
-    return tuple(by_clock[at] for at in sorted(by_clock))
-
-
 def cron_jobs(
     document: PlanDocument, entries: Sequence[Entry], orders: Orders, options: ExportOptions
 ) -> list[dict[str, Any]]:
     """One for each minute and place, in the order of the clock."""
-    due: dict[tuple[Place, str], list[_Due]] = defaultdict(list)
+    jobs: dict[tuple[Place, str, str], list[_Due]] = defaultdict(list)
     for entry in entries:
-        table, times = entry.timetable, clock_times(entry.timetable)
-        for change, gap in zip(times, _gaps(table, times), strict=True):
-            key = (place(entry.target), change.cron(table.recurrence))
-            due[key].append(_Due(entry, change, gap))
-    by_clock = sorted(due.items(), key=lambda item: (item[0][0], item[1][0].change.at))
-    return [_cron_job(document, fields, of, orders, options) for (_, fields), of in by_clock]
+        for due in _due(entry):
+            jobs[place(entry.target), due.zone, due.change.cron(due.recurrence)].append(due)
+    by_clock = sorted(jobs.items(), key=lambda item: (item[0][0], item[1][0].change.at))
+    return [_cron_job(document, fields, of, orders, options) for (_, _, fields), of in by_clock]
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
     entry: Entry
     change: Change
+    """On the clock of `zone`."""
     gap: timedelta
     """Until the target's next change."""
+    recurrence: Recurrence
+    zone: str
+
+
+def _due(entry: Entry) -> Iterator[_Due]:
+    """All changes, and with their dates what sets them right around changes of clocks."""
+    table, times = entry.timetable, changes(entry.timetable)
+    for change, gap in zip(times, _gaps(table, times), strict=True):
+        yield _Due(entry, change, gap, table.recurrence, table.zone)
+    for repair in repairs(table, times):
+        said = Change(repair.at, None, repair.replicas)
+        yield _Due(entry, said, _REPAIR_GAP, Recurrence.DATED, "Etc/UTC")
 
 
 def _gaps(table: Timetable, times: Sequence[Change]) -> list[timedelta]:
@@ -152,7 +143,7 @@ def _cron_job(
     orders: Orders,
     options: ExportOptions,
 ) -> dict[str, Any]:
-    table, target = due[0].entry.timetable, due[0].entry.target
+    first = due[0]
     gap_s = min(each.gap for each in due) // timedelta(seconds=1)
     deadline_s = min(max(_LEAST_DEADLINE_S, gap_s // 2), _MOST_DEADLINE_S)
     by_command: dict[Command, list[str]] = defaultdict(list)
@@ -175,15 +166,15 @@ def _cron_job(
             ],
         },
     }
-    repeats = {"heteroplan/repeats": table.recurrence.value}
-    name = _job_name(document, due[0].change.at, table.recurrence)
+    repeats = {"heteroplan/repeats": first.recurrence.value}
+    name = _job_name(document, first.change.at, first.recurrence)
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
-        "metadata": metadata(document, name, target, repeats),
+        "metadata": metadata(document, name, first.entry.target, repeats),
         "spec": {
             "schedule": fields,
-            "timeZone": table.zone,
+            "timeZone": first.zone,
             "concurrencyPolicy": "Replace",
             "startingDeadlineSeconds": deadline_s,
             "successfulJobsHistoryLimit": 1,

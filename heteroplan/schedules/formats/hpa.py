@@ -2,9 +2,10 @@
 
 Read in Kubernetes (pkg/controller/podautoscaler/horizontal.go). An HPA with both bounds at one
 size makes that size at once: it looks at metrics, tolerance and policies between the bounds only.
-It leaves a target at 0 alone, and no bound may be 0, so a pool that is at 0 at times, or may be
-before a schedule with dates begins, is also scaled by kubectl. Until the first job has run the bounds are the least and the greatest size of the
-plan, and the size stays what it is, because the behavior lets no metric change it.
+It leaves a target at 0 alone, and no bound may be 0. So a pool that is at 0 at times, or may be
+before a schedule with dates begins, is also scaled by kubectl. Until the first job has run the
+bounds are the least and the greatest size of the plan, and the size stays what it is, because the
+behavior lets no metric change it.
 """
 
 import json

@@ -19,9 +19,13 @@ class Target:
     """Part of the object that is meant, where one object has several sizes; else empty."""
 
     @property
+    def full_name(self) -> str:
+        """All that tells it from others of its kind: `east/llm/chat decode`."""
+        places = (self.context, self.namespace, self.name)
+        part = f" {self.component}" if self.component else ""
+        return "/".join(filter(None, places)) + part
+
+    @property
     def shown(self) -> str:
-        """In a message, such as `Deployment chat-decode in llm`."""
-        part = f"{self.component} of " if self.component else ""
-        namespace = f" in {self.namespace}" if self.namespace else ""
-        context = f" (context {self.context})" if self.context else ""
-        return f"{part}{self.kind} {self.name}{namespace}{context}"
+        """In a message, such as `Deployment llm/chat-decode`."""
+        return f"{self.kind} {self.full_name}"

@@ -27,7 +27,8 @@ def test_every_value_is_read_back_with_its_labels(
             assert sample.labels["dir"] == folder
             assert sample.timestamp is None
             found[key] = sample.value
-    wanted = {(name, None): value for name, value in values.items()}
+    wanted: dict[tuple[str, str | None], float] = {}
+    wanted |= {(name, None): value for name, value in values.items()}
     wanted |= {("trace_age_seconds", name): age for name, age in ages.items()}
     assert found == wanted
 

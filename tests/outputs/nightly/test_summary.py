@@ -62,14 +62,15 @@ def test_a_plan_of_another_length_is_not_compared() -> None:
 
 
 def test_what_came_of_the_export_is_told() -> None:
-    pool = TargetDeviation("chat", 1440, 3, 7, 1, 2)
+    pool = TargetDeviation("Deployment", "chat", 1440, 3, 7, 1, 2)
     written = Written("keda.yaml", ExportSummary("keda", (pool,), 0), ("Apply it soon.",))
     found = lines(Story(None, document(), written=(written, Written("router.json"))))
     assert "- router.json" in found
     assert "- Apply it soon." in found
-    assert (
-        "- keda.yaml: keda, carried out for 1 pool: 3 of 1,440 pool-minutes short, 7 over." in found
-    )
+    (told,) = [
+        each for each in found if each.startswith("- keda.yaml: keda, carried out for 1 pool")
+    ]
+    assert told.endswith(": 3 of 1,440 pool-minutes short, 7 over.")
 
 
 def test_a_run_without_a_plan_says_why_and_what_stays() -> None:
