@@ -99,10 +99,15 @@ def test_formats_are_those_of_their_names() -> None:
     document = document_of(plan(day_scenario(horizon(24)), [pool([1, 2] * 12)]))
     texts = {name: exported(document, name, ExportOptions()) for name in FORMATS}
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
+        "cronhpa": "#",
         "crontab": "#",
         "envoy": "#",
+        "gpustack": "#",
         "httproute": "#",
         "json": "{",
+        "prometheus": "#",
+        "prometheus-text": "#",
+        "systemd": "#",
         "keda": "---",
         "router": "{",
     }
