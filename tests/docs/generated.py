@@ -18,6 +18,7 @@ from heteroplan.optimize.rules import RULES
 from heteroplan.pipelines.schema import schema
 from heteroplan.simulation.policies.registry import POLICIES, PolicyKind
 from heteroplan.simulation.policies.shared.options import MOST
+from tests.docs.constants import constants
 
 type Schema = dict[str, Any]
 
@@ -290,6 +291,7 @@ SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibr
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "constants": constants,
     "packages": packages,
     "rules": rules,
     "policy-list": policy_list,
