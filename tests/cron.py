@@ -1,6 +1,8 @@
-"""A cron reader of a few lines, independent of the exporters: an oracle for what they write."""
+"""What systems do with schedules in a few lines, independent of the exporters: their oracle."""
 
+import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,9 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from heteroplan.simulation.policies.shared.cron import Cron, Window
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LINE = re.compile(r"^(\S+ \S+ \S+ \S+ \S+) kubectl .*scale (\S+) --replicas=(\d+)$")
 
 
@@ -23,6 +28,11 @@ def fires(fields: str, at: datetime) -> bool:
         and month in (None, at.month)
         and weekday in (None, at.isoweekday() % 7)
     )
+
+
+def documents(text: str) -> Iterator[dict[str, Any]]:
+    """Those of a YAML file."""
+    yield from yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @lru_cache(maxsize=1000)
@@ -67,28 +77,98 @@ class Scaled:
 
 
 def keda_sizes(text: str, name: str, over: Sequence[datetime]) -> list[Scaled]:
-    """What the ScaledObject `name` makes of its pool at each minute of `over`.
-
-    A trigger is on from its start to its end; the greatest of the triggers and
-    `minReplicaCount` holds.
-    """
+    """What the ScaledObject `name` makes of its pool at each minute of `over`."""
     found: list[dict[str, Any]] = [
-        item for item in yaml.safe_load_all(text) if item["metadata"]["name"] == name
+        item for item in documents(text) if item["metadata"]["name"] == name
     ]
     (spec,) = (item["spec"] for item in found)
-    triggers = [trigger["metadata"] for trigger in spec["triggers"]]
-    on = [False] * len(triggers)
+    return trigger_sizes(spec["minReplicaCount"], spec["triggers"], over)
+
+
+def trigger_sizes(
+    least: int, triggers: Sequence[dict[str, Any]], over: Sequence[datetime]
+) -> list[Scaled]:
+    """The greatest of `least` and of the cron triggers that are on; robfig/cron says which are."""
+    windows = []
+    for trigger in (each["metadata"] for each in triggers):
+        zone = ZoneInfo(trigger["timezone"])
+        window = Window(Cron(trigger["start"], zone), Cron(trigger["end"], zone))
+        windows.append((window, int(trigger["desiredReplicas"])))
     sizes = []
     for at in over:
-        for i, trigger in enumerate(triggers):
-            local = at.astimezone(ZoneInfo(trigger["timezone"]))
-            if fires(trigger["end"], local):
-                on[i] = False
-            if fires(trigger["start"], local):
-                on[i] = True
-        wanted = [int(t["desiredReplicas"]) for t, up in zip(triggers, on, strict=True) if up]
-        sizes.append(Scaled(max([spec["minReplicaCount"], *wanted]), sum(on)))
+        on = [size for window, size in windows if window.is_open(at)]
+        sizes.append(Scaled(max([least, *on]), len(on)))
     return sizes
+
+
+def kubectl_lines(text: str) -> list[tuple[str, ZoneInfo, list[str]]]:
+    """Cron fields, zone and words after kubectl of each container of each CronJob."""
+    return [
+        (item["spec"]["schedule"], ZoneInfo(item["spec"]["timeZone"]), container["args"])
+        for item in documents(text)
+        if item["kind"] == "CronJob"
+        for container in item["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    ]
+
+
+def cronjob_sizes(
+    text: str, target: str, over: Sequence[datetime], *, hpa: str = "", before: int | None = None
+) -> list[int | None]:
+    """Replicas of `target` at each minute; None before the first job ran, unless `before` is known.
+
+    `kubectl scale` sets them. An HPA named `hpa` keeps them within the bounds that were patched,
+    but for 0.
+    """
+    lines: dict[tuple[str, ...], list[tuple[str, list[str]]]] = defaultdict(list)
+    zones = set()
+    for fields, zone, words in kubectl_lines(text):
+        if target in words or f"horizontalpodautoscaler.autoscaling/{hpa}" in words:
+            lines[tuple(fields.split()[:2])].append((fields, words))
+            zones.add(zone)
+    (zone,) = zones
+    bounds: tuple[int, int] | None = None
+    size, sizes = before, []
+    for at in over:
+        local = at.astimezone(zone)
+        for fields, words in lines.get((str(local.minute), str(local.hour)), ()):
+            if not fires(fields, local):
+                continue
+            if words[0] == "scale":
+                size = int(words[1].removeprefix("--replicas="))
+            else:
+                spec = json.loads(words[2].removeprefix("--patch="))["spec"]
+                bounds = spec["minReplicas"], spec["maxReplicas"]
+        if bounds and size != 0:
+            size = bounds[0] if size is None else min(max(size, bounds[0]), bounds[1])
+        sizes.append(size)
+    return sizes
+
+
+def aibrix_sizes(spec: dict[str, Any], over: Sequence[datetime]) -> list[int]:
+    """The least size that a PodAutoscaler's bounds allow at each minute; its base starts no 0."""
+    rules = []
+    for each in spec["schedules"]:
+        days = each.get("daysOfWeek", _WEEKDAYS)
+        span = range(*(_minute_of_day(each[key]) for key in ("startTime", "endTime")))
+        rules.append(({_WEEKDAYS.index(day) for day in days}, span, each["minReplicas"]))
+    (zone,) = {ZoneInfo(each["timezone"]) for each in spec["schedules"]}
+    size, sizes = spec["minReplicas"], []
+    for at in over:
+        local = at.astimezone(zone)
+        day, minute = local.weekday(), 60 * local.hour + local.minute
+        active = [least for days, span, least in rules if day in days and minute in span]
+        assert len(active) <= 1
+        if active:
+            (size,) = active
+        elif size:
+            size = spec["minReplicas"]
+        sizes.append(size)
+    return sizes
+
+
+def _minute_of_day(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return 60 * int(hour) + int(minute)
 
 
 def planned_sizes(

@@ -23,9 +23,10 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
-            help="Sizes of pools: cronhpa, crontab, csv (replicas that serve), gpustack, json, "
-            "keda, systemd; for a dashboard prometheus (rules) or prometheus-text. Weights for "
-            "routers: router (JSON, the whole time), httproute or envoy (of one moment).",
+            help="Sizes of pools: aibrix, cronhpa, crontab, csv (replicas that serve), gpustack, "
+            "hpa, json, keda, kserve, kubernetes-cronjob or systemd; for a dashboard prometheus "
+            "(rules) or prometheus-text. Weights for routers: router (JSON, the whole time), "
+            "httproute or envoy (of one moment).",
             show_default=False,
         ),
     ]
@@ -54,6 +55,22 @@ class ExportArguments:
     namespace: Annotated[
         str, typer.Option(metavar="NAME", help="Default: the current namespace.")
     ] = ""
+    hpa_tolerance: Annotated[
+        float,
+        typer.Option(
+            parser=options.share,
+            metavar="SHARE",
+            help="Change that an HPA ignores (keda, kserve). With 0 it is written into objects: "
+            "only where the cluster has configurable tolerance.",
+        ),
+    ] = written("0.1")
+    kubectl_image: Annotated[
+        str,
+        typer.Option(
+            metavar="IMAGE",
+            help="Image whose entry point is kubectl (hpa, kubernetes-cronjob).",
+        ),
+    ] = "rancher/kubectl:v1.34.1"
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )

@@ -536,7 +536,10 @@ def test_export_takes_the_clusters_words(files: ScenarioFiles, run: Run) -> None
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["plan.json", "--format", "cron"], "known are crontab, csv, envoy, httproute, json, keda"),
+        (
+            ["plan.json", "--format", "cron"],
+            "known are aibrix, crontab, csv, envoy, hpa",
+        ),
         (["plan.json", "--format", "httproute", "--port", "0"], "--port"),
         (["plan.json", "--format", "envoy", "--at", ""], "plan.json"),
         (["absent.json", "--format", "csv"], "absent.json: no such file"),

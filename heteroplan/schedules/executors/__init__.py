@@ -1,20 +1,31 @@
-"""What systems do with a schedule: the rules of each, on the text that was written for it."""
+"""What systems do with a schedule: the rules of each, on the text that was written for it.
 
-from collections.abc import Callable
-from datetime import datetime
+`aibrix`, `cronhpa`, `cronjob`, `crontab`, `gpustack`, `hpa`, `keda` and `systemd` are such systems,
+`cron_fields` reads cron lines, `executor` says what systems have in common, and `deviation`
+compares with the plan what they do.
+"""
 
-from heteroplan.schedules.executors import cronhpa, crontab, gpustack, systemd
-from heteroplan.schedules.timetable.schedule import Entry
-from heteroplan.schedules.timetable.timetable import Ints
-
-type Executor = Callable[[str, Entry, datetime, int, int], Ints]
-"""Of the text, what is scaled, the first minute (UTC), how many minutes, and the size before: the
-[M] replicas that the system asks for at each minute."""
+from heteroplan.schedules.executors import (
+    aibrix,
+    cronhpa,
+    cronjob,
+    crontab,
+    gpustack,
+    hpa,
+    keda,
+    systemd,
+)
+from heteroplan.schedules.executors.executor import Executor
 
 EXECUTORS: dict[str, Executor] = {
+    "aibrix": aibrix.sizes,
     "cronhpa": cronhpa.sizes,
     "crontab": crontab.sizes,
     "gpustack": gpustack.sizes,
+    "hpa": hpa.sizes,
+    "keda": keda.sizes,
+    "kserve": keda.kserve_sizes,
+    "kubernetes-cronjob": cronjob.sizes,
     "systemd": systemd.sizes,
 }
-"""By the name of the format."""
+"""By format of `heteroplan export`."""

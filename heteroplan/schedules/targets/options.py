@@ -14,11 +14,13 @@ from heteroplan.schedules.targets.target import Target
 NAME_FIELDS = ("workload", "role", "engine", "node_type", "domain")
 GROUP_FIELDS = ("workload", "domain")
 SERVED_FIELDS = ("workload", "model")
+KUBECTL_IMAGE = "rancher/kubectl:v1.34.1"
 BACKEND_KINDS = ("InferencePool", "Service")
 _MOST_CHARACTERS = 63
 """Of an RFC 1123 label."""
 _MOST_PORT = 65_535
 _LABEL = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{_MOST_CHARACTERS - 2}}}[a-z0-9])?")
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
 
 
@@ -47,6 +49,11 @@ class ExportOptions:
     """Gateway that routes belong to."""
     at: str = "now"
     """The moment whose weights a route has: `now`, or ISO 8601 in the plan's zone."""
+    hpa_tolerance: float = 0.1
+    """Relative change that a HorizontalPodAutoscaler ignores: 0.1 unless the cluster sets another.
+    With 0 it is written into objects, which need Kubernetes with configurable tolerance."""
+    kubectl_image: str = KUBECTL_IMAGE
+    """Container image of jobs that run kubectl, which must be its entry point."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -65,6 +72,14 @@ class ExportOptions:
             raise UsageError(
                 f"--namespace {self.namespace!r}: not an RFC 1123 label; use lower-case letters, "
                 f"digits and -, at most {_MOST_CHARACTERS}"
+            )
+        if not 0 <= self.hpa_tolerance < 1:
+            raise UsageError(
+                f"--hpa-tolerance {self.hpa_tolerance}: write a number from 0 to below 1"
+            )
+        if not _IMAGE.fullmatch(self.kubectl_image):
+            raise UsageError(
+                f"--kubectl-image {self.kubectl_image!r}: write an image such as {KUBECTL_IMAGE}"
             )
         if not _LABEL.fullmatch(self.gateway):
             raise UsageError(f"--gateway {self.gateway!r}: not an RFC 1123 label")

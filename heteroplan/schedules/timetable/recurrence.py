@@ -16,6 +16,10 @@ class Recurrence(StrEnum):
     DATED = "once"
 
 
+PERIODS = {Recurrence.DAILY: _DAY, Recurrence.WEEKLY: 7 * _DAY}
+"""After which schedules repeat, on the clock."""
+
+
 def cron_fields(at: datetime, recurrence: Recurrence) -> str:
     """Five cron fields for the wall clock `at`."""
     days = {

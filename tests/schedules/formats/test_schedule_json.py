@@ -97,18 +97,28 @@ def test_each_field_and_each_pool_stands_on_a_line() -> None:
 
 def test_formats_are_those_of_their_names() -> None:
     document = document_of(plan(day_scenario(horizon(24)), [pool([1, 2] * 12)]))
-    texts = {name: exported(document, name, ExportOptions()) for name in FORMATS}
+    kserve = ExportOptions(
+        target_kind="LLMInferenceService", target_api_version="serving.kserve.io/v1alpha2"
+    )
+    texts = {
+        name: exported(document, name, kserve if name == "kserve" else ExportOptions())
+        for name in FORMATS
+    }
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
+        "aibrix": "---",
         "cronhpa": "#",
         "crontab": "#",
         "envoy": "#",
         "gpustack": "#",
+        "hpa": "#",
         "httproute": "#",
         "json": "{",
         "prometheus": "#",
         "prometheus-text": "#",
         "systemd": "#",
         "keda": "---",
+        "kserve": "#",
+        "kubernetes-cronjob": "#",
         "router": "{",
     }
     assert texts["csv"].startswith("interval_start,")

@@ -21,8 +21,6 @@ from heteroplan.errors import UsageError
 NEVER = -1
 """In the place of an activation."""
 _MINUTE_S, _HOUR_S, _DAY_S, _WEEK_S = 60, 3_600, 86_400, 604_800
-_QUARTER_S = 900
-"""Offsets of zones are whole quarters of an hour."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
@@ -84,30 +82,39 @@ class Cron:
             at_s = start_s + _MINUTE_S * m
             found_s = self.next_s(at_s)
             until_s = self._same_until(at_s, found_s)
-            until = minutes if until_s == NEVER else -(-(until_s - start_s) // _MINUTE_S)
+            until = -(-(until_s - start_s) // _MINUTE_S)
             found[m : max(m + 1, until)] = found_s
             m = max(m + 1, until)
         return found
 
     def _same_until(self, at_s: int, found_s: int) -> int:
-        """Until when the search that begins then has the same result; `NEVER` for always.
+        """Until when a search that begins then has the same result.
 
         Between two changes of the clock: until that time. Beside one a search depends on the hour
         in which it begins, and on a day on which the line does not fire on that day alone.
         """
         at = self._local(at_s)
+        fires_today = at.month in self._sets[3] and self._on(at)
         if found_s != NEVER:
-            weeks = [*range(at_s - _DAY_S, found_s + _DAY_S, _WEEK_S), found_s + _DAY_S]
-            if len({self._local(each_s).utcoffset() for each_s in weeks}) == 1:
+            first_s = at_s - (2 * _HOUR_S if fires_today else _DAY_S + _HOUR_S)
+            if self._same_offset(first_s, found_s + 2 * _HOUR_S):
                 return found_s
-        if at.month not in self._sets[3] or not self._on(at):
+        if not fires_today:
             day = at.replace(tzinfo=None, hour=0, minute=0, second=0, fold=0)
             midnight_s = int(self._date(day + timedelta(days=1)).timestamp())
-            around_days = [self._local(midnight_s - s).date() for s in (1, 0)]
-            if around_days == [at.date(), at.date() + timedelta(days=1)]:
+            around = [self._local(midnight_s - s).date() for s in (1, 0)]
+            if around == [at.date(), at.date() + timedelta(days=1)]:
                 return midnight_s
-        quarter_s = _up(at_s + 1, _QUARTER_S)
-        return quarter_s if found_s == NEVER else min(quarter_s, found_s)
+        hour_s = at_s + _HOUR_S - _MINUTE_S * at.minute
+        until_s = hour_s if self._same_offset(at_s, hour_s - 1) else at_s + _MINUTE_S
+        return until_s if found_s == NEVER else min(until_s, found_s)
+
+    def _same_offset(self, first_s: int, last_s: int) -> bool:
+        """Whether clocks change nowhere between."""
+        return all(
+            self._local(s).utcoffset() == self._local(last_s).utcoffset()
+            for s in range(first_s, last_s, _WEEK_S)
+        )
 
     def _to_month(self, at: datetime, stepped: bool) -> tuple[datetime, bool, bool]:
         """These four: the time, whether any field has been stepped, and whether to begin again."""
@@ -145,9 +152,13 @@ class Cron:
     def _to_minute(self, at: datetime, stepped: bool) -> tuple[datetime, bool, bool]:
         while at.minute not in self._sets[0]:
             if not stepped:
-                at_s = int(at.timestamp())
-                at, stepped = self._local(at_s - at_s % _MINUTE_S), True
-            at = self._local(int(at.timestamp()) + _MINUTE_S)
+                at, stepped = at.replace(second=0), True
+            later = [minute for minute in self._sets[0] if minute > at.minute]
+            minutes = min(later, default=60) - at.minute
+            after = self._local(int(at.timestamp()) + _MINUTE_S * minutes)
+            if after.utcoffset() != at.utcoffset():
+                after = self._local(int(at.timestamp()) + _MINUTE_S)
+            at = after
             if at.minute == 0:
                 return at, stepped, True
         return at, stepped, False
