@@ -7,18 +7,17 @@ minute as many are ready as the system has asked for without a break for that lo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from heteroplan.schedules.executors.executor import Executor
-from heteroplan.schedules.timetable.recurrence import Recurrence
+from heteroplan.schedules.timetable.on_clock import on_clock
+from heteroplan.schedules.timetable.recurrence import PERIODS, Recurrence
 from heteroplan.schedules.timetable.schedule import Entry, Schedule
 from heteroplan.schedules.timetable.timetable import Ints, Timetable
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-_PERIODS = {Recurrence.DAILY: _DAY, Recurrence.WEEKLY: 7 * _DAY}
 _KNOWN = timedelta(days=366)
 """After the start of a schedule that repeats: days on which clocks change."""
 
@@ -97,7 +96,7 @@ def spans(schedule: Schedule) -> tuple[Span, ...]:
     if first.recurrence is Recurrence.DATED:
         last = max(table.end for table in tables)
         return (Span("plan", start, (last - start) // _MINUTE),)
-    period = _PERIODS[first.recurrence]
+    period = PERIODS[first.recurrence]
     length = period // _MINUTE
     found = [Span("day" if period == _DAY else "week", start, length, length)]
     for day in _clock_change_days(first.zone, start):
@@ -118,8 +117,7 @@ def planned(table: Timetable, start: datetime, minutes: int) -> Ints:
         at = np.arange(first, first + minutes)
         inside = (at >= 0) & (at < len(table.planned))
         return np.where(inside, table.planned[np.where(inside, at, 0)], 0)
-    since = _wall_minutes(table.zone, start, minutes) - _wall_minutes(table.zone, table.start, 1)
-    return np.asarray(table.planned[since % len(table.planned)])
+    return on_clock(table, table.planned, start, minutes)
 
 
 def _of_entry(text: str, executor: Executor, entry: Entry, span: Span) -> EntryDeviation:
@@ -156,12 +154,3 @@ def _clock_change_days(zone: str, start: datetime) -> Iterator[datetime]:
         if day.replace(tzinfo=info).utcoffset() != following.replace(tzinfo=info).utcoffset():
             yield day
         day = following
-
-
-@lru_cache(maxsize=64)
-def _wall_minutes(zone: str, start: datetime, minutes: int) -> Ints:
-    """[M] wall clock of each minute from `start` (UTC) on, in minutes since 1970."""
-    info = ZoneInfo(zone)
-    epoch = datetime(1970, 1, 1)
-    clocks = ((start + m * _MINUTE).astimezone(info).replace(tzinfo=None) for m in range(minutes))
-    return np.array([(clock - epoch) // _MINUTE for clock in clocks], dtype=np.int64)

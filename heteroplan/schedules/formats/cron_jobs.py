@@ -8,25 +8,26 @@ that fails is tried again alone. No job can run when the next change of its targ
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.schedules.formats.manifests import labels, metadata
 from heteroplan.schedules.targets.options import ExportOptions, rfc_1123_label
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.changes import Change, changes, wall_clock_end
-from heteroplan.schedules.timetable.clock_changes import clock_changes
 from heteroplan.schedules.timetable.recurrence import PERIODS, Recurrence
+from heteroplan.schedules.timetable.repairs import repairs
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Timetable
 
 _MOST_CHARACTERS = 52
 """Of a CronJob's name: its Jobs add eleven."""
 _DAY = timedelta(days=1)
+_REPAIR_GAP = timedelta(minutes=2)
+"""The least until the next change after a repair."""
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NOBODY = 65_534
 _RETRIES = 20
@@ -95,28 +96,6 @@ def _plural(kind: str) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
-def clock_times(table: Timetable) -> tuple[Change, ...]:
-    """The changes, and the sizes that are said again because clocks change.
-
-    A time that is skipped comes on no other, so what holds then is said after the times that are
-    skipped. Times that come twice repeat what was done, so the size before is said at their first.
-    """
-    found = changes(table)
-    period = PERIODS.get(table.recurrence)
-    if period is None:
-        return found
-    base = found[0].at
-    by_clock = {change.at: change for change in found}
-    for clocks in clock_changes(table.zone, table.start):
-        say = base + ((clocks.end if clocks.forward else clocks.first) - base) % period
-        first = base + (clocks.first - base) % period
-        lost = [c for c in found if (c.at - first) % period < clocks.end - clocks.first]
-        if say not in by_clock and lost:
-            size = ([c for c in found if c.at <= say] or found)[-1].replicas
-            by_clock[say] = Change(say, size, size)
-    return tuple(by_clock[at] for at in sorted(by_clock))
-
-
 def cron_jobs(
     document: PlanDocument, entries: Sequence[Entry], orders: Orders, options: ExportOptions
 ) -> list[dict[str, Any]]:
@@ -141,23 +120,13 @@ class _Due:
 
 
 def _due(entry: Entry) -> Iterator[_Due]:
-    """All changes, and with their dates those that the controller's search passes over.
-
-    It goes from hour to hour of elapsed time. Where clocks change by half an hour, it misses the
-    first half of each hour of the rest of that day.
-    """
-    table, times = entry.timetable, clock_times(entry.timetable)
-    period = PERIODS.get(table.recurrence)
-    odd = [clocks for clocks in clock_changes(table.zone, table.start) if clocks.odd_minutes]
+    """All changes, and with their dates what sets them right around changes of clocks."""
+    table, times = entry.timetable, changes(entry.timetable)
     for change, gap in zip(times, _gaps(table, times), strict=True):
         yield _Due(entry, change, gap, table.recurrence, table.zone)
-        for clocks in odd if period else ():
-            midnight = datetime.combine(clocks.end.date(), datetime.min.time())
-            at = midnight + (change.at - midnight) % (period or _DAY)
-            if at >= clocks.end and at - midnight < _DAY and at.minute < clocks.odd_minutes:
-                moment = at.replace(tzinfo=ZoneInfo(table.zone)).astimezone(UTC)
-                dated = replace(change, at=moment.replace(tzinfo=None))
-                yield _Due(entry, dated, gap, Recurrence.DATED, "Etc/UTC")
+    for repair in repairs(table, times):
+        said = Change(repair.at, None, repair.replicas)
+        yield _Due(entry, said, _REPAIR_GAP, Recurrence.DATED, "Etc/UTC")
 
 
 def _gaps(table: Timetable, times: Sequence[Change]) -> list[timedelta]:

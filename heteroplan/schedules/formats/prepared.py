@@ -67,7 +67,8 @@ def _prepared(entry: Entry, minutes: int, tolerance: float) -> Entry:
     table = entry.timetable
     if minutes:
         table = _earlier(table, minutes)
-    asked = followed(table.asked, tolerance, cyclic=table.recurrence is not Recurrence.DATED)
+    before = int(table.planned[0]) if table.recurrence is Recurrence.DATED else None
+    asked = followed(table.asked, tolerance, before=before)
     return replace(entry, timetable=replace(table, asked=asked))
 
 

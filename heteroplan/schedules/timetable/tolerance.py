@@ -28,12 +28,13 @@ def made(current: int, wanted: int, tolerance: float, least: int) -> bool:
     return abs(wanted / current - 1.0) > tolerance + _ROUNDING
 
 
-def followed(asked: Ints, tolerance: float, *, cyclic: bool) -> Ints:
+def followed(asked: Ints, tolerance: float, *, before: int | None) -> Ints:
     """[M] the sizes that cost the fewest replica-minutes, none below `asked` [M].
 
-    All changes are at minutes at which `asked` changes. Where `cyclic`, the first minute comes
-    after the last one.
+    All changes are at minutes at which `asked` changes. The first minute comes after `before`
+    replicas, or, where that is None, after the last minute.
     """
+    cyclic = before is None
     if tolerance <= 0.0 or len(asked) == 0:
         return asked
     runs = _Runs.of(asked, cyclic=cyclic)
@@ -42,7 +43,8 @@ def followed(asked: Ints, tolerance: float, *, cyclic: bool) -> Ints:
         wanted = np.maximum(runs.sizes, least)
         if float(wanted @ runs.minutes) >= best[0]:
             break
-        found = _cheapest(wanted, runs.minutes, tolerance, least, best[0], cyclic=cyclic)
+        steps = _Steps(tolerance, least, int(wanted.max() / (1.0 - tolerance) ** 2) + 2)
+        found = _cheapest(wanted, runs.minutes, steps, before, best[0])
         best = found if found[0] < best[0] else best
     return runs.by_minute(best[1])
 
@@ -75,22 +77,23 @@ class _Runs:
 
 
 def _cheapest(
-    asked: Ints, minutes: Ints, tolerance: float, least: int, dearest: float, *, cyclic: bool
+    asked: Ints, minutes: Ints, steps: "_Steps", before: int | None, dearest: float
 ) -> tuple[float, list[int]]:
-    """Replica-minutes and sizes [R] that cost less than `dearest`, with `least` as the least size.
+    """Replica-minutes and sizes [R] that cost less than `dearest`.
 
     Where the first size comes after the last one, firsts are tried from the one that would cost the
     least without that, until no other can cost less.
     """
-    steps = _Steps(tolerance, least, int(asked.max() / (1.0 - tolerance) ** 2) + 2)
     best: tuple[float, list[int]] = (dearest, [])
     bounds, choices = steps.backwards(asked, minutes, np.zeros(steps.most + 1))
     for first in np.argsort(bounds, kind="stable").tolist():
         if bounds[first] >= best[0]:
             break
         costs = bounds
-        if cyclic:
+        if before is None:
             costs, choices = steps.backwards(asked, minutes, steps.back_to(first))
+        elif not made(before, first, steps.tolerance, steps.least):
+            continue
         if costs[first] < best[0]:
             path = [first]
             for after in choices:

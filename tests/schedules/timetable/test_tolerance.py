@@ -37,24 +37,31 @@ def test_the_least_size_is_always_reached() -> None:
 def test_a_small_step_is_rounded_up_where_that_is_cheapest() -> None:
     """10, from 20 to 22: 23 for the 5 minutes costs 5 replica-minutes, 22 for all 120."""
     asked = minutes((10, 60), (20, 60), (22, 5))
-    assert runs_of(followed(asked, 0.1, cyclic=False)) == [10, 20, 23]
+    assert runs_of(followed(asked, 0.1, before=0)) == [10, 20, 23]
 
 
 def test_a_small_step_is_taken_early_where_that_is_cheapest() -> None:
     """22 for 5 minutes more costs 10 replica-minutes, 23 for 60 costs 60."""
     asked = minutes((10, 60), (20, 5), (22, 60))
-    assert runs_of(followed(asked, 0.1, cyclic=False)) == [10, 22]
+    assert runs_of(followed(asked, 0.1, before=0)) == [10, 22]
 
 
 def test_a_small_step_down_is_left_out() -> None:
     """21 needs 24 before it: an hour of that costs more than two replicas for 20 minutes."""
     asked = minutes((10, 60), (23, 60), (21, 20))
-    assert runs_of(followed(asked, 0.1, cyclic=False)) == [10, 23]
+    assert runs_of(followed(asked, 0.1, before=0)) == [10, 23]
+
+
+def test_what_ran_before_counts() -> None:
+    """From 20 the HPA makes no 22, so 23, where 22 comes after nothing."""
+    asked = minutes((22, 60), (10, 60))
+    assert runs_of(followed(asked, 0.1, before=20)) == [23, 10]
+    assert runs_of(followed(asked, 0.1, before=0)) == [22, 10]
 
 
 def test_without_tolerance_nothing_changes() -> None:
     asked = minutes((20, 60), (21, 60))
-    assert followed(asked, 0.0, cyclic=True) is asked
+    assert followed(asked, 0.0, before=None) is asked
 
 
 @settings(deadline=None, max_examples=60)
@@ -62,34 +69,34 @@ def test_without_tolerance_nothing_changes() -> None:
     st.lists(st.tuples(st.integers(0, 9), st.sampled_from([1, 3, 20])), min_size=1, max_size=3),
     st.integers(0, 5),
     st.sampled_from([0.1, 0.25, 0.4]),
-    st.booleans(),
+    st.one_of(st.none(), st.integers(0, 16)),
 )
 def test_it_is_the_cheapest_of_all(
-    runs: list[tuple[int, int]], base: int, tolerance: float, cyclic: bool
+    runs: list[tuple[int, int]], base: int, tolerance: float, before: int | None
 ) -> None:
     asked = minutes(*((size + base, length) for size, length in runs))
-    found = followed(asked, tolerance, cyclic=cyclic)
+    found = followed(asked, tolerance, before=before)
     assert (found >= asked).all()
-    assert all_made(found.tolist(), tolerance, cyclic=cyclic)
-    assert found.sum() == cheapest(asked, tolerance, cyclic=cyclic)
+    assert all_made(found.tolist(), tolerance, before)
+    assert found.sum() == cheapest(asked, tolerance, before)
 
 
-def all_made(sizes: Sequence[int], tolerance: float, *, cyclic: bool) -> bool:
-    around = [*sizes, sizes[0]] if cyclic else sizes
+def all_made(sizes: Sequence[int], tolerance: float, before: int | None) -> bool:
+    around = [sizes[-1] if before is None else before, *sizes]
     return all(made(a, b, tolerance, min(sizes)) for a, b in pairwise(around))
 
 
-def cheapest(asked: np.ndarray, tolerance: float, *, cyclic: bool) -> int:
+def cheapest(asked: np.ndarray, tolerance: float, before: int | None) -> int:
     """Replica-minutes of the best of all sizes up to twice the greatest, run by run."""
     starts = [0, *(np.flatnonzero(np.diff(asked)) + 1).tolist(), len(asked)]
     runs = [(int(asked[a]), b - a) for a, b in pairwise(starts)]
-    one = cyclic and len(runs) > 1 and runs[0][0] == runs[-1][0]
+    one = before is None and len(runs) > 1 and runs[0][0] == runs[-1][0]
     best = None
     for sizes in product(*(range(size, 2 * int(asked.max()) + 3) for size, _ in runs)):
         cost = sum(size * length for size, (_, length) in zip(sizes, runs, strict=True))
         if one and sizes[0] != sizes[-1]:
             continue
-        if (best is None or cost < best) and all_made(sizes, tolerance, cyclic=cyclic):
+        if (best is None or cost < best) and all_made(sizes, tolerance, before):
             best = cost
     assert best is not None
     return best

@@ -1,0 +1,27 @@
+"""Sizes of a schedule that repeats, at any time, by the clock of its zone."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from heteroplan.schedules.timetable.timetable import Ints, Timetable
+
+_MINUTE = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1)
+
+
+def on_clock(table: Timetable, sizes: Ints, start: datetime, minutes: int) -> Ints:
+    """[M] of `sizes` [minute of the timetable], at each minute from `start` (UTC) on."""
+    first = _clock_minutes(table.zone, table.start, 1)
+    since = _clock_minutes(table.zone, start, minutes) - first
+    return np.asarray(sizes[since % len(sizes)])
+
+
+@lru_cache(maxsize=64)
+def _clock_minutes(zone: str, start: datetime, minutes: int) -> Ints:
+    """[M] what clocks show, in minutes since 1970."""
+    info = ZoneInfo(zone)
+    clocks = ((start + m * _MINUTE).astimezone(info).replace(tzinfo=None) for m in range(minutes))
+    return np.array([(clock - _EPOCH) // _MINUTE for clock in clocks], dtype=np.int64)
