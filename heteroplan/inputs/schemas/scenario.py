@@ -33,6 +33,7 @@ from heteroplan.inputs.schemas.base import (
     Zone,
 )
 from heteroplan.inputs.schemas.demand import DemandSpec, TraceSpec
+from heteroplan.inputs.schemas.targets import MOST_TARGETS, TargetSpec
 
 
 def _none_is_null(value: Any) -> Any:
@@ -398,3 +399,5 @@ class ScenarioFile(Strict):
     """How often pools may change, of every workload without its own `stability`."""
     workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
     """The models to serve."""
+    targets: list[TargetSpec] = Field([], max_length=MOST_TARGETS)
+    """Objects of the cluster that stand for pools; the first rule that fits a pool counts."""

@@ -53,7 +53,7 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     others = best.solution.replicas.copy()
     others[pools] = 0
     near = at_sizes(problem, best.solution.replicas)
-    sub = near.restricted(around.workloads, near.residual(others))
+    sub = near.restricted(around.workloads, near.residual(others), near.left_before(others))
     at = _with_edges(sub, around.times) if around.times is not None else None
     here = best.solution.replicas[pools]
     share = [best.solution.flow[p] for p in pools]

@@ -162,6 +162,9 @@ class SupplySpec:
     """Pools in this domain and in the domains below it."""
     unit: int = 1
     """GPUs that must stand together on one leaf: the row counts those that do."""
+    free_before: int | None = None
+    """GPUs that what ran before left free until the horizon begins; None where that is not known,
+    or makes no difference."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,6 +242,41 @@ class Problem:
             return self
         free = (replace(work, min_run=1, max_changes=None) for work in self.workloads)
         return replace(self, workloads=tuple(free))
+
+    @property
+    def has_handover(self) -> bool:
+        """Whether what starts before the horizon must fit beside what ran then."""
+        return any(row.free_before is not None for row in self.supplies)
+
+    def without_handover(self) -> "Problem":
+        """The program in which what ran before leaves its GPUs as soon as they are needed."""
+        if not self.has_handover:
+            return self
+        return replace(
+            self, supplies=tuple(replace(row, free_before=None) for row in self.supplies)
+        )
+
+    def starts_before(self, replicas: Ints) -> Ints:
+        """[P] replicas of sizes [P, T] that start before the horizon."""
+        if self.cyclic or self.before is None:
+            return np.zeros(len(self.pools), dtype=np.int64)
+        leads = np.array([pool.lead for pool in self.pools], dtype=np.int64)
+        ahead = int(leads.max(initial=1))
+        starts = starts_of(replicas[:, :ahead], self.before, cyclic=False)
+        return np.asarray((starts * (np.arange(starts.shape[1]) < leads[:, None])).sum(axis=1))
+
+    def left_before(self, replicas: Ints) -> list[int | None]:
+        """GPUs left on each supply row before the horizon when sizes [P, T] start then.
+
+        None where the row says nothing of that time.
+        """
+        if not self.has_handover:
+            return [None] * len(self.supplies)
+        gpus = self.starts_before(replicas) * np.array([pool.gpus for pool in self.pools])
+        return [
+            None if row.free_before is None else row.free_before - int(gpus[list(row.pools)].sum())
+            for row in self.supplies
+        ]
 
     def days_of(self) -> Ints:
         """[T] number of the day: the horizon in equal parts of about 24 h."""
@@ -378,8 +416,17 @@ class Problem:
         """Whether the supply rows of some pools hold all that draws on them of a plan [P, T]."""
         return all((left >= 0).all() for left in self.residual_of(pools, replicas).values())
 
-    def restricted(self, workloads: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
-        """The program of some workloads alone, with `supplies` GPUs left on each row."""
+    def restricted(
+        self,
+        workloads: Sequence[int],
+        supplies: Sequence[Ints],
+        before: Sequence[int | None] | None = None,
+    ) -> "Problem":
+        """The program of some workloads alone, with `supplies` GPUs left on each row.
+
+        And `before` GPUs left before the horizon; without it nothing is said of that time.
+        """
+        early = before or [None] * len(supplies)
         kept = [p for w in workloads for p in self.workloads[w].pools]
         number = {w: i for i, w in enumerate(workloads)}
         part = self.keeping(kept)
@@ -393,8 +440,8 @@ class Problem:
                 if each.workload in number
             ),
             supplies=tuple(
-                replace(row, gpus=left)
-                for row, left in zip(part.supplies, supplies, strict=True)
+                replace(row, gpus=left, free_before=free)
+                for row, left, free in zip(part.supplies, supplies, early, strict=True)
                 if row.pools
             ),
             conflicts=tuple(
@@ -450,7 +497,10 @@ class Problem:
                 )
                 for pool in self.pools
             ),
-            supplies=tuple(replace(row, gpus=row.gpus[at]) for row in self.supplies),
+            supplies=tuple(
+                replace(row, gpus=row.gpus[at], free_before=row.free_before if at[0] == 0 else None)
+                for row in self.supplies
+            ),
             before=None if at[0] > 0 else self.before,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import cached_property
 from itertools import pairwise
 
@@ -26,6 +26,46 @@ class Places:
             (level, name): leaves
             for level in Affinity
             for name, leaves in network.domains(level).items()
+        }
+
+    @cached_property
+    def on_leaf_before(self) -> dict[tuple[str, str], int]:
+        """By (leaf, node type): nodes in the interval before the horizon."""
+        fleet, horizon = self.scenario.fleet, self.scenario.horizon
+        start = horizon.start.astimezone(UTC)
+        begin = start - timedelta(seconds=horizon.interval_s)
+        return {
+            (leaf.name, shape.name): fleet.nodes_available(leaf, shape.name, begin, start)
+            for leaf in fleet.network.leaves
+            for shape in fleet.node_types
+        }
+
+    def free_before(self, level: Affinity, domain: str, node_type: str, unit: int) -> int | None:
+        """GPUs of a node type in a domain that what ran before leaves free until the horizon.
+
+        Of those that stand together in `unit` on one leaf. None where it is not known what ran.
+        """
+        if self.scenario.current is None:
+            return None
+        size = self.scenario.fleet.node_type(node_type).gpus
+        leaves = {leaf.name for leaf in self.leaves[level, domain]}
+        there = sum(self.on_leaf_before[leaf, node_type] * size // unit * unit for leaf in leaves)
+        held = sum(
+            self._gpus_of[each.workload, each.engine]
+            for each in self.scenario.current
+            if each.leaf in leaves
+            and each.node_type == node_type
+            and self._gpus_of[each.workload, each.engine] % unit == 0
+        )
+        return max(0, there - held)
+
+    @cached_property
+    def _gpus_of(self) -> dict[tuple[str, str], int]:
+        """GPUs a replica by workload and engine."""
+        return {
+            (workload.name, engine.name): engine.gpus
+            for workload in self.scenario.workloads
+            for engine in workload.profile.engines
         }
 
     @cached_property
@@ -104,12 +144,14 @@ def supply_rows(place: Places, pools: Sequence[PoolSpec]) -> Iterator[SupplySpec
                 continue
             members = sorted(p for key in below for p in own.get((*key, shape.name), ()))
             gpus = place.gpus(level, domain, shape.name)
-            yield SupplySpec(domain, level, shape.name, gpus, tuple(members))
+            free = place.free_before(level, domain, shape.name, 1)
+            yield SupplySpec(domain, level, shape.name, gpus, tuple(members), free_before=free)
             for unit in sorted({pools[p].gpus for p in members if pools[p].gpus > shape.gpus}):
                 whole = place.gpus(level, domain, shape.name, unit)
                 if (whole < gpus).any():
                     large = tuple(p for p in members if pools[p].gpus % unit == 0)
-                    yield SupplySpec(domain, level, shape.name, whole, large, unit)
+                    free = place.free_before(level, domain, shape.name, unit)
+                    yield SupplySpec(domain, level, shape.name, whole, large, unit, free)
 
 
 def _up_to(level: Affinity) -> list[Affinity]:

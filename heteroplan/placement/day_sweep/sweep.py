@@ -134,7 +134,7 @@ class Sweep:
 
     def _running(self) -> Iterator[tuple[int, Spot, int]]:
         """(pool, spot, 0) of what has to begin where it stands, as far as there is room."""
-        for life in self.begins:
+        for life in sorted(self.begins, key=lambda life: not (life.begins and life.begins.nodes)):
             footprint, nodes, running = self.day.footprints[life.pool], self.day.nodes, life.begins
             if running is None:
                 continue

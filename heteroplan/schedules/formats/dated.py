@@ -13,7 +13,7 @@ def dated_notes(entries: Sequence[Entry]) -> tuple[str, ...]:
     if not dated:
         return ()
     return (
-        f"Nothing changes back after {max(map(wall_clock_end, dated)):%Y-%m-%d %H:%M}: pools keep "
-        "their last size.",
+        f"Nothing changes back after {max(map(wall_clock_end, dated)):%Y-%m-%d %H:%M} "
+        f"({dated[0].zone}): pools keep their last size.",
         "Dates come again a year later: replace this file before.",
     )

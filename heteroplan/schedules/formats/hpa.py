@@ -2,9 +2,10 @@
 
 Read in Kubernetes (pkg/controller/podautoscaler/horizontal.go). An HPA with both bounds at one
 size makes that size at once: it looks at metrics, tolerance and policies between the bounds only.
-It leaves a target at 0 alone, and no bound may be 0, so a pool that is at 0 at times is also scaled
-by kubectl. Until the first job has run the bounds are the least and the greatest size of the
-plan, and the size stays what it is, because the behavior lets no metric change it.
+It leaves a target at 0 alone, and no bound may be 0. So a pool that is at 0 at times, or may be
+before a schedule with dates begins, is also scaled by kubectl. Until the first job has run the
+bounds are the least and the greatest size of the plan, and the size stays what it is, because the
+behavior lets no metric change it.
 """
 
 import json
@@ -35,6 +36,7 @@ from heteroplan.schedules.formats.manifests import (
 from heteroplan.schedules.routing.weights import shares_needed
 from heteroplan.schedules.targets.options import ExportOptions
 from heteroplan.schedules.timetable.changes import Change
+from heteroplan.schedules.timetable.recurrence import Recurrence
 from heteroplan.schedules.timetable.schedule import Entry, Schedule
 
 _GROUP = "autoscaling"
@@ -80,7 +82,8 @@ def _autoscaler(document: PlanDocument, entry: Entry, name: str) -> dict[str, An
 
 
 def _at_zero_at_times(entry: Entry) -> bool:
-    return not entry.timetable.asked.all()
+    table = entry.timetable
+    return table.recurrence is Recurrence.DATED or not table.asked.all()
 
 
 def _allowed(entry: Entry, name: str) -> Iterable[Permission]:

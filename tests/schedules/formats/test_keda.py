@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.schedules.formats import ExportOptions, exported
+from heteroplan.schedules.formats.keda import keda
 from heteroplan.schedules.targets.target import Target
+from heteroplan.schedules.timetable.schedule import schedule_of
 from tests.cron import keda_sizes, minutes, planned_sizes
 from tests.plans import day_scenario, horizon, plan, pool
 from tests.schedule_cases import DEPLOYMENT, objects_of, schedule, text_of
@@ -29,7 +31,7 @@ def keda_of(
     interval_s = when.pop("interval_s", 3600)
     during = horizon(len(replicas), interval_s=interval_s, **when)
     made = plan(day_scenario(during, startup_s=startup_s), [pool(replicas)])
-    return exported(document_of(made), "keda", options), during.boundaries()
+    return keda(schedule_of(document_of(made), options), options), during.boundaries()
 
 
 def triggers_of(text: str) -> list[tuple[str, ...]]:
@@ -134,7 +136,7 @@ def test_last_window_of_a_dated_plan_ends_with_the_plan() -> None:
 
 
 def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
-    """Two pools are two documents, in the plan's order."""
+    """Two pools are two documents, in the plan's order; KEDA is asked a minute early."""
     of = day_scenario(horizon(24, timezone="Asia/Singapore"), name="two")
     small = pool([0] * 6 + [2] * 18, engine_name="l40s-tp8-decode", node="l40sx8", gpus=8)
     made = plan(of, [pool([3] * 24, domain="b-s2"), small])
@@ -187,7 +189,7 @@ def test_every_field_of_an_object_is_as_keda_takes_it() -> None:
                     "type": "cron",
                     "metadata": {
                         "timezone": "Asia/Singapore",
-                        "start": "0 6 * * *",
+                        "start": "59 5 * * *",
                         "end": "0 0 * * *",
                         "desiredReplicas": "2",
                     },
@@ -214,7 +216,8 @@ def test_what_is_extrapolated_stands_above_the_documents() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))
-    text = exported(document_of(replace(made, candidates=candidates)), "keda", OPTIONS)
+    of = schedule_of(document_of(replace(made, candidates=candidates)), OPTIONS)
+    text = keda(of, OPTIONS)
     assert text.startswith("# extrapolated: engine h100-tp4-decode (chat-1)\n---\n")
 
 

@@ -106,8 +106,10 @@ def test_formats_are_those_of_their_names() -> None:
     }
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
         "aibrix": "---",
+        "cronhpa": "#",
         "crontab": "#",
         "envoy": "#",
+        "gpustack": "#",
         "hpa": "#",
         "httproute": "#",
         "json": "{",
@@ -115,5 +117,6 @@ def test_formats_are_those_of_their_names() -> None:
         "kserve": "#",
         "kubernetes-cronjob": "#",
         "router": "{",
+        "systemd": "#",
     }
     assert texts["csv"].startswith("interval_start,")

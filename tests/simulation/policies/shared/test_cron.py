@@ -1,14 +1,19 @@
 """Cron lines and windows over clock changes, midnights and weeks."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
 from heteroplan.simulation.policies.shared.cron import Cron, Window
 from tests.cron import fires
 
+TABLE = Path(__file__).with_name("robfig.csv")
+"""Written by robfig/main.go."""
 BERLIN = ZoneInfo("Europe/Berlin")
 SINGAPORE = ZoneInfo("Asia/Singapore")
 
@@ -89,6 +94,40 @@ class TestNext:
 
 def window(start: str, end: str, zone: ZoneInfo = BERLIN) -> Window:
     return Window(Cron(start, zone), Cron(end, zone))
+
+
+class TestLibrary:
+    """Against robfig/cron itself, beside clock changes of whole and of half hours."""
+
+    def test_each_activation_is_that_of_the_library(self) -> None:
+        rows = [line.split(";") for line in TABLE.read_text().splitlines() if line[0] != "#"]
+        assert len(rows) > 400
+        wrong = [
+            row for row in rows if Cron(row[2], ZoneInfo(row[0])).next_s(int(row[1])) != int(row[3])
+        ]
+        assert not wrong
+
+    @settings(deadline=None, max_examples=25)
+    @given(
+        st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo", "UTC"]),
+        st.sampled_from(
+            [
+                datetime(2026, 4, 4, 6, tzinfo=UTC),
+                datetime(2026, 10, 3, 9, tzinfo=UTC),
+                datetime(2024, 4, 24, 20, tzinfo=UTC),
+            ]
+        ),
+        st.sampled_from(["* * *", "* * 5", "5 4 *", "26 4 *"]),
+        st.integers(0, 59),
+        st.integers(0, 23),
+    )
+    def test_all_minutes_at_once_are_those_asked_one_by_one(
+        self, zone: str, start: datetime, days: str, minute: int, hour: int
+    ) -> None:
+        line, start_s = Cron(f"{minute} {hour} {days}", ZoneInfo(zone)), int(start.timestamp())
+        found = line.upcoming(start_s, 2000)
+        for m in range(0, 2000, 13):
+            assert found[m] == line.next_s(start_s + 60 * m)
 
 
 class TestWindow:
