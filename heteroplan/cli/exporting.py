@@ -121,9 +121,16 @@ class ExportArguments:
     context: Annotated[str, typer.Option(metavar="NAME", help="Context for kubectl (crontab).")] = (
         ""
     )
+    only_context: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Write the objects of this kubectl context alone."),
+    ] = ""
     at: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Weights that hold then (httproute, envoy), or now."),
+        typer.Option(
+            metavar="TIME",
+            help="Weights or sizes that hold then, or now (httproute, envoy, prometheus-text).",
+        ),
     ] = "now"
     group_template: Annotated[
         str | None,
@@ -182,11 +189,10 @@ def export(given: ExportArguments) -> None:
         contents = pipeline.files(made.text, format=given.format, folder=given.out)
     with delivering(contents):
         pass
-    say(
-        f"Wrote {name}: {given.format}, {len(text.splitlines()):,} lines."
-        for name, text in contents.items()
-        if name != STDOUT
-    )
+    if STDOUT not in contents:
+        lines = len(made.text.splitlines())
+        much = f"{len(contents):,} files" if given.out not in contents else f"{lines:,} lines"
+        say([f"Wrote {given.out}: {given.format}, {much}."])
 
 
 def _options(given: ExportArguments) -> "ExportOptions":

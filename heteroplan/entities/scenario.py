@@ -74,3 +74,9 @@ class Scenario:
     """What runs when the horizon starts; None where nothing is known (or the day is cyclic)."""
     targets: tuple[TargetRule, ...] = ()
     """Which objects of the cluster stand for pools; the first rule that fits counts."""
+    surge: tuple[tuple[str, int], ...] = ()
+    """(node type, GPUs) that stay free in each spine for rolling updates."""
+
+    def kept_free(self, node_type: str) -> int:
+        """GPUs of a node type that stay free in each spine; all of a spine that has fewer."""
+        return dict(self.surge).get(node_type, 0)

@@ -125,9 +125,11 @@ class _Loading:
             workloads=tuple(case.workload for case in cases),
             inputs_sha256="",
             targets=tuple(map(build.target_rule, spec.targets)),
+            surge=tuple(spec.surge.items()),
         )
         self._problems += target_checks.check_targets_known(self._document, made)
         self._problems += target_checks.check_targets_reached(self._document, made.targets)
+        self._problems += topology_checks.check_surge(self._document, made)
         running = self._running(made)
         if self._problems:
             raise InputError(self._sorted())

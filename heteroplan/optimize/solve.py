@@ -31,6 +31,7 @@ from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.improve.repair import WINDOW, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
 from heteroplan.optimize.incumbent import WHOLE, Incumbent
+from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search
@@ -126,7 +127,7 @@ def solve(
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    calm = problem.without_handover()
+    calm = without_handover(problem)
     free = calm.without_stability()
     search = Search.within(time_limit_s, free, gap, stop=stop, progress=progress, without=without)
     for _ in _stages(search, starts, beside):

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from heteroplan.errors import ShortScheduleError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from heteroplan.entities.targets import TargetRule
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.plan.export_summary import ExportSummary
     from heteroplan.schedules.executors.deviation import Span
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from heteroplan.schedules.timetable.handover import Previous
     from heteroplan.schedules.timetable.schedule import Schedule
 
-OF_ONE_MOMENT = ("httproute", "envoy")
-"""Formats that have the weights of one moment, which `--at` picks."""
-ROUTERS = (*OF_ONE_MOMENT, "router")
+type TargetsFile = tuple[str, tuple[TargetRule, ...]]
+"""A file of targets, by its name, and its rules."""
+
+OF_ONE_MOMENT = ("httproute", "envoy", "prometheus-text")
+"""Formats that have the weights or sizes of one moment, which `--at` picks."""
+ROUTERS = ("httproute", "envoy", "router")
 """Formats of weights, which name the targets of pools and do not scale them."""
 
-NOT_CARRIED_OUT = ("prometheus",)
+OF_SEVERAL_CLUSTERS = ("crontab", "gpustack", "prometheus", "prometheus-text", "systemd")
+"""Formats of schedules that name the context of each object, or need none."""
+NOT_CARRIED_OUT = ("prometheus", "prometheus-text")
 """Formats of schedules that only show them."""
 
 
@@ -100,19 +106,30 @@ def made(
     `targets` is a file of rules, in place of those of the plan's scenario. `before` is what ran
     before the plan begins. Raises InputError for the files and UsageError for the options.
     """
+    from heteroplan.inputs.targets import load_targets
     from heteroplan.outputs.plan.document.plan_json import read_plan
     from heteroplan.schedules.formats import FORMATS, PLAN_FORMATS, ExportOptions
+    from heteroplan.schedules.timetable.schedule import schedule_of
 
     if format not in FORMATS:
         raise UsageError(f"unknown export format {format!r}; known are {', '.join(FORMATS)}")
     chosen, ran = options or ExportOptions(), before or Before()
     _check_options(format, chosen, targets, ran, is_schedule=format not in PLAN_FORMATS)
     document = read_plan(source, with_inputs=ran.current is not None)
+    previous = _ran_before(document, ran)
+    file = None if targets is None else (targets, load_targets(targets))
     if format not in PLAN_FORMATS or format in ROUTERS:
-        chosen = replace(chosen, rules=_rules(source, document, chosen, targets), format=format)
+        chosen = replace(
+            chosen,
+            rules=_rules(source, document, chosen, file),
+            rules_before=_rules_before(ran, previous, chosen, file),
+            format=format,
+        )
     if format in PLAN_FORMATS:
         return Exported(PLAN_FORMATS[format](document, chosen), None)
-    return _schedule(document, chosen, ran, max_short_minutes)
+    planned = schedule_of(document, chosen, previous, least_given_up=ran.least_given_up)
+    found = _schedule(_in_one_cluster(planned, chosen), chosen, max_short_minutes)
+    return replace(found, notes=(*_unknown_notes(file, document), *found.notes))
 
 
 def _check_options(
@@ -146,48 +163,87 @@ def _check_options(
 
 
 def _rules(
-    source: str, document: "PlanDocument", options: "ExportOptions", file: str | None
+    source: str, document: "PlanDocument", options: "ExportOptions", file: "TargetsFile | None"
 ) -> "TargetRules | None":
     """Of the file, or else of the scenario that was planned; None where neither has any."""
-    from heteroplan.inputs.targets import load_targets
     from heteroplan.schedules.formats import ExportOptions
     from heteroplan.schedules.targets.rules import TargetRules, wider_domains
 
     given = None if document.inputs is None else document.given
-    rules = load_targets(file) if file is not None else () if given is None else given.targets
+    name, rules = file or (f"{_shown(source)}: inputs", given.targets if given else ())
     if not rules:
         return None
-    name = ("<stdin>" if source == "-" else source) + ": inputs"
     default = ExportOptions()
     doubled = [
-        f"--{field.replace('_', '-')} {getattr(options, field)}: the targets of "
-        f"{file or name} name the objects as well; leave one of them out"
+        f"--{field.replace('_', '-')} {getattr(options, field)}: the targets of {name} name the "
+        "objects as well; leave one of them out"
         for field in ("name_template", "target_kind", "target_api_version")
         if getattr(options, field) != getattr(default, field)
     ]
     if doubled:
         raise UsageError(*doubled)
-    return TargetRules(
-        rules,
-        file or name,
-        {} if given is None else wider_domains(given.fleet.network),
-        options.namespace,
-        options.context,
-    )
+    wider = {} if given is None else wider_domains(given.fleet.network)
+    return TargetRules(rules, _shown(name), wider, options.namespace, options.context)
 
 
-def _schedule(
-    document: "PlanDocument", options: "ExportOptions", before: Before, most_short_minutes: int
-) -> Exported:
+def _rules_before(
+    before: Before,
+    previous: "Previous | None",
+    options: "ExportOptions",
+    file: "TargetsFile | None",
+) -> "TargetRules | None":
+    """Of the file, or of the scenario of the plan before; None where neither has any."""
+    from heteroplan.outputs.plan.document.plan_document import PlanDocument
+
+    if before.previous is None or not isinstance(previous, PlanDocument):
+        return None
+    rules = _rules(before.previous, previous, options, file)
+    if rules is None or file is None:
+        return rules
+    return replace(rules, source=f"{rules.source} for {_shown(before.previous)}")
+
+
+def _shown(source: str) -> str:
+    return "<stdin>" if source == "-" else source
+
+
+def _in_one_cluster(schedule: "Schedule", options: "ExportOptions") -> "Schedule":
+    """The objects of `only_context`. Raises UsageError where a file of several has no contexts."""
+    only = options.only_context
+    contexts = list(dict.fromkeys(entry.target.context for entry in schedule.entries))
+    if only:
+        if only not in contexts:
+            known = ", ".join(filter(None, contexts)) or "none"
+            raise UsageError(
+                f"--only-context {only}: no object is in that context; there are {known}"
+            )
+        entries = tuple(entry for entry in schedule.entries if entry.target.context == only)
+        return replace(schedule, entries=entries)
+    if len(contexts) > 1 and options.format not in OF_SEVERAL_CLUSTERS:
+        named = " and ".join(each or "the current one" for each in contexts)
+        raise UsageError(
+            f"{options.format}: the objects are in several contexts, {named}, and one file is "
+            "applied in one; export one file for each, with --only-context NAME"
+        )
+    return schedule
+
+
+def _unknown_notes(file: "TargetsFile | None", document: "PlanDocument") -> "Iterator[str]":
+    """Names in a file of targets, which may be for several scenarios, that this plan lacks."""
+    from heteroplan.inputs.checks.targets import unknown_names
+
+    if file is not None and document.inputs is not None:
+        for i, field, name, _ in unknown_names(file[1], document.given):
+            what = field.replace("_", " ")
+            yield f"{_shown(file[0])}: targets[{i}].{field}: the plan has no {what} {name}."
+
+
+def _schedule(planned: "Schedule", options: "ExportOptions", most_short_minutes: int) -> Exported:
     from heteroplan.schedules.executors import EXECUTORS
     from heteroplan.schedules.executors.deviation import spans
     from heteroplan.schedules.formats import SCHEDULE_FORMATS
     from heteroplan.schedules.formats.prepared import prepared
-    from heteroplan.schedules.timetable.schedule import schedule_of
 
-    planned = schedule_of(
-        document, options, _ran_before(document, before), least_given_up=before.least_given_up
-    )
     schedule = prepared(planned, options.format, options.hpa_tolerance)
     text = SCHEDULE_FORMATS[options.format](schedule, options)
     summary = None

@@ -38,18 +38,35 @@ def nodes_from_before(
 ) -> Nodes:
     """The nodes with one interval more, in which `strangers` stand that no pool may keep."""
     free, gpus = _there_before(scenario, nodes, node_type), _gpus(scenario)
-    kept = Counter(scenario.current or ())
-    kept.subtract(strangers)
-    others = np.zeros_like(free)
-    for each in kept.elements():
+    for each in strangers:
         if each.node_type == node_type and each.nodes:
-            _take(nodes, others, each, gpus[each.workload, each.engine])
-    free += others
-    for each in sorted(strangers, key=lambda each: not each.nodes):
-        if each.node_type == node_type:
             _take(nodes, free, each, gpus[each.workload, each.engine])
-    free -= others
     return replace(nodes, free=np.vstack([np.maximum(0, free), nodes.free]).astype(np.int32))
+
+
+def standing(scenario: Scenario, nodes: Mapping[str, Nodes]) -> list[Running]:
+    """What runs before the horizon, by node type on `nodes`, each with the names of its nodes.
+
+    One of which only the leaf is known stands on the fullest of its nodes that have room.
+    """
+    gpus = _gpus(scenario)
+    free = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
+    found = []
+    for each in sorted(scenario.current or (), key=lambda each: not each.nodes):
+        on, needed = nodes.get(each.node_type), gpus[each.workload, each.engine]
+        if on is None:
+            continue
+        if not each.nodes:
+            count = max(1, needed // on.gpus)
+            here = on.standing(each.leaf, ())
+            fits = here[free[each.node_type][here] >= needed // count]
+            fullest = fits[np.argsort(free[each.node_type][fits], kind="stable")][:count]
+            if len(fullest) == count:
+                each = replace(each, nodes=tuple(on.names[n] for n in sorted(fullest)))
+        if each.nodes:
+            _take(on, free[each.node_type], each, needed)
+        found.append(each)
+    return found
 
 
 def in_horizon(placed: Iterable[Placed]) -> Iterator[Placed]:
@@ -74,16 +91,17 @@ def booked_twice(
     """GPUs of replicas that start before the horizon on nodes (by type) that others hold then."""
     if not is_known(problem):
         return 0
+    ran = standing(scenario, nodes)
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
-        for each in scenario.current or ()
+        for each in ran
     )
     gpus, over = _gpus(scenario), 0
     new = [stay for stay in stays if not _goes_on(problem, candidates, running, stay)]
     for node_type, on in nodes.items():
         free = _there_before(scenario, on, node_type)
-        for each in scenario.current or ():
-            if each.node_type == node_type:
+        for each in ran:
+            if each.node_type == node_type and each.nodes:
                 _take(on, free, each, gpus[each.workload, each.engine])
         index = {name: n for n, name in enumerate(on.names)}
         for stay in new:
@@ -102,11 +120,11 @@ def _goes_on(
     """Whether a stay is a replica that runs already, which is then taken from `running`."""
     own = candidates[problem.pools[stay.pool].candidate]
     name = (own.workload, own.engine.name, problem.pools[stay.pool].node_type, stay.leaf)
-    for nodes in (frozenset(stay.nodes), frozenset[str]()) if stay.first == 0 else ():
-        if running[*name, nodes] > 0:
-            running[*name, nodes] -= 1
-            return True
-    return False
+    place = (*name, frozenset(stay.nodes))
+    if stay.first > 0 or running[place] <= 0:
+        return False
+    running[place] -= 1
+    return True
 
 
 def _there_before(scenario: Scenario, nodes: Nodes, node_type: str) -> Ints:
@@ -123,14 +141,9 @@ def _there_before(scenario: Scenario, nodes: Nodes, node_type: str) -> Ints:
 
 
 def _take(nodes: Nodes, free: Ints, running: Running, gpus: int) -> None:
-    """Hold a running replica's GPUs: on its nodes, or on the fullest of its leaf that have room."""
+    """Hold a running replica's GPUs on its nodes."""
     on = nodes.standing(running.leaf, running.nodes)
-    count = max(1, gpus // nodes.gpus)
-    if not running.nodes:
-        fits = on[free[on] >= gpus // count]
-        on = fits[np.argsort(free[fits], kind="stable")]
-    for node in on[:count]:
-        free[node] -= gpus // count
+    free[on] -= gpus // max(1, len(on))
 
 
 def _gpus(scenario: Scenario) -> dict[tuple[str, str], int]:

@@ -78,16 +78,19 @@ def pack(
     """
     stays: list[Stay] = []
     unplaced: list[Unplaced] = []
-    current = _current(scenario, candidates, problem)
     known_before = before.is_known(problem)
     whole = before.from_before(problem, replicas) if known_before else replicas
+    on = {
+        name: nodes_of(scenario, name)
+        for name in dict.fromkeys(pool.node_type for pool in problem.pools)
+    }
+    ran = before.standing(scenario, on) if known_before else scenario.current or ()
+    current = _current(scenario, candidates, problem, ran)
     waiting = lifetimes(problem, whole, current)
-    for node_type in dict.fromkeys(pool.node_type for pool in problem.pools):
-        nodes = nodes_of(scenario, node_type)
+    for node_type, nodes in on.items():
         if known_before:
-            nodes = before.nodes_from_before(
-                scenario, nodes, node_type, _strangers(scenario, current)
-            )
+            strangers = _strangers(ran, current)
+            nodes = before.nodes_from_before(scenario, nodes, node_type, strangers)
         footprints = {
             p: footprint_of(nodes, pool)
             for p, pool in enumerate(problem.pools)
@@ -99,7 +102,8 @@ def pack(
             key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
             done = None if known is None else known.get(key)
             if done is None:
-                done = _best(Attempt(nodes.part(rows), here, problem.cyclic), mine, stop)
+                empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
+                done = _best(empty, mine, stop)
                 if known is not None and not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
@@ -115,14 +119,17 @@ def _digest(waiting: Sequence[Lifetime], sizes: Ints) -> bytes:
 
 
 def _current(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    ran: Iterable[Running],
 ) -> dict[int, list[Running]]:
-    """What runs already of each pool, on low priority first: it stays longest."""
+    """What runs already, `ran`, of each pool, on low priority first: it stays longest."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     scarcity = list(SubgroupPriority)
     by_engine: dict[tuple[str, str, str], list[Running]] = {}
     for each in sorted(
-        scenario.current or (),
+        ran,
         key=lambda each: scarcity.index(scenario.fleet.leaf_priority(leaves[each.leaf])),
     ):
         by_engine.setdefault((each.workload, each.engine, each.node_type), []).append(each)
@@ -134,9 +141,9 @@ def _current(
     return found
 
 
-def _strangers(scenario: Scenario, current: Mapping[int, Sequence[Running]]) -> list[Running]:
+def _strangers(ran: Iterable[Running], current: Mapping[int, Sequence[Running]]) -> list[Running]:
     """What runs already and is of no pool."""
-    left = Counter(scenario.current or ())
+    left = Counter(ran)
     left.subtract(each for mine in current.values() for each in mine)
     return list(left.elements())
 
@@ -240,7 +247,6 @@ def _ordered(
         waiting,
         key=lambda life: (
             life.begins is None,
-            life.begins is not None and not life.begins.nodes,
             -failures.get(life, 0),
             *order(footprints[life.pool], life),
         ),

@@ -14,6 +14,7 @@ from heteroplan.optimize.improve.handover import starting_later
 from heteroplan.optimize.improve.kept_sizes import keep_sizes
 from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
+from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.before import booked_twice
@@ -100,7 +101,7 @@ def _stable(
 
     Or the rule that what starts before the horizon fits beside what ran then.
     """
-    for _ in range(ROUNDS if problem.has_stability or problem.has_handover else 0):
+    for _ in range(ROUNDS if problem.has_stability or has_handover(problem) else 0):
         if not found.plan.broken:
             break
         plan = keep_sizes(problem, starting_later(problem, found.plan), grow=False)
@@ -230,7 +231,7 @@ def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -
     free_before = [row.free_before for row in problem.supplies]
     held_before = {
         r: (free_before[r] or 0) - left
-        for r, left in enumerate(problem.left_before(replicas))
+        for r, left in enumerate(left_before(problem, replicas))
         if left is not None
     }
     residual = problem.residual(replicas)

@@ -9,6 +9,7 @@ from heteroplan.entities.plan import ShortageKind, ShortageReason
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role, Workload
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.program.before import left_before
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import closing_fields, open_pools
@@ -100,7 +101,7 @@ def _held_before(
     problem: Problem, pools: Sequence[int], t: int, replicas: Ints
 ) -> list[ShortageReason]:
     """Node types of which what ran before leaves no room for one more that serves in interval t."""
-    left = problem.left_before(replicas)
+    left = left_before(problem, replicas)
     full: dict[str, dict[str, None]] = {}
     for p in pools:
         for r in problem.drawn[p]:

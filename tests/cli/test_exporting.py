@@ -1,10 +1,15 @@
 """`export` with targets and with what ran before, as a user calls it."""
 
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from heteroplan.schedules.executors import EXECUTORS
+from heteroplan.schedules.timetable.schedule import Entry
+from heteroplan.schedules.timetable.timetable import Ints
 from tests.cli.conftest import Run
 from tests.scenario_files import ScenarioFiles, engine
 
@@ -162,3 +167,57 @@ def test_a_schedule_goes_on_from_what_runs(files: ScenarioFiles, run: Run) -> No
     assert "Apply it between" in ended.err
     ended = run("export", "out/plan.json", "--format", "keda", "--current", "absent.csv")
     assert (ended.code, ended.err) == (2, "Error: absent.csv: no such file\n")
+
+
+def one_less(text: str, entry: Entry, start: datetime, minutes: int, before: int) -> Ints:
+    """An executor that always has one replica less than the timetable asks for."""
+    return np.resize(entry.timetable.asked, minutes) - 1
+
+
+def test_a_schedule_that_would_be_short_is_not_written(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table and the reason on standard error, nothing on standard output, exit code 1."""
+    planned(files, run)
+    monkeypatch.setitem(EXECUTORS, "crontab", one_less)
+    args = ("export", "out/plan.json", "--format", "crontab", "--out", "cron.txt")
+    ended = run(*args)
+    assert (ended.code, ended.out) == (1, "")
+    first, *_, last = ended.err.splitlines()
+    assert first.startswith("crontab, carried out for 2 pools over")
+    assert last.startswith("Error: crontab: ")
+    assert "--max-short-minutes 0 allows; nothing is written" in last
+    assert not Path("cron.txt").exists()
+    ended = run(*args, "--max-short-minutes", "1000")
+    assert ended.code == 0
+    assert Path("cron.txt").exists()
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_what_is_said_fits_the_terminal(
+    files: ScenarioFiles, run: Run, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    planned(files, run)
+    monkeypatch.setitem(EXECUTORS, "keda", one_less)
+    name = "{workload}-{role}-" + "x" * 40
+    monkeypatch.setenv("COLUMNS", columns)
+    ended = run(
+        "export", "out/plan.json", "--format", "keda", "--name-template", name,
+        "--max-short-minutes", "1000",
+    )  # fmt: skip
+    assert ended.code == 0
+    table = [line for line in ended.err.splitlines() if line.startswith("chat-")]
+    assert len(table) == 2
+    assert all(len(line) <= int(columns) for line in table)
+    assert all(yaml.safe_load_all(ended.out))
+
+
+def test_files_of_systemd_are_written_into_a_folder(files: ScenarioFiles, run: Run) -> None:
+    planned(files, run)
+    ended = run("export", "out/plan.json", "--format", "systemd", "--out", "units/")
+    assert ended.code == 0
+    assert len(list(Path("units").iterdir())) == 4
+    assert ended.err.splitlines()[-1] == "Wrote units/: systemd, 4 files."
+    ended = run("export", "out/plan.json", "--format", "keda", "--out", "units/")
+    assert ended.code == 2
+    assert "is a folder, and keda is one file; name a file" in ended.err

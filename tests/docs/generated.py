@@ -22,6 +22,7 @@ from heteroplan.schedules.targets.scaling import refusal
 from heteroplan.schedules.targets.target import Target
 from heteroplan.simulation.policies.registry import POLICIES, PolicyKind
 from heteroplan.simulation.policies.shared.options import MOST
+from tests.docs.constants import constants
 
 type Schema = dict[str, Any]
 
@@ -314,6 +315,7 @@ SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibr
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "constants": constants,
     "packages": packages,
     "rules": rules,
     "presets": presets,

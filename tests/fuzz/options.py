@@ -57,7 +57,7 @@ _OF: dict[str, dict[str, int]] = {
                "--at": DATE, "--group-template": NAME, "--served-name": NAME, "--gateway": NAME,
                "--backend-kind": NAME, "--port": WHOLE, "--targets": FILE, "--previous": FILE,
                "--current": FILE, "--least-given-up": WHOLE, "--hpa-tolerance": SHARE,
-               "--max-short-minutes": WHOLE, "--kubectl-image": NAME},
+               "--max-short-minutes": WHOLE, "--kubectl-image": NAME, "--only-context": NAME},
     "demand": {"--format": CHOICE, "--map": NAME, "--interval": DURATION, "--peak": DURATION,
                "--timezone": ZONE, "--trace-timezone": ZONE, "--start": DATE, "--quantile": SHARE,
                "--weekdays": CHOICE, "--trend": NUMBER, "--growth": NUMBER, "--events": FILE,

@@ -1,12 +1,16 @@
 """The interval before the horizon: who stands where until then, by hand."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Outage
+from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Role
 from heteroplan.placement import pack
@@ -116,6 +120,53 @@ def test_a_node_that_comes_back_at_midnight_is_not_there_before() -> None:
     away = Outage("l1", "h100x8", 1, start - timedelta(hours=2), start)
     of = handed({"old": [1, 1], "new": [1, 1]}, [("old", NODES[0])], outages=(away,))
     assert [(each.first, each.intervals) for each in of.packed().unplaced] == [(0, 1)]
+
+
+@given(seed=st.integers(0, 10**9))
+def test_whatever_ran_and_whatever_comes_no_node_is_booked_twice(seed: int) -> None:
+    """Random sizes that domains hold, after random replicas, some on nodes that go away."""
+    rng = random.Random(seed)
+    gpus = [rng.choice([2, 4, 8]) for _ in range(3)]
+    nodes, intervals = rng.randint(1, 4), rng.randint(2, 5)
+    startup_s = rng.choice([1800.0, 5400.0])
+    start = scenario([workload()]).horizon.start
+    away = Outage("l2", "h100x8", 1, start, start + timedelta(hours=rng.randint(1, 5)))
+    made = scenario(
+        [
+            workload(
+                rps=(1.0,) * intervals,
+                engines=[
+                    engine(f"e{i}", role=Role.AGGREGATED, gpus=n, startup_s=startup_s)
+                    for i, n in enumerate(gpus)
+                ],
+            )
+        ],
+        in_fleet=fleet(
+            {"l1": {"h100x8": nodes}, "l2": {"h100x8": nodes}},
+            spines={"l1": "s", "l2": "s"},
+            outages=(away,) if rng.random() < 0.5 else (),
+        ),
+        cyclic=False,
+    )
+    running, named = [], rng.random() < 0.7
+    for leaf in made.fleet.network.leaves:
+        for node in node_names(leaf, "h100x8"):
+            left = 8
+            while rng.random() < 0.7 and (n := gpus[i := rng.randrange(3)]) <= left:
+                left -= n
+                on = (node,) if named else ()
+                running.append(Running("w", f"e{i}", "h100x8", leaf.name, on))
+    made = replace(made, current=tuple(running))
+    problem = problem_of(made)
+    most = [nodes * 8 // n for n in gpus]
+    replicas = np.array([[rng.randint(0, n) for _ in range(intervals)] for n in most])
+    while any((left < 0).any() for left in problem.residual(replicas)):
+        replicas //= 2
+    packing = pack(made, candidates(made), problem, replicas)
+    for lost in packing.unplaced:
+        replicas[lost.pool, lost.first : lost.first + lost.intervals] -= 1
+    placed = Case(made, candidates(made), problem, replicas).plan(packing)
+    assert not list(placement_faults(placed))
 
 
 def test_a_plan_that_books_a_node_twice_is_found_out() -> None:

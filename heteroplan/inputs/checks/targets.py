@@ -15,6 +15,15 @@ CONDITIONS = ("workload", "role", "engine", "node_type", "domain")
 
 def check_targets_known(document: Document, scenario: Scenario) -> Iterator[InputProblem]:
     """Rules name workloads, engines, node types and domains that the scenario has."""
+    for i, field, name, known in unknown_names(scenario.targets, scenario):
+        remedy = unknown(field.replace("_", " "), name, known)
+        yield document.problem(("targets", i, field), remedy)
+
+
+def unknown_names(
+    rules: Sequence[TargetRule], scenario: Scenario
+) -> Iterator[tuple[int, str, str, Sequence[str]]]:
+    """Rule, field and name of what the scenario does not have, and the names that it has."""
     network = scenario.fleet.network
     domains = list(dict.fromkeys(name for level in Affinity for name in network.domains(level)))
     known = {
@@ -22,7 +31,7 @@ def check_targets_known(document: Document, scenario: Scenario) -> Iterator[Inpu
         "node_type": [each.name for each in scenario.fleet.node_types],
         "domain": domains,
     }
-    for i, rule in enumerate(scenario.targets):
+    for i, rule in enumerate(rules):
         engines = [
             engine.name
             for load in scenario.workloads
@@ -32,8 +41,7 @@ def check_targets_known(document: Document, scenario: Scenario) -> Iterator[Inpu
         for field, names in {**known, "engine": list(dict.fromkeys(engines))}.items():
             name = getattr(rule, field)
             if name and names and name not in names:
-                what = field.replace("_", " ")
-                yield document.problem(("targets", i, field), unknown(what, name, names))
+                yield i, field, name, names
 
 
 def check_targets_reached(

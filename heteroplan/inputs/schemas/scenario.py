@@ -397,6 +397,8 @@ class ScenarioFile(Strict):
     """Failures that every workload survives, unless it has its own `resilience`."""
     stability: StabilitySpec | None = None
     """How often pools may change, of every workload without its own `stability`."""
+    surge: dict[Name, Annotated[int, Field(ge=0, le=MAX_COUNT)]] = Field({})
+    """GPUs of each node type that stay free in every spine, for rolling updates: {h100x8: 8}."""
     workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
     """The models to serve."""
     targets: list[TargetSpec] = Field([], max_length=MOST_TARGETS)

@@ -11,6 +11,7 @@ from time import monotonic
 
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.program.before import left_before, starts_before
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
@@ -78,10 +79,10 @@ def starting_later(problem: Problem, plan: Incumbent) -> Incumbent:
     Those of the least urgent workloads first.
     """
     replicas = plan.solution.replicas.copy()
-    starts = problem.starts_before(replicas)
+    starts = starts_before(problem, replicas)
     changed = False
     for r in range(len(problem.supplies)):
-        left = problem.left_before(replicas)[r]
+        left = left_before(problem, replicas)[r]
         over = -left if left is not None else 0
         members = [p for p in problem.supplies[r].pools if starts[p]]
         for p in sorted(members, key=lambda p: -_priority(problem, p)):
@@ -110,7 +111,7 @@ def _start_at_most(problem: Problem, replicas: Ints, p: int, starts: int) -> Non
 
 def _involved(problem: Problem, replicas: Ints) -> tuple[int, ...]:
     """Workloads with pools on rows that are overdrawn before the horizon."""
-    left = problem.left_before(replicas)
+    left = left_before(problem, replicas)
     pools = {
         p
         for row, gpus in zip(problem.supplies, left, strict=True)

@@ -243,41 +243,6 @@ class Problem:
         free = (replace(work, min_run=1, max_changes=None) for work in self.workloads)
         return replace(self, workloads=tuple(free))
 
-    @property
-    def has_handover(self) -> bool:
-        """Whether what starts before the horizon must fit beside what ran then."""
-        return any(row.free_before is not None for row in self.supplies)
-
-    def without_handover(self) -> "Problem":
-        """The program in which what ran before leaves its GPUs as soon as they are needed."""
-        if not self.has_handover:
-            return self
-        return replace(
-            self, supplies=tuple(replace(row, free_before=None) for row in self.supplies)
-        )
-
-    def starts_before(self, replicas: Ints) -> Ints:
-        """[P] replicas of sizes [P, T] that start before the horizon."""
-        if self.cyclic or self.before is None:
-            return np.zeros(len(self.pools), dtype=np.int64)
-        leads = np.array([pool.lead for pool in self.pools], dtype=np.int64)
-        ahead = int(leads.max(initial=1))
-        starts = starts_of(replicas[:, :ahead], self.before, cyclic=False)
-        return np.asarray((starts * (np.arange(starts.shape[1]) < leads[:, None])).sum(axis=1))
-
-    def left_before(self, replicas: Ints) -> list[int | None]:
-        """GPUs left on each supply row before the horizon when sizes [P, T] start then.
-
-        None where the row says nothing of that time.
-        """
-        if not self.has_handover:
-            return [None] * len(self.supplies)
-        gpus = self.starts_before(replicas) * np.array([pool.gpus for pool in self.pools])
-        return [
-            None if row.free_before is None else row.free_before - int(gpus[list(row.pools)].sum())
-            for row in self.supplies
-        ]
-
     def days_of(self) -> Ints:
         """[T] number of the day: the horizon in equal parts of about 24 h."""
         days = max(1, round(self.intervals * self.hours / HOURS_PER_DAY))

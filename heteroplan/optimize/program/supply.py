@@ -79,12 +79,33 @@ class Places:
         }
 
     def gpus(self, level: Affinity, domain: str, node_type: str, unit: int = 1) -> Ints:
-        """[T] GPUs of a node type in a domain that stand together in `unit` on one leaf."""
+        """[T] GPUs of a node type in a domain that stand together in `unit` on one leaf.
+
+        Without those that stay free for rolling updates.
+        """
         size = self.scenario.fleet.node_type(node_type).gpus
         total = np.zeros(self.scenario.horizon.intervals, dtype=np.int64)
         for leaf in self.leaves[level, domain]:
-            total += self.on_leaf[leaf.name, node_type] * size // unit * unit
+            kept = self.kept_free[leaf.name, node_type]
+            kept = kept if unit == 1 else -(-kept // size) * size
+            total += (self.on_leaf[leaf.name, node_type] * size - kept) // unit * unit
         return total
+
+    @cached_property
+    def kept_free(self) -> dict[tuple[str, str], Ints]:
+        """By (leaf, node type): GPUs [T] that stay free for rolling updates.
+
+        In every spine on the leaves with most nodes of the type.
+        """
+        found = {}
+        for shape in self.scenario.fleet.node_types:
+            for leaves in self.scenario.fleet.network.domains(Affinity.SPINE).values():
+                left = np.full(self.scenario.horizon.intervals, self.scenario.kept_free(shape.name))
+                for leaf in sorted(leaves, key=lambda leaf: -leaf.nodes.get(shape.name, 0)):
+                    there = self.on_leaf[leaf.name, shape.name] * shape.gpus
+                    found[leaf.name, shape.name] = np.minimum(left, there)
+                    left = left - found[leaf.name, shape.name]
+        return found
 
     def by_priority(self, level: Affinity, domain: str, node_type: str) -> Ints:
         """[3, T] GPUs of a node type in a domain on leaves of low, medium and high priority."""
@@ -94,6 +115,7 @@ class Places:
         for leaf in self.leaves[level, domain]:
             rank = list(SubgroupPriority).index(self.priority[leaf.name])
             total[rank] += self.on_leaf[leaf.name, node_type] * size
+            total[rank] -= self.kept_free[leaf.name, node_type]
         return total
 
     def scarcity(self, level: Affinity, domain: str, node_type: str) -> float:

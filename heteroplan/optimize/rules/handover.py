@@ -1,5 +1,6 @@
 """What starts before the horizon stands beside what ran then."""
 
+from heteroplan.optimize.program.before import left_before
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
@@ -32,5 +33,5 @@ class HandoverRule(Rule):
 
     def broken(self, problem: Problem, replicas: Ints) -> float:
         """GPUs that sizes [P, T] take before the horizon although what ran then holds them."""
-        left = problem.left_before(replicas)
+        left = left_before(problem, replicas)
         return float(sum(max(0, -each) for each in left if each is not None))

@@ -134,7 +134,7 @@ class Sweep:
 
     def _running(self) -> Iterator[tuple[int, Spot, int]]:
         """(pool, spot, 0) of what has to begin where it stands, as far as there is room."""
-        for life in sorted(self.begins, key=lambda life: not (life.begins and life.begins.nodes)):
+        for life in self.begins:
             footprint, nodes, running = self.day.footprints[life.pool], self.day.nodes, life.begins
             if running is None:
                 continue
@@ -171,15 +171,16 @@ class Sweep:
                 self._arrive(pool, late)
 
     def _forget_late(self) -> None:
-        """Where a pool shrinks, those that have not served yet are the first to go."""
+        """Where a pool shrinks, those that should serve and do not yet are the first to go."""
         for pool in np.flatnonzero(self.leaving).tolist():
-            late = list(self.at.state.late[pool])
+            late = [wanted for wanted in self.at.state.late[pool] if wanted < self.at.t]
+            soon = [wanted for wanted in self.at.state.late[pool] if wanted >= self.at.t]
             while late and self.leaving[pool]:
                 self.at.write(Missed(pool, late.pop(), self.at.t))
                 self.leaving[pool] -= 1
-            self.at.state.late[pool] = tuple(late)
+            self.at.state.late[pool] = (*late, *soon)
             for begun in self._begun_late(pool):
-                if self.leaving[pool]:
+                if self.leaving[pool] and begun.wanted < self.at.t:
                     self.at.cancel(begun)
                     self.leaving[pool] -= 1
 

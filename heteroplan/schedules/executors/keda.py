@@ -66,32 +66,31 @@ def _carried_out(scaled: ScaledObject, start: datetime, minutes: int, before: in
     Where nothing has changed for longer than the HPA remembers, time passes at once until so long
     before the next change.
     """
-    start_s = round(start.timestamp()) - _MINUTE_S
-    values, active = _reported(scaled, start_s, minutes + 1)
+    start_s = round(start.timestamp())
+    values, active = _reported(scaled, start_s, minutes)
     scaled.replicas = float(before)
-    scaled.decide(start_s + _LOOKS_S[-1], values[0], active=bool(active[0]))
+    scaled.polled(start_s - _MINUTE_S + _LOOKS_S[-1])
     found = np.empty(minutes, dtype=np.int64)
-    events = [*(np.flatnonzero((np.diff(values) != 0) | np.diff(active)) + 1), minutes + 1]
+    events = [*(np.flatnonzero((np.diff(values) != 0) | np.diff(active)) + 1), minutes]
     memory = math.ceil(scaled.memory_s / _MINUTE_S) + 1
-    m, following, since = 1, 0, 0
-    while m <= minutes:
+    m, following, since = 0, 0, 0
+    while m < minutes:
         was = least = scaled.replicas
         for at_s in _LOOKS_S:
             least = min(least, scaled.replicas)
             scaled.decide(start_s + _MINUTE_S * m + at_s, values[m], active=bool(active[m]))
-        found[m - 1] = round(least)
+        found[m] = round(least)
         while events[following] <= m:
             following += 1
             since = m
         if scaled.replicas != was:
             since = m
-        wake = int(events[following]) - (memory if following < len(events) - 1 else 0)
         m += 1
+        wake = int(events[following]) - (memory if following < len(events) - 1 else 0)
         if m - since > memory and wake > m:
-            found[m - 1 : wake - 1] = round(scaled.replicas)
+            found[m:wake] = round(scaled.replicas)
             m = wake
-            last_s = start_s + _MINUTE_S * (m - 1) + _LOOKS_S[-1]
-            scaled.decide(last_s, values[m - 1], active=bool(active[m - 1]))
+            scaled.polled(start_s + _MINUTE_S * (m - 1) + _LOOKS_S[-1])
     return found
 
 

@@ -28,6 +28,8 @@ SCHEDULE_FORMATS: "Registry[ScheduleFormat]" = Registry(
         "keda": ".keda:keda",
         "kserve": ".kserve:kserve",
         "kubernetes-cronjob": ".kubernetes_cronjob:kubernetes_cronjob",
+        "prometheus": ".prometheus:prometheus",
+        "prometheus-text": ".prometheus:prometheus_text",
         "systemd": ".systemd:systemd",
     },
 )

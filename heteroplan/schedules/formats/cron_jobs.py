@@ -7,11 +7,12 @@ that fails is tried again alone. No job can run when the next change of its targ
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.schedules.formats.manifests import labels, metadata
@@ -120,22 +121,43 @@ def cron_jobs(
     document: PlanDocument, entries: Sequence[Entry], orders: Orders, options: ExportOptions
 ) -> list[dict[str, Any]]:
     """One for each minute and place, in the order of the clock."""
-    due: dict[tuple[Place, str], list[_Due]] = defaultdict(list)
+    jobs: dict[tuple[Place, str, str], list[_Due]] = defaultdict(list)
     for entry in entries:
-        table, times = entry.timetable, clock_times(entry.timetable)
-        for change, gap in zip(times, _gaps(table, times), strict=True):
-            key = (place(entry.target), change.cron(table.recurrence))
-            due[key].append(_Due(entry, change, gap))
-    by_clock = sorted(due.items(), key=lambda item: (item[0][0], item[1][0].change.at))
-    return [_cron_job(document, fields, of, orders, options) for (_, fields), of in by_clock]
+        for due in _due(entry):
+            jobs[place(entry.target), due.zone, due.change.cron(due.recurrence)].append(due)
+    by_clock = sorted(jobs.items(), key=lambda item: (item[0][0], item[1][0].change.at))
+    return [_cron_job(document, fields, of, orders, options) for (_, _, fields), of in by_clock]
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
     entry: Entry
     change: Change
+    """On the clock of `zone`."""
     gap: timedelta
     """Until the target's next change."""
+    recurrence: Recurrence
+    zone: str
+
+
+def _due(entry: Entry) -> Iterator[_Due]:
+    """All changes, and with their dates those that the controller's search passes over.
+
+    It goes from hour to hour of elapsed time. Where clocks change by half an hour, it misses the
+    first half of each hour of the rest of that day.
+    """
+    table, times = entry.timetable, clock_times(entry.timetable)
+    period = PERIODS.get(table.recurrence)
+    odd = [clocks for clocks in clock_changes(table.zone, table.start) if clocks.odd_minutes]
+    for change, gap in zip(times, _gaps(table, times), strict=True):
+        yield _Due(entry, change, gap, table.recurrence, table.zone)
+        for clocks in odd if period else ():
+            midnight = datetime.combine(clocks.end.date(), datetime.min.time())
+            at = midnight + (change.at - midnight) % (period or _DAY)
+            if at >= clocks.end and at - midnight < _DAY and at.minute < clocks.odd_minutes:
+                moment = at.replace(tzinfo=ZoneInfo(table.zone)).astimezone(UTC)
+                dated = replace(change, at=moment.replace(tzinfo=None))
+                yield _Due(entry, dated, gap, Recurrence.DATED, "Etc/UTC")
 
 
 def _gaps(table: Timetable, times: Sequence[Change]) -> list[timedelta]:
@@ -152,7 +174,7 @@ def _cron_job(
     orders: Orders,
     options: ExportOptions,
 ) -> dict[str, Any]:
-    table, target = due[0].entry.timetable, due[0].entry.target
+    first = due[0]
     gap_s = min(each.gap for each in due) // timedelta(seconds=1)
     deadline_s = min(max(_LEAST_DEADLINE_S, gap_s // 2), _MOST_DEADLINE_S)
     by_command: dict[Command, list[str]] = defaultdict(list)
@@ -175,15 +197,15 @@ def _cron_job(
             ],
         },
     }
-    repeats = {"heteroplan/repeats": table.recurrence.value}
-    name = _job_name(document, due[0].change.at, table.recurrence)
+    repeats = {"heteroplan/repeats": first.recurrence.value}
+    name = _job_name(document, first.change.at, first.recurrence)
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
-        "metadata": metadata(document, name, target, repeats),
+        "metadata": metadata(document, name, first.entry.target, repeats),
         "spec": {
             "schedule": fields,
-            "timeZone": table.zone,
+            "timeZone": first.zone,
             "concurrencyPolicy": "Replace",
             "startingDeadlineSeconds": deadline_s,
             "successfulJobsHistoryLimit": 1,

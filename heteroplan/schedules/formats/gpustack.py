@@ -12,6 +12,7 @@ has one number of replicas: prefill and decode are models of their own.
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -73,8 +74,7 @@ def _scaling_schedule(given: Timetable) -> dict[str, Any]:
 def _open(table: Timetable, line: CronLine) -> timedelta:
     if table.recurrence is not Recurrence.DATED:
         return _OPEN[table.recurrence]
-    passed = line.change.at.replace(tzinfo=table.end.tzinfo) - table.start
-    return max(table.end - table.start - passed, timedelta()) + 2 * _AFTER
+    return table.end - line.change.at.replace(tzinfo=ZoneInfo(table.zone)) + _AFTER
 
 
 def _a_minute_earlier(table: Timetable) -> Timetable:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from heteroplan.entities.targets import (
     DEFAULT_NAME,
@@ -59,15 +59,20 @@ class ExportOptions:
     With 0 it is written into objects, which need Kubernetes with configurable tolerance."""
     kubectl_image: str = KUBECTL_IMAGE
     """Container image of jobs that run kubectl, which must be its entry point."""
+    only_context: str = ""
+    """kubectl context whose objects alone are written; empty for all."""
     rules: TargetRules | None = None
     """Which objects stand for pools, in place of `name_template`, `target_kind` and
     `target_api_version`."""
+    rules_before: TargetRules | None = None
+    """Which objects stood for pools before the plan begins; None where they are the same."""
     format: str = ""
     """That the schedule is written in, which must be able to scale the targets; empty for any."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if field.name != "rules" and not str(getattr(self, field.name)).isprintable():
+            value = getattr(self, field.name)
+            if isinstance(value, str) and not value.isprintable():
                 raise UsageError(f"--{field.name.replace('_', '-')} must stand on one line")
         if not re.fullmatch(KIND, self.target_kind):
             raise UsageError(
@@ -122,6 +127,10 @@ class ExportOptions:
             Target(self.target_api_version, self.target_kind, name, self.namespace, self.context)
             for name in self.names(pools)
         )
+
+    def targets_before(self, pools: Sequence[PoolPart]) -> tuple[Target, ...]:
+        """What stood for each pool before the plan begins. Raises UsageError as `targets` does."""
+        return replace(self, rules=self.rules_before or self.rules).targets(pools)
 
     def names(self, pools: Sequence[PoolPart]) -> tuple[str, ...]:
         """Name of each pool's scale target; that of a template is an RFC 1123 label.

@@ -3,8 +3,12 @@
 from heteroplan.entities.targets import PRESETS, WITHOUT_SIZE, kind_of
 from heteroplan.schedules.targets.target import Target
 
-_ANYTHING = frozenset({"", "csv", "envoy", "gpustack", "httproute", "json", "prometheus", "router"})
-"""Formats that scale no object of Kubernetes: planned sizes, weights, GPUStack's own models."""
+_ANYTHING = frozenset(
+    {"", "csv", "envoy", "httproute", "json", "prometheus", "prometheus-text", "router"}
+)
+"""Formats that scale nothing: planned sizes and weights."""
+_OF_MODELS = "format gpustack scales a model of GPUStack by its name, as a whole and not its"
+_ONE_EACH = "; give each role a name of its own, such as {preset: deployment}"
 _KSERVE = PRESETS["kserve"]
 _STORM_SERVICE = PRESETS["aibrix"]
 
@@ -17,6 +21,8 @@ def refusal(form: str, target: Target) -> str:
     """
     if form in _ANYTHING:
         return ""
+    if form == "gpustack":
+        return f"{_OF_MODELS} {target.component}" + _ONE_EACH if target.component else ""
     kind = kind_of(target.api_version, target.kind)
     if remedy := WITHOUT_SIZE.get((kind.group, kind.kind)):
         return f"a {kind.kind} has no size of its own; {remedy}"

@@ -81,7 +81,7 @@ def schedule_of(
         )
     check_minutes(document.horizon)
     handing = HandingOver(document, RanBefore.of(document, previous))
-    old = options.targets(handing.before.pools)
+    old = options.targets_before(handing.before.pools)
     number = {target: i for i, target in enumerate(old)}
     entries = [
         Entry(target, pool, handing.timetable(pool, number.get(target)))

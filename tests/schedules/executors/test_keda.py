@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from tests.schedules.executors.entries import entry
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 MINUTES = 300
-AT_ONCE = {
+AT_ONCE: dict[str, dict[str, Any]] = {
     "scaleUp": {"policies": [{"type": "Pods", "value": 99, "periodSeconds": 15}]},
     "scaleDown": {"stabilizationWindowSeconds": 0},
 }
@@ -55,7 +56,7 @@ def text(of: dict[str, Any], namespace: str = "") -> str:
 def changes(found: np.ndarray, first: int) -> dict[int, int]:
     """The size from each minute on at which it is another."""
     known = [first, *found.tolist()]
-    return {m: b for m, (a, b) in enumerate(zip(known[:-1], known[1:], strict=True)) if a != b}
+    return {m: b for m, (a, b) in enumerate(pairwise(known)) if a != b}
 
 
 def hours(of: dict[str, Any], count: int, before: int) -> dict[int, int]:
@@ -84,7 +85,7 @@ def test_stabilisation_keeps_the_greatest_wish_of_five_minutes() -> None:
 def test_small_changes_are_ignored_but_for_the_minimum_and_a_tolerance_of_0() -> None:
     steps = [("0 1 * * *", "0 2 * * *", 23), ("0 2 * * *", "0 3 * * *", 21)]
     assert hours(spec(steps, least=20), 4, 20) == {61: 23, 180: 20}
-    exact = {way: {**AT_ONCE[way], "tolerance": "0"} for way in AT_ONCE}
+    exact = {way: {**rules, "tolerance": "0"} for way, rules in AT_ONCE.items()}
     assert hours(spec(steps, least=20, behavior=exact), 4, 20) == {61: 23, 120: 21, 180: 20}
 
 
@@ -134,15 +135,16 @@ def step_by_step(of: dict[str, Any], minutes: int, before: int) -> list[int]:
     scaled.replicas = before
     found = []
     least = float(before)
-    for step in range(-1, 4 * minutes):
+    scaled.polled(MIDNIGHT.timestamp() - 1.0)
+    for step in range(4 * minutes):
         now_s = 15.0 * step + 14.0
         at = MIDNIGHT + timedelta(seconds=now_s)
         is_open = [window.is_open(at) for window, _ in scaled.triggers]
         known = zip(is_open, scaled.triggers, strict=True)
         values = [size if now else 1.0 for now, (_, size) in known]
-        if step >= 0 and step % 4 == 3:
+        if step % 4 == 3:
             found.append(round(least))
-        scaled.decide(now_s, max(values), active=any(is_open))
+        scaled.decide(MIDNIGHT.timestamp() + now_s, max(values), active=any(is_open))
         least = scaled.replicas if step % 4 == 3 else min(least, scaled.replicas)
     return found
 

@@ -216,8 +216,7 @@ def test_what_is_extrapolated_stands_above_the_documents() -> None:
     made = plan(day_scenario(horizon(2)), [pool([1, 2])])
     points = ((replace(made.candidates[1].points[0][0], extrapolated=True),),) * 2
     candidates = (made.candidates[0], replace(made.candidates[1], points=points))
-    of = schedule_of(document_of(replace(made, candidates=candidates)), OPTIONS)
-    text = keda(of, OPTIONS)
+    text = exported(document_of(replace(made, candidates=candidates)), "keda", OPTIONS)
     assert text.startswith("# extrapolated: engine h100-tp4-decode (chat-1)\n---\n")
 
 

@@ -116,6 +116,8 @@ def test_formats_are_those_of_their_names() -> None:
         "keda": "---",
         "kserve": "#",
         "kubernetes-cronjob": "#",
+        "prometheus": "#",
+        "prometheus-text": "#",
         "router": "{",
         "systemd": "#",
     }

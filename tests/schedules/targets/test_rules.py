@@ -279,6 +279,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             "a DaemonSet has no size of its own; name a Deployment",
         ),
         ("aibrix", {"preset": "kserve"}, "LLMInferenceService has no scale subresource"),
+        (
+            "gpustack",
+            {"preset": "kserve"},
+            "format gpustack scales a model of GPUStack by its name, as a whole and not its decode",
+        ),
     ],
 )
 def test_what_a_format_cannot_scale_is_told_once_for_each_rule(

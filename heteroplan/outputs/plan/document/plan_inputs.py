@@ -142,6 +142,8 @@ class PlanInputs(DocumentPart):
     """Replicas that run when the horizon starts, if known."""
     targets: tuple[TargetSpec, ...] | None = None
     """Objects of the cluster that stand for pools, where the scenario says so."""
+    surge: dict[Name, Count] = Field({})
+    """GPUs of each node type that stay free in every spine, for rolling updates."""
 
     @classmethod
     def of(cls, scenario: Scenario) -> Self:
@@ -161,6 +163,7 @@ class PlanInputs(DocumentPart):
             workloads=tuple(_workload(each, keys[each.profile]) for each in scenario.workloads),
             current=None if current is None else tuple(map(RunningPart.model_validate, current)),
             targets=tuple(map(_target, scenario.targets)) or None,
+            **({"surge": dict(scenario.surge)} if scenario.surge else {}),
         )
 
     def written(self) -> dict[str, Any]:
@@ -194,6 +197,7 @@ class PlanInputs(DocumentPart):
             if self.current is None
             else tuple(Running(**dict(each)) for each in self.current),
             targets=tuple(map(build.target_rule, self.targets or ())),
+            surge=tuple(self.surge.items()),
         )
 
 

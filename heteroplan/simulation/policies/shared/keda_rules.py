@@ -84,6 +84,10 @@ class ScaledObject:
             *(rate.period_s for way in ways for rate in way.rates),
         )
 
+    def polled(self, at_s: float) -> None:
+        """KEDA has looked then, and found nothing to do."""
+        self._polled_s = at_s
+
     def decide(self, now_s: float, value: float, *, active: bool) -> float:
         """Replicas from `now_s` on.
 
