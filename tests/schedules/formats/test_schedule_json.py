@@ -119,9 +119,6 @@ def test_formats_are_those_of_their_names() -> None:
         "keda": "---",
         "kserve": "#",
         "kubernetes-cronjob": "#",
-        "prometheus": "#",
-        "prometheus-text": "#",
         "router": "{",
-        "systemd": "#",
     }
     assert texts["csv"].startswith("interval_start,")
