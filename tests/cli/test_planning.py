@@ -558,7 +558,7 @@ def test_wrong_exports_end_with_2(
     assert message in ended.err
 
 
-@pytest.mark.parametrize("kind", ["scenario", "fleet", "profile", "plan", "replay"])
+@pytest.mark.parametrize("kind", ["scenario", "fleet", "profile", "targets", "plan", "replay"])
 def test_schema_is_json_schema(run: Run, kind: str) -> None:
     document = json.loads(run("schema", kind).out)
     assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -568,7 +568,7 @@ def test_schema_is_json_schema(run: Run, kind: str) -> None:
 def test_unknown_schema_ends_with_2(run: Run) -> None:
     ended = run("schema", "demand")
     assert ended.code == 2
-    assert "known are scenario, fleet, profile, plan, replay" in ended.err
+    assert "known are scenario, fleet, profile, targets, plan, replay" in ended.err
 
 
 def test_plan_imports_nothing_it_does_not_need(files: ScenarioFiles) -> None:

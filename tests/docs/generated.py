@@ -17,6 +17,7 @@ from heteroplan.cli.app import app
 from heteroplan.entities.targets import PRESETS
 from heteroplan.optimize.rules import RULES
 from heteroplan.outputs.nightly.metrics import HELP, PREFIX
+from heteroplan.pipelines.export import NOT_CARRIED_OUT
 from heteroplan.pipelines.schema import schema
 from heteroplan.schedules.formats import SCHEDULE_FORMATS
 from heteroplan.schedules.targets.scaling import refusal
@@ -298,15 +299,16 @@ def presets() -> str:
     for name, kind in PRESETS.items():
         part = next(iter(kind.parts.values()), "")
         target = Target(kind.api_version, kind.kind, "", component=part)
-        scaled = [each for each in SCHEDULE_FORMATS if not refusal(each, target)]
-        every = set(SCHEDULE_FORMATS) - {"kserve"} == set(scaled)
+        scaling = [each for each in SCHEDULE_FORMATS if each not in NOT_CARRIED_OUT]
+        scaled = [each for each in scaling if not refusal(each, target)]
+        every = set(scaling) - {"kserve"} == set(scaled)
         rows.append(
             (
                 f"`{name}`",
                 kind.kind,
                 f"`{kind.api_version}`",
                 f"`{kind.name}`",
-                "all but kserve" if every else ", ".join(scaled) or "kserve",
+                "all but kserve" if every else ", ".join(scaled),
             )
         )
     return "\n".join(_table(("preset", "kind", "API version", "default name", "formats"), rows))

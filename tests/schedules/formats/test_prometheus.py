@@ -23,16 +23,23 @@ def recorded(text: str, entry: Entry, start: datetime, minutes: int, before: int
 
     PromQL's operators on numbers are those of Python, once `bool` is left out.
     """
-    (rule,) = yaml.safe_load(text)["groups"][0]["rules"]
+    clock_rule, rule = yaml.safe_load(text)["groups"][0]["rules"]
+    assert clock_rule["record"] == "heteroplan_plan_clock_seconds"
     assert rule["labels"]["target"] == entry.target.name
-    vector, _, limits = rule["expr"].partition(" and ")
-    assert re.fullmatch(r"vector\([-+*%() 0-9]*(time\(\)|>= bool|[-+*%() 0-9])*\)", vector)
-    first_s = int(start.timestamp())
-    now = first_s + 60 * np.arange(minutes)
-    arithmetic = vector.removeprefix("vector").replace(" bool", "").replace("time()", "now")
-    found = eval(arithmetic, {"__builtins__": {}}, {"now": now})
-    first, last = map(int, re.findall(r"\d+", limits)) if limits else (first_s, now[-1] + 1)
-    return np.where((first <= now) & (now < last), found, -1)
+    now = int(start.timestamp()) + 60 * np.arange(minutes)
+    vector, _, limit = clock_rule["expr"].partition(" >= 0 < ")
+    clock = _value(vector, "time()", now)
+    name = f'heteroplan_plan_clock_seconds{{clock="{clock_rule["labels"]["clock"]}"}}'
+    found = _value(rule["expr"], name, clock)
+    return np.where((clock >= 0) & (clock < int(limit)), found, -1) if limit else found
+
+
+def _value(expression: str, variable: str, values: Ints) -> Ints:
+    """Of vector(...) or sum(...) of one element, an arithmetic expression of one variable."""
+    arithmetic = re.sub(r"^(vector|sum)", "", expression.replace(variable, "x"))
+    assert re.fullmatch(r"\((x|>= bool|[-+*%() 0-9])*\)", arithmetic)
+    found = eval(arithmetic.replace(" bool", ""), {"__builtins__": {}}, {"x": values})
+    return np.asarray(found)
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES)

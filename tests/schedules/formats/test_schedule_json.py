@@ -113,12 +113,12 @@ def test_formats_are_those_of_their_names() -> None:
         "hpa": "#",
         "httproute": "#",
         "json": "{",
+        "prometheus": "#",
+        "prometheus-text": "#",
+        "systemd": "#",
         "keda": "---",
         "kserve": "#",
         "kubernetes-cronjob": "#",
-        "prometheus": "#",
-        "prometheus-text": "#",
         "router": "{",
-        "systemd": "#",
     }
     assert texts["csv"].startswith("interval_start,")
