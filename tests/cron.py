@@ -119,18 +119,22 @@ def cronjob_sizes(
     `kubectl scale` sets them. An HPA named `hpa` keeps them within the bounds that were patched,
     but for 0.
     """
-    lines: dict[tuple[str, ...], list[tuple[str, list[str]]]] = defaultdict(list)
-    zones = set()
+    lines: dict[tuple[ZoneInfo, str, str], list[tuple[str, list[str]]]] = defaultdict(list)
     for fields, zone, words in kubectl_lines(text):
         if target in words or f"horizontalpodautoscaler.autoscaling/{hpa}" in words:
-            lines[tuple(fields.split()[:2])].append((fields, words))
-            zones.add(zone)
-    (zone,) = zones
+            minute, hour, *_ = fields.split()
+            lines[zone, minute, hour].append((fields, words))
+    zones = {zone for zone, _, _ in lines}
     bounds: tuple[int, int] | None = None
     size, sizes = before, []
     for at in over:
-        local = at.astimezone(zone)
-        for fields, words in lines.get((str(local.minute), str(local.hour)), ()):
+        clocks = [(zone, at.astimezone(zone)) for zone in zones]
+        due = [
+            (line, local)
+            for zone, local in clocks
+            for line in lines.get((zone, str(local.minute), str(local.hour)), ())
+        ]
+        for (fields, words), local in due:
             if not fires(fields, local):
                 continue
             if words[0] == "scale":
