@@ -3,6 +3,7 @@
 HeteroplanError                 anything a user can correct; one message, no traceback
 ├── UsageError          exit 2  a wrong option or argument
 ├── InputError          exit 2  problems in input files, all of them at once
+├── ShortScheduleError  exit 1  a schedule that would not be carried out as planned
 └── NoPlanError         exit 3  there is no plan
 
 PlanViolationError (a bug, exit 70) is no member: it must end in a traceback.
@@ -20,7 +21,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_COVERED = 1
-    """Proven."""
+    """Proven; or a limit that was asked for is broken."""
     BAD_INPUT = 2
     UNDECIDED = 3
     """Neither covered nor proven short, or no plan at all."""
@@ -65,7 +66,10 @@ class HeteroplanError(Exception):
 
 
 class UsageError(HeteroplanError):
-    """A wrong option or argument."""
+    """A wrong option or argument, or several: one message each."""
+
+    def __str__(self) -> str:
+        return "\n".join(visible(str(each)) for each in self.args)
 
 
 class InputError(HeteroplanError):
@@ -91,6 +95,12 @@ def _first_of(problems: list[InputProblem]) -> list[InputProblem]:
     last = problems[-1]
     remedy = f"and {count} more problems, the last one here"
     return [*problems[:MOST_SHOWN], InputProblem(last.file, last.line, "", "", remedy)]
+
+
+class ShortScheduleError(HeteroplanError):
+    """A schedule whose system would have fewer replicas than planned for too long."""
+
+    exit_code = ExitCode.NOT_COVERED
 
 
 class NoPlanError(HeteroplanError):

@@ -125,6 +125,9 @@ class ShortageKind(StrEnum):
     """The replicas could serve more, but not after the loss of one `lose`."""
     FULL = "full"
     """GPUs of `node_type` are taken in `domains`."""
+    HELD_BEFORE = "held_before"
+    """What ran before holds GPUs of `node_type` in `domains` until the horizon begins, so that no
+    more could start before it."""
     NO_PAIR = "no_pair"
     """In `domains` a prefill or a decode replica finds room, but not both."""
     UNKNOWN = "unknown"

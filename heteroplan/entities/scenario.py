@@ -6,6 +6,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.targets import TargetRule
 from heteroplan.entities.workload import Workload
 from heteroplan.units import s_to_hours
 
@@ -71,3 +72,11 @@ class Scenario:
     """Over every input file as read and every override."""
     current: tuple[Running, ...] | None = None
     """What runs when the horizon starts; None where nothing is known (or the day is cyclic)."""
+    targets: tuple[TargetRule, ...] = ()
+    """Which objects of the cluster stand for pools; the first rule that fits counts."""
+    surge: tuple[tuple[str, int], ...] = ()
+    """(node type, GPUs) that stay free in each spine for rolling updates."""
+
+    def kept_free(self, node_type: str) -> int:
+        """GPUs of a node type that stay free in each spine; all of a spine that has fewer."""
+        return dict(self.surge).get(node_type, 0)

@@ -12,6 +12,7 @@ from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.slo import ItlOf, Slo
+from heteroplan.entities.targets import TargetRule
 from heteroplan.entities.workload import (
     DecodeCoefficients,
     Engine,
@@ -47,6 +48,7 @@ from heteroplan.inputs.schemas.scenario import (
     WorkloadRules,
     WorkloadSpec,
 )
+from heteroplan.inputs.schemas.targets import TargetSpec
 from heteroplan.inputs.tables.align import AlignedDemand
 from heteroplan.reading.durations import parse_duration_s
 from heteroplan.reading.local_time import localized
@@ -201,6 +203,11 @@ def _band(spec: RatioSpec | None) -> RatioBand | None:
 
 def _span(ends: list[float] | None) -> Span | None:
     return None if ends is None else Span(*ends)
+
+
+def target_rule(spec: TargetSpec) -> TargetRule:
+    """Which pools, and what stands for them; what is not said is empty text."""
+    return TargetRule(**{name: text for name, text in spec if text is not None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from heteroplan.entities.workload import Engine, Profile
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import build
 from heteroplan.inputs.checks import engines as checks
+from heteroplan.inputs.checks import targets as target_checks
 from heteroplan.inputs.checks import topology as topology_checks
 from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
@@ -123,7 +124,12 @@ class _Loading:
             objective=Objective(spec.objective),
             workloads=tuple(case.workload for case in cases),
             inputs_sha256="",
+            targets=tuple(map(build.target_rule, spec.targets)),
+            surge=tuple(spec.surge.items()),
         )
+        self._problems += target_checks.check_targets_known(self._document, made)
+        self._problems += target_checks.check_targets_reached(self._document, made.targets)
+        self._problems += topology_checks.check_surge(self._document, made)
         running = self._running(made)
         if self._problems:
             raise InputError(self._sorted())

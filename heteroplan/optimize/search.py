@@ -160,9 +160,14 @@ class Search:
             effort = Effort(deadline=until, stop=self.out_of_time)
             self.prove_shortage(effort, whole=not self.problem.large)
 
-    def prove_shortage(self, effort: Effort, *, whole: bool = True) -> None:
-        """What single intervals say of the demand that no plan serves."""
-        for requests in least_unserved(self.problem, self.plan, effort, whole=whole):
+    def prove_shortage(
+        self, effort: Effort, *, whole: bool = True, of: Problem | None = None
+    ) -> None:
+        """What single intervals say of the demand that no plan serves.
+
+        `of` another program than that of the search where it is given.
+        """
+        for requests in least_unserved(of or self.problem, self.plan, effort, whole=whole):
             self.least_unserved = max(self.least_unserved, requests)
 
     def offer_sizes(self, replicas: Ints) -> bool:

@@ -7,6 +7,8 @@
    the best plan, until the gap or the time is reached.
 5. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
    (`scarce`).
+6. *Handover.* Where more starts before the horizon than what ran then leaves room for, old pools
+   serve a while longer (`improve.handover`).
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
@@ -23,11 +25,13 @@ from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
+from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.improve.repair import WINDOW, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
 from heteroplan.optimize.incumbent import WHOLE, Incumbent
+from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search
@@ -123,7 +127,8 @@ def solve(
     Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
     in the last two cases with the best plan so far. Raises NoPlanError where there is none.
     """
-    free = problem.without_stability()
+    calm = without_handover(problem)
+    free = calm.without_stability()
     search = Search.within(time_limit_s, free, gap, stop=stop, progress=progress, without=without)
     for _ in _stages(search, starts, beside):
         if search.done() or search.closed(OPTIMAL_GAP):
@@ -136,11 +141,17 @@ def solve(
             f"{' or raise --time-limit' if late else ''}"
         )
     _finish(search)
-    calming = last_pass(search, problem, frontier=frontier)
+    calming = last_pass(search, calm, frontier=frontier)
     if search.plan.broken:
         raise NoPlanError(
             "no plan was found that keeps min_run and max_changes from what runs when the horizon "
             "starts; relax them"
+        )
+    hand_over(search, problem)
+    if search.plan.broken:
+        raise NoPlanError(
+            "no plan was found that keeps min_replicas, pd_ratio and the other limits beside what "
+            "runs until the horizon starts: its GPUs are not free before; relax them"
         )
     _bound_cost(search, Late(lambda: search.interrupted or search.stop(), search.end))
     return replace(outcome(search), calming=calming)

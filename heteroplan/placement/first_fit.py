@@ -53,6 +53,9 @@ class Attempt:
     footprints: Mapping[int, Footprint]
     """By pool."""
     cyclic: bool
+    from_before: bool = False
+    """Whether the first interval is the one before the horizon: what begins somewhere stands there
+    in it, whoever is placed first."""
     placed: list[Placed] = field(default_factory=list)
     unplaced: list[tuple[Lifetime, int, int]] = field(default_factory=list)
     """(life, first interval, intervals) that found no room."""
@@ -61,7 +64,7 @@ class Attempt:
 
     def fresh(self) -> "Attempt":
         """Nothing placed yet, on a copy of these nodes."""
-        return Attempt(self.nodes.copy(), self.footprints, self.cyclic)
+        return Attempt(self.nodes.copy(), self.footprints, self.cyclic, self.from_before)
 
     def score(self) -> tuple[int, ...]:
         """GPU-intervals without nodes, moves, GPU-intervals on high, on medium priority."""
@@ -83,14 +86,30 @@ class Attempt:
 
     def place_whole(self, lifetimes: Iterable[Lifetime]) -> bool:
         """Each lifetime in one piece; stops with False at the first for which there is no room."""
-        return all(self._place_whole(life) for life in lifetimes)
+        waiting = self._with_nodes_kept(lifetimes)
+        return all(self._place_whole(life) for life in waiting)
 
     def place_all(self, lifetimes: Iterable[Lifetime]) -> None:
         """Each lifetime on the nodes that suit it best, in one piece where there is room."""
-        for life in lifetimes:
+        for life in self._with_nodes_kept(lifetimes):
             if not self._place_whole(life):
                 self.split.append(life)
                 self._place_pieces(life)
+
+    def _with_nodes_kept(self, lifetimes: Iterable[Lifetime]) -> list[Lifetime]:
+        """The lifetimes, when all nodes are held on which some of them stand before the horizon."""
+        waiting = list(lifetimes)
+        for life in waiting:
+            if (spot := self._stands(life)) is not None:
+                share = self.footprints[life.pool].share
+                self.nodes.take(spot, Hold.of(share, np.zeros(1, dtype=np.int64), self.intervals))
+        return waiting
+
+    def _stands(self, life: Lifetime) -> Spot | None:
+        """Where a lifetime stands before the horizon; None where it does not or nobody knows."""
+        if not self.from_before or life.begins is None or not life.begins.nodes:
+            return None
+        return tuple(self.nodes.standing(life.begins.leaf, life.begins.nodes).tolist())
 
     def _place_whole(self, life: Lifetime) -> bool:
         lead = 0 if life.intervals == self.intervals else self._lead(life, life.first)
@@ -122,7 +141,11 @@ class Attempt:
         """Put a piece where it fits best among `rows`; False where it fits nowhere."""
         footprint = self.footprints[piece.life.pool]
         hold = self._hold(piece)
-        spot = self.nodes.find(rows, footprint.count, hold)
+        spot = self._stands(piece.life) if piece.first == 0 else None
+        if spot is None:
+            spot = self.nodes.find(rows, footprint.count, hold)
+        elif not self.nodes.has_room(spot, hold):
+            return False
         if spot is None:
             return False
         self.nodes.take(spot, hold)
@@ -130,8 +153,9 @@ class Attempt:
         return True
 
     def _hold(self, piece: Placed) -> Hold:
-        """What a piece takes from its nodes."""
-        times = np.arange(piece.first - piece.lead, piece.first + piece.intervals)
+        """What a piece takes from its nodes, beside what is kept for it already."""
+        kept = int(piece.first == 0 and self._stands(piece.life) is not None)
+        times = np.arange(piece.first - piece.lead + kept, piece.first + piece.intervals)
         return Hold.of(self.footprints[piece.life.pool].share, times, self.intervals)
 
     def _lose(self, life: Lifetime, start: int, stop: int) -> None:
@@ -167,7 +191,14 @@ class Attempt:
             return np.where(lasting > 0, offset + lasting, 0)
 
         found = ends(footprint.rows)
-        found[0] = ends(self._begin(life))[0]
+        spot = self._stands(life)
+        if spot is None:
+            found[0] = ends(self._begin(life))[0]
+        elif life.first == 0:
+            on = np.array(spot, dtype=np.int64)
+            found[0] = (
+                1 + self.nodes.reach(on, footprint.count, footprint.share, times[1:])[:1].sum()
+            )
         return found
 
 

@@ -11,7 +11,7 @@ from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.program.supply import nodes_on_leaf
+from heteroplan.optimize.program.supply import Places, nodes_on_leaf
 
 type Gpus = NDArray[np.int32]
 type Rows = slice | Ints
@@ -142,8 +142,11 @@ _LARGE = 1 << 24
 
 
 def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
-    """All nodes of a type, empty; those away for maintenance have no GPUs free."""
-    fleet = scenario.fleet
+    """All nodes of a type, empty; those away for maintenance have no GPUs free.
+
+    Nor have the first ones of a leaf where GPUs stay free for rolling updates.
+    """
+    fleet, kept = scenario.fleet, Places(scenario).kept_free
     leaves = _side_by_side_leaves(fleet)
     counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
     shape = fleet.node_type(node_type)
@@ -157,6 +160,11 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
             [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
             + [
                 shape.gpus * (np.arange(count) < nodes_on_leaf(scenario, leaf, node_type)[:, None])
+                - np.clip(
+                    kept[leaf.name, node_type][:, None] - shape.gpus * np.arange(count),
+                    0,
+                    shape.gpus,
+                )
                 for leaf, count in zip(leaves, counts, strict=True)
             ]
         ).astype(np.int32),

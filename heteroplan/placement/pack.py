@@ -18,6 +18,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
+from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
 from heteroplan.placement.first_fit import Attempt, Footprint
 from heteroplan.placement.identity import identified
@@ -73,12 +74,23 @@ def pack(
     What `scenario.current` says runs already keeps its place from the first interval on, as far
     as the pool's size there allows, those on scarce hardware going first. One whose place is
     taken or gone begins elsewhere; as nothing before the horizon is counted, that is no move.
+    What starts before the horizon finds room beside all that runs then (`before`).
     """
     stays: list[Stay] = []
     unplaced: list[Unplaced] = []
-    waiting = lifetimes(problem, replicas, _current(scenario, candidates, problem))
-    for node_type in dict.fromkeys(pool.node_type for pool in problem.pools):
-        nodes = nodes_of(scenario, node_type)
+    known_before = before.is_known(problem)
+    whole = before.from_before(problem, replicas) if known_before else replicas
+    on = {
+        name: nodes_of(scenario, name)
+        for name in dict.fromkeys(pool.node_type for pool in problem.pools)
+    }
+    ran = before.standing(scenario, on) if known_before else scenario.current or ()
+    current = _current(scenario, candidates, problem, ran)
+    waiting = lifetimes(problem, whole, current)
+    for node_type, nodes in on.items():
+        if known_before:
+            strangers = _strangers(ran, current)
+            nodes = before.nodes_from_before(scenario, nodes, node_type, strangers)
         footprints = {
             p: footprint_of(nodes, pool)
             for p, pool in enumerate(problem.pools)
@@ -90,11 +102,12 @@ def pack(
             key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
             done = None if known is None else known.get(key)
             if done is None:
-                done = _best(Attempt(nodes.part(rows), here, problem.cyclic), mine, stop)
+                empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
+                done = _best(empty, mine, stop)
                 if known is not None and not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
-            unplaced += [Unplaced(life.pool, first, n) for life, first, n in done.unplaced]
+            unplaced += _unplaced(done, known_before)
     stays.sort(key=lambda stay: stay.pool)
     return Packing(tuple(stays), tuple(unplaced))
 
@@ -106,14 +119,17 @@ def _digest(waiting: Sequence[Lifetime], sizes: Ints) -> bytes:
 
 
 def _current(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    ran: Iterable[Running],
 ) -> dict[int, list[Running]]:
-    """What runs already of each pool, on low priority first: it stays longest."""
+    """What runs already, `ran`, of each pool, on low priority first: it stays longest."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     scarcity = list(SubgroupPriority)
     by_engine: dict[tuple[str, str, str], list[Running]] = {}
     for each in sorted(
-        scenario.current or (),
+        ran,
         key=lambda each: scarcity.index(scenario.fleet.leaf_priority(leaves[each.leaf])),
     ):
         by_engine.setdefault((each.workload, each.engine, each.node_type), []).append(each)
@@ -123,6 +139,21 @@ def _current(
         running = by_engine.get((own.workload, own.engine.name, own.node_type), ())
         found[p] = [each for each in running if leaves[each.leaf].domain(pool.level) == pool.domain]
     return found
+
+
+def _strangers(ran: Iterable[Running], current: Mapping[int, Sequence[Running]]) -> list[Running]:
+    """What runs already and is of no pool."""
+    left = Counter(ran)
+    left.subtract(each for mine in current.values() for each in mine)
+    return list(left.elements())
+
+
+def _unplaced(done: Attempt, known_before: bool) -> Iterator[Unplaced]:
+    """What found no room, from the horizon on."""
+    for life, first, intervals in done.unplaced:
+        early = int(known_before and first == 0)
+        if intervals > early:
+            yield Unplaced(life.pool, first - known_before + early, intervals - early)
 
 
 def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:
@@ -239,7 +270,8 @@ ORDERS: tuple[Order, ...] = (
 
 def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:
     placed = identified(done.placed, done.intervals, cyclic=problem.cyclic)
-    for each in placed if done.split else done.placed:
+    found = placed if done.split else done.placed
+    for each in before.in_horizon(found) if before.is_known(problem) else found:
         pool = problem.pools[each.life.pool]
         yield Stay(
             pool=each.life.pool,

@@ -10,11 +10,15 @@ from heteroplan.clock import Late, Stop
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
+from heteroplan.optimize.improve.handover import starting_later
 from heteroplan.optimize.improve.kept_sizes import keep_sizes
 from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
+from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.transitions import starts_of
+from heteroplan.placement.before import booked_twice
+from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
 from heteroplan.placement.substitution.rejoin import rejoined
 from heteroplan.placement.substitution.substitute import substituted
@@ -93,11 +97,14 @@ def _stable(
     found: Settled,
     late: Late,
 ) -> Settled:
-    """Smaller where what found no room broke rules of stability, which then hold again."""
-    for _ in range(ROUNDS if problem.has_stability else 0):
+    """Smaller where what found no room broke rules of stability, which then hold again.
+
+    Or the rule that what starts before the horizon fits beside what ran then.
+    """
+    for _ in range(ROUNDS if problem.has_stability or has_handover(problem) else 0):
         if not found.plan.broken:
             break
-        plan = keep_sizes(problem, found.plan, grow=False)
+        plan = keep_sizes(problem, starting_later(problem, found.plan), grow=False)
         packing = pack(scenario, candidates, problem, plan.solution.replicas, late)
         found = standing(problem, plan, packing, found.rounds)
     return found
@@ -122,6 +129,8 @@ def _in_rounds(
         kept = standing(problem, plan, packing, rounds)
         if left_out:
             helped = _substituted(scenario, candidates, problem, plan, packing, rounds, late)
+            if _booked_twice(scenario, candidates, problem, helped):
+                helped = kept
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
@@ -172,6 +181,17 @@ def _substituted(
     return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)
 
 
+def _booked_twice(
+    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, found: Settled
+) -> bool:
+    """Whether replicas start on GPUs that what ran before holds until the horizon begins."""
+    nodes = {
+        name: nodes_of(scenario, name)
+        for name in dict.fromkeys(pool.node_type for pool in problem.pools)
+    }
+    return booked_twice(scenario, candidates, problem, nodes, found.packing.stays) > 0
+
+
 def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:
     """Whether as many stays begin without being moves as pools [P, T] grow by."""
     begun = np.zeros_like(replicas)
@@ -206,8 +226,14 @@ def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -
     """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
-    free `SPARE` times over.
+    free `SPARE` times over. Before the horizon as well, where it starts then.
     """
+    free_before = [row.free_before for row in problem.supplies]
+    held_before = {
+        r: (free_before[r] or 0) - left
+        for r, left in enumerate(left_before(problem, replicas))
+        if left is not None
+    }
     residual = problem.residual(replicas)
     held = [row.gpus - left for row, left in zip(problem.supplies, residual, strict=True)]
     gpus = [row.gpus.copy() for row in problem.supplies]
@@ -217,9 +243,15 @@ def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -
         fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))
         held[fullest][times] -= SPARE * pool.gpus
         gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])
+        early = [r for r in problem.drawn[each.pool] if r in held_before]
+        if early and each.first < pool.lead:
+            fullest = min(early, key=lambda r: (free_before[r] or 0) - held_before[r])
+            held_before[fullest] -= SPARE * pool.gpus
+            free_before[fullest] = max(0, min(free_before[fullest] or 0, held_before[fullest]))
     return replace(
         problem,
         supplies=tuple(
-            replace(row, gpus=left) for row, left in zip(problem.supplies, gpus, strict=True)
+            replace(row, gpus=left, free_before=free)
+            for row, left, free in zip(problem.supplies, gpus, free_before, strict=True)
         ),
     )

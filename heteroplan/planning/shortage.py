@@ -9,6 +9,7 @@ from heteroplan.entities.plan import ShortageKind, ShortageReason
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role, Workload
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.program.before import left_before
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import closing_fields, open_pools
@@ -49,6 +50,7 @@ def reasons(
         *_reached_limits(problem, w, t, replicas),
         *(ShortageReason(ShortageKind.RULE, detail=fields) for fields in closing),
         *_kept_back(workload, problem, w, t, replicas),
+        *_held_before(problem, open_to_it, t, replicas),
         *_full_places(problem, open_to_it, t, residual),
     )
     if found:
@@ -93,6 +95,25 @@ def _kept_back(
     if safe >= min(1.0, capacity) - COVER_TOLERANCE:
         return []
     return [ShortageReason(ShortageKind.RESILIENCE, lose=workload.resilience.lose)]
+
+
+def _held_before(
+    problem: Problem, pools: Sequence[int], t: int, replicas: Ints
+) -> list[ShortageReason]:
+    """Node types of which what ran before leaves no room for one more that serves in interval t."""
+    left = left_before(problem, replicas)
+    full: dict[str, dict[str, None]] = {}
+    for p in pools:
+        for r in problem.drawn[p]:
+            free = left[r]
+            if free is not None and t < problem.pools[p].lead and free < problem.pools[p].gpus:
+                places = full.setdefault(problem.pools[p].node_type, {})
+                places[problem.supplies[r].domain] = None
+                break
+    return [
+        ShortageReason(ShortageKind.HELD_BEFORE, node_type=node_type, domains=tuple(places))
+        for node_type, places in full.items()
+    ]
 
 
 def _full_places(

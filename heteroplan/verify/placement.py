@@ -7,7 +7,7 @@ second time, from the fleet and the pools alone.
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import cached_property
 from math import ceil
 
@@ -191,6 +191,80 @@ def check_maintenance(index: _PlacementIndex) -> Iterator[str]:
                     yield f"{_name(stay)}: holds {node} at {t}, which is away"
 
 
+def check_handover(index: _PlacementIndex) -> Iterator[str]:
+    """What starts before the horizon and what ran then <= GPUs of each node, and of each leaf.
+
+    A replica that begins where one of its pool ran goes on there. Of a leaf because it may not be
+    known on which of its nodes what ran stands.
+    """
+    scenario = index.plan.scenario
+    if scenario.current is None or scenario.horizon.cyclic:
+        return
+    begin = scenario.horizon.start.astimezone(UTC)
+    before = begin - timedelta(seconds=scenario.horizon.interval_s)
+    ran = _ran_before(index)
+    for (leaf, node_type), stays in _started_before(index).items():
+        size = scenario.fleet.node_type(node_type).gpus
+        count = scenario.fleet.nodes_available(index.leaves[leaf], node_type, before, begin)
+        there = node_names(index.leaves[leaf], node_type)[:count]
+        held, new = ran[leaf, node_type], Counter[str]()
+        for stay in stays:
+            for node in stay.nodes:
+                new[node] += index.pool(stay).gpus_per_replica // len(stay.nodes)
+        for node, gpus in new.items():
+            room = size if node in there else 0
+            if held[node] + gpus > room:
+                yield (
+                    f"{node}: {gpus} GPUs start before the horizon, {held[node]} are held then, it "
+                    f"has {room}"
+                )
+        if held.total() + new.total() > count * size:
+            yield (
+                f"{leaf}: {new.total()} GPUs of {node_type} start before the horizon, "
+                f"{held.total()} are held then, it has {count * size}"
+            )
+
+
+def _ran_before(index: _PlacementIndex) -> defaultdict[tuple[str, str], Counter[str]]:
+    """GPUs by leaf and node type, and by node; under no name where the node is not known."""
+    found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    gpus = {
+        (workload.name, engine.name): engine.gpus
+        for workload in index.plan.scenario.workloads
+        for engine in workload.profile.engines
+    }
+    for each in index.plan.scenario.current or ():
+        for node in each.nodes or ("",):
+            share = gpus[each.workload, each.engine] // max(1, len(each.nodes))
+            found[each.leaf, each.node_type][node] += share
+    return found
+
+
+def _started_before(index: _PlacementIndex) -> dict[tuple[str, str], list[Stay]]:
+    """Stays that begin before the horizon and did not run then, by leaf and node type."""
+    running = Counter(
+        (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
+        for each in index.plan.scenario.current or ()
+    )
+    found: dict[tuple[str, str], list[Stay]] = {}
+    for stay in index.plan.stays:
+        pool = index.pool(stay)
+        place = (pool.workload, pool.engine, pool.node_type, stay.leaf)
+        known = next(
+            (
+                nodes
+                for nodes in (frozenset(stay.nodes), frozenset[str]())
+                if stay.first == 0 and running[*place, nodes] > 0
+            ),
+            None,
+        )
+        if known is not None:
+            running[*place, known] -= 1
+        elif stay.first < index.leads[stay.pool]:
+            found.setdefault((stay.leaf, pool.node_type), []).append(stay)
+    return found
+
+
 def check_sizes(index: _PlacementIndex) -> Iterator[str]:
     """Stays of a pool that serve = its replicas, in each interval."""
     standing = [[0] * len(index.steps) for _ in index.plan.pools]
@@ -258,6 +332,7 @@ RULES = (
     check_leads,
     check_room,
     check_maintenance,
+    check_handover,
     check_sizes,
     check_starts,
     check_replica_ids,

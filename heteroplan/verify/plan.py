@@ -118,6 +118,40 @@ def check_supply(index: PlanIndex) -> Iterator[str]:
                         )
 
 
+def check_surge(index: PlanIndex) -> Iterator[str]:
+    """GPUs held <= GPUs present less those that stay free, in each spine and interval.
+
+    Of the leaves that replicas stand on, whatever the level of their pools.
+    """
+    scenario = index.plan.scenario
+    kept = {name: gpus for name, gpus in scenario.surge if gpus > 0}
+    if not kept:
+        return
+    held: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(index.steps))
+    for stay in index.plan.stays:
+        pool = index.plan.pools[stay.pool]
+        gpus = held[index.leaves[stay.leaf].spine, pool.node_type]
+        for t in index.times(stay.first - stay.lead, stay.lead + stay.intervals):
+            gpus[t] += pool.gpus_per_replica
+    for (spine, node_type), used in held.items():
+        for t in index.steps:
+            free = _present(index, spine, node_type, t) - used[t]
+            if used[t] and free < kept.get(node_type, 0):
+                yield (
+                    f"surge: {free} GPUs of {node_type} are free in {spine} at {t}, "
+                    f"{kept[node_type]} should be"
+                )
+
+
+def _present(index: PlanIndex, spine: str, node_type: str, t: int) -> int:
+    """GPUs of a node type in a spine."""
+    return sum(
+        index.present[t][leaf.name, node_type]
+        for leaf in index.leaves.values()
+        if leaf.spine == spine
+    )
+
+
 def check_capacity(index: PlanIndex) -> Iterator[str]:
     """Σ_k flow[k] / capacity[k] <= replicas, for each pool and interval.
 
@@ -257,10 +291,12 @@ def check_totals(index: PlanIndex) -> Iterator[str]:
 
 
 def check_supply_use(index: PlanIndex) -> Iterator[str]:
-    """The supply table says what is there and what the pools hold."""
+    """The supply table says what is there, less what stays free, and what the pools hold."""
     for row in index.plan.supply:
+        kept = dict(index.plan.scenario.surge).get(row.node_type, 0)
+        spines = {leaf.spine for leaf in index.leaves.values()}
         present = tuple(
-            sum(gpus for (_, shape), gpus in index.present[t].items() if shape == row.node_type)
+            sum(max(0, _present(index, spine, row.node_type, t) - kept) for spine in spines)
             for t in index.steps
         )
         pools = zip(index.plan.pools, index.held, strict=True)
@@ -308,6 +344,7 @@ def check_proof(index: PlanIndex) -> Iterator[str]:
 RULES = (
     check_workloads,
     check_supply,
+    check_surge,
     check_capacity,
     check_balance,
     check_demand,

@@ -538,7 +538,7 @@ def test_export_takes_the_clusters_words(files: ScenarioFiles, run: Run) -> None
     [
         (
             ["plan.json", "--format", "cron"],
-            "known are aibrix, crontab, csv, envoy, hpa",
+            "known are aibrix, cronhpa, crontab, csv",
         ),
         (["plan.json", "--format", "httproute", "--port", "0"], "--port"),
         (["plan.json", "--format", "envoy", "--at", ""], "plan.json"),

@@ -14,10 +14,15 @@ import typer
 
 import heteroplan
 from heteroplan.cli.app import app
+from heteroplan.entities.targets import PRESETS
 from heteroplan.optimize.rules import RULES
 from heteroplan.pipelines.schema import schema
+from heteroplan.schedules.formats import SCHEDULE_FORMATS
+from heteroplan.schedules.targets.scaling import refusal
+from heteroplan.schedules.targets.target import Target
 from heteroplan.simulation.policies.registry import POLICIES, PolicyKind
 from heteroplan.simulation.policies.shared.options import MOST
+from tests.docs.constants import constants
 
 type Schema = dict[str, Any]
 
@@ -286,12 +291,34 @@ def _meanings(options: type) -> dict[str, str]:
     return found
 
 
+def presets() -> str:
+    """Each preset of targets: kind, API version, default name, and the formats that scale it."""
+    rows = []
+    for name, kind in PRESETS.items():
+        part = next(iter(kind.parts.values()), "")
+        target = Target(kind.api_version, kind.kind, "", component=part)
+        scaled = [each for each in SCHEDULE_FORMATS if not refusal(each, target)]
+        every = set(SCHEDULE_FORMATS) - {"kserve"} == set(scaled)
+        rows.append(
+            (
+                f"`{name}`",
+                kind.kind,
+                f"`{kind.api_version}`",
+                f"`{kind.name}`",
+                "all but kserve" if every else ", ".join(scaled) or "kserve",
+            )
+        )
+    return "\n".join(_table(("preset", "kind", "API version", "default name", "formats"), rows))
+
+
 SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibration")
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "constants": constants,
     "packages": packages,
     "rules": rules,
+    "presets": presets,
     "policy-list": policy_list,
     "policies": policy_options,
     **{kind: fields(kind) for kind in SCHEMAS},

@@ -42,6 +42,7 @@ _SETS = (
     "workloads.chat.slo.ttft_slowdown=3", "workloads.chat.slo.itl_percentile=99%",
     "workloads.chat.slo.ttft_percentile=1", "workloads.chat.slo.itl_of=step",
     "workloads.chat.slo={ttft_slowdown: 3}", "workloads.chat.requests.osl_cv=-1",
+    "targets=[{preset: dynamo}]", "targets=[{preset: x}]", "targets[0].name='{role'", "targets=5",
     "workloads.chat.classes[0].slo={}", "workloads.chat.requests.isl_cv=1e3",
 )  # fmt: skip
 _OF: dict[str, dict[str, int]] = {
@@ -54,8 +55,9 @@ _OF: dict[str, dict[str, int]] = {
     "export": {"--format": CHOICE, "--out": FILE, "--name-template": NAME, "--target-kind": NAME,
                "--target-api-version": NAME, "--namespace": NAME, "--context": NAME,
                "--at": DATE, "--group-template": NAME, "--served-name": NAME, "--gateway": NAME,
-               "--backend-kind": NAME, "--port": WHOLE, "--hpa-tolerance": SHARE,
-               "--kubectl-image": NAME},
+               "--backend-kind": NAME, "--port": WHOLE, "--targets": FILE, "--previous": FILE,
+               "--current": FILE, "--least-given-up": WHOLE, "--hpa-tolerance": SHARE,
+               "--max-short-minutes": WHOLE, "--kubectl-image": NAME, "--only-context": NAME},
     "demand": {"--format": CHOICE, "--map": NAME, "--interval": DURATION, "--peak": DURATION,
                "--timezone": ZONE, "--trace-timezone": ZONE, "--start": DATE, "--quantile": SHARE,
                "--weekdays": CHOICE, "--trend": NUMBER, "--growth": NUMBER, "--events": FILE,

@@ -256,9 +256,10 @@ def test_what_runs_belongs_to_the_pool_of_its_domain() -> None:
 
 
 def test_what_runs_in_other_pools_is_not_ours() -> None:
-    """The replica of another engine on l2 binds nobody."""
-    other = Running("w0", "old", "h100x8", "l2", ())
-    of = case(Sizes({"s": [1]}), on=one_spine(1, 1), cyclic=False, current=[other])
+    """The replica of another workload on l2 binds nobody."""
+    other = Running("w1", "e", "h100x8", "l2", ())
+    both = Sizes({"s": [1]}), Sizes({"s": [0]})
+    of = case(*both, on=one_spine(1, 1), cyclic=False, current=[other])
     assert [stay.leaf for stay in stays(of)] == ["l1"]
 
 

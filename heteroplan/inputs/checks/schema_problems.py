@@ -22,6 +22,7 @@ _SIGNS = {
     "scenario": {"workloads", "fleet"},
     "fleet": {"node_types"},
     "profile": {"engines", "model"},
+    "targets": {"targets"},
 }
 """Keys by which a kind of file is known."""
 _NO_STEPS = ("[key]", "<one>", "<file>", "<trace>", "<list>", "<number>", "<dispersion>")

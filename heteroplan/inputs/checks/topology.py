@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Affinity, Leaf
+from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.checks.fleet import unknown
@@ -42,6 +43,23 @@ def check_domain_names(case: WorkloadCase) -> Iterator[InputProblem]:
                     f"set affinity: {levels[name]}"
                 )
                 yield case.entry_problem(field, i, remedy)
+
+
+def check_surge(document: Document, scenario: Scenario) -> Iterator[InputProblem]:
+    """What stays free for rolling updates is of the fleet's types, and leaves every spine some."""
+    types = {shape.name: shape for shape in scenario.fleet.node_types}
+    for name, gpus in scenario.surge:
+        if name not in types:
+            yield document.problem(("surge", name), unknown("node type", name, types))
+            continue
+        spines = {
+            spine: types[name].gpus * sum(leaf.nodes.get(name, 0) for leaf in leaves)
+            for spine, leaves in scenario.fleet.network.domains(Affinity.SPINE).items()
+        }
+        full = [spine for spine, there in spines.items() if 0 < there <= gpus]
+        if full:
+            remedy = f"leaves nothing of spine {full[0]}, which has {spines[full[0]]}; lower it"
+            yield document.problem(("surge", name), remedy)
 
 
 def check_domains_left(case: WorkloadCase) -> Iterator[InputProblem]:

@@ -33,6 +33,7 @@ from heteroplan.inputs.schemas.base import (
     Zone,
 )
 from heteroplan.inputs.schemas.demand import DemandSpec, TraceSpec
+from heteroplan.inputs.schemas.targets import MOST_TARGETS, TargetSpec
 
 
 def _none_is_null(value: Any) -> Any:
@@ -396,5 +397,9 @@ class ScenarioFile(Strict):
     """Failures that every workload survives, unless it has its own `resilience`."""
     stability: StabilitySpec | None = None
     """How often pools may change, of every workload without its own `stability`."""
+    surge: dict[Name, Annotated[int, Field(ge=0, le=MAX_COUNT)]] = Field({})
+    """GPUs of each node type that stay free in every spine, for rolling updates: {h100x8: 8}."""
     workloads: list[WorkloadSpec] = Field(min_length=1, max_length=10_000)
     """The models to serve."""
+    targets: list[TargetSpec] = Field([], max_length=MOST_TARGETS)
+    """Objects of the cluster that stand for pools; the first rule that fits a pool counts."""

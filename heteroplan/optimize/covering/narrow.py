@@ -8,7 +8,7 @@ from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import on_grid
 from heteroplan.optimize.covering.cover import is_cover
-from heteroplan.optimize.program.problem import Floats
+from heteroplan.optimize.program.problem import Floats, Ints
 
 HOME_CELLS, QUICK_CELLS = 4_000, 2_000
 """Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
@@ -71,35 +71,38 @@ def _guide(block: Block, *, spare: bool) -> Floats:
     lost to `spare` where the loss of a node is to be survived.
     """
     sides, guide = block.all_sides(), np.zeros_like(block.price)
-    rows, room = _rows(block)
+    rows, left = _rows(block)
+    times = np.arange(len(block.need))
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.where(block.share > 0, block.price / block.share, np.inf)
     need = block.need + (_lost(block) if spare else np.zeros((len(sides), 1)))
-    for t in range(len(block.need)):
-        share, left = block.share[:, t], room[:, t].astype(np.float64)
 
-        def add(e: int, wanted: float, t: int = t, left: Floats = left) -> None:
-            drawn = rows[:, e] > 0
-            fits = float((left[drawn] / rows[drawn, e]).min(initial=np.inf))
-            added = max(0.0, min(wanted, float(block.high[e, t] - guide[e, t]), fits))
-            guide[e, t] += added
-            left -= rows[:, e] * added
+    def add(engine: Ints, wanted: Floats) -> None:
+        """At each time as many replicas of one engine [T] as are `wanted` [T] and fit."""
+        drawn = rows[:, engine]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fits = np.where(drawn > 0, left / drawn, np.inf).min(axis=0, initial=np.inf)
+        free = block.high[engine, times] - guide[engine, times]
+        added = np.maximum(0.0, np.minimum(wanted, np.minimum(free, fits)))
+        guide[engine, times] += added
+        np.subtract(left, drawn * added, out=left)
 
-        for side, asked in zip(sides, need[:, t], strict=True):
-            for e in np.argsort(unit[:, t], kind="stable"):
-                rest = asked - float(share[side] @ guide[side, t])
-                if side[e] and rest > 0 and share[e] > 0:
-                    add(int(e), rest / float(share[e]))
-        for e in np.argsort(block.price[:, t], kind="stable"):
-            add(int(e), block.fewest[t] - float(guide[:, t].sum()))
+    for side, asked in zip(sides, need, strict=True):
+        for engine in np.argsort(unit, axis=0, kind="stable"):
+            share = np.where(side[engine], block.share[engine, times], 0.0)
+            rest = asked - (block.share[side] * guide[side]).sum(axis=0)
+            wanted = np.divide(rest, share, out=np.zeros_like(rest), where=share > 0)
+            add(engine, wanted)
+    for engine in np.argsort(block.price, axis=0, kind="stable"):
+        add(engine, block.fewest - guide.sum(axis=0))
     return guide
 
 
 def _rows(block: Block) -> tuple[Floats, Floats]:
-    """[R, E] and [R, T] supply rows, and the limit on replicas of all engines together."""
+    """[R, E] what engines draw on supply rows and on the limit of all; [R, T] the room there."""
     rows, room = np.zeros((0, len(block.high))), np.zeros((0, len(block.need)))
     if block.weight is not None and block.room is not None:
-        rows, room = block.weight, block.room.astype(np.float64)
+        rows, room = block.weight.astype(np.float64), block.room.astype(np.float64)
     if block.most is not None:
         rows, room = np.vstack([rows, np.ones(len(block.high))]), np.vstack([room, block.most])
     return rows, room

@@ -159,5 +159,7 @@ def _one_balance(
 
 def _one_supply(rows: Sequence[SupplySpec], number: dict[int, int]) -> SupplySpec:
     gpus = np.sum([row.gpus for row in rows], axis=0)
+    known = [row.free_before for row in rows if row.free_before is not None]
+    free_before = sum(known) if len(known) == len(rows) else None
     pools = _numbers((p for row in rows for p in row.pools), number)
-    return replace(rows[0], domain="", gpus=gpus, pools=pools)
+    return replace(rows[0], domain="", gpus=gpus, pools=pools, free_before=free_before)

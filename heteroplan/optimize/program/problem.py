@@ -162,6 +162,9 @@ class SupplySpec:
     """Pools in this domain and in the domains below it."""
     unit: int = 1
     """GPUs that must stand together on one leaf: the row counts those that do."""
+    free_before: int | None = None
+    """GPUs that what ran before left free until the horizon begins; None where that is not known,
+    or makes no difference."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -378,8 +381,17 @@ class Problem:
         """Whether the supply rows of some pools hold all that draws on them of a plan [P, T]."""
         return all((left >= 0).all() for left in self.residual_of(pools, replicas).values())
 
-    def restricted(self, workloads: Sequence[int], supplies: Sequence[Ints]) -> "Problem":
-        """The program of some workloads alone, with `supplies` GPUs left on each row."""
+    def restricted(
+        self,
+        workloads: Sequence[int],
+        supplies: Sequence[Ints],
+        before: Sequence[int | None] | None = None,
+    ) -> "Problem":
+        """The program of some workloads alone, with `supplies` GPUs left on each row.
+
+        And `before` GPUs left before the horizon; without it nothing is said of that time.
+        """
+        early = before or [None] * len(supplies)
         kept = [p for w in workloads for p in self.workloads[w].pools]
         number = {w: i for i, w in enumerate(workloads)}
         part = self.keeping(kept)
@@ -393,8 +405,8 @@ class Problem:
                 if each.workload in number
             ),
             supplies=tuple(
-                replace(row, gpus=left)
-                for row, left in zip(part.supplies, supplies, strict=True)
+                replace(row, gpus=left, free_before=free)
+                for row, left, free in zip(part.supplies, supplies, early, strict=True)
                 if row.pools
             ),
             conflicts=tuple(
@@ -450,7 +462,10 @@ class Problem:
                 )
                 for pool in self.pools
             ),
-            supplies=tuple(replace(row, gpus=row.gpus[at]) for row in self.supplies),
+            supplies=tuple(
+                replace(row, gpus=row.gpus[at], free_before=row.free_before if at[0] == 0 else None)
+                for row in self.supplies
+            ),
             before=None if at[0] > 0 else self.before,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import cached_property
 from itertools import pairwise
 
@@ -29,6 +29,46 @@ class Places:
         }
 
     @cached_property
+    def on_leaf_before(self) -> dict[tuple[str, str], int]:
+        """By (leaf, node type): nodes in the interval before the horizon."""
+        fleet, horizon = self.scenario.fleet, self.scenario.horizon
+        start = horizon.start.astimezone(UTC)
+        begin = start - timedelta(seconds=horizon.interval_s)
+        return {
+            (leaf.name, shape.name): fleet.nodes_available(leaf, shape.name, begin, start)
+            for leaf in fleet.network.leaves
+            for shape in fleet.node_types
+        }
+
+    def free_before(self, level: Affinity, domain: str, node_type: str, unit: int) -> int | None:
+        """GPUs of a node type in a domain that what ran before leaves free until the horizon.
+
+        Of those that stand together in `unit` on one leaf. None where it is not known what ran.
+        """
+        if self.scenario.current is None:
+            return None
+        size = self.scenario.fleet.node_type(node_type).gpus
+        leaves = {leaf.name for leaf in self.leaves[level, domain]}
+        there = sum(self.on_leaf_before[leaf, node_type] * size // unit * unit for leaf in leaves)
+        held = sum(
+            self._gpus_of[each.workload, each.engine]
+            for each in self.scenario.current
+            if each.leaf in leaves
+            and each.node_type == node_type
+            and self._gpus_of[each.workload, each.engine] % unit == 0
+        )
+        return max(0, there - held)
+
+    @cached_property
+    def _gpus_of(self) -> dict[tuple[str, str], int]:
+        """GPUs a replica by workload and engine."""
+        return {
+            (workload.name, engine.name): engine.gpus
+            for workload in self.scenario.workloads
+            for engine in workload.profile.engines
+        }
+
+    @cached_property
     def on_leaf(self) -> dict[tuple[str, str], Ints]:
         """By (leaf, node type): nodes [T], maintenance applied."""
         fleet = self.scenario.fleet
@@ -39,12 +79,33 @@ class Places:
         }
 
     def gpus(self, level: Affinity, domain: str, node_type: str, unit: int = 1) -> Ints:
-        """[T] GPUs of a node type in a domain that stand together in `unit` on one leaf."""
+        """[T] GPUs of a node type in a domain that stand together in `unit` on one leaf.
+
+        Without those that stay free for rolling updates.
+        """
         size = self.scenario.fleet.node_type(node_type).gpus
         total = np.zeros(self.scenario.horizon.intervals, dtype=np.int64)
         for leaf in self.leaves[level, domain]:
-            total += self.on_leaf[leaf.name, node_type] * size // unit * unit
+            kept = self.kept_free[leaf.name, node_type]
+            kept = kept if unit == 1 else -(-kept // size) * size
+            total += (self.on_leaf[leaf.name, node_type] * size - kept) // unit * unit
         return total
+
+    @cached_property
+    def kept_free(self) -> dict[tuple[str, str], Ints]:
+        """By (leaf, node type): GPUs [T] that stay free for rolling updates.
+
+        In every spine on the leaves with most nodes of the type.
+        """
+        found = {}
+        for shape in self.scenario.fleet.node_types:
+            for leaves in self.scenario.fleet.network.domains(Affinity.SPINE).values():
+                left = np.full(self.scenario.horizon.intervals, self.scenario.kept_free(shape.name))
+                for leaf in sorted(leaves, key=lambda leaf: -leaf.nodes.get(shape.name, 0)):
+                    there = self.on_leaf[leaf.name, shape.name] * shape.gpus
+                    found[leaf.name, shape.name] = np.minimum(left, there)
+                    left = left - found[leaf.name, shape.name]
+        return found
 
     def by_priority(self, level: Affinity, domain: str, node_type: str) -> Ints:
         """[3, T] GPUs of a node type in a domain on leaves of low, medium and high priority."""
@@ -54,6 +115,7 @@ class Places:
         for leaf in self.leaves[level, domain]:
             rank = list(SubgroupPriority).index(self.priority[leaf.name])
             total[rank] += self.on_leaf[leaf.name, node_type] * size
+            total[rank] -= self.kept_free[leaf.name, node_type]
         return total
 
     def scarcity(self, level: Affinity, domain: str, node_type: str) -> float:
@@ -104,12 +166,14 @@ def supply_rows(place: Places, pools: Sequence[PoolSpec]) -> Iterator[SupplySpec
                 continue
             members = sorted(p for key in below for p in own.get((*key, shape.name), ()))
             gpus = place.gpus(level, domain, shape.name)
-            yield SupplySpec(domain, level, shape.name, gpus, tuple(members))
+            free = place.free_before(level, domain, shape.name, 1)
+            yield SupplySpec(domain, level, shape.name, gpus, tuple(members), free_before=free)
             for unit in sorted({pools[p].gpus for p in members if pools[p].gpus > shape.gpus}):
                 whole = place.gpus(level, domain, shape.name, unit)
                 if (whole < gpus).any():
                     large = tuple(p for p in members if pools[p].gpus % unit == 0)
-                    yield SupplySpec(domain, level, shape.name, whole, large, unit)
+                    free = place.free_before(level, domain, shape.name, unit)
+                    yield SupplySpec(domain, level, shape.name, whole, large, unit, free)
 
 
 def _up_to(level: Affinity) -> list[Affinity]:

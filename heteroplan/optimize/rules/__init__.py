@@ -5,7 +5,8 @@ A rule says four things: its rows in the MIP (`define`), by how much given pool 
 where a workload must decide before it is placed), and whether the lower bound keeps it
 (`kept_by_bound`). `verify` checks the same rules from outside, with code of its own.
 
-`demand`, `capacity` and `balance` are about requests, `supply` about GPUs, `replica_limits`,
+`demand`, `capacity` and `balance` are about requests, `supply` and `handover` about GPUs,
+`replica_limits`,
 `groups` and `engine_limit` about what users limit, `changes` and `stability` about sizes from one
 interval to the next, `resilience` about losses. To add a rule: a
 module with a subclass of `Rule` (in `rule`), and a line in `RULES`. `mip` has the variables that
@@ -22,6 +23,7 @@ from heteroplan.optimize.rules.changes import ChangesRule
 from heteroplan.optimize.rules.demand import DemandRule
 from heteroplan.optimize.rules.engine_limit import EngineLimitRule
 from heteroplan.optimize.rules.groups import GroupsRule
+from heteroplan.optimize.rules.handover import HandoverRule
 from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.rules.replica_limits import ReplicaLimitsRule
 from heteroplan.optimize.rules.resilience import ResilienceRule
@@ -42,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     EngineLimitRule(),
     ResilienceRule(),
     StabilityRule(),
+    HandoverRule(),
 )
 """In the order of their rows in the MIP."""
 

@@ -171,15 +171,16 @@ class Sweep:
                 self._arrive(pool, late)
 
     def _forget_late(self) -> None:
-        """Where a pool shrinks, those that have not served yet are the first to go."""
+        """Where a pool shrinks, those that should serve and do not yet are the first to go."""
         for pool in np.flatnonzero(self.leaving).tolist():
-            late = list(self.at.state.late[pool])
+            late = [wanted for wanted in self.at.state.late[pool] if wanted < self.at.t]
+            soon = [wanted for wanted in self.at.state.late[pool] if wanted >= self.at.t]
             while late and self.leaving[pool]:
                 self.at.write(Missed(pool, late.pop(), self.at.t))
                 self.leaving[pool] -= 1
-            self.at.state.late[pool] = tuple(late)
+            self.at.state.late[pool] = (*late, *soon)
             for begun in self._begun_late(pool):
-                if self.leaving[pool]:
+                if self.leaving[pool] and begun.wanted < self.at.t:
                     self.at.cancel(begun)
                     self.leaving[pool] -= 1
 

@@ -4,21 +4,21 @@ Read in KEDA's pkg/scalers/cron_scaler.go and robfig/cron/v3's spec.go. A trigge
 next end is not later than its next start. Clock times that are skipped never come, so a window
 whose end is skipped is off from its start on; clock times that come twice count twice, so one
 whose start comes twice is off until the second time. The search for the next time goes in whole
-hours: where clocks change by half an hour, a search from before passes by the first minutes of
-each hour until 01:00 of the next day, and on the same day of the next week. Further windows with a
-date ask for what these would lose.
+hours: where clocks change by half an hour, it passes by the next time in the first half of an hour,
+and takes 02:45 for 01:45 where clocks go forward. Further windows with a date ask for what these
+would lose.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from heteroplan.schedules.timetable.changes import changes, wall_clock_end
 from heteroplan.schedules.timetable.clock_changes import ClockChange, clock_changes
 from heteroplan.schedules.timetable.recurrence import PERIODS, Recurrence, cron_fields
 from heteroplan.schedules.timetable.timetable import Timetable
 
-_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +78,34 @@ def cron_windows(table: Timetable) -> tuple[CronWindow, ...]:
 
 def _lost(spans: Sequence[_Span], change: ClockChange, period: timedelta | None) -> Iterator[_Span]:
     """What must be asked for again because of a change of clocks, with times that come once."""
-    end = change.end
-    if change.odd_minutes:
-        end += _HOUR if change.forward else change.odd_minutes * _MINUTE
+    odd = change.odd_minutes * _MINUTE
+    twice, once = (change.first, change.end)
+    settled = end = change.end
+    if change.forward:
+        twice, once = (change.first - odd, change.first)
+        settled += (_HOUR - odd) if odd else timedelta()
+    if odd:
+        end += _HOUR if change.forward else odd
     begun_twice = []
     for span in spans:
         for start, stop in _occurrences(span, change, period):
-            if start < change.first <= stop and _missed(stop, change):
-                yield _Span(start, end, span.replicas)
-            elif not change.forward and change.has(start):
+            early = start < twice and stop >= change.first
+            late = change.forward and twice <= start < settled and stop >= change.end
+            if (early or late) and _missed(stop, change):
+                yield _Span(start if early else twice - _MINUTE, end, span.replicas)
+            elif twice <= start < once:
                 begun_twice.append(span.replicas)
     if begun_twice:
-        yield _Span(change.first - _MINUTE, end, max(begun_twice))
+        yield _Span(twice - _MINUTE, end, max(begun_twice))
 
 
 def _occurrences(
     span: _Span, change: ClockChange, period: timedelta | None
 ) -> tuple[tuple[datetime, datetime], ...]:
-    """Start and end of the last one that begins before the change is over, and the one before."""
+    """Start and end of the last one that begins before or just after the change, and one before."""
     if period is None:
         return ((span.start, span.end),)
-    last = (change.end - span.start) // period * period
+    last = (change.end + _HOUR - span.start) // period * period
     return tuple((span.start + by, span.end + by) for by in (last - period, last))
 
 
@@ -106,7 +113,4 @@ def _missed(clock: datetime, change: ClockChange) -> bool:
     """Whether the search for a clock time, from before the change, finds it on a later day only."""
     if change.forward and change.has(clock):
         return True
-    midnight = datetime.combine(change.end.date() + _DAY, time())
-    same_day = change.end <= clock < midnight + _HOUR
-    same_weekday = clock.date() == change.end.date() + 7 * _DAY
-    return (same_day or same_weekday) and clock.minute < change.odd_minutes
+    return clock >= change.end and clock.minute < change.odd_minutes

@@ -17,3 +17,15 @@ class Target:
     """kubectl context; empty for the current one."""
     component: str = ""
     """Part of the object that is meant, where one object has several sizes; else empty."""
+
+    @property
+    def full_name(self) -> str:
+        """All that tells it from others of its kind: `east/llm/chat decode`."""
+        places = (self.context, self.namespace, self.name)
+        part = f" {self.component}" if self.component else ""
+        return "/".join(filter(None, places)) + part
+
+    @property
+    def shown(self) -> str:
+        """In a message, such as `Deployment llm/chat-decode`."""
+        return f"{self.kind} {self.full_name}"

@@ -31,7 +31,7 @@ class Timetable:
     recurrence: Recurrence
     """After M minutes a schedule that repeats begins again."""
     planned: Ints
-    """[M] that must serve; 0 before the plan begins."""
+    """[M] that must serve; before the plan begins what ran before, 0 where that is not known."""
     asked: Ints
     """[M] to ask for: the most that is planned from then until `lead_minutes` later."""
     lead_minutes: int
@@ -46,9 +46,9 @@ class Timetable:
 def timetable(document: PlanDocument, pool: PoolPart) -> Timetable:
     """The sizes of a pool. Raises UsageError where cron cannot say them."""
     horizon = document.horizon
-    _check_minutes(horizon)
+    check_minutes(horizon)
     step = horizon.interval_s // _MINUTE_S
-    lead = min(math.ceil(document.startup_s(pool) / _MINUTE_S), step * len(pool.replicas))
+    lead = lead_minutes(document, pool)
     repeats = recurrence(horizon)
     planned = np.repeat(np.array(pool.replicas, dtype=np.int64), step)
     start = horizon.start.astimezone(UTC)
@@ -59,6 +59,12 @@ def timetable(document: PlanDocument, pool: PoolPart) -> Timetable:
     return Timetable(start, horizon.timezone, repeats, planned, asked, lead)
 
 
+def lead_minutes(document: PlanDocument, pool: PoolPart) -> int:
+    """From being asked for to serving: the start-up time, no longer than the plan is."""
+    planned = document.horizon.interval_s // _MINUTE_S * len(pool.replicas)
+    return min(math.ceil(document.startup_s(pool) / _MINUTE_S), planned)
+
+
 def early(planned: Ints | Sequence[int], lead: int, *, cyclic: bool) -> Ints:
     """[M] the most of `planned` [M] from each minute until `lead` minutes later."""
     values = np.asarray(planned, dtype=np.int64)
@@ -67,7 +73,8 @@ def early(planned: Ints | Sequence[int], lead: int, *, cyclic: bool) -> Ints:
     return np.asarray(windows.max(axis=1))
 
 
-def _check_minutes(horizon: HorizonPart) -> None:
+def check_minutes(horizon: HorizonPart) -> None:
+    """Raise UsageError where cron cannot say the times of a plan."""
     if horizon.interval_s % _MINUTE_S or horizon.start.second or horizon.start.microsecond:
         raise UsageError("cron counts whole minutes; plan with intervals of whole minutes")
     if horizon.intervals * horizon.interval_s > _MOST_DAYS * timedelta(days=1).total_seconds():

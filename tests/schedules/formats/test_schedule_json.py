@@ -106,14 +106,19 @@ def test_formats_are_those_of_their_names() -> None:
     }
     assert {name: text.split()[0] for name, text in texts.items() if name != "csv"} == {
         "aibrix": "---",
+        "cronhpa": "#",
         "crontab": "#",
         "envoy": "#",
+        "gpustack": "#",
         "hpa": "#",
         "httproute": "#",
         "json": "{",
         "keda": "---",
         "kserve": "#",
         "kubernetes-cronjob": "#",
+        "prometheus": "#",
+        "prometheus-text": "#",
         "router": "{",
+        "systemd": "#",
     }
     assert texts["csv"].startswith("interval_start,")

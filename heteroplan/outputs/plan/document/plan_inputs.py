@@ -20,6 +20,7 @@ from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Disp
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.slo import Slo
+from heteroplan.entities.targets import TargetRule
 from heteroplan.entities.workload import (
     MAX_ORIGIN,
     Engine,
@@ -36,6 +37,7 @@ from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
 from heteroplan.inputs.schemas.scenario import SloSpec, SlosSpec, StabilitySpec, WorkloadRules
+from heteroplan.inputs.schemas.targets import TargetSpec
 from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
@@ -138,6 +140,10 @@ class PlanInputs(DocumentPart):
     workloads: tuple[WorkloadInputs, ...]
     current: tuple[RunningPart, ...] | None = None
     """Replicas that run when the horizon starts, if known."""
+    targets: tuple[TargetSpec, ...] | None = None
+    """Objects of the cluster that stand for pools, where the scenario says so."""
+    surge: dict[Name, Count] = Field({})
+    """GPUs of each node type that stay free in every spine, for rolling updates."""
 
     @classmethod
     def of(cls, scenario: Scenario) -> Self:
@@ -156,6 +162,8 @@ class PlanInputs(DocumentPart):
             profiles={key: _profile(each) for each, key in keys.items()},
             workloads=tuple(_workload(each, keys[each.profile]) for each in scenario.workloads),
             current=None if current is None else tuple(map(RunningPart.model_validate, current)),
+            targets=tuple(map(_target, scenario.targets)) or None,
+            **({"surge": dict(scenario.surge)} if scenario.surge else {}),
         )
 
     def written(self) -> dict[str, Any]:
@@ -188,6 +196,8 @@ class PlanInputs(DocumentPart):
             current=None
             if self.current is None
             else tuple(Running(**dict(each)) for each in self.current),
+            targets=tuple(map(build.target_rule, self.targets or ())),
+            surge=tuple(self.surge.items()),
         )
 
 
@@ -318,6 +328,10 @@ def _stability(stability: Stability) -> StabilitySpec | None:
         max_changes=stability.max_changes,
         change_cost_usd=stability.change_cost_usd,
     )
+
+
+def _target(rule: TargetRule) -> TargetSpec:
+    return TargetSpec.model_validate({key: text for key, text in _plain(rule).items() if text})
 
 
 def _slo(slo: Slo | None) -> build.Slos | None:

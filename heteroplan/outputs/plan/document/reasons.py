@@ -61,6 +61,8 @@ def _what(reason: ReasonPart) -> str:
             return f"resilience to the loss of a {reason.lose}"
         case ShortageKind.FULL:
             return f"{reason.node_type} full"
+        case ShortageKind.HELD_BEFORE:
+            return f"{reason.node_type} held until then by what ran before"
         case ShortageKind.NO_PAIR:
             return "no room for prefill and decode together"
         case ShortageKind.UNKNOWN:

@@ -40,6 +40,10 @@ def full(node_type: str, *domains: str, starts: int | None = None) -> ReasonPart
         (full("h", "s1", "s2"), "h full in s1, s2"),
         (full("h", "s1", starts=26), f"h full in s1 at 13:00, {LATE}"),
         (
+            ReasonPart(kind=ShortageKind.HELD_BEFORE, node_type="h", domains=("s1",)),
+            "h held until then by what ran before in s1",
+        ),
+        (
             ReasonPart(kind=ShortageKind.NO_PAIR, domains=("s1",)),
             "no room for prefill and decode together in s1",
         ),

@@ -1,0 +1,155 @@
+"""The interval before the horizon: what runs then keeps its nodes, what starts then finds others.
+
+Sizes are packed with one interval more, in which everything stands that runs; what comes out is
+counted from the horizon on again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, timedelta
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.placement import Stay
+from heteroplan.entities.scenario import Running, Scenario
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.placement.first_fit import Placed
+from heteroplan.placement.nodes import Nodes
+
+type _Place = tuple[str, str, str, str, frozenset[str]]
+"""Workload, engine, node type, leaf and nodes of a replica."""
+
+
+def is_known(problem: Problem) -> bool:
+    """Whether it is known what runs before the horizon."""
+    return problem.before is not None and not problem.cyclic
+
+
+def from_before(problem: Problem, replicas: Ints) -> Ints:
+    """[P, 1 + T] what runs before the horizon, and sizes [P, T]."""
+    assert problem.before is not None
+    return np.column_stack([problem.before, replicas])
+
+
+def nodes_from_before(
+    scenario: Scenario, nodes: Nodes, node_type: str, strangers: Sequence[Running]
+) -> Nodes:
+    """The nodes with one interval more, in which `strangers` stand that no pool may keep."""
+    free, gpus = _there_before(scenario, nodes, node_type), _gpus(scenario)
+    for each in strangers:
+        if each.node_type == node_type and each.nodes:
+            _take(nodes, free, each, gpus[each.workload, each.engine])
+    return replace(nodes, free=np.vstack([np.maximum(0, free), nodes.free]).astype(np.int32))
+
+
+def standing(scenario: Scenario, nodes: Mapping[str, Nodes]) -> list[Running]:
+    """What runs before the horizon, by node type on `nodes`, each with the names of its nodes.
+
+    One of which only the leaf is known stands on the fullest of its nodes that have room.
+    """
+    gpus = _gpus(scenario)
+    free = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
+    found = []
+    for each in sorted(scenario.current or (), key=lambda each: not each.nodes):
+        on, needed = nodes.get(each.node_type), gpus[each.workload, each.engine]
+        if on is None:
+            continue
+        if not each.nodes:
+            count = max(1, needed // on.gpus)
+            here = on.standing(each.leaf, ())
+            fits = here[free[each.node_type][here] >= needed // count]
+            fullest = fits[np.argsort(free[each.node_type][fits], kind="stable")][:count]
+            if len(fullest) == count:
+                each = replace(each, nodes=tuple(on.names[n] for n in sorted(fullest)))
+        if each.nodes:
+            _take(on, free[each.node_type], each, needed)
+        found.append(each)
+    return found
+
+
+def in_horizon(placed: Iterable[Placed]) -> Iterator[Placed]:
+    """What was placed from the interval before on, counted from the horizon on.
+
+    What goes on elsewhere when the horizon begins is no move, as nothing before it is counted.
+    """
+    for each in placed:
+        first, intervals = max(0, each.first - 1), each.intervals - (each.first == 0)
+        if intervals:
+            lead, moved = min(each.lead, first), each.moved and first > 0
+            yield replace(each, first=first, intervals=intervals, lead=lead, moved=moved)
+
+
+def booked_twice(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    nodes: Mapping[str, Nodes],
+    stays: Sequence[Stay],
+) -> int:
+    """GPUs of replicas that start before the horizon on nodes (by type) that others hold then."""
+    if not is_known(problem):
+        return 0
+    ran = standing(scenario, nodes)
+    running = Counter(
+        (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
+        for each in ran
+    )
+    gpus, over = _gpus(scenario), 0
+    new = [stay for stay in stays if not _goes_on(problem, candidates, running, stay)]
+    for node_type, on in nodes.items():
+        free = _there_before(scenario, on, node_type)
+        for each in ran:
+            if each.node_type == node_type and each.nodes:
+                _take(on, free, each, gpus[each.workload, each.engine])
+        index = {name: n for n, name in enumerate(on.names)}
+        for stay in new:
+            pool = problem.pools[stay.pool]
+            if pool.node_type == node_type and stay.first < pool.lead:
+                where = [index[name] for name in stay.nodes]
+                share = pool.gpus // len(where)
+                over += sum(share - min(share, max(0, int(free[n]))) for n in where)
+                free[where] -= share
+    return over
+
+
+def _goes_on(
+    problem: Problem, candidates: Sequence[Candidate], running: Counter[_Place], stay: Stay
+) -> bool:
+    """Whether a stay is a replica that runs already, which is then taken from `running`."""
+    own = candidates[problem.pools[stay.pool].candidate]
+    name = (own.workload, own.engine.name, problem.pools[stay.pool].node_type, stay.leaf)
+    place = (*name, frozenset(stay.nodes))
+    if stay.first > 0 or running[place] <= 0:
+        return False
+    running[place] -= 1
+    return True
+
+
+def _there_before(scenario: Scenario, nodes: Nodes, node_type: str) -> Ints:
+    """[n] GPUs of nodes that are there in the interval before the horizon."""
+    horizon = scenario.horizon
+    start = horizon.start.astimezone(UTC)
+    begin = start - timedelta(seconds=horizon.interval_s)
+    there = np.zeros(len(nodes.names), dtype=np.int64)
+    for number, leaf in enumerate(nodes.leaves):
+        on = np.flatnonzero(nodes.leaf_of == number)
+        count = scenario.fleet.nodes_available(leaf, node_type, begin, start)
+        there[on[:count]] = nodes.gpus
+    return there
+
+
+def _take(nodes: Nodes, free: Ints, running: Running, gpus: int) -> None:
+    """Hold a running replica's GPUs on its nodes."""
+    on = nodes.standing(running.leaf, running.nodes)
+    free[on] -= gpus // max(1, len(on))
+
+
+def _gpus(scenario: Scenario) -> dict[tuple[str, str], int]:
+    """GPUs a replica by workload and engine."""
+    return {
+        (workload.name, engine.name): engine.gpus
+        for workload in scenario.workloads
+        for engine in workload.profile.engines
+    }
