@@ -15,6 +15,7 @@ from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,
     one_domain,
+    restricted,
     spread_out,
 )
 from heteroplan.optimize.program.prices import (
@@ -86,7 +87,7 @@ def workload_prices(problem: Problem, prices: Prices, effort: Effort) -> Prices 
     for w, work in enumerate(problem.workloads):
         if effort.over():
             return None
-        alone = problem.restricted((w,), nothing)
+        alone = restricted(problem, (w,), nothing)
         pools = tuple(
             replace(pool, run_cost=pool.run_cost + held[p], lead=0)
             for pool, p in zip(alone.pools, work.pools, strict=True)

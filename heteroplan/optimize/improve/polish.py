@@ -20,6 +20,7 @@ from heteroplan.optimize.formulation.model import (
 )
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.before import left_before
+from heteroplan.optimize.program.coarser import restricted
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
@@ -54,7 +55,7 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     others = best.solution.replicas.copy()
     others[pools] = 0
     near = at_sizes(problem, best.solution.replicas)
-    sub = near.restricted(around.workloads, near.residual(others), left_before(near, others))
+    sub = restricted(near, around.workloads, near.residual(others), left_before(near, others))
     at = _with_edges(sub, around.times) if around.times is not None else None
     here = best.solution.replicas[pools]
     share = [best.solution.flow[p] for p in pools]

@@ -1,4 +1,4 @@
-"""Programs made smaller: neighbouring intervals merged, or all domains.
+"""Programs made smaller: some workloads alone, neighbouring intervals merged, or all domains.
 
 What LPs of them say of prices and sizes is used where any would do; one domain can also be merged
 so that the bound of the small program holds for any plan of the whole.
@@ -18,6 +18,43 @@ from heteroplan.optimize.program.problem import (
     Problem,
     SupplySpec,
 )
+
+
+def restricted(
+    problem: Problem,
+    workloads: Sequence[int],
+    supplies: Sequence[Ints],
+    before: Sequence[int | None] | None = None,
+) -> Problem:
+    """The program of some workloads alone, with `supplies` GPUs left on each row.
+
+    And `before` GPUs left before the horizon; without it nothing is said of that time.
+    """
+    early = before or [None] * len(supplies)
+    kept = [p for w in workloads for p in problem.workloads[w].pools]
+    number = {w: i for i, w in enumerate(workloads)}
+    part = problem.keeping(kept)
+    return replace(
+        part,
+        workloads=tuple(part.workloads[w] for w in workloads),
+        pools=tuple(replace(pool, workload=number[pool.workload]) for pool in part.pools),
+        balances=tuple(
+            replace(each, workload=number[each.workload])
+            for each in part.balances
+            if each.workload in number
+        ),
+        supplies=tuple(
+            replace(row, gpus=left, free_before=free)
+            for row, left, free in zip(part.supplies, supplies, early, strict=True)
+            if row.pools
+        ),
+        conflicts=tuple(
+            (number[one], group, number[two], other)
+            for one, group, two, other in problem.conflicts
+            if one in number and two in number
+        ),
+        fixed_cost=0.0,
+    )
 
 
 def merged_starts(intervals: int, wanted: int) -> list[int]:

@@ -381,42 +381,6 @@ class Problem:
         """Whether the supply rows of some pools hold all that draws on them of a plan [P, T]."""
         return all((left >= 0).all() for left in self.residual_of(pools, replicas).values())
 
-    def restricted(
-        self,
-        workloads: Sequence[int],
-        supplies: Sequence[Ints],
-        before: Sequence[int | None] | None = None,
-    ) -> "Problem":
-        """The program of some workloads alone, with `supplies` GPUs left on each row.
-
-        And `before` GPUs left before the horizon; without it nothing is said of that time.
-        """
-        early = before or [None] * len(supplies)
-        kept = [p for w in workloads for p in self.workloads[w].pools]
-        number = {w: i for i, w in enumerate(workloads)}
-        part = self.keeping(kept)
-        return replace(
-            part,
-            workloads=tuple(part.workloads[w] for w in workloads),
-            pools=tuple(replace(pool, workload=number[pool.workload]) for pool in part.pools),
-            balances=tuple(
-                replace(each, workload=number[each.workload])
-                for each in part.balances
-                if each.workload in number
-            ),
-            supplies=tuple(
-                replace(row, gpus=left, free_before=free)
-                for row, left, free in zip(part.supplies, supplies, early, strict=True)
-                if row.pools
-            ),
-            conflicts=tuple(
-                (number[one], group, number[two], other)
-                for one, group, two, other in self.conflicts
-                if one in number and two in number
-            ),
-            fixed_cost=0.0,
-        )
-
     def keeping(self, kept: Sequence[int]) -> "Problem":
         """The program with these pools alone, in this order; workloads and supply rows stay."""
         index = {p: i for i, p in enumerate(kept)}

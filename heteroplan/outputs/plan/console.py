@@ -27,6 +27,7 @@ from heteroplan.outputs.plan.sentences import (
     saved_text,
     solver_sentence,
     spells,
+    surge_sentences,
     used_engine_notes,
     verdict,
 )
@@ -69,7 +70,7 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
         (_policy_table(plan, console), filter(None, [replay_sentence(plan)])),
         (_pool_table(plan, console), ()),
         (leaf_table(plan, console), ()),
-        (_supply_table(plan.supply, console), limits),
+        (_supply_table(plan.supply, console), (*limits, *surge_sentences(plan))),
     )
     for table, sentences in sections:
         if table is not None:

@@ -267,6 +267,16 @@ def limit_sentences(
     return (*shown, f"and {more} more (heteroplan explain)") if more else tuple(shown)
 
 
+def surge_sentences(plan: PlanDocument) -> tuple[str, ...]:
+    """GPUs that stay free for rolling updates, and in which domains more would be used."""
+    found = []
+    for node_type, gpus in plan.given.surge:
+        full = dict.fromkeys(each.domain for each in plan.limits if each.node_type == node_type)
+        binds = f"; full without them: {', '.join(list(full)[:MOST_LIMITED])}" if full else ""
+        found.append(f"Free for rolling updates: {gpus} {node_type} GPUs in every spine{binds}.")
+    return tuple(found)
+
+
 def longest_first(limits: Iterable[LimitPart]) -> list[LimitPart]:
     """By length of the spell, otherwise in their order."""
     return sorted(limits, key=lambda limit: limit.first - limit.last)

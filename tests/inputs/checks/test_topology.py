@@ -204,6 +204,17 @@ def test_a_leaf_affine_group_may_be_pinned_to_a_leaf_or_anything_wider(
     assert workload.pin == ("l1", "s2")
 
 
+def test_surge_names_node_types_and_leaves_something(files: ScenarioFiles) -> None:
+    """The spine has two nodes of 8 GPUs."""
+    files.scenario["surge"] = {"h100x8": 15}
+    assert files.load().scenario.surge == (("h100x8", 15),)
+    files.scenario["surge"] = {"h100x8": 16, "h200x8": 8}
+    assert files.problems() == [
+        "scenario.yaml: surge.h100x8: 16: leaves nothing of spine s1, which has 16; lower it",
+        "scenario.yaml: surge.h200x8: 8: unknown node type; did you mean 'h100x8'?",
+    ]
+
+
 def test_both_parts_of_a_divided_engine_stand_on_one_leaf(files: ScenarioFiles) -> None:
     """Attention on H100 (l1), ffn on L40S (l2): one spine, but no leaf has both."""
     two_types(files)
