@@ -91,27 +91,40 @@ def booked_twice(
     """GPUs of replicas that start before the horizon on nodes (by type) that others hold then."""
     if not is_known(problem):
         return 0
-    ran = standing(scenario, nodes)
+    left, started = left_on_nodes(scenario, candidates, problem, nodes, stays)
+    return sum(int(np.minimum(started[name], np.maximum(0, -left[name])).sum()) for name in nodes)
+
+
+def left_on_nodes(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    nodes: Mapping[str, Nodes],
+    stays: Sequence[Stay],
+) -> tuple[dict[str, Ints], dict[str, Ints]]:
+    """[n] GPUs left before the horizon on nodes of each type, and GPUs of what starts on them.
+
+    Beside what runs then; less than nothing where they are booked twice.
+    """
+    ran, gpus = standing(scenario, nodes), _gpus(scenario)
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
         for each in ran
     )
-    gpus, over = _gpus(scenario), 0
-    new = [stay for stay in stays if not _goes_on(problem, candidates, running, stay)]
-    for node_type, on in nodes.items():
-        free = _there_before(scenario, on, node_type)
-        for each in ran:
-            if each.node_type == node_type and each.nodes:
-                _take(on, free, each, gpus[each.workload, each.engine])
-        index = {name: n for n, name in enumerate(on.names)}
-        for stay in new:
-            pool = problem.pools[stay.pool]
-            if pool.node_type == node_type and stay.first < pool.lead:
-                where = [index[name] for name in stay.nodes]
-                share = pool.gpus // len(where)
-                over += sum(share - min(share, max(0, int(free[n]))) for n in where)
-                free[where] -= share
-    return over
+    left = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
+    started = {name: np.zeros_like(free) for name, free in left.items()}
+    index = {name: {node: n for n, node in enumerate(on.names)} for name, on in nodes.items()}
+    for each in ran:
+        if each.nodes:
+            taken = gpus[each.workload, each.engine]
+            _take(nodes[each.node_type], left[each.node_type], each, taken)
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        if not _goes_on(problem, candidates, running, stay) and stay.first < pool.lead:
+            where = [index[pool.node_type][name] for name in stay.nodes]
+            left[pool.node_type][where] -= pool.gpus // len(where)
+            started[pool.node_type][where] += pool.gpus // len(where)
+    return left, started
 
 
 def _goes_on(

@@ -1,11 +1,13 @@
 """Plans that begin beside what ran before, from the scenario to the verified plan."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.entities.fleet import Outage
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.plan import Coverage, Plan, ShortageKind, Termination
 from heteroplan.entities.scenario import Running, Scenario
@@ -78,5 +80,12 @@ def test_plans_from_anything_that_ran_keep_all_rules(data: st.DataObject) -> Non
     rps = data.draw(
         st.lists(st.sampled_from([0.0, 10.0, 30.0, 40.0, 80.0]), min_size=4, max_size=4)
     )
-    plan = planned(handed(rps, running, leaves=leaves))
+    of = handed(rps, running, leaves=leaves)
+    if data.draw(st.booleans()):
+        start = of.horizon.start
+        away = Outage(
+            "l1", "h100x8", 1, start, start + timedelta(hours=data.draw(st.integers(1, 4)))
+        )
+        of = replace(of, fleet=replace(of.fleet, outages=(away,)))
+    plan = planned(of)
     assert plan.report.bound <= plan.report.objective * (1 + 1e-6)

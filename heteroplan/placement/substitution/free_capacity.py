@@ -15,6 +15,7 @@ from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import open_pools
+from heteroplan.placement.before import is_known, left_on_nodes
 from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import Hold, Nodes, Spot, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, place_name
@@ -56,7 +57,8 @@ class FreeCapacity:
     replicas: Ints
     """[P, T]"""
     nodes: dict[str, Nodes]
-    """By node type."""
+    """By node type. Where it is known what runs before the horizon, the last interval is that
+    before the first one."""
     index: dict[str, dict[str, int]]
     """Number of a node by its name, by node type."""
     footprints: Sequence[Footprint]
@@ -85,6 +87,9 @@ class FreeCapacity:
         index = {name: {node: i for i, node in enumerate(nodes[name].names)} for name in types}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
         plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
+        if is_known(problem):
+            left, _ = left_on_nodes(scenario, candidates, problem, nodes, packing.stays)
+            nodes = {name: _with_last(on, left[name]) for name, on in nodes.items()}
         free_capacity = cls(candidates, problem, replicas.copy(), nodes, index, footprints, plain)
         for stay in packing.stays:
             free_capacity._add(stay)
@@ -136,7 +141,7 @@ class FreeCapacity:
         if way is None or pool not in open_pools(self.problem, w, self.replicas):
             return False
         if way.instead is None:
-            self._add(way.stay)
+            self._add(way.stay, way.hold)
         else:
             self._nodes(pool).take(self._spot(way.stay), way.hold)
             self.stays[way.instead] = way.stay
@@ -163,8 +168,12 @@ class FreeCapacity:
             if inside and len(spot) == footprint.count:
                 free = nodes.free[hold.at[:, None], list(spot)]
                 missing = (hold.gpus - free).max(axis=1)
-                if 0 < missing.max() <= self.footprints[stay.pool].share:
-                    found += self.cuts(number, hold.at[missing > 0])
+                times = hold.at[missing > 0]
+                if (
+                    0 < missing.max() <= self.footprints[stay.pool].share
+                    and (times < self.problem.intervals).all()
+                ):
+                    found += self.cuts(number, times)
         return sorted(found, key=self._lost_gpus)
 
     def _lost_gpus(self, cut: Cut) -> tuple[int, int]:
@@ -235,9 +244,9 @@ class FreeCapacity:
             if self.ids[stay.replica_id] > 1 or stay.intervals + 1 >= self.problem.intervals:
                 continue
             if starting:
-                begins = t - self._lead(pool, t)
-                longer = replace(stay, first=t, intervals=stay.intervals + 1, lead=t - begins)
-                hold = self._hold(pool, begins, t + 1 - stay.lead)
+                lead = self._lead(pool, t)
+                longer = replace(stay, first=t, intervals=stay.intervals + 1, lead=lead)
+                hold = self._hold(pool, t - lead - self._early(pool, t), t + 1 - stay.lead)
             else:
                 longer = replace(stay, intervals=stay.intervals + 1)
                 hold = self._hold(pool, t, t + 1)
@@ -288,8 +297,8 @@ class FreeCapacity:
         stay = Stay(pool, name, leaf, names, t, 1, self._lead(pool, t), moved=False)
         return Extension(stay, None, hold)
 
-    def _add(self, stay: Stay) -> None:
-        self._nodes(stay.pool).take(self._spot(stay), self._held_by(stay))
+    def _add(self, stay: Stay, hold: Hold | None = None) -> None:
+        self._nodes(stay.pool).take(self._spot(stay), hold or self._held_by(stay))
         self.stays[self.added] = stay
         self.ids[stay.replica_id] += 1
         self.of_pool[stay.pool] = (*self.of_pool.get(stay.pool, ()), self.added)
@@ -309,12 +318,22 @@ class FreeCapacity:
             return 0 if self.problem.intervals == 1 else lead
         return min(lead, t)
 
+    def _early(self, pool: int, t: int) -> int:
+        """1 where one that starts to serve at `t` holds GPUs before the horizon, which counts."""
+        return int(is_known(self.problem) and t < self.problem.pools[pool].lead)
+
     def _start(self, pool: int, t: int) -> Hold:
         """What one takes that serves in `t` alone."""
-        return self._hold(pool, t - self._lead(pool, t), t + 1)
+        return self._hold(pool, t - self._lead(pool, t) - self._early(pool, t), t + 1)
 
     def _held_by(self, stay: Stay) -> Hold:
         return self._hold(stay.pool, stay.first - stay.lead, stay.first + stay.intervals)
 
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
-        return Hold.of(self.footprints[pool].share, np.arange(begin, end), self.problem.intervals)
+        times = np.arange(begin, end)
+        return Hold.of(self.footprints[pool].share, times, len(self._nodes(pool).free))
+
+
+def _with_last(nodes: Nodes, free: Ints) -> Nodes:
+    """The nodes with one interval more, after the last one."""
+    return replace(nodes, free=np.vstack([nodes.free, np.maximum(0, free)]).astype(np.int32))
