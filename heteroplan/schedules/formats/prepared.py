@@ -45,7 +45,12 @@ def prepared(schedule: Schedule, format: str, hpa_tolerance: float) -> Schedule:
     minutes = REACTION_MINUTES.get(format, 0)
     tolerance = hpa_tolerance if format in BY_METRIC else 0.0
     entries = (_prepared(entry, minutes, tolerance) for entry in schedule.entries)
-    return replace(schedule, entries=tuple(_on_utc(entry, format) for entry in entries))
+    handover = schedule.handover
+    if handover is not None:
+        earlier = max(handover.earliest, handover.latest - timedelta(minutes=minutes))
+        handover = replace(handover, latest=earlier)
+    written = tuple(_on_utc(entry, format) for entry in entries)
+    return replace(schedule, entries=written, handover=handover)
 
 
 def tolerance_cost(schedule: Schedule, format: str, hpa_tolerance: float) -> ToleranceCost:  # noqa: A002

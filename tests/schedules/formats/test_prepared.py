@@ -1,12 +1,14 @@
 """Schedules as they are asked for."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.schedules.formats import ExportOptions
 from heteroplan.schedules.formats.prepared import prepared, tolerance_cost
+from heteroplan.schedules.timetable.handover import Handover
 from heteroplan.schedules.timetable.schedule import Schedule, schedule_of
 from tests.plans import day_scenario, horizon, plan, pool
 
@@ -48,6 +50,18 @@ def test_a_schedule_with_dates_begins_a_minute_earlier_and_is_on_utc() -> None:
     assert prepared(of, "crontab", 0.1).entries[0].timetable.zone == "Asia/Singapore"
     daily = prepared(schedule([2] * 12 + [9] * 12), "keda", 0.1)
     assert daily.entries[0].timetable.zone == "Asia/Singapore"
+
+
+def test_a_file_must_be_applied_a_minute_earlier_too() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    of = replace(
+        schedule([2, 9], cyclic=False),
+        handover=Handover(at, at - timedelta(hours=2), at - timedelta(minutes=2)),
+    )
+    for form, minutes in (("crontab", 2), ("keda", 3)):
+        handover = prepared(of, form, 0.1).handover
+        assert handover is not None
+        assert handover.latest == at - timedelta(minutes=minutes)
 
 
 def test_only_sizes_that_are_metrics_are_rounded_for_the_tolerance() -> None:
