@@ -24,7 +24,7 @@ import numpy as np
 from heteroplan.schedules.executors.cron_fields import Lines
 from heteroplan.schedules.targets.kubectl import scale_words
 from heteroplan.schedules.targets.target import Target
-from heteroplan.schedules.timetable.clock_windows import wall_clock, wall_clocks
+from heteroplan.schedules.timetable.on_clock import wall_clock, wall_clocks
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Ints
 

@@ -25,7 +25,7 @@ import yaml
 
 from heteroplan.schedules.executors.cron_fields import CronFields
 from heteroplan.schedules.formats.gpustack import ZONE_NOTE
-from heteroplan.schedules.timetable.clock_windows import wall_clocks
+from heteroplan.schedules.timetable.on_clock import wall_clocks
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Ints
 

@@ -17,7 +17,8 @@ from heteroplan.errors import UsageError
 from heteroplan.schedules.formats.manifests import yaml_text
 from heteroplan.schedules.routing.weights import interval_at
 from heteroplan.schedules.targets.options import ExportOptions
-from heteroplan.schedules.timetable.clock_windows import COVERED, clock_changes, wall_clock
+from heteroplan.schedules.timetable.clock_changes import YEAR_DAYS, clock_changes
+from heteroplan.schedules.timetable.on_clock import wall_clock
 from heteroplan.schedules.timetable.recurrence import Recurrence
 from heteroplan.schedules.timetable.schedule import Entry, Schedule
 from heteroplan.schedules.timetable.timetable import Timetable
@@ -46,9 +47,9 @@ def prometheus(schedule: Schedule, options: ExportOptions) -> str:
         each.timetable
         for each in schedule.entries
         if each.timetable.recurrence is not Recurrence.DATED
-        and clock_changes(each.timetable.start, each.timetable.zone)
+        and clock_changes(each.timetable.zone, each.timetable.start)
     ]
-    until = [f"{table.start + COVERED:%Y-%m-%d}" for table in repeated]
+    until = [f"{table.start + timedelta(days=YEAR_DAYS):%Y-%m-%d}" for table in repeated]
     notes = [
         f"Planned replicas of {document.scenario!r} (inputs {document.inputs_sha256[:12]}).",
         f"Right on days on which clocks change until {min(until)}." if until else "",
@@ -93,7 +94,7 @@ def clock_expression(table: Timetable) -> str:
     begin_s = _seconds(wall_clock(table.start, table.zone).replace(tzinfo=UTC)) % period_s
     offset_s = _offset_s(table.start, table.zone)
     found = f"time() + {offset_s + period_s - begin_s}"
-    for moment in clock_changes(table.start, table.zone):
+    for moment in (each.moment for each in clock_changes(table.zone, table.start)):
         now_s = _offset_s(moment, table.zone)
         added = now_s - offset_s
         found += f" {'+' if added > 0 else '-'} {abs(added)} * (time() >= bool {_seconds(moment)})"

@@ -12,8 +12,9 @@ YEAR_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
-    """Clocks would show `before` and show `after` instead, both without an offset."""
+    """At `moment` (UTC) clocks would show `before` and show `after` instead, without an offset."""
 
+    moment: datetime
     before: datetime
     after: datetime
 
@@ -61,5 +62,5 @@ def clock_changes(zone: str, start: datetime, days: int = YEAR_DAYS) -> tuple[Cl
             middle = low + (high - low) // _MINUTE // 2 * _MINUTE
             low, high = (middle, high) if offset(middle) == was else (low, middle)
         clock = high.replace(tzinfo=None)
-        found.append(ClockChange(clock + was, clock + offset(high)))
+        found.append(ClockChange(high, clock + was, clock + offset(high)))
     return tuple(found)

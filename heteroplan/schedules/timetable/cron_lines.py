@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from heteroplan.schedules.timetable.changes import Change, changes
-from heteroplan.schedules.timetable.clock_windows import (
-    COVERED,
-    clock_changes,
-    clock_end,
-    odd_minutes,
-    silent_dates,
-    wall_clock,
-    windows,
-)
+from heteroplan.schedules.timetable.clock_changes import YEAR_DAYS, clock_changes
+from heteroplan.schedules.timetable.clock_windows import silent_dates, windows
 from heteroplan.schedules.timetable.hour_blocks import in_blocks
+from heteroplan.schedules.timetable.on_clock import wall_clock
 from heteroplan.schedules.timetable.recurrence import Recurrence, cron_fields
 from heteroplan.schedules.timetable.timetable import Timetable
 
@@ -62,10 +56,9 @@ def cron_lines(table: Timetable, *, hourly: bool = False) -> tuple[CronLine, ...
 
 def _said_by_hours(table: Timetable, found: tuple[Change, ...]) -> tuple[Change, ...]:
     """The changes of a dated timetable."""
-    for moment in clock_changes(table.start, table.zone):
-        if odd := odd_minutes(moment, table.zone):
-            after = clock_end(moment, table.zone)
-            found = in_blocks(found, after, timedelta(minutes=odd))
+    for clocks in clock_changes(table.zone, table.start):
+        if clocks.odd_minutes:
+            found = in_blocks(found, clocks.end, timedelta(minutes=clocks.odd_minutes))
     return found
 
 
@@ -73,7 +66,7 @@ def covered_until(table: Timetable) -> date | None:
     """Up to when lines for clock changes are right; None where there are none."""
     if not windows(table):
         return None
-    return (wall_clock(table.start, table.zone) + COVERED).date()
+    return (wall_clock(table.start, table.zone) + timedelta(days=YEAR_DAYS)).date()
 
 
 def _fields(table: Timetable, change: Change, silent: set[date]) -> list[str]:
@@ -81,11 +74,14 @@ def _fields(table: Timetable, change: Change, silent: set[date]) -> list[str]:
         return [cron_fields(change.at, table.recurrence)]
     at, days = change.at, defaultdict(set)
     if table.recurrence is Recurrence.DAILY:
-        year = [date(_LEAP_YEAR, 1, 1) + timedelta(days=d) for d in range(COVERED.days)]
+        year = [
+            date(_LEAP_YEAR, 1, 1) + timedelta(days=d)
+            for d in range(YEAR_DAYS)
+        ]
         left_out = {(day.month, day.day) for day in silent}
     else:
         first = at.date()
-        year = [first + timedelta(days=d) for d in range(0, COVERED.days, 7)]
+        year = [first + timedelta(days=d) for d in range(0, YEAR_DAYS, 7)]
         left_out = {(day.month, day.day) for day in silent}
     for day in year:
         if (day.month, day.day) not in left_out:

@@ -1,4 +1,4 @@
-"""Sizes of a schedule that repeats, at any time, by the clock of its zone."""
+"""The clock of a zone, and by it the sizes of a schedule that repeats."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,9 +19,19 @@ def on_clock(table: Timetable, sizes: Ints, start: datetime, minutes: int) -> In
     return np.asarray(sizes[since % len(sizes)])
 
 
+def wall_clock(at: datetime, zone: str) -> datetime:
+    """What clocks of a zone show, without an offset."""
+    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+@lru_cache(maxsize=16)
+def wall_clocks(start: datetime, minutes: int, zone: str) -> tuple[datetime, ...]:
+    """What clocks show at each of the minutes of elapsed time from `start` on."""
+    return tuple(wall_clock(start + m * _MINUTE, zone) for m in range(minutes))
+
+
 @lru_cache(maxsize=64)
 def _clock_minutes(zone: str, start: datetime, minutes: int) -> Ints:
     """[M] what clocks show, in minutes since 1970."""
-    info = ZoneInfo(zone)
-    clocks = ((start + m * _MINUTE).astimezone(info).replace(tzinfo=None) for m in range(minutes))
+    clocks = (wall_clock(start + m * _MINUTE, zone) for m in range(minutes))
     return np.array([(clock - _EPOCH) // _MINUTE for clock in clocks], dtype=np.int64)
