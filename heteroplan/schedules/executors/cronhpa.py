@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import yaml
 
-from heteroplan.schedules.formats.cronhpa import KIND, ZONE
+from heteroplan.schedules.formats.kubernetes.cronhpa import KIND, ZONE
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.schedule import Entry
 from heteroplan.schedules.timetable.timetable import Ints

@@ -18,7 +18,7 @@ import numpy as np
 
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.manifests import yaml_text
+from heteroplan.schedules.formats.kubernetes.manifests import yaml_text
 from heteroplan.schedules.routing.weights import shares_needed
 from heteroplan.schedules.targets.options import ExportOptions
 from heteroplan.schedules.timetable.cron_lines import CronLine, covered_until, cron_lines

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from heteroplan.errors import UsageError
-from heteroplan.schedules.formats.manifests import yaml_text
+from heteroplan.schedules.formats.kubernetes.manifests import yaml_text
 from heteroplan.schedules.routing.weights import interval_at
 from heteroplan.schedules.targets.options import ExportOptions
 from heteroplan.schedules.timetable.clock_changes import YEAR_DAYS, clock_changes

@@ -9,7 +9,7 @@ from typing import Any
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.manifests import yaml_text
+from heteroplan.schedules.formats.kubernetes.manifests import yaml_text
 from heteroplan.schedules.routing.weights import (
     MODEL_HEADER,
     Router,

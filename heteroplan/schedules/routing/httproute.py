@@ -11,7 +11,7 @@ from typing import Any
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.manifests import yaml_text
+from heteroplan.schedules.formats.kubernetes.manifests import yaml_text
 from heteroplan.schedules.routing.weights import (
     MODEL_HEADER,
     InForce,

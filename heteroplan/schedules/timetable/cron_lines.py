@@ -74,10 +74,7 @@ def _fields(table: Timetable, change: Change, silent: set[date]) -> list[str]:
         return [cron_fields(change.at, table.recurrence)]
     at, days = change.at, defaultdict(set)
     if table.recurrence is Recurrence.DAILY:
-        year = [
-            date(_LEAP_YEAR, 1, 1) + timedelta(days=d)
-            for d in range(YEAR_DAYS)
-        ]
+        year = [date(_LEAP_YEAR, 1, 1) + timedelta(days=d) for d in range(YEAR_DAYS)]
         left_out = {(day.month, day.day) for day in silent}
     else:
         first = at.date()

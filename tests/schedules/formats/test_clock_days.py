@@ -11,8 +11,8 @@ from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.pipelines.export import files
 from heteroplan.schedules.formats import ExportOptions, exported
-from heteroplan.schedules.formats.cronhpa import cronhpa
 from heteroplan.schedules.formats.gpustack import gpustack
+from heteroplan.schedules.formats.kubernetes.cronhpa import cronhpa
 from heteroplan.schedules.formats.systemd import systemd, unit_files
 from heteroplan.schedules.timetable.recurrence import Recurrence
 from tests.clock_days import ORDINARY, case

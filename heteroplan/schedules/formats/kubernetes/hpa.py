@@ -14,7 +14,7 @@ from typing import Any
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.cron_jobs import (
+from heteroplan.schedules.formats.kubernetes.cron_jobs import (
     Order,
     Orders,
     Permission,
@@ -23,9 +23,9 @@ from heteroplan.schedules.formats.cron_jobs import (
     scale_permissions,
     with_access,
 )
-from heteroplan.schedules.formats.dated import dated_notes
-from heteroplan.schedules.formats.kubernetes_cronjob import PRUNE
-from heteroplan.schedules.formats.manifests import (
+from heteroplan.schedules.formats.kubernetes.dated import dated_notes
+from heteroplan.schedules.formats.kubernetes.kubernetes_cronjob import PRUNE
+from heteroplan.schedules.formats.kubernetes.manifests import (
     check_whole_objects,
     metadata,
     object_names,

@@ -9,8 +9,8 @@ least one trigger, of at least one replica.
 from typing import Any
 
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.cron_windows import cron_windows
-from heteroplan.schedules.formats.manifests import (
+from heteroplan.schedules.formats.kubernetes.cron_windows import cron_windows
+from heteroplan.schedules.formats.kubernetes.manifests import (
     check_whole_objects,
     metadata,
     object_names,

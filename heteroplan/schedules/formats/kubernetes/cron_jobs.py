@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
-from heteroplan.schedules.formats.manifests import labels, metadata
+from heteroplan.schedules.formats.kubernetes.manifests import labels, metadata
 from heteroplan.schedules.targets.options import ExportOptions, rfc_1123_label
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.changes import Change, changes, wall_clock_end

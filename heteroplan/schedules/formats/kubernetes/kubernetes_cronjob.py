@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.cron_jobs import (
+from heteroplan.schedules.formats.kubernetes.cron_jobs import (
     Order,
     cron_jobs,
     kubectl_name,
     scale_permissions,
     with_access,
 )
-from heteroplan.schedules.formats.dated import dated_notes
-from heteroplan.schedules.formats.manifests import SCHEDULE_LABEL, check_whole_objects, yaml_text
+from heteroplan.schedules.formats.kubernetes.dated import dated_notes
+from heteroplan.schedules.formats.kubernetes.manifests import (
+    SCHEDULE_LABEL,
+    check_whole_objects,
+    yaml_text,
+)
 from heteroplan.schedules.routing.weights import shares_needed
 from heteroplan.schedules.targets.options import ExportOptions
 from heteroplan.schedules.timetable.changes import Change

@@ -17,7 +17,7 @@ import numpy as np
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.manifests import (
+from heteroplan.schedules.formats.kubernetes.manifests import (
     check_pools,
     metadata,
     object_names,

@@ -14,8 +14,8 @@ from typing import Any
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.keda import greatest, scaling
-from heteroplan.schedules.formats.manifests import check_pools, yaml_text
+from heteroplan.schedules.formats.kubernetes.keda import greatest, scaling
+from heteroplan.schedules.formats.kubernetes.manifests import check_pools, yaml_text
 from heteroplan.schedules.routing.weights import shares_needed
 from heteroplan.schedules.targets.options import ExportOptions
 from heteroplan.schedules.targets.target import Target

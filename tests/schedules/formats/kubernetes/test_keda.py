@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.schedules.formats import ExportOptions, exported
-from heteroplan.schedules.formats.keda import keda
+from heteroplan.schedules.formats.kubernetes.keda import keda
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.schedule import schedule_of
 from tests.cron import keda_sizes, minutes, planned_sizes

@@ -1,0 +1,1 @@
+"""Formats of objects that a Kubernetes cluster carries out."""
