@@ -6,8 +6,8 @@ before leaves standing (`--current` with its placement.csv); the first is what r
 Every night's schedule goes on from the plan before and is applied half an hour before midnight.
 What is then asked for and held is counted by the minute, from an hour before midnight until an hour
 after it: by the timetables, with start-up times; on nodes by where the replicas of both plans
-stand. On two fleets, one with twice the GPUs that the plans take, one that they fill by 90 %. On
-each of them one node of another leaf is away for maintenance every day, from midnight on.
+stand. On two fleets: plans fill one of them by about half, the other one by up to 95 %. On each of
+them one node of another leaf is away for maintenance every day, from midnight on.
 """
 
 import argparse
@@ -40,7 +40,7 @@ AROUND = 60
 APPLIED = 30
 """Minutes before midnight."""
 SPINES = 4
-FLEETS = {"with room": 6, "90 % full": 3}
+FLEETS = {"with room": 6, "nearly full": 4}
 """Nodes of 8 GPUs on each of the two leaves of a spine."""
 MODEL = "llama-3.1-70b"
 SCENARIO = """
@@ -65,8 +65,10 @@ type Ints = NDArray[np.int64]
 class Night:
     """What a change from one plan to the next did."""
 
+    late_minutes: int
+    """Minutes in which replicas that are planned were not ready."""
     short_minutes: int
-    """Minutes in which replicas that are planned were not ready, or demand was unserved."""
+    """Minutes of the first hour in which the plan leaves demand unserved."""
     domain_gpus: int
     """Most GPUs asked for beyond those that a spine has."""
     node_gpus: int
@@ -154,20 +156,21 @@ def judged(before: Plan, plan: Plan, in_force: Schedule, schedule: Schedule) -> 
         )
         for target in {*old, *new}
     }
-    short = np.zeros(2 * AROUND, dtype=bool)
+    late, short = np.zeros(2 * AROUND, dtype=bool), np.zeros(2 * AROUND, dtype=bool)
     for entry in schedule.entries:
         table = entry.timetable
         planned_now = _around(table.planned, table.start, midnight)
         lead = table.lead_minutes
         for minute in range(lead, 2 * AROUND):
             ready = asked[entry.target][minute - lead : minute + 1].min()
-            short[minute] |= bool(ready < planned_now[minute])
+            late[minute] |= bool(ready < planned_now[minute])
     step = plan.scenario.horizon.interval_s // 60
     for shortage in plan.shortages:
         first = AROUND + shortage.interval * step
         short[first : first + step] = True
     gone = {entry.target for entry in schedule.given_up} | ({*old} - {*new})
     return Night(
+        late_minutes=int(late.sum()),
         short_minutes=int(short.sum()),
         domain_gpus=_over_in_domains(plan, in_force, schedule, asked),
         node_gpus=_over_on_nodes(before, plan),
@@ -258,7 +261,8 @@ COLUMNS = (
     "covered",
     "peak fill",
     "pools given up",
-    "minutes short",
+    "replicas late [min]",
+    "unserved [min]",
     "GPUs twice, by domain",
     "by node",
     "pools left running",
@@ -272,10 +276,11 @@ def main() -> None:
     given = parser.parse_args()
     for name, nodes in FLEETS.items():
         header(f"Fleet {name}", f"{given.seconds:g} s a plan.", COLUMNS)
-        totals = np.zeros(4, dtype=np.int64)
+        totals = np.zeros(5, dtype=np.int64)
         with tempfile.TemporaryDirectory() as folder:
             for day, (made, night) in enumerate(nights(Path(folder), nodes, given.seconds), 1):
                 figures = (
+                    night.late_minutes,
                     night.short_minutes,
                     night.domain_gpus,
                     night.node_gpus,
