@@ -30,7 +30,8 @@ ROUNDS = 8
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
 LATE_S = 3.0
-"""Seconds that a round may always take: it is only late where replica limits are still broken."""
+"""Seconds that a round may always take: it is only late where replica limits are still broken, or
+where replicas that start before the horizon found no room."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +127,9 @@ def _in_rounds(
         began = monotonic()
         packing = pack(scenario, candidates, problem, plan.solution.replicas, late, known)
         left_out = packing.unplaced
+        early = any(each.first < problem.pools[each.pool].lead for each in left_out)
+        if rounds == 0 and early and has_handover(problem):
+            late = Late(late.stop, max(late.end, monotonic() + LATE_S))
         kept = standing(problem, plan, packing, rounds)
         if left_out:
             helped = _substituted(scenario, candidates, problem, plan, packing, rounds, late)
