@@ -1,13 +1,14 @@
 """Nights in a row: `python -m tests.benchmarks.nights`.
 
-By hand; about three minutes. ServeGen's m-large has 14 days. Each day but the first is planned on
-the night before, from the days before alone (`demand` with its defaults) and from what the plan
-before leaves standing (`--current` with its placement.csv); the first is what runs when it begins.
-Every night's schedule goes on from the plan before and is applied half an hour before midnight.
-What is then asked for and held is counted by the minute, from an hour before midnight until an hour
-after it: by the timetables, with start-up times; on nodes by where the replicas of both plans
-stand. On two fleets: plans fill one of them by about half, the other one by up to 95 %. On each of
-them one node of another leaf is away for maintenance every day, from midnight on.
+By hand; some minutes. ServeGen's m-large has 14 days. Each day but the first is planned on the
+night before, from the days before alone (`demand` with its defaults) and from what the plan before
+leaves standing (`--current` with its placement.csv); the first is what runs when it begins. Every
+night's schedule goes on from the plan before and is applied half an hour before midnight. What is
+then asked for and held is counted by the minute, from an hour before midnight until an hour after
+it: by the timetables, with start-up times; on nodes by where the replicas of both plans stand. On
+two fleets: plans fill one of them by about half, and the other one, in which 8 GPUs of each spine
+stay free for rolling updates, by about 90 %. On each of them one node of another leaf is away for
+maintenance every day, from midnight on.
 """
 
 import argparse
@@ -40,14 +41,15 @@ AROUND = 60
 APPLIED = 30
 """Minutes before midnight."""
 SPINES = 4
-FLEETS = {"with room": 6, "nearly full": 4}
-"""Nodes of 8 GPUs on each of the two leaves of a spine."""
+FLEETS = {"with room": (6, 0), "90 % full": (4, 8)}
+"""Nodes of 8 GPUs on each of the two leaves of a spine; GPUs of each spine that stay free."""
 MODEL = "llama-3.1-70b"
 SCENARIO = """
 name: nights
 fleet: fleet.yaml
 horizon: {{start: {start:%Y-%m-%d}, days: 1, interval: 15min, timezone: UTC}}
 objective: cost
+surge: {{h100x8: {surge}}}
 workloads:
   - name: m-large
     model: {model}
@@ -104,7 +106,9 @@ def fleet_text(nodes: int, day: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def planned(folder: Path, nodes: int, day: int, before: Path | None, seconds: float) -> PlanResult:
+def planned(
+    folder: Path, size: tuple[int, int], day: int, before: Path | None, seconds: float
+) -> PlanResult:
     """The plan of a day, from the days before; that of the first day from itself."""
     folder.mkdir()
     head, *lines = TRACE.read_text().splitlines()
@@ -118,8 +122,8 @@ def planned(folder: Path, nodes: int, day: int, before: Path | None, seconds: fl
     (folder / "classes.csv").write_text(
         _moved(curve.classes_text(), start) if day == 0 else curve.classes_text()
     )
-    (folder / "fleet.yaml").write_text(fleet_text(nodes, day))
-    (folder / "scenario.yaml").write_text(SCENARIO.format(start=start, model=MODEL))
+    (folder / "fleet.yaml").write_text(fleet_text(size[0], day))
+    (folder / "scenario.yaml").write_text(SCENARIO.format(start=start, model=MODEL, surge=size[1]))
     made = heteroplan.plan(folder, current=before, time_limit_s=seconds)
     made.write(folder / "plan", placement=True)
     return made
@@ -130,13 +134,15 @@ def _moved(text: str, start: datetime) -> str:
     return text.replace(f"{start + timedelta(days=1):%Y-%m-%d}", f"{start:%Y-%m-%d}")
 
 
-def nights(folder: Path, nodes: int, seconds: float) -> Iterator[tuple[PlanResult, Night]]:
+def nights(
+    folder: Path, size: tuple[int, int], seconds: float
+) -> Iterator[tuple[PlanResult, Night]]:
     """Every night's plan, and what changing over to it did."""
-    before = planned(folder / "0", nodes, 0, None, seconds)
+    before = planned(folder / "0", size, 0, None, seconds)
     in_force = schedule_of(before.document, ExportOptions())
     for day in range(1, DAYS):
         current = folder / str(day - 1) / "plan" / "placement.csv"
-        made = planned(folder / str(day), nodes, day, current, seconds)
+        made = planned(folder / str(day), size, day, current, seconds)
         schedule = schedule_of(made.document, ExportOptions(), before.document)
         yield made, judged(before.plan, made.plan, in_force, schedule)
         before, in_force = made, schedule
@@ -273,12 +279,15 @@ def main() -> None:
     """Both fleets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each plan")
+    parser.add_argument("--only", choices=FLEETS, help="of the fleets")
     given = parser.parse_args()
-    for name, nodes in FLEETS.items():
+    for name, size in FLEETS.items():
+        if given.only not in (None, name):
+            continue
         header(f"Fleet {name}", f"{given.seconds:g} s a plan.", COLUMNS)
         totals = np.zeros(5, dtype=np.int64)
         with tempfile.TemporaryDirectory() as folder:
-            for day, (made, night) in enumerate(nights(Path(folder), nodes, given.seconds), 1):
+            for day, (made, night) in enumerate(nights(Path(folder), size, given.seconds), 1):
                 figures = (
                     night.late_minutes,
                     night.short_minutes,
