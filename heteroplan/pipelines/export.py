@@ -248,8 +248,8 @@ def _schedule(planned: "Schedule", options: "ExportOptions", most_short_minutes:
     text = SCHEDULE_FORMATS[options.format](schedule, options)
     summary = None
     if options.format in EXECUTORS:
-        # What is asked for early begins before the schedule may be applied.
-        times = spans(planned)
+        # What goes on from before is applied in its window; else when it first asks for something.
+        times = spans(schedule if planned.handover is None else planned)
         summary = _with_price(
             _carried_out(text, schedule, times, options, most_short_minutes), planned, options
         )

@@ -21,6 +21,7 @@ from heteroplan.optimize.solvers import solver
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import Case, problem_of
 from tests.optimize.group_cases import GROUP_CASES
+from tests.optimize.handover_cases import HANDOVER_CASES
 from tests.optimize.reference import optimum
 from tests.optimize.stability_cases import STABILITY_CASES
 
@@ -341,6 +342,7 @@ CASES = {
     "shortage_before_cost": Case(shortage_before_cost, 16.0, {1: 0.0}, ("DemandRule",)),
     "classes": Case(classes, 16.0, {1: 0.0}, ("CapacityRule",)),
     **GROUP_CASES,
+    **HANDOVER_CASES,
     **STABILITY_CASES,
 }
 
