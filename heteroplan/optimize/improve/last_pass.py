@@ -9,11 +9,13 @@ from heteroplan.optimize.improve.fewer_changes import calmness, fewer_changes
 from heteroplan.optimize.improve.polish import solve_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
+from heteroplan.optimize.search import Search, ShortageBound
 
 PASS_SHARE, LEAST_PASS_CPU_S = 0.1, 2.0
 """Of the time that a search took, and CPU seconds at least, for the last pass of a large program;
 that of a small one ends by itself soon, the same however fast the machine is."""
+SMALL = 1_000
+"""Pools times intervals up to which one MIP knows the rules of stability from the beginning."""
 SPARE_GAP = 0.05
 """Share of the gap that is left for moves between nodes."""
 
@@ -41,7 +43,7 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     most = max(best.cost, search.bound / (1 - gap) if gap < 1 else 0.0)
     found = fewer_changes(problem, best, most, late, whole=frontier)
     after, bound = found.plan, None
-    if problem.has_stability and problem.cells <= ONE_MIP_CELLS:
+    if problem.has_stability and problem.cells <= SMALL:
         after, bound = _by_mip(search, problem, after)
     if after.unserved != best.unserved:
         search.short_bound = 0.0
