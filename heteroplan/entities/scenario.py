@@ -80,3 +80,11 @@ class Scenario:
     def kept_free(self, node_type: str) -> int:
         """GPUs of a node type that stay free in each spine; all of a spine that has fewer."""
         return dict(self.surge).get(node_type, 0)
+
+    def replica_gpus(self) -> dict[tuple[str, str], int]:
+        """GPUs of a replica, by workload and engine."""
+        return {
+            (workload.name, engine.name): engine.gpus
+            for workload in self.workloads
+            for engine in workload.profile.engines
+        }

@@ -37,7 +37,7 @@ def nodes_from_before(
     scenario: Scenario, nodes: Nodes, node_type: str, strangers: Sequence[Running]
 ) -> Nodes:
     """The nodes with one interval more, in which `strangers` stand that no pool may keep."""
-    free, gpus = _there_before(scenario, nodes, node_type), _gpus(scenario)
+    free, gpus = _there_before(scenario, nodes, node_type), scenario.replica_gpus()
     for each in strangers:
         if each.node_type == node_type and each.nodes:
             _take(nodes, free, each, gpus[each.workload, each.engine])
@@ -49,7 +49,7 @@ def standing(scenario: Scenario, nodes: Mapping[str, Nodes]) -> list[Running]:
 
     One of which only the leaf is known stands on the fullest of its nodes that have room.
     """
-    gpus = _gpus(scenario)
+    gpus = scenario.replica_gpus()
     free = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
     found = []
     for each in sorted(scenario.current or (), key=lambda each: not each.nodes):
@@ -106,7 +106,7 @@ def left_on_nodes(
 
     Beside what runs then; less than nothing where they are booked twice.
     """
-    ran, gpus = standing(scenario, nodes), _gpus(scenario)
+    ran, gpus = standing(scenario, nodes), scenario.replica_gpus()
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
         for each in ran
@@ -157,12 +157,3 @@ def _take(nodes: Nodes, free: Ints, running: Running, gpus: int) -> None:
     """Hold a running replica's GPUs on its nodes."""
     on = nodes.standing(running.leaf, running.nodes)
     free[on] -= gpus // max(1, len(on))
-
-
-def _gpus(scenario: Scenario) -> dict[tuple[str, str], int]:
-    """GPUs a replica by workload and engine."""
-    return {
-        (workload.name, engine.name): engine.gpus
-        for workload in scenario.workloads
-        for engine in workload.profile.engines
-    }

@@ -61,12 +61,7 @@ class Places:
 
     @cached_property
     def _gpus_of(self) -> dict[tuple[str, str], int]:
-        """GPUs a replica by workload and engine."""
-        return {
-            (workload.name, engine.name): engine.gpus
-            for workload in self.scenario.workloads
-            for engine in workload.profile.engines
-        }
+        return self.scenario.replica_gpus()
 
     @cached_property
     def on_leaf(self) -> dict[tuple[str, str], Ints]:
