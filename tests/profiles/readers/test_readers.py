@@ -191,7 +191,7 @@ def test_values_that_do_not_fit_are_counted_where_they_are_many(tmp_path: Path) 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     for name, content in (
-        ("m.csv.gz", gzip.compress(OWN * 100)),
+        ("m.csv.gz", gzip.compress(OWN * 100, mtime=0)),
         (
             "m.npz",
             packed("z_itl.npy", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (20,)}")),

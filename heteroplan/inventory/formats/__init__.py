@@ -1,0 +1,30 @@
+"""One module per kind of inventory file: recognises a file and reads what it says of nodes.
+
+`FORMATS` is the registry, which knows the modules by name alone.
+"""
+
+from typing import TYPE_CHECKING
+
+from heteroplan.reading.formats import Formats
+
+if TYPE_CHECKING:
+    from heteroplan.inventory.node import SourceFormat
+
+FORMATS: "Formats[SourceFormat]" = Formats(
+    "inventory",
+    __name__,
+    {
+        "kubernetes": "kubernetes",
+        "kueue": "kueue",
+        "slurm-topology": "slurm_topology",
+        "slurm-topology-yaml": "slurm_topology_yaml",
+        "slurm-sinfo": "slurm_sinfo",
+        "slurm-scontrol": "slurm_scontrol",
+        "topograph-model": "topograph_model",
+        "topograph-graph": "topograph_graph",
+        "aws-topology": "aws_topology",
+        "ibnetdiscover": "ibnetdiscover",
+        "openb": "openb",
+        "table": "table",
+    },
+)
