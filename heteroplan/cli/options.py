@@ -230,7 +230,9 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2. Repeatable.",
+        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2, or of its "
+        "fleet, such as fleet.node_types.h100x8.usd_per_gpu_hour=2.1 or fleet.LEAF.NODE_TYPE=6. "
+        "Repeatable.",
     ),
 ]
 Interval = Annotated[
