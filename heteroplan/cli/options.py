@@ -102,6 +102,14 @@ def columns(text: str) -> dict[str, str]:
     return {ours.strip(): theirs for ours, _, theirs in pairs}
 
 
+def equality(text: str) -> tuple[str, str]:
+    """`model=chat-70b`: a column and a value."""
+    column, equals, value = text.partition("=")
+    if not (column.strip() and equals):
+        raise typer.BadParameter(f"{text!r} is not COLUMN=VALUE, such as model=chat-70b")
+    return column.strip(), value.strip()
+
+
 def seconds(text: str) -> float:
     """`60`."""
     return _number(text, "seconds without a unit, such as 60")

@@ -189,6 +189,7 @@ def _past(
         stamp_zone=ZoneInfo(spec.trace_timezone) if spec.trace_timezone else zone,
         format=spec.format,
         columns=spec.map,
+        where=spec.where,
         start=start,
         cache_tokens=spec.prefix_cache,
         max_bytes=MOST_BYTES if spec.max_bytes is None else parse_size(spec.max_bytes),
