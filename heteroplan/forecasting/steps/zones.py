@@ -28,7 +28,7 @@ def zone_note(offsets: Sequence[str], zone: ZoneInfo, moment_s: int) -> str:
     if not offsets or str(zone) not in UTC_NAMES:
         return ""
     example = next((each for each in _USUAL if _offset(each, moment_s) in offsets), offsets[0])
-    usual = f"such as {example}" if example in _USUAL else "the one of the users, by its IANA name"
+    usual = f"such as {example}" if "/" in example else "the one of the users, by its IANA name"
     carried = " and ".join(offsets[:2])
     return (
         f"stamps carry {carried}, but days and weekdays are those of UTC; give --timezone, {usual}"

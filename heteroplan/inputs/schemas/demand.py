@@ -28,7 +28,6 @@ from heteroplan.inputs.schemas.base import (
 )
 from heteroplan.text import LINE, MOST_CHARACTERS
 
-
 WhereValue = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS, pattern=LINE)]
 
 
