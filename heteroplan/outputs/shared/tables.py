@@ -6,6 +6,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.style import StyleType
 from rich.table import Column, Table
+from rich.text import Text as RichText  # noqa: TID251
 
 from heteroplan.outputs.shared.terminal import AnyText, Text, draws_blocks
 
@@ -33,9 +34,24 @@ class PlainTable(Table):
         if widths is None:
             yield from self._paragraphs(options.max_width)
             return
+        dots = "…" if draws_blocks(console) else "~"
+        shown = [
+            self._cells_in(column, width, dots)
+            for column, width in zip(self.columns, widths, strict=True)
+        ]
+        if any(cells is None for cells in shown):
+            yield from self._paragraphs(options.max_width)
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), header_style="dim")
         for column, width in zip(self.columns, widths, strict=True):
-            column.width = width
-        yield from super().__rich_console__(console, options)
+            table.add_column(
+                column.header, justify=column.justify, no_wrap=column.no_wrap,
+                overflow=column.overflow, width=width,
+            )  # fmt: skip
+        for row, cells in zip(self.rows, zip(*filter(None, shown), strict=True), strict=True):
+            table.add_row(*cells, style=row.style)
+        table.caption, table.caption_justify = self.caption, self.caption_justify
+        yield table
 
     def _fitted(self, natural: Sequence[int], room: int) -> list[int] | None:
         """Widths of the columns in `room`; None where too little would be left of one."""
@@ -57,6 +73,21 @@ class PlainTable(Table):
                 widths[widest] -= 1
                 excess -= 1
         return None if excess > 0 else widths
+
+    def _cells_in(self, column: Column, width: int, dots: str) -> list[RenderableType] | None:
+        """Those of a column, its names cut to `width`; None where different ones would be equal."""
+        cells = list(column.cells)
+        if not column.no_wrap or column.justify != "left":
+            return cells
+        short = distinct([_plain(cell) for cell in cells], width, dots)
+        if short is None:
+            return None
+        return [
+            cell
+            if text == _plain(cell)
+            else Text(text, style=cell.style if isinstance(cell, RichText) else "")
+            for cell, text in zip(cells, short, strict=True)
+        ]
 
     def _paragraphs(self, room: int) -> Iterator[RenderableType]:
         heads = [_head(column) for column in self.columns]
@@ -97,6 +128,22 @@ def plain_table(console: Console, *heads: str, last_wraps: bool = False) -> Plai
     return table
 
 
+def distinct(names: Sequence[str], width: int, dots: str) -> list[str] | None:
+    """`names` in `width` characters, cut at the end, or else inside, so that different ones differ.
+
+    None where no cut at one place tells them apart.
+    """
+    for tail in (0, *range(width // 2, width - 1), *range(width // 2 - 1, 0, -1)):
+        head = max(0, width - len(dots) - tail)
+        short = [
+            name if cell_len(name) <= width else f"{name[:head]}{dots}{name[len(name) - tail :]}"
+            for name in names
+        ]
+        if len(set(zip(names, short, strict=True))) == len(set(short)):
+            return short
+    return None
+
+
 def stacked(*lines: str) -> Group:
     """Lines below one another in one cell."""
     return Group(*map(Text, lines))
@@ -127,12 +174,12 @@ def _lines(header: RenderableType) -> list[str]:
 
 
 def _plain(cell: RenderableType) -> str:
-    return cell.plain if isinstance(cell, Text) else str(cell)
+    return cell.plain if isinstance(cell, RichText) else str(cell)
 
 
 def _text(cell: RenderableType, style: StyleType = "") -> AnyText:
     """A cell as text, in a style of its own or in `style`."""
-    text = cell.copy() if isinstance(cell, Text) else Text(str(cell))
+    text = cell.copy() if isinstance(cell, RichText) else Text(str(cell))
     if style and not text.style:
         text.stylize(style)
     return text
