@@ -58,8 +58,10 @@ class PlainTable(Table):
         widths = list(natural)
         excess = sum(widths) + GUTTER * (len(widths) - 1) - room
         for wraps in (True, False):
-            fewest = NARROWEST_SENTENCE if wraps else NARROWEST_NAME
-            least = [max(fewest, *map(cell_len, _lines(column.header))) for column in self.columns]
+            least = [
+                _narrowest_sentence(column, full) if wraps else _narrowest_name(column)
+                for column, full in zip(self.columns, natural, strict=True)
+            ]
             shrinking = [
                 i
                 for i, column in enumerate(self.columns)
@@ -162,6 +164,17 @@ def _natural_width(column: Column) -> int:
     if column.max_width is not None:
         width = min(width, column.max_width)
     return max(width, column.min_width or 0, 1)
+
+
+def _narrowest_name(column: Column) -> int:
+    return max(NARROWEST_NAME, *map(cell_len, _lines(column.header)))
+
+
+def _narrowest_sentence(column: Column, natural: int) -> int:
+    """Whole words, and of long sentences a third or `NARROWEST_SENTENCE`."""
+    texts = [*_lines(column.header), *(_plain(cell) for cell in column.cells)]
+    word = max((cell_len(each) for text in texts for each in text.split()), default=1)
+    return min(NARROWEST_SENTENCE, max(word, natural // 3))
 
 
 def _head(column: Column) -> str:
