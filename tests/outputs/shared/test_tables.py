@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -19,14 +20,14 @@ def console(width: int) -> Console:
     return Console(file=io.StringIO(), width=width)
 
 
-def table_of(rows: list[tuple[str, ...]], heads: tuple[str, ...], on: Console) -> PlainTable:
+def table_of(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...], on: Console) -> PlainTable:
     table = plain_table(on, *heads)
     for row in rows:
         table.add_row(*map(Text, row))
     return table
 
 
-def printed(rows: list[tuple[str, ...]], heads: tuple[str, ...], width: int) -> list[str]:
+def printed(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...], width: int) -> list[str]:
     on = console(width)
     print_trimmed(table_of(rows, heads, on), on)
     assert isinstance(on.file, io.StringIO)
@@ -88,7 +89,9 @@ def test_a_picture_has_a_line_of_its_own() -> None:
     ),
     st.integers(20, 120),
 )
-def test_no_line_is_too_wide_and_no_number_is_lost(rows: list[tuple[str, ...]], width: int) -> None:
+def test_no_line_is_too_wide_and_no_number_is_lost(
+    rows: Sequence[tuple[str, ...]], width: int
+) -> None:
     lines = printed(rows, ("name", "of", ">how many"), width)
     assert max(map(cell_len, lines), default=0) <= width
     words = re.split(r"[ ,]+", " ".join(lines))
