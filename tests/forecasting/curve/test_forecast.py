@@ -343,8 +343,8 @@ def test_like_days_are_the_same_whatever_the_interval_is(tmp_path: Path, seed: i
 
 def test_the_part_of_a_day_is_no_day_of_its_class(tmp_path: Path) -> None:
     """Monday to Saturday are too few for classes; an hour of the Sunday does not make it a week."""
-    workday, saturday = [10.0] * 24, [2.0] * 24
-    week: list[list[float | None]] = [*([[*workday]] * 5), [*saturday]]
+    days: list[Sequence[float | None]] = [[10] * 24] * 5
+    week = [*days, [2] * 24]
     assert looked_at(tmp_path, [*week, [2] * 24], weekdays="auto").kind == "weekend"
     assert looked_at(tmp_path, [*week, [2] + [None] * 23], weekdays="auto").kind == "alike"
 
