@@ -11,7 +11,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Coverage, limited_name
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
-from heteroplan.outputs.plan.console import shortage_table
+from heteroplan.outputs.plan.console import shortage_lines
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import LimitPart, PlanDocument, PoolPart
 from heteroplan.outputs.plan.node_worth import Worth, render_worth, worth_json
@@ -130,7 +130,10 @@ def render_explanation(explanation: Explanation, console: Console) -> None:
         console.print("No pool is limited by missing GPUs.")
     console.print()
     if explanation.shortages:
-        print_trimmed(shortage_table(explanation.shortages, horizon, console), console)
+        table, why = shortage_lines(explanation.shortages, horizon, console)
+        print_trimmed(table, console)
+        for sentence in why:
+            print_wrapped(Text(sentence), console)
         if explanation.coverage is not None:
             print_wrapped(Text(COVERAGE_SENTENCES[explanation.coverage]), console)
     else:
