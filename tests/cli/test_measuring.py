@@ -256,7 +256,9 @@ def test_fit_says_what_a_profile_takes_for_free(run: Run, tmp_path: Path) -> Non
     ended = run("fit", str(MEASUREMENTS), "--tp", "4", "--model", "m", "--kv-tokens",
                 "H100-SXM-80GB:4=516000", "--startup-s", "180", "--out", str(out))  # fmt: skip
     assert ended.code == 0
-    assert [line[:33] for line in ended.err.splitlines()] == [
+    first, *notes = ended.err.splitlines()
+    assert first == f"Wrote {out}."
+    assert [line[:33] for line in notes] == [
         "no drain time: GPUs are free at o",
         "no KV memory limit for a100-tp4-d",
         "no KV transfer limit (kv_bytes_pe",
