@@ -264,7 +264,7 @@ def test_fit_says_what_a_profile_takes_for_free(run: Run, tmp_path: Path) -> Non
         "no KV transfer limit (kv_bytes_pe",
     ]
     top = out.read_text().splitlines()
-    assert [line.removeprefix("# ") for line in top[:3]] == ended.err.splitlines()
+    assert [line.removeprefix("# ") for line in top[:3]] == notes
 
 
 @pytest.mark.parametrize(
