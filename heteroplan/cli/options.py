@@ -22,6 +22,7 @@ _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 _BEGAN: ContextVar[float] = ContextVar("_BEGAN")
 """Of the command, on the clock of time.monotonic [s]."""
 MOST_NUMBER = 1e12
+MOST_JOBS = 1024
 MOST_GPUS = 10_000
 """Of a replica."""
 MOST_KV_TOKENS = 10**12
@@ -269,5 +270,14 @@ TraceSolve = Annotated[
         parser=named_path,
         metavar="FILE",
         help="Write cost and bound during the search there, as JSON lines.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        parser=wholes(1, MOST_JOBS),
+        metavar="N",
+        help="Scenarios that are planned at a time, a process each.  [default: processors]",
     ),
 ]
