@@ -165,4 +165,5 @@ def _places(fleet: Fleet) -> set[tuple[object, ...]]:
 
 def _shape(places: set[tuple[object, ...]]) -> str:
     spines = {place[:2] for place in places}
-    return f"{len(places):,} leaves below {len(spines):,} spines"
+    leaves = "1 leaf" if len(places) == 1 else f"{len(places):,} leaves"
+    return f"{leaves} below {'1 spine' if len(spines) == 1 else f'{len(spines):,} spines'}"

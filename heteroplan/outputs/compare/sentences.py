@@ -24,7 +24,7 @@ TOTAL_HEADS = ("", ">before", ">after", ">change", ">")
 WORKLOAD_HEADS = ("workload", "GPU type", ">USD a day", ">change", ">", ">GPU-hours")
 POOL_HEADS = (
     *("", "workload", "role", "engine", "node type", "domain"),
-    *(">replicas", ">USD a day", ">GPU-hours"),
+    *(">replicas", ">change USD", ">GPU-hours"),
 )
 INPUT_HEADS = ("input", "before", "after")
 
@@ -93,12 +93,18 @@ def total_rows(found: ComparisonDocument) -> Iterator[tuple[str, ...]]:
     if not (was.covered and now.covered):
         unserved = was.unserved_requests_per_day, now.unserved_requests_per_day
         rows.append(("of these unserved", *unserved, 0))
-    for name, before, after, digits in rows:
+    of_change = [
+        found.change.cost_usd_per_day,
+        found.change.cost_usd_per_month,
+        found.change.gpu_hours_per_day,
+    ]
+    for i, (name, before, after, digits) in enumerate(rows):
+        change = of_change[i] if i < len(of_change) else after - before
         yield (
             name,
             f"{before:,.{digits}f}",
             f"{after:,.{digits}f}",
-            signed(after - before, digits),
+            signed(change, digits),
             signed_share((after - before) / before) if before > 0 else "",
         )
 
