@@ -13,6 +13,7 @@ import typer
 
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
+from heteroplan.pipelines import limits
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
 from heteroplan.reading.numbers import beyond, parse_number, parse_percent, parse_whole, plain_share
@@ -22,7 +23,6 @@ _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 _BEGAN: ContextVar[float] = ContextVar("_BEGAN")
 """Of the command, on the clock of time.monotonic [s]."""
 MOST_NUMBER = 1e12
-MOST_JOBS = 1024
 MOST_GPUS = 10_000
 """Of a replica."""
 MOST_KV_TOKENS = 10**12
@@ -276,7 +276,7 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
-        parser=wholes(1, MOST_JOBS),
+        parser=wholes(*limits.CHECK["jobs"]),
         metavar="N",
         help="Scenarios that are planned at a time, a process each.  [default: processors]",
     ),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from heteroplan.clock import Clock, Progress, Stop, never, silent
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.arguments import Name, keywords_of_two, names
+from heteroplan.pipelines import limits
+from heteroplan.pipelines.arguments import Name, check_limits, keywords_of_two, names
 from heteroplan.pipelines.processes import results
 from heteroplan.pipelines.replay import is_plan
 from heteroplan.pipelines.solving import SolveEffort, check_effort, load, solved
@@ -84,6 +85,7 @@ def compare(before: Name, after: Name, options: CompareOptions) -> CompareResult
     from heteroplan.outputs.compare.figures import comparison
 
     check_effort(options.gap, options.time_limit_s)
+    check_limits(options, limits.COMPARE)
     sources = (os.fspath(before), os.fspath(after))
     if sources == ("-", "-"):
         raise UsageError("-: only one of the two can come from standard input")

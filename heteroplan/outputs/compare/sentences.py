@@ -10,7 +10,7 @@ from heteroplan.outputs.compare.document import (
     PoolUsePart,
     SidePart,
 )
-from heteroplan.outputs.shared.words import figure, horizon_text
+from heteroplan.outputs.shared.words import horizon_text, signed, signed_share
 from heteroplan.text import percent
 
 LEAST_USD = 0.005
@@ -162,17 +162,3 @@ def _size(use: PoolUsePart | None) -> str:
 def input_rows(found: ComparisonDocument) -> list[tuple[str, str, str]]:
     """As `INPUT_HEADS` says."""
     return [(each.field, each.before, each.after) for each in found.inputs]
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """With + or -; 0 without either."""
-    text = f"{value:+,.{digits}f}"
-    return text.lstrip("+-") if float(text.replace(",", "")) == 0 else text
-
-
-def signed_share(share: float) -> str:
-    """`+3.4 %`."""
-    if share == 0:
-        return "0 %"
-    size = percent(abs(share)) if abs(share) < 10 else f"{figure(abs(share) * 100)} %"
-    return f"{'+' if share > 0 else '-'}{size}"
