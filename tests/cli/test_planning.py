@@ -344,8 +344,8 @@ def test_what_is_short_without_a_proof_is_undecided(
     assert ended.code == 3
     assert ended.out.splitlines()[1].startswith("Undecided: at most 28.6 % of requests unserved")
     assert json.loads(Path("made/plan.json").read_text())["covered"] is False
-    assert run("check", "small", ".").code == 3
-    assert run("check", "small", "absent").code == 2
+    assert run("check", "small", ".", "--jobs", "1").code == 3
+    assert run("check", "small", "absent", "--jobs", "1").code == 2
 
 
 def test_a_headroom_that_is_not_asked_for_is_not_shown_as_none(
@@ -423,7 +423,7 @@ def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--format", "xml"], "unknown check format 'xml'; known are text, json, github"),
+        (["--format", "xml"], "unknown check format 'xml'; known are text, json, github, markdown"),
         (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 to 100"),
         (["--min-headroom", "10001%"], "--min-headroom 100.01: write a share from 0 to 100"),
         (["--min-headroom", "much"], "'much' is not a number; write 0.1 for 10 %"),
