@@ -583,3 +583,22 @@ def test_plan_imports_nothing_it_does_not_need(files: ScenarioFiles) -> None:
         [sys.executable, "-c", script], cwd=files.folder, capture_output=True, text=True, check=True
     )
     assert done.stderr == "set()\n"
+
+
+def test_plan_ends_with_what_changes_and_what_to_do_next(files: ScenarioFiles, run: Run) -> None:
+    """Two decode replicas run, of which one stays; a prefill replica comes."""
+    files.scenario["horizon"]["cyclic"] = False
+    files.write()
+    rows = "workload,engine,replica_id,leaf\nchat,d,1,l1\nchat,d,2,l1\n"
+    Path("now.csv").write_text(rows, encoding="utf-8")
+    ended = run("plan", ".", "--current", "now.csv", "--out", "made")
+    lines = ended.out.splitlines()
+    assert [line.split() for line in lines[-7:-4]] == [
+        ["workload", "role", "engine", "node", "type", "domain", "replicas"],
+        ["+", "chat", "prefill", "p", "h100x8", "s1", "0", "->", "1"],
+        ["~", "chat", "decode", "d", "h100x8", "s1", "2", "->", "1"],
+    ]
+    assert lines[-1] == ("Next: heteroplan export made/plan.json --format keda --current now.csv")
+    assert run(*lines[-1].split()[2:]).code == 0
+    assert "Next:" not in run("plan", ".").out
+    assert "Change at" not in run("plan", ".").out

@@ -11,6 +11,12 @@ from heteroplan.outputs.plan.change_lines import (
     frontier_rows,
 )
 from heteroplan.outputs.plan.check_report import CheckRow
+from heteroplan.outputs.plan.current_changes import (
+    CHANGE_HEADS,
+    change_rows,
+    current_pools,
+    current_sentences,
+)
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
 from heteroplan.outputs.plan.leaf_table import leaf_table
@@ -31,6 +37,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engine_notes,
     verdict,
 )
+from heteroplan.outputs.shared.fitting_table import print_names_cut
 from heteroplan.outputs.shared.promises import special_sentences
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import (
@@ -88,6 +95,18 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
     for sentence in change_sentences(plan):
         print_wrapped(Text(sentence), console)
     print_wrapped(Text(solver_sentence(plan)), console)
+    _render_changes(plan, console)
+
+
+def _render_changes(plan: PlanDocument, console: Console) -> None:
+    """What changes of what runs, where that is known: pools in the order of the plan."""
+    pools = current_pools(plan)
+    rows = change_rows(pools)
+    if rows:
+        console.print()
+        print_names_cut(CHANGE_HEADS, rows, (1, 2, 3, 4, 5), console, where="schedule.csv")
+    for sentence in current_sentences(plan, pools):
+        print_wrapped(Text(sentence, style="bold"), console)
 
 
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
