@@ -215,7 +215,7 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="scenario, fleet, profile, targets, plan, replay, study, stress, curation or "
+            help="scenario, fleet, profile, targets, plan, comparison, replay, study, stress, curation or "
             "calibration.",
         ),
     ],

@@ -278,6 +278,6 @@ Jobs = Annotated[
         "--jobs",
         parser=wholes(*limits.CHECK["jobs"]),
         metavar="N",
-        help="Scenarios that are planned at a time, a process each.  [default: processors]",
+        help="Scenarios at a time, a process each; default: as many as there are processors.",
     ),
 ]
