@@ -128,6 +128,8 @@ def _result(given: CheckArguments) -> "CheckResult":
         Interrupt("ending without a result") as interrupted,
         CheckProgress(make_console(stderr=True)) as progress,
     ):
+        if len(given.scenarios) > 1:
+            progress.done(0, len(given.scenarios))
         return pipeline.check(
             given.scenarios,
             overrides=given.overrides or (),

@@ -22,6 +22,8 @@ type Work[Task, Result] = Callable[[Task, Clock, Stop], Result]
 type Done = Callable[[int, int], None]
 """Told how many tasks are done, and of how many."""
 
+_GRACE_S = 3.0
+"""For what was asked to stop [s]."""
 _LOOK_S = 0.1
 """How often it is asked whether to stop [s]."""
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
@@ -131,8 +133,10 @@ def _in_processes[Task, Result](
             raise NoPlanError(
                 "a process was ended from outside, perhaps for want of memory; --jobs 1 takes least"
             ) from None
-        finally:
+        except BaseException:
             ended.set()
+            raise
+        finally:
             for future in futures:
                 future.cancel()
 
@@ -171,7 +175,8 @@ def _begin(turns: _Turns, ended: Any) -> None:
     """What a process for tasks does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _OWN.update(turns=turns, ended=ended)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for watch in (_end_with_parent, _end_when_asked):
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _end_with_parent() -> None:
@@ -180,6 +185,13 @@ def _end_with_parent() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
+
+
+def _end_when_asked() -> None:
+    """Nobody waits long for a task that does not end itself."""
+    _OWN["ended"].wait()
+    time.sleep(_GRACE_S)
+    os._exit(1)
 
 
 def _one[Task, Result](work: Work[Task, Result], task: Task) -> Result:

@@ -112,17 +112,17 @@ def _render_changes(plan: PlanDocument, console: Console) -> None:
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
     """One line a scenario: verdict, headroom, peak, and what is wrong."""
     limited = any(row.limits for row in rows)
-    amounts = (">USD a day",) if limited else ()
+    amounts = (">a day",) if limited else ()
     heads = ("scenario", "verdict", ">headroom", ">peak GPUs", *amounts, "note")
     table = plain_table(console, *heads, last_wraps=True)
     for row in rows:
-        cost = "" if row.cost_usd_per_day is None else f"{row.cost_usd_per_day:,.2f}"
+        amount = row.limits[-1].amount if row.limits else ""
         table.add_row(
             Text(row.name),
             Text(row.verdict, style="green" if row.passed else "bold red"),
             Text(row.headroom_text),
             Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
-            *([Text(cost)] if limited else []),
+            *([Text(amount)] if limited else []),
             Text(row.short_note),
         )
     print_trimmed(table, console)

@@ -86,8 +86,16 @@ class CostLimit:
         """Beside the amount in a table."""
         if self.kept:
             return ""
-        asked = f"at most {self.most_per_day:,.2f} {self.unit} a day ({self.option})"
+        asked = f"at most {self.most_per_day:,.2f} ({self.option})"
+        if self.change is not None:
+            more, allowed = percent(self.change), percent(self.tolerance or 0.0)
+            asked = f"{more} more than the baseline, {allowed} is allowed"
         return asked if self.disproved else f"not decided: {asked}"
+
+    @property
+    def amount(self) -> str:
+        """Of the plan."""
+        return f"{self.found_per_day:,.2f} {self.unit}"
 
 
 def max_cost(plan: PlanDocument, most_usd_per_day: float) -> CostLimit:

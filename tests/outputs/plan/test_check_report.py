@@ -430,7 +430,7 @@ def test_notes_of_limits_say_what_was_found_asked_and_proven() -> None:
     assert row.note == (
         "not decided for 20.0 % more demand; at least 10.0 % is known to fit; " + BROKEN.note
     )
-    assert row.short_note == ("20.0 % is asked for; at most 90.00 USD a day (--max-cost)")
+    assert row.short_note == ("20.0 % is asked for; at most 90.00 (--max-cost)")
 
 
 @pytest.mark.parametrize("objective", list(Objective))
