@@ -104,10 +104,12 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def signed_share(share: float) -> str:
-    """`+3.4 %`."""
+    """`+3.4 %`; what is little has no sign."""
     if share == 0:
         return "0 %"
     size = percent(abs(share)) if abs(share) < 10 else f"{figure(abs(share) * 100)} %"
+    if size.startswith("<"):
+        return size
     return f"{'+' if share > 0 else '-'}{size}"
 
 

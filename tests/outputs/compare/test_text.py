@@ -12,6 +12,7 @@ from heteroplan.outputs.compare.markdown import comparison_md
 from heteroplan.outputs.compare.text import render_comparison
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.shared.markdown import block, plain, table
+from heteroplan.outputs.shared.words import signed, signed_share
 from tests.plans import day_scenario, horizon, plan, pool
 
 
@@ -82,3 +83,12 @@ def test_frames_have_units_and_the_same_sums() -> None:
         assert frame["gpu_hours_per_day_change"].sum() == pytest.approx(-48)
     assert list(pools["what"]) == ["changed", "added", "removed"]
     assert list(pools["peak_replicas_before"]) == [3, 0, 1]
+
+
+def test_changes_have_signs() -> None:
+    assert [signed(value) for value in (1234.5, -0.004, 0.0, -2.0)] == [
+        *("+1,234.50", "0.00", "0.00", "-2.00")
+    ]
+    assert [signed_share(value) for value in (0.034, -0.0001, 0.0, -0.5, 12.0)] == [
+        *("+3.4 %", "< 0.1 %", "0 %", "-50.0 %", "+1,200 %")
+    ]
