@@ -215,8 +215,8 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="scenario, fleet, profile, targets, plan, replay, study, stress, curation or "
-            "calibration.",
+            help="scenario, fleet, profile, targets, plan, comparison, replay, study, stress, "
+            "curation or calibration.",
         ),
     ],
 ) -> None:

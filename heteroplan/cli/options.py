@@ -13,6 +13,7 @@ import typer
 
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
+from heteroplan.pipelines import limits
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
 from heteroplan.reading.numbers import beyond, parse_number, parse_percent, parse_whole, plain_share
@@ -279,5 +280,14 @@ TraceSolve = Annotated[
         parser=named_path,
         metavar="FILE",
         help="Write cost and bound during the search there, as JSON lines.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        parser=wholes(*limits.CHECK["jobs"]),
+        metavar="N",
+        help="Scenarios at a time, a process each; default: as many as there are processors.",
     ),
 ]

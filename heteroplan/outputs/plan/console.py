@@ -11,6 +11,12 @@ from heteroplan.outputs.plan.change_lines import (
     frontier_rows,
 )
 from heteroplan.outputs.plan.check_report import CheckRow
+from heteroplan.outputs.plan.current_changes import (
+    CHANGE_HEADS,
+    change_rows,
+    current_pools,
+    current_sentences,
+)
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
 from heteroplan.outputs.plan.leaf_table import leaf_table
@@ -31,6 +37,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engine_notes,
     verdict,
 )
+from heteroplan.outputs.shared.fitting_table import print_names_cut
 from heteroplan.outputs.shared.promises import special_sentences
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import (
@@ -88,18 +95,34 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
     for sentence in change_sentences(plan):
         print_wrapped(Text(sentence), console)
     print_wrapped(Text(solver_sentence(plan)), console)
+    _render_changes(plan, console)
+
+
+def _render_changes(plan: PlanDocument, console: Console) -> None:
+    """What changes of what runs, where that is known: pools in the order of the plan."""
+    pools = current_pools(plan)
+    rows = change_rows(pools)
+    if rows:
+        console.print()
+        print_names_cut(CHANGE_HEADS, rows, (1, 2, 3, 4, 5), console, where="schedule.csv")
+    for sentence in current_sentences(plan, pools):
+        print_wrapped(Text(sentence, style="bold"), console)
 
 
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
     """One line a scenario: verdict, headroom, peak, and what is wrong."""
-    heads = ("scenario", "verdict", ">headroom", ">peak GPUs", "note")
+    limited = any(row.limits for row in rows)
+    amounts = (">a day",) if limited else ()
+    heads = ("scenario", "verdict", ">headroom", ">peak GPUs", *amounts, "note")
     table = plain_table(console, *heads, last_wraps=True)
     for row in rows:
+        amount = row.limits[-1].amount if row.limits else ""
         table.add_row(
             Text(row.name),
             Text(row.verdict, style="green" if row.passed else "bold red"),
             Text(row.headroom_text),
             Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
+            *([Text(amount)] if limited else []),
             Text(row.short_note),
         )
     print_trimmed(table, console)
