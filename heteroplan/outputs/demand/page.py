@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.outputs.demand import figures
-from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, SOFT
 from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import (
     cards,

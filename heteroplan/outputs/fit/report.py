@@ -14,7 +14,7 @@ from heteroplan.outputs.fit.picture import (
     not_drawn,
     points_are,
 )
-from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, SOFT
 from heteroplan.outputs.shared.page import chart_html, page, page_heading, render
 from heteroplan.outputs.shared.plot import Axis
 from heteroplan.outputs.shared.words import figure

@@ -31,8 +31,11 @@ from heteroplan.outputs.plan.sentences import (
     used_engines,
     verdict,
 )
+from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
 from heteroplan.outputs.shared.promises import promises
+from heteroplan.outputs.shared.step_tables import step_tables
+from heteroplan.outputs.shared.time_axis import CHANGES
 from heteroplan.outputs.shared.words import (
     amount_unit,
     clock,
@@ -50,11 +53,6 @@ _MOST_ROWS = 30
 
 def report_html(plan: PlanDocument) -> str:
     """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
-    charts = [
-        ("demand", "Demand and planned capacity", demand_chart(plan)),
-        ("gpus", "GPUs held against supply", gpu_chart(plan)),
-        ("replicas", "Replicas", replica_chart(plan)),
-    ]
     return page(
         f"{plan.scenario}: capacity plan",
         [
@@ -73,7 +71,7 @@ def report_html(plan: PlanDocument) -> str:
             _promise_section(plan),
             *_policy_section(plan),
             _limit_section(plan),
-            *(chart_section(name, head, chart) for name, head, chart in charts),
+            *_chart_sections(plan),
             _leaf_section(plan),
             _engine_section(plan),
             render(
@@ -218,6 +216,22 @@ def _limit_section(plan: PlanDocument) -> str:
     heads = ("domain", "node type", "full", "limits")
     more = _more(len(plan.limits) - len(rows))
     return table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
+
+
+def _chart_sections(plan: PlanDocument) -> list[str]:
+    """Pictures over time, each with its table."""
+    loads = [load.name for load in plan.workloads]
+    charts = (
+        ("demand", "Demand and planned capacity", demand_chart(plan), loads),
+        ("gpus", "GPUs held against supply", gpu_chart(plan), [s.node_type for s in plan.supply]),
+        ("replicas", "Replicas", replica_chart(plan), loads),
+    )
+    moments = plan.horizon.boundaries()
+    below = [CHANGES] if clocks_change(moments) else []
+    return [
+        chart_section(name, head, chart, step_tables(chart, titles, moments), below)
+        for name, head, chart, titles in charts
+    ]
 
 
 def _leaf_section(plan: PlanDocument) -> str:

@@ -4,7 +4,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from heteroplan.inputs.plan_ids import META
-from heteroplan.outputs.plan.report_charts import COLOURS, INK
+from heteroplan.outputs.shared.chart_style import COLOURS, INK
 from heteroplan.outputs.replay.page import STYLE, columns_section
 from heteroplan.outputs.replay.stress.figures import (
     TEXTS,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from heteroplan.outputs.plan.report_charts import COLOURS, INK
+from heteroplan.outputs.shared.chart_style import COLOURS, INK
 from heteroplan.outputs.replay.study.figures import name_text
 from heteroplan.simulation.study.results import SignalStudy
 
