@@ -11,8 +11,21 @@ from heteroplan.outputs.plan.change_lines import (
     frontier_rows,
 )
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, SourcePart
-from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
-from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
+from heteroplan.outputs.plan.places import (
+    busiest_leaves,
+    by_group,
+    fullest,
+    leaf_shares,
+    leaf_sizes,
+    leaf_use,
+    peak_interval,
+)
+from heteroplan.outputs.plan.report_charts import (
+    demand_chart,
+    gpu_chart,
+    placement_chart,
+    replica_chart,
+)
 from heteroplan.outputs.plan.sentences import (
     baseline_label,
     baselines,
@@ -31,6 +44,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engines,
     verdict,
 )
+from heteroplan.outputs.plan.waterfall import waterfall_html
 from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
 from heteroplan.outputs.shared.promises import promises
@@ -49,6 +63,8 @@ from heteroplan.text import percent
 _MOST_COLUMNS = 8
 """Leaves that stand side by side."""
 _MOST_ROWS = 30
+_MOST_LEAVES = 12
+"""That have a row in the chart of the placement."""
 
 
 def report_html(plan: PlanDocument) -> str:
@@ -73,6 +89,7 @@ def report_html(plan: PlanDocument) -> str:
             _limit_section(plan),
             *_chart_sections(plan),
             _leaf_section(plan),
+            *_placement_section(plan),
             _engine_section(plan),
             render(
                 "plan_foot.html",
@@ -137,6 +154,7 @@ def _savings_section(plan: PlanDocument) -> str:
         rows,
         text_columns={0},
         bold_rows={0},
+        above=waterfall_html(plan),
         below=[
             *greedy_sentences(plan),
             *filter(None, [promise_sentence(plan)]),
@@ -267,6 +285,20 @@ def _leaf_section(plan: PlanDocument) -> str:
         text_columns={0},
         below=_more(len(by_group(shares)) - len(groups)),
     )
+
+
+def _placement_section(plan: PlanDocument) -> list[str]:
+    """What stands on each leaf, hour by hour; nothing where nothing is placed."""
+    use = leaf_use(plan)
+    if not use:
+        return []
+    shown = busiest_leaves(use, _MOST_LEAVES)
+    below = []
+    if len(use) > len(shown):
+        below = [f"The {len(shown)} leaves with the most GPU-hours of {len(use)} in use."]
+    chart = placement_chart(plan, {leaf: use[leaf] for leaf in shown})
+    tables = step_tables(chart, shown, plan.horizon.boundaries())
+    return [chart_section("placement", "Placement by hour", chart, tables, below)]
 
 
 def _more(count: int) -> tuple[str, ...]:

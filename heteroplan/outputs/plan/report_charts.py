@@ -5,11 +5,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart, SupplyPart
+from heteroplan.outputs.plan.places import LeafUse, leaf_supply
 from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
 from heteroplan.outputs.shared.time_axis import places, time_ticks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
 
 def demand_chart(plan: PlanDocument) -> "Figure":
     """Requests/s asked for, served and servable, one row a workload."""
@@ -57,6 +59,24 @@ def replica_chart(plan: PlanDocument) -> "Figure":
             meta=f"{escape(_engine(pool))} in {escape(pool.domain)}",
         )  # fmt: skip
     figure.update_yaxes(title_text="replicas")
+    return figure
+
+
+def placement_chart(plan: PlanDocument, use: LeafUse) -> "Figure":
+    """GPUs of each workload stacked, starting ones included, one row a leaf of `use`."""
+    colours = {load.name: COLOURS[i % len(COLOURS)] for i, load in enumerate(plan.workloads)}
+    figure = _rows(plan, list(use))
+    for row, (leaf, held) in enumerate(use.items(), start=1):
+        for name, gpus in held.items():
+            _step(
+                figure, plan, gpus, row=row, name=name, group=name, stackgroup=leaf,
+                line={"color": colours[name], "width": 0}, fillcolor=colours[name],
+            )  # fmt: skip
+        _step(
+            figure, plan, leaf_supply(plan.given, leaf), row=row, name="supply", group="supply",
+            line={"color": INK, "width": 1.5, "dash": "dash"},
+        )  # fmt: skip
+    figure.update_yaxes(title_text="GPUs")
     return figure
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
 from heteroplan.outputs.replay.figures import best, plan_of
 from heteroplan.outputs.replay.rows import boundaries, came_rps, missed
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
 from heteroplan.outputs.shared.time_axis import places, time_ticks
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.results import PolicyReplay, Replay
@@ -141,8 +141,10 @@ class _Chart:
         `what` says more of the values.
         """
         y = np.append(values, values[-1:])
-        self._add(row, self._places, y, name, line={**line, "shape": "hv"}, mode="lines",
-                  hovertemplate=f"%{{y:.4~g}}{what}", meta=escape(f"{name}{what}"), **style)  # fmt: skip
+        self._add(
+            row, self._places, y, name, line={**line, "shape": "hv"}, mode="lines",
+            hovertemplate=f"%{{y:.4~g}}{what}", meta=escape(f"{name}{what}"), **style,
+        )  # fmt: skip
 
     def crosses(self, row: int, x: list[str], y: Floats, name: str) -> None:
         """Intervals that miss the SLO."""

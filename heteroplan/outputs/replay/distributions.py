@@ -108,9 +108,8 @@ def _chart(replay: Replay, found: Distribution) -> "Figure":
     style(chart, _HEIGHT, hovermode="closest")
     chart.update_yaxes(title_text="share of finished", tickformat=".0%", range=[0, 1.01])
     chart.update_xaxes(
-        title_text=f"{found.kind} [ms]", type="log", nticks=6, exponentformat="none",
-        separatethousands=True, showline=True,
-    )  # fmt: skip
+        title_text=f"{found.kind} [ms]", type="log", nticks=6, exponentformat="SI", showline=True
+    )
     return chart
 
 

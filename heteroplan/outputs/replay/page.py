@@ -82,7 +82,7 @@ def replay_html(replay: Replay, stream: RequestStream | None) -> str:
 
 
 def _axis_notes(replay: Replay) -> list[str]:
-    found = ["Click a name in a legend to show or hide it."]
+    found = []
     if clocks_change(boundaries(replay)):
         found.append(CHANGES)
     if len(replay.workloads) > MOST_WORKLOADS:
@@ -150,8 +150,9 @@ def _chart_sections(replay: Replay, stream: RequestStream | None) -> list[str]:
         ("gpus", "GPUs held", gpu_chart(replay), ["all workloads"]),
         ("replicas", "Replicas that are ready", replica_chart(replay), names),
     )
+    below = {"capacity": ["Click a name in a legend to show or hide it."]}
     sections = [
-        chart_section(name, head, chart, step_tables(chart, titles, moments))
+        chart_section(name, head, chart, step_tables(chart, titles, moments), below.get(name, ()))
         for name, head, chart, titles in charts
     ]
     found = [] if stream is None else distributions(replay, stream)

@@ -94,14 +94,14 @@ def _entries(figure: "Figure") -> Iterator[LegendEntry]:
     for trace in figure.data:
         if trace.showlegend is False or not trace.name:
             continue
-        filled = trace.fillcolor or trace.fill or trace.stackgroup
-        has_line = "lines" in (trace.mode or "lines")
         line, marker = trace.line, trace.marker
+        has_line = "lines" in (trace.mode or "lines")
+        filled = line.width == 0 and (trace.fillcolor or trace.fill)
         colour = (line.color if has_line else marker.color or marker.line.color) or COLOURS[0]
         yield LegendEntry(
             name=unescape(trace.name),
             group=trace.legendgroup or trace.name,
-            colour=trace.fillcolor or colour,
+            colour=(trace.fillcolor or colour) if filled else colour,
             kind="fill" if filled else "line" if has_line else "marker",
             dash=_DASHES.get(line.dash or "", ""),
             is_shown=trace.visible in (None, True),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 """No request leaves the page."""
 CHART_CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True}
-_PHONE_PX, _CHARACTER_PX, _PADDING_PX = 346, 7.0, 8
+_PHONE_PX, _CHARACTER_PX, _PADDING_PX = 346, 7.7, 8
 """Inner width of a section at 390 px; a character and a cell's padding in its font."""
 _BREAKS = re.compile(r"[\s-]+")
 
@@ -133,21 +133,26 @@ def chart_section(
     tables: Iterable[PageTable] = (),
     below: Iterable[str] = (),
 ) -> str:
-    """Charts under a heading with one legend, and below them what they show as tables.
-
-    `name` begins their ids.
-    """
+    """Charts under a heading, and below them what they show as tables; `name` begins their ids."""
     panels = charts if isinstance(charts, Sequence) else (Panel("", charts),)
     return render(
-        "chart_section.html",
-        head=head,
+        "chart_section.html", head=head, charts=charts_html(name, head, panels, tables), below=below
+    )
+
+
+def charts_html(
+    name: str, what: str, panels: Sequence[Panel], tables: Iterable[PageTable] = ()
+) -> str:
+    """Charts with one legend, and their tables, which are shown when asked for."""
+    return render(
+        "charts.html",
         legend=legend_of([panel.chart for panel in panels]),
         panels=[
             {"title": panel.title, "chart": chart_html(f"{name}-{i}" if i else name, panel.chart)}
             for i, panel in enumerate(panels)
         ],
+        summary=f"{what} as a table",
         tables=[table_html(table) for table in tables],
-        below=below,
     )
 
 

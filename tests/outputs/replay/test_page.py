@@ -4,10 +4,10 @@ import pytest
 from heteroplan.outputs.replay.charts import (
     MOST_WORKLOADS,
     capacity_chart,
-    distribution_chart,
     latency_chart,
     workloads_shown,
 )
+from heteroplan.outputs.replay.distributions import distribution_panels, distributions
 from heteroplan.outputs.replay.page import replay_html
 from tests.pages import NASTY, addresses, tags
 from tests.replays import day, intervals, policy, replay, requests, stream
@@ -76,7 +76,9 @@ def test_distributions_are_of_finished_requests_and_have_some_hundred_points() -
     made = replay(
         [policy("plan", ALL, requests=requests([0.0] * 1001, first.tolist(), last.tolist()))]
     )
-    ttft, itl, *_ = (each for each in distribution_chart(made, asked).data if each.name == "plan")
+    panels = distribution_panels(made, distributions(made, asked))
+    assert [each.title for each in panels] == ["chat: TTFT", "chat: ITL"]
+    ttft, itl = (each.chart.data[0] for each in panels)
     assert len(ttft.x) < 300
     assert (ttft.x[0], ttft.x[-1]) == pytest.approx((10.0, 10_000.0))
     middle = int(np.argmin(abs(ttft.y - 0.5)))

@@ -3,7 +3,7 @@ document.addEventListener("click", event => {
   if (!button) return;
   const shown = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", shown);
-  for (const chart of button.closest("section").querySelectorAll(".js-plotly-plot")) {
+  for (const chart of button.closest(".charts").querySelectorAll(".js-plotly-plot")) {
     const traces = chart.data.flatMap(
       (trace, i) => (trace.legendgroup || trace.name) === button.dataset.group ? [i] : []);
     if (traces.length) Plotly.restyle(chart, {visible: shown}, traces);
