@@ -44,6 +44,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engines,
     verdict,
 )
+from heteroplan.outputs.plan.teams import TEAM_HEADS, team_rows
 from heteroplan.outputs.plan.waterfall import waterfall_html
 from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
@@ -83,6 +84,7 @@ def report_html(plan: PlanDocument) -> str:
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
+            *_team_section(plan),
             *_frontier_section(plan),
             _promise_section(plan),
             *_policy_section(plan),
@@ -161,6 +163,13 @@ def _savings_section(plan: PlanDocument) -> str:
             *change_sentences(plan),
         ],
     )
+
+
+def _team_section(plan: PlanDocument) -> list[str]:
+    """What each team takes; nothing where no workload has a team."""
+    rows = team_rows(plan)
+    title = "Cost and GPU-hours by team"
+    return [table_section(title, TEAM_HEADS, rows, text_columns={0, 1})] if rows else []
 
 
 def _frontier_section(plan: PlanDocument) -> list[str]:
