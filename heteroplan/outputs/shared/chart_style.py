@@ -14,7 +14,7 @@ COLOURS = (
     *("#2f6fb0", "#e08a1e", "#3a9a6b", "#8a5bb5", "#c9537a"),
     *("#1f9aa8", "#a3852c", "#5b6bd1", "#7a8b3d", "#a65a3a"),
 )
-ROW_HEIGHT, ROW_GAP, TOP, BOTTOM = 150, 76, 28, 64
+ROW_HEIGHT, ROW_GAP, TOP, BOTTOM = 150, 80, 34, 64
 """Plot of a row, its axis and the next row's title, the first title, the last axis [pixels]."""
 _LEFT, _RIGHT = 60, 16
 _TITLE_CHARACTERS, _TITLE_LINE = 38, 17
@@ -73,7 +73,12 @@ def stacked_rows(titles: Sequence[str]) -> "Figure":
         subplot_titles=["<br>".join(map(escape, lines)) for lines in broken],
     )
     figure.update_annotations(
-        x=0, xanchor="left", xshift=-_LEFT + 8, align="left", font={"size": 13, "color": INK}
+        x=0,
+        xanchor="left",
+        xshift=-_LEFT + 8,
+        yshift=6,
+        align="left",
+        font={"size": 13, "color": INK},
     )
     margin = {"l": _LEFT, "r": _RIGHT, "t": TOP + extra, "b": BOTTOM}
     style(figure, TOP + extra + plots + BOTTOM, margin=margin, hovermode="x unified")
