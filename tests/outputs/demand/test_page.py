@@ -75,8 +75,8 @@ def test_the_axis_is_the_local_clock_without_an_offset() -> None:
 @pytest.mark.parametrize(
     ("curve", "hours", "shown"),
     [
-        (LONGEST_DAY, 25, {"00:00": 0, "02:00": 2, "04:00": 5, "22:00": 23}),
-        (SHORTEST_DAY, 23, {"00:00": 0, "03:00": 2, "04:00": 3, "22:00": 21}),
+        (LONGEST_DAY, 25, {"00:00": 0, "06:00": 7, "12:00": 13, "18:00": 19}),
+        (SHORTEST_DAY, 23, {"00:00": 0, "06:00": 5, "12:00": 11, "18:00": 17}),
     ],
 )
 def test_a_day_whose_clocks_change_does_not_fold(

@@ -173,13 +173,13 @@ def test_page_says_what_is_promised_and_what_capacity_counts_on() -> None:
 
 
 def test_the_waterfall_goes_from_static_sizes_to_the_plan_and_its_bound() -> None:
-    """Static peak 1.5 times the plan, on one GPU type as well; the bound is 0.8 % below it."""
+    """Static peak 1.5 times the plan, on one GPU type twice; the bound is 0.8 % below it."""
     found = document_of(shown_plan())
     own = found.totals.cost_usd
     bars = [(each.kind, each.label, each.start, each.end) for each in waterfall(found)]
     assert bars == [
-        ("total", "static peak, one GPU type (H100)", 0.0, pytest.approx(1.5 * own)),
-        ("less", "several GPU types", pytest.approx(1.5 * own), pytest.approx(1.5 * own)),
+        ("total", "static peak, one GPU type (H100)", 0.0, pytest.approx(2 * own)),
+        ("less", "several GPU types", pytest.approx(2 * own), pytest.approx(1.5 * own)),
         ("less", "sizes that follow demand", pytest.approx(1.5 * own), pytest.approx(own)),
         ("total", "this plan", 0.0, pytest.approx(own)),
         ("less", "at most left to save (proven)", pytest.approx(own), pytest.approx(0.992 * own)),
@@ -187,9 +187,10 @@ def test_the_waterfall_goes_from_static_sizes_to_the_plan_and_its_bound() -> Non
 
 
 def test_a_step_is_as_wide_as_its_share_of_the_first_amount() -> None:
-    """A third of the static peak is saved: from 66.67 % on 33.33 % wide."""
+    """From 2 down to 1.5 times the plan, and then to the plan: a quarter of the first amount."""
     text = waterfall_html(document_of(shown_plan()))
-    assert 'style="margin-left: 66.67%; width: 33.33%"' in text
+    assert 'style="margin-left: 75.00%; width: 25.00%"' in text
+    assert 'style="margin-left: 50.00%; width: 25.00%"' in text
     assert text.count("<li") == 5
 
 
