@@ -254,9 +254,9 @@ def _chart_sections(plan: PlanDocument) -> list[str]:
         ("replicas", "Replicas", replica_chart(plan), loads),
     )
     moments = plan.horizon.boundaries()
-    below = [CHANGES] if clocks_change(moments) else []
+    below = {"demand": [CHANGES]} if clocks_change(moments) else {}
     return [
-        chart_section(name, head, chart, step_tables(chart, titles, moments), below)
+        chart_section(name, head, chart, step_tables(chart, titles, moments), below.get(name, ()))
         for name, head, chart, titles in charts
     ]
 

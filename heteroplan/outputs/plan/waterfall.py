@@ -28,12 +28,16 @@ class Bar:
     end: float
     is_total: bool = False
     """A whole amount and not a difference."""
+    is_open: bool = False
+    """A difference that no plan is known to make."""
 
     @property
     def kind(self) -> str:
-        """`total`, `less` or `more`."""
+        """`total`, `open`, `less` or `more`."""
         if self.is_total:
             return "total"
+        if self.is_open:
+            return "open"
         return "more" if self.end > self.start else "less"
 
 
@@ -61,7 +65,7 @@ def waterfall(plan: PlanDocument) -> tuple[Bar, ...]:
     bars.append(Bar("planned as a whole" if greedy else "sizes that follow demand", before, own))
     bars.append(Bar("this plan", 0.0, own, is_total=True))
     bound = max(0.0, min(own, plan.solver.bound))
-    bars.append(Bar("at most left to save (proven)", own, bound))
+    bars.append(Bar("at most left to save (proven)", own, bound, is_open=True))
     return tuple(bars)
 
 

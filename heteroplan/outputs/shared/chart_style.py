@@ -53,8 +53,8 @@ def style(figure: "Figure", height: int, **layout: Any) -> None:
         showlegend=False,
         **{"margin": {"l": _LEFT, "r": _RIGHT, "t": 12, "b": BOTTOM}} | layout,
     )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
+    figure.update_xaxes(automargin=True, ticks="outside", ticklen=4, tickcolor=clear)
+    figure.update_yaxes(automargin=True, ticks="outside", ticklen=4, tickcolor=clear)
 
 
 def stacked_rows(titles: Sequence[str]) -> "Figure":
