@@ -288,7 +288,10 @@ def _leaf_section(plan: PlanDocument) -> str:
         title,
         ("", *(f"{leaf.name} ({leaf.priority.value})" for leaf in sizes.values())),
         [
-            *((group, *(f"{gpus.get(leaf, 0):,}" for leaf in sizes)) for group, gpus in groups),
+            *(
+                (group, *(f"{gpus[leaf]:,}" if leaf in gpus else "" for leaf in sizes))
+                for group, gpus in groups
+            ),
             ("of", *(f"{leaf.gpus:,}" for leaf in sizes.values())),
         ],
         text_columns={0},
