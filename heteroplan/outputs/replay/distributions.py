@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _TABLE_SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
 _SHARES = np.concatenate([np.linspace(0, 0.9, 91), 1 - np.geomspace(0.1, 1e-4, 90), [1.0]])
 """Shares of requests at which distribution functions are drawn, finer in the tail."""
+_FEW_DECADES, _MOST_TICKS = 1.5, 6
+"""Of the axis of latencies, which is logarithmic."""
 _HEIGHT = 240
 """Of a chart [pixels]."""
 
@@ -108,9 +110,22 @@ def _chart(replay: Replay, found: Distribution) -> "Figure":
     style(chart, _HEIGHT, hovermode="closest")
     chart.update_yaxes(title_text="share of finished", tickformat=".0%", range=[0, 1.01])
     chart.update_xaxes(
-        title_text=f"{found.kind} [ms]", type="log", nticks=6, exponentformat="SI", showline=True
+        title_text=f"{found.kind} [ms]",
+        type="log",
+        dtick=_step_of_ticks(found),
+        exponentformat="SI",
+        showline=True,
     )
     return chart
+
+
+def _step_of_ticks(found: Distribution) -> int | str:
+    """Powers of ten, and 2 and 5 of each where there are few; plotly's words for both."""
+    drawn = np.concatenate([values[values > 0] for values in found.curves_ms.values()])
+    decades = float(np.log10(drawn.max() / drawn.min())) if drawn.size else 0.0
+    if decades <= _FEW_DECADES:
+        return "D2"
+    return max(1, round(decades / _MOST_TICKS))
 
 
 def _add(
