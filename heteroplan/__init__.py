@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heteroplan import errors as errors
     from heteroplan.pipelines.check import CheckResult, check
+    from heteroplan.pipelines.compare import CompareResult, compare
     from heteroplan.pipelines.demand import DemandResult, demand
     from heteroplan.pipelines.fit import FitResult, fit
     from heteroplan.pipelines.nightly import NightlyResult, nightly
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "CheckResult",
+    "CompareResult",
     "DemandResult",
     "FitResult",
     "NightlyResult",
@@ -47,6 +49,7 @@ __all__ = [
     "StressResult",
     "StudyResult",
     "check",
+    "compare",
     "demand",
     "errors",
     "fit",
@@ -62,6 +65,8 @@ _PIPELINES = {
     "PlanResult": "plan",
     "check": "check",
     "CheckResult": "check",
+    "compare": "compare",
+    "CompareResult": "compare",
     "demand": "demand",
     "DemandResult": "demand",
     "fit": "fit",
