@@ -112,6 +112,12 @@ class PlanResult:
 
         return workloads_frame(self.document)
 
+    def teams_frame(self) -> "DataFrame":
+        """One row a team: GPU-hours and cost of its workloads."""
+        from heteroplan.outputs.plan.frames import teams_frame
+
+        return teams_frame(self.document)
+
     def savings_frame(self) -> "DataFrame":
         """One row a baseline: what it needs and what the plan saves against it."""
         from heteroplan.outputs.plan.frames import savings_frame

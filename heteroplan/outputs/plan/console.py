@@ -37,6 +37,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engine_notes,
     verdict,
 )
+from heteroplan.outputs.plan.teams import TEAM_HEADS, team_rows
 from heteroplan.outputs.shared.fitting_table import print_names_cut
 from heteroplan.outputs.shared.promises import special_sentences
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
@@ -74,6 +75,7 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
             _savings_table(plan, console),
             filter(None, [*greedy_sentences(plan), promise_sentence(plan)]),
         ),
+        (_team_table(plan, console), ()),
         (_policy_table(plan, console), filter(None, [replay_sentence(plan)])),
         (_pool_table(plan, console), ()),
         (leaf_table(plan, console), ()),
@@ -213,6 +215,19 @@ def _policy_table(plan: PlanDocument, console: Console) -> Table | None:
     for name, slo, *figures in rows:
         style = "green" if slo == "kept" else "red"
         table.add_row(Text(name), Text(slo, style=style), *map(Text, figures))
+    return table
+
+
+def _team_table(plan: PlanDocument, console: Console) -> Table | None:
+    """What each team takes; None where no workload has a team."""
+    rows = team_rows(plan)
+    if not rows:
+        return None
+    team, workloads, *figures = TEAM_HEADS
+    table = plain_table(console, team, workloads, *(f">{head}" for head in figures))
+    for name, loads, *cells in rows:
+        table.add_row(Text(name, style="bold"), Text(loads), *cells)
+    table.columns[1].no_wrap = False
     return table
 
 

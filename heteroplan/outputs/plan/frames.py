@@ -7,6 +7,7 @@ import numpy as np
 
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument
+from heteroplan.outputs.plan.teams import team_use
 from heteroplan.outputs.shared.frames import counts, labels_of, local_times, numbers, numbers_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,23 @@ def workloads_frame(document: PlanDocument) -> "DataFrame":
             "served_rps": served,
             "capacity_rps": numbers(rps for load in loads for rps in load.capacity_rps),
             "pd_ratio": numbers(ratio for load in loads for ratio in load.pd_ratio),
+        }
+    )
+
+
+def teams_frame(document: PlanDocument) -> "DataFrame":
+    """One row a team, with the number of its workloads; `team` is empty for those without one.
+
+    Without rows where no workload has a team.
+    """
+    from pandas import DataFrame
+
+    teams = team_use(document)
+    return DataFrame(
+        {
+            "team": [each.team or "" for each in teams],
+            "workloads": [len(each.workloads) for each in teams],
+            **numbers_of(teams, "gpu_hours", "cost_usd"),
         }
     )
 

@@ -1,6 +1,7 @@
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -226,6 +227,22 @@ def test_the_line_below_many_shortages_does_not_widen_the_table() -> None:
     assert lines[0].startswith("unserved  when")
     assert lines[1].endswith("h100x8 full in a-s1")
     assert re.fullmatch(r"(…|\.\.\.) and \d+ more \(in plan\.json\)", lines[-1])
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_teams_have_a_line_each(width: int) -> None:
+    """Of 16 GPU-hours 4 are of a workload with a team: a quarter of the cost."""
+    of = day_scenario(horizon(1), workloads=2)
+    first, second = of.workloads
+    of = replace(of, workloads=(replace(first, team="search"), second))
+    text = rendered(show_plan, plan(of, [pool([1], of="chat-1"), pool([3], of="chat-2")]), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert re.search(r"search +chat-1 +4\.0 .* 25\.0 %", text) or width == 40
+    assert "no team" in text
+
+
+def test_without_teams_there_is_no_table_of_them() -> None:
+    assert "no team" not in rendered(show_plan, shown_plan(), 80)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
