@@ -12,6 +12,7 @@ from heteroplan.cli import (
     explaining,
     exporting,
     fitting,
+    initialising,
     listing,
     measuring,
     nightly,
@@ -77,6 +78,7 @@ def _global(
 
 
 for command in (
+    initialising.init,
     planning.plan,
     checking.check,
     replaying.replay,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from heteroplan.cli import completion
 from heteroplan.cli.streams import emit, show
 
 
@@ -13,7 +14,11 @@ def explain(
     ],
     workload: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Show only the limits and the groups of this workload."),
+        typer.Option(
+            metavar="NAME",
+            help="Show only the limits and the groups of this workload.",
+            autocompletion=completion.workloads,
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:

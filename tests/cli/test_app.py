@@ -13,6 +13,7 @@ from tests.cli.conftest import Run
 from tests.scenario_files import ScenarioFiles
 
 COMMANDS = [
+    "init",
     "plan",
     "check",
     "replay",

@@ -1,0 +1,220 @@
+"""The fleet of a new scenario: a file that is there, or nodes that somebody counts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heteroplan.errors import UsageError
+from heteroplan.inputs.checks.fleet import unknown
+from heteroplan.inputs.gpu_types import built_in
+from heteroplan.pipelines.init_choices import (
+    Asks,
+    Chosen,
+    by_name,
+    check_names,
+    chosen,
+    numbers,
+    wholes,
+)
+
+if TYPE_CHECKING:
+    from heteroplan.entities.fleet import Fleet
+    from heteroplan.outputs.init.drafts import NodesDraft, Place
+
+FILE = "fleet.yaml"
+MOST_NODES, MOST_GPUS, MOST_GBIT_PER_S, MOST_USD = 1_000_000, 1024, 1e6, 1e6
+GPUS_PER_NODE = 8
+"""Of a node, where nobody says something else."""
+EXAMPLE_NODES = 4
+EXAMPLES: Mapping[str, tuple[float, float]] = {
+    "H100-SXM-80GB": (3200.0, 2.50),
+    "A100-SXM-80GB": (1600.0, 1.20),
+    "H200-SXM-141GB": (3200.0, 3.20),
+    "B200-SXM-180GB": (3200.0, 5.00),
+    "L40S-48GB": (400.0, 0.80),
+}
+"""Network bandwidth of a node of 8 [Gbit/s] and price of a GPU [USD/h] by GPU type: examples, which
+files mark as such. The first one stands for a fleet of which nothing is known."""
+
+
+_WORDS = {
+    "gpu": "GPU type",
+    "nodes": "number of nodes",
+    "nic_gbit_per_s": "network bandwidth",
+    "usd_per_gpu_hour": "price",
+}
+"""Fields of nodes in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """What is given of a fleet."""
+
+    file: str | None = None
+    """A fleet.yaml."""
+    nodes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """GPUs of a node and number of nodes, by GPU type."""
+    usd_per_gpu_hour: Mapping[str, float] = field(default_factory=dict)
+    """By GPU type, or for all."""
+    nic_gbit_per_s: Mapping[str, float] = field(default_factory=dict)
+    """Of a node, by GPU type, or for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetChoice:
+    """The fleet of a new scenario."""
+
+    place: "Place"
+    """Where its file is."""
+    fleet: "Fleet"
+    text: str | None = None
+    """Of the file, where it is a new one."""
+    examples: tuple[str, ...] = ()
+    """What of it nobody gave."""
+
+
+def chosen_fleet(
+    folder: Path,
+    name: str,
+    options: FleetOptions,
+    asks: Asks | None,
+    zone: ZoneInfo,
+    likely: Sequence[str],
+) -> FleetChoice:
+    """The fleet that is given, stands in the folder already, or is described by hand.
+
+    `name` is that of a new one, `likely` are the GPU types of the models, for an example. Raises
+    UsageError and InputError.
+    """
+    from heteroplan.inputs.one_fleet import parse_fleet, read_fleet
+    from heteroplan.outputs.init.fleet_text import fleet_text
+
+    there = folder / FILE
+    file = options.file
+    if file is None and not options.nodes and asks is not None and not there.exists():
+        file = asks.ask(
+            "Fleet: a fleet.yaml (Enter: describe the nodes)", _existing_or_none, ""
+        ) or None  # fmt: skip
+    if file is None and not there.exists():
+        drafts = _drafts(options, asks, likely)
+        text = fleet_text(name, drafts)
+        told = tuple(each for draft in drafts for each in _told(draft))
+        return FleetChoice(FILE, parse_fleet(text, str(there), zone), text, told)
+    if options.nodes or options.usd_per_gpu_hour or options.nic_gbit_per_s:
+        named = file or there
+        raise UsageError(
+            f"--nodes, --usd-per-gpu-hour and --nic-gbit-per-s describe a new fleet: {named} has "
+            "nodes and prices; change them there, or name another folder and no --fleet"
+        )
+    if file is None or _same(Path(file), there):
+        return FleetChoice(FILE, read_fleet(there, zone))
+    path = Path(file)
+    return FleetChoice(path.absolute(), read_fleet(path, zone))
+
+
+def _drafts(options: FleetOptions, asks: Asks | None, likely: Sequence[str]) -> "list[NodesDraft]":
+    """Nodes that are given or asked for, by GPU type."""
+    known = [*options.nodes]
+    if known:
+        check_names("--usd-per-gpu-hour", options.usd_per_gpu_hour, known, "GPU type in --nodes")
+        check_names("--nic-gbit-per-s", options.nic_gbit_per_s, known, "GPU type in --nodes")
+        return [_given_nodes(gpu, options, asks) for gpu in known]
+    drafts = [_asked_nodes(options, asks, _example_gpu(likely))]
+    while asks is not None:
+        gpu = asks.ask("Another GPU type (Enter: none)", _gpu_or_none, "")
+        if not gpu:
+            break
+        drafts.append(_asked_nodes(options, asks, gpu, fixed=True))
+    return drafts
+
+
+def _told(draft: "NodesDraft") -> Iterator[str]:
+    """What nobody gave."""
+    named = [words for field, words in _WORDS.items() if field in draft.examples]
+    if named:
+        yield f"{', '.join(named)} of {draft.gpu}"
+
+
+def _given_nodes(gpu: str, options: FleetOptions, asks: Asks | None) -> "NodesDraft":
+    from heteroplan.outputs.init.drafts import NodesDraft
+
+    try:
+        _gpu(gpu)
+    except ValueError as error:
+        raise UsageError(f"--nodes {gpu}: {error}") from None
+    gpus, nodes = options.nodes[gpu]
+    return _with_figures(NodesDraft(gpu, nodes, gpus, 0.0, 0.0), options, asks)
+
+
+def _asked_nodes(
+    options: FleetOptions, asks: Asks | None, likely: str, *, fixed: bool = False
+) -> "NodesDraft":
+    from heteroplan.outputs.init.drafts import NodesDraft
+
+    gpu = Chosen(likely) if fixed else chosen(None, asks, "GPU type", _gpu, likely)
+    gpus = chosen(None, asks, "GPUs of a node", wholes(1, MOST_GPUS), str(GPUS_PER_NODE))
+    nodes = chosen(None, asks, "Number of nodes", wholes(1, MOST_NODES), str(EXAMPLE_NODES))
+    examples = {"gpu": gpu.is_example, "nodes": nodes.is_example}
+    draft = NodesDraft(
+        gpu.value, nodes.value, gpus.value, 0.0, 0.0, frozenset(n for n in examples if examples[n])
+    )
+    return _with_figures(draft, options, asks)
+
+
+def _with_figures(draft: "NodesDraft", options: FleetOptions, asks: Asks | None) -> "NodesDraft":
+    """With bandwidth and price. Raises UsageError where nobody gives them and none is likely."""
+    known = EXAMPLES.get(draft.gpu)
+    nic_given = by_name(options.nic_gbit_per_s, draft.gpu)
+    usd_given = by_name(options.usd_per_gpu_hour, draft.gpu)
+    if known is None and asks is None and (nic_given is None or usd_given is None):
+        raise UsageError(
+            f"{draft.gpu}: give the price and the network bandwidth, such as "
+            f"--usd-per-gpu-hour {draft.gpu}=2.5 --nic-gbit-per-s {draft.gpu}=400"
+        )
+    nic, usd = (f"{each:g}" for each in known) if known else ("", "")
+    nic_gbit_per_s = chosen(
+        nic_given,
+        asks,
+        f"Network bandwidth of a node of {draft.gpu} [Gbit/s]",
+        numbers(1e-3, MOST_GBIT_PER_S),
+        nic,
+    )
+    usd_per_gpu_hour = chosen(
+        usd_given, asks, f"Price of one {draft.gpu} [USD/h]", numbers(0.0, MOST_USD), usd
+    )
+    examples = set(draft.examples)
+    examples |= {"nic_gbit_per_s"} if nic_gbit_per_s.is_example else set()
+    examples |= {"usd_per_gpu_hour"} if usd_per_gpu_hour.is_example else set()
+    return replace(
+        draft,
+        nic_gbit_per_s=nic_gbit_per_s.value,
+        usd_per_gpu_hour=usd_per_gpu_hour.value,
+        examples=frozenset(examples),
+    )
+
+
+def _example_gpu(likely: Sequence[str]) -> str:
+    """One with known figures that the models have engines for, or the first."""
+    return next((gpu for gpu in EXAMPLES if gpu in likely), next(iter(EXAMPLES)))
+
+
+def _gpu(text: str) -> str:
+    if text not in built_in():
+        raise ValueError(unknown("GPU type", text, built_in()))
+    return text
+
+
+def _gpu_or_none(text: str) -> str:
+    return _gpu(text) if text else text
+
+
+def _existing_or_none(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise ValueError(f"there is no file {text}")
+    return text
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.exists() and one.samefile(other)
