@@ -78,5 +78,5 @@ def parse_shape(text: str) -> DailyShape:
     try:
         return DailyShape(name, parse_number_within(peak, 1e-3, MOST_RPS))
     except ValueError as error:
-        message = f"the peak {peak!r} is {error}; write requests/s, such as {PREFIX}{name}:40"
+        message = f"peak {peak!r}: {error}; write requests/s, such as {PREFIX}{name}:40"
         raise ValueError(message) from None

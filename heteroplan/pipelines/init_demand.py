@@ -41,7 +41,8 @@ class Recorded:
     """A file or a pattern."""
     is_curve: bool
     """Whether it is a demand CSV, which is planned as it is, and no trace."""
-    has_lengths: bool
+    lengths: tuple[float, float] | None
+    """Mean input and output tokens of a request; None where nobody tells them."""
     is_dated: bool
     """Whether it says on which day it began, or somebody does."""
     begin: datetime
@@ -81,11 +82,20 @@ def _recorded(text: str, zone: ZoneInfo, interval: str, options: TraceOptions) -
     return Recorded(
         Path(text).absolute(),
         _is_curve(text, options),
-        found.has_lengths,
+        _lengths(found),
         is_dated,
         datetime.fromtimestamp(begin_s, zone) if is_dated else _PROVISIONAL.replace(tzinfo=zone),
         datetime.fromtimestamp(steps.last_us // _US_PER_S, zone),
     )
+
+
+def _lengths(found: "History") -> tuple[float, float] | None:
+    from heteroplan.forecasting.steps.counting import INPUT, OUTPUT, WITH_LENGTHS
+
+    if not found.has_lengths:
+        return None
+    sums = found.steps.counts.sum(axis=0)
+    return sums[INPUT] / sums[WITH_LENGTHS], sums[OUTPUT] / sums[WITH_LENGTHS]
 
 
 def _past(

@@ -1,13 +1,13 @@
 """The fleet of a new scenario: a file that is there, or nodes that somebody counts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
-from heteroplan.inputs.checks.fleet import unknown
+from heteroplan.inputs.checks.fleet import close_names
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.pipelines.init_choices import (
     Asks,
@@ -18,6 +18,7 @@ from heteroplan.pipelines.init_choices import (
     numbers,
     wholes,
 )
+from heteroplan.pipelines.init_models import label
 
 if TYPE_CHECKING:
     from heteroplan.entities.fleet import Fleet
@@ -99,7 +100,7 @@ def chosen_fleet(
         ) or None  # fmt: skip
     if file is None and not there.exists():
         drafts = _drafts(options, asks, likely)
-        text = fleet_text(name, drafts)
+        text = fleet_text(label(name), drafts)
         told = tuple(each for draft in drafts for each in _told(draft))
         return FleetChoice(FILE, parse_fleet(text, str(there), zone), text, told)
     if options.nodes or options.usd_per_gpu_hour or options.nic_gbit_per_s:
@@ -123,7 +124,8 @@ def _drafts(options: FleetOptions, asks: Asks | None, likely: Sequence[str]) -> 
         return [_given_nodes(gpu, options, asks) for gpu in known]
     drafts = [_asked_nodes(options, asks, _example_gpu(likely))]
     while asks is not None:
-        gpu = asks.ask("Another GPU type (Enter: none)", _gpu_or_none, "")
+        there = [each.gpu for each in drafts]
+        gpu = asks.ask("Another GPU type (Enter: none)", _other_gpu(there), "")
         if not gpu:
             break
         drafts.append(_asked_nodes(options, asks, gpu, fixed=True))
@@ -202,12 +204,23 @@ def _example_gpu(likely: Sequence[str]) -> str:
 
 def _gpu(text: str) -> str:
     if text not in built_in():
-        raise ValueError(unknown("GPU type", text, built_in()))
+        near = close_names(text, built_in())
+        more = (
+            f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(built_in())}"
+        )
+        raise ValueError(f"unknown GPU type; {more}")
     return text
 
 
-def _gpu_or_none(text: str) -> str:
-    return _gpu(text) if text else text
+def _other_gpu(there: Sequence[str]) -> Callable[[str], str]:
+    """Reads a GPU type that is not there yet, or nothing."""
+
+    def read(text: str) -> str:
+        if text in there:
+            raise ValueError(f"{text} is there already; edit {FILE} for a second kind of node")
+        return _gpu(text) if text else text
+
+    return read
 
 
 def _existing_or_none(text: str) -> str:

@@ -61,17 +61,17 @@ def chosen_models(
             f"no ready profile runs on the fleet, whose GPUs are {gpus}: make a profile with "
             "heteroplan fit and name it with --model FILE"
         )
+    there = {each.gpu.name for each in fleet.node_types}
+    smallest = min(
+        running,
+        key=lambda each: min(engine.gpus for engine in each.engines if engine.gpu in there),
+    )
     if asks is None:
-        there = {each.gpu.name for each in fleet.node_types}
-        smallest = min(
-            running,
-            key=lambda each: min(engine.gpus for engine in each.engines if engine.gpu in there),
-        )
         return [_of_profile(smallest, is_example=True)]
-    return _picked(running, asks)
+    return _picked(running, smallest.model, asks)
 
 
-def _picked(running: Sequence["Profile"], asks: Asks) -> list[ModelChoice]:
+def _picked(running: Sequence["Profile"], default: str, asks: Asks) -> list[ModelChoice]:
     for number, each in enumerate(running, start=1):
         asks.tell(f"  {number}  {each.model}")
     names = [each.model for each in running]
@@ -83,7 +83,7 @@ def _picked(running: Sequence["Profile"], asks: Asks) -> list[ModelChoice]:
             raise ValueError(f"write a number from 1 to {len(names)}, or a name of the list")
         return running[names.index(text)]
 
-    picked = [asks.ask("Model that runs on this fleet (number or name)", one, names[0])]
+    picked = [asks.ask("Model that runs on this fleet (number or name)", one, default)]
     while len(picked) < len(running):
         more = asks.ask("Another model (Enter: none)", lambda text: one(text) if text else None, "")
         if more is None:

@@ -152,16 +152,21 @@ def workload_draft(
 def _requests(
     model: ModelChoice, demand: Demand, options: WorkloadOptions, asks: Asks | None
 ) -> dict[str, Chosen[float]]:
-    """Mean lengths, where the demand does not tell them. Raises UsageError where it does."""
+    """Mean lengths, where the demand does not tell them.
+
+    Those of a demand CSV stand in the scenario as well, which asks for them. Raises UsageError
+    where options give what the demand tells.
+    """
     name = model.workload
     given = {each: by_name(getattr(options, each), name) for each in ("isl", "osl")}
-    if isinstance(demand, Recorded) and demand.has_lengths:
+    if isinstance(demand, Recorded) and demand.lengths is not None:
         if any(value is not None for value in given.values()):
             raise UsageError(
                 f"--isl and --osl: the demand of {name} tells the lengths of its requests; leave "
                 "them out"
             )
-        return {}
+        isl, osl = demand.lengths
+        return {"isl": Chosen(round(isl)), "osl": Chosen(round(osl))} if demand.is_curve else {}
     examples = {"isl": _example_isl(model.engines), "osl": EXAMPLE_OSL}
     words = {"isl": "input", "osl": "output"}
     return {

@@ -1,0 +1,131 @@
+"""`heteroplan init`: options, questions on a terminal, what it says, and what it leaves alone."""
+
+import io
+from pathlib import Path
+
+import pytest
+import yaml
+
+from heteroplan.inputs import load
+from tests.cli.conftest import Run
+from tests.scenario_files import engine
+
+GIVEN = (
+    *("--model", "chat=profile.yaml", "--nodes", "H100-SXM-80GB=4", "--usd-per-gpu-hour", "2"),
+    *("--nic-gbit-per-s", "3200"),
+)
+
+
+class Terminal(io.StringIO):
+    """Standard input with a person at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a profile of given capacity."""
+    monkeypatch.chdir(tmp_path)
+    profile = {"model": "llama", "engines": [engine("p", "prefill"), engine("d", "decode")]}
+    (tmp_path / "profile.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+    return tmp_path
+
+
+def test_it_says_what_it_wrote_what_are_examples_and_what_is_next(run: Run) -> None:
+    """10 requests/s on 4 GPUs for prefill, as many for decode; 10 and 10 % more take 8.8."""
+    ended = run("init", "my day", *GIVEN, "--demand", "shape:flat:10", "--isl", "900")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "Wrote my day/scenario.yaml",
+        "Wrote my day/fleet.yaml",
+        "Wrote my day/demand/chat.csv",
+        'Examples, which nobody gave and which files mark "example":',
+        "- scenario.yaml: output tokens, TTFT, ITL, percentile, headroom of chat",
+        "At their peaks the workloads need about 9 of 32 GPUs (an estimate).",
+        "",
+        "Next:",
+        "  heteroplan validate 'my day'",
+        "  heteroplan plan 'my day' --out 'my day/out'",
+        "  heteroplan export 'my day/out/plan.json' --format keda --out keda.yaml",
+    ]
+    assert run("plan", "my day", "--out", "my day/out").code == 0
+    assert run("export", "my day/out/plan.json", "--format", "keda", "--out", "k.yaml").code == 0
+
+
+def test_a_fleet_that_is_too_small_is_told(run: Run) -> None:
+    """100 requests/s and 10 % more are 11 replicas of 4 GPUs, for prefill and for decode."""
+    ended = run("init", "day", *GIVEN, "--demand", "shape:flat:100")
+    assert ended.code == 0
+    words = " ".join(ended.out.split())
+    assert "The fleet is too small: at their peaks the workloads need about 88 GPUs" in words
+    assert run("plan", "day").code == 1
+
+
+def test_nodes_of_other_sizes_and_values_by_name(run: Run) -> None:
+    ended = run(
+        *("init", "day", "--model", "a=profile.yaml", "--model", "b=profile.yaml"),
+        *("--nodes", "H100-SXM-80GB:4=10", "--nodes", "L40S-48GB=2"),
+        *("--usd-per-gpu-hour", "H100-SXM-80GB=1.5", "--demand", "a=shape:flat:2"),
+        *("--demand", "shape:flat:3", "--ttft-ms", "b=700", "--ttft-ms", "800"),
+    )
+    assert ended.code == 0
+    fleet = yaml.safe_load(Path("day/fleet.yaml").read_text(encoding="utf-8"))
+    assert fleet["nodes"] == {"h100-sxm-80gb-x4": 10, "l40s-48gb-x8": 2}
+    scenario = load("day").scenario
+    targets = [one.slo[0].ttft_ms if isinstance(one.slo, tuple) else one.slo.ttft_ms
+               for one in scenario.workloads]  # fmt: skip
+    assert targets == [800, 700]
+    assert [max(each.rps for each in one.demand) for one in scenario.workloads] == [
+        pytest.approx(2.2),
+        pytest.approx(3.3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--nodes", "H100-SXM-80GB"), "is not GPU=N or GPU:GPUS=N, such as"),
+        (("--nodes", "H100-SXM-80GB=0"), "0 is not between 1 and 1,000,000"),
+        (("--isl", "0"), "0 is not between 1 and"),
+        (("--ttft-ms", "1s"), "'1s' is not a number"),
+        (("--interval", "15"), "'15' is"),
+        (("--isl", "5", "--isl", "6"), "--isl is given twice; give it once"),
+        (("--isl", "a=5", "--isl", "a=6"), "--isl is given twice for a; give it once"),
+        (("--fleet", "none.yaml"), "none.yaml: no such file"),
+        (("--demand", "none.csv"), "none.csv: cannot be read"),
+        (("--model", "none.yaml"), "none.yaml: no such file"),
+    ],
+)
+def test_what_is_wrong_ends_with_2_and_writes_nothing(
+    run: Run, args: tuple[str, ...], message: str
+) -> None:
+    ended = run("init", "day", "--no-input", *args)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in " ".join(ended.err.replace("│", "").split())
+    assert not Path("day").exists()
+
+
+def test_on_a_terminal_it_asks_for_what_no_option_gives(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer to the demand is refused, with the reason; Enter takes the default."""
+    answers = ["", "shape:moon", "shape:flat:5", "700", "", "", "45"]
+    monkeypatch.setattr("sys.stdin", Terminal("\n".join(answers) + "\n"))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    ended = run("init", "day", *GIVEN)
+    assert ended.code == 0, ended.err
+    assert "Error: there is no shape 'moon'; there are shape:day-night" in ended.err
+    (workload,) = yaml.safe_load(Path("day/scenario.yaml").read_text("utf-8"))["workloads"]
+    assert workload["requests"] == {"isl": 700, "osl": 200}
+    assert workload["slo"] == {"ttft_ms": 2000, "itl_ms": 45, "percentile": 0.95}
+    assert "- scenario.yaml: percentile, headroom of chat" in ended.out.splitlines()
+
+
+def test_an_end_of_the_answers_ends_it_without_files(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("\n"))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert run("init", "day", *GIVEN).code == 130
+    assert not Path("day").exists()
