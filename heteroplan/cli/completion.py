@@ -126,7 +126,9 @@ def workloads(ctx: typer.Context, incomplete: str) -> list[str]:
     """Of the plan.json that is named before."""
     import json
 
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        plan = json.loads(Path(ctx.params["plan"]).read_text(encoding="utf-8"))
+    named = [ctx.params.get("plan"), *ctx.args]
+    with suppress(OSError, ValueError, KeyError, TypeError, StopIteration):
+        name = next(each for each in named if each is not None)
+        plan = json.loads(Path(name).read_text(encoding="utf-8"))
         return _matching((each["name"] for each in plan["workloads"]), incomplete)
     return []
