@@ -8,6 +8,7 @@ meant.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from heteroplan.inventory.node import (
     Contents,
@@ -147,6 +148,7 @@ class _Merging:
         if len(said) == 1:
             return first
         gpu, memory_mib = self._gpu(said)
+        first_said: dict[str, Any] = {name: self._first(name, said) for name in _SAID_ONCE}
         out = [each.record.out for each in said if each.record.out]
         return replace(
             first,
@@ -156,7 +158,7 @@ class _Merging:
             gpus_left_out=max(each.record.gpus_left_out for each in said),
             out=", ".join(dict.fromkeys(out)) or None,
             labels={name: text for each in said[::-1] for name, text in each.record.labels.items()},
-            **{name: self._first(name, said) for name in _SAID_ONCE},
+            **first_said,
         )
 
     def notes(self) -> Iterator[str]:

@@ -168,9 +168,7 @@ def _places(paths: Sequence[tuple[str, ...]], kept: Sequence[int]) -> Iterator[P
         for end in ends
     ]
     for path in paths:
-        cluster, spine, leaf = (
-            name[path[:end]] for name, end in zip(names, ends, strict=True)
-        )
+        cluster, spine, leaf = (name[path[:end]] for name, end in zip(names, ends, strict=True))
         yield Place(cluster, spine, leaf)
 
 

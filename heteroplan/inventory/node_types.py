@@ -206,8 +206,8 @@ class _Naming:
 
 def _memory_needed(name: str) -> str:
     return (
-        f"GPU type {name} is not built in; write its memory after it, such as {name}:80 for 80 GiB, "
-        f"or name one of {', '.join(built_in())}"
+        f"GPU type {name} is not built in; write its memory after it, such as {name}:80 for "
+        f"80 GiB, or name one of {', '.join(built_in())}"
     )
 
 

@@ -7,6 +7,7 @@ error that names the option which supplies it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from heteroplan.errors import UsageError
 from heteroplan.inventory.join import counted
@@ -115,7 +116,7 @@ def priced(node_types: Mapping[NodeType, int], figures: Figures) -> Priced:
         kind = f"{each.name} ({counted(nodes, 'node')} with {each.gpus} {each.gpu})"
         price = _given(figures.usd_per_gpu_hour, each)
         if price is None:
-            price = _of_rows(figures.rows, each, lambda row, gpus=each.gpus: row.price(gpus))
+            price = _of_rows(figures.rows, each, partial(PriceRow.price, gpus=each.gpus))
         nic = _given(figures.nic_gbit_per_s, each)
         if nic is None:
             nic = _of_rows(figures.rows, each, lambda row: row.nic_gbit_per_s)
@@ -150,9 +151,7 @@ def _needed(header: Sequence[str]) -> Sequence[str]:
     return missing
 
 
-def _number(
-    cells: Mapping[str, str], column: str, line: int, found: FileProblems
-) -> float | None:
+def _number(cells: Mapping[str, str], column: str, line: int, found: FileProblems) -> float | None:
     """None where the cell is empty or wrong."""
     text = cells.get(column, "")
     if not text:
