@@ -12,6 +12,8 @@ class NodeRecord:
 
     name: str
     """Name of the node, by which files are joined."""
+    aliases: tuple[str, ...] = ()
+    """Other names that files know it by, such as a cloud's instance ID or a host name."""
     gpu: str | None = None
     """GPU type as the file writes it, such as `NVIDIA-H100-80GB-HBM3` or `h100`."""
     gpu_memory_mib: float | None = None
