@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -206,19 +206,3 @@ def _scalar(value: object) -> str:
     text = str(value)
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
-
-
-def positions(nodes: Sequence[TypedNode], places: Mapping[str, Place]) -> dict[str, int]:
-    """The index of each node among those of its leaf and node type, as a plan names them.
-
-    Nodes that are out come last.
-    """
-    alike: dict[tuple[str, str], list[tuple[bool, str]]] = defaultdict(list)
-    for node, node_type in nodes:
-        key = (places[node.name].leaf, node_type.name)
-        alike[key].append((node.out is not None, node.name))
-    return {
-        name: index
-        for group in alike.values()
-        for index, (_, name) in enumerate(sorted(group, key=lambda e: (e[0], natural(e[1]))))
-    }

@@ -6,10 +6,11 @@ meant.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from heteroplan.inventory.gpu_names import resolve
 from heteroplan.inventory.node import (
     Contents,
     NodeRecord,
@@ -17,9 +18,6 @@ from heteroplan.inventory.node import (
     Quota,
     Reservation,
 )
-
-type Resolve = Callable[[str, float | None], str | None]
-"""A GPU type as written and its memory [MiB] -> its built-in name, or None."""
 
 MOST_NAMES = 3
 """Names that a sentence lists."""
@@ -52,17 +50,17 @@ class _Said:
     record: NodeRecord
 
 
-def join(contents: Sequence[Contents], resolve: Resolve) -> Joined:
+def join(contents: Sequence[Contents]) -> Joined:
     """One record a node. Of what files say differently the first file counts; this is told.
 
-    A GPU type that `resolve` knows counts before one that it does not.
+    A known GPU type counts before an unknown one.
     """
     names = _Names([node for each in contents for node in each.nodes])
     said: dict[str, list[_Said]] = defaultdict(list)
     for each in contents:
         for node in each.nodes:
             said[names.key(node.name)].append(_Said(each.file, node))
-    merging = _Merging(resolve)
+    merging = _Merging()
     nodes = {key: merging.merged(records) for key, records in said.items()}
 
     def named(name: str) -> str:
@@ -137,8 +135,7 @@ class _Names:
 class _Merging:
     """Merges what files say of nodes, and gathers where they differ."""
 
-    def __init__(self, resolve: Resolve) -> None:
-        self._resolve = resolve
+    def __init__(self) -> None:
         self._differing: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         """Names of nodes by field, the file that counts, and another one."""
 
@@ -189,8 +186,8 @@ class _Merging:
         known = [
             (each, name)
             for each in written
-            if (name := self._resolve(each.record.gpu or "", each.record.gpu_memory_mib))
-            or (name := self._resolve(each.record.gpu or "", memory_mib))
+            if (name := resolve(each.record.gpu or "", each.record.gpu_memory_mib))
+            or (name := resolve(each.record.gpu or "", memory_mib))
         ]
         for each, name in known[1:]:
             if name != known[0][1]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from heteroplan.errors import UsageError
 from heteroplan.inputs.gpu_types import built_in
-from heteroplan.inventory.join import Resolve, counted, listed
+from heteroplan.inventory.gpu_names import of_node
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.levels import as_label, unique
 from heteroplan.inventory.node import NodeRecord
 from heteroplan.units import MIB_PER_GIB
@@ -74,12 +75,12 @@ class _Kind:
     nic_gbit_per_s: float | None
 
 
-def typed(nodes: Sequence[NodeRecord], resolve: Resolve, given: Given) -> Typed:
+def typed(nodes: Sequence[NodeRecord], given: Given) -> Typed:
     """The nodes whose GPUs are known, with their node types; the rest is told.
 
     Raises UsageError where the user names a GPU type that is not built in, without its memory.
     """
-    naming = _Naming(resolve, given)
+    naming = _Naming(given)
     kinds = [(node, naming.kind(node)) for node in nodes]
     if naming.without_memory:
         raise UsageError(*map(_memory_needed, sorted(naming.without_memory)))
@@ -98,12 +99,11 @@ def typed(nodes: Sequence[NodeRecord], resolve: Resolve, given: Given) -> Typed:
 class _Naming:
     """Finds the kind of each node, and gathers what is left out."""
 
-    def __init__(self, resolve: Resolve, given: Given) -> None:
+    def __init__(self, given: Given) -> None:
         self.gpu_types: dict[str, float] = {}
         self.without_memory: set[str] = set()
         """GPU types that the user names, that are not built in, and whose memory nobody says."""
         self._matched: set[str] = set()
-        self._resolve = resolve
         self._given = given
         self._unknown: dict[str, list[NodeRecord]] = defaultdict(list)
         self._unstated: list[str] = []
@@ -185,10 +185,7 @@ class _Naming:
             if (named := self._given.gpus.get(text)) is not None:
                 self._matched.add(text)
                 return self._known(named, node)
-        for text in written:
-            if (found := self._resolve(text, node.gpu_memory_mib)) is not None:
-                return found
-        return None
+        return of_node(node)
 
     def _known(self, named: NamedGpu, node: NodeRecord) -> str | None:
         """The name, once it is built in or has a memory."""
