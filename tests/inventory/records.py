@@ -1,0 +1,20 @@
+"""Nodes and files for tests of what is made of them."""
+
+from typing import Any
+
+from heteroplan.inventory.node import Contents, NodeRecord
+
+
+def node(name: str, **fields: Any) -> NodeRecord:
+    """A node with eight H100, unless `fields` say otherwise."""
+    return NodeRecord(**({"name": name, "gpu": "NVIDIA-H100-80GB-HBM3", "gpus": 8} | fields))
+
+
+def bare(name: str, **fields: Any) -> NodeRecord:
+    """A node of which nothing else is known than `fields`."""
+    return NodeRecord(name=name, **fields)
+
+
+def contents(file: str, *nodes: NodeRecord, **fields: Any) -> Contents:
+    """What a file says."""
+    return Contents(format="made up", file=file, nodes=nodes, **fields)
