@@ -84,6 +84,14 @@ class Document:
         """Where a field stands, 0 where that is not known."""
         return self._place(path)[1]
 
+    def within(self, path: FieldPath) -> "Document":
+        """The mapping at `path`, empty where there is none, as a document that knows its lines."""
+        node, data = self.root, self.value(path)
+        for step in path:
+            child = None if node is None else self._child(node, step)
+            node = None if child is None else child[1]
+        return Document(self.file, data if isinstance(data, dict) else {}, node)
+
     def _place(self, path: FieldPath) -> tuple[str, int]:
         for length in range(len(path), 0, -1):
             if origin := self.origins.get(path[:length]):
