@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +13,8 @@ class NodeRecord:
 
     name: str
     """Name of the node, by which files are joined."""
+    aliases: tuple[str, ...] = ()
+    """Other names that files know it by, such as a cloud's instance ID or a host name."""
     gpu: str | None = None
     """GPU type as the file writes it, such as `NVIDIA-H100-80GB-HBM3` or `h100`."""
     gpu_memory_mib: float | None = None
@@ -109,6 +112,8 @@ class SourceOptions:
 
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`--map`: column of a table by field (node, gpu, gpus, leaf, spine, cluster, ...)."""
+    zone: ZoneInfo | None = None
+    """`--timezone`: of times that a file gives without one, such as Slurm's reservations."""
 
 
 class SourceFormat(Protocol):
