@@ -16,7 +16,7 @@ from heteroplan.inventory.formats import FORMATS
 from heteroplan.reading.numbers import parse_number
 
 EVERY = "*"
-"""Stands for all node types."""
+"""Stands for the node types of which nobody else says a figure."""
 
 fleet = typer.Typer(
     name="fleet",
@@ -37,7 +37,7 @@ FleetPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class NamedNumber:
-    """`h100x8=2.5`, or `2.5` for all node types."""
+    """`h100x8=2.5`, or `2.5` for all others."""
 
     name: str
     number: float
@@ -126,7 +126,8 @@ class ImportArguments:
         typer.Option(
             parser=named_number,
             metavar="[NAME=]USD",
-            help="Price of a GPU and hour, of a node type, instance type or GPU type. Repeatable.",
+            help="Price of a GPU and hour, of a node type, instance type or GPU type; without a "
+            "name of all others. Repeatable.",
         ),
     ] = None
     nic_gbit_per_s: Annotated[

@@ -153,7 +153,7 @@ def _kept_levels(columns: Sequence[tuple[str, ...]]) -> tuple[list[int], int]:
     prefixes = [list(zip(*columns[: i + 1], strict=True)) for i in range(len(columns))]
     domains = [len(set(each)) for each in prefixes]
     kept = list(range(len(columns)))
-    for level in range(len(columns) - 1):
+    for level in reversed(range(len(columns) - 1)):
         if len(kept) > LEVELS and domains[level] == domains[level + 1]:
             kept.remove(level)
     return kept, len(columns) - len(kept)

@@ -213,7 +213,7 @@ def _named(kinds: Sequence[_Kind]) -> list[NodeType]:
 
     Longer where two would have the same name.
     """
-    attempts: list[Callable[[_Kind], str]] = [_short, _long, _longest]
+    attempts: list[Callable[[_Kind], str]] = [_with_nic, _long, _longest]
     labels = [_short(kind) for kind in kinds]
     for attempt in attempts:
         doubled = {label for label, count in Counter(labels).items() if count > 1}
@@ -243,10 +243,17 @@ def _short(kind: _Kind) -> str:
     return as_label(f"{'-'.join(words) or kind.gpu}x{kind.gpus}")
 
 
+def _with_nic(kind: _Kind) -> str:
+    return as_label(f"{_short(kind)}{_nic(kind)}")
+
+
+def _nic(kind: _Kind) -> str:
+    return "" if kind.nic_gbit_per_s is None else f"-{kind.nic_gbit_per_s:g}g"
+
+
 def _long(kind: _Kind) -> str:
     return as_label(f"{kind.instance_type or kind.gpu}-x{kind.gpus}")
 
 
 def _longest(kind: _Kind) -> str:
-    nic = "" if kind.nic_gbit_per_s is None else f"-{kind.nic_gbit_per_s:g}g"
-    return as_label(f"{kind.instance_type or ''}-{kind.gpu}-x{kind.gpus}{nic}")
+    return as_label(f"{kind.instance_type or ''}-{kind.gpu}-x{kind.gpus}{_nic(kind)}")

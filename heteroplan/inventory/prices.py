@@ -1,8 +1,8 @@
 """Prices and network bandwidths that no inventory has: a CSV file, and what options say.
 
 A price is of one GPU and hour. It is looked up by node type, instance type or GPU type, the most
-exact first; what an option says counts before the file. Nothing is guessed: what is missing is an
-error that names the option which supplies it.
+exact first; what an option says of a name counts before the file, what it says of all comes last.
+Nothing is guessed: what is missing is an error that names the option which supplies it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ MOST = 1e12
 type Figure = Callable[[PriceRow], float | None]
 """Reads one figure of a row."""
 EVERY = "*"
-"""Stands for all node types."""
+"""Stands for the node types of which nobody else says a figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,15 @@ def priced(node_types: Mapping[NodeType, int], figures: Figures) -> Priced:
         price = _given(figures.usd_per_gpu_hour, each)
         if price is None:
             price = _of_rows(figures.rows, each, partial(PriceRow.price, gpus=each.gpus))
+        if price is None:
+            price = figures.usd_per_gpu_hour.get(EVERY)
         nic = _given(figures.nic_gbit_per_s, each)
         if nic is None:
             nic = _of_rows(figures.rows, each, lambda row: row.nic_gbit_per_s)
         if nic is None:
             nic = each.nic_gbit_per_s
+        if nic is None:
+            nic = figures.nic_gbit_per_s.get(EVERY)
         if price is None:
             missing.append(
                 f"{kind}: nobody says its price; add --price {each.name}=USD (a GPU and hour), or "
@@ -173,7 +177,7 @@ def _names(node_type: NodeType) -> dict[str, str]:
 
 def _given(figures: Mapping[str, float], node_type: NodeType) -> float | None:
     """The figure of an option, by the most exact name."""
-    for name in (*_names(node_type).values(), EVERY):
+    for name in _names(node_type).values():
         if name in figures:
             return figures[name]
     return None

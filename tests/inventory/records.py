@@ -7,7 +7,8 @@ from heteroplan.inventory.node import Contents, NodeRecord
 
 def node(name: str, **fields: Any) -> NodeRecord:
     """A node with eight H100, unless `fields` say otherwise."""
-    return NodeRecord(**({"name": name, "gpu": "NVIDIA-H100-80GB-HBM3", "gpus": 8} | fields))
+    said: dict[str, Any] = {"gpu": "NVIDIA-H100-80GB-HBM3", "gpus": 8} | fields
+    return NodeRecord(name=name, **said)
 
 
 def bare(name: str, **fields: Any) -> NodeRecord:

@@ -41,8 +41,10 @@ def test_names_are_as_long_as_they_must_be() -> None:
 
 def test_nodes_of_another_nic_are_of_another_type() -> None:
     found = of(node("n1", nic_gbit_per_s=3200.0), node("n2", nic_gbit_per_s=400.0))
-    assert [each.nic_gbit_per_s for each in found.node_types] == [3200.0, 400.0]
-    assert len({each.name for each in found.node_types}) == 2
+    assert [(each.name, each.nic_gbit_per_s) for each in found.node_types] == [
+        ("h100x8-3200g", 3200.0),
+        ("h100x8-400g", 400.0),
+    ]
 
 
 def test_unknown_gpu_types_are_told_and_left_out() -> None:

@@ -78,8 +78,12 @@ def test_options_count_before_the_file_and_this_before_the_source() -> None:
     )
     assert priced({H100: 1}, stated).usd_per_gpu_hour == {"p5-48xlarge": 3.0}
     assert priced({H100: 1}, stated).nic_gbit_per_s == {"p5-48xlarge": 400.0}
-    only_price = Figures(usd_per_gpu_hour={"*": 0.0})
-    assert priced({H100: 1}, only_price).nic_gbit_per_s == {"p5-48xlarge": 3.2}
+
+
+def test_a_figure_of_no_name_is_of_all_of_which_nobody_else_says_one() -> None:
+    every = Figures(usd_per_gpu_hour={"*": 0.0}, nic_gbit_per_s={"*": 100.0})
+    assert priced(BOTH, every).nic_gbit_per_s == {"p5-48xlarge": 3.2, "l40sx4": 100.0}
+    assert priced(BOTH, every).usd_per_gpu_hour == {"p5-48xlarge": 0.0, "l40sx4": 0.0}
 
 
 def test_what_fits_nothing_is_told() -> None:

@@ -1,6 +1,6 @@
 """Nodes of Slurm with their GPUs and states, from whichever of its commands."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from heteroplan.inventory.formats.slurm_gpus import Gres, out_of_use, parse_gres
 from heteroplan.inventory.host_names import NOTHING
@@ -53,7 +53,13 @@ class SlurmNodes:
 
     @property
     def nodes(self) -> tuple[NodeRecord, ...]:
-        return tuple(self._nodes.values())
+        """All nodes; where none has GPUs nobody told Slurm of them, and they are not known."""
+        nodes = tuple(self._nodes.values())
+        return nodes if self._has_gpus else tuple(replace(each, gpus=None) for each in nodes)
+
+    @property
+    def _has_gpus(self) -> bool:
+        return any(each.gpus or each.gpus_left_out for each in self._nodes.values())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,7 +68,7 @@ class SlurmNodes:
             f"{note}, which are left out"
             for note, names in self._left_out.items()
         ]
-        if self._nodes and not any(each.gpus or each.gpus_left_out for each in self.nodes):
+        if self._nodes and not self._has_gpus:
             notes.append("no node has GPUs in its GRES: name a source that tells them")
         return tuple(notes)
 

@@ -180,13 +180,15 @@ class _Reader:
         for each in path or ():
             said |= self.switches.get(each, Switch()).said
         said |= block.said
+        # A zone inside the fabric divides no switch: those above it reach all zones.
+        top = said if path is None else self.switches.get(path[0], Switch()).said
         nvlink = node.attributes.nvlink or block.attributes.nvlink or block.nvlink
         return NodeRecord(
             name=host,
             instance_type=node.type or block.type,
             path=path,
             nvlink_domain=nvlink or labels.nvlink_domain(said),
-            cluster=labels.cluster(said),
+            cluster=labels.cluster(top),
         )
 
 
