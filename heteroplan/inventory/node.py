@@ -74,6 +74,8 @@ class PodRecord:
     node: str
     gpus: int
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    owner: str = ""
+    """Kind and name of the object that replaces it, such as `ReplicaSet/chat-5d4f8`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class SourceOptions:
 
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`--map`: column of a table by field (node, gpu, gpus, leaf, spine, cluster, ...)."""
+    tolerated: frozenset[str] = frozenset()
+    """Keys of taints, or `key=value`, that the planned pods tolerate."""
 
 
 class SourceFormat(Protocol):
