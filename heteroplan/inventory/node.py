@@ -75,6 +75,8 @@ class PodRecord:
     node: str
     gpus: int
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    owner: str = ""
+    """Kind and name of the object that replaces it, such as `ReplicaSet/chat-5d4f8`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,8 @@ class SourceOptions:
     """`--map`: column of a table by field (node, gpu, gpus, leaf, spine, cluster, ...)."""
     zone: ZoneInfo | None = None
     """`--timezone`: of times that a file gives without one, such as Slurm's reservations."""
+    tolerated: frozenset[str] = frozenset()
+    """Keys of taints, or `key=value`, that the planned pods tolerate."""
 
 
 class SourceFormat(Protocol):

@@ -108,13 +108,10 @@ class _Naming:
         self._unknown: dict[str, list[NodeRecord]] = defaultdict(list)
         self._unstated: list[str] = []
         self._without: list[str] = []
-        self._divided: list[NodeRecord] = []
         self._assumed: list[str] = []
 
     def kind(self, node: NodeRecord) -> _Kind | None:
         """None for a node that is left out."""
-        if node.gpus_left_out:
-            self._divided.append(node)
         gpus = node.gpus
         if gpus == 0 or (gpus is not None and gpus > MOST_GPUS):
             if not node.gpus_left_out:
@@ -164,12 +161,6 @@ class _Naming:
             found.append(
                 f"{counted(len(self._without), 'node')} without GPUs left out "
                 f"({listed(self._without)})"
-            )
-        if self._divided:
-            gpus = sum(node.gpus_left_out for node in self._divided)
-            found.append(
-                f"{counted(gpus, 'GPU')} of {counted(len(self._divided), 'node')} left out, as "
-                f"they are divided or shared ({listed(node.name for node in self._divided)})"
             )
         if self._assumed:
             found.append(

@@ -112,7 +112,8 @@ def test_an_instance_type_says_the_gpu() -> None:
     assert kind.gpu == "H100-SXM-80GB"
 
 
-def test_divided_gpus_are_told() -> None:
+def test_a_node_whose_gpus_are_all_divided_is_not_one_without_gpus() -> None:
+    """Its reader says why they are left out."""
     found = of(node("n1", gpus=0, gpus_left_out=8), node("n2", gpus=6, gpus_left_out=2))
     assert [(each.name, kind.gpus) for each, kind in found.nodes] == [("n2", 6)]
-    assert found.notes == ("10 GPUs of 2 nodes left out, as they are divided or shared (n1, n2)",)
+    assert found.notes == ()

@@ -145,12 +145,19 @@ class Attribute(ApiModel):
     string: str = ""
 
 
+class DeviceTaint(ApiModel):
+    """What keeps claims away from a device."""
+
+    effect: str
+
+
 class DeviceFields(ApiModel):
     """What a slice says of a device."""
 
     attributes: dict[str, Attribute] = {}
     capacity: dict[str, Any] = {}
     """A quantity, or {value: quantity} since v1beta1."""
+    taints: list[DeviceTaint] = []
 
 
 class Device(DeviceFields):
