@@ -1,6 +1,6 @@
 """Nodes of Slurm with their GPUs and states, from whichever of its commands."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from heteroplan.inventory.formats.slurm_gpus import Gres, out_of_use, parse_gres
 from heteroplan.inventory.host_names import NOTHING
@@ -53,7 +53,14 @@ class SlurmNodes:
 
     @property
     def nodes(self) -> tuple[NodeRecord, ...]:
-        return tuple(self._nodes.values())
+        """The nodes; where none has GPUs, GRES does not count them, and nothing is told of them."""
+        if self._has_gpus:
+            return tuple(self._nodes.values())
+        return tuple(replace(node, gpus=None) for node in self._nodes.values())
+
+    @property
+    def _has_gpus(self) -> bool:
+        return any(node.gpus or node.gpus_left_out for node in self._nodes.values())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,7 +69,7 @@ class SlurmNodes:
             f"{note}, which are left out"
             for note, names in self._left_out.items()
         ]
-        if self._nodes and not any(each.gpus or each.gpus_left_out for each in self.nodes):
+        if self._nodes and not self._has_gpus:
             notes.append("no node has GPUs in its GRES: name a source that tells them")
         return tuple(notes)
 
