@@ -13,6 +13,8 @@ from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.inventory.formats import FORMATS
+from heteroplan.inventory.reading import MOST_SOURCE_BYTES
+from heteroplan.reading.input_size import size
 from heteroplan.reading.numbers import parse_number
 
 EVERY = "*"
@@ -185,6 +187,19 @@ class ImportArguments:
             help="Share of the NIC bandwidth between spines of a cluster.",
         ),
     ] = None
+    tolerate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY[=VALUE]",
+            help="A taint that the planned pods tolerate; other taints put nodes out. Repeatable.",
+        ),
+    ] = None
+    timezone: Annotated[
+        str,
+        typer.Option(
+            metavar="ZONE", help="Time zone of times without an offset, as Slurm writes them."
+        ),
+    ] = "UTC"
     places: Annotated[
         str | None,
         typer.Option(
@@ -193,6 +208,7 @@ class ImportArguments:
             help="Write there which node of the sources is which node of the fleet (CSV).",
         ),
     ] = None
+    max_bytes: options.MaxBytes = written(size(MOST_SOURCE_BYTES))
 
 
 @taking(ImportArguments)
@@ -219,6 +235,9 @@ def import_(given: ImportArguments) -> None:
         reservations=given.reservation or (),
         across_leaves=given.across_leaves,
         across_spines=given.across_spines,
+        tolerate=given.tolerate or (),
+        timezone=given.timezone,
+        max_bytes=given.max_bytes,
         tell=lambda note: say([note]),
     )
     texts = {given.out: result.text}

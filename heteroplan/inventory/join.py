@@ -170,6 +170,10 @@ class _Merging:
     def _first(self, name: str, said: Sequence[_Said]) -> object:
         """The value of a field in the first file that has it."""
         known = [each for each in said if getattr(each.record, name) is not None]
+        if name == "gpus":
+            # A file that finds none may not see GPUs that another one does.
+            seeing = [each for each in known if each.record.gpus or each.record.gpus_left_out]
+            known = seeing or known
         if not known:
             return None
         value = getattr(known[0].record, name)

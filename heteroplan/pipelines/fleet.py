@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem, UsageError
+from heteroplan.inventory.reading import MOST_SOURCE_BYTES
 from heteroplan.pipelines.arguments import Name, keywords, names
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from heteroplan.inputs.schemas.fleet import FleetFile
     from heteroplan.inventory.join import Joined
     from heteroplan.inventory.limits import Absence
-    from heteroplan.inventory.node import PodRecord
+    from heteroplan.inventory.node import PodRecord, SourceOptions
     from heteroplan.inventory.node_places import NodePlace
     from heteroplan.inventory.node_types import Given
     from heteroplan.inventory.prices import Figures
@@ -66,6 +67,12 @@ class FleetOptions:
     """Share of the NIC bandwidth between two leaves of a spine."""
     across_spines: float | None = None
     """Share of the NIC bandwidth between two spines of a cluster."""
+    tolerate: str | Sequence[str] = ()
+    """Taints that the planned pods tolerate, as key or `key=value`."""
+    timezone: str = "UTC"
+    """Of times that sources give without an offset, such as Slurm's reservations."""
+    max_bytes: int = MOST_SOURCE_BYTES
+    """Held of a file at a time."""
     tell: Tell = silent
     """Told what is left out or assumed, as it is found; also before an error."""
 
@@ -128,7 +135,6 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
     from heteroplan.inventory.join import join
     from heteroplan.inventory.levels import place
     from heteroplan.inventory.limits import absences, within_quotas
-    from heteroplan.inventory.node import SourceOptions
     from heteroplan.inventory.node_places import node_places
     from heteroplan.inventory.node_types import typed
     from heteroplan.inventory.prices import priced
@@ -140,11 +146,16 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
     given, figures = _given(options), _figures(options)
     told = _Told(options.tell)
     contents = read_sources(
-        list(map(Path, asked)), options.format, SourceOptions(dict(options.columns))
+        list(map(Path, asked)), options.format, _source_options(options), options.max_bytes
     )
     told.all(f"{each.file}: {note}" for each in contents for note in each.notes)
     joined = join(contents)
     told.all(joined.notes)
+    if not joined.nodes:
+        raise UsageError(
+            f"{', '.join(asked)}: no source lists nodes; add one that does, such as nodes.json of "
+            "kubectl get nodes -o json"
+        )
     found = typed(joined.nodes, given)
     told.all(found.notes)
     if not found.nodes:
@@ -213,6 +224,20 @@ class _Told:
             if note not in self.notes:
                 self.notes.append(note)
                 self._tell(note)
+
+
+def _source_options(options: FleetOptions) -> "SourceOptions":
+    """What readers need. Raises UsageError."""
+    from heteroplan.inventory.node import SourceOptions
+
+    try:
+        zone = ZoneInfo(options.timezone)
+    except (KeyError, ValueError, OSError):
+        remedy = "unknown time zone; write an IANA name such as Asia/Singapore or UTC"
+        raise UsageError(f"--timezone {options.timezone}: {remedy}") from None
+    return SourceOptions(
+        columns=dict(options.columns), zone=zone, tolerated=frozenset(names(options.tolerate))
+    )
 
 
 def _given(options: FleetOptions) -> "Given":

@@ -48,6 +48,17 @@ def test_the_first_file_counts_where_two_differ_and_this_is_told() -> None:
     assert joined.notes == ("b and a differ in gpus of 1 node (n1): a counts",)
 
 
+def test_a_file_that_sees_no_gpus_does_not_hide_those_of_another() -> None:
+    """As `nodes` where ResourceSlices give out the GPUs; but divided ones are seen."""
+    blind = contents("nodes.json", bare("n1", gpus=0), bare("n2", gpus=0, gpus_left_out=8))
+    slices = contents("slices.json", node("n1", gpus=4), node("n2"))
+    joined = join([blind, slices])
+    assert [each.gpus for each in joined.nodes] == [4, 0]
+    assert joined.notes == (
+        "slices.json and nodes.json differ in gpus of 1 node (n2): nodes.json counts",
+    )
+
+
 def test_a_known_gpu_type_counts_before_one_that_may_be_two() -> None:
     """`a100` has 40 or 80 GB; the label of the other file says which."""
     slurm = contents("sinfo.json", bare("n1", gpu="a100", gpus=8))

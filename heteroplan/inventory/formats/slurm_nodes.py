@@ -53,13 +53,14 @@ class SlurmNodes:
 
     @property
     def nodes(self) -> tuple[NodeRecord, ...]:
-        """All nodes; where none has GPUs nobody told Slurm of them, and they are not known."""
-        nodes = tuple(self._nodes.values())
-        return nodes if self._has_gpus else tuple(replace(each, gpus=None) for each in nodes)
+        """The nodes; where none has GPUs, GRES does not count them, and nothing is told of them."""
+        if self._has_gpus:
+            return tuple(self._nodes.values())
+        return tuple(replace(node, gpus=None) for node in self._nodes.values())
 
     @property
     def _has_gpus(self) -> bool:
-        return any(each.gpus or each.gpus_left_out for each in self._nodes.values())
+        return any(node.gpus or node.gpus_left_out for node in self._nodes.values())
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """`scontrol show node` and `scontrol show reservation`, as text, and reservations as JSON.
 
 A record begins with `NodeName=` or `ReservationName=` at the beginning of a line. Its fields are
-`Key=value`, on one line (`-o`) or several; a value reaches to the next key. Times of the text are
+`Key=value`, on one line (`-o`) or several. Times of the text are
 wall-clock times of the cluster without a zone; JSON has seconds since 1970.
 """
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from pydantic import Field, TypeAdapter
 
@@ -21,6 +22,8 @@ from heteroplan.reading.local_time import localized
 NAME = "slurm-scontrol"
 _RECORD = re.compile(r"(?m)^(?:NodeName|ReservationName)=")
 _FIELD = re.compile(r"(?:^|(?<=\s))([A-Za-z][A-Za-z:]*)=")
+_FREE = ("Comment", "Extra", "OS", "Reason")
+"""Fields whose text may have `Key=` in it; each has a line of its own."""
 _REPEATS = ("HOURLY", "DAILY", "WEEKLY", "WEEKDAY", "WEEKEND")
 _UNTIL_CHANGED = ("", "Unknown", "NONE", "None", "(null)", "N/A")
 _LAST_SECOND = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
@@ -162,16 +165,26 @@ def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and fields of each record; of a field that is told twice, the first."""
     starts = [match.start() for match in _RECORD.finditer(text)]
     line, before = 1, 0
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in pairwise([*starts, len(text)]):
         line += text.count("\n", before, start)
         before = start
-        record = text[start:end]
-        keys = list(_FIELD.finditer(record))
-        ends = [*(key.start() for key in keys[1:]), len(record)]
-        fields: dict[str, str] = {}
-        for key, stop in zip(keys, ends, strict=True):
-            fields.setdefault(key[1], record[key.end() : stop].strip())
-        yield line, fields
+        yield line, _fields(text[start:end].rstrip())
+
+
+def _fields(record: str) -> dict[str, str]:
+    """Fields of a record; free texts reach to the end of their line where it has several."""
+    keys: list[re.Match[str]] = []
+    free_until = 0
+    for key in _FIELD.finditer(record):
+        if key.start() >= free_until:
+            keys.append(key)
+            if key[1] in _FREE and "\n" in record:
+                free_until = record.find("\n", key.end()) % (len(record) + 1)
+    ends = [*(key.start() for key in keys[1:]), len(record)]
+    fields: dict[str, str] = {}
+    for key, end in zip(keys, ends, strict=True):
+        fields.setdefault(key[1], record[key.end() : end].strip())
+    return fields
 
 
 def _moment(time: Moment | float | None) -> datetime | None:

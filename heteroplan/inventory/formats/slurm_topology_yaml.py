@@ -110,7 +110,7 @@ class SlurmTopologyYaml:
 def _add(topology: Topology, at: str, places: Places, found: FileProblems) -> list[str]:
     """Put the nodes of one topology into `places`; what was assumed."""
     tree = SwitchTree(found)
-    leaves: list[tuple[str, list[str]]] = Field(default=[])
+    leaves: list[tuple[str, list[str]]] = []
     for i, switch in enumerate(topology.tree.switches if topology.tree else []):
         where = f"{at}.tree.switches[{i}]"
         below = hosts_of(switch.children, found, 0, f"{where}.children")

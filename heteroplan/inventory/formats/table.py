@@ -80,39 +80,42 @@ class _Row:
         names = self._names(room)
         if len(self.table.problems) > before:
             return []
-        shared = {
-            "gpu": self._text("gpu"),
-            "instance_type": self._text("instance_type"),
-            "nvlink_domain": self._text("nvlink_domain"),
-            "cluster": self._text("cluster"),
-            "out": None if out is None or out.lower() in _IN_USE else out,
-        }
+        path = tuple(each for each in (spine, leaf) if each is not None)
         return [
             NodeRecord(
                 name=name,
+                gpu=self._text("gpu"),
                 gpus=gpus,
                 gpu_memory_mib=None if memory_gib is None else memory_gib * 1024,
+                instance_type=self._text("instance_type"),
+                path=path or None,
+                nvlink_domain=self._text("nvlink_domain"),
+                cluster=self._text("cluster"),
                 nic_gbit_per_s=nic,
-                path=tuple(each for each in (spine, leaf) if each is not None) or None,
+                out=None if out is None or out.lower() in _IN_USE else out,
                 line=self.line,
-                **shared,
             )
             for name in names
         ]
 
     def _names(self, room: int) -> list[str]:
+        field = "node" if self._text("node") is not None or "nodes" not in self.present else "nodes"
+        text = self._text(field)
         names: list[str] = []
-        if (text := self._text("node")) is not None:
+        if text is None:
+            self._problem(field, "is empty; name the node, or say how many there are")
+        elif field == "nodes":
+            count = self._whole("nodes", MOST_HOSTS) or 0
+            names = [f"row-{self.line}-node-{i}" for i in range(1, min(count, room + 1) + 1)]
+        elif "[" in text or "," in text:
             try:
                 names = expand(text)
             except ValueError as error:
                 self._problem("node", str(error))
-        elif (count := self._whole("nodes", MOST_HOSTS)) is not None:
-            names = [f"row-{self.line}-node-{i}" for i in range(1, min(count, room + 1) + 1)]
-        elif self.table.problems[-1:] == [] or self.table.problems[-1].line != self.line:
-            self._problem("node" if "node" in self.present else "nodes", "is empty; name the node")
+        else:
+            names = [text]
         if len(names) > room:
-            self._problem("node", f"more than {MOST_HOSTS:,} nodes in all; name fewer")
+            self._problem(field, f"more than {MOST_HOSTS:,} nodes in all; name fewer")
         return names
 
     def _text(self, field: str) -> str | None:
