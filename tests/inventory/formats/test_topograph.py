@@ -62,8 +62,8 @@ capacity_blocks:
 def test_blocks_name_their_switch() -> None:
     """A leaf that only its parent names is a switch as well; labels hold for all below."""
     assert read(MODEL, BLOCKS).nodes == (
-        NodeRecord(name="n1", path=("core", "leaf1"), nvlink_domain="nvl", cluster="us-a"),
-        NodeRecord(name="n2", path=("core", "leaf1"), nvlink_domain="nvl", cluster="us-a"),
+        NodeRecord(name="n1", path=("core", "leaf1"), nvlink_domain="nvl", cluster="us"),
+        NodeRecord(name="n2", path=("core", "leaf1"), nvlink_domain="nvl", cluster="us"),
         NodeRecord(name="n3", path=("core", "leaf2"), nvlink_domain="nvl.rack2", cluster="us"),
     )
 
@@ -215,7 +215,7 @@ def test_the_medium_sample() -> None:
         ("sw3", "sw22", "sw14"): 2,
     }
     assert by_name(found)["1302"] == NodeRecord(
-        name="1302", path=("sw3", "sw22", "sw13"), nvlink_domain="nvl3", cluster="zone2"
+        name="1302", path=("sw3", "sw22", "sw13"), nvlink_domain="nvl3", cluster="us-west"
     )
 
 
