@@ -200,8 +200,9 @@ def test_a_host_that_is_plugged_in_elsewhere_joins_no_leaves() -> None:
 
 @needs_data
 def test_the_sample() -> None:
-    """By hand (grep of the names): 31 leaf switches IBLEAF-RAIL-UNIT, 4 rails of 8 units, one is
-    missing; hosts are called UNIT in their names as well (`dgx-04`), but for three that manage.
+    """By hand: grep of the names finds 31 leaf switches IBLEAF-RAIL-UNIT, 4 rails of 8 units but
+    for rail 3 of unit 1, and 119 hosts with the unit in their names (`dgx-04`), 109 with 4 ports
+    of 400 Gbit/s and 10, those of unit 1, with 3. Two more hosts, without it, manage the fabric.
     """
     found = sample(NAME, "ibnetdiscover_example.out.gz")
     paths = nodes_by_path(found)
@@ -212,4 +213,9 @@ def test_the_sample() -> None:
         if "-dgx-" in node.name:
             unit = node.name.split("-")[3]
             assert node.path[1].endswith(f"-IBLEAF-01-{unit}")
-    assert {node.nic_gbit_per_s for node in found.nodes} == {1600.0, None}
+            assert node.nic_gbit_per_s == (1200.0 if unit == "01" else 1600.0)
+    assert Counter(node.nic_gbit_per_s for node in found.nodes) == {
+        1600.0: 109,
+        1200.0: 10,
+        None: 2,
+    }
