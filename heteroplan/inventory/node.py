@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,8 @@ class SourceOptions:
 
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`--map`: column of a table by field (node, gpu, gpus, leaf, spine, cluster, ...)."""
+    zone: ZoneInfo | None = None
+    """`--timezone`: of times that a file gives without one, such as Slurm's reservations."""
     tolerated: frozenset[str] = frozenset()
     """Keys of taints, or `key=value`, that the planned pods tolerate."""
 

@@ -147,7 +147,7 @@ def _record(node: Node, gpus: NodeGpus, line: int, options: SourceOptions) -> No
 
 def _with_slices(gpus: NodeGpus, found: SliceGpus | None) -> NodeGpus:
     """GPUs of a node by its slices, where no resource of the node counts them."""
-    if found is None or gpus.whole is not None:
+    if found is None or gpus.whole or gpus.left_out:
         return gpus
     why = MIG if found.divided else UNHEALTHY if found.tainted else ""
     return NodeGpus(

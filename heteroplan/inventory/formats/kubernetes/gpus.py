@@ -112,7 +112,10 @@ def _nvidia(
     if any(resource.startswith("nvidia.com/mig-") for resource in capacity):
         return NodeGpus(name, memory_mib, free, left_out, MIG if left_out else "")
     if not there and not free:
-        return NodeGpus(name, memory_mib, None, 0, UNLISTED if physical else "")
+        is_gpu_node = bool(physical or name)
+        return NodeGpus(
+            name, memory_mib, None if is_gpu_node else 0, 0, UNLISTED if physical else ""
+        )
     return NodeGpus(name, memory_mib, free, left_out, UNHEALTHY if left_out else "")
 
 

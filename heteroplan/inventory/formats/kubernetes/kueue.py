@@ -1,6 +1,5 @@
 """Kueue: levels of the network by node labels, and GPUs that queues may use."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from heteroplan.errors import InputError, InputProblem
@@ -83,31 +82,29 @@ def _levels(topology: Topology) -> tuple[str, ...]:
 
 
 def quotas(objects: Objects) -> tuple[tuple[Quota, ...], list[str]]:
-    """GPUs that all queues of the file may use together of the nodes of each flavor; and notes.
+    """GPUs that each queue of the file may use of the nodes of each flavor; and notes.
 
     In a cohort, which lends what is unused, the sum of nominal quotas is the most as well.
     """
     flavors = {each.metadata.name: each for each in objects.of(ResourceFlavor)}
-    gpus: dict[str, int] = defaultdict(int)
-    queues: dict[str, list[str]] = defaultdict(list)
+    found: list[Quota] = []
     stopped: list[str] = []
+    missing: dict[str, None] = {}
     for queue in objects.of(ClusterQueue):
         is_stopped = queue.spec.stop_policy != "None"
         for flavor, amount in _gpu_quotas(queue):
-            gpus[flavor] += 0 if is_stopped else amount
-            queues[flavor].append(queue.metadata.name)
             if is_stopped:
                 stopped.append(queue.metadata.name)
-    found = [
-        Quota(
-            name=f"ClusterQueue {listed(queues[flavor])} (flavor {flavor})",
-            labels=flavors[flavor].spec.node_labels,
-            gpus=amount,
-        )
-        for flavor, amount in gpus.items()
-        if flavor in flavors
-    ]
-    return tuple(found), list(_quota_notes(stopped, [name for name in gpus if name not in flavors]))
+            if flavor not in flavors:
+                missing.setdefault(flavor)
+                continue
+            quota = Quota(
+                name=f"ClusterQueue {queue.metadata.name}",
+                labels=flavors[flavor].spec.node_labels,
+                gpus=0 if is_stopped else amount,
+            )
+            found.append(quota)
+    return tuple(found), list(_quota_notes(stopped, list(missing)))
 
 
 def _gpu_quotas(queue: ClusterQueue) -> Iterator[tuple[str, int]]:
