@@ -145,8 +145,9 @@ def test_gpus_in_labels_alone_are_not_counted() -> None:
         )
 
 
-def test_a_node_without_gpus_says_nothing_of_them() -> None:
-    assert node_gpus({"kubernetes.io/os": "linux"}, {"cpu": 64}, {"cpu": 64}) == NodeGpus()
+def test_a_node_without_gpus() -> None:
+    found = node_gpus({"kubernetes.io/os": "linux"}, {"cpu": 64}, {"cpu": 64})
+    assert found == NodeGpus(whole=0)
 
 
 def test_amd_gpus() -> None:

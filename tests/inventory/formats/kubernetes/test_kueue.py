@@ -73,22 +73,21 @@ def test_levels_are_those_above_single_nodes() -> None:
 
 def test_a_quota_is_about_the_nodes_of_its_flavor() -> None:
     found = read(FLAVOR, queue("team-a", "16"))
-    assert found.quotas == (
-        Quota(name="ClusterQueue team-a (flavor h100)", labels={"pool": "h100"}, gpus=16),
-    )
+    assert found.quotas == (Quota(name="ClusterQueue team-a", labels={"pool": "h100"}, gpus=16),)
 
 
-def test_queues_of_one_flavor_share_its_nodes() -> None:
-    """16 + 8 GPUs in all, whichever lends to the other."""
+def test_every_queue_has_its_own_quota() -> None:
+    """A cohort, whose queues lend to each other, has the sum at most, as has no cohort."""
     found = read(FLAVOR, queue("a", "16", "cohort: all"), queue("b", "'8'", "cohortName: all"))
     assert found.quotas == (
-        Quota(name="ClusterQueue a, b (flavor h100)", labels={"pool": "h100"}, gpus=24),
+        Quota(name="ClusterQueue a", labels={"pool": "h100"}, gpus=16),
+        Quota(name="ClusterQueue b", labels={"pool": "h100"}, gpus=8),
     )
 
 
 def test_a_stopped_queue_has_nothing() -> None:
     found = read(FLAVOR, queue("a", "16"), queue("b", "8", "stopPolicy: Hold"))
-    assert [each.gpus for each in found.quotas] == [16]
+    assert [each.gpus for each in found.quotas] == [16, 0]
     assert found.notes == ("1 ClusterQueue stopped (b): the quota counts as 0",)
 
 
