@@ -21,6 +21,7 @@ UNLISTED = "in labels, but in no resource"
 
 NVIDIA = "nvidia.com/gpu"
 AMD = "amd.com/gpu"
+_AMD_BEGINS = ("amd.com/", f"beta.{AMD}")
 _AMD_PARTITION = re.compile(r"amd\.com/(spx|dpx|tpx|qpx|cpx)_nps\d+")
 _AMD_PARTS = {"spx": 1, "dpx": 2, "tpx": 3, "qpx": 4, "cpx": 8}
 """Partitions of a GPU by the compute mode; of the MI300X and later CPX has one for each die."""
@@ -72,7 +73,7 @@ def node_gpus(
     capacity: Mapping[str, float],
 ) -> NodeGpus:
     """The GPUs of a node with these labels and resources."""
-    if _has(AMD, labels, allocatable, capacity) or any(map(_AMD_PARTITION.fullmatch, capacity)):
+    if NVIDIA not in capacity and _is_amd(labels, capacity):
         return _amd(labels, allocatable, capacity)
     other = next((name for name in _OTHER_WHOLE if capacity.get(name) or allocatable.get(name)), "")
     if other and not capacity.get(NVIDIA):
@@ -82,10 +83,8 @@ def node_gpus(
     return _nvidia(labels, allocatable, capacity)
 
 
-def _has(vendor: str, labels: Mapping[str, str], *resources: Mapping[str, float]) -> bool:
-    return any(each.get(vendor) for each in resources) or any(
-        label.startswith((f"{vendor}.", f"beta.{vendor}.")) for label in labels
-    )
+def _is_amd(labels: Mapping[str, str], capacity: Mapping[str, float]) -> bool:
+    return any(name.startswith(_AMD_BEGINS) for each in (capacity, labels) for name in each)
 
 
 def _nvidia(

@@ -84,7 +84,7 @@ def _levels(topology: Topology) -> tuple[str, ...]:
 def quotas(objects: Objects) -> tuple[tuple[Quota, ...], list[str]]:
     """GPUs that each queue of the file may use of the nodes of each flavor; and notes.
 
-    In a cohort, which lends what is unused, the sum of nominal quotas is the most as well.
+    Queues of a cohort lend to each other; together they have the sum of their quotas at most.
     """
     flavors = {each.metadata.name: each for each in objects.of(ResourceFlavor)}
     found: list[Quota] = []

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from heteroplan.inventory.formats.kubernetes.schemas import Node
 from heteroplan.inventory.gpu_names import resolve
 
-_TIER = re.compile(r"fabric\.topograph\.run/tier-(\d{1,3})")
+_MOST_TIERS = 16
+_TIERS = tuple(f"fabric.topograph.run/tier-{tier}" for tier in reversed(range(_MOST_TIERS)))
 """Topograph since v1.0; tier 0 is the switch closest to the node."""
 _PATHS = (
+    _TIERS,
     (
         "network.topology.nvidia.com/core",
         "network.topology.nvidia.com/spine",
@@ -29,7 +31,7 @@ _PATHS = (
     ("oci.oraclecloud.com/host.network_block_id", "oci.oraclecloud.com/host.rack_id"),
     ("alibabacloud.com/point-of-delivery", "alibabacloud.com/asw-id"),
 )
-"""Labels of network domains, the widest first: topograph before v1.0, GKE, EKS, OCI, Alibaba."""
+"""Labels of domains, the widest first: topograph, and before v1.0; GKE, EKS, OCI, Alibaba."""
 NODE_LABELS = frozenset(
     {
         "kubernetes.io/hostname",
@@ -53,16 +55,6 @@ _MBIT_PER_GBIT = 1000
 
 def path(labels: Mapping[str, str]) -> tuple[str, ...] | None:
     """Network domains above a node, the widest first; None where no label tells."""
-    tiers = sorted(
-        (
-            (int(found[1]), value)
-            for label, value in labels.items()
-            if value and (found := _TIER.fullmatch(label))
-        ),
-        reverse=True,
-    )
-    if tiers:
-        return tuple(value for _, value in tiers)
     for names in _PATHS:
         if values := tuple(labels[name] for name in names if labels.get(name)):
             return values

@@ -16,6 +16,8 @@ def quantity(value: Any) -> float:
     """The number that a quantity stands for. Raises ValueError for what is none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return float(value)
     found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError("not a quantity of Kubernetes; write a number such as 8")
