@@ -13,8 +13,7 @@ from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.inventory.formats import FORMATS
-from heteroplan.inventory.reading import MOST_SOURCE_BYTES
-from heteroplan.reading.input_size import size
+from heteroplan.reading.input_size import MOST_SOURCE_BYTES, size
 from heteroplan.reading.numbers import parse_number
 
 EVERY = "*"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.inventory.reading import MOST_SOURCE_BYTES
 from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.reading.input_size import MOST_SOURCE_BYTES
 
 if TYPE_CHECKING:
     from heteroplan.entities.fleet import Fleet

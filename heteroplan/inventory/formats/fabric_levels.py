@@ -20,10 +20,14 @@ class Levels:
     """Which domain each host and each domain is in; a domain has the name of its first switch."""
 
     leaf_by_host: Mapping[str, str]
+    leaf_by_switch: Mapping[str, str]
     parent: Mapping[tuple[int, str], str]
     """Domain above, by level (0: leaves) and name."""
-    leaves: int
-    """Number of leaves."""
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves."""
+        return len(set(self.leaf_by_switch.values()))
 
     def path(self, host: str) -> tuple[str, ...]:
         """Domains above a host, the widest first."""
@@ -35,9 +39,8 @@ class Levels:
 
 def levels_of(hosts: Mapping[str, Counter[str]], neighbours: Mapping[str, Counter[str]]) -> Levels:
     """Levels of a fabric from the links of each switch to `hosts` and to its `neighbours`."""
-    group = _groups(hosts)
+    group = leaves = _groups(hosts)
     leaf_by_host = _chosen(hosts, group)
-    leaves = len(set(group.values()))
     seen = set(group)
     parent: dict[tuple[int, str], str] = {}
     level = 0
@@ -48,7 +51,7 @@ def levels_of(hosts: Mapping[str, Counter[str]], neighbours: Mapping[str, Counte
                 if above not in seen:
                     links[above][below] += count
         if not links:
-            return Levels(leaf_by_host, parent, leaves)
+            return Levels(leaf_by_host, leaves, parent)
         uppers = _groups(links)
         for below, above in _chosen(links, uppers).items():
             parent[level, below] = above

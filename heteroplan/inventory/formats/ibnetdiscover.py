@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from heteroplan.inventory.formats.fabric_levels import levels_of
+from heteroplan.inventory.formats.fabric_levels import Levels, levels_of
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
 
@@ -117,36 +117,43 @@ def _contents(fabric: Fabric, file: SourceFile) -> Contents:
     }
     lines = {names[each]: line for each, line in fabric.lines.items()}
     levels = levels_of(hosts, neighbours)
-    most = Counter(len(ports) for ports in fabric.ports.values()).most_common(1)[0][0]
-    unnamed = sum(fabric.unnamed.values())
-    nodes, unsure = [], []
+    unsure = _unsure(fabric, levels)
+    nodes = []
     for host, ports in fabric.ports.items():
         path = levels.path(host)
-        if unnamed and len(ports) < most:
-            unsure.append(host)
-        nic = sum(ports.values()) if all(ports.values()) else 0.0
-        nodes.append(
-            NodeRecord(
-                name=host,
-                path=path,
-                nic_gbit_per_s=None if host in unsure or not nic else nic,
-                line=lines[path[-1]],
-            )
-        )
+        nic = None if host in unsure or not all(ports.values()) else sum(ports.values())
+        nodes.append(NodeRecord(name=host, path=path, nic_gbit_per_s=nic, line=lines[path[-1]]))
     notes = []
     if len(fabric.hosts) > levels.leaves:
         notes.append(
             f"{len(fabric.hosts)} leaf switches are {levels.leaves} leaves, each named after its "
             "first switch: hosts have ports at several of them (rails)"
         )
-    if unnamed:
+    if unnamed := sum(fabric.unnamed.values()):
         notes.append(f"{unnamed} adapters are left out: their descriptions name no host")
     if unsure:
         notes.append(
-            f"{len(unsure)} hosts have fewer than {most} ports, as most have, and adapters without "
-            f"a host may be theirs: their bandwidth is not told ({unsure[0]}, ...)"
+            f"{len(unsure)} hosts (such as {unsure[0]}) have fewer ports than most at their leaf, "
+            "and adapters without a host may be theirs: their bandwidth is not told"
         )
     return Contents(format=NAME, file=file.name, nodes=tuple(nodes), notes=tuple(notes))
+
+
+def _unsure(fabric: Fabric, levels: Levels) -> list[str]:
+    """Hosts with fewer ports than most at their leaf, where the leaf has adapters of no host."""
+    unnamed = {levels.leaf_by_switch.get(fabric.names[each]) for each in fabric.unnamed}
+    ports: dict[str, Counter[int]] = defaultdict(Counter)
+    for host, found in fabric.ports.items():
+        ports[levels.leaf_by_host[host]][len(found)] += 1
+    usual = {
+        leaf: max(counts, key=lambda each: (counts[each], each)) for leaf, counts in ports.items()
+    }
+    leaves = levels.leaf_by_host
+    return [
+        host
+        for host, found in fabric.ports.items()
+        if leaves[host] in unnamed and len(found) < usual[leaves[host]]
+    ]
 
 
 def _switch_name(description: str, switch: str) -> str:

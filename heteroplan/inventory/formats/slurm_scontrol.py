@@ -179,11 +179,12 @@ def _fields(record: str) -> dict[str, str]:
         if key.start() >= free_until:
             keys.append(key)
             if key[1] in _FREE and "\n" in record:
-                free_until = record.find("\n", key.end()) % (len(record) + 1)
+                end = record.find("\n", key.end())
+                free_until = len(record) if end < 0 else end
     ends = [*(key.start() for key in keys[1:]), len(record)]
     fields: dict[str, str] = {}
-    for key, end in zip(keys, ends, strict=True):
-        fields.setdefault(key[1], record[key.end() : end].strip())
+    for key, stop in zip(keys, ends, strict=True):
+        fields.setdefault(key[1], record[key.end() : stop].strip())
     return fields
 
 
