@@ -124,3 +124,89 @@ def test_problems_of_both_fleets_are_told(folder: Path, run: Run) -> None:
     assert ended.code == ExitCode.BAD_INPUT
     assert "one.yaml: no such file" in ended.err
     assert "two.yaml: no such file" in ended.err
+
+
+def pod(name: str, node: str, engine: str, owner: str) -> dict[str, object]:
+    """A pod with four GPUs of a node (made up)."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "llm",
+            "labels": {"app": "chat", "engine": engine, "pod-template-hash": "5d4f8"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": f"{owner}-5d4f8"}],
+        },
+        "spec": {
+            "nodeName": node,
+            "containers": [{"resources": {"limits": {"nvidia.com/gpu": "4"}}}],
+        },
+        "status": {"phase": "Running"},
+    }
+
+
+PODS = {
+    "apiVersion": "v1",
+    "kind": "List",
+    "items": [
+        pod("prefill-1", "n1", "p", "chat-prefill"),
+        pod("decode-1", "n2", "d", "chat-decode"),
+        pod("other-1", "n2", "x", "other"),
+    ],
+}
+IMPORT = (
+    "fleet", "import", "nodes.csv", "pods.json", "--price=2", "--nic-gbit-per-s=1", "--out",
+    "fleet.yaml", "--current", "now.csv",
+)  # fmt: skip
+
+
+def test_pods_that_run_now_are_where_a_plan_begins(folder: Path, run: Run) -> None:
+    """The pod of no engine of the scenario is left out by hand, as the plan says."""
+    (folder / "pods.json").write_text(json.dumps(PODS | {"items": PODS["items"][:2]}), "utf-8")
+    labels = ("--engine-label", "workload=app", "--engine-label", "engine=engine")
+    assert run(*IMPORT, *labels).code == 0
+    assert (folder / "now.csv").read_text(encoding="utf-8") == (
+        "workload,engine,replica_id,leaf,node,gpus\n"
+        "chat,d,decode-1,l1,l1-h100x8-002,4\n"
+        "chat,p,prefill-1,l1,l1-h100x8-001,4\n"
+    )
+    planned = run("plan", ".", "--current", "now.csv")
+    assert planned.code == 0, planned.err
+
+
+def test_the_targets_of_a_plan_say_what_pods_run(files: ScenarioFiles, run: Run) -> None:
+    files.scenario["targets"] = [{"preset": "deployment", "name": "{workload}-{role}"}]
+    files.write()
+    (files.folder / "nodes.csv").write_text(NODES, encoding="utf-8")
+    (files.folder / "pods.json").write_text(json.dumps(PODS), encoding="utf-8")
+    assert run("plan", ".", "--out", "today").code == 0
+    ended = run(*IMPORT, "--plan", "today/plan.json")
+    assert ended.code == 0, ended.err
+    assert "1 pod with GPUs of no engine (other-1)" in ended.err
+    text = (files.folder / "now.csv").read_text(encoding="utf-8")
+    assert [row["engine"] for row in csv.DictReader(text.splitlines())] == ["d", "p"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "nothing says which workload and engine a pod runs"),
+        (("--engine-label=app=x",), "--engine-label app: labels say one of workload, engine"),
+        (("--engine-label=workload=a", "--plan=plan.json"), "keep one of them"),
+    ],
+)
+def test_what_pods_run_must_be_said(
+    folder: Path, run: Run, options: tuple[str, ...], message: str
+) -> None:
+    (folder / "pods.json").write_text(json.dumps(PODS), encoding="utf-8")
+    ended = run(*IMPORT, *options)
+    assert ended.code == ExitCode.BAD_INPUT
+    assert message in ended.err
+    assert not (folder / "now.csv").exists()
+
+
+def test_pods_come_from_a_source(folder: Path, run: Run) -> None:
+    only_nodes = [each for each in IMPORT if each != "pods.json"]
+    ended = run(*only_nodes, "--engine-label=workload=app,engine=engine")
+    assert ended.code == ExitCode.BAD_INPUT
+    assert "no source lists pods with GPUs" in ended.err
