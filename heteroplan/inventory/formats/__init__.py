@@ -14,8 +14,8 @@ FORMATS: "Formats[SourceFormat]" = Formats(
     "inventory",
     __name__,
     {
-        "kubernetes": "kubernetes",
-        "kueue": "kueue",
+        "kubernetes": "kubernetes.cluster",
+        "kueue": "kubernetes.kueue",
         "slurm-topology": "slurm_topology",
         "slurm-topology-yaml": "slurm_topology_yaml",
         "slurm-sinfo": "slurm_sinfo",
