@@ -11,7 +11,7 @@ import typer
 
 from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import taking, written
-from heteroplan.cli.streams import show
+from heteroplan.cli.streams import say, show
 from heteroplan.errors import UsageError
 from heteroplan.text import visible
 
@@ -73,11 +73,11 @@ class InitArguments:
         ),
     ]
     fleet: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            parser=options.named_file,
             metavar="FILE",
-            help="A fleet.yaml, such as heteroplan fleet import writes; default: the one in DIR.",
+            help="A fleet.yaml, which stays where it is; or what heteroplan fleet import reads, "
+            "which becomes DIR/fleet.yaml (then repeatable). Default: fleet.yaml in DIR.",
         ),
     ] = None
     nodes: Annotated[
@@ -89,12 +89,13 @@ class InitArguments:
             autocompletion=completion.gpus,
         ),
     ] = None
-    usd_per_gpu_hour: Annotated[
+    price: Annotated[
         list[Any] | None,
         typer.Option(
             parser=_named(options.numbers(0.0, MOST_USD)),
-            metavar="[GPU=]USD",
-            help="Price of one GPU of --nodes [USD/h]. Repeatable.",
+            metavar="[NAME=]USD",
+            help="Price of a GPU and hour, of a GPU type (or node type of an import); without a "
+            "name of all others. Repeatable.",
             autocompletion=completion.gpus,
         ),
     ] = None
@@ -102,8 +103,8 @@ class InitArguments:
         list[Any] | None,
         typer.Option(
             parser=_named(options.numbers(1e-3, MOST_GBIT_PER_S)),
-            metavar="[GPU=]GBIT_PER_S",
-            help="Network bandwidth of a node of --nodes [Gbit/s]. Repeatable.",
+            metavar="[NAME=]GBIT",
+            help="Network bandwidth of a node [Gbit/s], by the same names. Repeatable.",
             autocompletion=completion.gpus,
         ),
     ] = None
@@ -267,6 +268,7 @@ def init(given: InitArguments) -> None:
     drafted = pipeline.drafted(given.folder, _options(given), asks)
     with LiveLine("Trying the scenario out", make_console(stderr=True)):
         made = pipeline.written(drafted)
+    say(made.notes)
     show(
         lambda console: render_init(
             made.folder, made.files, made.examples, made.needed_gpus, made.gpus, console
@@ -283,9 +285,9 @@ def _options(given: InitArguments) -> "InitOptions":
     return InitOptions(
         name=given.name,
         fleet=FleetOptions(
-            given.fleet,
+            [options.named_file(each) for each in given.fleet or ()],
             _mapping("--nodes", given.nodes),
-            _mapping("--usd-per-gpu-hour", given.usd_per_gpu_hour),
+            _mapping("--price", given.price),
             _mapping("--nic-gbit-per-s", given.nic_gbit_per_s),
         ),
         workloads=WorkloadOptions(

@@ -47,6 +47,8 @@ class InitResult:
     """At the peaks of all workloads, with the engines that take the fewest; an estimate."""
     gpus: int
     """Of the fleet."""
+    notes: tuple[str, ...] = ()
+    """What an import of the fleet left out or assumed."""
 
 
 def drafted(folder: Name, options: InitOptions, asks: Asks | None = None) -> NewScenario:
@@ -61,7 +63,7 @@ def drafted(folder: Name, options: InitOptions, asks: Asks | None = None) -> New
     models = given_models(options.workloads.models)
     likely = [engine.gpu for model in models for engine in model.engines]
     name = options.name or target.resolve().name
-    fleet = chosen_fleet(target, name, options.fleet, asks, zone, likely)
+    fleet = chosen_fleet(target, name, options.fleet, asks, likely)
     models = chosen_models(models, fleet.fleet, asks)
     check_workloads(options.workloads, [each.workload for each in models])
     demands = [chosen_demand(model, options.workloads, asks, zone) for model in models]
@@ -101,6 +103,7 @@ def written(scenario: NewScenario) -> InitResult:
         scenario.examples,
         sum(each.needed for each in gpus_at_peak(loaded).values()),
         loaded.scenario.fleet.gpus,
+        scenario.fleet.notes,
     )
 
 

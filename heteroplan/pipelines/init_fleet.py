@@ -1,5 +1,6 @@
 """The fleet of a new scenario: a file that is there, or nodes that somebody counts."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 FILE = "fleet.yaml"
 MOST_NODES, MOST_GPUS, MOST_GBIT_PER_S, MOST_USD = 1_000_000, 1024, 1e6, 1e6
+_SEEN_BYTES = 1 << 16
+_NODE_TYPES = re.compile(rb"\bnode_types[\"']?\s*:")
+"""In every fleet file, and in no inventory that is known."""
 GPUS_PER_NODE = 8
 """Of a node, where nobody says something else."""
 EXAMPLE_NODES = 4
@@ -53,14 +57,14 @@ _WORDS = {
 class FleetOptions:
     """What is given of a fleet."""
 
-    file: str | None = None
-    """A fleet.yaml."""
+    sources: Sequence[str] = ()
+    """A fleet.yaml, or what `fleet import` reads."""
     nodes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """GPUs of a node and number of nodes, by GPU type."""
     usd_per_gpu_hour: Mapping[str, float] = field(default_factory=dict)
-    """By GPU type, or for all."""
+    """By GPU type, node type or instance type, or for all."""
     nic_gbit_per_s: Mapping[str, float] = field(default_factory=dict)
-    """Of a node, by GPU type, or for all."""
+    """Of a node, by the same names, or for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,52 +78,97 @@ class FleetChoice:
     """Of the file, where it is a new one."""
     examples: tuple[str, ...] = ()
     """What of it nobody gave."""
+    notes: tuple[str, ...] = ()
+    """What an import left out or assumed."""
 
 
 def chosen_fleet(
-    folder: Path,
-    name: str,
-    options: FleetOptions,
-    asks: Asks | None,
-    zone: ZoneInfo,
-    likely: Sequence[str],
+    folder: Path, name: str, options: FleetOptions, asks: Asks | None, likely: Sequence[str]
 ) -> FleetChoice:
     """The fleet that is given, stands in the folder already, or is described by hand.
 
     `name` is that of a new one, `likely` are the GPU types of the models, for an example. Raises
     UsageError and InputError.
     """
-    from heteroplan.inputs.one_fleet import parse_fleet, read_fleet
-    from heteroplan.outputs.init.fleet_text import fleet_text
-
     there = folder / FILE
-    file = options.file
-    if file is None and not options.nodes and asks is not None and not there.exists():
-        file = asks.ask(
-            "Fleet: a fleet.yaml (Enter: describe the nodes)", _existing_or_none, ""
-        ) or None  # fmt: skip
-    if file is None and not there.exists():
-        drafts = _drafts(options, asks, likely)
-        text = fleet_text(label(name), drafts)
-        told = tuple(each for draft in drafts for each in _told(draft))
-        return FleetChoice(FILE, parse_fleet(text, str(there), zone), text, told)
+    sources = list(options.sources)
+    if sources and options.nodes:
+        raise UsageError("--fleet and --nodes are two fleets; leave one of them out")
+    if not sources and not options.nodes and not there.exists() and asks is not None:
+        question = "Fleet: a fleet.yaml, or nodes.json of kubectl and so on (Enter: by hand)"
+        sources = [each for each in [asks.ask(question, _existing_or_none, "")] if each]
+    if sources and not (len(sources) == 1 and _is_fleet_file(Path(sources[0]))):
+        return _imported(there, name, sources, options)
+    if not sources and not there.exists():
+        return _by_hand(name, options, asks, likely)
+    return _from_file(Path(sources[0]) if sources else there, there, options)
+
+
+def _from_file(file: Path, there: Path, options: FleetOptions) -> FleetChoice:
+    """A fleet file, which stays where it is."""
+    from heteroplan.inputs.fleet_files import read_fleet
+
     if options.nodes or options.usd_per_gpu_hour or options.nic_gbit_per_s:
-        named = file or there
         raise UsageError(
-            f"--nodes, --usd-per-gpu-hour and --nic-gbit-per-s describe a new fleet: {named} has "
-            "nodes and prices; change them there, or name another folder and no --fleet"
+            f"--nodes, --price and --nic-gbit-per-s describe a new fleet: {file} has nodes and "
+            "prices; change them there, or name another folder and no --fleet"
         )
-    if file is None or _same(Path(file), there):
-        return FleetChoice(FILE, read_fleet(there, zone))
-    path = Path(file)
-    return FleetChoice(path.absolute(), read_fleet(path, zone))
+    is_own = there.exists() and file.exists() and file.samefile(there)
+    return FleetChoice(FILE if is_own else file.absolute(), read_fleet(str(file)))
+
+
+def _imported(there: Path, name: str, sources: Sequence[str], options: FleetOptions) -> FleetChoice:
+    """A new fleet file, as `fleet import` makes it."""
+    from heteroplan.inventory.prices import EVERY
+    from heteroplan.pipelines.fleet import import_fleet
+
+    if there.exists():
+        raise UsageError(f"{there} is there already; name another folder, or leave out --fleet")
+    figures = (
+        {known or EVERY: number for known, number in given.items()}
+        for given in (options.usd_per_gpu_hour, options.nic_gbit_per_s)
+    )
+    usd_per_gpu_hour, nic_gbit_per_s = figures
+    made = import_fleet(
+        sources,
+        name=label(name),
+        usd_per_gpu_hour=usd_per_gpu_hour,
+        nic_gbit_per_s=nic_gbit_per_s,
+    )
+    return FleetChoice(FILE, made.fleet, made.text, notes=made.notes)
+
+
+def _by_hand(
+    name: str, options: FleetOptions, asks: Asks | None, likely: Sequence[str]
+) -> FleetChoice:
+    """A new fleet file of nodes that somebody counts."""
+    from heteroplan.inputs.build import fleet
+    from heteroplan.inputs.schemas.fleet import FleetFile
+    from heteroplan.outputs.init.fleet_text import fleet_text
+    from heteroplan.reading.yaml_source import parse_value
+
+    drafts = _drafts(options, asks, likely)
+    text = fleet_text(label(name), drafts)
+    spec = FleetFile.model_validate(parse_value(text, FILE))
+    told = tuple(each for draft in drafts for each in _told(draft))
+    return FleetChoice(FILE, fleet(spec, ZoneInfo("UTC")), text, told)
+
+
+def _is_fleet_file(path: Path) -> bool:
+    """Whether it is no inventory; what cannot be read is taken for a fleet file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SEEN_BYTES)
+    except (OSError, ValueError):
+        return True
+    return _NODE_TYPES.search(head) is not None
 
 
 def _drafts(options: FleetOptions, asks: Asks | None, likely: Sequence[str]) -> "list[NodesDraft]":
     """Nodes that are given or asked for, by GPU type."""
     known = [*options.nodes]
     if known:
-        check_names("--usd-per-gpu-hour", options.usd_per_gpu_hour, known, "GPU type in --nodes")
+        check_names("--price", options.usd_per_gpu_hour, known, "GPU type in --nodes")
         check_names("--nic-gbit-per-s", options.nic_gbit_per_s, known, "GPU type in --nodes")
         return [_given_nodes(gpu, options, asks) for gpu in known]
     drafts = [_asked_nodes(options, asks, _example_gpu(likely))]
@@ -173,7 +222,7 @@ def _with_figures(draft: "NodesDraft", options: FleetOptions, asks: Asks | None)
     if known is None and asks is None and (nic_given is None or usd_given is None):
         raise UsageError(
             f"{draft.gpu}: give the price and the network bandwidth, such as "
-            f"--usd-per-gpu-hour {draft.gpu}=2.5 --nic-gbit-per-s {draft.gpu}=400"
+            f"--price {draft.gpu}=2.5 --nic-gbit-per-s {draft.gpu}=400"
         )
     nic, usd = (f"{each:g}" for each in known) if known else ("", "")
     nic_gbit_per_s = chosen(
@@ -227,7 +276,3 @@ def _existing_or_none(text: str) -> str:
     if text and not Path(text).is_file():
         raise ValueError(f"there is no file {text}")
     return text
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and one.exists() and one.samefile(other)

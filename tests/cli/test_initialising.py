@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 from tests.scenario_files import engine
 
 GIVEN = (
-    *("--model", "chat=profile.yaml", "--nodes", "H100-SXM-80GB=4", "--usd-per-gpu-hour", "2"),
+    *("--model", "chat=profile.yaml", "--nodes", "H100-SXM-80GB=4", "--price", "2"),
     *("--nic-gbit-per-s", "3200"),
 )
 
@@ -66,7 +66,7 @@ def test_nodes_of_other_sizes_and_values_by_name(run: Run) -> None:
     ended = run(
         *("init", "day", "--model", "a=profile.yaml", "--model", "b=profile.yaml"),
         *("--nodes", "H100-SXM-80GB:4=10", "--nodes", "L40S-48GB=2"),
-        *("--usd-per-gpu-hour", "H100-SXM-80GB=1.5", "--demand", "a=shape:flat:2"),
+        *("--price", "H100-SXM-80GB=1.5", "--demand", "a=shape:flat:2"),
         *("--demand", "shape:flat:3", "--ttft-ms", "b=700", "--ttft-ms", "800"),
     )
     assert ended.code == 0

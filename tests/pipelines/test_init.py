@@ -118,7 +118,7 @@ def test_a_fleet_elsewhere_is_named_and_not_copied(here: Path) -> None:
     fleet = {"name": "f", "node_types": [node_type("h", "H100-SXM-80GB")], "nodes": {"h": 3}}
     (here / "fleets").mkdir()
     (here / "fleets" / "big.yaml").write_text(yaml.safe_dump(fleet), encoding="utf-8")
-    made = init("plans/day", fleet=FleetOptions(file="fleets/big.yaml"))
+    made = init("plans/day", fleet=FleetOptions(["fleets/big.yaml"]))
     assert scenario("plans/day")["fleet"] == "../../fleets/big.yaml"
     assert made.gpus == 24
     assert not (here / "plans" / "day" / "fleet.yaml").exists()
@@ -133,8 +133,8 @@ def test_a_fleet_in_the_folder_is_taken_and_stays_as_it_is(here: Path) -> None:
     made = init("day", fleet=FleetOptions())
     assert (scenario("day")["fleet"], made.gpus) == ("fleet.yaml", 16)
     assert file.read_bytes() == before
-    with pytest.raises(UsageError, match=r"--nodes, .* describe a new fleet"):
-        init("day2", fleet=FleetOptions(file=str(file), nodes={"H100-SXM-80GB": (8, 1)}))
+    with pytest.raises(UsageError, match=r"--price .* describe a new fleet"):
+        init("day2", fleet=FleetOptions([str(file)], usd_per_gpu_hour={"": 1.0}))
 
 
 def test_nothing_is_overwritten(here: Path) -> None:
