@@ -1,6 +1,7 @@
 """`heteroplan init`: options, questions on a terminal, what it says, and what it leaves alone."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,46 @@ def test_what_is_wrong_ends_with_2_and_writes_nothing(
     assert (ended.code, ended.out) == (2, "")
     assert message in " ".join(ended.err.replace("│", "").split())
     assert not Path("day").exists()
+
+
+def node(name: str, *, leaf: str, ready: str = "True") -> dict[str, object]:
+    """A node as `kubectl get nodes -o json` lists it, with the labels of GPU feature discovery and
+    topograph; made up."""
+    labels = {
+        "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
+        "nvidia.com/gpu.count": "8",
+        "nvidia.com/gpu.memory": "81559",
+        "fabric.topograph.run/tier-0": leaf,
+    }
+    status = {
+        "allocatable": {"nvidia.com/gpu": "8"},
+        "capacity": {"nvidia.com/gpu": "8"},
+        "conditions": [{"type": "Ready", "status": ready}],
+    }
+    metadata = {"name": name, "labels": labels}
+    return {"kind": "Node", "metadata": metadata, "spec": {}, "status": status}
+
+
+def test_a_fleet_is_imported_from_what_kubectl_lists(run: Run, here: Path) -> None:
+    """Three nodes on two leaves, of which one is not ready: 24 GPUs, 8 of them out."""
+    nodes = [node("n1", leaf="a"), node("n2", leaf="a", ready="False"), node("n3", leaf="b")]
+    listed = {"apiVersion": "v1", "kind": "List", "items": nodes}
+    (here / "nodes.json").write_text(json.dumps(listed), encoding="utf-8")
+    args = ("init", "day", "--model", "chat=profile.yaml", "--demand", "shape:flat:5")
+    ended = run(*args, "--fleet", "nodes.json")
+    assert ended.code == 2
+    assert "--price" in ended.err
+    assert not Path("day").exists()
+    ended = run(*args, "--fleet", "nodes.json", "--price", "2", "--nic-gbit-per-s", "400")
+    assert ended.code == 0, ended.err
+    fleet = load("day").scenario.fleet
+    assert (fleet.gpus, len(fleet.network.leaves)) == (24, 2)
+    assert sum(outage.nodes for outage in fleet.outages) == 1
+    assert {each.usd_per_gpu_hour for each in fleet.node_types} == {2.0}
+    Path("day/scenario.yaml").unlink()
+    again = run(*args, "--fleet", "nodes.json", "--price", "2", "--nic-gbit-per-s", "400")
+    assert again.code == 2
+    assert "day/fleet.yaml is there already" in again.err
 
 
 def test_on_a_terminal_it_asks_for_what_no_option_gives(
