@@ -97,7 +97,7 @@ def chosen_fleet(
     if not sources and not options.nodes and not there.exists() and asks is not None:
         question = "Fleet: a fleet.yaml, or nodes.json of kubectl and so on (Enter: by hand)"
         sources = [each for each in [asks.ask(question, _existing_or_none, "")] if each]
-    if sources and not (len(sources) == 1 and _is_fleet_file(Path(sources[0]))):
+    if sources and not (len(sources) == 1 and _is_fleet_file(sources[0])):
         return _imported(there, name, sources, options)
     if not sources and not there.exists():
         return _by_hand(name, options, asks, likely)
@@ -154,14 +154,20 @@ def _by_hand(
     return FleetChoice(FILE, fleet(spec, ZoneInfo("UTC")), text, told)
 
 
-def _is_fleet_file(path: Path) -> bool:
-    """Whether it is no inventory; what cannot be read is taken for a fleet file."""
+def _is_fleet_file(source: str) -> bool:
+    """Whether it is no inventory; standard input is one, as scenarios cannot name it.
+
+    Raises UsageError for what is no file.
+    """
+    if source == "-":
+        return False
+    path = Path(source)
     try:
         with path.open("rb") as file:
-            head = file.read(_SEEN_BYTES)
-    except (OSError, ValueError):
-        return True
-    return _NODE_TYPES.search(head) is not None
+            return _NODE_TYPES.search(file.read(_SEEN_BYTES)) is not None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise UsageError(f"--fleet {source}: {reason}; name a file") from None
 
 
 def _drafts(options: FleetOptions, asks: Asks | None, likely: Sequence[str]) -> "list[NodesDraft]":

@@ -93,7 +93,9 @@ def test_nodes_of_other_sizes_and_values_by_name(run: Run) -> None:
         (("--interval", "15"), "'15' is"),
         (("--isl", "5", "--isl", "6"), "--isl is given twice; give it once"),
         (("--isl", "a=5", "--isl", "a=6"), "--isl is given twice for a; give it once"),
-        (("--fleet", "none.yaml"), "none.yaml: no such file"),
+        (("--fleet", "none.yaml"), "--fleet none.yaml: No such file or directory; name a file"),
+        (("--fleet", "."), "--fleet .: Is a directory; name a file"),
+        (("--fleet", "profile.yaml"), "profile.yaml"),
         (("--demand", "none.csv"), "none.csv: cannot be read"),
         (("--model", "none.yaml"), "none.yaml: no such file"),
     ],
@@ -145,6 +147,21 @@ def test_a_fleet_is_imported_from_what_kubectl_lists(run: Run, here: Path) -> No
     again = run(*args, "--fleet", "nodes.json", "--price", "2", "--nic-gbit-per-s", "400")
     assert again.code == 2
     assert "day/fleet.yaml is there already" in again.err
+
+
+def test_an_inventory_may_come_from_a_pipe(apart: Run, here: Path) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": [node("n1", leaf="a")]}
+    args = ["init", "day", "--model", "chat=profile.yaml", "--demand", "shape:flat:5"]
+    args += ["--fleet", "-", "--price", "2", "--nic-gbit-per-s", "400"]
+    ended = apart(args, cwd=here, stdin=json.dumps(listed))
+    assert ended.code == 0, ended.err
+    assert load("day").scenario.fleet.gpus == 8
+
+
+def test_the_working_directory_may_be_the_folder(run: Run, here: Path) -> None:
+    ended = run("init", ".", *GIVEN, "--demand", "shape:flat:5")
+    assert ended.out.splitlines()[0] == "Wrote scenario.yaml"
+    assert load(".").scenario.name == here.name
 
 
 def test_on_a_terminal_it_asks_for_what_no_option_gives(

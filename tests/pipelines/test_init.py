@@ -351,5 +351,7 @@ def test_the_example_is_covered_by_its_plan(here: Path, affinity: str) -> None:
     from heteroplan.entities.plan import Coverage
 
     written(drafted("day", InitOptions()))
-    made = heteroplan.plan("day", overrides=[f"workloads.llama-3-1-8b.affinity={affinity}"], gap=0.05)
+    made = heteroplan.plan(
+        "day", overrides=[f"workloads.llama-3-1-8b.affinity={affinity}"], gap=0.05
+    )
     assert made.coverage is Coverage.COVERED
