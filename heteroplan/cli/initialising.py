@@ -64,9 +64,8 @@ class InitArguments:
     """What `init` takes."""
 
     folder: Annotated[
-        Path,
+        str,
         typer.Argument(
-            parser=options.named_folder,
             metavar="DIR",
             help="Folder of the new scenario; it may exist, and hold fleet.yaml.",
             show_default=False,
@@ -265,7 +264,7 @@ def init(given: InitArguments) -> None:
 
     is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     asks = _Terminal() if is_terminal and not given.no_input else None
-    drafted = pipeline.drafted(given.folder, _options(given), asks)
+    drafted = pipeline.drafted(options.named_folder(given.folder), _options(given), asks)
     with LiveLine("Trying the scenario out", make_console(stderr=True)):
         made = pipeline.written(drafted)
     say(made.notes)

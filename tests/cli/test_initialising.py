@@ -94,6 +94,7 @@ def test_nodes_of_other_sizes_and_values_by_name(run: Run) -> None:
         (("--isl", "5", "--isl", "6"), "--isl is given twice; give it once"),
         (("--isl", "a=5", "--isl", "a=6"), "--isl is given twice for a; give it once"),
         (("--fleet", "none.yaml"), "--fleet none.yaml: No such file or directory; name a file"),
+        (("--fleet", ""), "the name is empty; name a file"),
         (("--fleet", "."), "--fleet .: Is a directory; name a file"),
         (("--fleet", "profile.yaml"), "profile.yaml"),
         (("--demand", "none.csv"), "none.csv: cannot be read"),

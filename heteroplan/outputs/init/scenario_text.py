@@ -13,7 +13,7 @@ from heteroplan.outputs.init.drafts import Place, ScenarioDraft, TraceDraft, Wor
 EXAMPLE = "example"
 HEAD = f"""\
 # Written by heteroplan init. Nobody gave the values that are marked "{EXAMPLE}": put your own.
-# All fields: docs/reference/files.md, or heteroplan schema scenario.
+# All fields: heteroplan schema scenario.
 """
 
 
