@@ -5,20 +5,16 @@ Heavy imports happen inside.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
-from heteroplan.errors import UsageError
 from heteroplan.inventory.formats import FORMATS
 from heteroplan.reading.input_size import MOST_SOURCE_BYTES, size
 from heteroplan.reading.numbers import parse_number
-
-if TYPE_CHECKING:
-    from heteroplan.pipelines.fleet import FleetResult
 
 EVERY = "*"
 """Stands for the node types of which nobody else says a figure."""
@@ -211,40 +207,6 @@ class ImportArguments:
             help="Write there which node of the sources is which node of the fleet (CSV).",
         ),
     ] = None
-    current: Annotated[
-        str | None,
-        typer.Option(
-            parser=options.named_file,
-            metavar="FILE",
-            help="Write there the replicas that run now (CSV for plan --current), of the pods in "
-            "the sources; needs --engine-label or --plan.",
-        ),
-    ] = None
-    engine_label: Annotated[
-        list[Columns] | None,
-        typer.Option(
-            parser=mapped_columns,
-            metavar="COLUMN=LABEL",
-            help="Label of pods that names the workload, the engine or (replica_id) the replica, "
-            "such as workload=app. Repeatable.",
-        ),
-    ] = None
-    plan: Annotated[
-        str | None,
-        typer.Option(
-            parser=options.named_file,
-            metavar="FILE",
-            help="plan.json whose targets made the pods, in place of labels.",
-        ),
-    ] = None
-    targets: Annotated[
-        str | None,
-        typer.Option(
-            parser=options.named_file,
-            metavar="FILE",
-            help="Targets of the pools of --plan, in place of those of its scenario.",
-        ),
-    ] = None
     max_bytes: options.MaxBytes = written(size(MOST_SOURCE_BYTES))
 
 
@@ -280,29 +242,9 @@ def import_(given: ImportArguments) -> None:
     texts = {given.out: result.text}
     if given.places is not None:
         texts[given.places] = result.places_csv
-    texts |= _current(given, result)
     with delivering(texts):
         if given.out != STDOUT:
             show(lambda console: render_imported(result.fleet, given.out, console))
-
-
-def _current(given: ImportArguments, result: "FleetResult") -> dict[str, str]:
-    """The file of what runs now, where it is asked for. Raises UsageError and InputError."""
-    from heteroplan.pipelines.running import EngineSelector, current_csv, running
-
-    labels = {
-        name: label for each in given.engine_label or () for name, label in each.columns.items()
-    }
-    if given.current is None:
-        for option, value in (("engine-label", labels), ("plan", given.plan)):
-            if value:
-                raise UsageError(f"--{option} says which engine pods run; give --current FILE too")
-        return {}
-    selector = EngineSelector(labels=labels, plan=given.plan, targets=given.targets)
-    found = running(result.pods, result.places, selector)
-    say(found.notes)
-    say([f"{found.replicas:,} running replicas in {given.current}"])
-    return {given.current: current_csv(found)}
 
 
 def show_(

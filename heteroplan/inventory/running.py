@@ -1,5 +1,7 @@
 """Pods that hold GPUs now -> the replicas that run on a fleet, as `plan --current` takes them."""
 
+import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +86,13 @@ class RunningNow:
     """One a replica and node, of `COLUMNS`."""
     replicas: int
     notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The CSV that `plan --current` reads."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self.rows])
+        return text.getvalue()
 
 
 type _Replica = tuple[EngineName, str, str]

@@ -121,7 +121,7 @@ def made(
     if format not in PLAN_FORMATS or format in ROUTERS:
         chosen = replace(
             chosen,
-            rules=target_rules(source, document, chosen, file),
+            rules=_rules(source, document, chosen, file),
             rules_before=_rules_before(ran, previous, chosen, file),
             format=format,
         )
@@ -162,7 +162,7 @@ def _check_options(
         raise UsageError(*problems)
 
 
-def target_rules(
+def _rules(
     source: str, document: "PlanDocument", options: "ExportOptions", file: "TargetsFile | None"
 ) -> "TargetRules | None":
     """Of the file, or else of the scenario that was planned; None where neither has any."""
@@ -197,7 +197,7 @@ def _rules_before(
 
     if before.previous is None or not isinstance(previous, PlanDocument):
         return None
-    rules = target_rules(before.previous, previous, options, file)
+    rules = _rules(before.previous, previous, options, file)
     if rules is None or file is None:
         return rules
     return replace(rules, source=f"{rules.source} for {_shown(before.previous)}")
