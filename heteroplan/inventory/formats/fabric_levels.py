@@ -61,12 +61,16 @@ def levels_of(hosts: Mapping[str, Counter[str]], neighbours: Mapping[str, Counte
 
 def _groups[M: Hashable](members: Mapping[str, Counter[M]]) -> dict[str, str]:
     """The first switch of the domain of each, where switches with mostly the same members join."""
-    first: dict[str, str] = {switch: switch for switch in sorted(members)}
+    first: dict[str, str] = {}
+    different: dict[frozenset[M], str] = {}
+    """Of switches with the same members the first; a fabric has few that differ."""
+    for switch in sorted(members):
+        first[switch] = different.setdefault(frozenset(members[switch]), switch)
     having: dict[M, list[str]] = defaultdict(list)
-    for switch in first:
+    for switch in different.values():
         for member in members[switch]:
             having[member].append(switch)
-    for switch in first:
+    for switch in different.values():
         shared = Counter(
             other for member in members[switch] for other in having[member] if other > switch
         )

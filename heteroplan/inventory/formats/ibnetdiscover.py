@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from heteroplan.inventory.formats.fabric_levels import Levels, levels_of
+from heteroplan.inventory.formats.shapes import head_of
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
 
@@ -63,7 +64,7 @@ class Ibnetdiscover:
     """A listing of an InfiniBand fabric."""
 
     def fits(self, file: SourceFile) -> bool:
-        return file.document is None and _FITS.search(file.text) is not None
+        return _FITS.search(head_of(file)) is not None
 
     def read(self, file: SourceFile, options: SourceOptions) -> Contents:
         found = FileProblems(file.name)

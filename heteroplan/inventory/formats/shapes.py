@@ -6,6 +6,13 @@ from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inventory.node import SourceFile
 from heteroplan.reading.yaml_source import dotted, parse_value, shortened
 
+_HEAD_CHARACTERS = 1 << 16
+
+
+def head_of(file: SourceFile) -> str:
+    """The beginning of a text, by which it is known; empty for JSON."""
+    return "" if file.document is not None else file.text[:_HEAD_CHARACTERS]
+
 
 class Entry(BaseModel):
     """An object of a file that another system wrote: fields that are not named here are passed."""

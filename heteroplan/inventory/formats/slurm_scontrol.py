@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from pydantic import Field, TypeAdapter
 
-from heteroplan.inventory.formats.shapes import Entry, fitting
+from heteroplan.inventory.formats.shapes import Entry, fitting, head_of
 from heteroplan.inventory.formats.slurm_nodes import SlurmNode, SlurmNodes, said
 from heteroplan.inventory.formats.switch_tree import hosts_of
 from heteroplan.inventory.node import Contents, Reservation, SourceFile, SourceOptions
@@ -58,7 +58,7 @@ class SlurmScontrol:
     def fits(self, file: SourceFile) -> bool:
         document = file.document
         if document is None:
-            return _RECORD.search(file.text) is not None
+            return _RECORD.search(head_of(file)) is not None
         if not isinstance(document, dict) or not isinstance(document.get("reservations"), list):
             return False
         first = next(iter(document["reservations"]), None)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from heteroplan.inventory.formats.places import Places
+from heteroplan.inventory.formats.shapes import head_of
 from heteroplan.inventory.formats.switch_tree import SwitchTree, hosts_of
 from heteroplan.inventory.node import Contents, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
@@ -24,7 +25,7 @@ class SlurmTopology:
     """topology.conf."""
 
     def fits(self, file: SourceFile) -> bool:
-        return file.document is None and _FITS.search(file.text) is not None
+        return _FITS.search(head_of(file)) is not None
 
     def read(self, file: SourceFile, options: SourceOptions) -> Contents:
         return _Reader(file).contents()

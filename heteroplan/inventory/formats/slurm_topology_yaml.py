@@ -9,7 +9,7 @@ import re
 from pydantic import Field, TypeAdapter
 
 from heteroplan.inventory.formats.places import Places
-from heteroplan.inventory.formats.shapes import Entry, content_of, fitting
+from heteroplan.inventory.formats.shapes import Entry, content_of, fitting, head_of
 from heteroplan.inventory.formats.switch_tree import SwitchTree, hosts_of
 from heteroplan.inventory.node import Contents, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
@@ -88,8 +88,8 @@ class SlurmTopologyYaml:
     """topology.yaml."""
 
     def fits(self, file: SourceFile) -> bool:
-        text = file.text
-        return file.document is None and bool(_FITS.search(text) and _KINDS.search(text))
+        head = head_of(file)
+        return bool(_FITS.search(head) and _KINDS.search(head))
 
     def read(self, file: SourceFile, options: SourceOptions) -> Contents:
         topologies = fitting(_FILE, content_of(file), file)

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from heteroplan.inventory.formats import topograph_labels as labels
 from heteroplan.inventory.formats.places import Places
-from heteroplan.inventory.formats.shapes import Entry, content_of, fitting
+from heteroplan.inventory.formats.shapes import Entry, content_of, fitting, head_of
 from heteroplan.inventory.formats.switch_tree import SwitchTree, hosts_of
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
@@ -84,8 +84,7 @@ class TopographModel:
     """A model of topograph."""
 
     def fits(self, file: SourceFile) -> bool:
-        text = file.text
-        return file.document is None and bool(_SWITCHES.search(text) and _BLOCKS.search(text))
+        return bool(_SWITCHES.search(head_of(file)) and _BLOCKS.search(file.text))
 
     def read(self, file: SourceFile, options: SourceOptions) -> Contents:
         return _Reader(file, fitting(_FILE, content_of(file), file)).contents()
