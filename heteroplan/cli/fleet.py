@@ -12,9 +12,9 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
+from heteroplan.errors import UsageError
 from heteroplan.inventory.formats import FORMATS
-from heteroplan.inventory.reading import MOST_SOURCE_BYTES
-from heteroplan.reading.input_size import size
+from heteroplan.reading.input_size import MOST_SOURCE_BYTES, size
 from heteroplan.reading.numbers import parse_number
 
 EVERY = "*"
@@ -55,7 +55,7 @@ class NamedGpu:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`node=host,gpu=model`: our names of columns -> theirs."""
+    """`node=host,gpu=model`: our names -> those of columns or labels."""
 
     columns: Mapping[str, str]
 
@@ -208,7 +208,41 @@ class ImportArguments:
             help="Write there which node of the sources is which node of the fleet (CSV).",
         ),
     ] = None
+    current: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="Write there which replicas the pods of the sources are, for plan --current.",
+        ),
+    ] = None
+    engine_label: Annotated[
+        list[Columns] | None,
+        typer.Option(
+            parser=mapped_columns,
+            metavar="workload|engine|replica_id=LABEL",
+            help="With --current: label of pods that names workload, engine or replica. "
+            "Repeatable.",
+        ),
+    ] = None
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLAN",
+            help="With --current: a plan.json, whose targets name the objects that own the pods.",
+        ),
+    ] = None
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="With --plan: targets, in place of those of the plan's scenario."
+        ),
+    ] = None
     max_bytes: options.MaxBytes = written(size(MOST_SOURCE_BYTES))
+
+
+def _joined(given: list[Columns] | None) -> dict[str, str]:
+    return {name: column for each in given or () for name, column in each.columns.items()}
 
 
 @taking(ImportArguments)
@@ -224,7 +258,7 @@ def import_(given: ImportArguments) -> None:
     result = pipeline.import_fleet(
         given.sources,
         format=given.format,
-        columns={name: column for each in given.map or () for name, column in each.columns.items()},
+        columns=_joined(given.map),
         prices=given.prices,
         usd_per_gpu_hour={each.name: each.number for each in given.price or ()},
         nic_gbit_per_s={each.name: each.number for each in given.nic_gbit_per_s or ()},
@@ -243,6 +277,14 @@ def import_(given: ImportArguments) -> None:
     texts = {given.out: result.text}
     if given.places is not None:
         texts[given.places] = result.places_csv
+    if given.current is not None:
+        running = result.running(
+            engine_labels=_joined(given.engine_label), plan=given.plan, targets=given.targets
+        )
+        say(running.notes)
+        texts[given.current] = running.text
+    elif given.engine_label or given.plan is not None:
+        raise UsageError("--engine-label and --plan say what pods run; add --current FILE")
     with delivering(texts):
         if given.out != STDOUT:
             show(lambda console: render_imported(result.fleet, given.out, console))

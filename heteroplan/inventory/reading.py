@@ -15,13 +15,8 @@ from heteroplan.inventory.node import Contents, SourceFile, SourceOptions
 from heteroplan.reading.byte_streams import input_errors, unpacked
 from heteroplan.reading.formats import check_unique
 from heteroplan.reading.input_files import STDIN
-from heteroplan.reading.input_size import JSON_MARKS, check_values, whole
+from heteroplan.reading.input_size import JSON_MARKS, MOST_SOURCE_BYTES, check_values, whole
 
-MOST_SOURCE_BYTES = 1 << 30
-"""Most that is held of a source, where nobody allows more [bytes].
-
-`kubectl get nodes -o json` of 10,000 nodes takes 200 MB: it lists the images of each.
-"""
 DASH = Path("-")
 """Standard input, as users write it."""
 NO_OPTIONS = SourceOptions()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.inventory.reading import MOST_SOURCE_BYTES
 from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.reading.input_size import MOST_SOURCE_BYTES
 
 if TYPE_CHECKING:
     from heteroplan.entities.fleet import Fleet
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from heteroplan.inventory.node_places import NodePlace
     from heteroplan.inventory.node_types import Given
     from heteroplan.inventory.prices import Figures
+    from heteroplan.inventory.running import RunningNow
     from heteroplan.outputs.fleet.difference import FleetDifference
 
 type Tell = Callable[[str], None]
@@ -115,6 +116,28 @@ class FleetResult:
         from heteroplan.outputs.fleet.places_csv import places_csv
 
         return places_csv(self.places)
+
+    def running(
+        self,
+        *,
+        engine_labels: Mapping[str, str] | None = None,
+        plan: Name | None = None,
+        targets: Name | None = None,
+    ) -> "RunningNow":
+        """What runs now, as the CSV that `plan --current` reads.
+
+        Labels of pods name `workload` and `engine` (and `replica_id`); or the targets of `plan`, or
+        of the file `targets`, name the objects that own the pods. Raises UsageError and InputError.
+        """
+        from heteroplan.pipelines.fleet_running import running
+
+        return running(
+            self.pods,
+            self.places,
+            engine_labels or {},
+            None if plan is None else names(plan)[0],
+            None if targets is None else names(targets)[0],
+        )
 
     def write(self, file: Name) -> None:
         """Write fleet.yaml. Raises UsageError."""

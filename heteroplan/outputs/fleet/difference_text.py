@@ -62,9 +62,7 @@ def _gpu_table(found: FleetDifference, console: Console) -> Table:
     table = plain_table(console, "GPU", ">before", ">after", ">change")
     for gpu, count in found.gpus.items():
         table.add_row(Text(gpu), f"{count.before:,}", f"{count.after:,}", _change(count))
-    before, after = (
-        float(each or 0) for each in (found.usd_per_day.before, found.usd_per_day.after)
-    )
+    before, after = round(found.usd_per_day.before), round(found.usd_per_day.after)
     change = f"{after - before:+,}" if after != before else ""
     table.add_row("USD a day, all used", f"{before:,}", f"{after:,}", change)
     return table

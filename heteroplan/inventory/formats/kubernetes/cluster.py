@@ -13,7 +13,6 @@ from heteroplan.inventory.formats.kubernetes.gpus import (
     node_gpus,
 )
 from heteroplan.inventory.formats.kubernetes.kueue import level_labels, quotas
-from heteroplan.inventory.formats.kubernetes.notes import counted, listed
 from heteroplan.inventory.formats.kubernetes.objects import (
     CLUSTER_KINDS,
     QUEUE_KINDS,
@@ -37,6 +36,7 @@ from heteroplan.inventory.formats.kubernetes.slices import (
 )
 from heteroplan.inventory.formats.kubernetes.state import out
 from heteroplan.inventory.formats.kubernetes.virtual import is_virtual, virtual_nodes
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 
 

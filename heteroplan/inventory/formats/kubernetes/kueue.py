@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inventory.formats.kubernetes.gpus import AMD, NVIDIA
 from heteroplan.inventory.formats.kubernetes.network import NODE_LABELS
-from heteroplan.inventory.formats.kubernetes.notes import counted, listed
 from heteroplan.inventory.formats.kubernetes.objects import (
     CLUSTER_KINDS,
     QUEUE_KINDS,
@@ -18,6 +17,7 @@ from heteroplan.inventory.formats.kubernetes.schemas import (
     ResourceFlavor,
     Topology,
 )
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import Contents, Quota, SourceFile, SourceOptions
 
 _GPU_RESOURCES = (NVIDIA, AMD, "habana.ai/gaudi", "gpu.intel.com/xe", "gpu.intel.com/i915")

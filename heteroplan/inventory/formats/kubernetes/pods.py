@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from heteroplan.inventory.formats.kubernetes.gpus import AMD, NVIDIA
-from heteroplan.inventory.formats.kubernetes.notes import counted, listed
 from heteroplan.inventory.formats.kubernetes.schemas import Container, Metadata, Pod
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import PodRecord
 
 _DONE = ("Succeeded", "Failed")

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from heteroplan.inventory.formats.kubernetes.notes import counted, listed
 from heteroplan.inventory.formats.kubernetes.quantities import quantity
 from heteroplan.inventory.formats.kubernetes.schemas import (
     Device,
@@ -13,6 +12,7 @@ from heteroplan.inventory.formats.kubernetes.schemas import (
     ResourceClaim,
     ResourceSlice,
 )
+from heteroplan.inventory.join import counted, listed
 
 DRIVERS: Mapping[str, str] = {"gpu.nvidia.com": "gpu", "gpu.amd.com": "amdgpu"}
 """Drivers of GPUs, and the `type` of their whole devices."""
