@@ -8,7 +8,7 @@ in one NVLink domain. Nodes are named by instance IDs, which Kubernetes has as w
 from pydantic import TypeAdapter
 
 from heteroplan.inventory.formats.places import Places
-from heteroplan.inventory.formats.shapes import Entry, fitting
+from heteroplan.inventory.formats.shapes import Entry, Name, fitting
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 
 NAME = "aws-topology"
@@ -17,7 +17,7 @@ NAME = "aws-topology"
 class Instance(Entry):
     """InstanceTopology of the EC2 API."""
 
-    InstanceId: str
+    InstanceId: Name
     InstanceType: str | None = None
     NetworkNodes: list[str] | None = None
     AvailabilityZone: str | None = None

@@ -1,11 +1,15 @@
 """Documents in the form of a schema: what does not fit is told, each with its place."""
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inventory.node import SourceFile
 from heteroplan.reading.yaml_source import dotted, parse_value, shortened
 
+type Name = Annotated[str, Field(min_length=1)]
+"""Of a node, a switch or a block."""
 _HEAD_CHARACTERS = 1 << 16
 
 
