@@ -50,8 +50,8 @@ def _engines(labels: Mapping[str, str], plan: str | None, targets: str | None) -
     if missing:
         options = " ".join(f"--engine-label {name}=LABEL" for name in missing)
         raise UsageError(
-            f"nothing says which {' and '.join(missing)} a pod runs; add {options}, or --plan PLAN, "
-            "whose targets name the objects"
+            f"nothing says which {' and '.join(missing)} a pod runs; add {options}, or "
+            "--plan PLAN, whose targets name the objects"
         )
     return EnginesByLabel(
         workload=labels["workload"],

@@ -47,7 +47,7 @@ _NAMES = (
 _MIG_SLICES = 7
 """Compute slices of a GPU."""
 _MIG_MEMORY_SLICES = 8
-_PROFILE = re.compile(r"(?:(\d)c\.)?(\d)g\.(\d+)gb", re.IGNORECASE)
+_PROFILE = re.compile(r"(?:(\d)c\.)?(\d)g\.(\d{1,4})gb", re.IGNORECASE | re.ASCII)
 _MIB_PER_GIB = 1024
 
 
@@ -95,8 +95,8 @@ def _nvidia(
     name = base or _name(labels)
     profile = profile or labels.get("cloud.google.com/gke-gpu-partition-size", "")
     free, there = int(allocatable.get(NVIDIA, 0)), int(capacity.get(NVIDIA, 0))
-    counted = _count(labels, f"{NVIDIA}.count")
-    stated = _count(labels, "cloud.google.com/gke-accelerator-count") or _count(
+    counted = count(labels, f"{NVIDIA}.count")
+    stated = count(labels, "cloud.google.com/gke-accelerator-count") or count(
         labels, "karpenter.k8s.aws/instance-gpu-count"
     )
     if profile:
@@ -128,8 +128,8 @@ def _replicas(
 ) -> int:
     """Into how many each GPU is shared out, at least 2; 0 where none is."""
     replicas = max(
-        _count(labels, f"{NVIDIA}.replicas"),
-        _count(labels, "cloud.google.com/gke-max-shared-clients-per-gpu"),
+        count(labels, f"{NVIDIA}.replicas"),
+        count(labels, "cloud.google.com/gke-max-shared-clients-per-gpu"),
     )
     is_shared = (
         product.endswith("-SHARED")
@@ -199,7 +199,7 @@ def _amd_value(labels: Mapping[str, str], kind: str) -> str | None:
 
 
 def _amd_memory_mib(labels: Mapping[str, str]) -> float | None:
-    found = re.fullmatch(r"(\d+)G", _amd_value(labels, "vram") or "")
+    found = re.fullmatch(r"(\d{1,6})G", _amd_value(labels, "vram") or "")
     return float(found[1]) * _MIB_PER_GIB if found else None
 
 
@@ -209,12 +209,12 @@ def _name(labels: Mapping[str, str]) -> str | None:
 
 def _memory_mib(labels: Mapping[str, str]) -> float | None:
     for label in (f"{NVIDIA}.memory", "karpenter.k8s.aws/instance-gpu-memory"):
-        if memory_mib := _count(labels, label):
+        if memory_mib := count(labels, label):
             return float(memory_mib)
     return None
 
 
-def _count(labels: Mapping[str, str], label: str) -> int:
+def count(labels: Mapping[str, str], label: str) -> int:
     """The whole number in a label; 0 where there is none."""
     text = labels.get(label, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
