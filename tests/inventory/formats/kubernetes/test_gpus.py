@@ -179,6 +179,28 @@ def test_amd_partitions_are_no_whole_gpus() -> None:
     assert (found.whole, found.left_out, found.why) == (5, 3, PARTITIONED)
 
 
+@pytest.mark.parametrize(
+    ("labels", "devices", "whole", "divided"),
+    [
+        # 304 compute units are a whole MI300X, 38 an eighth, 152 a half.
+        ({"amd.com/gpu.cu-count": "304"}, 8, 8, 0),
+        ({"amd.com/gpu.cu-count": "38"}, 64, 0, 8),
+        ({"amd.com/gpu.cu-count": "152"}, 16, 0, 8),
+        ({"beta.amd.com/gpu.cu-count.38": "64"}, 64, 0, 8),
+        # No label tells; no node has 64 GPUs.
+        ({}, 64, 0, 8),
+        ({}, 8, 8, 0),
+    ],
+)
+def test_amd_partitions_that_no_label_names(
+    labels: dict[str, str], devices: int, whole: int, divided: int
+) -> None:
+    product = {"amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}
+    resources = {"amd.com/gpu": float(devices)}
+    found = node_gpus(product | labels, resources, resources)
+    assert (found.whole, found.left_out) == (whole, divided)
+
+
 def test_alibaba_counts_gpus_whatever_shares_them() -> None:
     labels = {"alibabacloud.com/gpu-card-model": "G2"}
     resources = {"alibabacloud.com/gpu-count": 8.0, "alibabacloud.com/gpu-milli": 8000.0}
