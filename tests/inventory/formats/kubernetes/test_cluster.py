@@ -179,6 +179,15 @@ def test_gpus_that_no_source_counts_are_told() -> None:
     )
 
 
+def test_gpus_that_no_label_counts_are_told() -> None:
+    found = read(as_json(node("n1", resources={"nvidia.com/gpu": "56"})))
+    assert found.nodes[0].gpus is None
+    assert found.notes == (
+        "1 node (n1) with GPUs in a resource, more than 16, that no label counts: they may be "
+        "parts of GPUs and do not count",
+    )
+
+
 def test_pods_and_their_claims() -> None:
     found = read(
         as_json(

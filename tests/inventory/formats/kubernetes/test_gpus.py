@@ -8,6 +8,7 @@ from heteroplan.inventory.formats.kubernetes.gpus import (
     MIG,
     PARTITIONED,
     SHARED,
+    UNCOUNTED,
     UNHEALTHY,
     UNLISTED,
     NodeGpus,
@@ -125,6 +126,13 @@ def test_renamed_shared_gpus_are_not_whole() -> None:
     assert node_gpus(labels, resources, resources).left_out == 8
     del labels["nvidia.com/gpu.count"]
     assert node_gpus(labels, resources, resources).left_out == 8  # 16 / 2
+
+
+def test_many_gpus_that_no_label_counts_may_be_parts() -> None:
+    """Without feature discovery nothing tells 32 shares of 8 GPUs from 32 GPUs."""
+    assert of_nvidia({}, 32) == NodeGpus(whole=None, why=UNCOUNTED)
+    assert of_nvidia({}, 16) == NodeGpus(whole=16)
+    assert of_nvidia(nvidia("NVIDIA-L4", 20), 20).whole == 20
 
 
 def test_gke_slices_count_as_gpus_by_its_labels() -> None:
