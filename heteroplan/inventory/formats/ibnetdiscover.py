@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from heteroplan.inventory.formats.fabric_levels import Levels, levels_of
 from heteroplan.inventory.formats.shapes import head_of
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
 
@@ -127,15 +128,15 @@ def _contents(fabric: Fabric, file: SourceFile) -> Contents:
     notes = []
     if len(fabric.hosts) > levels.leaves:
         notes.append(
-            f"{len(fabric.hosts)} leaf switches are {levels.leaves} leaves, each named after its "
-            "first switch: hosts have ports at several of them (rails)"
+            f"{len(fabric.hosts):,} leaf switches are {levels.leaves:,} leaves, each named after "
+            "its first switch: hosts have ports at several of them (rails)"
         )
     if unnamed := sum(fabric.unnamed.values()):
-        notes.append(f"{unnamed} adapters are left out: their descriptions name no host")
+        notes.append(f"{counted(unnamed, 'adapter')} left out, whose descriptions name no host")
     if unsure:
         notes.append(
-            f"{len(unsure)} hosts (such as {unsure[0]}) have fewer ports than most at their leaf, "
-            "and adapters without a host may be theirs: their bandwidth is not told"
+            f"no bandwidth of {counted(len(unsure), 'host')} ({listed(unsure)}), with fewer ports "
+            "than most at their leaf: adapters without a host may be theirs"
         )
     return Contents(format=NAME, file=file.name, nodes=tuple(nodes), notes=tuple(notes))
 

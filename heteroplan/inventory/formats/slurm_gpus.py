@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heteroplan.inventory.host_names import NOTHING
+from heteroplan.inventory.join import counted
 
 _ENTRY = re.compile(
     r"gpu(?::(?P<type>[^:,(]*[^0-9:,(][^:,(]*))?(?P<shared>:no_consume)?"
@@ -60,12 +61,13 @@ def parse_gres(text: str | None) -> Gres:
         else:
             whole[kind] += count
     sliced_gpus = -(-sevenths // _SLICES_OF_A_GPU)
-    notes = [f"at least {sliced_gpus} GPU(s) in slices (MIG)"] if sliced_gpus else []
+    notes = [f"at least {counted(sliced_gpus, 'GPU')} in slices (MIG)"] if sliced_gpus else []
     if not whole:
         return Gres(None, 0, sliced_gpus, "; ".join(notes))
     (gpu, gpus), *others = whole.most_common()
     notes += [
-        f"{count} {kind or 'GPU(s)'} beside {gpus} {gpu or 'GPU(s)'}" for kind, count in others
+        f"{counted(count, f'{kind} GPU'.strip())} beside {gpus} {gpu}".rstrip()
+        for kind, count in others
     ]
     left_out = sliced_gpus + sum(count for _, count in others)
     return Gres(gpu or None, gpus, left_out, "; ".join(notes))

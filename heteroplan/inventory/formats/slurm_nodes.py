@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from heteroplan.inventory.formats.slurm_gpus import Gres, out_of_use, parse_gres
 from heteroplan.inventory.host_names import NOTHING
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import NodeRecord
 from heteroplan.reading.file_problems import FileProblems
 
@@ -65,8 +66,7 @@ class SlurmNodes:
     @property
     def notes(self) -> tuple[str, ...]:
         notes = [
-            f"{len(names)} node(s) ({names[0]}{', ...' if len(names) > 1 else ''}): "
-            f"{note}, which are left out"
+            f"{note}, left out of {counted(len(names), 'node')} ({listed(names)})"
             for note, names in self._left_out.items()
         ]
         if self._nodes and not self._has_gpus:

@@ -79,9 +79,9 @@ def test_a_host_that_may_have_more_ports_has_no_bandwidth() -> None:
         "gpu3": 200.0,
     }
     assert found.notes[1:] == (
-        "1 adapters are left out: their descriptions name no host",
-        "1 hosts (such as gpu2) have fewer ports than most at their leaf, and adapters without a "
-        "host may be theirs: their bandwidth is not told",
+        "1 adapter left out, whose descriptions name no host",
+        "no bandwidth of 1 host (gpu2), with fewer ports than most at their leaf: adapters without "
+        "a host may be theirs",
     )
 
 

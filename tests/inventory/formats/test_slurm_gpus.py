@@ -34,9 +34,9 @@ def test_whole_gpus_are_counted(
 @pytest.mark.parametrize(
     ("text", "gpus", "left_out", "note"),
     [
-        ("gpu:1g.10gb:56", 0, 8, "at least 8 GPU(s) in slices (MIG)"),
-        ("gpu:a100_3g.20gb:2,gpu:a100:7", 7, 1, "at least 1 GPU(s) in slices (MIG)"),
-        ("gpu:v100:2,gpu:a100:6", 6, 2, "2 v100 beside 6 a100"),
+        ("gpu:1g.10gb:56", 0, 8, "at least 8 GPUs in slices (MIG)"),
+        ("gpu:a100_3g.20gb:2,gpu:a100:7", 7, 1, "at least 1 GPU in slices (MIG)"),
+        ("gpu:v100:2,gpu:a100:6", 6, 2, "2 v100 GPUs beside 6 a100"),
     ],
 )
 def test_slices_and_other_types_are_left_out(

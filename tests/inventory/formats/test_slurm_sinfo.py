@@ -80,7 +80,7 @@ def test_entries_of_nodes_are_read_in_both_forms_of_states() -> None:
         ),
         NodeRecord(name="g2", aliases=("i-01",), gpu="a100", gpus=8, instance_type="p4d.24xlarge"),
     )
-    assert found.notes == ("1 node(s) (g1): at least 1 GPU(s) in slices (MIG), which are left out",)
+    assert found.notes == ("at least 1 GPU in slices (MIG), left out of 1 node (g1)",)
 
 
 def test_where_no_node_has_gpus_nothing_is_told_of_them() -> None:
