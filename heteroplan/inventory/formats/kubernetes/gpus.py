@@ -18,6 +18,7 @@ SHARED = "shared by time slicing or MPS"
 PARTITIONED = "divided into partitions"
 UNHEALTHY = "not allocatable, as they are not healthy"
 UNLISTED = "in labels, but in no resource"
+UNCOUNTED = "in a resource, more than 16, that no label counts"
 
 NVIDIA = "nvidia.com/gpu"
 AMD = "amd.com/gpu"
@@ -25,6 +26,10 @@ _AMD_BEGINS = ("amd.com/", f"beta.{AMD}")
 _AMD_PARTITION = re.compile(r"amd\.com/(spx|dpx|tpx|qpx|cpx)_nps\d+")
 _AMD_PARTS = {"spx": 1, "dpx": 2, "tpx": 3, "qpx": 4, "cpx": 8}
 """Partitions of a GPU by the compute mode; of the MI300X and later CPX has one for each die."""
+_AMD_COMPUTE_UNITS = {"MI300X-192GB": 304, "MI325X-256GB": 304, "MI355X-288GB": 256}
+"""Of a whole GPU."""
+_MOST_GPUS = 16
+"""More in one node are parts of GPUs, whether or not a label says so."""
 _OTHER_WHOLE = (
     "alibabacloud.com/gpu-count",
     "habana.ai/gaudi",
@@ -109,6 +114,8 @@ def _nvidia(
         gpus = physical or max(1, ceil(max(there, shared) / replicas))
         return NodeGpus(name, memory_mib, 0, gpus, SHARED)
     left_out = max(0, max(there, physical) - free)
+    if not physical and max(there, free) > _MOST_GPUS:
+        return NodeGpus(name, memory_mib, None, 0, UNCOUNTED)
     if any(resource.startswith("nvidia.com/mig-") for resource in capacity):
         return NodeGpus(name, memory_mib, free, left_out, MIG if left_out else "")
     if not there and not free:
@@ -164,13 +171,12 @@ def _amd(
 ) -> NodeGpus:
     name = _amd_value(labels, "product-name") or _amd_value(labels, "device-id") or _name(labels)
     whole, left_out, divided = 0, 0, 0
-    mode = labels.get("amd.com/compute-memory-partition", "spx").partition("_")[0]
     for resource in {*capacity, *allocatable}:
         found = _AMD_PARTITION.fullmatch(resource)
         if found is None and resource != AMD:
             continue
-        parts = _AMD_PARTS.get(found[1] if found else mode, 1)
         free, there = int(allocatable.get(resource, 0)), int(capacity.get(resource, 0))
+        parts = _AMD_PARTS[found[1]] if found else _amd_parts(labels, name, max(free, there))
         if parts > 1:
             divided += ceil(max(free, there) / parts)
             continue
@@ -181,6 +187,18 @@ def _amd(
     if not whole and not left_out and not divided:
         return NodeGpus(name, memory_mib, None, 0, UNLISTED if name else "")
     return NodeGpus(name, memory_mib, whole, left_out + divided, why)
+
+
+def _amd_parts(labels: Mapping[str, str], name: str | None, devices: int) -> int:
+    """Into how many parts each GPU is divided that amd.com/gpu counts."""
+    mode = labels.get("amd.com/compute-memory-partition", "").partition("_")[0]
+    if mode in _AMD_PARTS:
+        return _AMD_PARTS[mode]
+    units = _amd_value(labels, "cu-count") or ""
+    whole_units = _AMD_COMPUTE_UNITS.get(resolve(name) or "" if name else "", 0)
+    if units.isdecimal() and len(units) < 5 and 0 < int(units) < whole_units:
+        return round(whole_units / int(units))
+    return _AMD_PARTS["cpx"] if devices > _MOST_GPUS else 1
 
 
 def _amd_value(labels: Mapping[str, str], kind: str) -> str | None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,17 @@ def test_the_nodes_of_openb(name: str) -> None:
     assert {of_node(each) for each in found.nodes} == {None, "T4-16GB", "A10-24GB"}
     assert not any(each.out for each in found.nodes)
     assert found.notes == ()
+
+
+@needs_data
+def test_both_files_of_openb_say_the_same() -> None:
+    """One was written as YAML documents, the other repacked into a list as kubectl writes it."""
+    found = []
+    for name in ("nodes_k8s_list.json.gz", "node_list_gpu_node.yaml.gz"):
+        text = gzip.decompress((DATA / "fleet" / f"alibaba_openb_{name}").read_bytes()).decode()
+        file = SourceFile(name, text, json.loads(text) if ".json" in name else None)
+        found.append([replace(each, line=0) for each in read(file).nodes])
+    assert found[0] == found[1]
 
 
 @needs_data
@@ -164,6 +176,15 @@ def test_gpus_that_no_source_counts_are_told() -> None:
     assert found.notes == (
         "1 node (n1) with GPUs in labels, but in no resource: they count only where another source "
         "lists them, such as kubectl get resourceslices -o json",
+    )
+
+
+def test_gpus_that_no_label_counts_are_told() -> None:
+    found = read(as_json(node("n1", resources={"nvidia.com/gpu": "56"})))
+    assert found.nodes[0].gpus is None
+    assert found.notes == (
+        "1 node (n1) with GPUs in a resource, more than 16, that no label counts: they may be "
+        "parts of GPUs and do not count",
     )
 
 
