@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from pydantic import Field, TypeAdapter
 
-from heteroplan.inventory.formats import topograph_labels as labels
 from heteroplan.inventory.formats.places import Places
 from heteroplan.inventory.formats.shapes import Entry, content_of, fitting, head_of
 from heteroplan.inventory.formats.switch_tree import SwitchTree, hosts_of
+from heteroplan.inventory.formats.topograph import labels
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
 

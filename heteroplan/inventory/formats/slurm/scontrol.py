@@ -13,7 +13,7 @@ from itertools import pairwise
 from pydantic import Field, TypeAdapter
 
 from heteroplan.inventory.formats.shapes import Entry, fitting, head_of
-from heteroplan.inventory.formats.slurm_nodes import SlurmNode, SlurmNodes, said
+from heteroplan.inventory.formats.slurm.nodes import SlurmNode, SlurmNodes, said
 from heteroplan.inventory.formats.switch_tree import hosts_of
 from heteroplan.inventory.node import Contents, Reservation, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
