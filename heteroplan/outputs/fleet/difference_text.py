@@ -32,8 +32,7 @@ def render_difference(found: FleetDifference, console: Console) -> None:
         console.print()
         for each in found.node_types:
             figures = ", ".join(_figure(name, each_) for name, each_ in each.figures.items())
-            nodes = _change(each.nodes)
-            words = ", ".join(part for part in (f"{nodes} nodes" if nodes else "", figures) if part)
+            words = ", ".join(part for part in (_nodes(each.nodes), figures) if part)
             _line(each.change, f"{each.node_type}: {words}", console)
     if found.leaves:
         console.print()
@@ -89,6 +88,11 @@ def _arrow(figure: Figure) -> str:
 
 def _shown(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:,.6g}"
+
+
+def _nodes(count: Count) -> str:
+    change = _change(count)
+    return change and f"{change} node{'' if abs(count.after - count.before) == 1 else 's'}"
 
 
 def _change(count: Count) -> str:
