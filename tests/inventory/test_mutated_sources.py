@@ -135,3 +135,12 @@ def test_mutated_documents(name: str) -> None:
         read_or_refuse(name, text, document)
 
     check()
+
+
+@pytest.mark.parametrize("name", dict.fromkeys((*TEXTS, *DOCUMENTS)))
+def test_files_of_other_formats(name: str) -> None:
+    """As `--format` may be wrong."""
+    for text in (*TEXTS.values(), "", "words", "- 1\n- 2\n", "a: 1\n"):
+        read_or_refuse(name, text, None)
+    for document in (*DOCUMENTS.values(), {}, [], [1], {"nodes": 1}, {"instances": [1]}):
+        read_or_refuse(name, json.dumps(document), document)
