@@ -129,6 +129,9 @@ class _Reader:
         )
         if said(node.name) is None:
             self.found.problem(line, "NodeName", node.name, "is empty; a node has a name")
+        elif "[" in node.name or node.name == "DEFAULT":
+            remedy = "is of slurm.conf; save what scontrol show node writes, a record a node"
+            self.found.problem(line, "NodeName", node.name, remedy)
         else:
             self.nodes.add(node, line, "Gres")
 
