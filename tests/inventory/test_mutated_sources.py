@@ -11,21 +11,19 @@ from hypothesis import strategies as st
 from heteroplan.errors import InputError, UsageError
 from heteroplan.inventory.formats import FORMATS
 from heteroplan.inventory.node import SourceFile, SourceOptions
-from tests.inventory.formats import (
-    test_aws_topology,
-    test_ibnetdiscover,
-    test_slurm_scontrol,
-    test_slurm_sinfo,
-    test_slurm_topology,
-    test_slurm_topology_yaml,
-    test_tables,
-    test_topograph,
+from tests.inventory.formats import test_aws_topology, test_ibnetdiscover, test_tables
+from tests.inventory.formats.slurm import (
+    test_scontrol,
+    test_sinfo,
+    test_topology,
+    test_topology_yaml,
 )
+from tests.inventory.formats.topograph import test_topograph
 
 TEXTS = {
-    "slurm-topology": test_slurm_topology.TREE,
-    "slurm-topology-yaml": test_slurm_topology_yaml.TEXT,
-    "slurm-scontrol": test_slurm_scontrol.NODES + test_slurm_scontrol.RESERVATIONS,
+    "slurm-topology": test_topology.TREE,
+    "slurm-topology-yaml": test_topology_yaml.TEXT,
+    "slurm-scontrol": test_scontrol.NODES + test_scontrol.RESERVATIONS,
     "topograph-model": test_topograph.BLOCKS,
     "ibnetdiscover": test_ibnetdiscover.RAILS,
     "openb": test_tables.NODES,
@@ -33,7 +31,7 @@ TEXTS = {
 }
 DOCUMENTS: dict[str, Any] = {
     "slurm-sinfo": {
-        "sinfo": [test_slurm_sinfo.group(["g1", "g[2-3]"], "gpu:h100:8(S:0)", ["IDLE"], "a")]
+        "sinfo": [test_sinfo.group(["g1", "g[2-3]"], "gpu:h100:8(S:0)", ["IDLE"], "a")]
     },
     "slurm-scontrol": {
         "reservations": [
@@ -137,3 +135,12 @@ def test_mutated_documents(name: str) -> None:
         read_or_refuse(name, text, document)
 
     check()
+
+
+@pytest.mark.parametrize("name", dict.fromkeys((*TEXTS, *DOCUMENTS)))
+def test_files_of_other_formats(name: str) -> None:
+    """As `--format` may be wrong."""
+    for text in (*TEXTS.values(), "", "words", "- 1\n- 2\n", "a: 1\n"):
+        read_or_refuse(name, text, None)
+    for document in (*DOCUMENTS.values(), {}, [], [1], {"nodes": 1}, {"instances": [1]}):
+        read_or_refuse(name, json.dumps(document), document)

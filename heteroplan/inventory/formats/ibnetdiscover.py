@@ -24,8 +24,8 @@ _PORT = re.compile(
 )
 _FITS = re.compile(r'(?m)^(?:Switch|Ca)\s+\d+\s+"[SH]-[0-9a-fA-F]+"')
 _SWITCH_NAME = re.compile(r"[^;:\s]+;([^;:]+):[^;:]+")
-_HOST_NAME = re.compile(r"(\S+)\s(\S+)")
-_NO_HOSTS = ("localhost", "Mellanox", "MT")
+_HOST_NAME = re.compile(r"(\S+)(?:\s\S+)?")
+_NO_HOST = re.compile(r"localhost(?:\..*)?|Mellanox|MT[0-9]+")
 """First words of descriptions that nobody gave an adapter."""
 _LANE_GBIT_PER_S = {
     "SDR": 2.5,
@@ -102,6 +102,8 @@ def _add_port(fabric: Fabric, switch: str, port: re.Match[str]) -> None:
     other, number, description, width, speed = port.groups()
     if other.startswith("S-"):
         fabric.neighbours[switch][other] += 1
+    elif not other.startswith("H-"):
+        return
     elif (host := _host_name(description)) is not None:
         fabric.hosts[switch][host] += 1
         rate = int(width or 0) * _LANE_GBIT_PER_S.get(speed or "", 0.0)
@@ -167,9 +169,7 @@ def _switch_name(description: str, switch: str) -> str:
 
 def _host_name(description: str) -> str | None:
     words = _HOST_NAME.fullmatch(description.strip())
-    if words is None or words[1].startswith(_NO_HOSTS):
-        return None
-    return words[1]
+    return None if words is None or _NO_HOST.fullmatch(words[1]) else words[1]
 
 
 FORMAT = Ibnetdiscover()

@@ -100,6 +100,29 @@ def test_switches_of_one_name_have_their_ids() -> None:
 
 
 @pytest.mark.parametrize(
+    ("description", "host_name"),
+    [
+        ("gpu01 mlx5_0", "gpu01"),
+        ("gpu01 HCA-1", "gpu01"),
+        ("gpu01", "gpu01"),
+        ("MTL-gpu1 ibp12s0", "MTL-gpu1"),
+        ("localhost mlx5_0", None),
+        ("localhost.localdomain mlx5_0", None),
+        ("MT4129 ConnectX7   Mellanox Technologies", None),
+        ("MT25408 HCA-1", None),
+        ("Mellanox Technologies", None),
+        ("Mellanox Technologies Aggregation Node", None),
+    ],
+)
+def test_hosts_are_named_by_the_first_word_of_what_they_are_called(
+    description: str, host_name: str | None
+) -> None:
+    text = switch("a1", "leaf", host("11", "n1 mlx5_0"), host("12", description))
+    names = {node.name for node in read(NAME, text).nodes}
+    assert names - {"n1"} == ({host_name} if host_name else set())
+
+
+@pytest.mark.parametrize(
     ("rate", "gbit_per_s"),
     [("4xFDR", 56.0), ("4xEDR", 100.0), ("2xNDR", 200.0), ("4xXDR", 800.0), ("4xNEW", None)],
 )

@@ -25,6 +25,7 @@ _USABLE = frozenset(
     )
 )
 """States in which a node can be placed on, now or once it is switched on."""
+_OF_RESERVATIONS = frozenset(("RESERVED", "RESV", "MAINT", "MAINTENANCE"))
 _MARKS = {"*": "NOT_RESPONDING", "$": "MAINT", "@": "REBOOT", "^": "REBOOT"}
 """What sinfo adds to a state; `~`, `#`, `!`, `%` (power) and `-` (planned) put no node out."""
 _NO_MARKS = "~#!%-"
@@ -73,8 +74,18 @@ def parse_gres(text: str | None) -> Gres:
     return Gres(gpu or None, gpus, left_out, "; ".join(notes))
 
 
-def out_of_use(states: Iterable[str], reason: str | None = None) -> str | None:
-    """Why nothing can be placed on a node in `states`, with Slurm's `reason`; None where it can.
+@dataclass(frozen=True, slots=True)
+class State:
+    """Whether a node can be placed on."""
+
+    out: str | None = None
+    """Why it cannot; None where it can, or where a reservation alone keeps it from that."""
+    reserved: str | None = None
+    """State by which a reservation keeps it from that now."""
+
+
+def parse_state(states: Iterable[str], reason: str | None = None) -> State:
+    """The state of a node from its base state and flags, with Slurm's `reason`.
 
     A state that is not known puts a node out: Slurm may have new ones.
     """
@@ -87,6 +98,7 @@ def out_of_use(states: Iterable[str], reason: str | None = None) -> str | None:
             if mark in _MARKS:
                 flags[_MARKS[mark]] = None
     if not flags:
-        return None
+        return State()
     said = reason and reason.strip() not in (*NOTHING, "none") and reason.strip()
-    return "+".join(flags) + (f": {said}" if said else "")
+    told = "+".join(flags) + (f": {said}" if said else "")
+    return State(reserved=told) if flags.keys() <= _OF_RESERVATIONS else State(out=told)
