@@ -104,7 +104,8 @@ def fleet_text(
         lines.append(f"nodes: {_flow(spec.nodes)}")
     else:
         lines += _network_lines(spec)
-    shares = {name: getattr(spec.bandwidth, name) for name in spec.bandwidth.model_fields_set}
+    given = spec.bandwidth.model_fields_set
+    shares = {name: share for name, share in spec.bandwidth if name in given}
     if shares:
         lines.append(f"bandwidth: {_flow(shares)}")
     if spec.unavailable:

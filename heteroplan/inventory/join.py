@@ -67,8 +67,9 @@ def join(contents: Sequence[Contents]) -> Joined:
         node = nodes.get(names.key(name))
         return name if node is None else node.name
 
+    told = {named(name) for each in contents for one in each.reservations for name in one.nodes}
     return Joined(
-        nodes=tuple(nodes.values()),
+        nodes=tuple(_reserved(node, node.name in told) for node in nodes.values()),
         level_labels=next((each.level_labels for each in contents[::-1] if each.level_labels), ()),
         quotas=tuple(quota for each in contents for quota in each.quotas),
         reservations=tuple(
@@ -79,6 +80,13 @@ def join(contents: Sequence[Contents]) -> Joined:
         pods=tuple(replace(pod, node=named(pod.node)) for each in contents for pod in each.pods),
         notes=(*merging.notes(), *_only_in_one(said), *_unknown_nodes(contents, nodes, names)),
     )
+
+
+def _reserved(node: NodeRecord, is_told: bool) -> NodeRecord:
+    """A node whose state is that of a reservation is out for good unless a reservation tells."""
+    if node.reserved is None or is_told:
+        return node
+    return replace(node, out=", ".join(filter(None, (node.out, node.reserved))))
 
 
 def listed(names: Iterable[str]) -> str:
@@ -154,6 +162,7 @@ class _Merging:
             gpu_memory_mib=memory_mib,
             gpus_left_out=max(each.record.gpus_left_out for each in said),
             out=", ".join(dict.fromkeys(out)) or None,
+            reserved=next((r for each in said if (r := each.record.reserved) is not None), None),
             labels={name: text for each in said[::-1] for name, text in each.record.labels.items()},
             **first_said,
         )

@@ -54,11 +54,16 @@ def place(nodes: Sequence[NodeRecord], fleet: str, level_labels: Sequence[str] =
     if unplaced and len(unplaced) < len(nodes):
         notes.append(
             f"{counted(len(unplaced), 'node')} without a place in the network "
-            f"({listed(unplaced)}): in leaves of their own, named {UNPLACED}"
+            f"({listed(unplaced)}): on a leaf of their own, named {UNPLACED}"
         )
     has_network = any(
         node.path or node.nvlink_domain is not None or node.cluster is not None for node in labelled
     )
+    if not any(node.path or node.nvlink_domain is not None for node in labelled):
+        notes.append(
+            "no source says which switches nodes are below: "
+            + ("each cluster is one leaf" if has_network else "the fleet is one network domain")
+        )
     columns = [tuple(column) for column in zip(*paths.values(), strict=True)]
     kept, left_out = _kept_levels(columns)
     if left_out:

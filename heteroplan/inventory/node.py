@@ -35,6 +35,11 @@ class NodeRecord:
     """Network bandwidth of the node [Gbit/s]."""
     out: str | None = None
     """Why nothing can be placed on it now (`cordoned`, `not ready`, `DRAIN`); None where it can."""
+    reserved: str | None = None
+    """State by which a reservation keeps it from being used now, such as `RESERVED`.
+
+    What reservations tell of the node counts instead, where a source has some.
+    """
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Labels that quotas select nodes by."""
     line: int = 0

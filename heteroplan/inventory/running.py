@@ -1,4 +1,4 @@
-"""Pods that hold GPUs now -> the CSV of running replicas that `plan --current` reads."""
+"""Pods that hold GPUs now -> the replicas that run on a fleet, as `plan --current` takes them."""
 
 import csv
 import io
@@ -80,12 +80,19 @@ class EnginesByObject:
 
 @dataclass(frozen=True, slots=True)
 class RunningNow:
-    """Replicas that run, as a file, and what was left out."""
+    """Replicas that run, and what was left out."""
 
-    text: str
-    """CSV for `--current`."""
+    rows: tuple[tuple[str | int, ...], ...]
+    """One a replica and node, of `COLUMNS`."""
     replicas: int
     notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The CSV that `plan --current` reads."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self.rows])
+        return text.getvalue()
 
 
 type _Replica = tuple[EngineName, str, str]
@@ -121,7 +128,7 @@ def running_now(
     for replica in across:
         del replicas[replica]
     return RunningNow(
-        _csv(_rows(replicas, by_node)),
+        tuple(_rows(replicas, by_node)),
         len(replicas),
         tuple(_notes(unknown, elsewhere, [name for _, _, name in across])),
     )
@@ -129,7 +136,7 @@ def running_now(
 
 def _rows(
     replicas: Mapping[_Replica, Mapping[str, int]], by_node: Mapping[str, NodePlace]
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[tuple[str | int, ...]]:
     spaces: dict[tuple[EngineName, str], set[str]] = defaultdict(set)
     for engine, namespace, name in replicas:
         spaces[engine, name].add(namespace)
@@ -139,14 +146,6 @@ def _rows(
         places = sorted((by_node[node].leaf, by_node[node].fleet_node, node) for node in nodes)
         for leaf, fleet_node, node in places:
             yield engine.workload, engine.engine, replica_id, leaf, fleet_node, nodes[node]
-
-
-def _csv(rows: Iterable[tuple[object, ...]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _notes(
@@ -164,6 +163,6 @@ def _notes(
         )
     if across:
         yield (
-            f"{counted(len(across), 'replica')} on several leaves ({listed(across)}): not among the "
-            "running replicas, as a replica has one leaf"
+            f"{counted(len(across), 'replica')} on several leaves ({listed(across)}), where a "
+            "replica has one: not among the running replicas"
         )

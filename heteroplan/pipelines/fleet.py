@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.reading.collecting import no_collection
 from heteroplan.reading.input_size import MOST_SOURCE_BYTES
 
 if TYPE_CHECKING:
@@ -168,9 +169,10 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
         raise UsageError("name a source, such as nodes.json of kubectl get nodes -o json")
     given, figures = _given(options), _figures(options)
     told = _Told(options.tell)
-    contents = read_sources(
-        list(map(Path, asked)), options.format, _source_options(options), options.max_bytes
-    )
+    with no_collection():
+        contents = read_sources(
+            list(map(Path, asked)), options.format, _source_options(options), options.max_bytes
+        )
     told.all(f"{each.file}: {note}" for each in contents for note in each.notes)
     joined = join(contents)
     told.all(joined.notes)

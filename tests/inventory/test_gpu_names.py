@@ -74,6 +74,7 @@ def test_our_own_names_are_known(gpu: str) -> None:
         ("Standard_NC24ads_A100_v4", None, "A100-PCIE-80GB"),
         ("BM.GPU4.8", None, "A100-SXM-40GB"),
         ("BM.GPU.MI300X.8", None, "MI300X-192GB"),
+        ("H100_NVLINK_80GB", None, "H100-SXM-80GB"),
         # Slurm, where one board has the name or memory tells.
         ("l40s", None, "L40S-48GB"),
         ("gh200", 97871, "GH200-96GB"),

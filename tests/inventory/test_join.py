@@ -144,6 +144,20 @@ def test_every_name_is_one_node_whatever_the_files(names: list[str], files: int)
     assert sorted(each.name for each in joined.nodes) == sorted(set(names))
 
 
+def test_a_state_of_a_reservation_counts_where_no_reservation_tells() -> None:
+    """Slurm says RESERVED of n1 to n3; a reservation has n1, from when to when."""
+    nodes = [bare("n1", reserved="RESERVED"), bare("n2", reserved="RESERVED")]
+    drained = bare("n3", reserved="MAINT", out="DRAIN")
+    told = contents("r", reservations=(Reservation(name="r1", nodes=("N1",)),))
+    found = join([contents("s", *nodes, drained), told])
+    assert [node.out for node in found.nodes] == [None, "RESERVED", "DRAIN, MAINT"]
+
+
+def test_a_state_of_a_reservation_is_not_lost_in_a_join() -> None:
+    found = join([contents("a", bare("n1")), contents("b", bare("n1", reserved="RESERVED"))])
+    assert [node.out for node in found.nodes] == ["RESERVED"]
+
+
 def test_lists_are_short() -> None:
     assert listed(["a", "b", "c", "d"]) == "a, b, c, d"
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

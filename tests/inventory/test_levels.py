@@ -34,7 +34,11 @@ def test_without_any_path_there_is_one_domain_and_no_network() -> None:
     found = place([node("n1"), node("n2")], "prod")
     assert set(found.places.values()) == {Place("prod", "prod", "prod")}
     assert not found.has_network
-    assert place([node("n1", cluster="a")], "prod").has_network
+    below = "no source says which switches nodes are below: "
+    assert found.notes == (f"{below}the fleet is one network domain",)
+    zones = place([node("n1", cluster="a")], "prod")
+    assert zones.has_network
+    assert zones.notes == (f"{below}each cluster is one leaf",)
 
 
 def test_racks_of_one_name_in_two_zones_are_two_leaves() -> None:
@@ -124,7 +128,7 @@ def test_nodes_without_a_place_are_told_and_stand_apart() -> None:
     found = place([node("n1", path=("s1", "l1")), node("n2")], "prod")
     assert found.places["n2"] == Place("prod", "unplaced", "unplaced")
     assert found.notes == (
-        "1 node without a place in the network (n2): in leaves of their own, named unplaced",
+        "1 node without a place in the network (n2): on a leaf of their own, named unplaced",
     )
 
 

@@ -1,5 +1,6 @@
 """Inventories to a fleet file. The small files are made up; the samples are real."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,49 @@ def test_a_topology_and_states_are_joined(made: Path) -> None:
     }
     assert {(each.leaf, each.nodes) for each in fleet.outages} == {("l1", 1), ("l3", 1)}
     assert "1 node without GPUs left out (n6)" in result.notes
+
+
+KUEUE = """\
+apiVersion: kueue.x-k8s.io/v1beta1
+kind: ResourceFlavor
+metadata: {name: h100}
+spec: {nodeLabels: {pool: h100}}
+---
+apiVersion: kueue.x-k8s.io/v1beta1
+kind: ClusterQueue
+metadata: {name: team-a}
+spec: {resourceGroups: [{flavors: [{name: h100, resources: [
+  {name: nvidia.com/gpu, nominalQuota: 20}]}]}]}
+---
+apiVersion: kueue.x-k8s.io/v1beta1
+kind: ClusterQueue
+metadata: {name: team-b}
+spec: {resourceGroups: [{flavors: [{name: h100, resources: [
+  {name: nvidia.com/gpu, nominalQuota: 8}]}]}]}
+"""
+
+
+def test_quotas_of_queues_limit_the_fleet(made: Path) -> None:
+    """Six nodes of 8 GPUs are 48; quotas of 28 are 3 nodes, 20 are 2, and 8 one."""
+    (made / "kueue.yaml").write_text(KUEUE, encoding="utf-8")
+    labels = {"pool": "h100", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+    held = {"nvidia.com/gpu": "8"}
+    items = [
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": f"n{i}", "labels": labels},
+            "status": {"allocatable": held, "capacity": held},
+        }
+        for i in range(6)
+    ]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    (made / "nodes.json").write_text(text, encoding="utf-8")
+    sources = ["nodes.json", "kueue.yaml"]
+    assert import_fleet("nodes.json", **ANY).fleet.gpus == 48
+    assert import_fleet(sources, **ANY).fleet.gpus == 24
+    assert import_fleet(sources, queue="team-a", **ANY).fleet.gpus == 16
+    assert import_fleet(sources, queue="team-b", **ANY).fleet.gpus == 8
 
 
 def test_the_order_of_files_makes_no_difference_where_they_agree(made: Path) -> None:

@@ -8,7 +8,8 @@ in one NVLink domain. Nodes are named by instance IDs, which Kubernetes has as w
 from pydantic import TypeAdapter
 
 from heteroplan.inventory.formats.places import Places
-from heteroplan.inventory.formats.shapes import Entry, fitting
+from heteroplan.inventory.formats.shapes import Entry, Name, fitting
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 
 NAME = "aws-topology"
@@ -17,7 +18,7 @@ NAME = "aws-topology"
 class Instance(Entry):
     """InstanceTopology of the EC2 API."""
 
-    InstanceId: str
+    InstanceId: Name
     InstanceType: str | None = None
     NetworkNodes: list[str] | None = None
     AvailabilityZone: str | None = None
@@ -66,8 +67,8 @@ def _notes(listing: Listing) -> list[str]:
     nowhere = [each.InstanceId for each in listing.Instances if not each.NetworkNodes]
     if nowhere:
         notes.append(
-            f"{len(nowhere)} of {len(listing.Instances)} instances have no network nodes "
-            f"(such as {nowhere[0]}): they do not run, or their type has none"
+            f"{len(nowhere):,} of {counted(len(listing.Instances), 'instance')} without network "
+            f"nodes ({listed(nowhere)}): they do not run, or their type has none"
         )
     if listing.NextToken:
         notes.append("the listing goes on (NextToken): the instances of other pages are missing")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from heteroplan.inventory.formats.fabric_levels import Levels, levels_of
 from heteroplan.inventory.formats.shapes import head_of
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
 
@@ -23,8 +24,8 @@ _PORT = re.compile(
 )
 _FITS = re.compile(r'(?m)^(?:Switch|Ca)\s+\d+\s+"[SH]-[0-9a-fA-F]+"')
 _SWITCH_NAME = re.compile(r"[^;:\s]+;([^;:]+):[^;:]+")
-_HOST_NAME = re.compile(r"(\S+)\s(\S+)")
-_NO_HOSTS = ("localhost", "Mellanox", "MT")
+_HOST_NAME = re.compile(r"(\S+)(?:\s\S+)?")
+_NO_HOST = re.compile(r"localhost(?:\..*)?|Mellanox|MT[0-9]+")
 """First words of descriptions that nobody gave an adapter."""
 _LANE_GBIT_PER_S = {
     "SDR": 2.5,
@@ -101,6 +102,8 @@ def _add_port(fabric: Fabric, switch: str, port: re.Match[str]) -> None:
     other, number, description, width, speed = port.groups()
     if other.startswith("S-"):
         fabric.neighbours[switch][other] += 1
+    elif not other.startswith("H-"):
+        return
     elif (host := _host_name(description)) is not None:
         fabric.hosts[switch][host] += 1
         rate = int(width or 0) * _LANE_GBIT_PER_S.get(speed or "", 0.0)
@@ -127,15 +130,15 @@ def _contents(fabric: Fabric, file: SourceFile) -> Contents:
     notes = []
     if len(fabric.hosts) > levels.leaves:
         notes.append(
-            f"{len(fabric.hosts)} leaf switches are {levels.leaves} leaves, each named after its "
-            "first switch: hosts have ports at several of them (rails)"
+            f"{len(fabric.hosts):,} leaf switches are {levels.leaves:,} leaves, each named after "
+            "its first switch: hosts have ports at several of them (rails)"
         )
     if unnamed := sum(fabric.unnamed.values()):
-        notes.append(f"{unnamed} adapters are left out: their descriptions name no host")
+        notes.append(f"{counted(unnamed, 'adapter')} left out, whose descriptions name no host")
     if unsure:
         notes.append(
-            f"{len(unsure)} hosts (such as {unsure[0]}) have fewer ports than most at their leaf, "
-            "and adapters without a host may be theirs: their bandwidth is not told"
+            f"no bandwidth of {counted(len(unsure), 'host')} ({listed(unsure)}), with fewer ports "
+            "than most at their leaf: adapters without a host may be theirs"
         )
     return Contents(format=NAME, file=file.name, nodes=tuple(nodes), notes=tuple(notes))
 
@@ -166,9 +169,7 @@ def _switch_name(description: str, switch: str) -> str:
 
 def _host_name(description: str) -> str | None:
     words = _HOST_NAME.fullmatch(description.strip())
-    if words is None or words[1].startswith(_NO_HOSTS):
-        return None
-    return words[1]
+    return None if words is None or _NO_HOST.fullmatch(words[1]) else words[1]
 
 
 FORMAT = Ibnetdiscover()

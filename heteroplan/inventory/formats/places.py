@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import NodeRecord
-
-_SHOWN = 3
 
 
 @dataclass(slots=True)
@@ -48,10 +47,8 @@ class Places:
     def notes(self) -> tuple[str, ...]:
         if not self._twice:
             return ()
-        hosts = list(self._twice)
-        shown = ", ".join(hosts[:_SHOWN]) + (", ..." if len(hosts) > _SHOWN else "")
-        nodes = "node is" if len(hosts) == 1 else "nodes are"
-        return (f"{len(hosts)} {nodes} in several places of the file: the first counts ({shown})",)
+        twice = counted(len(self._twice), "node")
+        return (f"{twice} in several places of the file: the first counts ({listed(self._twice)})",)
 
     def _record(self, host: str, line: int) -> NodeRecord:
         return self._nodes.get(host) or NodeRecord(name=host, line=line)

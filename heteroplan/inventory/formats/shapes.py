@@ -1,12 +1,27 @@
 """Documents in the form of a schema: what does not fit is told, each with its place."""
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inventory.node import SourceFile
 from heteroplan.reading.yaml_source import dotted, parse_value, shortened
 
+type Name = Annotated[str, Field(min_length=1)]
+"""Of a node, a switch or a block."""
 _HEAD_CHARACTERS = 1 << 16
+
+_REMEDIES = {
+    "missing": "is missing",
+    "string_type": "is no text; write it in quotes",
+    "string_too_short": "is empty; write a name",
+    "list_type": "is no list",
+    "dict_type": "is no mapping of keys",
+    "model_type": "is no mapping of keys",
+    "model_attributes_type": "is no mapping of keys",
+}
+"""What to say of the errors of pydantic that users see most."""
 
 
 def head_of(file: SourceFile) -> str:
@@ -45,15 +60,8 @@ def _problems(error: ValidationError, file: str) -> list[InputProblem]:
             0,
             dotted(each["loc"]),
             "" if each["type"] == "missing" else shortened(each["input"]),
-            _remedy(each["type"], each["msg"]),
+            _REMEDIES.get(each["type"], each["msg"].removeprefix("Value error, "))
+            + ("" if each["loc"] else "; is it --format?"),
         )
         for each in error.errors(include_url=False)
     ]
-
-
-def _remedy(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind == "string_type":
-        return "is no text; write it in quotes"
-    return message.partition(" or inst")[0]

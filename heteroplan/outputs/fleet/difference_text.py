@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from heteroplan.outputs.fleet.difference import Count, Figure, FleetDifference, LeafChange
-from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.fleet.number_table import number_table
+from heteroplan.outputs.shared.tables import more_line
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 
 SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -32,8 +33,7 @@ def render_difference(found: FleetDifference, console: Console) -> None:
         console.print()
         for each in found.node_types:
             figures = ", ".join(_figure(name, each_) for name, each_ in each.figures.items())
-            nodes = _change(each.nodes)
-            words = ", ".join(part for part in (f"{nodes} nodes" if nodes else "", figures) if part)
+            words = ", ".join(part for part in (_nodes(each.nodes), figures) if part)
             _line(each.change, f"{each.node_type}: {words}", console)
     if found.leaves:
         console.print()
@@ -59,13 +59,14 @@ def _rest(found: FleetDifference, console: Console) -> None:
 
 
 def _gpu_table(found: FleetDifference, console: Console) -> Table:
-    table = plain_table(console, "GPU", ">before", ">after", ">change")
-    for gpu, count in found.gpus.items():
-        table.add_row(Text(gpu), f"{count.before:,}", f"{count.after:,}", _change(count))
+    rows = [
+        [gpu, f"{count.before:,}", f"{count.after:,}", _change(count)]
+        for gpu, count in found.gpus.items()
+    ]
     before, after = round(found.usd_per_day.before), round(found.usd_per_day.after)
     change = f"{after - before:+,}" if after != before else ""
-    table.add_row("USD a day, all used", f"{before:,}", f"{after:,}", change)
-    return table
+    rows.append(["USD a day, all used", f"{before:,}", f"{after:,}", change])
+    return number_table(console, ("GPU", ">before", ">after", ">change"), rows)
 
 
 def _leaf(leaf: LeafChange) -> str:
@@ -89,6 +90,11 @@ def _arrow(figure: Figure) -> str:
 
 def _shown(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:,.6g}"
+
+
+def _nodes(count: Count) -> str:
+    change = _change(count)
+    return change and f"{change} node{'' if abs(count.after - count.before) == 1 else 's'}"
 
 
 def _change(count: Count) -> str:

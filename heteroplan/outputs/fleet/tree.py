@@ -11,11 +11,13 @@ from rich.tree import Tree
 
 from heteroplan.entities.fleet import Fleet, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network, SubgroupPriority
-from heteroplan.outputs.shared.tables import plain_table
+from heteroplan.outputs.fleet.number_table import number_table
 from heteroplan.outputs.shared.terminal import AnyText, Text, print_trimmed
 
 MOST_LEAVES = 100
 """Leaves that are shown unasked."""
+WIDE = 60
+"""Columns from which on tables have all that they may."""
 FOR_GOOD_YEAR = 2190
 """An outage that ends then or later has no end."""
 _STYLES = {
@@ -135,18 +137,21 @@ def types_table(fleet: Fleet, console: Console) -> Table:
     for outage in fleet.outages:
         if outage.end.year >= FOR_GOOD_YEAR:
             out[outage.node_type] += outage.nodes
-    table = plain_table(console, "node type", "GPU", ">nodes", ">out", ">GPUs", ">Gbit/s", ">USD/h")
-    for each in fleet.node_types:
-        table.add_row(
-            Text(each.name, style="bold"),
-            Text(each.gpu.name),
+    heads = ["node type", "GPU", ">nodes", ">out", ">GPUs", ">Gbit/s", ">USD/h"]
+    rows = [
+        [
+            each.name,
+            each.gpu.name,
             f"{nodes[each.name]:,}",
             f"{out[each.name]:,}" if out[each.name] else "",
             f"{nodes[each.name] * each.gpus:,}",
             f"{each.nic_gbit_per_s:,.6g}",
             f"{each.usd_per_gpu_hour:,.2f}",
-        )
-    return table
+        ]
+        for each in fleet.node_types
+    ]
+    shown = len(heads) if console.width >= WIDE else len(heads) - 2
+    return number_table(console, heads[:shown], [row[:shown] for row in rows])
 
 
 def sizes(fleet: Fleet) -> str:

@@ -48,7 +48,7 @@ def test_instances_without_network_nodes_and_further_pages_are_told() -> None:
     found = read(NAME, listing)
     assert [node.path for node in found.nodes] == [("nn-1",), None, None]
     assert found.notes == (
-        "2 of 3 instances have no network nodes (such as i-2): they do not run, or their type has "
+        "2 of 3 instances without network nodes (i-2, i-3): they do not run, or their type has "
         "none",
         "the listing goes on (NextToken): the instances of other pages are missing",
     )

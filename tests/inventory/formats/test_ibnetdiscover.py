@@ -79,9 +79,9 @@ def test_a_host_that_may_have_more_ports_has_no_bandwidth() -> None:
         "gpu3": 200.0,
     }
     assert found.notes[1:] == (
-        "1 adapters are left out: their descriptions name no host",
-        "1 hosts (such as gpu2) have fewer ports than most at their leaf, and adapters without a "
-        "host may be theirs: their bandwidth is not told",
+        "1 adapter left out, whose descriptions name no host",
+        "no bandwidth of 1 host (gpu2), with fewer ports than most at their leaf: adapters without "
+        "a host may be theirs",
     )
 
 
@@ -97,6 +97,29 @@ def test_switches_of_one_name_have_their_ids() -> None:
         "a2", "leaf", host("12", "n2 mlx5_0")
     )
     assert set(nodes_by_path(read(NAME, text))) == {("S-a1",), ("S-a2",)}
+
+
+@pytest.mark.parametrize(
+    ("description", "host_name"),
+    [
+        ("gpu01 mlx5_0", "gpu01"),
+        ("gpu01 HCA-1", "gpu01"),
+        ("gpu01", "gpu01"),
+        ("MTL-gpu1 ibp12s0", "MTL-gpu1"),
+        ("localhost mlx5_0", None),
+        ("localhost.localdomain mlx5_0", None),
+        ("MT4129 ConnectX7   Mellanox Technologies", None),
+        ("MT25408 HCA-1", None),
+        ("Mellanox Technologies", None),
+        ("Mellanox Technologies Aggregation Node", None),
+    ],
+)
+def test_hosts_are_named_by_the_first_word_of_what_they_are_called(
+    description: str, host_name: str | None
+) -> None:
+    text = switch("a1", "leaf", host("11", "n1 mlx5_0"), host("12", description))
+    names = {node.name for node in read(NAME, text).nodes}
+    assert names - {"n1"} == ({host_name} if host_name else set())
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_what_is_wrong_in_a_table_is_told(
 def test_of_a_node_in_two_rows_the_first_counts() -> None:
     found = read(TABLE, "node,gpu,gpus\nn1,T4,1\nn1,T4,2\n")
     assert [node.gpus for node in found.nodes] == [1]
-    assert found.notes == ("1 node is in several places of the file: the first counts (n1)",)
+    assert found.notes == ("1 node in several places of the file: the first counts (n1)",)
 
 
 def test_only_their_own_files_fit() -> None:

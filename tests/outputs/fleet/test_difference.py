@@ -87,8 +87,8 @@ def test_signs_and_amounts_are_shown() -> None:
     with console.capture() as captured:
         render_difference(difference(TWO, with_leaves(more, *others)), console)
     text = captured.get()
-    assert "H100-SXM-80GB           176     200      +24\n" in text
-    assert "USD a day, all used  14,246  15,686   +1,440\n" in text
+    assert "H100-SXM-80GB           176     200     +24\n" in text
+    assert "USD a day, all used  14,246  15,686  +1,440\n" in text
     assert "~ h100x8: +3 nodes\n" in text
     assert "~ a-s1-l1 (a/a-s1): +3 h100x8\n" in text
 

@@ -13,9 +13,9 @@ from tests.docs.pages import ROOT
 FOUR = read_fleet(str(ROOT / "fleets" / "four-type.yaml"))
 
 
-def text(fleet: Fleet, leaves: bool | None = None) -> str:
+def text(fleet: Fleet, leaves: bool | None = None, width: int = 80) -> str:
     console = make_console()
-    console.width = 80
+    console.width = width
     with console.capture() as captured:
         render_fleet(fleet, console, leaves)
     return captured.get()
@@ -53,3 +53,10 @@ def test_the_json_has_every_leaf() -> None:
     assert document["gpus"] == 1408
     assert sum(sum(leaf["gpus"].values()) for leaf in document["leaves"]) == 1408
     assert document["leaves"][0]["priority"] == "medium"
+
+
+def test_numbers_are_whole_on_a_narrow_terminal() -> None:
+    lines = text(FOUR, width=40).splitlines()
+    row = next(line for line in lines if line.startswith("h200x8 "))
+    assert row.split()[2:] == ["28", "224"]
+    assert max(map(len, lines)) <= 40

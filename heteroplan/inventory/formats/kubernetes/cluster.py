@@ -7,6 +7,7 @@ from heteroplan.errors import InputError, InputProblem
 from heteroplan.inventory.formats.kubernetes import network
 from heteroplan.inventory.formats.kubernetes.gpus import (
     MIG,
+    UNCOUNTED,
     UNHEALTHY,
     UNLISTED,
     NodeGpus,
@@ -181,5 +182,7 @@ class _Told:
                     f"{of_nodes} with GPUs {why}: they count only where another source lists them, "
                     "such as kubectl get resourceslices -o json"
                 )
+            elif why == UNCOUNTED:
+                yield f"{of_nodes} with GPUs {why}: they may be parts of GPUs and do not count"
             else:
                 yield f"{counted(self._gpus[why], 'GPU')} of {of_nodes} left out: {why}"

@@ -18,6 +18,7 @@ SHARED = "shared by time slicing or MPS"
 PARTITIONED = "divided into partitions"
 UNHEALTHY = "not allocatable, as they are not healthy"
 UNLISTED = "in labels, but in no resource"
+UNCOUNTED = "in a resource, more than 16, that no label counts"
 
 NVIDIA = "nvidia.com/gpu"
 AMD = "amd.com/gpu"
@@ -25,6 +26,10 @@ _AMD_BEGINS = ("amd.com/", f"beta.{AMD}")
 _AMD_PARTITION = re.compile(r"amd\.com/(spx|dpx|tpx|qpx|cpx)_nps\d+")
 _AMD_PARTS = {"spx": 1, "dpx": 2, "tpx": 3, "qpx": 4, "cpx": 8}
 """Partitions of a GPU by the compute mode; of the MI300X and later CPX has one for each die."""
+_AMD_COMPUTE_UNITS = {"MI300X-192GB": 304, "MI325X-256GB": 304, "MI355X-288GB": 256}
+"""Of a whole GPU."""
+_MOST_GPUS = 16
+"""More in one node are parts of GPUs, whether or not a label says so."""
 _OTHER_WHOLE = (
     "alibabacloud.com/gpu-count",
     "habana.ai/gaudi",
@@ -47,7 +52,7 @@ _NAMES = (
 _MIG_SLICES = 7
 """Compute slices of a GPU."""
 _MIG_MEMORY_SLICES = 8
-_PROFILE = re.compile(r"(?:(\d)c\.)?(\d)g\.(\d+)gb", re.IGNORECASE)
+_PROFILE = re.compile(r"(?:(\d)c\.)?(\d)g\.(\d{1,4})gb", re.IGNORECASE | re.ASCII)
 _MIB_PER_GIB = 1024
 
 
@@ -95,8 +100,8 @@ def _nvidia(
     name = base or _name(labels)
     profile = profile or labels.get("cloud.google.com/gke-gpu-partition-size", "")
     free, there = int(allocatable.get(NVIDIA, 0)), int(capacity.get(NVIDIA, 0))
-    counted = _count(labels, f"{NVIDIA}.count")
-    stated = _count(labels, "cloud.google.com/gke-accelerator-count") or _count(
+    counted = count(labels, f"{NVIDIA}.count")
+    stated = count(labels, "cloud.google.com/gke-accelerator-count") or count(
         labels, "karpenter.k8s.aws/instance-gpu-count"
     )
     if profile:
@@ -109,6 +114,8 @@ def _nvidia(
         gpus = physical or max(1, ceil(max(there, shared) / replicas))
         return NodeGpus(name, memory_mib, 0, gpus, SHARED)
     left_out = max(0, max(there, physical) - free)
+    if not physical and max(there, free) > _MOST_GPUS:
+        return NodeGpus(name, memory_mib, None, 0, UNCOUNTED)
     if any(resource.startswith("nvidia.com/mig-") for resource in capacity):
         return NodeGpus(name, memory_mib, free, left_out, MIG if left_out else "")
     if not there and not free:
@@ -128,8 +135,8 @@ def _replicas(
 ) -> int:
     """Into how many each GPU is shared out, at least 2; 0 where none is."""
     replicas = max(
-        _count(labels, f"{NVIDIA}.replicas"),
-        _count(labels, "cloud.google.com/gke-max-shared-clients-per-gpu"),
+        count(labels, f"{NVIDIA}.replicas"),
+        count(labels, "cloud.google.com/gke-max-shared-clients-per-gpu"),
     )
     is_shared = (
         product.endswith("-SHARED")
@@ -164,13 +171,12 @@ def _amd(
 ) -> NodeGpus:
     name = _amd_value(labels, "product-name") or _amd_value(labels, "device-id") or _name(labels)
     whole, left_out, divided = 0, 0, 0
-    mode = labels.get("amd.com/compute-memory-partition", "spx").partition("_")[0]
     for resource in {*capacity, *allocatable}:
         found = _AMD_PARTITION.fullmatch(resource)
         if found is None and resource != AMD:
             continue
-        parts = _AMD_PARTS.get(found[1] if found else mode, 1)
         free, there = int(allocatable.get(resource, 0)), int(capacity.get(resource, 0))
+        parts = _AMD_PARTS[found[1]] if found else _amd_parts(labels, name, max(free, there))
         if parts > 1:
             divided += ceil(max(free, there) / parts)
             continue
@@ -181,6 +187,18 @@ def _amd(
     if not whole and not left_out and not divided:
         return NodeGpus(name, memory_mib, None, 0, UNLISTED if name else "")
     return NodeGpus(name, memory_mib, whole, left_out + divided, why)
+
+
+def _amd_parts(labels: Mapping[str, str], name: str | None, devices: int) -> int:
+    """Into how many parts each GPU is divided that amd.com/gpu counts."""
+    mode = labels.get("amd.com/compute-memory-partition", "").partition("_")[0]
+    if mode in _AMD_PARTS:
+        return _AMD_PARTS[mode]
+    units = _amd_value(labels, "cu-count") or ""
+    whole_units = _AMD_COMPUTE_UNITS.get(resolve(name) or "" if name else "", 0)
+    if units.isdecimal() and len(units) < 5 and 0 < int(units) < whole_units:
+        return round(whole_units / int(units))
+    return _AMD_PARTS["cpx"] if devices > _MOST_GPUS else 1
 
 
 def _amd_value(labels: Mapping[str, str], kind: str) -> str | None:
@@ -199,7 +217,7 @@ def _amd_value(labels: Mapping[str, str], kind: str) -> str | None:
 
 
 def _amd_memory_mib(labels: Mapping[str, str]) -> float | None:
-    found = re.fullmatch(r"(\d+)G", _amd_value(labels, "vram") or "")
+    found = re.fullmatch(r"(\d{1,6})G", _amd_value(labels, "vram") or "")
     return float(found[1]) * _MIB_PER_GIB if found else None
 
 
@@ -209,12 +227,12 @@ def _name(labels: Mapping[str, str]) -> str | None:
 
 def _memory_mib(labels: Mapping[str, str]) -> float | None:
     for label in (f"{NVIDIA}.memory", "karpenter.k8s.aws/instance-gpu-memory"):
-        if memory_mib := _count(labels, label):
+        if memory_mib := count(labels, label):
             return float(memory_mib)
     return None
 
 
-def _count(labels: Mapping[str, str], label: str) -> int:
+def count(labels: Mapping[str, str], label: str) -> int:
     """The whole number in a label; 0 where there is none."""
     text = labels.get(label, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

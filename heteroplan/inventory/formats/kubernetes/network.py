@@ -30,8 +30,14 @@ _PATHS = (
     ),
     ("oci.oraclecloud.com/host.network_block_id", "oci.oraclecloud.com/host.rack_id"),
     ("alibabacloud.com/point-of-delivery", "alibabacloud.com/asw-id"),
+    (
+        "backend.coreweave.cloud/fabric",
+        "backend.coreweave.cloud/superpod",
+        "backend.coreweave.cloud/leafgroup",
+    ),
 )
-"""Labels of domains, the widest first: topograph, and before v1.0; GKE, EKS, OCI, Alibaba."""
+"""Labels of domains, the widest first: topograph, and before v1.0; GKE, EKS, OCI, Alibaba,
+CoreWeave."""
 NODE_LABELS = frozenset(
     {
         "kubernetes.io/hostname",
@@ -82,6 +88,7 @@ def nvlink_domain(
     return (
         labels.get("network.topology.nvidia.com/accelerator")
         or labels.get("topology.k8s.aws/ultraserver-id")
+        or labels.get("ds.coreweave.com/nvlink.domain")
         or None
     )
 

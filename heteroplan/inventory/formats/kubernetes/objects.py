@@ -128,7 +128,7 @@ def _objects(
     version = data.get("apiVersion") if is_mapping else None
     group = str(version).rpartition("/")[0] if version else inherited_group
     items = data.get("items") if is_mapping else None
-    if kind.endswith("List") and isinstance(items, list):
+    if kind.endswith("List") and isinstance(items, list) and not path:
         of_items = kind.removesuffix("List")
         for i in range(len(items)):
             yield from _objects(document, (*path, "items", i), of_items, group)

@@ -13,6 +13,7 @@ GPU_TAINTS = frozenset(
         "gpu.intel.com/i915",
         "kubernetes.io/arch",
         "vpc.amazonaws.com/efa",
+        "aws.amazon.com/efa",
         "kubernetes.azure.com/scalesetpriority",
         "cloud.google.com/gke-spot",
         "cloud.google.com/gke-provisioning",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from heteroplan.errors import InputError
 from heteroplan.inputs.checks.schema_problems import checked
-from heteroplan.inventory.formats.kubernetes.gpus import NVIDIA
+from heteroplan.inventory.formats.kubernetes.gpus import NVIDIA, count
 from heteroplan.inventory.formats.kubernetes.schemas import (
     Metadata,
     Node,
@@ -15,6 +15,7 @@ from heteroplan.inventory.formats.kubernetes.schemas import (
 from heteroplan.inventory.node import SourceFile
 from heteroplan.reading.yaml_source import parse_document
 
+MOST_NODES = 200_000
 _BEGIN = re.compile(r"^nodes:[ ]*\r?\n[ ]*-[ ]+type:.*\r?\n[ ]+count:", re.MULTILINE)
 
 
@@ -32,14 +33,16 @@ def virtual_nodes(file: SourceFile) -> list[Node]:
     cluster = checked(document, VirtualCluster, problems)
     if problems or cluster is None:
         raise InputError(problems)
+    if sum(each.count for each in cluster.nodes) > MOST_NODES:
+        remedy = f"more than {MOST_NODES:,} nodes; use fewer"
+        raise InputError([document.problem(("nodes",), remedy)])
     return list(_nodes(cluster))
 
 
 def _nodes(cluster: VirtualCluster) -> Iterator[Node]:
     for each in cluster.nodes:
-        count = each.labels.get(f"{NVIDIA}.count", "")
-        gpus = {NVIDIA: float(count)} if count.isascii() and count.isdigit() else {}
-        resources = {**gpus, **each.resources}
+        counted = count(each.labels, f"{NVIDIA}.count")
+        resources = {NVIDIA: float(counted), **each.resources}
         status = NodeStatus(allocatable=resources, capacity=resources)
         for i in range(each.count):
             name = f"virtual-{each.type}-{i}"

@@ -1,9 +1,16 @@
+import copy
 import gzip
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heteroplan.errors import InputError
 from heteroplan.inventory.formats.kubernetes.cluster import FORMAT
@@ -59,6 +66,17 @@ def test_the_nodes_of_openb(name: str) -> None:
     assert {of_node(each) for each in found.nodes} == {None, "T4-16GB", "A10-24GB"}
     assert not any(each.out for each in found.nodes)
     assert found.notes == ()
+
+
+@needs_data
+def test_both_files_of_openb_say_the_same() -> None:
+    """One was written as YAML documents, the other repacked into a list as kubectl writes it."""
+    found = []
+    for name in ("nodes_k8s_list.json.gz", "node_list_gpu_node.yaml.gz"):
+        text = gzip.decompress((DATA / "fleet" / f"alibaba_openb_{name}").read_bytes()).decode()
+        file = SourceFile(name, text, json.loads(text) if ".json" in name else None)
+        found.append([replace(each, line=0) for each in read(file).nodes])
+    assert found[0] == found[1]
 
 
 @needs_data
@@ -158,6 +176,15 @@ def test_gpus_that_no_source_counts_are_told() -> None:
     assert found.notes == (
         "1 node (n1) with GPUs in labels, but in no resource: they count only where another source "
         "lists them, such as kubectl get resourceslices -o json",
+    )
+
+
+def test_gpus_that_no_label_counts_are_told() -> None:
+    found = read(as_json(node("n1", resources={"nvidia.com/gpu": "56"})))
+    assert found.nodes[0].gpus is None
+    assert found.notes == (
+        "1 node (n1) with GPUs in a resource, more than 16, that no label counts: they may be "
+        "parts of GPUs and do not count",
     )
 
 
@@ -282,3 +309,54 @@ def test_a_file_without_objects_of_a_cluster_is_refused() -> None:
     file = as_json({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}})
     with pytest.raises(InputError, match="has none of Node, Pod, ResourceSlice, ResourceClaim"):
         FORMAT.read(file, OPTIONS)
+
+
+def test_lists_in_lists_are_no_objects() -> None:
+    inner = as_json(h100_node("n2")).document
+    assert isinstance(inner, dict)
+    found = read(as_json(h100_node("n1"), inner))
+    assert [each.name for each in found.nodes] == ["n1"]
+
+
+def test_simulated_nodes_without_number_are_refused() -> None:
+    text = "nodes:\n- type: a\n  count: 150000\n- type: b\n  count: 150000\n"
+    with pytest.raises(InputError, match=r"values\.yaml:1: nodes: .*more than 200,000 nodes"):
+        read(SourceFile("values.yaml", text, None))
+
+
+def paths_of(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Paths of all values in a document."""
+    yield path
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from paths_of(each, (*path, key))
+    if isinstance(value, list):
+        for i, each in enumerate(value):
+            yield from paths_of(each, (*path, i))
+
+
+WHOLE = [
+    h100_node("n1"),
+    pod("a", 8),
+    resource_slice("n1", [gpu_device(0)]),
+    resource_claim("c", ["b"], ["gpu-0"]),
+]
+PATHS = [path for path in paths_of(WHOLE) if path]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(PATHS), ANYTHING)
+def test_any_value_anywhere_is_read_or_refused(path: tuple[str | int, ...], value: object) -> None:
+    """A wrong value is a problem of the file, never an error of ours."""
+    changed: Any = copy.deepcopy(WHOLE)
+    at = changed
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    with suppress(InputError):
+        found = FORMAT.read(as_json(*changed), OPTIONS)
+        assert all((each.gpus or 0) >= 0 <= each.gpus_left_out for each in found.nodes)

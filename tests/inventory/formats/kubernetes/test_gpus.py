@@ -8,6 +8,7 @@ from heteroplan.inventory.formats.kubernetes.gpus import (
     MIG,
     PARTITIONED,
     SHARED,
+    UNCOUNTED,
     UNHEALTHY,
     UNLISTED,
     NodeGpus,
@@ -127,6 +128,13 @@ def test_renamed_shared_gpus_are_not_whole() -> None:
     assert node_gpus(labels, resources, resources).left_out == 8  # 16 / 2
 
 
+def test_many_gpus_that_no_label_counts_may_be_parts() -> None:
+    """Without feature discovery nothing tells 32 shares of 8 GPUs from 32 GPUs."""
+    assert of_nvidia({}, 32) == NodeGpus(whole=None, why=UNCOUNTED)
+    assert of_nvidia({}, 16) == NodeGpus(whole=16)
+    assert of_nvidia(nvidia("NVIDIA-L4", 20), 20).whole == 20
+
+
 def test_gke_slices_count_as_gpus_by_its_labels() -> None:
     labels = {
         "cloud.google.com/gke-accelerator": "nvidia-tesla-a100",
@@ -177,6 +185,28 @@ def test_amd_partitions_are_no_whole_gpus() -> None:
     mixed = {"amd.com/spx_nps1": 5.0, "amd.com/cpx_nps1": 24.0}
     found = node_gpus({}, mixed, mixed)
     assert (found.whole, found.left_out, found.why) == (5, 3, PARTITIONED)
+
+
+@pytest.mark.parametrize(
+    ("labels", "devices", "whole", "divided"),
+    [
+        # 304 compute units are a whole MI300X, 38 an eighth, 152 a half.
+        ({"amd.com/gpu.cu-count": "304"}, 8, 8, 0),
+        ({"amd.com/gpu.cu-count": "38"}, 64, 0, 8),
+        ({"amd.com/gpu.cu-count": "152"}, 16, 0, 8),
+        ({"beta.amd.com/gpu.cu-count.38": "64"}, 64, 0, 8),
+        # No label tells; no node has 64 GPUs.
+        ({}, 64, 0, 8),
+        ({}, 8, 8, 0),
+    ],
+)
+def test_amd_partitions_that_no_label_names(
+    labels: dict[str, str], devices: int, whole: int, divided: int
+) -> None:
+    product = {"amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}
+    resources = {"amd.com/gpu": float(devices)}
+    found = node_gpus(product | labels, resources, resources)
+    assert (found.whole, found.left_out) == (whole, divided)
 
 
 def test_alibaba_counts_gpus_whatever_shares_them() -> None:

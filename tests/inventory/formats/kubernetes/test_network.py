@@ -72,6 +72,14 @@ CLIQUE = "7b968a6d-c8aa-45e1-9e07-e1e51be99c31.1"
             {"alibabacloud.com/point-of-delivery": "pod-1", "alibabacloud.com/asw-id": "asw-2"},
             ("pod-1", "asw-2"),
         ),
+        (
+            {
+                "backend.coreweave.cloud/fabric": "f",
+                "backend.coreweave.cloud/superpod": "sp",
+                "backend.coreweave.cloud/leafgroup": "lg",
+            },
+            ("f", "sp", "lg"),
+        ),
         # The new labels count before the old ones, which a cluster may still carry.
         (
             {"fabric.topograph.run/tier-0": "new", "network.topology.nvidia.com/leaf": "old"},
@@ -102,6 +110,7 @@ def test_paths_run_from_the_widest_domain(
         ),
         ({"network.topology.nvidia.com/accelerator": "nvl1"}, "nvl1"),
         ({"topology.k8s.aws/ultraserver-id": "us-1"}, "us-1"),
+        ({"ds.coreweave.com/nvlink.domain": "d1"}, "d1"),
         ({"nvidia.com/gpu.clique": "00000000-0000-0000-0000-000000000000.0"}, None),
         ({}, None),
     ],

@@ -67,6 +67,8 @@ def test_why_a_node_is_out(
         ("sku", "gpu"),
         ("kubernetes.azure.com/scalesetpriority", "spot"),
         ("kubernetes.io/arch", "arm64"),
+        ("vpc.amazonaws.com/efa", ""),
+        ("cloud.google.com/gke-queued", "true"),
     ],
 )
 def test_taints_of_gpu_nodes_by_custom(key: str, value: str) -> None:

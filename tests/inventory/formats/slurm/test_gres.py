@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.inventory.formats.slurm_gpus import out_of_use, parse_gres
+from heteroplan.inventory.formats.slurm.gres import State, parse_gres, parse_state
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_whole_gpus_are_counted(
 @pytest.mark.parametrize(
     ("text", "gpus", "left_out", "note"),
     [
-        ("gpu:1g.10gb:56", 0, 8, "at least 8 GPU(s) in slices (MIG)"),
-        ("gpu:a100_3g.20gb:2,gpu:a100:7", 7, 1, "at least 1 GPU(s) in slices (MIG)"),
-        ("gpu:v100:2,gpu:a100:6", 6, 2, "2 v100 beside 6 a100"),
+        ("gpu:1g.10gb:56", 0, 8, "at least 8 GPUs in slices (MIG)"),
+        ("gpu:a100_3g.20gb:2,gpu:a100:7", 7, 1, "at least 1 GPU in slices (MIG)"),
+        ("gpu:v100:2,gpu:a100:6", 6, 2, "2 v100 GPUs beside 6 a100"),
     ],
 )
 def test_slices_and_other_types_are_left_out(
@@ -79,7 +79,7 @@ def test_no_gpu_is_lost(counts: dict[str, int]) -> None:
     ],
 )
 def test_nodes_that_can_be_used_now_or_once_they_are_on(states: list[str]) -> None:
-    assert out_of_use(states, "a reason of old") is None
+    assert parse_state(states, "a reason of old") == State()
 
 
 @pytest.mark.parametrize(
@@ -90,18 +90,30 @@ def test_nodes_that_can_be_used_now_or_once_they_are_on(states: list[str]) -> No
         (["down*"], "DOWN+NOT_RESPONDING"),
         (["idle*"], "NOT_RESPONDING"),
         (["DOWN"], "DOWN"),
-        (["mixed$"], "MAINT"),
-        (["MAINT"], "MAINT"),
-        (["MIXED+RESERVED"], "RESERVED"),
+        (["DRAIN", "MAINTENANCE"], "DRAIN+MAINTENANCE"),
         (["IDLE+INVALID_REG"], "INVALID_REG"),
         (["A_STATE_OF_TOMORROW"], "A_STATE_OF_TOMORROW"),
     ],
 )
 def test_nodes_that_cannot_be_used(states: list[str], out: str) -> None:
-    assert out_of_use(states) == out
+    assert parse_state(states) == State(out=out)
+
+
+@pytest.mark.parametrize(
+    ("states", "reserved"),
+    [
+        (["mixed$"], "MAINT"),
+        (["MAINT"], "MAINT"),
+        (["IDLE", "MAINTENANCE", "RESERVED"], "MAINTENANCE+RESERVED"),
+        (["MIXED+RESERVED"], "RESERVED"),
+        (["resv"], "RESV"),
+    ],
+)
+def test_states_of_reservations_are_told_apart(states: list[str], reserved: str) -> None:
+    assert parse_state(states) == State(reserved=reserved)
 
 
 def test_the_reason_is_told() -> None:
-    assert out_of_use(["DRAIN"], "disk [root@2026-08-12]") == "DRAIN: disk [root@2026-08-12]"
-    assert out_of_use(["DRAIN"], "none") == "DRAIN"
-    assert out_of_use(["DRAIN"], "(null)") == "DRAIN"
+    assert parse_state(["DRAIN"], "disk [root@2026-08-12]").out == "DRAIN: disk [root@2026-08-12]"
+    assert parse_state(["DRAIN"], "none").out == "DRAIN"
+    assert parse_state(["DRAIN"], "(null)").out == "DRAIN"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heteroplan.inventory.host_names import NOTHING
+from heteroplan.inventory.join import counted
 
 _ENTRY = re.compile(
     r"gpu(?::(?P<type>[^:,(]*[^0-9:,(][^:,(]*))?(?P<shared>:no_consume)?"
@@ -24,6 +25,7 @@ _USABLE = frozenset(
     )
 )
 """States in which a node can be placed on, now or once it is switched on."""
+_OF_RESERVATIONS = frozenset(("RESERVED", "RESV", "MAINT", "MAINTENANCE"))
 _MARKS = {"*": "NOT_RESPONDING", "$": "MAINT", "@": "REBOOT", "^": "REBOOT"}
 """What sinfo adds to a state; `~`, `#`, `!`, `%` (power) and `-` (planned) put no node out."""
 _NO_MARKS = "~#!%-"
@@ -60,19 +62,30 @@ def parse_gres(text: str | None) -> Gres:
         else:
             whole[kind] += count
     sliced_gpus = -(-sevenths // _SLICES_OF_A_GPU)
-    notes = [f"at least {sliced_gpus} GPU(s) in slices (MIG)"] if sliced_gpus else []
+    notes = [f"at least {counted(sliced_gpus, 'GPU')} in slices (MIG)"] if sliced_gpus else []
     if not whole:
         return Gres(None, 0, sliced_gpus, "; ".join(notes))
     (gpu, gpus), *others = whole.most_common()
     notes += [
-        f"{count} {kind or 'GPU(s)'} beside {gpus} {gpu or 'GPU(s)'}" for kind, count in others
+        f"{counted(count, f'{kind} GPU'.strip())} beside {gpus} {gpu}".rstrip()
+        for kind, count in others
     ]
     left_out = sliced_gpus + sum(count for _, count in others)
     return Gres(gpu or None, gpus, left_out, "; ".join(notes))
 
 
-def out_of_use(states: Iterable[str], reason: str | None = None) -> str | None:
-    """Why nothing can be placed on a node in `states`, with Slurm's `reason`; None where it can.
+@dataclass(frozen=True, slots=True)
+class State:
+    """Whether a node can be placed on."""
+
+    out: str | None = None
+    """Why it cannot; None where it can, or where a reservation alone keeps it from that."""
+    reserved: str | None = None
+    """State by which a reservation keeps it from that now."""
+
+
+def parse_state(states: Iterable[str], reason: str | None = None) -> State:
+    """The state of a node from its base state and flags, with Slurm's `reason`.
 
     A state that is not known puts a node out: Slurm may have new ones.
     """
@@ -85,6 +98,7 @@ def out_of_use(states: Iterable[str], reason: str | None = None) -> str | None:
             if mark in _MARKS:
                 flags[_MARKS[mark]] = None
     if not flags:
-        return None
+        return State()
     said = reason and reason.strip() not in (*NOTHING, "none") and reason.strip()
-    return "+".join(flags) + (f": {said}" if said else "")
+    told = "+".join(flags) + (f": {said}" if said else "")
+    return State(reserved=told) if flags.keys() <= _OF_RESERVATIONS else State(out=told)

@@ -80,7 +80,7 @@ def test_entries_of_nodes_are_read_in_both_forms_of_states() -> None:
         ),
         NodeRecord(name="g2", aliases=("i-01",), gpu="a100", gpus=8, instance_type="p4d.24xlarge"),
     )
-    assert found.notes == ("1 node(s) (g1): at least 1 GPU(s) in slices (MIG), which are left out",)
+    assert found.notes == ("at least 1 GPU in slices (MIG), left out of 1 node (g1)",)
 
 
 def test_where_no_node_has_gpus_nothing_is_told_of_them() -> None:
@@ -98,11 +98,17 @@ def test_where_no_node_has_gpus_nothing_is_told_of_them() -> None:
             "f: nodes[0].gres: gpu:a:b:c: is no GRES",
         ),
         ({"nodes": [{"state": "idle"}]}, "f: nodes[0].name: is missing"),
+        ({"nodes": [{"name": ""}]}, 'f: nodes[0].name: "": is empty; write a name'),
+        ({"nodes": [{"name": 1}]}, "f: nodes[0].name: 1: is no text; write it in quotes"),
+        ({"nodes": {}}, "f: nodes: {}: is no list"),
+        ([], "f: []: is no mapping of keys; is it --format?"),
         ({"sinfo": [{"nodes": {"nodes": ["n[2-1]"]}}]}, "f: sinfo[0].nodes.nodes: n[2-1]: range"),
         ({"sinfo": [{}]}, "f: sinfo[0].nodes: is missing"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_field(document: dict[str, Any], message: str) -> None:
+def test_what_is_wrong_is_told_with_its_field(
+    document: dict[str, Any] | list[Any], message: str
+) -> None:
     assert message in refused(NAME, document)
 
 

@@ -7,8 +7,8 @@ with flags beside it, or a list.
 
 from pydantic import Field, TypeAdapter
 
-from heteroplan.inventory.formats.shapes import Entry, fitting
-from heteroplan.inventory.formats.slurm_nodes import SlurmNode, SlurmNodes
+from heteroplan.inventory.formats.shapes import Entry, Name, fitting
+from heteroplan.inventory.formats.slurm.nodes import SlurmNode, SlurmNodes
 from heteroplan.inventory.formats.switch_tree import hosts_of
 from heteroplan.inventory.node import Contents, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
@@ -19,7 +19,7 @@ NAME = "slurm-sinfo"
 class Node(Entry):
     """A node of `nodes`."""
 
-    name: str
+    name: Name
     hostname: str | None = None
     state: str | list[str] = Field(default=[])
     state_flags: list[str] = Field(default=[])

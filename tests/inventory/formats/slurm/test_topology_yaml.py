@@ -61,7 +61,7 @@ def test_the_default_of_the_cluster_counts_first() -> None:
     assert by_name(found)["node04"].path == ("sw_root", "s2")
     assert found.notes == (
         "topology flat is flat: it tells nothing of places",
-        "1 node is in several places of the file: the first counts (node04)",
+        "1 node in several places of the file: the first counts (node04)",
     )
 
 

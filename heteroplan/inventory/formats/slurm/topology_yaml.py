@@ -9,7 +9,7 @@ import re
 from pydantic import Field, TypeAdapter
 
 from heteroplan.inventory.formats.places import Places
-from heteroplan.inventory.formats.shapes import Entry, content_of, fitting, head_of
+from heteroplan.inventory.formats.shapes import Entry, Name, content_of, fitting, head_of
 from heteroplan.inventory.formats.switch_tree import SwitchTree, hosts_of
 from heteroplan.inventory.node import Contents, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
@@ -22,7 +22,7 @@ _KINDS = re.compile(r"(?m)^[ \t]*(?:tree|block|flat|ring|torus3d)[ \t]*:")
 class Switch(Entry):
     """A switch: above others, or above nodes."""
 
-    switch: str
+    switch: Name
     children: str = ""
     nodes: str = ""
 
@@ -34,7 +34,7 @@ class Tree(Entry):
 class Block(Entry):
     """Nodes with a fast network of their own."""
 
-    block: str
+    block: Name
     nodes: str = ""
 
 
@@ -43,7 +43,7 @@ class Blocks(Entry):
 
 
 class Ring(Entry):
-    ring: str
+    ring: Name
     nodes: str = ""
 
 
@@ -60,7 +60,7 @@ class Region(Entry):
 class Torus(Entry):
     """A torus: its nodes, or regions with them."""
 
-    name: str
+    name: Name
     nodes: str = ""
     regions: list[Region] = Field(default=[])
 

@@ -6,14 +6,14 @@ switch; `switches` by name with `nodes` of their own, `nodes` and `capacity_bloc
 """
 
 import re
-from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
-from heteroplan.inventory.formats import topograph_labels as labels
 from heteroplan.inventory.formats.places import Places
 from heteroplan.inventory.formats.shapes import Entry, content_of, fitting, head_of
 from heteroplan.inventory.formats.switch_tree import SwitchTree, hosts_of
+from heteroplan.inventory.formats.topograph import labels
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
 
@@ -29,7 +29,6 @@ class Attributes(Entry):
 class Switch(Entry):
     """A switch, or a level above switches; its labels hold for all below it."""
 
-    name: str | None = None
     labels: dict[str, str] = Field(default={})
     annotations: dict[str, str] = Field(default={})
     metadata: dict[str, str] = Field(default={})
@@ -45,7 +44,6 @@ class Switch(Entry):
 class Block(Entry):
     """Nodes below one switch, or of one NVLink domain."""
 
-    name: str | None = None
     switch: str | None = None
     type: str | None = None
     nvlink: str | None = None
@@ -68,12 +66,29 @@ class Node(Entry):
     capacity_block_id: str | None = None
 
 
+def _by_name(entries: object) -> object:
+    """A list of entries as a mapping of their names, as newer models have it."""
+    if not isinstance(entries, list):
+        return entries
+    named: dict[str, object] = {}
+    for index, entry in enumerate(entries):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str):
+            raise ValueError(f"entry {index + 1} has no name; write name: NAME")
+        if name in named:
+            raise ValueError(f"{name} is there twice; keep one of them")
+        named[name] = entry
+    return named
+
+
 class Model(Entry):
     """A model of any generation."""
 
-    switches: dict[str, Switch | None] | list[Switch]
+    switches: Annotated[dict[str, Switch | None], BeforeValidator(_by_name)]
     blocks: list[Block] = Field(default=[])
-    capacity_blocks: dict[str, Block | None] | list[Block] = Field(default=[])
+    capacity_blocks: Annotated[dict[str, Block | None], BeforeValidator(_by_name)] = Field(
+        default={}
+    )
     nodes: dict[str, Node | None] = Field(default={})
 
 
@@ -98,7 +113,7 @@ class _Reader:
         self.model = model
         self.found = FileProblems(file.name)
         self.tree = SwitchTree(self.found)
-        self.switches = dict(self._named_switches())
+        self.switches = {name: each or Switch() for name, each in model.switches.items()}
         self.below: dict[str, str] = {}
         """Switch that each node is below."""
         self.blocks: dict[str, Block] = {}
@@ -119,25 +134,13 @@ class _Reader:
             format=NAME, file=self.file.name, nodes=places.nodes, notes=tuple(self.tree.notes)
         )
 
-    def _named_switches(self) -> Iterator[tuple[str, Switch]]:
-        if isinstance(self.model.switches, dict):
-            yield from ((name, each or Switch()) for name, each in self.model.switches.items())
-            return
-        for i, switch in enumerate(self.model.switches):
-            if switch.name is None:
-                self.found.problem(0, f"switches[{i}].name", "", "is missing")
-            else:
-                yield switch.name, switch
-
     def _read_blocks(self) -> None:
         holders = {
             block: name for name, each in self.switches.items() for block in each.capacity_blocks
         }
-        older = self.model.capacity_blocks
-        named = older.items() if isinstance(older, dict) else ((each.name, each) for each in older)
-        for name, block in named:
+        for name, block in self.model.capacity_blocks.items():
             at = f"capacity_blocks.{name}.nodes"
-            self._add_block(block or Block(), holders.get(name or ""), name, at)
+            self._add_block(block or Block(), holders.get(name), name, at)
         known = {*self.switches, *(each for one in self.switches.values() for each in one.switches)}
         for i, block in enumerate(self.model.blocks):
             if block.switch is not None and block.switch not in known:

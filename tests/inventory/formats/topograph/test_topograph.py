@@ -109,8 +109,10 @@ def test_switches_and_blocks_as_lists() -> None:
             "switches: {a: {switches: [b], nodes: [n]}, b: {switches: [a]}}\nnodes: {n: {}}",
             "switch is below itself (a < b < a)",
         ),
-        ("switches: [{switches: [b]}]\nnodes: {n: {}}", "f: switches[0].name: is missing"),
-        ("switches: {a: {switches: b}}\nnodes: {n: {}}", "f: switches.dict"),
+        ("switches: [{switches: [b]}]\nnodes: {n: {}}", "entry 1 has no name; write name: NAME"),
+        ("switches: [{name: a}, {name: a}]\nnodes: {n: {}}", "a is there twice; keep one of them"),
+        ("switches: {a: {switches: b}}\nnodes: {n: {}}", "f: switches.a.switches: b: is no list"),
+        ("- a", "is no mapping of keys; is it --format?"),
     ],
 )
 def test_what_is_wrong_in_a_model_is_told_with_its_field(text: str, message: str) -> None:

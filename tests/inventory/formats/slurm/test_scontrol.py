@@ -127,6 +127,8 @@ def test_reservations_of_json_have_their_moments() -> None:
             "NodeName=a Gres=gpu:a:b:c State=IDLE",
             "f:1: Gres: gpu:a:b:c: is no GRES; Slurm writes for example gpu:h100:8(S:0-1)",
         ),
+        ("NodeName=g[1-2] Gres=gpu:8", "f:1: NodeName: g[1-2]: is of slurm.conf; save what scont"),
+        ("NodeName=DEFAULT Gres=gpu:8", "f:1: NodeName: DEFAULT: is of slurm.conf"),
         ("NodeName= Gres=gpu:8", "f:1: NodeName: is empty; a node has a name"),
         (
             "NodeName=a\n\nReservationName=r StartTime=soon EndTime=Unknown Nodes=n1",

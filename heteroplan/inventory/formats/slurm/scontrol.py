@@ -13,7 +13,7 @@ from itertools import pairwise
 from pydantic import Field, TypeAdapter
 
 from heteroplan.inventory.formats.shapes import Entry, fitting, head_of
-from heteroplan.inventory.formats.slurm_nodes import SlurmNode, SlurmNodes, said
+from heteroplan.inventory.formats.slurm.nodes import SlurmNode, SlurmNodes, said
 from heteroplan.inventory.formats.switch_tree import hosts_of
 from heteroplan.inventory.node import Contents, Reservation, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
@@ -129,6 +129,9 @@ class _Reader:
         )
         if said(node.name) is None:
             self.found.problem(line, "NodeName", node.name, "is empty; a node has a name")
+        elif "[" in node.name or node.name == "DEFAULT":
+            remedy = "is of slurm.conf; save what scontrol show node writes, a record a node"
+            self.found.problem(line, "NodeName", node.name, remedy)
         else:
             self.nodes.add(node, line, "Gres")
 

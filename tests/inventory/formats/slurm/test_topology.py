@@ -50,7 +50,7 @@ def test_of_several_places_the_first_counts_and_this_is_told() -> None:
     assert by_name(found)["n3"].path == ("x", "b")
     assert found.notes == (
         "switch b is below x and y: it counts as below x",
-        "1 node is in several places of the file: the first counts (n2)",
+        "1 node in several places of the file: the first counts (n2)",
     )
 
 

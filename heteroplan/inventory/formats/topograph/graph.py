@@ -9,9 +9,9 @@ from collections import Counter
 
 from pydantic import TypeAdapter
 
-from heteroplan.inventory.formats import topograph_labels as labels
 from heteroplan.inventory.formats.places import Places
-from heteroplan.inventory.formats.shapes import Entry, fitting
+from heteroplan.inventory.formats.shapes import Entry, Name, fitting
+from heteroplan.inventory.formats.topograph import labels
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 
 NAME = "topograph-graph"
@@ -34,7 +34,7 @@ class Attributes(Entry):
 class Instance(Entry):
     """A node, by its name or its ID at a cloud."""
 
-    id: str
+    id: Name
     type: str | None = None
     instance_type: str | None = None
     region: str | None = None

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from heteroplan.inventory.formats.slurm_gpus import Gres, out_of_use, parse_gres
+from heteroplan.inventory.formats.slurm.gres import Gres, parse_gres, parse_state
 from heteroplan.inventory.host_names import NOTHING
+from heteroplan.inventory.join import counted, listed
 from heteroplan.inventory.node import NodeRecord
 from heteroplan.reading.file_problems import FileProblems
 
@@ -36,6 +37,7 @@ class SlurmNodes:
         if node.name in self._nodes:
             return
         gres = self._gres(node.gres, line, path)
+        state = parse_state(node.states, node.reason)
         others = (said(each) for each in node.others)
         self._nodes[node.name] = NodeRecord(
             name=node.name,
@@ -45,7 +47,8 @@ class SlurmNodes:
             gpus_left_out=gres.left_out,
             instance_type=said(node.instance_type),
             cluster=said(node.cluster),
-            out=out_of_use(node.states, node.reason),
+            out=state.out,
+            reserved=state.reserved,
             line=line,
         )
         if gres.note:
@@ -65,8 +68,7 @@ class SlurmNodes:
     @property
     def notes(self) -> tuple[str, ...]:
         notes = [
-            f"{len(names)} node(s) ({names[0]}{', ...' if len(names) > 1 else ''}): "
-            f"{note}, which are left out"
+            f"{note}, left out of {counted(len(names), 'node')} ({listed(names)})"
             for note, names in self._left_out.items()
         ]
         if self._nodes and not self._has_gpus:
