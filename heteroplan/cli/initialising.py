@@ -98,6 +98,14 @@ class InitArguments:
             autocompletion=completion.gpus,
         ),
     ] = None
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            parser=options.named_file,
+            metavar="FILE",
+            help="CSV of prices and bandwidths for an import, as for heteroplan fleet import.",
+        ),
+    ] = None
     nic_gbit_per_s: Annotated[
         list[Any] | None,
         typer.Option(
@@ -288,6 +296,7 @@ def _options(given: InitArguments) -> "InitOptions":
             _mapping("--nodes", given.nodes),
             _mapping("--price", given.price),
             _mapping("--nic-gbit-per-s", given.nic_gbit_per_s),
+            given.prices,
         ),
         workloads=WorkloadOptions(
             models=given.model or (),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 FILE = "fleet.yaml"
 MOST_NODES, MOST_GPUS, MOST_GBIT_PER_S, MOST_USD = 1_000_000, 1024, 1e6, 1e6
+_UNSAID = 1.234567e-9
+"""Stands for a price or bandwidth of which it is to be found out whether somebody says it."""
 _SEEN_BYTES = 1 << 16
 _NODE_TYPES = re.compile(rb"\bnode_types[\"']?\s*:")
 """In every fleet file, and in no inventory that is known."""
@@ -65,6 +68,8 @@ class FleetOptions:
     """By GPU type, node type or instance type, or for all."""
     nic_gbit_per_s: Mapping[str, float] = field(default_factory=dict)
     """Of a node, by the same names, or for all."""
+    prices: str | None = None
+    """CSV of both, for an import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def chosen_fleet(
         question = "Fleet: a fleet.yaml, or nodes.json of kubectl and so on (Enter: by hand)"
         sources = [each for each in [asks.ask(question, _existing_or_none, "")] if each]
     if sources and not (len(sources) == 1 and _is_fleet_file(sources[0])):
-        return _imported(there, name, sources, options)
+        return _imported(there, name, sources, options, asks)
     if not sources and not there.exists():
         return _by_hand(name, options, asks, likely)
     return _from_file(Path(sources[0]) if sources else there, there, options)
@@ -108,33 +113,41 @@ def _from_file(file: Path, there: Path, options: FleetOptions) -> FleetChoice:
     """A fleet file, which stays where it is."""
     from heteroplan.inputs.fleet_files import read_fleet
 
-    if options.nodes or options.usd_per_gpu_hour or options.nic_gbit_per_s:
+    if options.nodes or options.usd_per_gpu_hour or options.nic_gbit_per_s or options.prices:
         raise UsageError(
-            f"--nodes, --price and --nic-gbit-per-s describe a new fleet: {file} has nodes and "
-            "prices; change them there, or name another folder and no --fleet"
+            f"--nodes, --price, --prices and --nic-gbit-per-s describe a new fleet: {file} has "
+            "nodes and prices; change them there, or name another folder and no --fleet"
         )
     is_own = there.exists() and file.exists() and file.samefile(there)
     return FleetChoice(FILE if is_own else file.absolute(), read_fleet(str(file)))
 
 
-def _imported(there: Path, name: str, sources: Sequence[str], options: FleetOptions) -> FleetChoice:
+def _imported(
+    there: Path, name: str, sources: Sequence[str], options: FleetOptions, asks: Asks | None
+) -> FleetChoice:
     """A new fleet file, as `fleet import` makes it."""
     from heteroplan.inventory.prices import EVERY
     from heteroplan.pipelines.fleet import import_fleet
 
     if there.exists():
         raise UsageError(f"{there} is there already; name another folder, or leave out --fleet")
-    figures = (
+    usd_per_gpu_hour, nic_gbit_per_s = (
         {known or EVERY: number for known, number in given.items()}
         for given in (options.usd_per_gpu_hour, options.nic_gbit_per_s)
     )
-    usd_per_gpu_hour, nic_gbit_per_s = figures
-    made = import_fleet(
-        sources,
-        name=label(name),
-        usd_per_gpu_hour=usd_per_gpu_hour,
-        nic_gbit_per_s=nic_gbit_per_s,
-    )
+    take = partial(import_fleet, sources, name=label(name), prices=options.prices)
+    if asks is not None:
+        unsaid = {EVERY: _UNSAID}
+        spec = take(
+            usd_per_gpu_hour=unsaid | usd_per_gpu_hour, nic_gbit_per_s=unsaid | nic_gbit_per_s
+        ).spec
+        for each in spec.node_types:
+            usd, nic = each.usd_per_gpu_hour, each.nic_gbit_per_s
+            if usd == _UNSAID:
+                usd_per_gpu_hour[each.name] = _price(each.gpu, None, asks).value
+            if nic == _UNSAID:
+                nic_gbit_per_s[each.name] = _bandwidth(each.gpu, None, asks).value
+    made = take(usd_per_gpu_hour=usd_per_gpu_hour, nic_gbit_per_s=nic_gbit_per_s)
     return FleetChoice(FILE, made.fleet, made.text, notes=made.notes)
 
 
@@ -147,6 +160,8 @@ def _by_hand(
     from heteroplan.outputs.init.fleet_text import fleet_text
     from heteroplan.reading.yaml_source import parse_value
 
+    if options.prices is not None:
+        raise UsageError("--prices is for an import with --fleet; write --price GPU=USD instead")
     drafts = _drafts(options, asks, likely)
     text = fleet_text(label(name), drafts)
     spec = FleetFile.model_validate(parse_value(text, FILE))
@@ -222,25 +237,16 @@ def _asked_nodes(
 
 def _with_figures(draft: "NodesDraft", options: FleetOptions, asks: Asks | None) -> "NodesDraft":
     """With bandwidth and price. Raises UsageError where nobody gives them and none is likely."""
-    known = EXAMPLES.get(draft.gpu)
     nic_given = by_name(options.nic_gbit_per_s, draft.gpu)
     usd_given = by_name(options.usd_per_gpu_hour, draft.gpu)
-    if known is None and asks is None and (nic_given is None or usd_given is None):
+    is_known = draft.gpu in EXAMPLES or asks is not None
+    if not is_known and (nic_given is None or usd_given is None):
         raise UsageError(
             f"{draft.gpu}: give the price and the network bandwidth, such as "
             f"--price {draft.gpu}=2.5 --nic-gbit-per-s {draft.gpu}=400"
         )
-    nic, usd = (f"{each:g}" for each in known) if known else ("", "")
-    nic_gbit_per_s = chosen(
-        nic_given,
-        asks,
-        f"Network bandwidth of a node of {draft.gpu} [Gbit/s]",
-        numbers(1e-3, MOST_GBIT_PER_S),
-        nic,
-    )
-    usd_per_gpu_hour = chosen(
-        usd_given, asks, f"Price of one {draft.gpu} [USD/h]", numbers(0.0, MOST_USD), usd
-    )
+    nic_gbit_per_s = _bandwidth(draft.gpu, nic_given, asks)
+    usd_per_gpu_hour = _price(draft.gpu, usd_given, asks)
     examples = set(draft.examples)
     examples |= {"nic_gbit_per_s"} if nic_gbit_per_s.is_example else set()
     examples |= {"usd_per_gpu_hour"} if usd_per_gpu_hour.is_example else set()
@@ -250,6 +256,19 @@ def _with_figures(draft: "NodesDraft", options: FleetOptions, asks: Asks | None)
         usd_per_gpu_hour=usd_per_gpu_hour.value,
         examples=frozenset(examples),
     )
+
+
+def _bandwidth(gpu: str, given: float | None, asks: Asks | None) -> Chosen[float]:
+    """Of a node [Gbit/s]."""
+    question = f"Network bandwidth of a node of {gpu} [Gbit/s]"
+    example = f"{EXAMPLES[gpu][0]:g}" if gpu in EXAMPLES else ""
+    return chosen(given, asks, question, numbers(1e-3, MOST_GBIT_PER_S), example)
+
+
+def _price(gpu: str, given: float | None, asks: Asks | None) -> Chosen[float]:
+    """Of a GPU [USD/h]."""
+    example = f"{EXAMPLES[gpu][1]:g}" if gpu in EXAMPLES else ""
+    return chosen(given, asks, f"Price of one {gpu} [USD/h]", numbers(0.0, MOST_USD), example)
 
 
 def _example_gpu(likely: Sequence[str]) -> str:

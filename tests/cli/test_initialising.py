@@ -1,7 +1,9 @@
 """`heteroplan init`: options, questions on a terminal, what it says, and what it leaves alone."""
 
+import csv
 import io
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import yaml
 
 from heteroplan.inputs import load
 from tests.cli.conftest import Run
+from tests.realdata import DATA, needs_data
 from tests.scenario_files import engine
 
 GIVEN = (
@@ -157,6 +160,25 @@ def test_an_inventory_may_come_from_a_pipe(apart: Run, here: Path) -> None:
     ended = apart(args, cwd=here, stdin=json.dumps(listed))
     assert ended.code == 0, ended.err
     assert load("day").scenario.fleet.gpus == 8
+
+
+@needs_data
+def test_a_fortnight_of_servegen_without_dates_is_forecast(run: Run) -> None:
+    """14 days end before the 23rd; its greatest mean of ten minutes lies below the forecast's peak
+    of the whole at P95 with 10 % more, and above half of it."""
+    trace = DATA / "traces" / "servegen_m-large_demand_10min.csv"
+    ended = run(
+        *("init", "day", *GIVEN, "--demand", str(trace), "--start", "2026-11-23"),
+        *("--growth", "0.01", "--interval", "1h"),
+    )
+    assert ended.code == 0, ended.err
+    assert "percentile, headroom, start of the trace of chat" in " ".join(ended.out.split())
+    (workload,) = yaml.safe_load(Path("day/scenario.yaml").read_text("utf-8"))["workloads"]
+    assert workload["demand"]["start"] == date(2026, 11, 9)
+    with trace.open(encoding="utf-8") as file:
+        greatest = max(float(row["req_per_s"] or 0) for row in csv.DictReader(file))
+    peak = max(each.rps for each in load("day").scenario.workloads[0].demand)
+    assert greatest * 0.01 / 2 < peak < greatest * 0.01 * 1.1
 
 
 def test_the_working_directory_may_be_the_folder(run: Run, here: Path) -> None:

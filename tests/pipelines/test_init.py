@@ -133,7 +133,7 @@ def test_a_fleet_in_the_folder_is_taken_and_stays_as_it_is(here: Path) -> None:
     made = init("day", fleet=FleetOptions())
     assert (scenario("day")["fleet"], made.gpus) == ("fleet.yaml", 16)
     assert file.read_bytes() == before
-    with pytest.raises(UsageError, match=r"--price .* describe a new fleet"):
+    with pytest.raises(UsageError, match=r"--price, .* describe a new fleet"):
         init("day2", fleet=FleetOptions([str(file)], usd_per_gpu_hour={"": 1.0}))
 
 
@@ -317,6 +317,23 @@ def test_answers_are_no_examples(here: Path) -> None:
         "H100-SXM-80GB is there already; edit fleet.yaml for a second kind of node",
     ]
     assert not any("Model" in question for question in asks.asked), "an option gives it"
+
+
+def test_an_import_asks_for_the_prices_that_nobody_gives(here: Path) -> None:
+    """The table says the bandwidth of h1, an option the price of H100: two figures of L40S lack."""
+    table = "node,gpu,gpus,nic_gbit_per_s\nh1,H100-SXM-80GB,8,1600\nl1,L40S-48GB,8,\n"
+    (here / "nodes.csv").write_text(table, encoding="utf-8")
+    fleet = FleetOptions(["nodes.csv"], usd_per_gpu_hour={"H100-SXM-80GB": 2.0})
+    asks = Answering({"Price": ["0.7"], "bandwidth": ["100"]})
+    init("day", fleet=fleet, asks=asks)
+    found = load("day").scenario.fleet
+    assert {
+        (each.gpu.name, each.usd_per_gpu_hour, each.nic_gbit_per_s) for each in found.node_types
+    } == {("H100-SXM-80GB", 2.0, 1600.0), ("L40S-48GB", 0.7, 100.0)}
+    assert [each for each in asks.asked if "Price" in each or "bandwidth" in each] == [
+        "Price of one L40S-48GB [USD/h]",
+        "Network bandwidth of a node of L40S-48GB [Gbit/s]",
+    ]
 
 
 def test_an_answer_that_does_not_fit_is_asked_again_with_the_reason(here: Path) -> None:
