@@ -164,8 +164,8 @@ def test_an_inventory_may_come_from_a_pipe(apart: Run, here: Path) -> None:
 
 @needs_data
 def test_a_fortnight_of_servegen_without_dates_is_forecast(run: Run) -> None:
-    """14 days end before the 23rd; its greatest mean of ten minutes lies below the forecast's peak
-    of the whole at P95 with 10 % more, and above half of it."""
+    """14 days that end before the 23rd begin on the 9th. The planned peak is a P95 of 14 days: at
+    most the greatest rate and 10 % headroom, and more than half of it."""
     trace = DATA / "traces" / "servegen_m-large_demand_10min.csv"
     ended = run(
         *("init", "day", *GIVEN, "--demand", str(trace), "--start", "2026-11-23"),
