@@ -188,7 +188,7 @@ def export(given: ExportArguments) -> None:
     contents = {STDOUT if given.out is None else given.out: made.text}
     if given.out is not None and given.out.endswith("/"):
         contents = pipeline.files(made.text, format=given.format, folder=given.out)
-    with delivering(contents):
+    with delivering(contents, told=False):
         pass
     if STDOUT not in contents:
         lines = len(made.text.splitlines())
@@ -217,8 +217,8 @@ def schema(
         typer.Argument(
             metavar="KIND",
             autocompletion=completion.schemas,
-            help="scenario, fleet, profile, targets, plan, replay, study, stress, curation or "
-            "calibration.",
+            help="scenario, fleet, profile, targets, plan, comparison, replay, study, stress, "
+            "curation or calibration.",
         ),
     ],
 ) -> None:

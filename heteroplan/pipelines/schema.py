@@ -9,6 +9,7 @@ from heteroplan.errors import UsageError
 _OUTPUTS = "heteroplan.outputs"
 DOCUMENTS: Mapping[str, tuple[str, str]] = {
     "plan": (f"{_OUTPUTS}.plan.document.plan_document", "PlanDocument"),
+    "comparison": (f"{_OUTPUTS}.compare.document", "ComparisonDocument"),
     "replay": (f"{_OUTPUTS}.replay.document", "ReplayDocument"),
     "study": (f"{_OUTPUTS}.replay.study.document", "StudyDocument"),
     "stress": (f"{_OUTPUTS}.replay.stress.document", "StressDocument"),

@@ -17,6 +17,7 @@ COMMANDS = [
     "plan",
     "check",
     "replay",
+    "compare",
     "validate",
     "explain",
     "export",

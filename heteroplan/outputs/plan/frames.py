@@ -134,6 +134,7 @@ def scenarios_frame(rows: Sequence[CheckRow]) -> "DataFrame":
             **numbers_of(rows, "unserved_fraction", "headroom", "min_headroom", "gap"),
             "peak_gpus": counts(row.peak_gpus for row in rows),
             "supply_gpus": counts(row.supply_gpus for row in rows),
+            **numbers_of(rows, "cost_usd_per_day", "gpu_hours_per_day"),
             "wall_s": numbers(row.seconds for row in rows),
             **labels_of(rows, "note"),
         }
