@@ -9,10 +9,11 @@ From Python, one call a command, with its options as keywords:
     result.write("plans/today")     # the files that the command writes
 
 `plan`, `check` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and `study`
-(`replay --study signals`) a plan or a scenario, `demand` request traces, `fit` measurements. What
-they return is a `PlanResult`, `CheckResult`, `NightlyResult`, `ReplayResult`, `StressResult`,
-`StudyResult`, `DemandResult` or `FitResult`; what they raise is in `heteroplan.errors`. Nothing is
-printed. All else is internal and may change.
+(`replay --study signals`) a plan or a scenario, `demand` request traces, `fit` measurements,
+`import_fleet` inventories of other systems and `diff_fleets` two fleets. What they return is a
+`PlanResult`, `CheckResult`, `NightlyResult`, `ReplayResult`, `StressResult`, `StudyResult`,
+`DemandResult`, `FitResult`, `FleetResult` or the difference; what they raise is in
+`heteroplan.errors`. Nothing is printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.compare import CompareResult, compare
     from heteroplan.pipelines.demand import DemandResult, demand
     from heteroplan.pipelines.fit import FitResult, fit
+    from heteroplan.pipelines.fleet import FleetResult, diff_fleets, import_fleet
     from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
@@ -43,6 +45,7 @@ __all__ = [
     "CompareResult",
     "DemandResult",
     "FitResult",
+    "FleetResult",
     "NightlyResult",
     "PlanResult",
     "ReplayResult",
@@ -51,8 +54,10 @@ __all__ = [
     "check",
     "compare",
     "demand",
+    "diff_fleets",
     "errors",
     "fit",
+    "import_fleet",
     "nightly",
     "plan",
     "replay",
@@ -71,6 +76,9 @@ _PIPELINES = {
     "DemandResult": "demand",
     "fit": "fit",
     "FitResult": "fit",
+    "import_fleet": "fleet",
+    "diff_fleets": "fleet",
+    "FleetResult": "fleet",
     "nightly": "nightly",
     "NightlyResult": "nightly",
     "replay": "replay",

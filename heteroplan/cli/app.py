@@ -13,6 +13,8 @@ from heteroplan.cli import (
     explaining,
     exporting,
     fitting,
+    fleet,
+    initialising,
     listing,
     measuring,
     nightly,
@@ -26,6 +28,11 @@ NO_COLOR = "--no-color"
 
 class _Commands(TyperGroup):
     """Takes `--no-color` after a command as well as before it; help that nobody reads is none."""
+
+    def __init__(self, *args: Any, commands: Any = None, **options: Any) -> None:
+        # Typer puts commands that have commands first.
+        ordered = sorted((commands or {}).items(), key=lambda each: hasattr(each[1], "commands"))
+        super().__init__(*args, commands=dict(ordered), **options)
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         with writing_stdout():
@@ -78,6 +85,7 @@ def _global(
 
 
 for command in (
+    initialising.init,
     planning.plan,
     checking.check,
     replaying.replay,
@@ -92,3 +100,4 @@ for command in (
     exporting.schema,
 ):
     app.command()(command)
+app.add_typer(fleet.fleet)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import deliver, emit, say, show
@@ -28,7 +28,9 @@ class CheckArguments:
     scenarios: Annotated[
         list[str],
         typer.Argument(
-            metavar="SCENARIO", help="Scenarios: scenario.yaml files or folders that hold one."
+            metavar="SCENARIO",
+            help="Scenarios: scenario.yaml files or folders that hold one.",
+            autocompletion=completion.scenarios,
         ),
     ]
     min_headroom: Annotated[

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import emit, show
@@ -16,7 +16,11 @@ def explain(
     ],
     workload: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Show only the limits and the groups of this workload."),
+        typer.Option(
+            metavar="NAME",
+            help="Show only the limits and the groups of this workload.",
+            autocompletion=completion.workloads,
+        ),
     ] = None,
     time_limit: Annotated[
         float,

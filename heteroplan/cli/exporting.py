@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say
 from heteroplan.schedules.formats import PLAN_FORMATS, SCHEDULE_FORMATS
@@ -29,6 +29,7 @@ class ExportArguments:
         str,
         typer.Option(
             metavar="FORMAT",
+            autocompletion=completion.export_formats,
             help=f"Sizes of the objects that stand for pools: {', '.join(SCHEDULE_FORMATS)}. "
             f"The plan, or weights for routers: {', '.join(PLAN_FORMATS)}.",
             show_default=False,
@@ -215,6 +216,7 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
+            autocompletion=completion.schemas,
             help="scenario, fleet, profile, targets, plan, comparison, replay, study, stress, "
             "curation or calibration.",
         ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Span
@@ -36,7 +36,12 @@ class FitArguments:
         list[str] | None,
         typer.Argument(metavar="MEASUREMENTS", help="Measurement files (.gz, .zst too)."),
     ] = None
-    format: Annotated[str | None, typer.Option(metavar="FORMAT", help=FORMATS.help)] = None
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help=FORMATS.help, autocompletion=completion.measurement_formats
+        ),
+    ] = None
     source: Annotated[
         str | None,
         typer.Option(
@@ -48,7 +53,9 @@ class FitArguments:
     gpu: Annotated[
         str | None,
         typer.Option(
-            metavar="GPU", help="Fit this GPU type only; for a file without GPU type: its GPU type."
+            metavar="GPU",
+            help="Fit this GPU type only; for a file without GPU type: its GPU type.",
+            autocompletion=completion.gpus,
         ),
     ] = None
     tp: Annotated[

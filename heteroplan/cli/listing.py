@@ -4,15 +4,22 @@ from typing import Annotated
 
 import typer
 
+from heteroplan.cli import completion
 from heteroplan.cli.streams import emit, show
 
 
 def profiles(
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this ready profile.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only this ready profile.", autocompletion=completion.models
+        ),
     ] = None,
     gpu: Annotated[
-        str | None, typer.Option(metavar="GPU", help="Only engines for this GPU type.")
+        str | None,
+        typer.Option(
+            metavar="GPU", help="Only engines for this GPU type.", autocompletion=completion.gpus
+        ),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, with all figures, and nothing else.")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
@@ -30,7 +30,10 @@ class DemandArguments:
             help="Trace files (.gz and .zst too), globs, or - for standard input.",
         ),
     ]
-    format: Annotated[str | None, typer.Option(metavar="FORMAT", help=FORMATS.help)] = None
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help=FORMATS.help, autocompletion=completion.trace_formats),
+    ] = None
     columns: Annotated[
         list[Any] | None,
         typer.Option(
@@ -64,6 +67,7 @@ class DemandArguments:
         typer.Option(
             metavar="ZONE",
             help="IANA time zone of the forecast, and of timestamps without a zone; default: UTC.",
+            autocompletion=completion.timezones,
         ),
     ] = None
     where: Annotated[
@@ -78,7 +82,9 @@ class DemandArguments:
     trace_timezone: Annotated[
         str | None,
         typer.Option(
-            metavar="ZONE", help="Time zone of timestamps without a zone, if it is another."
+            metavar="ZONE",
+            help="Time zone of timestamps without a zone, if it is another.",
+            autocompletion=completion.timezones,
         ),
     ] = None
     start: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.exporting import MOST_MINUTES, MOST_REPLICAS
 from heteroplan.cli.interrupts import Interrupt
@@ -34,6 +34,7 @@ class NightlyArguments:
         typer.Argument(
             metavar="SCENARIO",
             help="A scenario.yaml, or a folder that holds one; none for --rollback.",
+            autocompletion=completion.scenarios,
             show_default=False,
         ),
     ] = None
@@ -51,6 +52,7 @@ class NightlyArguments:
         typer.Option(
             metavar="FORMAT",
             help="As for export; default keda. Repeatable.",
+            autocompletion=completion.schedule_formats,
         ),
     ] = None
     current: Annotated[

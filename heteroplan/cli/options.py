@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from heteroplan.cli import completion
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
 from heteroplan.pipelines import limits
@@ -232,6 +233,7 @@ ScenarioPath = Annotated[
         metavar="SCENARIO",
         help="A scenario.yaml, a folder that holds one, or - for standard input.",
         show_default=False,
+        autocompletion=completion.scenarios,
     ),
 ]
 Overrides = Annotated[

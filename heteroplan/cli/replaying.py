@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import STDOUT, delivering, emit, show
@@ -49,6 +49,7 @@ class ReplayArguments:
         list[str] | None,
         typer.Option(
             metavar="NAME[:OPTION=VALUE,...]",
+            autocompletion=completion.policies,
             help="Such as hpa or hpa:target_share=0.7; default: plan, plan+feedback, static_peak, "
             "proportional and hpa. Others: periodic, negative_feedback, soft_scale_in, kpa, apa, "
             "aibrix_kpa, wva, dynamo_planner, keda_cron and hindsight. Repeatable.",
@@ -165,7 +166,12 @@ class ReplayArguments:
         ),
     ] = written("1")
     format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help=f"Of traces. {FORMATS.help}")
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help=f"Of traces. {FORMATS.help}",
+            autocompletion=completion.trace_formats,
+        ),
     ] = None
     columns: Annotated[
         list[Any] | None,
@@ -179,7 +185,11 @@ class ReplayArguments:
     ] = None
     trace_timezone: Annotated[
         str | None,
-        typer.Option(metavar="ZONE", help="Zone of stamps without one; default: the scenario's."),
+        typer.Option(
+            metavar="ZONE",
+            help="Zone of stamps without one; default: the scenario's.",
+            autocompletion=completion.timezones,
+        ),
     ] = None
     start: Annotated[
         datetime | None,

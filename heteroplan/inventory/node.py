@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +13,8 @@ class NodeRecord:
 
     name: str
     """Name of the node, by which files are joined."""
+    aliases: tuple[str, ...] = ()
+    """Other names that files know it by, such as a cloud's instance ID or a host name."""
     gpu: str | None = None
     """GPU type as the file writes it, such as `NVIDIA-H100-80GB-HBM3` or `h100`."""
     gpu_memory_mib: float | None = None
@@ -32,6 +35,11 @@ class NodeRecord:
     """Network bandwidth of the node [Gbit/s]."""
     out: str | None = None
     """Why nothing can be placed on it now (`cordoned`, `not ready`, `DRAIN`); None where it can."""
+    reserved: str | None = None
+    """State by which a reservation keeps it from being used now, such as `RESERVED`.
+
+    What reservations tell of the node counts instead, where a source has some.
+    """
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Labels that quotas select nodes by."""
     line: int = 0
@@ -72,6 +80,8 @@ class PodRecord:
     node: str
     gpus: int
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    owner: str = ""
+    """Kind and name of the object that replaces it, such as `ReplicaSet/chat-5d4f8`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +119,10 @@ class SourceOptions:
 
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`--map`: column of a table by field (node, gpu, gpus, leaf, spine, cluster, ...)."""
+    zone: ZoneInfo | None = None
+    """`--timezone`: of times that a file gives without one, such as Slurm's reservations."""
+    tolerated: frozenset[str] = frozenset()
+    """Keys of taints, or `key=value`, that the planned pods tolerate."""
 
 
 class SourceFormat(Protocol):

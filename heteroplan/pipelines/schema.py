@@ -1,37 +1,44 @@
 """`schema`: JSON Schema of the files that people and scripts write and read."""
 
 import json
+from collections.abc import Mapping
+from importlib import import_module
 
 from heteroplan.errors import UsageError
+
+_OUTPUTS = "heteroplan.outputs"
+DOCUMENTS: Mapping[str, tuple[str, str]] = {
+    "plan": (f"{_OUTPUTS}.plan.document.plan_document", "PlanDocument"),
+    "comparison": (f"{_OUTPUTS}.compare.document", "ComparisonDocument"),
+    "replay": (f"{_OUTPUTS}.replay.document", "ReplayDocument"),
+    "study": (f"{_OUTPUTS}.replay.study.document", "StudyDocument"),
+    "stress": (f"{_OUTPUTS}.replay.stress.document", "StressDocument"),
+    "curation": (f"{_OUTPUTS}.replay.curation.document", "CurationDocument"),
+    "calibration": (f"{_OUTPUTS}.replay.calibration.document", "CalibrationDocument"),
+}
+"""Files that heteroplan writes: module and class of the model, by kind."""
+
+
+def kinds() -> list[str]:
+    """All kinds of files: those that people write first."""
+    from heteroplan.inputs.schemas import FILES
+
+    return [*FILES, *DOCUMENTS]
 
 
 def schema(kind: str) -> str:
     """JSON Schema of a kind of file, such as `scenario` or `plan`. Raises UsageError."""
-    from pydantic import BaseModel
-
     from heteroplan.inputs.schemas import FILES
-    from heteroplan.outputs.compare.document import ComparisonDocument
-    from heteroplan.outputs.plan.document.plan_document import PlanDocument
-    from heteroplan.outputs.replay.calibration.document import CalibrationDocument
-    from heteroplan.outputs.replay.curation.document import CurationDocument
-    from heteroplan.outputs.replay.document import ReplayDocument
-    from heteroplan.outputs.replay.stress.document import StressDocument
-    from heteroplan.outputs.replay.study.document import StudyDocument
 
-    models: dict[str, type[BaseModel]] = {
-        **FILES,
-        "plan": PlanDocument,
-        "comparison": ComparisonDocument,
-        "replay": ReplayDocument,
-        "study": StudyDocument,
-        "stress": StressDocument,
-        "curation": CurationDocument,
-        "calibration": CalibrationDocument,
-    }
-    if kind not in models:
-        raise UsageError(f"unknown schema {kind!r}; known are {', '.join(models)}")
+    if kind not in (known := kinds()):
+        raise UsageError(f"unknown schema {kind!r}; known are {', '.join(known)}")
+    if kind in FILES:
+        model = FILES[kind]
+    else:
+        module, name = DOCUMENTS[kind]
+        model = getattr(import_module(module), name)
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **models[kind].model_json_schema(),
+        **model.model_json_schema(),
     }
     return json.dumps(document, indent=2) + "\n"

@@ -12,6 +12,11 @@ MOST_BYTES = 512 << 20
 """Most that is held of a trace at a time, where nobody allows more [bytes]."""
 MOST_MEASURED_BYTES = 128 << 20
 """Most that is held of a file of measurements, where nobody allows more [bytes]."""
+MOST_SOURCE_BYTES = 1 << 30
+"""Most that is held of a source of a fleet, where nobody allows more [bytes].
+
+`kubectl get nodes -o json` of 10,000 nodes takes 200 MB: it lists the images of each.
+"""
 MOST_PACKING = 200
 """Times its size that a packed file may unpack to while it is streamed; real ones reach 64."""
 LINE_SHARE = 32

@@ -7,7 +7,7 @@ are bounded.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ MAX_NODES = 500_000
 """Most keys, values, lists and mappings of one file, aliases expanded."""
 MAX_CHARACTERS = 64 * 2**20
 """Most characters in the values of one file, aliases expanded."""
+_SMALLER = "use fewer"
+"""What to do about a file with too many fields, unless the caller knows better."""
 _MAX_SHOWN = 60
 
 _TAG = "tag:yaml.org,2002:"
@@ -82,6 +84,14 @@ class Document:
         """Where a field stands, 0 where that is not known."""
         return self._place(path)[1]
 
+    def within(self, path: FieldPath) -> "Document":
+        """The mapping at `path`, empty where there is none, as a document that knows its lines."""
+        node, data = self.root, self.value(path)
+        for step in path:
+            child = None if node is None else self._child(node, step)
+            node = None if child is None else child[1]
+        return Document(self.file, data if isinstance(data, dict) else {}, node)
+
     def _place(self, path: FieldPath) -> tuple[str, int]:
         for length in range(len(path), 0, -1):
             if origin := self.origins.get(path[:length]):
@@ -132,12 +142,32 @@ def parse_document(text: str, file: str) -> tuple[Document, list[InputProblem]]:
 
     Raises InputError where nothing can be used: a syntax error, no mapping, too deep, too large.
     """
-    root = _composed(text, file)
+    root = _composed(file, lambda: _one_composed(text))
     if not isinstance(root, yaml.MappingNode):
         remedy = "empty; write `key: value` lines" if root is None else "not a mapping of keys"
         raise InputError([InputProblem(file, 1, "", "", remedy)])
-    data, problems = _read(root, file)
-    return Document(file, data, root), problems
+    reader = _Reader(file, any_keys=False)
+    return Document(file, reader.read(root), root), reader.problems
+
+
+def parse_documents(
+    text: str, file: str, smaller: str = _SMALLER
+) -> tuple[list[Document], list[InputProblem]]:
+    """The YAML documents of a file, each with a mapping at its top, and problems as above.
+
+    Empty documents are left out. `smaller` says what to do about too many fields. Raises InputError
+    as `parse_document` does.
+    """
+    roots = _composed(file, lambda: _all_composed(text, smaller))
+    reader = _Reader(file, any_keys=False, smaller=smaller)
+    documents: list[Document] = []
+    for root in roots:
+        if isinstance(root, yaml.MappingNode):
+            documents.append(Document(file, reader.read(root), root))
+        elif not (isinstance(root, yaml.ScalarNode) and root.value == ""):
+            line = root.start_mark.line + 1
+            raise InputError([InputProblem(file, line, "", "", "not a mapping of keys")])
+    return documents, reader.problems
 
 
 def parse_value(text: str, file: str, *, any_keys: bool = False) -> Any:
@@ -146,27 +176,30 @@ def parse_value(text: str, file: str, *, any_keys: bool = False) -> Any:
     Keys that are no text are problems, unless `any_keys` are taken as they are written. Raises
     InputError.
     """
-    root = _composed(text, file)
+    root = _composed(file, lambda: _one_composed(text))
     if root is None:
         return None
-    value, problems = _read(root, file, any_keys)
-    if problems:
-        raise InputError(problems)
+    reader = _Reader(file, any_keys)
+    value = reader.read(root)
+    if reader.problems:
+        raise InputError(reader.problems)
     return value
 
 
-def _read(root: yaml.Node, file: str, any_keys: bool = False) -> tuple[Any, list[InputProblem]]:
-    reader = _Reader(file, any_keys)
-    try:
-        return reader.value(root, ()), reader.problems
-    except RecursionError:
-        raise _too_deep(file, 0) from None
+def _one_composed(text: str) -> yaml.Node | None:
+    _check_bounds(text, _SMALLER)
+    return yaml.compose(text, Loader=_CoreLoader)
 
 
-def _composed(text: str, file: str) -> yaml.Node | None:
+def _all_composed(text: str, smaller: str) -> list[yaml.Node]:
+    _check_bounds(text, smaller)
+    return list(yaml.compose_all(text, Loader=_CoreLoader))
+
+
+def _composed[T](file: str, compose: Callable[[], T]) -> T:
+    """What `compose` returns; its errors as InputError."""
     try:
-        _check_bounds(text)
-        return yaml.compose(text, Loader=_CoreLoader)
+        return compose()
     except _RefusedError as error:
         remedy, line = str(error), error.line
     except yaml.MarkedYAMLError as error:
@@ -188,7 +221,7 @@ class _RefusedError(ValueError):
         self.line = event.start_mark.line + 1 if event.start_mark else 0
 
 
-def _check_bounds(text: str) -> None:
+def _check_bounds(text: str, smaller: str) -> None:
     """Raise _RefusedError for what nests too deep or holds too much, before it is composed.
 
     Composing is ten times as slow, takes a kilobyte a node and recurses; this does not.
@@ -201,7 +234,7 @@ def _check_bounds(text: str) -> None:
         if depth > MAX_DEPTH:
             raise _RefusedError(event, f"nested deeper than {MAX_DEPTH} levels; flatten it")
         if nodes > 2 * MAX_NODES:
-            raise _RefusedError(event, f"more than {MAX_NODES} fields; use fewer")
+            raise _RefusedError(event, f"more than {MAX_NODES} fields; {smaller}")
 
 
 def _too_deep(file: str, line: int) -> InputError:
@@ -212,11 +245,19 @@ def _too_deep(file: str, line: int) -> InputError:
 class _Reader:
     """Walks YAML nodes to plain data, counting them."""
 
-    def __init__(self, file: str, any_keys: bool) -> None:
+    def __init__(self, file: str, any_keys: bool, smaller: str = _SMALLER) -> None:
         self.problems: list[InputProblem] = []
         self._file = file
         self._any_keys = any_keys
+        self._smaller = smaller
         self._nodes = self._characters = 0
+
+    def read(self, root: yaml.Node) -> Any:
+        """The value of a document."""
+        try:
+            return self.value(root, ())
+        except RecursionError:
+            raise _too_deep(self._file, 0) from None
 
     def value(self, node: yaml.Node, path: FieldPath) -> Any:
         self._count(node, path)
@@ -274,7 +315,8 @@ class _Reader:
         if len(path) > MAX_DEPTH:
             raise _too_deep(self._file, node.start_mark.line + 1)
         if self._nodes > MAX_NODES:
-            self._report(node, path, f"more than {MAX_NODES} fields, aliases counted; use fewer")
+            remedy = f"more than {MAX_NODES} fields, aliases counted; {self._smaller}"
+            self._report(node, path, remedy)
             raise InputError(self.problems)
         if self._characters > MAX_CHARACTERS:
             self._report(node, path, "too much text, aliases counted; shorten it")

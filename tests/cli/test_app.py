@@ -13,6 +13,7 @@ from tests.cli.conftest import Run
 from tests.scenario_files import ScenarioFiles
 
 COMMANDS = [
+    "init",
     "plan",
     "check",
     "replay",
@@ -26,6 +27,8 @@ COMMANDS = [
     "profiles",
     "schema",
 ]
+GROUPS = ["fleet"]
+"""Commands that have commands."""
 
 
 def test_version(run: Run) -> None:
@@ -37,16 +40,16 @@ def test_help_names_every_command_and_exit_code(run: Run) -> None:
     ended = run("--help")
     assert ended.code == 0
     listed = [line.split()[0] for line in ended.out.split("Commands:\n")[1].splitlines()]
-    assert (
-        listed
-        == COMMANDS
-        == [each.callback.__name__ for each in app.registered_commands if each.callback]
-    )
+    assert listed == COMMANDS + GROUPS
+    assert [each.callback.__name__ for each in app.registered_commands if each.callback] == COMMANDS
+    assert [
+        each.typer_instance.info.name for each in app.registered_groups if each.typer_instance
+    ] == GROUPS
     assert "130 interrupted" in ended.out
     assert "--install-completion" in ended.out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS + GROUPS)
 def test_every_command_has_help(run: Run, command: str) -> None:
     ended = run(command, "--help")
     assert ended.code == 0

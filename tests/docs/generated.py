@@ -41,7 +41,16 @@ def commands() -> str:
     """Each command: what it does, its arguments and its options."""
     group: Any = typer.main.get_command(app)
     context = typer.Context(group, info_name="heteroplan")
-    return "\n".join(_command(name, each, context) for name, each in group.commands.items())
+    return "\n".join(_command(name, each, context) for name, each in each_command(group))
+
+
+def each_command(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Commands by name, those of a command that has some as `fleet import`."""
+    for name, each in group.commands.items():
+        if hasattr(each, "commands"):
+            yield from each_command(each, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", each
 
 
 def _command(name: str, command: Any, context: Any) -> str:

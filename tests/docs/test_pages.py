@@ -2,16 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
 
 from heteroplan.cli.app import app
 from heteroplan.forecasting.traces.formats import FORMATS as TRACES
+from heteroplan.inventory.formats import FORMATS as INVENTORIES
 from heteroplan.profiles.readers.formats import FORMATS as MEASUREMENTS
 from heteroplan.schedules.formats import FORMATS
-from tests.docs.generated import slug
+from tests.docs.generated import each_command, slug
 from tests.docs.pages import (
     PAGES,
     ROOT,
@@ -90,10 +90,14 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         assert (ROOT / path).exists() or "NAME" in path, path
 
 
-def options(command: str) -> set[str]:
-    group: Any = typer.main.get_command(app)
-    assert command in group.commands, command
-    params = group.commands[command].params
+def options(command: str, rest: str) -> set[str]:
+    """Of a command; `rest` of the line begins with the second word of `fleet import`."""
+    commands = dict(each_command(typer.main.get_command(app)))
+    second = f"{command} {next(iter(rest.split()), '')}"
+    if any(name.startswith(f"{command} ") for name in commands) and not rest.split():
+        return {"--help"}
+    found = commands[second if second in commands else command]
+    params = found.params
     return {name for each in params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
 
 
@@ -105,7 +109,7 @@ def test_every_command_and_option_exists(page: Path) -> None:
     code += "\n" + "\n".join(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S)))
     for command, rest in re.findall(r"(?<![\w/-])heteroplan ([a-z]+)\b([^|\n]*)", code):
         used = re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest.partition(" #")[0])
-        assert set(used) <= options(command), (command, rest)
+        assert set(used) <= options(command, rest), (command, rest)
 
 
 def test_every_format_is_named_where_one_looks_for_it() -> None:
@@ -114,6 +118,7 @@ def test_every_format_is_named_where_one_looks_for_it() -> None:
         (TRACES, how_to / "demand-from-traces-and-prometheus.md"),
         (MEASUREMENTS, how_to / "profiles-from-measurements.md"),
         (FORMATS, how_to / "nightly-schedule.md"),
+        (INVENTORIES, how_to / "import-a-fleet.md"),
     ):
         text = shown(page).lower()
         assert [name for name in names if name not in own and name not in text] == []

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import InputError
 from heteroplan.reading import yaml_source
-from heteroplan.reading.yaml_source import Document, parse_document, parse_value, shortened
+from heteroplan.reading.yaml_source import (
+    Document,
+    parse_document,
+    parse_documents,
+    parse_value,
+    shortened,
+)
 
 
 def document(text: str) -> Document:
@@ -158,3 +164,30 @@ def test_values_are_shown_short() -> None:
 def test_any_text_is_a_document_or_an_input_error(text: str) -> None:
     with suppress(InputError):
         parse_document(text, "f.yaml")
+
+
+def test_documents_of_one_file_know_their_lines() -> None:
+    found, problems = parse_documents("a: 1\n---\n# nothing\n---\nb: 2\nc: {d: 3}\n", "f.yaml")
+    assert problems == []
+    assert [each.data for each in found] == [{"a": 1}, {"b": 2, "c": {"d": 3}}]
+    assert str(found[1].problem(("c", "d"), "low")) == "f.yaml:6: c.d: 3: low"
+
+
+def test_documents_that_are_no_mappings_are_refused() -> None:
+    with pytest.raises(InputError, match=r"f\.yaml:3: not a mapping of keys"):
+        parse_documents("a: 1\n---\n- b\n", "f.yaml")
+
+
+def test_doubled_keys_of_any_document_are_problems() -> None:
+    _, problems = parse_documents("a: 1\n---\nb: 2\nb: 3\n", "f.yaml")
+    assert [(each.line, each.path) for each in problems] == [(4, "b")]
+
+
+def test_fields_of_all_documents_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_source, "MAX_NODES", 10)
+    parse_documents("a: 1\n---\nb: 2\n---\nc: 3\n", "f.yaml")
+    text = "---\n".join(["a: 1\n"] * 6)
+    with pytest.raises(InputError, match="more than 10 fields, aliases counted; write JSON"):
+        parse_documents(text, "f.yaml", "write JSON")
+    with pytest.raises(InputError, match="more than 10 fields; write JSON"):
+        parse_documents("---\n".join(["a: 1\n"] * 8), "f.yaml", "write JSON")
