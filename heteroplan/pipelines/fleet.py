@@ -177,10 +177,7 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
     joined = join(contents)
     told.all(joined.notes)
     if not joined.nodes:
-        raise UsageError(
-            f"{', '.join(asked)}: no source lists nodes; add one that does, such as nodes.json of "
-            "kubectl get nodes -o json"
-        )
+        raise UsageError(_no_nodes(asked))
     found = typed(joined.nodes, given)
     told.all(found.notes)
     if not found.nodes:
@@ -192,7 +189,7 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
     if not kept:
         raise UsageError("no node is left within the quotas")
     own = names(options.reservations)
-    told.all(_unknown_reservations(own, joined))
+    _check_reservations(own, joined)
     out = sorted(absences(kept, placed.places, joined.reservations, own))
     prices = priced(Counter(node_type for _, node_type in kept), figures)
     told.all(prices.notes)
@@ -326,6 +323,13 @@ def _figures(options: FleetOptions) -> "Figures":
     )
 
 
+def _no_nodes(asked: Sequence[str]) -> str:
+    return (
+        f"{', '.join(asked)}: no source lists nodes; add one that does, such as nodes.json of "
+        "kubectl get nodes -o json"
+    )
+
+
 def _nothing(asked: Sequence[str]) -> str:
     return (
         f"no node with whole GPUs of a known type in {', '.join(asked)}; the notes say what was "
@@ -333,11 +337,11 @@ def _nothing(asked: Sequence[str]) -> str:
     )
 
 
-def _unknown_reservations(own: Sequence[str], joined: "Joined") -> Iterable[str]:
+def _check_reservations(own: Sequence[str], joined: "Joined") -> None:
+    """Raises UsageError for one that no source has."""
     known = [each.name for each in joined.reservations]
     for name in own:
         if name not in known:
             raise UsageError(
                 f"--reservation {name}: no source has it; there are {', '.join(known) or 'none'}"
             )
-    return ()
