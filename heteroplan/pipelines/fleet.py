@@ -297,13 +297,14 @@ def _figures(options: FleetOptions) -> "Figures":
     from heteroplan.inventory.prices import EVERY, MOST, Figures, read_prices
     from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
 
-    def by_name(rate: Rate | None, what: str, least: float) -> dict[str, float]:
+    def by_name(rate: Rate | None, option: str, least: float) -> dict[str, float]:
         if rate is None:
             return {}
         rates = dict(rate) if isinstance(rate, Mapping) else {EVERY: rate}
         for name, value in rates.items():
             if not least <= value <= MOST:
-                raise UsageError(f"{what} {value:g} of {name}: not between {least:g} and {MOST:g}")
+                of = "" if name == EVERY else f"{name}="
+                raise UsageError(f"{option} {of}{value:g}: not between {least:g} and {MOST:g}")
         return {name: float(value) for name, value in rates.items()}
 
     rows, shown_name = [], ""
@@ -318,8 +319,8 @@ def _figures(options: FleetOptions) -> "Figures":
     return Figures(
         rows=rows,
         file=shown_name,
-        usd_per_gpu_hour=by_name(options.usd_per_gpu_hour, "price", 0),
-        nic_gbit_per_s=by_name(options.nic_gbit_per_s, "network bandwidth", 1e-12),
+        usd_per_gpu_hour=by_name(options.usd_per_gpu_hour, "--price", 0),
+        nic_gbit_per_s=by_name(options.nic_gbit_per_s, "--nic-gbit-per-s", 1e-12),
     )
 
 
