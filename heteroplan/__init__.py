@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heteroplan import errors as errors
     from heteroplan.pipelines.check import CheckResult, check
+    from heteroplan.pipelines.compare import CompareResult, compare
     from heteroplan.pipelines.demand import DemandResult, demand
     from heteroplan.pipelines.fit import FitResult, fit
     from heteroplan.pipelines.fleet import FleetResult, diff_fleets, import_fleet
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "CheckResult",
+    "CompareResult",
     "DemandResult",
     "FitResult",
     "FleetResult",
@@ -50,6 +52,7 @@ __all__ = [
     "StressResult",
     "StudyResult",
     "check",
+    "compare",
     "demand",
     "diff_fleets",
     "errors",
@@ -67,6 +70,8 @@ _PIPELINES = {
     "PlanResult": "plan",
     "check": "check",
     "CheckResult": "check",
+    "compare": "compare",
+    "CompareResult": "compare",
     "demand": "demand",
     "DemandResult": "demand",
     "fit": "fit",

@@ -234,6 +234,11 @@ def plan(
     for load in of.workloads:
         demand_rps = tuple(demand.rps for demand in load.demand)
         served = tuple(rps - unserved.get((load.name, t), 0.0) for t, rps in enumerate(demand_rps))
+        own = [
+            (sum(p.replicas) * p.gpus_per_replica * hours, price[p.node_type])
+            for p in pools
+            if p.workload == load.name
+        ]
         workloads.append(
             WorkloadPlan(
                 name=load.name,
@@ -242,6 +247,9 @@ def plan(
                 served_rps=served,
                 capacity_rps=tuple(1.2 * rps for rps in served),
                 pd_ratio=(0.5,) * len(demand_rps),
+                gpu_hours=sum(gpu_hours for gpu_hours, _ in own),
+                cost_usd=sum(gpu_hours * usd for gpu_hours, usd in own),
+                team=load.team,
             )
         )
     return Plan(

@@ -153,6 +153,56 @@ def spent(
     """
     starts = problem.starts(replicas).sum(axis=1)
     moves = Counter(stay.pool for stay in stays if stay.moved)
+    used = _hours_used(scenario, candidates, problem, replicas, moves)
+    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
+    return Spent(
+        gpu_hours=sum(hours for _, _, hours in used),
+        cost_usd=sum(hours * price[node_type] for _, node_type, hours in used)
+        + problem.changing_cost(range(len(problem.pools)), replicas)
+        + sum(_lost_cost(scenario, w) for w in problem.lost_pools),
+        starts=int(starts.sum()) + sum(moves.values()),
+        moves=sum(moves.values()),
+        changes=int(problem.changes(replicas).sum()) + len(problem.lost_pools),
+    )
+
+
+def spent_by_workload(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    stays: Sequence[Stay] = (),
+) -> dict[str, tuple[float, float]]:
+    """GPU-hours and cost [USD] of `spent` by workload; they sum to those of `spent`."""
+    moves = Counter(stay.pool for stay in stays if stay.moved)
+    used = _hours_used(scenario, candidates, problem, replicas, moves)
+    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
+    found = {}
+    for w, work in enumerate(problem.workloads):
+        own = [(node_type, hours) for name, node_type, hours in used if name == work.name]
+        cost_usd = sum(hours * price[node_type] for node_type, hours in own)
+        cost_usd += problem.changing_cost(work.pools, replicas)
+        cost_usd += _lost_cost(scenario, w) * problem.lost_pools.count(w)
+        found[work.name] = (sum(hours for _, hours in own), cost_usd)
+    return found
+
+
+def _lost_cost(scenario: Scenario, workload: int) -> float:
+    """Of a pool that ran before and may not go on: one change [USD]."""
+    if scenario.objective is not Objective.COST:
+        return 0.0
+    return scenario.workloads[workload].stability.change_cost_usd
+
+
+def _hours_used(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    moves: Counter[int],
+) -> list[tuple[str, str, float]]:
+    """Workload, node type and GPU-hours of each pool, and of what runs before and drains."""
+    starts = problem.starts(replicas).sum(axis=1)
     used = []
     for p, pool in enumerate(problem.pools):
         engine = candidates[pool.candidate].engine
@@ -166,20 +216,11 @@ def spent(
             + started * s_to_hours(engine.startup_s)
             + drained * s_to_hours(engine.drain_s)
         )
-        used.append((pool.node_type, pool.gpus * hours))
+        name = problem.workloads[pool.workload].name
+        used.append((name, pool.node_type, pool.gpus * hours))
     used += [
-        (running.node_type, engine.gpus * s_to_hours(engine.drain_s))
+        (running.workload, running.node_type, engine.gpus * s_to_hours(engine.drain_s))
         for running, engine, p in running_now(scenario, candidates, problem.pools)
         if p is None
     ]
-    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
-    return Spent(
-        gpu_hours=sum(hours for _, hours in used),
-        cost_usd=sum(hours * price[node_type] for node_type, hours in used)
-        + problem.changing_cost(range(len(problem.pools)), replicas)
-        + sum(scenario.workloads[w].stability.change_cost_usd for w in problem.lost_pools)
-        * (scenario.objective is Objective.COST),
-        starts=int(starts.sum()) + sum(moves.values()),
-        moves=sum(moves.values()),
-        changes=int(problem.changes(replicas).sum()) + len(problem.lost_pools),
-    )
+    return used

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from heteroplan import __version__
 from heteroplan.cli import (
     checking,
+    comparing,
     explaining,
     exporting,
     fitting,
@@ -86,6 +87,7 @@ for command in (
     planning.plan,
     checking.check,
     replaying.replay,
+    comparing.compare,
     planning.validate,
     explaining.explain,
     exporting.export,

@@ -13,6 +13,7 @@ import typer
 
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
+from heteroplan.pipelines import limits
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
 from heteroplan.reading.numbers import beyond, parse_number, parse_percent, parse_whole, plain_share
@@ -100,6 +101,14 @@ def columns(text: str) -> dict[str, str]:
             f"{text!r} is not NAME=COLUMN,..., such as timestamp=ts,isl=prompt_tokens"
         )
     return {ours.strip(): theirs for ours, _, theirs in pairs}
+
+
+def equality(text: str) -> tuple[str, str]:
+    """`model=chat-70b`: a column and a value."""
+    column, equals, value = text.partition("=")
+    if not (column.strip() and equals):
+        raise typer.BadParameter(f"{text!r} is not COLUMN=VALUE, such as model=chat-70b")
+    return column.strip(), value.strip()
 
 
 def seconds(text: str) -> float:
@@ -230,7 +239,9 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2. Repeatable.",
+        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2, or of its "
+        "fleet, such as fleet.node_types.h100x8.usd_per_gpu_hour=2.1 or fleet.LEAF.NODE_TYPE=6. "
+        "Repeatable.",
     ),
 ]
 Interval = Annotated[
@@ -269,5 +280,14 @@ TraceSolve = Annotated[
         parser=named_path,
         metavar="FILE",
         help="Write cost and bound during the search there, as JSON lines.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        parser=wholes(*limits.CHECK["jobs"]),
+        metavar="N",
+        help="Scenarios at a time, a process each; default: as many as there are processors.",
     ),
 ]

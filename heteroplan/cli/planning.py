@@ -10,11 +10,13 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.streams import emit, show
+from heteroplan.cli.streams import emit, show, wrote
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from heteroplan.outputs.plan.solve_trace import SolveTrace
     from heteroplan.pipelines.plan import PlanResult
 
@@ -111,7 +113,9 @@ def plan(given: PlanArguments) -> None:
             if given.out is not None:
                 result.write(given.out, placement=given.placement)
         finally:
-            _show(result, given.json)
+            _show(result, given)
+    if given.out is not None:
+        wrote(str(given.out / name) for name in result.file_names(placement=given.placement))
     if trace is not None:
         trace.check()
     if interrupted():
@@ -148,16 +152,27 @@ def _result(
         )
 
 
-def _show(result: "PlanResult", json: bool) -> None:
+def _show(result: "PlanResult", given: PlanArguments) -> None:
     """The one render."""
-    if json:
+    if given.json:
         from heteroplan.outputs.plan.document.plan_json import plan_text
 
         emit(plan_text(result.document))
-    else:
-        from heteroplan.outputs.plan.console import render_plan
+        return
+    from heteroplan.outputs.plan.console import render_plan
+    from heteroplan.outputs.plan.current_changes import next_step
+    from heteroplan.outputs.shared.terminal import Text
 
-        show(lambda console: render_plan(result.document, console))
+    folder = None if given.out is None else str(given.out)
+
+    def render(console: "Console") -> None:
+        render_plan(result.document, console)
+        # Nothing was written that a script could go on with.
+        if folder is not None or console.is_terminal:
+            step = next_step(result.document, folder, given.current)
+            console.print(Text(step, style="bold"), soft_wrap=True)
+
+    show(render)
 
 
 def validate(scenario: options.ScenarioPath, overrides: options.Overrides = None) -> None:

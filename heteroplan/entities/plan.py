@@ -108,6 +108,12 @@ class WorkloadPlan:
     """Greatest rate the planned replicas serve with the interval's request mix."""
     pd_ratio: tuple[float | None, ...]
     """Prefill replicas / decode replicas; None where there is no decode replica."""
+    gpu_hours: float
+    """Its part of the plan's GPU-hours: held by its running, starting and draining replicas."""
+    cost_usd: float
+    """Its part of the plan's cost, with what its changes of sizes cost."""
+    team: str | None = None
+    """Team that it belongs to; None where the scenario names none."""
 
 
 class ShortageKind(StrEnum):

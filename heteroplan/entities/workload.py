@@ -365,6 +365,8 @@ class Workload:
     trace_end: datetime | None = None
     """When the last request of these traces came, or their last window ended; None where demand
     comes from elsewhere."""
+    team: str | None = None
+    """Team that it belongs to; None where the scenario names none."""
 
     @property
     def slo_items(self) -> int:

@@ -286,6 +286,7 @@ def planned_workload(
         routing=_routing(spec),
         arrivals=arriving,
         demand_notes=demand_notes,
+        team=spec.team,
     )
 
 

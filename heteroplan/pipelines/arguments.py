@@ -33,13 +33,41 @@ def keywords[**P, Subject, Options, Result](
         def call(subject: Subject, /, *args: P.args, **kwargs: P.kwargs) -> Result:
             return function(subject, options(*args, **kwargs))
 
-        own = signature(function)
-        subject = next(iter(own.parameters.values())).replace(kind=Parameter.POSITIONAL_ONLY)
-        shown = [subject, *signature(options).parameters.values()]
-        call.__dict__["__signature__"] = own.replace(parameters=shown)
+        _show(call, function, options)
         return call
 
     return decorated
+
+
+def keywords_of_two[**P, One, Other, Options, Result](
+    options: Callable[P, Options],
+) -> Callable[
+    [Callable[[One, Other, Options], Result]], Callable[Concatenate[One, Other, P], Result]
+]:
+    """`keywords` for a function of two subjects."""
+
+    def decorated(
+        function: Callable[[One, Other, Options], Result],
+    ) -> Callable[Concatenate[One, Other, P], Result]:
+        @wraps(function)
+        def call(one: One, other: Other, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+            return function(one, other, options(*args, **kwargs))
+
+        _show(call, function, options)
+        return call
+
+    return decorated
+
+
+def _show(call: Any, function: Callable[..., Any], options: Callable[..., Any]) -> None:
+    """Give `call` the signature of `function` with options as keywords in place of the last."""
+    own = signature(function)
+    *subjects, _ = own.parameters.values()
+    shown = [
+        *(each.replace(kind=Parameter.POSITIONAL_ONLY) for each in subjects),
+        *signature(options).parameters.values(),
+    ]
+    call.__dict__["__signature__"] = own.replace(parameters=shown)
 
 
 def as_keywords(options: "DataclassInstance") -> dict[str, Any]:

@@ -112,6 +112,12 @@ class PlanResult:
 
         return workloads_frame(self.document)
 
+    def teams_frame(self) -> "DataFrame":
+        """One row a team: GPU-hours and cost of its workloads."""
+        from heteroplan.outputs.plan.frames import teams_frame
+
+        return teams_frame(self.document)
+
     def savings_frame(self) -> "DataFrame":
         """One row a baseline: what it needs and what the plan saves against it."""
         from heteroplan.outputs.plan.frames import savings_frame
@@ -123,6 +129,11 @@ class PlanResult:
         from heteroplan.outputs.plan.frames import engines_frame
 
         return engines_frame(self.document)
+
+    @staticmethod
+    def file_names(*, placement: bool = False) -> tuple[str, ...]:
+        """What `write` writes into the folder."""
+        return ("plan.json", "schedule.csv", "report.html", *(["placement.csv"] * placement))
 
     def write(self, folder: Name, *, placement: bool = False) -> None:
         """Write plan.json, schedule.csv and report.html, and placement.csv on request.

@@ -10,6 +10,7 @@ def schema(kind: str) -> str:
     from pydantic import BaseModel
 
     from heteroplan.inputs.schemas import FILES
+    from heteroplan.outputs.compare.document import ComparisonDocument
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
     from heteroplan.outputs.replay.calibration.document import CalibrationDocument
     from heteroplan.outputs.replay.curation.document import CurationDocument
@@ -20,6 +21,7 @@ def schema(kind: str) -> str:
     models: dict[str, type[BaseModel]] = {
         **FILES,
         "plan": PlanDocument,
+        "comparison": ComparisonDocument,
         "replay": ReplayDocument,
         "study": StudyDocument,
         "stress": StressDocument,

@@ -10,6 +10,7 @@ from heteroplan.baselines.usage import (
     held_on_leaves,
     hours_by_priority,
     spent,
+    spent_by_workload,
     supply_use,
 )
 from heteroplan.entities.capacity import Candidate
@@ -46,6 +47,7 @@ def assemble(
     held = held_on_leaves(problem, stays)
     supply = supply_use(scenario, held)
     used = _used_pools(problem, replicas)
+    by_workload = spent_by_workload(scenario, candidates, problem, replicas, stays)
     return Plan(
         scenario=scenario,
         candidates=tuple(candidates),
@@ -68,8 +70,10 @@ def assemble(
         savings=(),
         pools=tuple(_pool(candidates, problem, solution, p) for p in used),
         workloads=tuple(
-            _workload_plan(scenario, candidates, problem, w, replicas, unserved[w])
-            for w in range(len(problem.workloads))
+            _workload_plan(
+                scenario, candidates, problem, w, replicas, unserved[w], by_workload[work.name]
+            )
+            for w, work in enumerate(problem.workloads)
         ),
         shortages=shortages,
         supply=supply,
@@ -116,7 +120,9 @@ def _workload_plan(
     w: int,
     replicas: Ints,
     unserved: Floats,
+    used: tuple[float, float],
 ) -> WorkloadPlan:
+    """`used` are GPU-hours and USD."""
     work = problem.workloads[w]
     demand = np.array([each.rps for each in scenario.workloads[w].demand])
     served = demand - (unserved * work.rps).sum(axis=0)
@@ -135,6 +141,9 @@ def _workload_plan(
             float(prefill / decode) if decode else None
             for prefill, decode in zip(counts[Role.PREFILL], counts[Role.DECODE], strict=True)
         ),
+        gpu_hours=used[0],
+        cost_usd=used[1],
+        team=scenario.workloads[w].team,
     )
 
 

@@ -288,6 +288,10 @@ def check_totals(index: PlanIndex) -> Iterator[str]:
     ):
         if not close(shown, right):
             yield f"totals: {name} is {shown}, should be {right}"
+    for name, total in (("gpu_hours", totals.gpu_hours), ("cost_usd", totals.cost_usd)):
+        together = sum(getattr(load, name) for load in index.plan.workloads)
+        if not close(together, total):
+            yield f"workloads: {name} are {together} together, of {total}"
 
 
 def check_supply_use(index: PlanIndex) -> Iterator[str]:

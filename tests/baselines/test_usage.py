@@ -11,6 +11,7 @@ from heteroplan.baselines.usage import (
     held_on_leaves,
     hours_by_priority,
     spent,
+    spent_by_workload,
     supply_use,
 )
 from heteroplan.entities.fleet import Outage
@@ -268,3 +269,26 @@ def test_a_class_that_a_pool_cannot_serve_keeps_it_no_busier() -> None:
     assert busy_share(problem, np.array([[1], [1]]), flow) == pytest.approx(
         (4 * 0.4 + 8 * 0.4) / 12
     )
+
+
+@pytest.mark.parametrize("cyclic", [True, False])
+def test_what_workloads_take_sums_to_the_whole(cyclic: bool) -> None:
+    """Two workloads on one engine: 4 x (2 + 3) hours and 4 x 1 hour, starts and drains besides.
+
+    Each starts one replica (half an hour); round the day it drains as well (a quarter).
+    """
+    both = engine("both", role=Role.AGGREGATED, startup_s=1800.0, drain_s=900.0)
+    loads = [workload(name, rps=[10.0, 10.0], engines=[both]) for name in ("a", "b")]
+    of = scenario(loads, cyclic=cyclic)
+    problem = problem_of(of)
+    sizes = {"a": (2, 3), "b": (0, 1)}
+    replicas = np.array([sizes[problem.workloads[p.workload].name] for p in problem.pools])
+    found = spent_by_workload(of, candidates(of), problem, replicas)
+    edge = 0.5 + 0.25 if cyclic else 0.5
+    assert {name: hours for name, (hours, _) in found.items()} == {
+        "a": pytest.approx(4 * (5 + edge)),
+        "b": pytest.approx(4 * (1 + edge)),
+    }
+    whole = spent(of, candidates(of), problem, replicas)
+    assert sum(hours for hours, _ in found.values()) == pytest.approx(whole["gpu_hours"])
+    assert sum(usd for _, usd in found.values()) == pytest.approx(whole["cost_usd"])

@@ -16,6 +16,7 @@ COMMANDS = [
     "plan",
     "check",
     "replay",
+    "compare",
     "validate",
     "explain",
     "export",

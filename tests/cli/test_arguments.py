@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from heteroplan.cli import app as application
-from heteroplan.cli import checking, exporting, fitting, measuring, planning
+from heteroplan.cli import checking, comparing, exporting, fitting, measuring, planning
 from heteroplan.cli.arguments import taking, written
 
 
@@ -57,13 +57,13 @@ def test_no_command_is_given_an_option_that_its_arguments_do_not_have() -> None:
     """Typer's parameters are the fields, of each class of arguments that there is."""
     classes: dict[str, Any] = {
         name.removesuffix("Arguments").lower(): kind
-        for module in (checking, exporting, fitting, measuring, planning)
+        for module in (checking, comparing, exporting, fitting, measuring, planning)
         for name, kind in getmembers(module, isclass)
         if name.endswith("Arguments")
     }
     group = typer.main.get_command(application.app)
     commands: dict[str, Any] = group.commands  # type: ignore[attr-defined]
-    assert set(classes) == {"plan", "check", "export", "demand", "fit"}
+    assert set(classes) == {"plan", "check", "compare", "export", "demand", "fit"}
     for name, kind in classes.items():
         shown = [each.name for each in commands[name].params if each.name != "help"]
         assert shown == list(kind.__dataclass_fields__), name

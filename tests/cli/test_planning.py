@@ -131,6 +131,8 @@ def test_out_writes_three_files_and_makes_the_folder(files: ScenarioFiles, run: 
     ended = run("plan", ".", "--out", "new/folder")
     assert ended.code == 0
     assert sorted(path.name for path in Path("new/folder").iterdir()) == WRITTEN
+    names = ", ".join(f"new/folder/{name}" for name in ("plan.json", "schedule.csv", "report.html"))
+    assert ended.err == f"Wrote {names}.\n"
     rows = list(csv.DictReader(io.StringIO(Path("new/folder/schedule.csv").read_text())))
     assert [row["replicas"] for row in rows] == ["1"] * 4
     assert "Covered" in ended.out
@@ -344,8 +346,8 @@ def test_what_is_short_without_a_proof_is_undecided(
     assert ended.code == 3
     assert ended.out.splitlines()[1].startswith("Undecided: at most 28.6 % of requests unserved")
     assert json.loads(Path("made/plan.json").read_text())["covered"] is False
-    assert run("check", "small", ".").code == 3
-    assert run("check", "small", "absent").code == 2
+    assert run("check", "small", ".", "--jobs", "1").code == 3
+    assert run("check", "small", "absent", "--jobs", "1").code == 2
 
 
 def test_a_headroom_that_is_not_asked_for_is_not_shown_as_none(
@@ -423,7 +425,7 @@ def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--format", "xml"], "unknown check format 'xml'; known are text, json, github"),
+        (["--format", "xml"], "unknown check format 'xml'; known are text, json, github, markdown"),
         (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 to 100"),
         (["--min-headroom", "10001%"], "--min-headroom 100.01: write a share from 0 to 100"),
         (["--min-headroom", "much"], "'much' is not a number; write 0.1 for 10 %"),
@@ -568,7 +570,7 @@ def test_schema_is_json_schema(run: Run, kind: str) -> None:
 def test_unknown_schema_ends_with_2(run: Run) -> None:
     ended = run("schema", "demand")
     assert ended.code == 2
-    assert "known are scenario, fleet, profile, targets, plan, replay" in ended.err
+    assert "known are scenario, fleet, profile, targets, plan, comparison, replay" in ended.err
 
 
 def test_plan_imports_nothing_it_does_not_need(files: ScenarioFiles) -> None:
@@ -583,3 +585,22 @@ def test_plan_imports_nothing_it_does_not_need(files: ScenarioFiles) -> None:
         [sys.executable, "-c", script], cwd=files.folder, capture_output=True, text=True, check=True
     )
     assert done.stderr == "set()\n"
+
+
+def test_plan_ends_with_what_changes_and_what_to_do_next(files: ScenarioFiles, run: Run) -> None:
+    """Two decode replicas run, of which one stays; a prefill replica comes."""
+    files.scenario["horizon"]["cyclic"] = False
+    files.write()
+    rows = "workload,engine,replica_id,leaf\nchat,d,1,l1\nchat,d,2,l1\n"
+    Path("now.csv").write_text(rows, encoding="utf-8")
+    ended = run("plan", ".", "--current", "now.csv", "--out", "made")
+    lines = ended.out.splitlines()
+    assert [line.split() for line in lines[-7:-4]] == [
+        ["workload", "role", "engine", "node", "type", "domain", "replicas"],
+        ["+", "chat", "prefill", "p", "h100x8", "s1", "0", "->", "1"],
+        ["~", "chat", "decode", "d", "h100x8", "s1", "2", "->", "1"],
+    ]
+    assert lines[-1] == ("Next: heteroplan export made/plan.json --format keda --current now.csv")
+    assert run(*lines[-1].split()[2:]).code == 0
+    assert "Next:" not in run("plan", ".").out
+    assert "Change at" not in run("plan", ".").out

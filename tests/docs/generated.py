@@ -329,7 +329,16 @@ def nightly_metrics() -> str:
     return "\n".join(_table(("metric", "meaning"), rows))
 
 
-SCHEMAS = ("scenario", "fleet", "profile", "plan", "replay", "curation", "calibration")
+SCHEMAS = (
+    "scenario",
+    "fleet",
+    "profile",
+    "plan",
+    "comparison",
+    "replay",
+    "curation",
+    "calibration",
+)
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,

@@ -1,7 +1,7 @@
 """Python in the documentation runs and prints what the pages say."""
 
 import re
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def test_sessions_print_what_the_page_says(page: Path) -> None:
 def test_keywords_that_are_no_option_of_that_name_are_listed() -> None:
     table = PYTHON.read_text(encoding="utf-8").partition("## Keywords")[2].partition("## ")[0]
     listed: dict[str, set[str]] = {
-        name: set() for name in ("plan", "check", "demand", "fit", "replay")
+        name: set() for name in ("plan", "check", "compare", "demand", "fit", "replay")
     }
     for row in re.findall(r"^\| (`.*?) \| (`.*?) \|", table, re.MULTILINE):
         functions, keywords = (re.findall(r"`(\w+)`", cell) for cell in row)
@@ -36,7 +36,11 @@ def test_keywords_that_are_no_option_of_that_name_are_listed() -> None:
     commands: Any = typer.main.get_command(app)
     for function, names in listed.items():
         options = {name for each in commands.commands[function].params for name in each.opts}
-        _, *shown = signature(getattr(heteroplan, function)).parameters
+        shown = [
+            name
+            for name, each in signature(getattr(heteroplan, function)).parameters.items()
+            if each.kind is not Parameter.POSITIONAL_ONLY
+        ]
         assert names == {name for name in shown if f"--{name.replace('_', '-')}" not in options}, (
             function
         )
@@ -47,6 +51,7 @@ def test_every_frame_is_listed() -> None:
     results = {
         "plan": heteroplan.PlanResult,
         "check": heteroplan.CheckResult,
+        "compare": heteroplan.CompareResult,
         "demand": heteroplan.DemandResult,
         "fit": heteroplan.FitResult,
         "replay": heteroplan.ReplayResult,

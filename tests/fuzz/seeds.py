@@ -257,7 +257,7 @@ def _on_scenarios(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
             whole, name=f"plan --out {name}", args=("plan", "scenario.yaml", "--out", "o", *LIMIT),
             outputs=tuple(f"o/{each}" for each in plans), odds=1,
         )  # fmt: skip
-        for form in ("text", "json", "github"):
+        for form in ("text", "json", "github", "markdown"):
             args = ("check", ".", "--format", form, *LIMIT)
             yield replace(whole, name=f"check {form} {name}", args=args, odds=1 if dear else 2)
         junit = ("check", ".", "--junit", "j.xml", "--min-headroom", "0.05", *LIMIT)
@@ -286,6 +286,12 @@ def _on_plans(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
             args = ("export", "plan.json", "--format", form)
             args += ("--at", "2026-11-23T01:00") if form in ("httproute", "envoy") else ()
             yield Start(f"export {form} {name}", args, plan, forms, odds=7)
+        beside, both = plan | {"old.json": files["plan.json"]}, forms | {"old.json": "json"}
+        for args in (
+            ("compare", "old.json", "plan.json"),
+            ("compare", "old.json", "plan.json", "--markdown"),
+        ):
+            yield Start(f"{' '.join(args)} {name}", args, beside, both, odds=4)
         args = ("export", "plan.json", "--format", "csv", "--out", "s.csv")
         yield Start(f"export --out {name}", args, plan, forms, outputs=("s.csv",))
 

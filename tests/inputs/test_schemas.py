@@ -30,6 +30,10 @@ NUMBER = "not a number; write one without quotes"
         ({"name": 7}, "name: 7: not text; write it in quotes (Name of the workload)"),
         ({"headrom": 0.1}, "headrom: 0.1: unknown key; did you mean 'headroom'?"),
         ({"model": None}, "model: missing; add it (Model; its name in the profile)"),
+        (
+            {"team": "=1+1"},
+            "team: =1+1: begins with =, which makes it a formula in a spreadsheet; rename it",
+        ),
         ({"affinity": "rack"}, "affinity: rack: must be 'leaf', 'spine' or 'cluster'"),
         ({"priority": 0}, "priority: 0: must be at least 1 (1 is served first)"),
         (

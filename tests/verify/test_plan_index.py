@@ -145,5 +145,6 @@ def test_move_is_a_start_and_a_drain_and_holds_both_nodes_meanwhile() -> None:
         ),
         report=replace(plan.report, objective=38.0, bound=38.0),
         supply=(replace(plan.supply[0], held=(12, 8)),),
+        workloads=(replace(plan.workloads[0], gpu_hours=19.0, cost_usd=38.0),),
     )
     verify(told)

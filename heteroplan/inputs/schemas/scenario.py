@@ -331,6 +331,8 @@ class WorkloadRules(_NamedWorkload):
 
     Or a list of them that hold at once, each at its percentile.
     """
+    team: Name | None = None
+    """Team that it belongs to; cost and GPU-hours are summed by team."""
     affinity: Literal["leaf", "spine", "cluster"] = "spine"
     """How far apart the prefill and decode replicas of a group may be."""
     priority: Annotated[int, Field(ge=1, le=1000)] = 1

@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.outputs.demand import figures
-from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
+from heteroplan.outputs.shared.chart_style import COLOURS, SOFT, style
 from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import (
     cards,
@@ -15,6 +15,7 @@ from heteroplan.outputs.shared.page import (
     render,
     table_section,
 )
+from heteroplan.outputs.shared.step_tables import step_tables
 from heteroplan.outputs.shared.time_axis import CHANGES, places, time_ticks
 from heteroplan.outputs.shared.words import figure
 from heteroplan.text import percent
@@ -37,7 +38,7 @@ def demand_html(curve: "Curve", backtest: "Backtest | None") -> str:
         [
             page_heading("Demand curve", figures.heading(curve)),
             cards(_cards(curve, backtest)),
-            chart_section("demand", "Requests/s to be planned for", demand_chart(curve)),
+            _chart_section(curve, "demand", "Requests/s to be planned for", demand_chart(curve)),
             *_token_section(curve),
             table_section(
                 "Peaks and troughs",
@@ -87,7 +88,6 @@ def token_chart(curve: "Curve") -> "Figure":
         line = {"color": COLOURS[row + 1], "width": 2}
         _step(chart, curve, rates, f"{what} tokens/s", line, details, place={"row": row, "col": 1})
         chart.update_yaxes(title_text=f"{what} tokens/s", row=row)
-    chart.update_layout(showlegend=False)
     return chart
 
 
@@ -133,7 +133,10 @@ def _cards(curve: "Curve", backtest: "Backtest | None") -> list[tuple[str, str]]
 def _token_section(curve: "Curve") -> list[str]:
     if not curve.rows[0].classes:
         return []
-    return [chart_section("tokens", "Tokens/s to be planned for", token_chart(curve))]
+    titles = ("input", "output")
+    return [
+        _chart_section(curve, "tokens", "Tokens/s to be planned for", token_chart(curve), titles)
+    ]
 
 
 def _burst_section(curve: "Curve") -> list[str]:
@@ -160,7 +163,7 @@ def _class_sections(curve: "Curve") -> list[str]:
     ]
     shares = {tuple(each.share for each in row.classes) for row in curve.rows}
     if len(shares) > 1:
-        sections.append(chart_section("classes", "Classes over time", class_chart(curve)))
+        sections.append(_chart_section(curve, "classes", "Classes over time", class_chart(curve)))
     return sections
 
 
@@ -193,25 +196,20 @@ def _clocks_change(curve: "Curve") -> bool:
     return clocks_change(figures.horizon_of(curve).boundaries())
 
 
+def _chart_section(
+    curve: "Curve", name: str, head: str, chart: "Figure", titles: Sequence[str] = ("",)
+) -> str:
+    """A chart over time with its tables."""
+    moments = figures.horizon_of(curve).boundaries()
+    return chart_section(name, head, chart, step_tables(chart, titles, moments))
+
+
 def _empty(curve: "Curve", height: int, rows: int = 1) -> "Figure":
     """Charts over local time, one below the other."""
     from plotly.subplots import make_subplots
 
     chart = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    chart.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 70, "r": 16, "t": 16, "b": 56},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        legend={
-            "orientation": "h",
-            "y": 1.02,
-            "yanchor": "bottom",
-            "x": 0,
-            "traceorder": "normal",
-        },
-        hovermode="x",
-    )
+    style(chart, height, hovermode="x")
     chart.update_yaxes(rangemode="tozero", separatethousands=True, exponentformat="none")
     chart.update_xaxes(showline=True, **time_ticks(figures.horizon_of(curve).boundaries()))
     chart.update_xaxes(title_text=escape(figures.horizon_of(curve).timezone), row=rows)

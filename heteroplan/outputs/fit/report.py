@@ -14,8 +14,8 @@ from heteroplan.outputs.fit.picture import (
     not_drawn,
     points_are,
 )
-from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
-from heteroplan.outputs.shared.page import chart_html, page, page_heading, render
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, SOFT, style
+from heteroplan.outputs.shared.page import PageTable, Panel, charts_html, page, page_heading, render
 from heteroplan.outputs.shared.plot import Axis
 from heteroplan.outputs.shared.words import figure
 from heteroplan.profiles.fitting.fitted import Fitted, Line
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 MOST_SERIES = 12
 _COLOURS = (*COLOURS, INK, SOFT)
 """One a series."""
-_CHART_STYLE = "h3 { margin: 14px 0 0; font-size: 14px; font-weight: 600; }"
+_MOST_ROWS = 200
+"""Of a table."""
 _HEIGHT = 400
 """Of a chart [pixels]."""
 _REACH = {"prefill": "tokens of a batch", "TTFT": "tokens in"}
@@ -46,7 +47,6 @@ def fit_html(fitted: Sequence[Fitted]) -> str:
             ),
             *(_section(each, f"fit-{i}") for i, each in enumerate(fitted)),
         ],
-        style=_CHART_STYLE,
     )
 
 
@@ -59,15 +59,7 @@ def fit_chart(picture: Drawn, line: Line, points: str) -> "Figure":
     for series, colour in zip(picture.series, _COLOURS, strict=False):
         for trace in _traces(series, colour, line, points):
             chart.add_trace(trace)
-    named = any(series.name for series in picture.series)
-    chart.update_layout(
-        template="plotly_white",
-        height=_HEIGHT,
-        margin={"l": 70, "r": 16, "t": 16, "b": 56},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        legend={"title": {"text": f"● {points}, — fit" if named else ""}, "tracegroupgap": 0},
-        hovermode="closest",
-    )
+    style(chart, _HEIGHT, hovermode="closest")
     chart.update_xaxes(title_text=escape(line.work), **_axis(x))
     chart.update_yaxes(title_text=escape(f"milliseconds {latency(line)}"), **_axis(y))
     return chart
@@ -88,13 +80,38 @@ def _section(fitted: Fitted, name: str) -> str:
 def _line(fitted: Fitted, line: Line, name: str) -> dict[str, object]:
     """What the template shows of a latency."""
     picture = drawn(line, MOST_SERIES)
-    chart = fit_chart(picture, line, points_are(fitted)) if picture.series else None
+    head, points = f"Milliseconds {latency(line)} over {line.work}", points_are(fitted)
+    charts = ""
+    if picture.series:
+        panel = Panel("", fit_chart(picture, line, points))
+        charts = charts_html(name, head, [panel], [_points_table(picture, line, points)])
     return {
-        "head": f"Milliseconds {latency(line)} over {line.work}",
+        "head": head,
         "errors": _errors(line),
-        "chart": "" if chart is None else chart_html(name, chart),
+        "charts": charts,
         "notes": picture.notes,
     }
+
+
+def _points_table(picture: Drawn, line: Line, points: str) -> PageTable:
+    """What the points are, evenly thinned where there are many."""
+    marks = [mark for series in picture.series for mark in series.marks]
+    step = -(-len(marks) // _MOST_ROWS)
+    every = f"; one of every {step} points" if step > 1 else ""
+    return PageTable(
+        ("series", line.work, f"{points} [ms]", "fitted [ms]", "error"),
+        [
+            (
+                mark.series,
+                f"{mark.work:,.6g}",
+                f"{mark.measured_ms:,.4g}",
+                f"{mark.fitted_ms:,.4g}",
+                f"{100 * (mark.fitted_ms / mark.measured_ms - 1):+.1f} %",
+            )
+            for mark in marks[::step]
+        ],
+        caption=f"{line.what}{every}",
+    )
 
 
 def _errors(line: Line) -> str:

@@ -1,4 +1,4 @@
-"""`heteroplan check` for machines: JSON, GitHub annotations and JUnit XML."""
+"""`heteroplan check` for machines: JSON, GitHub annotations, JUnit XML and Markdown."""
 
 import json
 import re
@@ -9,9 +9,14 @@ from xml.etree import ElementTree
 
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, HeteroplanError, InputError, InputProblem
+from heteroplan.outputs.plan.cost_limits import CostLimit, days_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import verdict
+from heteroplan.outputs.shared.markdown import block, plain, table
+from heteroplan.outputs.shared.words import signed_share
 from heteroplan.text import percent, visible
+
+MOST_MARKDOWN_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,11 @@ class CheckRow:
     """Why there is no verdict (wrong input, no plan); empty otherwise."""
     problems: tuple[InputProblem, ...] = ()
     """What is wrong with the input, one by one; empty where nothing is."""
+    cost_usd_per_day: float | None = None
+    """Of the plan behind the verdict, on average; None without a plan."""
+    gpu_hours_per_day: float | None = None
+    limits: tuple[CostLimit, ...] = ()
+    """On what the plan may cost, as asked for; empty where demand is not covered."""
 
     @property
     def covered(self) -> bool:
@@ -63,9 +73,12 @@ class CheckRow:
 
     @property
     def passed(self) -> bool:
-        """Covered with the headroom asked for."""
-        enough = self.headroom is None or self.headroom >= self.min_headroom - 1e-9
-        return self.covered and enough
+        """Covered with the headroom, and for no more than the cost, asked for."""
+        return self.covered and self._enough and all(limit.kept for limit in self.limits)
+
+    @property
+    def _enough(self) -> bool:
+        return self.headroom is None or self.headroom >= self.min_headroom - 1e-9
 
     @property
     def undecided(self) -> bool:
@@ -73,8 +86,13 @@ class CheckRow:
         if self.error:
             return False
         if self.covered:
-            return not self.passed and not self.headroom_disproved
+            return not (self.passed or self._broken)
         return self.coverage is Coverage.UNDECIDED
+
+    @property
+    def _broken(self) -> bool:
+        """Whether it is proven that no plan is as asked for."""
+        return self.headroom_disproved or any(limit.disproved for limit in self.limits)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -92,14 +110,20 @@ class CheckRow:
             return "undecided"
         if not self.covered:
             return "not covered"
-        return "covered" if self.passed else "headroom"
+        if self.passed:
+            return "covered"
+        return "headroom" if self.headroom_disproved else "cost"
 
     @property
     def note(self) -> str:
         """What is wrong, in a sentence; empty where nothing is."""
         if self.error or not self.covered:
             return self.error or self.worst
-        if self.passed:
+        return "; ".join(filter(None, [self._headroom_note, *(each.note for each in self.limits)]))
+
+    @property
+    def _headroom_note(self) -> str:
+        if self._enough:
             return ""
         more = f"{percent(self.min_headroom)} more demand"
         proven = f"no plan serves {more}" if self.headroom_disproved else f"not decided for {more}"
@@ -112,8 +136,10 @@ class CheckRow:
             count = len(self.error.splitlines())
             return f"{count} problem{'s' * (count > 1)}, see below"
         if self.covered and self.note:
-            asked = f"{percent(self.min_headroom)} is asked for"
-            return f"covered, {asked}" if self.undecided else asked
+            asked = "" if self._enough else f"{percent(self.min_headroom)} is asked for"
+            limits = (each.short_note for each in self.limits)
+            told = "; ".join(filter(None, [asked, *limits]))
+            return f"covered, {told}" if self.undecided else told
         if self.undecided and self.unserved_fraction is not None:
             return f"at most {percent(self.unserved_fraction)} unserved"
         return self.note
@@ -127,7 +153,12 @@ class CheckRow:
 
 
 def check_row(
-    plan: PlanDocument, file: str, *, headroom: Headroom | None = None, min_headroom: float = 0.0
+    plan: PlanDocument,
+    file: str,
+    *,
+    headroom: Headroom | None = None,
+    min_headroom: float = 0.0,
+    limits: Sequence[CostLimit] = (),
 ) -> CheckRow:
     """The row of a scenario that has a plan."""
     horizon = plan.horizon
@@ -150,6 +181,9 @@ def check_row(
         gap=plan.solver.gap,
         peak_gpus=held[peak],
         supply_gpus=sum(use.supply[peak] for use in plan.supply),
+        cost_usd_per_day=plan.totals.cost_usd / days_of(plan),
+        gpu_hours_per_day=plan.totals.gpu_hours / days_of(plan),
+        limits=tuple(limits),
     )
 
 
@@ -164,6 +198,7 @@ def check_json(rows: Sequence[CheckRow]) -> str:
     documents = [
         {
             **asdict(row),
+            "limits": [{**asdict(each), "kept": each.kept} for each in row.limits],
             "covered": row.covered,
             "headroom_is_lower_limit": row.headroom is not None,
             "passed": row.passed,
@@ -239,6 +274,45 @@ def check_junit(rows: Sequence[CheckRow]) -> str:
         + ElementTree.tostring(suites, encoding="unicode")
         + "\n"
     )
+
+
+def check_markdown(rows: Sequence[CheckRow]) -> str:
+    """A table, one row a scenario, and below it what is wrong in full.
+
+    At most `MOST_MARKDOWN_BYTES`: GitHub takes no longer summary of a step.
+    """
+    passed = sum(row.passed for row in rows)
+    title = f"**heteroplan check: {passed:,} of {len(rows):,} scenarios pass**\n\n"
+    parts = [title + table(_MARKDOWN_HEADS, map(_cells, rows))]
+    left = MOST_MARKDOWN_BYTES - len(parts[0].encode())
+    for row in rows:
+        if row.note:
+            part = f"\n{plain(row.name)}: {plain(row.verdict)}\n\n{block(row.note)}"
+            left -= len(part.encode())
+            if left < 0:
+                parts.append("\nMore is in the log.\n")
+                break
+            parts.append(part)
+    return "".join(parts)
+
+
+_MARKDOWN_HEADS = (
+    *("scenario", "verdict", ">headroom", ">peak GPUs", ">USD a day", ">change", "file"),
+)
+
+
+def _cells(row: CheckRow) -> tuple[str, ...]:
+    changes = [limit.change for limit in row.limits if limit.change is not None]
+    cells = (
+        row.name,
+        row.verdict,
+        row.headroom_text,
+        "" if row.peak_gpus is None else f"{row.peak_gpus:,} of {row.supply_gpus:,}",
+        "" if row.cost_usd_per_day is None else f"{row.cost_usd_per_day:,.2f}",
+        signed_share(changes[0]) if changes else "",
+        row.file,
+    )
+    return (plain(cells[0]), f"**{cells[1]}**", *map(plain, cells[2:]))
 
 
 def _data(text: str) -> str:

@@ -11,6 +11,12 @@ from heteroplan.outputs.plan.change_lines import (
     frontier_rows,
 )
 from heteroplan.outputs.plan.check_report import CheckRow
+from heteroplan.outputs.plan.current_changes import (
+    CHANGE_HEADS,
+    change_rows,
+    current_pools,
+    current_sentences,
+)
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
 from heteroplan.outputs.plan.leaf_table import leaf_table
@@ -31,6 +37,8 @@ from heteroplan.outputs.plan.sentences import (
     used_engine_notes,
     verdict,
 )
+from heteroplan.outputs.plan.teams import TEAM_HEADS, team_rows
+from heteroplan.outputs.shared.fitting_table import print_names_cut
 from heteroplan.outputs.shared.promises import special_sentences
 from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
 from heteroplan.outputs.shared.terminal import (
@@ -62,11 +70,12 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
         print_wrapped(Text(note, style="yellow"), console)
     limits = limit_sentences(plan.limits, plan.horizon, MOST_LIMIT_LINES)
     sections: tuple[tuple[RenderableType | None, Iterable[str]], ...] = (
-        (_shortage_section(plan, console), ()),
+        _shortage_section(plan, console),
         (
             _savings_table(plan, console),
             filter(None, [*greedy_sentences(plan), promise_sentence(plan)]),
         ),
+        (_team_table(plan, console), ()),
         (_policy_table(plan, console), filter(None, [replay_sentence(plan)])),
         (_pool_table(plan, console), ()),
         (leaf_table(plan, console), ()),
@@ -88,18 +97,34 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
     for sentence in change_sentences(plan):
         print_wrapped(Text(sentence), console)
     print_wrapped(Text(solver_sentence(plan)), console)
+    _render_changes(plan, console)
+
+
+def _render_changes(plan: PlanDocument, console: Console) -> None:
+    """What changes of what runs, where that is known: pools in the order of the plan."""
+    pools = current_pools(plan)
+    rows = change_rows(pools)
+    if rows:
+        console.print()
+        print_names_cut(CHANGE_HEADS, rows, (1, 2, 3, 4, 5), console, where="schedule.csv")
+    for sentence in current_sentences(plan, pools):
+        print_wrapped(Text(sentence, style="bold"), console)
 
 
 def render_check(rows: Sequence[CheckRow], console: Console) -> None:
     """One line a scenario: verdict, headroom, peak, and what is wrong."""
-    heads = ("scenario", "verdict", ">headroom", ">peak GPUs", "note")
+    limited = any(row.limits for row in rows)
+    amounts = (">a day",) if limited else ()
+    heads = ("scenario", "verdict", ">headroom", ">peak GPUs", *amounts, "note")
     table = plain_table(console, *heads, last_wraps=True)
     for row in rows:
+        amount = row.limits[-1].amount if row.limits else ""
         table.add_row(
             Text(row.name),
             Text(row.verdict, style="green" if row.passed else "bold red"),
             Text(row.headroom_text),
             Text("" if row.peak_gpus is None else f"{row.peak_gpus:,} / {row.supply_gpus:,}"),
+            *([Text(amount)] if limited else []),
             Text(row.short_note),
         )
     print_trimmed(table, console)
@@ -108,28 +133,54 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
         console.print(Text(f"peak GPUs: for the demand of the scenario, {without}", style="dim"))
 
 
-def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:
-    """Which workloads have unserved demand, when, how much and why."""
-    heads = ("unserved", "when", ">up to", ">of demand", "limited by")
-    table = plain_table(console, *heads, last_wraps=True)
-    for spell in found[:MOST_SHORTAGE_LINES]:
-        table.add_row(
-            Text(spell.workload),
-            spell.when(horizon),
-            rate(spell.worst_rps),
-            percent(spell.worst_fraction),
-            Text(spell.limited_by),
-        )
+def shortage_lines(
+    found: Sequence[Spell], horizon: HorizonPart, console: Console
+) -> tuple[Table, list[str]]:
+    """Which workloads have unserved demand, when and how much; and sentences that say why.
+
+    A reason stands beside its workload where it is short, or else once below, with all workloads
+    that have it.
+    """
+    shown = found[:MOST_SHORTAGE_LINES]
+    rows = [
+        (Text(spell.workload), spell.when(horizon), rate(spell.worst_rps),
+         percent(spell.worst_fraction))
+        for spell in shown
+    ]  # fmt: skip
+    heads = ("unserved", "when", ">up to", ">of demand")
+    taken = sum(max(len(str(cell)) for cell in column) for column in zip(heads, *rows, strict=True))
+    left = console.width - taken - GUTTER * len(heads)
+    beside = all(len(spell.limited_by) <= left for spell in shown)
+    table = plain_table(console, *heads, *(["limited by"] if beside else []))
+    for row, spell in zip(rows, shown, strict=True):
+        table.add_row(*row, *([Text(spell.limited_by)] if beside else []))
     if len(found) > MOST_SHORTAGE_LINES:
         table.caption = more_line(len(found) - MOST_SHORTAGE_LINES, "plan.json", console)
         table.caption_justify = "left"
-    return table
+    return table, [] if beside else _reason_sentences(shown, horizon)
 
 
-def _shortage_section(plan: PlanDocument, console: Console) -> Table | None:
+def _reason_sentences(found: Sequence[Spell], horizon: HorizonPart) -> list[str]:
+    """Each reason once with its workloads, whose times are told where they have several."""
+    reasons: dict[str, set[str]] = {}
+    for spell in found:
+        reasons.setdefault(spell.workload, set()).add(spell.limited_by)
+    by_reason: dict[str, list[str]] = {}
+    for spell in found:
+        several = len(reasons[spell.workload]) > 1
+        name = f"{spell.workload} {spell.when(horizon)}" if several else spell.workload
+        names = by_reason.setdefault(spell.limited_by, [])
+        if name not in names:
+            names.append(name)
+    return [f"{', '.join(names)}: limited by {reason}" for reason, names in by_reason.items()]
+
+
+def _shortage_section(
+    plan: PlanDocument, console: Console
+) -> tuple[RenderableType | None, Iterable[str]]:
     """The verdict says what a single spell would."""
     found = spells(plan)
-    return shortage_table(found, plan.horizon, console) if len(found) > 1 else None
+    return shortage_lines(found, plan.horizon, console) if len(found) > 1 else (None, ())
 
 
 def _savings_table(plan: PlanDocument, console: Console) -> Table:
@@ -167,6 +218,19 @@ def _policy_table(plan: PlanDocument, console: Console) -> Table | None:
     return table
 
 
+def _team_table(plan: PlanDocument, console: Console) -> Table | None:
+    """What each team takes; None where no workload has a team."""
+    rows = team_rows(plan)
+    if not rows:
+        return None
+    team, workloads, *figures = TEAM_HEADS
+    table = plain_table(console, team, workloads, *(f">{head}" for head in figures))
+    for name, loads, *cells in rows:
+        table.add_row(Text(name, style="bold"), Text(loads), *cells)
+    table.columns[1].no_wrap = False
+    return table
+
+
 def _frontier_table(plan: PlanDocument, console: Console) -> Table | None:
     """What fewer changes cost; None where that was not asked for."""
     rows = frontier_rows(plan)
@@ -201,6 +265,7 @@ def _pool_table(plan: PlanDocument, console: Console) -> RenderableType:
     for column in table.columns[:4]:
         column.max_width = limit
     table.columns[4].min_width = width
+    table.pictures = frozenset({4})
     blocks = draws_blocks(console)
     before: tuple[str, ...] = ("", "")
     for line, row in zip(lines, rows, strict=True):

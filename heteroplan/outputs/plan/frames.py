@@ -7,6 +7,7 @@ import numpy as np
 
 from heteroplan.outputs.plan.check_report import CheckRow
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument
+from heteroplan.outputs.plan.teams import team_use
 from heteroplan.outputs.shared.frames import counts, labels_of, local_times, numbers, numbers_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,23 @@ def workloads_frame(document: PlanDocument) -> "DataFrame":
     )
 
 
+def teams_frame(document: PlanDocument) -> "DataFrame":
+    """One row a team, with the number of its workloads; `team` is empty for those without one.
+
+    Without rows where no workload has a team.
+    """
+    from pandas import DataFrame
+
+    teams = team_use(document)
+    return DataFrame(
+        {
+            "team": [each.team or "" for each in teams],
+            "workloads": [len(each.workloads) for each in teams],
+            **numbers_of(teams, "gpu_hours", "cost_usd"),
+        }
+    )
+
+
 def savings_frame(document: PlanDocument) -> "DataFrame":
     """One row a baseline; `saved_fraction` is of what the scenario minimises.
 
@@ -134,6 +152,7 @@ def scenarios_frame(rows: Sequence[CheckRow]) -> "DataFrame":
             **numbers_of(rows, "unserved_fraction", "headroom", "min_headroom", "gap"),
             "peak_gpus": counts(row.peak_gpus for row in rows),
             "supply_gpus": counts(row.supply_gpus for row in rows),
+            **numbers_of(rows, "cost_usd_per_day", "gpu_hours_per_day"),
             "wall_s": numbers(row.seconds for row in rows),
             **labels_of(rows, "note"),
         }

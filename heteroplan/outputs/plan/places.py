@@ -1,8 +1,11 @@
-"""Where the replicas of a plan stand: by group and leaf, at the peak."""
+"""Where the replicas of a plan stand: by group and leaf at the peak, by workload at all times."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 
+from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Leaf, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
@@ -51,22 +54,59 @@ def leaf_shares(document: PlanDocument, interval: int) -> tuple[LeafShare, ...]:
     )
 
 
+type LeafUse = dict[str, dict[str, list[int]]]
+"""By leaf and workload: GPUs of running and starting replicas, one number an interval."""
+
+
+def leaf_use(document: PlanDocument) -> LeafUse:
+    """What each workload holds of each leaf that holds any; leaves in the order of the fleet."""
+    found: LeafUse = {leaf.name: {} for leaf in document.given.fleet.network.leaves}
+    for pool in document.pools:
+        for by_leaf in (pool.leaves, pool.starting):
+            for leaf, replicas in by_leaf.items():
+                if any(replicas):
+                    none = [0] * document.horizon.intervals
+                    held = found[leaf].setdefault(pool.workload, none)
+                    found[leaf][pool.workload] = [
+                        gpus + count * pool.gpus_per_replica
+                        for gpus, count in zip(held, replicas, strict=True)
+                    ]
+    return {leaf: held for leaf, held in found.items() if held}
+
+
+def busiest_leaves(use: LeafUse, most: int) -> list[str]:
+    """Those that hold the most GPUs over the time, in their order."""
+    held = {leaf: sum(map(sum, gpus.values())) for leaf, gpus in use.items()}
+    busiest = sorted(use, key=lambda leaf: -held[leaf])[:most]
+    return [leaf for leaf in use if leaf in busiest]
+
+
+def leaf_supply(scenario: Scenario, leaf: str) -> list[int]:
+    """GPUs of a leaf, maintenance applied, one number an interval."""
+    (found,) = (each for each in scenario.fleet.network.leaves if each.name == leaf)
+    return [
+        _gpus(scenario.fleet, found, start, end)
+        for start, end in pairwise(scenario.horizon.boundaries())
+    ]
+
+
 def leaf_sizes(scenario: Scenario, interval: int) -> dict[str, LeafSize]:
     """Leaves with a node in the fleet file, in its order."""
     fleet = scenario.fleet
     start, end = scenario.horizon.boundaries()[interval : interval + 2]
 
-    def gpus(leaf: Leaf) -> int:
-        return sum(
-            fleet.nodes_available(leaf, shape.name, start, end) * shape.gpus
-            for shape in fleet.node_types
-        )
-
     return {
-        leaf.name: LeafSize(leaf.name, fleet.leaf_priority(leaf), gpus(leaf))
+        leaf.name: LeafSize(leaf.name, fleet.leaf_priority(leaf), _gpus(fleet, leaf, start, end))
         for leaf in fleet.network.leaves
         if any(leaf.nodes.values())
     }
+
+
+def _gpus(fleet: Fleet, leaf: Leaf, start: datetime, end: datetime) -> int:
+    return sum(
+        fleet.nodes_available(leaf, shape.name, start, end) * shape.gpus
+        for shape in fleet.node_types
+    )
 
 
 def fullest(shares: Iterable[LeafShare], sizes: Mapping[str, LeafSize]) -> Sequence[LeafShare]:

@@ -11,8 +11,21 @@ from heteroplan.outputs.plan.change_lines import (
     frontier_rows,
 )
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, SourcePart
-from heteroplan.outputs.plan.places import by_group, fullest, leaf_shares, leaf_sizes, peak_interval
-from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart, replica_chart
+from heteroplan.outputs.plan.places import (
+    busiest_leaves,
+    by_group,
+    fullest,
+    leaf_shares,
+    leaf_sizes,
+    leaf_use,
+    peak_interval,
+)
+from heteroplan.outputs.plan.report_charts import (
+    demand_chart,
+    gpu_chart,
+    placement_chart,
+    replica_chart,
+)
 from heteroplan.outputs.plan.sentences import (
     baseline_label,
     baselines,
@@ -31,8 +44,13 @@ from heteroplan.outputs.plan.sentences import (
     used_engines,
     verdict,
 )
+from heteroplan.outputs.plan.teams import TEAM_HEADS, team_rows
+from heteroplan.outputs.plan.waterfall import waterfall_html
+from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
 from heteroplan.outputs.shared.promises import promises
+from heteroplan.outputs.shared.step_tables import step_tables
+from heteroplan.outputs.shared.time_axis import CHANGES
 from heteroplan.outputs.shared.words import (
     amount_unit,
     clock,
@@ -46,15 +64,12 @@ from heteroplan.text import percent
 _MOST_COLUMNS = 8
 """Leaves that stand side by side."""
 _MOST_ROWS = 30
+_MOST_LEAVES = 12
+"""That have a row in the chart of the placement."""
 
 
 def report_html(plan: PlanDocument) -> str:
     """The plan as a self-contained page: verdict, savings, limits, charts, places, engines."""
-    charts = [
-        ("demand", "Demand and planned capacity", demand_chart(plan)),
-        ("gpus", "GPUs held against supply", gpu_chart(plan)),
-        ("replicas", "Replicas", replica_chart(plan)),
-    ]
     return page(
         f"{plan.scenario}: capacity plan",
         [
@@ -69,12 +84,14 @@ def report_html(plan: PlanDocument) -> str:
             _cards(plan),
             _shortage_section(plan),
             _savings_section(plan),
+            *_team_section(plan),
             *_frontier_section(plan),
             _promise_section(plan),
             *_policy_section(plan),
             _limit_section(plan),
-            *(chart_section(name, head, chart) for name, head, chart in charts),
+            *_chart_sections(plan),
             _leaf_section(plan),
+            *_placement_section(plan),
             _engine_section(plan),
             render(
                 "plan_foot.html",
@@ -139,12 +156,20 @@ def _savings_section(plan: PlanDocument) -> str:
         rows,
         text_columns={0},
         bold_rows={0},
+        above=waterfall_html(plan),
         below=[
             *greedy_sentences(plan),
             *filter(None, [promise_sentence(plan)]),
             *change_sentences(plan),
         ],
     )
+
+
+def _team_section(plan: PlanDocument) -> list[str]:
+    """What each team takes; nothing where no workload has a team."""
+    rows = team_rows(plan)
+    title = "Cost and GPU-hours by team"
+    return [table_section(title, TEAM_HEADS, rows, text_columns={0, 1})] if rows else []
 
 
 def _frontier_section(plan: PlanDocument) -> list[str]:
@@ -220,6 +245,22 @@ def _limit_section(plan: PlanDocument) -> str:
     return table_section("Where GPUs run out", heads, rows, text_columns={0, 1, 2, 3}, below=more)
 
 
+def _chart_sections(plan: PlanDocument) -> list[str]:
+    """Pictures over time, each with its table."""
+    loads = [load.name for load in plan.workloads]
+    charts = (
+        ("demand", "Demand and planned capacity", demand_chart(plan), loads),
+        ("gpus", "GPUs held against supply", gpu_chart(plan), [s.node_type for s in plan.supply]),
+        ("replicas", "Replicas", replica_chart(plan), loads),
+    )
+    moments = plan.horizon.boundaries()
+    below = {"demand": [CHANGES]} if clocks_change(moments) else {}
+    return [
+        chart_section(name, head, chart, step_tables(chart, titles, moments), below.get(name, ()))
+        for name, head, chart, titles in charts
+    ]
+
+
 def _leaf_section(plan: PlanDocument) -> str:
     """A column a leaf where there are few, or else a row a group and leaf, the fullest first."""
     peak = peak_interval(plan)
@@ -247,12 +288,29 @@ def _leaf_section(plan: PlanDocument) -> str:
         title,
         ("", *(f"{leaf.name} ({leaf.priority.value})" for leaf in sizes.values())),
         [
-            *((group, *(f"{gpus.get(leaf, 0):,}" for leaf in sizes)) for group, gpus in groups),
+            *(
+                (group, *(f"{gpus[leaf]:,}" if leaf in gpus else "" for leaf in sizes))
+                for group, gpus in groups
+            ),
             ("of", *(f"{leaf.gpus:,}" for leaf in sizes.values())),
         ],
         text_columns={0},
         below=_more(len(by_group(shares)) - len(groups)),
     )
+
+
+def _placement_section(plan: PlanDocument) -> list[str]:
+    """What stands on each leaf, hour by hour; nothing where nothing is placed."""
+    use = leaf_use(plan)
+    if not use:
+        return []
+    shown = busiest_leaves(use, _MOST_LEAVES)
+    below = []
+    if len(use) > len(shown):
+        below = [f"The {len(shown)} leaves with the most GPU-hours of {len(use)} in use."]
+    chart = placement_chart(plan, {leaf: use[leaf] for leaf in shown})
+    tables = step_tables(chart, shown, plan.horizon.boundaries())
+    return [chart_section("placement", "Placement by hour", chart, tables, below)]
 
 
 def _more(count: int) -> tuple[str, ...]:

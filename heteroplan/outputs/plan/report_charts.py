@@ -5,19 +5,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart, SupplyPart
+from heteroplan.outputs.plan.places import LeafUse, leaf_supply
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
+from heteroplan.outputs.shared.time_axis import places, time_ticks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-INK, SOFT, _SHORT = "#1f2933", "#9aa5b1", "#d64545"
-COLOURS = (
-    *("#2f6fb0", "#e08a1e", "#3a9a6b", "#8a5bb5", "#c9537a"),
-    *("#1f9aa8", "#a3852c", "#5b6bd1", "#7a8b3d", "#a65a3a"),
-)
-_ROW_HEIGHT, _ROW_GAP, _TOP, _BOTTOM = 150, 76, 62, 64
-"""Plot of a row, its axis and the next row's title, legend, last axis with its title [pixels]."""
-_TITLE = 26
-"""Room for the first row's title below the legend [pixels]."""
 
 
 def demand_chart(plan: PlanDocument) -> "Figure":
@@ -27,7 +20,7 @@ def demand_chart(plan: PlanDocument) -> "Figure":
         lines = (
             ("served", load.served_rps, {"color": COLOURS[0], "width": 0}, "tozeroy"),
             ("capacity", load.capacity_rps, {"color": INK, "width": 1.5}, None),
-            ("demand", load.demand_rps, {"color": _SHORT, "width": 2, "dash": "dot"}, None),
+            ("demand", load.demand_rps, {"color": LIMIT, "width": 2, "dash": "dot"}, None),
         )
         for name, values, line, fill in lines:
             _step(figure, plan, values, row=row, name=name, line=line, fill=fill, group=name)
@@ -63,8 +56,27 @@ def replica_chart(plan: PlanDocument) -> "Figure":
             figure, plan, pool.replicas, row=rows[pool.workload], name=_engine(pool),
             group=_engine(pool), line={"color": colour, "width": 2},
             hovertemplate=f"%{{y}} in {escape(pool.domain)}",
+            meta=f"{escape(_engine(pool))} in {escape(pool.domain)}",
         )  # fmt: skip
     figure.update_yaxes(title_text="replicas")
+    return figure
+
+
+def placement_chart(plan: PlanDocument, use: LeafUse) -> "Figure":
+    """GPUs of each workload stacked, starting ones included, one row a leaf of `use`."""
+    colours = {load.name: COLOURS[i % len(COLOURS)] for i, load in enumerate(plan.workloads)}
+    figure = _rows(plan, list(use))
+    for row, (leaf, held) in enumerate(use.items(), start=1):
+        for name, gpus in held.items():
+            _step(
+                figure, plan, gpus, row=row, name=name, group=name, stackgroup=leaf,
+                line={"color": colours[name], "width": 0}, fillcolor=colours[name],
+            )  # fmt: skip
+        _step(
+            figure, plan, leaf_supply(plan.given, leaf), row=row, name="supply", group="supply",
+            line={"color": INK, "width": 1.5, "dash": "dash"},
+        )  # fmt: skip
+    figure.update_yaxes(title_text="GPUs")
     return figure
 
 
@@ -93,30 +105,11 @@ def _stack(plan: PlanDocument, use: SupplyPart) -> list[tuple[str, Sequence[int]
 
 
 def _rows(plan: PlanDocument, titles: Sequence[str]) -> "Figure":
-    """An empty figure with one titled row each, on like time axes; the legend makes its room."""
-    from plotly.subplots import make_subplots
-
-    n = max(1, len(titles))
-    plots = _ROW_HEIGHT * n + _ROW_GAP * (n - 1)
-    figure = make_subplots(
-        rows=n,
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=_ROW_GAP / plots,
-        subplot_titles=[escape(title) for title in titles],
-    )
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
-    figure.update_layout(
-        template="plotly_white",
-        height=_TOP + plots + _BOTTOM,
-        margin={"l": 60, "r": 16, "t": _TOP, "b": _BOTTOM},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        legend={"orientation": "h", "y": 1 + _TITLE / plots, "yanchor": "bottom", "x": 0},
-        hovermode="x unified",
-    )
+    """An empty figure with one titled row each over the plan's time."""
+    figure = stacked_rows(titles)
     figure.update_yaxes(rangemode="tozero")
-    figure.update_xaxes(showticklabels=True, tickformat="%H:%M\n%d %b", showline=True)
-    figure.update_xaxes(title_text=escape(plan.horizon.timezone), row=n)
+    figure.update_xaxes(**time_ticks(plan.horizon.boundaries()))
+    figure.update_xaxes(title_text=escape(plan.horizon.timezone), row=max(1, len(titles)))
     return figure
 
 
@@ -131,14 +124,14 @@ def _step(
     group: str = "",
     **style: Any,
 ) -> None:
-    """A value an interval as steps over the wall clock; one legend entry a `group`."""
+    """A value an interval as steps over elapsed time; one legend entry a `group`."""
     from plotly.graph_objects import Scatter
 
-    clocks = [moment.strftime("%Y-%m-%d %H:%M") for moment in plan.horizon.boundaries()]
+    moments = plan.horizon.boundaries()
     seen = group and any(trace.legendgroup == escape(group) for trace in figure.data)
     figure.add_trace(
         Scatter(
-            x=clocks,
+            x=places(moments[0], moments),
             y=[*values, values[-1]],
             name=escape(name),
             mode="lines",

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from html import escape
-from math import ceil, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.outputs.plan.report_charts import COLOURS, INK, SOFT
 from heteroplan.outputs.replay.figures import best, plan_of
-from heteroplan.outputs.replay.rows import boundaries, came_rps, latencies, missed
+from heteroplan.outputs.replay.rows import boundaries, came_rps, missed
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
 from heteroplan.outputs.shared.time_axis import places, time_ticks
-from heteroplan.simulation.requests import Floats, RequestStream
+from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.results import PolicyReplay, Replay
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ MOST_WORKLOADS = 8
 """That have a row in each chart."""
 _FIRST_SHOWN = 3
 """Policies that are drawn before the reader asks for more."""
-_TARGET = "#d64545"
-_ROW_HEIGHT, _ROW_GAP, _BOTTOM, _LEGEND_LINE, _TITLE = 160, 70, 64, 22, 34
-"""Plot of a row, its axis and the next row's title, last axis, legend, first title [pixels]."""
-_LEGEND_ENTRIES = 8
-"""On a line."""
-_SHARES = np.concatenate([np.linspace(0, 0.9, 91), 1 - np.geomspace(0.1, 1e-4, 90), [1.0]])
-"""Shares of requests at which distribution functions are drawn, finer in the tail."""
 
 
 def workloads_shown(replay: Replay) -> list[int]:
@@ -73,7 +66,7 @@ def latency_chart(replay: Replay, kind: str) -> "Figure":
         if not isfinite(targets[w]):
             continue
         target = np.full(len(replay.planned_rps[w]), targets[w])
-        chart.steps(row, target, "target", {"color": _TARGET, "width": 1.5, "dash": "dash"})
+        chart.steps(row, target, "target", {"color": LIMIT, "width": 1.5, "dash": "dash"})
     chart.figure.update_yaxes(title_text=f"{kind.upper()} [ms]", type="log")
     return chart.figure
 
@@ -111,93 +104,28 @@ def replica_chart(replay: Replay) -> "Figure":
     return chart.figure
 
 
-def distribution_chart(replay: Replay, stream: RequestStream) -> "Figure":
-    """Share of finished requests with a TTFT and an ITL up to a latency."""
-    chart = _Chart(replay, kinds=("TTFT", "ITL"))
-    for policy, line in chart.policies():
-        if policy.requests is None:
-            continue
-        of = latencies(stream, policy.requests, slice(None))
-        finished = policy.requests.outcome == 0
-        for row, w in chart.rows():
-            chosen = finished & (stream.workload == w)
-            if not chosen.any():
-                continue
-            for column, values in ((1, of.ttft_ms[chosen]), (2, of.itl_ms[chosen])):
-                at = np.quantile(values, _SHARES)
-                chart.line(row, at, _SHARES, policy.policy, line, column)
-    for row, w in chart.rows():
-        for column, target in ((1, replay.ttft_slo_ms[w]), (2, replay.itl_slo_ms[w])):
-            if not isfinite(target):
-                continue
-            line = {"color": _TARGET, "width": 1.5, "dash": "dash"}
-            ends = np.array([0.0, 1.0])
-            chart.line(row, np.full(2, target), ends, "target", line, column)
-    chart.figure.update_yaxes(title_text="share of finished", tickformat=".0%", range=[0, 1.01])
-    chart.figure.update_layout(hovermode="closest")
-    return chart.figure
-
-
 class _Chart:
     """A figure with a row a workload on like axes; each name has one entry in the legend."""
 
-    def __init__(
-        self, replay: Replay, titles: Sequence[str] = (), kinds: Sequence[str] = ()
-    ) -> None:
-        from plotly.subplots import make_subplots
-
+    def __init__(self, replay: Replay, titles: Sequence[str] = ()) -> None:
         self._replay = replay
         self._workloads = workloads_shown(replay)
-        self._drawn = _shown_first(replay)
+        self._drawn = shown_first(replay)
         self._legend: set[str] = set()
         moments = boundaries(replay)
         self._places = places(moments[0], moments)
         names = list(titles) or [replay.workloads[w] for w in self._workloads]
-        n, columns = len(names), len(kinds) or 1
-        plots = _ROW_HEIGHT * n + _ROW_GAP * (n - 1)
-        top = _TITLE + _LEGEND_LINE * ceil((len(replay.policies) + 2) / _LEGEND_ENTRIES)
-        self.figure = make_subplots(
-            rows=n,
-            cols=columns,
-            shared_xaxes="columns",
-            vertical_spacing=_ROW_GAP / plots,
-            horizontal_spacing=0.08,
-            subplot_titles=[
-                escape(f"{name}: {kind}" if kind else name)
-                for name in names
-                for kind in kinds or [""]
-            ],
-        )
-        if columns == 1:
-            self.figure.update_annotations(x=0, xanchor="left")
-        self.figure.update_annotations(font={"size": 13, "color": INK})
-        self.figure.update_layout(
-            template="plotly_white",
-            height=top + plots + _BOTTOM,
-            margin={"l": 70, "r": 16, "t": top, "b": _BOTTOM},
-            font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-            legend={"orientation": "h", "y": 1 + _TITLE / plots, "yanchor": "bottom", "x": 0},
-            hovermode="x unified",
-        )
-        self.figure.update_yaxes(separatethousands=True, exponentformat="none")
-        if kinds:
-            self.figure.update_xaxes(type="log", showline=True, showticklabels=True)
-            for column, kind in enumerate(kinds, start=1):
-                self.figure.update_xaxes(title_text=f"{kind} [ms]", row=n, col=column)
-        else:
-            self.figure.update_xaxes(showline=True, showticklabels=True, **time_ticks(moments))
-            self.figure.update_xaxes(title_text=escape(str(replay.start.tzinfo)), row=n)
+        self.figure = stacked_rows(names)
+        self.figure.update_xaxes(**time_ticks(moments))
+        self.figure.update_xaxes(title_text=escape(str(replay.start.tzinfo)), row=len(names))
 
     def rows(self) -> Iterator[tuple[int, int]]:
         """Rows with the index of their workload."""
         return enumerate(self._workloads, start=1)
 
     def policies(self) -> Iterator[tuple[PolicyReplay, dict[str, Any]]]:
-        """Policies with their lines: that of the plan is broad, as it is below the others."""
-        plan = plan_of(self._replay)
-        for i, policy in enumerate(self._replay.policies):
-            colour = COLOURS[i % len(COLOURS)]
-            yield policy, {"color": colour, "width": 4 if policy is plan else 2}
+        """Policies with their lines."""
+        return policy_lines(self._replay)
 
     def steps(
         self,
@@ -208,26 +136,22 @@ class _Chart:
         what: str = "",
         **style: Any,
     ) -> None:
-        """A value an interval as steps; it is shown and hidden with all of its name."""
+        """A value an interval as steps; it is shown and hidden with all of its name.
+
+        `what` says more of the values.
+        """
         y = np.append(values, values[-1:])
-        self._add(row, self._places, y, name, line={**line, "shape": "hv"}, mode="lines",
-                  hovertemplate=f"%{{y:.4~g}}{what}", **style)  # fmt: skip
+        self._add(
+            row, self._places, y, name, line={**line, "shape": "hv"}, mode="lines",
+            hovertemplate=f"%{{y:.4~g}}{what}", meta=escape(f"{name}{what}"), **style,
+        )  # fmt: skip
 
     def crosses(self, row: int, x: list[str], y: Floats, name: str) -> None:
         """Intervals that miss the SLO."""
-        marker = {"symbol": "x-thin", "size": 8, "line": {"color": _TARGET, "width": 2}}
+        marker = {"symbol": "x-thin", "size": 8, "line": {"color": LIMIT, "width": 2}}
         self._add(row, x, y, name, mode="markers", marker=marker, hovertemplate="SLO missed")
 
-    def line(
-        self, row: int, x: Floats, y: Floats, name: str, line: dict[str, Any], column: int
-    ) -> None:
-        """A curve."""
-        of = f"{escape(name)}: %{{y:.2%}} up to %{{x:.4~g}} ms<extra></extra>"
-        self._add(row, x, y, name, column, mode="lines", line=line, hovertemplate=of)
-
-    def _add(
-        self, row: int, x: Any, y: NDArray[Any], name: str, column: int = 1, **style: Any
-    ) -> None:
+    def _add(self, row: int, x: Any, y: NDArray[Any], name: str, **style: Any) -> None:
         from plotly.graph_objects import Scatter
 
         self.figure.add_trace(
@@ -241,12 +165,20 @@ class _Chart:
                 **style,
             ),
             row=row,
-            col=column,
+            col=1,
         )
         self._legend.add(name)
 
 
-def _shown_first(replay: Replay) -> set[str]:
+def policy_lines(replay: Replay) -> Iterator[tuple[PolicyReplay, dict[str, Any]]]:
+    """Policies with their lines: that of the plan is broad, as it is below the others."""
+    plan = plan_of(replay)
+    for i, policy in enumerate(replay.policies):
+        colour = COLOURS[i % len(COLOURS)]
+        yield policy, {"color": colour, "width": 4 if policy is plan else 2}
+
+
+def shown_first(replay: Replay) -> set[str]:
     """What is drawn before the reader asks for more: the plan, the best policy, the first ones."""
     chosen = best(replay)
     order = [plan_of(replay), *([] if chosen is None else [chosen]), *replay.policies]

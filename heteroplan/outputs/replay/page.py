@@ -6,11 +6,16 @@ from heteroplan.inputs.plan_ids import META
 from heteroplan.outputs.replay.charts import (
     MOST_WORKLOADS,
     capacity_chart,
-    distribution_chart,
     gpu_chart,
     latency_chart,
     queue_chart,
     replica_chart,
+    workloads_shown,
+)
+from heteroplan.outputs.replay.distributions import (
+    distribution_panels,
+    distribution_tables,
+    distributions,
 )
 from heteroplan.outputs.replay.figures import (
     Column,
@@ -32,6 +37,7 @@ from heteroplan.outputs.replay.figures import (
 from heteroplan.outputs.replay.rows import boundaries
 from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import cards, chart_section, page, render, table_section
+from heteroplan.outputs.shared.step_tables import step_tables
 from heteroplan.outputs.shared.time_axis import CHANGES
 from heteroplan.simulation.requests import RequestStream
 from heteroplan.simulation.results import Replay
@@ -133,21 +139,26 @@ def columns_section(
 
 
 def _chart_sections(replay: Replay, stream: RequestStream | None) -> list[str]:
-    click = "(click a policy in the legend to show or hide it)"
+    """Pictures, each with its tables."""
+    moments = boundaries(replay)
+    names = [replay.workloads[w] for w in workloads_shown(replay)]
+    charts = (
+        ("capacity", "Capacity against demand", capacity_chart(replay), names),
+        ("ttft", "TTFT over the day", latency_chart(replay, "ttft"), names),
+        ("itl", "ITL over the day", latency_chart(replay, "itl"), names),
+        ("queues", "Requests in queues", queue_chart(replay), names),
+        ("gpus", "GPUs held", gpu_chart(replay), ["all workloads"]),
+        ("replicas", "Replicas that are ready", replica_chart(replay), names),
+    )
+    below = {"capacity": ["Click a name in a legend to show or hide it."]}
     sections = [
-        chart_section("capacity", f"Capacity against demand {click}", capacity_chart(replay)),
-        chart_section("ttft", "TTFT over the day", latency_chart(replay, "ttft")),
-        chart_section("itl", "ITL over the day", latency_chart(replay, "itl")),
-        chart_section("queues", "Requests in queues", queue_chart(replay)),
-        chart_section("gpus", "GPUs held", gpu_chart(replay)),
-        chart_section("replicas", "Replicas that are ready", replica_chart(replay)),
+        chart_section(name, head, chart, step_tables(chart, titles, moments), below.get(name, ()))
+        for name, head, chart, titles in charts
     ]
-    if stream is not None and any(each.requests is not None for each in replay.policies):
-        sections.append(
-            chart_section(
-                "distributions", "Distribution of latencies", distribution_chart(replay, stream)
-            )
-        )
+    found = [] if stream is None else distributions(replay, stream)
+    if found:
+        panels, tables = distribution_panels(replay, found), distribution_tables(found)
+        sections.append(chart_section("latencies", "Distribution of latencies", panels, tables))
     return sections
 
 

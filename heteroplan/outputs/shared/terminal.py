@@ -162,3 +162,20 @@ class SolveProgress(LiveLine):
             gap = (incumbent - bound) / incumbent if incumbent > 0 else 0.0
             best = f"best {incumbent:,.2f}, gap {percent(min(1.0, max(0.0, gap)))}"
         self.show(f"Solving: {best}, bound {max(0.0, bound):,.2f}, {seconds:.0f} s")
+
+
+class CheckProgress(SolveProgress):
+    """How many scenarios are checked, and the solve of the one at hand if it is told of."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._before = ""
+
+    def done(self, count: int, of: int) -> None:
+        """So many of all scenarios are checked."""
+        self._before = f"{count:,} of {of:,} scenarios are checked. "
+        self.show("")
+
+    def show(self, text: str) -> None:
+        """With how many are done."""
+        super().show(f"{self._before}{text}")

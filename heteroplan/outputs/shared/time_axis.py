@@ -6,8 +6,8 @@ from typing import Any
 
 from heteroplan.outputs.shared.clock_ticks import clock_ticks, clocks_change
 
-_ROOM = 110
-"""Characters below a chart."""
+_ROOM = 48
+"""Characters below a chart on a phone."""
 CHANGES = (
     "Clocks change within this time: the axis is elapsed time, labelled with what the local clock "
     "shows, so an hour that occurs twice appears twice, a skipped hour does not appear."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Engine, Role, SourceKind, Workload
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.parts import HorizonPart
@@ -94,6 +95,22 @@ def amount_unit(objective: Objective) -> str:
 def figure(value: float) -> str:
     """Three digits, or all before the point; no exponent for what is large."""
     return f"{value:.3g}" if abs(value) < 99.5 else f"{value:,.0f}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """With + or -; 0 without either."""
+    text = f"{value:+,.{digits}f}"
+    return text.lstrip("+-") if float(text.replace(",", "")) == 0 else text
+
+
+def signed_share(share: float) -> str:
+    """`+3.4 %`; what is little has no sign."""
+    if share == 0:
+        return "0 %"
+    size = percent(abs(share)) if abs(share) < 10 else f"{figure(abs(share) * 100)} %"
+    if size.startswith("<"):
+        return size
+    return f"{'+' if share > 0 else '-'}{size}"
 
 
 def rate(rps: float) -> str:

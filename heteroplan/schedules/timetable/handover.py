@@ -5,7 +5,6 @@ asks for what ran before anyway, but for replicas that start for the new plan.
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,11 +13,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
-from heteroplan.entities.workload import Engine
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.plan.document.running_pools import running_pools
 from heteroplan.schedules.timetable.recurrence import Recurrence, recurrence
 from heteroplan.schedules.timetable.timetable import (
     Ints,
@@ -27,7 +25,6 @@ from heteroplan.schedules.timetable.timetable import (
     early,
     lead_minutes,
 )
-from heteroplan.verify.plan_index import level_of
 
 KNOWN = timedelta(days=1)
 """How long before the new plan begins the file says what ran before, at most."""
@@ -67,7 +64,9 @@ class RanBefore:
     def of(cls, document: PlanDocument, previous: Previous) -> "RanBefore":
         """What ran before `document`. Raises UsageError where that does not come before it."""
         if not isinstance(previous, PlanDocument):
-            pools = _running_pools(document, previous)
+            if document.inputs is None:
+                raise UsageError("--current: the plan is of version 1 and has no fleet; plan again")
+            pools = running_pools(document, previous)
             return cls(pools, tuple(lead_minutes(document, pool) for pool in pools), None)
         check_minutes(previous.horizon)
         if previous.horizon.start >= document.horizon.start:
@@ -180,44 +179,6 @@ class HandingOver:
             late = min([late, *more[:1].tolist()])
         begin = self.minutes.start
         return Handover(self.starts, begin, begin + late * _MINUTE)
-
-
-def _running_pools(document: PlanDocument, running: Sequence[Running]) -> tuple[PoolPart, ...]:
-    """Pools that running replicas make up, in the domains that pools of their engines have."""
-    if document.inputs is None:
-        raise UsageError("--current: the plan is of version 1 and has no fleet; plan again")
-    workloads = {each.name: each for each in document.given.workloads}
-    leaves = {leaf.name: leaf for leaf in document.given.fleet.network.leaves}
-    counts: Counter[tuple[str, str, str, Affinity, str, str]] = Counter()
-    for each in running:
-        workload, leaf = workloads[each.workload], leaves[each.leaf]
-        level = level_of(workload, _engine(document, each))
-        group = f"{each.workload}@{leaf.domain(workload.affinity)}"
-        place = (each.workload, each.engine, each.node_type, level, leaf.domain(level), group)
-        counts[place] += 1
-    engines = {(each.workload, each.engine): _engine(document, each) for each in running}
-    return tuple(
-        PoolPart(
-            workload=workload,
-            role=engines[workload, name].role,
-            engine=name,
-            node_type=node_type,
-            gpus_per_replica=engines[workload, name].gpus,
-            domain=domain,
-            level=level,
-            group=group,
-            replicas=(count,),
-            leaves={},
-            starting={},
-            class_share={},
-        )
-        for (workload, name, node_type, level, domain, group), count in counts.items()
-    )
-
-
-def _engine(document: PlanDocument, running: Running) -> Engine:
-    workload = next(each for each in document.given.workloads if each.name == running.workload)
-    return next(each for each in workload.profile.engines if each.name == running.engine)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -128,13 +128,13 @@ def test_one_point_and_a_constant_have_axes_around_them(work: float) -> None:
 def test_a_stated_capacity_is_a_sentence_without_a_chart() -> None:
     text = body(STATED)
     assert "states a capacity of 3.25 requests/s per replica: no latencies to draw" in text
-    assert "plotly" not in text
+    assert "plotly-graph-div" not in text
 
 
 def test_a_line_without_points_says_so() -> None:
     text = body(fitted_to([]))
     assert "no points to draw" in text
-    assert "plotly" not in text
+    assert "plotly-graph-div" not in text
 
 
 def test_points_of_a_model_are_not_called_measured() -> None:

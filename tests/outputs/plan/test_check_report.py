@@ -1,10 +1,12 @@
 import json
+import re
 from dataclasses import asdict, replace
 from xml.etree import ElementTree
 
 import pytest
 
 from heteroplan.entities.plan import Coverage
+from heteroplan.entities.scenario import Objective
 from heteroplan.errors import ExitCode, InputError, InputProblem, UsageError
 from heteroplan.outputs.plan.check_report import (
     CheckRow,
@@ -12,12 +14,37 @@ from heteroplan.outputs.plan.check_report import (
     check_github,
     check_json,
     check_junit,
+    check_markdown,
     check_row,
     error_row,
+)
+from heteroplan.outputs.plan.cost_limits import (
+    BaselinePlan,
+    CostLimit,
+    against_baseline,
+    max_cost,
 )
 from heteroplan.outputs.plan.document.from_plan import document_of
 from tests.plans import day_scenario, horizon, plan, pool, shortage
 
+JUNIT: dict[str, tuple[set[str], set[str], set[str]]] = {
+    "testsuites": ({"testsuite"}, set(), {"name", "time", "tests", "failures", "errors"}),
+    "testsuite": (
+        {"testsuite", "properties", "testcase", "system-out", "system-err"},
+        {"name", "tests", "failures", "errors"},
+        {"time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"},
+    ),
+    "testcase": (
+        {"skipped", "error", "failure", "system-out", "system-err"},
+        {"name"},
+        {"time", "classname", "file", "line", "group"},
+    ),
+    "failure": (set(), set(), {"type", "message"}),
+    "error": (set(), set(), {"type", "message"}),
+}
+"""Of each element: what may be in it, attributes that it must have, and others that it may have.
+As in junit-10.xsd, which the xUnit plugin of Jenkins checks reports against (all of its versions,
+but for `file` and `line` of test cases, which one of them has, and GitLab reads)."""
 ROWS = (
     CheckRow("good", "a.yaml", Coverage.COVERED, headroom=0.2, min_headroom=0.1, seconds=1.5),
     CheckRow(
@@ -220,6 +247,9 @@ def test_json_has_every_figure_under_its_name() -> None:
         "problems": [
             {"file": "b.yaml", "line": 8, "path": "path", "value": "value", "remedy": "remedy"}
         ],
+        "cost_usd_per_day": None,
+        "gpu_hours_per_day": None,
+        "limits": [],
         "covered": False,
         "headroom_is_lower_limit": True,
         "passed": False,
@@ -235,7 +265,10 @@ def test_json_has_every_figure_under_its_name() -> None:
     ("covered", "disproved"), [(True, True), (True, False), (False, True), (False, False)]
 )
 def test_a_row_has_the_figures_of_its_plan(covered: bool, disproved: bool) -> None:
-    """10 requests/s in each of three hours, of which 3 are short in the second: a tenth."""
+    """10 requests/s in each of three hours, of which 3 are short in the second: a tenth.
+
+    7 hours of 4 GPUs at 2 USD in three hours are 8 times as much a day.
+    """
     shortages = [] if covered else [shortage("chat-1", 1, 3.0)]
     made = plan(day_scenario(horizon(3)), [pool([1, 3, 3])], shortages=shortages)
     row = check_row(
@@ -257,6 +290,9 @@ def test_a_row_has_the_figures_of_its_plan(covered: bool, disproved: bool) -> No
         "supply_gpus": 480,
         "error": "",
         "problems": (),
+        "cost_usd_per_day": pytest.approx(448.0),
+        "gpu_hours_per_day": pytest.approx(224.0),
+        "limits": (),
     }
     assert made.coverage is (Coverage.COVERED if covered else Coverage.SHORT)
     assert row.unserved_fraction == pytest.approx(0.0 if covered else 0.1)
@@ -355,3 +391,106 @@ def test_junit_says_what_where_how_long_and_why() -> None:
         ("error", {"type": "error", "message": "one"}, "one\ntwo"),
         ("error", {"type": "undecided", "message": "at most"}, "at most"),
     ]
+
+
+KEPT = CostLimit("--max-cost", "USD", 100.0, found_per_day=99.0, least_per_day=95.0)
+OPEN = replace(KEPT, most_per_day=97.0)
+BROKEN = replace(KEPT, most_per_day=90.0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "verdict", "code"),
+    [
+        ([KEPT], "covered", ExitCode.OK),
+        ([KEPT, OPEN], "undecided", ExitCode.UNDECIDED),
+        ([OPEN, BROKEN], "cost", ExitCode.NOT_COVERED),
+    ],
+)
+def test_a_limit_on_cost_decides_too(limits: list[CostLimit], verdict: str, code: ExitCode) -> None:
+    """A plan of 99 USD a day keeps 100; 97 is between the bound and the plan, 90 below both."""
+    row = CheckRow("x", "x.yaml", Coverage.COVERED, limits=tuple(limits))
+    assert (row.verdict, row.exit_code) == (verdict, code)
+    (written,) = json.loads(check_json([row]))
+    assert [each["kept"] for each in written["limits"]] == [each is KEPT for each in limits]
+    (suite,) = ElementTree.fromstring(check_junit([row]))
+    assert [each.tag for each in suite[0]] == {
+        "covered": [],
+        "undecided": ["error"],
+        "cost": ["failure"],
+    }[verdict]
+
+
+def test_notes_of_limits_say_what_was_found_asked_and_proven() -> None:
+    assert KEPT.note == KEPT.short_note == ""
+    assert BROKEN.note == ("99.00 USD a day, --max-cost is 90.00; no plan takes less than 95.00")
+    assert OPEN.note == (
+        "99.00 USD a day, --max-cost is 97.00; not decided, no plan takes less than 95.00"
+    )
+    row = CheckRow("x", "x", Coverage.COVERED, headroom=0.1, min_headroom=0.2, limits=(BROKEN,))
+    assert row.note == (
+        "not decided for 20.0 % more demand; at least 10.0 % is known to fit; " + BROKEN.note
+    )
+    assert row.short_note == ("20.0 % is asked for; at most 90.00 (--max-cost)")
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+def test_a_baseline_is_compared_in_what_is_minimised_and_a_limit_in_usd(
+    objective: Objective,
+) -> None:
+    """12 hours of 3 replicas of 4 GPUs at 2 USD: 144 GPU-hours and 288 USD in half a day.
+
+    The bound is 0.8 % below; a GPU-hour costs 0.80 USD at least.
+    """
+    made = document_of(plan(day_scenario(horizon(12), objective=objective), [pool([3] * 12)]))
+    before = BaselinePlan("old/plan.json", "day", cost_usd_per_day=500.0, gpu_hours_per_day=300.0)
+    limit = against_baseline(made, before, 0.1)
+    cost = objective is Objective.COST
+    assert limit.unit == ("USD" if cost else "GPU-hours")
+    assert limit.most_per_day == pytest.approx(550 if cost else 330)
+    assert limit.found_per_day == pytest.approx(576 if cost else 288)
+    assert limit.change == pytest.approx(576 / 500 - 1 if cost else 288 / 300 - 1)
+    assert (limit.kept, limit.disproved) == (not cost, cost)
+    most = max_cost(made, 570.0)
+    assert most.found_per_day == pytest.approx(576)
+    assert most.least_per_day == pytest.approx(576 * 0.992 if cost else 288 * 0.992 * 0.8)
+    assert (most.kept, most.disproved) == (False, cost)
+    own = BaselinePlan.of(made, "old/plan.json")
+    assert (own.cost_usd_per_day, own.gpu_hours_per_day) == pytest.approx((576, 288))
+    assert against_baseline(made, own, 0.0).kept
+
+
+def test_markdown_has_a_row_a_scenario_and_what_is_wrong_in_full() -> None:
+    limit = replace(
+        BROKEN, option="--baseline", baseline="old/plan.json", baseline_per_day=90.0, tolerance=0.0
+    )
+    rows = [
+        CheckRow("a|b", "a.yaml", Coverage.COVERED, cost_usd_per_day=99.0, limits=(limit,)),
+        CheckRow("short", "b.yaml", Coverage.SHORT, worst="one\n```\ntwo"),
+        CheckRow("good", "c.yaml", Coverage.COVERED, peak_gpus=1200, supply_gpus=1300),
+    ]
+    text = check_markdown(rows)
+    assert text.startswith("**heteroplan check: 1 of 3 scenarios pass**\n\n| scenario |")
+    assert r"| a\|b | **cost** | not asked |  | 99.00 | +10.0 % | a.yaml |" in text
+    assert "| good | **covered** | not asked | 1,200 of 1,300 |  |  | c.yaml |" in text
+    assert "short: not covered\n\n````\none\n```\ntwo\n````\n" in text
+    assert "99.00 USD a day, 10.0 % more than 90.00 of old/plan.json, 0.0 % is allowed" in text
+
+
+def test_a_summary_is_no_longer_than_github_takes() -> None:
+    rows = [CheckRow(f"s{i}", "s.yaml", Coverage.SHORT, worst="x" * 50_000) for i in range(30)]
+    text = check_markdown(rows)
+    assert 900_000 < len(text.encode()) < 2**20
+    assert text.endswith("More is in the log.\n")
+    assert "| s29 |" in text
+
+
+def test_junit_is_valid_against_the_schema_of_jenkins() -> None:
+    limited = CheckRow("limited", "l.yaml", Coverage.COVERED, limits=(BROKEN,))
+    seen = set()
+    for element in ElementTree.fromstring(check_junit([*ROWS, limited])).iter():
+        inside, needed, allowed = JUNIT[element.tag]
+        assert {each.tag for each in element} <= inside
+        assert needed <= set(element.keys()) <= needed | allowed
+        assert re.fullmatch(r"\d+\.\d+", element.get("time", "0.0"))
+        seen.add(element.tag)
+    assert seen == JUNIT.keys()

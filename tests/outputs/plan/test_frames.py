@@ -17,6 +17,7 @@ from heteroplan.outputs.plan.frames import (
     savings_frame,
     scenarios_frame,
     schedule_frame,
+    teams_frame,
     workloads_frame,
 )
 from heteroplan.outputs.plan.schedule_csv import schedule_csv
@@ -74,6 +75,29 @@ def test_a_workload_and_interval_is_a_row() -> None:
         "2026-11-23 00:00:00+08:00",
         "2026-11-23 00:15:00+08:00",
     ]
+
+
+def test_a_team_is_a_row_by_cost_and_what_has_none_is_the_last() -> None:
+    """1, 9 and 3 replicas of 4 GPUs for an hour, at 2 USD; two workloads are of one team."""
+    of = day_scenario(horizon(1), workloads=4)
+    teams = ("search", None, "chat", "search")
+    loads = tuple(replace(a, team=b) for a, b in zip(of.workloads, teams, strict=True))
+    pools = [pool([count], of=load.name) for count, load in zip((1, 9, 3, 4), loads, strict=True)]
+    made = plan(replace(of, workloads=loads), pools)
+    usd = of.fleet.node_type("h100x8").usd_per_gpu_hour
+    frame = teams_frame(document_of(made))
+    assert frame.to_dict("list") == {
+        "team": ["search", "chat", ""],
+        "workloads": [2, 1, 1],
+        "gpu_hours": [20.0, 12.0, 36.0],
+        "cost_usd": [20.0 * usd, 12.0 * usd, 36.0 * usd],
+    }
+    assert frame["cost_usd"].sum() == made.totals.cost_usd
+    assert [load.team for load in document_of(made).given.workloads] == list(teams)
+
+
+def test_without_teams_no_row_is_of_one() -> None:
+    assert teams_frame(two_pools()).empty
 
 
 def test_starts_are_local_where_the_clock_changes() -> None:

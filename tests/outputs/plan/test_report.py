@@ -9,6 +9,7 @@ from heteroplan.entities.plan import BindingLimit, SupplyUse
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.report import report_html
 from heteroplan.outputs.plan.report_charts import demand_chart, gpu_chart
+from heteroplan.outputs.plan.waterfall import waterfall, waterfall_html
 from tests.pages import NASTY, addresses, tags
 from tests.plans import day_scenario, horizon, plan, pool, shortage, shown_plan, stays
 
@@ -28,7 +29,7 @@ LEAVES = [f"a-s1-l{i}" for i in range(1, 11)]
 
 def section(text: str, head: str) -> list[list[str]]:
     """Cells of the rows of a table, its head first."""
-    (table,) = re.findall(rf"<h2>{head}.*?</h2><table>(.*?)</table>", text)
+    (table,) = re.findall(rf"<h2>{head}.*?</h2>.*?<table.*?>(.*?)</table>", text, re.S)
     return [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in table.split("<tr")[1:]]
 
 
@@ -72,7 +73,7 @@ def test_page_says_where_gpus_run_out_and_what_greedy_leaves_unserved() -> None:
 
 
 def test_the_plan_stands_out_among_what_it_is_held_against(page: str) -> None:
-    (table,) = re.findall(r"<h2>What the plan saves</h2><table>(.*?)</table>", page)
+    (table,) = re.findall(r"<h2>What the plan saves</h2>.*?<table.*?>(.*?)</table>", page, re.S)
     assert re.findall(r"<tr( class=bold)?><td class=text>(.*?)</td>", table) == [
         (" class=bold", "this plan"),
         ("", "static peak"),
@@ -119,7 +120,8 @@ def test_page_lists_the_engines_and_marks_those_in_use() -> None:
     text = report_html(document_of(plan(day_scenario(horizon(2)), [pool([1, 2])])))
     engines = text.split("<h2>Engines considered")[1]
     rows = re.findall(
-        r"<tr( class=bold)?><td class=text>chat-1</td><td class=text>(.*?)</td>", engines
+        r'<tr( class=bold)?><td class=text>chat-1</td><td class=text data-head="engine">(.*?)</td>',
+        engines,
     )
     assert rows == [
         ("", "h100-tp4-prefill"),
@@ -168,3 +170,80 @@ def test_page_says_what_is_promised_and_what_capacity_counts_on() -> None:
     slo, routing, arrivals = found[1][1:]
     assert slo == "95 %: TTFT 1,000 ms, ITL 60 ms"
     assert (routing, arrivals) == ("least loaded", "Poisson")
+
+
+def test_the_waterfall_goes_from_static_sizes_to_the_plan_and_its_bound() -> None:
+    """Static peak 1.5 times the plan, on one GPU type twice; the bound is 0.8 % below it."""
+    found = document_of(shown_plan())
+    own = found.totals.cost_usd
+    bars = [(each.kind, each.label, each.start, each.end) for each in waterfall(found)]
+    assert bars == [
+        ("total", "static peak, one GPU type (H100)", 0.0, pytest.approx(2 * own)),
+        ("less", "several GPU types", pytest.approx(2 * own), pytest.approx(1.5 * own)),
+        ("less", "sizes that follow demand", pytest.approx(1.5 * own), pytest.approx(own)),
+        ("total", "this plan", 0.0, pytest.approx(own)),
+        ("open", "at most left to save (proven)", pytest.approx(own), pytest.approx(0.992 * own)),
+    ]
+
+
+def test_a_step_is_as_wide_as_its_share_of_the_first_amount() -> None:
+    """From 2 down to 1.5 times the plan, and then to the plan: a quarter of the first amount."""
+    text = waterfall_html(document_of(shown_plan()))
+    assert 'style="margin-left: 75.00%; width: 25.00%"' in text
+    assert 'style="margin-left: 50.00%; width: 25.00%"' in text
+    assert text.count("<li") == 5
+
+
+def test_without_a_static_baseline_there_is_no_waterfall() -> None:
+    found = document_of(plan(day_scenario(horizon(2)), [pool([1, 2])]))
+    assert waterfall(found) == ()
+    assert waterfall_html(found) == ""
+
+
+def test_placement_by_hour_says_what_each_workload_holds_of_each_leaf() -> None:
+    """Three replicas of 4 GPUs in the second hour on two leaves in turn: 8 and 4."""
+    pools = [pool([1, 3])]
+    of = day_scenario(horizon(2), leaves=LEAVES[:2])
+    text = report_html(document_of(plan(of, pools, placed=stays(pools, LEAVES[:2]))))
+    tables = re.findall(r"<caption>(.*?)</caption>.*?<tbody>(.*?)</tbody>", placement(text))
+    rows = {
+        leaf: [re.findall(r"<td.*?>(.*?)</td>", row) for row in table.split("<tr>")[1:]]
+        for leaf, table in tables
+    }
+    assert rows == {
+        "a-s1-l1": [["00:00", "4", "480"], ["01:00", "8", "480"]],
+        "a-s1-l2": [["00:00", "0", "480"], ["01:00", "4", "480"]],
+    }
+
+
+def placement(text: str) -> str:
+    """The section of the placement by hour."""
+    return text.split("<h2>Placement by hour</h2>")[1].split("</section>")[0]
+
+
+def test_only_the_busiest_leaves_are_drawn_and_that_is_told() -> None:
+    leaves = [f"a-s1-l{i}" for i in range(1, 15)]
+    pools = [pool([14])]
+    of = day_scenario(horizon(1), leaves=leaves)
+    text = placement(report_html(document_of(plan(of, pools, placed=stays(pools, leaves)))))
+    assert text.count("<caption>") == 12
+    assert "The 12 leaves with the most GPU-hours of 14 in use." in text
+
+
+def test_teams_stand_by_their_cost_and_what_has_none_comes_last() -> None:
+    """1 and 3 replicas of 4 GPUs for an hour each at the price of an h100x8, 2 USD."""
+    of = day_scenario(horizon(1), workloads=3)
+    teams = ("search", None, "chat & co")
+    loads = tuple(replace(a, team=b) for a, b in zip(of.workloads, teams, strict=True))
+    pools = [pool([count], of=load.name) for count, load in zip((1, 9, 3), loads, strict=True)]
+    text = report_html(document_of(plan(replace(of, workloads=loads), pools)))
+    usd = of.fleet.node_type("h100x8").usd_per_gpu_hour
+    assert section(text, "Cost and GPU-hours by team")[1:] == [
+        ["chat &amp; co", "chat-3", "12.0", f"{12 * usd:,.2f}", "23.1 %"],
+        ["search", "chat-1", "4.0", f"{4 * usd:,.2f}", "7.7 %"],
+        ["no team", "chat-2", "36.0", f"{36 * usd:,.2f}", "69.2 %"],
+    ]
+
+
+def test_without_teams_there_is_no_table_of_them(page: str) -> None:
+    assert "by team" not in page

@@ -4,10 +4,10 @@ import pytest
 from heteroplan.outputs.replay.charts import (
     MOST_WORKLOADS,
     capacity_chart,
-    distribution_chart,
     latency_chart,
     workloads_shown,
 )
+from heteroplan.outputs.replay.distributions import distribution_panels, distributions
 from heteroplan.outputs.replay.page import replay_html
 from tests.pages import NASTY, addresses, tags
 from tests.replays import day, intervals, policy, replay, requests, stream
@@ -76,7 +76,9 @@ def test_distributions_are_of_finished_requests_and_have_some_hundred_points() -
     made = replay(
         [policy("plan", ALL, requests=requests([0.0] * 1001, first.tolist(), last.tolist()))]
     )
-    ttft, itl, *_ = (each for each in distribution_chart(made, asked).data if each.name == "plan")
+    panels = distribution_panels(made, distributions(made, asked))
+    assert [each.title for each in panels] == ["chat: TTFT", "chat: ITL"]
+    ttft, itl = (each.chart.data[0] for each in panels)
     assert len(ttft.x) < 300
     assert (ttft.x[0], ttft.x[-1]) == pytest.approx((10.0, 10_000.0))
     middle = int(np.argmin(abs(ttft.y - 0.5)))
@@ -93,3 +95,15 @@ def test_charts_show_the_busiest_workloads_in_their_order() -> None:
     least = min(sizes[w][0] for w in shown)
     assert all(sizes[w][0] < least for w in set(range(13)) - set(shown))
     assert f"the {MOST_WORKLOADS} workloads with the most requests of 13" in replay_html(made, None)
+
+
+@pytest.mark.parametrize(
+    ("slowest_s", "step"),
+    [(0.0, "D2"), (0.2, "D2"), (10.0, 1), (1e11, 2)],
+)
+def test_axes_of_latencies_have_as_many_labels_as_fit(slowest_s: float, step: int | str) -> None:
+    """TTFT from 10 ms on: within 1.5 powers of ten 1, 2 and 5, then each power, or each second."""
+    first = [0.0, 0.0] if slowest_s == 0 else [0.01, slowest_s]
+    made = replay([policy("plan", ALL, requests=requests([0.0] * 2, first, first))])
+    ttft, _ = distribution_panels(made, distributions(made, stream([0.0] * 2)))
+    assert ttft.chart.layout.xaxis.dtick == step

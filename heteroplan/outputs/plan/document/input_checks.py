@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 
 from heteroplan.inputs.build import leaves
-from heteroplan.outputs.plan.document.plan_document import PlanDocument
-from heteroplan.outputs.plan.document.plan_inputs import PlanInputs, WorkloadInputs, engines_of
+from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, PoolPart
+from heteroplan.outputs.plan.document.plan_inputs import (
+    PlanInputs,
+    RunningPart,
+    WorkloadInputs,
+    engines_of,
+)
 from heteroplan.reading.yaml_source import FieldPath
 
 type Found = Iterator[tuple[FieldPath, str]]
@@ -32,6 +37,7 @@ def input_disagreements(document: PlanDocument) -> Found:
     for i, load in enumerate(inputs.workloads):
         yield from _of_workload(load, ("inputs", "workloads", i), document, inputs)
     yield from _of_fleet(inputs)
+    yield from _places(document, inputs)
 
 
 def _of_workload(
@@ -49,9 +55,14 @@ def _of_workload(
         yield (*path, "profile"), f"no such profile; there are {', '.join(inputs.profiles)}"
         return
     known = {engine.name for engine in engines_of(inputs.profiles[load.profile])}
-    for i, engine in enumerate(document.engines):
-        if engine.workload == load.name and engine.engine not in known:
-            yield ("engines", i, "engine"), f"no such engine; there are {', '.join(sorted(known))}"
+    named: list[tuple[FieldPath, EnginePart | PoolPart | RunningPart]] = [
+        *((("engines", i), part) for i, part in enumerate(document.engines)),
+        *((("pools", i), part) for i, part in enumerate(document.pools)),
+        *((("inputs", "current", i), part) for i, part in enumerate(inputs.current or ())),
+    ]
+    for place, each in named:
+        if each.workload == load.name and each.engine not in known:
+            yield (*place, "engine"), f"no such engine; there are {', '.join(sorted(known))}"
 
 
 def _of_fleet(inputs: PlanInputs) -> Found:
@@ -65,3 +76,21 @@ def _of_fleet(inputs: PlanInputs) -> Found:
     if unknown:
         where = "nodes" if inputs.fleet.network is None else "network"
         yield (*path, where), f"no such node types: {', '.join(sorted(unknown))}"
+
+
+def _places(document: PlanDocument, inputs: PlanInputs) -> Found:
+    """Pools, and replicas that run before, are on node types and leaves of the fleet."""
+    shapes = {each.name for each in inputs.fleet.node_types}
+    names = {leaf.name for leaf in leaves(inputs.fleet)}
+    workloads = {load.name for load in inputs.workloads}
+    for i, pool in enumerate(document.pools):
+        if pool.node_type not in shapes:
+            yield ("pools", i, "node_type"), "no such node type in the fleet of the inputs"
+    for i, each in enumerate(inputs.current or ()):
+        for field, name, known in (
+            ("workload", each.workload, workloads),
+            ("node_type", each.node_type, shapes),
+            ("leaf", each.leaf, names),
+        ):
+            if name not in known:
+                yield ("inputs", "current", i, field), "is not in the inputs"

@@ -233,6 +233,12 @@ class WorkloadPart(DocumentPart):
     served_rps: Amounts
     capacity_rps: Amounts
     pd_ratio: AmountsOrNone
+    team: Name | None = None
+    """Team that it belongs to; null where the scenario names none."""
+    gpu_hours: AmountOrNone = None
+    """Its part of `totals.gpu_hours`; null in older plans."""
+    cost_usd: AmountOrNone = None
+    """Its part of `totals.cost_usd`; null in older plans."""
 
 
 class ReasonPart(DocumentPart):

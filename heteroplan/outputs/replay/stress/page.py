@@ -4,7 +4,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from heteroplan.inputs.plan_ids import META
-from heteroplan.outputs.plan.report_charts import COLOURS, INK
 from heteroplan.outputs.replay.page import STYLE, columns_section
 from heteroplan.outputs.replay.stress.figures import (
     TEXTS,
@@ -14,13 +13,17 @@ from heteroplan.outputs.replay.stress.figures import (
     table_sentence,
     verdict,
 )
-from heteroplan.outputs.shared.page import chart_section, page, render
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, style
+from heteroplan.outputs.shared.page import PageTable, Panel, chart_section, page, render
 from heteroplan.simulation.stress.results import Criterion, Stress, Stressor
+from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _MOST_WORKLOADS = 8
+_HEIGHT = 300
+"""Of a chart [pixels]."""
 _CHARTED = (Stressor.DEMAND, Stressor.ENGINES)
 
 
@@ -49,7 +52,12 @@ def stress_html(stress: Stress) -> str:
                 verdict=sentence,
                 notes=limit_sentences(stress),
             ),
-            chart_section("stress", "Requests in time over the whole replay", share_chart(stress)),
+            chart_section(
+                "stress",
+                "Requests in time over the whole replay",
+                share_panels(stress),
+                share_tables(stress),
+            ),
             *sections,
         ],
         style=STYLE,
@@ -57,50 +65,61 @@ def stress_html(stress: Stress) -> str:
     )
 
 
-def share_chart(stress: Stress) -> "Figure":
+def share_panels(stress: Stress) -> list[Panel]:
     """Share of each workload's requests in time by factor, on demand and on engine times."""
-    from plotly.graph_objects import Scatter
-    from plotly.subplots import make_subplots
+    return [Panel(f"factor on {each.value}", _chart(stress, each)) for each in _CHARTED]
 
-    figure = make_subplots(
-        rows=1, cols=len(_CHARTED), shared_yaxes=True, horizontal_spacing=0.05,
-        subplot_titles=[f"factor on {each.value}" for each in _CHARTED],
-    )  # fmt: skip
+
+def share_tables(stress: Stress) -> list[PageTable]:
+    """The shares of all workloads, by factor."""
+    names = list(stress.planned.shares)
+    return [
+        PageTable(
+            ("factor", *names),
+            [
+                (f"{run.factor:g}", *(_share(run.shares.get(name)) for name in names))
+                for run in sorted(stress.of(stressor), key=lambda run: run.factor)
+            ],
+            caption=f"factor on {stressor.value}",
+        )
+        for stressor in _CHARTED
+    ]
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else percent(share)
+
+
+def _chart(stress: Stress, stressor: Stressor) -> "Figure":
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
     planned = stress.planned.shares
     order = sorted(planned, key=lambda name: planned[name] - stress.percentiles[name])
-    breaks = {
-        each.stressor: each.breaks.factor
-        for each in stress.limits
-        if each.criterion is Criterion.WHOLE and each.breaks is not None
-    }
-    for column, stressor in enumerate(_CHARTED, start=1):
-        runs = stress.of(stressor)
-        for n, name in enumerate(order[:_MOST_WORKLOADS]):
-            some = [each for each in runs if name in each.shares]
-            figure.add_trace(
-                Scatter(
-                    x=[each.factor for each in some], y=[each.shares[name] for each in some],
-                    mode="lines+markers", name=escape(name), legendgroup=escape(name),
-                    showlegend=column == 1, line={"color": COLOURS[n % len(COLOURS)]},
-                    hovertemplate=f"{escape(name)}: %{{y:.2%}} at %{{x:g}}<extra></extra>",
-                ), row=1, col=column,
-            )  # fmt: skip
-        for percentile in sorted(set(stress.percentiles.values())):
-            figure.add_hline(
-                y=percentile, line={"color": "#d64545", "width": 1.5, "dash": "dash"},
-                row=1, col=column,
-            )  # fmt: skip
-        if stressor in breaks:
+    runs = stress.of(stressor)
+    for n, name in enumerate(order[:_MOST_WORKLOADS]):
+        some = [each for each in runs if name in each.shares]
+        figure.add_trace(
+            Scatter(
+                x=[each.factor for each in some],
+                y=[each.shares[name] for each in some],
+                mode="lines+markers",
+                name=escape(name),
+                line={"color": COLOURS[n % len(COLOURS)]},
+                hovertemplate=f"{escape(name)}: %{{y:.2%}} at %{{x:g}}<extra></extra>",
+            )
+        )
+    for percentile in sorted(set(stress.percentiles.values())):
+        figure.add_hline(y=percentile, line={"color": LIMIT, "width": 1.5, "dash": "dash"})
+    for limit in stress.limits:
+        whole = limit.criterion is Criterion.WHOLE and limit.stressor is stressor
+        if whole and limit.breaks is not None:
             figure.add_vline(
-                x=breaks[stressor], line={"color": INK, "width": 1, "dash": "dot"},
-                annotation_text=f"breaks at {breaks[stressor]:g}",
-                annotation_position="bottom left", row=1, col=column,
-            )  # fmt: skip
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(title_text="share in time", col=1)
-    figure.update_layout(
-        template="plotly_white", height=380, margin={"l": 70, "r": 16, "t": 80, "b": 50},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        legend={"orientation": "h", "y": 1.12, "yanchor": "bottom", "x": 0},
-    )  # fmt: skip
+                x=limit.breaks.factor,
+                line={"color": INK, "width": 1, "dash": "dot"},
+                annotation_text=f"breaks at {limit.breaks.factor:g}",
+                annotation_position="bottom left",
+            )
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", title_text="share in time")
+    style(figure, _HEIGHT)
     return figure

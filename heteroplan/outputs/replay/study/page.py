@@ -4,7 +4,7 @@ import numpy as np
 
 from heteroplan.inputs.plan_ids import META
 from heteroplan.outputs.replay.page import STYLE, columns_section
-from heteroplan.outputs.replay.study.charts import cache_chart, signal_chart
+from heteroplan.outputs.replay.study.charts import cache_chart, signal_panels
 from heteroplan.outputs.replay.study.figures import (
     cache_columns,
     columns_sentence,
@@ -44,7 +44,7 @@ def study_html(study: SignalStudy) -> str:
                 [(each.paper, each.verdict.value, each.here) for each in study.findings],
                 text_columns={0, 1, 2},
             ),
-            chart_section("signals", "Signals by load", signal_chart(study)),
+            chart_section("signals", "Signals by load", signal_panels(study)),
             columns_section(
                 "Signals",
                 [each for each in signal_columns(study) if each.head not in left_out],

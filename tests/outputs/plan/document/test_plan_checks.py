@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import HeteroplanError, InputError
+from heteroplan.outputs.compare.figures import comparison
+from heteroplan.outputs.compare.markdown import comparison_md
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
@@ -75,6 +77,12 @@ def problems(document: Any, folder: Path) -> list[str]:
         (("workloads", 0, "capacity_rps"), [1.0], "has 1 values; the horizon has 2 intervals"),
         (("pools", 1, "leaves", "b"), [1], "has 1 values; the horizon has 2 intervals"),
         (("engines", 1, "capacity_rps"), [1.0], "has 1 values; the horizon has 2 intervals"),
+        (
+            ("pools", 0, "engine"),
+            "x",
+            "no such engine; there are h100-tp4-decode, h100-",
+        ),
+        (("pools", 0, "node_type"), "x", "no such node type in the fleet of the inputs"),
         (("engines", 1, "workload"), "chat-3", "no such workload; there are chat-1, chat-2"),
         (("limits", 0, "last"), 2, "lies beyond the horizon"),
         (("limits", 0, "first"), 2, "lies after its last"),
@@ -98,6 +106,16 @@ def test_what_is_wrong_is_told_with_its_field(
     field = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
     assert found.startswith(f"{field.removeprefix('.')}: ")
     assert remedy in found
+
+
+@pytest.mark.parametrize("field", ["workload", "engine", "node_type", "leaf"])
+def test_replicas_that_run_before_are_those_of_the_inputs(field: str, tmp_path: Path) -> None:
+    document = of_two()
+    ran: dict[str, Any] = {"workload": "chat-1", "engine": "h100-tp4-decode", "node_type": "h100x8"}
+    ran |= {"leaf": "a-s1-l1", "nodes": []}
+    document["inputs"]["current"] = [ran, ran | {field: "x"}]
+    (found,) = problems(document, tmp_path)
+    assert found.startswith(f"inputs.current[1].{field}: ")
 
 
 def test_what_agrees_is_told_nothing(tmp_path: Path) -> None:
@@ -192,7 +210,8 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     ]
 
 
-SHOWN = json.loads(plan_text(document_of(shown_plan(short=True, **TOPOLOGY))))
+WHOLE = document_of(shown_plan(short=True, **TOPOLOGY))
+SHOWN = json.loads(plan_text(WHOLE))
 del SHOWN["plan_id"]  # Else any change is refused for it.
 PLACES = places(SHOWN)
 
@@ -220,6 +239,9 @@ def test_whatever_is_changed_is_told_in_our_words_or_does_no_harm(
         read = read_plan(str(path))
         for name in FORMATS:
             text = exported(read, name, ExportOptions())
+            assert not [line for line in text.split("\n") if line.startswith("::")]
+        if read.inputs is not None:
+            text = comparison_md(comparison(WHOLE, read, sources=("a", "b")))
             assert not [line for line in text.split("\n") if line.startswith("::")]
     except HeteroplanError as error:
         told = str(error)
