@@ -285,7 +285,7 @@ def import_(given: ImportArguments) -> None:
         texts[given.current] = running.text
     elif given.engine_label or given.plan is not None:
         raise UsageError("--engine-label and --plan say what pods run; add --current FILE")
-    with delivering(texts):
+    with delivering(texts, told=len(texts) > 1):
         if given.out != STDOUT:
             show(lambda console: render_imported(result.fleet, given.out, console))
 

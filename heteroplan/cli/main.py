@@ -42,8 +42,8 @@ def main() -> NoReturn:
 
 def _usage(error: typer.BadParameter) -> int:
     """Show what Typer found wrong; its exit code."""
-    if sys.argv[1:]:
-        # Without arguments the message is the help, and has lines.
+    if type(error).__name__ != "NoArgsIsHelpError":
+        # There the message is the help, and has lines.
         error.message = visible(error.message)
     error.show(sys.stderr)
     return error.exit_code

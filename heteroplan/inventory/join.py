@@ -6,7 +6,7 @@ meant.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -163,7 +163,7 @@ class _Merging:
             gpus_left_out=max(each.record.gpus_left_out for each in said),
             out=", ".join(dict.fromkeys(out)) or None,
             reserved=next((r for each in said if (r := each.record.reserved) is not None), None),
-            labels={name: text for each in said[::-1] for name, text in each.record.labels.items()},
+            labels=_labels(said),
             **first_said,
         )
 
@@ -211,6 +211,14 @@ class _Merging:
             return None, memory_mib
         own = best.record.gpu_memory_mib
         return best.record.gpu, memory_mib if own is None else own
+
+
+def _labels(said: Sequence[_Said]) -> Mapping[str, str]:
+    """Labels of all files; of one that two have the first file counts."""
+    some = [each.record.labels for each in said if each.record.labels]
+    if len(some) < 2:
+        return next(iter(some), {})
+    return {name: text for labels in some[::-1] for name, text in labels.items()}
 
 
 def _only_in_one(said: dict[str, list[_Said]]) -> Iterator[str]:

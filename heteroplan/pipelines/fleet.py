@@ -177,10 +177,7 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
     joined = join(contents)
     told.all(joined.notes)
     if not joined.nodes:
-        raise UsageError(
-            f"{', '.join(asked)}: no source lists nodes; add one that does, such as nodes.json of "
-            "kubectl get nodes -o json"
-        )
+        raise UsageError(_no_nodes(asked))
     found = typed(joined.nodes, given)
     told.all(found.notes)
     if not found.nodes:
@@ -192,7 +189,7 @@ def import_fleet(sources: Name | Iterable[Name], options: FleetOptions) -> Fleet
     if not kept:
         raise UsageError("no node is left within the quotas")
     own = names(options.reservations)
-    told.all(_unknown_reservations(own, joined))
+    _check_reservations(own, joined)
     out = sorted(absences(kept, placed.places, joined.reservations, own))
     prices = priced(Counter(node_type for _, node_type in kept), figures)
     told.all(prices.notes)
@@ -300,13 +297,14 @@ def _figures(options: FleetOptions) -> "Figures":
     from heteroplan.inventory.prices import EVERY, MOST, Figures, read_prices
     from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
 
-    def by_name(rate: Rate | None, what: str, least: float) -> dict[str, float]:
+    def by_name(rate: Rate | None, option: str, least: float) -> dict[str, float]:
         if rate is None:
             return {}
         rates = dict(rate) if isinstance(rate, Mapping) else {EVERY: rate}
         for name, value in rates.items():
             if not least <= value <= MOST:
-                raise UsageError(f"{what} {value:g} of {name}: not between {least:g} and {MOST:g}")
+                of = "" if name == EVERY else f"{name}="
+                raise UsageError(f"{option} {of}{value:g}: not between {least:g} and {MOST:g}")
         return {name: float(value) for name, value in rates.items()}
 
     rows, shown_name = [], ""
@@ -321,8 +319,15 @@ def _figures(options: FleetOptions) -> "Figures":
     return Figures(
         rows=rows,
         file=shown_name,
-        usd_per_gpu_hour=by_name(options.usd_per_gpu_hour, "price", 0),
-        nic_gbit_per_s=by_name(options.nic_gbit_per_s, "network bandwidth", 1e-12),
+        usd_per_gpu_hour=by_name(options.usd_per_gpu_hour, "--price", 0),
+        nic_gbit_per_s=by_name(options.nic_gbit_per_s, "--nic-gbit-per-s", 1e-12),
+    )
+
+
+def _no_nodes(asked: Sequence[str]) -> str:
+    return (
+        f"{', '.join(asked)}: no source lists nodes; add one that does, such as nodes.json of "
+        "kubectl get nodes -o json"
     )
 
 
@@ -333,11 +338,11 @@ def _nothing(asked: Sequence[str]) -> str:
     )
 
 
-def _unknown_reservations(own: Sequence[str], joined: "Joined") -> Iterable[str]:
+def _check_reservations(own: Sequence[str], joined: "Joined") -> None:
+    """Raises UsageError for one that no source has."""
     known = [each.name for each in joined.reservations]
     for name in own:
         if name not in known:
             raise UsageError(
                 f"--reservation {name}: no source has it; there are {', '.join(known) or 'none'}"
             )
-    return ()

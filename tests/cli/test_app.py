@@ -56,6 +56,17 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     assert ended.out.startswith(f"Usage: heteroplan {command}")
 
 
+def test_a_command_of_commands_alone_shows_its_help(run: Run) -> None:
+    ended = run("fleet")
+    assert ended.code == 2
+    assert "\nCommands:\n  import " in ended.err
+    assert [line.split()[0] for line in ended.err.split("Commands:\n")[1].splitlines()] == [
+        "import",
+        "show",
+        "diff",
+    ]
+
+
 def test_help_of_export_names_every_format(run: Run) -> None:
     words = run("export", "--help").out.replace(",", " ").replace(".", " ").split()
     assert set(FORMATS) <= set(words)

@@ -34,6 +34,7 @@ def test_an_import_plans_at_once(folder: Path, run: Run) -> None:
     assert ended.code == 0
     assert ended.err == (
         "unknown GPU type G2: 1 node with 8 GPUs left out (n3); name it with --gpu G2=GPU-TYPE\n"
+        "Wrote fleet.yaml, places.csv.\n"
     )
     assert "fleet.yaml is written: 2 nodes, 16 GPUs, 1 cluster, 1 spine, 1 leaf.\n" in ended.out
     assert "h100x8     H100-SXM-80GB      2         16   3,200   2.50\n" in ended.out

@@ -160,7 +160,7 @@ def test_problems_of_all_files_are_told_at_once(made: Path) -> None:
         ({"timezone": "Mars"}, "--timezone Mars: unknown time zone"),
         ({"queue": "a"}, "--queue a: no source has such a quota; there are none"),
         ({"reservations": "r"}, "--reservation r: no source has it; there are none"),
-        ({"nic_gbit_per_s": 0.0}, "network bandwidth 0 of *: not between"),
+        ({"nic_gbit_per_s": 0.0}, "--nic-gbit-per-s 0: not between"),
         ({"format": "slurm"}, "unknown inventory format 'slurm'; known are kubernetes"),
     ],
 )

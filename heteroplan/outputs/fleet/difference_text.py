@@ -22,7 +22,9 @@ _LEVELS = {"across_leaves": "across leaves", "across_spines": "across spines"}
 
 def render_difference(found: FleetDifference, console: Console) -> None:
     """GPUs and their price in total, then node types, leaves and what is out."""
-    title = Text.assemble((found.before, "bold"), " to ", (found.after, "bold"))
+    title = Text.assemble((found.before, "bold"))
+    if found.after != found.before:
+        title.append(" to ").append(found.after, style="bold")
     print_wrapped(title, console)
     if found.same:
         console.print("The fleets are the same.")
