@@ -245,9 +245,9 @@ def test_a_disk_that_fills_up_leaves_no_file_and_the_plan_on_stdout(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("args", [["plan", ".", "--json"], ["plan", "."], ["--help"]])
-def test_a_full_standard_output_is_told(files: ScenarioFiles, apart: Run, args: list[str]) -> None:
+def test_a_full_standard_output_is_told(files: ScenarioFiles, run: Run, args: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        ended = apart(args, cwd=files.folder, stdout=full.fileno())
+        ended = run(*args, stdout=full)
     assert ended.code == 2
     assert ended.err == "Error: standard output: cannot be written: No space left on device\n"
 
@@ -504,15 +504,13 @@ def test_the_shortage_scenario_explains_itself(run: Run) -> None:
     assert all("h100x8" in shortage["limited_by"] for shortage in document["shortages"])
 
 
-def test_export_reads_a_file_or_standard_input(files: ScenarioFiles, run: Run, apart: Run) -> None:
+def test_export_reads_a_file_or_standard_input(files: ScenarioFiles, run: Run) -> None:
     run("plan", ".", "--out", "out")
     from_file = run("export", "out/plan.json", "--format", "csv")
     assert from_file.code == 0
     assert from_file.out == (files.folder / "out" / "schedule.csv").read_text()
     text = (files.folder / "out" / "plan.json").read_text()
-    assert apart(["export", "-", "--format", "csv"], cwd=files.folder, stdin=text).out == (
-        from_file.out
-    )
+    assert run("export", "-", "--format", "csv", stdin=text).out == from_file.out
 
 
 def test_export_takes_the_clusters_words(files: ScenarioFiles, run: Run) -> None:
