@@ -25,6 +25,9 @@ from heteroplan.profiles.capacity.candidates import candidates
 from heteroplan.verify.plan import verify
 from tests.builders import engine, fleet, scenario, workload
 
+BUSY = (20.0,)
+"""Requests/s of one interval."""
+
 
 def measured() -> Engine:
     """Prefill takes 100 ms; 200 ms are left to wait."""
@@ -61,7 +64,7 @@ def planned(of: Scenario, *, compare: bool = False) -> Plan:
 @cache
 def unpromised() -> Plan:
     """On two spines, without a promise for what is lost."""
-    return planned(made(Routing.LEAST_LOADED, spines=2))
+    return planned(made(Routing.LEAST_LOADED, rps=BUSY, spines=2))
 
 
 def prefill(plan: Plan) -> list[tuple[int, ...]]:
@@ -104,8 +107,8 @@ def test_what_is_left_after_a_loss_keeps_the_promise_in_pools_of_its_size(
     They cost no less than without the promise, and no more than with queues apart.
     """
     promise = Resilience(lose, serve)
-    plan = planned(made(Routing.LEAST_LOADED, resilience=promise, spines=2))
-    apart = planned(made(Routing.RANDOM, resilience=promise, spines=2))
+    plan = planned(made(Routing.LEAST_LOADED, rps=BUSY, resilience=promise, spines=2))
+    apart = planned(made(Routing.RANDOM, rps=BUSY, resilience=promise, spines=2))
     free = unpromised()
     assert plan.covered
     assert plan.report.bound <= plan.report.objective
