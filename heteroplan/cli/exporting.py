@@ -187,7 +187,7 @@ def export(given: ExportArguments) -> None:
     contents = {STDOUT if given.out is None else given.out: made.text}
     if given.out is not None and given.out.endswith("/"):
         contents = pipeline.files(made.text, format=given.format, folder=given.out)
-    with delivering(contents):
+    with delivering(contents, told=False):
         pass
     if STDOUT not in contents:
         lines = len(made.text.splitlines())

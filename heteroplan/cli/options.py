@@ -102,6 +102,14 @@ def columns(text: str) -> dict[str, str]:
     return {ours.strip(): theirs for ours, _, theirs in pairs}
 
 
+def equality(text: str) -> tuple[str, str]:
+    """`model=chat-70b`: a column and a value."""
+    column, equals, value = text.partition("=")
+    if not (column.strip() and equals):
+        raise typer.BadParameter(f"{text!r} is not COLUMN=VALUE, such as model=chat-70b")
+    return column.strip(), value.strip()
+
+
 def seconds(text: str) -> float:
     """`60`."""
     return _number(text, "seconds without a unit, such as 60")
@@ -230,7 +238,9 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2. Repeatable.",
+        help="Set a field of the scenario, such as workloads.chat-70b.headroom=0.2, or of its "
+        "fleet, such as fleet.node_types.h100x8.usd_per_gpu_hour=2.1 or fleet.LEAF.NODE_TYPE=6. "
+        "Repeatable.",
     ),
 ]
 Interval = Annotated[

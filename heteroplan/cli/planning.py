@@ -10,7 +10,7 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.streams import emit, show
+from heteroplan.cli.streams import emit, show, wrote
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, UsageError
 
@@ -112,6 +112,8 @@ def plan(given: PlanArguments) -> None:
                 result.write(given.out, placement=given.placement)
         finally:
             _show(result, given.json)
+    if given.out is not None:
+        wrote(str(given.out / name) for name in result.file_names(placement=given.placement))
     if trace is not None:
         trace.check()
     if interrupted():

@@ -124,16 +124,21 @@ def deliver(text: str, out: str | None) -> None:
 
     Raises UsageError.
     """
-    with delivering({STDOUT if out is None else out: text}):
+    with delivering({STDOUT if out is None else out: text}, told=False):
         pass
 
 
+def wrote(names: Iterable[str]) -> None:
+    """Say on standard error which files were written."""
+    say([f"Wrote {', '.join(names)}."])
+
+
 @contextlib.contextmanager
-def delivering(contents: "Mapping[str, Content]") -> Iterator[None]:
+def delivering(contents: "Mapping[str, Content]", *, told: bool = True) -> Iterator[None]:
     """Write each content to its file, or a text to standard output for `-`: all of them or no file.
 
-    Files take their names when the block ends well: what it prints is one of the outputs.
-    Raises UsageError.
+    Files take their names when the block ends well: what it prints is one of the outputs. Their
+    names are said then, if that is to be `told`. Raises UsageError.
     """
     from heteroplan.outputs.shared.files import written_with
 
@@ -146,6 +151,9 @@ def delivering(contents: "Mapping[str, Content]") -> Iterator[None]:
         for piece in [printed] if isinstance(printed, str) else printed:
             emit(piece)
         yield
+    files = [name for name in contents if name != STDOUT]
+    if told and files:
+        wrote(files)
 
 
 def _write(data: bytes) -> None:

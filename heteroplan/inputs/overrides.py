@@ -1,41 +1,72 @@
-"""`--set PATH=VALUE`: fields of the scenario set from the command line."""
+"""`--set PATH=VALUE`: fields of the scenario and of its fleet set from the command line."""
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.reading.yaml_source import Document, FieldPath, dotted, parse_value
 
 OPTION = "--set"
+FLEET = "fleet"
+MOST_LISTED = 8
+"""Names that a message lists."""
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[([0-9]{1,6})\]")
+_OF_FLEET = re.compile(rf"{FLEET}[.\[]")
+_NAMES = ("name", "cluster", "spine", "leaf")
+"""Keys under which a list's entry has its name."""
 
 
 def override(
     document: Document, overrides: Sequence[str], interval: str | None
 ) -> list[InputProblem]:
-    """Set fields of `document` in place; what cannot be set is a problem.
+    """Set fields of the scenario `document` in place; what cannot be set is a problem.
 
     A list's entry goes by index (`workloads[0].priority=2`) or by name
     (`workloads.chat-70b.priority=2`). Values are YAML. Keys that the schema does not know are
-    left for it to refuse.
+    left for it to refuse. Paths into the fleet are passed over: see `override_fleet`.
     """
     problems = []
     for text in overrides:
-        try:
-            path, value = _parsed(text)
-            _set(document, path, value, OPTION)
-        except ValueError as error:
-            problems.append(InputProblem(OPTION, 0, "", text, str(error)))
-        except InputError as error:
-            remedy = error.problems[0].remedy
-            problems.append(InputProblem(OPTION, 0, "", text, remedy))
+        if not _OF_FLEET.match(text):
+            problems += _problems(document, text, OPTION)
     if interval is not None:
         try:
             _set(document, ("horizon", "interval"), interval, "--interval")
         except ValueError as error:
             problems.append(InputProblem("--interval", 0, "", interval, str(error)))
     return problems
+
+
+def override_fleet(fleet: Document, overrides: Sequence[str]) -> list[InputProblem]:
+    """Set fields of the fleet that a scenario names, in place: those whose path begins `fleet.`.
+
+    After that comes a field of the file (`fleet.node_types.h100x8.usd_per_gpu_hour=2.1`), or a
+    leaf by its name, whose nodes are set (`fleet.a-s1-l1.h100x8=6`).
+    """
+    return [
+        problem
+        for text in overrides
+        if _OF_FLEET.match(text)
+        for problem in _problems(fleet, text, f"{OPTION} {FLEET}")
+    ]
+
+
+def _problems(document: Document, text: str, option: str) -> list[InputProblem]:
+    """Sets what `text` says; what is wrong with it."""
+    try:
+        path, value = _parsed(text)
+        if option != OPTION:
+            _set(document, _in_fleet(document, path[1:]), value, option, (FLEET,))
+        else:
+            _set(document, path, value, option)
+    except ValueError as error:
+        return [InputProblem(OPTION, 0, "", text, str(error))]
+    except InputError as error:
+        return [InputProblem(OPTION, 0, "", text, error.problems[0].remedy)]
+    return []
 
 
 def _parsed(text: str) -> tuple[FieldPath, Any]:
@@ -55,11 +86,46 @@ def _parsed(text: str) -> tuple[FieldPath, Any]:
     return tuple(path), parse_value(value, OPTION)
 
 
-def _set(document: Document, path: FieldPath, value: Any, option: str) -> None:
+def _in_fleet(fleet: Document, path: FieldPath) -> FieldPath:
+    """`path` from the top of the fleet file, where it begins with a leaf's name too."""
+    first = path[0]
+    if first in FleetFile.model_fields:
+        return path
+    leaves = _leaf_paths(fleet)
+    if first not in leaves:
+        names = [*FleetFile.model_fields, *(name for name in leaves if name is not None)]
+        raise ValueError(
+            f"the fleet has no field and no leaf {first}; {_hint(str(first), names)}; write for "
+            f"example {FLEET}.node_types.NAME.usd_per_gpu_hour or {FLEET}.LEAF.NODE_TYPE"
+        )
+    return (*leaves[first], "nodes", *path[1:])
+
+
+def _leaf_paths(fleet: Document) -> dict[Any, FieldPath]:
+    """Where each leaf stands that has a name; what is not as the schema wants it is left out."""
+    found: dict[Any, FieldPath] = {}
+    for i, cluster in enumerate(_entries(fleet.data, "network")):
+        for j, spine in enumerate(_entries(cluster, "spines")):
+            for k, leaf in enumerate(_entries(spine, "leaves")):
+                if isinstance(leaf, dict) and isinstance(leaf.get("leaf"), str):
+                    path = ("network", i, "spines", j, "leaves", k)
+                    found.setdefault(leaf["leaf"], path)
+    return found
+
+
+def _entries(at: Any, key: str) -> list[Any]:
+    found = at.get(key) if isinstance(at, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _set(
+    document: Document, path: FieldPath, value: Any, option: str, above: FieldPath = ()
+) -> None:
+    """`above` is what messages write before the path."""
     at: Any = document.data
     trail: list[str | int] = []
     for i, step in enumerate(path):
-        where = dotted(path[: i + 1])
+        where = dotted((*above, *path[: i + 1]))
         key = _entry(at, step, where)
         trail.append(key)
         if i == len(path) - 1:
@@ -77,11 +143,31 @@ def _entry(at: Any, step: str | int, where: str) -> str | int:
     if isinstance(at, list) and isinstance(step, int) and step < len(at):
         return step
     if isinstance(at, list) and isinstance(step, str):
-        names = [item.get("name") if isinstance(item, dict) else None for item in at]
+        names = [_name(item) for item in at]
+        if names.count(step) > 1:
+            raise ValueError(
+                f"{where} has several entries of that name; write its place, such as [0]"
+            )
         if step in names:
             return names.index(step)
-        known = ", ".join(str(name) for name in names if name is not None)
-        raise ValueError(f"unknown path: no entry {where}; there are {known}")
+        known = [str(name) for name in names if name is not None]
+        raise ValueError(f"unknown path: no entry {where}; {_hint(step, known)}")
     if isinstance(at, list):
         raise ValueError(f"unknown path: no entry {where}; the list has {len(at)} entries")
     raise ValueError(f"unknown path: {where}; nothing can be set there")
+
+
+def _name(item: Any) -> Any:
+    """That of a list's entry; None where it has none."""
+    if not isinstance(item, dict):
+        return None
+    return next((item[key] for key in _NAMES if key in item), None)
+
+
+def _hint(wrong: str, known: Sequence[str]) -> str:
+    """Of many names those that `wrong` may mean, or the first."""
+    if len(known) <= MOST_LISTED:
+        return f"there are {', '.join(known)}" if known else "the list has no names"
+    if near := get_close_matches(wrong, known):
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(known[:MOST_LISTED])} and {len(known) - MOST_LISTED} more"

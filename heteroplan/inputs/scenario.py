@@ -23,7 +23,7 @@ from heteroplan.inputs.checks import topology as topology_checks
 from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
-from heteroplan.inputs.overrides import override
+from heteroplan.inputs.overrides import override, override_fleet
 from heteroplan.inputs.ready import PREFIX, ready_profile
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
@@ -88,11 +88,11 @@ def load(
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
     Paths in the scenario are relative to its folder (to the working directory for `-`), those
-    in a profile to the profile's. `overrides` are `PATH=VALUE` on fields of the scenario file,
-    `interval` one on `horizon.interval`. `current` is the path of a CSV of what runs when the
-    horizon starts (`-` for standard input); with it the horizon is not cyclic, whatever the file
-    says. A start of today or tomorrow is that date: the same as with it as an override. Raises
-    InputError with every problem of every file.
+    in a profile to the profile's. `overrides` are `PATH=VALUE` on fields of the scenario file or,
+    with `fleet.` before, of its fleet; `interval` is one on `horizon.interval`. `current` is the
+    path of a CSV of what runs when the horizon starts (`-` for standard input); with it the horizon
+    is not cyclic, whatever the file says. A start of today or tomorrow is that date: the same as
+    with it as an override. Raises InputError with every problem of every file.
     """
     return _Loading(scenario, overrides, interval, current).loaded()
 
@@ -221,6 +221,8 @@ class _Loading:
 
     def _fleet(self, zone: ZoneInfo) -> Fleet | None:
         document = self._referenced(self._document, ("fleet",), self._folder)
+        if document is not None:
+            self._problems += override_fleet(document, self._overrides)
         spec = checked(document, FleetFile, self._problems) if document else None
         if document is None or spec is None:
             return None

@@ -81,7 +81,7 @@ def trace_demand(
         curve.interval_s,
         tuple(row.rps for row in curve.rows),
         tuple(row.classes for row in curve.rows) if curve.rows[0].classes else None,
-        curve.notes,
+        tuple(map(_with_fields, curve.notes)),
         curve.bursts.arrivals,
         end,
     )
@@ -109,7 +109,7 @@ def _check_age(
 
 
 def _with_fields(remedy: str) -> str:
-    """With the fields of a scenario for the options of `heteroplan demand`."""
+    """A sentence with the fields of a scenario for the options of `heteroplan demand`."""
     return _OPTION.sub(lambda found: found[1].replace("-", "_"), remedy)
 
 
@@ -189,6 +189,7 @@ def _past(
         stamp_zone=ZoneInfo(spec.trace_timezone) if spec.trace_timezone else zone,
         format=spec.format,
         columns=spec.map,
+        where=spec.where,
         start=start,
         cache_tokens=spec.prefix_cache,
         max_bytes=MOST_BYTES if spec.max_bytes is None else parse_size(spec.max_bytes),

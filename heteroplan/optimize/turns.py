@@ -2,10 +2,11 @@
 
 1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
 2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
-   where that does not serve everything, by a dive: workloads are placed one after another, the
-   small ones first, as they suffer most from a second domain; the LP of those not placed yet is
-   solved in between (`dive`), in the candidate groups that LPs of single intervals find for each
-   workload (`guide`). Where that goes short, prices rise, and others make room.
+   where that does not serve everything, near an LP of all workloads (`guide`) in the candidate
+   groups that LPs of single intervals find for each; then, if there is time, by a dive: workloads
+   are placed one after another, the small ones first, as they suffer most from a second domain, and
+   the LP of those not placed yet is solved in between (`dive`). Where either goes short, prices
+   rise, and others make room.
 3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
 4. *Again*, with dives of other steps at the next prices, until gap, time or patience end it.
@@ -28,19 +29,15 @@ from heteroplan.optimize.construct.all_workloads import (
     place_all,
     reinsert,
 )
-from heteroplan.optimize.construct.dive import dive
-from heteroplan.optimize.construct.guide import CandidateGroups, candidate_groups
+from heteroplan.optimize.construct.dive import Dives
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
-from heteroplan.optimize.program.problem import Floats, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Solution
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
-STEERED_CELLS, STEERING = 50_000, 1.5
-"""Pools times intervals from which workloads are placed first at supply prices, and at which part
-of them."""
 SHARES = (0.4, 0.3, 0.5)
 """Of the workloads left that a dive places before its next LP, turn by turn."""
 MEANWHILE = 2
@@ -63,27 +60,17 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     yield from _first_plans(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
-    candidates = None
-    if problem.large and search.uses("dive"):
-        candidates = candidate_groups(problem, search.effort())
+    dives = Dives.of(search, order) if problem.large and search.uses("dive") else None
     found = prove_round(search, rounds)
     yield
-    if _has_many(problem):
-        prices = np.zeros((len(problem.supplies), problem.intervals))
-        if found is not None:
-            prices = STEERING * found.prices.supply
-        begun = search.best is not None
-        search.offer(place_all(problem, prices, order, search.out_of_time, whole=begun))
-        yield
     sweeps, swept = Sweeps(search), search.best
     for turn in range(TURNS):
-        if candidates:
-            share = SHARES[turn % len(SHARES)]
-            plan = yield from _dived(search, sweeps, found, order, candidates, share)
+        if dives is not None:
+            plan = yield from _begun(search, sweeps, dives, found, turn)
         elif turn == 0:
             plan = yield from _near_lp(search, sweeps, order)
             if not plan.covered and search.unproven_shortage() and search.uses("dive"):
-                candidates = candidate_groups(problem, search.effort())
+                dives = Dives.of(search, order)
                 continue
         else:
             return
@@ -101,11 +88,6 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         yield
 
 
-def _has_many(problem: Problem) -> bool:
-    """Whether workloads crowd each other so that they are placed first at supply prices."""
-    return problem.cells > STEERED_CELLS
-
-
 def _first_plans(search: Search) -> Iterator[None]:
     """Workloads one after another where they cost least, the largest first, where they may fit.
 
@@ -114,8 +96,8 @@ def _first_plans(search: Search) -> Iterator[None]:
     problem = search.problem
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
     begun = search.best is not None
-    fit = not begun or all(map(partial(fits_one_group, problem), order))
-    if not _has_many(problem) and fit:
+    fit = not problem.large and all(map(partial(fits_one_group, problem), order))
+    if not begun or fit:
         search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=begun))
         yield
     if not problem.large:
@@ -202,22 +184,27 @@ def _swap(search: Search, least: Floats) -> Iterator[None]:
                 yield
 
 
-def _dived(
-    search: Search,
-    sweeps: Sweeps,
-    found: Round | None,
-    order: Sequence[int],
-    candidate_groups: CandidateGroups,
-    share: float,
+def _begun(
+    search: Search, sweeps: Sweeps, dives: Dives, found: Round | None, turn: int
 ) -> Generator[None, None, Incumbent]:
-    """A plan by diving; prices rise where it goes short, until it serves everything."""
-    problem = search.problem
-    plan = dive(search, order, candidate_groups, share)
+    """A plan near the guide in the first turn, and by a dive if there is time; the better one."""
+    plans = []
+    if not dives.took_s:
+        plan = dives.near_guide()
+        plans.append((yield from _repaired(search, sweeps, plan, dives.guide.prices, dives.order)))
+    if dives.time_for_one():
+        prices = dives.guide.prices if found is None else found.prices.supply
+        plan = dives.dive(SHARES[turn % len(SHARES)])
+        plans.append((yield from _repaired(search, sweeps, plan, prices, dives.order)))
+    return min(plans, key=lambda plan: plan.rank, default=search.plan)
+
+
+def _repaired(
+    search: Search, sweeps: Sweeps, plan: Incumbent, prices: Floats, order: Sequence[int]
+) -> Generator[None, None, Incumbent]:
+    """`plan`, offered; prices rise where it goes short, until it serves everything."""
     search.offer(plan)
     yield
-    prices = np.zeros((len(problem.supplies), problem.intervals))
-    if found is not None:
-        prices = found.prices.supply
     for repaired in sweeps.repaired(plan, prices, order):
         plan = repaired
         search.offer(plan)

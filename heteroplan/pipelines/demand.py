@@ -1,7 +1,7 @@
 """`demand`: request traces to a demand curve, and the curve to files and frames."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -34,8 +34,8 @@ class DemandOptions:
     """Of the curve [s]."""
     peak_s: int = 300
     """An interval is planned for its busiest piece of this length [s]."""
-    timezone: str = "UTC"
-    """IANA time zone of the forecast, and of timestamps without a zone."""
+    timezone: str | None = None
+    """IANA time zone of the forecast, and of timestamps without a zone; UTC where not given."""
     trace_timezone: str | None = None
     """Time zone of timestamps without a zone, if it is another."""
     start: datetime | None = None
@@ -62,6 +62,8 @@ class DemandOptions:
     """Forecast the last days from the days before, and compare."""
     held_back_days: int | None = None
     """Days to hold back (`--holdback`); a third where not given."""
+    where: Mapping[str, str | Sequence[str]] | None = None
+    """Values by column of a log, or by label of counters: what has others is left out."""
     max_bad_rows: int | str = 0
     """Bad rows of a trace of requests that are left out: a number, or a share such as `0.1%`."""
     max_bytes: int = MOST_BYTES
@@ -163,7 +165,7 @@ def demand(traces: Name | Iterable[Name], options: DemandOptions) -> DemandResul
     files = names(traces)
     if not files:
         raise UsageError("name a trace")
-    zone = zone_of(options.timezone)
+    zone = zone_of(options.timezone or "UTC")
     curve_options = _curve_options(options, zone)
     found = past(files, _trace_options(options, zone), curve_options.events)
     curve = planned(found, curve_options)
@@ -198,6 +200,7 @@ def _trace_options(options: DemandOptions, zone: ZoneInfo) -> "TraceOptions":
         step_s=step_of(options.interval_s, options.peak_s),
         interval_s=options.interval_s,
         zone=zone,
+        zone_given=options.timezone is not None,
         stamp_zone=zone if stamps is None else zone_of(stamps),
         format=options.format,
         columns=options.columns or {},
@@ -205,6 +208,7 @@ def _trace_options(options: DemandOptions, zone: ZoneInfo) -> "TraceOptions":
         cache_tokens=options.prefix_cache_tokens,
         max_bytes=options.max_bytes,
         bad_rows=_bad_row_limit(options.max_bad_rows),
+        where={name: names(each) for name, each in (options.where or {}).items()},
     )
 
 

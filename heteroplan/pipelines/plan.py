@@ -124,6 +124,11 @@ class PlanResult:
 
         return engines_frame(self.document)
 
+    @staticmethod
+    def file_names(*, placement: bool = False) -> tuple[str, ...]:
+        """What `write` writes into the folder."""
+        return ("plan.json", "schedule.csv", "report.html", *(["placement.csv"] * placement))
+
     def write(self, folder: Name, *, placement: bool = False) -> None:
         """Write plan.json, schedule.csv and report.html, and placement.csv on request.
 

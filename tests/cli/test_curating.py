@@ -32,7 +32,7 @@ def small(files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_policies_are_judged_on_the_part_that_was_not_searched(run: Run) -> None:
     ended = run(*CURATE, "--out", "c.html", "--out", "c.json", "--out", "c.csv")
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, "Wrote c.html, c.json, c.csv.\n")
     assert "searched 2026-11-23 00:00 to 2026-11-23 00:02" in " ".join(ended.out.split())
     assert max(map(len, ended.out.splitlines()[:12])) <= 80
     found = json.loads(Path("c.json").read_text())
@@ -66,7 +66,7 @@ def test_options_that_are_written_are_not_searched(run: Run) -> None:
 
 def test_factors_are_written_and_shown(run: Run) -> None:
     ended = run("replay", ".", "--calibrate", "factors.yaml", "--jobs", "2")
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, "Wrote factors.yaml.\n")
     assert max(map(len, ended.out.splitlines())) <= 80
     found = yaml.safe_load(Path("factors.yaml").read_text())
     assert [each["engine"] for each in found["factors"]] == ["p", "d"]

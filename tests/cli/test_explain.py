@@ -86,6 +86,18 @@ def test_plan_then_explain(short_plan: str, run: Run, tmp_path: Path) -> None:
     assert run("explain", "-", stdin=text).out == ended.out
 
 
+def test_explain_says_what_one_more_node_would_serve(short_plan: str, run: Run) -> None:
+    """10 requests/s go short in one hour of two; by LP and by solving again a node serves some."""
+    assert "requests more a day" in " ".join(run("explain", short_plan).out.split())
+    assert "one more" not in run("explain", short_plan, "--time-limit", "0").out
+    (worth,) = json.loads(run("explain", short_plan, "--json").out)["worth"]
+    assert worth["leaves"] == ["l1"]
+    assert worth["served_requests"][0] == 0.0
+    assert 0.0 < worth["again"]["served_requests"] <= 36_000.0
+    ended = run("explain", short_plan, "--time-limit", "-1")
+    assert (ended.code, ended.out) == (2, "")
+
+
 def test_explain_of_one_workload_shows_its_groups(short_plan: str, run: Run) -> None:
     assert "chat@s1" not in run("explain", short_plan).out
     ended = run("explain", short_plan, "--workload", "chat")

@@ -225,7 +225,7 @@ def test_fit_writes_a_profile_that_plan_takes(
         "--kv-bytes-per-token", "327680", "--startup-s", "180", "--drain-s", "30",
         "--out", "profile.yaml",
     )  # fmt: skip
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, "Wrote profile.yaml.\n")
     assert "H100-SXM-80GB" in ended.out
     profile = yaml.safe_load(Path("profile.yaml").read_text())
     shipped = yaml.safe_load((MEASUREMENTS.parents[1] / "llama-2-70b.yaml").read_text())
@@ -244,13 +244,15 @@ def test_fit_says_what_a_profile_takes_for_free(run: Run, tmp_path: Path) -> Non
     ended = run("fit", str(MEASUREMENTS), "--tp", "4", "--model", "m", "--kv-tokens",
                 "H100-SXM-80GB:4=516000", "--startup-s", "180", "--out", str(out))  # fmt: skip
     assert ended.code == 0
-    assert [line[:33] for line in ended.err.splitlines()] == [
+    first, *notes = ended.err.splitlines()
+    assert first == f"Wrote {out}."
+    assert [line[:33] for line in notes] == [
         "no drain time: GPUs are free at o",
         "no KV memory limit for a100-tp4-d",
         "no KV transfer limit (kv_bytes_pe",
     ]
     top = out.read_text().splitlines()
-    assert [line.removeprefix("# ") for line in top[:3]] == ended.err.splitlines()
+    assert [line.removeprefix("# ") for line in top[:3]] == notes
 
 
 @pytest.mark.parametrize(
@@ -422,3 +424,44 @@ def test_half_a_question_ends_with_2(run: Run, options: tuple[str, ...], message
     ended = run("fit", str(MEASUREMENTS), *options)
     assert ended.code == 2
     assert message in ended.err
+
+
+GATEWAY = """ts,model,prompt,answer
+2026-11-23T08:00:00+02:00,chat-70b,100,10
+2026-11-23T08:00:01+02:00,code-34b,300,30
+2026-11-23T08:00:02+02:00,chat-70b,100,10
+2026-11-23T08:00:03+02:00,chat-8b,300,30
+"""
+_MAPPED = ("--map", "timestamp=ts,isl=prompt,osl=answer", "--interval", "4s", "--quantile", "none")
+
+
+def test_demand_of_one_model_of_a_gateway(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2 requests of chat-70b in 4 s, 3 with those of chat-8b."""
+    monkeypatch.chdir(tmp_path)
+    Path("gateway.csv").write_text(GATEWAY)
+    for models, rps, isl in ((["chat-70b"], "0.5", "100"), (["chat-70b", "chat-8b"], "0.75", None)):
+        where = [part for model in models for part in ("--where", f"model={model}")]
+        ended = run("demand", "gateway.csv", *_MAPPED, *where, "--out", "demand.csv")
+        assert (ended.code, ended.err) == (0, "Wrote demand.csv.\n")
+        (row,) = rows(Path("demand.csv").read_text())
+        assert row["rps"] == rps
+        assert isl is None or row["isl"] == isl
+        assert f"have model={' or '.join(models)}; the others are left" in " ".join(
+            ended.out.split()
+        )
+    refused = run("demand", "gateway.csv", *_MAPPED, "--where", "model")
+    assert refused.code == 2
+    assert "'model' is not COLUMN=VALUE, such as model=chat-70b" in refused.err
+
+
+def test_demand_says_when_stamps_carry_another_offset(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("gateway.csv").write_text(GATEWAY)
+    told = "stamps carry +02:00, but days and weekdays are those of UTC"
+    assert told in " ".join(run("demand", "gateway.csv", *_MAPPED).out.split())
+    given = run("demand", "gateway.csv", *_MAPPED, "--timezone", "UTC").out
+    assert told not in " ".join(given.split())

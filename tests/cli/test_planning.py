@@ -131,6 +131,8 @@ def test_out_writes_three_files_and_makes_the_folder(files: ScenarioFiles, run: 
     ended = run("plan", ".", "--out", "new/folder")
     assert ended.code == 0
     assert sorted(path.name for path in Path("new/folder").iterdir()) == WRITTEN
+    names = ", ".join(f"new/folder/{name}" for name in ("plan.json", "schedule.csv", "report.html"))
+    assert ended.err == f"Wrote {names}.\n"
     rows = list(csv.DictReader(io.StringIO(Path("new/folder/schedule.csv").read_text())))
     assert [row["replicas"] for row in rows] == ["1"] * 4
     assert "Covered" in ended.out

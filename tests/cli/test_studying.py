@@ -26,7 +26,7 @@ def test_signals_of_a_scenario(made: ScenarioFiles, run: Run) -> None:
         "replay", ".", "--study", "signals", "--duration", "120s", "--out", "s.html", "--out",
         "s.json", "--out", "s.csv",
     )  # fmt: skip
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, "Wrote s.html, s.json, s.csv.\n")
     assert "signals of chat on 1 " in ended.out
     assert "tracks load" in " ".join(ended.out.split())
     assert addresses(Path("s.html").read_text()) == []

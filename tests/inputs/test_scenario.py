@@ -72,6 +72,26 @@ def test_an_unknown_override_is_a_problem_of_the_option(files: ScenarioFiles) ->
     ]
 
 
+def test_an_override_reaches_into_the_fleet(files: ScenarioFiles) -> None:
+    """Two nodes of 8 H100 become five, at another price; the file of the fleet stays as it is."""
+    plain = files.load().scenario
+    changed = files.load("fleet.l1.h100x8=5", "fleet.node_types.h100x8.usd_per_gpu_hour=2.1")
+    assert plain.fleet.network.leaves[0].nodes == {"h100x8": 2}
+    assert changed.scenario.fleet.network.leaves[0].nodes == {"h100x8": 5}
+    assert changed.scenario.fleet.node_types[0].usd_per_gpu_hour == 2.1
+    assert changed.scenario.inputs_sha256 != plain.inputs_sha256
+
+
+def test_what_is_wrong_with_an_override_of_the_fleet_names_the_option(files: ScenarioFiles) -> None:
+    assert files.problems("fleet.l1.h100x9=1", "fleet.l2.h100x8=1") == [
+        "--set: fleet.l2.h100x8=1: the fleet has no field and no leaf l2; there are name, "
+        "gpu_types, node_types, network, nodes, bandwidth, unavailable, l1; write for example "
+        "fleet.node_types.NAME.usd_per_gpu_hour or fleet.LEAF.NODE_TYPE",
+        "--set fleet: network[0].spines[0].leaves[0].nodes.h100x9: 1: unknown node type; did you "
+        "mean 'h100x8'?",
+    ]
+
+
 def test_measurements_are_fitted_when_loaded(files: ScenarioFiles) -> None:
     """The points follow 20 + 0.1 batch + 0.0001 batch context without error."""
     (files.folder / "m.csv").write_text(MEASUREMENTS)

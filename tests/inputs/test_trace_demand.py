@@ -488,3 +488,21 @@ def test_more_bad_rows_than_the_budget_are_an_error_with_the_first_ones(
 def test_a_budget_of_bad_rows_that_is_none(files: ScenarioFiles, budget: Any) -> None:
     (problem,) = requests_of(files, stamped([2, 3]), max_bad_rows=budget).problems()
     assert problem.startswith(f"{DEMAND}.max_bad_rows: ")
+
+
+def test_a_workload_takes_the_requests_of_its_model(files: ScenarioFiles) -> None:
+    """Of a request a minute every second one is of chat: 2 or 3 in five minutes."""
+    models = ["chat", "code"] * 720
+    rows = "".join(f"{60 * i},100,10,{model}\n" for i, model in enumerate(models))
+    (files.folder / "t.csv").write_text("when,prompt,answer,model\n" + rows)
+    named = {"timestamp_s": "when", "isl": "prompt", "osl": "answer"}
+    options = {"trace": "t.csv", "map": named, "start": "2026-11-02"}
+    assert rates(with_demand(files, **options)) == pytest.approx([1 / 60] * 24)
+    of_chat = with_demand(files, **options, where={"model": "chat"})
+    assert rates(of_chat) == pytest.approx([3 / 300] * 24)
+    both = with_demand(files, **options, where={"model": ["chat", "code"]})
+    assert rates(both) == pytest.approx([1 / 60] * 24)
+    files.workload["demand"]["where"] = {"modle": "chat"}
+    assert files.problems() == [
+        "t.csv: modle: there is no such column; the file has when, prompt, answer, model"
+    ]

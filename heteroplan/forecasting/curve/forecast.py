@@ -1,6 +1,7 @@
 """Rates of coming days, as the days of the past let expect them."""
 
 import warnings
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.forecasting.curve.history import RPS, History
-from heteroplan.forecasting.curve.intervals import covered, means_of, median_over_days, peaks_of
+from heteroplan.forecasting.curve.intervals import (
+    LEAST_KNOWN,
+    covered,
+    means_of,
+    median_over_days,
+    peaks_of,
+)
 from heteroplan.forecasting.curve.season import DayPlan, planned_day, planned_from_others
-from heteroplan.forecasting.curve.weekdays import AUTO, MOST_LEFT_OUT, chosen, classes_of, trend_of
+from heteroplan.forecasting.curve.weekdays import (
+    AUTO,
+    KINDS,
+    MOST_LEFT_OUT,
+    chosen,
+    classes_of,
+    is_enough_for,
+    trend_of,
+)
 from heteroplan.forecasting.steps.local_days import S_PER_DAY, wall_seconds
 from heteroplan.text import percent
 
@@ -19,6 +34,8 @@ if TYPE_CHECKING:
 
 type Floats = NDArray[np.float64]
 
+CHOICE_S = 900
+"""Intervals by which it is found which days are like one another."""
 ODD_DAY = 0.5
 """A day that is covered less by all others was an odd one."""
 LATE_DAYS = 14
@@ -64,7 +81,8 @@ class Forecast:
         kept = ~np.isnan(self._peaks[RPS]).all(axis=1)
         self._days = [day for day, keep in zip(found.days, kept, strict=True) if keep]
         self._peaks, self._means = self._peaks[:, kept], self._means[kept]
-        self.kind = chosen(self._peaks[RPS], self._days, quantile) if weekdays == AUTO else weekdays
+        self._is_chosen = weekdays == AUTO
+        self.kind = self._chosen() if self._is_chosen else weekdays
         self._classes = classes_of(self._days, self.kind)
         self.trend = trend_of(self._peaks[RPS], self._classes)
         self._weekly = 1.0
@@ -78,6 +96,16 @@ class Forecast:
     def days(self) -> int:
         """Of the past."""
         return len(self._days)
+
+    def _chosen(self) -> str:
+        """Which days are like one another: those of which half is known, by `CHOICE_S`.
+
+        It is the same whatever the interval is.
+        """
+        values = peaks_of(self._found.rates[RPS], _pieces(self._found.step_s))
+        known = (~np.isnan(values)).mean(axis=1) >= LEAST_KNOWN
+        days = [day for day, is_known in zip(self._found.days, known, strict=True) if is_known]
+        return chosen(values[known], days, self._quantile) if days else KINDS[0]
 
     def rates(self, start_us: int, size: int) -> Floats:
         """[kind, interval] of `size` intervals from a local midnight on."""
@@ -110,8 +138,10 @@ class Forecast:
         """How the days were looked at; planned are those from `first` to `last`."""
         if self.days == 1:
             return ["one day: planned as recorded, nothing is known of other days"]
-        found = [f"P{100 * self._quantile:g} of {self.days} days, {_KIND_WORDS[self.kind]}"]
         wanted = [first + timedelta(days=i) for i in range(min(7, (last - first).days + 1))]
+        others = self._alternatives(wanted) if self._is_chosen else ""
+        basis = f"P{100 * self._quantile:g} of {self.days} days, {_KIND_WORDS[self.kind]}"
+        found = [f"{basis}{others}"]
         strange = [
             f"{day:%A}" for day in wanted if classes_of([day], self.kind)[0] not in self._classes
         ]
@@ -141,6 +171,30 @@ class Forecast:
                 f"the trace ended {(first - self._days[-1]).days} days before the forecast"
             )
         return found
+
+    def _alternatives(self, wanted: Sequence[date]) -> str:
+        """What other ways to tell days apart would plan for `wanted`, in all; may be empty."""
+        own = self._planned_requests(self.kind, wanted)
+        if own <= 0:
+            return ""
+        found = []
+        for kind in KINDS:
+            if kind != self.kind and is_enough_for(kind, self._days):
+                more = self._planned_requests(kind, wanted) / own - 1
+                change = f"{percent(abs(more))} {'more' if more > 0 else 'less'}"
+                same = change.startswith("0.0 %")
+                found.append(f"{'as much' if same else change} with --weekdays {kind}")
+        if not found:
+            return ""
+        return f", which forecast past days best; planned would be {', '.join(found)}"
+
+    def _planned_requests(self, kind: str, wanted: Sequence[date]) -> float:
+        """Sum of the rates planned for some days if days were told apart so."""
+        values, classes = self._flat(self._peaks[RPS]), classes_of(self._days, kind)
+        return sum(
+            float(planned_day(values, classes, int(each), self._quantile).planned.sum())
+            for each in classes_of(wanted, kind)
+        )
 
     def _reach(self, day: date) -> date:
         """How far a trend is carried on: as far as the past reaches back, a month at most."""
@@ -201,6 +255,13 @@ class Forecast:
             shares.append(float(covered(values[i], planned)[~np.isnan(values[i])].mean()))
         worst = int(np.argmin(shares))
         return float(np.mean(shares)), shares[worst], self._days[picked[worst]]
+
+
+def _pieces(step_s: int) -> int:
+    """Steps of `CHOICE_S`, or a few less that divide the day; 1 where steps are longer."""
+    a_day = S_PER_DAY // step_s
+    most = max(1, CHOICE_S // step_s)
+    return next(pieces for pieces in range(most, 0, -1) if a_day % pieces == 0)
 
 
 def _bridged(values: Floats) -> Floats:

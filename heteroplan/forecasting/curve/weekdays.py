@@ -51,6 +51,14 @@ def classes_of(days: Sequence[date], kind: str) -> Ints:
     return np.where(weekdays >= 5, 1, 0) if kind == "weekend" else weekdays
 
 
+def is_enough_for(kind: str, days: Sequence[date]) -> bool:
+    """Whether there are days enough in every class for the past to be asked about it."""
+    if kind == KINDS[0]:
+        return True
+    fewest = np.unique(classes_of(days, kind), return_counts=True)[1].min()
+    return len(days) >= FEWEST_FOR_CLASSES and int(fewest) >= FEWEST_DAYS[kind]
+
+
 def chosen(values: Floats, days: Sequence[date], quantile: float) -> str:
     """The kind by which days that are left out, one at a time, are planned best.
 
@@ -60,11 +68,9 @@ def chosen(values: Floats, days: Sequence[date], quantile: float) -> str:
     values, days = values[-MOST_LEFT_OUT:], days[-MOST_LEFT_OUT:]
     best, best_losses = KINDS[0], np.zeros(0)
     for kind in KINDS:
-        classes = classes_of(days, kind)
-        fewest = np.unique(classes, return_counts=True)[1].min()
-        enough = len(days) >= FEWEST_FOR_CLASSES and fewest >= FEWEST_DAYS[kind]
-        if kind != KINDS[0] and not enough:
+        if not is_enough_for(kind, days):
             continue
+        classes = classes_of(days, kind)
         losses = _losses(values, classes, quantile) if len(days) > 1 else np.zeros(1)
         gains = best_losses - losses if len(best_losses) else None
         if gains is None or gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(len(gains)):

@@ -20,6 +20,7 @@ from heteroplan.forecasting.traces.ahead import ahead
 from heteroplan.forecasting.traces.bad_rows import NONE_BAD, BadRowLimit, BadRows
 from heteroplan.forecasting.traces.recognition import format_of
 from heteroplan.forecasting.traces.requests import Requests, Windows
+from heteroplan.forecasting.traces.row_filter import RowFilter
 from heteroplan.forecasting.traces.source import TraceSource, expanded, open_trace
 from heteroplan.forecasting.traces.trace_format import AskedOfTrace, TraceFormat
 from heteroplan.reading.input_size import MOST_BYTES
@@ -48,6 +49,8 @@ class ReadOptions:
     """Held of a file at a time; see `input_size`."""
     bad_rows: BadRowLimit = NONE_BAD
     """Of a trace of requests: bad rows that are left out, if there are no more."""
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Values by column (or label of a counter); requests with others are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,11 @@ class OpenedTrace:
         self._stack = stack
         self._options = options
         self._asked = AskedOfTrace(
-            options.stamp_zone, options.columns, [], BadRows(options.bad_rows)
+            options.stamp_zone,
+            options.columns,
+            [],
+            BadRows(options.bad_rows),
+            RowFilter(options.where),
         )
         self._reader = self._format(first)
         self._clock = TraceClock(self._reader.dated, options.start, self._asked.notes)
@@ -93,16 +100,26 @@ class OpenedTrace:
         """What was left out or taken for granted so far; one sentence each."""
         return self._asked.notes
 
+    @property
+    def offsets(self) -> tuple[str, ...]:
+        """Offsets from UTC, or zones, that stamps carry so far."""
+        return tuple(self._asked.offsets)
+
     def windows(self) -> Windows:
         """The windows of all files, their times since 1970 UTC; one at least.
 
         Raises InputError, and UsageError where a trace without dates has no start.
         """
         assert self._reader.windows is not None
+        if self._options.where and not self._reader.has_labels:
+            raise UsageError(
+                "--where: the trace tells counts in windows, and no single requests to choose from"
+            )
         others = [self._stack.enter_context(self._opened(path)) for path in self._files[1:]]
         windows = self._reader.windows([self._first, *others], self._asked)
         if len(windows.start_us) == 0:
             raise self.problem("holds no demand")
+        self.notes.extend(self._asked.where.notes("series"))
         moments_us = self._clock.placed(windows.start_us)
         end_us = moments_us + (windows.end_us - windows.start_us)
         return replace(windows, start_us=moments_us, end_us=end_us)
@@ -123,8 +140,10 @@ class OpenedTrace:
             cached = self._cached_tokens(requests)
             yield PlacedRequests(moments_us, requests.input_tokens, requests.output_tokens, cached)
         self._asked.bad_rows.done(self._files[-1])
+        where = self._asked.where
         if rows == 0:
-            raise self.problem("holds no requests")
+            raise self.problem(where.nothing() if where.wanted else "holds no requests")
+        self.notes.extend(where.notes())
         self.notes.extend(self._asked.bad_rows.notes())
         self.spans.jumps += self._clock.jumps
 

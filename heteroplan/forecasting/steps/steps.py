@@ -5,7 +5,7 @@ played, but not with its rows.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from heteroplan.forecasting.steps.local_days import hours_of_week, midnight_us
 from heteroplan.forecasting.steps.opened import OpenedTrace, ReadOptions, opened
 from heteroplan.forecasting.steps.spans import Spans
 from heteroplan.forecasting.steps.stamps import US_PER_S
+from heteroplan.forecasting.steps.zones import zone_note
 from heteroplan.text import percent
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class TraceOptions(ReadOptions):
     step_s: int
     zone: ZoneInfo
     """Of the days."""
+    zone_given: bool = False
+    """Whether the user named `zone`."""
     interval_s: int = 900
     """Of the curve; of some intervals the requests are kept."""
 
@@ -85,12 +88,20 @@ def read_steps(paths: Sequence[str], options: TraceOptions) -> Steps:
     """
     with opened(paths, options) as trace:
         if trace.has_windows:
-            return _of_windows(trace, options)
+            return _with_zone(_of_windows(trace, options), trace, options)
         tally = _Tally(options)
         for requests in trace.requests():
             tally.add(requests)
         _check_cache(trace, options.cache_tokens)
-        return tally.steps(trace.spans, trace.notes)
+        return _with_zone(tally.steps(trace.spans, trace.notes), trace, options)
+
+
+def _with_zone(steps: Steps, trace: OpenedTrace, options: TraceOptions) -> Steps:
+    """With a note where days are not those of the clock that the trace was written by."""
+    if options.zone_given:
+        return steps
+    note = zone_note(trace.offsets, options.zone, steps.start_us // US_PER_S)
+    return replace(steps, notes=(*steps.notes, note)) if note else steps
 
 
 def _check_cache(trace: OpenedTrace, cache_tokens: int | None) -> None:

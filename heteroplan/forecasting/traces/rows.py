@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from heteroplan.errors import InputProblem
 from heteroplan.forecasting.traces.bad_rows import MOST_PROBLEMS, BadRows
 from heteroplan.forecasting.traces.requests import UNKNOWN, Blocks, Requests
+from heteroplan.forecasting.traces.row_filter import RowFilter
 from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.forecasting.traces.values import StampUnit, arrivals, id_lists, tokens
 
@@ -111,22 +112,26 @@ def requests_of(
     layout: Layout,
     zone: ZoneInfo,
     bad_rows: BadRows | None = None,
+    where: RowFilter | None = None,
 ) -> Iterator[Requests]:
-    """What `batches` hold, empty ones left out.
+    """What `batches` hold and `where` wants, empty ones left out.
 
     Raises InputError for more bad rows than `bad_rows` allows (none where it is not given), with
     the first `MOST_PROBLEMS` of the first batch that has any.
     """
-    counted = bad_rows or BadRows()
+    counted, wanted = bad_rows or BadRows(), where or RowFilter()
     for batch in batches:
         if batch.rows is not None:
-            found = _converted(source, batch.rows, layout, zone)
+            before = wanted.rows, wanted.kept, wanted.left_out.copy()
+            found = _converted(source, wanted.of(batch.rows), layout, zone)
             if not found.problems:
                 counted.add(source, 0, len(found.bad), ())
                 if len(found.bad):
                     yield found.requests
                 continue
-        for rows in batch.again():
+            wanted.rows, wanted.kept, wanted.left_out = before
+        for some in batch.again():
+            rows = wanted.of(some)
             found = _converted(source, rows, layout, zone)
             bad = int(found.bad.sum()) + rows.left_out
             counted.add(source, bad, len(found.bad) + rows.left_out, found.problems)

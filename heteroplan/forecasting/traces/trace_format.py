@@ -1,16 +1,28 @@
 """What a trace format tells, and what it is asked; requests of any kind of file by its layout."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError
 from heteroplan.forecasting.traces import csv_batches, json_batches, parquet_batches
 from heteroplan.forecasting.traces.bad_rows import BadRows
+from heteroplan.forecasting.traces.columns import (
+    check_columns,
+    first_values,
+    parquet_zone,
+    path_of,
+)
 from heteroplan.forecasting.traces.head import Head, Kind, head_of
 from heteroplan.forecasting.traces.requests import Requests, Windows
-from heteroplan.forecasting.traces.rows import Batch, Layout, requests_of
+from heteroplan.forecasting.traces.row_filter import RowFilter
+from heteroplan.forecasting.traces.rows import Batch, Layout, Type, requests_of
 from heteroplan.forecasting.traces.source import TraceSource
+from heteroplan.forecasting.traces.values import StampUnit
+
+_OFFSET = re.compile(r"[T ]\d{1,2}.*?([+-])(\d{2}):?(\d{2})?$")
+_IS_UTC = re.compile(r"(?i)utc|z|gmt|etc/utc|[+-]00:?00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,10 @@ class AskedOfTrace:
     """Readers append one sentence for what they left out or took for granted."""
     bad_rows: BadRows = field(default_factory=BadRows)
     """Of the requests in all files of the trace."""
+    where: RowFilter = field(default_factory=RowFilter)
+    """Which requests, or which series of counters, are wanted."""
+    offsets: dict[str, None] = field(default_factory=dict)
+    """Offsets from UTC, or zones, that stamps carry; readers add them, in their order."""
 
     def note(self, sentence: str) -> None:
         """Append `sentence` if it is not there."""
@@ -49,6 +65,8 @@ class TraceFormat:
     """Reads those of all files at once, since some formats need several for one trace."""
     takes_columns: bool = False
     """Whether `columns` of what is asked mean something to it."""
+    has_labels: bool = False
+    """Whether windows are of series whose labels `where` can name."""
 
 
 def format_of_layout(
@@ -68,12 +86,31 @@ def read_requests(source: TraceSource, layout: Layout, asked: AskedOfTrace) -> I
     head = head_of(source)
     if not head.is_json:
         _check_columns(source, head, layout)
-    return requests_of(source, _batches(source, head, layout), layout, asked.zone, asked.bad_rows)
+    if layout.clock is StampUnit.WALL:
+        asked.offsets.update(dict.fromkeys(_offsets(source, head, layout.stamp)))
+    if asked.where.wanted:
+        check_columns(source, head, asked.where.wanted)
+        others = {name: Type.TEXT for name in asked.where.wanted if name not in layout.columns}
+        layout = replace(layout, others={**layout.others, **others})
+    batches = _batches(source, head, layout)
+    return requests_of(source, batches, layout, asked.zone, asked.bad_rows, asked.where)
 
 
-def path_of(column: str, head: Head) -> tuple[str, ...]:
-    """Where a column is: dots lead into what is nested, unless names have them."""
-    return (column,) if column in head.names else tuple(column.split("."))
+def offset_of(stamp: object) -> str | None:
+    """The offset that a stamp carries, such as `+02:00`; None without one, and for UTC."""
+    found = _OFFSET.search(stamp.strip()) if isinstance(stamp, str) else None
+    if found is None or int(found[2]) == int(found[3] or 0) == 0:
+        return None
+    return f"{found[1]}{found[2]}:{found[3] or '00'}"
+
+
+def _offsets(source: TraceSource, head: Head, column: str) -> Iterator[str]:
+    """What the stamps at the beginning of a file carry."""
+    zone = parquet_zone(source, head, column)
+    if zone is not None and (offset_of(f"T00 {zone}") or not _IS_UTC.fullmatch(zone)):
+        yield zone
+    elif head.kind is not Kind.PARQUET:
+        yield from filter(None, map(offset_of, first_values(source, head, column)))
 
 
 def _check_columns(source: TraceSource, head: Head, layout: Layout) -> None:

@@ -2,7 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
 from heteroplan.forecasting.traces.bad_rows import parse_limit
 from heteroplan.inputs.schemas.base import (
@@ -19,6 +26,9 @@ from heteroplan.inputs.schemas.base import (
     Zone,
     no_percent,
 )
+from heteroplan.text import LINE, MOST_CHARACTERS
+
+WhereValue = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS, pattern=LINE)]
 
 
 def _listed(value: Any) -> Any:
@@ -63,6 +73,15 @@ class TraceSpec(Strict):
     """Trace format; by default recognised from the first file."""
     map: dict[Text, Text] = Field({}, max_length=20)
     """Columns of the trace by our names: {timestamp: ts, isl: prompt_tokens}."""
+    where: dict[
+        Text,
+        Annotated[
+            list[WhereValue],
+            Field(min_length=1, max_length=1000),
+            BeforeValidator(_listed, json_schema_input_type=WhereValue | list[WhereValue]),
+        ],
+    ] = Field({}, max_length=20)
+    """Only requests with these values, by column or label: {model: chat-70b}, or a list each."""
     start: Stamp | None = None
     """When the trace begins; needed if the trace has no date."""
     trace_timezone: Zone | None = None

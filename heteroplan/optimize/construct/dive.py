@@ -7,11 +7,18 @@ miss; its sizes tell the large ones how to divide.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 
-from heteroplan.optimize.construct.all_workloads import near_sizes, steered
-from heteroplan.optimize.construct.guide import CandidateGroups, Guide, guide, served_by_group
+from heteroplan.optimize.construct.all_workloads import by_size, near_sizes, steered
+from heteroplan.optimize.construct.guide import (
+    CandidateGroups,
+    Guide,
+    candidate_groups,
+    guide,
+    served_by_group,
+)
 from heteroplan.optimize.construct.one_group import refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import Rank, Task, task_of
@@ -26,6 +33,8 @@ SLACKS = (1, 2, 4, 8, 16, 32)
 """Replicas up and down from the LP's sizes, until all of the demand is served."""
 FEWER = (0.1, 0.2, 0.35)
 """Least shares of its demand that groups of a large workload serve at some time, tried in turn."""
+DIVE = 4.0
+"""Times that a dive takes as long as a plan near the guide."""
 SHORT = 20.0
 """Times its cost that a dive would pay for a way that leaves nothing unserved."""
 
@@ -40,24 +49,78 @@ class Alternative:
     """What their demand that is left unserved would cost at the mean of a workload's day."""
 
 
-def dive(
-    search: Search, order: Sequence[int], candidate_groups: CandidateGroups, share: float
-) -> Incumbent:
-    """Workloads in `order`, a share of those left after each LP; when time is out, only some."""
-    problem = search.problem
-    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
-    rest = list(order)
-    candidate_groups = candidate_groups | _everywhere(problem)
-    near = guide(problem, rest, replicas, candidate_groups, search.effort())
-    while near is not None and rest and not search.out_of_time():
-        now = max(1, int(share * len(rest)))
-        if now == 1:
-            ways = _ways_of_one(search, replicas, near, rest, candidate_groups)
-        else:
-            ways = _ways_of_some(search, replicas, near, rest[:now])
-        rest = rest[now:]
-        replicas, near = follow(search, ways, rest, candidate_groups)
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+@dataclass(slots=True, eq=False)
+class Dives:
+    """Plans near the LP of all workloads, and by dives that begin at it."""
+
+    search: Search
+    order: Sequence[int]
+    """Workloads by priority class, the small ones first."""
+    candidate_groups: CandidateGroups
+    guide: Guide
+    """Of all workloads on an empty fleet."""
+    took_s: float = 0.0
+    """What the plan near the guide took; 0 before it [s]."""
+
+    @classmethod
+    def of(cls, search: Search, order: Sequence[int]) -> "Dives | None":
+        """None where the effort ran out before there was a guide."""
+        problem = search.problem
+        found = candidate_groups(problem, search.effort())
+        if found is None:
+            return None
+        found |= _everywhere(problem)
+        near = guide(problem, order, _nothing(problem), found, search.effort())
+        return None if near is None else cls(search, order, found, near)
+
+    def near_guide(self) -> Incumbent:
+        """Workloads near the guide's sizes at its prices, the largest first.
+
+        Where that goes short, the best of that and of one with the small ones first.
+        """
+        started = monotonic()
+        problem = self.search.problem
+        held_price = steered(problem, self.guide.prices)
+        plans: list[Incumbent] = []
+        for order in (by_size(problem), self.order):
+            replicas = _nothing(problem)
+            for w in order:
+                if self.search.out_of_time():
+                    break
+                task = task_of(problem, w, replicas, held_price)
+                found = _near(task, replicas, self.guide)
+                if found[0][0] > 0.0:
+                    found = min(found, _anywhere(task, replicas), key=lambda tried: tried[0])
+                replicas = found[1]
+            plans.append(incumbent(problem, Solution(replicas, mixed_flow(problem, replicas))))
+            if plans[-1].covered or self.search.out_of_time():
+                break
+        self.took_s = monotonic() - started
+        return min(plans, key=lambda plan: plan.rank)
+
+    def time_for_one(self) -> bool:
+        """Whether a dive is likely to end in the time that is left; one cut off is no plan."""
+        return monotonic() + DIVE * self.took_s < self.search.deadline
+
+    def dive(self, share: float) -> Incumbent:
+        """Workloads in order, a share of those left after each LP; when time is out, only some."""
+        search, problem = self.search, self.search.problem
+        replicas, rest = _nothing(problem), list(self.order)
+        near: Guide | None = self.guide
+        while near is not None and rest and not search.out_of_time():
+            now = max(1, int(share * len(rest)))
+            if now == 1:
+                ways = _ways_of_one(search, replicas, near, rest, self.candidate_groups)
+            else:
+                ways = _ways_of_some(search, replicas, near, rest[:now])
+            rest = rest[now:]
+            replicas, near = follow(search, ways, rest, self.candidate_groups)
+        return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+
+
+def _nothing(problem: Problem) -> Ints:
+    """[P, T] no replicas."""
+    return np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
 
 
 def _everywhere(problem: Problem) -> CandidateGroups:

@@ -217,15 +217,24 @@ class _Pair:
         run, start = (np.roll(each, -first - 1, axis=1) for each in (self.run, self.start))
         left = np.roll(self.left, -first, axis=0)
         after = np.roll(candidates, -1, axis=0)
-        grown = np.maximum(0, after[:, None, :, :] - candidates[:, :, None, :])
-        cost = np.einsum("tjkp,pt->tjk", grown, start)
-        cost += np.einsum("tkp,pt->tk", after, run)[:, None, :]
-        if self.change.any():
-            cost += (after[:, None, :, :] != candidates[:, :, None, :]) @ self.change
-        starts_early = np.array([self.task.problem.pools[p].lead > 0 for p in self.pools])
-        held = candidates[:, :, None, :] + grown * starts_early
-        overdrawn = (held @ self.gpus > left[:, None, None, :]).any(axis=3)
-        return np.where(overdrawn, np.inf, cost)
+        used = np.flatnonzero(candidates.any(axis=(0, 1)))
+        most = np.maximum(candidates.max(axis=1), after.max(axis=1))
+        scarce = np.flatnonzero((most @ self.gpus > left).any(axis=0))
+        cost = np.repeat(np.einsum("tkp,pt->tk", after, run)[:, None, :], after.shape[1], axis=1)
+        held = np.zeros((len(scarce), *cost.shape))
+        for p in used:
+            here = candidates[:, :, None, p].astype(np.float64)
+            grown = np.maximum(0.0, after[:, None, :, p] - here)
+            cost += grown * start[p][:, None, None]
+            if self.change[p]:
+                cost += self.change[p] * (after[:, None, :, p] != here)
+            if self.gpus[p, scarce].any():
+                starts_early = self.task.problem.pools[self.pools[p]].lead > 0
+                running = here + grown if starts_early else here
+                held += self.gpus[p, scarce][:, None, None, None] * running
+        for r, in_use in zip(scarce, held, strict=True):
+            cost[in_use > left[:, r, None, None]] = np.inf
+        return cost
 
 
 def _steps(used: int) -> Ints:

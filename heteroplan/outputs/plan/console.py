@@ -62,7 +62,7 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
         print_wrapped(Text(note, style="yellow"), console)
     limits = limit_sentences(plan.limits, plan.horizon, MOST_LIMIT_LINES)
     sections: tuple[tuple[RenderableType | None, Iterable[str]], ...] = (
-        (_shortage_section(plan, console), ()),
+        _shortage_section(plan, console),
         (
             _savings_table(plan, console),
             filter(None, [*greedy_sentences(plan), promise_sentence(plan)]),
@@ -108,28 +108,54 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
         console.print(Text(f"peak GPUs: for the demand of the scenario, {without}", style="dim"))
 
 
-def shortage_table(found: Sequence[Spell], horizon: HorizonPart, console: Console) -> Table:
-    """Which workloads have unserved demand, when, how much and why."""
-    heads = ("unserved", "when", ">up to", ">of demand", "limited by")
-    table = plain_table(console, *heads, last_wraps=True)
-    for spell in found[:MOST_SHORTAGE_LINES]:
-        table.add_row(
-            Text(spell.workload),
-            spell.when(horizon),
-            rate(spell.worst_rps),
-            percent(spell.worst_fraction),
-            Text(spell.limited_by),
-        )
+def shortage_lines(
+    found: Sequence[Spell], horizon: HorizonPart, console: Console
+) -> tuple[Table, list[str]]:
+    """Which workloads have unserved demand, when and how much; and sentences that say why.
+
+    A reason stands beside its workload where it is short, or else once below, with all workloads
+    that have it.
+    """
+    shown = found[:MOST_SHORTAGE_LINES]
+    rows = [
+        (Text(spell.workload), spell.when(horizon), rate(spell.worst_rps),
+         percent(spell.worst_fraction))
+        for spell in shown
+    ]  # fmt: skip
+    heads = ("unserved", "when", ">up to", ">of demand")
+    taken = sum(max(len(str(cell)) for cell in column) for column in zip(heads, *rows, strict=True))
+    left = console.width - taken - GUTTER * len(heads)
+    beside = all(len(spell.limited_by) <= left for spell in shown)
+    table = plain_table(console, *heads, *(["limited by"] if beside else []))
+    for row, spell in zip(rows, shown, strict=True):
+        table.add_row(*row, *([Text(spell.limited_by)] if beside else []))
     if len(found) > MOST_SHORTAGE_LINES:
         table.caption = more_line(len(found) - MOST_SHORTAGE_LINES, "plan.json", console)
         table.caption_justify = "left"
-    return table
+    return table, [] if beside else _reason_sentences(shown, horizon)
 
 
-def _shortage_section(plan: PlanDocument, console: Console) -> Table | None:
+def _reason_sentences(found: Sequence[Spell], horizon: HorizonPart) -> list[str]:
+    """Each reason once with its workloads, whose times are told where they have several."""
+    reasons: dict[str, set[str]] = {}
+    for spell in found:
+        reasons.setdefault(spell.workload, set()).add(spell.limited_by)
+    by_reason: dict[str, list[str]] = {}
+    for spell in found:
+        several = len(reasons[spell.workload]) > 1
+        name = f"{spell.workload} {spell.when(horizon)}" if several else spell.workload
+        names = by_reason.setdefault(spell.limited_by, [])
+        if name not in names:
+            names.append(name)
+    return [f"{', '.join(names)}: limited by {reason}" for reason, names in by_reason.items()]
+
+
+def _shortage_section(
+    plan: PlanDocument, console: Console
+) -> tuple[RenderableType | None, Iterable[str]]:
     """The verdict says what a single spell would."""
     found = spells(plan)
-    return shortage_table(found, plan.horizon, console) if len(found) > 1 else None
+    return shortage_lines(found, plan.horizon, console) if len(found) > 1 else (None, ())
 
 
 def _savings_table(plan: PlanDocument, console: Console) -> Table:
@@ -201,6 +227,7 @@ def _pool_table(plan: PlanDocument, console: Console) -> RenderableType:
     for column in table.columns[:4]:
         column.max_width = limit
     table.columns[4].min_width = width
+    table.pictures = frozenset({4})
     blocks = draws_blocks(console)
     before: tuple[str, ...] = ("", "")
     for line, row in zip(lines, rows, strict=True):

@@ -11,9 +11,10 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Coverage, limited_name
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
-from heteroplan.outputs.plan.console import shortage_table
+from heteroplan.outputs.plan.console import shortage_lines
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import LimitPart, PlanDocument, PoolPart
+from heteroplan.outputs.plan.node_worth import Worth, render_worth, worth_json
 from heteroplan.outputs.plan.sentences import (
     GREEDY_NAMES,
     Spell,
@@ -67,9 +68,13 @@ class Explanation:
     """Of the plan and of the baselines that say."""
     pools: tuple[GroupPool, ...]
     """Of the workload asked for; empty where none is."""
+    worth: Worth | None = None
+    """Of one more node; None where it was not asked for."""
 
 
-def explain(document: PlanDocument, workload: str | None = None) -> Explanation:
+def explain(
+    document: PlanDocument, workload: str | None = None, worth: Worth | None = None
+) -> Explanation:
     """What limits a plan, or one workload of it. Raises UsageError for an unknown workload."""
     known = [load.name for load in document.workloads]
     if workload is not None and workload not in known:
@@ -91,6 +96,7 @@ def explain(document: PlanDocument, workload: str | None = None) -> Explanation:
         shortages=tuple(spell for spell in spells(document) if workload in (None, spell.workload)),
         gpu_hours_by_priority={name: each for name, each in hours.items() if each},
         pools=tuple(_group_pool(pool) for pool in document.pools if pool.workload == workload),
+        worth=worth,
     )
 
 
@@ -105,6 +111,8 @@ def explanation_json(explanation: Explanation) -> str:
         "gpu_hours_by_priority": explanation.gpu_hours_by_priority,
         "pools": [asdict(pool) for pool in explanation.pools],
     }
+    if explanation.worth is not None:
+        document["worth"] = worth_json(explanation.worth)
     return json.dumps(document, indent=2) + "\n"
 
 
@@ -122,11 +130,17 @@ def render_explanation(explanation: Explanation, console: Console) -> None:
         console.print("No pool is limited by missing GPUs.")
     console.print()
     if explanation.shortages:
-        print_trimmed(shortage_table(explanation.shortages, horizon, console), console)
+        table, why = shortage_lines(explanation.shortages, horizon, console)
+        print_trimmed(table, console)
+        for sentence in why:
+            print_wrapped(Text(sentence), console)
         if explanation.coverage is not None:
             print_wrapped(Text(COVERAGE_SENTENCES[explanation.coverage]), console)
     else:
         console.print("All demand is served.")
+    if explanation.worth is not None:
+        console.print()
+        render_worth(explanation.worth, console)
     if explanation.gpu_hours_by_priority:
         console.print()
         print_trimmed(_priority_table(explanation, console), console)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from heteroplan.forecasting.curve.curve import CurveOptions, past
@@ -318,3 +319,45 @@ def test_each_class_of_days_and_each_kind_of_rate_has_its_own_plan(tmp_path: Pat
     unlike = looked_at(tmp_path, [[10] * 24, [20] * 24]).day_rates(on(2))
     assert unlike[RPS] == pytest.approx([15 * (1 + 3**-0.5)] * 24)
     assert unlike[MEDIAN_RPS] == pytest.approx([15] * 24)
+
+
+def counted(folder: Path, counts: Sequence[Sequence[float]], interval_s: int) -> Forecast:
+    """Days of rates in steps of five minutes from that Monday on, planned in `interval_s`."""
+    stamps = [MONDAY + timedelta(minutes=5 * i) for i in range(288 * len(counts))]
+    rates = [rate for day in counts for rate in day]
+    rows = [f"{at:%FT%T},{rate}" for at, rate in zip(stamps, rates, strict=True)]
+    path = folder / "steps.csv"
+    path.write_text("\n".join(["interval_start,rps", *rows]))
+    found = past([str(path)], TraceOptions(step_s=300, zone=UTC, stamp_zone=UTC))
+    return Forecast(found, CurveOptions(interval_s=interval_s))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_like_days_are_the_same_whatever_the_interval_is(tmp_path: Path, seed: int) -> None:
+    """Weekends a little calmer than workdays, within the noise: the choice is a close one."""
+    random = np.random.default_rng(seed)
+    counts = [random.poisson(8 if day % 7 >= 5 else 10, 288).tolist() for day in range(14)]
+    kinds = {counted(tmp_path, counts, interval_s).kind for interval_s in (300, 900, 3600, 14400)}
+    assert len(kinds) == 1
+
+
+def test_the_part_of_a_day_is_no_day_of_its_class(tmp_path: Path) -> None:
+    """Monday to Saturday are too few for classes; an hour of the Sunday does not make it a week."""
+    days: list[Sequence[float | None]] = [[10] * 24] * 5
+    week = [*days, [2] * 24]
+    assert looked_at(tmp_path, [*week, [2] * 24], weekdays="auto").kind == "weekend"
+    assert looked_at(tmp_path, [*week, [2] + [None] * 23], weekdays="auto").kind == "alike"
+
+
+def test_the_choice_says_what_the_others_would_plan(tmp_path: Path) -> None:
+    """A Sunday of 2 after workdays of 10: as one class, P95 of it is about 10, five times that."""
+    weeks = [[10 if i % 7 < 5 else 2] * 24 for i in range(28)]
+    forecast = looked_at(tmp_path, weeks, weekdays="auto")
+    (note,) = [each for each in forecast.notes(on(34), on(34)) if "like" in each or "apart" in each]
+    found = re.fullmatch(
+        r"P95 of 28 days, workdays and weekends apart, which forecast past days best; planned "
+        r"would be ([\d,.]+) % more with --weekdays alike, as much with --weekdays each",
+        note,
+    )
+    assert found is not None, note
+    assert float(found[1]) == pytest.approx(400, rel=0.1)

@@ -9,13 +9,11 @@ import pytest
 from heteroplan.clock import never, silent
 from heteroplan.entities.workload import Engine, Role
 from heteroplan.optimize.construct.all_workloads import by_size
-from heteroplan.optimize.construct.dive import Alternative, _cost_of_left, dive, follow
-from heteroplan.optimize.construct.guide import candidate_groups
+from heteroplan.optimize.construct.dive import DIVE, Alternative, Dives, _cost_of_left, follow
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import Search
-from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.plan_checks import faults_of
@@ -31,9 +29,9 @@ def search_of(problem: Problem, seconds: float = 60.0) -> Search:
 
 
 def dived(problem: Problem, order: Sequence[int] | None = None) -> Incumbent:
-    near = candidate_groups(problem, Effort())
-    assert near is not None
-    return dive(search_of(problem), order or by_size(problem)[::-1], near, 0.4)
+    dives = Dives.of(search_of(problem), order or by_size(problem)[::-1])
+    assert dives is not None
+    return dives.dive(0.4)
 
 
 def cheap_and_dear(*rps: float, nodes: tuple[int, int] = (2, 8)) -> Problem:
@@ -86,9 +84,37 @@ def test_random_programs_keep_every_rule_and_come_near_the_optimum() -> None:
 
 def test_when_time_is_out_nothing_more_is_placed() -> None:
     problem = cheap_and_dear(2.0, 2.0)
-    everywhere = {(w, group) for w in (0, 1) for group in problem.groups(w)}
-    plan = dive(search_of(problem, seconds=-1.0), (0, 1), everywhere, 0.4)
-    assert not plan.solution.replicas.any()
+    dives = Dives.of(search_of(problem), (0, 1))
+    assert dives is not None
+    dives.search = search_of(problem, seconds=-1.0)
+    assert not dives.dive(0.4).solution.replicas.any()
+    assert not dives.near_guide().solution.replicas.any()
+    assert Dives.of(dives.search, (0, 1)) is None
+
+
+def test_near_the_guide_random_programs_keep_every_rule_and_come_near_the_optimum() -> None:
+    """Most within ten percent; none below it."""
+    near = 0
+    for seed in COVERED:
+        problem = random_problem(seed)
+        dives = Dives.of(search_of(problem), by_size(problem)[::-1])
+        assert dives is not None
+        plan, best = dives.near_guide(), optimum(problem)
+        assert faults_of(problem, plan) == []
+        if plan.covered:
+            assert plan.cost >= best.cost * (1 - 1e-6)
+        near += plan.covered and plan.cost <= 1.1 * best.cost
+    assert near >= len(COVERED) - 2
+
+
+def test_a_dive_begins_only_where_it_may_end_in_time() -> None:
+    problem = cheap_and_dear(2.0, 2.0)
+    dives = Dives.of(search_of(problem, seconds=1000.0), (0, 1))
+    assert dives is not None
+    dives.took_s = 900.0 / DIVE
+    assert dives.time_for_one()
+    dives.took_s = 1100.0 / DIVE
+    assert not dives.time_for_one()
 
 
 def test_of_two_ways_the_one_with_the_cheaper_rest() -> None:

@@ -10,7 +10,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import BindingLimit, Coverage
 from heteroplan.entities.workload import Role
 from heteroplan.outputs.plan.check_report import CheckRow
-from heteroplan.outputs.plan.console import render_check, render_plan, shortage_table
+from heteroplan.outputs.plan.console import render_check, render_plan, shortage_lines
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.sentences import Spell
 from tests.plans import day_scenario, horizon, measured, plan, pool, shown_plan, stays
@@ -219,8 +219,47 @@ def test_the_line_below_many_shortages_does_not_widen_the_table() -> None:
     of = document_of(plan(day_scenario(horizon(1)), [pool([1])])).horizon
     out = io.StringIO()
     console = Console(file=out, width=80)
-    console.print(shortage_table([spell] * 40, of, console))
+    table, why = shortage_lines([spell] * 40, of, console)
+    console.print(table)
+    assert why == []
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert lines[0].startswith("unserved  when")
     assert lines[1].endswith("h100x8 full in a-s1")
     assert re.fullmatch(r"(…|\.\.\.) and \d+ more \(in plan\.json\)", lines[-1])
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_reasons_too_long_for_the_table_stand_below_it_once(width: int) -> None:
+    """Two workloads have one reason; code has two, so its times are told."""
+    long = (
+        "type1 full in s0, s1, s3 and 3 more, or at 23:45, when replicas would have to start " * 2
+    )
+    found = [
+        Spell("chat", 0, 0, 1.0, 0.1, long),
+        Spell("docs", 0, 0, 2.0, 0.2, long),
+        Spell("code", 0, 0, 3.0, 0.3, long),
+        Spell("code", 0, 0, 3.0, 0.3, "type2 full in s0"),
+    ]
+    of = document_of(plan(day_scenario(horizon(1)), [pool([1])])).horizon
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    table, why = shortage_lines(found, of, console)
+    console.print(table)
+    when = found[0].when(of)
+    assert why == [
+        f"chat, docs, code {when}: limited by {long}",
+        f"code {when}: limited by type2 full in s0",
+    ]
+    assert "limited" not in out.getvalue()
+    for workload in ("chat", "docs", "code"):
+        assert workload in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_narrow_terminal_loses_no_name_and_no_number(width: int) -> None:
+    made = shown_plan(2, short=True)
+    text = rendered(show_plan, made, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    for each in ("static peak", "this plan", "chat-1", "chat-2", "1-11"):
+        assert each in text

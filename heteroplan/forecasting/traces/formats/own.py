@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.forecasting.traces.requests import Windows
-from heteroplan.forecasting.traces.trace_format import TraceFormat
+from heteroplan.forecasting.traces.trace_format import TraceFormat, offset_of
 from heteroplan.forecasting.traces.windows_table import (
     MOST_RPS,
     US_PER_S,
@@ -37,7 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """The windows of all `sources` in order of time. Raises InputError with every problem."""
-    return joined([_part(read_table(source, _lacking), asked.zone) for source in sources])
+    return joined([_part(read_table(source, _lacking), asked) for source in sources])
 
 
 def _lacking(header: Sequence[str]) -> str:
@@ -48,13 +48,15 @@ def _lacking(header: Sequence[str]) -> str:
     return ""
 
 
-def _part(table: CsvTable, zone: ZoneInfo) -> TableWindows:
+def _part(table: CsvTable, asked: "AskedOfTrace") -> TableWindows:
     import numpy as np
 
     rps = column_numbers(table, "rps", 0.0, MOST_RPS)
     isl, osl = (_optional(table, name, 1.0, _MOST_TOKENS) for name in ("isl", "osl"))
     hit_rate = _optional(table, "prefix_hit_rate", 0.0, 1.0, may_be_empty=True)
-    start_us = _starts_us(table, zone)
+    start_us = _starts_us(table, asked.zone)
+    stamps = table.texts["interval_start"]
+    asked.offsets.update(dict.fromkeys(filter(None, map(offset_of, stamps))))
     table.done()
     step = step_us(table, "interval_start", start_us)
     requests = rps * step / US_PER_S

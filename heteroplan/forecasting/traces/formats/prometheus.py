@@ -50,8 +50,14 @@ def windows(sources: Sequence["TraceSource"], asked: "AskedOfTrace") -> Windows:
     """
     found = Found(asked)
     problems: list[InputProblem] = []
+    where = asked.where
     for source in sources:
-        found.add(source, list(_read(source, asked, problems)), problems)
+        before = where.rows, where.kept
+        series = list(_read(source, asked, problems))
+        wanted = [each for each in series if not where.wanted or where.takes(dict(each.labels))]
+        if where.rows > before[0] and where.kept == before[1]:
+            problems.append(source.problem(0, "data.result", "", where.nothing("series")))
+        found.add(source, wanted, problems)
     found.check_columns()
     if problems:
         refuse(problems)
@@ -158,4 +164,11 @@ def _wrong(samples: Any) -> tuple[str, float]:
     return "", 0.0
 
 
-FORMAT = TraceFormat(fits, True, "the answer to query_range", windows=windows, takes_columns=True)
+FORMAT = TraceFormat(
+    fits,
+    True,
+    "the answer to query_range",
+    windows=windows,
+    takes_columns=True,
+    has_labels=True,
+)

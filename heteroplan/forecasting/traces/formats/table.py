@@ -6,22 +6,18 @@ trace. `isl` are the input tokens; `osl`, output tokens, and `cached`, those of 
 prefix cache held, may lack. Dots lead into nested columns.
 """
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from heteroplan.errors import InputError, UsageError
-from heteroplan.forecasting.traces.head import Head, Kind, head_of
+from heteroplan.forecasting.traces.columns import check_columns, first_values
+from heteroplan.forecasting.traces.head import Head, head_of
 from heteroplan.forecasting.traces.requests import Requests
 from heteroplan.forecasting.traces.rows import Layout
 from heteroplan.forecasting.traces.source import TraceSource
 from heteroplan.forecasting.traces.trace_format import (
     AskedOfTrace,
     TraceFormat,
-    path_of,
     read_requests,
 )
 from heteroplan.forecasting.traces.values import StampUnit
@@ -60,7 +56,7 @@ def requests(source: TraceSource, asked: AskedOfTrace) -> Iterator[Requests]:
     """
     stamp = _stamp_name(asked.columns)
     head = head_of(source)
-    _check(source, head, asked.columns)
+    check_columns(source, head, asked.columns.values())
     column = asked.columns[stamp]
     clock = _clock(source, head, column) if stamp == "timestamp" else CLOCKS[stamp]
     isl, osl, cached = (asked.columns.get(name) for name in COUNTS)
@@ -101,37 +97,9 @@ def _stamp_name(columns: Mapping[str, str]) -> str:
     return stamps[0]
 
 
-def _check(source: TraceSource, head: Head, columns: Mapping[str, str]) -> None:
-    lacking = [name for name in columns.values() if not _has(source, head, name)]
-    if lacking:
-        line = 1 if head.kind is Kind.CSV else 0
-        remedy = f"there is no such column; the file has {', '.join(head.names) or 'none'}"
-        raise InputError([source.problem(line, name, "", remedy) for name in lacking])
-
-
-def _has(source: TraceSource, head: Head, column: str) -> bool:
-    path = path_of(column, head)
-    if head.kind is Kind.CSV:
-        return head.names.count(column) == 1
-    if head.kind is Kind.PARQUET:
-        return path[0] in head.names and (
-            len(path) == 1 or _parquet_values(source, path) is not None
-        )
-    if head.kind is Kind.JSON_DOCUMENT:
-        return True
-    return any(_inside(record, path)[0] for record in _records(head))
-
-
 def _clock(source: TraceSource, head: Head, column: str) -> StampUnit:
     """How the arrivals in `column` are written, by the first of them."""
-    path = path_of(column, head)
-    values: Iterable[Any]
-    if head.kind is Kind.PARQUET:
-        values = _parquet_values(source, path) or []
-    elif head.kind is Kind.CSV:
-        values = _csv_values(head, column)
-    else:
-        values = [_inside(record, path)[1] for record in _records(head)]
+    values = first_values(source, head, column)
     first = next((value for value in values if value not in (None, "")), None)
     number = number_of(first)
     if number is None:
@@ -144,53 +112,6 @@ def _clock(source: TraceSource, head: Head, column: str) -> StampUnit:
         "unit, map timestamp_s, timestamp_ms, timestamp_us or timestamp_ns"
     )
     raise InputError([source.problem(0, column, str(first), remedy)])
-
-
-def _records(head: Head) -> Iterator[Mapping[str, Any]]:
-    """The whole objects at the beginning of JSON lines."""
-    yield head.record
-    for line in head.text.split("\n")[1:]:
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            yield record
-
-
-def _inside(record: Any, path: tuple[str, ...]) -> tuple[bool, Any]:
-    """Whether `path` leads to something, and to what."""
-    for key in path:
-        if not isinstance(record, dict) or key not in record:
-            return False, None
-        record = record[key]
-    return True, record
-
-
-def _csv_values(head: Head, column: str) -> Iterator[str]:
-    at = head.names.index(column)
-    rows = csv.reader(io.StringIO(head.text, newline=""))
-    try:
-        next(rows, None)
-        yield from (row[at] for row in rows if at < len(row))
-    except csv.Error:
-        return
-
-
-def _parquet_values(source: TraceSource, path: tuple[str, ...]) -> list[Any] | None:
-    """The first values of a column; None where there is no such column."""
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(source.seekable())
-    for batch in file.iter_batches(batch_size=1000, columns=[".".join(path)]):
-        if not batch.num_columns:
-            return None
-        try:
-            values = batch.column(0).to_pylist()
-        except (OverflowError, ValueError):  # moments that no calendar holds
-            values = [str(batch.column(0).type)]
-        return [_inside(value, path[1:])[1] for value in values]
-    return []
 
 
 FORMAT = TraceFormat(fits, None, SHAPE, requests=requests, takes_columns=True)
