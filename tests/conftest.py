@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
-WIDER = 20
-"""Times as many examples, also of tests that say how many they take."""
+EXAMPLES, WIDER = 50, 40
+"""Of a property that does not say how many; times as many of each property."""
 
 CACHE = Path(__file__).parents[1] / ".pytest_cache"
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
@@ -46,15 +46,24 @@ def _drop_old_loops() -> None:
 _drop_old_loops()
 
 _usual = settings.get_profile("default")
-settings.register_profile("default", _usual, deadline=None)
+settings.register_profile("default", _usual, deadline=None, max_examples=EXAMPLES)
 settings.register_profile(
-    "ci", _usual, deadline=None, derandomize=True, database=None, print_blob=True
+    "ci",
+    _usual,
+    deadline=None,
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    print_blob=True,
 )
-settings.register_profile("wide", _usual, deadline=None, max_examples=WIDER * _usual.max_examples)
+settings.register_profile("wide", _usual, deadline=None, max_examples=WIDER * EXAMPLES)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("realdata"):
+            item.user_properties.append(("realdata", True))  # JUnit XML knows no marks
     if settings.get_current_profile_name() != "wide":
         return
     tests: set[Any] = {getattr(item, "obj", None) for item in items}

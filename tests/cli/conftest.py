@@ -1,9 +1,11 @@
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -36,16 +38,25 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScenarioFiles:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process, 80 columns wide and without colours."""
+    """Runs a command in this process, 80 columns wide and without colours.
+
+    With the text of `stdin` as standard input, and `stdout` as standard output, which is not read.
+    """
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
 
-    def run(*args: str) -> Ended:
+    def run(*args: str, stdin: str | None = None, stdout: TextIO | None = None) -> Ended:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["heteroplan", *args])
         monkeypatch.setattr("heteroplan.cli.options._PROCESS_BEGAN", [])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        with monkeypatch.context() as streams:
+            if stdin is not None:
+                given = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
+                streams.setattr(sys, "stdin", given)
+            if stdout is not None:
+                streams.setattr(sys, "stdout", stdout)
+            with pytest.raises(SystemExit) as ended:
+                main()
         out, err = capsys.readouterr()
         return Ended(int(ended.value.code or 0), out, err)
 

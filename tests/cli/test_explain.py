@@ -72,7 +72,7 @@ def short_plan(files: ScenarioFiles, run: Run) -> str:
     return "out/plan.json"
 
 
-def test_plan_then_explain(short_plan: str, run: Run, apart: Run, tmp_path: Path) -> None:
+def test_plan_then_explain(short_plan: str, run: Run, tmp_path: Path) -> None:
     """l1 is all there is: full in the second hour, and 10 of 30 requests/s go short."""
     ended = run("explain", short_plan)
     assert (ended.code, ended.err) == (0, "")
@@ -83,7 +83,7 @@ def test_plan_then_explain(short_plan: str, run: Run, apart: Run, tmp_path: Path
         "chat", "01:00 to 02:00", "10 requests/s", "33.3 %", "h100x8 full in s1",
     ]  # fmt: skip
     text = (tmp_path / short_plan).read_text(encoding="utf-8")
-    assert apart(["explain", "-"], cwd=tmp_path, stdin=text).out == ended.out
+    assert run("explain", "-", stdin=text).out == ended.out
 
 
 def test_explain_says_what_one_more_node_would_serve(short_plan: str, run: Run) -> None:

@@ -107,32 +107,20 @@ def test_of_several_outputs_all_are_written_or_none(
     ids=["shown", "json", "out", "fit"],
 )
 def test_standard_output_is_one_of_the_outputs(
-    trace: str, apart: Run, command: tuple[str, ...]
+    trace: str, run: Run, command: tuple[str, ...]
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        ended = apart(command, cwd=Path(), stdout=full)
+        ended = run(*command, stdout=full)
     assert ended.code == 2
     assert "standard output: cannot be written: No space left on device" in ended.err
     assert {path.name for path in Path().iterdir()} == {"trace.csv"}
 
 
-def test_demand_on_standard_output_is_csv_and_nothing_else(trace: str, apart: Run) -> None:
-    ended = apart(
-        [
-            "demand",
-            "-",
-            "--interval",
-            "4s",
-            "--start",
-            "2026-11-23",
-            "--max-class-error",
-            "1",
-            "--out",
-            "-",
-        ],
-        cwd=Path(),
-        stdin=TRACE,
-    )
+def test_demand_on_standard_output_is_csv_and_nothing_else(trace: str, run: Run) -> None:
+    ended = run(
+        "demand", "-", "--interval", "4s", "--start", "2026-11-23", "--max-class-error", "1",
+        "--out", "-", stdin=TRACE,
+    )  # fmt: skip
     assert ended.code == 0
     assert [row["rps"] for row in rows(ended.out)] == ["1"]
     assert ended.err.startswith("4 requests\n")

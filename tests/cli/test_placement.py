@@ -159,11 +159,9 @@ def test_the_day_is_cyclic_only_without_a_current_state(
     assert cyclic("--current", yesterday) is False
 
 
-def test_current_comes_from_standard_input(
-    wide: ScenarioFiles, run: Run, apart: Run, yesterday: str
-) -> None:
+def test_current_comes_from_standard_input(wide: ScenarioFiles, run: Run, yesterday: str) -> None:
     text = Path(yesterday).read_text()
-    ended = apart(["plan", ".", "--json", "--current", "-"], cwd=wide.folder, stdin=text)
+    ended = run("plan", ".", "--json", "--current", "-", stdin=text)
     assert ended.code == 0, ended.err
     document = json.loads(ended.out)
     same = json.loads(run("plan", ".", "--json", "--current", yesterday).out)

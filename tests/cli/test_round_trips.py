@@ -23,7 +23,7 @@ from heteroplan.pipelines.solving import load
 from tests.scenario_files import ScenarioFiles, engine
 
 EXACT = 1e-6
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RATES = (0.0, 2.0, 5.0, 8.0, 15.0)
 FORMATS = ("crontab", "csv", "json", "keda")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from heteroplan.clock import Stop, never
 from heteroplan.entities.scenario import Scenario
@@ -40,8 +41,13 @@ def served_at(of: Scenario | Problem) -> tuple[float, dict[int, float]]:
     return round(found.objective, 6), {p: round(lost) for p, lost in found.unserved.items()}
 
 
-def batches(count: int, fast: int, size: int = 1) -> list[object]:
-    """First of each batch; those beyond the first `fast` are slow."""
+def batches(count: int, fast: int, size: int = 1, *, wide: int = 0) -> list[object]:
+    """First of each batch; those beyond the first `fast` are slow.
+
+    With `--hypothesis-profile wide` up to `wide` instead of `count`.
+    """
+    if settings.get_current_profile_name() == "wide":
+        count = max(count, wide)
     return [
         pytest.param(first, marks=[pytest.mark.slow] if first >= fast else [])
         for first in range(0, count, size)

@@ -12,7 +12,7 @@ from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import Outcome, solve
-from tests.optimize.case import problem_of
+from tests.optimize.case import batches, problem_of
 from tests.optimize.instances import small
 from tests.optimize.reference import optimum_or_none
 
@@ -20,8 +20,7 @@ PRICES = (0.0, 0.0, 0.3, 1.0, 3.0)
 """USD a GPU and hour on supply rows; GPUs cost 1 and 2."""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 40, 10))
+@pytest.mark.parametrize("first", batches(20, 0, 10, wide=40))
 def test_method_finds_the_optimum_of_the_whole_program(first: int) -> None:
     """Shortage to 1e-3 and half a request (the MIPs let rows go by 1e-6), then cost to 1e-6.
 
@@ -31,8 +30,7 @@ def test_method_finds_the_optimum_of_the_whole_program(first: int) -> None:
     assert not [fault for seed in range(first, first + 10) for fault in faults(seed, domains)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 20, 10))
+@pytest.mark.parametrize("first", batches(10, 0, 10, wide=20))
 def test_method_finds_the_optimum_where_nodes_may_be_lost(first: int) -> None:
     """Shortage, cost and bound agree, without divided engines.
 

@@ -16,10 +16,10 @@ from tests.optimize.instances import small
 from tests.optimize.leafwise import stand_on_leaves
 from tests.optimize.reference import optimum_or_none
 
-BATCH = 50
+BATCH = 25
 
 
-@pytest.mark.parametrize("first", batches(200, 50, BATCH))
+@pytest.mark.parametrize("first", batches(100, 25, BATCH, wide=200))
 def test_nested_rows_and_leaf_by_leaf_have_one_optimum(
     first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

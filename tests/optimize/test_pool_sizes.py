@@ -24,7 +24,7 @@ NOT_SEEN = {"resilience"}
 """Features that the reference does not know with sizes."""
 
 
-@pytest.mark.parametrize("first", batches(120, 20, 20))
+@pytest.mark.parametrize("first", batches(40, 20, 20, wide=200))
 def test_plans_of_tiny_scenarios_against_enumeration(first: int) -> None:
     """Never less unserved or cheaper than the best of all plans, nor is it said that none is.
 
@@ -52,7 +52,7 @@ def sized_problem(seed: int, feature: str | None) -> Problem:
     return build_problem(of, sized(of, found))
 
 
-@pytest.mark.parametrize("first", batches(60, 5, 5))
+@pytest.mark.parametrize("first", batches(15, 5, 5, wide=120))
 def test_plans_and_bounds_enclose_the_optimum(first: int) -> None:
     assert not [each for seed in range(first, first + 5) for each in faults(seed, None)]
 

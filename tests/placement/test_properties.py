@@ -50,7 +50,7 @@ def random_case(random: Random, *, most_intervals: int, growth: int) -> Case:
     return of
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_any_packing_keeps_every_rule(random: Random) -> None:
     """Where some service is unplaced, the stays and it add up to the sizes."""
@@ -64,14 +64,14 @@ def test_any_packing_keeps_every_rule(random: Random) -> None:
 
 
 def test_as_few_moves_as_any_placement_of_the_runs() -> None:
-    """600 tiny days against all assignments: room found where there is any, and moves minimal.
+    """300 tiny days against all assignments: room found where there is any, and moves minimal.
 
     A heuristic may miss: here it is let to in one case of a hundred. Fewer moves than of any
     assignment come from replicas of a pool that take over from one another.
     """
     random = Random(1)
     compared = missed = with_moves = 0
-    while compared < 600:
+    while compared < 300:
         of = random_case(random, most_intervals=4, growth=30)
         if not of.problem.pools or len(lifetimes(of.problem, of.replicas, {})) > 7:
             continue
@@ -86,7 +86,7 @@ def test_as_few_moves_as_any_placement_of_the_runs() -> None:
         missed += fewest is not None and (moves is None or moves > fewest)
         with_moves += bool(fewest)
     assert missed <= compared // 100
-    assert with_moves >= 10
+    assert with_moves >= 5
 
 
 def test_far_fewer_moves_than_packing_each_interval_afresh() -> None:
@@ -94,7 +94,7 @@ def test_far_fewer_moves_than_packing_each_interval_afresh() -> None:
     random = Random(2)
     ours: list[int] = []
     others: list[int] = []
-    while len(ours) < 200:
+    while len(ours) < 100:
         of = random_case(random, most_intervals=8, growth=40)
         if not of.problem.pools:
             continue
@@ -102,5 +102,5 @@ def test_far_fewer_moves_than_packing_each_interval_afresh() -> None:
         if not packing.unplaced and not lost:
             ours.append(sum(stay.moved for stay in packing.stays))
             others.append(moves)
-    assert sum(a > b for a, b in zip(ours, others, strict=True)) <= 2
+    assert sum(a > b for a, b in zip(ours, others, strict=True)) <= 1
     assert sum(ours) < sum(others) / 10

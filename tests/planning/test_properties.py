@@ -15,7 +15,7 @@ from heteroplan.verify.plan import verify
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 
 EXACT = 1e-6
-EXAMPLES = 20
+EXAMPLES = 10
 """Of small programs rather than few of larger ones: `tests.optimize.test_random` has those."""
 TYPES = ("t0", "t1")
 
@@ -142,7 +142,7 @@ def test_never_dearer_than_whole_pairs_placed_greedily(made: Scenario) -> None:
 
 
 @given(st.integers(1, 6), st.floats(0.5, 30.0))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_covered_exactly_when_whole_replicas_fit(nodes: int, rps: float) -> None:
     """One type, one spine: covered when ceil(rps/5) prefill and ceil(rps/3) decode replicas fit.
 

@@ -524,7 +524,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 @VARIANTS
 @given(of=scenarios())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_supply_and_maxima_always_hold(pairs: bool, of: Scenario) -> None:
     problem = build_problem(of, candidates(of))
     replicas = greedy_topology(problem, of, pairs=pairs).replicas
@@ -536,7 +536,7 @@ def test_supply_and_maxima_always_hold(pairs: bool, of: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_pairs_strand_nothing(of: Scenario) -> None:
     """But for starts that wait at the turn of a cyclic day."""
     one_day = replace(of, horizon=replace(of.horizon, cyclic=False))
@@ -549,7 +549,7 @@ def test_pairs_strand_nothing(of: Scenario) -> None:
     capacity_rps=st.sampled_from([3.0, 10.0, 17.0]),
     rps=st.floats(1.0, 100.0),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_pairs_serve_at_least_as_much_for_one_workload_of_two_engines(
     nodes: list[int], gpus: tuple[int, int], capacity_rps: float, rps: float
 ) -> None:
@@ -564,7 +564,7 @@ def test_pairs_serve_at_least_as_much_for_one_workload_of_two_engines(
 
 @VARIANTS
 @given(rps=st.lists(st.floats(0.1, 100.0), min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_with_room_in_one_group_each_role_is_demand_over_capacity(
     pairs: bool, rps: list[float]
 ) -> None:

@@ -44,14 +44,14 @@ def faults(of: Case, packing: Packing) -> list[str]:
     return list(placement_faults(replace(of, replicas=replicas).plan(packing)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_any_sweep_keeps_every_rule(random: Random) -> None:
     of = random_case(random, most_intervals=8, growth=40)
     assert faults(of, of.packed()) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_nobody_stays_on_a_node_that_is_away(random: Random) -> None:
     """One or two of three nodes are away for some hours of a day of six."""

@@ -82,7 +82,7 @@ def faults(of: Case, replicas: Ints, packing: Packing) -> list[str]:
     return list(placement_faults(replace(of, replicas=replicas).plan(packing)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_those_who_stand_in_keep_every_rule(random: Random, cyclic: bool) -> None:
     """Far more is wanted than there is room for; who stands in serves no less than is left."""

@@ -250,7 +250,7 @@ def test_what_is_alike_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_greatest_rate_of_a_mix_takes_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """96 mixes x 4 classes x 3 engines: a dozen loads tried each, and one lattice of waits for them
+    """24 mixes x 4 classes x 3 engines: a dozen loads tried each, and one lattice of waits for them
     or, of aggregated engines, whose steps are part of a service, one for each load.
     """
     lattices = calls(monkeypatch, ReplicaPool, "_lattice")
@@ -259,13 +259,13 @@ def test_the_greatest_rate_of_a_mix_takes_few_looks(monkeypatch: pytest.MonkeyPa
     shapes = [RequestClass("c", 0.25, 500.0 * 3**i, 300.0, isl_cv=0.3 + 0.1 * i) for i in range(4)]
     day = tuple(
         IntervalDemand(1.0, tuple(replace(each, isl=each.isl + at) for each in shapes))
-        for at in range(96)
+        for at in range(24)
     )
     load = workload(engines=[replace(measured(role), name=str(role)) for role in Role])
     at_random = dict.fromkeys(Role, Routing.RANDOM)
     load = replace(load, demand=day, slo=Slo(10_000.0, 50.0, 0.95), routing=at_random)
     candidates(load, fleet())
-    queues, steps = 2 * 96, 2 * 96
+    queues, steps = 2 * 24, 2 * 24
     assert queues < len(lattices) < 10 * queues
     assert queues < len(tails) < 30 * queues
     assert steps < len(peaks) < 30 * steps
