@@ -12,7 +12,7 @@ from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import deliver, emit, say, show
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
+from heteroplan.pipelines.shared import limits
 
 if TYPE_CHECKING:
     from heteroplan.pipelines.check import CheckResult
@@ -124,7 +124,7 @@ def _result(given: CheckArguments) -> "CheckResult":
     """The one pipeline call."""
     from heteroplan.outputs.shared.terminal import CheckProgress, make_console
     from heteroplan.pipelines import check as pipeline
-    from heteroplan.pipelines.processes import cores
+    from heteroplan.pipelines.shared.processes import cores
 
     with (
         Interrupt("ending without a result") as interrupted,

@@ -50,7 +50,7 @@ def compare(given: CompareArguments) -> None:
     """
     from heteroplan.outputs.shared.terminal import SolveProgress, make_console
     from heteroplan.pipelines import compare as pipeline
-    from heteroplan.pipelines.processes import cores
+    from heteroplan.pipelines.shared.processes import cores
 
     if given.json and given.markdown:
         raise UsageError("--json and --markdown both print; leave one of them out")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import STDOUT, delivering, emit, show
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.arguments import as_keywords
+from heteroplan.pipelines.shared.arguments import as_keywords
 
 if TYPE_CHECKING:
     from heteroplan.cli.replaying import ReplayArguments

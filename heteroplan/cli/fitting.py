@@ -14,7 +14,7 @@ from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, say, show
 from heteroplan.entities.workload import Span
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
+from heteroplan.pipelines.shared import limits
 from heteroplan.profiles.readers.formats import FORMATS
 
 if TYPE_CHECKING:

@@ -285,9 +285,9 @@ def init(given: InitArguments) -> None:
 
 def _options(given: InitArguments) -> "InitOptions":
     from heteroplan.pipelines.init import InitOptions
-    from heteroplan.pipelines.init_demand import TraceOptions
-    from heteroplan.pipelines.init_fleet import FleetOptions
-    from heteroplan.pipelines.init_workloads import WorkloadOptions
+    from heteroplan.pipelines.new_scenario.demand import TraceOptions
+    from heteroplan.pipelines.new_scenario.fleet import FleetOptions
+    from heteroplan.pipelines.new_scenario.workloads import WorkloadOptions
 
     return InitOptions(
         name=given.name,

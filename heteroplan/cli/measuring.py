@@ -16,7 +16,7 @@ from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
-from heteroplan.pipelines import limits
+from heteroplan.pipelines.shared import limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

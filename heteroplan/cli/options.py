@@ -14,7 +14,7 @@ import typer
 from heteroplan.cli import completion
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
-from heteroplan.pipelines import limits
+from heteroplan.pipelines.shared import limits
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
 from heteroplan.reading.numbers import beyond, parse_number, parse_percent, parse_whole, plain_share

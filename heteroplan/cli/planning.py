@@ -177,7 +177,7 @@ def _show(result: "PlanResult", given: PlanArguments) -> None:
 
 def validate(scenario: options.ScenarioPath, overrides: options.Overrides = None) -> None:
     """List every problem of a scenario's files, or summarise them."""
-    from heteroplan.pipelines.solving import load
+    from heteroplan.pipelines.shared.solving import load
 
     loaded = load(scenario, overrides=overrides or ())
     from heteroplan.cli.summary import render_scenario

@@ -17,8 +17,8 @@ from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import STDOUT, delivering, emit, show
 from heteroplan.errors import UsageError
 from heteroplan.forecasting.traces.formats import FORMATS
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import as_keywords
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import as_keywords
 
 if TYPE_CHECKING:
     from heteroplan.outputs.shared.files import Content

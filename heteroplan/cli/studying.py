@@ -7,7 +7,7 @@ from heteroplan.cli import options
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import STDOUT, delivering, emit, show
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.arguments import as_keywords
+from heteroplan.pipelines.shared.arguments import as_keywords
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from heteroplan.clock import Clock, Progress, Stop, never, silent
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import ExitCode, HeteroplanError, NoPlanError, UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
-from heteroplan.pipelines.processes import Done, results, undisturbed
-from heteroplan.pipelines.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.processes import Done, results, undisturbed
+from heteroplan.pipelines.shared.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
 
 if TYPE_CHECKING:
     from pandas import DataFrame

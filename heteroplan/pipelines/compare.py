@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from heteroplan.clock import Clock, Progress, Stop, never, silent
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords_of_two, names
-from heteroplan.pipelines.processes import results
 from heteroplan.pipelines.replay import is_plan
-from heteroplan.pipelines.solving import SolveEffort, check_effort, load, solved
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords_of_two, names
+from heteroplan.pipelines.shared.processes import results
+from heteroplan.pipelines.shared.solving import SolveEffort, check_effort, load, solved
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.replay import (
     POLICIES,
     ReplayOptions,
@@ -20,6 +18,8 @@ from heteroplan.pipelines.replay import (
     settings_of,
     source_of,
 )
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 from heteroplan.reading.input_size import MOST_BYTES
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import RequestClass, Role, Span
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 from heteroplan.reading.input_size import MOST_MEASURED_BYTES
 
 if TYPE_CHECKING:

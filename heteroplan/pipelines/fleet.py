@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heteroplan.errors import InputError, InputProblem, UsageError
-from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.pipelines.shared.arguments import Name, keywords, names
 from heteroplan.reading.collecting import no_collection
 from heteroplan.reading.input_size import MOST_SOURCE_BYTES
 

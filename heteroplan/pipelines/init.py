@@ -7,18 +7,18 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.clock import now
 from heteroplan.errors import UsageError
-from heteroplan.pipelines.arguments import Name
-from heteroplan.pipelines.init_choices import Asks, chosen
-from heteroplan.pipelines.init_demand import horizon_of
-from heteroplan.pipelines.init_files import SCENARIO, NewScenario, gpus_at_peak
-from heteroplan.pipelines.init_fleet import FleetOptions, chosen_fleet
-from heteroplan.pipelines.init_models import chosen_models, given_models
-from heteroplan.pipelines.init_workloads import (
+from heteroplan.pipelines.new_scenario.choices import Asks, chosen
+from heteroplan.pipelines.new_scenario.demand import horizon_of
+from heteroplan.pipelines.new_scenario.files import SCENARIO, NewScenario, gpus_at_peak
+from heteroplan.pipelines.new_scenario.fleet import FleetOptions, chosen_fleet
+from heteroplan.pipelines.new_scenario.models import chosen_models, given_models
+from heteroplan.pipelines.new_scenario.workloads import (
     WorkloadOptions,
     check_workloads,
     chosen_demand,
     workload_draft,
 )
+from heteroplan.pipelines.shared.arguments import Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

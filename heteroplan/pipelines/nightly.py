@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from heteroplan.clock import Progress, Stop, never, now, silent
 from heteroplan.entities.plan import Coverage
 from heteroplan.errors import ExitCode, HeteroplanError, UsageError
-from heteroplan.pipelines.arguments import Name, keywords, names
+from heteroplan.pipelines.shared.arguments import Name, keywords, names
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Outline

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from heteroplan.clock import Clock, Progress, Stop, never, silent
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.replay import Progress as ReplayProgress
 from heteroplan.pipelines.replay import silent as silent_replay
-from heteroplan.pipelines.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.solving import SHOW_CPU_S, SolveEffort, check_effort, load, solved
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from heteroplan.clock import Clock, Stop, never
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
-from heteroplan.pipelines.solving import SolveEffort, check_effort, load, solved
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.solving import SolveEffort, check_effort, load, solved
 from heteroplan.reading.input_size import MOST_BYTES
 
 if TYPE_CHECKING:

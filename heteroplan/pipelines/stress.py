@@ -6,8 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.replay import (
     POLICIES,
     ReplayOptions,
@@ -19,6 +17,8 @@ from heteroplan.pipelines.replay import (
     source_of,
     write_replay,
 )
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from heteroplan.clock import Stop, never
 from heteroplan.errors import UsageError
-from heteroplan.pipelines import limits
-from heteroplan.pipelines.arguments import Name, check_limits, keywords
 from heteroplan.pipelines.replay import (
     Progress,
     ReplayOptions,
@@ -19,6 +17,8 @@ from heteroplan.pipelines.replay import (
     source_of,
     write_replay,
 )
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords
 
 if TYPE_CHECKING:
     from pandas import DataFrame

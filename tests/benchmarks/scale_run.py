@@ -207,7 +207,7 @@ def _plan(folder: str, setting: Setting) -> dict[str, Any]:
     if setting.cpu:
         count_cpu_seconds()
     from heteroplan.errors import HeteroplanError
-    from heteroplan.pipelines.solving import load
+    from heteroplan.pipelines.shared.solving import load
     from heteroplan.planning import make_plan
 
     try:

@@ -16,7 +16,7 @@ from heteroplan.entities.plan import Plan
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.pipelines.plan import plan
-from heteroplan.pipelines.solving import load
+from heteroplan.pipelines.shared.solving import load
 from tests.plans import FIGURE_5
 
 FOUR_TYPE = Path(__file__).resolve().parents[2] / "scenarios" / "four-type"

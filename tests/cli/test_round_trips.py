@@ -19,7 +19,7 @@ from heteroplan.pipelines.explain import explain
 from heteroplan.pipelines.export import export
 from heteroplan.pipelines.fit import fit
 from heteroplan.pipelines.plan import plan
-from heteroplan.pipelines.solving import load
+from heteroplan.pipelines.shared.solving import load
 from tests.scenario_files import ScenarioFiles, engine
 
 EXACT = 1e-6

@@ -12,11 +12,11 @@ import yaml
 from heteroplan.errors import InputError, UsageError
 from heteroplan.inputs import load
 from heteroplan.pipelines.init import InitOptions, InitResult, drafted, written
-from heteroplan.pipelines.init_demand import TraceOptions
-from heteroplan.pipelines.init_files import EXAMPLE_USE, gpus_at_peak
-from heteroplan.pipelines.init_fleet import FleetOptions
-from heteroplan.pipelines.init_models import label
-from heteroplan.pipelines.init_workloads import WorkloadOptions
+from heteroplan.pipelines.new_scenario.demand import TraceOptions
+from heteroplan.pipelines.new_scenario.files import EXAMPLE_USE, gpus_at_peak
+from heteroplan.pipelines.new_scenario.fleet import FleetOptions
+from heteroplan.pipelines.new_scenario.models import label
+from heteroplan.pipelines.new_scenario.workloads import WorkloadOptions
 from tests.scenario_files import engine, node_type
 
 NOON = datetime(2026, 11, 23, 12)

@@ -6,8 +6,8 @@ import pytest
 
 from heteroplan.inputs.ready import read_ready
 from heteroplan.pipelines.init import InitOptions, drafted, written
-from heteroplan.pipelines.init_fleet import FleetOptions
-from heteroplan.pipelines.init_workloads import WorkloadOptions
+from heteroplan.pipelines.new_scenario.fleet import FleetOptions
+from heteroplan.pipelines.new_scenario.workloads import WorkloadOptions
 
 PAIRS = [
     (each.model, gpu)

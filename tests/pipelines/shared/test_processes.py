@@ -12,7 +12,7 @@ import pytest
 
 from heteroplan.clock import Clock, Stop, never
 from heteroplan.errors import NoPlanError, UsageError
-from heteroplan.pipelines.processes import cores, results
+from heteroplan.pipelines.shared.processes import cores, results
 
 
 def squared(task: int, clock: Clock, stop: Stop) -> tuple[int, int]:
@@ -107,7 +107,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from tests.pipelines.test_processes import noting
 from heteroplan.clock import never
-from heteroplan.pipelines.processes import results
+from heteroplan.pipelines.shared.processes import results
 results(noting, [{str(tmp_path / "1")!r}, {str(tmp_path / "2")!r}], jobs=2, time_limit_s=600,
         stop=never)
 """

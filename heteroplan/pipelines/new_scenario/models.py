@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.ready import PREFIX, read_ready
-from heteroplan.pipelines.init_choices import Asks
+from heteroplan.pipelines.new_scenario.choices import Asks
 from heteroplan.reading.input_files import Files, UnreadableError, shown
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from heteroplan.errors import UsageError
 from heteroplan.inputs.checks.fleet import close_names
 from heteroplan.inputs.gpu_types import built_in
-from heteroplan.pipelines.init_choices import (
+from heteroplan.pipelines.new_scenario.choices import (
     Asks,
     Chosen,
     by_name,
@@ -20,7 +20,7 @@ from heteroplan.pipelines.init_choices import (
     numbers,
     wholes,
 )
-from heteroplan.pipelines.init_models import label
+from heteroplan.pipelines.new_scenario.models import label
 
 if TYPE_CHECKING:
     from heteroplan.entities.fleet import Fleet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heteroplan.pipelines.arguments import keywords, names
+from heteroplan.pipelines.shared.arguments import keywords, names
 
 
 @dataclass(frozen=True, kw_only=True)

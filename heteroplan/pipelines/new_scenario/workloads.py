@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heteroplan.errors import UsageError
 from heteroplan.inputs.daily_shapes import PREFIX, DailyShape
-from heteroplan.pipelines.init_choices import (
+from heteroplan.pipelines.new_scenario.choices import (
     Asks,
     Chosen,
     by_name,
@@ -16,7 +16,7 @@ from heteroplan.pipelines.init_choices import (
     chosen,
     numbers,
 )
-from heteroplan.pipelines.init_demand import (
+from heteroplan.pipelines.new_scenario.demand import (
     Demand,
     HorizonDraft,
     Recorded,
@@ -25,7 +25,7 @@ from heteroplan.pipelines.init_demand import (
     quiet,
     trace_begin,
 )
-from heteroplan.pipelines.init_models import ModelChoice
+from heteroplan.pipelines.new_scenario.models import ModelChoice
 
 if TYPE_CHECKING:
     from heteroplan.entities.workload import Engine

@@ -11,9 +11,9 @@ from heteroplan.entities.workload import Role
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.daily_shapes import DailyShape
 from heteroplan.outputs.init.drafts import ScenarioDraft, TraceDraft
-from heteroplan.pipelines.init_demand import HorizonDraft
-from heteroplan.pipelines.init_fleet import FILE, FleetChoice
-from heteroplan.pipelines.init_workloads import NewWorkload
+from heteroplan.pipelines.new_scenario.demand import HorizonDraft
+from heteroplan.pipelines.new_scenario.fleet import FILE, FleetChoice
+from heteroplan.pipelines.new_scenario.workloads import NewWorkload
 from heteroplan.reading.durations import parse_duration_s
 from heteroplan.reading.input_files import shown
 
