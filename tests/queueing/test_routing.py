@@ -102,8 +102,9 @@ DISPERSIONS = st.floats(0.0, 40.0)
 WAITS = st.floats(0.0, 6000.0)
 PERCENTILES = st.sampled_from([0.5, 0.9, 0.95, 0.99])
 NEAR, SMALL = 1.01, 0.004
-SAFE, TINY = 1.1, 0.05
-"""By which a queue of several is taken to be worse than it is, at most."""
+SAFE, TINY = 1.1, 0.12
+"""By which a queue of several is taken to be worse than it is, at most: it is worst for two servers
+at P50, whose utilization falls to about nothing where the dispersion passes 20."""
 
 
 @settings(max_examples=60, deadline=None)

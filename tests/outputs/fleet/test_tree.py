@@ -57,6 +57,5 @@ def test_the_json_has_every_leaf() -> None:
 
 def test_numbers_are_whole_on_a_narrow_terminal() -> None:
     lines = text(FOUR, width=40).splitlines()
-    row = next(line for line in lines if line.startswith("h200x8 "))
-    assert row.split()[2:] == ["28", "224"]
+    assert lines[lines.index("h200x8") + 1].strip() == "GPU H200-SXM-141GB, nodes 28, GPUs 224"
     assert max(map(len, lines)) <= 40
