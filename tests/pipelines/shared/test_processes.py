@@ -104,8 +104,8 @@ def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
     """It is killed; its two processes, which would wait for a stop for ever, are gone soon."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from tests.pipelines.test_processes import noting
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+from tests.pipelines.shared.test_processes import noting
 from heteroplan.clock import never
 from heteroplan.pipelines.shared.processes import results
 results(noting, [{str(tmp_path / "1")!r}, {str(tmp_path / "2")!r}], jobs=2, time_limit_s=600,
