@@ -251,7 +251,9 @@ def _schedule(planned: "Schedule", options: "ExportOptions", most_short_minutes:
         # What goes on from before is applied in its window; else when it first asks for something.
         times = spans(schedule if planned.handover is None else planned)
         summary = _with_price(
-            _carried_out(text, schedule, times, options, most_short_minutes), planned, options
+            _carried_out(text, schedule, planned, times, options, most_short_minutes),
+            planned,
+            options,
         )
     unknown = options.format not in (*EXECUTORS, *NOT_CARRIED_OUT)
     notes = [f"{options.format}: not carried out and compared with the plan."] if unknown else []
@@ -261,6 +263,7 @@ def _schedule(planned: "Schedule", options: "ExportOptions", most_short_minutes:
 def _carried_out(
     text: str,
     schedule: "Schedule",
+    plan: "Schedule",
     times: "Sequence[Span]",
     options: "ExportOptions",
     most_short_minutes: int,
@@ -271,7 +274,8 @@ def _carried_out(
     from heteroplan.schedules.executors.deviation import deviation
 
     executor = EXECUTORS[options.format]
-    found = [deviation(text, executor, schedule, span) for span in times]
+    before = plan if plan.handover is None else None
+    found = [deviation(text, executor, schedule, span, before) for span in times]
     zone = ZoneInfo(schedule.document.horizon.timezone)
     pools = []
     for entry, each in zip(

@@ -78,9 +78,19 @@ class Deviation:
         return max((each.most_over for each in self.entries), default=0)
 
 
-def deviation(text: str, executor: Executor, schedule: Schedule, span: Span) -> Deviation:
-    """What `executor` makes of the text of a schedule. Raises UsageError as the executor does."""
-    return Deviation(span, tuple(_of_entry(text, executor, e, span) for e in schedule.entries))
+def deviation(
+    text: str, executor: Executor, schedule: Schedule, span: Span, plan: Schedule | None = None
+) -> Deviation:
+    """What `executor` makes of the text of a schedule. Raises UsageError as the executor does.
+
+    `plan` is the schedule before it was made to ask earlier: what is needed by when. Where it is
+    given, what is asked for before the plan begins is not counted as short.
+    """
+    needed = schedule if plan is None else plan
+    entries = zip(schedule.entries, needed.entries, strict=True)
+    return Deviation(
+        span, tuple(_of_entry(text, executor, e, span, own.timetable.start) for e, own in entries)
+    )
 
 
 def spans(schedule: Schedule) -> tuple[Span, ...]:
@@ -120,7 +130,9 @@ def planned(table: Timetable, start: datetime, minutes: int) -> Ints:
     return on_clock(table, table.planned, start, minutes)
 
 
-def _of_entry(text: str, executor: Executor, entry: Entry, span: Span) -> EntryDeviation:
+def _of_entry(
+    text: str, executor: Executor, entry: Entry, span: Span, begins: datetime
+) -> EntryDeviation:
     table, lead = entry.timetable, entry.timetable.lead_minutes
     start = span.start - span.warm_up_minutes * _MINUTE
     minutes = span.warm_up_minutes + span.minutes
@@ -132,6 +144,8 @@ def _of_entry(text: str, executor: Executor, entry: Entry, span: Span) -> EntryD
     ready = windows(held, lead + 1).min(axis=1)
     most = windows(wanted, lead + 1).max(axis=1)
     short = np.maximum(wanted[:minutes] - ready, 0)[span.warm_up_minutes :]
+    if table.recurrence is Recurrence.DATED:
+        short[: max(0, (begins - span.start) // _MINUTE)] = 0
     over = np.maximum(asked - most, 0)[span.warm_up_minutes :]
     at = int(np.argmax(short > 0))
     return EntryDeviation(

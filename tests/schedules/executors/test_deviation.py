@@ -149,3 +149,18 @@ class TestExported:
     def short(self, of: Schedule, options: ExportOptions) -> int:
         text = SCHEDULE_FORMATS["keda"](of, options)
         return deviation(text, EXECUTORS["keda"], of, spans(of)[0]).short_minutes
+
+
+@pytest.mark.parametrize("form", ["keda", "hpa", "kubernetes-cronjob"])
+def test_what_begins_is_asked_for_a_minute_early_and_nothing_is_short(form: str) -> None:
+    """One replica from midnight on, in a span that begins with the start-up of another pool.
+
+    The system acts within the minute before midnight, in which the plan needs none.
+    """
+    of = schedule([1, 1, 0, 1], cyclic=False)
+    asked = prepared(of, form, ExportOptions().hpa_tolerance)
+    text = SCHEDULE_FORMATS[form](asked, ExportOptions())
+    (own,) = spans(asked)
+    span = Span("plan", own.start - timedelta(minutes=10), own.minutes + 10)
+    assert deviation(text, EXECUTORS[form], asked, span).short_minutes == 1
+    assert deviation(text, EXECUTORS[form], asked, span, of).short_minutes == 0
