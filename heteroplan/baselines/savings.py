@@ -14,9 +14,8 @@ from heteroplan.entities.scenario import Objective
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import BASELINE_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.incumbent import of_sizes
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Verdict
@@ -103,7 +102,7 @@ def _greedy(
         if late() or not day.whole:
             yield _without_figure(name, _not_computed(late))
             continue
-        schedule = incumbent(free, Solution(day.replicas, mixed_flow(free, day.replicas)))
+        schedule = of_sizes(free, day.replicas)
         packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
         kept = standing(free, schedule, packing, 0)
         replicas, stays = kept.plan.solution.replicas, kept.packing.stays

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
-from heteroplan.optimize.program.mix import mixed_flow_of, safe_share
+from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of, safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
     Ints,
@@ -65,6 +65,11 @@ def incumbent(problem: Problem, solution: Solution) -> Incumbent:
         unserved_requests(problem, solution.flow),
         problem.cost(solution.replicas),
     )
+
+
+def of_sizes(problem: Problem, replicas: Ints) -> Incumbent:
+    """The plan of pool sizes [P, T], its flow in the mix."""
+    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def resized(

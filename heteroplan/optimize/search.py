@@ -10,10 +10,9 @@ import numpy as np
 from heteroplan.clock import Progress, Stop
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.bound.least_short import least_unserved
-from heteroplan.optimize.incumbent import NOISE, WHOLE, Incumbent, incumbent
-from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.incumbent import NOISE, WHOLE, Incumbent, of_sizes
 from heteroplan.optimize.program.prices import Prices
-from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.solvers.solver import Effort
 
 EARLY_PROOF_SHARE, EARLY_PROOF_S = 0.02, 0.2
@@ -172,8 +171,7 @@ class Search:
 
     def offer_sizes(self, replicas: Ints) -> bool:
         """Offer a plan of these pool sizes [P, T]."""
-        flow = mixed_flow(self.problem, replicas)
-        return self.offer(incumbent(self.problem, Solution(replicas, flow)))
+        return self.offer(of_sizes(self.problem, replicas))
 
     def offer(self, tried: Incumbent) -> bool:
         """Keep `tried` if it ranks better, by more than noise; says whether it did."""

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from time import monotonic
 
-import numpy as np
-
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.polish import MipResult, solve_mip
 from heteroplan.optimize.incumbent import incumbent
@@ -31,7 +29,7 @@ def whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
     if problem.sized:
         third_s = (search.deadline - monotonic()) / 3
         early = replace(effort, deadline=monotonic() + third_s)
-        none = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+        none = problem.no_replicas()
         yield from _at_sizes_found(search, none, early)
         effort = replace(effort, deadline=search.deadline - third_s)
     start = None

@@ -203,7 +203,8 @@ def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
     KeyboardInterrupt where `stop` says so.
     """
     from heteroplan.outputs.replay.calibration.document import document_of
-    from heteroplan.pipelines.replay_policies import candidates_of, pool_sizes
+    from heteroplan.pipelines.replay_policies import pool_sizes
+    from heteroplan.profiles.capacity.candidates import candidates_of
     from heteroplan.simulation.curation.calibrate import calibrate as calibrated
     from heteroplan.simulation.system import serving_system
 

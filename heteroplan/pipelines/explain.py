@@ -42,8 +42,8 @@ def explain(
 def _node_worths(
     document: "PlanDocument", time_limit_s: float, stop: Stop
 ) -> "tuple[NodeWorth, ...] | None":
-    from heteroplan.pipelines.replay_policies import candidates_of
     from heteroplan.planning.node_worth import node_worths
+    from heteroplan.profiles.capacity.candidates import candidates_of
 
     scenario = document.given
     sizes = {

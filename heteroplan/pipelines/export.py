@@ -274,8 +274,7 @@ def _carried_out(
     from heteroplan.schedules.executors.deviation import deviation
 
     executor = EXECUTORS[options.format]
-    before = plan if plan.handover is None else None
-    found = [deviation(text, executor, schedule, span, before) for span in times]
+    found = [deviation(text, executor, schedule, span, plan) for span in times]
     zone = ZoneInfo(schedule.document.horizon.timezone)
     pools = []
     for entry, each in zip(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.simulation.hindsight import known
 from heteroplan.simulation.policies.keda_cron import Manifest
 from heteroplan.simulation.policies.registry import (
@@ -197,13 +197,6 @@ def replayed(
         policies=_with_savings(found, scenario.objective.value),
         notes=(*stream.notes, *ready.notes, *more),
     )
-
-
-def candidates_of(scenario: Scenario) -> list[Candidate]:
-    """What could run where, for all workloads."""
-    from heteroplan.profiles.capacity.candidates import candidates
-
-    return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
 
 
 def pool_sizes(plan: PlanDocument, scenario: Scenario, first: int) -> dict[PoolKey, int]:

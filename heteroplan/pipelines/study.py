@@ -131,7 +131,8 @@ def study(source: Name, options: StudyOptions) -> StudyResult:
     settings = settings_of(scenario, of_replay)
     plan = planned()
 
-    from heteroplan.pipelines.replay_policies import candidates_of, prepared
+    from heteroplan.pipelines.replay_policies import prepared
+    from heteroplan.profiles.capacity.candidates import candidates_of
     from heteroplan.simulation.study.station import planned_replicas, station
     from heteroplan.simulation.study.studied import studied
     from heteroplan.simulation.study.sweep import Sweep

@@ -15,10 +15,9 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent, of_sizes
 from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.optimize.solvers.solver import Effort
@@ -251,7 +250,7 @@ class _Stages:
     @cached_property
     def _greedy_plan(self) -> Incumbent:
         replicas = self.greedy().replicas
-        return incumbent(self.problem, Solution(replicas, mixed_flow(self.problem, replicas)))
+        return of_sizes(self.problem, replicas)
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""

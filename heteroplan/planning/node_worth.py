@@ -14,10 +14,9 @@ from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.bound.supply_worth import supply_worth
 from heteroplan.optimize.construct.all_workloads import scarce_where_short
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
 
@@ -74,7 +73,7 @@ def node_worths(
     """
     began = monotonic()
     problem = build_problem(scenario, candidates).without_stability()
-    plan = _sized(problem, _replicas(problem, candidates, sizes))
+    plan = of_sizes(problem, _replicas(problem, candidates, sizes))
     lp_effort = Effort(deadline=began + LP_SHARE * time_limit_s, stop=stop)
     worth = supply_worth(problem, lp_effort, short=not plan.covered)
     if worth is None:
@@ -113,7 +112,7 @@ def _solved_again(
         larger = build_problem(
             with_node(scenario, node.leaves[0], node.node_type), candidates
         ).without_stability()
-        start = _sized(larger, before.solution.replicas)
+        start = of_sizes(larger, before.solution.replicas)
         after = _improved(larger, start, each_s, stop)
         lost, still = sum(before.unserved.values()), sum(after.unserved.values())
         saved = max(0.0, before.cost - after.cost) if plan.covered else 0.0
@@ -161,10 +160,6 @@ def _replicas(problem: Problem, candidates: Sequence[Candidate], sizes: PoolSize
         for pool in problem.pools
     ]
     return np.array(found, dtype=np.int64).reshape(len(problem.pools), problem.intervals)
-
-
-def _sized(problem: Problem, replicas: Ints) -> Incumbent:
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
 def _places(

@@ -13,10 +13,9 @@ from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_domain import has_room
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.incumbent import Incumbent, incumbent, resized, unserved_share
-from heteroplan.optimize.program.mix import mixed_flow
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
@@ -39,7 +38,7 @@ def place_all(
     `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
     sizes [P, T]. Ends at the first workload that goes short where the plan is to be `whole`.
     """
-    replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    replicas = problem.no_replicas()
     held_price = steered(problem, prices)
     for w in order:
         if stop():
@@ -51,7 +50,7 @@ def place_all(
         place(task, replicas, parts)
         if whole and rank_of(task, replicas)[0] > 0.0:
             break
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    return of_sizes(problem, replicas)
 
 
 def near_lp(problem: Problem, relaxed: Relaxation, stop: Stop) -> Iterator[Incumbent]:
@@ -146,7 +145,7 @@ def _better_of(
 
 def fits_one_group(problem: Problem, w: int) -> bool:
     """Whether some group alone might serve all of workload w, were no other workload there."""
-    nobody = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+    nobody = problem.no_replicas()
     task = task_of(problem, w, nobody, np.zeros(nobody.shape))
     return any(has_room(task, pools, nobody, task.need()) for pools in problem.groups(w).values())
 

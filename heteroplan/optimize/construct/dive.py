@@ -22,9 +22,8 @@ from heteroplan.optimize.construct.guide import (
 from heteroplan.optimize.construct.one_group import refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import Rank, Task, task_of
-from heteroplan.optimize.incumbent import Incumbent, incumbent
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import Search
 
 WIDE = 1 / 20
@@ -70,7 +69,7 @@ class Dives:
         if found is None:
             return None
         found |= _everywhere(problem)
-        near = guide(problem, order, _nothing(problem), found, search.effort())
+        near = guide(problem, order, problem.no_replicas(), found, search.effort())
         return None if near is None else cls(search, order, found, near)
 
     def near_guide(self) -> Incumbent:
@@ -83,7 +82,7 @@ class Dives:
         held_price = steered(problem, self.guide.prices)
         plans: list[Incumbent] = []
         for order in (by_size(problem), self.order):
-            replicas = _nothing(problem)
+            replicas = problem.no_replicas()
             for w in order:
                 if self.search.out_of_time():
                     break
@@ -92,7 +91,7 @@ class Dives:
                 if found[0][0] > 0.0:
                     found = min(found, _anywhere(task, replicas), key=lambda tried: tried[0])
                 replicas = found[1]
-            plans.append(incumbent(problem, Solution(replicas, mixed_flow(problem, replicas))))
+            plans.append(of_sizes(problem, replicas))
             if plans[-1].covered or self.search.out_of_time():
                 break
         self.took_s = monotonic() - started
@@ -105,7 +104,7 @@ class Dives:
     def dive(self, share: float) -> Incumbent:
         """Workloads in order, a share of those left after each LP; when time is out, only some."""
         search, problem = self.search, self.search.problem
-        replicas, rest = _nothing(problem), list(self.order)
+        replicas, rest = problem.no_replicas(), list(self.order)
         near: Guide | None = self.guide
         while near is not None and rest and not search.out_of_time():
             now = max(1, int(share * len(rest)))
@@ -115,12 +114,7 @@ class Dives:
                 ways = _ways_of_some(search, replicas, near, rest[:now])
             rest = rest[now:]
             replicas, near = follow(search, ways, rest, self.candidate_groups)
-        return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
-
-
-def _nothing(problem: Problem) -> Ints:
-    """[P, T] no replicas."""
-    return np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+        return of_sizes(problem, replicas)
 
 
 def _everywhere(problem: Problem) -> CandidateGroups:

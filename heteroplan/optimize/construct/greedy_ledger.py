@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from heteroplan.optimize.program.problem import Problem
 
 
@@ -12,7 +10,7 @@ class Ledger:
 
     def __init__(self, problem: Problem, days: int) -> None:
         self.pools = problem.pools
-        self.replicas = np.zeros((len(problem.pools), problem.intervals), dtype=np.int64)
+        self.replicas = problem.no_replicas()
         self.now = [0] * len(problem.pools) if problem.before is None else problem.before.tolist()
         self.supplies = problem.supplies
         self.t = 0

@@ -10,10 +10,9 @@ from dataclasses import replace
 from time import monotonic
 
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.before import left_before, starts_before
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort
 
@@ -95,7 +94,7 @@ def starting_later(problem: Problem, plan: Incumbent) -> Incumbent:
                 changed = True
     if not changed:
         return plan
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    return of_sizes(problem, replicas)
 
 
 def _start_at_most(problem: Problem, replicas: Ints, p: int, starts: int) -> None:

@@ -11,9 +11,8 @@ from itertools import pairwise
 import numpy as np
 
 from heteroplan.optimize.construct.one_domain import room_beside
-from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload, Solution
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload
 from heteroplan.optimize.rules.stability import breaks_stability
 
 SHORT_PRICE = 1e4
@@ -56,7 +55,7 @@ def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
                 replicas[p] = np.minimum(replicas[p], room_beside(problem, p, replicas))
             if work.has_stability and breaks_stability(problem, work, p, replicas[p]):
                 _keep(problem, work, p, replicas, grow=True)
-    return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    return of_sizes(problem, replicas)
 
 
 def _keep(problem: Problem, work: ProgramWorkload, p: int, replicas: Ints, *, grow: bool) -> None:

@@ -8,9 +8,8 @@ import numpy as np
 from heteroplan.clock import Stop, silent
 from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, replaced
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
-from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_share
+from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import Search
 
 REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
@@ -38,7 +37,7 @@ def repaired(
     """
     until = min(deadline, monotonic() + (LARGE_REPAIR_S if problem.large else REPAIR_S))
     search = Search(problem, gap, until, stop, silent)
-    search.offer(incumbent(problem, Solution(without, mixed_flow(problem, without))))
+    search.offer(of_sizes(problem, without))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
     for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
         search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
@@ -73,7 +72,7 @@ def _others_make_room(
     One after another, those that hold most of what is overdrawn first; None where that does
     not keep supply, or not before `stop()`.
     """
-    plan = incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+    plan = of_sizes(problem, replicas)
     held = problem.held(replicas)
     overdrawn = [left < 0 for left in problem.residual(replicas)]
     share = {

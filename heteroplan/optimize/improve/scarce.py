@@ -12,9 +12,8 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.optimize.construct.all_workloads import replaced
-from heteroplan.optimize.incumbent import Incumbent, incumbent
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Ints, Problem, Solution
+from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.program.problem import Ints, Problem
 
 STEER = 1e-3
 """Price of a step of scarcity, as a share of what a GPU costs, in moves that may cost nothing."""
@@ -85,7 +84,7 @@ def _moves(problem: Problem, plan: Incumbent, stop: Stop) -> Iterator[Incumbent]
         *_swapped(problem, replicas),
     ):
         if all((left >= 0).all() for left in problem.residual(moved)):
-            yield incumbent(problem, Solution(moved, mixed_flow(problem, moved)))
+            yield of_sizes(problem, moved)
     for w in _users(problem, replicas)[:REPLACED]:
         yield replaced(problem, plan, (w,), steer=STEER, stop=stop)
 

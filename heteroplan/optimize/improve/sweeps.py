@@ -8,9 +8,8 @@ from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import NEAR, lowest_estimate, place, rank_of
 from heteroplan.optimize.construct.task import Rank, task_of
 from heteroplan.optimize.improve.two_groups import regroup
-from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
-from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Floats, Ints, Solution
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_share
+from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.search import Search
 
 REPAIRS, RISE = 6, 0.3
@@ -38,10 +37,9 @@ class Sweeps:
                     regroup(problem, w, replicas, held_price, stop)
                 replicas = self._placed_again(w, replicas, held_price)
             else:
-                flow = mixed_flow(problem, replicas)
-                standing = incumbent(problem, Solution(replicas, flow))
+                standing = of_sizes(problem, replicas)
                 replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
-        return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
+        return of_sizes(problem, replicas)
 
     def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
         """Sizes in which workload w stands wherever it costs least, if that is better."""

@@ -231,6 +231,10 @@ class Problem:
         """Pools times intervals."""
         return len(self.pools) * self.intervals
 
+    def no_replicas(self) -> Ints:
+        """[P, T] sizes of pools in which nothing runs."""
+        return np.zeros((len(self.pools), self.intervals), dtype=np.int64)
+
     @property
     def has_stability(self) -> bool:
         """Whether pools of any workload may not change as they like."""

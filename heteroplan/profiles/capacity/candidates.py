@@ -11,6 +11,7 @@ from math import inf
 from heteroplan.entities.capacity import Candidate, Limit, OperatingPoint
 from heteroplan.entities.fleet import Fleet, NodeType
 from heteroplan.entities.network import Affinity
+from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, RequestClass, Role, Workload
 from heteroplan.profiles.capacity.aggregated import aggregated_points
 from heteroplan.profiles.capacity.decode import decode_points
@@ -30,6 +31,11 @@ RULES: dict[Role, Callable[[Setting], Points]] = {
     Role.DECODE: decode_points,
     Role.AGGREGATED: aggregated_points,
 }
+
+
+def candidates_of(scenario: Scenario) -> list[Candidate]:
+    """What could run where, for all workloads."""
+    return [each for load in scenario.workloads for each in candidates(load, scenario.fleet)]
 
 
 def candidates(
