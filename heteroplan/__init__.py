@@ -18,6 +18,7 @@ From Python, one call a command, with its options as keywords:
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
 checks the plan with arithmetic of its own, `baselines` compares it, `planning` runs these stages;
+`studies` says what many plans tell together and `sizing` which nodes to have;
 `outputs` shows the plan, `schedules` writes it for other systems. `pipelines` holds the stages of
 each command in order, `cli` parses it. What several of them need is in `queueing`, `numerics`,
 `clock`, `units`, `text` and `errors`.

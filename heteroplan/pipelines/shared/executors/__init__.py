@@ -1,0 +1,1 @@
+"""Where independent tasks run: in this process, in several, or on a cluster."""

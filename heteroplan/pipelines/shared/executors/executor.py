@@ -1,0 +1,29 @@
+"""What every place where tasks run can do."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from heteroplan.clock import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """In the place of a result: every worker that had the task was lost."""
+
+    reason: str
+
+
+class Executor(Protocol):
+    """Runs tasks that do not depend on each other."""
+
+    def run[Task, Result](
+        self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
+    ) -> Iterator[tuple[int, Result | Lost]]:
+        """Each task's place and what `work` made of it, in the order in which they end.
+
+        `work` is a function of a module; tasks and results are pickled. A task whose worker is
+        lost is done again by another. What `work` raises is raised here. Ends early, with
+        KeyboardInterrupt, when `stop()` says so.
+        """
+        ...
