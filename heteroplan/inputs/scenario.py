@@ -84,6 +84,7 @@ def load(
     overrides: Sequence[str] = (),
     interval: str | None = None,
     current: str | None = None,
+    files: Files | None = None,
 ) -> Loaded:
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
@@ -92,9 +93,10 @@ def load(
     with `fleet.` before, of its fleet; `interval` is one on `horizon.interval`. `current` is the
     path of a CSV of what runs when the horizon starts (`-` for standard input); with it the horizon
     is not cyclic, whatever the file says. A start of today or tomorrow is that date: the same as
-    with it as an override. Raises InputError with every problem of every file.
+    with it as an override. What `files` have read is not read again. Raises InputError with every
+    problem of every file.
     """
-    return _Loading(scenario, overrides, interval, current).loaded()
+    return _Loading(scenario, overrides, interval, current, files).loaded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,9 @@ class _Loading:
         overrides: Sequence[str],
         interval: str | None,
         running: str | None,
+        files: Files | None = None,
     ) -> None:
-        self._files = Files()
+        self._files = Files(files)
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
         self._current = None if running is None else STDIN if running == "-" else Path(running)
