@@ -10,8 +10,6 @@ from heteroplan.studies.case import Value, Variation
 from heteroplan.studies.key import Search
 from heteroplan.studies.result import CaseResult
 
-SCHEMA_VERSION = 1
-
 
 class VariationPart(DocumentPart):
     """An input that was varied."""
@@ -34,7 +32,7 @@ class SearchPart(DocumentPart):
 class SweepDocument(DocumentPart):
     """sweep.json."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     heteroplan_version: str
     scenario: str
     objective: Objective

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 
-from heteroplan.errors import InputError
+from heteroplan.errors import InputError, InputProblem
 from heteroplan.pipelines.shared.case_store import CaseStore
 from heteroplan.pipelines.shared.case_work import CaseTask
 from heteroplan.pipelines.shared.solving import load
@@ -53,7 +53,7 @@ class CaseTasks(Sequence[CaseTask]):
 
     def refuse_unknown(self, variations: Sequence[Variation]) -> None:
         """Raises InputError for variations none of whose values the scenario can have."""
-        problems = []
+        problems: list[InputProblem] = []
         for each in variations:
             found = self._problems_of(each)
             if found is not None:
