@@ -1,9 +1,13 @@
-"""Which executor runs the cases of a study."""
+"""Which executor runs the tasks of a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from heteroplan.pipelines.shared.executors.executor import Executor
 from heteroplan.pipelines.shared.executors.here import Here
 
 
-def executor_of(jobs: int) -> Executor:
-    """In this process for one job."""
-    return Here()
+@contextmanager
+def executor_of(jobs: int) -> Iterator[Executor]:
+    """This process."""
+    yield Here()
