@@ -89,6 +89,21 @@ class SweepArguments:
             help="Cases at a time, a process each; default: as many as there are processors.",
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Plan the cases on a Dask cluster (heteroplan[dask]), such as tcp://host:8786.",
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Plan the cases on a Ray cluster (heteroplan[ray]), such as ray://host:10001 or "
+            "auto.",
+        ),
+    ] = None
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
 
@@ -136,6 +151,8 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             time_limit_s=given.time_limit,
             solver=given.solver,
             jobs=given.jobs or cores(),
+            dask=given.dask,
+            ray=given.ray,
             folder=given.out,
             stop=interrupted,
             done=progress.done,

@@ -62,7 +62,7 @@ def trace_demand(
     except ValueError as error:
         raise InputError([document.problem((*field, "start"), str(error))]) from None
     try:
-        history = _past(spec, found, start, horizon, occurrences)
+        history = _past(spec, found, start, horizon, occurrences, files)
         curve = planned(history, _curve_options(spec, horizon, occurrences))
     except InputError as error:
         named = [
@@ -172,7 +172,9 @@ def _past(
     start: datetime | None,
     horizon: Horizon,
     occurrences: tuple["Event", ...],
+    files: Files,
 ) -> "History":
+    """The traces, read once for all scenarios that share `files`."""
     from heteroplan.forecasting.curve.curve import past, step_of
     from heteroplan.forecasting.steps.steps import TraceOptions
 
@@ -195,7 +197,7 @@ def _past(
         max_bytes=MOST_BYTES if spec.max_bytes is None else parse_size(spec.max_bytes),
         bad_rows=parse_limit(spec.max_bad_rows),
     )
-    return past(paths, trace, occurrences)
+    return files.once(repr((paths, trace, occurrences)), lambda: past(paths, trace, occurrences))
 
 
 def _curve_options(

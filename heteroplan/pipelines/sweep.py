@@ -61,6 +61,10 @@ class SweepOptions:
     jobs: int = 1
     """Cases that are planned at a time, a process each; a script then needs
     `if __name__ == "__main__":` (see `multiprocessing`)."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers plan the cases, such as `tcp://host:8786`."""
+    ray: str | None = None
+    """Address of a Ray cluster whose workers plan the cases, such as `ray://host:10001`."""
     folder: Name | None = None
     """Where the result of each case is kept as soon as it is there; those that are found there are
     not planned again."""
@@ -131,6 +135,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     can have is an InputError. Keywords are the fields of `SweepOptions`.
     Raises UsageError and InputError.
     """
+    from heteroplan.optimize.solvers.solver import using
     from heteroplan.outputs.sweep.document import document_of
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
@@ -152,7 +157,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     )
     base = tasks.base()
     tasks.refuse_unknown(study)
-    with executor_of(options.jobs) as executor:
+    with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
     return SweepResult(document_of(base.scenario, study, search, results), interrupted)

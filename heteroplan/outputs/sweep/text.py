@@ -64,9 +64,10 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         )
     late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
     if late:
+        what = "1 case was" if late == 1 else f"{late:,} cases were"
         yield (
-            f"{late:,} cases were ended by the clock: they may differ from run to run. A longer "
-            "--time-limit or a wider --gap ends them alike everywhere."
+            f"{what} ended by the clock: {'it' if late == 1 else 'they'} may differ from run to "
+            "run. A wider --gap, fewer --steps or a longer --time-limit end all alike."
         )
 
 
@@ -121,7 +122,9 @@ def _figures(case: CaseResult) -> Iterator[str]:
 
 
 def _print_values(document: SweepDocument, path: str, console: Console) -> None:
-    table = plain_table(console, path, "covered", "cheapest that covers", "with")
+    table = plain_table(
+        console, _stacked(path), ">covered", ">cheapest\nthat covers", "with", last_wraps=True
+    )
     for row in by_value(document, path):
         best = row.best
         others = "" if best is None else ", ".join(
