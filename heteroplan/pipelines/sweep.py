@@ -147,7 +147,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     )
     base = tasks.base()
     tasks.refuse_unknown(variations)
-    found, interrupted = _run(tasks, executor_of(options.jobs), options)
+    with executor_of(options.jobs) as executor:
+        found, interrupted = _run(tasks, executor, options)
     return SweepResult(
         document_of(base.scenario, variations, search, [found[i] for i in sorted(found)]),
         interrupted,
