@@ -7,7 +7,7 @@ from math import inf
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.studies.case import Value
-from heteroplan.studies.readings import amount, is_covered, number_of
+from heteroplan.studies.readings import SHORT, amount, is_covered, number_of
 from heteroplan.studies.result import CaseResult
 
 
@@ -52,18 +52,20 @@ class Frontier:
         return found
 
     def coverage_end(self, line: Line) -> tuple[float | None, float] | None:
-        """The last value that is covered and the first that is not, from the easiest one on.
+        """The last value that is covered and the first that is short, from the easiest one on.
 
-        The last is None where none is; the whole is None where all are, or nothing is easier.
+        The last is None where none is; the whole is None where none is short, or nothing is easier.
+        Cases without an answer are passed over.
         """
         if self.better is None:
             return None
         easiest_first = line.cases if self.better is Better.HIGHER else line.cases[::-1]
         last = None
         for case in easiest_first:
-            if not is_covered(case):
+            if case.covered == SHORT:
                 return last, self.value(case)
-            last = self.value(case)
+            if is_covered(case):
+                last = self.value(case)
         return None
 
 

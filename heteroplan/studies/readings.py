@@ -6,7 +6,7 @@ from heteroplan.entities.scenario import Objective
 from heteroplan.studies.case import Value
 from heteroplan.studies.result import CaseResult
 
-COVERED = "covered"
+COVERED, SHORT = "covered", "short"
 
 
 def amount(result: CaseResult, objective: Objective) -> float | None:

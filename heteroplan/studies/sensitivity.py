@@ -29,7 +29,7 @@ class Sensitivity:
 
 
 def sensitivity(loaded: Loaded, share: float = SHARE) -> Sensitivity:
-    """Demand, prices, times of engines and numbers of nodes, each `share` less and more.
+    """Demand, prices, speeds of engines and numbers of nodes, each `share` less and more.
 
     Of nodes at least one less and one more. What no plan can use is left out: node types without a
     node or without a price, and engines that serve nothing at the SLO.
@@ -40,7 +40,7 @@ def sensitivity(loaded: Loaded, share: float = SHARE) -> Sensitivity:
     pairs = (
         ("demand", *factors),
         *_prices(loaded, share),
-        *((f"profile.{name}", *factors) for name in _engines(loaded)),
+        *((f"profile.{name}.speed_factor", *factors) for name in _engines(loaded)),
         *_nodes(loaded, chosen, share),
     )
     inputs = [(), *(((path, value),) for path, *values in pairs for value in values)]

@@ -36,6 +36,10 @@ def test_coverage_ends_where_demand_grows_or_the_slo_tightens() -> None:
     found = frontier("demand", demand, COST)
     assert found is not None
     assert found.coverage_end(found.lines[0]) == (1.5, 2)
+    without_answer = [demand[0], case_result(None, {"demand": 1.2}), *demand[1:]]
+    found = frontier("demand", without_answer, COST)
+    assert found is not None
+    assert found.coverage_end(found.lines[0]) == (1.5, 2)
     slo = [
         short(0.9, 3, {"slo.ttft_ms": 200}),
         case_result(2, {"slo.ttft_ms": 500}),

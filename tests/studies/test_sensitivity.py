@@ -34,8 +34,8 @@ def test_each_input_is_a_tenth_less_and_a_tenth_more() -> None:
     assert set_by(loaded(fleet)) == {
         "demand": ["*0.9", "*1.1"],
         "fleet.node_types.h100x8.usd_per_gpu_hour": [1.8, 2.2],
-        "profile.prefill": ["*0.9", "*1.1"],
-        "profile.decode": ["*0.9", "*1.1"],
+        "profile.prefill.speed_factor": ["*0.9", "*1.1"],
+        "profile.decode.speed_factor": ["*0.9", "*1.1"],
         "fleet.l1.h100x8": [18, 22],
         "fleet.l2.h100x8": [3, 5],
     }
@@ -61,7 +61,7 @@ def test_what_no_plan_can_use_is_left_out() -> None:
     assert list(found) == [
         "demand",
         "fleet.node_types.h100x8.usd_per_gpu_hour",
-        "profile.used",
+        "profile.used.speed_factor",
         "fleet.l1.h100x8",
     ]
 
@@ -82,7 +82,7 @@ def test_parts_of_a_divided_engine_are_one_input() -> None:
     ]
     scenario = builders.scenario([builders.workload(engines=made)])
     found = set_by(Loaded(scenario, builders.candidates(scenario)))
-    assert [path for path in found if path.startswith("profile.")] == ["profile.moe"]
+    assert [path for path in found if path.startswith("profile.")] == ["profile.moe.speed_factor"]
 
 
 def test_of_many_numbers_of_nodes_the_largest_of_each_type_are_varied() -> None:
