@@ -24,6 +24,7 @@ from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import override, override_fleet
+from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.ready import PREFIX, ready_profile
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
@@ -84,6 +85,7 @@ def load(
     overrides: Sequence[str] = (),
     interval: str | None = None,
     current: str | None = None,
+    pasts: Pasts | None = None,
 ) -> Loaded:
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
@@ -92,9 +94,10 @@ def load(
     with `fleet.` before, of its fleet; `interval` is one on `horizon.interval`. `current` is the
     path of a CSV of what runs when the horizon starts (`-` for standard input); with it the horizon
     is not cyclic, whatever the file says. A start of today or tomorrow is that date: the same as
-    with it as an override. Raises InputError with every problem of every file.
+    with it as an override. `pasts` keeps traces for another load. Raises InputError with every
+    problem of every file.
     """
-    return _Loading(scenario, overrides, interval, current).loaded()
+    return _Loading(scenario, overrides, interval, current, pasts).loaded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,10 @@ class _Loading:
         overrides: Sequence[str],
         interval: str | None,
         running: str | None,
+        pasts: Pasts | None = None,
     ) -> None:
+        self._pasts = Pasts() if pasts is None else pasts
+        self._pasts.used.clear()
         self._files = Files()
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
@@ -345,7 +351,16 @@ class _Loading:
         self, field: FieldPath, spec: WorkloadSpec, trace: TraceSpec, horizon: Horizon
     ) -> DemandSeries | None:
         with self._gathering(self._document, field):
-            series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
+            series = trace_demand(
+                trace,
+                self._document,
+                field,
+                self._folder,
+                self._files,
+                horizon,
+                self._pasts,
+                spec.name,
+            )
             if series.shapes is None and spec.requests is None:
                 remedy = "the trace has no lengths; give those of the requests (requests:)"
                 self._problems.append(self._document.problem(field, remedy))
