@@ -61,7 +61,7 @@ def trace_demand(
         problems = [_of_file(document, field, spec, x.file, x.remedy) for x in error.problems]
         raise InputError(problems) from None
     except UnreadableError as error:
-        raise InputError([_of_file(document, field, spec, name, str(error))]) from None
+        raise InputError([_of_file(document, field, spec, path, str(error))]) from None
     occurrences = events(spec.events, zone, document, (*field, "events"))
     try:
         start = localized(spec.start, zone) if spec.start else None
