@@ -15,6 +15,7 @@ from heteroplan.forecasting.traces.bad_rows import parse_limit
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.schemas.demand import EventsFile, EventSpec, TraceSpec
+from heteroplan.inputs.tables.align import aligned
 from heteroplan.inputs.tables.demand_csv import DemandSeries
 from heteroplan.reading.durations import parse_duration_s, shown_duration
 from heteroplan.reading.input_files import Files, UnreadableError, shown
@@ -94,6 +95,18 @@ def trace_demand(
         curve.bursts.arrivals,
         end,
     )
+
+
+def forecast_rps(
+    history: "History", options: "CurveOptions", horizon: Horizon
+) -> tuple[float, ...]:
+    """[T] rates of a horizon that a past lets expect, without growth and headroom of a scenario."""
+    from heteroplan.forecasting.curve.curve import planned
+
+    curve = planned(history, options)
+    rates = tuple(row.rps for row in curve.rows)
+    series = DemandSeries(int(curve.rows[0].start.timestamp()), curve.interval_s, rates)
+    return tuple(each.rps for each in aligned(series, horizon))
 
 
 def _key(spec: TraceSpec, paths: list[str], files: Files, horizon: Horizon) -> str:

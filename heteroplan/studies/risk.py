@@ -92,8 +92,10 @@ class WorkloadPlanned(_Part):
     """A workload's quantiles."""
 
     name: str
-    planned_quantile: float
-    """That the scenario plans for."""
+    planned_quantile: float | None
+    """That the scenario plans for; None where its demand is taken as certain."""
+    headroom: float
+    """Added to demand in every plan."""
     shortage_usd_per_1000_requests: float | None
     best: Best | None
     """None where the scenario does not say what its shortage costs."""

@@ -44,6 +44,16 @@ class Uncertainty:
     notes: tuple[str, ...] = ()
     """What is taken as certain, or assumed; one sentence each."""
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is drawn."""
+        known = {
+            Kind.DEMAND: bool(self.outlooks),
+            Kind.PROFILES: bool(self.spreads),
+            Kind.FAILURES: self.fails,
+        }
+        return tuple(kind for kind in Kind if known[kind])
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
